@@ -1,0 +1,55 @@
+"""minigrad: reverse-mode autograd in plain NumPy, with PyTorch's face.
+
+`import minigrad as torch`, and the rest of the program stays as it is.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from . import autograd, cuda, functions, nn, optim
+from .autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from .creation import (
+    arange,
+    as_tensor,
+    empty,
+    empty_like,
+    eye,
+    from_numpy,
+    full,
+    full_like,
+    linspace,
+    ones,
+    ones_like,
+    tensor,
+    zeros,
+    zeros_like,
+)
+from .devices import device
+from .dtypes import (
+    bool,
+    double,
+    dtype,
+    float,
+    float32,
+    float64,
+    get_default_dtype,
+    int,
+    int32,
+    int64,
+    long,
+    promote_types,
+    set_default_dtype,
+)
+from .printing import set_printoptions
+from .random import manual_seed, rand, rand_like, randint, randn, randn_like, randperm
+from .serialization import load, save
+from .size import Size
+from .tensor import Tensor
+
+globals().update(functions.PUBLIC)  # the functions made from the rules: add, exp, matmul, …
+
+if TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any: ...
+
+
+__version__ = "0.1.0"

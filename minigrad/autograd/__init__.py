@@ -1,0 +1,8 @@
+"""The tape: `graph.py` holds its nodes and walks it, `views.py` follows shared memory,
+`grad_mode.py` switches it on and off, and `backward.py` is what a user calls.
+"""
+
+from .backward import backward, grad
+from .grad_mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+
+__all__ = ["backward", "enable_grad", "grad", "is_grad_enabled", "no_grad", "set_grad_enabled"]

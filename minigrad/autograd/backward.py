@@ -1,0 +1,157 @@
+"""`backward` and `grad`: the walk over the tape, in terms of tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..tensor import Tensor, wrap
+from .graph import Parent, walk
+
+Tensors = Tensor | Sequence[Tensor]
+
+
+def backward(
+    tensors: Tensors,
+    grad_tensors: Tensor | Sequence[Tensor | None] | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    grad_variables: None = None,
+    inputs: Tensors | None = None,
+) -> None:
+    """Add the gradient of `tensors` into `.grad` of every leaf they were computed from.
+
+    `grad_tensors` are the cotangents to start from, each of its tensor's shape; None stands for a
+    one, for a tensor of one element. `inputs` names the tensors whose `.grad` is to be filled,
+    leaves or not; without it, all leaves. The graph is freed unless `retain_graph`.
+
+    RuntimeError where a tensor does not require grad, a shape does not match, the graph has been
+    freed before, or a saved tensor was written to since. `create_graph=True` is not implemented.
+
+    >>> x = minigrad.ones(2, requires_grad=True)
+    >>> minigrad.autograd.backward([x * 2, x.sum()], [minigrad.tensor([1., 10.]), None])
+    >>> x.grad
+    tensor([ 3., 21.])
+    """
+    if grad_variables is not None:
+        raise TypeError("backward() has no grad_variables any more: use grad_tensors")
+    seeds = _seeds(tensors, grad_tensors, create_graph)
+    wanted = None
+    if inputs is not None:
+        inputs = _listed(inputs)
+        if not inputs:
+            raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+        wanted = {_parent(tensor) for tensor in inputs}
+        holders = {_parent(tensor): tensor for tensor in inputs}
+    with np.errstate(all="ignore"):
+        for parent, gradient in walk(seeds, bool(retain_graph), wanted).items():
+            tensor = parent if isinstance(parent, Tensor) else holders[parent]
+            tensor._accumulate(gradient)
+
+
+def grad(
+    outputs: Tensors,
+    inputs: Tensors,
+    grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    only_inputs: bool = True,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
+) -> tuple[Tensor | None, ...]:
+    """The gradients of `outputs` with respect to `inputs`, one each; no `.grad` is touched.
+
+    `grad_outputs` are the cotangents, as in `backward`. For an input that was not used:
+    RuntimeError, or None with `allow_unused`, or zeros with `materialize_grads`.
+
+    >>> x = minigrad.tensor(3., requires_grad=True)
+    >>> minigrad.autograd.grad(x * x, x)
+    (tensor(6.),)
+    """
+    if is_grads_batched:
+        raise NotImplementedError("grad(is_grads_batched=True) is not implemented: call it per row")
+    if not only_inputs:
+        raise NotImplementedError("grad(only_inputs=False) is not implemented: use backward()")
+    if materialize_grads and allow_unused is False:
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, "
+            "but got: allow_unused=False."
+        )
+    seeds = _seeds(outputs, grad_outputs, create_graph)
+    inputs = _listed(inputs)
+    if not inputs:
+        raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
+    parents = [_parent(tensor) for tensor in inputs]
+    with np.errstate(all="ignore"):
+        arrived = walk(seeds, bool(retain_graph), set(parents))
+    results: list[Tensor | None] = []
+    for index, (tensor, parent) in enumerate(zip(inputs, parents, strict=True)):
+        if parent in arrived:
+            # An input that is listed twice gets two gradients, not one in two hands.
+            array = arrived[parent].copy() if parent in parents[:index] else arrived[parent]
+            results.append(wrap(np.asarray(array)))
+        elif materialize_grads:
+            results.append(wrap(np.zeros_like(tensor._array)))
+        elif allow_unused:
+            results.append(None)
+        else:
+            raise RuntimeError(
+                f"The differentiated Tensor at index {index} appears to not have been used in the "
+                "graph. Set allow_unused=True if this is the desired behavior."
+            )
+    return tuple(results)
+
+
+def _listed(tensors: Tensors) -> Sequence[Tensor]:
+    return (tensors,) if isinstance(tensors, Tensor) else tuple(tensors)
+
+
+def _parent(tensor: Tensor) -> Parent:
+    """Where the tape sends a tensor's gradient: the node that made it, or a leaf itself."""
+    if not tensor.requires_grad:
+        raise RuntimeError("One of the differentiated Tensors does not require grad")
+    return tensor._node or tensor
+
+
+def _seeds(tensors: Tensors, cotangents: Any, create_graph: bool) -> list[tuple[Parent, np.ndarray]]:
+    """Where the walk starts, and with what."""
+    if create_graph:
+        raise NotImplementedError("create_graph=True is not implemented: gradients are first order")
+    tensors = _listed(tensors)
+    if cotangents is None:
+        cotangents = (None,) * len(tensors)
+    elif isinstance(cotangents, Tensor):
+        cotangents = (cotangents,)
+    if len(cotangents) != len(tensors):
+        raise RuntimeError(f"got {len(tensors)} tensors and {len(cotangents)} gradients")
+    seeds = []
+    for index, (tensor, cotangent) in enumerate(zip(tensors, cotangents, strict=True)):
+        if not tensor.requires_grad:
+            raise RuntimeError(
+                f"element {index} of tensors does not require grad and does not have a grad_fn: "
+                "nothing it was computed from was made with requires_grad=True, or it was "
+                "computed in no_grad"
+            )
+        array = tensor._array
+        if cotangent is None:
+            if array.size != 1:
+                raise RuntimeError(
+                    "grad can be implicitly created only for scalar outputs; this one has shape "
+                    f"{list(array.shape)}: reduce it, with .sum() say, or pass gradient="
+                )
+            seed = np.ones_like(array)
+        elif not isinstance(cotangent, Tensor):
+            kind = type(cotangent).__name__
+            raise TypeError(f"gradients can be either Tensors or None, but got {kind}")
+        elif cotangent._array.shape != array.shape:
+            raise RuntimeError(
+                f"Mismatch in shape: grad_output[{index}] has a shape of {cotangent.shape} and "
+                f"output[{index}] has a shape of {tensor.shape}."
+            )
+        else:
+            seed = cotangent._array.astype(array.dtype, copy=False)
+        seeds.append((tensor._node or tensor, seed))
+    return seeds

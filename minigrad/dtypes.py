@@ -1,0 +1,171 @@
+"""PyTorch's dtypes, and its promotion, over NumPy's.
+
+NumPy and PyTorch agree on what a dtype is and disagree on what two of them make. PyTorch ranks
+the operands: a tensor with dimensions outranks a 0-d tensor, which outranks a Python number, and
+a lower rank counts only if its *category* (bool < integer < float) is the higher one. So float32
+times a float64 scalar stays float32, and int64 plus float32 is float32, where NumPy says float64.
+"""
+
+from __future__ import annotations
+
+import builtins
+
+import numpy as np
+
+
+class dtype:
+    """The type of a tensor's elements; `.numpy` is NumPy's name for the same.
+
+    It prints under PyTorch's name, so that a program prints the same text in both.
+
+    >>> minigrad.float32
+    torch.float32
+    >>> minigrad.float32.is_floating_point, minigrad.float32.itemsize
+    (True, 4)
+    """
+
+    __slots__ = ("name", "numpy")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.numpy = np.dtype(name)
+
+    @property
+    def is_floating_point(self) -> bool:
+        return self.numpy.kind == "f"
+
+    @property
+    def is_complex(self) -> bool:
+        return False
+
+    @property
+    def is_signed(self) -> bool:
+        return self.numpy.kind != "b"
+
+    @property
+    def itemsize(self) -> int:
+        """The size of one element in bytes."""
+        return self.numpy.itemsize
+
+    def __repr__(self) -> str:
+        return f"torch.{self.name}"
+
+    def __reduce__(self) -> str:
+        return self.name  # pickled and copied by name, so that `is` goes on working
+
+
+float32 = dtype("float32")
+float64 = dtype("float64")
+int32 = dtype("int32")
+int64 = dtype("int64")
+bool = dtype("bool")
+float, double, int, long = float32, float64, int32, int64
+
+SUPPORTED = (float32, float64, int32, int64, bool)
+_OF_NUMPY = {d.numpy: d for d in SUPPORTED}
+# PyTorch's error messages speak of dtypes by these names.
+SCALAR_NAMES = {
+    float32.numpy: "Float",
+    float64.numpy: "Double",
+    int32.numpy: "Int",
+    int64.numpy: "Long",
+    bool.numpy: "Bool",
+}
+
+_default = float32
+
+
+def get_default_dtype() -> dtype:
+    """The dtype that Python floats become: float32 unless `set_default_dtype` said otherwise.
+
+    >>> minigrad.get_default_dtype()
+    torch.float32
+    """
+    return _default
+
+
+def set_default_dtype(d: dtype, /) -> None:
+    """Make Python floats become `d`, float32 or float64. TypeError for any other.
+
+    >>> minigrad.set_default_dtype(minigrad.float64)
+    >>> minigrad.tensor(1.5).dtype
+    torch.float64
+    >>> minigrad.set_default_dtype(minigrad.float32)
+    """
+    global _default
+    if not isinstance(d, dtype):
+        raise TypeError(f"invalid dtype object: expected a minigrad dtype, got {type(d).__name__}")
+    if not d.is_floating_point:
+        raise TypeError(
+            f"only floating-point types are supported as the default type, but got {d}; "
+            "use float32 or float64"
+        )
+    _default = d
+
+
+def of_numpy(numpy_dtype: np.dtype) -> dtype:
+    """The dtype of an array. TypeError where minigrad has none (float16, complex, uint8, str, …)."""
+    try:
+        return _OF_NUMPY[numpy_dtype]
+    except KeyError:
+        raise TypeError(
+            f"can't convert np.ndarray of type {numpy_dtype.type.__module__}."
+            f"{numpy_dtype.type.__name__}. The only supported types are: "
+            f"{', '.join(d.name for d in SUPPORTED)}."
+        ) from None
+
+
+def to_numpy(d: dtype) -> np.dtype:
+    """NumPy's dtype for `d`. TypeError if `d` is not one of ours."""
+    if not isinstance(d, dtype):
+        raise TypeError(f"dtype must be a minigrad dtype such as minigrad.float32, not {d!r}")
+    return d.numpy
+
+
+_KINDS = "bif"  # a category's rank is its place here
+
+
+def of_scalar(number: object) -> np.dtype:
+    """NumPy's dtype for a Python number: bool, int64 or the default float."""
+    if isinstance(number, builtins.bool):
+        return bool.numpy
+    return int64.numpy if isinstance(number, builtins.int) else _default.numpy
+
+
+def result_type(*operands: object) -> np.dtype:
+    """The dtype in which PyTorch computes over these arrays and Python numbers.
+
+    Three ranks, highest first: arrays with dimensions, 0-d arrays, numbers. Within a rank dtypes
+    promote as usual; a lower rank decides only when its category is higher than all above it.
+    """
+    ranks: list[list[np.dtype]] = [[], [], []]
+    for operand in operands:
+        if isinstance(operand, np.ndarray):
+            ranks[0 if operand.ndim else 1].append(operand.dtype)
+        else:
+            ranks[2].append(of_scalar(operand))
+    result = None
+    for rank in ranks:
+        for candidate in _joined(rank):
+            if result is None or _KINDS.index(candidate.kind) > _KINDS.index(result.kind):
+                result = candidate
+    assert result is not None, "result_type() needs at least one operand"
+    return result
+
+
+def _joined(rank: list[np.dtype]) -> list[np.dtype]:
+    """The one dtype that a rank promotes to, or none for an empty rank."""
+    if not rank:
+        return []
+    # The one pair on which NumPy promotes further than PyTorch is an integer with float32.
+    floats = [d for d in rank if d.kind == "f"]
+    return [np.result_type(*(floats or rank))]
+
+
+def promote_types(type1: dtype, type2: dtype) -> dtype:
+    """The dtype that tensors of `type1` and `type2`, both with dimensions, make together.
+
+    >>> minigrad.promote_types(minigrad.int64, minigrad.float32)
+    torch.float32
+    """
+    return of_numpy(_joined([to_numpy(type1), to_numpy(type2)])[0])

@@ -1,0 +1,265 @@
+"""Modules that hold others: Sequential runs them, the list and the dictionary only keep them.
+
+What a plain Python list or dictionary holds is invisible to `parameters()`, `state_dict()` and
+`to()`; these are the same thing, registered.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Self
+
+from .module import Module, _format
+
+
+class _Numbered(Module):
+    """Submodules in a row, as a Python list has its items; new ones are named by their place."""
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._modules.values())
+
+    def __getitem__(self, idx: int | slice) -> Any:
+        if isinstance(idx, slice):
+            return self._holding(list(self._modules.items())[idx])
+        return self._modules[self._name_at(idx)]
+
+    def __setitem__(self, idx: int, module: Module) -> None:
+        setattr(self, self._name_at(idx), module)
+
+    def __delitem__(self, idx: int | slice) -> None:
+        names = list(self._modules)
+        for name in names[idx] if isinstance(idx, slice) else [self._name_at(idx)]:
+            del self._modules[name]
+        self._renumber(list(self))
+
+    def append(self, module: Module) -> Self:
+        """Add a module at the end. Returns self."""
+        self.add_module(str(len(self)), module)
+        return self
+
+    def extend(self, modules: Iterable[Module]) -> Self:
+        """Add modules at the end, in order. Returns self."""
+        if not isinstance(modules, Iterable):
+            raise TypeError(
+                f"{self._get_name()}.extend should be called with an iterable, "
+                f"but got {type(modules).__name__}"
+            )
+        for module in list(modules):  # a list, as `modules` may be this one
+            self.append(module)
+        return self
+
+    def insert(self, index: int, module: Module) -> Self:
+        """Add a module before the one at `index`, which may be negative. Returns self."""
+        if not isinstance(module, Module):
+            raise AssertionError(f"module should be of type: {Module}, not {type(module)}")
+        if not -len(self) <= index <= len(self):
+            raise IndexError(f"Index out of range: {index}")
+        modules = list(self)
+        modules.insert(index, module)
+        self._renumber(modules)
+        return self
+
+    def pop(self, key: int | slice) -> Any:
+        """Remove a module, or a slice of them, and return it."""
+        taken = self[key]
+        del self[key]
+        return taken
+
+    def _holding(self, items: list[tuple[str, Any]]) -> Self:
+        """A new container of this type for these (name, module) pairs."""
+        raise NotImplementedError
+
+    def _name_at(self, idx: int) -> str:
+        position = operator.index(idx)
+        if not -len(self) <= position < len(self):
+            raise IndexError(f"index {position} is out of range")
+        return list(self._modules)[position]
+
+    def _renumber(self, modules: list[Module]) -> None:
+        self._modules = {str(i): module for i, module in enumerate(modules)}
+
+
+class Sequential(_Numbered):
+    """Modules run one after the other, each on what the one before returned.
+
+    Takes the modules in order, or one OrderedDict that names them. It can be indexed and sliced (a
+    slice is a Sequential that shares the modules), added to another, and repeated with `*`.
+
+    >>> net = nn.Sequential(nn.Linear(2, 5), nn.ReLU(), nn.Linear(5, 3))
+    >>> net
+    Sequential(
+      (0): Linear(in_features=2, out_features=5, bias=True)
+      (1): ReLU()
+      (2): Linear(in_features=5, out_features=3, bias=True)
+    )
+    >>> net(minigrad.zeros(6, 2)).shape
+    torch.Size([6, 3])
+    >>> net[1:][0] is net[1]
+    True
+    """
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__()
+        if len(args) == 1 and isinstance(args[0], OrderedDict):
+            for name, module in args[0].items():
+                self.add_module(name, module)
+        else:
+            self.extend(args)
+
+    def forward(self, input: Any) -> Any:
+        for module in self:
+            input = module(input)
+        return input
+
+    def _holding(self, items: list[tuple[str, Any]]) -> Self:
+        return type(self)(OrderedDict(items))
+
+    def __add__(self, other: Sequential) -> Sequential:
+        return Sequential(*self).__iadd__(other)
+
+    def __iadd__(self, other: Sequential) -> Self:
+        if not isinstance(other, Sequential):
+            raise ValueError(
+                "add operator supports only objects of Sequential class, "
+                f"but {type(other)} is given."
+            )
+        return self.extend(other)
+
+    def __mul__(self, other: int) -> Sequential:
+        return Sequential(*self).__imul__(other)
+
+    def __rmul__(self, other: int) -> Sequential:
+        return self * other
+
+    def __imul__(self, other: int) -> Self:
+        if not isinstance(other, int):
+            raise TypeError(f"unsupported operand type(s) for *: {type(self)} and {type(other)}")
+        if other <= 0:
+            raise ValueError(f"Non-positive multiplication factor {other} for {type(self)}")
+        return self.extend(list(self) * (other - 1))
+
+
+class ModuleList(_Numbered):
+    """Submodules in a list, which does not run by itself.
+
+    >>> layers = nn.ModuleList(nn.Linear(4, 4) for _ in range(3))
+    >>> layers.append(nn.ReLU())
+    ModuleList(
+      (0-2): 3 x Linear(in_features=4, out_features=4, bias=True)
+      (3): ReLU()
+    )
+    >>> len(list(layers.parameters()))
+    6
+    """
+
+    def __init__(self, modules: Iterable[Module] | None = None) -> None:
+        super().__init__()
+        if modules is not None:
+            self.extend(modules)
+
+    def _holding(self, items: list[tuple[str, Any]]) -> Self:
+        return type(self)(module for _, module in items)
+
+    def __add__(self, other: Iterable[Module]) -> ModuleList:
+        return ModuleList(self).extend(other)
+
+    def __iadd__(self, other: Iterable[Module]) -> Self:
+        return self.extend(other)
+
+    def __repr__(self) -> str:
+        # A run of modules that print alike takes one line: (first-last): count x repr.
+        runs: list[list[Any]] = []
+        for i, text in enumerate(map(repr, self)):
+            if runs and runs[-1][2] == text:
+                runs[-1][1] = i
+            else:
+                runs.append([i, i, text])
+        lines = [
+            f"({first}): {text}"
+            if first == last
+            else f"({first}-{last}): {last - first + 1} x {text}"
+            for first, last, text in runs
+        ]
+        return _format(self._get_name(), [], lines)
+
+
+class ModuleDict(Module):
+    """Submodules in a dictionary, in the order in which they were put there.
+
+    Takes a mapping, or an iterable of (name, module) pairs.
+
+    >>> heads = nn.ModuleDict({"mean": nn.Linear(4, 1), "spread": nn.Linear(4, 1)})
+    >>> list(heads), "mean" in heads
+    (['mean', 'spread'], True)
+    >>> heads["mean"](minigrad.zeros(2, 4)).shape
+    torch.Size([2, 1])
+    """
+
+    def __init__(self, modules: Any = None) -> None:
+        super().__init__()
+        if modules is not None:
+            self.update(modules)
+
+    def __getitem__(self, key: str) -> Any:
+        return self._modules[key]
+
+    def __setitem__(self, key: str, module: Module) -> None:
+        self.add_module(key, module)
+
+    def __delitem__(self, key: str) -> None:
+        del self._modules[key]
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._modules)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._modules
+
+    def keys(self) -> Any:
+        """The names, as a dictionary's `keys()`."""
+        return self._modules.keys()
+
+    def values(self) -> Any:
+        """The modules, as a dictionary's `values()`."""
+        return self._modules.values()
+
+    def items(self) -> Any:
+        """The (name, module) pairs, as a dictionary's `items()`."""
+        return self._modules.items()
+
+    def clear(self) -> None:
+        """Remove every module."""
+        self._modules.clear()
+
+    def pop(self, key: str) -> Any:
+        """Remove the module of that name and return it."""
+        return self._modules.pop(key)
+
+    def update(self, modules: Any) -> None:
+        """Put in the modules of a mapping, or of an iterable of pairs, over those of a name."""
+        if not isinstance(modules, Iterable):
+            raise TypeError(
+                "ModuleDict.update should be called with an iterable of key/value pairs, "
+                f"but got {type(modules).__name__}"
+            )
+        pairs = modules.items() if isinstance(modules, Mapping | ModuleDict) else modules
+        for i, pair in enumerate(pairs):
+            if not isinstance(pair, Iterable):
+                raise TypeError(
+                    f"ModuleDict update sequence element #{i} should be Iterable; "
+                    f"is {type(pair).__name__}"
+                )
+            if len(pair) != 2:
+                raise ValueError(
+                    f"ModuleDict update sequence element #{i} has length {len(pair)}; 2 is required"
+                )
+            name, module = pair
+            self[name] = module

@@ -1,0 +1,262 @@
+"""The functions of torch.nn.functional: what modules compute, without their parameters."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from .. import functions
+from ..dispatch import function
+from ..dtypes import SCALAR_NAMES
+from ..dtypes import dtype as DType
+from ..random import rand
+from ..rules import REGISTRY
+from ..tensor import Tensor, wrap
+
+_linear = function(REGISTRY["linear"])
+_nll_loss = function(REGISTRY["nll_loss"])
+_mse_loss = function(REGISTRY["mse_loss"])
+
+sigmoid = functions.sigmoid
+tanh = functions.tanh
+
+
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """`input @ weight.T + bias`.
+
+    Shapes: input (*, in), weight (out, in) or (in,), bias (out,); the result is (*, out) or (*).
+    RuntimeError where they do not fit.
+
+    >>> F.linear(minigrad.tensor([1., 2.]), minigrad.tensor([[3., 4.]]), minigrad.tensor([10.]))
+    tensor([21.])
+    """
+    if bias is not None:
+        return _linear(input, weight, bias)
+    if input.ndim == 0 or weight.ndim == 0:
+        raise RuntimeError(
+            "both arguments to linear need to be at least 1D, but they are "
+            f"{input.ndim}D and {weight.ndim}D"
+        )
+    return functions.matmul(input, weight.t())
+
+
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
+    """`max(input, 0)`, element by element; `inplace` writes it into `input`.
+
+    >>> F.relu(minigrad.tensor([-1., 2.]))
+    tensor([0., 2.])
+    """
+    return input.relu_() if inplace else functions.relu(input)
+
+
+def softmax(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None
+) -> Tensor:
+    """exp(x) / Σ exp(x) along `dim`; `dtype` converts the input first.
+
+    Without `dim` it warns and takes dimension 0 of a 0-, 1- or 3-d tensor, 1 of any other.
+
+    >>> F.softmax(minigrad.tensor([0., 1.]), dim=0)
+    tensor([0.2689, 0.7311])
+    """
+    return functions.softmax(input, _dim(dim, input, "softmax", _stacklevel), dtype)
+
+
+def log_softmax(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None
+) -> Tensor:
+    """x − log Σ exp(x) along `dim`, which is as `softmax` says; `dtype` converts the input first.
+
+    >>> F.log_softmax(minigrad.tensor([0., 1.]), dim=0)
+    tensor([-1.3133, -0.3133])
+    """
+    return functions.log_softmax(input, _dim(dim, input, "log_softmax", _stacklevel), dtype)
+
+
+def _dim(dim: int | None, input: Tensor, name: str, stacklevel: int) -> int:
+    if dim is not None:
+        return dim
+    warnings.warn(
+        f"Implicit dimension choice for {name} has been deprecated. "
+        "Change the call to include dim=X as an argument.",
+        stacklevel=stacklevel,
+    )
+    return 0 if input.ndim in (0, 1, 3) else 1
+
+
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """Each element zeroed with probability `p`, the others scaled by 1 / (1 - p).
+
+    Not `training`, or with p = 0, the input as it is. ValueError for p outside [0, 1].
+
+    >>> F.dropout(minigrad.ones(3), p=0.5, training=False)
+    tensor([1., 1., 1.])
+    """
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+    if not training or p == 0:
+        return input
+    if p == 1:
+        mask = wrap(np.zeros_like(input._array))
+    else:
+        kept = rand(input.shape)._array < 1 - p
+        mask = wrap(kept.astype(input._array.dtype) / input._array.dtype.type(1 - p))
+    return input.mul_(mask) if inplace else functions.mul(input, mask)
+
+
+# Losses -------------------------------------------------------------------------------------------
+
+
+def _reduction(size_average: bool | None, reduce: bool | None, reduction: str) -> str:
+    """How to reduce, from `reduction` or from the two flags that it replaced."""
+    if size_average is not None or reduce is not None:
+        average, reduced = size_average is not False, reduce is not False
+        reduction = "none" if not reduced else "mean" if average else "sum"
+        warnings.warn(
+            "size_average and reduce args will be deprecated, "
+            f"please use reduction='{reduction}' instead.",
+            stacklevel=4,
+        )
+    if reduction not in ("none", "mean", "sum"):
+        raise ValueError(
+            f"{reduction} is not a valid value for reduction: use 'none', 'mean' or 'sum'"
+        )
+    return reduction
+
+
+def nll_loss(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """The negative log-likelihood of the target classes, given log-probabilities.
+
+    Shapes: input (C,), (N, C) or (N, C, d1, …), target (int64) the same without C, weight (C,). The
+    result is 0-d, or of the target's shape for reduction "none". A class counts by its weight,
+    and a target equal to `ignore_index` not at all; the mean divides by the weights counted.
+    IndexError for a target that is no class, ValueError or RuntimeError for shapes that do not fit.
+
+    >>> F.nll_loss(minigrad.tensor([[-1., -2.], [-3., -4.]]), minigrad.tensor([0, 1]))
+    tensor(2.5000)
+    """
+    reduction = _reduction(size_average, reduce, reduction)
+    return _nll_loss(input, target, weight, ignore_index, reduction)
+
+
+def mse_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Tensor | None = None,
+) -> Tensor:
+    """(input − target)², reduced; `weight`, of the input's shape, scales the terms.
+
+    The shapes broadcast, with a warning if they differ, as that is seldom meant.
+
+    >>> F.mse_loss(minigrad.tensor([1., 2.]), minigrad.tensor([1., 4.]))
+    tensor(2.)
+    """
+    if input._array.shape != target._array.shape:
+        warnings.warn(
+            f"Using a target size ({target.shape}) that is different to the input size "
+            f"({input.shape}). This will likely lead to incorrect results due to broadcasting. "
+            "Please ensure they have the same size.",
+            stacklevel=2,
+        )
+    reduction = _reduction(size_average, reduce, reduction)
+    if weight is None:
+        return _mse_loss(input, target, reduction)
+    if weight._array.shape != input._array.shape:
+        raise ValueError("Weights and input must have the same size.")
+    terms = _mse_loss(input, target, "none") * weight
+    if reduction == "none":
+        return terms
+    return terms.sum() / weight.sum() if reduction == "mean" else terms.sum()
+
+
+def cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """The cross entropy between logits and targets, which are classes or their probabilities.
+
+    Shapes: input (C,), (N, C) or (N, C, d1, …); target the same without C (int64 classes), or the
+    same (floats: probabilities). `weight` is (C,). For classes it is `nll_loss` of `log_softmax`,
+    with `ignore_index` and mean as there; for probabilities the mean divides by the number of
+    distributions. `label_smoothing` in [0, 1] mixes that much of the uniform distribution into
+    the target (Szegedy et al., "Rethinking the Inception Architecture", 2016, §7).
+
+    >>> F.cross_entropy(minigrad.tensor([[0., 1.], [3., 2.]]), minigrad.tensor([1, 0]))
+    tensor(0.3133)
+    """
+    reduction = _reduction(size_average, reduce, reduction)
+    if not 0.0 <= label_smoothing <= 1.0:
+        raise RuntimeError(
+            f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}"
+        )
+    class_dim = 0 if input.ndim == 1 else 1
+    logp = functions.log_softmax(input, class_dim)
+    if target._array.shape == input._array.shape:
+        return _probabilistic(logp, target, weight, reduction, label_smoothing, class_dim)
+    nll = _nll_loss(logp, target, weight, ignore_index, reduction)
+    if label_smoothing == 0.0:
+        return nll
+    classes = input._array.shape[class_dim]
+    smooth = _smooth(logp, target, weight, ignore_index, reduction, class_dim)
+    return nll * (1 - label_smoothing) + smooth * (label_smoothing / classes)
+
+
+def _probabilistic(
+    logp: Tensor, target: Tensor, weight: Tensor | None, reduction: str, smoothing: float, dim: int
+) -> Tensor:
+    """Cross entropy where the target gives each class its probability."""
+    if not target.is_floating_point():
+        raise RuntimeError(
+            "Expected floating point type for target with class probabilities, got "
+            f"{SCALAR_NAMES[target._array.dtype]}"
+        )
+    classes = logp._array.shape[dim]
+    if smoothing > 0:
+        target = target * (1 - smoothing) + smoothing / classes
+    terms = logp * target
+    if weight is not None:
+        terms = terms * _along_classes(weight, logp, dim)
+    if reduction == "none":
+        return -terms.sum(dim)
+    total = -terms.sum()
+    return total / (logp._array.size // classes) if reduction == "mean" else total
+
+
+def _smooth(
+    logp: Tensor, target: Tensor, weight: Tensor | None, ignored: int, reduction: str, dim: int
+) -> Tensor:
+    """The part of the loss that label smoothing adds: every class as if it were the target."""
+    terms = logp if weight is None else logp * _along_classes(weight, logp, dim)
+    counted = target != ignored
+    terms = functions.where(counted, -terms.sum(dim), 0.0)
+    if reduction == "none":
+        return terms
+    if reduction == "sum":
+        return terms.sum()
+    if weight is None:
+        return terms.sum() / counted.sum()
+    return terms.sum() / functions.where(counted, weight[target * counted], 0.0).sum()
+
+
+def _along_classes(weight: Tensor, logp: Tensor, dim: int) -> Any:
+    """`weight` shaped to broadcast along the classes of `logp`."""
+    return weight.reshape([-1 if d == dim else 1 for d in range(logp.ndim)])

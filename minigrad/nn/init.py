@@ -1,0 +1,198 @@
+"""Ways to fill a Tensor with its first values, in place and unrecorded. Each returns the Tensor.
+
+The bounds are computed in Python's floats and in PyTorch's order, so that the same random stream
+gives the same digits.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+from ..autograd import no_grad
+from ..creation import eye
+from ..tensor import Tensor
+
+_GAINS = {
+    **dict.fromkeys(("linear", "sigmoid", "conv1d", "conv2d", "conv3d"), 1.0),
+    **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), 1.0),
+    "tanh": 5.0 / 3,
+    "relu": math.sqrt(2.0),
+    "selu": 3.0 / 4,
+}
+
+
+def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
+    """The factor on the standard deviation that keeps it steady through `nonlinearity`.
+
+    `param` is the slope of a `"leaky_relu"`, 0.01 if not given. ValueError for an unknown name.
+
+    >>> round(nn.init.calculate_gain("leaky_relu", 0.2), 4)
+    1.3868
+    """
+    if nonlinearity == "leaky_relu":
+        slope = 0.01 if param is None else param
+        if isinstance(slope, bool) or not isinstance(slope, int | float):
+            raise ValueError(f"negative_slope {slope} not a valid number")
+        return math.sqrt(2.0 / (1 + slope**2))
+    if nonlinearity not in _GAINS:
+        raise ValueError(
+            f"Unsupported nonlinearity {nonlinearity}, use leaky_relu or one of {list(_GAINS)}"
+        )
+    return _GAINS[nonlinearity]
+
+
+def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Any = None) -> Tensor:
+    """Fill with numbers drawn uniformly from [a, b).
+
+    >>> w = nn.init.uniform_(minigrad.empty(3, 5), -1.0, 1.0)
+    >>> bool((w.abs() <= 1).all())
+    True
+    """
+    with no_grad():
+        return tensor.uniform_(a, b, generator=generator)
+
+
+def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Tensor:
+    """Fill with numbers drawn from the normal distribution of that mean and standard deviation.
+
+    >>> nn.init.normal_(minigrad.empty(2), mean=3.0, std=0.0)
+    tensor([3., 3.])
+    """
+    with no_grad():
+        return tensor.normal_(mean, std, generator=generator)
+
+
+def constant_(tensor: Tensor, val: float) -> Tensor:
+    """Fill with `val`.
+
+    >>> nn.init.constant_(minigrad.empty(2), 0.5)
+    tensor([0.5000, 0.5000])
+    """
+    with no_grad():
+        return tensor.fill_(val)
+
+
+def ones_(tensor: Tensor) -> Tensor:
+    """Fill with ones.
+
+    >>> nn.init.ones_(minigrad.empty(2))
+    tensor([1., 1.])
+    """
+    return constant_(tensor, 1.0)
+
+
+def zeros_(tensor: Tensor) -> Tensor:
+    """Fill with zeros.
+
+    >>> nn.init.zeros_(minigrad.empty(2))
+    tensor([0., 0.])
+    """
+    return constant_(tensor, 0.0)
+
+
+def eye_(tensor: Tensor) -> Tensor:
+    """Make a matrix the identity, cut off or continued with zeros. ValueError if it is no matrix.
+
+    >>> nn.init.eye_(minigrad.empty(2, 3))
+    tensor([[1., 0., 0.],
+            [0., 1., 0.]])
+    """
+    if tensor.dim() != 2:
+        raise ValueError(f"Only tensors with 2 dimensions are supported, got {tensor.dim()}")
+    with no_grad():
+        return tensor.copy_(eye(*tensor.shape))
+
+
+def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> Tensor:
+    """Fill uniformly from ±gain·sqrt(6 / (fan_in + fan_out)).
+
+    Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks"
+    (2010).
+
+    >>> w = nn.init.xavier_uniform_(minigrad.empty(3, 3))
+    >>> bool((w.abs() <= 1).all())
+    True
+    """
+    bound = math.sqrt(3.0) * _xavier_std(tensor, gain)
+    return uniform_(tensor, -bound, bound, generator)
+
+
+def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> Tensor:
+    """Fill from the normal distribution of deviation gain·sqrt(2 / (fan_in + fan_out)).
+
+    The source is that of `xavier_uniform_`.
+
+    >>> nn.init.xavier_normal_(minigrad.empty(3, 3), gain=0.0)[0]
+    tensor([0., 0., 0.])
+    """
+    return normal_(tensor, 0.0, _xavier_std(tensor, gain), generator)
+
+
+def kaiming_uniform_(
+    tensor: Tensor,
+    a: float = 0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Any = None,
+) -> Tensor:
+    """Fill uniformly from ±gain·sqrt(3 / fan), for a layer before a `nonlinearity` of slope `a`.
+
+    `mode` is `"fan_in"`, which keeps the variance steady forwards, or `"fan_out"`, backwards. He et
+    al., "Delving Deep into Rectifiers" (2015).
+
+    >>> w = nn.init.kaiming_uniform_(minigrad.empty(5, 6), nonlinearity="relu")
+    >>> bool((w.abs() <= 1).all())
+    True
+    """
+    if _warn_if_empty(tensor):
+        return tensor
+    bound = math.sqrt(3.0) * _kaiming_std(tensor, a, mode, nonlinearity)
+    return uniform_(tensor, -bound, bound, generator)
+
+
+def kaiming_normal_(
+    tensor: Tensor,
+    a: float = 0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Any = None,
+) -> Tensor:
+    """Fill from the normal distribution of deviation gain / sqrt(fan). See `kaiming_uniform_`.
+
+    >>> nn.init.kaiming_normal_(minigrad.empty(5, 6), mode="fan_out").shape
+    torch.Size([5, 6])
+    """
+    if _warn_if_empty(tensor):
+        return tensor
+    return normal_(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity), generator)
+
+
+def _calculate_fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
+    """How many inputs an output has, and how many outputs an input, in an (out, in, *) weight."""
+    if tensor.dim() < 2:
+        raise ValueError(
+            "Fan in and fan out can not be computed for tensor with fewer than 2 dimensions"
+        )
+    outputs, inputs, *window = tensor.shape
+    return inputs * math.prod(window), outputs * math.prod(window)
+
+
+def _xavier_std(tensor: Tensor, gain: float) -> float:
+    return gain * math.sqrt(2.0 / float(sum(_calculate_fan_in_and_fan_out(tensor))))
+
+
+def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
+    modes = ["fan_in", "fan_out"]
+    if mode.lower() not in modes:
+        raise ValueError(f"Mode {mode} not supported, please use one of {modes}")
+    fan = _calculate_fan_in_and_fan_out(tensor)[modes.index(mode.lower())]
+    return calculate_gain(nonlinearity, a) / math.sqrt(fan)
+
+
+def _warn_if_empty(tensor: Tensor) -> bool:
+    empty = 0 in tensor.shape
+    if empty:
+        warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=3)
+    return empty

@@ -1,0 +1,614 @@
+"""Module: a tree of named parameters, buffers and submodules, with a `forward` to run it.
+
+Nothing here computes. A module keeps three dictionaries, of parameters, of buffers and of
+submodules; assigning an attribute files it under the right one, reading an attribute looks through
+them, and all the rest (iterating, saving, loading, converting, printing) are walks over the tree
+that they make.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, Self
+
+from ..autograd import no_grad
+from ..creation import empty
+from ..tensor import Tensor
+from .parameter import Parameter
+
+
+class _IncompatibleKeys(NamedTuple):
+    """What `Module.load_state_dict` did not find, and what it did not expect."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+    def __repr__(self) -> str:
+        if not any(self):
+            return "<All keys matched successfully>"
+        missing, unexpected = self
+        return f"{type(self).__name__}(missing_keys={missing}, unexpected_keys={unexpected})"
+
+
+class Module:
+    """The base of every layer, loss and model.
+
+    A subclass calls `super().__init__()`, assigns its parameters and submodules as attributes, and
+    defines `forward`, which runs when the module is called.
+
+    >>> class Net(nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.hidden = nn.Linear(2, 5)
+    ...         self.out = nn.Linear(5, 3)
+    ...     def forward(self, x):
+    ...         return self.out(F.relu(self.hidden(x)))
+    >>> net = Net()
+    >>> net(minigrad.zeros(6, 2)).shape
+    torch.Size([6, 3])
+    >>> net
+    Net(
+      (hidden): Linear(in_features=2, out_features=5, bias=True)
+      (out): Linear(in_features=5, out_features=3, bias=True)
+    )
+    >>> [name for name, _ in net.named_parameters()]
+    ['hidden.weight', 'hidden.bias', 'out.weight', 'out.bias']
+    """
+
+    training: bool
+    _parameters: dict[str, Parameter | None]
+    _buffers: dict[str, Tensor | None]
+    _modules: dict[str, Module | None]
+    _non_persistent_buffers_set: set[str]
+
+    def __init__(self) -> None:
+        # Straight into __dict__: __setattr__ needs these to be there already.
+        self.__dict__.update(
+            training=True,
+            _parameters={},
+            _buffers={},
+            _modules={},
+            _non_persistent_buffers_set=set(),
+        )
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.forward(*args, **kwargs)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the module computes. Every subclass that is called must define it."""
+        raise NotImplementedError(
+            f'Module [{type(self).__name__}] is missing the required "forward" function'
+        )
+
+    # Attributes: filed under _parameters, _buffers or _modules by what they are.
+
+    def __getattr__(self, name: str) -> Any:
+        # Python comes here only for what is not in __dict__ and not on the class.
+        for registry in ("_parameters", "_buffers", "_modules"):
+            members = self.__dict__.get(registry)
+            if members is not None and name in members:
+                return members[name]
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if "_parameters" not in self.__dict__:
+            if isinstance(value, Parameter | Module):
+                kind = "parameters" if isinstance(value, Parameter) else "module"
+                raise AttributeError(
+                    f"cannot assign {kind} before Module.__init__() call: "
+                    f"call super().__init__() first in {type(self).__name__}.__init__"
+                )
+            super().__setattr__(name, value)
+        elif isinstance(value, Parameter):
+            self._forget(name, self.__dict__, self._buffers, self._modules)
+            self.register_parameter(name, value)
+        elif name in self._parameters:
+            if value is not None:
+                raise TypeError(
+                    f"cannot assign '{_typename(value)}' as parameter '{name}' "
+                    "(torch.nn.Parameter or None expected)"
+                )
+            self._parameters[name] = None
+        elif isinstance(value, Module):
+            self._forget(name, self.__dict__, self._buffers)
+            self._modules[name] = value
+        elif name in self._modules:
+            if value is not None:
+                raise TypeError(
+                    f"cannot assign '{_typename(value)}' as child module '{name}' "
+                    "(torch.nn.Module or None expected)"
+                )
+            self._modules[name] = None
+        elif name in self._buffers:
+            if value is not None and not isinstance(value, Tensor):
+                raise TypeError(
+                    f"cannot assign '{_typename(value)}' as buffer '{name}' "
+                    "(torch.Tensor or None expected)"
+                )
+            self._buffers[name] = value
+        else:
+            super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        for members in (self._parameters, self._buffers, self._modules):
+            if name in members:
+                self._forget(name, members)
+                return
+        super().__delattr__(name)
+
+    def _forget(self, name: str, *registries: dict[str, Any]) -> None:
+        for members in registries:
+            members.pop(name, None)
+        self._non_persistent_buffers_set.discard(name)
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """Add a parameter under `name`; None holds the place of one that is left out.
+
+        >>> module = nn.Module()
+        >>> module.register_parameter("bias", None)
+        >>> module.bias is None, list(module.parameters())
+        (True, [])
+        """
+        self._check_name("parameter", name, "_parameters")
+        if param is not None and not isinstance(param, Parameter):
+            raise TypeError(
+                f"cannot assign '{_typename(param)}' object to parameter '{name}' "
+                "(torch.nn.Parameter or None required)"
+            )
+        if param is not None and param.grad_fn is not None:
+            raise ValueError(
+                f"Cannot assign non-leaf Tensor to parameter '{name}'. A parameter must be a leaf: "
+                "to make it a function of another Tensor, compute it in forward()."
+            )
+        self._parameters[name] = param
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Add a Tensor that belongs to the module but is not trained.
+
+        It is converted along with the parameters, and saved with them if `persistent`.
+
+        >>> module = nn.Module()
+        >>> module.register_buffer("mean", minigrad.zeros(2))
+        >>> module.state_dict()["mean"]
+        tensor([0., 0.])
+        """
+        self._check_name("buffer", name, "_buffers")
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise TypeError(
+                f"cannot assign '{_typename(tensor)}' object to buffer '{name}' "
+                "(torch Tensor or None required)"
+            )
+        self._buffers[name] = tensor
+        if persistent:
+            self._non_persistent_buffers_set.discard(name)
+        else:
+            self._non_persistent_buffers_set.add(name)
+
+    def add_module(self, name: str, module: Module | None) -> None:
+        """Add a submodule under `name`, which need not be a legal attribute name.
+
+        >>> module = nn.Module()
+        >>> module.add_module("0", nn.ReLU())
+        >>> module
+        Module(
+          (0): ReLU()
+        )
+        """
+        if module is not None and not isinstance(module, Module):
+            raise TypeError(f"{_typename(module)} is not a Module subclass")
+        self._check_name("module", name, "_modules")
+        self._modules[name] = module
+
+    def register_module(self, name: str, module: Module | None) -> None:
+        """The same as `add_module`."""
+        self.add_module(name, module)
+
+    def _check_name(self, kind: str, name: str, registry: str) -> None:
+        if registry not in self.__dict__:
+            raise AttributeError(f"cannot assign {kind} before Module.__init__() call")
+        if not isinstance(name, str):
+            raise TypeError(f"{kind} name should be a string. Got {_typename(name)}")
+        if "." in name:
+            raise KeyError(f'{kind} name can\'t contain ".", got: {name}')
+        if name == "":
+            raise KeyError(f'{kind} name can\'t be empty string ""')
+        if hasattr(self, name) and name not in self.__dict__[registry]:
+            raise KeyError(f"attribute '{name}' already exists")
+
+    # The tree: every walk skips None, and by default meets what is shared only once.
+
+    def named_modules(
+        self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Module]]:
+        """This module and all below it, parents first, each with its dotted name.
+
+        >>> [name for name, _ in nn.Sequential(nn.Linear(1, 1), nn.ReLU()).named_modules()]
+        ['', '0', '1']
+        """
+        memo = set() if memo is None else memo
+        if self in memo:
+            return
+        if remove_duplicate:
+            memo.add(self)
+        yield prefix, self
+        for name, child in self._modules.items():
+            if child is not None:
+                yield from child.named_modules(memo, _join(prefix, name), remove_duplicate)
+
+    def modules(self, remove_duplicate: bool = True) -> Iterator[Module]:
+        """This module and all below it, parents first."""
+        for _, module in self.named_modules(remove_duplicate=remove_duplicate):
+            yield module
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """The modules directly below this one, each with its name."""
+        seen: set[Module] = set()
+        for name, child in self._modules.items():
+            if child is not None and child not in seen:
+                seen.add(child)
+                yield name, child
+
+    def children(self) -> Iterator[Module]:
+        """The modules directly below this one."""
+        for _, child in self.named_children():
+            yield child
+
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
+        """The parameters here and (if `recurse`) below, each with its dotted name.
+
+        >>> layer = nn.Linear(2, 3)
+        >>> tied = nn.Sequential(layer, nn.ReLU(), layer)
+        >>> [name for name, _ in tied.named_parameters()]
+        ['0.weight', '0.bias']
+        >>> [name for name, _ in tied.named_parameters(remove_duplicate=False)]
+        ['0.weight', '0.bias', '2.weight', '2.bias']
+        """
+        return self._named_members("_parameters", prefix, recurse, remove_duplicate)
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """The parameters here and (if `recurse`) below: what an optimiser is given.
+
+        >>> sum(p.numel() for p in nn.Linear(2, 3).parameters())
+        9
+        """
+        for _, param in self.named_parameters(recurse=recurse):
+            yield param
+
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
+        """The buffers here and (if `recurse`) below, each with its dotted name."""
+        return self._named_members("_buffers", prefix, recurse, remove_duplicate)
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """The buffers here and (if `recurse`) below."""
+        for _, buffer in self.named_buffers(recurse=recurse):
+            yield buffer
+
+    def _named_members(
+        self, registry: str, prefix: str, recurse: bool, remove_duplicate: bool
+    ) -> Iterator[tuple[str, Any]]:
+        seen: set[Any] = set()
+        modules: Iterable[tuple[str, Module]] = [(prefix, self)]
+        if recurse:
+            modules = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate)
+        for path, module in modules:
+            for name, member in module.__dict__[registry].items():
+                if member is None or member in seen:
+                    continue
+                if remove_duplicate:
+                    seen.add(member)
+                yield _join(path, name), member
+
+    def get_submodule(self, target: str) -> Module:
+        """The module of that dotted name; this one for `""`. AttributeError if there is none.
+
+        >>> nn.Sequential(nn.ReLU(), nn.Sequential(nn.Tanh())).get_submodule("1.0")
+        Tanh()
+        """
+        module: Any = self
+        for name in target.split(".") if target else []:
+            if not hasattr(module, name):
+                raise AttributeError(f"{module._get_name()} has no attribute `{name}`")
+            module = getattr(module, name)
+            if not isinstance(module, Module):
+                raise AttributeError(f"`{name}` is not an nn.Module")
+        return module
+
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter of that dotted name. AttributeError if there is none.
+
+        >>> nn.Sequential(nn.Linear(2, 3)).get_parameter("0.bias").shape
+        torch.Size([3])
+        """
+        value = self._get_member(target)
+        if not isinstance(value, Parameter):
+            raise AttributeError(f"`{target.rpartition('.')[2]}` is not an nn.Parameter")
+        return value
+
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer of that dotted name. AttributeError if there is none."""
+        value = self._get_member(target)
+        path, _, name = target.rpartition(".")
+        if name not in self.get_submodule(path)._buffers:
+            raise AttributeError(f"`{name}` is not a buffer")
+        return value
+
+    def _get_member(self, target: str) -> Any:
+        path, _, name = target.rpartition(".")
+        module = self.get_submodule(path)
+        if not hasattr(module, name):
+            raise AttributeError(f"{module._get_name()} has no attribute `{name}`")
+        return getattr(module, name)
+
+    # Saving and loading.
+
+    def state_dict(
+        self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False
+    ) -> Any:
+        """Every parameter and persistent buffer by its dotted name, in an OrderedDict.
+
+        The Tensors share the module's memory and are detached from the graph, unless `keep_vars`,
+        which gives the parameters themselves. `destination`, if given, is filled and returned.
+
+        >>> list(nn.Linear(2, 3).state_dict(prefix="layer."))
+        ['layer.weight', 'layer.bias']
+        """
+        if destination is None:
+            destination = OrderedDict()
+        for name, tensor in self._persistent_members():
+            destination[prefix + name] = tensor if keep_vars else tensor.detach()
+        for name, child in self._modules.items():
+            if child is not None:
+                child.state_dict(
+                    destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars
+                )
+        return destination
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> _IncompatibleKeys:
+        """Copy the Tensors of `state_dict` into the parameters and buffers of the same names.
+
+        With `assign`, put them in the place of the old ones instead, with their dtypes; a parameter
+        stays a Parameter that wants or does not want gradients as the old one did.
+
+        Returns the names that were missing and those that were not expected. Raises RuntimeError,
+        naming all of them, if there are any and `strict` is true; and, strict or not, for a Tensor
+        of another shape. Names and shapes that do match have been loaded by then, as in PyTorch.
+
+        >>> layer = nn.Linear(2, 1)
+        >>> layer.load_state_dict({"weight": minigrad.ones(1, 2), "bias": minigrad.zeros(1)})
+        <All keys matched successfully>
+        >>> layer.load_state_dict({"weight": minigrad.zeros(1, 2), "b": 0}, strict=False)
+        _IncompatibleKeys(missing_keys=['bias'], unexpected_keys=['b'])
+        """
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
+        keys = _IncompatibleKeys([], [])
+        errors: list[str] = []
+        self._load(dict(state_dict), "", assign, keys, errors)
+        if strict:
+            for what, names in (
+                ("Unexpected", keys.unexpected_keys),
+                ("Missing", keys.missing_keys),
+            ):
+                if names:
+                    listed = ", ".join(f'"{name}"' for name in names)
+                    errors.insert(0, f"{what} key(s) in state_dict: {listed}. ")
+        if errors:
+            raise RuntimeError(
+                "\n\t".join([f"Error(s) in loading state_dict for {self._get_name()}:", *errors])
+            )
+        return keys
+
+    def _load(
+        self,
+        state_dict: dict[str, Any],
+        prefix: str,
+        assign: bool,
+        keys: _IncompatibleKeys,
+        errors: list[str],
+    ) -> None:
+        """Load `state_dict`, all of whose keys start with `prefix`, into this tree."""
+        members = dict(self._persistent_members())
+        for name, member in members.items():
+            key = prefix + name
+            if key not in state_dict:
+                keys.missing_keys.append(key)
+                continue
+            error = self._load_member(name, member, key, state_dict[key], assign)
+            if error is not None:
+                errors.append(error)
+        for key in state_dict:
+            name, dot, _ = key.removeprefix(prefix).partition(".")
+            if name not in (self._modules if dot else members):
+                keys.unexpected_keys.append(key)
+        for name, child in self._modules.items():
+            if child is not None:
+                path = f"{prefix}{name}."
+                below = {key: value for key, value in state_dict.items() if key.startswith(path)}
+                child._load(below, path, assign, keys, errors)
+
+    def _load_member(
+        self, name: str, member: Tensor, key: str, value: Any, assign: bool
+    ) -> str | None:
+        """Load `value` into (or as) one parameter or buffer. Returns what is wrong, if anything."""
+        if not isinstance(value, Tensor):
+            return (
+                f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like '
+                f"object from checkpoint but received {type(value)}"
+            )
+        if member.dim() == 0 and tuple(value.shape) == (1,):
+            value = value[0]  # a scalar, as PyTorch saved it before it had 0-d tensors
+        if value.shape != member.shape:
+            return (
+                f"size mismatch for {key}: copying a param with shape {value.shape} from "
+                f"checkpoint, the shape in current model is {member.shape}."
+            )
+        if not assign:
+            with no_grad():
+                member.copy_(value)
+        elif isinstance(value, Parameter):
+            setattr(self, name, value.requires_grad_(member.requires_grad))
+        elif isinstance(member, Parameter):
+            setattr(self, name, Parameter(value, requires_grad=member.requires_grad))
+        else:
+            setattr(self, name, value)
+        return None
+
+    def _persistent_members(self) -> Iterator[tuple[str, Tensor]]:
+        """The parameters and the buffers that are to be saved, of this module alone."""
+        for name, param in self._parameters.items():
+            if param is not None:
+                yield name, param
+        for name, buffer in self._buffers.items():
+            if buffer is not None and name not in self._non_persistent_buffers_set:
+                yield name, buffer
+
+    # Changing every module or every parameter at once.
+
+    def apply(self, fn: Callable[[Module], None]) -> Self:
+        """Call `fn` on every module of the tree, children before parents. Returns self.
+
+        >>> _ = nn.Sequential(nn.ReLU(), nn.Tanh()).apply(lambda m: print(type(m).__name__))
+        ReLU
+        Tanh
+        Sequential
+        """
+        for child in self.children():
+            child.apply(fn)
+        fn(self)
+        return self
+
+    def train(self, mode: bool = True) -> Self:
+        """Set `training` in the whole tree, by which `Dropout` knows what to do. Returns self."""
+        if not isinstance(mode, bool):
+            raise ValueError(f"training mode is expected to be boolean, not {mode!r}")
+        self.training = mode
+        for child in self.children():
+            child.train(mode)
+        return self
+
+    def eval(self) -> Self:
+        """The same as `train(False)`.
+
+        >>> nn.Sequential(nn.Dropout(0.5)).eval()(minigrad.ones(3))
+        tensor([1., 1., 1.])
+        """
+        return self.train(False)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Set whether the parameters want gradients. Returns self.
+
+        >>> [p.requires_grad for p in nn.Linear(2, 3).requires_grad_(False).parameters()]
+        [False, False]
+        """
+        for param in self.parameters():
+            param.requires_grad_(requires_grad)
+        return self
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradient of every parameter (`.grad = None`), or fill it with zeros."""
+        for param in self.parameters():
+            if set_to_none:
+                param.grad = None
+            elif param.grad is not None:
+                param.grad.detach_().zero_()
+
+    def to(self, *args: Any, **kwargs: Any) -> Self:
+        """Convert the floating-point parameters and buffers, and their gradients, in place.
+
+        `to(dtype)`, `to(tensor)` (for its dtype), or keywords. The only device is `"cpu"`.
+        TypeError for a dtype that is not floating-point. Returns self.
+
+        >>> nn.Linear(2, 3).to(minigrad.float64).weight.dtype
+        torch.float64
+        """
+        dtype = empty(0).to(*args, **kwargs).dtype  # Tensor.to knows what the arguments mean
+        if not dtype.is_floating_point:
+            raise TypeError(
+                "nn.Module.to only accepts floating point or complex dtypes, but got desired "
+                f"dtype={dtype}"
+            )
+        return self._convert(lambda t: t.to(*args, **kwargs))
+
+    def float(self) -> Self:
+        """Convert the floating-point parameters and buffers to float32, in place. Returns self."""
+        return self._convert(lambda t: t.float())
+
+    def double(self) -> Self:
+        """Convert the floating-point parameters and buffers to float64, in place. Returns self.
+
+        >>> nn.Linear(2, 3).double().bias.dtype
+        torch.float64
+        """
+        return self._convert(lambda t: t.double())
+
+    def cpu(self) -> Self:
+        """Returns self: everything is on the CPU."""
+        return self
+
+    def _convert(self, fn: Callable[[Tensor], Tensor]) -> Self:
+        """Replace the data of every floating-point parameter, gradient and buffer by `fn` of it.
+
+        The parameters stay the same objects, so that an optimiser which holds them goes on working.
+        """
+        for module in self.modules():
+            with no_grad():
+                for param in module._parameters.values():
+                    if param is None or not param.is_floating_point():
+                        continue
+                    grad = param.grad
+                    param.data = fn(param.data)
+                    if grad is not None:
+                        grad.data = fn(grad.data)
+                for name, buffer in module._buffers.items():
+                    if buffer is not None and buffer.is_floating_point():
+                        module._buffers[name] = fn(buffer)
+        return self
+
+    # Printing.
+
+    def extra_repr(self) -> str:
+        """What a subclass wants printed between the parentheses of its repr."""
+        return ""
+
+    def _get_name(self) -> str:
+        return type(self).__name__
+
+    def __repr__(self) -> str:
+        extra = self.extra_repr()
+        children = [f"({name}): {child!r}" for name, child in self._modules.items()]
+        return _format(self._get_name(), extra.split("\n") if extra else [], children)
+
+    def __dir__(self) -> list[str]:
+        names = {*dir(type(self)), *self.__dict__}
+        for members in (self._parameters, self._buffers, self._modules):
+            names.update(members)
+        return sorted(name for name in names if not name[:1].isdigit())
+
+
+def _format(name: str, extra: list[str], children: list[str]) -> str:
+    """`name(…)`, on one line if `extra` has at most one and nothing else is there, or indented."""
+    if not children and len(extra) <= 1:
+        return f"{name}({''.join(extra)})"
+    # A child's own further lines go in by two more; those of `extra` are its author's to indent.
+    children = [child.replace("\n", "\n  ") for child in children]
+    return "\n  ".join([f"{name}(", *extra, *children]) + "\n)"
+
+
+def _join(prefix: str, name: str) -> str:
+    return f"{prefix}.{name}" if prefix else name
+
+
+def _typename(value: object) -> str:
+    kind = type(value)
+    return (
+        kind.__qualname__
+        if kind.__module__ == "builtins"
+        else f"{kind.__module__}.{kind.__qualname__}"
+    )

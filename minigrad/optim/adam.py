@@ -1,0 +1,205 @@
+"""Adam and AdamW: steps scaled by running averages of the gradient and of its square."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..creation import tensor, zeros_like
+from ..tensor import Tensor
+from .optimizer import Group, Optimizer, ParamsT, check_lr, writable
+
+
+class Adam(Optimizer):
+    """Adam, of Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2014), Algorithm 1.
+
+    For a parameter p with gradient g (of -g if `maximize`), at its t-th step:
+
+        g = g + weight_decay * p          (or, decoupled:  p = p - lr * weight_decay * p)
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g**2
+        p = p - lr * (m / (1 - beta1**t)) / (sqrt(v / (1 - beta2**t)) + eps)
+
+    `amsgrad` puts the greatest v so far in the place of v (Reddi et al., "On the Convergence of
+    Adam and Beyond", 2018). `decoupled_weight_decay` makes it `AdamW`.
+
+    `lr` may be a Tensor with one element. `foreach` is accepted and changes nothing. Raises
+    ValueError for a negative `lr`, `eps` or `weight_decay`, and for a beta outside [0, 1) or not a
+    float; NotImplementedError for `capturable`, `differentiable` and `fused` when true, and for
+    Tensor betas.
+
+    >>> w = nn.Parameter(minigrad.tensor([1.0, -2.0]))
+    >>> opt = optim.Adam([w], lr=0.25)
+    >>> (w * w).sum().backward()
+    >>> opt.step()
+    >>> w
+    Parameter containing:
+    tensor([ 0.7500, -1.7500], requires_grad=True)
+    """
+
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: float | Tensor = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        amsgrad: bool = False,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+        decoupled_weight_decay: bool = False,
+    ) -> None:
+        check_lr(lr)
+        if not eps >= 0.0:
+            raise ValueError(f"Invalid epsilon value: {eps} (it must be at least 0)")
+        if any(isinstance(beta, Tensor) for beta in betas):
+            raise NotImplementedError("betas as Tensors are not supported, pass two floats")
+        for i, beta in enumerate(betas):
+            if not 0.0 <= beta < 1.0:
+                raise ValueError(
+                    f"Invalid beta parameter at index {i}: {beta} (it must be in [0, 1))"
+                )
+        if not weight_decay >= 0.0:
+            raise ValueError(f"Invalid weight_decay value: {weight_decay} (it must be at least 0)")
+        if not all(isinstance(beta, float) for beta in betas):
+            raise ValueError(f"betas must be either both floats or both Tensors, not {betas}")
+        defaults = {
+            "lr": lr,
+            "betas": tuple(betas),
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "amsgrad": amsgrad,
+            "maximize": maximize,
+            "foreach": foreach,
+            "capturable": capturable,
+            "differentiable": differentiable,
+            "fused": fused,
+            "decoupled_weight_decay": decoupled_weight_decay,
+        }
+        super().__init__(params, defaults)
+
+    def _update(self, group: Group, params: list[Tensor]) -> None:
+        # As floats: NumPy lets a Python float take the array's dtype, but not its own float64.
+        beta1, beta2 = map(float, group["betas"])
+        eps, weight_decay = float(group["eps"]), float(group["weight_decay"])
+        lr, decoupled = group["lr"], group["decoupled_weight_decay"]
+        maximize, amsgrad = group["maximize"], group["amsgrad"]
+        for param in params:
+            p, g = writable(param), param.grad._array
+            state = self._state_of(param, amsgrad)
+            m, v = writable(state["exp_avg"]), writable(state["exp_avg_sq"])
+            # `decayed` holds g once it is no more the gradient itself, and in the end the step.
+            decayed, work = self._workspace(p)
+
+            count = writable(state["step"])
+            count += 1
+            t = count.item()
+            # A Tensor `lr` rounds to its own dtype here, as it does in PyTorch.
+            step_size = float(lr / (1 - beta1**t))
+            bias_correction = (1 - beta2**t) ** 0.5
+
+            if weight_decay != 0 and decoupled:
+                p *= float(1 - lr * weight_decay)
+            if weight_decay != 0 and not decoupled:
+                np.multiply(p, weight_decay, out=decayed)
+                g = (np.subtract if maximize else np.add)(decayed, g, out=decayed)
+            elif maximize:
+                g = np.negative(g, out=decayed)
+
+            # m moves towards g from the end that is the nearer, which is how PyTorch interpolates.
+            np.subtract(g, m, out=work)
+            if beta1 > 0.5:
+                work *= 1 - beta1
+                m += work
+            else:
+                work *= beta1
+                np.subtract(g, work, out=m)
+
+            v *= beta2
+            np.multiply(g, 1 - beta2, out=work)
+            work *= g
+            v += work
+            if amsgrad:
+                greatest = writable(state["max_exp_avg_sq"])
+                v = np.maximum(greatest, v, out=greatest)
+
+            denominator = np.sqrt(v, out=work)
+            denominator /= bias_correction
+            denominator += eps
+            step = np.multiply(m, step_size, out=decayed)
+            step /= denominator
+            p -= step
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict)
+        for state in self.state.values():
+            # Before PyTorch 1.12 the count of steps was a Python number.
+            if "step" in state and not isinstance(state["step"], Tensor):
+                state["step"] = tensor(float(state["step"]))
+
+    def _state_of(self, param: Tensor, amsgrad: bool) -> dict[str, Tensor]:
+        """The state of `param`, made at its first step, in PyTorch's names, dtypes and order."""
+        state = self.state[param]
+        if not state:
+            # The count has the default dtype, as PyTorch's has, whatever the parameter's is.
+            state["step"] = tensor(0.0)
+            state["exp_avg"] = zeros_like(param)
+            state["exp_avg_sq"] = zeros_like(param)
+            if amsgrad:
+                state["max_exp_avg_sq"] = zeros_like(param)
+        return state
+
+
+class AdamW(Adam):
+    """Adam after a weight decay of its own: `p -= lr * weight_decay * p`, then Adam's step.
+
+    Loshchilov and Hutter, "Decoupled Weight Decay Regularization" (2017). All else is as in `Adam`.
+
+    >>> w = nn.Parameter(minigrad.tensor([4.0]))
+    >>> opt = optim.AdamW([w], lr=0.5, weight_decay=0.5)
+    >>> w.grad = minigrad.zeros(1)
+    >>> opt.step()
+    >>> w.item()
+    3.0
+    """
+
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: float | Tensor = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+        foreach: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+    ) -> None:
+        super().__init__(
+            params,
+            lr,
+            betas,
+            eps,
+            weight_decay,
+            amsgrad,
+            foreach=foreach,
+            maximize=maximize,
+            capturable=capturable,
+            differentiable=differentiable,
+            fused=fused,
+            decoupled_weight_decay=True,
+        )
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict)
+        # The state of an Adam makes an AdamW no Adam.
+        for group in self.param_groups:
+            group["decoupled_weight_decay"] = True

@@ -1,0 +1,101 @@
+"""SGD: gradient descent, with momentum if asked for."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..tensor import Tensor, wrap
+from .optimizer import Group, Optimizer, ParamsT, check_lr, writable
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent: `p -= lr * g`, with g the gradient or what these make of it.
+
+    In this order, for a parameter p with gradient g (of -g if `maximize`):
+
+        g = g + weight_decay * p
+        b = momentum * b + (1 - dampening) * g      (b = g at the parameter's first step)
+        g = g + momentum * b  if nesterov  else  b
+        p = p - lr * g
+
+    PyTorch's form of momentum and of Nesterov's: the learning rate is outside of the momentum,
+    unlike in Sutskever et al., "On the importance of initialization and momentum in deep learning"
+    (2013).
+
+    `lr` may be a Tensor with one element. `foreach` is accepted and changes nothing. Raises
+    ValueError for a negative `lr`, `momentum` or `weight_decay`, and for `nesterov` without
+    momentum or with dampening; NotImplementedError for `differentiable=True` and `fused=True`.
+
+    >>> w = nn.Parameter(minigrad.tensor([1.0, -2.0]))
+    >>> opt = optim.SGD([w], lr=0.5, momentum=0.5)
+    >>> for _ in range(2):
+    ...     opt.zero_grad()
+    ...     w.sum().backward()
+    ...     opt.step()
+    >>> w.tolist()
+    [-0.25, -3.25]
+    """
+
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: float | Tensor = 1e-3,
+        momentum: float = 0,
+        dampening: float = 0,
+        weight_decay: float = 0,
+        nesterov: bool = False,
+        *,
+        maximize: bool = False,
+        foreach: bool | None = None,
+        differentiable: bool = False,
+        fused: bool | None = None,
+    ) -> None:
+        check_lr(lr)
+        if momentum < 0.0:
+            raise ValueError(f"Invalid momentum value: {momentum} (it must be at least 0)")
+        if weight_decay < 0.0:
+            raise ValueError(f"Invalid weight_decay value: {weight_decay} (it must be at least 0)")
+        if nesterov and (momentum <= 0 or dampening != 0):
+            raise ValueError("Nesterov momentum requires a momentum and zero dampening")
+        defaults = {
+            "lr": lr,
+            "momentum": momentum,
+            "dampening": dampening,
+            "weight_decay": weight_decay,
+            "nesterov": nesterov,
+            "maximize": maximize,
+            "foreach": foreach,
+            "differentiable": differentiable,
+            "fused": fused,
+        }
+        super().__init__(params, defaults)
+
+    def _update(self, group: Group, params: list[Tensor]) -> None:
+        # As floats: NumPy lets a Python float take the array's dtype, but not its own float64.
+        lr, momentum = float(group["lr"]), float(group["momentum"])
+        dampening, weight_decay = float(group["dampening"]), float(group["weight_decay"])
+        maximize, nesterov = group["maximize"], group["nesterov"]
+        for param in params:
+            p, g = writable(param), param.grad._array
+            # `step` takes what is to be subtracted; `decayed` holds g once it is no more the
+            # gradient.
+            step, decayed = self._workspace(p)
+
+            if weight_decay != 0:
+                np.multiply(p, weight_decay, out=decayed)
+                g = (np.subtract if maximize else np.add)(decayed, g, out=decayed)
+            elif maximize:
+                g = np.negative(g, out=decayed)
+
+            if momentum != 0:
+                state = self.state[param]
+                if state.get("momentum_buffer") is None:
+                    state["momentum_buffer"] = wrap(g.copy())
+                    b = g
+                else:
+                    b = writable(state["momentum_buffer"])
+                    b *= momentum
+                    b += np.multiply(g, 1 - dampening, out=step)
+                g = np.add(g, np.multiply(b, momentum, out=step), out=step) if nesterov else b
+
+            p -= np.multiply(g, lr, out=step)

@@ -1,0 +1,127 @@
+"""Random tensors, drawn from one stream that `manual_seed` starts anew."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from . import dtypes
+from .creation import made, sizes_of
+from .dtypes import dtype as DType
+from .tensor import Tensor, wrap
+
+_MAX_SEED = 2**64
+_generator = np.random.default_rng()
+
+
+def manual_seed(seed: int) -> None:
+    """Start the stream at `seed`, an int from -2**63 to 2**64 - 1 (RuntimeError outside).
+
+    >>> minigrad.manual_seed(0)
+    >>> first = minigrad.rand(3)
+    >>> minigrad.manual_seed(0)
+    >>> bool((minigrad.rand(3) == first).all())
+    True
+    """
+    global _generator
+    seed = int(seed)
+    if not -(2**63) <= seed < _MAX_SEED:
+        raise RuntimeError(f"Overflow when unpacking long long: seed {seed} needs more than 64 bits")
+    _generator = np.random.default_rng(seed % _MAX_SEED)
+
+
+def rand(*size: Any, dtype: DType | None = None, **options: Any) -> Tensor:
+    """Uniform values from [0, 1), of shape `size`.
+
+    >>> minigrad.rand(2, 3).shape
+    torch.Size([2, 3])
+    """
+    kind = _float(dtype)
+    return made(_generator.random(sizes_of(size, "rand"), kind), **options)
+
+
+def randn(*size: Any, dtype: DType | None = None, **options: Any) -> Tensor:
+    """Values from the standard normal distribution, of shape `size`.
+
+    >>> minigrad.randn(2, 3, requires_grad=True).requires_grad
+    True
+    """
+    kind = _float(dtype)
+    return made(_generator.standard_normal(sizes_of(size, "randn"), kind), **options)
+
+
+def randint(low: int, high: Any = None, size: Any = None, *, dtype: DType | None = None, **options: Any) -> Tensor:
+    """Integers from [low, high), or [0, low) where one bound is given, of shape `size`.
+
+    RuntimeError for an empty range.
+
+    >>> bool((minigrad.randint(3, (5,)) < 3).all())
+    True
+    """
+    if size is None or not isinstance(high, int):
+        low, high, size = 0, low, high if size is None else size
+    if low >= high:
+        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
+    kind = (dtype or dtypes.int64).numpy
+    return made(_generator.integers(low, high, sizes_of((size,), "randint")).astype(kind), **options)
+
+
+def randperm(n: int, *, dtype: DType | None = None, **options: Any) -> Tensor:
+    """The integers from 0 to n - 1 in random order.
+
+    >>> sorted(minigrad.randperm(4).tolist())
+    [0, 1, 2, 3]
+    """
+    return made(_generator.permutation(n).astype((dtype or dtypes.int64).numpy), **options)
+
+
+def rand_like(input: Tensor, *, dtype: DType | None = None, **options: Any) -> Tensor:
+    """As `rand`, with the shape and dtype of `input`."""
+    return rand(input.shape, dtype=dtype or input.dtype, **options)
+
+
+def randn_like(input: Tensor, *, dtype: DType | None = None, **options: Any) -> Tensor:
+    """As `randn`, with the shape and dtype of `input`."""
+    return randn(input.shape, dtype=dtype or input.dtype, **options)
+
+
+def uniform_(self: Tensor, from_: float = 0, to: float = 1, *, generator: None = None) -> Tensor:
+    """Fill this tensor with uniform values from [from_, to).
+
+    >>> bool((minigrad.empty(3).uniform_(1, 2) >= 1).all())
+    True
+    """
+    _refuse(generator)
+    if from_ > to:
+        raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={from_} > to={to}")
+    values = rand(self.shape, dtype=self.dtype)._array * (to - from_) + from_
+    return self.copy_(wrap(values))
+
+
+def normal_(self: Tensor, mean: float = 0, std: float = 1, *, generator: None = None) -> Tensor:
+    """Fill this tensor with values from the normal distribution.
+
+    >>> minigrad.empty(2).normal_(3, 0)
+    tensor([3., 3.])
+    """
+    _refuse(generator)
+    if std < 0:
+        raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
+    values = randn(self.shape, dtype=self.dtype)._array * std + mean
+    return self.copy_(wrap(values))
+
+
+def _refuse(generator: Any) -> None:
+    if generator is not None:
+        raise NotImplementedError("argument 'generator' is not implemented: there is one stream")
+
+
+def _float(dtype: DType | None) -> Any:
+    kind = dtypes.to_numpy(dtype or dtypes.get_default_dtype())
+    if kind.kind != "f":
+        raise NotImplementedError(f"random floats of dtype {dtype} are not implemented")
+    return kind
+
+
+Tensor.uniform_, Tensor.normal_ = uniform_, normal_

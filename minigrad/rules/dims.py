@@ -1,0 +1,65 @@
+"""Dimensions and sizes as PyTorch reads them, with its errors."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Sequence
+
+
+def axis(dim: int, ndim: int) -> int:
+    """`dim`, counted from the front. IndexError outside [-ndim, ndim); a 0-d tensor counts as 1-d."""
+    reach = max(ndim, 1)
+    try:
+        found = operator.index(dim)
+    except TypeError:
+        raise TypeError(f"argument 'dim' must be int, not {type(dim).__name__}") from None
+    if not -reach <= found < reach:
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-reach}, {reach - 1}], "
+            f"but got {found})"
+        )
+    return found % reach
+
+
+def axes(dim: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
+    """The dimensions that a reduction names: all for None or (). RuntimeError if one comes twice."""
+    if dim is None:
+        return tuple(range(ndim))
+    if isinstance(dim, Sequence):
+        found = tuple(axis(d, ndim) for d in dim)
+        for d in found:
+            if found.count(d) > 1:
+                raise RuntimeError(f"dim {d} appears multiple times in the list of dims")
+        return (found or tuple(range(ndim))) if ndim else ()
+    return (axis(dim, ndim),) if ndim else ()
+
+
+def kept(shape: tuple[int, ...], reduced: tuple[int, ...]) -> tuple[int, ...]:
+    """`shape` with size 1 at each reduced dimension: how a result lies against its operand."""
+    return tuple(1 if d in reduced else size for d, size in enumerate(shape))
+
+
+def resolved(shape: Sequence[int], numel: int) -> tuple[int, ...]:
+    """`shape` with its -1, if any, worked out from the number of elements.
+
+    RuntimeError for a second -1, another negative size, or sizes that do not make `numel`.
+    """
+    sizes = tuple(operator.index(size) for size in shape)
+    if sizes.count(-1) > 1:
+        raise RuntimeError("only one dimension can be inferred")
+    for size in sizes:
+        if size < -1:
+            raise RuntimeError(f"invalid shape dimension {size}")
+    known = math.prod(size for size in sizes if size != -1)
+    if -1 in sizes:
+        if known == 0 and numel == 0:
+            raise RuntimeError(
+                f"cannot reshape tensor of 0 elements into shape {list(sizes)} because the "
+                "unspecified dimension size -1 can be any value and is ambiguous"
+            )
+        if known and numel % known == 0:
+            return tuple(numel // known if size == -1 else size for size in sizes)
+    elif known == numel:
+        return sizes
+    raise RuntimeError(f"shape '{list(sizes)}' is invalid for input of size {numel}")

@@ -1,0 +1,490 @@
+"""Elementwise ops: each element of the result depends on one element of each operand.
+
+At ties, kinks, infinities and NaN the derivatives are PyTorch's; a comment says which where the
+mathematics would leave a choice.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .rule import EVERYWHERE, IN_PLACE, Array, Operand, Result, differentiable
+
+# Arithmetic ---------------------------------------------------------------------------------------
+
+
+@differentiable(linear=True, promotion="common", forms=IN_PLACE)
+def add(input: Operand, other: Operand, *, alpha: float = 1) -> Result:
+    """`input + alpha * other`, broadcast.
+
+    >>> minigrad.add(minigrad.tensor([1., 2.]), 10, alpha=2)
+    tensor([21., 22.])
+    """
+    if alpha == 1:
+        return input + other, (lambda g: g, lambda g: g)
+    _check_alpha(input, other, alpha)
+    return input + alpha * other, (lambda g: g, lambda g: g * alpha)
+
+
+def _check_alpha(input: Operand, other: Operand, alpha: float) -> None:
+    if isinstance(alpha, float) and (input + other).dtype.kind != "f":
+        raise RuntimeError(
+            "For integral input tensors, argument alpha must not be a floating point number."
+        )
+
+
+@differentiable(linear=True, promotion="common", forms=IN_PLACE)
+def sub(input: Operand, other: Operand, *, alpha: float = 1) -> Result:
+    """`input - alpha * other`, broadcast. RuntimeError for two bool tensors.
+
+    >>> minigrad.sub(minigrad.tensor([1., 2.]), minigrad.tensor(1.))
+    tensor([0., 1.])
+    """
+    try:
+        if alpha == 1:
+            return input - other, (lambda g: g, lambda g: -g)
+        _check_alpha(input, other, alpha)
+        return input - alpha * other, (lambda g: g, lambda g: g * -alpha)
+    except TypeError:  # NumPy has no minus between bools either
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with two bool tensors is not supported. "
+            "Use the `^` or `logical_xor()` operator instead."
+        ) from None
+
+
+@differentiable(linear=True, promotion="common", forms=("function",), backward="RsubBackward1")
+def rsub(input: Operand, other: Operand, *, alpha: float = 1) -> Result:
+    """`other - alpha * input`: what `1 - x` calls.
+
+    >>> minigrad.rsub(minigrad.tensor([1., 2.]), 1)
+    tensor([ 0., -1.])
+    """
+    y, (to_other, to_input) = sub(other, input, alpha=alpha)
+    return y, (to_input, to_other)
+
+
+@differentiable(promotion="common", forms=IN_PLACE)
+def mul(input: Operand, other: Operand) -> Result:
+    """`input * other`, broadcast.
+
+    >>> minigrad.mul(minigrad.tensor([1., 2.]), minigrad.tensor([3., 4.]))
+    tensor([3., 8.])
+    """
+    return input * other, (lambda g: g * other, lambda g: g * input)
+
+
+@differentiable(promotion="float", forms=IN_PLACE)
+def div(input: Operand, other: Operand) -> Result:
+    """`input / other`, broadcast; integers give the default float type.
+
+    >>> minigrad.div(minigrad.tensor([1, 2]), 2)
+    tensor([0.5000, 1.0000])
+    """
+    return input / other, (lambda g: g / other, lambda g: -g * ((input / other) / other))
+
+
+@differentiable(linear=True, forms=IN_PLACE)
+def neg(input: Array) -> Result:
+    """`-input`. RuntimeError for bool.
+
+    >>> minigrad.neg(minigrad.tensor([1., -2.]))
+    tensor([-1.,  2.])
+    """
+    try:
+        return -input, (lambda g: -g,)
+    except TypeError:
+        raise RuntimeError(
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying "
+            "to invert a mask, use the `~` or `logical_not()` operator instead."
+        ) from None
+
+
+@differentiable(promotion="float", forms=IN_PLACE)
+def reciprocal(input: Array) -> Result:
+    """`1 / input`; integers give the default float type.
+
+    >>> minigrad.reciprocal(minigrad.tensor([2., 4.]))
+    tensor([0.5000, 0.2500])
+    """
+    y = 1 / input
+    return y, (lambda g: -g * (y * y),)
+
+
+@differentiable(promotion="common", forms=IN_PLACE)
+def pow(input: Operand, exponent: Operand) -> Result:
+    """`input ** exponent`, broadcast.
+
+    The derivative of x ** 0 is 0 everywhere, at 0 and at NaN too; the one with respect to the
+    exponent is 0 where `input` is 0 and `exponent` is not negative. RuntimeError for an integer to
+    a negative power that is a Python number.
+
+    >>> minigrad.pow(minigrad.tensor([2., 3.]), 2)
+    tensor([4., 9.])
+    """
+    y = _power(input, exponent)
+
+    def to_input(g: Array) -> Array:
+        slope = exponent * input ** (exponent - 1)
+        return g * np.where(exponent == 0, 0, slope) if np.any(exponent == 0) else g * slope
+
+    def to_exponent(g: Array) -> Array:
+        return g * np.where((input == 0) & (exponent >= 0), 0, y * np.log(input))
+
+    return y, (to_input, to_exponent)
+
+
+def _power(base: Operand, exponent: Operand) -> Array:
+    """`base ** exponent` in PyTorch's ways: whole exponents by products, integers truncated."""
+    if isinstance(exponent, np.ndarray):
+        if exponent.dtype.kind == "b":
+            raise NotImplementedError("\"pow\" not implemented for 'Bool'")
+        if exponent.dtype.kind == "i":
+            # To a negative power only 1 and -1 stay integers; all others truncate to 0.
+            whole = base ** np.maximum(exponent, 0)
+            kept = np.where(base == 1, 1, np.where(base == -1, 1 - 2 * (exponent % 2), 0))
+            return np.where(exponent < 0, kept, whole).astype(exponent.dtype, copy=False)
+        return base**exponent
+    if exponent < 0 and base.dtype.kind == "i":
+        raise RuntimeError("Integers to negative integer powers are not allowed.")
+    if exponent == 3:
+        return base * base * base
+    if exponent == -2:
+        return 1 / (base * base)
+    if exponent == -0.5:
+        return 1 / np.sqrt(base)
+    return base**exponent
+
+
+# Exponentials and roots ---------------------------------------------------------------------------
+
+
+@differentiable(promotion="float", forms=IN_PLACE)
+def exp(input: Array) -> Result:
+    """e to the power of each element.
+
+    >>> minigrad.exp(minigrad.tensor([0., 1.]))
+    tensor([1.0000, 2.7183])
+    """
+    y = np.exp(input)
+    return y, (lambda g: g * y,)
+
+
+@differentiable(promotion="float", forms=IN_PLACE)
+def log(input: Array) -> Result:
+    """The natural logarithm; -inf at 0, NaN below.
+
+    >>> minigrad.log(minigrad.tensor([1., 0.]))
+    tensor([0., -inf])
+    """
+    return np.log(input), (lambda g: g / input,)
+
+
+@differentiable(promotion="float", forms=IN_PLACE)
+def sqrt(input: Array) -> Result:
+    """The square root; its derivative is infinite at 0.
+
+    >>> minigrad.sqrt(minigrad.tensor([4., 2.]))
+    tensor([2.0000, 1.4142])
+    """
+    y = np.sqrt(input)
+    return y, (lambda g: g / (2 * y),)
+
+
+# Activations --------------------------------------------------------------------------------------
+
+
+@differentiable(forms=IN_PLACE)
+def relu(input: Array) -> Result:
+    """`max(input, 0)`; the derivative at 0 is 0, and a NaN lets its cotangent through.
+
+    >>> minigrad.relu(minigrad.tensor([-1., 0., 2.]))
+    tensor([0., 0., 2.])
+    """
+    if input.dtype.kind == "b":
+        raise RuntimeError("Boolean inputs not supported for relu")
+    y = np.maximum(0, input)  # in this order -0 stays -0
+    return y, (lambda g: np.where(y <= 0, 0, g),)
+
+
+@differentiable(promotion="float", forms=IN_PLACE)
+def sigmoid(input: Array) -> Result:
+    """`1 / (1 + exp(-input))`; the derivative is y (1 - y).
+
+    >>> minigrad.sigmoid(minigrad.tensor([0., 2.]))
+    tensor([0.5000, 0.8808])
+    """
+    y = 1 / (1 + np.exp(-input))
+    return y, (lambda g: g * (1 - y) * y,)
+
+
+@differentiable(promotion="float", forms=IN_PLACE)
+def tanh(input: Array) -> Result:
+    """The hyperbolic tangent; the derivative is 1 - y².
+
+    >>> minigrad.tanh(minigrad.tensor([0., 1.]))
+    tensor([0.0000, 0.7616])
+    """
+    y = np.tanh(input)
+    return y, (lambda g: g * (1 - y * y),)
+
+
+# Selections ---------------------------------------------------------------------------------------
+
+
+@differentiable(forms=IN_PLACE)
+def abs(input: Array) -> Result:
+    """The absolute value; the derivative is 0 at 0 and at NaN.
+
+    >>> minigrad.abs(minigrad.tensor([-1., 0., 2.]))
+    tensor([1., 0., 2.])
+    """
+    if input.dtype.kind == "b":
+        raise NotImplementedError("\"abs_cpu\" not implemented for 'Bool'")
+    return np.absolute(input), (lambda g: g * np.where(input == input, np.sign(input), 0),)
+
+
+@differentiable(promotion="common")
+def maximum(input: Array, other: Array) -> Result:
+    """The larger of two, element by element; NaN wins. A tie gives half the gradient to each.
+
+    >>> minigrad.maximum(minigrad.tensor([1., 5.]), minigrad.tensor([3., 2.]))
+    tensor([3., 5.])
+    """
+    return np.maximum(input, other), (
+        lambda g: np.where(input < other, 0, np.where(input == other, g / 2, g)),
+        lambda g: np.where(input > other, 0, np.where(input == other, g / 2, g)),
+    )
+
+
+@differentiable(promotion="common")
+def minimum(input: Array, other: Array) -> Result:
+    """The smaller of two, element by element; NaN wins. A tie gives half the gradient to each.
+
+    >>> minigrad.minimum(minigrad.tensor([1., 5.]), minigrad.tensor([3., 2.]))
+    tensor([1., 2.])
+    """
+    return np.minimum(input, other), (
+        lambda g: np.where(input > other, 0, np.where(input == other, g / 2, g)),
+        lambda g: np.where(input < other, 0, np.where(input == other, g / 2, g)),
+    )
+
+
+@differentiable(promotion="common", forms=IN_PLACE, backward="ClampBackward1")
+def clamp(input: Array, min: Operand | None = None, max: Operand | None = None) -> Result:
+    """`input` held between `min` and `max`, numbers or tensors; where `min > max`, it is `max`.
+
+    The gradient goes to `input` from the bounds inward, bounds included, else to the bound that
+    holds. RuntimeError where neither bound is given.
+
+    >>> minigrad.clamp(minigrad.tensor([-2., 0.5, 2.]), min=-1, max=1)
+    tensor([-1.0000,  0.5000,  1.0000])
+    """
+    if min is None and max is None:
+        raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    y = input if min is None else np.maximum(min, input)
+    y = y if max is None else np.minimum(max, y)
+    low = -np.inf if min is None else min
+    high = np.inf if max is None else max
+    return y, (
+        lambda g: np.where((input >= low) & (input <= high), g, 0),
+        lambda g: np.where((low < high) & (input < low), g, 0),
+        lambda g: np.where((input > high) | (low > high), g, 0),
+    )
+
+
+@differentiable(forms=EVERYWHERE)
+def where(condition: Array, input: Operand, other: Operand) -> Result:
+    """`input` where `condition` holds, `other` elsewhere, all three broadcast.
+
+    >>> minigrad.where(minigrad.tensor([True, False]), 1., minigrad.tensor([2., 3.]))
+    tensor([1., 3.])
+    """
+    return np.where(condition, input, other), (
+        None,
+        lambda g: np.where(condition, g, 0),
+        lambda g: np.where(condition, 0, g),
+    )
+
+
+# Copies -------------------------------------------------------------------------------------------
+
+
+@differentiable(linear=True)
+def clone(input: Array) -> Result:
+    """A copy that shares no memory with `input`; its gradient goes to `input`.
+
+    >>> minigrad.clone(minigrad.tensor([1., 2.]))
+    tensor([1., 2.])
+    """
+    return input.copy("K"), (lambda g: g,)
+
+
+@differentiable(linear=True, forms=(), backward="CloneBackward0")
+def contiguous_copy(input: Array) -> Result:
+    """A copy whose elements lie in row-major order."""
+    return input.copy(), (lambda g: g,)
+
+
+@differentiable(linear=True, forms=(), backward="ToCopyBackward0")
+def cast(input: Array, dtype: np.dtype) -> Result:
+    """`input` in another dtype, as `Tensor.to` makes it; the engine casts the gradient back."""
+    return input.astype(dtype), (lambda g: g,) if dtype.kind == "f" else ()
+
+
+@differentiable(linear=True, forms=(), backward="CopyBackwards")
+def copy(input: Array, src: Operand) -> Result:
+    """`src`, broadcast to the shape of `input`, whose own elements count for nothing any more."""
+    return np.broadcast_to(src, input.shape), (lambda g: np.zeros_like(g), lambda g: g)
+
+
+# Comparisons and logic: results are bool, and nothing has a derivative ----------------------------
+
+
+@differentiable(promotion="common")
+def eq(input: Operand, other: Operand) -> Result:
+    """`input == other`, element by element.
+
+    >>> minigrad.tensor([1, 2]) == minigrad.tensor([1, 3])
+    tensor([ True, False])
+    """
+    return input == other, ()
+
+
+@differentiable(promotion="common")
+def ne(input: Operand, other: Operand) -> Result:
+    """`input != other`, element by element.
+
+    >>> minigrad.tensor([1, 2]) != 1
+    tensor([False,  True])
+    """
+    return input != other, ()
+
+
+@differentiable(promotion="common")
+def lt(input: Operand, other: Operand) -> Result:
+    """`input < other`, element by element.
+
+    >>> minigrad.tensor([1, 2]) < 2
+    tensor([ True, False])
+    """
+    return input < other, ()
+
+
+@differentiable(promotion="common")
+def le(input: Operand, other: Operand) -> Result:
+    """`input <= other`, element by element.
+
+    >>> minigrad.tensor([1, 2]) <= 1
+    tensor([ True, False])
+    """
+    return input <= other, ()
+
+
+@differentiable(promotion="common")
+def gt(input: Operand, other: Operand) -> Result:
+    """`input > other`, element by element.
+
+    >>> minigrad.tensor([1, 2]) > 1
+    tensor([False,  True])
+    """
+    return input > other, ()
+
+
+@differentiable(promotion="common")
+def ge(input: Operand, other: Operand) -> Result:
+    """`input >= other`, element by element.
+
+    >>> minigrad.tensor([1, 2]) >= 2
+    tensor([False,  True])
+    """
+    return input >= other, ()
+
+
+@differentiable()
+def logical_not(input: Array) -> Result:
+    """True where `input` is zero or False.
+
+    >>> minigrad.logical_not(minigrad.tensor([2, 0]))
+    tensor([False,  True])
+    """
+    return np.logical_not(input), ()
+
+
+@differentiable(promotion="common")
+def logical_and(input: Array, other: Array) -> Result:
+    """True where both are nonzero.
+
+    >>> minigrad.logical_and(minigrad.tensor([2, 1]), minigrad.tensor([1, 0]))
+    tensor([ True, False])
+    """
+    return np.logical_and(input, other), ()
+
+
+@differentiable(promotion="common")
+def logical_or(input: Array, other: Array) -> Result:
+    """True where either is nonzero.
+
+    >>> minigrad.logical_or(minigrad.tensor([2, 0]), minigrad.tensor([0, 0]))
+    tensor([ True, False])
+    """
+    return np.logical_or(input, other), ()
+
+
+@differentiable()
+def bitwise_not(input: Array) -> Result:
+    """Each bit inverted; for bool, `not`.
+
+    >>> ~minigrad.tensor([True, False])
+    tensor([False,  True])
+    """
+    return ~input, ()
+
+
+@differentiable(promotion="common")
+def bitwise_and(input: Operand, other: Operand) -> Result:
+    """Bits set in both; for bool, `and`.
+
+    >>> minigrad.tensor([True, True]) & minigrad.tensor([True, False])
+    tensor([ True, False])
+    """
+    return input & other, ()
+
+
+@differentiable(promotion="common")
+def bitwise_or(input: Operand, other: Operand) -> Result:
+    """Bits set in either; for bool, `or`.
+
+    >>> minigrad.tensor([True, False]) | minigrad.tensor([False, False])
+    tensor([ True, False])
+    """
+    return input | other, ()
+
+
+@differentiable(promotion="common")
+def bitwise_xor(input: Operand, other: Operand) -> Result:
+    """Bits set in one of the two; for bool, `!=`.
+
+    >>> minigrad.tensor([True, False]) ^ minigrad.tensor([True, True])
+    tensor([False,  True])
+    """
+    return input ^ other, ()
+
+
+@differentiable()
+def isnan(input: Array) -> Result:
+    """True where `input` is NaN.
+
+    >>> minigrad.isnan(minigrad.tensor([1., float("nan")]))
+    tensor([False,  True])
+    """
+    return np.isnan(input), ()
+
+
+@differentiable()
+def isfinite(input: Array) -> Result:
+    """True where `input` is neither infinite nor NaN.
+
+    >>> minigrad.isfinite(minigrad.tensor([1., float("inf")]))
+    tensor([ True, False])
+    """
+    return np.isfinite(input), ()

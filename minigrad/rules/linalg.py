@@ -1,0 +1,116 @@
+"""Products of vectors, matrices and stacks of matrices.
+
+For Z = A B and a cotangent G of Z, the cotangents are A ↦ G Bᵀ and B ↦ Aᵀ G (Giles, "Collected
+matrix derivative results for forward and reverse mode algorithmic differentiation", 2008, §2.2.2).
+Each case that PyTorch tells apart is a rule of its own; `minigrad.matmul` chooses among them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..dtypes import SCALAR_NAMES
+from .rule import Array, Result, differentiable
+
+
+def same_dtype(input: Array, other: Array, op: str) -> None:
+    """RuntimeError, in the words PyTorch has for `op`, unless the two have one dtype."""
+    if input.dtype != other.dtype:
+        ours, theirs = SCALAR_NAMES[input.dtype], SCALAR_NAMES[other.dtype]
+        if op == "dot":
+            raise RuntimeError(
+                f"dot : expected both vectors to have same dtype, but found {ours} and {theirs}"
+            )
+        raise RuntimeError(
+            "expected m1 and m2 to have the same dtype, but got: "
+            f"{ours.lower()} != {theirs.lower()}"
+        )
+
+
+@differentiable()
+def mm(input: Array, mat2: Array) -> Result:
+    """The product of two matrices, (n, m) and (m, p) to (n, p), of one dtype.
+
+    RuntimeError for other shapes or for two dtypes.
+
+    >>> minigrad.mm(minigrad.ones(2, 3), minigrad.ones(3, 1))
+    tensor([[3.],
+            [3.]])
+    """
+    if input.ndim != 2 or mat2.ndim != 2:
+        raise RuntimeError(f"{'self' if input.ndim != 2 else 'mat2'} must be a matrix")
+    if input.shape[1] != mat2.shape[0]:
+        (n, m), (k, p) = input.shape, mat2.shape
+        raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({n}x{m} and {k}x{p})")
+    if input.dtype is not mat2.dtype:
+        same_dtype(input, mat2, "mm")
+    return input @ mat2, (lambda g: g @ mat2.T, lambda g: input.T @ g)
+
+
+@differentiable()
+def mv(input: Array, vec: Array) -> Result:
+    """The product of a matrix (n, m) and a vector (m,), of shape (n,). RuntimeError otherwise.
+
+    >>> minigrad.mv(minigrad.ones(2, 3), minigrad.ones(3))
+    tensor([3., 3.])
+    """
+    if input.ndim != 2 or vec.ndim != 1:
+        raise RuntimeError(f"vector + matrix @ vector expected, got {vec.ndim}, {input.ndim}, {vec.ndim}")
+    if input.shape[1] != vec.shape[0]:
+        n, m = input.shape
+        raise RuntimeError(f"size mismatch, got input ({n}), mat ({n}x{m}), vec ({vec.shape[0]})")
+    same_dtype(input, vec, "mv")
+    return input @ vec, (lambda g: g[:, None] * vec, lambda g: input.T @ g)
+
+
+@differentiable()
+def dot(input: Array, tensor: Array) -> Result:
+    """The sum of the products of two vectors of one length, a 0-d result. RuntimeError otherwise.
+
+    >>> minigrad.dot(minigrad.tensor([1., 2.]), minigrad.tensor([3., 4.]))
+    tensor(11.)
+    """
+    if input.ndim != 1 or tensor.ndim != 1:
+        raise RuntimeError(
+            f"1D tensors expected, but got {input.ndim}D and {tensor.ndim}D tensors"
+        )
+    same_dtype(input, tensor, "dot")
+    if input.shape != tensor.shape:
+        raise RuntimeError(
+            "inconsistent tensor size, expected tensor "
+            f"{list(input.shape)} and src {list(tensor.shape)} to have the same number of "
+            f"elements, but got {input.size} and {tensor.size} elements respectively"
+        )
+    return input @ tensor, (lambda g: g * tensor, lambda g: g * input)
+
+
+@differentiable(forms=(), backward="UnsafeViewBackward0")
+def matmul(input: Array, other: Array) -> Result:
+    """The products of two stacks of matrices, (*, n, m) and (*, m, p) to (*, n, p).
+
+    The leading dimensions broadcast. A vector on the left is a row, one on the right a column, and
+    the result lacks that dimension again.
+    """
+    same_dtype(input, other, "matmul")
+    if input.ndim == 0 or other.ndim == 0:
+        raise RuntimeError(
+            "both arguments to matmul need to be at least 1D, but they are "
+            f"{input.ndim}D and {other.ndim}D"
+        )
+    if input.shape[-1] != other.shape[max(other.ndim - 2, 0)]:
+        a, b = (str(tuple(x.shape)) for x in (input, other))
+        raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({a} and {b})")
+    if input.ndim == 1:  # (m,) @ (*, m, p): G is (*, p)
+        return input @ other, (
+            lambda g: (other @ g[..., None])[..., 0],
+            lambda g: input[:, None] * g[..., None, :],
+        )
+    if other.ndim == 1:  # (*, n, m) @ (m,): G is (*, n)
+        return input @ other, (
+            lambda g: g[..., None] * other,
+            lambda g: (g[..., None, :] @ input)[..., 0, :],
+        )
+    return input @ other, (
+        lambda g: g @ other.swapaxes(-1, -2),
+        lambda g: input.swapaxes(-1, -2) @ g,
+    )

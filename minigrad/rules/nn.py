@@ -1,0 +1,205 @@
+"""What a network adds: an affine map, the softmaxes, and the losses.
+
+Each could be put together from other ops. They are rules of their own because together they are
+more exact (a softmax shifted by its maximum never overflows) and cost one step instead of ten.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..dtypes import SCALAR_NAMES
+from .dims import axis
+from .indexing import put
+from .linalg import same_dtype
+from .rule import Array, Result, differentiable
+
+
+@differentiable(forms=(), backward="AddmmBackward0")
+def linear(input: Array, weight: Array, bias: Array) -> Result:
+    """`input @ weight.T + bias`: (*, in), (out, in) and (out,) to (*, out)."""
+    if input.ndim == 0 or weight.ndim != 2 or input.shape[-1] != weight.shape[1]:
+        rows = "x".join(map(str, (int(np.prod(input.shape[:-1])), *input.shape[-1:])))
+        columns = "x".join(map(str, weight.shape[::-1]))
+        raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({rows} and {columns})")
+    if not input.dtype is weight.dtype is bias.dtype:
+        same_dtype(input, weight, "linear")
+        same_dtype(input, bias, "linear")
+
+    def to_weight(g: Array) -> Array:
+        if input.ndim == 2:
+            return g.T @ input
+        return g.reshape(-1, g.shape[-1]).T @ input.reshape(-1, input.shape[-1])
+
+    return input @ weight.T + bias, (lambda g: g @ weight, to_weight, lambda g: g)
+
+
+# The softmaxes ------------------------------------------------------------------------------------
+
+
+def _shifted(input: Array, d: int | tuple[()], name: str) -> Array:
+    """`input` less its maximum along `d`, which changes no softmax and keeps exp from overflowing."""
+    if input.dtype.kind != "f":
+        raise NotImplementedError(
+            f"\"{name}_lastdim_kernel_impl\" not implemented for '{SCALAR_NAMES[input.dtype]}'"
+        )
+    return input - np.maximum.reduce(input, d, keepdims=True) if input.size else input
+
+
+@differentiable()
+def softmax(input: Array, dim: int, dtype: np.dtype | None = None) -> Result:
+    """exp(x) / Σ exp(x) along `dim`; the derivative is y (g − Σ g y).
+
+    `dtype` converts the operand first.
+
+    >>> minigrad.softmax(minigrad.tensor([0., 1.]), dim=0)
+    tensor([0.2689, 0.7311])
+    """
+    d = axis(dim, input.ndim) if input.ndim else ()
+    x = input if dtype is None else input.astype(dtype)
+    e = np.exp(_shifted(x, d, "softmax"))
+    y = e / np.add.reduce(e, d, keepdims=True)
+    return y, (lambda g: y * (g - np.add.reduce(g * y, d, keepdims=True)),)
+
+
+@differentiable()
+def log_softmax(input: Array, dim: int, dtype: np.dtype | None = None) -> Result:
+    """x − log Σ exp(x) along `dim`; the derivative is g − softmax(x) Σ g.
+
+    `dtype` converts the operand first.
+
+    >>> minigrad.log_softmax(minigrad.tensor([0., 1.]), dim=0)
+    tensor([-1.3133, -0.3133])
+    """
+    d = axis(dim, input.ndim) if input.ndim else ()
+    x = _shifted(input if dtype is None else input.astype(dtype), d, "log_softmax")
+    y = x - np.log(np.add.reduce(np.exp(x), d, keepdims=True))
+    return y, (lambda g: g - np.exp(y) * np.add.reduce(g, d, keepdims=True),)
+
+
+# The losses ---------------------------------------------------------------------------------------
+
+
+@differentiable(forms=())
+def nll_loss(
+    input: Array,
+    target: Array,
+    weight: Array | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Result:
+    """Minus the log-probability that `input` gives to each target class.
+
+    `input` is (C,), (N, C) or (N, C, d1, …) and `target`, of int64, the same without C. A class's
+    terms are scaled by its `weight` (C,); the mean divides by the weights met, so by zero (NaN) if
+    every target is ignored.
+    """
+    _check_nll(input, target, weight)
+    classes = input.shape[0 if input.ndim == 1 else 1]
+    counted, label = None, target
+    # Only a negative target, or an ignored class, calls for a second look at every target.
+    if 0 <= ignore_index < classes or (target.size and np.minimum.reduce(target, None) < 0):
+        counted = target != ignore_index
+        label = np.where(counted, target, 0)
+        if (label < 0).any():
+            raise IndexError(f"Target {label[label < 0][0]} is out of bounds.")
+    try:
+        at = _places(label, input.ndim)
+        terms = -input[at]
+    except IndexError:
+        raise IndexError(f"Target {label[label >= classes][0]} is out of bounds.") from None
+
+    scale = None if weight is None else weight[label]
+    if scale is not None:
+        terms = terms * scale
+    if counted is not None:
+        terms = np.where(counted, terms, 0)
+        scale = counted.astype(input.dtype) if scale is None else np.where(counted, scale, 0)
+    total = None
+    if reduction == "mean":
+        total = input.dtype.type(terms.size) if scale is None else np.add.reduce(scale, None)
+
+    def pullback(g: Array) -> Array:
+        share = -g if total is None else -g / total
+        if scale is not None:
+            share = share * scale
+        return put(share if counted is None else np.where(counted, share, 0), at, input.shape)
+
+    return _reduced(terms, total, reduction), (pullback,)
+
+
+@differentiable(forms=(), promotion="common")
+def mse_loss(input: Array, target: Array, reduction: str = "mean") -> Result:
+    """(input − target)², broadcast; the derivative is ±2 (input − target)."""
+    if input.dtype.kind != "f":
+        raise NotImplementedError(
+            f"\"mse_cpu\" not implemented for '{SCALAR_NAMES[input.dtype]}'"
+        )
+    difference = input - target
+    total = input.dtype.type(difference.size) if reduction == "mean" else None
+
+    def to_input(g: Array) -> Array:
+        return (input - target) * (2 * g if total is None else 2 * g / total)
+
+    return _reduced(difference * difference, total, reduction), (
+        to_input,
+        lambda g: -to_input(g),
+    )
+
+
+def _reduced(terms: Array, total: Array | None, reduction: str) -> Array:
+    """The terms of a loss, their sum, or that over `total`, their mean."""
+    if reduction == "none":
+        return terms
+    y = np.add.reduce(terms, None)
+    return y if total is None else y / total
+
+
+def _places(label: Array, ndim: int) -> tuple[Array, ...]:
+    """The index of each label's own element in an operand whose classes lie along dimension 1."""
+    if ndim == 1:
+        return (label,)
+    if ndim == 2:
+        return np.arange(len(label)), label
+    rows, *rest = np.indices(label.shape, sparse=True)
+    return (rows, label, *rest)
+
+
+def _check_nll(input: Array, target: Array, weight: Array | None) -> None:
+    if target.dtype != np.int64:
+        found = SCALAR_NAMES[target.dtype]
+        raise RuntimeError(f"expected target dtype to be Long or Byte, but got {found}")
+    if input.dtype.kind != "f":
+        found = SCALAR_NAMES[input.dtype]
+        raise NotImplementedError(f"\"nll_loss_out_frame\" not implemented for '{found}'")
+    shape = input.shape
+    if not shape:
+        raise ValueError("Expected 1 or more dimensions (got 0)")
+    if target.shape != (shape[:1] + shape[2:] if len(shape) > 1 else ()):
+        _refuse_target(shape, target.shape)
+    if weight is not None:
+        classes = shape[0 if len(shape) == 1 else 1]
+        if weight.shape != (classes,):
+            raise RuntimeError(
+                f"weight tensor should be defined either for all {classes} classes or no classes "
+                f"but got weight tensor of shape: {list(weight.shape)}"
+            )
+        if weight.dtype != input.dtype:
+            raise RuntimeError(
+                f"expected scalar type {SCALAR_NAMES[input.dtype]} "
+                f"but found {SCALAR_NAMES[weight.dtype]}"
+            )
+
+
+def _refuse_target(shape: tuple[int, ...], target: tuple[int, ...]) -> None:
+    if len(shape) == 1:
+        raise RuntimeError(f"size mismatch (got input: {list(shape)}, target: {list(target)})")
+    if len(shape) == 2 and len(target) != 1:
+        raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
+    if not target or shape[0] != target[0]:
+        raise ValueError(
+            f"Expected input batch_size ({shape[0]}) to match target batch_size "
+            f"({target[0] if target else 0})."
+        )
+    expected = [shape[0], *shape[2:]]
+    raise RuntimeError(f"Expected target size {expected}, got {list(target)}")

@@ -1,0 +1,106 @@
+"""What a rule is, and the registry: the one list of every op there is.
+
+A rule is a function of plain arrays that returns its result together with its *pullbacks*, one per
+operand: functions that carry a cotangent (the gradient with respect to the result) back to that
+operand. `None` stands where an operand has no derivative, and an op without any returns `()`.
+
+    @differentiable()
+    def mul(input: Operand, other: Operand) -> Result:
+        return input * other, (lambda g: g * other, lambda g: g * input)
+
+The contract, on which the engine relies and which the tests check for every rule in the registry:
+
+- A rule never writes into its operands, nor a pullback into its cotangent or into what was saved.
+- A pullback returns its cotangent, a view of it, or an array that nobody else holds.
+- A pullback that needs an operand or the result captures *that array itself*, not a view of it,
+  and captures none that PyTorch would not save: an in-place write to what was saved is an error.
+- Operands that broadcast against each other need no care: the engine sums each gradient back to
+  its operand's shape.
+- What a rule computes with is what NumPy dispatches: operators, ufuncs and their `reduce`,
+  `np.where`, `np.broadcast_to`, and methods that a Tensor has too. A scatter is an op of its own.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+Array: TypeAlias = np.ndarray
+# What an elementwise op computes over. Python numbers stay Python numbers, so float32 stays float32.
+Operand: TypeAlias = np.ndarray | float
+Pullback: TypeAlias = Callable[[Any], Any]
+Result: TypeAlias = tuple[Any, tuple[Pullback | None, ...]]
+
+# The annotations that mark a parameter as a tensor: one, one or a number, one or none.
+_TENSORS = ("Array", "Operand", "Array | None", "Operand | None")
+
+EVERYWHERE = ("function", "method")
+IN_PLACE = ("function", "method", "in-place")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One op: its NumPy forward with its pullbacks, and how the face of PyTorch presents it."""
+
+    name: str
+    forward: Callable[..., Result]
+    linear: bool
+    promotion: str | None
+    view: bool
+    forms: tuple[str, ...]
+    sizes: bool
+    backward: str
+    parameters: tuple[str, ...]  # of those that may be given by position
+    operands: tuple[str, ...]  # the annotation of each that is a tensor
+    tensors: int  # how many of those can be nothing but a tensor
+
+
+REGISTRY: dict[str, Rule] = {}
+
+
+def differentiable(
+    *,
+    linear: bool = False,
+    promotion: str | None = None,
+    view: bool = False,
+    forms: tuple[str, ...] = EVERYWHERE,
+    sizes: bool = False,
+    backward: str | None = None,
+) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
+    """Enter a rule in the registry under its own name; the function itself stays as it is.
+
+    - `linear`: the derivative is the same everywhere, so nothing is saved, and the graph can be
+      walked again after it has been freed.
+    - `promotion`: "common" brings the operands to one dtype first; "float" does and makes integers
+      the default float type; None leaves them as they are.
+    - `view`: the result may share the first operand's memory.
+    - `forms`: as which of "function", "method" and "in-place" PyTorch has it.
+    - `sizes`: the parameter after the operand may be spelled out, `x.view(2, 3)`.
+    - `backward`: the node's name in PyTorch, where it is not the op's own plus "Backward0".
+    """
+
+    def register(forward: Callable[..., Result]) -> Callable[..., Result]:
+        name = forward.__name__.rstrip("_")
+        signature = inspect.signature(forward).parameters.values()
+        operands = tuple(p.annotation for p in signature if p.annotation in _TENSORS)
+        camel = "".join(word.capitalize() for word in name.split("_"))
+        REGISTRY[name] = Rule(
+            name,
+            forward,
+            linear,
+            promotion,
+            view,
+            forms,
+            sizes,
+            backward or f"{camel}Backward0",
+            tuple(p.name for p in signature if p.kind is p.POSITIONAL_OR_KEYWORD),
+            operands,
+            max(operands.count("Array"), 1),
+        )
+        return forward
+
+    return register

@@ -1,0 +1,40 @@
+"""`Size`: a tensor's shape, a tuple that prints as PyTorch's."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+
+class Size(tuple[int, ...]):
+    """A tuple of ints; slices and sums of sizes are sizes again.
+
+    >>> minigrad.ones(2, 3).shape
+    torch.Size([2, 3])
+    >>> minigrad.ones(2, 3).shape[1:] + (4,)
+    torch.Size([3, 4])
+    """
+
+    __slots__ = ()
+
+    def numel(self) -> int:
+        """The number of elements in a tensor of this size."""
+        return math.prod(self)
+
+    def __getitem__(self, key: Any) -> Any:
+        item = super().__getitem__(key)
+        return Size(item) if isinstance(key, slice) else item
+
+    def __add__(self, other: Any) -> Size:
+        return Size(super().__add__(tuple(other)))
+
+    def __radd__(self, other: Any) -> Size:
+        return Size(tuple(other) + tuple(self))
+
+    def __mul__(self, times: Any) -> Size:
+        return Size(super().__mul__(times))
+
+    __rmul__ = __mul__
+
+    def __repr__(self) -> str:
+        return f"torch.Size({list(self)})"

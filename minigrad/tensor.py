@@ -1,0 +1,415 @@
+"""Tensor: an array, and how it came to be.
+
+The array is NumPy's. How it came to be is a node of the tape (`grad_fn`), or nothing for a leaf.
+This file holds what a tensor *is* and how it is turned into other things; the ops that compute
+(`x.exp()`, `x + y`, `x.add_(y)`) are made from the rules and attached by `dispatch.py`.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import dtypes, printing
+from .devices import device
+from .dtypes import dtype
+from .size import Size
+
+if TYPE_CHECKING:
+    from .autograd.graph import Node
+    from .autograd.views import View
+
+
+class Tensor:
+    """A multi-dimensional array of one dtype that can remember how it was computed.
+
+    Made by `minigrad.tensor` and its kin. `Tensor(data)` and `Tensor(*sizes)` are PyTorch's old
+    constructor: the default float dtype, from data or with sizes and no particular contents.
+
+    >>> x = minigrad.tensor([1., 2.], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    tensor([2., 4.])
+    """
+
+    __slots__ = (
+        "__dict__",  # a tensor may be given attributes, as in PyTorch; costs nothing until it is
+        "__weakref__",
+        "_array",
+        "_grad",
+        "_node",
+        "_requires_grad",
+        "_version",  # [int]: a counter of in-place writes, one list for all views of a storage
+        "_view",
+    )
+
+    _array: np.ndarray
+    _grad: Tensor | None
+    _node: Node | None
+    _requires_grad: bool
+    _version: list[int]
+    _view: View | None
+
+    # Before NumPy's operators: `array * tensor` is the tensor's to answer (with a TypeError).
+    __array_priority__ = 1000
+    __hash__ = object.__hash__  # by identity, though `==` compares elements
+
+    def __new__(cls, *data: Any) -> Tensor:
+        default = dtypes.get_default_dtype().numpy
+        if len(data) == 1 and isinstance(data[0], Size):
+            data = tuple(data[0])
+        if all(isinstance(size, int) for size in data):
+            return wrap(np.empty(data or 0, default), cls)
+        if len(data) == 1 and isinstance(data[0], Tensor):
+            return wrap(data[0]._array, cls)
+        if len(data) == 1 and isinstance(data[0], Sequence | np.ndarray):
+            return wrap(np.array(data[0], default), cls)
+        kinds = ", ".join(type(item).__name__ for item in data)
+        raise TypeError(f"Tensor() takes sizes (ints) or one sequence of data, not ({kinds})")
+
+    # The history ------------------------------------------------------------------------------
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether a gradient is wanted for this tensor, or for something it was computed from."""
+        _up_to_date(self)
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, requires_grad: bool) -> None:
+        self.requires_grad_(requires_grad)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Set `requires_grad` on a leaf. RuntimeError for integers, and for False on a non-leaf."""
+        if not self.is_leaf and not requires_grad:
+            raise RuntimeError(
+                "you can only change requires_grad flags of leaf variables. If you want to use a "
+                "computed variable in a subgraph that doesn't require differentiation use "
+                "var_no_grad = var.detach()."
+            )
+        if requires_grad and self._array.dtype.kind != "f":
+            raise RuntimeError(
+                "only Tensors of floating point dtype can require gradients, and this one is "
+                f"{self.dtype}; convert it first, with .float()"
+            )
+        self._requires_grad = bool(requires_grad)
+        return self
+
+    @property
+    def grad_fn(self) -> Node | None:
+        """The node of the tape that made this tensor; None for a leaf."""
+        _up_to_date(self)
+        return self._node
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded op made this tensor."""
+        return self.grad_fn is None
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that `backward` has accumulated here, or None.
+
+        It can be set to None or to a tensor of this one's shape and dtype.
+        """
+        return self._grad
+
+    @grad.setter
+    def grad(self, grad: Tensor | None) -> None:
+        if grad is not None:
+            if not isinstance(grad, Tensor):
+                kind = type(grad).__name__
+                raise TypeError(f"assigned grad expected to be a Tensor or None but got {kind}")
+            if grad is self:
+                raise RuntimeError("can't assign Variable as its own grad")
+            if grad.dtype is not self.dtype:
+                raise RuntimeError(
+                    f"attempting to assign a gradient with dtype '{grad.dtype}' to a tensor with "
+                    f"dtype '{self.dtype}'; the two must be the same"
+                )
+            if grad._array.shape != self._array.shape:
+                raise RuntimeError(
+                    f"assigned grad has data of a different size: {list(grad._array.shape)} "
+                    f"for a tensor of {list(self._array.shape)}"
+                )
+        self._grad = grad
+
+    @grad.deleter
+    def grad(self) -> None:
+        self._grad = None
+
+    def _accumulate(self, gradient: np.ndarray) -> None:
+        """Add a gradient that is ours to keep into `.grad`, in place where there is one."""
+        if self._grad is None:
+            self._grad = wrap(np.asarray(gradient))
+        else:
+            self._grad._array += gradient
+            self._grad._version[0] += 1
+
+    def backward(
+        self,
+        gradient: Tensor | None = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Tensor | Sequence[Tensor] | None = None,
+    ) -> None:
+        """Add the gradient of this tensor into `.grad` of the leaves (or of `inputs` alone).
+
+        `gradient` is the cotangent to start from, of this tensor's shape; a tensor of one element
+        needs none. See `minigrad.autograd.backward`, which this calls, for errors.
+        """
+        from .autograd import backward  # late: the tape is written in terms of Tensors
+
+        backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+
+    def retain_grad(self) -> None:
+        """Have `backward` fill `.grad` of this tensor although it is no leaf."""
+        if not self.requires_grad:
+            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+        if self.grad_fn is not None:
+            self.grad_fn.retaining = weakref.ref(self)
+
+    @property
+    def retains_grad(self) -> bool:
+        """Whether `retain_grad` was called on this non-leaf."""
+        node = self.grad_fn
+        return node is not None and node.retaining is not None and node.retaining() is self
+
+    def detach(self) -> Tensor:
+        """The same elements in the same memory, without a history."""
+        result = wrap(self._array)
+        result._version = self._version
+        return result
+
+    @property
+    def data(self) -> Tensor:
+        """The same elements in the same memory, without a history and unseen by version counters.
+
+        Setting it gives this tensor another array.
+        """
+        return wrap(self._array)
+
+    @data.setter
+    def data(self, data: Tensor) -> None:
+        if not isinstance(data, Tensor):
+            kind = type(data).__name__
+            raise TypeError(f"Variable data has to be a tensor, but got {kind}")
+        self._array = data._array
+
+    # What it is made of -----------------------------------------------------------------------
+
+    @property
+    def shape(self) -> Size:
+        """The size of each dimension."""
+        return Size(self._array.shape)
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the size of one dimension. IndexError for a dimension that is not there."""
+        from .rules.dims import axis
+
+        if dim is None:
+            return self.shape
+        if self.ndim == 0:
+            raise IndexError("dimension specified as 0 but tensor has no dimensions")
+        return self._array.shape[axis(dim, self.ndim)]
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return self._array.ndim
+
+    def dim(self) -> int:
+        """The number of dimensions."""
+        return self._array.ndim
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return self._array.size
+
+    nelement = numel
+
+    @property
+    def dtype(self) -> dtype:
+        """The type of the elements."""
+        return dtypes.of_numpy(self._array.dtype)
+
+    @property
+    def device(self) -> device:
+        """Where the elements are: the CPU."""
+        return device("cpu")
+
+    def is_floating_point(self) -> bool:
+        """Whether the elements are floats."""
+        return self._array.dtype.kind == "f"
+
+    def element_size(self) -> int:
+        """The size of one element in bytes."""
+        return self._array.itemsize
+
+    itemsize = property(element_size)
+
+    def stride(self, dim: int | None = None) -> Any:
+        """How many elements to step over in memory for one step along each dimension (or `dim`)."""
+        strides = tuple(step // self._array.itemsize for step in self._array.strides)
+        return strides if dim is None else strides[dim]
+
+    def is_contiguous(self) -> bool:
+        """Whether the elements lie in memory in row-major order without gaps."""
+        return self._array.flags.c_contiguous
+
+    def data_ptr(self) -> int:
+        """The address of the first element."""
+        return self._array.ctypes.data
+
+    @property
+    def _base(self) -> Tensor | None:
+        """The tensor of which this one is a view, or None."""
+        return None if self._view is None else self._view.base
+
+    # Out of the tensor ------------------------------------------------------------------------
+
+    def numpy(self, *, force: bool = False) -> np.ndarray:
+        """The array, sharing memory. RuntimeError if this requires grad, unless `force`."""
+        if self.requires_grad and not force:
+            raise RuntimeError(
+                "Can't call numpy() on Tensor that requires grad. "
+                "Use tensor.detach().numpy() instead."
+            )
+        return self._array
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.numpy(), dtype, copy=copy)
+
+    def __array_wrap__(self, array: np.ndarray, *_: object) -> Tensor:
+        """A NumPy function of a tensor gives a tensor."""
+        return wrap(np.asarray(array))
+
+    def item(self) -> Any:
+        """The one element, as a Python number. RuntimeError if there is not exactly one."""
+        if self._array.size != 1:
+            raise RuntimeError(
+                f"a Tensor with {self._array.size} elements cannot be converted to Scalar"
+            )
+        return self._array.item()
+
+    def tolist(self) -> Any:
+        """Nested lists of Python numbers; for a 0-d tensor, the number."""
+        return self._array.tolist()
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def __index__(self) -> int:
+        if self._array.size != 1 or self._array.dtype.kind == "f":
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return int(self.item())
+
+    def __bool__(self) -> bool:
+        if self._array.size != 1:
+            count = "no values" if self._array.size == 0 else "more than one value"
+            raise RuntimeError(f"Boolean value of Tensor with {count} is ambiguous")
+        return bool(self._array.item())
+
+    def __len__(self) -> int:
+        if self._array.ndim == 0:
+            raise TypeError("len() of a 0-d tensor")
+        return len(self._array)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self._array.ndim == 0:
+            raise TypeError("iteration over a 0-d tensor")
+        return (self[i] for i in range(len(self._array)))
+
+    def __contains__(self, element: object) -> bool:
+        if not isinstance(element, Tensor | int | float):
+            kind = type(element).__name__
+            raise RuntimeError(
+                "Tensor.__contains__ only supports Tensor or scalar, but you passed in a "
+                f"{kind}."
+            )
+        return bool((self == element).any())
+
+    def __repr__(self) -> str:
+        node = self.grad_fn
+        return printing.tensor_repr(
+            self._array,
+            default_dtype=dtypes.get_default_dtype().numpy,
+            requires_grad=self._requires_grad,
+            grad_fn=None if node is None else node.name(),
+        )
+
+    def __format__(self, spec: str) -> str:
+        if type(self) is Tensor and self._array.ndim == 0:
+            return format(self.item(), spec)
+        return object.__format__(self, spec)
+
+    # Copies -----------------------------------------------------------------------------------
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        if not self.is_leaf:
+            raise RuntimeError(
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
+                "protocol at the moment; use .detach().clone()"
+            )
+        result = wrap(self._array.copy(), type(self))
+        result._requires_grad = self._requires_grad
+        memo[id(self)] = result
+        if self._grad is not None:
+            result._grad = self._grad.__deepcopy__(memo)
+        return result
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            "minigrad tensors are not pickled: use minigrad.save and minigrad.load, "
+            "or .detach().numpy()"
+        )
+
+    if TYPE_CHECKING:  # the ops are attached by dispatch.py, from the rules
+
+        def __getattr__(self, name: str) -> Any: ...
+        def __getitem__(self, key: Any) -> Tensor: ...
+        def __setitem__(self, key: Any, value: Any) -> None: ...
+        def __add__(self, other: Any) -> Tensor: ...
+        def __radd__(self, other: Any) -> Tensor: ...
+        def __iadd__(self, other: Any) -> Tensor: ...
+        def __sub__(self, other: Any) -> Tensor: ...
+        def __rsub__(self, other: Any) -> Tensor: ...
+        def __isub__(self, other: Any) -> Tensor: ...
+        def __mul__(self, other: Any) -> Tensor: ...
+        def __rmul__(self, other: Any) -> Tensor: ...
+        def __imul__(self, other: Any) -> Tensor: ...
+        def __truediv__(self, other: Any) -> Tensor: ...
+        def __rtruediv__(self, other: Any) -> Tensor: ...
+        def __pow__(self, other: Any) -> Tensor: ...
+        def __rpow__(self, other: Any) -> Tensor: ...
+        def __matmul__(self, other: Any) -> Tensor: ...
+        def __neg__(self) -> Tensor: ...
+        def __lt__(self, other: Any) -> Tensor: ...
+        def __le__(self, other: Any) -> Tensor: ...
+        def __gt__(self, other: Any) -> Tensor: ...
+        def __ge__(self, other: Any) -> Tensor: ...
+
+
+def wrap(array: np.ndarray, kind: type[Any] = Tensor) -> Any:
+    """A tensor without a history around `array`, sharing its memory."""
+    tensor = object.__new__(kind)
+    tensor._array = array
+    tensor._grad = tensor._node = tensor._view = None
+    tensor._requires_grad = False
+    tensor._version = [0]
+    return tensor
+
+
+def _up_to_date(tensor: Tensor) -> None:
+    """Give a view whose storage was written to since its history anew."""
+    if tensor._view is not None:
+        tensor._view.refresh(tensor)

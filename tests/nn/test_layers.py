@@ -1,0 +1,129 @@
+"""nn/layers.py: Linear, Flatten, Dropout and Identity, beside PyTorch's."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+
+import minigrad
+from minigrad import nn
+from tests.twins import check_same, same, torch, translate
+
+SIZES = st.integers(1, 5)
+
+
+@given(SIZES, SIZES, st.booleans(), st.lists(st.integers(0, 3), max_size=2), st.integers(0, 99))
+def test_linear_and_its_gradients(
+    inputs: int, outputs: int, bias: bool, batch: list[int], seed: int
+) -> None:
+    theirs = torch.nn.Linear(inputs, outputs, bias, dtype=torch.float64)
+    ours = nn.Linear(inputs, outputs, bias, dtype=minigrad.float64)
+    ours.load_state_dict(translate(theirs.state_dict(), minigrad))
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((*batch, inputs))
+    cotangent = rng.standard_normal((*batch, outputs))
+    results = []
+    for t, layer in ((minigrad, ours), (torch, theirs)):
+        leaf = t.from_numpy(x.copy()).requires_grad_()
+        y = layer(leaf)
+        y.backward(t.from_numpy(cotangent))
+        grads = [leaf.grad, *(p.grad for p in layer.parameters())]
+        results.append([y.detach().numpy(), *(g.numpy() for g in grads)])
+    for a, b in zip(*results, strict=True):
+        assert_allclose(a, b, rtol=1e-12, atol=1e-12)
+
+
+@given(SIZES, SIZES, st.sampled_from([None, "float32", "float64"]), st.integers(0, 2**32))
+def test_linear_starts_within_pytorchs_bound_and_from_the_seed(
+    inputs: int, outputs: int, dtype: str | None, seed: int
+) -> None:
+    layers = []
+    for _ in range(2):
+        minigrad.manual_seed(seed)
+        layers.append(nn.Linear(inputs, outputs, dtype=dtype and getattr(minigrad, dtype)))
+    first, again = layers
+    assert same(first.weight, again.weight)
+    assert same(first.bias, again.bias)
+    assert str(first.weight.dtype) == f"torch.{dtype or 'float32'}"
+    for param in first.parameters():
+        assert param.requires_grad
+        assert param.is_leaf
+        assert (param.detach().abs() <= (1 + 1e-6) / math.sqrt(inputs)).all()
+
+
+def test_linear_fills_its_range() -> None:
+    minigrad.manual_seed(0)
+    layer = nn.Linear(100, 1000)
+    bound = 0.1
+    weight, bias = layer.weight.detach().numpy() / bound, layer.bias.detach().numpy() / bound
+    # Uniform on [-1, 1]: mean 0 and variance 1/3, within five standard errors.
+    for sample in (weight, bias):
+        assert abs(sample.mean()) < 5 * math.sqrt(1 / 3 / sample.size)
+        assert abs((sample**2).mean() - 1 / 3) < 5 * math.sqrt(4 / 45 / sample.size)
+    before = layer.weight.detach().clone()
+    layer.reset_parameters()
+    assert not same(layer.weight, before)
+
+
+def test_linear_draws_the_weight_first_and_in_rows() -> None:
+    minigrad.manual_seed(3)
+    layer = nn.Linear(4, 3)
+    minigrad.manual_seed(3)
+    weight, bias = minigrad.empty(3, 4).uniform_(-0.5, 0.5), minigrad.empty(3).uniform_(-0.5, 0.5)
+    assert_allclose(layer.weight.detach().numpy(), weight.numpy(), rtol=1e-6)
+    assert_allclose(layer.bias.detach().numpy(), bias.numpy(), rtol=1e-6)
+
+
+def test_dropout_zeroes_and_scales_while_training_alone() -> None:
+    layer = nn.Dropout(0.25)
+    x = minigrad.ones(10_000)
+    minigrad.manual_seed(0)
+    y = layer(x).numpy()
+    assert set(np.unique(y)) == {np.float32(0), np.float32(1 / 0.75)}
+    assert abs((y == 0).mean() - 0.25) < 5 * math.sqrt(0.25 * 0.75 / 10_000)
+    assert same(layer.eval()(x), x)
+    assert same(nn.Dropout(1.0)(x), minigrad.zeros(10_000))
+    assert same(nn.Dropout(0.0)(x), x)
+
+
+CASES = {
+    "linear without bias": lambda t: repr(t.nn.Linear(2, 3, bias=False)),
+    "linear without bias has None": lambda t: t.nn.Linear(2, 3, False).bias,
+    "linear of no inputs": lambda t: t.nn.Linear(0, 2)(t.ones(3, 0)).tolist(),
+    "linear of no outputs": lambda t: t.nn.Linear(2, 0)(t.ones(3, 2)),
+    "linear of a wrong width": lambda t: t.nn.Linear(2, 3)(t.ones(4, 5)),
+    "linear of a wrong dtype": lambda t: t.nn.Linear(2, 3)(t.ones(4, 2, dtype=t.float64)),
+    "linear on the CPU": lambda t: str(t.nn.Linear(2, 3, device="cpu").weight.dtype),
+    "flatten": lambda t: t.nn.Flatten()(t.ones(2, 3, 4)),
+    "flatten from the start": lambda t: t.nn.Flatten(0, -2)(t.ones(2, 3, 4)),
+    "flatten too far": lambda t: t.nn.Flatten(1, 5)(t.ones(2, 3)),
+    "flatten repr": lambda t: repr(t.nn.Flatten(0, 1)),
+    "dropout repr": lambda t: repr(t.nn.Dropout(0.1, inplace=True)),
+    "dropout of too much": lambda t: t.nn.Dropout(1.5),
+    "dropout of too little": lambda t: t.nn.Dropout(-0.5),
+    "identity": lambda t: t.nn.Identity(1, 2, three=4)(t.ones(2)),
+    "identity repr": lambda t: repr(t.nn.Identity(3)),
+}
+
+
+@pytest.mark.parametrize("program", CASES.values(), ids=CASES)
+def test_the_rest_is_as_pytorchs(program: Any) -> None:
+    check_same(program)
+
+
+def test_only_the_cpu() -> None:
+    with pytest.raises(Exception, match="cuda"):
+        nn.Linear(2, 3, device="cuda")
+
+
+def test_dropout_in_place_changes_its_input() -> None:
+    x = minigrad.ones(1000)
+    y = nn.Dropout(0.5, inplace=True)(x)
+    assert y is x
+    assert (x == 0).any()

@@ -1,0 +1,458 @@
+"""nn/module.py: the tree, its attributes, its state and its text, beside torch.nn.Module."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import weakref
+from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import minigrad
+from minigrad import nn
+from tests.twins import check_same, torch, translate
+
+# A tree of modules is drawn as plain data, and built from it on both sides.
+LEAVES = st.sampled_from(
+    [
+        ("Linear", 2, 3),
+        ("Linear", 3, 1, False),
+        ("ReLU",),
+        ("ReLU", True),
+        ("Tanh",),
+        ("Sigmoid",),
+        ("Softmax", 1),
+        ("LogSoftmax", -1),
+        ("Dropout", 0.25),
+        ("Flatten", 0, 1),
+        ("Identity", 5),
+        ("NLLLoss",),
+        ("MSELoss",),
+        ("CrossEntropyLoss",),
+    ]
+)
+NAMES = st.sampled_from(["a", "b", "c", "weight"])
+TREES = st.recursive(
+    LEAVES,
+    lambda trees: st.one_of(
+        st.tuples(st.sampled_from(["Sequential", "ModuleList"]), st.lists(trees, max_size=4)),
+        st.tuples(
+            st.sampled_from(["ModuleDict", "Custom", "Named"]),
+            st.dictionaries(NAMES, trees, max_size=3),
+        ),
+        st.tuples(st.just("Shared"), trees),
+    ),
+    max_leaves=8,
+)
+
+
+def build(t: Any, tree: Any) -> Any:
+    kind, *arguments = tree
+    if kind in ("Sequential", "ModuleList"):
+        children = [build(t, child) for child in arguments[0]]
+        return t.nn.Sequential(*children) if kind == "Sequential" else t.nn.ModuleList(children)
+    if kind in ("ModuleDict", "Custom", "Named"):
+        members = {name: build(t, child) for name, child in arguments[0].items()}
+        if kind == "ModuleDict":
+            return t.nn.ModuleDict(members)
+        if kind == "Named":
+            return t.nn.Sequential(OrderedDict(members))
+        return custom(t, members)
+    if kind == "Shared":
+        child = build(t, arguments[0])
+        return t.nn.ModuleList([child, t.nn.Sequential(child), child])
+    return getattr(t.nn, kind)(*arguments)
+
+
+def custom(t: Any, members: dict[str, Any]) -> Any:
+    """A module with parameters, buffers and children of every sort, one of each of them None."""
+
+    class Custom(t.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            for name, member in members.items():
+                setattr(self, name, member)
+            self.scale = t.nn.Parameter(t.ones(2, 1))
+            self.same_scale = self.scale
+            self.register_parameter("nothing", None)
+            self.register_buffer("seen", t.zeros(3))
+            self.register_buffer("scratch", t.zeros(1), persistent=False)
+            self.register_buffer("missing", None)
+            self.register_module("absent", None)
+
+        def extra_repr(self) -> str:
+            return "one line\nanother"
+
+    return Custom()
+
+
+def names(pairs: Any) -> list[str]:
+    return [name for name, _ in pairs]
+
+
+@given(TREES)
+def test_every_walk_meets_the_same_names_in_the_same_order(tree: Any) -> None:
+    def program(t: Any) -> Any:
+        module = build(t, tree)
+        return [
+            [
+                names(module.named_parameters(prefix="p", recurse=recurse, remove_duplicate=once))
+                for recurse in (True, False)
+                for once in (True, False)
+            ],
+            [
+                names(module.named_buffers(recurse=recurse, remove_duplicate=once))
+                for recurse in (True, False)
+                for once in (True, False)
+            ],
+            names(module.named_modules(prefix="q")),
+            names(module.named_modules(remove_duplicate=False)),
+            names(module.named_children()),
+            len(list(module.parameters())),
+            len(list(module.buffers())),
+            [type(m).__name__ for m in module.modules()],
+            [type(m).__name__ for m in module.children()],
+            list(module.state_dict(prefix="s.")),
+        ]
+
+    check_same(program)
+
+
+@given(TREES)
+def test_repr_is_pytorchs(tree: Any) -> None:
+    check_same(lambda t: repr(build(t, tree)))
+
+
+@given(TREES)
+def test_train_and_eval_reach_the_whole_tree(tree: Any) -> None:
+    def program(t: Any) -> Any:
+        module = build(t, tree)
+        assert module.eval() is module
+        flags = [m.training for m in module.modules()]
+        for child in module.children():
+            child.train()
+        return flags, [m.training for m in module.modules()]
+
+    check_same(program)
+
+
+@given(TREES)
+def test_apply_visits_children_before_parents(tree: Any) -> None:
+    def program(t: Any) -> Any:
+        visited: list[str] = []
+        module = build(t, tree)
+        assert module.apply(lambda m: visited.append(type(m).__name__)) is module
+        return visited
+
+    check_same(program)
+
+
+@given(TREES)
+def test_conversion_keeps_the_objects_and_changes_floating_point_alone(tree: Any) -> None:
+    def program(t: Any) -> Any:
+        module = build(t, tree)
+        module.register_buffer("count", t.tensor([3]))
+        before = list(module.parameters())
+        for param in before:
+            param.grad = t.ones_like(param)
+        assert module.double() is module
+        after = list(module.parameters())
+        assert all(a is b for a, b in zip(after, before, strict=True))
+        return [
+            [str(v.dtype) for v in module.state_dict().values()],
+            [str(p.grad.dtype) for p in after],
+            [p.is_leaf and p.requires_grad for p in after],
+            [str(v.dtype) for v in module.float().state_dict().values()],
+            [str(v.dtype) for v in module.to(t.float64).state_dict().values()],
+            [str(v.dtype) for v in module.to(dtype=t.float32).state_dict().values()],
+            [str(v.dtype) for v in module.to("cpu", t.float64).state_dict().values()],
+            [str(v.dtype) for v in module.to(t.zeros(1)).state_dict().values()],
+            [str(v.dtype) for v in module.to("cpu").cpu().state_dict().values()],
+        ]
+
+    check_same(program)
+
+
+# One random step after another of everything that may be done to an attribute.
+VALUES = ["parameter", "tensor", "module", None, 7]
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("set"), NAMES, st.sampled_from(VALUES)),
+        st.tuples(st.just("delete"), NAMES),
+        st.tuples(st.just("parameter"), NAMES, st.sampled_from(VALUES)),
+        st.tuples(st.just("module"), NAMES, st.sampled_from(VALUES)),
+        st.tuples(st.just("buffer"), NAMES, st.sampled_from(VALUES), st.booleans()),
+    ),
+    max_size=12,
+)
+
+
+@given(STEPS)
+def test_attributes_are_filed_and_refused_as_pytorch_does(steps: Any) -> None:
+    def program(t: Any) -> Any:
+        module = t.nn.Module()
+        log = []
+        for action, name, *rest in steps:
+            value = rest[0] if rest else None
+            if value == "parameter":
+                value = t.nn.Parameter(t.ones(1))
+            elif value == "tensor":
+                value = t.zeros(1)
+            elif value == "module":
+                value = t.nn.ReLU()
+            try:
+                if action == "set":
+                    setattr(module, name, value)
+                elif action == "delete":
+                    delattr(module, name)
+                elif action == "parameter":
+                    module.register_parameter(name, value)
+                elif action == "module":
+                    module.add_module(name, value)
+                else:
+                    module.register_buffer(name, value, persistent=rest[1])
+            except (AttributeError, KeyError, TypeError) as error:
+                log.append(type(error).__name__)
+            log.append(
+                [
+                    type(getattr(module, name, "none")).__name__,
+                    list(module._parameters),
+                    list(module._buffers),
+                    list(module._modules),
+                    sorted(module._non_persistent_buffers_set),
+                    list(module.state_dict()),
+                    [n for n in ("a", "b", "c", "weight") if n in dir(module)],
+                ]
+            )
+        return log
+
+    check_same(program)
+
+
+def assign_before_init(t: Any, value: Any) -> None:
+    class Early(t.nn.Module):
+        def __init__(self) -> None:
+            self.early = value
+            super().__init__()
+
+    Early()
+
+
+BAD = {
+    "parameter before init": lambda t: assign_before_init(t, t.nn.Parameter(t.ones(1))),
+    "module before init": lambda t: assign_before_init(t, t.nn.ReLU()),
+    "a number before init": lambda t: assign_before_init(t, 3),
+    "buffer before init": lambda t: t.nn.Module.__new__(t.nn.Module).register_buffer("b", None),
+    "register before init": lambda t: t.nn.Module.__new__(t.nn.Module).register_parameter(
+        "b", None
+    ),
+    "no forward": lambda t: t.nn.Module()(t.ones(1)),
+    "no such attribute": lambda t: t.nn.Linear(1, 1).wieght,
+    "delete no such attribute": lambda t: t.nn.Linear(1, 1).__delattr__("wieght"),
+    "parameter name": lambda t: t.nn.Module().register_parameter(3, None),
+    "parameter with a dot": lambda t: t.nn.Module().register_parameter("a.b", None),
+    "parameter without a name": lambda t: t.nn.Module().register_parameter("", None),
+    "parameter over a method": lambda t: t.nn.Module().register_parameter("forward", None),
+    "parameter of a tensor": lambda t: t.nn.Module().register_parameter("a", 3),
+    "buffer name": lambda t: t.nn.Module().register_buffer(3, None),
+    "buffer with a dot": lambda t: t.nn.Module().register_buffer("a.b", None),
+    "buffer without a name": lambda t: t.nn.Module().register_buffer("", None),
+    "buffer over a method": lambda t: t.nn.Module().register_buffer("train", None),
+    "buffer of a number": lambda t: t.nn.Module().register_buffer("a", 3),
+    "module name": lambda t: t.nn.Module().add_module(3, None),
+    "module with a dot": lambda t: t.nn.Module().add_module("a.b", None),
+    "module without a name": lambda t: t.nn.Module().add_module("", None),
+    "module over a method": lambda t: t.nn.Module().add_module("eval", None),
+    "module of a number": lambda t: t.nn.Module().add_module("a", 3),
+    "parameter set over a method": lambda t: setattr(
+        t.nn.Module(), "train", t.nn.Parameter(t.ones(1))
+    ),
+    "train with a number": lambda t: t.nn.Module().train(1),
+    "to an integer dtype": lambda t: t.nn.Linear(1, 1).to(t.int64),
+    "load a list": lambda t: t.nn.Linear(1, 1).load_state_dict([1]),
+    "no such submodule": lambda t: t.nn.Sequential(t.nn.ReLU()).get_submodule("0.a"),
+    "submodule is a parameter": lambda t: t.nn.Linear(1, 1).get_submodule("weight"),
+    "no such parameter": lambda t: t.nn.Linear(1, 1).get_parameter("wieght"),
+    "parameter is a method": lambda t: t.nn.Linear(1, 1).get_parameter("forward"),
+    "no such buffer": lambda t: t.nn.Linear(1, 1).get_buffer("weight2"),
+    "buffer is a parameter": lambda t: t.nn.Linear(1, 1).get_buffer("weight"),
+    "too many arguments": lambda t: t.nn.Sequential(t.nn.ReLU())(t.ones(1), 2),
+}
+
+
+@pytest.mark.parametrize("program", BAD.values(), ids=BAD)
+def test_bad_input_is_refused_in_pytorchs_words(program: Any) -> None:
+    check_same(program)
+
+
+def test_a_parameter_that_was_computed_is_refused() -> None:
+    def program(t: Any) -> None:
+        param = t.nn.Parameter(t.ones(2))
+        with t.no_grad():
+            param.detach_()
+        param.mul_(t.ones(2, requires_grad=True))
+        t.nn.Module().register_parameter("w", param)
+
+    check_same(program)
+
+
+def test_lookups_by_dotted_name() -> None:
+    net = nn.Sequential(OrderedDict(body=nn.Sequential(nn.Linear(2, 3)), head=nn.NLLLoss()))
+    assert net.get_submodule("") is net
+    assert net.get_submodule("body.0") is net[0][0]
+    assert net.get_parameter("body.0.bias") is net[0][0].bias
+    net.head.register_buffer("seen", minigrad.ones(2))
+    assert net.get_buffer("head.seen") is net.head.seen
+
+
+# What may be wrong with a state_dict, each with the key that it is done to.
+FAULTS = st.lists(
+    st.tuples(
+        st.sampled_from(["drop", "reshape", "number", "extra", "deep extra", "scalar"]),
+        st.integers(0, 10),
+    ),
+    max_size=4,
+)
+
+
+@given(TREES, FAULTS, st.booleans(), st.booleans())
+def test_load_state_dict_loads_and_complains_word_for_word(
+    tree: Any, faults: Any, strict: bool, assign: bool
+) -> None:
+    def program(t: Any) -> Any:
+        module = build(t, tree)
+        module.gain = t.nn.Parameter(t.tensor(1.0))
+        for value in module.state_dict().values():
+            value.zero_()
+        state = OrderedDict(
+            (name, t.full_like(value, 0.5 + i).double())
+            for i, (name, value) in enumerate(module.state_dict().items())
+        )
+        for fault, place in faults:
+            key = list(state)[place % len(state)] if state else "none"
+            if fault == "drop":
+                state.pop(key, None)
+            elif fault == "reshape":
+                state[key] = t.zeros(2, 2, 2)
+            elif fault == "number":
+                state[key] = 3
+            elif fault == "scalar":
+                state["gain"] = t.tensor([4.0])
+            else:
+                state[key + (".extra" if fault == "deep extra" else "extra")] = t.zeros(1)
+        wants = [p.requires_grad for p in module.requires_grad_(False).parameters()]
+        try:
+            keys = module.load_state_dict(state, strict=strict, assign=assign)
+            said: Any = [repr(keys), keys.missing_keys, keys.unexpected_keys]
+        except RuntimeError as error:
+            said = str(error)
+        return said, dict(module.state_dict()), wants
+
+    check_same(program)
+
+
+def test_assign_keeps_the_tensors_memory_and_the_models_wish_for_gradients() -> None:
+    layer = nn.Linear(2, 1).requires_grad_(False)
+    weight, bias = minigrad.ones(1, 2), nn.Parameter(minigrad.zeros(1))
+    layer.load_state_dict({"weight": weight, "bias": bias}, assign=True)
+    assert layer.bias is bias
+    assert not bias.requires_grad
+    assert isinstance(layer.weight, nn.Parameter)
+    assert not layer.weight.requires_grad
+    weight[0, 0] = 5.0
+    assert layer.weight.tolist() == [[5.0, 1.0]]
+
+
+def test_state_dict_shares_memory_and_keep_vars_gives_the_parameters_themselves() -> None:
+    layer = nn.Linear(2, 3)
+    state = layer.state_dict()
+    assert isinstance(state, OrderedDict)
+    assert not state["weight"].requires_grad
+    state["weight"].zero_()
+    assert not layer.weight.any()
+    kept = layer.state_dict(destination={"before": 1}, prefix="x.", keep_vars=True)
+    assert kept["before"] == 1
+    assert kept["x.weight"] is layer.weight
+
+
+def test_a_load_is_seen_by_a_graph_that_saved_the_parameter() -> None:
+    layer = nn.Linear(2, 2)
+    x = minigrad.ones(3, 2, requires_grad=True)
+    y = layer(x)
+    layer.load_state_dict(layer.state_dict())
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.sum().backward()
+
+
+def test_a_torch_state_dict_loads_and_gives_the_same_output() -> None:
+    sizes = [(3, 4), (4, 2)]
+    theirs = torch.nn.Sequential(*(torch.nn.Linear(*s, dtype=torch.float64) for s in sizes))
+    ours = nn.Sequential(*(nn.Linear(*s, dtype=minigrad.float64) for s in sizes))
+    assert str(ours.load_state_dict(translate(theirs.state_dict(), minigrad))).startswith("<All")
+    x = np.random.default_rng(0).standard_normal((5, 3))
+    expected = theirs(torch.from_numpy(x)).detach().numpy()
+    np.testing.assert_allclose(ours(minigrad.from_numpy(x)).detach().numpy(), expected, 1e-14)
+    theirs.load_state_dict(translate(ours.double().state_dict(), torch))
+
+
+@pytest.mark.parametrize("set_to_none", [True, False])
+def test_zero_grad(set_to_none: bool) -> None:
+    def program(t: Any) -> Any:
+        net = t.nn.Sequential(t.nn.Linear(2, 2), t.nn.Linear(2, 1))
+        net[1].requires_grad_(False)
+        for param in net[0].parameters():
+            # As with create_graph, it has a history.
+            param.grad = t.ones_like(param).requires_grad_() * 3
+        net.zero_grad(set_to_none)
+        return [
+            None if p.grad is None else [p.grad, p.grad.requires_grad, p.grad.is_leaf]
+            for p in net.parameters()
+        ]
+
+    check_same(program)
+
+
+def test_a_copy_is_independent_and_keeps_what_is_shared_shared() -> None:
+    layer = nn.Linear(2, 2)
+    net = nn.Sequential(layer, nn.ReLU(), layer)
+    twin = copy.deepcopy(net)
+    assert twin[0] is twin[2]
+    assert twin[0] is not layer
+    assert twin[0].weight is not layer.weight
+    twin[0].weight.data.zero_()
+    assert layer.weight.any()
+    assert len(list(twin.parameters())) == 2
+
+
+def test_a_module_dies_without_the_garbage_collector() -> None:
+    net = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
+    net(minigrad.ones(1, 2)).sum().backward()
+    dead = weakref.ref(net[0])
+    gc.disable()
+    try:
+        del net
+        assert dead() is None
+    finally:
+        gc.enable()
+
+
+def test_arguments_and_keywords_reach_forward() -> None:
+    class Scale(nn.Module):
+        def forward(self, x: Any, *, by: float) -> Any:
+            return x * by
+
+    assert Scale()(minigrad.ones(2), by=3.0).tolist() == [3.0, 3.0]
+
+
+def test_dir_lists_what_can_be_read_as_an_attribute() -> None:
+    def program(t: Any) -> Any:
+        net = t.nn.Sequential(OrderedDict([("body", t.nn.Linear(1, 1)), ("1", t.nn.ReLU())]))
+        return [[name for name in dir(net) if name in ("body", "1", "forward", "training")]]
+
+    check_same(program)
+    assert "weight" in dir(nn.Linear(1, 1))

@@ -1,0 +1,162 @@
+"""optim/adam.py: the same steps as torch.optim.Adam and AdamW, for any hyperparameters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import minigrad
+from minigrad import optim
+from tests.optim.trajectories import SEEDS, check_trajectory
+from tests.twins import check_same, torch
+
+OPTIONS = st.fixed_dictionaries(
+    {"lr": st.floats(0, 0.5)},
+    optional={
+        # On both sides of 1/2, where the interpolation changes its form.
+        "betas": st.tuples(
+            st.sampled_from([0.0, 0.3, 0.5, 0.9]), st.sampled_from([0.0, 0.4, 0.99, 0.999])
+        ),
+        "eps": st.sampled_from([1e-8, 1e-3, 0.5]),
+        "weight_decay": st.sampled_from([0.0, 0.01, 0.5]),
+        "amsgrad": st.booleans(),
+        "maximize": st.booleans(),
+        "foreach": st.sampled_from([None, False]),
+    },
+)
+DTYPES = st.sampled_from(["float32", "float64"])
+
+
+@given(OPTIONS, SEEDS, DTYPES)
+def test_adam_trajectories_agree(options: dict[str, Any], seed: int, dtype: str) -> None:
+    check_trajectory(optim.Adam, torch.optim.Adam, options, seed, dtype)
+
+
+@given(OPTIONS, SEEDS, DTYPES)
+def test_adamw_trajectories_agree(options: dict[str, Any], seed: int, dtype: str) -> None:
+    check_trajectory(optim.AdamW, torch.optim.AdamW, options, seed, dtype)
+
+
+class NoBiasCorrection(optim.Adam):
+    """Wrong: every step is taken for a late one."""
+
+    def _update(self, group: Any, params: Any) -> None:
+        for param in params:
+            self._state_of(param, group["amsgrad"])["step"].fill_(1e6)
+        super()._update(group, params)
+
+
+class EpsilonUnderTheRoot(optim.Adam):
+    """Wrong: close to sqrt(v + eps), as some papers write it."""
+
+    def _update(self, group: Any, params: Any) -> None:
+        super()._update({**group, "eps": group["eps"] ** 0.5}, params)
+
+
+class CoupledDecay(optim.AdamW):
+    """Wrong: Adam's weight decay in AdamW."""
+
+    def _update(self, group: Any, params: Any) -> None:
+        super()._update({**group, "decoupled_weight_decay": False}, params)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "name"),
+    [(NoBiasCorrection, "Adam"), (EpsilonUnderTheRoot, "Adam"), (CoupledDecay, "AdamW")],
+)
+def test_the_checker_finds_a_wrong_update(wrong: Any, name: str) -> None:
+    options = {"lr": 0.1, "weight_decay": 0.1}
+    theirs = getattr(torch.optim, name)
+    check_trajectory(getattr(optim, name), theirs, options, 0, "float64")
+    with pytest.raises(AssertionError):
+        check_trajectory(wrong, theirs, options, 0, "float64")
+
+
+def one_step(t: Any, kind: str = "Adam", **options: Any) -> Any:
+    w = t.nn.Parameter(t.tensor([1.0, -2.0], dtype=t.float64))
+    optimizer = getattr(t.optim, kind)([w], **options)
+    w.grad = t.ones_like(w)
+    optimizer.step()
+    return optimizer.state_dict()["param_groups"], repr(optimizer), w.tolist()
+
+
+CASES = {
+    "the defaults": lambda t: one_step(t),
+    "AdamW's defaults": lambda t: one_step(t, "AdamW"),
+    "amsgrad": lambda t: one_step(t, amsgrad=True),
+    "a rate in a tensor": lambda t: one_step(t, lr=t.tensor(0.5))[2],
+    "AdamW's rate in a tensor": lambda t: one_step(t, "AdamW", lr=t.tensor([0.25]))[2],
+    "rates in a tensor": lambda t: one_step(t, lr=t.ones(2)),
+    "a negative rate": lambda t: one_step(t, lr=-1.0),
+    "no number for a rate": lambda t: one_step(t, lr=float("nan")),
+    "a negative epsilon": lambda t: one_step(t, eps=-1e-8),
+    "a first beta of one": lambda t: one_step(t, betas=(1.0, 0.9)),
+    "a negative second beta": lambda t: one_step(t, betas=(0.9, -0.1)),
+    "a negative decay": lambda t: one_step(t, weight_decay=-1),
+    "AdamW with a negative decay": lambda t: one_step(t, "AdamW", weight_decay=-1),
+    "an unknown option": lambda t: one_step(t, momentum=0.9),
+}
+
+
+@pytest.mark.parametrize("program", CASES.values(), ids=CASES)
+def test_the_rest_is_as_pytorchs(program: Any) -> None:
+    check_same(program)
+
+
+@pytest.mark.parametrize("kind", [optim.Adam, optim.AdamW, optim.SGD])
+@pytest.mark.parametrize("option", ["fused", "differentiable", "capturable"])
+def test_what_is_not_supported_is_refused_by_name(kind: Any, option: str) -> None:
+    w = minigrad.zeros(1)
+    if not (kind is optim.SGD and option == "capturable"):
+        with pytest.raises(NotImplementedError, match=option):
+            kind([w], **{option: True})
+    with pytest.raises(NotImplementedError, match=option):
+        kind([{"params": [w], option: True}])
+    state = kind([w]).state_dict()
+    state["param_groups"][0][option] = True
+    with pytest.raises(NotImplementedError, match=option):
+        kind([w]).load_state_dict(state)
+
+
+def test_betas_in_tensors_are_refused() -> None:
+    betas = (minigrad.tensor(0.9), minigrad.tensor(0.99))
+    with pytest.raises(NotImplementedError, match="betas"):
+        optim.Adam([minigrad.zeros(1)], betas=betas)
+
+
+def test_a_division_by_zero_is_as_silent_as_in_pytorch() -> None:
+    def program(t: Any) -> Any:
+        w = t.nn.Parameter(t.tensor([1.0, 2.0, 3.0]))
+        optimizer = t.optim.Adam([w], eps=0.0)
+        w.grad = t.tensor([0.0, float("inf"), 1e30])
+        optimizer.step()
+        return str([round(x, 4) for x in w.tolist()])
+
+    check_same(program)
+
+
+def test_the_state_of_an_adam_makes_an_adamw_no_adam() -> None:
+    def program(t: Any) -> Any:
+        optimizer = t.optim.AdamW([t.zeros(1)])
+        optimizer.load_state_dict(t.optim.Adam([t.zeros(1)]).state_dict())
+        return optimizer.param_groups[0]["decoupled_weight_decay"]
+
+    check_same(program)
+
+
+def test_a_count_of_steps_from_an_old_pytorch() -> None:
+    def program(t: Any) -> Any:
+        w = t.nn.Parameter(t.ones(2))
+        optimizer = t.optim.Adam([w])
+        state = optimizer.state_dict()
+        moments = {"exp_avg": t.ones(2), "exp_avg_sq": t.ones(2)}
+        state["state"] = {0: {"step": 3, **moments}}
+        optimizer.load_state_dict(state)
+        w.grad = t.ones(2)
+        optimizer.step()
+        return optimizer.state_dict()["state"][0]["step"]
+
+    check_same(program)

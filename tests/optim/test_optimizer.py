@@ -1,0 +1,302 @@
+"""optim/optimizer.py: groups, state, saving and loading, and errors, beside PyTorch's."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import weakref
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import minigrad
+from minigrad import nn, optim
+from tests.optim.trajectories import SEEDS, Course, arrays, check_equal
+from tests.twins import check_same, same, torch, translate
+
+KINDS = {
+    "plain SGD": ("SGD", {"lr": 0.1}),
+    "SGD": ("SGD", {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01}),
+    "Adam": ("Adam", {"lr": 0.1, "amsgrad": True}),
+    "AdamW": ("AdamW", {"lr": 0.1}),
+}
+
+
+@pytest.mark.parametrize(("first", "second"), [(minigrad, torch), (torch, minigrad)])
+@given(st.sampled_from(sorted(KINDS)), SEEDS)
+def test_a_state_dict_goes_from_one_to_the_other_and_training_goes_on(
+    first: Any, second: Any, kind: str, seed: int
+) -> None:
+    name, options = KINDS[kind]
+    course = Course(seed, "float64", steps=8)
+
+    def optimizer(t: Any, params: list[Any], **options: Any) -> Any:
+        return getattr(t.optim, name)(course.groups(t, params), **options)
+
+    params = course.parameters(first)
+    leading = optimizer(first, params, **options)
+    for step in range(4):
+        course.set_grads(first, params, step)
+        leading.step()
+
+    taken = [second.nn.Parameter(translate(p, second)) for p in params]
+    following = optimizer(second, taken)  # with other hyperparameters, which the state replaces
+    following.load_state_dict(translate(leading.state_dict(), second))
+    for step in range(4, 8):
+        for t, group, walker in ((first, params, leading), (second, taken, following)):
+            course.set_grads(t, group, step)
+            walker.step()
+    check_equal(arrays(params, leading), arrays(taken, following), 1e-12, "after the change")
+
+    ours, theirs = leading.state_dict(), following.state_dict()
+    assert ours["param_groups"] == theirs["param_groups"]
+    assert list(ours["state"]) == list(theirs["state"])
+
+
+@pytest.mark.parametrize(("name", "options"), KINDS.values(), ids=KINDS)
+def test_a_step_is_seen_by_a_graph_that_saved_the_parameter(name: str, options: Any) -> None:
+    def program(t: Any) -> Any:
+        w = t.nn.Parameter(t.ones(2))
+        optimizer = getattr(t.optim, name)([w], **options)
+        loss = (w * w).sum()
+        loss.backward(retain_graph=True)
+        optimizer.step()
+        loss.backward()
+
+    assert check_same(program).error is not None
+
+
+def test_a_step_is_seen_by_a_graph_that_saved_the_state() -> None:
+    def program(t: Any) -> Any:
+        w = t.nn.Parameter(t.ones(2))
+        optimizer = t.optim.SGD([w], momentum=0.5)
+        w.grad = t.ones(2)
+        optimizer.step()
+        x = t.ones(2, requires_grad=True)
+        loss = (x * optimizer.state[w]["momentum_buffer"]).sum()
+        optimizer.step()
+        loss.backward()
+
+    assert check_same(program).error is not None
+
+
+@pytest.mark.parametrize(("name", "options"), KINDS.values(), ids=KINDS)
+def test_a_step_keeps_the_parameters_memory_and_records_nothing(name: str, options: Any) -> None:
+    data = minigrad.ones(3)
+    w = nn.Parameter(data)
+    optimizer = getattr(optim, name)([w], **options)
+    w.grad = minigrad.ones(3)
+    for _ in range(3):
+        optimizer.step()
+    assert same(data, w)
+    assert data[0] != 1
+    assert w.is_leaf
+    assert w.requires_grad
+    state = optimizer.state[w].values()
+    assert not any(value.requires_grad for value in state)
+
+
+def test_the_state_of_one_parameter_is_not_that_of_another() -> None:
+    params = [nn.Parameter(minigrad.ones(2)) for _ in range(2)]
+    optimizer = optim.Adam(params)
+    for i, param in enumerate(params):
+        param.grad = minigrad.full((2,), float(i))
+    optimizer.step()
+    tensors = [value for param in params for value in optimizer.state[param].values()]
+    memory = [tensor.numpy() for tensor in tensors] + [param.grad.numpy() for param in params]
+    assert not any(np.shares_memory(a, b) for i, a in enumerate(memory) for b in memory[i + 1 :])
+
+
+def test_a_transposed_parameter_and_gradient() -> None:
+    def program(t: Any) -> Any:
+        w = t.nn.Parameter(t.arange(6.0).reshape(2, 3).t())
+        optimizer = t.optim.Adam([w], weight_decay=0.5)
+        w.grad = t.arange(6.0).reshape(2, 3).t() - 3
+        optimizer.step()
+        return [round(x, 5) for row in w.tolist() for x in row]
+
+    check_same(program)
+
+
+def test_closure_is_called_with_gradients_recorded() -> None:
+    def program(t: Any) -> Any:
+        w = t.nn.Parameter(t.tensor([1.0, 2.0]))
+        optimizer = t.optim.SGD([w], lr=0.5)
+
+        def closure() -> Any:
+            optimizer.zero_grad()
+            loss = (w * w).sum()
+            loss.backward()
+            return loss
+
+        with t.no_grad():
+            loss = optimizer.step(closure)
+            enabled = t.is_grad_enabled()
+        return loss.item(), w.tolist(), enabled, optimizer.step()
+
+    check_same(program)
+
+
+@pytest.mark.parametrize("set_to_none", [True, False])
+def test_zero_grad(set_to_none: bool) -> None:
+    def program(t: Any) -> Any:
+        used, unused = t.nn.Parameter(t.ones(2)), t.nn.Parameter(t.ones(2))
+        optimizer = t.optim.SGD([used, unused])
+        kept = t.ones(2, requires_grad=True) * 3  # as with create_graph, it has a history
+        used.grad = kept
+        optimizer.zero_grad(set_to_none)
+        same = used.grad is kept
+        grad = used.grad
+        return same, grad, grad is None or grad.requires_grad, unused.grad
+
+    check_same(program)
+
+
+def groups_of(t: Any) -> Any:
+    a, b, c = (t.nn.Parameter(t.ones(i)) for i in (1, 2, 3))
+    optimizer = t.optim.SGD([{"params": [a], "lr": 0.5}, {"params": b, "momentum": 0.9}], lr=0.1)
+    optimizer.add_param_group({"params": iter([c]), "own": "kept"})
+    for param in (a, b, c):
+        param.grad = t.ones_like(param)
+    optimizer.step()
+    shapes = [[list(p.shape) for p in group["params"]] for group in optimizer.param_groups]
+    return optimizer.state_dict(), repr(optimizer), shapes, a.tolist(), b.tolist(), c.tolist()
+
+
+def named(t: Any) -> Any:
+    net = t.nn.Sequential(t.nn.Linear(2, 1), t.nn.Linear(1, 1))
+    optimizer = t.optim.SGD(net[0].named_parameters(), lr=0.1)
+    optimizer.add_param_group({"params": list(net[1].named_parameters())})
+    state = optimizer.state_dict()
+    for group in state["param_groups"]:
+        del group["param_names"]
+    optimizer.load_state_dict(state)
+    return [group["param_names"] for group in optimizer.param_groups], repr(optimizer)
+
+
+def same_group_object(t: Any) -> Any:
+    group = {"params": [t.zeros(1)]}
+    return t.optim.SGD([group]).param_groups[0] is group
+
+
+def add_twice(t: Any) -> Any:
+    w = t.zeros(1)
+    t.optim.SGD([w]).add_param_group({"params": w})
+
+
+def duplicates(t: Any) -> Any:
+    w = t.nn.Parameter(t.ones(1))
+    optimizer = t.optim.SGD([w, w], lr=0.25)
+    w.grad = t.ones(1)
+    optimizer.step()
+    return w.tolist(), optimizer.state_dict()
+
+
+def foreign_state(t: Any) -> Any:
+    optimizer = t.optim.SGD([t.zeros(2)])
+    state = optimizer.state_dict()
+    state["state"] = {"global": 3, 0: {"list": [t.ones(2, dtype=t.float64)], "deep": {"n": 1}}}
+    optimizer.load_state_dict(state)
+    return optimizer.state_dict()
+
+
+def load_groups(t: Any, groups: Any) -> None:
+    t.optim.SGD([t.zeros(1)]).load_state_dict({"state": {}, "param_groups": groups})
+
+
+class Base:
+    """What a user's own optimiser looks like."""
+
+    @staticmethod
+    def of(t: Any) -> Any:
+        class Signs(t.optim.Optimizer):
+            def __init__(self, params: Any, lr: float) -> None:
+                super().__init__(params, {"lr": lr})
+
+            @t.no_grad()
+            def step(self, closure: Any = None) -> None:
+                for group in self.param_groups:
+                    for p in group["params"]:
+                        p.sub_(group["lr"] * (p.grad > 0))
+
+        w = t.nn.Parameter(t.ones(2))
+        optimizer = Signs([w], lr=0.5)
+        w.grad = t.tensor([1.0, -1.0])
+        optimizer.step()
+        return w.tolist(), optimizer.state_dict(), repr(optimizer)
+
+
+CASES = {
+    "groups": groups_of,
+    "names": named,
+    "the group is kept": same_group_object,
+    "duplicates": duplicates,
+    "state that is nobody's": foreign_state,
+    "one's own optimiser": Base.of,
+    "a generator": lambda t: len(t.optim.SGD(t.nn.Linear(1, 1).parameters()).param_groups),
+    "nothing": lambda t: t.optim.SGD([]),
+    "a tensor": lambda t: t.optim.SGD(t.zeros(2)),
+    "a number": lambda t: t.optim.SGD([3]),
+    "a list in a list": lambda t: t.optim.SGD([[t.zeros(1)]]),
+    "a module": lambda t: t.optim.SGD(t.nn.Linear(1, 1)),
+    "a computed tensor": lambda t: t.optim.SGD([t.ones(1, requires_grad=True) * 2]),
+    "a set in a group": lambda t: t.optim.SGD([{"params": {t.zeros(1)}}]),
+    "a group without parameters": lambda t: t.optim.SGD([{"lr": 1.0}]),
+    "a group and a tensor": lambda t: t.optim.SGD([{"params": t.zeros(1)}, t.zeros(1)]),
+    "adding a list": lambda t: t.optim.SGD([t.zeros(1)]).add_param_group([t.zeros(1)]),
+    "adding the same again": add_twice,
+    "some with names": lambda t: t.optim.SGD([("a", t.zeros(1)), t.zeros(1)]),
+    "a group with names more": lambda t: t.optim.SGD([t.zeros(1)]).add_param_group(
+        {"params": [("a", t.zeros(1))]}
+    ),
+    "a group without names more": lambda t: t.optim.SGD([("a", t.zeros(1))]).add_param_group(
+        {"params": [t.zeros(1)]}
+    ),
+    "loading too few groups": lambda t: load_groups(t, []),
+    "loading a group of another size": lambda t: load_groups(t, [{"params": [0, 1]}]),
+    "a step of no kind": lambda t: t.optim.Optimizer([t.ones(1)], {}).step(),
+}
+
+
+@pytest.mark.parametrize("program", CASES.values(), ids=CASES)
+def test_as_pytorchs(program: Any) -> None:
+    check_same(program)
+
+
+def test_a_retained_tensor_may_be_optimised() -> None:
+    w = minigrad.ones(1, requires_grad=True) * 2
+    w.retain_grad()
+    optim.SGD([w])
+
+
+def test_a_copy_goes_its_own_way() -> None:
+    net = nn.Linear(2, 1)
+    optimizer = optim.Adam(net.parameters())
+    optim.lr_scheduler.StepLR(optimizer, 1)
+    net(minigrad.ones(1, 2)).sum().backward()
+    optimizer.step()
+    twin_net, twin = copy.deepcopy((net, optimizer))
+    assert twin.param_groups[0]["params"][0] is twin_net.weight
+    before = net.weight.tolist()
+    twin_net.weight.grad = minigrad.ones(1, 2)
+    twin.step()
+    assert net.weight.tolist() == before != twin_net.weight.tolist()
+    assert optimizer.state[net.weight]["step"] == 1
+    assert twin.state[twin_net.weight]["step"] == 2
+
+
+def test_an_optimizer_dies_without_the_garbage_collector() -> None:
+    optimizer = optim.SGD([nn.Parameter(minigrad.ones(2))], momentum=0.5)
+    optimizer.param_groups[0]["params"][0].grad = minigrad.ones(2)
+    scheduler = optim.lr_scheduler.StepLR(optimizer, 1)
+    optimizer.step()
+    dead = weakref.ref(optimizer)
+    gc.disable()
+    try:
+        del optimizer, scheduler
+        assert dead() is None
+    finally:
+        gc.enable()

@@ -1,0 +1,164 @@
+"""optim/sgd.py: the same steps as torch.optim.SGD, for any hyperparameters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import minigrad
+from minigrad import optim
+from minigrad.optim.optimizer import writable
+from tests.optim.trajectories import SEEDS, check_trajectory
+from tests.twins import check_same, torch
+
+OPTIONS = st.fixed_dictionaries(
+    {"lr": st.floats(0, 0.5)},
+    optional={
+        "momentum": st.sampled_from([0.0, 0.5, 0.9]),
+        "dampening": st.sampled_from([0.0, 0.25, 1.0]),
+        "weight_decay": st.sampled_from([0.0, 0.01, 0.5]),
+        "maximize": st.booleans(),
+        "foreach": st.sampled_from([None, False]),
+    },
+)
+NESTEROV = st.fixed_dictionaries(
+    {"nesterov": st.just(True), "momentum": st.sampled_from([0.3, 0.9]), "lr": st.floats(0, 0.5)},
+    optional={"weight_decay": st.sampled_from([0.0, 0.1]), "maximize": st.booleans()},
+)
+
+
+@given(OPTIONS | NESTEROV, SEEDS, st.sampled_from(["float32", "float64"]))
+def test_trajectories_agree(options: dict[str, Any], seed: int, dtype: str) -> None:
+    check_trajectory(optim.SGD, torch.optim.SGD, options, seed, dtype)
+
+
+@given(st.floats(0, 10, width=32), SEEDS, st.sampled_from(["float32", "float64"]), st.booleans())
+def test_without_momentum_it_is_the_manual_loop_bit_for_bit(
+    lr: float, seed: int, dtype: str, as_a_method: bool
+) -> None:
+    rng = np.random.default_rng(seed)
+    start, *grads = (rng.standard_normal((4, 5)) * 10.0 ** rng.integers(-6, 6) for _ in range(6))
+    by_hand = minigrad.from_numpy(start.astype(dtype)).requires_grad_()
+    by_step = minigrad.from_numpy(start.astype(dtype)).requires_grad_()
+    optimizer = optim.SGD([by_step], lr=lr)
+    for grad in grads:
+        by_hand.grad = minigrad.from_numpy(grad.astype(dtype))
+        by_step.grad = by_hand.grad
+        with minigrad.no_grad():
+            by_hand.data -= lr * by_hand.grad.data
+        optimizer.step()
+        assert by_step.detach().numpy().tobytes() == by_hand.detach().numpy().tobytes()
+
+
+class LateDampening(optim.SGD):
+    """Wrong: the first momentum is dampened too."""
+
+    def _update(self, group: Any, params: Any) -> None:
+        for param in params:
+            self.state[param].setdefault("momentum_buffer", minigrad.zeros_like(param))
+        super()._update(group, params)
+
+
+class DecayAfterMomentum(optim.SGD):
+    """Wrong: the weight decay does not go through the momentum."""
+
+    def _update(self, group: Any, params: Any) -> None:
+        for param in params:
+            array = writable(param)
+            array -= group["lr"] * group["weight_decay"] * array
+        super()._update({**group, "weight_decay": 0}, params)
+
+
+class SlightlyTooFar(optim.SGD):
+    """Wrong: by one part in a million."""
+
+    def _update(self, group: Any, params: Any) -> None:
+        super()._update({**group, "lr": group["lr"] * (1 + 1e-6)}, params)
+
+
+class Writer(optim.SGD):
+    """Wrong: it leaves the gradient changed."""
+
+    def _update(self, group: Any, params: Any) -> None:
+        super()._update(group, params)
+        for param in params:
+            param.grad.mul_(2)
+
+
+@pytest.mark.parametrize("wrong", [LateDampening, DecayAfterMomentum, SlightlyTooFar, Writer])
+def test_the_checker_finds_a_wrong_update(wrong: Any) -> None:
+    options = {"lr": 0.1, "momentum": 0.9, "dampening": 0.5, "weight_decay": 0.1}
+    check_trajectory(optim.SGD, torch.optim.SGD, options, 0, "float64")
+    with pytest.raises(AssertionError):
+        check_trajectory(wrong, torch.optim.SGD, options, 0, "float64")
+
+
+def one_step(t: Any, **options: Any) -> Any:
+    w = t.nn.Parameter(t.tensor([1.0, -2.0], dtype=t.float64))
+    optimizer = t.optim.SGD([w], **options)
+    w.grad = t.ones_like(w)
+    optimizer.step()
+    return optimizer.state_dict(), repr(optimizer), w.tolist()
+
+
+CASES = {
+    "the defaults": lambda t: one_step(t),
+    "momentum": lambda t: one_step(t, lr=0.5, momentum=0.5),
+    "every gradient batched": lambda t: one_step(t, lr=0.5, foreach=True),
+    "a rate in a tensor": lambda t: one_step(t, lr=t.tensor(0.5))[2],
+    "a rate in a tensor of one": lambda t: one_step(t, lr=t.tensor([0.25]))[2],
+    "rates in a tensor": lambda t: one_step(t, lr=t.ones(2)),
+    "a negative rate": lambda t: one_step(t, lr=-1.0),
+    "negative momentum": lambda t: one_step(t, momentum=-0.1),
+    "negative decay": lambda t: one_step(t, weight_decay=-0.1),
+    "nesterov without momentum": lambda t: one_step(t, nesterov=True),
+    "nesterov with dampening": lambda t: one_step(t, nesterov=True, momentum=0.9, dampening=0.1),
+    "an unknown option": lambda t: one_step(t, momentun=0.9),
+    "maximize by position": lambda t: t.optim.SGD([t.zeros(1)], 0.1, 0, 0, 0, False, True),
+}
+
+
+@pytest.mark.parametrize("program", CASES.values(), ids=CASES)
+def test_the_rest_is_as_pytorchs(program: Any) -> None:
+    check_same(program)
+
+
+def test_a_rate_of_nan_is_refused() -> None:
+    with pytest.raises(ValueError, match="Invalid learning rate: nan"):
+        optim.SGD([minigrad.zeros(1)], lr=float("nan"))
+
+
+@pytest.mark.parametrize("lr", ["fast", None])
+def test_a_rate_that_is_no_number_is_refused(lr: Any) -> None:
+    for t in (minigrad, torch):
+        with pytest.raises(TypeError):
+            t.optim.SGD([t.zeros(1)], lr=lr)
+
+
+def test_overflow_is_as_silent_as_in_pytorch() -> None:
+    def program(t: Any) -> Any:
+        w = t.nn.Parameter(t.tensor([1e38, -1e38, 0.0]))
+        optimizer = t.optim.SGD([w], lr=10.0, momentum=0.9)
+        w.grad = t.tensor([3e38, float("nan"), float("inf")])
+        for _ in range(2):
+            optimizer.step()
+        return str(w.tolist())
+
+    check_same(program)
+
+
+def test_numpy_numbers_as_hyperparameters_keep_float32_arithmetic() -> None:
+    results = []
+    for number in (float, np.float64):
+        w = minigrad.nn.Parameter(minigrad.full((100,), 0.3))
+        hyper = {"lr": number(0.1), "momentum": number(0.9), "weight_decay": number(0.01)}
+        optimizer = optim.SGD([w], **hyper)
+        for _ in range(5):
+            w.grad = w.detach() * 0.7
+            optimizer.step()
+        results.append(w.tolist())
+    assert results[0] == results[1]

@@ -1,0 +1,87 @@
+"""The checker of the optimiser tests: both sides take the same gradients, step by step.
+
+Gradients are drawn, not computed, so that nothing but the update can differ. What is compared after
+every step is each parameter and each Tensor of its state.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+import minigrad
+from tests.twins import torch
+
+SHAPES = ((), (3,), (2, 3), (0, 2))
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+class Course:
+    """Parameters in two groups, the second with its own learning rate, and gradients for them."""
+
+    def __init__(self, seed: int, dtype: str, steps: int = 15) -> None:
+        rng = np.random.default_rng(seed)
+        self.starts = [np.asarray(rng.standard_normal(shape), dtype) for shape in SHAPES]
+        self.grads = [
+            # Now and then a parameter has no gradient, or one of zeros, or a huge or a tiny one.
+            [
+                None
+                if rng.random() < 0.1
+                else np.asarray(rng.standard_normal(shape) * rng.choice([0, 1, 1, 1, 30]), dtype)
+                for shape in SHAPES
+            ]
+            for _ in range(steps)
+        ]
+
+    def parameters(self, t: Any) -> list[Any]:
+        return [t.nn.Parameter(t.from_numpy(start.copy())) for start in self.starts]
+
+    def groups(self, t: Any, params: list[Any]) -> list[dict[str, Any]]:
+        return [{"params": params[:2]}, {"params": params[2:], "lr": 0.05}]
+
+    def set_grads(self, t: Any, params: list[Any], step: int) -> None:
+        for param, grad in zip(params, self.grads[step], strict=True):
+            param.grad = None if grad is None else t.from_numpy(grad.copy())
+
+
+def arrays(params: list[Any], optimizer: Any) -> list[tuple[str, np.ndarray]]:
+    """Every parameter and its state, as arrays, with names to tell them by."""
+    found = []
+    for i, param in enumerate(params):
+        found.append((f"parameter {i}", param.detach().numpy()))
+        for name, value in optimizer.state.get(param, {}).items():
+            if value is not None:
+                found.append((f"{name} of parameter {i}", value.numpy()))
+    return found
+
+
+def check_equal(ours: Any, theirs: Any, rtol: float, when: str) -> None:
+    """The same names, dtypes and shapes, and elements within `rtol` of the greatest of them."""
+    assert [name for name, _ in ours] == [name for name, _ in theirs], when
+    for (name, a), (_, b) in zip(ours, theirs, strict=True):
+        assert (a.dtype, a.shape) == (b.dtype, b.shape), f"{when}: {name}"
+        scale = max(1.0, float(np.abs(b).max(initial=0)))
+        np.testing.assert_allclose(a, b, rtol=0, atol=rtol * scale, err_msg=f"{when}: {name}")
+
+
+def check_trajectory(
+    ours: Any, theirs: Any, options: dict[str, Any], seed: int, dtype: str
+) -> None:
+    """`ours` and `theirs`, two optimiser classes made with `options`, take the same steps."""
+    course = Course(seed, dtype)
+    rtol = 1e-12 if dtype == "float64" else 2e-5
+    pairs = []
+    for t, kind in ((minigrad, ours), (torch, theirs)):
+        params = course.parameters(t)
+        pairs.append((t, params, kind(course.groups(t, params), **options)))
+    for step in range(len(course.grads)):
+        for t, params, optimizer in pairs:
+            course.set_grads(t, params, step)
+            before = [None if p.grad is None else p.grad.numpy().copy() for p in params]
+            optimizer.step()
+            for param, grad in zip(params, before, strict=True):
+                assert grad is None or np.array_equal(param.grad.numpy(), grad), "grad was written"
+        states = [arrays(params, optimizer) for _, params, optimizer in pairs]
+        check_equal(*states, rtol, f"step {step + 1}")

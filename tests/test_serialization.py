@@ -1,0 +1,387 @@
+"""save and load: what goes in comes out, other tools can read it, and no kill can spoil a file."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import OrderedDict
+from pathlib import Path
+
+import minigrad
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from minigrad import files, nn, optim
+from minigrad.tensor import Tensor
+
+safetensors = pytest.importorskip("safetensors")
+safetensors_numpy = pytest.importorskip("safetensors.numpy")
+
+DTYPES = (np.float32, np.float64, np.int32, np.int64, np.bool_)
+arrays = st.sampled_from(DTYPES).flatmap(
+    lambda dtype: hnp.arrays(dtype, hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3))
+)
+keys = st.one_of(st.text(max_size=6), st.integers(), st.booleans(), st.none(), st.floats())
+leaves = st.one_of(
+    arrays.map(minigrad.from_numpy),
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(),
+)
+objects = st.recursive(
+    leaves,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4),
+        st.lists(inner, max_size=4).map(tuple),
+        st.dictionaries(keys, inner, max_size=4),
+    ),
+    max_leaves=12,
+)
+
+
+def through_bytes(obj: object) -> object:
+    file = io.BytesIO()
+    minigrad.save(obj, file)
+    return minigrad.load(io.BytesIO(file.getvalue()))
+
+
+def assert_same(a: object, b: object) -> None:
+    """Equal in type, order, dtype, shape and bits."""
+    if isinstance(a, Tensor):
+        assert isinstance(b, Tensor)
+        assert (a.dtype, a.shape, a.requires_grad) == (b.dtype, b.shape, b.requires_grad)
+        assert a.detach().numpy().tobytes() == b.detach().numpy().tobytes()
+    elif isinstance(a, dict):
+        assert type(b) is dict
+        assert len(a) == len(b)
+        for (key, value), (other_key, other) in zip(a.items(), b.items(), strict=True):
+            assert_same(key, other_key)
+            assert_same(value, other)
+    elif isinstance(a, list | tuple):
+        assert type(a) is type(b)
+        assert len(a) == len(b)
+        for value, other in zip(a, b, strict=True):
+            assert_same(value, other)
+    else:
+        assert type(a) is type(b)
+        assert repr(a) == repr(b)  # tells nan, -0.0 and True from what merely equals them
+
+
+@given(objects)
+def test_what_was_saved_is_loaded(obj: object) -> None:
+    assert_same(obj, through_bytes(obj))
+
+
+def test_the_state_of_a_module_and_its_optimiser_is_loaded() -> None:
+    model = nn.Sequential(nn.Linear(3, 2), nn.Tanh(), nn.Linear(2, 1))
+    optimiser = optim.Adam(model.parameters(), lr=0.1)
+    for _ in range(2):
+        optimiser.zero_grad()
+        model(minigrad.ones(4, 3)).sum().backward()
+        optimiser.step()
+    state = {"model": dict(model.state_dict()), "optimiser": optimiser.state_dict()}
+    loaded = through_bytes(state)
+    assert_same(state, loaded)
+    optim.Adam(model.parameters()).load_state_dict(loaded["optimiser"])
+    model.load_state_dict(loaded["model"])
+
+
+def test_an_ordered_dict_is_loaded_as_a_dict() -> None:
+    assert_same({"b": 1, "a": 2}, through_bytes(OrderedDict([("b", 1), ("a", 2)])))
+
+
+def test_loaded_tensors_own_their_memory_and_can_be_written() -> None:
+    shared = minigrad.arange(6.0)
+    loaded = through_bytes({"all": shared, "again": shared, "part": shared[2:4]})
+    loaded["all"][2] = 9.0
+    assert loaded["again"].tolist() == [0, 1, 2, 3, 4, 5]
+    assert loaded["part"].tolist() == [2, 3]
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda t: t.t(),
+        lambda t: t[:, 1],
+        lambda t: t[0].expand(4, 3),
+        lambda t: t[1, 1],
+        lambda t: minigrad.from_numpy(t.numpy()[::2]),
+    ],
+    ids=["transposed", "column", "expanded", "0-d", "strided"],
+)
+def test_tensors_in_another_memory_order_are_saved_in_theirs(view: object) -> None:
+    tensor = view(minigrad.arange(6.0).reshape(2, 3))
+    loaded = through_bytes(tensor)
+    assert loaded.shape == tensor.shape
+    assert loaded.tolist() == tensor.tolist()
+
+
+def test_requires_grad_and_parameters_come_back() -> None:
+    loaded = through_bytes(
+        {
+            "leaf": minigrad.ones(2, requires_grad=True),
+            "parameter": nn.Parameter(minigrad.ones(2)),
+            "frozen": nn.Parameter(minigrad.ones(2), requires_grad=False),
+            "result": minigrad.ones(2, requires_grad=True) * 2,
+        }
+    )
+    assert [t.requires_grad for t in loaded.values()] == [True, True, False, True]
+    assert [isinstance(t, nn.Parameter) for t in loaded.values()] == [False, True, True, False]
+    assert loaded["result"].is_leaf
+
+
+def test_names_that_collide_are_kept_apart() -> None:
+    one, two, three = minigrad.ones(1), minigrad.zeros(1), minigrad.arange(2.0)
+    obj = {"a.b": one, "a": {"b": two}, "__metadata__": three, "\ud800": three}
+    assert_same(obj, through_bytes(obj))
+
+
+def test_the_tensors_lie_under_their_dotted_names(tmp_path: Path) -> None:
+    path = tmp_path / "state.safetensors"
+    buffer = {"momentum_buffer": minigrad.ones(2)}
+    minigrad.save({"w": minigrad.zeros(2, 3), "state": {0: buffer}, "x": [minigrad.ones(1)]}, path)
+    found = safetensors_numpy.load_file(path)
+    assert {name: a.shape for name, a in found.items()} == {
+        "w": (2, 3),
+        "state.0.momentum_buffer": (2,),
+        "x.0": (1,),
+    }
+
+
+def test_pytorch_reads_and_writes_the_same_files(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    from safetensors.torch import load_file, save_file
+
+    model = nn.Linear(3, 2)
+    minigrad.save(model.state_dict(), tmp_path / "ours")
+    theirs = torch.nn.Linear(3, 2)
+    theirs.load_state_dict(load_file(tmp_path / "ours"))
+    np.testing.assert_array_equal(theirs.weight.detach(), model.weight.detach().numpy())
+
+    save_file({k: v * 2 for k, v in theirs.state_dict().items()}, tmp_path / "theirs")
+    loaded = minigrad.load(tmp_path / "theirs")
+    np.testing.assert_array_equal(loaded["weight"].numpy(), 2 * model.weight.detach().numpy())
+    assert set(loaded) == {"weight", "bias"}
+
+
+# What cannot be stored.
+
+
+class Meters(float):
+    pass
+
+
+def a_function() -> None:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("obj", "named"),
+    [
+        ({"a": [1, {"b": a_function}]}, "a.1.b is a builtins.function"),
+        ({"a": {1, 2}}, "a is a builtins.set"),
+        (np.ones(2), "the object itself is a numpy.ndarray"),
+        ({"a": np.float64(1)}, "a is a numpy.float64"),
+        ({"a": (1, b"bytes")}, "a.1 is a builtins.bytes"),
+        ({"a": 1j}, "a is a builtins.complex"),
+        ({"a": Meters(2)}, "Meters"),
+        ({"a": {(1, 2): 3}}, r"the key \(1, 2\) in a is a tuple"),
+    ],
+)
+def test_what_cannot_be_stored_is_named(obj: object, named: str, tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match=named):
+        minigrad.save(obj, tmp_path / "file")
+    assert os.listdir(tmp_path) == []
+
+
+def test_an_object_inside_itself_is_refused() -> None:
+    inside: dict[str, object] = {}
+    inside["a"] = [inside]
+    with pytest.raises(ValueError, match=r"a\.0 contains itself"):
+        through_bytes(inside)
+
+
+# Files and arguments.
+
+
+@pytest.mark.parametrize("kind", [str, Path], ids=["str", "path"])
+def test_paths_of_both_kinds_work(kind: type, tmp_path: Path) -> None:
+    path = kind(tmp_path / "a b.safetensors")
+    minigrad.save({"x": 1}, path)
+    assert minigrad.load(path) == {"x": 1}
+
+
+def test_open_files_work_and_text_files_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with open(path, "wb") as file:
+        minigrad.save([minigrad.ones(2)], file)
+    with open(path, "rb") as file:
+        assert minigrad.load(file)[0].tolist() == [1, 1]
+    with pytest.raises(TypeError, match="binary"):
+        minigrad.save([1], io.StringIO())
+    with pytest.raises(TypeError, match="binary"):
+        minigrad.load(io.StringIO("{}"))
+    with pytest.raises(TypeError, match="must be a path or a binary file, not int"):
+        minigrad.save([1], 3)
+    with pytest.raises(TypeError, match="must be a path or a binary file, not list"):
+        minigrad.load([])
+
+
+def test_arguments_are_accepted_or_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    minigrad.save([1], path)
+    for accepted in ({"map_location": "cpu"}, {"weights_only": True}, {"mmap": False}):
+        assert minigrad.load(path, **accepted) == [1]
+    for refused in ({"map_location": "cuda"}, {"mmap": True}, {"pickle_module": json}):
+        (name,) = refused
+        with pytest.raises(NotImplementedError, match=name):
+            minigrad.load(path, **refused)
+    for refused in ({"pickle_module": json}, {"pickle_protocol": 2}):
+        (name,) = refused
+        with pytest.raises(NotImplementedError, match=name):
+            minigrad.save([1], path, **refused)
+    with pytest.raises(TypeError, match="encoding"):
+        minigrad.load(path, encoding="latin1")
+
+
+# Damaged files.
+
+
+@given(st.data())
+def test_a_file_cut_short_anywhere_is_refused(data: st.DataObject) -> None:
+    file = io.BytesIO()
+    minigrad.save({"w": minigrad.arange(5.0), "n": 3}, file)
+    whole = file.getvalue()
+    cut = data.draw(st.integers(0, len(whole) - 1))
+    with pytest.raises(RuntimeError, match="not a whole safetensors file"):
+        minigrad.load(io.BytesIO(whole[:cut]))
+
+
+@given(st.binary(max_size=200))
+def test_bytes_of_any_kind_are_refused(content: bytes) -> None:
+    with pytest.raises(RuntimeError, match="not a whole safetensors file"):
+        minigrad.load(io.BytesIO(content))
+
+
+@given(st.data())
+def test_a_damaged_byte_never_crashes_the_reader(data: st.DataObject) -> None:
+    file = io.BytesIO()
+    minigrad.save({"w": minigrad.arange(2.0), "n": (None, float("nan"), {0: [True]})}, file)
+    damaged = bytearray(file.getvalue())
+    where = data.draw(st.integers(0, len(damaged) - 1))
+    damaged[where] = data.draw(st.integers(0, 255))
+    try:
+        minigrad.load(io.BytesIO(bytes(damaged)))
+    except RuntimeError:
+        pass
+
+
+def test_torchs_own_files_are_recognised(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    torch.save({"w": torch.ones(2)}, tmp_path / "pickle.pt")
+    with pytest.raises(RuntimeError, match=r"looks like torch\.save's"):
+        minigrad.load(tmp_path / "pickle.pt")
+
+
+def test_a_dtype_that_minigrad_has_not_is_named(tmp_path: Path) -> None:
+    safetensors_numpy.save_file({"half": np.ones(2, np.float16)}, tmp_path / "half")
+    with pytest.raises(RuntimeError, match="'half' is F16"):
+        minigrad.load(tmp_path / "half")
+
+
+@pytest.mark.parametrize(
+    "structure",
+    [
+        '{"tensor": "gone"}',
+        '{"what": 1}',
+        "{}",
+        '{"dict": [[1]]}',
+        '{"dict": [[{"list": []}, 1]]}',
+        "[1]",
+        "not json",
+        '{"tensor": "w", "list": []}',
+        "null",
+    ],
+)
+def test_damaged_metadata_is_refused(structure: str) -> None:
+    content = safetensors_numpy.save({"w": np.ones(2)}, {"minigrad": structure})
+    with pytest.raises(RuntimeError, match="metadata"):
+        minigrad.load(io.BytesIO(content))
+
+
+def test_a_missing_file_and_a_directory_are_os_errors(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        minigrad.load(tmp_path / "none")
+    with pytest.raises(IsADirectoryError):
+        minigrad.load(tmp_path)
+
+
+# Written aside and renamed.
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+@pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()], ids=repr)
+def test_a_failure_while_saving_leaves_the_old_file_and_nothing_else(
+    step: str, error: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    minigrad.save("old", path)
+
+    def fail(*args: object) -> None:
+        raise error
+
+    monkeypatch.setattr(files.os, step, fail)
+    with pytest.raises(type(error)):
+        minigrad.save("new", path)
+    monkeypatch.undo()
+    assert os.listdir(tmp_path) == ["file"]
+    assert minigrad.load(path) == "old"
+
+
+def test_a_kill_at_any_moment_leaves_a_whole_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    minigrad.save({"n": -1, "w": minigrad.full((50_000,), -1.0)}, path)
+    program = (
+        "import itertools, minigrad\n"
+        "for n in itertools.count():\n"
+        f"    minigrad.save({{'n': n, 'w': minigrad.full((50_000,), float(n))}}, {str(path)!r})\n"
+        "    print(n, flush=True)\n"
+    )
+    for wait in (0.0, 0.0003, 0.001, 0.002):
+        with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            time.sleep(wait)
+            process.send_signal(signal.SIGKILL)
+        loaded = minigrad.load(path)
+        assert loaded["n"] >= 0
+        assert (loaded["w"] == loaded["n"]).all()
+
+
+def test_links_permissions_and_devices_are_respected(tmp_path: Path) -> None:
+    real = tmp_path / "real"
+    minigrad.save(1, real)
+    real.chmod(0o640)
+    link = tmp_path / "link"
+    link.symlink_to(real)
+    minigrad.save(2, link)
+    assert link.is_symlink()
+    assert minigrad.load(real) == 2
+    assert real.stat().st_mode & 0o777 == 0o640
+    minigrad.save(3, os.devnull)
+    assert not Path(os.devnull).is_file()
+
+
+def test_a_new_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:
+    minigrad.save(1, tmp_path / "ours")
+    (tmp_path / "any").touch()
+    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "any").stat().st_mode

@@ -1,0 +1,106 @@
+"""One program, run in minigrad and in PyTorch: the same value, the same error, the same warnings.
+
+A program is a function of the namespace (`minigrad` or `torch`). What it returns is compared
+exactly, Tensors by dtype, shape and elements; of an error or a warning, the type and the first
+words.
+"""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad
+
+torch = pytest.importorskip("torch")
+
+Program = Callable[[Any], Any]
+FIRST_WORDS = 4
+
+
+def plain(value: Any) -> Any:
+    """`value` in terms that both sides share: numbers, strings, lists and dictionaries."""
+    if isinstance(value, minigrad.Tensor | torch.Tensor):
+        array = value.detach().numpy()
+        return type(value).__name__, str(array.dtype), array.shape, array.tobytes()
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value).__name__, [plain(item) for item in value]
+    assert value is None or isinstance(value, bool | int | float | str), type(value)
+    return value
+
+
+@dataclass(frozen=True)
+class Saying:
+    """The type and the first words of an error or a warning."""
+
+    kind: str
+    words: tuple[str, ...]
+
+    @classmethod
+    def of(cls, message: Any) -> Saying:
+        # Not str(message): that of a KeyError is in quotes.
+        said = str(message.args[0]) if message.args else ""
+        words = said.lower().replace("minigrad", "torch").split()[:FIRST_WORDS]
+        return cls(type(message).__name__, tuple(word.rstrip(".,:;") for word in words))
+
+    def begins_as(self, other: Saying) -> bool:
+        """Whether this is of the same type and says at least the words that `other` does."""
+        return self.kind == other.kind and self.words[: len(other.words)] == other.words
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a program: its value or its error, and its warnings."""
+
+    value: Any
+    error: Saying | None
+    warned: tuple[Saying, ...]
+
+
+def outcome(program: Program, namespace: Any) -> Outcome:
+    value, raised = None, None
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            value = plain(program(namespace))
+        except AssertionError:
+            raise  # the test's own, not the program's
+        except Exception as error:
+            raised = Saying.of(error)
+    return Outcome(value, raised, tuple(Saying.of(warning.message) for warning in caught))
+
+
+def check_same(program: Program) -> Outcome:
+    """Run `program` on both sides and compare. Returns PyTorch's outcome."""
+    ours, theirs = outcome(program, minigrad), outcome(program, torch)
+    both = f"\nminigrad: {ours}\nPyTorch:  {theirs}"
+    assert ours.value == theirs.value, both
+    assert (ours.error is None) == (theirs.error is None), both
+    assert theirs.error is None or ours.error.begins_as(theirs.error), both
+    assert len(ours.warned) == len(theirs.warned), both
+    assert all(a.begins_as(b) for a, b in zip(ours.warned, theirs.warned, strict=True)), both
+    return theirs
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two Tensors have the same dtype, shape and elements."""
+    return plain(a)[1:] == plain(b)[1:]
+
+
+def translate(value: Any, namespace: Any) -> Any:
+    """A copy of `value`, such as a state_dict, with every Tensor turned into one of `namespace`."""
+    if isinstance(value, minigrad.Tensor | torch.Tensor):
+        return namespace.from_numpy(np.array(value.detach().numpy()))
+    if isinstance(value, dict):
+        return {key: translate(item, namespace) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(translate(item, namespace) for item in value)
+    return copy.deepcopy(value)
