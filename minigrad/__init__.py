@@ -6,6 +6,7 @@
 from typing import TYPE_CHECKING, Any
 
 from . import autograd, cuda, functions, nn, optim
+from . import methods as _methods  # noqa: F401, importing it gives Tensor its methods
 from .autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .creation import (
     arange,
@@ -53,3 +54,54 @@ if TYPE_CHECKING:
 
 
 __version__ = "0.1.0"
+__all__ = [
+    "Size",
+    "Tensor",
+    "arange",
+    "as_tensor",
+    "autograd",
+    "bool",
+    "cuda",
+    "device",
+    "double",
+    "dtype",
+    "empty",
+    "empty_like",
+    "enable_grad",
+    "eye",
+    "float",
+    "float32",
+    "float64",
+    "from_numpy",
+    "full",
+    "full_like",
+    "get_default_dtype",
+    "int",
+    "int32",
+    "int64",
+    "is_grad_enabled",
+    "linspace",
+    "load",
+    "long",
+    "manual_seed",
+    "nn",
+    "no_grad",
+    "ones",
+    "ones_like",
+    "optim",
+    "promote_types",
+    "rand",
+    "rand_like",
+    "randint",
+    "randn",
+    "randn_like",
+    "randperm",
+    "save",
+    "set_default_dtype",
+    "set_grad_enabled",
+    "set_printoptions",
+    "tensor",
+    "zeros",
+    "zeros_like",
+]
+__all__ += functions.PUBLIC

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from itertools import count, takewhile
+from itertools import count
 from typing import Any
 
 import minigrad
@@ -124,9 +124,7 @@ def restore(program: str, progress: Progress, state: State) -> None:
             if name in found and found[name].shape != live[name].shape
         ],
         "not floating point": [
-            name
-            for name in live
-            if name in found and not found[name].dtype.is_floating_point
+            name for name in live if name in found and not found[name].dtype.is_floating_point
         ],
     }
     told = [f"{problem}: {', '.join(names)}" for problem, names in problems.items() if names]
@@ -143,7 +141,7 @@ def restore(program: str, progress: Progress, state: State) -> None:
             progress.optimizer.load_state_dict(
                 {"state": state.optimizer["state"], "param_groups": groups}
             )
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
             raise CheckpointError(f"the optimiser's state does not fit: {error}") from None
 
 
@@ -170,22 +168,23 @@ def _shown_by(states: dict[str, State]) -> dict[str, Any]:
     """The settings that the parameters of a file without settings show."""
     program, state = next(iter(states.items()))
     found = state.parameters
-    if program == "manual":  # W1 is features x hidden; Wout comes after the last of these
-        hidden = [found[f"W{i}"].shape[-1] for i in _numbers_in(found, "W{}")]
-    else:  # linear1.weight is hidden x features; the last linear is the output's
-        hidden = [found[f"linear{i}.weight"].shape[0] for i in _numbers_in(found, "linear{}.weight")]
-        hidden = hidden[:-1]
+    if program == "manual":  # W1 is features x hidden; the output's Wout has no number
+        hidden = [weight.shape[1] for weight in _numbered(found, "W{}")]
+    else:  # linear1.weight is hidden x features; the last one is the output's
+        hidden = [weight.shape[0] for weight in _numbered(found, "linear{}.weight")][:-1]
     dtype = str(next(iter(found.values())).dtype).removeprefix("torch.")
     shown: dict[str, Any] = {"update": "both" if len(states) == 2 else program}
     shown |= {"hidden": hidden} if hidden else {}
     return shown | ({"dtype": dtype} if dtype in DTYPES else {})
 
 
-def _numbers_in(found: dict[str, Tensor], pattern: str) -> Iterator[int]:
-    """1, 2, ... as long as the matrix of that number is there."""
-    return takewhile(
-        lambda i: (name := pattern.format(i)) in found and found[name].ndim == 2, count(1)
-    )
+def _numbered(found: dict[str, Tensor], pattern: str) -> Iterator[Tensor]:
+    """The matrices of number 1, 2, ... as far as they go."""
+    for i in count(1):
+        weight = found.get(pattern.format(i))
+        if weight is None or weight.ndim != 2:
+            return
+        yield weight
 
 
 def _size(tensor: Tensor) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import math
 import operator
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,7 +20,7 @@ from .tensor import Tensor, wrap
 def made(
     array: np.ndarray,
     *,
-    requires_grad: bool = False,
+    requires_grad: bool | None = False,
     device: Any = None,
     pin_memory: bool = False,
     layout: None = None,
@@ -32,9 +33,12 @@ def made(
     """
     require_cpu(device)
     for name, value in (("pin_memory", pin_memory), ("layout", layout), ("out", out)):
-        if value:
+        if value is not None and value is not False:
             raise NotImplementedError(f"argument '{name}' is not implemented")
     result: Tensor = wrap(array)
+    if requires_grad is not None and not isinstance(requires_grad, builtins.bool):
+        kind = type(requires_grad).__name__
+        raise TypeError(f"argument 'requires_grad' must be bool, not {kind}")
     if requires_grad:
         if array.dtype.kind != "f":
             raise RuntimeError(
@@ -45,23 +49,67 @@ def made(
     return result
 
 
-def sizes_of(size: Sequence[Any], name: str) -> tuple[int, ...]:
-    """The sizes that `*size` gives: ints, or one sequence of them."""
-    if len(size) == 1 and isinstance(size[0], Sequence):
-        size = size[0]
+def sizes_of(size: Sequence[Any], options: dict[str, Any], name: str) -> tuple[int, ...]:
+    """The sizes that `*size` gives, ints or one sequence of them, or else `size=` in the options.
+
+    It is taken out of the options. TypeError unless it is there once, and in ints.
+    """
+    if "size" in options:
+        if size:
+            raise TypeError(f"{name}() got multiple values for argument 'size'")
+        size = (options.pop("size"),)
     elif not size:
         raise TypeError(f'{name}() missing 1 required positional arguments: "size"')
-    try:
-        found = tuple(operator.index(s) for s in size)
-    except TypeError as error:
-        raise TypeError(f"{name}(): argument 'size' must be ints, but {error}") from None
+    if len(size) == 1 and isinstance(size[0], list | tuple):
+        size = size[0]
+    for position, item in enumerate(size):
+        # A bool passes for an int, but not in front, where it may be an option gone astray.
+        if not hasattr(item, "__index__") or (position == 0 and isinstance(item, builtins.bool)):
+            raise TypeError(
+                f"{name}(): argument 'size' (position 1) must be tuple of ints, not "
+                f"{type(item).__name__} (at position {position})"
+            )
+    found = tuple(map(operator.index, size))
     if any(s < 0 for s in found):
-        raise RuntimeError(f"{name}: Dimension size must be non-negative, but got {list(found)}.")
+        raise RuntimeError(
+            f"Trying to create tensor with negative dimension {min(found)}: {list(found)}"
+        )
     return found
 
 
 def _kind(dtype: DType | None, otherwise: DType | None = None) -> np.dtype:
     return dtypes.to_numpy(dtype or otherwise or dtypes.get_default_dtype())
+
+
+def int_of(value: Any, function: str, argument: str) -> int:
+    """An int from what can serve as one. TypeError for anything else, bool included."""
+    if isinstance(value, builtins.bool) or not hasattr(value, "__index__"):
+        kind = type(value).__name__
+        raise TypeError(f"{function}(): argument '{argument}' must be int, not {kind}")
+    return operator.index(value)
+
+
+def _number(value: Any, function: str, argument: str) -> float:
+    """A Python number from one, a NumPy scalar or a 0-d tensor. TypeError for anything else."""
+    if isinstance(value, np.generic) or (isinstance(value, Tensor) and value.ndim == 0):
+        value = value.item()
+    if not isinstance(value, builtins.bool | int | float):
+        kind = type(value).__name__
+        raise TypeError(f"{function}(): argument '{argument}' must be Number, not {kind}")
+    return value
+
+
+def _converted(numbers: Any, kind: np.dtype, over: Any) -> np.ndarray:
+    """Python numbers as an array. RuntimeError for what an integer dtype cannot hold.
+
+    `over` says what becomes of a number too large for a float dtype: "ignore" makes it infinite,
+    "raise" is a RuntimeError too.
+    """
+    try:
+        with np.errstate(over=over):
+            return np.array(numbers, kind)
+    except (OverflowError, ValueError, FloatingPointError):
+        raise RuntimeError(f"value cannot be converted to type {kind} without overflow") from None
 
 
 # From data ----------------------------------------------------------------------------------------
@@ -77,68 +125,111 @@ def tensor(
 ) -> Tensor:
     """A tensor with a copy of `data`: a number, nested sequences of them, an array or a tensor.
 
-    Python floats become the default dtype, ints int64, bools bool; arrays keep theirs. ValueError
-    for ragged sequences, TypeError for what is no number.
+    Python floats become the default dtype, ints int64, bools bool; arrays, NumPy's numbers and
+    tensors keep theirs, and in a sequence all of these promote together. ValueError for ragged
+    sequences, TypeError or RuntimeError for what is no number.
 
     >>> minigrad.tensor([[1, 2], [3, 4]], dtype=minigrad.float32)
     tensor([[1., 2.],
             [3., 4.]])
     """
+    wanted = None if dtype is None else _kind(dtype)
     if isinstance(data, Tensor):
+        warnings.warn(
+            "To copy construct from a tensor, x.detach().clone() says more plainly what is meant "
+            "than minigrad.tensor(x).",
+            stacklevel=2,
+        )
         array = data._array.copy()
-    elif isinstance(data, np.ndarray | np.generic):
-        array = np.array(data)
-        dtypes.of_numpy(array.dtype)
+    elif isinstance(data, np.ndarray):
+        array = _ours(data).copy()
     else:
-        array = _from_sequence(data)
-    if dtype is not None:
-        array = array.astype(_kind(dtype), copy=False)
+        array = _from_numbers(data, wanted)
+    if wanted is not None:
+        array = array.astype(wanted, copy=False)
     return made(array, requires_grad=requires_grad, device=device, pin_memory=pin_memory)
 
 
-def _from_sequence(data: Any) -> np.ndarray:
-    shape, level = [], data
-    while isinstance(level, Sequence) and not isinstance(level, str) or isinstance(level, np.ndarray | Tensor):
-        if isinstance(level, Tensor | np.ndarray):
-            shape += level.shape
-            break
-        shape.append(len(level))
-        if not level:
-            break
-        level = level[0]
-    leaves: list[Any] = []
-    _flatten(data, tuple(shape), 0, leaves)
-    kinds = {np.dtype(type(x)) if isinstance(x, np.generic) else dtypes.of_scalar(x) for x in leaves}
-    floats = {k for k in kinds if k.kind == "f"}
-    common = np.result_type(*(floats or kinds)) if kinds else _kind(None)
-    # A NumPy scalar inside a list counts as a Python number of its kind.
-    if common.kind == "f" and not (len(leaves) == 1 and not shape):
-        common = _kind(None)
-    return np.array(leaves, common).reshape(shape)
+def _from_numbers(data: Any, wanted: np.dtype | None) -> np.ndarray:
+    """An array of a number, or of nested sequences of numbers, in the dtype that is wanted."""
+    shape = () if isinstance(data, str) else _shape(data)
+    numbers: list[Any] = []
+    kinds: set[np.dtype] = set()
+    _gather(data, shape, 0, numbers, kinds)
+    kind = wanted or (dtypes.joined(kinds) if kinds else _kind(None))
+    try:
+        return _converted(numbers, kind, "ignore").reshape(shape)
+    except RuntimeError:
+        if wanted is not None:
+            raise
+        raise ValueError("Overflow when unpacking long long: an int beyond 64 bits") from None
 
 
-def _flatten(data: Any, shape: tuple[int, ...], depth: int, into: list[Any]) -> None:
-    """Gather the numbers of nested sequences, row-major, refusing what is not rectangular."""
-    if isinstance(data, Tensor | np.ndarray):
-        if tuple(data.shape) != shape[depth:]:
+def _shape(data: Any) -> tuple[int, ...]:
+    """The shape of nested sequences, as their first elements have it."""
+    shape: list[int] = []
+    while isinstance(data, Sequence | np.ndarray) and not isinstance(data, bytes):
+        if isinstance(data, str):
+            raise ValueError("too many dimensions 'str': text is no number")
+        if isinstance(data, np.ndarray):
+            shape += data.shape
+            break
+        shape.append(len(data))
+        if not data:
+            break
+        data = data[0]
+    return tuple(shape)
+
+
+def _gather(
+    data: Any, shape: tuple[int, ...], depth: int, numbers: list[Any], kinds: set[np.dtype]
+) -> None:
+    """Put the numbers of nested sequences into `numbers`, row-major, and their dtypes into `kinds`.
+
+    ValueError or TypeError unless they are of that shape from `depth` on.
+    """
+    if isinstance(data, np.ndarray):
+        if data.shape != shape[depth:]:
             raise ValueError(
-                f"expected sequence of length {shape[depth] if depth < len(shape) else 0} at dim {depth} (got {list(data.shape)})"
+                f"expected sequence of shape {list(shape[depth:])} at dim {depth} "
+                f"(got {list(data.shape)})"
             )
-        into += (data._array if isinstance(data, Tensor) else data).reshape(-1).tolist()
-    elif isinstance(data, Sequence) and not isinstance(data, str):
-        if depth == len(shape) or len(data) != shape[depth]:
-            expected = shape[depth] if depth < len(shape) else 0
+        kinds.add(_ours(data).dtype)
+        numbers += data.reshape(-1).tolist()
+    elif isinstance(data, Sequence) and not isinstance(data, str | bytes):
+        if depth == len(shape):
+            raise TypeError(f"a {type(data).__name__} at dim {depth}, where others are numbers")
+        if len(data) != shape[depth]:
             raise ValueError(
-                f"expected sequence of length {expected} at dim {depth} (got {len(data)})"
+                f"expected sequence of length {shape[depth]} at dim {depth} (got {len(data)})"
             )
         for item in data:
-            _flatten(item, shape, depth + 1, into)
-    elif depth != len(shape):
-        raise TypeError(f"not a sequence at dim {depth}, but {type(data).__name__}")
-    elif isinstance(data, builtins.bool | int | float | np.number | np.bool_):
-        into.append(data)
+            _gather(item, shape, depth + 1, numbers, kinds)
     else:
-        raise TypeError(f"new(): invalid data type '{type(data).__name__}'")
+        number, kind = _one_number(data)
+        if depth != len(shape):
+            raise TypeError(f"not a sequence at dim {depth}, but {type(data).__name__}")
+        numbers.append(number)
+        kinds.add(kind)
+
+
+def _one_number(x: Any) -> tuple[float, np.dtype]:
+    """A number and its dtype, from one of Python's or NumPy's or from a tensor of one element."""
+    if isinstance(x, Tensor):
+        if x.numel() != 1:
+            raise ValueError(
+                "only one element tensors can be converted to Python scalars; "
+                "join others with minigrad.stack"
+            )
+        return x._array.item(), x._array.dtype
+    if isinstance(x, np.generic):
+        return x.item(), dtypes.to_numpy(dtypes.of_numpy(x.dtype))
+    if isinstance(x, builtins.bool | int | float):
+        return x, dtypes.of_scalar(x)
+    kind = type(x).__name__
+    if isinstance(x, str | bytes | complex):
+        raise TypeError(f"new(): invalid data type '{kind}'")
+    raise RuntimeError(f"Could not infer dtype of {kind}")
 
 
 def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Tensor:
@@ -149,15 +240,18 @@ def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Tens
     True
     """
     require_cpu(device)
+    if isinstance(data, np.ndarray):
+        data = from_numpy(data)
     if isinstance(data, Tensor):
         return data if dtype is None else data.to(dtype)
-    if isinstance(data, np.ndarray):
-        return from_numpy(data) if dtype is None else from_numpy(data).to(dtype)
     return tensor(data, dtype=dtype)
 
 
 def from_numpy(ndarray: np.ndarray) -> Tensor:
-    """A tensor that shares the memory of an array. TypeError for dtypes that minigrad has not.
+    """A tensor that shares the memory of an array.
+
+    TypeError for a dtype that minigrad has not, ValueError for a negative stride or for bytes in
+    another order than the machine's.
 
     >>> a = np.zeros(2)
     >>> x = minigrad.from_numpy(a)
@@ -167,15 +261,25 @@ def from_numpy(ndarray: np.ndarray) -> Tensor:
     """
     if not isinstance(ndarray, np.ndarray):
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
-    dtypes.of_numpy(ndarray.dtype)
-    if any(step < 0 for step in ndarray.strides):
+    result: Tensor = wrap(_ours(ndarray))
+    return result
+
+
+def _ours(array: np.ndarray) -> np.ndarray:
+    """The array, free of any subclass, if a tensor can hold it."""
+    if not array.dtype.isnative:
+        raise ValueError(
+            "given numpy array has byte order different from the native byte order: convert it "
+            "with array.astype(array.dtype.newbyteorder('='))"
+        )
+    dtypes.of_numpy(array.dtype)
+    if any(step < 0 for step in array.strides):
         raise ValueError(
             "At least one stride in the given numpy array is negative, and tensors with negative "
             "strides are not currently supported. (You can probably work around this by making a "
             "copy of your array with array.copy().)"
         )
-    result: Tensor = wrap(np.asarray(ndarray))
-    return result
+    return np.asarray(array)
 
 
 # From sizes ---------------------------------------------------------------------------------------
@@ -188,7 +292,7 @@ def zeros(*size: Any, dtype: DType | None = None, **options: Any) -> Tensor:
     tensor([[0., 0., 0.],
             [0., 0., 0.]])
     """
-    return made(np.zeros(_size(size, options, "zeros"), _kind(dtype)), **options)
+    return made(np.zeros(sizes_of(size, options, "zeros"), _kind(dtype)), **options)
 
 
 def ones(*size: Any, dtype: DType | None = None, **options: Any) -> Tensor:
@@ -197,7 +301,7 @@ def ones(*size: Any, dtype: DType | None = None, **options: Any) -> Tensor:
     >>> minigrad.ones(2, dtype=minigrad.int64)
     tensor([1, 1])
     """
-    return made(np.ones(_size(size, options, "ones"), _kind(dtype)), **options)
+    return made(np.ones(sizes_of(size, options, "ones"), _kind(dtype)), **options)
 
 
 def empty(*size: Any, dtype: DType | None = None, **options: Any) -> Tensor:
@@ -206,27 +310,26 @@ def empty(*size: Any, dtype: DType | None = None, **options: Any) -> Tensor:
     >>> minigrad.empty(2, 0).shape
     torch.Size([2, 0])
     """
-    return made(np.empty(_size(size, options, "empty"), _kind(dtype)), **options)
+    return made(np.empty(sizes_of(size, options, "empty"), _kind(dtype)), **options)
 
 
-def _size(size: tuple[Any, ...], options: dict[str, Any], name: str) -> tuple[int, ...]:
-    if "size" in options:
-        size = (options.pop("size"), *size)
-    return sizes_of(size, name)
-
-
-def full(size: Sequence[int], fill_value: Any, *, dtype: DType | None = None, **options: Any) -> Tensor:
+def full(
+    size: Sequence[int], fill_value: Any, *, dtype: DType | None = None, **options: Any
+) -> Tensor:
     """`fill_value` in the shape `size`, and of its dtype: the default one for a float.
+
+    RuntimeError where a dtype that is asked for cannot hold the value.
 
     >>> minigrad.full((2,), 7)
     tensor([7, 7])
     """
-    if not isinstance(size, Sequence):
+    if not isinstance(size, list | tuple):
         kind = type(size).__name__
         raise TypeError(f"full(): argument 'size' (position 1) must be tuple of ints, not {kind}")
-    value = fill_value.item() if isinstance(fill_value, Tensor | np.generic) else fill_value
-    kind = dtypes.of_scalar(value) if dtype is None else _kind(dtype)
-    return made(np.full(sizes_of((size,), "full"), value, kind), **options)
+    value = _number(fill_value, "full", "fill_value")
+    as_kind = dtypes.of_scalar(value) if dtype is None else _kind(dtype)
+    value = _converted(value, as_kind, "raise")
+    return made(np.full(sizes_of((size,), {}, "full"), value, as_kind), **options)
 
 
 def eye(n: int, m: int | None = None, *, dtype: DType | None = None, **options: Any) -> Tensor:
@@ -236,13 +339,15 @@ def eye(n: int, m: int | None = None, *, dtype: DType | None = None, **options: 
     tensor([[1., 0.],
             [0., 1.]])
     """
-    if n < 0 or (m or 0) < 0:
-        raise RuntimeError(f"n must be greater or equal to 0, got {n if n < 0 else m}")
+    n = int_of(n, "eye", "n")
+    m = n if m is None else int_of(m, "eye", "m")
+    if n < 0 or m < 0:
+        raise RuntimeError(f"n and m must be greater or equal to 0, got {n} and {m}")
     return made(np.eye(n, m, dtype=_kind(dtype)), **options)
 
 
 def arange(
-    start: float = 0,
+    start: float | None = None,
     end: float | None = None,
     step: float = 1,
     *,
@@ -251,26 +356,36 @@ def arange(
 ) -> Tensor:
     """The values from `start` up to, not including, `end` by `step`; int64 if all are ints.
 
-    With one argument, from 0 up to it. RuntimeError for a step of 0 or in the wrong direction.
+    With one argument, from 0 up to it. RuntimeError for a step of 0 or in the wrong direction, and
+    for an end that is never reached.
 
     >>> minigrad.arange(1, 2, 0.25)
     tensor([1.0000, 1.2500, 1.5000, 1.7500])
     """
     if end is None:
+        if start is None:
+            raise TypeError('arange() missing 1 required positional arguments: "end"')
         start, end = 0, start
-    start, end, step = (x.item() if isinstance(x, Tensor | np.generic) else x for x in (start, end, step))
-    if step == 0:
+    start = _number(0 if start is None else start, "arange", "start")
+    end, step = _number(end, "arange", "end"), _number(step, "arange", "step")
+    whole = all(isinstance(x, int) for x in (start, end, step))
+    kind = _kind(dtype, dtypes.int64 if whole else None)
+    if kind.kind == "b":
+        raise NotImplementedError("\"arange_cpu\" not implemented for 'Bool'")
+    if step == 0 or step != step:
         raise RuntimeError("step must be nonzero")
     if not all(map(math.isfinite, (start, end))):
         raise RuntimeError(f"unsupported range: {start} -> {end}")
     if (end - start) * step < 0:
         raise RuntimeError("upper bound and lower bound inconsistent with step sign")
-    whole = all(isinstance(x, int) for x in (start, end, step))
-    kind = _kind(dtype, dtypes.int64 if whole else None)
-    # PyTorch multiplies, so that no error adds up.
+    if kind == np.int64 and not whole:  # PyTorch truncates the numbers before it counts
+        start, end, step, whole = int(start), int(end), int(step), True
+        if step == 0:
+            raise ValueError("step must be nonzero: it is less than 1, and the dtype is int64")
     count = -((start - end) // step) if whole else math.ceil((end - start) / step)
-    steps = np.arange(count)
-    return made((start + steps * step).astype(kind), **options)
+    number = int if kind.kind == "i" else float
+    # A product for each place, not a running sum, so that no error adds up.
+    return made((number(start) + np.arange(count) * number(step)).astype(kind), **options)
 
 
 def linspace(
@@ -278,23 +393,39 @@ def linspace(
 ) -> Tensor:
     """`steps` values from `start` to `end`, both included, evenly spaced.
 
+    For an integer dtype the ends are truncated first, and then the values between them.
+
     >>> minigrad.linspace(0, 1, 5)
     tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
     """
+    steps = int_of(steps, "linspace", "steps")
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
     kind = _kind(dtype)
-    if kind.kind != "f":
-        values = np.linspace(start, end, steps)
-        return made(np.trunc(values).astype(kind), **options)
-    start, end = kind.type(start), kind.type(end)
-    step = (end - start) / kind.type(max(steps - 1, 1))
-    forwards = np.arange(steps).astype(kind)
-    # From both ends towards the middle, so that each end is met exactly.
-    values = np.where(
-        forwards < steps // 2, start + step * forwards, end - step * (steps - 1 - forwards)
-    )
-    return made((values if steps != 1 else np.full(1, start)).astype(kind), **options)
+    if kind.kind == "b":
+        raise NotImplementedError("\"linspace_cpu\" not implemented for 'Bool'")
+    first = _converted(_end_of_line(start, "start"), kind, "raise")
+    last = _converted(_end_of_line(end, "end"), kind, "raise")
+    if steps == 1:
+        return made(first.reshape(1), **options)
+    between = np.dtype(np.float64) if kind.kind == "i" else kind
+    forwards = np.arange(steps, dtype=between)
+    with np.errstate(all="ignore"):
+        step = (last - first).astype(between) / between.type(max(steps - 1, 1))
+        # From both ends towards the middle, so that each end is met exactly.
+        values = np.where(
+            forwards < steps // 2, first + step * forwards, last - step * (steps - 1 - forwards)
+        )
+        return made(values.astype(kind), **options)
+
+
+def _end_of_line(value: Any, argument: str) -> float:
+    if isinstance(value, Tensor) and value.ndim:
+        raise RuntimeError(
+            "linspace only supports 0-dimensional start and end tensors, but got "
+            f"{argument} with {value.ndim} dimension(s)."
+        )
+    return _number(value, "linspace", argument)
 
 
 # From another tensor's shape ----------------------------------------------------------------------
@@ -306,7 +437,8 @@ def zeros_like(input: Tensor, *, dtype: DType | None = None, **options: Any) -> 
     >>> minigrad.zeros_like(minigrad.tensor([1, 2]))
     tensor([0, 0])
     """
-    return made(np.zeros_like(input._array, _kind(dtype, input.dtype)), **options)
+    array = array_of(input, "zeros_like")
+    return made(np.zeros_like(array, _kind(dtype, input.dtype)), **options)
 
 
 def ones_like(input: Tensor, *, dtype: DType | None = None, **options: Any) -> Tensor:
@@ -315,7 +447,8 @@ def ones_like(input: Tensor, *, dtype: DType | None = None, **options: Any) -> T
     >>> minigrad.ones_like(minigrad.tensor([1., 2.]))
     tensor([1., 1.])
     """
-    return made(np.ones_like(input._array, _kind(dtype, input.dtype)), **options)
+    array = array_of(input, "ones_like")
+    return made(np.ones_like(array, _kind(dtype, input.dtype)), **options)
 
 
 def empty_like(input: Tensor, *, dtype: DType | None = None, **options: Any) -> Tensor:
@@ -324,15 +457,27 @@ def empty_like(input: Tensor, *, dtype: DType | None = None, **options: Any) -> 
     >>> minigrad.empty_like(minigrad.ones(2, 3)).shape
     torch.Size([2, 3])
     """
-    return made(np.empty_like(input._array, _kind(dtype, input.dtype)), **options)
+    array = array_of(input, "empty_like")
+    return made(np.empty_like(array, _kind(dtype, input.dtype)), **options)
 
 
 def full_like(
     input: Tensor, fill_value: Any, *, dtype: DType | None = None, **options: Any
 ) -> Tensor:
-    """`fill_value` in the shape and dtype of `input`.
+    """`fill_value` in the shape and dtype of `input`. RuntimeError where that cannot hold it.
 
     >>> minigrad.full_like(minigrad.tensor([1., 2.]), 7)
     tensor([7., 7.])
     """
-    return made(np.full_like(input._array, fill_value, _kind(dtype, input.dtype)), **options)
+    array = array_of(input, "full_like")
+    kind = _kind(dtype, input.dtype)
+    value = _converted(_number(fill_value, "full_like", "fill_value"), kind, "raise")
+    return made(np.full_like(array, value, kind), **options)
+
+
+def array_of(input: Any, function: str) -> np.ndarray:
+    """The array of a tensor. TypeError for anything else."""
+    if not isinstance(input, Tensor):
+        kind = type(input).__name__
+        raise TypeError(f"{function}(): argument 'input' (position 1) must be Tensor, not {kind}")
+    return input._array

@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import math
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -162,14 +161,14 @@ def _labels(cells: list[str]) -> np.ndarray:
 
 def _split(name: str, x: np.ndarray, labels: np.ndarray, test_size: float) -> Dataset:
     from sklearn.model_selection import train_test_split
-    from sklearn.preprocessing import StandardScaler
 
     classes, y, counts = np.unique(labels, return_inverse=True, return_counts=True)
     y = y.astype(np.int64)
     if len(classes) < 2:
         raise DataError(f"{name} has one class only ({classes[0]}): there is nothing to learn")
     if test_size == 0:
-        return Dataset(name, classes, _standardise(name, StandardScaler().fit(x).transform, x), y)
+        (x,) = _standardised(name, x)
+        return Dataset(name, classes, x, y)
 
     n_test = math.ceil(len(x) * test_size)  # train_test_split's own rounding
     if len(x) - n_test < len(classes):
@@ -181,22 +180,19 @@ def _split(name: str, x: np.ndarray, labels: np.ndarray, test_size: float) -> Da
     x, x_test, y, y_test = train_test_split(
         x, y, test_size=n_test, random_state=SPLIT_SEED, stratify=stratify
     )
-    transform = StandardScaler().fit(x).transform
-    return Dataset(
-        name,
-        classes,
-        _standardise(name, transform, x),
-        y,
-        _standardise(name, transform, x_test),
-        y_test,
-    )
+    x, x_test = _standardised(name, x, x_test)
+    return Dataset(name, classes, x, y, x_test, y_test)
 
 
-def _standardise(
-    name: str, transform: Callable[[np.ndarray], np.ndarray], x: np.ndarray
-) -> np.ndarray:
-    standard = transform(x)
-    if not np.isfinite(standard).all():
-        column = int(np.argwhere(~np.isfinite(standard))[0, 1]) + 1
-        raise DataError(f"{name}, column {column}: numbers too large to standardise")
+def _standardised(name: str, *parts: np.ndarray) -> list[np.ndarray]:
+    """The parts with the first one's means taken away and divided by its scales."""
+    from sklearn.preprocessing import StandardScaler
+
+    with np.errstate(over="ignore", invalid="ignore"):  # looked for below, by column
+        scaler = StandardScaler().fit(parts[0])
+        standard = [scaler.transform(part) for part in parts]
+    largest = np.max([np.abs(part).max(axis=0) for part in standard], axis=0)
+    fits = np.isfinite(scaler.var_) & (largest < np.finfo(np.float32).max)
+    if not fits.all():
+        raise DataError(f"{name}, column {np.argmin(fits) + 1}: numbers too large to standardise")
     return standard

@@ -12,10 +12,14 @@ class device:
 
     __slots__ = ("index", "type")
 
-    def __init__(self, type: str | device = "cpu", index: int | None = None) -> None:
-        name, _, number = str(type).partition(":")
+    def __init__(self, type: str | device, index: int | None = None) -> None:
+        name, colon, number = str(type).partition(":")
         if name != "cpu":
             raise RuntimeError(f"device '{type}' is not available: minigrad computes on 'cpu' only")
+        if colon and (index is not None or not number.isdecimal()):
+            raise RuntimeError(f"Invalid device string: '{type}', with index={index}")
+        if index is not None and index < 0:
+            raise RuntimeError(f"Device index must not be negative, got {index}")
         self.type = name
         self.index = int(number) if number else index
 

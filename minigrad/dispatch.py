@@ -7,34 +7,70 @@ the one path that every op takes, so what it costs is what minigrad costs.
 from __future__ import annotations
 
 import functools
+import itertools
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from . import dtypes
 from .arithmetic import quiet
 from .autograd.grad_mode import mode
-from .autograd.graph import Node
+from .autograd.graph import Guards, Node
 from .autograd.views import View, rebase
-from .rules.rule import Pullback, Rule
+from .rules import REGISTRY, Rule
 from .tensor import Tensor, wrap
 
 # Arguments that reach a rule as they are; any other is looked at by `_prepared` first.
-_PLAIN = frozenset({int, float, bool, str, type(None)})
+_PLAIN = frozenset({int, float, str, type(None)})
 # NumPy's names for arguments, which PyTorch takes too.
 _ALIASES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "x1": "input", "x2": "other"}
 
 
 def function(rule: Rule) -> Callable[..., Any]:
     """The rule as a function of tensors, recorded on the tape where that is wanted."""
-    view = rule.view
+    forward, linear, view = rule.forward, rule.linear, rule.view
+    promotes, needed = rule.promotion is not None, rule.tensors
 
-    @functools.wraps(rule.forward)
+    @functools.wraps(forward)
     def op(*args: Any, **kwargs: Any) -> Any:
-        args, arrays, tracked, output, pullbacks = compute(rule, args, kwargs)
+        if kwargs:
+            args = _positional(rule, args, kwargs)
+        arrays = []
+        tracked = odd = False
+        tensors, dtype = 0, None
+        for a in args:
+            if isinstance(a, Tensor):
+                if a._view is not None:
+                    a._view.refresh(a)
+                if a._requires_grad:
+                    tracked = True
+                array = a._array
+                arrays.append(array)
+                if promotes:
+                    tensors += 1
+                    if array.dtype is not dtype:
+                        odd = odd or dtype is not None
+                        dtype = array.dtype
+            else:
+                arrays.append(a)
+                if type(a) not in _PLAIN:
+                    odd = True
+        # Tensors of one float dtype and plain numbers are the rule, and need no second look.
+        if odd or (promotes and (tensors < needed or dtype.kind != "f")):
+            arrays = _prepared(rule, args, arrays)
+        try:
+            output, pullbacks = quiet.run(forward, *arrays, **kwargs)
+        except Exception as error:
+            explained = _explained(rule, args, arrays, error)
+            if explained is None:
+                raise
+            raise explained from None
+
         more = None
-        if type(output) is not np.ndarray:
+        if type(output) is not ndarray:
             if isinstance(output, tuple):  # what an op gives besides its value has no derivative
                 output, *more = output
             output = np.asarray(output)
@@ -42,84 +78,28 @@ def function(rule: Rule) -> Callable[..., Any]:
         if view and np.may_share_memory(output, arrays[0]):
             result._version = args[0]._version
             result._view = View(args[0], rule, arrays[1:], kwargs, mode.enabled)
-        if tracked and pullbacks and mode.enabled:
-            node = record(rule, args, arrays, pullbacks, output, result._version)
-            if node is not None:
-                result._node, result._requires_grad = node, True
+        if tracked and mode.enabled:
+            parents, wanted = [], []
+            for a, pullback in zip(args, pullbacks):  # noqa: B905, an op has further arguments
+                if pullback is not None and isinstance(a, Tensor) and a._requires_grad:
+                    parents.append(a._node or a)
+                    wanted.append(pullback)
+            if parents:
+                guards = () if linear else _guards(args, arrays, result)
+                result._node = Node(rule, parents, wanted, guards, output)
+                result._requires_grad = True
         return result if more is None else (result, *map(wrap, more))
 
     return op
 
 
-def compute(
-    rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[tuple[Any, ...], list[Any], bool, Any, Sequence[Pullback | None]]:
-    """Run a rule on its operands' arrays.
-
-    Returns the arguments, all operands by position now; what the rule was given for them; whether
-    one of them requires grad; and the rule's output and pullbacks.
-    """
-    if kwargs:
-        args = _positional(rule, args, kwargs)
-    if rule.sizes and (len(args) != 2 or type(args[1]) is int):
-        args = (args[0], args[1:])
-
-    arrays = []
-    tensors, tracked, odd = 0, False, False
-    dtype = None
-    for a in args:
+def _guards(args: Sequence[Any], arrays: Sequence[Any], result: Tensor) -> Guards:
+    """What an op that saves something saw: see `Guards`."""
+    guards = [(id(result._array), result._version, 0)]
+    for a, array in zip(args, arrays):  # noqa: B905, they are of one length
         if isinstance(a, Tensor):
-            if a._view is not None:
-                a._view.refresh(a)
-            array = a._array
-            arrays.append(array)
-            tensors += 1
-            if a._requires_grad:
-                tracked = True
-            if array.dtype is not dtype:
-                odd = odd or dtype is not None
-                dtype = array.dtype
-        else:
-            arrays.append(a)
-            odd = odd or type(a) not in _PLAIN
-    # What is most common, tensors of one float dtype and plain numbers, needs no second look.
-    if odd or tensors < rule.tensors or (rule.promotion is not None and dtype.kind != "f"):
-        arrays = _prepared(rule, args, arrays)
-    try:
-        output, pullbacks = quiet.run(rule.forward, *arrays, **kwargs)
-    except Exception as error:
-        explained = _explained(rule, args, arrays, error)
-        if explained is None:
-            raise
-        raise explained from None
-    return args, arrays, tracked, output, pullbacks
-
-
-def record(
-    rule: Rule,
-    args: Sequence[Any],
-    arrays: Sequence[Any],
-    pullbacks: Sequence[Pullback | None],
-    output: np.ndarray,
-    version: list[int],
-) -> Node | None:
-    """The node for one call of a rule; None if no operand that requires grad has a derivative."""
-    parents: list[Any] = []
-    wanted: list[Pullback] = []
-    guards = []
-    for i, tensor in enumerate(args):
-        if isinstance(tensor, Tensor):
-            array = arrays[i]
-            if tensor._requires_grad and i < len(pullbacks):
-                pullback = pullbacks[i]
-                if pullback is not None:
-                    parents.append((tensor._node or tensor, array.shape, tensor._array.dtype))
-                    wanted.append(pullback)
-            guards.append((id(array), tensor._version, tensor._version[0]))
-    if not parents:
-        return None
-    guards.append((id(output), version, version[0]))
-    return Node(rule.backward, parents, wanted, [] if rule.linear else guards, rule.linear)
+            guards.append((id(array), a._version, a._version[0]))
+    return guards
 
 
 # In place -----------------------------------------------------------------------------------------
@@ -130,35 +110,40 @@ def in_place(rule: Rule, casts: bool = False) -> Callable[..., Tensor]:
 
     `casts` lets the result go into an operand of any dtype, as `copy_` may.
     """
+    out_of_place = function(rule)
 
     def op(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        before, recording = self, mode.enabled and _any_requires_grad(self, args, kwargs)
-        if recording:
-            _refuse_leaf(self)
-            # The tensor as it was: its history, and the values that pullbacks may remember.
-            before = wrap(self._array.copy("K"))
-            before._node, before._requires_grad = self._node, self._requires_grad
-        operands, arrays, _, output, pullbacks = compute(rule, (before, *args), kwargs)
-        _write(self, output, rule.name, casts)
-        if recording:
-            node = record(rule, operands, arrays, pullbacks, output, self._version)
-            if node is not None:
-                _set_history(self, node, before._node)
+        if not (mode.enabled and _any_requires_grad(self, args, kwargs)):
+            _write(self, out_of_place(self, *args, **kwargs)._array, rule.name, casts)
+            return self
+        _refuse_leaf(self)
+        # The tensor as it was: its history, and the values that pullbacks may remember.
+        before = wrap(self._array.copy("K"))
+        before._node, before._requires_grad = self._node, self._requires_grad
+        result = out_of_place(before, *args, **kwargs)
+        _write(self, result._array, rule.name, casts)
+        if result._node is not None:
+            # Where the pullbacks saved the result, this tensor must not be written to again.
+            (saved, _, _), *others = result._node.guards or ((0, self._version, 0),)
+            result._node.guards = [(saved, self._version, self._version[0]), *others]
+            _adopt(self, result._node)
         return self
 
     op.__name__ = op.__qualname__ = f"{rule.name}_"
-    op.__doc__ = f"`{rule.name}`, written into this tensor. RuntimeError on a leaf that requires grad."
+    op.__doc__ = f"`{rule.name}`, written into this tensor; RuntimeError for a leaf's own values."
     return op
 
 
 def _any_requires_grad(self: Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     if self.requires_grad:
         return True
-    return any(isinstance(a, Tensor) and a.requires_grad for a in (*args, *kwargs.values()))
+    others = (*args, *kwargs.values())
+    wanted = any(isinstance(a, Tensor) and a.requires_grad for a in others)
+    return wanted and self.is_floating_point()
 
 
 def _refuse_leaf(self: Tensor) -> None:
-    """RuntimeError where a write would change a leaf that requires grad, itself or through a view."""
+    """RuntimeError where a write would change a leaf that requires grad, or a view of one."""
     base = self if self._view is None else self._view.base
     if self._requires_grad and self._node is None:
         which = "a leaf Variable that requires grad"
@@ -180,34 +165,36 @@ def _refuse_leaf(self: Tensor) -> None:
 def _write(self: Tensor, output: Any, name: str, casts: bool) -> None:
     """Put a result into a tensor's own memory, where its shape and category allow."""
     target = self._array
-    shape, dtype = np.shape(output), output.dtype
-    if shape != target.shape:
+    if output.shape != target.shape:
         raise RuntimeError(
             f"output with shape {list(target.shape)} doesn't match the broadcast shape "
-            f"{list(shape)}: {name}_ writes into the first tensor, which keeps its shape"
+            f"{list(output.shape)}: {name}_ writes into the first tensor, which keeps its shape"
         )
-    if dtype is not target.dtype and not casts and not np.can_cast(dtype, target.dtype, "same_kind"):
+    kinds = output.dtype, target.dtype
+    if kinds[0] is not kinds[1] and not casts and not np.can_cast(*kinds, "same_kind"):
+        result, desired = (dtypes.SCALAR_NAMES[kind] for kind in kinds)
         raise RuntimeError(
-            f"result type {dtypes.SCALAR_NAMES[dtype]} can't be cast to the desired output type "
-            f"{dtypes.SCALAR_NAMES[target.dtype]}"
+            f"result type {result} can't be cast to the desired output type {desired}"
         )
-    if not target.flags.writeable:
+    try:
+        target[...] = output
+    except ValueError:  # read-only: NumPy lets no one write to what was broadcast
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a "
             "single memory location. Please clone() the tensor before performing the operation."
-        )
-    target[...] = output
+        ) from None
     self._version[0] += 1
 
 
-def _set_history(self: Tensor, node: Node, before: Node | None) -> None:
+def _adopt(self: Tensor, node: Node) -> None:
     """Give a tensor that was written to its new history; for a view, that is its base's."""
     if self._view is not None:
         rebase(self, node)
         return
+    old = self._node
+    if old is not None and old.retaining is not None:
+        node.retaining, old.retaining = old.retaining, None
     self._node, self._requires_grad = node, True
-    if before is not None and before.retaining is not None:
-        node.retaining, before.retaining = before.retaining, None
 
 
 # Arguments ----------------------------------------------------------------------------------------
@@ -235,13 +222,21 @@ def _prepared(rule: Rule, args: tuple[Any, ...], arrays: list[Any]) -> list[Any]
     if rule.promotion is None:
         return arrays
     count = len(rule.operands)
+    if rule.no_bools and any(_is_bool(a) for a in arrays[:count]):
+        raise RuntimeError(rule.no_bools)
     common = dtypes.result_type(*(a for a in arrays[:count] if a is not None))
     if rule.promotion == "float" and common.kind != "f":
         common = dtypes.get_default_dtype().numpy
+    if common.kind != "f":  # PyTorch wraps a number around where the integer type cannot hold it
+        arrays[:count] = [a if a is None else np.asarray(a) for a in arrays[:count]]
     return [
         a.astype(common, copy=False) if isinstance(a, np.ndarray) and i < count else a
         for i, a in enumerate(arrays)
     ]
+
+
+def _is_bool(operand: Any) -> bool:
+    return isinstance(operand, bool) or getattr(operand, "dtype", None) == np.bool_
 
 
 def _plain(argument: Any) -> Any:
@@ -258,9 +253,11 @@ def _check_operands(rule: Rule, args: tuple[Any, ...]) -> None:
         number = isinstance(a, int | float | np.number | np.bool_)
         if isinstance(a, Tensor):
             found += 1
-        elif not (number and "Operand" in annotation or a is None and "None" in annotation):
+        elif not ((number and "Operand" in annotation) or (a is None and "None" in annotation)):
             _refuse(rule, i, a)
-    if not found and args:
+    for name in rule.parameters[len(args) : rule.tensors]:
+        raise TypeError(f'{rule.name}() missing 1 required positional arguments: "{name}"')
+    if not found:
         _refuse(rule, 0, args[0])
 
 
@@ -271,15 +268,19 @@ def _refuse(rule: Rule, position: int, argument: Any) -> None:
     )
 
 
+# How NumPy's ValueErrors about shapes can be told from others.
+_MISFIT = re.compile("broadcast|remapping|cannot assign")
+
+
 def _explained(
     rule: Rule, args: tuple[Any, ...], arrays: list[Any], error: Exception
 ) -> Exception | None:
     """PyTorch's error for what NumPy said, or None to let that stand."""
     if isinstance(error, AttributeError | TypeError):
         _check_operands(rule, args)
-    if isinstance(error, ValueError) and "broadcast" in str(error):
+    if isinstance(error, ValueError) and _MISFIT.search(str(error)):
         shapes = [a.shape for a in arrays if isinstance(a, np.ndarray)]
-        for a, b in zip(shapes, shapes[1:], strict=False):
+        for a, b in itertools.pairwise(shapes):
             ndim = max(len(a), len(b))
             for d in range(1, min(len(a), len(b)) + 1):
                 if a[-d] != b[-d] and 1 not in (a[-d], b[-d]):
@@ -290,3 +291,7 @@ def _explained(
                     )
         return RuntimeError(f"{rule.name}(): {error}")
     return None
+
+
+# Every rule as a function of tensors, by its name in the registry.
+OPS: dict[str, Callable[..., Any]] = {name: function(rule) for name, rule in REGISTRY.items()}

@@ -9,6 +9,7 @@ times a float64 scalar stays float32, and int64 plus float32 is float32, where N
 from __future__ import annotations
 
 import builtins
+from collections.abc import Collection
 
 import numpy as np
 
@@ -104,7 +105,7 @@ def set_default_dtype(d: dtype, /) -> None:
 
 
 def of_numpy(numpy_dtype: np.dtype) -> dtype:
-    """The dtype of an array. TypeError where minigrad has none (float16, complex, uint8, str, …)."""
+    """The dtype of an array. TypeError where minigrad has none (float16, uint8, complex, str)."""
     try:
         return _OF_NUMPY[numpy_dtype]
     except KeyError:
@@ -115,8 +116,18 @@ def of_numpy(numpy_dtype: np.dtype) -> dtype:
         ) from None
 
 
-def to_numpy(d: dtype) -> np.dtype:
-    """NumPy's dtype for `d`. TypeError if `d` is not one of ours."""
+# Python's own types serve as dtypes too; `float` is a C double there.
+_OF_PYTHON: dict[object, dtype] = {
+    builtins.float: float64,
+    builtins.int: int64,
+    builtins.bool: bool,
+}
+
+
+def to_numpy(d: object) -> np.dtype:
+    """NumPy's dtype for `d`, one of ours or of Python's float, int and bool. TypeError otherwise."""
+    if isinstance(d, type):
+        d = _OF_PYTHON.get(d, d)
     if not isinstance(d, dtype):
         raise TypeError(f"dtype must be a minigrad dtype such as minigrad.float32, not {d!r}")
     return d.numpy
@@ -146,20 +157,19 @@ def result_type(*operands: object) -> np.dtype:
             ranks[2].append(of_scalar(operand))
     result = None
     for rank in ranks:
-        for candidate in _joined(rank):
+        if rank:
+            candidate = joined(rank)
             if result is None or _KINDS.index(candidate.kind) > _KINDS.index(result.kind):
                 result = candidate
     assert result is not None, "result_type() needs at least one operand"
     return result
 
 
-def _joined(rank: list[np.dtype]) -> list[np.dtype]:
-    """The one dtype that a rank promotes to, or none for an empty rank."""
-    if not rank:
-        return []
-    # The one pair on which NumPy promotes further than PyTorch is an integer with float32.
-    floats = [d for d in rank if d.kind == "f"]
-    return [np.result_type(*(floats or rank))]
+def joined(equals: Collection[np.dtype]) -> np.dtype:
+    """The one dtype that dtypes of equal rank, at least one, promote to."""
+    # NumPy promotes further than PyTorch where an integer meets float32, and nowhere else.
+    floats = [d for d in equals if d.kind == "f"]
+    return np.result_type(*(floats or equals))
 
 
 def promote_types(type1: dtype, type2: dtype) -> dtype:
@@ -168,4 +178,4 @@ def promote_types(type1: dtype, type2: dtype) -> dtype:
     >>> minigrad.promote_types(minigrad.int64, minigrad.float32)
     torch.float32
     """
-    return of_numpy(_joined([to_numpy(type1), to_numpy(type2)])[0])
+    return of_numpy(joined([to_numpy(type1), to_numpy(type2)]))

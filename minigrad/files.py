@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import uuid
@@ -62,8 +63,8 @@ def _name_aside(target: Path) -> Path:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the renaming itself last through a power cut, where the system can open a directory."""
-    if os.name == "posix":
+    """Make the renaming itself last through a power cut, on systems that can."""
+    with contextlib.suppress(OSError):  # Windows, and some network drives, sync no directories
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,7 +32,8 @@ def draw(title: str, runs: Sequence[Run], format: str) -> bytes:
             label=f"{run.program}, held out",
             linestyle="--",
         )
-    figure.suptitle(title)
+    # A file's name: neither mathematics where it has a $, nor always text.
+    figure.suptitle(title.encode("utf-8", "backslashreplace").decode(), parse_math=False)
     above.set_ylabel("loss")
     below.set_ylabel("accuracy")
     below.set_xlabel("epoch")
@@ -41,7 +43,9 @@ def draw(title: str, runs: Sequence[Run], format: str) -> bytes:
         if axes.lines:
             axes.legend()
     picture = io.BytesIO()
-    figure.savefig(picture, format=format, dpi=150)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # a script that the font has not is no mistake
+        figure.savefig(picture, format=format, dpi=150)
     return picture.getvalue()
 
 

@@ -147,7 +147,7 @@ def automatic(
     activate = {"relu": F.relu, "tanh": torch.tanh, "sigmoid": torch.sigmoid}[activation]
     real = getattr(torch, dtype)
 
-    class ModelWithHiddenLayers(nn.Module):  # type: ignore[name-defined, misc]
+    class ModelWithHiddenLayers(nn.Module):  # type: ignore[name-defined]
         def __init__(self, sizes: list[int]) -> None:
             super().__init__()
             for i, (n_in, n_out) in enumerate(pairwise(sizes), 1):

@@ -37,8 +37,8 @@ def save(
     `obj` is a Tensor, a number, a string, a bool, None, or nested dicts, lists and tuples of
     these: what `state_dict()` of a module, an optimiser or a scheduler gives. `load` gives it
     back: the same nesting, key order, keys (an optimiser's are integers), dtypes, shapes and
-    `requires_grad`; an OrderedDict comes back as a dict. Tensors that share memory, or a tensor that shows its memory in
-    another order, come back as tensors of their own.
+    `requires_grad`. An OrderedDict comes back as a dict, and tensors that share memory as tensors
+    of their own.
 
     A path is written aside and renamed, so that a kill leaves the old file or the new one, whole.
     PyTorch reads the tensors with `safetensors.torch.load_file`.
@@ -54,12 +54,12 @@ def save(
     {'epoch': 3, 'w': tensor([1., 1.]), 'state': {0: (None, True)}}
     """
     _refuse("save", pickle_module=pickle_module, pickle_protocol=pickle_protocol)
-    if not hasattr(f, "write") and not isinstance(f, str | os.PathLike):
+    if isinstance(f, str | os.PathLike):
+        write_aside(f, _pack(obj))
+        return
+    if not hasattr(f, "write"):
         raise TypeError(f"save(): f must be a path or a binary file, not {type(f).__name__}")
     data = _pack(obj)
-    if not hasattr(f, "write"):
-        write_aside(f, data)
-        return
     try:
         f.write(data)
     except TypeError:
@@ -86,16 +86,15 @@ def load(
     if map_location is not None and str(map_location) != "cpu":
         raise NotImplementedError(f"load(): map_location={map_location!r}: there is only the CPU")
     _refuse("load", pickle_module=pickle_module, mmap=mmap or None)
-    if hasattr(f, "read"):
-        name, data = getattr(f, "name", "the file"), f.read()
-        if not isinstance(data, bytes | bytearray):
-            raise TypeError("load(): the file must be opened in binary mode")
-    elif isinstance(f, str | os.PathLike):
+    if isinstance(f, str | os.PathLike):
         with open(f, "rb") as file:
-            name, data = os.fspath(f), file.read()
-    else:
+            return _unpack(file.read(), os.fspath(f))
+    if not hasattr(f, "read"):
         raise TypeError(f"load(): f must be a path or a binary file, not {type(f).__name__}")
-    return _unpack(data, str(name))
+    data = f.read()
+    if not isinstance(data, bytes):
+        raise TypeError("load(): the file must be opened in binary mode")
+    return _unpack(data, str(getattr(f, "name", "the file")))
 
 
 def _refuse(function: str, **arguments: Any) -> None:
@@ -148,8 +147,9 @@ def _describe(
             described_key = _describe(key, (), tensors, ())
             pairs.append([described_key, _describe(value, (*path, str(key)), tensors, inside)])
         return {"dict": pairs}
+    hint = "; save its state_dict()" if hasattr(obj, "state_dict") else ""
     raise TypeError(
-        f"save(): {where} is a {kind.__module__}.{kind.__qualname__}; only tensors, numbers, "
+        f"save(): {where} is a {kind.__module__}.{kind.__qualname__}{hint}: only tensors, numbers, "
         "strings, bools, None, and dicts, lists and tuples of these can be stored"
     )
 
@@ -177,7 +177,7 @@ def _unpack(data: bytes, name: str) -> Any:
     import safetensors
 
     try:
-        table = safetensors.deserialize(bytes(data))
+        table = safetensors.deserialize(data)
     except safetensors.SafetensorError as error:
         why = str(error).removeprefix("Error while deserializing: ")
         if data[:4] == b"PK\x03\x04" or data[:1] == b"\x80":  # torch.save's zip, and its old form

@@ -15,8 +15,8 @@ from minigrad.datasets import TOY
 _NOT_BY_HAND = ("optimizer", "momentum", "weight_decay")
 
 
-class SettingsError(ValueError):
-    """Settings that contradict each other; the message is one line that says what to do."""
+class UsageError(ValueError):
+    """Options that make no sense, alone or together; the message is one line that says why."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def defaults_for(data: str) -> Defaults:
 def resolve(given: dict[str, Any], loaded: dict[str, Any]) -> Settings:
     """Settings from what the command line says, else the loaded checkpoint, else the defaults.
 
-    Raises SettingsError where options that were given contradict each other.
+    Raises UsageError where options that were given contradict each other.
     """
     data = given.get("data", loaded.get("data", TOY))
     defaults = defaults_for(data)
@@ -131,21 +131,21 @@ def resolve(given: dict[str, Any], loaded: dict[str, Any]) -> Settings:
     if values["update"] != "auto":
         if needs_auto:
             option = f"--{needs_auto.replace('_', '-')} {given[needs_auto]}"
-            raise SettingsError(
+            raise UsageError(
                 f"the update by hand is plain gradient descent, without {option}: "
                 f"leave that out, or use --update auto instead of --update {values['update']}"
             )
         values |= plain
     if values["optimizer"] == "adam":
         if given.get("momentum"):
-            raise SettingsError("--momentum is SGD's: use --optimizer sgd with it, or leave it out")
+            raise UsageError("--momentum is SGD's: use --optimizer sgd with it, or leave it out")
         values["momentum"] = 0.0
     same_optimizer = "lr" in loaded and values["optimizer"] == loaded.get("optimizer")
     if "lr" not in given and not same_optimizer:
         values["lr"] = defaults.lr[values["optimizer"]]
     if data == TOY:
         if given.get("test_size"):
-            raise SettingsError("the toy data are six points without a test part: no --test-size")
+            raise UsageError("the toy data are six points without a test part: no --test-size")
         values["test_size"] = 0.0
     return Settings(**values)
 

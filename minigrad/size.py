@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import operator
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -16,6 +18,15 @@ class Size(tuple[int, ...]):
     """
 
     __slots__ = ()
+
+    def __new__(cls, sizes: Iterable[Any] = ()) -> Size:
+        """TypeError for a size that is no int."""
+        found = tuple(sizes)
+        for position, size in enumerate(found):
+            if not hasattr(size, "__index__"):
+                kind = type(size).__name__
+                raise TypeError(f"torch.Size() takes ints, but item {position} is a {kind}")
+        return super().__new__(cls, map(operator.index, found))
 
     def numel(self) -> int:
         """The number of elements in a tensor of this size."""

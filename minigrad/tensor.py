@@ -2,11 +2,12 @@
 
 The array is NumPy's. How it came to be is a node of the tape (`grad_fn`), or nothing for a leaf.
 This file holds what a tensor *is* and how it is turned into other things; the ops that compute
-(`x.exp()`, `x + y`, `x.add_(y)`) are made from the rules and attached by `dispatch.py`.
+(`x.exp()`, `x + y`, `x.add_(y)`) are made from the rules and attached by `methods.py`.
 """
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -149,22 +150,6 @@ class Tensor:
             self._grad._array += gradient
             self._grad._version[0] += 1
 
-    def backward(
-        self,
-        gradient: Tensor | None = None,
-        retain_graph: bool | None = None,
-        create_graph: bool = False,
-        inputs: Tensor | Sequence[Tensor] | None = None,
-    ) -> None:
-        """Add the gradient of this tensor into `.grad` of the leaves (or of `inputs` alone).
-
-        `gradient` is the cotangent to start from, of this tensor's shape; a tensor of one element
-        needs none. See `minigrad.autograd.backward`, which this calls, for errors.
-        """
-        from .autograd import backward  # late: the tape is written in terms of Tensors
-
-        backward(self, gradient, retain_graph, create_graph, inputs=inputs)
-
     def retain_grad(self) -> None:
         """Have `backward` fill `.grad` of this tensor although it is no leaf."""
         if not self.requires_grad:
@@ -253,7 +238,11 @@ class Tensor:
 
     def stride(self, dim: int | None = None) -> Any:
         """How many elements to step over in memory for one step along each dimension (or `dim`)."""
-        strides = tuple(step // self._array.itemsize for step in self._array.strides)
+        if self._array.size:
+            strides = tuple(step // self._array.itemsize for step in self._array.strides)
+        else:  # NumPy's are 0; PyTorch's as if each size were at least 1
+            sizes = [max(size, 1) for size in self._array.shape]
+            strides = tuple(math.prod(sizes[d + 1 :]) for d in range(len(sizes)))
         return strides if dim is None else strides[dim]
 
     def is_contiguous(self) -> bool:
@@ -299,14 +288,19 @@ class Tensor:
         """Nested lists of Python numbers; for a 0-d tensor, the number."""
         return self._array.tolist()
 
+    def _scalar(self) -> Any:
+        if self._array.size != 1:
+            raise ValueError("only one element tensors can be converted to Python scalars")
+        return self._array.item()
+
     def __float__(self) -> float:
-        return float(self.item())
+        return float(self._scalar())
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self._scalar())
 
     def __complex__(self) -> complex:
-        return complex(self.item())
+        return complex(self._scalar())
 
     def __index__(self) -> int:
         if self._array.size != 1 or self._array.dtype.kind == "f":
@@ -333,8 +327,7 @@ class Tensor:
         if not isinstance(element, Tensor | int | float):
             kind = type(element).__name__
             raise RuntimeError(
-                "Tensor.__contains__ only supports Tensor or scalar, but you passed in a "
-                f"{kind}."
+                f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {kind}."
             )
         return bool((self == element).any())
 
@@ -373,7 +366,7 @@ class Tensor:
             "or .detach().numpy()"
         )
 
-    if TYPE_CHECKING:  # the ops are attached by dispatch.py, from the rules
+    if TYPE_CHECKING:  # the ops are attached by methods.py
 
         def __getattr__(self, name: str) -> Any: ...
         def __getitem__(self, key: Any) -> Tensor: ...

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
+from sklearn.metrics import accuracy_score
 
 import minigrad
 from minigrad import checkpoint
@@ -16,6 +17,7 @@ from minigrad.checkpoint import State
 from minigrad.datasets import Dataset
 from minigrad.programs import PROGRAMS, Progress
 from minigrad.settings import Settings, defaults_for
+
 
 class Diverged(Exception):
     """The loss is not a finite number any more; the message says since when."""
@@ -65,8 +67,6 @@ class Run:
         return self.start + self.epochs
 
     def measure(self) -> Measured:
-        from sklearn.metrics import accuracy_score
-
         data = self.data
         loss, predicted = self.progress.evaluate(data.x, data.y)
         accuracy = float(accuracy_score(data.y, predicted))
@@ -94,8 +94,8 @@ class Keeper:
     def keep(self, run: Run) -> None:
         loss, _ = run.progress.evaluate(run.data.x, run.data.y)
         if math.isfinite(loss):
+            self.written = False  # first: an interrupt between the two must not lose the state
             self.states[run.program] = checkpoint.capture(run.progress, run.last)
-            self.written = False
 
     def write(self) -> None:
         if not self.written:
@@ -137,8 +137,8 @@ def prepare(program: str, settings: Settings, data: Dataset, state: State | None
 def train(run: Run, keeper: Keeper | None, points: int, bar: bool) -> None:
     """Train to the run's last epoch, printing as it goes, and measure the result.
 
-    `points` is how many accuracies the curve should have besides those printed, and `bar` asks
-    for a progress bar. Raises Diverged; the curve so far stays on the run.
+    `points` is how many accuracies the curve should have besides those printed (0: no curve is
+    kept), and `bar` asks for a progress bar. Raises Diverged; the curve so far stays on the run.
     """
     every = run.settings.log_every
     stride = max(1, run.epochs // points) if points else every
@@ -146,20 +146,21 @@ def train(run: Run, keeper: Keeper | None, points: int, bar: bool) -> None:
         for progress in run.steps:
             run.progress = progress
             epoch, loss = progress.epoch, progress.loss
-            if not math.isfinite(loss):
-                run.curve.append(Point(epoch, loss))
-                raise _diverged(run, loss, f"in epoch {epoch}")
-            if keeper is not None:
+            finite = math.isfinite(loss)
+            if finite and keeper is not None:
                 keeper.keep(run)
             printed = epoch % every == 0 or epoch == run.last
-            if printed or (epoch - run.start) % stride == 0:
+            point = Point(epoch, loss)
+            if finite and (printed or (epoch - run.start) % stride == 0):
                 now = run.measure()
-                run.curve.append(Point(epoch, loss, now.accuracy, now.test_accuracy))
-            else:
-                run.curve.append(Point(epoch, loss))
+                point = Point(epoch, loss, now.accuracy, now.test_accuracy)
+            if points:
+                run.curve.append(point)
+            if not finite:
+                raise _diverged(run, loss, f"in epoch {epoch}")
             advance(loss)
             if printed:
-                say(_line(run.curve[-1]))
+                say(_line(point))
                 if keeper is not None:
                     keeper.write()
     result = run.measure()

@@ -1,24 +1,22 @@
-"""save and load: what goes in comes out, other tools can read it, and no kill can spoil a file."""
+"""save and load: what goes in comes out, others can read it, and what is damaged is refused."""
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
-import signal
-import subprocess
-import sys
-import time
 from collections import OrderedDict
 from pathlib import Path
 
-import minigrad
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from minigrad import files, nn, optim
+
+import minigrad
+from minigrad import nn, optim
 from minigrad.tensor import Tensor
 
 safetensors = pytest.importorskip("safetensors")
@@ -26,7 +24,9 @@ safetensors_numpy = pytest.importorskip("safetensors.numpy")
 
 DTYPES = (np.float32, np.float64, np.int32, np.int64, np.bool_)
 arrays = st.sampled_from(DTYPES).flatmap(
-    lambda dtype: hnp.arrays(dtype, hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3))
+    lambda dtype: hnp.arrays(
+        dtype, hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3)
+    )
 )
 keys = st.one_of(st.text(max_size=6), st.integers(), st.booleans(), st.none(), st.floats())
 leaves = st.one_of(
@@ -194,6 +194,7 @@ def a_function() -> None:
         ({"a": (1, b"bytes")}, "a.1 is a builtins.bytes"),
         ({"a": 1j}, "a is a builtins.complex"),
         ({"a": Meters(2)}, "Meters"),
+        (nn.Linear(1, 1), r"Linear; save its state_dict\(\)"),
         ({"a": {(1, 2): 3}}, r"the key \(1, 2\) in a is a tuple"),
     ],
 )
@@ -279,10 +280,8 @@ def test_a_damaged_byte_never_crashes_the_reader(data: st.DataObject) -> None:
     damaged = bytearray(file.getvalue())
     where = data.draw(st.integers(0, len(damaged) - 1))
     damaged[where] = data.draw(st.integers(0, 255))
-    try:
+    with contextlib.suppress(RuntimeError):
         minigrad.load(io.BytesIO(bytes(damaged)))
-    except RuntimeError:
-        pass
 
 
 def test_torchs_own_files_are_recognised(tmp_path: Path) -> None:
@@ -323,65 +322,3 @@ def test_a_missing_file_and_a_directory_are_os_errors(tmp_path: Path) -> None:
         minigrad.load(tmp_path / "none")
     with pytest.raises(IsADirectoryError):
         minigrad.load(tmp_path)
-
-
-# Written aside and renamed.
-
-
-@pytest.mark.parametrize("step", ["fsync", "replace"])
-@pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()], ids=repr)
-def test_a_failure_while_saving_leaves_the_old_file_and_nothing_else(
-    step: str, error: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "file"
-    minigrad.save("old", path)
-
-    def fail(*args: object) -> None:
-        raise error
-
-    monkeypatch.setattr(files.os, step, fail)
-    with pytest.raises(type(error)):
-        minigrad.save("new", path)
-    monkeypatch.undo()
-    assert os.listdir(tmp_path) == ["file"]
-    assert minigrad.load(path) == "old"
-
-
-def test_a_kill_at_any_moment_leaves_a_whole_file(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    minigrad.save({"n": -1, "w": minigrad.full((50_000,), -1.0)}, path)
-    program = (
-        "import itertools, minigrad\n"
-        "for n in itertools.count():\n"
-        f"    minigrad.save({{'n': n, 'w': minigrad.full((50_000,), float(n))}}, {str(path)!r})\n"
-        "    print(n, flush=True)\n"
-    )
-    for wait in (0.0, 0.0003, 0.001, 0.002):
-        with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
-            assert process.stdout is not None
-            process.stdout.readline()
-            time.sleep(wait)
-            process.send_signal(signal.SIGKILL)
-        loaded = minigrad.load(path)
-        assert loaded["n"] >= 0
-        assert (loaded["w"] == loaded["n"]).all()
-
-
-def test_links_permissions_and_devices_are_respected(tmp_path: Path) -> None:
-    real = tmp_path / "real"
-    minigrad.save(1, real)
-    real.chmod(0o640)
-    link = tmp_path / "link"
-    link.symlink_to(real)
-    minigrad.save(2, link)
-    assert link.is_symlink()
-    assert minigrad.load(real) == 2
-    assert real.stat().st_mode & 0o777 == 0o640
-    minigrad.save(3, os.devnull)
-    assert not Path(os.devnull).is_file()
-
-
-def test_a_new_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:
-    minigrad.save(1, tmp_path / "ours")
-    (tmp_path / "any").touch()
-    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "any").stat().st_mode

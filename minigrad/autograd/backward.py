@@ -46,9 +46,33 @@ def backward(
         wanted = {_parent(tensor) for tensor in inputs}
         holders = {_parent(tensor): tensor for tensor in inputs}
     with np.errstate(all="ignore"):
-        for parent, gradient in walk(seeds, bool(retain_graph), wanted).items():
+        arrived = walk(seeds, bool(retain_graph), wanted)
+        for parent, gradient in arrived.items():
             tensor = parent if isinstance(parent, Tensor) else holders[parent]
             tensor._accumulate(gradient)
+
+
+def _backward(
+    self: Tensor,
+    gradient: Tensor | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Tensors | None = None,
+) -> None:
+    """Add the gradient of this tensor into `.grad` of the leaves, or of `inputs` alone.
+
+    `gradient` is the cotangent to start from, of this tensor's shape; a tensor of one element
+    needs none. It is `minigrad.autograd.backward` of one tensor, and has its errors.
+
+    >>> x = minigrad.tensor([1., 2.], requires_grad=True)
+    >>> (x * x).backward(minigrad.tensor([1., 10.]))
+    >>> x.grad
+    tensor([ 2., 40.])
+    """
+    backward((self,), (gradient,), retain_graph, create_graph, inputs=inputs)
+
+
+Tensor.backward = _backward
 
 
 def grad(
@@ -116,7 +140,9 @@ def _parent(tensor: Tensor) -> Parent:
     return tensor._node or tensor
 
 
-def _seeds(tensors: Tensors, cotangents: Any, create_graph: bool) -> list[tuple[Parent, np.ndarray]]:
+def _seeds(
+    tensors: Tensors, cotangents: Any, create_graph: bool
+) -> list[tuple[Parent, np.ndarray]]:
     """Where the walk starts, and with what."""
     if create_graph:
         raise NotImplementedError("create_graph=True is not implemented: gradients are first order")
@@ -142,7 +168,7 @@ def _seeds(tensors: Tensors, cotangents: Any, create_graph: bool) -> list[tuple[
                     "grad can be implicitly created only for scalar outputs; this one has shape "
                     f"{list(array.shape)}: reduce it, with .sum() say, or pass gradient="
                 )
-            seed = np.ones_like(array)
+            seed = np.ones(array.shape, array.dtype)
         elif not isinstance(cotangent, Tensor):
             kind = type(cotangent).__name__
             raise TypeError(f"gradients can be either Tensors or None, but got {kind}")

@@ -8,15 +8,21 @@ new history, a node in which the written part's gradient goes one way and the re
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..rules.rule import Array, Pullback, Rule
+from ..rules import REGISTRY, Rule
+from ..rules.rule import Array, Pullback
 from .graph import Node
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
+
+
+# What PyTorch calls the node of a view whose history was recorded anew.
+_AS_STRIDED = replace(REGISTRY["alias"], backward="AsStridedBackward0")
 
 
 class View:
@@ -42,9 +48,10 @@ class View:
         self.differentiable = differentiable
         self.version = parent._version[0]
 
-    def apply(self, array: Array) -> tuple[Array, Pullback | None]:
+    def apply(self, array: Array) -> tuple[Array, Pullback]:
         """The same view of another array, and its pullback."""
         output, (pullback,) = self.rule.forward(array, *self.arguments, **self.options)
+        assert pullback is not None
         return output, pullback
 
     def refresh(self, tensor: Tensor) -> None:
@@ -60,10 +67,9 @@ class View:
             view.version = now
             parent = view.parent
             if parent._requires_grad:
-                origin = (parent._node or parent, parent._array.shape, parent._array.dtype)
-                _, pullback = view.apply(parent._array)
-                assert pullback is not None
-                tensor._node = Node(view.rule.backward, [origin], [pullback], [], True)
+                origin = parent._node or parent
+                output, pullback = view.apply(parent._array)
+                tensor._node = Node(_AS_STRIDED, [origin], [pullback], (), output)
                 tensor._requires_grad = True
 
 
@@ -73,7 +79,8 @@ def rebase(tensor: Tensor, written: Node) -> None:
     `written` is the node of what was written. Its gradient is the written part of the base's; the
     rest of the base's goes to what the base was before.
     """
-    assert tensor._view is not None and written.pullbacks is not None
+    assert tensor._view is not None
+    assert written.pullbacks is not None
     base = tensor._view.base
     positions = _positions(tensor)
 
@@ -87,14 +94,15 @@ def rebase(tensor: Tensor, written: Node) -> None:
 
     parents, pullbacks = list(written.parents), [of_part(p) for p in written.pullbacks]
     if base._requires_grad:
-        parents.append((base._node or base, base._array.shape, base._array.dtype))
+        parents.append(base._node or base)
         pullbacks.append(of_rest)
-    base._node = Node("CopySlices", parents, pullbacks, written.guards, written.linear)
+    rule = replace(written.rule, backward="CopySlices")
+    base._node = Node(rule, parents, pullbacks, written.guards, base._array)
     base._requires_grad = True
 
 
 def _positions(tensor: Tensor) -> Array:
-    """Where a view's elements lie in its flattened base: the same views, of an array of positions."""
+    """Where a view's elements lie in its flattened base: the same views of an array of positions."""
     steps = []
     while tensor._view is not None:
         steps.append(tensor._view)

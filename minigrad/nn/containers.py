@@ -250,16 +250,17 @@ class ModuleDict(Module):
                 "ModuleDict.update should be called with an iterable of key/value pairs, "
                 f"but got {type(modules).__name__}"
             )
-        pairs = modules.items() if isinstance(modules, Mapping | ModuleDict) else modules
+        pairs: Any = modules.items() if isinstance(modules, Mapping | ModuleDict) else modules
         for i, pair in enumerate(pairs):
             if not isinstance(pair, Iterable):
                 raise TypeError(
                     f"ModuleDict update sequence element #{i} should be Iterable; "
                     f"is {type(pair).__name__}"
                 )
-            if len(pair) != 2:
+            entry = list(pair)
+            if len(entry) != 2:
                 raise ValueError(
-                    f"ModuleDict update sequence element #{i} has length {len(pair)}; 2 is required"
+                    f"ModuleDict update sequence element #{i} has length {len(entry)}; "
+                    "2 is required"
                 )
-            name, module = pair
-            self[name] = module
+            self[entry[0]] = entry[1]

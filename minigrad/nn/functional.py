@@ -8,19 +8,16 @@ from typing import Any
 import numpy as np
 
 from .. import functions
-from ..dispatch import function
+from ..dispatch import OPS
 from ..dtypes import SCALAR_NAMES
 from ..dtypes import dtype as DType
 from ..random import rand
-from ..rules import REGISTRY
 from ..tensor import Tensor, wrap
 
-_linear = function(REGISTRY["linear"])
-_nll_loss = function(REGISTRY["nll_loss"])
-_mse_loss = function(REGISTRY["mse_loss"])
+_relu, _softmax, _log_softmax = OPS["relu"], OPS["softmax"], OPS["log_softmax"]
+_linear, _nll_loss, _mse_loss = OPS["linear"], OPS["nll_loss"], OPS["mse_loss"]
 
-sigmoid = functions.sigmoid
-tanh = functions.tanh
+sigmoid, tanh = OPS["sigmoid"], OPS["tanh"]
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -48,7 +45,7 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
     >>> F.relu(minigrad.tensor([-1., 2.]))
     tensor([0., 2.])
     """
-    return input.relu_() if inplace else functions.relu(input)
+    return input.relu_() if inplace else _relu(input)
 
 
 def softmax(
@@ -61,7 +58,7 @@ def softmax(
     >>> F.softmax(minigrad.tensor([0., 1.]), dim=0)
     tensor([0.2689, 0.7311])
     """
-    return functions.softmax(input, _dim(dim, input, "softmax", _stacklevel), dtype)
+    return _softmax(input, _dim(dim, input, "softmax", _stacklevel), dtype)
 
 
 def log_softmax(
@@ -72,7 +69,7 @@ def log_softmax(
     >>> F.log_softmax(minigrad.tensor([0., 1.]), dim=0)
     tensor([-1.3133, -0.3133])
     """
-    return functions.log_softmax(input, _dim(dim, input, "log_softmax", _stacklevel), dtype)
+    return _log_softmax(input, _dim(dim, input, "log_softmax", _stacklevel), dtype)
 
 
 def _dim(dim: int | None, input: Tensor, name: str, stacklevel: int) -> int:
@@ -103,7 +100,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     else:
         kept = rand(input.shape)._array < 1 - p
         mask = wrap(kept.astype(input._array.dtype) / input._array.dtype.type(1 - p))
-    return input.mul_(mask) if inplace else functions.mul(input, mask)
+    return input.mul_(mask) if inplace else input * mask
 
 
 # Losses -------------------------------------------------------------------------------------------
@@ -205,11 +202,9 @@ def cross_entropy(
     """
     reduction = _reduction(size_average, reduce, reduction)
     if not 0.0 <= label_smoothing <= 1.0:
-        raise RuntimeError(
-            f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}"
-        )
+        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     class_dim = 0 if input.ndim == 1 else 1
-    logp = functions.log_softmax(input, class_dim)
+    logp = _log_softmax(input, class_dim)
     if target._array.shape == input._array.shape:
         return _probabilistic(logp, target, weight, reduction, label_smoothing, class_dim)
     nll = _nll_loss(logp, target, weight, ignore_index, reduction)

@@ -8,16 +8,15 @@ from .module import Module
 
 
 class _Loss(Module):
-    """What every loss has: a reduction (`"mean"`, `"sum"`, `"none"`) and two old names refused."""
+    """What every loss has: a reduction, `"mean"`, `"sum"` or `"none"`.
 
-    def __init__(self, size_average: None, reduce: None, reduction: str) -> None:
+    `size_average` and `reduce` are the two flags that it replaced; giving one of them warns.
+    """
+
+    def __init__(self, size_average: bool | None, reduce: bool | None, reduction: str) -> None:
         super().__init__()
-        for name, value in (("size_average", size_average), ("reduce", reduce)):
-            if value is not None:
-                raise NotImplementedError(
-                    f"{type(self).__name__}: {name} is deprecated and not supported, "
-                    "use reduction='mean', 'sum' or 'none'"
-                )
+        if size_average is not None or reduce is not None:
+            reduction = F._reduction(size_average, reduce, reduction)
         self.reduction = reduction
 
 
@@ -29,7 +28,7 @@ class MSELoss(_Loss):
     """
 
     def __init__(
-        self, size_average: None = None, reduce: None = None, reduction: str = "mean"
+        self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
     ) -> None:
         super().__init__(size_average, reduce, reduction)
 
@@ -51,9 +50,9 @@ class NLLLoss(_Loss):
     def __init__(
         self,
         weight: Tensor | None = None,
-        size_average: None = None,
+        size_average: bool | None = None,
         ignore_index: int = -100,
-        reduce: None = None,
+        reduce: bool | None = None,
         reduction: str = "mean",
     ) -> None:
         super().__init__(size_average, reduce, reduction)
@@ -84,9 +83,9 @@ class CrossEntropyLoss(_Loss):
     def __init__(
         self,
         weight: Tensor | None = None,
-        size_average: None = None,
+        size_average: bool | None = None,
         ignore_index: int = -100,
-        reduce: None = None,
+        reduce: bool | None = None,
         reduction: str = "mean",
         label_smoothing: float = 0.0,
     ) -> None:

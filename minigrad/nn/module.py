@@ -17,6 +17,8 @@ from ..creation import empty
 from ..tensor import Tensor
 from .parameter import Parameter
 
+_EXTRA = "_extra_state"  # what a module's own `get_extra_state` returns is saved under this name
+
 
 class _IncompatibleKeys(NamedTuple):
     """What `Module.load_state_dict` did not find, and what it did not expect."""
@@ -81,7 +83,7 @@ class Module:
             f'Module [{type(self).__name__}] is missing the required "forward" function'
         )
 
-    # Attributes: filed under _parameters, _buffers or _modules by what they are.
+    # Attributes, filed by what they are -----------------------------------------------------------
 
     def __getattr__(self, name: str) -> Any:
         # Python comes here only for what is not in __dict__ and not on the class.
@@ -216,7 +218,7 @@ class Module:
         if hasattr(self, name) and name not in self.__dict__[registry]:
             raise KeyError(f"attribute '{name}' already exists")
 
-    # The tree: every walk skips None, and by default meets what is shared only once.
+    # The tree: None is skipped, what is shared met once -------------------------------------------
 
     def named_modules(
         self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
@@ -344,7 +346,7 @@ class Module:
             raise AttributeError(f"{module._get_name()} has no attribute `{name}`")
         return getattr(module, name)
 
-    # Saving and loading.
+    # Saving and loading ---------------------------------------------------------------------------
 
     def state_dict(
         self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False
@@ -354,6 +356,9 @@ class Module:
         The Tensors share the module's memory and are detached from the graph, unless `keep_vars`,
         which gives the parameters themselves. `destination`, if given, is filled and returned.
 
+        A module that defines `get_extra_state()` adds what that returns, as `_extra_state`, and is
+        given it back through its `set_extra_state(state)` when loading.
+
         >>> list(nn.Linear(2, 3).state_dict(prefix="layer."))
         ['layer.weight', 'layer.bias']
         """
@@ -361,6 +366,8 @@ class Module:
             destination = OrderedDict()
         for name, tensor in self._persistent_members():
             destination[prefix + name] = tensor if keep_vars else tensor.detach()
+        if hasattr(self, "get_extra_state"):
+            destination[prefix + _EXTRA] = self.get_extra_state()
         for name, child in self._modules.items():
             if child is not None:
                 child.state_dict(
@@ -423,9 +430,16 @@ class Module:
             error = self._load_member(name, member, key, state_dict[key], assign)
             if error is not None:
                 errors.append(error)
+        known = set(members)
+        if hasattr(self, "set_extra_state"):
+            known.add(_EXTRA)
+            if prefix + _EXTRA in state_dict:
+                self.set_extra_state(state_dict[prefix + _EXTRA])
+            else:
+                keys.missing_keys.append(prefix + _EXTRA)
         for key in state_dict:
             name, dot, _ = key.removeprefix(prefix).partition(".")
-            if name not in (self._modules if dot else members):
+            if name not in (self._modules if dot else known):
                 keys.unexpected_keys.append(key)
         for name, child in self._modules.items():
             if child is not None:
@@ -449,15 +463,22 @@ class Module:
                 f"size mismatch for {key}: copying a param with shape {value.shape} from "
                 f"checkpoint, the shape in current model is {member.shape}."
             )
-        if not assign:
-            with no_grad():
-                member.copy_(value)
-        elif isinstance(value, Parameter):
-            setattr(self, name, value.requires_grad_(member.requires_grad))
-        elif isinstance(member, Parameter):
-            setattr(self, name, Parameter(value, requires_grad=member.requires_grad))
-        else:
+        try:
+            if not assign:
+                with no_grad():
+                    member.copy_(value)
+                return None
+            if isinstance(member, Parameter):
+                if not isinstance(value, Parameter):
+                    value = Parameter(value, member.requires_grad)
+                value.requires_grad_(member.requires_grad)
             setattr(self, name, value)
+        except Exception as error:  # to go on with the rest, and then tell of all that is wrong
+            return (
+                f'While copying the parameter named "{key}", whose dimensions in the model are '
+                f"{member.shape} and whose dimensions in the checkpoint are {value.shape}, "
+                f"an exception occurred : {error.args}."
+            )
         return None
 
     def _persistent_members(self) -> Iterator[tuple[str, Tensor]]:
@@ -469,7 +490,7 @@ class Module:
             if buffer is not None and name not in self._non_persistent_buffers_set:
                 yield name, buffer
 
-    # Changing every module or every parameter at once.
+    # Every module or every parameter at once ------------------------------------------------------
 
     def apply(self, fn: Callable[[Module], None]) -> Self:
         """Call `fn` on every module of the tree, children before parents. Returns self.
@@ -571,7 +592,7 @@ class Module:
                         module._buffers[name] = fn(buffer)
         return self
 
-    # Printing.
+    # Printing -------------------------------------------------------------------------------------
 
     def extra_repr(self) -> str:
         """What a subclass wants printed between the parentheses of its repr."""
@@ -606,9 +627,4 @@ def _join(prefix: str, name: str) -> str:
 
 
 def _typename(value: object) -> str:
-    kind = type(value)
-    return (
-        kind.__qualname__
-        if kind.__module__ == "builtins"
-        else f"{kind.__module__}.{kind.__qualname__}"
-    )
+    return f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..creation import tensor, zeros_like
 from ..tensor import Tensor
-from .optimizer import Group, Optimizer, ParamsT, check_lr, writable
+from .optimizer import Group, Optimizer, ParamsT, check_lr, decayed, writable
 
 
 class Adam(Optimizer):
@@ -83,18 +83,17 @@ class Adam(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def _update(self, group: Group, params: list[Tensor]) -> None:
+    def _update(self, group: Group, pairs: list[tuple[Tensor, Tensor]]) -> None:
         # As floats: NumPy lets a Python float take the array's dtype, but not its own float64.
         beta1, beta2 = map(float, group["betas"])
         eps, weight_decay = float(group["eps"]), float(group["weight_decay"])
         lr, decoupled = group["lr"], group["decoupled_weight_decay"]
         maximize, amsgrad = group["maximize"], group["amsgrad"]
-        for param in params:
-            p, g = writable(param), param.grad._array
+        for param, grad in pairs:
+            p, g = writable(param), grad._array
             state = self._state_of(param, amsgrad)
             m, v = writable(state["exp_avg"]), writable(state["exp_avg_sq"])
-            # `decayed` holds g once it is no more the gradient itself, and in the end the step.
-            decayed, work = self._workspace(p)
+            step, work = self._workspace(p)
 
             count = writable(state["step"])
             count += 1
@@ -103,13 +102,9 @@ class Adam(Optimizer):
             step_size = float(lr / (1 - beta1**t))
             bias_correction = (1 - beta2**t) ** 0.5
 
-            if weight_decay != 0 and decoupled:
+            if decoupled and weight_decay != 0:
                 p *= float(1 - lr * weight_decay)
-            if weight_decay != 0 and not decoupled:
-                np.multiply(p, weight_decay, out=decayed)
-                g = (np.subtract if maximize else np.add)(decayed, g, out=decayed)
-            elif maximize:
-                g = np.negative(g, out=decayed)
+            g = decayed(g, p, 0.0 if decoupled else weight_decay, maximize, out=step)
 
             # m moves towards g from the end that is the nearer, which is how PyTorch interpolates.
             np.subtract(g, m, out=work)
@@ -131,7 +126,7 @@ class Adam(Optimizer):
             denominator = np.sqrt(v, out=work)
             denominator /= bias_correction
             denominator += eps
-            step = np.multiply(m, step_size, out=decayed)
+            np.multiply(m, step_size, out=step)
             step /= denominator
             p -= step
 

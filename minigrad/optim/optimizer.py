@@ -21,9 +21,8 @@ from ..tensor import Tensor
 Group: TypeAlias = dict[str, Any]
 ParamsT: TypeAlias = Iterable[Tensor] | Iterable[Group] | Iterable[tuple[str, Tensor]]
 
-# Options of PyTorch's that change how an update is carried out. `foreach` changes no result (it
-# only batches kernel launches), so any value of it is accepted; these change what an update may be
-# used for.
+# PyTorch's options on how an update is carried out. `foreach`, which is not here, only batches
+# kernel launches and changes no result, so that any value of it is accepted.
 _UNSUPPORTED = ("fused", "differentiable", "capturable")
 
 
@@ -165,11 +164,11 @@ class Optimizer:
         # A diverging run overflows without a word in PyTorch, so NumPy's warnings are off here too.
         with np.errstate(all="ignore"):
             for group in self.param_groups:
-                self._update(group, [p for p in group["params"] if p.grad is not None])
+                self._update(group, [(p, p.grad) for p in group["params"] if p.grad is not None])
         return loss
 
-    def _update(self, group: Group, params: list[Tensor]) -> None:
-        """Move each of `params`, which all have a gradient, by the hyperparameters in `group`."""
+    def _update(self, group: Group, pairs: list[tuple[Tensor, Tensor]]) -> None:
+        """Move parameters, given with their gradients, by the hyperparameters in `group`."""
         raise NotImplementedError(f"{type(self).__name__} does not say how a step is taken")
 
     def state_dict(self) -> dict[str, Any]:
@@ -286,8 +285,18 @@ def writable(tensor: Tensor) -> np.ndarray:
     The version counter moves, as for any in-place operation, so that a graph which saved the tensor
     notices.
     """
-    tensor._bump()
+    tensor._version[0] += 1
     return tensor._array
+
+
+def decayed(
+    g: np.ndarray, p: np.ndarray, weight_decay: float, maximize: bool, out: np.ndarray
+) -> np.ndarray:
+    """`g + weight_decay * p`, with -g for g to maximise: in `out`, or g itself if that is all."""
+    if weight_decay != 0:
+        np.multiply(p, weight_decay, out=out)
+        return (np.subtract if maximize else np.add)(out, g, out=out)
+    return np.negative(g, out=out) if maximize else g
 
 
 def check_lr(lr: float | Tensor) -> None:

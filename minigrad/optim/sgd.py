@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..tensor import Tensor, wrap
-from .optimizer import Group, Optimizer, ParamsT, check_lr, writable
+from .optimizer import Group, Optimizer, ParamsT, check_lr, decayed, writable
 
 
 class SGD(Optimizer):
@@ -70,23 +70,15 @@ class SGD(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def _update(self, group: Group, params: list[Tensor]) -> None:
+    def _update(self, group: Group, pairs: list[tuple[Tensor, Tensor]]) -> None:
         # As floats: NumPy lets a Python float take the array's dtype, but not its own float64.
         lr, momentum = float(group["lr"]), float(group["momentum"])
         dampening, weight_decay = float(group["dampening"]), float(group["weight_decay"])
         maximize, nesterov = group["maximize"], group["nesterov"]
-        for param in params:
-            p, g = writable(param), param.grad._array
-            # `step` takes what is to be subtracted; `decayed` holds g once it is no more the
-            # gradient.
-            step, decayed = self._workspace(p)
-
-            if weight_decay != 0:
-                np.multiply(p, weight_decay, out=decayed)
-                g = (np.subtract if maximize else np.add)(decayed, g, out=decayed)
-            elif maximize:
-                g = np.negative(g, out=decayed)
-
+        for param, grad in pairs:
+            p, g = writable(param), grad._array
+            step, work = self._workspace(p)
+            g = decayed(g, p, weight_decay, maximize, out=work)
             if momentum != 0:
                 state = self.state[param]
                 if state.get("momentum_buffer") is None:
@@ -97,5 +89,4 @@ class SGD(Optimizer):
                     b *= momentum
                     b += np.multiply(g, 1 - dampening, out=step)
                 g = np.add(g, np.multiply(b, momentum, out=step), out=step) if nesterov else b
-
             p -= np.multiply(g, lr, out=step)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 
 def axis(dim: int, ndim: int) -> int:
-    """`dim`, counted from the front. IndexError outside [-ndim, ndim); a 0-d tensor counts as 1-d."""
+    """`dim` counted from the front. IndexError outside [-ndim, ndim); a 0-d tensor is as 1-d."""
     reach = max(ndim, 1)
     try:
         found = operator.index(dim)
@@ -23,7 +23,7 @@ def axis(dim: int, ndim: int) -> int:
 
 
 def axes(dim: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
-    """The dimensions that a reduction names: all for None or (). RuntimeError if one comes twice."""
+    """The dimensions that a reduction names, all for None or (). RuntimeError for one named twice."""
     if dim is None:
         return tuple(range(ndim))
     if isinstance(dim, Sequence):
@@ -32,7 +32,8 @@ def axes(dim: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
             if found.count(d) > 1:
                 raise RuntimeError(f"dim {d} appears multiple times in the list of dims")
         return (found or tuple(range(ndim))) if ndim else ()
-    return (axis(dim, ndim),) if ndim else ()
+    found = (axis(dim, ndim),)
+    return found if ndim else ()
 
 
 def kept(shape: tuple[int, ...], reduced: tuple[int, ...]) -> tuple[int, ...]:

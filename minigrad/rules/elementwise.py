@@ -8,9 +8,20 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..dtypes import SCALAR_NAMES, SUPPORTED
 from .rule import EVERYWHERE, IN_PLACE, Array, Operand, Result, differentiable
 
+# A 0-d array is taken as it is, where a Python number is converted anew by each ufunc that it
+# goes into, at the cost of the ufunc itself on a small tensor. For the few most used ops.
+ZERO = {d.numpy: np.zeros((), d.numpy) for d in SUPPORTED}
+
 # Arithmetic ---------------------------------------------------------------------------------------
+
+
+_NO_MINUS = (
+    "Subtraction, the `-` operator, with a bool tensor is not supported. Use the `^` or "
+    "`logical_xor()` operator instead, or `~` to invert a mask."
+)
 
 
 @differentiable(linear=True, promotion="common", forms=IN_PLACE)
@@ -22,37 +33,28 @@ def add(input: Operand, other: Operand, *, alpha: float = 1) -> Result:
     """
     if alpha == 1:
         return input + other, (lambda g: g, lambda g: g)
-    _check_alpha(input, other, alpha)
-    return input + alpha * other, (lambda g: g, lambda g: g * alpha)
+    return input + _scaled(other, alpha, input), (lambda g: g, lambda g: g * alpha)
 
 
-def _check_alpha(input: Operand, other: Operand, alpha: float) -> None:
-    if isinstance(alpha, float) and (input + other).dtype.kind != "f":
-        raise RuntimeError(
-            "For integral input tensors, argument alpha must not be a floating point number."
-        )
-
-
-@differentiable(linear=True, promotion="common", forms=IN_PLACE)
+@differentiable(linear=True, promotion="common", forms=IN_PLACE, no_bools=_NO_MINUS)
 def sub(input: Operand, other: Operand, *, alpha: float = 1) -> Result:
-    """`input - alpha * other`, broadcast. RuntimeError for two bool tensors.
+    """`input - alpha * other`, broadcast. RuntimeError for bool.
 
     >>> minigrad.sub(minigrad.tensor([1., 2.]), minigrad.tensor(1.))
     tensor([0., 1.])
     """
-    try:
-        if alpha == 1:
-            return input - other, (lambda g: g, lambda g: -g)
-        _check_alpha(input, other, alpha)
-        return input - alpha * other, (lambda g: g, lambda g: g * -alpha)
-    except TypeError:  # NumPy has no minus between bools either
-        raise RuntimeError(
-            "Subtraction, the `-` operator, with two bool tensors is not supported. "
-            "Use the `^` or `logical_xor()` operator instead."
-        ) from None
+    if alpha == 1:
+        return input - other, (lambda g: g, lambda g: -g)
+    return input - _scaled(other, alpha, input), (lambda g: g, lambda g: g * -alpha)
 
 
-@differentiable(linear=True, promotion="common", forms=("function",), backward="RsubBackward1")
+@differentiable(
+    linear=True,
+    promotion="common",
+    forms=("function",),
+    no_bools=_NO_MINUS,
+    backward="RsubBackward1",
+)
 def rsub(input: Operand, other: Operand, *, alpha: float = 1) -> Result:
     """`other - alpha * input`: what `1 - x` calls.
 
@@ -61,6 +63,18 @@ def rsub(input: Operand, other: Operand, *, alpha: float = 1) -> Result:
     """
     y, (to_other, to_input) = sub(other, input, alpha=alpha)
     return y, (to_input, to_other)
+
+
+def _scaled(other: Operand, alpha: float, like: Operand) -> Operand:
+    """`alpha * other` in the dtype of the sum, to which the operands have been brought."""
+    if not isinstance(alpha, int | float):
+        raise TypeError(f"argument 'alpha' must be Number, not {type(alpha).__name__}")
+    dtype = (like if isinstance(like, np.ndarray) else other).dtype
+    if isinstance(alpha, float) and dtype.kind != "f":
+        raise RuntimeError(
+            "For integral input tensors, argument alpha must not be a floating point number."
+        )
+    return np.multiply(other, alpha).astype(dtype, copy=False)
 
 
 @differentiable(promotion="common", forms=IN_PLACE)
@@ -74,12 +88,16 @@ def mul(input: Operand, other: Operand) -> Result:
 
 
 @differentiable(promotion="float", forms=IN_PLACE)
-def div(input: Operand, other: Operand) -> Result:
+def div(input: Operand, other: Operand, *, rounding_mode: None = None) -> Result:
     """`input / other`, broadcast; integers give the default float type.
+
+    NotImplementedError for a `rounding_mode`.
 
     >>> minigrad.div(minigrad.tensor([1, 2]), 2)
     tensor([0.5000, 1.0000])
     """
+    if rounding_mode is not None:
+        raise NotImplementedError(f"div(rounding_mode={rounding_mode!r}) is not implemented")
     return input / other, (lambda g: g / other, lambda g: -g * ((input / other) / other))
 
 
@@ -144,6 +162,8 @@ def _power(base: Operand, exponent: Operand) -> Array:
             kept = np.where(base == 1, 1, np.where(base == -1, 1 - 2 * (exponent % 2), 0))
             return np.where(exponent < 0, kept, whole).astype(exponent.dtype, copy=False)
         return base**exponent
+    if base.dtype.kind == "b":  # what is left is a bool to the power of a Python bool
+        return base | (not exponent)
     if exponent < 0 and base.dtype.kind == "i":
         raise RuntimeError("Integers to negative integer powers are not allowed.")
     if exponent == 3:
@@ -202,8 +222,9 @@ def relu(input: Array) -> Result:
     """
     if input.dtype.kind == "b":
         raise RuntimeError("Boolean inputs not supported for relu")
-    y = np.maximum(0, input)  # in this order -0 stays -0
-    return y, (lambda g: np.where(y <= 0, 0, g),)
+    zero = ZERO[input.dtype]
+    y = np.maximum(zero, input)  # in this order -0 stays -0
+    return y, (lambda g: np.where(y <= zero, zero, g),)
 
 
 @differentiable(promotion="float", forms=IN_PLACE)
@@ -332,16 +353,28 @@ def cast(input: Array, dtype: np.dtype) -> Result:
 
 
 @differentiable(linear=True, forms=(), backward="CopyBackwards")
-def copy(input: Array, src: Operand) -> Result:
-    """`src`, broadcast to the shape of `input`, whose own elements count for nothing any more."""
-    return np.broadcast_to(src, input.shape), (lambda g: np.zeros_like(g), lambda g: g)
+def copy(input: Array, other: Operand) -> Result:
+    """`other`, broadcast to the shape of `input`, whose elements count for nothing any more."""
+    return np.broadcast_to(other, input.shape), (lambda g: np.zeros_like(g), lambda g: g)
+
+
+@differentiable(linear=True, forms=(), backward="FillBackward2")
+def fill(input: Array, value: Operand) -> Result:
+    """`value`, a number or a 0-d operand, in the shape of `input`."""
+    return np.broadcast_to(value, input.shape), (lambda g: np.zeros_like(g), lambda g: g)
+
+
+@differentiable(linear=True, forms=())
+def zero(input: Array) -> Result:
+    """Zeros in the shape of `input`."""
+    return np.zeros_like(input), (lambda g: np.zeros_like(g),)
 
 
 # Comparisons and logic: results are bool, and nothing has a derivative ----------------------------
 
 
 @differentiable(promotion="common")
-def eq(input: Operand, other: Operand) -> Result:
+def eq(input: Array, other: Operand) -> Result:
     """`input == other`, element by element.
 
     >>> minigrad.tensor([1, 2]) == minigrad.tensor([1, 3])
@@ -351,7 +384,7 @@ def eq(input: Operand, other: Operand) -> Result:
 
 
 @differentiable(promotion="common")
-def ne(input: Operand, other: Operand) -> Result:
+def ne(input: Array, other: Operand) -> Result:
     """`input != other`, element by element.
 
     >>> minigrad.tensor([1, 2]) != 1
@@ -361,7 +394,7 @@ def ne(input: Operand, other: Operand) -> Result:
 
 
 @differentiable(promotion="common")
-def lt(input: Operand, other: Operand) -> Result:
+def lt(input: Array, other: Operand) -> Result:
     """`input < other`, element by element.
 
     >>> minigrad.tensor([1, 2]) < 2
@@ -371,7 +404,7 @@ def lt(input: Operand, other: Operand) -> Result:
 
 
 @differentiable(promotion="common")
-def le(input: Operand, other: Operand) -> Result:
+def le(input: Array, other: Operand) -> Result:
     """`input <= other`, element by element.
 
     >>> minigrad.tensor([1, 2]) <= 1
@@ -381,7 +414,7 @@ def le(input: Operand, other: Operand) -> Result:
 
 
 @differentiable(promotion="common")
-def gt(input: Operand, other: Operand) -> Result:
+def gt(input: Array, other: Operand) -> Result:
     """`input > other`, element by element.
 
     >>> minigrad.tensor([1, 2]) > 1
@@ -391,7 +424,7 @@ def gt(input: Operand, other: Operand) -> Result:
 
 
 @differentiable(promotion="common")
-def ge(input: Operand, other: Operand) -> Result:
+def ge(input: Array, other: Operand) -> Result:
     """`input >= other`, element by element.
 
     >>> minigrad.tensor([1, 2]) >= 2
@@ -430,6 +463,15 @@ def logical_or(input: Array, other: Array) -> Result:
     return np.logical_or(input, other), ()
 
 
+def _bits(name: str, *operands: Operand) -> Array:
+    """NumPy's ufunc of that name, where the operands have bits to work on."""
+    for x in operands:
+        if isinstance(x, np.ndarray) and x.dtype.kind == "f":
+            kind = SCALAR_NAMES[x.dtype]
+            raise NotImplementedError(f"\"{name}_cpu\" not implemented for '{kind}'")
+    return getattr(np, name)(*operands)
+
+
 @differentiable()
 def bitwise_not(input: Array) -> Result:
     """Each bit inverted; for bool, `not`.
@@ -437,7 +479,7 @@ def bitwise_not(input: Array) -> Result:
     >>> ~minigrad.tensor([True, False])
     tensor([False,  True])
     """
-    return ~input, ()
+    return _bits("invert", input), ()
 
 
 @differentiable(promotion="common")
@@ -447,7 +489,7 @@ def bitwise_and(input: Operand, other: Operand) -> Result:
     >>> minigrad.tensor([True, True]) & minigrad.tensor([True, False])
     tensor([ True, False])
     """
-    return input & other, ()
+    return _bits("bitwise_and", input, other), ()
 
 
 @differentiable(promotion="common")
@@ -457,7 +499,7 @@ def bitwise_or(input: Operand, other: Operand) -> Result:
     >>> minigrad.tensor([True, False]) | minigrad.tensor([False, False])
     tensor([ True, False])
     """
-    return input | other, ()
+    return _bits("bitwise_or", input, other), ()
 
 
 @differentiable(promotion="common")
@@ -467,7 +509,7 @@ def bitwise_xor(input: Operand, other: Operand) -> Result:
     >>> minigrad.tensor([True, False]) ^ minigrad.tensor([True, True])
     tensor([False,  True])
     """
-    return input ^ other, ()
+    return _bits("bitwise_xor", input, other), ()
 
 
 @differentiable()

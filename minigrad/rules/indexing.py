@@ -23,6 +23,13 @@ def put(g: Array, key: Any, shape: tuple[int, ...]) -> Array:
     return out
 
 
+def put_flat(g: Array, places: Array, shape: tuple[int, ...]) -> Array:
+    """`g` at `places` of the flattened zeros of `shape`, where no element is named twice."""
+    out = np.zeros(shape, g.dtype)
+    out.put(places, g)
+    return out
+
+
 def put_along(g: Array, indices: Array, dim: int, shape: tuple[int, ...]) -> Array:
     """`g` at `indices` along `dim` in zeros of `shape`, one index to each line."""
     if not shape:

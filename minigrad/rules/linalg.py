@@ -14,7 +14,9 @@ from .rule import Array, Result, differentiable
 
 
 def same_dtype(input: Array, other: Array, op: str) -> None:
-    """RuntimeError, in the words PyTorch has for `op`, unless the two have one dtype."""
+    """An error in the words PyTorch has for `op`, unless the two have one dtype, and not bool."""
+    if input.dtype.kind == "b":
+        raise NotImplementedError(f"\"{op}\" not implemented for 'Bool'")
     if input.dtype != other.dtype:
         ours, theirs = SCALAR_NAMES[input.dtype], SCALAR_NAMES[other.dtype]
         if op == "dot":
@@ -42,9 +44,10 @@ def mm(input: Array, mat2: Array) -> Result:
     if input.shape[1] != mat2.shape[0]:
         (n, m), (k, p) = input.shape, mat2.shape
         raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({n}x{m} and {k}x{p})")
-    if input.dtype is not mat2.dtype:
+    if input.dtype is not mat2.dtype or input.dtype.kind == "b":
         same_dtype(input, mat2, "mm")
-    return input @ mat2, (lambda g: g @ mat2.T, lambda g: input.T @ g)
+    # For two matrices np.dot is what @ is, at half the fixed cost.
+    return np.dot(input, mat2), (lambda g: np.dot(g, mat2.T), lambda g: np.dot(input.T, g))
 
 
 @differentiable()
@@ -55,7 +58,8 @@ def mv(input: Array, vec: Array) -> Result:
     tensor([3., 3.])
     """
     if input.ndim != 2 or vec.ndim != 1:
-        raise RuntimeError(f"vector + matrix @ vector expected, got {vec.ndim}, {input.ndim}, {vec.ndim}")
+        dims = f"{vec.ndim}, {input.ndim}, {vec.ndim}"
+        raise RuntimeError(f"vector + matrix @ vector expected, got {dims}")
     if input.shape[1] != vec.shape[0]:
         n, m = input.shape
         raise RuntimeError(f"size mismatch, got input ({n}), mat ({n}x{m}), vec ({vec.shape[0]})")
@@ -71,9 +75,7 @@ def dot(input: Array, tensor: Array) -> Result:
     tensor(11.)
     """
     if input.ndim != 1 or tensor.ndim != 1:
-        raise RuntimeError(
-            f"1D tensors expected, but got {input.ndim}D and {tensor.ndim}D tensors"
-        )
+        raise RuntimeError(f"1D tensors expected, but got {input.ndim}D and {tensor.ndim}D tensors")
     same_dtype(input, tensor, "dot")
     if input.shape != tensor.shape:
         raise RuntimeError(

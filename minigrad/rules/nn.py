@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..dtypes import SCALAR_NAMES
-from .dims import axis
-from .indexing import put
+from .dims import axes
+from .indexing import put_flat
 from .linalg import same_dtype
 from .rule import Array, Result, differentiable
 
@@ -37,8 +37,8 @@ def linear(input: Array, weight: Array, bias: Array) -> Result:
 # The softmaxes ------------------------------------------------------------------------------------
 
 
-def _shifted(input: Array, d: int | tuple[()], name: str) -> Array:
-    """`input` less its maximum along `d`, which changes no softmax and keeps exp from overflowing."""
+def _shifted(input: Array, d: tuple[int, ...], name: str) -> Array:
+    """`input` less its maximum along `d`: the same softmax, without overflow in exp."""
     if input.dtype.kind != "f":
         raise NotImplementedError(
             f"\"{name}_lastdim_kernel_impl\" not implemented for '{SCALAR_NAMES[input.dtype]}'"
@@ -55,7 +55,7 @@ def softmax(input: Array, dim: int, dtype: np.dtype | None = None) -> Result:
     >>> minigrad.softmax(minigrad.tensor([0., 1.]), dim=0)
     tensor([0.2689, 0.7311])
     """
-    d = axis(dim, input.ndim) if input.ndim else ()
+    d = axes(dim, input.ndim)
     x = input if dtype is None else input.astype(dtype)
     e = np.exp(_shifted(x, d, "softmax"))
     y = e / np.add.reduce(e, d, keepdims=True)
@@ -71,7 +71,7 @@ def log_softmax(input: Array, dim: int, dtype: np.dtype | None = None) -> Result
     >>> minigrad.log_softmax(minigrad.tensor([0., 1.]), dim=0)
     tensor([-1.3133, -0.3133])
     """
-    d = axis(dim, input.ndim) if input.ndim else ()
+    d = axes(dim, input.ndim)
     x = _shifted(input if dtype is None else input.astype(dtype), d, "log_softmax")
     y = x - np.log(np.add.reduce(np.exp(x), d, keepdims=True))
     return y, (lambda g: g - np.exp(y) * np.add.reduce(g, d, keepdims=True),)
@@ -95,26 +95,23 @@ def nll_loss(
     every target is ignored.
     """
     _check_nll(input, target, weight)
-    classes = input.shape[0 if input.ndim == 1 else 1]
-    counted, label = None, target
-    # Only a negative target, or an ignored class, calls for a second look at every target.
-    if 0 <= ignore_index < classes or (target.size and np.minimum.reduce(target, None) < 0):
+    label, counted, places = target, None, _places(target, input.shape)
+    if places is None or 0 <= ignore_index < input.shape[_class_dim(input)]:
         counted = target != ignore_index
         label = np.where(counted, target, 0)
-        if (label < 0).any():
-            raise IndexError(f"Target {label[label < 0][0]} is out of bounds.")
-    try:
-        at = _places(label, input.ndim)
-        terms = -input[at]
-    except IndexError:
-        raise IndexError(f"Target {label[label >= classes][0]} is out of bounds.") from None
+        places = _places(label, input.shape)
+        if places is None:
+            beyond = label[(label < 0) | (label >= input.shape[_class_dim(input)])]
+            raise IndexError(f"Target {beyond[0]} is out of bounds.")
 
     scale = None if weight is None else weight[label]
+    if counted is not None:
+        scale = counted.astype(input.dtype) if scale is None else np.where(counted, scale, 0)
+    terms = -input.take(places)
     if scale is not None:
         terms = terms * scale
     if counted is not None:
-        terms = np.where(counted, terms, 0)
-        scale = counted.astype(input.dtype) if scale is None else np.where(counted, scale, 0)
+        terms = np.where(counted, terms, 0)  # ignored is ignored, be it infinite or NaN
     total = None
     if reduction == "mean":
         total = input.dtype.type(terms.size) if scale is None else np.add.reduce(scale, None)
@@ -123,18 +120,19 @@ def nll_loss(
         share = -g if total is None else -g / total
         if scale is not None:
             share = share * scale
-        return put(share if counted is None else np.where(counted, share, 0), at, input.shape)
+        if counted is not None:
+            share = np.where(counted, share, 0)
+        return put_flat(share, places, input.shape)
 
-    return _reduced(terms, total, reduction), (pullback,)
+    y = _reduced(terms, total, reduction)
+    return (y if reduction == "none" else y + 0), (pullback,)  # a sum of -0 is 0 in PyTorch
 
 
 @differentiable(forms=(), promotion="common")
 def mse_loss(input: Array, target: Array, reduction: str = "mean") -> Result:
     """(input − target)², broadcast; the derivative is ±2 (input − target)."""
     if input.dtype.kind != "f":
-        raise NotImplementedError(
-            f"\"mse_cpu\" not implemented for '{SCALAR_NAMES[input.dtype]}'"
-        )
+        raise NotImplementedError(f"\"mse_cpu\" not implemented for '{SCALAR_NAMES[input.dtype]}'")
     difference = input - target
     total = input.dtype.type(difference.size) if reduction == "mean" else None
 
@@ -155,14 +153,23 @@ def _reduced(terms: Array, total: Array | None, reduction: str) -> Array:
     return y if total is None else y / total
 
 
-def _places(label: Array, ndim: int) -> tuple[Array, ...]:
-    """The index of each label's own element in an operand whose classes lie along dimension 1."""
-    if ndim == 1:
-        return (label,)
-    if ndim == 2:
-        return np.arange(len(label)), label
-    rows, *rest = np.indices(label.shape, sparse=True)
-    return (rows, label, *rest)
+def _class_dim(input: Array) -> int:
+    return 0 if input.ndim == 1 else 1
+
+
+def _places(label: Array, shape: tuple[int, ...]) -> Array | None:
+    """Where each label's own element lies in a flattened operand; None if a label is no class."""
+    if len(shape) == 1:
+        index: tuple[Array, ...] = (label,)
+    elif len(shape) == 2:
+        index = np.arange(shape[0]), label
+    else:
+        rows, *rest = np.indices(label.shape, sparse=True)
+        index = (rows, label, *rest)
+    try:
+        return np.ravel_multi_index(index, shape)
+    except ValueError:
+        return None
 
 
 def _check_nll(input: Array, target: Array, weight: Array | None) -> None:
@@ -194,7 +201,7 @@ def _check_nll(input: Array, target: Array, weight: Array | None) -> None:
 def _refuse_target(shape: tuple[int, ...], target: tuple[int, ...]) -> None:
     if len(shape) == 1:
         raise RuntimeError(f"size mismatch (got input: {list(shape)}, target: {list(target)})")
-    if len(shape) == 2 and len(target) != 1:
+    if len(shape) == 2 and len(target) > 1:
         raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
     if not target or shape[0] != target[0]:
         raise ValueError(

@@ -30,7 +30,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 Array: TypeAlias = np.ndarray
-# What an elementwise op computes over. Python numbers stay Python numbers, so float32 stays float32.
+# What elementwise ops compute over. A Python number stays one, so float32 stays float32.
 Operand: TypeAlias = np.ndarray | float
 Pullback: TypeAlias = Callable[[Any], Any]
 Result: TypeAlias = tuple[Any, tuple[Pullback | None, ...]]
@@ -53,6 +53,7 @@ class Rule:
     view: bool
     forms: tuple[str, ...]
     sizes: bool
+    no_bools: str
     backward: str
     parameters: tuple[str, ...]  # of those that may be given by position
     operands: tuple[str, ...]  # the annotation of each that is a tensor
@@ -69,6 +70,7 @@ def differentiable(
     view: bool = False,
     forms: tuple[str, ...] = EVERYWHERE,
     sizes: bool = False,
+    no_bools: str = "",
     backward: str | None = None,
 ) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
     """Enter a rule in the registry under its own name; the function itself stays as it is.
@@ -79,7 +81,8 @@ def differentiable(
       the default float type; None leaves them as they are.
     - `view`: the result may share the first operand's memory.
     - `forms`: as which of "function", "method" and "in-place" PyTorch has it.
-    - `sizes`: the parameter after the operand may be spelled out, `x.view(2, 3)`.
+    - `sizes`: the method's parameter may be spelled out, `x.view(2, 3)`.
+    - `no_bools`: what to say where an operand of a promoting rule is bool, if that is refused.
     - `backward`: the node's name in PyTorch, where it is not the op's own plus "Backward0".
     """
 
@@ -96,6 +99,7 @@ def differentiable(
             view,
             forms,
             sizes,
+            no_bools,
             backward or f"{camel}Backward0",
             tuple(p.name for p in signature if p.kind is p.POSITIONAL_OR_KEYWORD),
             operands,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .dims import axis, resolved
+from .dims import axes, axis, resolved
 from .rule import Array, Result, differentiable
 
 
@@ -69,9 +69,7 @@ def t(input: Array) -> Result:
             [2, 4]])
     """
     if input.ndim > 2:
-        raise RuntimeError(
-            f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D"
-        )
+        raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D")
     return input.T, (lambda g: g.T,)
 
 
@@ -103,8 +101,7 @@ def squeeze(input: Array, dim: int | Sequence[int] | None = None) -> Result:
     (torch.Size([2]), torch.Size([2, 1]))
     """
     before = input.shape
-    named = range(input.ndim) if dim is None else dim if isinstance(dim, Sequence) else (dim,)
-    gone = {axis(d, input.ndim) for d in named}
+    gone = () if dim == () else axes(dim, input.ndim)
     after = tuple(size for d, size in enumerate(before) if size != 1 or d not in gone)
     return input.reshape(after), (lambda g: g.reshape(before),)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from twins import check_same, same
 
 import minigrad
 from minigrad import nn
 from minigrad.nn import functional as F
-from tests.twins import check_same, same
 
 CASES = {
     "relu": (nn.ReLU(), F.relu),

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from twins import check_same, same
 
 import minigrad
 from minigrad import nn
-from tests.twins import check_same, same
 
 INDICES = st.integers(-5, 5)
 SLICES = st.builds(

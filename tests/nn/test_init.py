@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from twins import check_same, torch
 
 import minigrad
 from minigrad import nn
-from tests.twins import check_same, torch
 
 SHAPES = st.lists(st.integers(1, 4), min_size=2, max_size=4).map(tuple)
 NONLINEARITIES = ["linear", "conv2d", "conv_transpose3d", "sigmoid", "tanh", "relu", "selu"]

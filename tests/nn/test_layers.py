@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
+from twins import check_same, same, torch, translate
 
 import minigrad
 from minigrad import nn
-from tests.twins import check_same, same, torch, translate
 
 SIZES = st.integers(1, 5)
 
@@ -71,11 +71,16 @@ def test_linear_fills_its_range() -> None:
     assert not same(layer.weight, before)
 
 
-def test_linear_draws_the_weight_first_and_in_rows() -> None:
-    minigrad.manual_seed(3)
-    layer = nn.Linear(4, 3)
-    minigrad.manual_seed(3)
-    weight, bias = minigrad.empty(3, 4).uniform_(-0.5, 0.5), minigrad.empty(3).uniform_(-0.5, 0.5)
+@given(SIZES, SIZES, st.integers(0, 2**32))
+def test_linear_draws_the_weight_first_and_then_the_bias(
+    inputs: int, outputs: int, seed: int
+) -> None:
+    minigrad.manual_seed(seed)
+    layer = nn.Linear(inputs, outputs)
+    bound = 1 / math.sqrt(inputs)
+    minigrad.manual_seed(seed)
+    weight = minigrad.empty(outputs, inputs).uniform_(-bound, bound)
+    bias = minigrad.empty(outputs).uniform_(-bound, bound)
     assert_allclose(layer.weight.detach().numpy(), weight.numpy(), rtol=1e-6)
     assert_allclose(layer.bias.detach().numpy(), bias.numpy(), rtol=1e-6)
 

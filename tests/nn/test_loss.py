@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
+from twins import check_same, torch, translate
 
 import minigrad
 from minigrad import nn
-from tests.twins import check_same, torch, translate
 
 OPTIONS = st.fixed_dictionaries(
     {},
@@ -72,11 +72,10 @@ def test_the_weight_is_a_buffer() -> None:
     assert ours.weight.tolist() == [1.0, 2.0]
 
 
-@pytest.mark.parametrize("loss", [nn.CrossEntropyLoss, nn.NLLLoss, nn.MSELoss])
-@pytest.mark.parametrize("name", ["size_average", "reduce"])
-def test_the_deprecated_names_are_refused(loss: Any, name: str) -> None:
-    with pytest.raises(NotImplementedError, match=name):
-        loss(**{name: True})
+@pytest.mark.parametrize("name", ["CrossEntropyLoss", "NLLLoss", "MSELoss"])
+@pytest.mark.parametrize("flags", [{"reduce": False}, {"size_average": False}, {"reduce": True}])
+def test_the_flags_before_reduction(name: str, flags: dict[str, bool]) -> None:
+    check_same(lambda t: getattr(t.nn, name)(**flags).reduction)
 
 
 @pytest.mark.parametrize("name", ["CrossEntropyLoss", "NLLLoss", "MSELoss"])

@@ -6,10 +6,10 @@ import copy
 from typing import Any
 
 import pytest
+from twins import check_same
 
 import minigrad
 from minigrad import nn
-from tests.twins import check_same
 
 CASES = {
     "repr": lambda t: repr(t.nn.Parameter(t.tensor([1.0, 2.5]))),
@@ -42,6 +42,17 @@ def test_it_shares_the_memory_of_its_data() -> None:
     data[0] = 5.0
     assert param.tolist() == [5.0, 0.0]
     assert not data.requires_grad
+
+
+def test_a_write_to_its_data_is_seen_by_a_graph_that_saved_it() -> None:
+    def program(t: Any) -> None:
+        data = t.ones(2)
+        param = t.nn.Parameter(data)
+        loss = (param * param).sum()
+        data.add_(1)
+        loss.backward()
+
+    assert check_same(program).error is not None
 
 
 def test_deepcopy_gives_a_parameter_of_its_own() -> None:

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from trajectories import SEEDS, check_trajectory
+from twins import check_same, torch
 
 import minigrad
 from minigrad import optim
-from tests.optim.trajectories import SEEDS, check_trajectory
-from tests.twins import check_same, torch
 
 OPTIONS = st.fixed_dictionaries(
     {"lr": st.floats(0, 0.5)},
@@ -43,24 +43,24 @@ def test_adamw_trajectories_agree(options: dict[str, Any], seed: int, dtype: str
 class NoBiasCorrection(optim.Adam):
     """Wrong: every step is taken for a late one."""
 
-    def _update(self, group: Any, params: Any) -> None:
-        for param in params:
+    def _update(self, group: Any, pairs: Any) -> None:
+        for param, _ in pairs:
             self._state_of(param, group["amsgrad"])["step"].fill_(1e6)
-        super()._update(group, params)
+        super()._update(group, pairs)
 
 
 class EpsilonUnderTheRoot(optim.Adam):
     """Wrong: close to sqrt(v + eps), as some papers write it."""
 
-    def _update(self, group: Any, params: Any) -> None:
-        super()._update({**group, "eps": group["eps"] ** 0.5}, params)
+    def _update(self, group: Any, pairs: Any) -> None:
+        super()._update({**group, "eps": group["eps"] ** 0.5}, pairs)
 
 
 class CoupledDecay(optim.AdamW):
     """Wrong: Adam's weight decay in AdamW."""
 
-    def _update(self, group: Any, params: Any) -> None:
-        super()._update({**group, "decoupled_weight_decay": False}, params)
+    def _update(self, group: Any, pairs: Any) -> None:
+        super()._update({**group, "decoupled_weight_decay": False}, pairs)
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from twins import check_same, torch
 
 import minigrad
 from minigrad import nn, optim
-from tests.twins import check_same, torch
 
 GAMMAS = st.floats(0.01, 1.5)
 SCHEDULES = st.one_of(

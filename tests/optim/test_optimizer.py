@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from trajectories import SEEDS, Course, arrays, check_equal
+from twins import check_same, same, torch, translate
 
 import minigrad
 from minigrad import nn, optim
-from tests.optim.trajectories import SEEDS, Course, arrays, check_equal
-from tests.twins import check_same, same, torch, translate
 
 KINDS = {
     "plain SGD": ("SGD", {"lr": 0.1}),
@@ -54,6 +54,26 @@ def test_a_state_dict_goes_from_one_to_the_other_and_training_goes_on(
     ours, theirs = leading.state_dict(), following.state_dict()
     assert ours["param_groups"] == theirs["param_groups"]
     assert list(ours["state"]) == list(theirs["state"])
+
+
+@pytest.mark.parametrize(("name", "options"), KINDS.values(), ids=KINDS)
+def test_a_network_trained_for_long_ends_where_pytorchs_does(name: str, options: Any) -> None:
+    rng = np.random.default_rng(5)
+    starts = [rng.standard_normal(shape) for shape in ((4, 3), (4,), (1, 4), (1,))]
+    x, y = rng.standard_normal((8, 3)), rng.standard_normal((8, 1))
+    ends = []
+    for t in (minigrad, torch):
+        net = t.nn.Sequential(t.nn.Linear(3, 4), t.nn.Tanh(), t.nn.Linear(4, 1)).double()
+        for param, start in zip(net.parameters(), starts, strict=True):
+            param.data = t.from_numpy(start.copy())
+        optimizer = getattr(t.optim, name)(net.parameters(), **options)
+        for _ in range(300):
+            optimizer.zero_grad()
+            t.nn.MSELoss()(net(t.from_numpy(x)), t.from_numpy(y)).backward()
+            optimizer.step()
+        ends.append([p.detach().numpy() for p in net.parameters()])
+    for ours, theirs in zip(*ends, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize(("name", "options"), KINDS.values(), ids=KINDS)
@@ -203,6 +223,14 @@ def foreign_state(t: Any) -> Any:
     return optimizer.state_dict()
 
 
+def loading_leaves_what_is_loaded_alone(t: Any) -> Any:
+    optimizer = t.optim.Adam([t.zeros(2)])
+    state = optimizer.state_dict()
+    optimizer.load_state_dict(state)
+    optimizer.param_groups[0]["lr"] = 7.0
+    return state
+
+
 def load_groups(t: Any, groups: Any) -> None:
     t.optim.SGD([t.zeros(1)]).load_state_dict({"state": {}, "param_groups": groups})
 
@@ -235,6 +263,7 @@ CASES = {
     "the group is kept": same_group_object,
     "duplicates": duplicates,
     "state that is nobody's": foreign_state,
+    "loading": loading_leaves_what_is_loaded_alone,
     "one's own optimiser": Base.of,
     "a generator": lambda t: len(t.optim.SGD(t.nn.Linear(1, 1).parameters()).param_groups),
     "nothing": lambda t: t.optim.SGD([]),

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from trajectories import SEEDS, check_trajectory
+from twins import check_same, torch
 
 import minigrad
 from minigrad import optim
 from minigrad.optim.optimizer import writable
-from tests.optim.trajectories import SEEDS, check_trajectory
-from tests.twins import check_same, torch
 
 OPTIONS = st.fixed_dictionaries(
     {"lr": st.floats(0, 0.5)},
@@ -57,36 +57,36 @@ def test_without_momentum_it_is_the_manual_loop_bit_for_bit(
 class LateDampening(optim.SGD):
     """Wrong: the first momentum is dampened too."""
 
-    def _update(self, group: Any, params: Any) -> None:
-        for param in params:
+    def _update(self, group: Any, pairs: Any) -> None:
+        for param, _ in pairs:
             self.state[param].setdefault("momentum_buffer", minigrad.zeros_like(param))
-        super()._update(group, params)
+        super()._update(group, pairs)
 
 
 class DecayAfterMomentum(optim.SGD):
     """Wrong: the weight decay does not go through the momentum."""
 
-    def _update(self, group: Any, params: Any) -> None:
-        for param in params:
+    def _update(self, group: Any, pairs: Any) -> None:
+        for param, _ in pairs:
             array = writable(param)
             array -= group["lr"] * group["weight_decay"] * array
-        super()._update({**group, "weight_decay": 0}, params)
+        super()._update({**group, "weight_decay": 0}, pairs)
 
 
 class SlightlyTooFar(optim.SGD):
     """Wrong: by one part in a million."""
 
-    def _update(self, group: Any, params: Any) -> None:
-        super()._update({**group, "lr": group["lr"] * (1 + 1e-6)}, params)
+    def _update(self, group: Any, pairs: Any) -> None:
+        super()._update({**group, "lr": group["lr"] * (1 + 1e-6)}, pairs)
 
 
 class Writer(optim.SGD):
     """Wrong: it leaves the gradient changed."""
 
-    def _update(self, group: Any, params: Any) -> None:
-        super()._update(group, params)
-        for param in params:
-            param.grad.mul_(2)
+    def _update(self, group: Any, pairs: Any) -> None:
+        super()._update(group, pairs)
+        for _, grad in pairs:
+            grad.mul_(2)
 
 
 @pytest.mark.parametrize("wrong", [LateDampening, DecayAfterMomentum, SlightlyTooFar, Writer])
@@ -152,9 +152,10 @@ def test_overflow_is_as_silent_as_in_pytorch() -> None:
 
 
 def test_numpy_numbers_as_hyperparameters_keep_float32_arithmetic() -> None:
+    start = np.random.default_rng(0).standard_normal(1000).astype("float32")
     results = []
     for number in (float, np.float64):
-        w = minigrad.nn.Parameter(minigrad.full((100,), 0.3))
+        w = minigrad.nn.Parameter(minigrad.from_numpy(start.copy()))
         hyper = {"lr": number(0.1), "momentum": number(0.9), "weight_decay": number(0.01)}
         optimizer = optim.SGD([w], **hyper)
         for _ in range(5):

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
+from twins import torch
 
 import minigrad
-from tests.twins import torch
 
 SHAPES = ((), (3,), (2, 3), (0, 2))
 SEEDS = st.integers(0, 2**32 - 1)

@@ -1,0 +1,1 @@
+"""NumPy by hand, minigrad and PyTorch side by side: `python -m benchmarks`."""

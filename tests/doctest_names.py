@@ -1,0 +1,23 @@
+"""A pytest plugin: the names that every doctest finds in its namespace."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad
+import minigrad.nn.functional
+from minigrad import nn, optim
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _names(doctest_namespace: dict[str, Any]) -> None:
+    doctest_namespace |= {
+        "minigrad": minigrad,
+        "nn": nn,
+        "F": minigrad.nn.functional,
+        "optim": optim,
+        "np": np,
+    }

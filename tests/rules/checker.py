@@ -1,0 +1,393 @@
+"""The checker of rules: each function takes one case of one rule and raises AssertionError.
+
+Against PyTorch, `check_outcome` asks for the same value, gradient, flags, warnings and errors;
+`check_second_backward` and `check_write` for the same answer when a graph is used twice or what it
+saved is written to. Without PyTorch, `check_differences` compares the gradient with central
+differences, and `check_contract` watches a rule and its pullbacks for what they may not do.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+import minigrad
+from bridge.bounds import SUMMED, bound
+from bridge.closeness import Exact, Scaled, Strength, difference
+from minigrad.rules import REGISTRY
+from tests.rules.samples import LAYOUTS, Case, Form, Operand, laid_out, special_values
+
+# One call, run to the end ---------------------------------------------------------------------------
+
+
+@dataclass
+class Outcome:
+    """What came of a call and of the backward pass after it: results and gradients, or an error."""
+
+    results: tuple[np.ndarray, ...] = ()
+    gradients: tuple[np.ndarray | None, ...] = ()  # for each operand; None where it has none
+    requires_grad: tuple[bool, ...] = ()
+    error: type[Exception] | None = None
+    message: str = ""
+    warned: tuple[type[Warning], ...] = ()
+
+
+def outcome(t: Any, form: Form, case: Case, wanted: Sequence[bool] | None = None) -> Outcome:
+    """Make the call in the namespace `t`, and send the case's cotangent back through it.
+
+    `wanted` says which operands require grad; without it, all do that can.
+    """
+    found = Outcome()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            leaves = leaves_of(t, case, wanted)
+            results = called(t, form, case, leaves)
+            found.requires_grad = tuple(y.requires_grad for y in results)
+            if results[0].requires_grad:
+                results[0].backward(cotangent(case, results[0]).tensor(t))
+            found.results = tuple(y.detach().numpy() for y in results)
+            found.gradients = tuple(_gradient(leaf) for leaf in leaves)
+        except AssertionError:
+            raise  # a form's own
+        except Exception as error:
+            found.error, found.message = type(error), str(error)
+    found.warned = tuple(warning.category for warning in caught)
+    return found
+
+
+def leaves_of(t: Any, case: Case, wanted: Sequence[bool] | None = None) -> list[Any]:
+    """The operands as leaves of the namespace `t`; numbers stay numbers."""
+    leaves = [x.tensor(t) if isinstance(x, Operand) else x for x in case.operands]
+    for i in range(len(leaves)):
+        operand = case.operands[i]
+        if isinstance(operand, Operand) and operand.differentiable and (not wanted or wanted[i]):
+            leaves[i].requires_grad_()
+    return leaves
+
+
+def called(t: Any, form: Form, case: Case, operands: Sequence[Any]) -> tuple[Any, ...]:
+    """The results of the call; of most ops there is one."""
+    options = {name: _translated(t, value) for name, value in case.options.items()}
+    results = form(t, *operands, **options)
+    return tuple(results) if isinstance(results, tuple) else (results,)
+
+
+def _translated(t: Any, option: Any) -> Any:
+    """An option as the namespace `t` has it: NumPy's arrays and dtypes are what is neutral."""
+    if isinstance(option, np.dtype):
+        return getattr(t, option.name)
+    if isinstance(option, np.ndarray):
+        return t.from_numpy(option.copy())
+    if isinstance(option, tuple):
+        return tuple(_translated(t, item) for item in option)
+    return option
+
+
+def cotangent(case: Case, like: Any) -> Operand:
+    """The case's cotangent for a result: random in values and layout, at times with specials."""
+    rng = np.random.default_rng(case.seed + 1)
+    dtype, shape = like.detach().numpy().dtype, tuple(like.shape)
+    values = np.asarray(rng.standard_normal(shape), dtype)
+    if rng.random() < 0.2:
+        values = np.where(rng.random(shape) < 0.3, rng.choice(special_values(dtype), shape), values)
+    return laid_out(values, rng.choice(LAYOUTS))
+
+
+def _gradient(leaf: Any) -> np.ndarray | None:
+    grad = getattr(leaf, "grad", None)
+    return None if grad is None else grad.numpy()
+
+
+# Beside PyTorch -----------------------------------------------------------------------------------
+
+
+def check_outcome(name: str, form: Form, case: Case, wanted: Sequence[bool] | None = None) -> None:
+    """The call gives what it gives in PyTorch: results, gradients, flags, warnings, or the error."""
+    ours, theirs = (outcome(t, form, case, wanted) for t in (minigrad, torch))
+    assert ours.error is theirs.error, (
+        f"{_named(ours.error)} here and {_named(theirs.error)} in PyTorch\n"
+        f"  here:    {ours.message}\n  PyTorch: {theirs.message}"
+    )
+    assert ours.warned == theirs.warned, f"warnings: {ours.warned} here, {theirs.warned} in PyTorch"
+    check_close(name, form, case, ours, theirs)
+    assert ours.requires_grad == theirs.requires_grad, "requires_grad differs"
+
+
+def _named(error: type[Exception] | None) -> str:
+    return "no error" if error is None else error.__name__
+
+
+def check_close(name: str, form: Form, case: Case, ours: Outcome, theirs: Outcome) -> None:
+    """Two outcomes have results and gradients as close as the op's bounds say."""
+    allowed = bound(name)
+    assert len(ours.results) == len(theirs.results), "another number of results"
+    for i, (a, b) in enumerate(zip(ours.results, theirs.results, strict=True)):
+        _check(f"result {i}", a, b, allowed.value, lambda: _value_terms(name, form, case, theirs))
+    for i, (a, b) in enumerate(zip(ours.gradients, theirs.gradients, strict=True)):
+        assert (a is None) == (b is None), f"operand {i} has a gradient on one side only"
+        if a is None or b is None:
+            continue
+        # A gradient that was summed over what its operand was broadcast to is a sum.
+        strength = allowed.gradient if a.shape == theirs.results[0].shape else _at_least_summed(name)
+        _check(
+            f"gradient of operand {i}",
+            a,
+            b,
+            strength,
+            lambda i=i: _gradient_terms(name, form, case, theirs, i),
+        )
+
+
+def _at_least_summed(name: str) -> Strength:
+    gradient = bound(name).gradient
+    return SUMMED if not isinstance(gradient, Scaled) else gradient
+
+
+def _check(
+    what: str,
+    ours: np.ndarray,
+    theirs: np.ndarray,
+    strength: Strength,
+    terms: Callable[[], np.ndarray],
+) -> None:
+    if difference(ours, theirs, Exact()) is None:
+        return  # which spares the terms
+    scale = terms() if isinstance(strength, Scaled) and ours.shape == theirs.shape else None
+    if isinstance(strength, Scaled) and scale is None:
+        strength = Exact()
+    found = difference(ours, theirs, strength, scale)
+    assert found is None, f"{what}: {found}"
+
+
+def _value_terms(name: str, form: Form, case: Case, theirs: Outcome) -> np.ndarray:
+    allowed, result = bound(name), theirs.results[0].astype(np.float64)
+    if allowed.value_terms is not None:
+        return allowed.value_terms(result)
+    total = np.zeros(result.size)
+    for slope, x in zip(_jacobian(form, case), case.operands, strict=True):
+        if slope is not None and isinstance(x, Operand):
+            total += _product(slope, x.values.astype(np.float64).ravel()).sum(1)
+    return total.reshape(result.shape)
+
+
+def _gradient_terms(
+    name: str, form: Form, case: Case, theirs: Outcome, operand: int
+) -> np.ndarray:
+    allowed, result = bound(name), theirs.results[0]
+    g = cotangent(case, torch.from_numpy(result)).values.astype(np.float64)
+    if allowed.gradient_terms is not None:
+        dim = case.options.get("dim", 0)
+        return allowed.gradient_terms(result.astype(np.float64), g, dim)
+    slope, gradient = _jacobian(form, case)[operand], theirs.gradients[operand]
+    assert slope is not None and gradient is not None
+    return _product(slope, g.reshape(-1, 1)).sum(0).reshape(gradient.shape)
+
+
+def _product(slope: np.ndarray, by: np.ndarray) -> np.ndarray:
+    """|J| |x| term by term. What is not finite has no rounding error, so it counts for nothing."""
+    with np.errstate(all="ignore"):
+        product = np.abs(slope * by)
+    return np.where(np.isfinite(slope) & np.isfinite(by), product, 0)
+
+
+def _jacobian(form: Form, case: Case) -> list[np.ndarray | None]:
+    """d result / d operand in PyTorch: for each operand, a row for each element of the result."""
+    leaves = leaves_of(torch, case)
+    result = called(torch, form, case, leaves)[0]
+    held = [i for i, x in enumerate(leaves) if getattr(x, "requires_grad", False)]
+    found: list[np.ndarray | None] = [None] * len(leaves)
+    rows = torch.eye(result.numel(), dtype=result.dtype).reshape(-1, *result.shape)
+    if result.requires_grad:
+        slopes = [
+            torch.autograd.grad(result, [leaves[i] for i in held], row, retain_graph=True)
+            for row in rows
+        ]
+        for place, i in enumerate(held):
+            found[i] = np.array([s[place].numpy().ravel() for s in slopes], np.float64).reshape(
+                len(rows), -1
+            )
+    return found
+
+
+# A graph used twice, and what it saved written to -------------------------------------------------
+
+
+def check_second_backward(name: str, form: Form, case: Case) -> None:
+    """A second walk back through one call raises exactly where it does in PyTorch."""
+    ours, theirs = (_second_backward(t, form, case) for t in (minigrad, torch))
+    assert ours is theirs, f"second backward: {_named(ours)} here, {_named(theirs)} in PyTorch"
+
+
+def _second_backward(t: Any, form: Form, case: Case) -> type[Exception] | None:
+    results = called(t, form, case, leaves_of(t, case))
+    if not results[0].requires_grad:
+        return None
+    g = cotangent(case, results[0]).tensor(t)
+    results[0].backward(g)
+    try:
+        results[0].backward(g)
+    except RuntimeError as error:
+        assert "second time" in str(error)
+        return RuntimeError
+    return None
+
+
+def check_write(name: str, form: Form, case: Case, written: int) -> None:
+    """After a write to an operand (or to the result: -1), backward does as PyTorch's does.
+
+    Both raise RuntimeError, or both give one gradient.
+    """
+    ours, theirs = (_backward_after_write(t, form, case, written) for t in (minigrad, torch))
+    which = "the result" if written == -1 else f"operand {written}"
+    assert ours.error is theirs.error, (
+        f"after a write to {which}: {_named(ours.error)} here, {_named(theirs.error)} in PyTorch"
+    )
+    ours.results = theirs.results
+    check_close(name, form, case, ours, theirs)
+
+
+def _backward_after_write(t: Any, form: Form, case: Case, written: int) -> Outcome:
+    found = Outcome()
+    leaves = leaves_of(t, case)
+    # Operands of the call proper are what was computed from leaves, as most are in a program.
+    operands = [x.clone() if isinstance(x, t.Tensor) else x for x in leaves]
+    results = called(t, form, case, operands)
+    g = cotangent(case, results[0]).tensor(t)
+    found.results = tuple(y.detach().clone().numpy() for y in results)
+    target = results[0] if written == -1 else operands[written]
+    with t.no_grad():
+        target.copy_(target.logical_not())
+    try:
+        if results[0].requires_grad:
+            results[0].backward(g)
+        found.gradients = tuple(_gradient(leaf) for leaf in leaves)
+    except RuntimeError as error:
+        assert "modified by an inplace operation" in str(error), error
+        found.error = RuntimeError
+    return found
+
+
+# Alone --------------------------------------------------------------------------------------------
+
+
+def check_differences(name: str, form: Form, case: Case, step: float = 1e-5) -> None:
+    """The gradient agrees with central differences, for a smooth case in float64."""
+    found = outcome(minigrad, form, case)
+    assert found.error is None, found.message
+    g = np.random.default_rng(case.seed + 1).standard_normal(found.results[0].shape)
+    leaves = leaves_of(minigrad, case)
+    result = called(minigrad, form, case, leaves)[0]
+    result.backward(minigrad.from_numpy(np.asarray(g)))
+    for i, leaf in enumerate(leaves):
+        if not getattr(leaf, "requires_grad", False):
+            continue
+        actual = leaf.grad.numpy()
+        assert actual.shape == tuple(leaf.shape)
+        for index in np.ndindex(*actual.shape):
+            ends = [_moved(form, case, i, index, shift) for shift in (step, -step)]
+            expected = ((ends[0] - ends[1]) * g).sum() / (2 * step)
+            assert abs(actual[index] - expected) <= 1e-6 * (1 + np.abs(actual).max()), (
+                f"gradient of operand {i} at {list(index)}: {actual[index]}, "
+                f"where central differences say {expected}"
+            )
+
+
+def _moved(form: Form, case: Case, i: int, index: tuple[int, ...], shift: float) -> np.ndarray:
+    operand = case.operands[i]
+    assert isinstance(operand, Operand)
+    values = operand.values.copy()
+    values[index] += shift
+    operands = (*case.operands[:i], Operand(values), *case.operands[i + 1 :])
+    moved = Case(operands, case.options, case.seed)
+    return called(minigrad, form, moved, leaves_of(minigrad, moved))[0].detach().numpy()
+
+
+def check_contract(name: str, case: Case) -> None:
+    """The rule writes nowhere, returns what is nobody else's, and says truly whether it is linear."""
+    call = Call(name, case)
+    held = [*call.arrays, *call.results, *call.captured]
+    before = [x.copy() for x in held]
+    if not REGISTRY[name].view and name != "copy":  # whose result the engine writes elsewhere
+        for x in call.results:
+            assert not any(_shared(x, y) for y in call.arrays), "a result is an operand's memory"
+    for x in call.captured:
+        for y in (*call.arrays, *call.results):
+            assert x is y or not _shared(x, y), "a pullback captures a view of an operand or result"
+
+    g = cotangent(case, torch.from_numpy(call.results[0].copy())).array()
+    g_before, returned = g.copy(), []
+    for i, pullback in enumerate(call.pullbacks):
+        if pullback is None:
+            continue
+        with np.errstate(all="ignore"):
+            first, second = pullback(g), pullback(g)
+        assert difference(g, g_before, Exact()) is None, f"pullback {i} wrote into its cotangent"
+        for x, y in zip(held, before, strict=True):
+            assert difference(x, y, Exact()) is None, f"pullback {i} wrote into what was saved"
+        assert difference(first, second, Exact()) is None, f"pullback {i} differs when called again"
+        returned += [first, second]
+    for i, x in enumerate(returned):
+        if not _shared(x, g):
+            others = [*held, *returned[:i]]
+            assert not any(_shared(x, y) for y in others), "a gradient is somebody else's memory"
+
+
+def captures(name: str, case: Case) -> bool:
+    """Whether a pullback of this call holds on to an operand, an index, or the result."""
+    call = Call(name, case)
+    watched = (*call.arrays, *call.results, *call.keys)
+    return any(x is y for x in call.captured for y in watched)
+
+
+def check_linear(name: str, case: Case) -> None:
+    """A rule that says it is linear captures no operand or result, nor depends on their values."""
+    if not REGISTRY[name].linear:
+        return
+    assert not captures(name, case), "declared linear, but a pullback captures an operand"
+    others = [
+        Operand(x.values + 1, x.layout) if isinstance(x, Operand) else x for x in case.operands
+    ]
+    calls = [Call(name, case), Call(name, Case(tuple(others), case.options, case.seed))]
+    g = cotangent(case, torch.from_numpy(calls[0].results[0].copy())).array()
+    for a, b in zip(*(call.pullbacks for call in calls), strict=True):
+        assert a is None or difference(a(g), b(g), Exact()) is None, "declared linear, but is not"
+
+
+class Call:
+    """A rule called on bare arrays, and what its pullbacks captured."""
+
+    def __init__(self, name: str, case: Case) -> None:
+        operands = [x.array() if isinstance(x, Operand) else x for x in case.operands]
+        self.arrays = [x for x in operands if isinstance(x, np.ndarray)]
+        self.keys = [x for value in case.options.values() for x in _arrays(value)]
+        before = [x.copy() for x in self.arrays]
+        with np.errstate(all="ignore"):
+            output, self.pullbacks = REGISTRY[name].forward(*operands, **case.options)
+        for x, y in zip(self.arrays, before, strict=True):
+            assert difference(x, y, Exact()) is None, "the forward wrote into an operand"
+        results = output if isinstance(output, tuple) else (output,)
+        self.results = [np.asarray(y) for y in results]
+        self.captured = list(_arrays(self.pullbacks))
+        assert len(self.pullbacks) in (0, len(operands)), "one pullback for each operand, or none"
+
+
+def _arrays(thing: Any) -> Iterator[np.ndarray]:
+    """The arrays in a structure of tuples, lists and closures."""
+    if isinstance(thing, np.ndarray):
+        yield thing
+    elif isinstance(thing, tuple | list):
+        for item in thing:
+            yield from _arrays(item)
+    else:
+        for cell in getattr(thing, "__closure__", None) or ():
+            yield from _arrays(cell.cell_contents)
+
+
+def _shared(a: np.ndarray, b: np.ndarray) -> bool:
+    return a.size > 0 and b.size > 0 and np.may_share_memory(a, b)

@@ -1,0 +1,680 @@
+"""Samples: for every rule, what it is tried on and how PyTorch calls it.
+
+A sample is a strategy of cases and a table of forms. A case is operands and options in the rule's
+own terms (`slice(x, dim=1, start=0, end=2, step=1)`); a form is a program in PyTorch's terms that
+makes that call (`x[:, 0:2:1]`), for either namespace. `SAMPLES` at the end is the table; no rule
+of the registry may be missing from it.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from minigrad.rules import REGISTRY
+
+Form = Callable[..., Any]
+
+# Operands and their values ------------------------------------------------------------------------
+
+LAYOUTS = ("contiguous", "contiguous", "transposed", "strided", "expanded")
+
+
+@dataclass(frozen=True)
+class Operand:
+    """The values of an operand, and how they are to lie in memory."""
+
+    values: np.ndarray
+    layout: str = "contiguous"
+
+    @property
+    def differentiable(self) -> bool:
+        return self.values.dtype.kind == "f"
+
+    def array(self) -> np.ndarray:
+        """The values in fresh memory in this layout; read-only where elements share a place."""
+        if self.layout == "expanded":
+            return np.broadcast_to(self._distinct(), self.values.shape)
+        return self._spread()
+
+    def tensor(self, t: Any) -> Any:
+        """A leaf of the namespace `t` in fresh memory in this layout."""
+        if self.layout == "expanded":
+            return t.from_numpy(self._distinct()).expand(self.values.shape).detach()
+        return t.from_numpy(self._spread())
+
+    def _distinct(self) -> np.ndarray:
+        return self.values[:1].copy()
+
+    def _spread(self) -> np.ndarray:
+        values = self.values
+        if self.layout == "transposed":
+            return values.T.copy().T
+        if self.layout == "strided":  # every other place of the last dimension, from the second on
+            room = np.zeros((*values.shape[:-1], 2 * values.shape[-1] + 1), values.dtype)
+            room[..., 1::2] = values
+            return room[..., 1::2]
+        return values.copy()
+
+    def __repr__(self) -> str:
+        return f"{self.layout} {self.values.dtype}{list(self.values.shape)} {self.values.tolist()}"
+
+
+def laid_out(values: np.ndarray, layout: str) -> Operand:
+    """`values` in a layout, or, where they cannot lie like that, contiguous."""
+    if values.ndim == 0:
+        return Operand(values)
+    if layout == "expanded":
+        if not len(values):
+            return Operand(values)
+        values = np.broadcast_to(values[:1], values.shape)
+    return Operand(values, layout)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call of a rule: its operands and options as the rule takes them."""
+
+    operands: tuple[Operand | float | None, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0  # of the cotangent, and of whatever else a check makes up
+
+    def __repr__(self) -> str:
+        operands = "".join(f"\n    {operand!r}" for operand in self.operands)
+        return f"Case seed={self.seed} options={dict(self.options)}{operands}"
+
+
+def special_values(dtype: np.dtype) -> np.ndarray:
+    """Zeros, ones and their neighbours, the ends of the range, infinities and NaN."""
+    kind = np.finfo(dtype)
+    positive = [0, kind.smallest_subnormal, kind.tiny, 1e-8, 0.5, 1 - kind.epsneg, 1, 1 + kind.eps]
+    positive += [2, 3, 50, 1000, kind.max / 4, kind.max, np.inf]
+    return np.array([*positive, *(-x for x in positive), np.nan], dtype)
+
+
+class Source:
+    """Draws shapes, values, layouts and options, in one of three styles.
+
+    - "wild": any dtype and layout, ties, and every special value; what PyTorch makes of it is right.
+    - "tame": float64, standard normal, contiguous; the shapes fit and the call succeeds.
+    - "smooth": tame, and every element of every operand is another multiple of 0.03 between 0.2 and
+      4, with a random sign unless `positive`. So no element is at a kink or tied with another.
+    """
+
+    def __init__(self, draw: Callable[[st.SearchStrategy[Any]], Any], style: str) -> None:
+        self.draw, self.style = draw, style
+        self.wild = style == "wild"
+        self.seed = draw(st.integers(0, 2**32 - 1))
+        self.rng = np.random.default_rng(self.seed)
+        self._places = iter(self.rng.permutation(np.arange(0.2, 4, 0.03)))
+        self.dtype = np.dtype(np.float64)
+        if self.wild:
+            self.dtype = np.dtype(self.pick("float32", "float64", "float32", "float64", "int64"))
+
+    # Choices
+
+    def pick(self, *choices: Any) -> Any:
+        return self.draw(st.sampled_from(choices))
+
+    def chance(self, of: int) -> bool:
+        """True once in so many times, in the wild; else never."""
+        return self.wild and self.draw(st.integers(1, of)) == of
+
+    def options(self, **choices: tuple[Any, ...]) -> dict[str, Any]:
+        """For each name one of its choices, or, where that is `...`, no such option."""
+        drawn = {name: self.pick(*values) for name, values in choices.items()}
+        return {name: value for name, value in drawn.items() if value is not ...}
+
+    # Shapes
+
+    def shape(self, least: int = 0, most: int = 3) -> tuple[int, ...]:
+        return self.draw(hnp.array_shapes(min_dims=least, max_dims=most, min_side=0, max_side=4))
+
+    def shapes(self, count: int) -> tuple[tuple[int, ...], ...]:
+        """Shapes that broadcast together; once in a while, in the wild, one that may not."""
+        drawn = self.draw(
+            hnp.mutually_broadcastable_shapes(num_shapes=count, max_dims=3, min_side=0, max_side=3)
+        )
+        shapes = drawn.input_shapes
+        return (*shapes[:-1], self.shape()) if self.chance(12) else shapes
+
+    def size(self) -> int:
+        return self.draw(st.integers(0 if self.wild else 1, 4))
+
+    def dim(self, ndim: int) -> int:
+        """A dimension, counted from either end; once in a while, in the wild, one out of range."""
+        reach = max(ndim, 1)
+        if self.chance(12):
+            return self.pick(-reach - 1, reach)
+        return self.draw(st.integers(-reach, reach - 1))
+
+    # Values
+
+    def array(
+        self, shape: tuple[int, ...], *, positive: bool = False, dtype: str | None = None
+    ) -> Operand:
+        kind = np.dtype(dtype or self._dtype())
+        values = self._values(shape, kind, positive)
+        return laid_out(values, self.pick(*LAYOUTS) if self.wild else "contiguous")
+
+    def _dtype(self) -> np.dtype:
+        if self.chance(8):
+            return np.dtype(self.pick("float32", "float64", "int32", "int64", "bool"))
+        return self.dtype
+
+    def _values(self, shape: tuple[int, ...], dtype: np.dtype, positive: bool) -> np.ndarray:
+        rng = self.rng
+        if self.style == "smooth":
+            values = np.array([next(self._places) for _ in range(int(np.prod(shape)))])
+            signs = 1 if positive else rng.choice([-1.0, 1.0], values.size)
+            return (values * signs).reshape(shape)
+        if dtype.kind == "b":
+            return np.asarray(rng.random(shape) < 0.5)
+        if dtype.kind == "i":
+            return np.asarray(rng.integers(-4, 5, shape), dtype)
+        normal = np.asarray(rng.standard_normal(shape), dtype)
+        if not self.wild:
+            return np.abs(normal) + dtype.type(0.1) if positive else normal
+        texture = self.pick("normal", "ties", "special", "wide")
+        if texture == "ties":
+            return np.asarray(rng.integers(-2, 3, shape), dtype)
+        if texture == "special":
+            special = rng.choice(special_values(dtype), shape)
+            return np.where(rng.random(shape) < 0.5, special, normal)
+        if texture == "wide":
+            return normal * np.asarray(10.0 ** rng.uniform(-20, 20, shape), dtype)
+        return normal
+
+    def number(self, *choices: float) -> float:
+        """A Python number, which no element of a smooth array equals."""
+        if self.style == "smooth" and not choices:
+            return float(next(self._places)) + 0.015
+        return self.pick(*(choices or (0, 1, -2, 3, 0.5, -1.5, 1e-3, float("inf"), float("nan"))))
+
+    def indices(self, bound: int, shape: tuple[int, ...], repeats: bool = True) -> np.ndarray:
+        """Indices into a dimension of size `bound`, counted from either end."""
+        if repeats:
+            return np.asarray(self.rng.integers(-bound, bound, shape) if bound else np.zeros(shape, int))
+        return np.asarray(self.rng.permutation(bound)[: int(np.prod(shape))])
+
+
+# Cases --------------------------------------------------------------------------------------------
+
+
+def unary(s: Source) -> Case:
+    return Case((s.array(s.shape()),))
+
+
+def unary_positive(s: Source) -> Case:
+    return Case((s.array(s.shape(), positive=True),))
+
+
+def tensors(count: int) -> Callable[[Source], Case]:
+    return lambda s: Case(tuple(s.array(shape) for shape in s.shapes(count)))
+
+
+def binary(s: Source) -> Case:
+    """Two tensors, a tensor and a number, or a number and a tensor."""
+    a, b = (s.array(shape) for shape in s.shapes(2))
+    return Case(s.pick((a, b), (a, b), (a, s.number()), (s.number(), b)))
+
+
+def scaled_binary(s: Source) -> Case:
+    a, b = (s.array(shape) for shape in s.shapes(2))
+    operands = s.pick((a, b), (a, b), (a, s.number()))
+    return Case(operands, s.options(alpha=(..., ..., 1, 2, -1, 0.5)))
+
+
+def reflected(s: Source) -> Case:
+    return Case((s.array(s.shape()), s.number()), s.options(alpha=(..., ..., 2)))
+
+
+def power(s: Source) -> Case:
+    base, exponent = s.shapes(2)
+    a, b = s.array(base, positive=True), s.array(exponent)
+    exponents = (0, 1, 2, 3, -1, -2, 0.5, -0.5, 2.5, 4, -3.0)
+    return Case(s.pick((a, b), (a, s.number(*exponents)), (s.number(2, 0.5, 3), b)))
+
+
+def clamped(s: Source) -> Case:
+    x, low, high = (s.array(shape) for shape in s.shapes(3))
+    a, b = s.number(), s.number()
+    return Case(s.pick((x, a, b), (x, a, None), (x, None, b), (x, low, high), (x, low, None)))
+
+
+def chosen(s: Source) -> Case:
+    condition, a, b = s.shapes(3)
+    x, y = s.array(a), s.array(b)
+    if s.wild:
+        x, y = s.pick((x, y), (x, y), (x, s.number()), (s.number(), y))
+    return Case((s.array(condition, dtype="bool"), x, y))
+
+
+def converted(s: Source) -> Case:
+    names = ("float32", "float64", "int32", "int64", "bool") if s.wild else ("float64",)
+    return Case((s.array(s.shape()),), {"dtype": np.dtype(s.pick(*names))})
+
+
+def overwritten(s: Source) -> Case:
+    shape, source = s.shape(), s.number()
+    if s.pick(True, True, False):
+        start = s.draw(st.integers(0, len(shape)))
+        source = s.array(tuple(s.pick(size, size, 1) for size in shape[start:]))
+    return Case((s.array(shape), source))
+
+
+def selected(s: Source) -> Case:
+    shape = s.shape(least=1)
+    if not s.wild:
+        shape = tuple(max(size, 1) for size in shape)
+    dim = s.dim(len(shape))
+    size = shape[dim] if -len(shape) <= dim < len(shape) else 1
+    index = s.draw(st.integers(-size, size - 1)) if size else 0
+    return Case((s.array(shape),), {"dim": dim, "index": index + (size if s.chance(12) else 0)})
+
+
+def sliced(s: Source) -> Case:
+    shape = s.shape(least=1)
+    ends = st.none() | st.integers(-5, 5)
+    start, end = s.draw(ends), s.draw(ends)
+    dim = s.draw(st.integers(0, len(shape) - 1))
+    step = s.pick(0, -1) if s.chance(12) else s.pick(1, 2, 3)
+    return Case((s.array(shape),), {"dim": dim, "start": start, "end": end, "step": step})
+
+
+def _key(s: Source, shape: tuple[int, ...], repeats: bool) -> tuple[Any, ...]:
+    """Indices or a mask into some dimensions of `shape`, after some that are taken whole."""
+    lead = s.draw(st.integers(0, len(shape) - 1))
+    whole = (slice(None),) * lead
+    if s.pick(True, False):
+        covered = shape[lead : s.draw(st.integers(lead + 1, len(shape)))]
+        return (*whole, s.rng.random(covered) < 0.6)
+    if not repeats:
+        return (*whole, s.indices(shape[lead], (s.size(),), repeats=False))
+    few = (s.size(),) if shape[lead] else (0,)
+    if lead + 1 < len(shape) and shape[lead + 1] and s.pick(True, False):
+        second = s.indices(shape[lead + 1], s.pick(few, (2, *few)))
+        return (*whole, s.indices(shape[lead], few), second)
+    return (*whole, s.indices(shape[lead], s.pick(few, (2, *few))))
+
+
+def gathered(s: Source) -> Case:
+    shape = s.shape(least=1)
+    return Case((s.array(shape),), {"key": _key(s, shape, repeats=True)})
+
+
+def scattered(s: Source) -> Case:
+    shape = s.shape(least=1)
+    x = s.array(shape)
+    key = _key(s, shape, repeats=False)
+    target = x.values[key].shape
+    value = s.array(s.pick(target, target, tuple(s.pick(size, 1) for size in target)))
+    if s.wild:
+        # PyTorch wants the two in one dtype, unless the value has no dimensions.
+        value = Operand(value.values.astype(x.values.dtype), value.layout)
+    return Case((x, value), {"key": key})
+
+
+def product(*kinds: tuple[str, str]) -> Callable[[Source], Case]:
+    """Two operands whose dimensions, one letter each, are as one of `kinds` says."""
+
+    def case(s: Source) -> Case:
+        sizes = {letter: s.size() for letter in "nmpb"} | {"1": 1, "c": s.size()}
+        a, b = (tuple(sizes[letter] for letter in word) for word in s.pick(*kinds))
+        if s.chance(12):
+            b = s.shape()
+        return Case((s.array(a), s.array(b)))
+
+    return case
+
+
+STACKS = (("bnm", "bmp"), ("bnm", "mp"), ("nm", "bmp"), ("1nm", "bmp"), ("cbnm", "1mp"))
+STACKS += (("m", "bmp"), ("m", "mp"), ("bnm", "m"), ("cbnm", "bmp"), ("c1nm", "bmp"))
+
+
+def affine(s: Source) -> Case:
+    lead, inner, outer = s.shape(most=2), s.size(), s.size()
+    return Case((s.array((*lead, inner)), s.array((outer, inner)), s.array((outer,))))
+
+
+def normalised(s: Source) -> Case:
+    shape = s.shape()
+    dtypes = (..., ..., np.dtype("float32"), np.dtype("float64")) if s.wild else (...,)
+    return Case((s.array(shape),), {"dim": s.dim(len(shape)), **s.options(dtype=dtypes)})
+
+
+def likelihood(s: Source) -> Case:
+    classes = s.draw(st.integers(1, 4))
+    lead = s.draw(hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3))
+    shape = (*lead[:1], classes, *lead[1:])
+    target = s.rng.integers(0, classes, lead)
+    options = s.options(
+        reduction=("mean", "sum", "none"), ignore_index=(..., ..., 0, classes - 1, -100, -1, 7)
+    )
+    if options.get("ignore_index", -100) < 0 and s.wild:
+        target = np.where(s.rng.random(lead) < 0.3, options.get("ignore_index", -100), target)
+    if s.chance(12):
+        target = target + s.pick(1, -classes)
+    weight = None
+    if s.pick(True, False):
+        # Weights that a power of two scales round alike in whatever order they are summed.
+        weight = Operand(np.asarray(s.rng.integers(1, 9, classes) / 4, s.dtype))
+        weight = s.array((classes,)) if s.chance(12) else weight
+    return Case((s.array(shape), Operand(np.asarray(target)), weight), options)
+
+
+def squared(s: Source) -> Case:
+    shape = s.shape()
+    other = s.shapes(2)[1] if s.chance(6) else shape
+    return Case((s.array(shape), s.array(other)), s.options(reduction=("mean", "sum", "none")))
+
+
+def _some_dims(s: Source, ndim: int) -> tuple[int, ...]:
+    dims = [d - s.pick(0, ndim) for d in s.rng.permutation(ndim)[: s.size()].tolist()]
+    return tuple(dims + dims[:1]) if s.chance(12) else tuple(dims)
+
+
+def reduced(s: Source) -> Case:
+    shape = s.shape()
+    options = s.options(keepdim=(..., True, False))
+    dim = s.pick(None, s.dim(len(shape)), _some_dims(s, len(shape)))
+    if dim is not None or options:
+        options["dim"] = dim
+    return Case((s.array(shape),), options)
+
+
+def summed(s: Source) -> Case:
+    case = reduced(s)
+    dtypes = (..., ..., "float32", "float64", "int64") if s.wild else (...,)
+    options = {k: np.dtype(v) for k, v in s.options(dtype=dtypes).items()}
+    return Case(case.operands, {**case.options, **options})
+
+
+def whole(s: Source) -> Case:
+    shape = s.shape()
+    return Case((s.array(shape if s.wild else tuple(max(size, 1) for size in shape)),))
+
+
+def along(s: Source) -> Case:
+    x = whole(s).operands[0]
+    assert isinstance(x, Operand)
+    options = s.options(keepdim=(..., True, False))
+    return Case((x,), {"dim": s.dim(x.values.ndim), **options})
+
+
+def argument(s: Source) -> Case:
+    case = along(s)
+    return s.pick(case, case, Case(case.operands))
+
+
+def reshaped(s: Source) -> Case:
+    x = s.array(s.shape())
+    sizes = list(s.rng.permutation(x.values.shape))
+    if s.pick(True, False):
+        sizes.insert(s.rng.integers(len(sizes) + 1), 1)
+    if len(sizes) > 1 and s.pick(True, False):
+        sizes = [sizes[0] * sizes[1], *sizes[2:]]
+    if sizes and s.pick(True, False):
+        sizes[0] = s.pick(-1, -1, -2, 5) if s.wild else sizes[0]
+    return Case((x,), {"shape": tuple(int(size) for size in sizes)})
+
+
+def viewed(s: Source) -> Case:
+    case = reshaped(s)
+    return Case(case.operands, {"size": case.options["shape"]})
+
+
+def transposed(s: Source) -> Case:
+    shape = s.shape()
+    return Case((s.array(shape),), {"dim0": s.dim(len(shape)), "dim1": s.dim(len(shape))})
+
+
+def matrix(s: Source) -> Case:
+    return Case((s.array(s.shape(most=3 if s.wild else 2)),))
+
+
+def permuted(s: Source) -> Case:
+    shape = s.shape()
+    dims = [int(d) - s.pick(0, len(shape)) for d in s.rng.permutation(len(shape))]
+    if dims and s.chance(12):
+        dims[0] = s.pick(dims[-1], 7)
+    return Case((s.array(shape),), {"dims": tuple(dims)})
+
+
+def squeezed(s: Source) -> Case:
+    shape = tuple(s.pick(1, size) for size in s.shape())
+    dim = s.pick(..., s.dim(len(shape)), _some_dims(s, len(shape)))
+    return Case((s.array(shape),), {} if dim is ... else {"dim": dim})
+
+
+def unsqueezed(s: Source) -> Case:
+    shape = s.shape()
+    return Case((s.array(shape),), {"dim": s.dim(len(shape) + 1)})
+
+
+def expanded(s: Source) -> Case:
+    shape = tuple(s.pick(1, size) for size in s.shape(most=2))
+    sizes = [s.pick(size, -1) if size != 1 else s.size() for size in shape]
+    if s.chance(12):
+        sizes = [*sizes[:-1], 5]
+    lead = [s.size() for _ in range(s.pick(0, 1))]
+    return Case((s.array(shape),), {"size": (*lead, *sizes)})
+
+
+def joined(s: Source) -> Case:
+    shape = s.shape(least=1)
+    dim = s.dim(len(shape))
+    if not -len(shape) <= dim < len(shape):
+        return Case((s.array(shape),), {"dim": dim})
+    d = dim % len(shape)
+    shapes = [(*shape[:d], s.size(), *shape[d + 1 :]) for _ in range(s.pick(1, 2, 3))]
+    if s.chance(8):
+        shapes.append(s.pick((0,), s.shape()))
+    return Case(tuple(s.array(each) for each in shapes), {"dim": dim})
+
+
+def stacked(s: Source) -> Case:
+    shape = s.shape(most=2)
+    shapes = [shape] * s.pick(1, 2, 3)
+    if s.chance(12):
+        shapes.append(s.shape())
+    return Case(tuple(s.array(each) for each in shapes), {"dim": s.dim(len(shape) + 1)})
+
+
+# Forms --------------------------------------------------------------------------------------------
+
+
+def function(name: str) -> Form:
+    return lambda t, *operands, **options: getattr(t, name)(*operands, **options)
+
+
+def functional(name: str) -> Form:
+    return lambda t, *operands, **options: getattr(t.nn.functional, name)(*operands, **options)
+
+
+def method(name: str) -> Form:
+    return lambda t, input, *rest, **options: getattr(input, name)(*rest, **options)
+
+
+def writing(write: Callable[..., Any]) -> Form:
+    """An in-place form: what `write(x, …)` made of a non-leaf `x`, and returned."""
+
+    def form(t: Any, input: Any, /, *rest: Any, **options: Any) -> Any:
+        x = input.clone()
+        result = write(x, *rest, **options)
+        assert result is x, "an in-place form returns the tensor that it was called on"
+        return x
+
+    return form
+
+
+def in_place(name: str) -> Form:
+    return writing(lambda x, *rest, **options: getattr(x, name)(*rest, **options))
+
+
+def infix(op: Callable[..., Any]) -> Form:
+    """An operator, which has no options."""
+    return lambda t, *operands, **options: op(*operands)
+
+
+def spelled_out(name: str) -> Form:
+    """A method whose one option is sizes, each an argument of its own."""
+    return lambda t, input, **options: getattr(input, name)(*next(iter(options.values())))
+
+
+def _slicing(t: Any, input: Any, *, dim: int, start: Any, end: Any, step: int) -> Any:
+    return input[(*(slice(None),) * dim, slice(start, end, step))]
+
+
+def _index(t: Any, input: Any, *, key: tuple[Any, ...]) -> Any:
+    return input[key]
+
+
+def _index_put(x: Any, value: Any, *, key: tuple[Any, ...]) -> Any:
+    x[key] = value
+    return x
+
+
+def _copied(t: Any, input: Any) -> Any:
+    # A transposition before, so that there is something to be made contiguous.
+    return input.permute(tuple(range(input.ndim))[::-1]).contiguous()
+
+
+# The table ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The cases of one rule, and its forms besides those that the registry tells of."""
+
+    case: Callable[[Source], Case]
+    forms: Mapping[str, Form] = field(default_factory=dict)
+
+
+def _operators(symbol: Callable[..., Any], in_place: Callable[..., Any] | None = None) -> dict:
+    forms = {"operator": infix(symbol)}
+    return forms | ({"in-place operator": writing(in_place)} if in_place else {})
+
+
+def _joining(name: str) -> dict[str, Form]:
+    return {"function": lambda t, *operands, dim: getattr(t, name)(operands, dim=dim)}
+
+
+def _also(name: str) -> dict[str, Form]:
+    """A function and a method under a public name that is not the rule's."""
+    return {name: function(name), f"{name} method": method(name)}
+
+
+def _sizes(name: str) -> dict[str, Form]:
+    return {"sizes": spelled_out(name)}
+
+
+_NUMBER_OVER = {"operator": lambda t, input: 3 / input}
+
+SAMPLES: dict[str, Sample] = {
+    "abs": Sample(unary, {"operator": infix(abs)}),
+    "add": Sample(scaled_binary, _operators(operator.add, operator.iadd)),
+    "alias": Sample(unary, {"operator": lambda t, input: input[...]}),
+    "all": Sample(reduced),
+    "any": Sample(reduced),
+    "argmax": Sample(argument),
+    "argmin": Sample(argument),
+    "bitwise_and": Sample(binary, _operators(operator.and_)),
+    "bitwise_not": Sample(unary, _operators(operator.invert)),
+    "bitwise_or": Sample(binary, _operators(operator.or_)),
+    "bitwise_xor": Sample(binary, _operators(operator.xor)),
+    "cast": Sample(
+        converted,
+        {"method": method("to"), "named": lambda t, x, dtype: getattr(x, _NAMES[dtype.name])()},
+    ),
+    "cat": Sample(joined, _joining("cat")),
+    "clamp": Sample(clamped),
+    "clone": Sample(unary),
+    "contiguous_copy": Sample(unary, {"method": _copied}),
+    "copy": Sample(overwritten, {"in-place": in_place("copy_")}),
+    "div": Sample(binary, _operators(operator.truediv, operator.itruediv)),
+    "dot": Sample(product(("n", "n")), _operators(operator.matmul)),
+    "eq": Sample(binary, _operators(operator.eq)),
+    "exp": Sample(unary),
+    "expand": Sample(expanded, _sizes("expand")),
+    "ge": Sample(binary, _operators(operator.ge)),
+    "gt": Sample(binary, _operators(operator.gt)),
+    "index": Sample(gathered, {"operator": _index}),
+    "index_put": Sample(scattered, {"in-place": writing(_index_put)}),
+    "isfinite": Sample(unary),
+    "isnan": Sample(unary),
+    "le": Sample(binary, _operators(operator.le)),
+    "linear": Sample(affine, {"functional": functional("linear")}),
+    "log": Sample(unary_positive),
+    "log_softmax": Sample(normalised, {"functional": functional("log_softmax")}),
+    "logical_and": Sample(tensors(2)),
+    "logical_not": Sample(unary),
+    "logical_or": Sample(tensors(2)),
+    "lt": Sample(binary, _operators(operator.lt)),
+    "matmul": Sample(product(*STACKS), _also("matmul") | _operators(operator.matmul)),
+    "max": Sample(whole, _also("max")),
+    "max_dim": Sample(along, _also("max")),
+    "maximum": Sample(tensors(2), _also("max")),
+    "mean": Sample(summed),
+    "min": Sample(whole, _also("min")),
+    "min_dim": Sample(along, _also("min")),
+    "minimum": Sample(tensors(2), _also("min")),
+    "mm": Sample(product(("nm", "mp")), _operators(operator.matmul)),
+    "mse_loss": Sample(squared, {"functional": functional("mse_loss")}),
+    "mul": Sample(binary, _operators(operator.mul, operator.imul)),
+    "mv": Sample(product(("nm", "m")), _operators(operator.matmul)),
+    "ne": Sample(binary, _operators(operator.ne)),
+    "neg": Sample(unary, _operators(operator.neg)),
+    "nll_loss": Sample(likelihood, {"functional": functional("nll_loss")}),
+    "permute": Sample(permuted, _sizes("permute")),
+    "pow": Sample(power, _operators(operator.pow, operator.ipow)),
+    "reciprocal": Sample(unary, _NUMBER_OVER),
+    "relu": Sample(unary, {"functional": functional("relu")}),
+    "reshape": Sample(reshaped, _sizes("reshape")),
+    "rsub": Sample(reflected, {"operator": lambda t, input, other: other - input}),
+    "select": Sample(selected),
+    "sigmoid": Sample(unary),
+    "slice": Sample(sliced, {"operator": _slicing}),
+    "softmax": Sample(normalised, {"functional": functional("softmax")}),
+    "sqrt": Sample(unary_positive),
+    "squeeze": Sample(squeezed),
+    "stack": Sample(stacked, _joining("stack")),
+    "sub": Sample(scaled_binary, _operators(operator.sub, operator.isub)),
+    "sum": Sample(summed),
+    "t": Sample(matrix),
+    "tanh": Sample(unary),
+    "transpose": Sample(transposed),
+    "unsqueeze": Sample(unsqueezed),
+    "view": Sample(viewed, _sizes("view")),
+    "where": Sample(chosen),
+}
+
+_NAMES = {"float32": "float", "float64": "double", "int32": "int", "int64": "long", "bool": "bool"}
+
+
+@st.composite
+def cases(draw: Any, name: str, style: str = "wild") -> Case:
+    """Cases of the rule `name`, in one of the styles that `Source` knows."""
+    source = Source(draw, style)
+    case = SAMPLES[name].case(source)
+    return Case(case.operands, case.options, source.seed)
+
+
+def cases_for(name: str, form: str, style: str = "wild") -> st.SearchStrategy[Case]:
+    """Cases of the rule `name` that one of its forms can take: a method is called on a tensor."""
+    drawn = cases(name, style)
+    if form in ("function", "operator"):
+        return drawn
+    return drawn.filter(lambda case: isinstance(case.operands[0], Operand))
+
+
+def forms(name: str) -> dict[str, Form]:
+    """Each way in which PyTorch has the op: its name, and a program that calls it so."""
+    made = {"function": function(name), "method": method(name), "in-place": in_place(f"{name}_")}
+    return {form: made[form] for form in REGISTRY[name].forms} | dict(SAMPLES[name].forms)

@@ -1,0 +1,228 @@
+"""The two programs, beside PyTorch from equal parameters, beside each other, and taken up again."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import minigrad
+from minigrad import datasets, programs
+from minigrad.programs import PROGRAMS, Progress
+
+TOY = datasets.load("toy")
+
+
+def set_to(progress: Progress, parameters: dict[str, np.ndarray], tensor: Any) -> None:
+    """Give a program that has not started yet these parameters; `tensor` makes one of an array."""
+    assert list(progress.parameters) == list(parameters)
+    for name, parameter in progress.parameters.items():
+        parameter.data.copy_(tensor(parameters[name].copy()))
+
+
+def arrays(progress: Progress) -> dict[str, np.ndarray]:
+    return {name: p.detach().numpy().copy() for name, p in progress.parameters.items()}
+
+
+def trajectory(steps: Iterator[Progress]) -> tuple[list[float], dict[str, np.ndarray]]:
+    """Every epoch's loss, and the last parameters."""
+    losses = []
+    for progress in steps:
+        losses.append(progress.loss)
+    return losses, arrays(progress)
+
+
+def both(program: str, x: np.ndarray, y: np.ndarray, **options: Any) -> tuple[Any, Any]:
+    """The program's trajectory in minigrad, and in PyTorch from the same parameters."""
+    torch = pytest.importorskip("torch")
+    found = []
+    parameters = None
+    for namespace in (torch, minigrad):
+        steps = PROGRAMS[program](namespace, x, y, dtype="float64", **options)
+        first = next(steps)
+        if parameters is None:
+            parameters = arrays(first)
+        else:
+            set_to(first, parameters, namespace.from_numpy)
+        found.append(trajectory(steps))
+    theirs, ours = found
+    return ours, theirs
+
+
+def assert_close(ours: Any, theirs: Any, tolerance: float) -> None:
+    np.testing.assert_allclose(ours[0], theirs[0], rtol=0, atol=tolerance)
+    assert list(ours[1]) == list(theirs[1])
+    for name, array in ours[1].items():
+        np.testing.assert_allclose(array, theirs[1][name], rtol=0, atol=tolerance, err_msg=name)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_thousand_epochs_of_the_tutorial_are_pytorchs(program: str) -> None:
+    ours, theirs = both(program, TOY.x, TOY.y)
+    assert len(ours[0]) == 1000
+    assert_close(ours, theirs, 1e-12)
+    assert ours[0][-1] < ours[0][0]
+
+
+@st.composite
+def problems(draw: st.DrawFn) -> dict[str, Any]:
+    samples, features, classes = (draw(st.integers(low, 6)) for low in (1, 1, 2))
+    numbers = np.random.default_rng(draw(st.integers(0, 2**32)))
+    return {
+        "x": numbers.standard_normal((samples, features)),
+        "y": numbers.integers(0, classes, samples),
+        "classes": classes,
+        "hidden": draw(st.lists(st.integers(1, 5), min_size=1, max_size=3)),
+        "activation": draw(st.sampled_from(programs.ACTIVATIONS)),
+        "loss": draw(st.sampled_from(programs.LOSSES)),
+        "lr": draw(st.sampled_from((0.01, 0.1))),
+        "epochs": draw(st.integers(1, 12)),
+        "batch_size": draw(st.none() | st.integers(1, 7)),
+        "seed": draw(st.integers(0, 2**64 - 1)),
+    }
+
+
+@settings(max_examples=40, deadline=None)
+@given(problems())
+def test_the_update_by_hand_is_pytorchs_for_any_network(problem: dict[str, Any]) -> None:
+    assert_close(*both("manual", **problem), 1e-12)
+
+
+@settings(max_examples=40, deadline=None)
+@given(problems(), st.sampled_from((0.0, 0.9)), st.sampled_from((0.0, 0.01)))
+def test_gradient_descent_is_pytorchs_for_any_network(
+    problem: dict[str, Any], momentum: float, weight_decay: float
+) -> None:
+    ours, theirs = both("auto", **problem, momentum=momentum, weight_decay=weight_decay)
+    assert_close(ours, theirs, 1e-12)
+
+
+@settings(max_examples=40, deadline=None)
+@given(problems(), st.sampled_from((0.0, 0.01)))
+def test_adam_is_pytorchs_for_any_network(problem: dict[str, Any], weight_decay: float) -> None:
+    # Adam divides a gradient by its own size: rounding of 1e-17 in one that is almost 0 becomes
+    # lr * 1e-17 / eps, 1e-10 with the default eps of 1e-8, in each epoch.
+    ours, theirs = both("auto", **problem, optimizer="adam", weight_decay=weight_decay)
+    assert_close(ours, theirs, 1e-8)
+
+
+@pytest.mark.parametrize("loss", programs.LOSSES)
+@pytest.mark.parametrize("batch_size", [None, 4])
+def test_by_hand_and_by_optimiser_are_the_same_descent(loss: str, batch_size: int | None) -> None:
+    options = {"loss": loss, "batch_size": batch_size, "dtype": "float64", "hidden": (4, 3)}
+    options |= {"epochs": 100, "lr": 0.1}
+    by_hand = programs.manual(minigrad, TOY.x, TOY.y, **options)
+    first = arrays(next(by_hand))
+    layers = [("linear1", "1"), ("linear2", "2"), ("linear3", "out")]
+    same = {}
+    for linear, name in layers:
+        same[f"{linear}.weight"] = np.ascontiguousarray(first["W" + name].T)
+        same[f"{linear}.bias"] = first["B" + name]
+    by_optimiser = programs.automatic(minigrad, TOY.x, TOY.y, **options)
+    set_to(next(by_optimiser), same, minigrad.from_numpy)
+    ours, theirs = trajectory(by_hand), trajectory(by_optimiser)
+    np.testing.assert_allclose(ours[0], theirs[0], rtol=0, atol=1e-12)
+    for linear, name in layers:
+        np.testing.assert_allclose(ours[1]["W" + name].T, theirs[1][f"{linear}.weight"], atol=1e-12)
+        np.testing.assert_allclose(ours[1]["B" + name], theirs[1][f"{linear}.bias"], atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("program", "options"),
+    [
+        ("manual", {}),
+        ("auto", {}),
+        ("auto", {"momentum": 0.9, "weight_decay": 0.01}),
+        ("auto", {"optimizer": "adam"}),
+    ],
+)
+@pytest.mark.parametrize("batch_size", [None, 4])
+def test_a_program_taken_up_again_ends_where_it_would_have(
+    program: str, options: dict[str, Any], batch_size: int | None
+) -> None:
+    run, options = PROGRAMS[program], {**options, "batch_size": batch_size}
+    losses, parameters = trajectory(run(minigrad, TOY.x, TOY.y, epochs=9, **options))
+    early = list(islice(run(minigrad, TOY.x, TOY.y, epochs=9, **options), 5))
+    assert early[-1].epoch == 4
+    later = run(minigrad, TOY.x, TOY.y, epochs=5, finished=4, **options)
+    first = next(later)
+    set_to(first, arrays(early[-1]), minigrad.from_numpy)
+    if first.optimizer is not None:
+        first.optimizer.load_state_dict(early[-1].optimizer.state_dict())
+    late_losses, late_parameters = trajectory(later)
+    assert late_losses == losses[5:]
+    for name, array in parameters.items():
+        np.testing.assert_array_equal(late_parameters[name], array)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_seed_decides_the_parameters(program: str) -> None:
+    def drawn(seed: int) -> list[float]:
+        first = next(PROGRAMS[program](minigrad, TOY.x, TOY.y, seed=seed))
+        assert first.epoch == 0
+        assert np.isnan(first.loss)
+        return [value for array in arrays(first).values() for value in array.ravel()]
+
+    assert drawn(1) == drawn(1) != drawn(2)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("loss", programs.LOSSES)
+def test_the_epochs_loss_is_the_mean_over_its_samples(program: str, loss: str) -> None:
+    options = {"loss": loss, "dtype": "float64", "lr": 1e-300, "epochs": 1}  # as if it stood still
+    whole, batches = (
+        [*PROGRAMS[program](minigrad, TOY.x, TOY.y, **options, batch_size=b)] for b in (None, 4)
+    )
+    expected, _ = whole[0].evaluate(TOY.x, TOY.y)
+    assert whole[1].loss == expected
+    assert batches[1].loss == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_evaluate_predicts_and_leaves_no_trace(program: str) -> None:
+    *_, last = PROGRAMS[program](minigrad, TOY.x, TOY.y, lr=0.5)
+    before = {name: p.grad.clone() for name, p in last.parameters.items()}
+    loss, predicted = last.evaluate(TOY.x[:2], TOY.y[:2])
+    assert 0 < loss < 0.1
+    np.testing.assert_array_equal(predicted, TOY.y[:2])
+    assert all((p.grad == before[name]).all() for name, p in last.parameters.items())
+
+
+@given(
+    samples=st.integers(2, 30),
+    batch_size=st.integers(1, 29),
+    seed=st.integers(0, 2**64 - 1),
+    epoch=st.integers(1, 1000),
+)
+def test_the_batches_of_an_epoch_are_all_its_samples_in_an_order_of_its_own(
+    samples: int, batch_size: int, seed: int, epoch: int
+) -> None:
+    x = minigrad.arange(float(samples))
+    batches = list(programs._batches(minigrad, x, x * 2, batch_size, seed, epoch))
+    again = list(programs._batches(minigrad, x, x * 2, batch_size, seed, epoch))
+    seen = [value for batch, _ in batches for value in batch.tolist()]
+    assert seen == [value for batch, _ in again for value in batch.tolist()]
+    assert sorted(seen) == x.tolist()
+    assert all((targets == inputs * 2).all() for inputs, targets in batches)
+    assert {len(batch) for batch, _ in batches[:-1]} <= {batch_size}
+    if batch_size < samples:
+        order = np.random.default_rng([seed, epoch]).permutation(samples)
+        assert seen == order.tolist()
+
+
+def test_the_programs_know_no_framework() -> None:
+    tree = ast.parse(inspect.getsource(programs))
+    imported = {
+        name.name if isinstance(node, ast.Import) else node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in node.names
+    }
+    assert imported == {"__future__", "collections.abc", "itertools", "typing", "numpy"}

@@ -1,0 +1,132 @@
+"""Settings: which of command line, checkpoint and defaults decides, and what clashes."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from minigrad.datasets import BUNDLED
+from minigrad.settings import DEFAULTS, Settings, UsageError, resolve, table
+
+
+def test_the_defaults_are_the_tutorials() -> None:
+    plan = resolve({}, {})
+    assert plan == Settings(
+        data="toy",
+        update="both",
+        hidden=(5,),
+        activation="relu",
+        loss=None,
+        optimizer="sgd",
+        momentum=0.0,
+        weight_decay=0.0,
+        lr=0.01,
+        epochs=None,
+        batch_size=None,
+        seed=0,
+        dtype="float32",
+        log_every=200,
+        test_size=0.0,
+    )
+    assert plan.programs == ("manual", "auto")
+    assert DEFAULTS["toy"].epochs == 1000
+
+
+def test_every_data_set_has_defaults_and_they_are_in_the_table() -> None:
+    assert set(DEFAULTS) == {"toy", *BUNDLED, "FILE.csv"}
+    lines = table().splitlines()
+    assert [line.split()[0] for line in lines] == ["data", *DEFAULTS]
+    assert len({line.index(word) for line, word in zip(lines[2:], ["auto"] * 9, strict=False)}) == 1
+
+
+@pytest.mark.parametrize("data", [*BUNDLED, "some.csv"])
+def test_real_data_are_trained_on_automatically_and_judged_on_a_test_part(data: str) -> None:
+    plan = resolve({"data": data}, {})
+    assert plan.programs == ("auto",)
+    assert plan.test_size == 0.2
+    assert plan.hidden == DEFAULTS.get(data, DEFAULTS["FILE.csv"]).hidden
+
+
+GIVEN: dict[str, Any] = {
+    "data": "iris",
+    "update": "manual",
+    "hidden": (3, 4),
+    "activation": "tanh",
+    "loss": "mse",
+    "lr": 0.125,
+    "epochs": 7,
+    "batch_size": 9,
+    "seed": 11,
+    "dtype": "float64",
+    "log_every": 13,
+    "test_size": 0.5,
+}
+STORED: dict[str, Any] = {
+    "data": "wine",
+    "update": "auto",
+    "hidden": (6,),
+    "activation": "sigmoid",
+    "loss": "nll",
+    "optimizer": "sgd",
+    "momentum": 0.5,
+    "weight_decay": 0.25,
+    "lr": 2.0,
+    "batch_size": 3,
+    "seed": 4,
+    "dtype": "float64",
+    "log_every": 5,
+    "test_size": 0.75,
+}
+
+
+@pytest.mark.parametrize("name", [f.name for f in fields(Settings)])
+def test_the_command_line_comes_before_the_checkpoint_before_the_defaults(name: str) -> None:
+    if name in STORED:
+        assert getattr(resolve({}, STORED), name) == STORED[name]
+    if name in GIVEN:
+        assert getattr(resolve({name: GIVEN[name]}, STORED), name) == GIVEN[name]
+
+
+def test_a_rate_belongs_to_its_optimiser_and_its_data() -> None:
+    rates = DEFAULTS["wine"].lr
+    assert resolve({"data": "wine", "optimizer": "adam"}, {}).lr == rates["adam"]
+    assert resolve({"optimizer": "adam"}, STORED).lr == rates["adam"]
+    assert resolve({"optimizer": "adam", "lr": 3.0}, STORED).lr == 3.0
+    toy = resolve({"data": "toy"}, STORED)
+    assert (toy.lr, toy.test_size, toy.log_every) == (0.01, 0.0, 200)
+    assert resolve({"data": "iris"}, {**STORED, "data": "toy"}).test_size == 0.2
+
+
+@pytest.mark.parametrize(
+    "option", [{"optimizer": "adam"}, {"momentum": 0.9}, {"weight_decay": 0.1}]
+)
+def test_an_option_of_the_optimiser_chooses_the_automatic_update(option: dict[str, Any]) -> None:
+    assert resolve(option, {}).update == "auto"
+    for update in ("manual", "both"):
+        (name,) = option
+        with pytest.raises(UsageError, match=f"--{name.replace('_', '-')} .*--update auto"):
+            resolve({"update": update, **option}, {})
+
+
+def test_options_that_change_nothing_choose_nothing() -> None:
+    assert resolve({"optimizer": "sgd", "momentum": 0.0, "weight_decay": 0.0}, {}).update == "both"
+
+
+def test_the_update_by_hand_leaves_the_checkpoints_optimiser_behind() -> None:
+    plan = resolve({"update": "manual"}, {**STORED, "optimizer": "adam"})
+    assert (plan.optimizer, plan.momentum, plan.weight_decay) == ("sgd", 0.0, 0.0)
+    assert plan.lr == DEFAULTS["wine"].lr["sgd"]
+    assert "optimizer" not in plan.arguments("manual")
+
+
+def test_momentum_is_not_adams() -> None:
+    with pytest.raises(UsageError, match="--momentum is SGD's"):
+        resolve({"optimizer": "adam", "momentum": 0.9}, {})
+    assert resolve({"optimizer": "adam"}, STORED).momentum == 0.0
+
+
+def test_the_toy_data_have_no_test_part() -> None:
+    with pytest.raises(UsageError, match="no --test-size"):
+        resolve({"test_size": 0.5}, {})
