@@ -95,7 +95,7 @@ def _steps(ours: Array, theirs: Array) -> Array:
 
 @dataclass(frozen=True)
 class Difference:
-    """That two arrays are not close, and where it is worst."""
+    """That two arrays are not close, and where it is worst: nowhere, if dtype or shape differ."""
 
     message: str
     index: tuple[int, ...] | None = None

@@ -1,23 +1,40 @@
 """Where rules compute: a context in which NumPy does not warn of overflow, 0/0 and the like.
 
 PyTorch never warns of them: inf and NaN are results. NumPy's setting is a context variable, so each
-thread keeps one context with the warnings off and runs its rules in there, which costs a fifth
-of entering `numpy.errstate` each time and leaves the caller's own setting alone.
+thread keeps one context with the warnings off and runs its rules in there. That costs a fifth of
+entering `numpy.errstate` each time, and leaves the caller's own setting alone.
 """
 
 from __future__ import annotations
 
 import contextvars
 import threading
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 
 class _Quiet(threading.local):
+    """`quiet.run(function, *args)` calls a function without warnings."""
+
     def __init__(self) -> None:
         context = contextvars.copy_context()
         context.run(np.seterr, all="ignore")
-        self.run = context.run
+        self.run: Callable[..., Any] = context.run
+
+    def within(self, function: Callable[..., Any], *args: Any) -> Any:
+        """As `run`, for a function that may come to `run` again, which a context does not allow."""
+        run = self.run
+        self.run = _call
+        try:
+            return run(function, *args) if run is not _call else function(*args)
+        finally:
+            self.run = run
+
+
+def _call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    return function(*args, **kwargs)
 
 
 quiet = _Quiet()

@@ -328,8 +328,8 @@ def full(
         raise TypeError(f"full(): argument 'size' (position 1) must be tuple of ints, not {kind}")
     value = _number(fill_value, "full", "fill_value")
     as_kind = dtypes.of_scalar(value) if dtype is None else _kind(dtype)
-    value = _converted(value, as_kind, "raise")
-    return made(np.full(sizes_of((size,), {}, "full"), value, as_kind), **options)
+    filling = _converted(value, as_kind, "raise")
+    return made(np.full(sizes_of((size,), {}, "full"), filling, as_kind), **options)
 
 
 def eye(n: int, m: int | None = None, *, dtype: DType | None = None, **options: Any) -> Tensor:

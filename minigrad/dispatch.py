@@ -19,7 +19,7 @@ from . import dtypes
 from .arithmetic import quiet
 from .autograd.grad_mode import mode
 from .autograd.graph import Guards, Node
-from .autograd.views import View, rebase
+from .autograd.views import View, rebase, set_history
 from .rules import REGISTRY, Rule
 from .tensor import Tensor, wrap
 
@@ -33,6 +33,7 @@ def function(rule: Rule) -> Callable[..., Any]:
     """The rule as a function of tensors, recorded on the tape where that is wanted."""
     forward, linear, view = rule.forward, rule.linear, rule.view
     promotes, needed = rule.promotion is not None, rule.tensors
+    tensor_first = rule.operands[:1] == ("Array",)
 
     @functools.wraps(forward)
     def op(*args: Any, **kwargs: Any) -> Any:
@@ -55,14 +56,17 @@ def function(rule: Rule) -> Callable[..., Any]:
                         odd = odd or dtype is not None
                         dtype = array.dtype
             else:
-                arrays.append(a)
-                if type(a) not in _PLAIN:
+                if type(a) not in _PLAIN or (tensor_first and not arrays):
                     odd = True
+                arrays.append(a)
         # Tensors of one float dtype and plain numbers are the rule, and need no second look.
         if odd or (promotes and (tensors < needed or dtype.kind != "f")):
             arrays = _prepared(rule, args, arrays)
         try:
-            output, pullbacks = quiet.run(forward, *arrays, **kwargs)
+            if kwargs:
+                output, pullbacks = quiet.run(forward, *arrays, **kwargs)
+            else:
+                output, pullbacks = quiet.run(forward, *arrays)
         except Exception as error:
             explained = _explained(rule, args, arrays, error)
             if explained is None:
@@ -75,7 +79,7 @@ def function(rule: Rule) -> Callable[..., Any]:
                 output, *more = output
             output = np.asarray(output)
         result = wrap(output)
-        if view and np.may_share_memory(output, arrays[0]):
+        if view and (output.size == 0 or np.may_share_memory(output, arrays[0])):
             result._version = args[0]._version
             result._view = View(args[0], rule, arrays[1:], kwargs, mode.enabled)
         if tracked and mode.enabled:
@@ -85,6 +89,9 @@ def function(rule: Rule) -> Callable[..., Any]:
                     parents.append(a._node or a)
                     wanted.append(pullback)
             if parents:
+                if output.dtype.kind != "f":
+                    kind = dtypes.SCALAR_NAMES[output.dtype]
+                    raise RuntimeError(f"Autograd not support dtype: {kind} ({rule.name})")
                 guards = () if linear else _guards(args, arrays, result)
                 result._node = Node(rule, parents, wanted, guards, output)
                 result._requires_grad = True
@@ -105,33 +112,51 @@ def _guards(args: Sequence[Any], arrays: Sequence[Any], result: Tensor) -> Guard
 # In place -----------------------------------------------------------------------------------------
 
 
-def in_place(rule: Rule, casts: bool = False) -> Callable[..., Tensor]:
+def in_place(rule: Rule, casts: bool = False, fills: bool = False) -> Callable[..., Tensor]:
     """The rule as a method that writes its result into its first operand, `x.add_(y)`.
 
-    `casts` lets the result go into an operand of any dtype, as `copy_` may.
+    `casts` lets the result go into an operand of any dtype, as `copy_` may; `fills` lets it go
+    into one whose elements share memory, as `fill_` may.
     """
-    out_of_place = function(rule)
+    out_of_place, ufunc = function(rule), rule.ufunc
 
     def op(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         if not (mode.enabled and _any_requires_grad(self, args, kwargs)):
-            _write(self, out_of_place(self, *args, **kwargs)._array, rule.name, casts)
+            if ufunc is not None and len(args) == 1 and not kwargs and _alike(self, args[0]):
+                # What an update by hand and an optimiser do all day: no copy on the way.
+                quiet.run(ufunc, self._array, args[0]._array, self._array)
+                self._version[0] += 1
+            else:
+                _write(self, out_of_place(self, *args, **kwargs)._array, rule.name, casts, fills)
             return self
         _refuse_leaf(self)
         # The tensor as it was: its history, and the values that pullbacks may remember.
         before = wrap(self._array.copy("K"))
         before._node, before._requires_grad = self._node, self._requires_grad
         result = out_of_place(before, *args, **kwargs)
-        _write(self, result._array, rule.name, casts)
+        _write(self, result._array, rule.name, casts, fills)
         if result._node is not None:
             # Where the pullbacks saved the result, this tensor must not be written to again.
             (saved, _, _), *others = result._node.guards or ((0, self._version, 0),)
             result._node.guards = [(saved, self._version, self._version[0]), *others]
-            _adopt(self, result._node)
+            if self._view is None:
+                set_history(self, result._node)
+            else:
+                rebase(self, result._node)
         return self
 
     op.__name__ = op.__qualname__ = f"{rule.name}_"
     op.__doc__ = f"`{rule.name}`, written into this tensor; RuntimeError for a leaf's own values."
     return op
+
+
+def _alike(self: Tensor, other: Any) -> bool:
+    """Whether two tensors are of one shape and float dtype, and the first can be written to."""
+    if not isinstance(other, Tensor):
+        return False
+    a, b = self._array, other._array
+    plain = a.flags.writeable and self._view is None
+    return plain and a.shape == b.shape and a.dtype is b.dtype and a.dtype.kind == "f"
 
 
 def _any_requires_grad(self: Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
@@ -162,7 +187,7 @@ def _refuse_leaf(self: Tensor) -> None:
     )
 
 
-def _write(self: Tensor, output: Any, name: str, casts: bool) -> None:
+def _write(self: Tensor, output: np.ndarray, name: str, casts: bool, fills: bool) -> None:
     """Put a result into a tensor's own memory, where its shape and category allow."""
     target = self._array
     if output.shape != target.shape:
@@ -176,25 +201,17 @@ def _write(self: Tensor, output: Any, name: str, casts: bool) -> None:
         raise RuntimeError(
             f"result type {result} can't be cast to the desired output type {desired}"
         )
-    try:
-        target[...] = output
-    except ValueError:  # read-only: NumPy lets no one write to what was broadcast
+    if not target.flags.writeable:
+        raise RuntimeError(f"{name}_ cannot write: the array is read-only")
+    if not fills and any(
+        step == 0 and size > 1 for step, size in zip(target.strides, target.shape, strict=True)
+    ):
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a "
             "single memory location. Please clone() the tensor before performing the operation."
-        ) from None
+        )
+    quiet.run(np.copyto, target, output, "unsafe")
     self._version[0] += 1
-
-
-def _adopt(self: Tensor, node: Node) -> None:
-    """Give a tensor that was written to its new history; for a view, that is its base's."""
-    if self._view is not None:
-        rebase(self, node)
-        return
-    old = self._node
-    if old is not None and old.retaining is not None:
-        node.retaining, old.retaining = old.retaining, None
-    self._node, self._requires_grad = node, True
 
 
 # Arguments ----------------------------------------------------------------------------------------
@@ -206,8 +223,7 @@ def _positional(rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tu
         if alias not in rule.parameters and _ALIASES[alias] in rule.parameters:
             kwargs[_ALIASES[alias]] = kwargs.pop(alias)
     for name, value in kwargs.items():
-        if isinstance(value, dtypes.dtype):
-            kwargs[name] = value.numpy
+        kwargs[name] = _plain(value)
     named = [name for name in rule.parameters[len(args) : len(rule.operands)] if name in kwargs]
     if named:
         last = rule.parameters.index(named[-1]) + 1
@@ -227,12 +243,15 @@ def _prepared(rule: Rule, args: tuple[Any, ...], arrays: list[Any]) -> list[Any]
     common = dtypes.result_type(*(a for a in arrays[:count] if a is not None))
     if rule.promotion == "float" and common.kind != "f":
         common = dtypes.get_default_dtype().numpy
-    if common.kind != "f":  # PyTorch wraps a number around where the integer type cannot hold it
-        arrays[:count] = [a if a is None else np.asarray(a) for a in arrays[:count]]
-    return [
-        a.astype(common, copy=False) if isinstance(a, np.ndarray) and i < count else a
-        for i, a in enumerate(arrays)
-    ]
+    return [_in_dtype(a, common) for a in arrays[:count]] + arrays[count:]
+
+
+def _in_dtype(operand: Any, kind: np.dtype) -> Any:
+    if isinstance(operand, np.ndarray):
+        return operand.astype(kind, copy=False)
+    if kind.kind == "i" and operand is not None and not isinstance(operand, bool):
+        return int(np.array(operand).astype(kind))  # an int too large for int32 wraps around
+    return operand
 
 
 def _is_bool(operand: Any) -> bool:
@@ -243,7 +262,7 @@ def _plain(argument: Any) -> Any:
     """NumPy's scalars as Python numbers, which do not widen an array, and dtypes as NumPy's."""
     if isinstance(argument, np.generic):
         return argument.item()
-    return argument.numpy if isinstance(argument, dtypes.dtype) else argument
+    return dtypes.to_numpy(argument) if isinstance(argument, dtypes.dtype | type) else argument
 
 
 def _check_operands(rule: Rule, args: tuple[Any, ...]) -> None:
@@ -268,8 +287,8 @@ def _refuse(rule: Rule, position: int, argument: Any) -> None:
     )
 
 
-# How NumPy's ValueErrors about shapes can be told from others.
-_MISFIT = re.compile("broadcast|remapping|cannot assign")
+# How NumPy's errors about shapes can be told from others.
+_MISFIT = re.compile("broadcast|remapping|cannot assign|boolean array indexing")
 
 
 def _explained(
@@ -278,7 +297,7 @@ def _explained(
     """PyTorch's error for what NumPy said, or None to let that stand."""
     if isinstance(error, AttributeError | TypeError):
         _check_operands(rule, args)
-    if isinstance(error, ValueError) and _MISFIT.search(str(error)):
+    if isinstance(error, ValueError | TypeError) and _MISFIT.search(str(error)):
         shapes = [a.shape for a in arrays if isinstance(a, np.ndarray)]
         for a, b in itertools.pairwise(shapes):
             ndim = max(len(a), len(b))

@@ -32,19 +32,19 @@ class dtype:
         self.numpy = np.dtype(name)
 
     @property
-    def is_floating_point(self) -> bool:
+    def is_floating_point(self) -> builtins.bool:
         return self.numpy.kind == "f"
 
     @property
-    def is_complex(self) -> bool:
+    def is_complex(self) -> builtins.bool:
         return False
 
     @property
-    def is_signed(self) -> bool:
+    def is_signed(self) -> builtins.bool:
         return self.numpy.kind != "b"
 
     @property
-    def itemsize(self) -> int:
+    def itemsize(self) -> builtins.int:
         """The size of one element in bytes."""
         return self.numpy.itemsize
 
@@ -125,7 +125,7 @@ _OF_PYTHON: dict[object, dtype] = {
 
 
 def to_numpy(d: object) -> np.dtype:
-    """NumPy's dtype for `d`, one of ours or of Python's float, int and bool. TypeError otherwise."""
+    """NumPy's dtype for `d`, one of ours or Python's float, int or bool. TypeError otherwise."""
     if isinstance(d, type):
         d = _OF_PYTHON.get(d, d)
     if not isinstance(d, dtype):

@@ -155,7 +155,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> 
                 f"zero-dimensional tensor (at position {position}) cannot be concatenated"
             )
     kind = np.result_type(_common(tensors))
-    solid = [x for x in tensors if x._array.shape != (0,)] or tensors[:1]
+    solid = [x for x in tensors if x._array.shape != (0,)] or tensors
     d = place(dim if axis is None else axis, solid[0].ndim)
     first = solid[0]._array.shape
     for position, x in enumerate(solid):
@@ -169,7 +169,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> 
                 f"Sizes of tensors must match except in dimension {d}. Expected {list(first)} "
                 f"but got {list(shape)} for tensor number {position} in the list."
             )
-    return OPS["cat"](*(_as_dtype(x, kind) for x in solid), dim=d)
+    return OPS["cat"](*(_as_dtype(x, kind) for x in tensors), dim=d)
 
 
 def stack(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> Tensor:
@@ -183,6 +183,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -
     if not tensors:
         raise RuntimeError("stack expects a non-empty TensorList")
     first = tensors[0]._array.shape
+    d = place(dim if axis is None else axis, len(first) + 1)
     for position, x in enumerate(tensors):
         if x._array.shape != first:
             raise RuntimeError(
@@ -190,7 +191,6 @@ def stack(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -
                 f"and {list(x._array.shape)} at entry {position}"
             )
     kind = _common(tensors)
-    d = place(dim if axis is None else axis, len(first) + 1)
     return OPS["stack"](*(_as_dtype(x, kind) for x in tensors), dim=d)
 
 

@@ -100,7 +100,7 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     names = ["dtype", "non_blocking", "copy"]
     if isinstance(first, Tensor):
         first, names = first.dtype, names[1:]
-    elif isinstance(first, DType):
+    elif isinstance(first, DType | type):
         names = names[1:]
     else:
         require_cpu(first)
@@ -109,15 +109,15 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         raise TypeError(f"to() takes at most {1 + len(names)} arguments but {len(args)} were given")
     options = dict(zip(names, rest, strict=False))
     for name, value in kwargs.items():
-        if name in options or name not in ("dtype", "device", "non_blocking", "copy", "other"):
+        if name in options or name not in ("dtype", "device", "non_blocking", "copy"):
             raise TypeError(f"to() got an unexpected keyword argument '{name}'")
         options[name] = value
     require_cpu(options.get("device"))
-    other = options.get("other")
-    wanted = options.get("dtype") or first or (other.dtype if other is not None else None)
-    if wanted is None or wanted is self.dtype:
+    wanted = options.get("dtype") or first
+    kind = self._array.dtype if wanted is None else dtypes.to_numpy(wanted)
+    if kind == self._array.dtype:
         return self.clone() if options.get("copy") else self
-    result: Tensor = OPS["cast"](self, dtypes.to_numpy(wanted))
+    result: Tensor = OPS["cast"](self, kind)
     return result
 
 
@@ -145,8 +145,8 @@ def cpu(self: Tensor) -> Tensor:
 # In place -----------------------------------------------------------------------------------------
 
 _copy_ = in_place(REGISTRY["copy"], casts=True)
-_fill_ = in_place(REGISTRY["fill"], casts=True)
-_zero_ = in_place(REGISTRY["zero"])
+_fill_ = in_place(REGISTRY["fill"], casts=True, fills=True)
+_zero_ = in_place(REGISTRY["zero"], fills=True)
 
 
 def copy_(self: Tensor, other: Tensor, non_blocking: bool = False) -> Tensor:
@@ -232,6 +232,15 @@ def _positive(self: Tensor) -> Tensor:
     return self
 
 
+def _inverted(self: Tensor) -> Tensor:
+    if self.is_floating_point():
+        raise TypeError(
+            "~ (operator.invert) is only implemented on integer and Boolean-type tensors"
+        )
+    result: Tensor = OPS["bitwise_not"](self)
+    return result
+
+
 def _where(self: Tensor, condition: Tensor, other: Any) -> Tensor:
     """This tensor where `condition` holds, `other` elsewhere."""
     result: Tensor = functions.where(condition, self, other)
@@ -261,7 +270,7 @@ def _comparisons() -> dict[str, Any]:
     for name in ("and", "or", "xor"):
         bits = operator(OPS[f"bitwise_{name}"])
         methods[f"__{name}__"] = methods[f"__r{name}__"] = bits
-    methods["__invert__"] = OPS["bitwise_not"]
+    methods["__invert__"] = _inverted
     return methods
 
 

@@ -74,8 +74,8 @@ def randint(
     elif high is None:
         low, high = 0, low
     if not isinstance(size, list | tuple):
-        kind = type(size).__name__
-        raise TypeError(f"randint(): argument 'size' must be tuple of ints, not {kind}")
+        given = type(size).__name__
+        raise TypeError(f"randint(): argument 'size' must be tuple of ints, not {given}")
     low = int_of(0 if low is None else low, "randint", "low")
     high = int_of(high, "randint", "high")
     if low >= high:

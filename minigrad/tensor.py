@@ -386,17 +386,24 @@ class Tensor:
         def __rpow__(self, other: Any) -> Tensor: ...
         def __matmul__(self, other: Any) -> Tensor: ...
         def __neg__(self) -> Tensor: ...
+        def __eq__(self, other: object) -> Tensor: ...  # type: ignore[override]
+        def __ne__(self, other: object) -> Tensor: ...  # type: ignore[override]
         def __lt__(self, other: Any) -> Tensor: ...
         def __le__(self, other: Any) -> Tensor: ...
         def __gt__(self, other: Any) -> Tensor: ...
         def __ge__(self, other: Any) -> Tensor: ...
 
 
+_new = object.__new__
+
+
 def wrap(array: np.ndarray, kind: type[Any] = Tensor) -> Any:
     """A tensor without a history around `array`, sharing its memory."""
-    tensor = object.__new__(kind)
+    tensor = _new(kind)
     tensor._array = array
-    tensor._grad = tensor._node = tensor._view = None
+    tensor._grad = None
+    tensor._node = None
+    tensor._view = None
     tensor._requires_grad = False
     tensor._version = [0]
     return tensor

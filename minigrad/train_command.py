@@ -169,6 +169,8 @@ def _header(run: Run) -> str:
     update += f", momentum {plan.momentum:g}" if plan.momentum else ""
     update += f", weight decay {plan.weight_decay:g}" if plan.weight_decay else ""
     epochs = f"epochs {run.start + 1} to {run.last}" if run.epochs else f"epoch {run.start}"
+    if not run.epochs and plan.epochs is None:
+        epochs += " (its run is finished; --epochs N trains on)"
     batch = f"batches of {plan.batch_size}" if plan.batch_size else "full batch"
     return (
         f"{run.program}: {sizes}, {plan.activation}, {loss}; {update}, lr {plan.lr:g}, {epochs}, "

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import minigrad
@@ -89,13 +89,11 @@ def problems(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=40, deadline=None)
 @given(problems())
 def test_the_update_by_hand_is_pytorchs_for_any_network(problem: dict[str, Any]) -> None:
     assert_close(*both("manual", **problem), 1e-12)
 
 
-@settings(max_examples=40, deadline=None)
 @given(problems(), st.sampled_from((0.0, 0.9)), st.sampled_from((0.0, 0.01)))
 def test_gradient_descent_is_pytorchs_for_any_network(
     problem: dict[str, Any], momentum: float, weight_decay: float
@@ -104,7 +102,6 @@ def test_gradient_descent_is_pytorchs_for_any_network(
     assert_close(ours, theirs, 1e-12)
 
 
-@settings(max_examples=40, deadline=None)
 @given(problems(), st.sampled_from((0.0, 0.01)))
 def test_adam_is_pytorchs_for_any_network(problem: dict[str, Any], weight_decay: float) -> None:
     # Adam divides a gradient by its own size: rounding of 1e-17 in one that is almost 0 becomes

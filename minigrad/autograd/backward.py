@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..tensor import Tensor, wrap
+from ..arithmetic import quiet
+from ..tensor import Tensor, _up_to_date, wrap
 from .graph import Parent, walk
 
 Tensors = Tensor | Sequence[Tensor]
@@ -37,18 +38,18 @@ def backward(
     """
     if grad_variables is not None:
         raise TypeError("backward() has no grad_variables any more: use grad_tensors")
-    seeds = _seeds(tensors, grad_tensors, create_graph)
-    wanted = None
+    seeds = _seeds(_listed(tensors), grad_tensors, create_graph)
+    wanted, holders = None, {}
     if inputs is not None:
         inputs = _listed(inputs)
         if not inputs:
             raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
         wanted = {_parent(tensor) for tensor in inputs}
         holders = {_parent(tensor): tensor for tensor in inputs}
-    with np.errstate(all="ignore"):
-        arrived = walk(seeds, bool(retain_graph), wanted)
-        for parent, gradient in arrived.items():
-            tensor = parent if isinstance(parent, Tensor) else holders[parent]
+    arrived = quiet.within(walk, seeds, retain_graph, wanted)
+    for parent, gradient in arrived.items():
+        tensor = parent if isinstance(parent, Tensor) else holders[parent]
+        if tensor._requires_grad:  # a leaf may have been told since that it does not
             tensor._accumulate(gradient)
 
 
@@ -104,13 +105,12 @@ def grad(
             "Expected allow_unused to be True or not passed when materialize_grads=True, "
             "but got: allow_unused=False."
         )
-    seeds = _seeds(outputs, grad_outputs, create_graph)
+    seeds = _seeds(_listed(outputs), grad_outputs, create_graph)
     inputs = _listed(inputs)
     if not inputs:
         raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
     parents = [_parent(tensor) for tensor in inputs]
-    with np.errstate(all="ignore"):
-        arrived = walk(seeds, bool(retain_graph), set(parents))
+    arrived = quiet.within(walk, seeds, retain_graph, set(parents))
     results: list[Tensor | None] = []
     for index, (tensor, parent) in enumerate(zip(inputs, parents, strict=True)):
         if parent in arrived:
@@ -141,43 +141,45 @@ def _parent(tensor: Tensor) -> Parent:
 
 
 def _seeds(
-    tensors: Tensors, cotangents: Any, create_graph: bool
+    tensors: Sequence[Tensor], cotangents: Any, create_graph: bool
 ) -> list[tuple[Parent, np.ndarray]]:
     """Where the walk starts, and with what."""
     if create_graph:
         raise NotImplementedError("create_graph=True is not implemented: gradients are first order")
-    tensors = _listed(tensors)
     if cotangents is None:
         cotangents = (None,) * len(tensors)
     elif isinstance(cotangents, Tensor):
         cotangents = (cotangents,)
     if len(cotangents) != len(tensors):
         raise RuntimeError(f"got {len(tensors)} tensors and {len(cotangents)} gradients")
-    seeds = []
-    for index, (tensor, cotangent) in enumerate(zip(tensors, cotangents, strict=True)):
-        if not tensor.requires_grad:
+    return [
+        _seed(index, tensor, cotangents[index]) for index, tensor in enumerate(tensors)
+    ]
+
+
+def _seed(index: int, tensor: Tensor, cotangent: Tensor | None) -> tuple[Parent, np.ndarray]:
+    """The node or leaf behind one tensor, and the cotangent for it: a one if none is given."""
+    _up_to_date(tensor)
+    if not tensor._requires_grad:
+        raise RuntimeError(
+            f"element {index} of tensors does not require grad and does not have a grad_fn: "
+            "nothing it was computed from was made with requires_grad=True, or it was "
+            "computed in no_grad"
+        )
+    array, parent = tensor._array, tensor._node or tensor
+    if cotangent is None:
+        if array.size != 1:
             raise RuntimeError(
-                f"element {index} of tensors does not require grad and does not have a grad_fn: "
-                "nothing it was computed from was made with requires_grad=True, or it was "
-                "computed in no_grad"
+                "grad can be implicitly created only for scalar outputs; this one has shape "
+                f"{list(array.shape)}: reduce it, with .sum() say, or pass gradient="
             )
-        array = tensor._array
-        if cotangent is None:
-            if array.size != 1:
-                raise RuntimeError(
-                    "grad can be implicitly created only for scalar outputs; this one has shape "
-                    f"{list(array.shape)}: reduce it, with .sum() say, or pass gradient="
-                )
-            seed = np.ones(array.shape, array.dtype)
-        elif not isinstance(cotangent, Tensor):
-            kind = type(cotangent).__name__
-            raise TypeError(f"gradients can be either Tensors or None, but got {kind}")
-        elif cotangent._array.shape != array.shape:
-            raise RuntimeError(
-                f"Mismatch in shape: grad_output[{index}] has a shape of {cotangent.shape} and "
-                f"output[{index}] has a shape of {tensor.shape}."
-            )
-        else:
-            seed = cotangent._array.astype(array.dtype, copy=False)
-        seeds.append((tensor._node or tensor, seed))
-    return seeds
+        return parent, np.ones(array.shape, array.dtype)
+    if not isinstance(cotangent, Tensor):
+        kind = type(cotangent).__name__
+        raise TypeError(f"gradients can be either Tensors or None, but got {kind}")
+    if cotangent._array.shape != array.shape:
+        raise RuntimeError(
+            f"Mismatch in shape: grad_output[{index}] has a shape of {cotangent.shape} and "
+            f"output[{index}] has a shape of {tensor.shape}."
+        )
+    return parent, cotangent._array.astype(array.dtype, copy=False)

@@ -108,7 +108,7 @@ def _captured(thing: Any) -> Iterator[Array]:
 
 def walk(
     seeds: Sequence[tuple[Parent, Array]],
-    retain_graph: bool,
+    retain_graph: bool | None,
     wanted: set[Parent] | None = None,
 ) -> dict[Parent, Array]:
     """Carry the cotangents in `seeds` back through the graph; return the gradients that arrive.

@@ -69,8 +69,7 @@ class View:
             if parent._requires_grad:
                 origin = parent._node or parent
                 output, pullback = view.apply(parent._array)
-                tensor._node = Node(_AS_STRIDED, [origin], [pullback], (), output)
-                tensor._requires_grad = True
+                set_history(tensor, Node(_AS_STRIDED, [origin], [pullback], (), output))
 
 
 def rebase(tensor: Tensor, written: Node) -> None:
@@ -96,9 +95,16 @@ def rebase(tensor: Tensor, written: Node) -> None:
     if base._requires_grad:
         parents.append(base._node or base)
         pullbacks.append(of_rest)
-    rule = replace(written.rule, backward="CopySlices")
-    base._node = Node(rule, parents, pullbacks, written.guards, base._array)
-    base._requires_grad = True
+    rule = replace(written.rule, backward="CopySlices", linear=False)
+    set_history(base, Node(rule, parents, pullbacks, written.guards, base._array))
+
+
+def set_history(tensor: Tensor, node: Node) -> None:
+    """Let `node` be how a tensor that was written to came to be. A retained gradient moves along."""
+    old = tensor._node
+    if old is not None and old.retaining is not None:
+        node.retaining, old.retaining = old.retaining, None
+    tensor._node, tensor._requires_grad = node, True
 
 
 def _positions(tensor: Tensor) -> Array:

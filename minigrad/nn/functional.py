@@ -31,6 +31,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """
     if bias is not None:
         return _linear(input, weight, bias)
+    _require_tensors("linear", input=input, weight=weight)
     if input.ndim == 0 or weight.ndim == 0:
         raise RuntimeError(
             "both arguments to linear need to be at least 1D, but they are "
@@ -83,6 +84,13 @@ def _dim(dim: int | None, input: Tensor, name: str, stacklevel: int) -> int:
     return 0 if input.ndim in (0, 1, 3) else 1
 
 
+def _require_tensors(function: str, **operands: Any) -> None:
+    for name, operand in operands.items():
+        if not isinstance(operand, Tensor):
+            kind = type(operand).__name__
+            raise TypeError(f"{function}(): argument '{name}' must be Tensor, not {kind}")
+
+
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Each element zeroed with probability `p`, the others scaled by 1 / (1 - p).
 
@@ -93,8 +101,11 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     """
     if not 0 <= p <= 1:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+    _require_tensors("dropout", input=input)
     if not training or p == 0:
         return input
+    if p < 1 and not input.is_floating_point():
+        raise RuntimeError(f"dropout needs floats to scale, but the input is {input.dtype}")
     if p == 1:
         mask = wrap(np.zeros_like(input._array))
     else:
@@ -161,6 +172,7 @@ def mse_loss(
     >>> F.mse_loss(minigrad.tensor([1., 2.]), minigrad.tensor([1., 4.]))
     tensor(2.)
     """
+    _require_tensors("mse_loss", input=input, target=target)
     if input._array.shape != target._array.shape:
         warnings.warn(
             f"Using a target size ({target.shape}) that is different to the input size "
@@ -200,12 +212,15 @@ def cross_entropy(
     >>> F.cross_entropy(minigrad.tensor([[0., 1.], [3., 2.]]), minigrad.tensor([1, 0]))
     tensor(0.3133)
     """
+    _require_tensors("cross_entropy", input=input, target=target)
     reduction = _reduction(size_average, reduce, reduction)
     if not 0.0 <= label_smoothing <= 1.0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     class_dim = 0 if input.ndim == 1 else 1
     logp = _log_softmax(input, class_dim)
     if target._array.shape == input._array.shape:
+        if ignore_index >= 0:
+            raise RuntimeError("ignore_index is not supported for floating point target")
         return _probabilistic(logp, target, weight, reduction, label_smoothing, class_dim)
     nll = _nll_loss(logp, target, weight, ignore_index, reduction)
     if label_smoothing == 0.0:
@@ -233,7 +248,7 @@ def _probabilistic(
     if reduction == "none":
         return -terms.sum(dim)
     total = -terms.sum()
-    return total / (logp._array.size // classes) if reduction == "mean" else total
+    return total / (logp.numel() / classes if classes else 0) if reduction == "mean" else total
 
 
 def _smooth(
@@ -253,5 +268,11 @@ def _smooth(
 
 
 def _along_classes(weight: Tensor, logp: Tensor, dim: int) -> Any:
-    """`weight` shaped to broadcast along the classes of `logp`."""
+    """`weight` shaped to broadcast along the classes of `logp`. RuntimeError if it is not (C,)."""
+    if weight._array.shape != logp._array.shape[dim : dim + 1]:
+        raise RuntimeError(
+            "cross_entropy: weight tensor should be defined either for all "
+            f"{logp._array.shape[dim]} classes or no classes but got weight tensor of shape: "
+            f"{list(weight._array.shape)}"
+        )
     return weight.reshape([-1 if d == dim else 1 for d in range(logp.ndim)])

@@ -24,7 +24,7 @@ _NO_MINUS = (
 )
 
 
-@differentiable(linear=True, promotion="common", forms=IN_PLACE)
+@differentiable(linear=True, promotion="common", forms=IN_PLACE, ufunc=np.add)
 def add(input: Operand, other: Operand, *, alpha: float = 1) -> Result:
     """`input + alpha * other`, broadcast.
 
@@ -36,7 +36,9 @@ def add(input: Operand, other: Operand, *, alpha: float = 1) -> Result:
     return input + _scaled(other, alpha, input), (lambda g: g, lambda g: g * alpha)
 
 
-@differentiable(linear=True, promotion="common", forms=IN_PLACE, no_bools=_NO_MINUS)
+@differentiable(
+    linear=True, promotion="common", forms=IN_PLACE, no_bools=_NO_MINUS, ufunc=np.subtract
+)
 def sub(input: Operand, other: Operand, *, alpha: float = 1) -> Result:
     """`input - alpha * other`, broadcast. RuntimeError for bool.
 
@@ -77,7 +79,7 @@ def _scaled(other: Operand, alpha: float, like: Operand) -> Operand:
     return np.multiply(other, alpha).astype(dtype, copy=False)
 
 
-@differentiable(promotion="common", forms=IN_PLACE)
+@differentiable(promotion="common", forms=IN_PLACE, ufunc=np.multiply)
 def mul(input: Operand, other: Operand) -> Result:
     """`input * other`, broadcast.
 
@@ -87,7 +89,7 @@ def mul(input: Operand, other: Operand) -> Result:
     return input * other, (lambda g: g * other, lambda g: g * input)
 
 
-@differentiable(promotion="float", forms=IN_PLACE)
+@differentiable(promotion="float", forms=IN_PLACE, ufunc=np.divide)
 def div(input: Operand, other: Operand, *, rounding_mode: None = None) -> Result:
     """`input / other`, broadcast; integers give the default float type.
 

@@ -15,18 +15,22 @@ from .rule import Array, Result, differentiable
 
 def same_dtype(input: Array, other: Array, op: str) -> None:
     """An error in the words PyTorch has for `op`, unless the two have one dtype, and not bool."""
-    if input.dtype.kind == "b":
-        raise NotImplementedError(f"\"{op}\" not implemented for 'Bool'")
     if input.dtype != other.dtype:
         ours, theirs = SCALAR_NAMES[input.dtype], SCALAR_NAMES[other.dtype]
         if op == "dot":
             raise RuntimeError(
                 f"dot : expected both vectors to have same dtype, but found {ours} and {theirs}"
             )
+        if op == "linear":
+            raise RuntimeError(
+                f"mat1 and mat2 must have the same dtype, but got {ours} and {theirs}"
+            )
         raise RuntimeError(
             "expected m1 and m2 to have the same dtype, but got: "
             f"{ours.lower()} != {theirs.lower()}"
         )
+    if input.dtype.kind == "b":
+        raise NotImplementedError(f"\"{op}\" not implemented for 'Bool'")
 
 
 @differentiable()

@@ -6,10 +6,12 @@ more exact (a softmax shifted by its maximum never overflows) and cost one step 
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ..dtypes import SCALAR_NAMES
-from .dims import axes
+from .dims import axis
 from .indexing import put_flat
 from .linalg import same_dtype
 from .rule import Array, Result, differentiable
@@ -19,31 +21,25 @@ from .rule import Array, Result, differentiable
 def linear(input: Array, weight: Array, bias: Array) -> Result:
     """`input @ weight.T + bias`: (*, in), (out, in) and (out,) to (*, out)."""
     if input.ndim == 0 or weight.ndim != 2 or input.shape[-1] != weight.shape[1]:
-        rows = "x".join(map(str, (int(np.prod(input.shape[:-1])), *input.shape[-1:])))
+        rows = "x".join(map(str, (math.prod(input.shape[:-1]), *input.shape[-1:])))
         columns = "x".join(map(str, weight.shape[::-1]))
         raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({rows} and {columns})")
-    if not input.dtype is weight.dtype is bias.dtype:
+    if not (input.dtype is weight.dtype is bias.dtype):
         same_dtype(input, weight, "linear")
         same_dtype(input, bias, "linear")
 
     def to_weight(g: Array) -> Array:
         if input.ndim == 2:
             return g.T @ input
-        return g.reshape(-1, g.shape[-1]).T @ input.reshape(-1, input.shape[-1])
+        rows = math.prod(input.shape[:-1])  # -1 would not do where a size is 0
+        return g.reshape(rows, g.shape[-1]).T @ input.reshape(rows, input.shape[-1])
 
     return input @ weight.T + bias, (lambda g: g @ weight, to_weight, lambda g: g)
 
 
 # The softmaxes ------------------------------------------------------------------------------------
-
-
-def _shifted(input: Array, d: tuple[int, ...], name: str) -> Array:
-    """`input` less its maximum along `d`: the same softmax, without overflow in exp."""
-    if input.dtype.kind != "f":
-        raise NotImplementedError(
-            f"\"{name}_lastdim_kernel_impl\" not implemented for '{SCALAR_NAMES[input.dtype]}'"
-        )
-    return input - np.maximum.reduce(input, d, keepdims=True) if input.size else input
+#
+# Both work on the operand less its maximum, which changes neither and keeps exp from overflowing.
 
 
 @differentiable()
@@ -55,11 +51,10 @@ def softmax(input: Array, dim: int, dtype: np.dtype | None = None) -> Result:
     >>> minigrad.softmax(minigrad.tensor([0., 1.]), dim=0)
     tensor([0.2689, 0.7311])
     """
-    d = axes(dim, input.ndim)
-    x = input if dtype is None else input.astype(dtype)
-    e = np.exp(_shifted(x, d, "softmax"))
-    y = e / np.add.reduce(e, d, keepdims=True)
-    return y, (lambda g: y * (g - np.add.reduce(g * y, d, keepdims=True)),)
+    x, d = _floats(input, dtype, "softmax"), _along(dim, input.ndim)
+    e = np.exp(x - np.maximum.reduce(x, d, None, None, True, -np.inf))
+    y = e / np.add.reduce(e, d, None, None, True)
+    return y, (lambda g: y * (g - np.add.reduce(g * y, d, None, None, True)),)
 
 
 @differentiable()
@@ -71,10 +66,26 @@ def log_softmax(input: Array, dim: int, dtype: np.dtype | None = None) -> Result
     >>> minigrad.log_softmax(minigrad.tensor([0., 1.]), dim=0)
     tensor([-1.3133, -0.3133])
     """
-    d = axes(dim, input.ndim)
-    x = _shifted(input if dtype is None else input.astype(dtype), d, "log_softmax")
-    y = x - np.log(np.add.reduce(np.exp(x), d, keepdims=True))
-    return y, (lambda g: g - np.exp(y) * np.add.reduce(g, d, keepdims=True),)
+    x, d = _floats(input, dtype, "log_softmax"), _along(dim, input.ndim)
+    x = x - np.maximum.reduce(x, d, None, None, True, -np.inf)
+    y = x - np.log(np.add.reduce(np.exp(x), d, None, None, True))
+    return y, (lambda g: g - np.exp(y) * np.add.reduce(g, d, None, None, True),)
+
+
+def _floats(input: Array, dtype: np.dtype | None, name: str) -> Array:
+    if dtype is not None:
+        input = input.astype(dtype)
+    if input.dtype.kind != "f":
+        raise NotImplementedError(
+            f"\"{name}_lastdim_kernel_impl\" not implemented for '{SCALAR_NAMES[input.dtype]}'"
+        )
+    return input
+
+
+def _along(dim: int, ndim: int) -> int | tuple[()]:
+    """`dim` as NumPy's reductions take it: for a 0-d operand, nothing."""
+    d = axis(dim, ndim)
+    return d if ndim else ()
 
 
 # The losses ---------------------------------------------------------------------------------------
@@ -94,6 +105,8 @@ def nll_loss(
     terms are scaled by its `weight` (C,); the mean divides by the weights met, so by zero (NaN) if
     every target is ignored.
     """
+    if input.ndim == 1 and target.shape == (1,):
+        target = target.reshape(())
     _check_nll(input, target, weight)
     label, counted, places = target, None, _places(target, input.shape)
     if places is None or 0 <= ignore_index < input.shape[_class_dim(input)]:
@@ -132,6 +145,7 @@ def nll_loss(
 def mse_loss(input: Array, target: Array, reduction: str = "mean") -> Result:
     """(input − target)², broadcast; the derivative is ±2 (input − target)."""
     if input.dtype.kind != "f":
+        np.broadcast_shapes(input.shape, target.shape)  # the error that comes first in PyTorch
         raise NotImplementedError(f"\"mse_cpu\" not implemented for '{SCALAR_NAMES[input.dtype]}'")
     difference = input - target
     total = input.dtype.type(difference.size) if reduction == "mean" else None
@@ -173,19 +187,19 @@ def _places(label: Array, shape: tuple[int, ...]) -> Array | None:
 
 
 def _check_nll(input: Array, target: Array, weight: Array | None) -> None:
+    shape = input.shape
+    if not shape:
+        raise ValueError("Expected 1 or more dimensions (got 0)")
+    if target.shape != (shape[:1] + shape[2:] if len(shape) > 1 else ()):
+        _refuse_target(shape, target.shape)
     if target.dtype != np.int64:
         found = SCALAR_NAMES[target.dtype]
         raise RuntimeError(f"expected target dtype to be Long or Byte, but got {found}")
     if input.dtype.kind != "f":
         found = SCALAR_NAMES[input.dtype]
         raise NotImplementedError(f"\"nll_loss_out_frame\" not implemented for '{found}'")
-    shape = input.shape
-    if not shape:
-        raise ValueError("Expected 1 or more dimensions (got 0)")
-    if target.shape != (shape[:1] + shape[2:] if len(shape) > 1 else ()):
-        _refuse_target(shape, target.shape)
     if weight is not None:
-        classes = shape[0 if len(shape) == 1 else 1]
+        classes = shape[_class_dim(input)]
         if weight.shape != (classes,):
             raise RuntimeError(
                 f"weight tensor should be defined either for all {classes} classes or no classes "
@@ -200,7 +214,7 @@ def _check_nll(input: Array, target: Array, weight: Array | None) -> None:
 
 def _refuse_target(shape: tuple[int, ...], target: tuple[int, ...]) -> None:
     if len(shape) == 1:
-        raise RuntimeError(f"size mismatch (got input: {list(shape)}, target: {list(target)})")
+        raise ValueError(f"For 1D input, 1D target must have size 1, but got: {list(target)}")
     if len(shape) == 2 and len(target) > 1:
         raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
     if not target or shape[0] != target[0]:

@@ -58,12 +58,12 @@ def mean(
     >>> minigrad.mean(minigrad.tensor([[1., 2.], [3., 4.]]), dim=1)
     tensor([1.5000, 3.5000])
     """
-    shape, reduced = input.shape, axes(dim, input.ndim)
     if (dtype or input.dtype).kind != "f":
         raise RuntimeError(
             "mean(): could not infer output dtype. Input dtype must be either a floating point "
             f"or complex dtype. Got: {SCALAR_NAMES[dtype or input.dtype]}"
         )
+    shape, reduced = input.shape, axes(dim, input.ndim)
     total = np.add.reduce(input, reduced, dtype, keepdims=_flag(keepdim, "mean"))
     # A NumPy number and not a Python int, which could not be divided by when it is 0.
     n = total.dtype.type(math.prod(shape[d] for d in reduced))

@@ -54,6 +54,7 @@ class Rule:
     forms: tuple[str, ...]
     sizes: bool
     no_bools: str
+    ufunc: np.ufunc | None
     backward: str
     parameters: tuple[str, ...]  # of those that may be given by position
     operands: tuple[str, ...]  # the annotation of each that is a tensor
@@ -71,6 +72,7 @@ def differentiable(
     forms: tuple[str, ...] = EVERYWHERE,
     sizes: bool = False,
     no_bools: str = "",
+    ufunc: np.ufunc | None = None,
     backward: str | None = None,
 ) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
     """Enter a rule in the registry under its own name; the function itself stays as it is.
@@ -83,6 +85,7 @@ def differentiable(
     - `forms`: as which of "function", "method" and "in-place" PyTorch has it.
     - `sizes`: the method's parameter may be spelled out, `x.view(2, 3)`.
     - `no_bools`: what to say where an operand of a promoting rule is bool, if that is refused.
+    - `ufunc`: what computes the op of two operands straight into the first one's memory.
     - `backward`: the node's name in PyTorch, where it is not the op's own plus "Backward0".
     """
 
@@ -100,6 +103,7 @@ def differentiable(
             forms,
             sizes,
             no_bools,
+            ufunc,
             backward or f"{camel}Backward0",
             tuple(p.name for p in signature if p.kind is p.POSITIONAL_OR_KEYWORD),
             operands,

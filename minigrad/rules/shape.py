@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .dims import axes, axis, resolved
-from .rule import Array, Result, differentiable
+from .rule import Array, Pullback, Result, differentiable
 
 
 @differentiable(linear=True, view=True, sizes=True, backward="ViewBackward0")
@@ -149,8 +149,11 @@ def expand(input: Array, size: Sequence[int]) -> Result:
                 f"({input.shape[d - lead]}) at non-singleton dimension {d}.  Target sizes: "
                 f"{list(size)}.  Tensor sizes: {list(input.shape)}"
             )
+    y = np.broadcast_to(input, tuple(after))
+    if input.flags.writeable:
+        y.flags.writeable = True  # what may be written through it is the engine's to say
     # The gradient needs no word here: summing over what was broadcast is the engine's work.
-    return np.broadcast_to(input, tuple(after)), (lambda g: g,)
+    return y, (lambda g: g,)
 
 
 @differentiable(linear=True, view=True, forms=(), backward="AliasBackward0")
@@ -161,20 +164,29 @@ def alias(input: Array) -> Result:
 
 @differentiable(linear=True, forms=())
 def cat(*tensors: Array, dim: int) -> Result:
-    """The tensors one behind the other along `dim`; they agree in every other dimension."""
-    ends = np.cumsum([0] + [x.shape[dim] for x in tensors]).tolist()
+    """The tensors one behind the other along `dim`; they agree in every other dimension.
+
+    Those of shape (0,) are passed over, whatever the others' shape is.
+    """
+    solid = [x for x in tensors if x.shape != (0,)] or tensors
     around = (slice(None),) * dim
 
-    def pullback(start: int, end: int) -> object:
+    def part(start: int, x: Array) -> Pullback:
+        if x.shape == (0,):
+            return lambda g: g.reshape(-1)[:0]
+        end = start + x.shape[dim]
         return lambda g: g[(*around, slice(start, end))]
 
-    return np.concatenate(tensors, dim), tuple(map(pullback, ends, ends[1:]))
+    starts = np.cumsum([0] + [0 if x.shape == (0,) else x.shape[dim] for x in tensors]).tolist()
+    return np.ascontiguousarray(np.concatenate(solid, dim)), tuple(map(part, starts, tensors))
 
 
 @differentiable(linear=True, forms=())
 def stack(*tensors: Array, dim: int) -> Result:
     """The tensors, all of one shape, along a new dimension `dim`."""
     around = (slice(None),) * dim
-    return np.stack(tensors, dim), tuple(
-        (lambda g, i=i: g[(*around, i)]) for i in range(len(tensors))
-    )
+
+    def part(i: int) -> Pullback:
+        return lambda g: g[(*around, i)]
+
+    return np.ascontiguousarray(np.stack(tensors, dim)), tuple(map(part, range(len(tensors))))

@@ -32,10 +32,11 @@ class Operand:
 
     values: np.ndarray
     layout: str = "contiguous"
+    constant: bool = False
 
     @property
     def differentiable(self) -> bool:
-        return self.values.dtype.kind == "f"
+        return self.values.dtype.kind == "f" and not self.constant
 
     def array(self) -> np.ndarray:
         """The values in fresh memory in this layout; read-only where elements share a place."""
@@ -157,10 +158,15 @@ class Source:
     # Values
 
     def array(
-        self, shape: tuple[int, ...], *, positive: bool = False, dtype: str | None = None
+        self,
+        shape: tuple[int, ...],
+        *,
+        positive: bool = False,
+        moderate: bool = False,
+        dtype: np.dtype | None = None,
     ) -> Operand:
-        kind = np.dtype(dtype or self._dtype())
-        values = self._values(shape, kind, positive)
+        """An operand; `positive` tells the tame and the smooth, `moderate` the wild."""
+        values = self._values(shape, dtype or self._dtype(), positive, moderate)
         return laid_out(values, self.pick(*LAYOUTS) if self.wild else "contiguous")
 
     def _dtype(self) -> np.dtype:
@@ -168,7 +174,9 @@ class Source:
             return np.dtype(self.pick("float32", "float64", "int32", "int64", "bool"))
         return self.dtype
 
-    def _values(self, shape: tuple[int, ...], dtype: np.dtype, positive: bool) -> np.ndarray:
+    def _values(
+        self, shape: tuple[int, ...], dtype: np.dtype, positive: bool, moderate: bool
+    ) -> np.ndarray:
         rng = self.rng
         if self.style == "smooth":
             values = np.array([next(self._places) for _ in range(int(np.prod(shape)))])
@@ -181,7 +189,7 @@ class Source:
         normal = np.asarray(rng.standard_normal(shape), dtype)
         if not self.wild:
             return np.abs(normal) + dtype.type(0.1) if positive else normal
-        texture = self.pick("normal", "ties", "special", "wide")
+        texture = self.pick("normal", "ties", *(() if moderate else ("special", "wide")))
         if texture == "ties":
             return np.asarray(rng.integers(-2, 3, shape), dtype)
         if texture == "special":
@@ -237,13 +245,16 @@ def reflected(s: Source) -> Case:
 
 def power(s: Source) -> Case:
     base, exponent = s.shapes(2)
-    a, b = s.array(base, positive=True), s.array(exponent)
+    # With a bool exponent PyTorch's own backward fails.
+    a, b = s.array(base, positive=True), s.array(exponent, dtype=s.dtype)
     exponents = (0, 1, 2, 3, -1, -2, 0.5, -0.5, 2.5, 4, -3.0)
     return Case(s.pick((a, b), (a, s.number(*exponents)), (s.number(2, 0.5, 3), b)))
 
 
 def clamped(s: Source) -> Case:
-    x, low, high = (s.array(shape) for shape in s.shapes(3))
+    # PyTorch's own backward fails where two bounds broadcast against each other.
+    shape, bounds = s.shapes(2)
+    x, low, high = s.array(shape), s.array(bounds), s.array(bounds)
     a, b = s.number(), s.number()
     return Case(s.pick((x, a, b), (x, a, None), (x, None, b), (x, low, high), (x, low, None)))
 
@@ -253,20 +264,24 @@ def chosen(s: Source) -> Case:
     x, y = s.array(a), s.array(b)
     if s.wild:
         x, y = s.pick((x, y), (x, y), (x, s.number()), (s.number(), y))
-    return Case((s.array(condition, dtype="bool"), x, y))
+    return Case((s.array(condition, dtype=np.dtype(bool)), x, y))
 
 
 def converted(s: Source) -> Case:
     names = ("float32", "float64", "int32", "int64", "bool") if s.wild else ("float64",)
-    return Case((s.array(s.shape()),), {"dtype": np.dtype(s.pick(*names))})
+    dtype = np.dtype(s.pick(*names))
+    # What a float too large for an integer becomes, C leaves open.
+    return Case((s.array(s.shape(), moderate=dtype.kind == "i"),), {"dtype": dtype})
 
 
 def overwritten(s: Source) -> Case:
-    shape, source = s.shape(), s.number()
-    if s.pick(True, True, False):
-        start = s.draw(st.integers(0, len(shape)))
-        source = s.array(tuple(s.pick(size, size, 1) for size in shape[start:]))
-    return Case((s.array(shape), source))
+    shape = s.shape()
+    x = s.array(shape)
+    if s.pick(True, False, False):
+        return Case((x, s.number(0, 1, -2, 0.5)))
+    start = s.draw(st.integers(0, len(shape)))
+    source = tuple(s.pick(size, size, 1) for size in shape[start:])
+    return Case((x, s.array(source, moderate=not x.differentiable)))
 
 
 def selected(s: Source) -> Case:
@@ -340,7 +355,10 @@ STACKS += (("m", "bmp"), ("m", "mp"), ("bnm", "m"), ("cbnm", "bmp"), ("c1nm", "b
 
 def affine(s: Source) -> Case:
     lead, inner, outer = s.shape(most=2), s.size(), s.size()
-    return Case((s.array((*lead, inner)), s.array((outer, inner)), s.array((outer,))))
+    weight = s.array((outer, inner))
+    # For a 3-d input PyTorch takes a bias of any dtype, and for no other: an accident.
+    bias = s.array((outer,), dtype=weight.values.dtype)
+    return Case((s.array((*lead, inner)), weight, bias))
 
 
 def normalised(s: Source) -> Case:
@@ -364,9 +382,13 @@ def likelihood(s: Source) -> Case:
     weight = None
     if s.pick(True, False):
         # Weights that a power of two scales round alike in whatever order they are summed.
-        weight = Operand(np.asarray(s.rng.integers(1, 9, classes) / 4, s.dtype))
-        weight = s.array((classes,)) if s.chance(12) else weight
-    return Case((s.array(shape), Operand(np.asarray(target)), weight), options)
+        # PyTorch has no derivative for them, and says so where one is asked for.
+        values = np.asarray(s.rng.integers(1, 9, classes) / 4, s.dtype)
+        weight = Operand(values, constant=not s.chance(12))
+    x = s.array(shape)
+    if len(shape) > 2:  # else PyTorch's own backward fails
+        x = Operand(x.values)
+    return Case((x, Operand(np.asarray(target)), weight), options)
 
 
 def squared(s: Source) -> Case:
@@ -471,10 +493,10 @@ def joined(s: Source) -> Case:
     shape = s.shape(least=1)
     dim = s.dim(len(shape))
     if not -len(shape) <= dim < len(shape):
-        return Case((s.array(shape),), {"dim": dim})
+        return Case((s.array((2, *shape[1:])),), {"dim": dim})
     d = dim % len(shape)
     shapes = [(*shape[:d], s.size(), *shape[d + 1 :]) for _ in range(s.pick(1, 2, 3))]
-    if s.chance(8):
+    if s.chance(8):  # PyTorch passes over what has shape (0,)
         shapes.append(s.pick((0,), s.shape()))
     return Case(tuple(s.array(each) for each in shapes), {"dim": dim})
 
@@ -591,7 +613,7 @@ SAMPLES: dict[str, Sample] = {
     "bitwise_xor": Sample(binary, _operators(operator.xor)),
     "cast": Sample(
         converted,
-        {"method": method("to"), "named": lambda t, x, dtype: getattr(x, _NAMES[dtype.name])()},
+        {"method": method("to"), "named": lambda t, x, dtype: getattr(x, _NAMES[str(dtype)])()},
     ),
     "cat": Sample(joined, _joining("cat")),
     "clamp": Sample(clamped),
@@ -655,7 +677,13 @@ SAMPLES: dict[str, Sample] = {
     "where": Sample(chosen),
 }
 
-_NAMES = {"float32": "float", "float64": "double", "int32": "int", "int64": "long", "bool": "bool"}
+_NAMES = {
+    "torch.float32": "float",
+    "torch.float64": "double",
+    "torch.int32": "int",
+    "torch.int64": "long",
+    "torch.bool": "bool",
+}
 
 
 @st.composite

@@ -1,0 +1,201 @@
+"""Small programs with views and in-place writes, drawn by hypothesis, for minigrad and PyTorch.
+
+A program is a list of steps over a list of tensors that grows as it runs. A step picks its operands
+by number (modulo how many there are), so that every list of steps is a program, and hypothesis
+can shorten one that fails step by step. All elements are small whole numbers in float64: what is
+compared is which elements went where, not how they were rounded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from hypothesis import strategies as st
+
+
+class Step(NamedTuple):
+    """One step: what is done, to which tensor, with which other, and a number to vary it."""
+
+    op: str
+    to: int
+    other: int
+    vary: int
+    recording: bool  # False runs the step in no_grad
+
+    def __repr__(self) -> str:
+        mode = "" if self.recording else ", no_grad"
+        return f"({self.op} {self.to} {self.other} {self.vary}{mode})"
+
+
+Action = Callable[[Any, Any, Any, int], Any]  # namespace, tensor, other tensor, vary
+
+
+def _key(x: Any, vary: int) -> Any:
+    """A key into `x`: an int, a slice, a pair, or one with None or `...`."""
+    keys = [0, -1, slice(1, None), slice(None, None, 2), (..., 0), (slice(None), 1), None, ...]
+    return keys[vary % len(keys)]
+
+
+def _gather_key(x: Any, vary: int) -> Any:
+    """A key that copies: a list of indices, with a repeat, or a mask."""
+    return [[0], [0, 0], [-1, 0], x > 0][vary % 4]
+
+
+MAKE: dict[str, Action] = {
+    "leaf": lambda torch, x, y, k: _leaf(torch, k, True),
+    "constant": lambda torch, x, y, k: _leaf(torch, k, False),
+}
+COMPUTE: dict[str, Action] = {
+    "add": lambda torch, x, y, k: x + y,
+    "mul": lambda torch, x, y, k: x * y,
+    "double": lambda torch, x, y, k: x * 2,
+    "square": lambda torch, x, y, k: x * x,
+    "relu": lambda torch, x, y, k: x.relu(),
+    "maximum": lambda torch, x, y, k: torch.maximum(x, y),
+    "clone": lambda torch, x, y, k: x.clone(),
+    "sum": lambda torch, x, y, k: x.sum(0) if x.ndim else x.sum(),
+    "gather": lambda torch, x, y, k: x[_gather_key(x, k)],
+    "where": lambda torch, x, y, k: torch.where(x > 0, x, y),
+    "stack": lambda torch, x, y, k: torch.stack([x, y], k % 2),
+    "constant mul": lambda torch, x, y, k: x * y.detach(),
+}
+VIEW: dict[str, Action] = {
+    "index": lambda torch, x, y, k: x[_key(x, k)],
+    "transpose": lambda torch, x, y, k: x.T if k % 2 else x.transpose(0, -1),
+    "flatten": lambda torch, x, y, k: x.reshape(-1),
+    "view": lambda torch, x, y, k: x.view(-1, 2),
+    "expand": lambda torch, x, y, k: x.expand(2, *x.shape),
+    "unsqueeze": lambda torch, x, y, k: x.unsqueeze(k % 2),
+    "squeeze": lambda torch, x, y, k: x.squeeze(),
+    "detach": lambda torch, x, y, k: x.detach(),
+    "data": lambda torch, x, y, k: x.data,
+}
+WRITE_OTHER: dict[str, Action] = {
+    "add_": lambda torch, x, y, k: x.add_(y),
+    "mul_": lambda torch, x, y, k: x.mul_(y),
+    "copy_": lambda torch, x, y, k: x.copy_(y),
+    "set": lambda torch, x, y, k: x.__setitem__(_key(x, k), y),
+    "scatter": lambda torch, x, y, k: x.__setitem__(_gather_key(x, k), y),
+}
+WRITE: dict[str, Action] = WRITE_OTHER | {
+    "sub_": lambda torch, x, y, k: x.sub_(1),
+    "mul_ 3": lambda torch, x, y, k: x.mul_(3),
+    "square_": lambda torch, x, y, k: x.mul_(x),
+    "relu_": lambda torch, x, y, k: x.relu_(),
+    "neg_": lambda torch, x, y, k: x.neg_(),
+    "zero_": lambda torch, x, y, k: x.zero_(),
+    "fill_": lambda torch, x, y, k: x.fill_(2),
+    "set number": lambda torch, x, y, k: x.__setitem__(_key(x, k), k),
+    "scatter number": lambda torch, x, y, k: x.__setitem__(_gather_key(x, k), k),
+    "data write": lambda torch, x, y, k: x.data.mul_(2),
+    "detached write": lambda torch, x, y, k: x.detach().mul_(2),
+}
+FLAG: dict[str, Action] = {
+    "requires_grad_": lambda torch, x, y, k: x.requires_grad_(k % 4 != 0),
+    "detach_": lambda torch, x, y, k: x.detach_(),
+    "retain_grad": lambda torch, x, y, k: x.retain_grad(),
+    "forget grad": lambda torch, x, y, k: setattr(x, "grad", None),
+    "backward": lambda torch, x, y, k: x.backward(cotangent(torch, x, k)),
+    "backward, retaining": lambda torch, x, y, k: x.backward(
+        cotangent(torch, x, k), retain_graph=True
+    ),
+}
+ACTIONS = MAKE | COMPUTE | VIEW | WRITE | FLAG
+
+
+def _leaf(torch: Any, vary: int, requires_grad: bool) -> Any:
+    shape = [(2, 2), (3,), (2, 3), (), (1, 2), (2,)][vary % 6]
+    values = np.resize([1.0, -2, 3, 0, 2, -1, 4][vary % 7 :], shape)
+    return torch.from_numpy(np.array(values)).requires_grad_(requires_grad)
+
+
+def cotangent(torch: Any, x: Any, seed: int) -> Any:
+    """Whole numbers of the shape of `x`, no two neighbours alike."""
+    values = np.random.default_rng(seed).integers(-3, 4, tuple(x.shape))
+    return torch.from_numpy(np.array(values, np.float64))
+
+
+def steps(*kinds: dict[str, Action]) -> st.SearchStrategy[Step]:
+    """Steps of the kinds given."""
+    number = st.integers(0, 7)
+    recording = st.integers(0, 7).map(bool)  # one in eight is not recorded
+    names = st.one_of(*(st.sampled_from(sorted(kind)) for kind in kinds))
+    return st.builds(Step, names, number, number, number, recording)
+
+
+@dataclass
+class Run:
+    """A program's run in one library: its tensors, and the type of error of each step."""
+
+    torch: Any
+    tensors: list[Any] = field(default_factory=list)
+    errors: list[str | None] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.tensors += [_leaf(self.torch, 0, True), _leaf(self.torch, 0, True) * 1]
+
+    def step(self, step: Step) -> None:
+        """Run one step. What goes wrong in it is noted, and the program goes on."""
+        x = self.tensors[step.to % len(self.tensors)]
+        y = self.tensors[step.other % len(self.tensors)]
+        if step.op in WRITE and _tangled(x, y, step.op in WRITE_OTHER):
+            return
+        recording = step.recording or step.op in VIEW
+        mode = contextlib.nullcontext() if recording else self.torch.no_grad()
+        try:
+            with mode:
+                result = ACTIONS[step.op](self.torch, x, y, step.vary)
+        except Exception as error:
+            self.errors.append(type(error).__name__)
+            if step.op.startswith("backward"):
+                # How far PyTorch comes before it finds the error is nobody's business.
+                for tensor in self.tensors:
+                    tensor.grad = None
+            return
+        self.errors.append(None)
+        if result is not None and all(result is not tensor for tensor in self.tensors):
+            self.tensors.append(result)
+
+    def state(self) -> list[list[Any]]:
+        """What can be seen of each tensor, in terms that both libraries share."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # PyTorch warns of asking a non-leaf for its .grad
+            return [[_seen(look, x) for look in _LOOKS] for x in self.tensors]
+
+
+_LOOKS: list[Callable[[Any], Any]] = [
+    lambda x: plain(x),
+    lambda x: x.requires_grad,
+    lambda x: x.is_leaf,
+    lambda x: x.grad_fn is None,
+    lambda x: x.retains_grad,
+    lambda x: None if x.grad is None else plain(x.grad),
+]
+
+
+def _tangled(x: Any, y: Any, uses_y: bool) -> bool:
+    """Whether a write of `y` into `x` is one of which PyTorch makes no promise.
+
+    That is where elements of `x` share their memory with each other, or with elements of `y`.
+    """
+    if 0 in x.stride():
+        return True
+    return uses_y and np.may_share_memory(x.detach().numpy(), y.detach().numpy())
+
+
+def _seen(look: Callable[[Any], Any], x: Any) -> Any:
+    """What a look at a tensor gives: looking at a view of what was written to may raise."""
+    try:
+        return look(x)
+    except RuntimeError:
+        return RuntimeError
+
+
+def plain(x: Any) -> Any:
+    """A tensor's elements, -0 as 0: which zero a sum of zeros gives is arithmetic, not history."""
+    return (x.detach().numpy() + 0.0).tolist()
