@@ -41,7 +41,8 @@ def function(rule: Rule) -> Callable[..., Any]:
             args = _positional(rule, args, kwargs)
         arrays = []
         tracked = odd = False
-        tensors, dtype = 0, None
+        tensors = 0
+        dtype: Any = None
         for a in args:
             if isinstance(a, Tensor):
                 if a._view is not None:

@@ -68,7 +68,8 @@ def _taken_apart(self: Tensor, key: Any) -> tuple[Tensor, tuple[Any, ...] | None
                 "to convert a 0-dim tensor to a number"
             )
         raise IndexError(f"too many indices for tensor of dimension {self.ndim}")
-    result, rest, gather = self, [], False
+    result, gather = self, False
+    rest: list[Any] = []
     for e in entries:
         dim = sum(_dims_used(r) for r in rest)
         if isinstance(e, bool):  # a new dimension, kept or emptied

@@ -263,7 +263,9 @@ def _arithmetic() -> dict[str, Any]:
 
 
 def _comparisons() -> dict[str, Any]:
-    methods = {f"__{name}__": operator(OPS[name]) for name in ("lt", "le", "gt", "ge")}
+    methods: dict[str, Any] = {
+        f"__{name}__": operator(OPS[name]) for name in ("lt", "le", "gt", "ge")
+    }
     # A tensor is never equal to what is neither a tensor nor a number.
     methods["__eq__"] = operator(OPS["eq"], otherwise=False)
     methods["__ne__"] = operator(OPS["ne"], otherwise=True)

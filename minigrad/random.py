@@ -170,4 +170,5 @@ def _float(dtype: DType | None) -> Any:
     return kind
 
 
-Tensor.uniform_, Tensor.normal_ = uniform_, normal_
+for _method in (uniform_, normal_):
+    setattr(Tensor, _method.__name__, _method)

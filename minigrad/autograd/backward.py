@@ -73,7 +73,7 @@ def _backward(
     backward((self,), (gradient,), retain_graph, create_graph, inputs=inputs)
 
 
-Tensor.backward = _backward
+setattr(Tensor, "backward", _backward)  # noqa: B010, the tape is written in terms of tensors
 
 
 def grad(
@@ -152,9 +152,7 @@ def _seeds(
         cotangents = (cotangents,)
     if len(cotangents) != len(tensors):
         raise RuntimeError(f"got {len(tensors)} tensors and {len(cotangents)} gradients")
-    return [
-        _seed(index, tensor, cotangents[index]) for index, tensor in enumerate(tensors)
-    ]
+    return [_seed(index, tensor, cotangents[index]) for index, tensor in enumerate(tensors)]
 
 
 def _seed(index: int, tensor: Tensor, cotangent: Tensor | None) -> tuple[Parent, np.ndarray]:

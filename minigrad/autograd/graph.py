@@ -149,15 +149,14 @@ def walk(
             if useful is not None and parent not in useful:
                 continue
             d = pullback(g)
-            onward = isinstance(parent, Node)
-            like = parent if onward else parent._array
+            like: Node | Array = parent if isinstance(parent, Node) else parent._array
             if d.shape != like.shape:
                 d = _summed_to(like.shape, d)
             if d.dtype is not like.dtype:
                 d = d.astype(like.dtype)
             if parent in gradients:
                 gradients[parent] = gradients[parent] + d
-            elif onward:
+            elif isinstance(parent, Node):
                 gradients[parent] = d
                 heappush(todo, (-parent.number, parent))
             else:  # a leaf keeps its gradient, so that must be nobody else's

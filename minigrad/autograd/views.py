@@ -34,6 +34,8 @@ class View:
 
     __slots__ = ("arguments", "base", "differentiable", "options", "parent", "rule", "version")
 
+    base: Tensor
+
     def __init__(
         self,
         parent: Tensor,

@@ -52,9 +52,9 @@ def softmax(input: Array, dim: int, dtype: np.dtype | None = None) -> Result:
     tensor([0.2689, 0.7311])
     """
     x, d = _floats(input, dtype, "softmax"), _along(dim, input.ndim)
-    e = np.exp(x - np.maximum.reduce(x, d, None, None, True, -np.inf))
-    y = e / np.add.reduce(e, d, None, None, True)
-    return y, (lambda g: y * (g - np.add.reduce(g * y, d, None, None, True)),)
+    e = np.exp(x - np.maximum.reduce(x, d, keepdims=True, initial=-np.inf))
+    y = e / np.add.reduce(e, d, keepdims=True)
+    return y, (lambda g: y * (g - np.add.reduce(g * y, d, keepdims=True)),)
 
 
 @differentiable()
@@ -67,9 +67,9 @@ def log_softmax(input: Array, dim: int, dtype: np.dtype | None = None) -> Result
     tensor([-1.3133, -0.3133])
     """
     x, d = _floats(input, dtype, "log_softmax"), _along(dim, input.ndim)
-    x = x - np.maximum.reduce(x, d, None, None, True, -np.inf)
-    y = x - np.log(np.add.reduce(np.exp(x), d, None, None, True))
-    return y, (lambda g: g - np.exp(y) * np.add.reduce(g, d, None, None, True),)
+    x = x - np.maximum.reduce(x, d, keepdims=True, initial=-np.inf)
+    y = x - np.log(np.add.reduce(np.exp(x), d, keepdims=True))
+    return y, (lambda g: g - np.exp(y) * np.add.reduce(g, d, keepdims=True),)
 
 
 def _floats(input: Array, dtype: np.dtype | None, name: str) -> Array:
@@ -178,8 +178,8 @@ def _places(label: Array, shape: tuple[int, ...]) -> Array | None:
     elif len(shape) == 2:
         index = np.arange(shape[0]), label
     else:
-        rows, *rest = np.indices(label.shape, sparse=True)
-        index = (rows, label, *rest)
+        grid = np.indices(label.shape, sparse=True)
+        index = (grid[0], label, *grid[1:])
     try:
         return np.ravel_multi_index(index, shape)
     except ValueError:

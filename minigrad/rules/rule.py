@@ -29,9 +29,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-Array: TypeAlias = np.ndarray
-# What elementwise ops compute over. A Python number stays one, so float32 stays float32.
-Operand: TypeAlias = np.ndarray | float
+# A NumPy array. To a type checker it is anything, for a rule can be read over whatever computes
+# as an array does.
+Array: TypeAlias = Any
+# An array or a Python number, which stays one, so that float32 stays float32.
+Operand: TypeAlias = Any
 Pullback: TypeAlias = Callable[[Any], Any]
 Result: TypeAlias = tuple[Any, tuple[Pullback | None, ...]]
 
