@@ -16,7 +16,7 @@ import numpy as np
 from numpy import ndarray
 
 from . import dtypes
-from .arithmetic import quiet
+from .arithmetic import anyhow, is_taken, quiet
 from .autograd.grad_mode import mode
 from .autograd.graph import Guards, Node
 from .autograd.views import View, rebase, set_history
@@ -69,10 +69,12 @@ def function(rule: Rule) -> Callable[..., Any]:
             else:
                 output, pullbacks = quiet.run(forward, *arrays)
         except Exception as error:
-            explained = _explained(rule, args, arrays, error)
-            if explained is None:
+            if is_taken(error):
+                output, pullbacks = anyhow(quiet.run, forward, *arrays, **kwargs)
+            elif (explained := _explained(rule, args, arrays, error)) is not None:
+                raise explained from None
+            else:
                 raise
-            raise explained from None
 
         more = None
         if type(output) is not ndarray:
@@ -125,7 +127,7 @@ def in_place(rule: Rule, casts: bool = False, fills: bool = False) -> Callable[.
         if not (mode.enabled and _any_requires_grad(self, args, kwargs)):
             if ufunc is not None and len(args) == 1 and not kwargs and _alike(self, args[0]):
                 # What an update by hand and an optimiser do all day: no copy on the way.
-                quiet.run(ufunc, self._array, args[0]._array, self._array)
+                anyhow(quiet.run, ufunc, self._array, args[0]._array, self._array)
                 self._version[0] += 1
             else:
                 _write(self, out_of_place(self, *args, **kwargs)._array, rule.name, casts, fills)
@@ -211,7 +213,7 @@ def _write(self: Tensor, output: np.ndarray, name: str, casts: bool, fills: bool
             "unsupported operation: more than one element of the written-to tensor refers to a "
             "single memory location. Please clone() the tensor before performing the operation."
         )
-    quiet.run(np.copyto, target, output, "unsafe")
+    anyhow(quiet.run, np.copyto, target, output, "unsafe")
     self._version[0] += 1
 
 
@@ -233,7 +235,7 @@ def _positional(rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tu
 
 
 def _prepared(rule: Rule, args: tuple[Any, ...], arrays: list[Any]) -> list[Any]:
-    """The arguments as the rule wants them: checked, and the operands in one dtype if it promotes."""
+    """The arguments as the rule wants them: checked, the operands in one dtype if it promotes."""
     _check_operands(rule, args)
     arrays = [_plain(a) for a in arrays]
     if rule.promotion is None:

@@ -22,7 +22,7 @@ _index_put_ = in_place(REGISTRY["index_put"], casts=True)
 
 
 def getitem(self: Tensor, key: Any) -> Tensor:
-    """`x[key]` for ints, slices, None, `...` (views) and lists, masks and index tensors (copies)."""
+    """`x[key]`: a view for ints, slices, None and `...`; a copy for lists, masks and tensors."""
     view, rest = _taken_apart(self, key)
     return view if rest is None else OPS["index"](view, rest)
 

@@ -110,7 +110,7 @@ def set_history(tensor: Tensor, node: Node) -> None:
 
 
 def _positions(tensor: Tensor) -> Array:
-    """Where a view's elements lie in its flattened base: the same views of an array of positions."""
+    """Where a view's elements lie in its flattened base: the same views, of positions."""
     steps = []
     while tensor._view is not None:
         steps.append(tensor._view)

@@ -23,7 +23,7 @@ def axis(dim: int, ndim: int) -> int:
 
 
 def axes(dim: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
-    """The dimensions that a reduction names, all for None or (). RuntimeError for one named twice."""
+    """The dimensions that a reduction names, all for None or (). RuntimeError for a repetition."""
     if dim is None:
         return tuple(range(ndim))
     if isinstance(dim, Sequence):

@@ -7,8 +7,7 @@ gradient is a scatter: each element of the cotangent is added where the value ca
 
 from __future__ import annotations
 
-from types import EllipsisType
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -66,8 +65,8 @@ def slice_(input: Array, dim: int, start: int | None, end: int | None, step: int
     return input[key], (lambda g: put(g, key, shape),)
 
 
-# One entry of the key of `index`: all of a dimension, or indices or a mask into one or more.
-Entry = slice | EllipsisType | np.ndarray
+# One entry of the key of `index`: a full slice, or an array of indices, or a mask.
+Entry: TypeAlias = Any
 
 
 @differentiable(forms=())

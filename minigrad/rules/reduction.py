@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -125,7 +125,7 @@ def _arg(input: Array, dim: int | None, keepdim: bool, name: str) -> Array:
     return np.asarray(find(input, dim, keepdims=keepdim))
 
 
-def _flag(keepdim: bool, name: str) -> bool:
+def _flag(keepdim: bool, name: str) -> Any:
     """`keepdim`, which must be a bool: an int there is a second dim gone astray."""
     if not isinstance(keepdim, bool | np.bool_):
         raise TypeError(

@@ -110,7 +110,7 @@ class Source:
 
     def __init__(self, draw: Callable[[st.SearchStrategy[Any]], Any], style: str) -> None:
         self.draw, self.style = draw, style
-        self.wild = style == "wild"
+        self.wild, self.was_odd = style == "wild", False
         self.seed = draw(st.integers(0, 2**32 - 1))
         self.rng = np.random.default_rng(self.seed)
         self._places = iter(self.rng.permutation(np.arange(0.2, 4, 0.03)))
@@ -123,9 +123,15 @@ class Source:
     def pick(self, *choices: Any) -> Any:
         return self.draw(st.sampled_from(choices))
 
-    def chance(self, of: int) -> bool:
-        """True once in so many times, in the wild; else never."""
-        return self.wild and self.draw(st.integers(1, of)) == of
+    def odd(self, of: int) -> bool:
+        """Whether to do the odd thing: once in so many times in the wild, but once in a case.
+
+        Of two things wrong with a call, which is found first is nobody's concern.
+        """
+        if self.wild and not self.was_odd:
+            self.was_odd = self.draw(st.integers(1, of)) == of
+            return self.was_odd
+        return False
 
     def options(self, **choices: tuple[Any, ...]) -> dict[str, Any]:
         """For each name one of its choices, or, where that is `...`, no such option."""
@@ -143,7 +149,7 @@ class Source:
             hnp.mutually_broadcastable_shapes(num_shapes=count, max_dims=3, min_side=0, max_side=3)
         )
         shapes = drawn.input_shapes
-        return (*shapes[:-1], self.shape()) if self.chance(12) else shapes
+        return (*shapes[:-1], self.shape()) if self.odd(12) else shapes
 
     def size(self) -> int:
         return self.draw(st.integers(0 if self.wild else 1, 4))
@@ -151,7 +157,7 @@ class Source:
     def dim(self, ndim: int) -> int:
         """A dimension, counted from either end; once in a while, in the wild, one out of range."""
         reach = max(ndim, 1)
-        if self.chance(12):
+        if self.odd(12):
             return self.pick(-reach - 1, reach)
         return self.draw(st.integers(-reach, reach - 1))
 
@@ -170,7 +176,7 @@ class Source:
         return laid_out(values, self.pick(*LAYOUTS) if self.wild else "contiguous")
 
     def _dtype(self) -> np.dtype:
-        if self.chance(8):
+        if self.odd(8):
             return np.dtype(self.pick("float32", "float64", "int32", "int64", "bool"))
         return self.dtype
 
@@ -223,6 +229,11 @@ def unary_positive(s: Source) -> Case:
     return Case((s.array(s.shape(), positive=True),))
 
 
+def unary_bits(s: Source) -> Case:
+    s.dtype = np.dtype(s.pick("int64", "int32", "bool"))
+    return unary(s)
+
+
 def tensors(count: int) -> Callable[[Source], Case]:
     return lambda s: Case(tuple(s.array(shape) for shape in s.shapes(count)))
 
@@ -231,6 +242,14 @@ def binary(s: Source) -> Case:
     """Two tensors, a tensor and a number, or a number and a tensor."""
     a, b = (s.array(shape) for shape in s.shapes(2))
     return Case(s.pick((a, b), (a, b), (a, s.number()), (s.number(), b)))
+
+
+def bits(s: Source) -> Case:
+    """As `binary`, of integers and bools."""
+    s.dtype = np.dtype(s.pick("int64", "int32", "bool"))
+    a, b = (s.array(shape) for shape in s.shapes(2))
+    number = s.pick(0, -1, 6, True)
+    return Case(s.pick((a, b), (a, b), (a, number), (number, b)))
 
 
 def scaled_binary(s: Source) -> Case:
@@ -291,7 +310,7 @@ def selected(s: Source) -> Case:
     dim = s.dim(len(shape))
     size = shape[dim] if -len(shape) <= dim < len(shape) else 1
     index = s.draw(st.integers(-size, size - 1)) if size else 0
-    return Case((s.array(shape),), {"dim": dim, "index": index + (size if s.chance(12) else 0)})
+    return Case((s.array(shape),), {"dim": dim, "index": index + (size if s.odd(12) else 0)})
 
 
 def sliced(s: Source) -> Case:
@@ -299,7 +318,7 @@ def sliced(s: Source) -> Case:
     ends = st.none() | st.integers(-5, 5)
     start, end = s.draw(ends), s.draw(ends)
     dim = s.draw(st.integers(0, len(shape) - 1))
-    step = s.pick(0, -1) if s.chance(12) else s.pick(1, 2, 3)
+    step = s.pick(0, -1) if s.odd(12) else s.pick(1, 2, 3)
     return Case((s.array(shape),), {"dim": dim, "start": start, "end": end, "step": step})
 
 
@@ -342,7 +361,7 @@ def product(*kinds: tuple[str, str]) -> Callable[[Source], Case]:
     def case(s: Source) -> Case:
         sizes = {letter: s.size() for letter in "nmpb"} | {"1": 1, "c": s.size()}
         a, b = (tuple(sizes[letter] for letter in word) for word in s.pick(*kinds))
-        if s.chance(12):
+        if s.odd(12):
             b = s.shape()
         return Case((s.array(a), s.array(b)))
 
@@ -377,14 +396,14 @@ def likelihood(s: Source) -> Case:
     )
     if options.get("ignore_index", -100) < 0 and s.wild:
         target = np.where(s.rng.random(lead) < 0.3, options.get("ignore_index", -100), target)
-    if s.chance(12):
+    if s.odd(12):
         target = target + s.pick(1, -classes)
     weight = None
     if s.pick(True, False):
         # Weights that a power of two scales round alike in whatever order they are summed.
         # PyTorch has no derivative for them, and says so where one is asked for.
         values = np.asarray(s.rng.integers(1, 9, classes) / 4, s.dtype)
-        weight = Operand(values, constant=not s.chance(12))
+        weight = Operand(values, constant=not s.odd(12))
     x = s.array(shape)
     if len(shape) > 2:  # else PyTorch's own backward fails
         x = Operand(x.values)
@@ -393,13 +412,13 @@ def likelihood(s: Source) -> Case:
 
 def squared(s: Source) -> Case:
     shape = s.shape()
-    other = s.shapes(2)[1] if s.chance(6) else shape
+    other = s.shapes(2)[1] if s.odd(6) else shape
     return Case((s.array(shape), s.array(other)), s.options(reduction=("mean", "sum", "none")))
 
 
 def _some_dims(s: Source, ndim: int) -> tuple[int, ...]:
     dims = [d - s.pick(0, ndim) for d in s.rng.permutation(ndim)[: s.size()].tolist()]
-    return tuple(dims + dims[:1]) if s.chance(12) else tuple(dims)
+    return tuple(dims + dims[:1]) if s.odd(12) else tuple(dims)
 
 
 def reduced(s: Source) -> Case:
@@ -464,7 +483,7 @@ def matrix(s: Source) -> Case:
 def permuted(s: Source) -> Case:
     shape = s.shape()
     dims = [int(d) - s.pick(0, len(shape)) for d in s.rng.permutation(len(shape))]
-    if dims and s.chance(12):
+    if dims and s.odd(12):
         dims[0] = s.pick(dims[-1], 7)
     return Case((s.array(shape),), {"dims": tuple(dims)})
 
@@ -483,7 +502,7 @@ def unsqueezed(s: Source) -> Case:
 def expanded(s: Source) -> Case:
     shape = tuple(s.pick(1, size) for size in s.shape(most=2))
     sizes = [s.pick(size, -1) if size != 1 else s.size() for size in shape]
-    if s.chance(12):
+    if s.odd(12):
         sizes = [*sizes[:-1], 5]
     lead = [s.size() for _ in range(s.pick(0, 1))]
     return Case((s.array(shape),), {"size": (*lead, *sizes)})
@@ -496,7 +515,7 @@ def joined(s: Source) -> Case:
         return Case((s.array((2, *shape[1:])),), {"dim": dim})
     d = dim % len(shape)
     shapes = [(*shape[:d], s.size(), *shape[d + 1 :]) for _ in range(s.pick(1, 2, 3))]
-    if s.chance(8):  # PyTorch passes over what has shape (0,)
+    if s.odd(8):  # PyTorch passes over what has shape (0,)
         shapes.append(s.pick((0,), s.shape()))
     return Case(tuple(s.array(each) for each in shapes), {"dim": dim})
 
@@ -504,7 +523,7 @@ def joined(s: Source) -> Case:
 def stacked(s: Source) -> Case:
     shape = s.shape(most=2)
     shapes = [shape] * s.pick(1, 2, 3)
-    if s.chance(12):
+    if s.odd(12):
         shapes.append(s.shape())
     return Case(tuple(s.array(each) for each in shapes), {"dim": s.dim(len(shape) + 1)})
 
@@ -607,10 +626,10 @@ SAMPLES: dict[str, Sample] = {
     "any": Sample(reduced),
     "argmax": Sample(argument),
     "argmin": Sample(argument),
-    "bitwise_and": Sample(binary, _operators(operator.and_)),
-    "bitwise_not": Sample(unary, _operators(operator.invert)),
-    "bitwise_or": Sample(binary, _operators(operator.or_)),
-    "bitwise_xor": Sample(binary, _operators(operator.xor)),
+    "bitwise_and": Sample(bits, _operators(operator.and_)),
+    "bitwise_not": Sample(unary_bits, _operators(operator.invert)),
+    "bitwise_or": Sample(bits, _operators(operator.or_)),
+    "bitwise_xor": Sample(bits, _operators(operator.xor)),
     "cast": Sample(
         converted,
         {"method": method("to"), "named": lambda t, x, dtype: getattr(x, _NAMES[str(dtype)])()},
