@@ -42,15 +42,10 @@ def anyhow(run: Callable[..., Any], function: Callable[..., Any], *args: Any, **
     try:
         return run(function, *args, **kwargs)
     except RuntimeError as error:
-        if not is_taken(error):
+        if not str(error).startswith("cannot enter context"):
             raise
     with np.errstate(all="ignore"):
         return function(*args, **kwargs)
-
-
-def is_taken(error: Exception) -> bool:
-    """Whether this is a context's word that it is in use."""
-    return isinstance(error, RuntimeError) and str(error).startswith("cannot enter context")
 
 
 quiet = _Quiet()

@@ -16,100 +16,189 @@ import numpy as np
 from numpy import ndarray
 
 from . import dtypes
-from .arithmetic import anyhow, is_taken, quiet
+from .arithmetic import anyhow, quiet
 from .autograd.grad_mode import mode
-from .autograd.graph import Guards, Node
+from .autograd.graph import Guards, Node, Parent
 from .autograd.views import View, rebase, set_history
 from .rules import REGISTRY, Rule
+from .rules.rule import Pullback
 from .tensor import Tensor, wrap
 
-# Arguments that reach a rule as they are; any other is looked at by `_prepared` first.
-_PLAIN = frozenset({int, float, str, type(None)})
 # NumPy's names for arguments, which PyTorch takes too.
 _ALIASES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "x1": "input", "x2": "other"}
 
 
 def function(rule: Rule) -> Callable[..., Any]:
     """The rule as a function of tensors, recorded on the tape where that is wanted."""
-    forward, linear, view = rule.forward, rule.linear, rule.view
-    promotes, needed = rule.promotion is not None, rule.tensors
-    tensor_first = rule.operands[:1] == ("Array",)
+
+    @functools.wraps(rule.forward)
+    def op(*args: Any, **kwargs: Any) -> Any:
+        args = _positional(rule, args, kwargs)
+        arrays = _prepared(rule, args)
+        output, pullbacks = _computed(rule, args, arrays, kwargs)
+        more = None
+        if isinstance(output, tuple):  # what an op gives besides its value has no derivative
+            output, *more = output
+        result: Tensor = wrap(np.asarray(output))
+        if rule.view and (result._array.size == 0 or np.may_share_memory(output, arrays[0])):
+            result._version = args[0]._version
+            result._view = View(args[0], rule, arrays[1:], kwargs, mode.enabled)
+        if mode.enabled:
+            _record(rule, args, arrays, pullbacks, result)
+        return result if more is None else (result, *map(wrap, more))
+
+    return op if rule.view else _shortened(rule, op)
+
+
+def _computed(
+    rule: Rule, args: Sequence[Any], arrays: Sequence[Any], kwargs: dict[str, Any]
+) -> tuple[Any, Sequence[Pullback | None]]:
+    """What the rule gives for these arrays; its errors as PyTorch's, where that has others."""
+    try:
+        computed: tuple[Any, Any] = anyhow(quiet.run, rule.forward, *arrays, **kwargs)
+        return computed
+    except Exception as error:
+        explained = _explained(rule, args, arrays, error)
+        if explained is None:
+            raise
+        raise explained from None
+
+
+def _record(
+    rule: Rule,
+    args: Sequence[Any],
+    arrays: Sequence[Any],
+    pullbacks: Sequence[Pullback | None],
+    result: Tensor,
+) -> None:
+    """Enter one call of a rule on the tape, if an operand that requires grad has a derivative."""
+    parents, wanted = [], []
+    for a, pullback in zip(args, pullbacks, strict=False):  # an op may have further arguments
+        if pullback is not None and isinstance(a, Tensor) and a._requires_grad:
+            parents.append(a._node or a)
+            wanted.append(pullback)
+    if not parents:
+        return
+    if result._array.dtype.kind != "f":
+        kind = dtypes.SCALAR_NAMES[result._array.dtype]
+        raise RuntimeError(f"Autograd not support dtype: {kind} ({rule.name})")
+    guards = []
+    if not rule.linear:
+        guards.append((id(result._array), result._version, 0))
+        for a, array in zip(args, arrays, strict=True):
+            if isinstance(a, Tensor):
+                guards.append((id(array), a._version, a._version[0]))
+    result._node = Node(rule, parents, wanted, guards, result._array)
+    result._requires_grad = True
+
+
+# The short way ------------------------------------------------------------------------------------
+#
+# A training step is made of ops on one tensor, or on two of one float dtype (or one and a number),
+# that are no views, with plain options after them. For these, what `function` does comes down to
+# a few lines without a loop, at half the cost. Anything else, errors too, is left to the long way.
+
+_PLAIN = frozenset({int, float, str, type(None)})
+
+
+def _shortened(rule: Rule, long: Callable[..., Any]) -> Callable[..., Any]:
+    if rule.operands == ("Array",):
+        return _of_one(rule, long)
+    if rule.operands[:2] in (("Array", "Array"), ("Operand", "Operand")):
+        return _of_two(rule, long)
+    return long
+
+
+def _of_one(rule: Rule, long: Callable[..., Any]) -> Callable[..., Any]:
+    forward, linear, promotes = rule.forward, rule.linear, rule.promotion is not None
 
     @functools.wraps(forward)
     def op(*args: Any, **kwargs: Any) -> Any:
-        if kwargs:
-            args = _positional(rule, args, kwargs)
-        arrays = []
-        tracked = odd = False
-        tensors = 0
-        dtype: Any = None
-        for a in args:
-            if isinstance(a, Tensor):
-                if a._view is not None:
-                    a._view.refresh(a)
-                if a._requires_grad:
-                    tracked = True
-                array = a._array
-                arrays.append(array)
-                if promotes:
-                    tensors += 1
-                    if array.dtype is not dtype:
-                        odd = odd or dtype is not None
-                        dtype = array.dtype
-            else:
-                if type(a) not in _PLAIN or (tensor_first and not arrays):
-                    odd = True
-                arrays.append(a)
-        # Tensors of one float dtype and plain numbers are the rule, and need no second look.
-        if odd or (promotes and (tensors < needed or dtype.kind != "f")):
-            arrays = _prepared(rule, args, arrays)
+        if kwargs or not args:
+            return long(*args, **kwargs)
+        a, *options = args
+        if not isinstance(a, Tensor) or a._view is not None:
+            return long(*args)
+        x = a._array
+        if promotes and x.dtype.kind != "f":
+            return long(*args)
+        for option in options:
+            if type(option) not in _PLAIN:
+                return long(*args)
         try:
-            if kwargs:
-                output, pullbacks = quiet.run(forward, *arrays, **kwargs)
-            else:
-                output, pullbacks = quiet.run(forward, *arrays)
-        except Exception as error:
-            if is_taken(error):
-                output, pullbacks = anyhow(quiet.run, forward, *arrays, **kwargs)
-            elif (explained := _explained(rule, args, arrays, error)) is not None:
-                raise explained from None
-            else:
-                raise
-
-        more = None
+            output, pullbacks = quiet.run(forward, x, *options)
+        except Exception:
+            return long(*args)
         if type(output) is not ndarray:
-            if isinstance(output, tuple):  # what an op gives besides its value has no derivative
-                output, *more = output
+            if isinstance(output, tuple):
+                return long(*args)
             output = np.asarray(output)
-        result = wrap(output)
-        if view and (output.size == 0 or np.may_share_memory(output, arrays[0])):
-            result._version = args[0]._version
-            result._view = View(args[0], rule, arrays[1:], kwargs, mode.enabled)
-        if tracked and mode.enabled:
-            parents, wanted = [], []
-            for a, pullback in zip(args, pullbacks):  # noqa: B905, an op has further arguments
-                if pullback is not None and isinstance(a, Tensor) and a._requires_grad:
-                    parents.append(a._node or a)
-                    wanted.append(pullback)
-            if parents:
-                if output.dtype.kind != "f":
-                    kind = dtypes.SCALAR_NAMES[output.dtype]
-                    raise RuntimeError(f"Autograd not support dtype: {kind} ({rule.name})")
-                guards = () if linear else _guards(args, arrays, result)
-                result._node = Node(rule, parents, wanted, guards, output)
-                result._requires_grad = True
-        return result if more is None else (result, *map(wrap, more))
+        result: Tensor = wrap(output)
+        if a._requires_grad and pullbacks and mode.enabled:
+            guards: Guards = ()
+            if not linear:
+                guards = (id(output), result._version, 0), (id(x), a._version, a._version[0])
+            result._node = Node(rule, (a._node or a,), pullbacks, guards, output)
+            result._requires_grad = True
+        return result
 
     return op
 
 
-def _guards(args: Sequence[Any], arrays: Sequence[Any], result: Tensor) -> Guards:
-    """What an op that saves something saw: see `Guards`."""
-    guards = [(id(result._array), result._version, 0)]
-    for a, array in zip(args, arrays):  # noqa: B905, they are of one length
-        if isinstance(a, Tensor):
-            guards.append((id(array), a._version, a._version[0]))
-    return guards
+def _of_two(rule: Rule, long: Callable[..., Any]) -> Callable[..., Any]:
+    forward, linear, promotes = rule.forward, rule.linear, rule.promotion is not None
+    numbers = rule.operands[1] == "Operand"
+
+    @functools.wraps(forward)
+    def op(*args: Any, **kwargs: Any) -> Any:
+        if kwargs or len(args) < 2:
+            return long(*args, **kwargs)
+        a, b, *options = args
+        if not isinstance(a, Tensor) or a._view is not None:
+            return long(*args)
+        x: Any = a._array
+        y: Any
+        if isinstance(b, Tensor):
+            y = b._array
+            if b._view is not None or (promotes and x.dtype is not y.dtype):
+                return long(*args)
+        elif numbers and type(b) is float:
+            y = b
+        else:
+            return long(*args)
+        if promotes and x.dtype.kind != "f":
+            return long(*args)
+        for option in options:
+            if type(option) not in _PLAIN:
+                return long(*args)
+        try:
+            output, pullbacks = quiet.run(forward, x, y, *options)
+        except Exception:
+            return long(*args)
+        if type(output) is not ndarray:
+            output = np.asarray(output)
+        result: Tensor = wrap(output)
+        if pullbacks and mode.enabled:
+            parents: tuple[Parent, ...]
+            if y is not b and b._requires_grad and len(pullbacks) == 2:
+                if a._requires_grad:
+                    parents = a._node or a, b._node or b
+                else:
+                    parents, pullbacks = (b._node or b,), pullbacks[1:]
+            elif a._requires_grad:
+                parents, pullbacks = (a._node or a,), pullbacks[:1]
+            else:
+                return result
+            guards: Guards = ()
+            if not linear:
+                guards = (id(output), result._version, 0), (id(x), a._version, a._version[0])
+                if y is not b:
+                    guards = (*guards, (id(y), b._version, b._version[0]))
+            result._node = Node(rule, parents, pullbacks, guards, output)
+            result._requires_grad = True
+        return result
+
+    return op
 
 
 # In place -----------------------------------------------------------------------------------------
@@ -121,16 +210,11 @@ def in_place(rule: Rule, casts: bool = False, fills: bool = False) -> Callable[.
     `casts` lets the result go into an operand of any dtype, as `copy_` may; `fills` lets it go
     into one whose elements share memory, as `fill_` may.
     """
-    out_of_place, ufunc = function(rule), rule.ufunc
+    out_of_place = function(rule)
 
     def op(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         if not (mode.enabled and _any_requires_grad(self, args, kwargs)):
-            if ufunc is not None and len(args) == 1 and not kwargs and _alike(self, args[0]):
-                # What an update by hand and an optimiser do all day: no copy on the way.
-                anyhow(quiet.run, ufunc, self._array, args[0]._array, self._array)
-                self._version[0] += 1
-            else:
-                _write(self, out_of_place(self, *args, **kwargs)._array, rule.name, casts, fills)
+            _write(self, out_of_place(self, *args, **kwargs)._array, rule.name, casts, fills)
             return self
         _refuse_leaf(self)
         # The tensor as it was: its history, and the values that pullbacks may remember.
@@ -150,16 +234,32 @@ def in_place(rule: Rule, casts: bool = False, fills: bool = False) -> Callable[.
 
     op.__name__ = op.__qualname__ = f"{rule.name}_"
     op.__doc__ = f"`{rule.name}`, written into this tensor; RuntimeError for a leaf's own values."
+    return op if rule.ufunc is None else _without_a_copy(rule.ufunc, op)
+
+
+def _without_a_copy(ufunc: np.ufunc, long: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The same where nothing is recorded and the two are alike, as in an update: in one step."""
+
+    @functools.wraps(long)
+    def op(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if kwargs or len(args) != 1 or not isinstance(args[0], Tensor):
+            return long(self, *args, **kwargs)
+        other = args[0]
+        a, b = self._array, other._array
+        if (
+            (mode.enabled and (self._requires_grad or other._requires_grad))
+            or not (self._view is None and other._view is None)
+            or not (a.shape == b.shape and a.dtype is b.dtype and a.dtype.kind == "f")
+        ):
+            return long(self, other)
+        try:
+            quiet.run(ufunc, a, b, a)
+        except Exception:
+            return long(self, other)  # which says what is wrong
+        self._version[0] += 1
+        return self
+
     return op
-
-
-def _alike(self: Tensor, other: Any) -> bool:
-    """Whether two tensors are of one shape and float dtype, and the first can be written to."""
-    if not isinstance(other, Tensor):
-        return False
-    a, b = self._array, other._array
-    plain = a.flags.writeable and self._view is None
-    return plain and a.shape == b.shape and a.dtype is b.dtype and a.dtype.kind == "f"
 
 
 def _any_requires_grad(self: Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
@@ -234,10 +334,17 @@ def _positional(rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tu
     return args
 
 
-def _prepared(rule: Rule, args: tuple[Any, ...], arrays: list[Any]) -> list[Any]:
-    """The arguments as the rule wants them: checked, the operands in one dtype if it promotes."""
+def _prepared(rule: Rule, args: tuple[Any, ...]) -> list[Any]:
+    """What the rule is given: checked, unwrapped, and the operands in one dtype if it promotes."""
     _check_operands(rule, args)
-    arrays = [_plain(a) for a in arrays]
+    arrays = []
+    for a in args:
+        if isinstance(a, Tensor):
+            if a._view is not None:
+                a._view.refresh(a)
+            arrays.append(a._array)
+        else:
+            arrays.append(_plain(a))
     if rule.promotion is None:
         return arrays
     count = len(rule.operands)
@@ -249,16 +356,16 @@ def _prepared(rule: Rule, args: tuple[Any, ...], arrays: list[Any]) -> list[Any]
     return [_in_dtype(a, common) for a in arrays[:count]] + arrays[count:]
 
 
+def _is_bool(operand: Any) -> bool:
+    return isinstance(operand, bool) or getattr(operand, "dtype", None) == np.bool_
+
+
 def _in_dtype(operand: Any, kind: np.dtype) -> Any:
     if isinstance(operand, np.ndarray):
         return operand.astype(kind, copy=False)
     if kind.kind == "i" and operand is not None and not isinstance(operand, bool):
         return int(np.array(operand).astype(kind))  # an int too large for int32 wraps around
     return operand
-
-
-def _is_bool(operand: Any) -> bool:
-    return isinstance(operand, bool) or getattr(operand, "dtype", None) == np.bool_
 
 
 def _plain(argument: Any) -> Any:
@@ -268,7 +375,7 @@ def _plain(argument: Any) -> Any:
     return dtypes.to_numpy(argument) if isinstance(argument, dtypes.dtype | type) else argument
 
 
-def _check_operands(rule: Rule, args: tuple[Any, ...]) -> None:
+def _check_operands(rule: Rule, args: Sequence[Any]) -> None:
     """TypeError naming the first operand that is not what the rule takes there."""
     found = 0
     for i, (annotation, a) in enumerate(zip(rule.operands, args, strict=False)):
@@ -295,7 +402,7 @@ _MISFIT = re.compile("broadcast|remapping|cannot assign|boolean array indexing")
 
 
 def _explained(
-    rule: Rule, args: tuple[Any, ...], arrays: list[Any], error: Exception
+    rule: Rule, args: Sequence[Any], arrays: Sequence[Any], error: Exception
 ) -> Exception | None:
     """PyTorch's error for what NumPy said, or None to let that stand."""
     if isinstance(error, AttributeError | TypeError):

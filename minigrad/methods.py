@@ -212,13 +212,8 @@ def operator(
     return method
 
 
-def reflected(op: Callable[..., Any]) -> Callable[[Tensor, Any], Any]:
-    """`y + x` from `add`, for a number y."""
-
-    def method(self: Tensor, other: Any) -> Any:
-        return op(other, self) if isinstance(other, _NUMBERS) else NotImplemented
-
-    return method
+def _to_the_power(self: Tensor, other: Any) -> Any:
+    return OPS["pow"](other, self)
 
 
 def _divided_by(self: Tensor, other: Any) -> Any:
@@ -253,8 +248,9 @@ def _arithmetic() -> dict[str, Any]:
         dunder = "truediv" if name == "div" else name
         methods[f"__{dunder}__"] = operator(OPS[name])
         methods[f"__i{dunder}__"] = operator(in_place(REGISTRY[name]))
-    for name in ("add", "mul", "pow"):
-        methods[f"__r{name}__"] = reflected(OPS[name])
+    methods["__radd__"] = operator(OPS["add"], _NUMBERS)
+    methods["__rmul__"] = operator(OPS["mul"], _NUMBERS)
+    methods["__rpow__"] = operator(_to_the_power, _NUMBERS)
     methods["__rsub__"] = operator(OPS["rsub"], _NUMBERS)
     methods["__rtruediv__"] = operator(_divided_by, _NUMBERS)
     methods["__matmul__"] = operator(matmul, (Tensor,))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..arithmetic import quiet
+from ..dtypes import SUPPORTED
 from ..tensor import Tensor, _up_to_date, wrap
 from .graph import Parent, walk
 
@@ -140,6 +141,9 @@ def _parent(tensor: Tensor) -> Parent:
     return tensor._node or tensor
 
 
+_ONE = {d.numpy: np.ones((), d.numpy) for d in SUPPORTED if d.is_floating_point}
+
+
 def _seeds(
     tensors: Sequence[Tensor], cotangents: Any, create_graph: bool
 ) -> list[tuple[Parent, np.ndarray]]:
@@ -171,7 +175,7 @@ def _seed(index: int, tensor: Tensor, cotangent: Tensor | None) -> tuple[Parent,
                 "grad can be implicitly created only for scalar outputs; this one has shape "
                 f"{list(array.shape)}: reduce it, with .sum() say, or pass gradient="
             )
-        return parent, np.ones(array.shape, array.dtype)
+        return parent, _ONE[array.dtype] if array.ndim == 0 else np.ones_like(array)
     if not isinstance(cotangent, Tensor):
         kind = type(cotangent).__name__
         raise TypeError(f"gradients can be either Tensors or None, but got {kind}")

@@ -102,7 +102,7 @@ def rebase(tensor: Tensor, written: Node) -> None:
 
 
 def set_history(tensor: Tensor, node: Node) -> None:
-    """Let `node` be how a tensor that was written to came to be. A retained gradient moves along."""
+    """Let `node` be how a tensor that was written to came to be. What retains moves along."""
     old = tensor._node
     if old is not None and old.retaining is not None:
         node.retaining, old.retaining = old.retaining, None

@@ -20,7 +20,7 @@ import minigrad
 from bridge.bounds import SUMMED, bound
 from bridge.closeness import Exact, Scaled, Strength, difference
 from minigrad.rules import REGISTRY
-from tests.rules.samples import LAYOUTS, Case, Form, Operand, laid_out, special_values
+from tests.rules.samples import LAYOUTS, Case, Form, Operand, laid_out, special_cotangents
 
 # One call, run to the end ---------------------------------------------------------------------------
 
@@ -95,7 +95,7 @@ def cotangent(case: Case, like: Any) -> Operand:
     dtype, shape = like.detach().numpy().dtype, tuple(like.shape)
     values = np.asarray(rng.standard_normal(shape), dtype)
     if rng.random() < 0.2:
-        values = np.where(rng.random(shape) < 0.3, rng.choice(special_values(dtype), shape), values)
+        values = np.where(rng.random(shape) < 0.3, rng.choice(special_cotangents(dtype), shape), values)
     return laid_out(values, rng.choice(LAYOUTS))
 
 
@@ -287,6 +287,24 @@ def _backward_after_write(t: Any, form: Form, case: Case, written: int) -> Outco
         assert "modified by an inplace operation" in str(error), error
         found.error = RuntimeError
     return found
+
+
+def check_in_place(name: str, form: Form, out_of_place: Form, case: Case) -> None:
+    """An in-place form gives the bits that the op gives out of place, where they have room."""
+    ours, expected = (outcome(minigrad, each, case) for each in (form, out_of_place))
+    target = case.operands[0]
+    assert isinstance(target, Operand)
+    if expected.error is None:
+        result = expected.results[0]
+        if result.shape != target.values.shape or result.dtype != target.values.dtype:
+            return  # and `check_outcome` asks what PyTorch says to that
+    assert ours.error is expected.error, f"{_named(ours.error)}, not {_named(expected.error)}"
+    pairs = [*zip(ours.results, expected.results, strict=True)]
+    pairs += zip(ours.gradients, expected.gradients, strict=True)
+    for a, b in pairs:
+        assert (a is None) == (b is None), "a gradient in one form only"
+        found = None if a is None or b is None else difference(a, b, Exact())
+        assert found is None, f"in place and out of place: {found}"
 
 
 # Alone --------------------------------------------------------------------------------------------

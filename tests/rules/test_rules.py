@@ -1,20 +1,27 @@
-"""Every rule in the registry, checked from the registry: see `checker.py` for what is asked."""
+"""Every rule in the registry, checked from the registry: `checker.py` says what is asked of each."""
 
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 pytest.importorskip("torch")
 
 from minigrad.rules import REGISTRY
 from tests.rules import checker
-from tests.rules.samples import SAMPLES, cases, cases_for, forms
+from tests.rules.samples import SAMPLES, Operand, cases, cases_for, forms
 
 FORMS = [(name, form) for name in SAMPLES for form in forms(name)]
-each_rule = pytest.mark.parametrize("name", REGISTRY)
-each_form = pytest.mark.parametrize(("name", "form"), FORMS)
+IN_PLACE = [(name, form) for name, form in FORMS if form.startswith("in-place")]
+WITHOUT_DERIVATIVE = {"all", "any", "argmax", "argmin", "eq", "ge", "gt", "le", "lt", "ne"}
+WITHOUT_DERIVATIVE |= {"bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "isfinite"}
+WITHOUT_DERIVATIVE |= {"isnan", "logical_and", "logical_not", "logical_or"}
+DIFFERENTIABLE = [name for name in SAMPLES if name not in WITHOUT_DERIVATIVE]
+FIRST = {name: next(iter(forms(name).values())) for name in SAMPLES}
+
+each_rule = pytest.mark.parametrize("name", SAMPLES)
+each_differentiable = pytest.mark.parametrize("name", DIFFERENTIABLE)
 
 
 def test_every_rule_has_samples_and_a_form() -> None:
@@ -22,9 +29,57 @@ def test_every_rule_has_samples_and_a_form() -> None:
     assert all(forms(name) for name in SAMPLES)
 
 
-@each_form
+@pytest.mark.parametrize(("name", "form"), FORMS)
 @given(data=st.data())
-def test_the_outcome_is_pytorchs(name: str, form: str, data: st.DataObject) -> None:
+def test_outcome(name: str, form: str, data: st.DataObject) -> None:
     case = data.draw(cases_for(name, form))
     wanted = data.draw(st.none() | st.tuples(*(st.booleans() for _ in case.operands)))
     checker.check_outcome(name, forms(name)[form], case, wanted)
+
+
+@pytest.mark.parametrize(("name", "form"), IN_PLACE)
+@given(data=st.data())
+def test_in_place_is_out_of_place(name: str, form: str, data: st.DataObject) -> None:
+    case = data.draw(cases_for(name, form))
+    checker.check_in_place(name, forms(name)[form], FIRST[name], case)
+
+
+@each_differentiable
+@given(data=st.data())
+def test_differences(name: str, data: st.DataObject) -> None:
+    checker.check_differences(name, FIRST[name], data.draw(cases(name, "smooth")))
+
+
+@each_differentiable
+@given(data=st.data())
+def test_second_backward(name: str, data: st.DataObject) -> None:
+    checker.check_second_backward(name, FIRST[name], data.draw(cases(name, "tame")))
+
+
+@each_differentiable
+@given(data=st.data())
+def test_writes_between_forward_and_backward(name: str, data: st.DataObject) -> None:
+    case = data.draw(cases(name, "tame"))
+    for i, operand in enumerate(case.operands):
+        if isinstance(operand, Operand):
+            checker.check_write(name, FIRST[name], case, i)
+    checker.check_write(name, FIRST[name], case, -1)
+
+
+@each_rule
+@given(data=st.data())
+def test_contract(name: str, data: st.DataObject) -> None:
+    checker.check_contract(name, data.draw(cases(name, "tame")))
+
+
+@each_differentiable
+def test_linear_is_declared_exactly(name: str) -> None:
+    captured = []
+
+    @given(cases(name, "tame"))
+    def watch(case: checker.Case) -> None:
+        checker.check_linear(name, case)
+        captured.append(checker.captures(name, case))
+
+    watch()
+    assert REGISTRY[name].linear != any(captured)
