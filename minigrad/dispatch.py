@@ -58,10 +58,8 @@ def _computed(
         computed: tuple[Any, Any] = anyhow(quiet.run, rule.forward, *arrays, **kwargs)
         return computed
     except Exception as error:
-        explained = _explained(rule, args, arrays, error)
-        if explained is None:
-            raise
-        raise explained from None
+        _explain(rule, args, arrays, error)
+        raise
 
 
 def _record(
@@ -128,7 +126,9 @@ def _of_one(rule: Rule, long: Callable[..., Any]) -> Callable[..., Any]:
         try:
             output, pullbacks = quiet.run(forward, x, *options)
         except Exception:
-            return long(*args)
+            output = None
+        if output is None:
+            return long(*args)  # which says what is wrong
         if type(output) is not ndarray:
             if isinstance(output, tuple):
                 return long(*args)
@@ -174,7 +174,9 @@ def _of_two(rule: Rule, long: Callable[..., Any]) -> Callable[..., Any]:
         try:
             output, pullbacks = quiet.run(forward, x, y, *options)
         except Exception:
-            return long(*args)
+            output = None
+        if output is None:
+            return long(*args)  # which says what is wrong
         if type(output) is not ndarray:
             output = np.asarray(output)
         result: Tensor = wrap(output)
@@ -204,24 +206,23 @@ def _of_two(rule: Rule, long: Callable[..., Any]) -> Callable[..., Any]:
 # In place -----------------------------------------------------------------------------------------
 
 
-def in_place(rule: Rule, casts: bool = False, fills: bool = False) -> Callable[..., Tensor]:
+def in_place(rule: Rule, fills: bool = False) -> Callable[..., Tensor]:
     """The rule as a method that writes its result into its first operand, `x.add_(y)`.
 
-    `casts` lets the result go into an operand of any dtype, as `copy_` may; `fills` lets it go
-    into one whose elements share memory, as `fill_` may.
+    `fills` lets it go into a tensor whose elements share memory, as `fill_` may.
     """
     out_of_place = function(rule)
 
     def op(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         if not (mode.enabled and _any_requires_grad(self, args, kwargs)):
-            _write(self, out_of_place(self, *args, **kwargs)._array, rule.name, casts, fills)
+            _write(self, out_of_place(self, *args, **kwargs)._array, rule.name, fills)
             return self
         _refuse_leaf(self)
         # The tensor as it was: its history, and the values that pullbacks may remember.
         before = wrap(self._array.copy("K"))
         before._node, before._requires_grad = self._node, self._requires_grad
         result = out_of_place(before, *args, **kwargs)
-        _write(self, result._array, rule.name, casts, fills)
+        _write(self, result._array, rule.name, fills)
         if result._node is not None:
             # Where the pullbacks saved the result, this tensor must not be written to again.
             (saved, _, _), *others = result._node.guards or ((0, self._version, 0),)
@@ -252,10 +253,9 @@ def _without_a_copy(ufunc: np.ufunc, long: Callable[..., Tensor]) -> Callable[..
             or not (a.shape == b.shape and a.dtype is b.dtype and a.dtype.kind == "f")
         ):
             return long(self, other)
-        try:
-            quiet.run(ufunc, a, b, a)
-        except Exception:
+        if not a.flags.writeable:
             return long(self, other)  # which says what is wrong
+        anyhow(quiet.run, ufunc, a, b, a)
         self._version[0] += 1
         return self
 
@@ -290,7 +290,7 @@ def _refuse_leaf(self: Tensor) -> None:
     )
 
 
-def _write(self: Tensor, output: np.ndarray, name: str, casts: bool, fills: bool) -> None:
+def _write(self: Tensor, output: np.ndarray, name: str, fills: bool) -> None:
     """Put a result into a tensor's own memory, where its shape and category allow."""
     target = self._array
     if output.shape != target.shape:
@@ -299,15 +299,19 @@ def _write(self: Tensor, output: np.ndarray, name: str, casts: bool, fills: bool
             f"{list(output.shape)}: {name}_ writes into the first tensor, which keeps its shape"
         )
     kinds = output.dtype, target.dtype
-    if kinds[0] is not kinds[1] and not casts and not np.can_cast(*kinds, "same_kind"):
+    if kinds[0] is not kinds[1] and not np.can_cast(*kinds, "same_kind"):
         result, desired = (dtypes.SCALAR_NAMES[kind] for kind in kinds)
         raise RuntimeError(
             f"result type {result} can't be cast to the desired output type {desired}"
         )
     if not target.flags.writeable:
         raise RuntimeError(f"{name}_ cannot write: the array is read-only")
-    if not fills and any(
-        step == 0 and size > 1 for step, size in zip(target.strides, target.shape, strict=True)
+    if (
+        not fills
+        and target.size
+        and any(
+            step == 0 and size > 1 for step, size in zip(target.strides, target.shape, strict=True)
+        )
     ):
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a "
@@ -401,25 +405,23 @@ def _refuse(rule: Rule, position: int, argument: Any) -> None:
 _MISFIT = re.compile("broadcast|remapping|cannot assign|boolean array indexing")
 
 
-def _explained(
-    rule: Rule, args: Sequence[Any], arrays: Sequence[Any], error: Exception
-) -> Exception | None:
-    """PyTorch's error for what NumPy said, or None to let that stand."""
+def _explain(rule: Rule, args: Sequence[Any], arrays: Sequence[Any], error: Exception) -> None:
+    """Raise PyTorch's error for what NumPy said; where PyTorch would say the same, do nothing."""
     if isinstance(error, AttributeError | TypeError):
         _check_operands(rule, args)
-    if isinstance(error, ValueError | TypeError) and _MISFIT.search(str(error)):
-        shapes = [a.shape for a in arrays if isinstance(a, np.ndarray)]
-        for a, b in itertools.pairwise(shapes):
-            ndim = max(len(a), len(b))
-            for d in range(1, min(len(a), len(b)) + 1):
-                if a[-d] != b[-d] and 1 not in (a[-d], b[-d]):
-                    return RuntimeError(
-                        f"The size of tensor a ({a[-d]}) must match the size of tensor b "
-                        f"({b[-d]}) at non-singleton dimension {ndim - d} (shapes {list(a)} and "
-                        f"{list(b)} in {rule.name})"
-                    )
-        return RuntimeError(f"{rule.name}(): {error}")
-    return None
+    if not isinstance(error, ValueError | TypeError) or not _MISFIT.search(str(error)):
+        return
+    shapes = [a.shape for a in arrays if isinstance(a, np.ndarray)]
+    for a, b in itertools.pairwise(shapes):
+        ndim = max(len(a), len(b))
+        for d in range(1, min(len(a), len(b)) + 1):
+            if a[-d] != b[-d] and 1 not in (a[-d], b[-d]):
+                raise RuntimeError(
+                    f"The size of tensor a ({a[-d]}) must match the size of tensor b ({b[-d]}) at "
+                    f"non-singleton dimension {ndim - d} (shapes {list(a)} and {list(b)} in "
+                    f"{rule.name})"
+                ) from None
+    raise RuntimeError(f"{rule.name}(): {error}") from None
 
 
 # Every rule as a function of tensors, by its name in the registry.

@@ -17,8 +17,8 @@ from .functions import tensor_or_number
 from .rules import REGISTRY
 from .tensor import Tensor
 
-_copy_ = in_place(REGISTRY["copy"], casts=True)
-_index_put_ = in_place(REGISTRY["index_put"], casts=True)
+_copy_ = in_place(REGISTRY["copy"])
+_index_put_ = in_place(REGISTRY["index_put"])
 
 
 def getitem(self: Tensor, key: Any) -> Tensor:

@@ -144,8 +144,8 @@ def cpu(self: Tensor) -> Tensor:
 
 # In place -----------------------------------------------------------------------------------------
 
-_copy_ = in_place(REGISTRY["copy"], casts=True)
-_fill_ = in_place(REGISTRY["fill"], casts=True, fills=True)
+_copy_ = in_place(REGISTRY["copy"])
+_fill_ = in_place(REGISTRY["fill"], fills=True)
 _zero_ = in_place(REGISTRY["zero"], fills=True)
 
 

@@ -356,14 +356,24 @@ def cast(input: Array, dtype: np.dtype) -> Result:
 
 @differentiable(linear=True, forms=(), backward="CopyBackwards")
 def copy(input: Array, other: Operand) -> Result:
-    """`other`, broadcast to the shape of `input`, whose elements count for nothing any more."""
-    return np.broadcast_to(other, input.shape), (lambda g: np.zeros_like(g), lambda g: g)
+    """`other` in the shape and dtype of `input`, whose elements count for nothing any more."""
+    return np.broadcast_to(_as(other, input), input.shape), (
+        lambda g: np.zeros_like(g),
+        lambda g: g,
+    )
+
+
+def _as(operand: Operand, like: Array) -> Array:
+    return np.asarray(operand).astype(like.dtype, copy=False)
 
 
 @differentiable(linear=True, forms=(), backward="FillBackward2")
 def fill(input: Array, value: Operand) -> Result:
-    """`value`, a number or a 0-d operand, in the shape of `input`."""
-    return np.broadcast_to(value, input.shape), (lambda g: np.zeros_like(g), lambda g: g)
+    """`value`, a number or a 0-d operand, in the shape and dtype of `input`."""
+    return np.broadcast_to(_as(value, input), input.shape), (
+        lambda g: np.zeros_like(g),
+        lambda g: g,
+    )
 
 
 @differentiable(linear=True, forms=())

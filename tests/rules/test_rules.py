@@ -20,6 +20,7 @@ WITHOUT_DERIVATIVE |= {"isnan", "logical_and", "logical_not", "logical_or"}
 DIFFERENTIABLE = [name for name in SAMPLES if name not in WITHOUT_DERIVATIVE]
 FIRST = {name: next(iter(forms(name).values())) for name in SAMPLES}
 
+pytestmark = pytest.mark.filterwarnings(f"ignore:{checker.LAYOUT_WARNING}")
 each_rule = pytest.mark.parametrize("name", SAMPLES)
 each_differentiable = pytest.mark.parametrize("name", DIFFERENTIABLE)
 

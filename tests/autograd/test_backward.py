@@ -1,0 +1,533 @@
+"""backward.py: what a user calls. Every argument, and every refusal, beside PyTorch."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from twins import check_same, outcome, plain
+
+import minigrad
+
+torch = pytest.importorskip("torch")
+
+Program = Callable[[Any], Any]
+
+
+def leaf(torch: Any, *values: float, dtype: str = "float64") -> Any:
+    return torch.tensor(list(values), dtype=getattr(torch, dtype), requires_grad=True)
+
+
+def grad_of(torch: Any, *args: Any, **kwargs: Any) -> Any:
+    return torch.autograd.grad(*args, **kwargs)
+
+
+def check_same_kind(program: Program) -> None:
+    """As `check_same`, but an error may say something else, of the same type."""
+    ours, theirs = outcome(program, minigrad), outcome(program, torch)
+    both = f"\nminigrad: {ours}\nPyTorch:  {theirs}"
+    assert ours.value == theirs.value, both
+    assert (ours.error and ours.error.kind) == (theirs.error and theirs.error.kind), both
+
+
+# Cotangents ---------------------------------------------------------------------------------------
+
+
+def _backward(make: Callable[[Any, Any], Any], *args: Any, **kwargs: Any) -> Program:
+    """A program: make an output from a leaf of three, walk back from it, return the gradient.
+
+    Arguments that are callable are called with the namespace, for those that are tensors.
+    """
+
+    def program(torch: Any) -> Any:
+        x = leaf(torch, 1, -2, 3)
+        made = [a(torch) if callable(a) else a for a in args]
+        named = {name: a(torch) if callable(a) else a for name, a in kwargs.items()}
+        make(torch, x).backward(*made, **named)
+        return x.grad
+
+    return program
+
+
+COTANGENTS: dict[str, Program] = {
+    "a scalar needs none": _backward(lambda torch, x: x.sum()),
+    "nor does one element": _backward(lambda torch, x: x[:1] * 2),
+    "nor does one element in many dimensions": _backward(lambda torch, x: x[:1].view(1, 1, 1)),
+    "more elements do": _backward(lambda torch, x: x * 2),
+    "none do": _backward(lambda torch, x: x[:0] * 2),
+    "the shape fits": _backward(lambda torch, x: x * 2, lambda torch: torch.ones(3).double()),
+    "by name": _backward(lambda torch, x: x * 2, gradient=lambda torch: torch.ones(3).double()),
+    "another shape": _backward(lambda torch, x: x * 2, lambda torch: torch.ones(2).double()),
+    "one that would broadcast": _backward(
+        lambda torch, x: x * 2, lambda torch: torch.ones(1).double()
+    ),
+    "a 0-d one": _backward(lambda torch, x: x * 2, lambda torch: torch.tensor(1.0).double()),
+    "one of more dimensions": _backward(
+        lambda torch, x: x.sum(), lambda torch: torch.ones(1).double()
+    ),
+    "another float dtype": _backward(lambda torch, x: x * 2, lambda torch: torch.ones(3)),
+    "integers": _backward(lambda torch, x: x * 2, lambda torch: torch.tensor([1, 2, 3])),
+    "bools": _backward(lambda torch, x: x * 2, lambda torch: torch.tensor([True, False, True])),
+    "a list": _backward(lambda torch, x: x * 2, [1.0, 2.0, 3.0]),
+    "an array": _backward(lambda torch, x: x * 2, np.ones(3)),
+    "None": _backward(lambda torch, x: x.sum(), None),
+    "one that requires grad": _backward(
+        lambda torch, x: x * 2, lambda torch: leaf(torch, 1, 2, 3)
+    ),
+    "empty": _backward(lambda torch, x: x[:0] * 2, lambda torch: torch.ones(0).double()),
+    "a leaf itself": _backward(lambda torch, x: x, lambda torch: torch.ones(3).double()),
+    "a constant": lambda torch: torch.ones(1).backward(),
+    "a constant with a cotangent": lambda torch: torch.ones(2).backward(torch.ones(2)),
+    "a detached tensor": _backward(lambda torch, x: x.sum().detach()),
+}
+OTHERWISE_SAID: dict[str, Program] = {
+    "a number": _backward(lambda torch, x: x.sum(), 2.0),
+    "an unknown argument": _backward(lambda torch, x: x.sum(), retain=True),
+}
+
+
+@pytest.mark.parametrize("name", COTANGENTS)
+def test_cotangents(name: str) -> None:
+    check_same(COTANGENTS[name])
+
+
+@pytest.mark.parametrize("name", OTHERWISE_SAID)
+def test_cotangents_that_are_refused_in_other_words(name: str) -> None:
+    check_same_kind(OTHERWISE_SAID[name])
+
+
+@given(st.lists(st.integers(-3, 3), min_size=3, max_size=3), st.integers(1, 3))
+def test_backward_is_linear_in_the_cotangent(values: list[int], k: int) -> None:
+    x = leaf(minigrad, 1, -2, 3)
+    y = x * x + x
+    v = minigrad.tensor(values, dtype=minigrad.float64)
+    (once,) = minigrad.autograd.grad(y, x, v, retain_graph=True)
+    (times,) = minigrad.autograd.grad(y, x, v * k)
+    assert times.tolist() == (once * k).tolist()
+
+
+def test_a_cotangent_is_neither_kept_nor_written_to() -> None:
+    x = leaf(minigrad, 1, 2, 3)
+    v = minigrad.ones(3, dtype=minigrad.float64)
+    for out in (x + 0, x * 1, x.view(3), x):
+        x.grad = None
+        out.backward(v)
+        x.grad.mul_(7)
+        assert v.tolist() == [1, 1, 1]
+
+
+def test_gradients_have_the_shape_and_dtype_of_what_they_are_of() -> None:
+    def program(torch: Any) -> Any:
+        row = leaf(torch, 1, 2, 3, dtype="float32")
+        column = torch.ones(2, 1, dtype=torch.float64, requires_grad=True)
+        scalar = torch.tensor(3.0, requires_grad=True)
+        (row * column * scalar).sum().backward()
+        return row.grad, column.grad, scalar.grad
+
+    check_same(program)
+
+
+# backward of many, and with `inputs` --------------------------------------------------------------
+
+
+def _many(*tensors: Any, **kwargs: Any) -> Program:
+    """A program: walk back from several outputs at once, each given as a function of a leaf."""
+
+    def program(torch: Any) -> Any:
+        x = leaf(torch, 1, -2, 3)
+        roots = [make(torch, x) for make in tensors]
+        named = {name: a(torch) if callable(a) else a for name, a in kwargs.items()}
+        torch.autograd.backward(roots, **named)
+        return x.grad
+
+    return program
+
+
+def _total(torch: Any, x: Any) -> Any:
+    return x.sum()
+
+
+def _double(torch: Any, x: Any) -> Any:
+    return x * 2
+
+
+def _ones(torch: Any) -> Any:
+    return torch.ones(3, dtype=torch.float64)
+
+
+MANY: dict[str, Program] = {
+    "scalars": _many(_total, lambda torch, x: (x * x).sum()),
+    "one of each": _many(_total, _double, grad_tensors=lambda torch: [None, _ones(torch)]),
+    "a tuple of cotangents": _many(_double, grad_tensors=lambda torch: (_ones(torch),)),
+    "a cotangent alone": _many(_double, grad_tensors=_ones),
+    "too few cotangents": _many(_total, _double, grad_tensors=lambda torch: [None]),
+    "a missing one": _many(_total, _double),
+    "of which one is a constant": _many(_total, lambda torch, x: torch.ones(1)),
+    "none": _many(),
+    "the same twice": lambda torch: _twice(torch),
+    "not a tensor": lambda torch: torch.autograd.backward(3.0),
+    "a tensor alone": lambda torch: torch.autograd.backward(leaf(torch, 1.0)),
+    "a cotangent that is none": _many(_total, grad_tensors=[1.0]),
+}
+
+
+def _twice(torch: Any) -> Any:
+    x = leaf(torch, 1, -2, 3)
+    y = (x * x).sum()
+    torch.autograd.backward([y, y])
+    return x.grad
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_backward_of_many(name: str) -> None:
+    check_same(MANY[name])
+
+
+def test_too_many_cotangents_are_refused() -> None:
+    """PyTorch passes over them."""
+    with pytest.raises(RuntimeError, match="1 tensors and 2 gradients"):
+        minigrad.autograd.backward([leaf(minigrad, 1.0)], [None, None])
+    with pytest.raises(RuntimeError, match="1 tensors and 2 gradients"):
+        minigrad.autograd.grad(leaf(minigrad, 1.0) * 2, leaf(minigrad, 1.0), [None, None])
+
+
+def test_inputs_limit_what_is_filled_and_what_is_freed() -> None:
+    def program(torch: Any) -> Any:
+        x, y = leaf(torch, 1, 2), leaf(torch, 3, 4)
+        product = x * y
+        other = y.exp()
+        (product + other).sum().backward(inputs=[x])
+        found = x.grad, y.grad
+        other.sum().backward()  # was not walked through, so not freed
+        return *found, y.grad.shape
+
+    check_same(program)
+
+
+def test_inputs_may_be_non_leaves() -> None:
+    def program(torch: Any) -> Any:
+        x = leaf(torch, 1, 2)
+        middle = x * 3
+        middle.retain_grad()
+        (middle * middle).sum().backward(inputs=[middle])
+        return middle.grad, x.grad
+
+    check_same(program)
+
+
+def test_inputs_may_be_a_non_leaf_and_what_it_was_made_of() -> None:
+    def program(torch: Any) -> Any:
+        x = leaf(torch, 1, 2)
+        middle = x * 3
+        middle.retain_grad()
+        (middle * middle).sum().backward(inputs=[middle, x])
+        return middle.grad, x.grad
+
+    check_same(program)
+
+
+INPUTS: dict[str, Callable[[Any, Any, Any], Any]] = {
+    "a tensor": lambda torch, x, y: x,
+    "a list": lambda torch, x, y: [x, y],
+    "a tuple": lambda torch, x, y: (y,),
+    "the same twice": lambda torch, x, y: [x, x],
+    "none": lambda torch, x, y: [],
+    "a constant": lambda torch, x, y: [torch.ones(2)],
+    "one that was not used": lambda torch, x, y: [leaf(torch, 1.0)],
+    "not a tensor": lambda torch, x, y: [3.0],
+}
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_inputs_of_backward(name: str) -> None:
+    def program(torch: Any) -> Any:
+        x, y = leaf(torch, 1, 2), leaf(torch, 3, 4)
+        (x * y).sum().backward(inputs=INPUTS[name](torch, x, y))
+        return x.grad, y.grad
+
+    check_same_kind(program)
+
+
+# grad ---------------------------------------------------------------------------------------------
+
+
+def test_grad_returns_gradients_and_touches_none() -> None:
+    def program(torch: Any) -> Any:
+        x, y = leaf(torch, 1, 2), leaf(torch, 3, 4)
+        x.grad = torch.full_like(x, 5.0)
+        found = grad_of(torch, (x * y * y).sum(), [x, y])
+        return type(found).__name__, found, x.grad, y.grad
+
+    check_same(program)
+
+
+GRADS: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
+    "of one input": lambda torch, x, y, z: grad_of(torch, z.sum(), x),
+    "of a tuple": lambda torch, x, y, z: grad_of(torch, z.sum(), (x, y)),
+    "of a non-leaf": lambda torch, x, y, z: grad_of(torch, (z * z).sum(), z),
+    "of a non-leaf and what made it": lambda torch, x, y, z: grad_of(torch, (z * z).sum(), [z, x]),
+    "of the output itself": lambda torch, x, y, z: grad_of(torch, z, z, torch.ones_like(z)),
+    "of a leaf by itself": lambda torch, x, y, z: grad_of(torch, x, x, torch.ones_like(x)),
+    "of inputs that repeat": lambda torch, x, y, z: grad_of(torch, z.sum(), [x, x, y]),
+    "of two outputs": lambda torch, x, y, z: grad_of(torch, [z.sum(), x.sum()], [x, y]),
+    "of an output twice": lambda torch, x, y, z: grad_of(torch, [z.sum(), z.sum()], x),
+    "of outputs one of which does not reach": lambda torch, x, y, z: grad_of(
+        torch, [z.sum(), x.sum()], y
+    ),
+    "with a cotangent": lambda torch, x, y, z: grad_of(torch, z, x, torch.ones_like(z)),
+    "with a list of cotangents": lambda torch, x, y, z: grad_of(
+        torch, [z, x], [x], [torch.ones_like(z), torch.ones_like(x)]
+    ),
+    "with cotangents by name": lambda torch, x, y, z: grad_of(
+        torch, outputs=[z], inputs=[x], grad_outputs=[torch.ones_like(z)]
+    ),
+    "with a cotangent of another shape": lambda torch, x, y, z: grad_of(
+        torch, z, x, torch.ones(3, dtype=torch.float64)
+    ),
+    "of what is no scalar": lambda torch, x, y, z: grad_of(torch, z, x),
+    "of no input": lambda torch, x, y, z: grad_of(torch, z.sum(), []),
+    "of a constant input": lambda torch, x, y, z: grad_of(torch, z.sum(), torch.ones(2)),
+    "of a constant output": lambda torch, x, y, z: grad_of(torch, torch.ones(1), x),
+    "unused": lambda torch, x, y, z: grad_of(torch, x.sum(), [x, y]),
+    "unused, allowed": lambda torch, x, y, z: grad_of(torch, x.sum(), [x, y], allow_unused=True),
+    "unused, as zeros": lambda torch, x, y, z: grad_of(
+        torch, x.sum(), [x, y], materialize_grads=True
+    ),
+    "unused, as zeros, not allowed": lambda torch, x, y, z: grad_of(
+        torch, x.sum(), [x, y], allow_unused=False, materialize_grads=True
+    ),
+    "unused, as zeros, allowed": lambda torch, x, y, z: grad_of(
+        torch, x.sum(), [y], allow_unused=True, materialize_grads=True
+    ),
+    "unused, not allowed": lambda torch, x, y, z: grad_of(
+        torch, x.sum(), [y], allow_unused=False
+    ),
+    "used only through a detached tensor": lambda torch, x, y, z: grad_of(
+        torch, (x * y.detach()).sum(), [y], allow_unused=True
+    ),
+    "of what is younger than the output": lambda torch, x, y, z: grad_of(
+        torch, z.sum(), [(x * 2)], allow_unused=True
+    ),
+    "of a view of an input": lambda torch, x, y, z: grad_of(
+        torch, z.sum(), [x[0]], allow_unused=True
+    ),
+    "twice": lambda torch, x, y, z: (grad_of(torch, z.sum(), x), grad_of(torch, z.sum(), x)),
+    "twice, retaining": lambda torch, x, y, z: (
+        grad_of(torch, z.sum(), x, retain_graph=True),
+        grad_of(torch, z.sum(), y),
+    ),
+    "not only of inputs": lambda torch, x, y, z: grad_of(torch, z.sum(), x, only_inputs=True),
+    "not batched": lambda torch, x, y, z: grad_of(torch, z.sum(), x, is_grads_batched=False),
+}
+
+
+@pytest.mark.parametrize("name", GRADS)
+def test_grad(name: str) -> None:
+    def program(torch: Any) -> Any:
+        x, y = leaf(torch, 1, 2), leaf(torch, 3, 4)
+        found = GRADS[name](torch, x, y, x * y)
+        assert x.grad is None
+        assert y.grad is None
+        return found
+
+    check_same(program)
+
+
+def test_no_two_results_of_grad_share_memory() -> None:
+    x, y = leaf(minigrad, 1, 2), leaf(minigrad, 3, 4)
+    z = x + y
+    v = minigrad.ones(2, dtype=minigrad.float64)
+    found = minigrad.autograd.grad([z, x], [x, x, y, z, z], [v, v])
+    arrays = [g._array for g in (*found, v)]
+    for a, b in itertools.combinations(arrays, 2):
+        assert not np.shares_memory(a, b)
+
+
+def test_grad_leaves_alone_what_is_not_on_the_way() -> None:
+    """What does not lead to an input is not walked through, so a freed part of it is no matter."""
+
+    def program(torch: Any) -> Any:
+        x, y = leaf(torch, 1, 2), leaf(torch, 3, 4)
+        freed = y.exp()
+        freed.sum().backward()
+        return grad_of(torch, (x * 2 + freed).sum(), x)
+
+    check_same(program)
+
+
+def test_grad_leaves_retained_gradients_alone() -> None:
+    def program(torch: Any) -> Any:
+        x = leaf(torch, 1, 2)
+        middle = x * 3
+        middle.retain_grad()
+        found = grad_of(torch, (middle * middle).sum(), x)
+        return found, middle.grad
+
+    check_same(program)
+
+
+UNSUPPORTED = {
+    "create_graph": {"create_graph": True},
+    "only_inputs": {"only_inputs": False},
+    "is_grads_batched": {"is_grads_batched": True},
+}
+
+
+@pytest.mark.parametrize("name", UNSUPPORTED)
+def test_what_is_not_implemented_is_refused_by_name(name: str) -> None:
+    x = leaf(minigrad, 1, 2)
+    with pytest.raises(NotImplementedError, match=name):
+        minigrad.autograd.grad((x * x).sum(), x, **UNSUPPORTED[name])
+    assert x.grad is None
+
+
+def test_create_graph_of_backward_is_refused_by_name() -> None:
+    x = leaf(minigrad, 1, 2)
+    with pytest.raises(NotImplementedError, match="create_graph"):
+        (x * x).sum().backward(create_graph=True)
+    assert x.grad is None
+
+
+def test_grad_variables_is_refused_by_name() -> None:
+    x = leaf(minigrad, 1, 2)
+    with pytest.raises(TypeError, match="grad_tensors"):
+        minigrad.autograd.backward([x.sum()], grad_variables=[None])
+
+
+# Leaves, integers, and what may be assigned -------------------------------------------------------
+
+REFUSALS: dict[str, Program] = {
+    "an integer leaf": lambda torch: torch.tensor([1], requires_grad=True),
+    "an integer asks": lambda torch: torch.tensor([1]).requires_grad_(),
+    "an integer is set": lambda torch: setattr(torch.tensor([1]), "requires_grad", True),
+    "a bool asks": lambda torch: torch.tensor([True]).requires_grad_(),
+    "an integer does not ask": lambda torch: torch.tensor([1]).requires_grad_(False),
+    "a non-leaf gives up": lambda torch: (leaf(torch, 1) * 2).requires_grad_(False),
+    "a non-leaf gives up, set": lambda torch: setattr(leaf(torch, 1) * 2, "requires_grad", False),
+    "a non-leaf insists": lambda torch: (leaf(torch, 1) * 2).requires_grad_().requires_grad,
+    "write to a leaf": lambda torch: leaf(torch, 1).add_(1),
+    "+= to a leaf": lambda torch: leaf(torch, 1).__iadd__(1),
+    "write to a view of a leaf": lambda torch: leaf(torch, 1, 2)[0].add_(1),
+    "write to a view of a view of a leaf": lambda torch: leaf(torch, 1, 2)[:][0].zero_(),
+    "write to an element of a leaf": lambda torch: leaf(torch, 1, 2).__setitem__(0, 5),
+    "write to elements of a leaf": lambda torch: leaf(torch, 1, 2).__setitem__([0], 5),
+    "write what requires grad into a leaf": lambda torch: leaf(torch, 1).copy_(leaf(torch, 2)),
+    "write what requires grad into an integer": lambda torch: torch.tensor([1]).add_(leaf(torch, 2)),
+    "grad of another shape": lambda torch: setattr(leaf(torch, 1, 2), "grad", torch.ones(3)),
+    "grad of another dtype": lambda torch: setattr(leaf(torch, 1, 2), "grad", torch.ones(2)),
+    "grad that is no tensor": lambda torch: setattr(leaf(torch, 1, 2), "grad", 3.0),
+    "grad that is itself": lambda torch: _own_grad(leaf(torch, 1, 2)),
+    "data that is no tensor": lambda torch: setattr(leaf(torch, 1, 2), "data", 3.0),
+    "numpy of what requires grad": lambda torch: leaf(torch, 1).numpy(),
+    "an array of what requires grad": lambda torch: np.asarray(leaf(torch, 1)),
+    "deepcopy of a non-leaf": lambda torch: __import__("copy").deepcopy(leaf(torch, 1) * 2),
+}
+READ_ONLY = ["grad_fn", "is_leaf", "shape", "dtype", "device", "ndim", "T", "retains_grad"]
+
+
+def _own_grad(x: Any) -> None:
+    x.grad = x
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_refusals(name: str) -> None:
+    check_same(REFUSALS[name])
+
+
+@pytest.mark.parametrize("name", READ_ONLY)
+def test_attributes_that_cannot_be_set(name: str) -> None:
+    check_same_kind(lambda torch: setattr(leaf(torch, 1), name, None))
+
+
+def test_grad_may_be_assigned_and_deleted() -> None:
+    def program(torch: Any) -> Any:
+        x = leaf(torch, 1, 2)
+        x.grad = torch.full_like(x, 3.0)
+        (x * 2).sum().backward()
+        found = [x.grad]
+        x.grad = None
+        found.append(x.grad)
+        x.grad = torch.zeros_like(x)
+        del x.grad
+        return [*found, x.grad]
+
+    check_same(program)
+
+
+def test_asking_a_non_leaf_for_its_grad_warns() -> None:
+    def program(torch: Any) -> Any:
+        y = leaf(torch, 1, 2) * 2
+        y.sum().backward()
+        return y.grad
+
+    assert check_same(program).warned
+
+
+def test_a_leaf_that_gives_up_requiring_grad_gets_none() -> None:
+    def program(torch: Any) -> Any:
+        x, y = leaf(torch, 1, 2), leaf(torch, 3, 4)
+        out = (x * y).sum()
+        x.requires_grad_(False)
+        out.backward()
+        return x.grad, y.grad
+
+    check_same(program)
+
+
+def test_data_shares_memory_and_has_no_history() -> None:
+    def program(torch: Any) -> Any:
+        x = leaf(torch, 1, 2)
+        y = x * 3
+        y.data.add_(1)
+        x.data = torch.tensor([5.0, 6.0], dtype=torch.float64)
+        y.sum().backward()
+        return y.data.requires_grad, y.data.is_leaf, y, x, x.grad
+
+    check_same(program)
+
+
+def test_detached_tensors_are_leaves_of_their_own() -> None:
+    def program(torch: Any) -> Any:
+        x = leaf(torch, 1, 2)
+        y = (x * 3).detach().requires_grad_()
+        (y * y).sum().backward()
+        return y.is_leaf, y.grad, x.grad
+
+    check_same(program)
+
+
+def test_clone_is_differentiable_and_shares_nothing() -> None:
+    def program(torch: Any) -> Any:
+        x = leaf(torch, 1, 2)
+        y = x.clone()
+        y.mul_(5)
+        y.backward(torch.ones_like(y))
+        return x, x.grad, y
+
+    check_same(program)
+
+
+@pytest.mark.parametrize("value", [[1.0, 2.0], 3.0])
+def test_deepcopy_of_a_leaf(value: Any) -> None:
+    import copy
+
+    def program(torch: Any) -> Any:
+        x = torch.tensor(value, requires_grad=True)
+        (x * x).sum().backward()
+        y = copy.deepcopy(x)
+        (y * 3).sum().backward()
+        return y, y.requires_grad, y.grad, x.grad
+
+    check_same(program)
+
+
+def test_the_checker_of_programs_can_fail() -> None:
+    """`plain` tells apart what differs in one bit, in dtype, in shape, or in presence."""
+    one = torch.tensor([1.0])
+    for other in (torch.tensor([1.0000001]), one.double(), one.view(1, 1), None):
+        assert plain([one]) != plain([other])
