@@ -44,7 +44,7 @@ def function(rule: Rule) -> Callable[..., Any]:
             result._version = args[0]._version
             result._view = View(args[0], rule, arrays[1:], kwargs, mode.enabled)
         if mode.enabled:
-            _record(rule, args, arrays, pullbacks, result)
+            _record(rule, args, arrays, pullbacks, output, result)
         return result if more is None else (result, *map(wrap, more))
 
     return op if rule.view else _shortened(rule, op)
@@ -67,6 +67,7 @@ def _record(
     args: Sequence[Any],
     arrays: Sequence[Any],
     pullbacks: Sequence[Pullback | None],
+    output: Any,
     result: Tensor,
 ) -> None:
     """Enter one call of a rule on the tape, if an operand that requires grad has a derivative."""
@@ -82,7 +83,7 @@ def _record(
         raise RuntimeError(f"Autograd not support dtype: {kind} ({rule.name})")
     guards = []
     if not rule.linear:
-        guards.append((id(result._array), result._version, 0))
+        guards.append((id(output), result._version, 0))
         for a, array in zip(args, arrays, strict=True):
             if isinstance(a, Tensor):
                 guards.append((id(array), a._version, a._version[0]))
@@ -129,11 +130,9 @@ def _of_one(rule: Rule, long: Callable[..., Any]) -> Callable[..., Any]:
             output = None
         if output is None:
             return long(*args)  # which says what is wrong
-        if type(output) is not ndarray:
-            if isinstance(output, tuple):
-                return long(*args)
-            output = np.asarray(output)
-        result: Tensor = wrap(output)
+        if isinstance(output, tuple):
+            return long(*args)
+        result: Tensor = wrap(output if type(output) is ndarray else np.asarray(output))
         if a._requires_grad and pullbacks and mode.enabled:
             guards: Guards = ()
             if not linear:
@@ -177,9 +176,7 @@ def _of_two(rule: Rule, long: Callable[..., Any]) -> Callable[..., Any]:
             output = None
         if output is None:
             return long(*args)  # which says what is wrong
-        if type(output) is not ndarray:
-            output = np.asarray(output)
-        result: Tensor = wrap(output)
+        result: Tensor = wrap(output if type(output) is ndarray else np.asarray(output))
         if pullbacks and mode.enabled:
             parents: tuple[Parent, ...]
             if y is not b and b._requires_grad and len(pullbacks) == 2:

@@ -8,6 +8,7 @@ This file holds what a tensor *is* and how it is turned into other things; the o
 from __future__ import annotations
 
 import math
+import warnings
 import weakref
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -114,8 +115,16 @@ class Tensor:
     def grad(self) -> Tensor | None:
         """The gradient that `backward` has accumulated here, or None.
 
-        It can be set to None or to a tensor of this one's shape and dtype.
+        It can be set to None or to a tensor of this one's shape and dtype. A tensor that is no leaf
+        has none, unless `retain_grad` asked for it: then asking for it warns.
         """
+        if self._grad is None and self._node is not None and not self.retains_grad:
+            warnings.warn(
+                "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its "
+                ".grad attribute won't be populated during autograd.backward(). If you want it to "
+                "be, call .retain_grad() on it first.",
+                stacklevel=2,
+            )
         return self._grad
 
     @grad.setter

@@ -96,8 +96,7 @@ WRITE: dict[str, Action] = WRITE_OTHER | {
     "detached write": lambda torch, x, y, k: x.detach().mul_(2),
 }
 FLAG: dict[str, Action] = {
-    "requires_grad_": lambda torch, x, y, k: x.requires_grad_(k % 4 != 0),
-    "detach_": lambda torch, x, y, k: x.detach_(),
+    "leaf again": lambda torch, x, y, k: x.detach().clone().requires_grad_(),
     "retain_grad": lambda torch, x, y, k: x.retain_grad(),
     "forget grad": lambda torch, x, y, k: setattr(x, "grad", None),
     "backward": lambda torch, x, y, k: x.backward(cotangent(torch, x, k)),
@@ -110,7 +109,7 @@ ACTIONS = MAKE | COMPUTE | VIEW | WRITE | FLAG
 
 def _leaf(torch: Any, vary: int, requires_grad: bool) -> Any:
     shape = [(2, 2), (3,), (2, 3), (), (1, 2), (2,)][vary % 6]
-    values = np.resize([1.0, -2, 3, 0, 2, -1, 4][vary % 7 :], shape)
+    values = np.resize([1.0, -2.0, 3.0, 0.0, 2.0, -1.0, 4.0][vary % 7 :], shape)
     return torch.from_numpy(np.array(values)).requires_grad_(requires_grad)
 
 

@@ -45,12 +45,17 @@ def backward(
         inputs = _listed(inputs)
         if not inputs:
             raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+        for tensor in inputs:
+            if not isinstance(tensor, Tensor):
+                kind = type(tensor).__name__
+                raise RuntimeError(f"all inputs have to be Tensors, but got {kind}")
         wanted = {_parent(tensor) for tensor in inputs}
         holders = {_parent(tensor): tensor for tensor in inputs}
     arrived = quiet.within(walk, seeds, retain_graph, wanted)
     for parent, gradient in arrived.items():
         tensor = parent if isinstance(parent, Tensor) else holders[parent]
-        if tensor._requires_grad:  # a leaf may have been told since that it does not
+        # A leaf may have been told since that it wants none; what retains has had its own.
+        if tensor._requires_grad and not tensor.retains_grad:
             tensor._accumulate(gradient)
 
 
@@ -74,6 +79,7 @@ def _backward(
     backward((self,), (gradient,), retain_graph, create_graph, inputs=inputs)
 
 
+_backward.__name__ = _backward.__qualname__ = "backward"
 setattr(Tensor, "backward", _backward)  # noqa: B010, the tape is written in terms of tensors
 
 
@@ -113,10 +119,12 @@ def grad(
     parents = [_parent(tensor) for tensor in inputs]
     arrived = quiet.within(walk, seeds, retain_graph, set(parents))
     results: list[Tensor | None] = []
+    given: set[Parent] = set()
     for index, (tensor, parent) in enumerate(zip(inputs, parents, strict=True)):
         if parent in arrived:
             # An input that is listed twice gets two gradients, not one in two hands.
-            array = arrived[parent].copy() if parent in parents[:index] else arrived[parent]
+            array = arrived[parent].copy() if parent in given else arrived[parent]
+            given.add(parent)
             results.append(wrap(np.asarray(array)))
         elif materialize_grads:
             results.append(wrap(np.zeros_like(tensor._array)))

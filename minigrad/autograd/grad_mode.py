@@ -13,7 +13,7 @@ class _GradMode(threading.local):
     enabled = True  # a fresh thread starts from the class's value
 
 
-mode = _GradMode()
+mode = _mode = _GradMode()  # by its second name where an argument has the first
 
 
 def is_grad_enabled() -> bool:
@@ -58,7 +58,8 @@ class _Switch:
                     try:
                         resume = functools.partial(generator.send, (yield item))
                     except GeneratorExit:
-                        generator.close()
+                        with self._again():
+                            generator.close()
                         raise
                     except BaseException as error:
                         resume = functools.partial(generator.throw, error)
@@ -110,6 +111,8 @@ class enable_grad(_Switch):
 class set_grad_enabled(_Switch):
     """Sets grad mode at once; as a context manager or a decorator it puts it back.
 
+    TypeError unless `mode` is a bool.
+
     >>> with minigrad.set_grad_enabled(False):
     ...     minigrad.is_grad_enabled()
     False
@@ -117,16 +120,20 @@ class set_grad_enabled(_Switch):
     True
     """
 
-    def __init__(self, mode_: bool) -> None:
-        self._before, self._to = mode.enabled, mode_
-        mode.enabled = mode_
+    def __init__(self, mode: bool) -> None:
+        if not isinstance(mode, bool):
+            kind = type(mode).__name__
+            raise TypeError(f"set_grad_enabled(): argument 'mode' must be bool, not {kind}")
+        self._before, self._to = _mode.enabled, mode
+        _mode.enabled = mode
 
     def __enter__(self) -> None:
-        """The mode was set when this was made."""
+        # What to put back is known since this was made; but it may be entered a second time.
+        _mode.enabled = self._to
 
     def _again(self) -> _Switch:
         return set_grad_enabled(self._to)
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        mode.enabled = self._before  # as a decorator it acts inside the function only
+        _mode.enabled = self._before  # as a decorator it acts inside the function only
         return super().__call__(function)

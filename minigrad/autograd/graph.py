@@ -95,8 +95,11 @@ class Node:
 
 
 def _captured(thing: Any) -> Iterator[Array]:
-    """The arrays that a pullback holds on to: in its closure, and in what that holds."""
-    if isinstance(thing, np.ndarray):
+    """The arrays that a pullback holds on to: in its closure, and in what that holds.
+
+    Of a 0-d result, it holds the NumPy scalar that the rule computed.
+    """
+    if isinstance(thing, np.ndarray | np.generic):
         yield thing
     elif isinstance(thing, tuple | list):
         for item in thing:

@@ -138,7 +138,8 @@ def nll_loss(
         return put_flat(share, places, input.shape)
 
     y = _reduced(terms, total, reduction)
-    return (y if reduction == "none" else y + 0), (pullback,)  # a sum of -0 is 0 in PyTorch
+    y = y if reduction == "none" else y + 0  # a sum of -0 is 0 in PyTorch
+    return y, (pullback, None, None)
 
 
 @differentiable(forms=(), promotion="common")
@@ -149,13 +150,10 @@ def mse_loss(input: Array, target: Array, reduction: str = "mean") -> Result:
         raise NotImplementedError(f"\"mse_cpu\" not implemented for '{SCALAR_NAMES[input.dtype]}'")
     difference = input - target
     total = input.dtype.type(difference.size) if reduction == "mean" else None
-
-    def to_input(g: Array) -> Array:
-        return (input - target) * (2 * g if total is None else 2 * g / total)
-
+    slope = 2 if total is None else 2 / total
     return _reduced(difference * difference, total, reduction), (
-        to_input,
-        lambda g: -to_input(g),
+        lambda g: (input - target) * slope * g,
+        lambda g: (target - input) * slope * g,
     )
 
 

@@ -191,7 +191,7 @@ class Source:
         self, shape: tuple[int, ...], dtype: np.dtype, positive: bool, moderate: bool
     ) -> np.ndarray:
         rng = self.rng
-        if self.style == "smooth":
+        if self.style == "smooth" and dtype.kind == "f":
             values = np.array([next(self._places) for _ in range(int(np.prod(shape)))])
             signs = 1 if positive else rng.choice([-1.0, 1.0], values.size)
             return (values * signs).reshape(shape)

@@ -1,0 +1,459 @@
+"""views.py: histories follow the memory that tensors share, as in PyTorch.
+
+First whole programs with views and in-place writes, drawn at random; then, one by one, the cases of
+which the documentation speaks.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small_ops import SMALL_OPS
+from small_programs import COMPUTE, FLAG, MAKE, VIEW, WRITE, WRITE_OTHER, Run, Step, steps
+from twins import check_same
+
+import minigrad
+
+torch = pytest.importorskip("torch")
+
+Program = Callable[[Any], Any]
+ANY_STEP = steps(MAKE, COMPUTE, VIEW, VIEW, WRITE, WRITE, WRITE_OTHER, FLAG)
+
+
+# Small programs -----------------------------------------------------------------------------------
+
+
+@settings(max_examples=300)
+@given(st.lists(ANY_STEP, min_size=1, max_size=10), st.booleans())
+def test_small_programs(program: list[Step], watched: bool) -> None:
+    """Values, gradients, flags and the types of errors agree, whether or not one looks on.
+
+    To look is not idle: a view works its history out anew when it is asked.
+    """
+    ours, theirs = Run(minigrad), Run(torch)
+
+    def compare() -> None:
+        assert ours.errors == theirs.errors
+        if watched:
+            assert ours.state() == theirs.state()
+
+    for step in program:
+        ours.step(step)
+        theirs.step(step)
+        compare()
+    for k in range(len(ours.tensors)):
+        last = Step("backward", k, 0, 3, True)
+        ours.step(last)
+        theirs.step(last)
+        compare()
+    assert ours.state() == theirs.state()
+    assert_no_gradients_share(ours.tensors)
+
+
+def assert_no_gradients_share(tensors: list[Any]) -> None:
+    grads = {id(x._grad): x._grad._array for x in tensors if x._grad is not None}
+    for a, b in itertools.combinations(grads.values(), 2):
+        assert not np.shares_memory(a, b)
+    for grad, x in itertools.product(grads.values(), tensors):
+        if id(x) not in grads:
+            assert not np.shares_memory(grad, x._array)
+
+
+def test_the_programs_do_what_they_are_meant_to() -> None:
+    """Every kind of step succeeds somewhere, and errors of both kinds come up."""
+    done: set[str] = set()
+    errors: set[str] = set()
+
+    @settings(max_examples=300, database=None)
+    @given(st.lists(ANY_STEP, min_size=6, max_size=12))
+    def look(program: list[Step]) -> None:
+        run = Run(torch)
+        for step in program:
+            before = len(run.errors)
+            run.step(step)
+            for error in run.errors[before:]:
+                done.add(step.op) if error is None else errors.add(error)
+
+    look()
+    assert done == {*MAKE, *COMPUTE, *VIEW, *WRITE, *FLAG}
+    assert errors >= {"RuntimeError", "IndexError"}
+
+
+# Which tensors are views --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", SMALL_OPS)
+def test_ops_share_memory_where_they_do_in_pytorch(name: str) -> None:
+    def program(torch: Any) -> Any:
+        x = torch.from_numpy(np.arange(9.0).reshape(3, 3))
+        out = SMALL_OPS[name](torch, x, torch.from_numpy(np.ones((3, 3))))
+        x.detach().fill_(-7)
+        out.add_(0) if name != "expand" else None
+        return (out == -7).all().item(), out._base is x
+
+    check_same(program)
+
+
+KEYS: dict[str, Any] = {
+    "an int": 0,
+    "a slice": slice(1, None),
+    "a step": slice(None, None, 2),
+    "all": slice(None),
+    "...": ...,
+    "None": None,
+    "()": (),
+    "ints": (0, 1),
+    "mixed": (slice(None), 1, None),
+    "a list": [0],
+    "a mask": [True, False, True],
+    "True": True,
+}
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_keys_that_make_views(name: str) -> None:
+    def program(torch: Any) -> Any:
+        x = torch.from_numpy(np.arange(9.0).reshape(3, 3))
+        out = x[KEYS[name]]
+        x.fill_(-7)
+        return out, out._base is x
+
+    check_same(program)
+
+
+def test_the_base_of_a_view_of_a_view() -> None:
+    def program(torch: Any) -> Any:
+        x = torch.zeros(3, 3)
+        v = x[0][1:]
+        d = x.detach()
+        return v._base is x, x._base is None, d._base is None, d[0]._base is d, x.data._base is None
+
+    check_same(program)
+
+
+# What happens in the documentation's cases --------------------------------------------------------
+
+
+def leaf(torch: Any, *shape: int) -> Any:
+    size = int(np.prod(shape))
+    return torch.from_numpy(np.arange(1.0, size + 1).reshape(shape)).requires_grad_()
+
+
+def history(*tensors: Any) -> list[Any]:
+    return [(t.requires_grad, t.is_leaf, t.grad_fn is None) for t in tensors]
+
+
+def _write_to_base_after_view(torch: Any) -> Any:
+    x = leaf(torch, 2, 3)
+    base = x * 1
+    view = base[0]
+    base.mul_(10)
+    (view * view).sum().backward()
+    return view, x.grad, history(view, base)
+
+
+def _write_to_view_changes_base(torch: Any) -> Any:
+    x, y = leaf(torch, 2, 3), leaf(torch, 3)
+    base = x * 1
+    view = base[0]
+    view.mul_(y)
+    (base * base).sum().backward()
+    return base, x.grad, y.grad, history(view, base)
+
+
+def _view_of_view(torch: Any) -> Any:
+    x = leaf(torch, 2, 3)
+    base = x * 1
+    row = base.t()[1]
+    element = row[0]
+    element.mul_(7)
+    row.add_(1)
+    (base * base).sum().backward(retain_graph=True)
+    (row * element).sum().backward()
+    return base, row, element, x.grad
+
+
+def _sibling_views(torch: Any) -> Any:
+    x = leaf(torch, 2, 3)
+    base = x * 1
+    first, other, apart = base[0], base.reshape(-1), base[1]
+    first.mul_(2)
+    other[0] = 5
+    apart.zero_()
+    (first * first).sum().backward(retain_graph=True)
+    other.sum().backward()
+    return base, first, other, apart, x.grad
+
+
+def _constant_base_takes_a_history(torch: Any) -> Any:
+    x = leaf(torch, 3)
+    base = torch.zeros(2, 3, dtype=torch.float64)
+    view = base[0]
+    other = base[1]
+    view.copy_(x)
+    before = history(base, view, other)
+    (base * base).sum().backward()
+    return base, x.grad, before
+
+
+def _assignment_loop(torch: Any) -> Any:
+    x = leaf(torch, 4)
+    out = torch.zeros(4, dtype=torch.float64)
+    out[0] = x[0]
+    for i in range(1, 4):
+        out[i] = out[i - 1] * x[i]
+    out.sum().backward()
+    return out, x.grad
+
+
+def _slices_of_slices(torch: Any) -> Any:
+    x = leaf(torch, 3, 4)
+    base = x.clone()
+    base[1:, ::2] *= 3
+    base[:, 1][1] = 0
+    base.view(12)[5:7].add_(x[0, :2])
+    (base * base).sum().backward()
+    return base, x.grad
+
+
+def _transposed_write(torch: Any) -> Any:
+    x, y = leaf(torch, 2, 3), leaf(torch, 3, 2)
+    base = x * 1
+    base.t().mul_(y)
+    base.sum().backward()
+    return base, x.grad, y.grad
+
+
+def _masks_and_lists(torch: Any) -> Any:
+    x, y = leaf(torch, 2, 3), leaf(torch, 3)
+    base = x * 1
+    base[base > 4] = 0
+    base[[0, 0]] = y
+    base[:, [True, False, True]] *= 2
+    (base * base).sum().backward()
+    return base, x.grad, y.grad
+
+
+def _expanded_gradient(torch: Any) -> Any:
+    x = leaf(torch, 3)
+    wide = x.expand(2, 3)
+    (wide * torch.arange(6.0).double().reshape(2, 3)).sum().backward()
+    return x.grad
+
+
+def _in_place_result_is_saved(torch: Any) -> Any:
+    x = leaf(torch, 3)
+    y = x * 1
+    y.exp_()
+    y.mul_(2)
+    y.sum().backward()
+
+
+def _in_place_operand_is_saved(torch: Any) -> Any:
+    x = leaf(torch, 3)
+    y = x * 1
+    z = torch.full((3,), 2.0, dtype=torch.float64)
+    y.mul_(z)
+    z.add_(1)
+    y.sum().backward()
+
+
+def _detached_writes_are_seen(torch: Any) -> Any:
+    x = leaf(torch, 3)
+    y = x * 1
+    z = y * y
+    y.detach()[0] = 5
+    z.sum().backward()
+
+
+def _data_writes_are_not_seen(torch: Any) -> Any:
+    x = leaf(torch, 3)
+    y = x * 1
+    z = y * y
+    y.data[0] = 5
+    z.sum().backward()
+    return x.grad
+
+
+def _self_product_in_place(torch: Any) -> Any:
+    x = leaf(torch, 3)
+    y = x * 1
+    y *= y
+    y.sum().backward()
+    return y, x.grad
+
+
+def _accumulate_in_place(torch: Any) -> Any:
+    x = leaf(torch, 3)
+    total = torch.zeros(3, dtype=torch.float64)
+    for k in range(4):
+        total += x * k
+    total.sum().backward()
+    return total, x.grad
+
+
+def _write_of_a_number_cuts_history(torch: Any) -> Any:
+    x = leaf(torch, 3)
+    y = x * 1
+    y.zero_()
+    y.sum().backward()
+    z = x * 1
+    z.fill_(3)
+    z[1:] = x[1:]
+    z.sum().backward()
+    return y, z, x.grad, history(y, z)
+
+
+def _write_under_a_cast(torch: Any) -> Any:
+    x = leaf(torch, 3)
+    y = torch.zeros(3)
+    y.copy_(x)
+    y[0] = x[1]
+    (y * y).sum().backward()
+    return y, x.grad
+
+
+def _broadcast_into_a_view(torch: Any) -> Any:
+    x, y = leaf(torch, 2, 3), torch.tensor(2.0, dtype=torch.float64, requires_grad=True)
+    base = x * 1
+    base[0] = y
+    base[:, 1:] *= y
+    base.sum().backward()
+    return base, x.grad, y.grad
+
+
+def _retained_gradients_follow(torch: Any) -> Any:
+    x = leaf(torch, 3)
+    y = x * 1
+    y.retain_grad()
+    y.mul_(2)
+    y[0] = 7
+    (y * 5).sum().backward()
+    return y.grad, y.retains_grad, x.grad
+
+
+def _empty_views(torch: Any) -> Any:
+    x = leaf(torch, 2, 3)
+    base = x * 1
+    base[2:].zero_()
+    base[:, 3:] = 5
+    base.sum().backward()
+    return base, x.grad, history(base[2:])
+
+
+CASES: dict[str, Program] = {
+    function.__name__.lstrip("_"): function
+    for function in (
+        _write_to_base_after_view,
+        _write_to_view_changes_base,
+        _view_of_view,
+        _sibling_views,
+        _constant_base_takes_a_history,
+        _assignment_loop,
+        _slices_of_slices,
+        _transposed_write,
+        _masks_and_lists,
+        _expanded_gradient,
+        _in_place_result_is_saved,
+        _in_place_operand_is_saved,
+        _detached_writes_are_seen,
+        _data_writes_are_not_seen,
+        _self_product_in_place,
+        _accumulate_in_place,
+        _write_of_a_number_cuts_history,
+        _write_under_a_cast,
+        _broadcast_into_a_view,
+        _retained_gradients_follow,
+        _empty_views,
+    )
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_views_and_writes(name: str) -> None:
+    check_same(CASES[name])
+
+
+def _no_grad_view(torch: Any, base: Any) -> Any:
+    with torch.no_grad():
+        return base[0]
+
+
+REFUSALS: dict[str, Program] = {
+    "a view of a leaf": lambda torch: leaf(torch, 2, 3)[0].add_(1),
+    "a part of a leaf": lambda torch: leaf(torch, 2, 3).__setitem__((0, 0), 1),
+    "an empty view of a leaf": lambda torch: leaf(torch, 2, 3)[2:].zero_(),
+    "a view made in no_grad": lambda torch: _no_grad_view(torch, leaf(torch, 2, 3) * 1).add_(1),
+    "what requires grad, into a view made in no_grad": lambda torch: _no_grad_view(
+        torch, torch.zeros(2, 3, dtype=torch.float64)
+    ).copy_(leaf(torch, 3)),
+    "a constant, into a view made in no_grad": lambda torch: _no_grad_view(
+        torch, torch.zeros(2, 3, dtype=torch.float64)
+    ).copy_(torch.ones(3)),
+    "elements that share their memory": lambda torch: (leaf(torch, 3) * 1).expand(2, 3).add_(1),
+    "constants that share their memory": lambda torch: torch.ones(3).expand(2, 3).mul_(2),
+    "another shape": lambda torch: (leaf(torch, 3) * 1).add_(torch.ones(2, 3)),
+    "another shape, copied": lambda torch: torch.ones(3).copy_(torch.ones(2, 3)),
+    "another shape, assigned": lambda torch: torch.ones(2, 3).__setitem__(0, torch.ones(2, 3)),
+    "another category": lambda torch: torch.ones(3, dtype=torch.int64).add_(0.5),
+    "another category of tensor": lambda torch: torch.ones(3, dtype=torch.int64).mul_(torch.ones(3)),
+    "a view detached in place": lambda torch: (leaf(torch, 3) * 1)[0:].detach_(),
+    "a view of what was never recorded": lambda torch: torch.ones(2, 3)[0].add_(1),
+}
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_writes_that_are_refused(name: str) -> None:
+    check_same(REFUSALS[name])
+
+
+def test_a_refused_write_changes_nothing() -> None:
+    x = leaf(minigrad, 3)
+    y = x * 1
+    z = y * y
+    for write in (lambda: y.add_(minigrad.ones(2, 3)), lambda: y.__setitem__(5, 1), lambda: y.mul_("a")):
+        with pytest.raises((RuntimeError, IndexError, TypeError)):
+            write()
+    z.sum().backward()
+    assert x.grad.tolist() == [2, 4, 6]
+
+
+def test_detach_in_place_makes_a_leaf() -> None:
+    def program(torch: Any) -> Any:
+        x = leaf(torch, 3)
+        y = x * 2
+        same = y.detach_()
+        y.requires_grad_()
+        (y * 3).sum().backward()
+        return same is y, y.grad, x.grad, history(y)
+
+    check_same(program)
+
+
+def test_views_of_a_tensor_that_is_dropped_live_on() -> None:
+    def program(torch: Any) -> Any:
+        x = leaf(torch, 2, 3)
+        view = (x * 1)[0]
+        view.mul_(2)
+        view.sum().backward()
+        return view, x.grad
+
+    check_same(program)
+
+
+def test_from_numpy_shares_memory_both_ways() -> None:
+    def program(torch: Any) -> Any:
+        array = np.zeros(3)
+        x = torch.from_numpy(array)
+        array[0] = 1
+        x[1] = 2
+        x.detach().numpy()[2] = 3
+        return x, array.tolist()
+
+    check_same(program)
