@@ -260,7 +260,8 @@ def _without_a_copy(ufunc: np.ufunc, long: Callable[..., Tensor]) -> Callable[..
 
 
 def _any_requires_grad(self: Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    if self.requires_grad:
+    view = self._view
+    if self.requires_grad or (view is not None and view.base._requires_grad):
         return True
     others = (*args, *kwargs.values())
     wanted = any(isinstance(a, Tensor) and a.requires_grad for a in others)
@@ -269,16 +270,17 @@ def _any_requires_grad(self: Tensor, args: tuple[Any, ...], kwargs: dict[str, An
 
 def _refuse_leaf(self: Tensor) -> None:
     """RuntimeError where a write would change a leaf that requires grad, or a view of one."""
-    base = self if self._view is None else self._view.base
-    if self._requires_grad and self._node is None:
-        which = "a leaf Variable that requires grad"
-    elif base._requires_grad and base._node is None:
-        which = "a view of a leaf Variable that requires grad"
-    elif self._view is not None and not self._view.differentiable:
+    view = self._view
+    base = self if view is None else view.base
+    if view is not None and not view.differentiable:
         raise RuntimeError(
             "A view was created in no_grad mode and is being modified inplace with grad mode "
             "enabled. Make the view where grad mode is enabled, or write to it in no_grad."
         )
+    if self._requires_grad and self._node is None:
+        which = "a leaf Variable that requires grad"
+    elif base._requires_grad and base._node is None:
+        which = "a view of a leaf Variable that requires grad"
     else:
         return
     raise RuntimeError(

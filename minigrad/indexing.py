@@ -51,7 +51,7 @@ def setitem(self: Tensor, key: Any, value: Any) -> None:
 
 def _taken_apart(self: Tensor, key: Any) -> tuple[Tensor, tuple[Any, ...] | None]:
     """The view that the ints, slices and None of a key make, and the indices left to gather."""
-    if key is Ellipsis:
+    if key is Ellipsis or key == ():
         return OPS["alias"](self), None
     if isinstance(key, list) and any(
         k is None or k is Ellipsis or isinstance(k, Tensor | Sequence | np.ndarray | slice)

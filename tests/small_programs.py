@@ -142,8 +142,11 @@ class Run:
         """Run one step. What goes wrong in it is noted, and the program goes on."""
         x = self.tensors[step.to % len(self.tensors)]
         y = self.tensors[step.other % len(self.tensors)]
-        if step.op in WRITE and _tangled(x, y, step.op in WRITE_OTHER):
-            return
+        if step.op in WRITE:
+            if _tangled(x, y, step.op in WRITE_OTHER):
+                return
+            # PyTorch takes a view whose base has just been given a history for a leaf, until asked.
+            _seen(lambda x: x.grad_fn, x)
         recording = step.recording or step.op in VIEW
         mode = contextlib.nullcontext() if recording else self.torch.no_grad()
         try:

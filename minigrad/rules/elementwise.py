@@ -357,23 +357,25 @@ def cast(input: Array, dtype: np.dtype) -> Result:
 @differentiable(linear=True, forms=(), backward="CopyBackwards")
 def copy(input: Array, other: Operand) -> Result:
     """`other` in the shape and dtype of `input`, whose elements count for nothing any more."""
-    return np.broadcast_to(_as(other, input), input.shape), (
-        lambda g: np.zeros_like(g),
-        lambda g: g,
-    )
-
-
-def _as(operand: Operand, like: Array) -> Array:
-    return np.asarray(operand).astype(like.dtype, copy=False)
+    return _written(input, other)
 
 
 @differentiable(linear=True, forms=(), backward="FillBackward2")
 def fill(input: Array, value: Operand) -> Result:
     """`value`, a number or a 0-d operand, in the shape and dtype of `input`."""
-    return np.broadcast_to(_as(value, input), input.shape), (
-        lambda g: np.zeros_like(g),
-        lambda g: g,
-    )
+    return _written(input, value)
+
+
+def _written(input: Array, other: Operand) -> Result:
+    other = np.asarray(other).astype(input.dtype, copy=False)
+    try:
+        y = np.broadcast_to(other, input.shape)
+    except ValueError:
+        raise RuntimeError(
+            f"output with shape {list(input.shape)} doesn't match the broadcast shape "
+            f"{list(other.shape)}"
+        ) from None
+    return y, (lambda g: np.zeros_like(g), lambda g: g)
 
 
 @differentiable(linear=True, forms=())
