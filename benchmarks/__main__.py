@@ -38,13 +38,11 @@ def main() -> None:
     torch.set_num_threads(1)
     with threadpool_limits(1):
         blas = ", ".join(f"{i['internal_api']} {i['version']}" for i in threadpool_info())
-        print(
-            f"Python {platform.python_version()}, NumPy {np.__version__}, PyTorch {torch.__version__}"
-        )
-        print(f"{blas}; one thread; float32; medians of {options.rounds} rounds\n")
-        print(
-            f"{'':22}{'by hand':>10}{'minigrad':>10}{'PyTorch':>10}{'/by hand':>10}{'/PyTorch':>10}"
-        )
+        versions = f"NumPy {np.__version__}, PyTorch {torch.__version__}, {blas}"
+        print(f"Python {platform.python_version()}, {versions}")
+        print(f"one thread, float32, medians of {options.rounds} rounds, µs per step\n")
+        columns = ("by hand", "minigrad", "PyTorch", "/by hand", "/PyTorch")
+        print(" " * 32 + "".join(f"{column:>10}" for column in columns))
         for problem in (Problem.tutorial(), Problem.drawn(256, 784, 512, 10)):
             for style in (manual, automatic):
                 steps = {
@@ -59,7 +57,7 @@ def main() -> None:
 
 def check(steps: dict[str, Step], count: int = 10, tolerance: float = 1e-4) -> None:
     """Refuse to time engines that disagree: their losses over some steps must match by hand's."""
-    losses = {name: [float(step()) for _ in range(count)] for name, step in steps.items()}
+    losses = {name: [step().item() for _ in range(count)] for name, step in steps.items()}
     expected = losses["by hand"]
     for name, found in losses.items():
         if not np.allclose(found, expected, rtol=tolerance, atol=0):
@@ -97,7 +95,7 @@ def report(label: str, times: dict[str, list[float]]) -> None:
     medians = [statistics.median(times[name]) * 1e6 for name in ("by hand", "minigrad", "PyTorch")]
     ratios = [ratio(times["minigrad"], times[name]) for name in ("by hand", "PyTorch")]
     row = "".join(f"{m:10.1f}" for m in medians) + "".join(f"{r:10.2f}" for r in ratios)
-    print(f"{label:22}{row}  µs", flush=True)
+    print(f"{label:32}{row}", flush=True)
 
 
 def ratio(ours: list[float], theirs: list[float]) -> Any:
