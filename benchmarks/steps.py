@@ -18,7 +18,7 @@ Step = Callable[[], Any]
 
 @dataclass(frozen=True)
 class Problem:
-    """Data and initial parameters: x (n, inputs), y (n,), and two layers as (in, out) and (out,)."""
+    """Data and first parameters: x (n, inputs), y (n,), and two layers as (in, out), (out,)."""
 
     name: str
     x: np.ndarray

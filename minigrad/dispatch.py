@@ -17,7 +17,7 @@ from numpy import ndarray
 
 from . import dtypes
 from .arithmetic import anyhow, quiet
-from .autograd.grad_mode import mode
+from .autograd.grad_mode import mode, no_grad
 from .autograd.graph import Guards, Node, Parent
 from .autograd.views import View, rebase, set_history
 from .rules import REGISTRY, Rule
@@ -211,6 +211,10 @@ def in_place(rule: Rule, fills: bool = False) -> Callable[..., Tensor]:
     out_of_place = function(rule)
 
     def op(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if not self.is_floating_point():
+            with no_grad():  # an integer has no history, whatever is written into it
+                _write(self, out_of_place(self, *args, **kwargs)._array, rule.name, fills)
+            return self
         if not (mode.enabled and _any_requires_grad(self, args, kwargs)):
             _write(self, out_of_place(self, *args, **kwargs)._array, rule.name, fills)
             return self
@@ -263,9 +267,7 @@ def _any_requires_grad(self: Tensor, args: tuple[Any, ...], kwargs: dict[str, An
     view = self._view
     if self.requires_grad or (view is not None and view.base._requires_grad):
         return True
-    others = (*args, *kwargs.values())
-    wanted = any(isinstance(a, Tensor) and a.requires_grad for a in others)
-    return wanted and self.is_floating_point()
+    return any(isinstance(a, Tensor) and a.requires_grad for a in (*args, *kwargs.values()))
 
 
 def _refuse_leaf(self: Tensor) -> None:

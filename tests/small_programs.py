@@ -150,7 +150,7 @@ class Run:
         recording = step.recording or step.op in VIEW
         mode = contextlib.nullcontext() if recording else self.torch.no_grad()
         try:
-            with mode:
+            with mode, warnings.catch_warnings(action="ignore"):
                 result = ACTIONS[step.op](self.torch, x, y, step.vary)
         except Exception as error:
             self.errors.append(type(error).__name__)

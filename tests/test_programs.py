@@ -159,6 +159,27 @@ def test_a_program_taken_up_again_ends_where_it_would_have(
         np.testing.assert_array_equal(late_parameters[name], array)
 
 
+@pytest.mark.parametrize(
+    ("options", "kind", "expected"),
+    [
+        ({}, "SGD", {"lr": 0.01, "momentum": 0.0, "weight_decay": 0.0}),
+        (
+            {"lr": 0.5, "momentum": 0.9, "weight_decay": 0.1},
+            "SGD",
+            {"lr": 0.5, "momentum": 0.9, "weight_decay": 0.1},
+        ),
+        ({"optimizer": "adam", "weight_decay": 0.1}, "Adam", {"lr": 0.01, "weight_decay": 0.1}),
+    ],
+)
+def test_the_optimiser_gets_its_settings(
+    options: dict[str, Any], kind: str, expected: dict[str, float]
+) -> None:
+    optimiser = next(programs.automatic(minigrad, TOY.x, TOY.y, **options)).optimizer
+    assert type(optimiser).__name__ == kind
+    (group,) = optimiser.state_dict()["param_groups"]
+    assert {name: group[name] for name in expected} == expected
+
+
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_the_seed_decides_the_parameters(program: str) -> None:
     def drawn(seed: int) -> list[float]:

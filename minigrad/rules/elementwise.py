@@ -336,10 +336,14 @@ def where(condition: Array, input: Operand, other: Operand) -> Result:
 def clone(input: Array) -> Result:
     """A copy that shares no memory with `input`; its gradient goes to `input`.
 
+    It is laid out as `input` is if that has neither gaps nor repetitions, else row-major.
+
     >>> minigrad.clone(minigrad.tensor([1., 2.]))
     tensor([1., 2.])
     """
-    return input.copy("K"), (lambda g: g,)
+    reach = sum((size - 1) * step for size, step in zip(input.shape, input.strides, strict=True))
+    dense = reach + input.itemsize == input.nbytes
+    return input.copy("K" if dense else "C"), (lambda g: g,)
 
 
 @differentiable(linear=True, forms=(), backward="CloneBackward0")

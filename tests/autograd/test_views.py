@@ -15,7 +15,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_ops import SMALL_OPS
-from small_programs import COMPUTE, FLAG, MAKE, VIEW, WRITE, WRITE_OTHER, Run, Step, steps
+from small_programs import (
+    ACTIONS,
+    COMPUTE,
+    FLAG,
+    MAKE,
+    VIEW,
+    WRITE,
+    WRITE_OTHER,
+    Run,
+    Step,
+    steps,
+)
 from twins import check_same
 
 import minigrad
@@ -29,7 +40,7 @@ ANY_STEP = steps(MAKE, COMPUTE, VIEW, VIEW, WRITE, WRITE, WRITE_OTHER, FLAG)
 # Small programs -----------------------------------------------------------------------------------
 
 
-@settings(max_examples=300)
+@settings(max_examples=500)
 @given(st.lists(ANY_STEP, min_size=1, max_size=10), st.booleans())
 def test_small_programs(program: list[Step], watched: bool) -> None:
     """Values, gradients, flags and the types of errors agree, whether or not one looks on.
@@ -65,24 +76,22 @@ def assert_no_gradients_share(tensors: list[Any]) -> None:
             assert not np.shares_memory(grad, x._array)
 
 
-def test_the_programs_do_what_they_are_meant_to() -> None:
-    """Every kind of step succeeds somewhere, and errors of both kinds come up."""
-    done: set[str] = set()
-    errors: set[str] = set()
-
-    @settings(max_examples=300, database=None)
-    @given(st.lists(ANY_STEP, min_size=6, max_size=12))
-    def look(program: list[Step]) -> None:
+@pytest.mark.parametrize("op", ACTIONS)
+def test_every_step_of_small_programs_can_succeed(op: str) -> None:
+    def succeeds(to: int, other: int, vary: int) -> bool:
         run = Run(torch)
-        for step in program:
-            before = len(run.errors)
-            run.step(step)
-            for error in run.errors[before:]:
-                done.add(step.op) if error is None else errors.add(error)
+        run.step(Step(op, to, other, vary, True))
+        return run.errors == [None]
 
-    look()
-    assert done == {*MAKE, *COMPUTE, *VIEW, *WRITE, *FLAG}
-    assert errors >= {"RuntimeError", "IndexError"}
+    assert any(itertools.starmap(succeeds, itertools.product(range(2), range(2), range(8))))
+
+
+def test_small_programs_can_fail() -> None:
+    run = Run(torch)
+    for step in (Step("add_", 0, 1, 0, True), Step("index", 0, 0, 4, True)):
+        run.step(step)
+    run.step(Step("index", 2, 0, 5, True))
+    assert run.errors == ["RuntimeError", None, "IndexError"]
 
 
 # Which tensors are views --------------------------------------------------------------------------
@@ -400,7 +409,6 @@ REFUSALS: dict[str, Program] = {
     "constants that share their memory": lambda torch: torch.ones(3).expand(2, 3).mul_(2),
     "another shape": lambda torch: (leaf(torch, 3) * 1).add_(torch.ones(2, 3)),
     "another shape, copied": lambda torch: torch.ones(3).copy_(torch.ones(2, 3)),
-    "another shape, assigned": lambda torch: torch.ones(2, 3).__setitem__(0, torch.ones(2, 3)),
     "another category": lambda torch: torch.ones(3, dtype=torch.int64).add_(0.5),
     "another category of tensor": lambda torch: torch.ones(3, dtype=torch.int64).mul_(torch.ones(3)),
     "a view detached in place": lambda torch: (leaf(torch, 3) * 1)[0:].detach_(),

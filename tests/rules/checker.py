@@ -152,8 +152,9 @@ def check_close(name: str, form: Form, case: Case, ours: Outcome, theirs: Outcom
         if a.itemsize == b.itemsize > theirs.results[0].itemsize:
             # What was computed in float32 is no more exact for having been made float64 after.
             a, b = (x.astype(theirs.results[0].dtype) for x in (a, b))
-        # A gradient that was summed over what its operand was broadcast to is a sum.
-        strength = allowed.gradient if a.shape == theirs.results[0].shape else _at_least_summed(name)
+        strength = allowed.gradient
+        if _was_broadcast(case, i) and not isinstance(strength, Scaled):
+            strength = SUMMED
         _check(
             f"gradient of operand {i}",
             a,
@@ -163,9 +164,13 @@ def check_close(name: str, form: Form, case: Case, ours: Outcome, theirs: Outcom
         )
 
 
-def _at_least_summed(name: str) -> Strength:
-    gradient = bound(name).gradient
-    return SUMMED if not isinstance(gradient, Scaled) else gradient
+def _was_broadcast(case: Case, i: int) -> bool:
+    """Whether the operand was broadcast against the others, so that its gradient is a sum."""
+    shapes = [x.values.shape if isinstance(x, Operand) else () for x in case.operands]
+    try:
+        return shapes[i] != np.broadcast_shapes(*shapes)
+    except ValueError:  # an op that does not broadcast
+        return False
 
 
 def _check(
@@ -403,7 +408,7 @@ def check_linear(name: str, case: Case) -> None:
         return
     assert not captures(name, case), "declared linear, but a pullback captures an array"
     others = [
-        Operand(x.values + 1, x.layout) if isinstance(x, Operand) else x for x in case.operands
+        Operand(np.asarray(x.values + 1), x.layout) if isinstance(x, Operand) else x for x in case.operands
     ]
     calls = [Call(name, case), Call(name, Case(tuple(others), case.options, case.seed))]
     g = calls[0].cotangent()

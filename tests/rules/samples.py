@@ -355,10 +355,10 @@ def scattered(s: Source) -> Case:
     x = s.array(shape)
     key = _key(s, shape, repeats=False)
     target = x.values[key].shape
-    value = s.array(s.pick(target, target, tuple(s.pick(size, 1) for size in target)))
-    if s.wild:
-        # PyTorch wants the two in one dtype, unless the value has no dimensions.
-        value = Operand(value.values.astype(x.values.dtype), value.layout)
+    # PyTorch wants the two in one dtype, unless the value has no dimensions.
+    value = s.array(
+        s.pick(target, target, tuple(s.pick(size, 1) for size in target)), dtype=x.values.dtype
+    )
     return Case((x, value), {"key": key})
 
 
@@ -370,7 +370,11 @@ def product(*kinds: tuple[str, str]) -> Callable[[Source], Case]:
         a, b = (tuple(sizes[letter] for letter in word) for word in s.pick(*kinds))
         if s.odd(12):
             b = s.shape()
-        return Case((s.array(a), s.array(b)))
+        operands = s.array(a), s.array(b)
+        if any(x.values.dtype.kind == "b" for x in operands):
+            # Of two dtypes one of which is bool, PyTorch finds now this wrong and now that.
+            operands = tuple(Operand(x.values.astype(bool), x.layout) for x in operands)
+        return Case(operands)
 
     return case
 

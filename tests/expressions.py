@@ -1,0 +1,1890 @@
+"""One-line expressions in terms of a namespace `torch`, to be evaluated in minigrad and in PyTorch.
+
+Each sees fresh tensors: `x` float32 (2, 3), `y` float32 (3,), `n` int64 (2, 2), `m` bool (3,), `s`
+0-d float32, `d` float64 (3,), `e` float32 (0, 3), and `w` (3,), a leaf that requires grad; besides
+them `torch`, `F`, `np`, `inf`, `nan`, `put` (index assignment) and `grads` (a value and its
+gradients). What an expression gives, or the type of its error, is to be the same in both.
+"""
+
+from __future__ import annotations
+
+SECTIONS: dict[str, str] = {}
+
+SECTIONS["creation from data"] = """
+torch.tensor(3)
+torch.tensor(3.5)
+torch.tensor(True)
+torch.tensor([])
+torch.tensor([[]])
+torch.tensor([[], []])
+torch.tensor(())
+torch.tensor([1, 2.5])
+torch.tensor([1, True])
+torch.tensor([True, 2.5])
+torch.tensor((1, 2))
+torch.tensor([(1, 2), [3, 4]])
+torch.tensor(range(3))
+torch.tensor([range(2), range(2)])
+torch.tensor(2**62)
+torch.tensor(2**63)
+torch.tensor([1e300])
+torch.tensor([inf, -inf, nan])
+torch.tensor([1, 2], dtype=torch.float64)
+torch.tensor([1.9, -1.9], dtype=torch.int64)
+torch.tensor([0.0, 0.5], dtype=torch.bool)
+torch.tensor([2**40], dtype=torch.int32)
+torch.tensor(3.7, dtype=torch.int64)
+torch.tensor([nan], dtype=torch.bool)
+torch.tensor([1.0], requires_grad=True)
+torch.tensor([1], requires_grad=True)
+torch.tensor([1], dtype=torch.float64, requires_grad=True)
+torch.tensor([1.0], device="cpu")
+torch.tensor([1.0], device=torch.device("cpu"))
+torch.tensor(data=[1.0])
+torch.tensor(x)
+torch.tensor(np.float32(1.5))
+torch.tensor(np.float64(1.5))
+torch.tensor(np.int32(3))
+torch.tensor(np.int64(3))
+torch.tensor(np.bool_(True))
+torch.tensor([np.float64(1.5)])
+torch.tensor([np.float32(1.5), 2])
+torch.tensor([np.int32(3)])
+torch.tensor([np.int64(3), 2.5])
+torch.tensor(np.arange(3))
+torch.tensor(np.arange(3, dtype=np.int32))
+torch.tensor(np.zeros((2, 0)))
+torch.tensor(np.arange(3)[::-1].copy())
+torch.tensor([np.arange(2), np.arange(2)])
+torch.tensor([torch.tensor(1.0), torch.tensor(2.0)])
+torch.tensor([torch.tensor(1), torch.tensor(2)])
+torch.tensor([torch.tensor([1.0]), torch.tensor([2.0])])
+torch.tensor([[1], [1, 2]])
+torch.tensor([[1, 2], [1]])
+torch.tensor([[1, 2], 3])
+torch.tensor([1, [2, 3]])
+torch.tensor("a")
+torch.tensor(["a"])
+torch.tensor([1, "a"])
+torch.tensor(None)
+torch.tensor([None])
+torch.tensor({})
+torch.tensor({1})
+torch.tensor([{}])
+torch.tensor(object())
+torch.tensor()
+torch.tensor([1], [2])
+torch.tensor([1], float)
+torch.tensor([1], dtype=float)
+torch.tensor([1.5], dtype=int)
+torch.tensor([1.5], dtype=bool)
+torch.tensor([1], dtype="float32")
+torch.tensor([1], dtypo=torch.float32)
+torch.as_tensor([1, 2])
+torch.as_tensor(1.5)
+torch.as_tensor(x) is x
+torch.as_tensor(x, dtype=torch.float32) is x
+torch.as_tensor(x, dtype=torch.float64)
+torch.as_tensor(np.arange(2.0))
+torch.as_tensor(np.arange(2.0), dtype=torch.float32)
+torch.as_tensor([1, 2], dtype=torch.float64)
+torch.as_tensor([1.0], device="cpu")
+torch.as_tensor("a")
+torch.from_numpy(np.arange(3))
+torch.from_numpy(np.float64([1, 2]))
+torch.from_numpy(np.array(1.5, dtype=np.float32))
+torch.from_numpy(np.array([True]))
+torch.from_numpy(np.arange(6).reshape(2, 3).T)
+torch.from_numpy(np.arange(6)[::2])
+torch.from_numpy(np.arange(6)[::-1])
+torch.from_numpy(np.zeros((0, 2)))
+torch.from_numpy(np.array(["a"]))
+torch.from_numpy(np.array([None]))
+torch.from_numpy([1, 2])
+torch.from_numpy(1.5)
+torch.from_numpy(x)
+torch.Tensor([1, 2])
+torch.Tensor([[1, 2], [3, 4]])
+torch.Tensor(2, 3).shape
+torch.Tensor()
+torch.Tensor((1, 2))
+torch.Tensor(x)
+torch.Tensor("a")
+"""
+
+SECTIONS["creation from sizes"] = """
+torch.zeros(2)
+torch.zeros(2, 3)
+torch.zeros((2, 3))
+torch.zeros([2, 3])
+torch.zeros(x.shape)
+torch.zeros(x.size())
+torch.zeros(())
+torch.zeros([])
+torch.zeros()
+torch.zeros(0)
+torch.zeros(2, 0)
+torch.zeros(size=(2,))
+torch.zeros(-1)
+torch.zeros(2, -1)
+torch.zeros(2.0)
+torch.zeros("a")
+torch.zeros(None)
+torch.zeros((2, 2.0))
+torch.zeros(2, (3,))
+torch.zeros((2,), 3)
+torch.zeros(True)
+torch.zeros(torch.tensor(2))
+torch.zeros(torch.tensor(2), 3)
+torch.zeros((torch.tensor(2), 3))
+torch.zeros(np.int64(2), 3)
+torch.zeros(2, dtype=torch.int64)
+torch.zeros(2, dtype=torch.bool)
+torch.zeros(2, dtype=None)
+torch.zeros(2, dtype=float)
+torch.zeros(2, dtype="float32")
+torch.zeros(2, requires_grad=True)
+torch.zeros(2, requires_grad=False)
+torch.zeros(2, dtype=torch.int64, requires_grad=True)
+torch.zeros(2, device="cpu")
+torch.zeros(2, device=None)
+torch.zeros(2, pin_memory=False)
+torch.zeros(2, foo=1)
+torch.ones(2, 3)
+torch.ones((2,), dtype=torch.int32)
+torch.ones(2, dtype=torch.bool)
+torch.ones(())
+torch.ones(-2)
+torch.ones(2, dtype=torch.int64, requires_grad=True)
+torch.empty(2, 3).shape
+torch.empty((2, 0))
+torch.empty(2, dtype=torch.int32).dtype
+torch.empty(2, requires_grad=True).requires_grad
+torch.empty(-1)
+torch.empty()
+torch.full((2,), 7)
+torch.full((2,), 7.5)
+torch.full((2,), True)
+torch.full([2, 2], -1)
+torch.full((), 3.0)
+torch.full((2,), 7, dtype=torch.float64)
+torch.full((2,), 7.9, dtype=torch.int64)
+torch.full((2,), 0.5, dtype=torch.bool)
+torch.full(size=(2,), fill_value=1)
+torch.full((2,), torch.tensor(1.5))
+torch.full((2,), torch.tensor(3))
+torch.full((2,), nan)
+torch.full(2, 1.0)
+torch.full((2,))
+torch.full((2,), "a")
+torch.full((2,), [1])
+torch.full((-1,), 1)
+torch.full((2,), 1.0, requires_grad=True)
+torch.full((2,), 1, requires_grad=True)
+torch.eye(2)
+torch.eye(2, 3)
+torch.eye(3, 2, dtype=torch.int64)
+torch.eye(0)
+torch.eye(2, m=1)
+torch.eye(n=2)
+torch.eye(-1)
+torch.eye(2, -1)
+torch.eye(2.0)
+torch.eye(2, dtype=torch.bool)
+torch.eye(2, requires_grad=True)
+torch.arange(3)
+torch.arange(0)
+torch.arange(3.0)
+torch.arange(3.5)
+torch.arange(1, 4)
+torch.arange(1, 4, 2)
+torch.arange(4, 1, -1)
+torch.arange(4, 1, -2)
+torch.arange(0, 1, 0.1)
+torch.arange(0, 1, 0.3)
+torch.arange(1, 2, 0.25)
+torch.arange(-1.0, 1, 0.5)
+torch.arange(5, dtype=torch.float64)
+torch.arange(5, dtype=torch.int32)
+torch.arange(0, 2, 0.5, dtype=torch.int64)
+torch.arange(2.5, dtype=torch.int64)
+torch.arange(1, 0)
+torch.arange(0, 1, -1)
+torch.arange(0, 1, 0)
+torch.arange(-3)
+torch.arange(end=3)
+torch.arange(start=1, end=3)
+torch.arange(1, end=3, step=1)
+torch.arange(0, inf)
+torch.arange(nan)
+torch.arange(3, requires_grad=True)
+torch.arange(3.0, requires_grad=True)
+torch.arange()
+torch.arange("a")
+torch.arange(torch.tensor(3))
+torch.arange(torch.tensor(3.0))
+torch.arange(True)
+torch.arange(0, 3, dtype=torch.bool)
+torch.arange(1, 3, 1, 1)
+torch.arange(1e7, 1e7 + 3)
+torch.linspace(0, 1, 5)
+torch.linspace(0, 1, 1)
+torch.linspace(0, 1, 0)
+torch.linspace(0, 1, 2)
+torch.linspace(1, 0, 4)
+torch.linspace(0, 10, 4, dtype=torch.int64)
+torch.linspace(-3, 4, 5, dtype=torch.int64)
+torch.linspace(0, 1, 7, dtype=torch.float64)
+torch.linspace(start=0, end=1, steps=3)
+torch.linspace(0, 1, -1)
+torch.linspace(0, 1)
+torch.linspace(0, 1, 2.0)
+torch.linspace(0, 1, 3, requires_grad=True)
+torch.linspace(torch.tensor(0.0), torch.tensor(1.0), 3)
+torch.linspace(torch.tensor([0.0]), 1, 3)
+torch.linspace(0, inf, 3)
+torch.linspace(2, 2, 3)
+torch.zeros_like(x)
+torch.zeros_like(n)
+torch.zeros_like(m)
+torch.zeros_like(e)
+torch.zeros_like(x, dtype=torch.int64)
+torch.zeros_like(input=x)
+torch.zeros_like(w)
+torch.zeros_like(w, requires_grad=True)
+torch.zeros_like(x.t()).stride()
+torch.zeros_like([1])
+torch.zeros_like(1.5)
+torch.ones_like(x)
+torch.ones_like(n)
+torch.ones_like(m)
+torch.ones_like(x.t()).stride()
+torch.ones_like(n, dtype=torch.float64, requires_grad=True)
+torch.ones_like(n, requires_grad=True)
+torch.empty_like(x).shape
+torch.empty_like(x, dtype=torch.bool).dtype
+torch.full_like(x, 2)
+torch.full_like(n, 2.7)
+torch.full_like(m, 3)
+torch.full_like(x, fill_value=torch.tensor(3))
+torch.full_like(x, 2, dtype=torch.int64)
+torch.full_like(x)
+torch.full_like(np.ones(2), 2)
+torch.rand(2, 3).shape
+torch.randn(2, 3).dtype
+torch.randn((2, 3), dtype=torch.float64).dtype
+torch.randn(2, requires_grad=True).requires_grad
+torch.randn(()).shape
+torch.randn(size=(2,)).shape
+torch.randn(2, dtype=torch.int64)
+torch.rand(2, dtype=torch.int64)
+torch.rand(-1)
+torch.randn()
+torch.rand()
+torch.randn("a")
+torch.rand_like(x).shape
+torch.randn_like(d).dtype
+torch.rand_like(n)
+torch.randn_like(n, dtype=torch.float64).dtype
+torch.randint(3, (2,)).dtype
+torch.randint(3, (2, 3)).shape
+torch.randint(0, 3, (2,)).shape
+torch.randint(3, 4, (2,))
+torch.randint(high=1, size=(2,))
+torch.randint(low=1, high=2, size=(2,))
+torch.randint(2, high=3, size=(2,))
+torch.randint(2, 3, size=[2, 2])
+torch.randint(1, (2,), dtype=torch.float32)
+torch.randint(1, (2,), dtype=torch.int32)
+torch.randint(1, ())
+torch.randint(3, 3, (2,))
+torch.randint(0, (2,))
+torch.randint(3, 1, (2,))
+torch.randint(3)
+torch.randint(3, 4)
+torch.randint((2,))
+torch.randint(3, 2.5, (2,))
+torch.randint(-2, -1, (2,))
+torch.randint(1, (2,), requires_grad=True)
+torch.randperm(1)
+torch.randperm(0)
+torch.randperm(3).dtype
+torch.randperm(3, dtype=torch.int32).dtype
+torch.randperm(-1)
+torch.randperm(2.0)
+torch.randperm(1, dtype=torch.float64)
+torch.randperm(n=1)
+"""
+
+SECTIONS["dtypes and conversions"] = """
+x.dtype, n.dtype, m.dtype, d.dtype
+torch.float32, torch.float64, torch.int32, torch.int64, torch.bool
+torch.float is torch.float32, torch.double is torch.float64
+torch.int is torch.int32, torch.long is torch.int64
+torch.float32 == torch.float64, torch.float32 != torch.float64
+torch.float32.is_floating_point, torch.int64.is_floating_point, torch.bool.is_complex
+torch.float64.itemsize, torch.bool.itemsize
+torch.bool.is_signed, torch.int32.is_signed
+torch.get_default_dtype()
+torch.set_default_dtype(torch.int64)
+torch.set_default_dtype("float64")
+torch.promote_types(torch.int64, torch.float32)
+torch.promote_types(torch.int32, torch.int64)
+torch.promote_types(torch.bool, torch.int32)
+torch.promote_types(torch.float32, torch.float64)
+torch.promote_types(torch.float32, "float64")
+x.float() is x
+n.float()
+y.double()
+y.long()
+y.int()
+y.bool()
+m.float()
+m.long()
+m.int()
+torch.tensor([1.9, -1.9]).long()
+torch.tensor([nan, 0.0, -0.0]).bool()
+d.float()
+y.to(torch.float64)
+y.to(torch.int64)
+y.to(dtype=torch.float64)
+y.to(torch.float32) is y
+y.to("cpu") is y
+y.to(torch.device("cpu")) is y
+y.to("cpu", torch.float64)
+y.to("cpu", dtype=torch.float64)
+y.to(device="cpu", dtype=torch.float64)
+y.to(d)
+y.to(other=d)
+y.to(torch.float32, copy=True) is y
+y.to(torch.float64, non_blocking=True)
+y.to(torch.float64, False, True)
+y.to("float64")
+y.to(None)
+y.to()
+y.to(torch.float64, foo=1)
+w.to(torch.float64)
+w.double().float()
+w.long()
+w.to(torch.float32) is w
+y.type_as(n)
+y.cpu() is y
+n.is_floating_point(), x.is_floating_point()
+x.element_size(), d.itemsize
+y.double().dtype is torch.float64
+"""
+
+SECTIONS["attributes"] = """
+x.shape
+x.size()
+x.size(0), x.size(-1), x.size(dim=1)
+x.size(2)
+x.size(-3)
+x.size(1.0)
+s.size()
+s.size(0)
+s.shape
+x.shape[0]
+x.shape[1:]
+x.shape + (1,)
+(1,) + tuple(x.shape)
+x.shape == (2, 3)
+x.shape == torch.Size([2, 3])
+x.shape.numel()
+tuple(x.shape)
+list(x.shape)
+x.shape * 2
+x.shape.index(3)
+x.shape.count(3)
+len(x.shape)
+torch.Size([1, 2])
+torch.Size((1, 2))
+torch.Size()
+torch.Size([1.5])
+torch.Size("a")
+torch.Size([1, 2])[0:1]
+torch.Size([1, 2])[-1]
+hash(torch.Size([1, 2])) == hash((1, 2))
+isinstance(x.shape, tuple)
+x.ndim, x.dim(), x.numel(), x.nelement()
+s.ndim, s.dim(), s.numel()
+e.numel()
+x.stride(), x.t().stride(), x[:, 1:].stride()
+x.stride(0), x.stride(-1)
+x.expand(4, 2, 3).stride()
+x.stride(5)
+e.stride()
+torch.zeros(2, 1, 3).stride()
+torch.zeros(2, 0, 3).stride()
+x.is_contiguous(), x.t().is_contiguous(), x[0].is_contiguous(), x[:, 0].is_contiguous()
+x.contiguous() is x
+x.t().contiguous().is_contiguous()
+x.device
+x.device.type
+x.device == torch.device("cpu")
+str(x.device)
+torch.device("cpu:0")
+torch.device("cpu", 0)
+torch.device(type="cpu")
+torch.device("abc")
+torch.device()
+torch.device("cpu") == "cpu"
+x.requires_grad, w.requires_grad, (w * 2).requires_grad
+x.is_leaf, w.is_leaf, (w * 2).is_leaf
+x.grad_fn, w.grad_fn
+(w * 2).grad_fn.name()
+x.grad, w.grad
+w.data
+w.data.requires_grad
+w.detach()
+(w * 2).detach()
+w.clone()
+x.T
+x.mT
+n.mT
+y.mT
+s.mT
+torch.zeros(2, 3, 4).mT.shape
+len(x), len(y), len(e)
+len(s)
+x.foo
+x.data.foo
+bool(s), bool(torch.tensor(0.0)), bool(torch.tensor([[True]]))
+bool(y)
+bool(e)
+bool(torch.tensor([]))
+float(s), int(s), float(torch.tensor([[2.5]])), int(torch.tensor(-2.7))
+complex(s)
+float(y)
+int(y)
+float(e)
+int(torch.tensor(nan))
+int(torch.tensor(inf))
+float(torch.tensor(True)), int(torch.tensor(True))
+float(w[0])
+range(10)[torch.tensor(3)]
+[1, 2, 3][torch.tensor([1])]
+[1, 2, 3][torch.tensor(True)]
+[1, 2, 3][s]
+[1, 2, 3][n]
+list(range(torch.tensor(3)))
+s.item(), n[0, 0].item(), m[0].item()
+type(s.item()), type(n[0, 0].item()), type(m[0].item())
+x.item()
+e.item()
+torch.ones(1, 1).item()
+w[0].item()
+x.tolist(), s.tolist(), n.tolist(), m.tolist(), e.tolist()
+w.tolist()
+list(y)
+list(s)
+[row for row in x]
+tuple(n[0])
+a if (a := y[0]) else None
+1.0 in y
+n[0] in n
+100 in n
+torch.tensor(2) in n
+"a" in y
+None in y
+[1.0] in y
+x.numpy()
+s.numpy()
+n.numpy().dtype
+w.numpy()
+w.detach().numpy()
+w.numpy(force=True)
+(w * 2).numpy()
+np.asarray(y)
+np.array(y)
+np.asarray(y, dtype=np.float64)
+np.asarray(w)
+np.sum(y.numpy())
+f"{s}"
+f"{s:.3f}"
+f"{torch.tensor(3):>5}"
+f"{y}"
+f"{y:.2f}"
+"%.2f" % s
+"%d" % torch.tensor(3)
+"{:.1e}".format(torch.tensor(12345.0))
+str(s)
+repr(y)
+hash(y) == hash(y)
+y == y
+(y == y).all()
+y is y
+round(float(s))
+abs(torch.tensor([-1, 2]))
+divmod(7, 2)
+"""
+
+SECTIONS["arithmetic"] = """
+x + x
+x + y
+y + x
+x + 1
+1 + x
+x + 1.5
+x + True
+n + 1
+n + 1.5
+n + True
+m + 1
+m + 1.5
+m + m
+m + True
+x + n[:, :1]
+n + d[:2]
+s + x
+s + n
+torch.tensor(2) + x
+torch.tensor(2.5, dtype=torch.float64) + x
+torch.tensor(2.5, dtype=torch.float64) + n
+torch.tensor(True) + n
+s + 1
+s + s
+x + d
+d + y
+x + torch.ones(2)
+x + torch.ones(2, 1)
+x + e
+e + y
+e + 1
+x + "a"
+"a" + x
+x + None
+None + x
+x + [1, 2, 3]
+[1, 2, 3] + x
+x + np.float64(2)
+x + np.int64(2)
+n + np.float32(2)
+x + np.ones(3, dtype=np.float32)
+x - x
+x - 1
+1 - x
+1.5 - n
+n - 1
+m - m
+m - 1
+1 - m
+m - True
+True - m
+True - n
+x - m
+x * x
+x * 2
+2 * x
+x * y
+x * m
+m * m
+n * 2.5
+2.5 * n
+m * True
+x / 2
+2 / x
+x / x
+n / 2
+2 / n
+n / n
+m / m
+m / 2
+1 / m
+n / 0
+n / 0.0
+1 / torch.tensor([0.0, -0.0, 2.0])
+torch.tensor([0.0, 1.0, -1.0]) / 0
+torch.tensor([1]) / True
+x ** 2
+x ** 0.5
+x ** -1
+x ** 0
+x ** 1
+x ** 3
+x ** 2.5
+x ** y
+x ** n[:, :1]
+y ** 3
+y ** -2
+y ** 0.5
+2 ** y
+2 ** n
+2.5 ** n
+0 ** n
+(-2) ** n
+2 ** m
+True ** n
+n ** 2
+n ** 0.5
+n ** -1
+n ** n
+n ** m
+m ** m
+m ** 2
+m ** 2.0
+m ** True
+n ** torch.tensor([[0, -1], [1, -2]])
+torch.tensor([1, -1, 2, 0]) ** torch.tensor([-1, -1, -1, 1])
+torch.tensor([0]) ** torch.tensor([-1])
+torch.tensor([-8.0, 8.0]) ** (1 / 3)
+torch.tensor([nan, inf, -inf, 0.0]) ** 0
+torch.tensor([nan, inf, -inf, 0.0]) ** 2
+torch.tensor([nan, inf, -inf, 0.0]) ** -1
+torch.tensor([nan, inf, -inf, 0.0]) ** 0.5
+torch.tensor([nan, inf, -inf, 0.0, -0.0]) ** -0.5
+torch.tensor([3], dtype=torch.int32) ** 2
+torch.tensor([2**31 - 1], dtype=torch.int32) + 1
+torch.tensor([2**63 - 1]) + 1
+torch.tensor([3], dtype=torch.int32) + torch.tensor([3])
+torch.tensor([3], dtype=torch.int32) + 2**40
+torch.tensor([3], dtype=torch.int32) * 1.5
+torch.tensor([3], dtype=torch.int32) / 2
+-x
+-n
+-m
+-s
++x
++m
+abs(y)
+~m
+~n
+~x
+m & m
+m | False
+m ^ True
+n & 1
+1 & n
+1 | n
+3 ^ n
+m & n[0, 0]
+x & x
+x | 1
+n & 1.5
+m & "a"
+torch.add(x, y)
+torch.add(x, 1)
+torch.add(x, y, alpha=2)
+torch.add(x, 1, alpha=0.5)
+torch.add(n, n, alpha=2)
+torch.add(n, n, alpha=0.5)
+torch.add(n, 1, alpha=1.5)
+torch.add(n, 1.5, alpha=2)
+torch.add(m, m, alpha=True)
+torch.add(m, m, alpha=2)
+torch.add(x, x, alpha="a")
+torch.add(input=x, other=y)
+torch.add(x, other=1)
+torch.add(x)
+torch.add(1, x)
+torch.add(x, [1])
+torch.add(x, "a")
+torch.add(x, y, 1)
+torch.add(x, y, beta=2)
+x.add(y)
+x.add(y, alpha=-1)
+x.add(other=y)
+x.add()
+x.add(y, y)
+torch.sub(x, y)
+torch.sub(x, y, alpha=3)
+torch.sub(m, m)
+torch.sub(n, 1, alpha=2)
+torch.sub(1, x)
+x.sub(1)
+torch.rsub(x, 1)
+torch.rsub(x, y, alpha=2)
+torch.mul(x, y)
+torch.mul(x, 2)
+torch.mul(2, x)
+x.mul(other=2)
+torch.div(x, 2)
+torch.div(n, n)
+torch.div(x, y, rounding_mode=None)
+x.div(y)
+torch.pow(x, 2)
+torch.pow(2, y)
+torch.pow(2, 3)
+torch.pow(x, exponent=2)
+torch.pow(input=x, exponent=y)
+x.pow(2)
+x.pow(exponent=y)
+torch.neg(x)
+torch.neg(m)
+x.neg()
+torch.reciprocal(y)
+torch.reciprocal(n)
+torch.tensor([0.0, -0.0, inf]).reciprocal()
+"""
+
+SECTIONS["comparisons and logic"] = """
+x == x
+x == 1
+x == y
+1 == x
+x == None
+x == "a"
+x == [1]
+x != None
+None == x
+x != y
+x < y
+x <= 1
+x > 1
+1 > x
+x >= y
+n == 1.5
+n == True
+m == True
+m == 1
+m > False
+n < 1.5
+n > d[:2]
+n == n.int()
+x == torch.ones(2)
+x < "a"
+x < None
+x == nan
+torch.tensor([nan]) == torch.tensor([nan])
+torch.tensor([nan]) != torch.tensor([nan])
+torch.tensor([0.1]) == 0.1
+torch.tensor([0.1]) == torch.tensor(0.1, dtype=torch.float64)
+torch.tensor([0.1]) < 0.1
+torch.tensor([16777217]) == torch.tensor([16777216.0])
+torch.tensor([2**53 + 1]) == torch.tensor([2.0**53], dtype=torch.float64)
+torch.tensor([1]) == 2**70
+e == e
+torch.eq(x, 1)
+torch.eq(x, other=x)
+torch.ne(x, 1)
+torch.lt(x, y)
+torch.le(x, y)
+torch.gt(x, y)
+torch.ge(x, y)
+torch.eq(1, x)
+torch.eq(x)
+x.eq(1), x.ne(1)
+x.lt(1), x.le(1), x.gt(1), x.ge(1)
+torch.isnan(torch.tensor([nan, 1.0, inf]))
+torch.isnan(n)
+torch.isfinite(torch.tensor([nan, 1.0, inf, -inf]))
+torch.isfinite(n)
+x.isnan(), x.isfinite()
+torch.logical_not(n)
+torch.logical_not(torch.tensor([nan, 0.0, 2.0]))
+torch.logical_and(m, m)
+torch.logical_and(n, m[:2])
+torch.logical_and(x, n[:, :1])
+torch.logical_and(m, True)
+torch.logical_or(m, ~m)
+torch.bitwise_and(m, m)
+torch.bitwise_and(n, 1)
+torch.bitwise_or(n, n)
+torch.bitwise_xor(n, 1)
+torch.bitwise_not(m)
+torch.bitwise_not(x)
+torch.bitwise_and(x, x)
+w == 1
+(w == 1).requires_grad
+(w > 0) & (w < 2)
+"""
+
+SECTIONS["elementwise functions"] = """
+torch.exp(y)
+torch.exp(n)
+torch.exp(m)
+torch.exp(torch.tensor([inf, -inf, nan, 1000.0, -1000.0]))
+torch.exp(input=y)
+torch.exp()
+torch.exp(1.0)
+torch.exp(np.ones(2))
+torch.exp([1.0])
+torch.exp(y, y)
+torch.exp(y, foo=1)
+y.exp()
+y.exp(1)
+torch.log(x)
+torch.log(torch.tensor([0.0, -1.0, inf, nan, -0.0]))
+torch.log(n)
+torch.log(m)
+torch.sqrt(x)
+torch.sqrt(torch.tensor([-1.0, -0.0, inf]))
+torch.sqrt(n)
+torch.abs(y)
+torch.abs(torch.tensor([-0.0, nan, -inf]))
+torch.abs(n - 2)
+torch.abs(m)
+y.abs()
+torch.relu(y)
+torch.relu(torch.tensor([-0.0, 0.0, nan, -inf, inf]))
+torch.relu(n - 2)
+torch.relu(m)
+torch.sigmoid(y)
+torch.sigmoid(torch.tensor([-1000.0, 1000.0, inf, -inf, nan]))
+torch.sigmoid(n)
+torch.sigmoid(m)
+torch.tanh(y)
+torch.tanh(torch.tensor([-1000.0, inf, -inf, nan, -0.0]))
+torch.tanh(n)
+torch.maximum(x, y)
+torch.maximum(x, torch.tensor(1.5))
+torch.maximum(torch.tensor([nan, 1.0]), torch.tensor([1.0, nan]))
+torch.maximum(n, d[:2])
+torch.maximum(m, m)
+torch.maximum(x, 1)
+torch.maximum(x)
+x.maximum(y)
+torch.minimum(x, y)
+torch.minimum(torch.tensor([nan, 1.0]), torch.tensor([1.0, nan]))
+torch.minimum(n, n.int())
+x.minimum(other=y)
+torch.clamp(y, 0, 1)
+torch.clamp(y, min=0)
+torch.clamp(y, max=0)
+torch.clamp(y, min=-1, max=None)
+torch.clamp(y, 2, 1)
+torch.clamp(y)
+torch.clamp(y, None, None)
+torch.clamp(n, 1.5, 2.5)
+torch.clamp(n, 2)
+torch.clamp(n, 2, 3)
+torch.clamp(m, 0, 1)
+torch.clamp(y, y, y + 1)
+torch.clamp(y, torch.tensor(0.0), torch.tensor(1.0))
+torch.clamp(y, min=torch.tensor([0.0, 1.0, 2.0]))
+torch.clamp(y, torch.tensor(0.0), 1)
+torch.clamp(y, 0, torch.tensor(1.0))
+torch.clamp(x, min=y)
+torch.clamp(y, min=d)
+torch.clamp(n, min=d[:2])
+torch.clamp(torch.tensor([nan, inf, -inf]), 0, 1)
+torch.clamp(y, nan, 1)
+torch.clamp(y, 0, nan)
+torch.clamp(y, min=torch.tensor([nan, 0.0, 0.0]))
+torch.clamp(y, "a")
+y.clamp(0, 1)
+y.clamp(min=0, max=1)
+torch.where(m, y, d)
+torch.where(m, y, 0)
+torch.where(m, 1, y)
+torch.where(m, 1, 2)
+torch.where(m, 1, 2.5)
+torch.where(m, True, 2)
+torch.where(m, n[0, 0], 1.5)
+torch.where(m, x, y)
+torch.where(x > 1, x, 0)
+torch.where(m)
+torch.where(x > 1)
+torch.where(torch.tensor(True))
+torch.where(torch.tensor(False))
+torch.where(n, 1, 2)
+torch.where(y, y, y)
+torch.where(y)
+torch.where(True, y, y)
+torch.where(m, y)
+torch.where(m, y, torch.ones(2))
+torch.where(m, y, "a")
+torch.where(condition=m, input=y, other=0)
+y.where(m, d)
+y.where(m, 0)
+y.where(condition=m, other=0)
+torch.softmax(y, 0)
+torch.softmax(x, 1)
+torch.softmax(x, -1)
+torch.softmax(x, dim=0)
+torch.softmax(x, 2)
+torch.softmax(x, 0, dtype=torch.float64)
+torch.softmax(x, 0, torch.float64)
+torch.softmax(n, 0)
+torch.softmax(n, 0, dtype=torch.float32)
+torch.softmax(m, 0)
+torch.softmax(s, 0)
+torch.softmax(s, 1)
+torch.softmax(e, 0)
+torch.softmax(e, 1)
+torch.softmax(x)
+torch.softmax(x, "a")
+torch.softmax(x, None)
+torch.softmax(torch.tensor([inf, 1.0]), 0)
+torch.softmax(torch.tensor([-inf, -inf]), 0)
+torch.softmax(torch.tensor([-inf, 1.0]), 0)
+torch.softmax(torch.tensor([nan, 1.0]), 0)
+torch.softmax(torch.tensor([1e30, 1.0]), 0)
+y.softmax(0)
+y.softmax(dim=-1)
+torch.log_softmax(y, 0)
+torch.log_softmax(x, dim=1)
+torch.log_softmax(torch.tensor([-inf, 1.0]), 0)
+torch.log_softmax(torch.tensor([-inf, -inf]), 0)
+torch.log_softmax(torch.tensor([1000.0, 0.0]), 0)
+torch.log_softmax(s, -1)
+torch.log_softmax(n, 0)
+torch.log_softmax(n, 0, dtype=torch.float64)
+torch.log_softmax(x, 0, torch.float64)
+y.log_softmax(0)
+y.log_softmax()
+"""
+
+SECTIONS["reductions"] = """
+x.sum()
+x.sum(0), x.sum(1), x.sum(-1)
+x.sum((0, 1)), x.sum([0, 1]), x.sum((1, 0), True)
+x.sum(())
+x.sum([])
+x.sum(dim=0), x.sum(axis=1)
+x.sum(dim=(0,), keepdim=True)
+x.sum(0, keepdims=True)
+x.sum(0, True)
+x.sum(0, 1)
+x.sum(0, False)
+x.sum(None)
+x.sum(dim=None)
+x.sum(dim=None, keepdim=True)
+x.sum(keepdim=True)
+x.sum(dtype=torch.float64)
+x.sum(dtype=torch.int64)
+x.sum(0, dtype=torch.float64)
+x.sum(0, False, dtype=torch.float64)
+x.sum(2)
+x.sum(-3)
+x.sum((0, 0))
+x.sum((0, -2))
+x.sum(0.0)
+x.sum("a")
+x.sum(dim="a")
+x.sum(foo=1)
+s.sum(), s.sum(0), s.sum(-1)
+s.sum(1)
+s.sum((0,))
+s.sum((0, 0))
+e.sum(), e.sum(0), e.sum(1)
+n.sum(), n.sum(0), m.sum(), m.sum(0)
+n.int().sum()
+n.sum(dtype=torch.int32)
+m.sum(dtype=torch.bool)
+m.sum(dtype=torch.float32)
+torch.sum(x, 0)
+torch.sum(input=x, dim=0)
+torch.sum(x, (0, 1), keepdim=True)
+torch.sum(x, 0, True, dtype=torch.float64)
+torch.sum([1.0])
+torch.sum()
+torch.sum(1)
+torch.tensor([nan, 1.0]).sum(), torch.tensor([inf, -inf]).sum()
+x.mean()
+x.mean(0), x.mean(1), x.mean((0, 1)), x.mean([1])
+x.mean(dim=1, keepdim=True)
+x.mean(axis=0)
+x.mean(())
+x.mean(dtype=torch.float64)
+n.mean()
+m.mean()
+n.mean(dtype=torch.float32)
+n.mean(0, dtype=torch.float64)
+x.mean(dtype=torch.int64)
+e.mean(), e.mean(0), e.mean(1)
+s.mean(), s.mean(0)
+x.mean(2)
+torch.mean(x, 1)
+torch.mean(x, dim=(0, 1), keepdim=True)
+x.max(), x.min(), n.max(), m.max(), m.min(), s.max()
+x.max(0), x.max(1)
+x.max(dim=1)
+x.max(dim=1, keepdim=True)
+x.max(1, True)
+x.max(axis=1)
+x.max(1, keepdims=True)
+x.max(-1).values
+x.max(-1).indices
+x.max(-1)[0]
+x.min(0)
+x.min(1)[1]
+x.max(0, 1)
+x.max((0, 1))
+x.max([0])
+x.max(2)
+x.max(None)
+x.max(dim=None)
+x.max(keepdim=True)
+x.max(y)
+x.max(other=y)
+x.max(1.5)
+x.max("a")
+s.max(0), s.min(-1)
+s.max(1)
+m.max(0)
+n.max(0)
+e.max()
+e.max(0)
+e.max(1)
+torch.zeros(3, 0).max(0)
+torch.zeros(3, 0).max(1)
+torch.tensor([]).max()
+torch.tensor([]).min(0)
+torch.tensor([1.0, nan, 3.0]).max()
+torch.tensor([1.0, nan, 3.0]).max(0)
+torch.tensor([1.0, nan, nan]).min(0)
+torch.tensor([2, 2, 1]).max(0)
+torch.tensor([[1, 1], [1, 1]]).max(1)
+torch.max(x)
+torch.max(x, 1)
+torch.max(x, dim=1)
+torch.max(x, y)
+torch.max(x, other=y)
+torch.max(input=x, dim=0, keepdim=True)
+torch.max(x, 1.5)
+torch.max()
+torch.min(x, y)
+torch.min(x, 0)
+type(x.max(0)).__name__
+tuple(x.max(0))
+x.argmax(), x.argmin()
+x.argmax(0), x.argmax(1), x.argmax(-1)
+x.argmax(dim=1, keepdim=True)
+x.argmax(1, True)
+x.argmax(axis=1)
+x.argmax(keepdim=True)
+x.argmax(None)
+x.argmax(dim=None)
+x.argmax(2)
+x.argmax((0, 1))
+x.argmax("a")
+s.argmax(), s.argmax(0)
+s.argmin(keepdim=True)
+m.argmax()
+n.argmax(0)
+n.int().argmin(0)
+e.argmax()
+e.argmax(0)
+e.argmax(1)
+torch.tensor([]).argmin()
+torch.tensor([1.0, nan, 3.0, nan]).argmax()
+torch.tensor([1.0, nan, 3.0]).argmin()
+torch.tensor([1, 3, 3]).argmax()
+torch.argmax(x, 1)
+torch.argmax(x, dim=1, keepdim=True)
+torch.argmin(x)
+x.all(), x.any(), m.all(), m.any(), n.all(), e.all(), e.any()
+m.all(0), x.any(1), x.any(dim=0, keepdim=True)
+x.all((0, 1)), x.any(())
+e.any(0), e.all(1)
+s.all(), s.any(0)
+torch.tensor([nan]).all()
+torch.all(m)
+torch.any(x, 1)
+torch.all(x, dim=0, keepdim=True)
+"""
+
+SECTIONS["shapes"] = """
+x.reshape(3, 2)
+x.reshape((3, 2))
+x.reshape([3, 2])
+x.reshape(-1)
+x.reshape(6, -1)
+x.reshape(-1, 3)
+x.reshape(shape=(3, 2))
+x.reshape(())
+x.reshape(4)
+x.reshape(-1, -1)
+x.reshape(-1, 4)
+x.reshape(-2)
+x.reshape(2, 3, 1).shape
+x.reshape()
+x.reshape(3.0, 2)
+x.reshape("a")
+x.reshape(None)
+x.reshape((3,), 2)
+x.reshape(torch.Size([6]))
+x.reshape(torch.tensor(3), 2)
+x.reshape(torch.tensor([3, 2]))
+x.reshape(np.int64(6))
+s.reshape(())
+s.reshape(1)
+s.reshape(1, 1)
+s.reshape(-1)
+torch.ones(1).reshape(())
+torch.ones(1).reshape([])
+e.reshape(-1)
+e.reshape(3, 0)
+e.reshape(0, -1)
+e.reshape(-1, 3)
+e.reshape(2, 0)
+x.t().reshape(-1)
+torch.reshape(x, (3, 2))
+torch.reshape(x, [-1])
+torch.reshape(x, 3, 2)
+torch.reshape(x, 6)
+torch.reshape(input=x, shape=(6,))
+x.reshape_as(torch.ones(3, 2))
+x.view(3, 2)
+x.view((3, 2))
+x.view(-1)
+x.view(size=(6,))
+x.view(4)
+x.view()
+x.t().view(-1)
+x.t().view(3, 2)
+x[:, :2].view(-1)
+x[:, :2].view(4)
+x[:, :2].view(2, 2, 1).shape
+x.view(-1, -1)
+x.view(2.0)
+x.view_as(torch.ones(6))
+x.transpose(0, 1)
+x.transpose(-1, -2)
+x.transpose(0, 0)
+x.transpose(dim0=0, dim1=1)
+x.transpose(0, 2)
+x.transpose(0)
+x.transpose("a", "b")
+x.transpose(0.0, 1)
+s.transpose(0, -1)
+s.transpose(0, 1)
+torch.transpose(x, 0, 1)
+torch.transpose(input=x, dim0=0, dim1=1)
+x.t(), y.t(), s.t()
+torch.ones(1, 2, 3).t()
+torch.t(x)
+x.T, n.T
+torch.ones(1, 2, 3).permute(2, 0, 1).shape
+torch.ones(1, 2, 3).permute((2, 0, 1)).shape
+torch.ones(1, 2, 3).permute(dims=(2, 0, 1)).shape
+torch.ones(1, 2, 3).permute(-1, 0, 1).shape
+torch.ones(1, 2, 3).permute([0, 1, 2]).shape
+x.permute(1, 0)
+x.permute(0)
+x.permute(0, 0)
+x.permute(0, 1, 2)
+x.permute(0, 2)
+x.permute()
+x.permute("a", "b")
+s.permute()
+s.permute(())
+torch.permute(x, (1, 0))
+torch.permute(x, dims=[1, 0])
+torch.permute(x, 1, 0)
+torch.ones(1, 2, 1).squeeze().shape
+torch.ones(1, 2, 1).squeeze(0).shape
+torch.ones(1, 2, 1).squeeze(-1).shape
+torch.ones(1, 2, 1).squeeze(1).shape
+torch.ones(1, 2, 1).squeeze((0, 2)).shape
+torch.ones(1, 2, 1).squeeze((0, 1)).shape
+torch.ones(1, 2, 1).squeeze(()).shape
+torch.ones(1, 2, 1).squeeze(dim=2).shape
+torch.ones(1, 2, 1).squeeze(dim=(0, -1)).shape
+torch.ones(1, 2, 1).squeeze(3)
+torch.ones(1, 2, 1).squeeze((0, 0))
+torch.ones(1, 2, 1).squeeze(None)
+torch.ones(1, 2, 1).squeeze(axis=0).shape
+torch.ones(1, 2, 1).squeeze("a")
+s.squeeze(), s.squeeze(0), s.squeeze(-1)
+s.squeeze(1)
+torch.squeeze(torch.ones(1, 2))
+torch.squeeze(torch.ones(1, 2), 0)
+torch.squeeze(input=torch.ones(1, 2), dim=0)
+x.unsqueeze(0).shape, x.unsqueeze(1).shape, x.unsqueeze(2).shape, x.unsqueeze(-1).shape, x.unsqueeze(-3).shape
+x.unsqueeze(dim=1).shape
+x.unsqueeze(3)
+x.unsqueeze(-4)
+x.unsqueeze()
+x.unsqueeze(0, 1)
+x.unsqueeze("a")
+x.unsqueeze((0, 1))
+s.unsqueeze(0), s.unsqueeze(-1)
+s.unsqueeze(1)
+torch.unsqueeze(x, 0).shape
+torch.unsqueeze(input=x, dim=0).shape
+y.expand(2, 3)
+y.expand((2, 3))
+y.expand([2, -1])
+y.expand(size=(2, 3))
+y.expand(3)
+y.expand(-1)
+x.expand(2, 2, 3).shape
+x.expand(-1, -1)
+x.expand(4, 3)
+x.expand(3)
+y.expand(-1, 3)
+y.expand()
+y.expand(2, 2)
+y.expand(2.0, 3)
+y.expand(0, 3)
+torch.ones(1).expand(0)
+torch.ones(1).expand(-2)
+torch.ones(2, 1).expand(2, 0)
+s.expand(2)
+s.expand(2, 2)
+s.expand(())
+s.expand()
+y.expand_as(x)
+y.expand_as(torch.ones(2))
+y.expand(2, 3).is_contiguous()
+x.flatten(), s.flatten(), e.flatten()
+torch.ones(2, 3, 4).flatten(1).shape
+torch.ones(2, 3, 4).flatten(0, 1).shape
+torch.ones(2, 3, 4).flatten(start_dim=1).shape
+torch.ones(2, 3, 4).flatten(end_dim=1).shape
+torch.ones(2, 3, 4).flatten(1, 1).shape
+torch.ones(2, 3, 4).flatten(-2, -1).shape
+torch.ones(2, 3, 4).flatten(2, 1)
+torch.ones(2, 3, 4).flatten(3)
+torch.ones(2, 3, 4).flatten("a", "b")
+torch.ones(2, 0, 4).flatten(1).shape
+s.flatten(0, -1)
+s.flatten(1)
+y.flatten() is y
+torch.flatten(x)
+torch.flatten(x, 1)
+torch.flatten(x, start_dim=0, end_dim=1)
+torch.flatten(input=x)
+torch.cat([x, x])
+torch.cat((x, x), 1)
+torch.cat([x, x], dim=-1)
+torch.cat([x, x], axis=1)
+torch.cat(tensors=[y, y])
+torch.cat([y, d])
+torch.cat([y, n[0]])
+torch.cat([m, n[0]])
+torch.cat([n[0], n.int()[0]])
+torch.cat([y])
+torch.cat([y, torch.tensor([])])
+torch.cat([torch.tensor([]), x])
+torch.cat([torch.tensor([]), torch.tensor([])])
+torch.cat([x, e])
+torch.cat([x, torch.zeros(0)])
+torch.cat([x, torch.zeros(0, dtype=torch.float64)])
+torch.cat([n, torch.zeros(0)])
+torch.cat([torch.zeros(0), x], 1)
+torch.cat([])
+torch.cat([s, s])
+torch.cat([x, y])
+torch.cat([x, torch.ones(2, 2)])
+torch.cat([x, torch.ones(2, 2)], 1)
+torch.cat([x, x], 2)
+torch.cat([y, y], 1)
+torch.cat(x)
+torch.cat(y)
+torch.cat([x, 1])
+torch.cat([x, None])
+torch.cat(x, x)
+torch.cat(1)
+torch.cat([y, y], dim="a")
+torch.cat([w, y])
+torch.stack([y, y])
+torch.stack((y, y), 1)
+torch.stack([y, y], dim=-1)
+torch.stack([y, y], -2)
+torch.stack([s, s])
+torch.stack([s, torch.tensor(1)])
+torch.stack([y, d])
+torch.stack([y])
+torch.stack([e, e]).shape
+torch.stack([])
+torch.stack([y, torch.ones(2)])
+torch.stack([y, y], 2)
+torch.stack(tensors=[y, y], dim=0)
+torch.stack(x)
+torch.stack([x, 1])
+torch.stack([w, w])
+x.contiguous(), x.t().contiguous()
+"""
+
+SECTIONS["products"] = """
+x @ y
+y @ y
+x @ x.t()
+x.t() @ x
+y @ x.t()
+n @ n
+n.int() @ n.int()
+x @ x
+y @ x
+x @ torch.ones(2)
+y @ torch.ones(2)
+x @ s
+s @ x
+s @ s
+x @ 2
+2 @ x
+x @ None
+x @ d
+x @ n
+n @ x
+m @ m
+x.double() @ d
+torch.ones(2, 3, 4) @ torch.ones(4)
+torch.ones(2, 3, 4) @ torch.ones(4, 5)
+torch.ones(2, 3, 4) @ torch.ones(2, 4, 1)
+torch.ones(2, 1, 3, 4).matmul(torch.ones(5, 4, 2)).shape
+torch.ones(3) @ torch.ones(2, 3, 4)
+torch.ones(2, 3, 4) @ torch.ones(3, 4, 5)
+torch.ones(2, 3, 4) @ torch.ones(3)
+torch.ones(3, 4) @ torch.ones(2, 4, 5)
+e @ torch.ones(3, 2)
+torch.ones(2, 0) @ torch.ones(0, 3)
+torch.ones(0) @ torch.ones(0)
+torch.ones(2, 0) @ torch.ones(0)
+torch.ones(2, 2, 0) @ torch.ones(2, 0, 3)
+torch.matmul(x, y)
+torch.matmul(input=x, other=y)
+torch.matmul(x, 2)
+torch.matmul(x)
+x.matmul(y)
+torch.mm(x, x.t())
+torch.mm(input=x, mat2=x.t())
+torch.mm(x, y)
+torch.mm(y, x)
+torch.mm(x, x)
+torch.mm(x, x.t().double())
+torch.mm(n, n)
+x.mm(x.t())
+torch.mv(x, y)
+torch.mv(input=x, vec=y)
+torch.mv(x, torch.ones(2))
+torch.mv(y, y)
+x.mv(y)
+torch.dot(y, y)
+torch.dot(input=y, tensor=y)
+torch.dot(n[0], n[1])
+torch.dot(y, d)
+torch.dot(x, x)
+torch.dot(y, torch.ones(2))
+y.dot(y)
+"""
+
+SECTIONS["indexing"] = """
+x[0], x[-1], x[1, 2], x[0][1]
+x[2]
+x[-3]
+x[0, 3]
+x[0, 0, 0]
+x[:]
+x[...]
+x[()]
+x[None].shape, x[:, None].shape, x[..., None].shape, x[None, None].shape
+x[0:1], x[1:], x[:-1], x[:, 1:], x[:, ::2], x[:, 1:2]
+x[5:], x[:5], x[-10:1], x[1:0]
+x[::-1]
+x[::0]
+x[:, ::-1]
+x[1.0]
+x["a"]
+x[0.5:1]
+x[0:1.5]
+x[None, 0].shape, x[0, None].shape, x[0, ..., None].shape
+x[..., 0], x[0, ...], x[..., 0, :]
+x[..., ...]
+x[True].shape, x[False].shape, x[None, True].shape
+x[True, 0].shape, x[0, True].shape
+x[torch.tensor(True)].shape
+x[torch.tensor(False)].shape
+x[np.bool_(True)].shape
+x[[0]], x[[0, 1]], x[[1, 0, 1]], x[[-1]]
+x[[0, 1], [1, 2]], x[[0, 1], 1], x[0, [1, 2]], x[:, [0, 2]], x[[0], :], x[[0], ..., [1]]
+x[[[0, 1], [1, 0]]].shape
+x[[0, 2]]
+x[[0, 1], [0, 1, 2]]
+x[["a"]]
+x[[]].shape
+x[:, []].shape
+x[[True, False]]
+x[[True, False, True]]
+x[:, [True, False, True]]
+x[[[True, False, True], [False, True, False]]]
+x[(0, 1)]
+x[(0, 1),]
+x[[0, 1],]
+x[torch.tensor([0, 1])], x[torch.tensor([[0, 1]])].shape
+x[torch.tensor([0, 1]), torch.tensor([1, 2])]
+x[torch.tensor([[0], [1]]), torch.tensor([1, 2])]
+x[torch.tensor([0])], x[torch.tensor([-1])], x[torch.tensor(0)], x[torch.tensor(-1)]
+x[torch.tensor([2])]
+x[torch.tensor([-3])]
+x[torch.tensor([0.0])]
+x[torch.tensor(1.0)]
+x[torch.tensor([0], dtype=torch.int32)]
+x[torch.tensor(1, dtype=torch.int32)]
+x[torch.tensor([], dtype=torch.int64)].shape
+x[torch.tensor([])].shape
+x[x > 1], x[m[:2]], x[:, m], x[m[:2], 0], x[0, m]
+x[m]
+x[m, m]
+x[x > 100].shape
+x[m[:2], m]
+x[m[:2], [0]]
+x[m[:2], [0, 1]]
+x[x.numpy() > 1]
+x[np.array([0])], x[np.int64(0)], x[np.array(0)], x[np.array([[0, 1]])].shape
+x[np.float64(0)]
+x[range(2)]
+x[slice(0, 1)], x[(slice(None), 0)]
+x[0:torch.tensor(1)]
+x[{}]
+x[{0}]
+x[object()]
+x[1 + 0j]
+s[()], s[...], s[None], s[True].shape, s[False].shape
+s[0]
+s[:]
+s[[0]]
+s[0, 0]
+s[torch.tensor(True)].shape
+e[0]
+e[:, 0].shape
+e[0:1].shape
+e[[]].shape
+torch.ones(2, 3, 4)[0, [0], :].shape
+torch.ones(2, 3, 4)[[0], :, [1]].shape
+torch.ones(2, 3, 4)[:, [0], [1]].shape
+torch.ones(2, 3, 4)[0, :, [1]].shape
+torch.ones(2, 3, 4)[[0], 0].shape
+torch.ones(2, 3, 4)[[0, 1], None, [1]].shape
+torch.ones(2, 3, 4)[None, [0, 1]].shape
+torch.ones(2, 3, 4)[[0, 1], [0, 1], None].shape
+torch.ones(2, 3, 4)[..., [0], 1:].shape
+torch.ones(2, 3, 4)[:, 0, [0, 1, 2]].shape
+torch.ones(2, 3, 4)[[0, 1], 1:, [0, 1]].shape
+torch.ones(2, 3, 4)[torch.ones(2, 3, dtype=torch.bool)].shape
+torch.ones(2, 3, 4)[:, torch.ones(3, 4, dtype=torch.bool)].shape
+torch.ones(2, 3, 4)[torch.ones(2, 4, dtype=torch.bool)]
+torch.ones(2, 3, 4)[[0], [True, False, True]].shape
+torch.select(x, 0, 1)
+torch.select(x, dim=1, index=-1)
+x.select(1, 0)
+x.select(2, 0)
+x.select(0, 2)
+s.select(0, 0)
+w[0]
+w[[0, 0, 1]]
+w[m]
+put(x, 0, 5)
+put(x, 0, y)
+put(x, (0, 0), 5.5)
+put(x, (slice(None), 1), torch.tensor([7.0, 8.0]))
+put(x, slice(None), 0)
+put(x, ..., 9)
+put(x, (), 9)
+put(x, None, 9)
+put(x, (0, 0), torch.tensor(3))
+put(x, (0, 0), torch.tensor([3.0]))
+put(x, (0, 0), torch.tensor([[3.0]]))
+put(x, (0, 0), torch.tensor([3.0, 4.0]))
+put(x, 0, torch.ones(2))
+put(x, 0, torch.ones(1, 3))
+put(x, 0, torch.ones(2, 3))
+put(x, slice(0, 2), torch.ones(3, 3))
+put(x, 5, 1)
+put(x, "a", 1)
+put(x, 0, "a")
+put(x, 0, None)
+put(x, 0, [1, 2, 3])
+put(x, 0, np.ones(3))
+put(x, (0, 0), np.float64(2.5))
+put(x, (0, 0), True)
+put(x, [0, 1], 5)
+put(x, [0], y)
+put(x, ([0, 1], [1, 2]), torch.tensor([7.0, 8.0]))
+put(x, ([0, 1], [1, 2]), d[:2])
+put(x, [0], torch.tensor(3))
+put(x, [0], torch.tensor([3]))
+put(x, x > 1, 0)
+put(x, x > 1, torch.tensor([7.0, 8.0, 9.0, 10.0]))
+put(x, x > 1, torch.tensor([7.0, 8.0]))
+put(x, x > 1, torch.tensor(7.0, dtype=torch.float64))
+put(x, m[:2], y)
+put(x, (slice(None), m), 0)
+put(x, [5], 0)
+put(x, torch.tensor([[0, 1], [1, 0]]), 4)
+put(x, True, 4)
+put(x, False, 4)
+put(x, slice(None, None, -1), 4)
+put(n, 0, 1.7)
+put(n, 0, y[:2])
+put(n, (0, 0), torch.tensor(2.9))
+put(n, [0], 1.7)
+put(n, [0], d[:2])
+put(n, [0, 0], torch.tensor([[1, 2], [3, 4]]))
+put(n, n > 2, True)
+put(m, 0, 5)
+put(m, [0], 0.5)
+put(s, (), 3)
+put(s, ..., 3)
+put(s, 0, 3)
+put(s, True, 3)
+put(e, 0, 1)
+put(e, slice(None), 1)
+put(x.t(), 0, 5)
+put(y.expand(2, 3), 0, 5)
+put(w, 0, 1)
+put(w.clone(), 0, 1)
+put(w.clone(), [0, 0], 1)
+put(x, 0, w)
+put(x, [0], w)
+"""
+
+SECTIONS["in place"] = """
+x.add_(1)
+x.add_(y)
+x.add_(y, alpha=2)
+x.add_(other=y)
+x.add_(torch.ones(2))
+x.add_(torch.ones(2, 2, 3))
+y.add_(x)
+x.add_(d)
+n.add_(1)
+n.add_(1.5)
+n.add_(y[:2])
+n.add_(True)
+m.add_(1)
+m.add_(True)
+m.add_(m)
+x.add_("a")
+x.add_()
+x.add_(1, alpha=0.5)
+n.add_(1, alpha=0.5)
+x.add_(w)
+x.sub_(1)
+x.sub_(y, alpha=2)
+m.sub_(m)
+x.mul_(2)
+x.mul_(y)
+n.mul_(2)
+n.mul_(0.5)
+n.int().mul_(n)
+n.mul_(n.int())
+x.div_(2)
+n.div_(2)
+x.div_(n[:, :1])
+x.pow_(2)
+n.pow_(2)
+n.pow_(0.5)
+n.pow_(-1)
+x.neg_()
+m.neg_()
+x.exp_()
+n.exp_()
+x.log_(), x.sqrt_(), y.abs_(), y.relu_(), y.sigmoid_()
+y.tanh_()
+y.reciprocal_()
+y.clamp_(0, 1)
+y.clamp_(min=0)
+n.clamp_(1.5, 2.5)
+n.clamp_(2, 3)
+y.clamp_()
+x.zero_()
+n.zero_()
+m.zero_()
+x.fill_(3)
+x.fill_(torch.tensor(3))
+x.fill_(torch.tensor([3.0]))
+x.fill_(value=3)
+n.fill_(2.9)
+m.fill_(2)
+x.fill_("a")
+x.fill_()
+x.copy_(y)
+x.copy_(n[:, :1])
+n.copy_(d[:2])
+m.copy_(y)
+y.copy_(x)
+x.copy_(1)
+x.copy_(torch.tensor(3))
+x.copy_([1, 2, 3])
+x.copy_(y, non_blocking=True)
+x.copy_(src=y)
+e.add_(1), e.zero_(), e.copy_(y)
+s.add_(1), s.mul_(2), s.zero_()
+s.add_(y)
+y.expand(2, 3).add_(1)
+y.expand(2, 3).zero_()
+x.t().add_(1)
+x[0].zero_()
+x.add_(x.t().t())
+x.add_(1) is x
+w.add_(1)
+w.data.add_(1)
+w.detach().add_(1)
+w[0].add_(1)
+w.zero_()
+w.detach_()
+w.requires_grad_(False).add_(1)
+(w * 2).add_(1)
+(w * 2).zero_()
+(w * 2).fill_(3)
+(w * 2).detach_()
+w[0:1].detach_()
+torch.ones(3).add_(w)
+torch.ones(3).copy_(w)
+torch.ones(3, dtype=torch.int64).copy_(w)
+torch.ones(3, dtype=torch.int64).add_(w)
+x.uniform_(3, 3)
+x.uniform_(1, 0)
+x.uniform_().shape
+x.normal_(3, 0)
+x.normal_(0, -1)
+x.normal_(mean=2, std=0)
+n.normal_()
+n.uniform_()
+x.requires_grad_()
+x.requires_grad_(True).requires_grad
+n.requires_grad_()
+n.requires_grad_(False)
+(w * 2).requires_grad_()
+(w * 2).requires_grad_(False)
+"""
+
+SECTIONS["gradients"] = """
+grads(lambda a: (a * a).sum(), y)
+grads(lambda a, b: (a * b).sum(), x, y)
+grads(lambda a: a.sum(0).mean(), x)
+grads(lambda a: a[[0, 0, 1]].sum(), y)
+grads(lambda a: a[a > 0].sum(), y)
+grads(lambda a: a.max(), torch.tensor([2.0, 3.0, 3.0]))
+grads(lambda a: a.max(0).values, torch.tensor([2.0, 3.0, 3.0]))
+grads(lambda a: a.min(), torch.tensor([nan, 3.0, nan]))
+grads(lambda a: a.abs().sum(), torch.tensor([-1.0, 0.0, -0.0, nan]))
+grads(lambda a: a.relu().sum(), torch.tensor([-1.0, 0.0, -0.0, nan, 2.0]))
+grads(lambda a: a.sqrt().sum(), torch.tensor([0.0, 4.0, -1.0]))
+grads(lambda a: a.log().sum(), torch.tensor([0.0, 4.0, -1.0]))
+grads(lambda a: (a ** 0).sum(), torch.tensor([0.0, nan, 2.0]))
+grads(lambda a: (a ** 0.5).sum(), torch.tensor([0.0, -1.0, 4.0]))
+grads(lambda a, b: (a ** b).sum(), torch.tensor([0.0, 0.0, 2.0]), torch.tensor([0.0, 2.0, 0.0]))
+grads(lambda a: (2 ** a).sum(), y)
+grads(lambda a: (0 ** a).sum(), torch.tensor([0.0, 1.0, -1.0]))
+grads(lambda a: a.clamp(-1, 1).sum(), torch.tensor([-1.0, 1.0, 2.0, nan, 0.0]))
+grads(lambda a, b: a.clamp(min=b).sum(), torch.tensor([1.0, 2.0]), torch.tensor([1.0, 3.0]))
+grads(lambda a, b: torch.maximum(a, b).sum(), torch.tensor([1.0, 2.0, nan]), torch.tensor([1.0, 3.0, 1.0]))
+grads(lambda a: a.expand(4, 3).sum(), y)
+grads(lambda a: a.double().sum(), y)
+grads(lambda a: a.t().reshape(-1)[1:].sum(), x)
+grads(lambda a, b: torch.cat([a, b]).mul(torch.arange(6.0)).sum(), y, y + 1)
+grads(lambda a: torch.where(a > 0, a, a * 2).sum(), y)
+grads(lambda a: torch.where(m, a, 0).sum(), torch.tensor([inf, nan, 1.0]))
+grads(lambda a: a.softmax(0)[0], y)
+grads(lambda a: a.log_softmax(0)[0], torch.tensor([-inf, 0.0]))
+grads(lambda a: a.mean(), e)
+grads(lambda a: a.sum(), e)
+grads(lambda a: a / a, s)
+grads(lambda a: (a / 0).sum(), y)
+grads(lambda a, b: a @ b, y, y + 1)
+grads(lambda a, b: (a @ b).sum(), x, y)
+grads(lambda a: a.squeeze().unsqueeze(0).sum(), x)
+grads(lambda a: a.sum().float(), d)
+grads(lambda a: (a + n[0, 0]).sum(), d)
+grads(lambda a, b: (a * b).sum(), y, d)
+grads(lambda a: (a * s.double()).sum(), y)
+grads(lambda a: a.item() * a, s)
+grads(lambda a: a * 1, y)
+grads(lambda a: a.sum().detach(), y)
+grads(lambda a: (a > 0).sum(), y)
+grads(lambda a: a.argmax(), y)
+"""
+
+SECTIONS["functional"] = """
+F.relu(y)
+F.relu(y, inplace=True)
+F.relu(y, True) is y
+F.relu(w, inplace=True)
+F.relu([1.0])
+F.sigmoid(y), F.tanh(y)
+F.softmax(x, 0)
+F.softmax(x, dim=1, dtype=torch.float64)
+F.softmax(x, 1, 3, torch.float64)
+F.softmax(x, 2)
+F.log_softmax(x, 1)
+F.log_softmax(x, dim=-1)
+F.linear(y, x)
+F.linear(y, x, torch.tensor([10.0, 20.0]))
+F.linear(x, x)
+F.linear(input=x, weight=x, bias=None)
+F.linear(x, torch.ones(4, 3), torch.ones(4))
+F.linear(torch.ones(2, 2, 3), torch.ones(4, 3), torch.ones(4))
+F.linear(torch.ones(2, 2, 3), torch.ones(4, 3)).shape
+F.linear(x, y)
+F.linear(x, y, torch.tensor(1.0))
+F.linear(y, y)
+F.linear(x, torch.ones(4, 2))
+F.linear(x, torch.ones(4, 3), torch.ones(3))
+F.linear(x, torch.ones(4, 3), torch.ones(1))
+F.linear(x, torch.ones(4, 3), torch.tensor(1.0))
+F.linear(x, torch.ones(4, 3), torch.ones(2, 4))
+F.linear(x, torch.ones(4, 3), torch.ones(1, 4))
+F.linear(x, torch.ones(4, 3).double())
+F.linear(x, torch.ones(4, 3), torch.ones(4).double())
+F.linear(n, n)
+F.linear(n, n, n[0])
+F.linear(x, m)
+F.linear(s, x)
+F.linear(s, x, torch.ones(2))
+F.linear(e, torch.ones(4, 3), torch.ones(4))
+F.linear(torch.ones(2, 0), torch.ones(4, 0), torch.ones(4))
+F.linear(x, torch.ones(0, 3), torch.ones(0))
+F.linear(x, 2)
+F.linear(x)
+F.linear(x, x, 1)
+F.dropout(x, 0.0)
+F.dropout(x, 1.0)
+F.dropout(x, 0.5, False)
+F.dropout(x, training=False) is x
+F.dropout(x, 1.5)
+F.dropout(x, -0.5)
+F.dropout(x, p=1, inplace=True) is x
+F.dropout(n, 1.0)
+F.nll_loss(x, torch.tensor([0, 2]))
+F.nll_loss(y, torch.tensor(1))
+F.nll_loss(y, torch.tensor([1]))
+F.nll_loss(x, torch.tensor([0, 3]))
+F.nll_loss(x, torch.tensor([0, -1]))
+F.nll_loss(x, torch.tensor([0, -100]))
+F.nll_loss(x, torch.tensor([-100, -100]))
+F.nll_loss(x, torch.tensor([-100, -100]), reduction="sum")
+F.nll_loss(x, torch.tensor([0, 1]), ignore_index=1)
+F.nll_loss(x, torch.tensor([0, 5]), ignore_index=5)
+F.nll_loss(x, torch.tensor([0, 1]), weight=y)
+F.nll_loss(x, torch.tensor([0, 1]), y, None, 1, None, "none")
+F.nll_loss(x, torch.tensor([0, 1]), weight=torch.ones(2))
+F.nll_loss(x, torch.tensor([0, 1]), weight=d)
+F.nll_loss(x, torch.tensor([0, 1]), weight=torch.zeros(3))
+F.nll_loss(x, torch.tensor([0, 1]), reduction="none")
+F.nll_loss(x, torch.tensor([0, 1]), reduction="sum")
+F.nll_loss(x, torch.tensor([0, 1]), reduction="max")
+F.nll_loss(x, torch.tensor([0, 1]), reduction=None)
+F.nll_loss(x, torch.tensor([0.0, 1.0]))
+F.nll_loss(x, torch.tensor([0, 1], dtype=torch.int32))
+F.nll_loss(x, torch.tensor([True, False]))
+F.nll_loss(n, torch.tensor([0, 1]))
+F.nll_loss(x, torch.tensor([0, 1, 2]))
+F.nll_loss(x, torch.tensor([0]))
+F.nll_loss(x, torch.tensor([[0], [1]]))
+F.nll_loss(x, torch.tensor(0))
+F.nll_loss(s, torch.tensor(0))
+F.nll_loss(e, torch.zeros(0, dtype=torch.int64))
+F.nll_loss(e, torch.zeros(0, dtype=torch.int64), reduction="sum")
+F.nll_loss(e, torch.zeros(0, dtype=torch.int64), reduction="none")
+F.nll_loss(torch.ones(2, 3, 2), torch.tensor([[0, 1], [2, 0]]))
+F.nll_loss(torch.ones(2, 3, 2), torch.tensor([[0, 1], [2, 0]]), reduction="none")
+F.nll_loss(torch.ones(2, 3, 2), torch.tensor([0, 1]))
+F.nll_loss(torch.ones(2, 3, 2), torch.tensor([[0, 1, 1], [2, 0, 0]]))
+F.nll_loss(torch.ones(2, 3, 2, 2), torch.zeros(2, 2, 2, dtype=torch.int64), weight=y)
+F.nll_loss(torch.ones(2, 3, 0), torch.zeros(2, 0, dtype=torch.int64))
+F.nll_loss(x, [0, 1])
+F.nll_loss(x, 1)
+F.nll_loss(x)
+F.cross_entropy(x, torch.tensor([0, 2]))
+F.cross_entropy(y, torch.tensor(1))
+F.cross_entropy(x, torch.tensor([0, 3]))
+F.cross_entropy(x, torch.tensor([0, -100]))
+F.cross_entropy(x, torch.tensor([0, 1]), weight=torch.tensor([1.0, 2.0, 3.0]))
+F.cross_entropy(x, torch.tensor([0, 1]), label_smoothing=0.1)
+F.cross_entropy(x, torch.tensor([0, 1]), torch.tensor([1.0, 2.0, 3.0]), label_smoothing=0.3)
+F.cross_entropy(x, torch.tensor([0, -100]), label_smoothing=0.3)
+F.cross_entropy(x, torch.tensor([0, 1]), label_smoothing=1.0)
+F.cross_entropy(x, torch.tensor([0, 1]), label_smoothing=1.5)
+F.cross_entropy(x, torch.tensor([0, 1]), label_smoothing=0.1, reduction="none")
+F.cross_entropy(x, torch.tensor([0, 1]), reduction="mode")
+F.cross_entropy(x, torch.softmax(x, 1))
+F.cross_entropy(x, torch.softmax(x, 1), reduction="none")
+F.cross_entropy(x, torch.softmax(x, 1), reduction="sum")
+F.cross_entropy(x, torch.softmax(x, 1), weight=torch.tensor([1.0, 2.0, 3.0]))
+F.cross_entropy(x, torch.softmax(x, 1), label_smoothing=0.2)
+F.cross_entropy(x, torch.softmax(x, 1), ignore_index=1)
+F.cross_entropy(y, torch.softmax(y, 0))
+F.cross_entropy(x, x.long())
+F.cross_entropy(x, x.double())
+F.cross_entropy(x, torch.ones(2))
+F.cross_entropy(x, torch.ones(3))
+F.cross_entropy(x, torch.tensor([0, 1], dtype=torch.int32))
+F.cross_entropy(n, torch.tensor([0, 1]))
+F.cross_entropy(e, torch.zeros(0, dtype=torch.int64))
+F.cross_entropy(e, e)
+F.cross_entropy(e, e, reduction="sum")
+F.cross_entropy(torch.ones(2, 3, 2), torch.tensor([[0, 1], [2, 0]]))
+F.cross_entropy(torch.ones(2, 3, 2), torch.ones(2, 3, 2))
+F.cross_entropy(torch.ones(2, 3, 2), torch.ones(2, 3, 2), reduction="none")
+F.cross_entropy(x, torch.tensor([0, 1, 2]))
+F.cross_entropy(x, 1)
+F.cross_entropy(x)
+F.cross_entropy(torch.tensor([[1000.0, 0.0]]), torch.tensor([1]))
+F.cross_entropy(torch.tensor([[-inf, 0.0]]), torch.tensor([1]))
+F.cross_entropy(torch.tensor([[-inf, 0.0]]), torch.tensor([0]))
+F.cross_entropy(torch.tensor([[-inf, 0.0]]), torch.tensor([[0.0, 1.0]]))
+F.mse_loss(y, y + 1)
+F.mse_loss(x, x * 2, reduction="none")
+F.mse_loss(x, x * 2, reduction="sum")
+F.mse_loss(x, x * 2, reduction="median")
+F.mse_loss(y, d)
+F.mse_loss(y, torch.tensor([1, 2, 3]))
+F.mse_loss(n, n)
+F.mse_loss(s, s)
+F.mse_loss(e, e)
+F.mse_loss(e, e, reduction="sum")
+F.mse_loss(x, x, weight=torch.ones(2, 3))
+F.mse_loss(x, x + 1, weight=x)
+F.mse_loss(x, x + 1, weight=x, reduction="sum")
+F.mse_loss(x, x + 1, weight=x, reduction="none")
+F.mse_loss(x, x, weight=y)
+F.mse_loss(x, torch.ones(2))
+F.mse_loss(x)
+F.mse_loss(torch.tensor([inf]), torch.tensor([inf]))
+"""
+
+# What minigrad refuses though PyTorch gives something, and a word that the error says.
+REFUSED: dict[str, str] = {
+    # Not there: the name says so.
+    "x // 2": "//",
+    "x % 2": "%",
+    "2 // x": "//",
+    "n << 1": "<<",
+    "x.norm()": "norm",
+    "x.half()": "half",
+    "w.register_hook(print)": "register_hook",
+    "x.untyped_storage()": "untyped_storage",
+    "torch.std(x)": "std",
+    "torch.sin(x)": "sin",
+    "torch.zeros(2, dtype=torch.complex64)": "complex64",
+    "torch.zeros(2, layout=torch.strided)": "strided",
+    "torch.Generator()": "Generator",
+    "torch.autograd.Function": "Function",
+    "F.gelu(x)": "gelu",
+    # Arguments.
+    "torch.add(x, 1, out=x)": "out",
+    "torch.exp(x, out=x)": "out",
+    "torch.sum(x, 0, out=y)": "out",
+    "torch.mm(x, x.t(), out=torch.zeros(2, 2))": "out",
+    "torch.cat([x, x], out=torch.zeros(4, 3))": "out",
+    "torch.softmax(x, 0, out=x)": "out",
+    "torch.zeros(2, out=y)": "out",
+    "torch.arange(3, out=n)": "out",
+    "torch.zeros(2, pin_memory=True)": "pin_memory",
+    "torch.div(x, 2, rounding_mode='floor')": "rounding_mode",
+    "x.div(2, rounding_mode='trunc')": "rounding_mode",
+    "torch.rand(2, generator=object())": "generator",
+    "torch.randint(3, (2,), generator=object())": "generator",
+    "torch.randperm(3, generator=object())": "generator",
+    "x.uniform_(generator=object())": "generator",
+    "x.normal_(generator=object())": "generator",
+    "torch.autograd.grad(w.sum(), w, create_graph=True)": "create_graph",
+    "torch.autograd.grad(w.sum(), w, is_grads_batched=True)": "is_grads_batched",
+    "torch.autograd.grad(w.sum(), w, only_inputs=False)": "only_inputs",
+    "w.sum().backward(create_graph=True)": "create_graph",
+    "torch.autograd.backward(w.sum(), grad_variables=[None])": "grad_variables",
+    # Dtypes and devices.
+    "torch.tensor(1j)": "complex",
+    "torch.tensor([1 + 2j])": "complex",
+    "torch.tensor(np.uint8(1))": "uint8",
+    "torch.from_numpy(np.zeros(2, np.uint8))": "uint8",
+    "torch.as_tensor(np.zeros(2, np.int16))": "int16",
+    "torch.tensor([1], dtype=complex)": "complex",
+    "torch.device('cuda')": "cuda",
+    "torch.zeros(2, device='meta')": "meta",
+    "x.to('cuda')": "cuda",
+    # Accidents of PyTorch: numbers alone, floats as indices, an empty first row, and the like.
+    "torch.add(1, 2)": "Tensor, not int",
+    "torch.mul(2, 3)": "Tensor, not int",
+    "torch.pow(self=2, exponent=y)": "pow",
+    "y.to(1.5)": "float",
+    "x[[0.5]]": "float",
+    "x[np.array([0.5])]": "float",
+    "torch.tensor([[], [1]])": "length 0",
+    "F.cross_entropy(x, torch.tensor([0, 1]), label_smoothing=-0.5)": "label_smoothing",
+}
