@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from .dispatch import OPS, in_place
+from .dispatch import OPS
 from .dtypes import SCALAR_NAMES
 from .functions import tensor_or_number
+from .inplace import in_place
 from .rules import REGISTRY
 from .tensor import Tensor
 
@@ -51,7 +52,7 @@ def setitem(self: Tensor, key: Any, value: Any) -> None:
 
 def _taken_apart(self: Tensor, key: Any) -> tuple[Tensor, tuple[Any, ...] | None]:
     """The view that the ints, slices and None of a key make, and the indices left to gather."""
-    if key is Ellipsis or key == ():
+    if key is Ellipsis or (isinstance(key, tuple) and not key):
         return OPS["alias"](self), None
     if isinstance(key, list) and any(
         k is None or k is Ellipsis or isinstance(k, Tensor | Sequence | np.ndarray | slice)

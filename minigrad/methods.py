@@ -13,10 +13,11 @@ import numpy as np
 
 from . import dtypes, functions
 from .devices import require_cpu
-from .dispatch import OPS, in_place
+from .dispatch import OPS
 from .dtypes import dtype as DType
 from .functions import matmul, tensor_or_number
 from .indexing import getitem, setitem
+from .inplace import in_place
 from .rules import REGISTRY
 from .tensor import Tensor
 

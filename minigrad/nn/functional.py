@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import functions
 from ..dispatch import OPS
-from ..dtypes import SCALAR_NAMES
+from ..dtypes import SCALAR_NAMES, promote_types
 from ..dtypes import dtype as DType
 from ..random import rand
 from ..tensor import Tensor, wrap
@@ -180,6 +180,9 @@ def mse_loss(
             "Please ensure they have the same size.",
             stacklevel=2,
         )
+    if input.dtype is not target.dtype:  # here a 0-d tensor ranks as high as any
+        common = promote_types(input.dtype, target.dtype)
+        input, target = input.to(common), target.to(common)
     reduction = _reduction(size_average, reduce, reduction)
     if weight is None:
         return _mse_loss(input, target, reduction)

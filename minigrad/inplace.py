@@ -1,0 +1,141 @@
+"""From a rule to a method that writes its result into its first operand, `x.add_(y)`.
+
+A write is the op itself, then its result put into the tensor's own memory, which moves the version
+counter of its storage. Where it is recorded, the tensor takes over the result's history; a view
+hands it on to its base (`autograd/views.py`).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import dtypes
+from .arithmetic import anyhow, quiet
+from .autograd.grad_mode import mode, no_grad
+from .autograd.views import rebase, set_history
+from .dispatch import function
+from .rules import Rule
+from .tensor import Tensor, wrap
+
+
+def in_place(rule: Rule, fills: bool = False) -> Callable[..., Tensor]:
+    """The rule as a method that writes its result into its first operand, `x.add_(y)`.
+
+    `fills` lets it go into a tensor whose elements share memory, as `fill_` may.
+    """
+    out_of_place = function(rule)
+
+    def op(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if not self.is_floating_point():
+            with no_grad():  # an integer has no history, whatever is written into it
+                _write(self, out_of_place(self, *args, **kwargs)._array, rule.name, fills)
+            return self
+        if not (mode.enabled and _any_requires_grad(self, args, kwargs)):
+            _write(self, out_of_place(self, *args, **kwargs)._array, rule.name, fills)
+            return self
+        _refuse_leaf(self)
+        # The tensor as it was: its history, and the values that pullbacks may remember.
+        before = wrap(self._array.copy("K"))
+        before._node, before._requires_grad = self._node, self._requires_grad
+        result = out_of_place(before, *args, **kwargs)
+        _write(self, result._array, rule.name, fills)
+        if result._node is not None:
+            # Where the pullbacks saved the result, this tensor must not be written to again.
+            (saved, _, _), *others = result._node.guards or ((0, self._version, 0),)
+            result._node.guards = [(saved, self._version, self._version[0]), *others]
+            if self._view is None:
+                set_history(self, result._node)
+            else:
+                rebase(self, result._node)
+        return self
+
+    op.__name__ = op.__qualname__ = f"{rule.name}_"
+    op.__doc__ = f"`{rule.name}`, written into this tensor; RuntimeError for a leaf's own values."
+    return op if rule.ufunc is None else _without_a_copy(rule.ufunc, op)
+
+
+def _without_a_copy(ufunc: np.ufunc, long: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The same where nothing is recorded and the two are alike, as in an update: in one step."""
+
+    @functools.wraps(long)
+    def op(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if kwargs or len(args) != 1 or not isinstance(args[0], Tensor):
+            return long(self, *args, **kwargs)
+        other = args[0]
+        a, b = self._array, other._array
+        if (
+            (mode.enabled and (self._requires_grad or other._requires_grad))
+            or not (self._view is None and other._view is None)
+            or not (a.shape == b.shape and a.dtype is b.dtype and a.dtype.kind == "f")
+        ):
+            return long(self, other)
+        if not a.flags.writeable:
+            return long(self, other)  # which says what is wrong
+        anyhow(quiet.run, ufunc, a, b, a)
+        self._version[0] += 1
+        return self
+
+    return op
+
+
+def _any_requires_grad(self: Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    view = self._view
+    if self.requires_grad or (view is not None and view.base._requires_grad):
+        return True
+    return any(isinstance(a, Tensor) and a.requires_grad for a in (*args, *kwargs.values()))
+
+
+def _refuse_leaf(self: Tensor) -> None:
+    """RuntimeError where a write would change a leaf that requires grad, or a view of one."""
+    view = self._view
+    base = self if view is None else view.base
+    if view is not None and not view.differentiable:
+        raise RuntimeError(
+            "A view was created in no_grad mode and is being modified inplace with grad mode "
+            "enabled. Make the view where grad mode is enabled, or write to it in no_grad."
+        )
+    if self._requires_grad and self._node is None:
+        which = "a leaf Variable that requires grad"
+    elif base._requires_grad and base._node is None:
+        which = "a view of a leaf Variable that requires grad"
+    else:
+        return
+    raise RuntimeError(
+        f"{which} is being used in an in-place operation. Write in `with no_grad():` to change its "
+        "values, or make a new tensor (x = x + y) to record the change."
+    )
+
+
+def _write(self: Tensor, output: np.ndarray, name: str, fills: bool) -> None:
+    """Put a result into a tensor's own memory, where its shape and category allow."""
+    target = self._array
+    if output.shape != target.shape:
+        raise RuntimeError(
+            f"output with shape {list(target.shape)} doesn't match the broadcast shape "
+            f"{list(output.shape)}: {name}_ writes into the first tensor, which keeps its shape"
+        )
+    kinds = output.dtype, target.dtype
+    if kinds[0] is not kinds[1] and not np.can_cast(*kinds, "same_kind"):
+        result, desired = (dtypes.SCALAR_NAMES[kind] for kind in kinds)
+        raise RuntimeError(
+            f"result type {result} can't be cast to the desired output type {desired}"
+        )
+    if not target.flags.writeable:
+        raise RuntimeError(f"{name}_ cannot write: the array is read-only")
+    if (
+        not fills
+        and target.size
+        and any(
+            step == 0 and size > 1 for step, size in zip(target.strides, target.shape, strict=True)
+        )
+    ):
+        raise RuntimeError(
+            "unsupported operation: more than one element of the written-to tensor refers to a "
+            "single memory location. Please clone() the tensor before performing the operation."
+        )
+    anyhow(quiet.run, np.copyto, target, output, "unsafe")
+    self._version[0] += 1
