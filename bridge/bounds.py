@@ -119,10 +119,15 @@ BOUNDS: dict[str, Bound] = {
 }
 
 
-def bound(op: str) -> Bound:
-    """The bounds of an op, by the name of its rule.
+_FUSED = Bound(
+    Scaled(2), why="With an alpha, PyTorch may round the product and the sum at once, or each."
+)
+
+
+def bound(op: str, alpha: float = 1) -> Bound:
+    """The bounds of an op, by the name of its rule; `alpha` is the factor in `add` and `sub`.
 
     >>> bound("add").value, bound("exp").value
     (Exact(bound=0), Ulps(bound=4))
     """
-    return BOUNDS.get(op, Bound())
+    return _FUSED if alpha != 1 else BOUNDS.get(op, Bound())

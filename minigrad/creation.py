@@ -90,12 +90,17 @@ def int_of(value: Any, function: str, argument: str) -> int:
 
 
 def _number(value: Any, function: str, argument: str) -> float:
-    """A Python number from one, a NumPy scalar or a 0-d tensor. TypeError for anything else."""
+    """A Python number from one, a NumPy scalar or a 0-d tensor.
+
+    TypeError for anything else, OverflowError for an int that needs more than 64 bits.
+    """
     if isinstance(value, np.generic) or (isinstance(value, Tensor) and value.ndim == 0):
         value = value.item()
     if not isinstance(value, builtins.bool | int | float):
         kind = type(value).__name__
         raise TypeError(f"{function}(): argument '{argument}' must be Number, not {kind}")
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        raise OverflowError(f"{function}(): argument '{argument}' is an int too big for 64 bits")
     return value
 
 
@@ -160,7 +165,7 @@ def _from_numbers(data: Any, wanted: np.dtype | None) -> np.ndarray:
     try:
         return _converted(numbers, kind, "ignore").reshape(shape)
     except RuntimeError:
-        if wanted is not None:
+        if all(-(2**63) <= n < 2**63 for n in numbers if isinstance(n, int)):
             raise
         raise ValueError("Overflow when unpacking long long: an int beyond 64 bits") from None
 

@@ -117,7 +117,10 @@ def _entry(k: Any) -> Any:
             f"valid indices (got {type(k).__name__})"
         )
     if array.dtype.kind not in "bi":
-        raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
+        raise IndexError(
+            "tensors used as indices must be long, int, byte or bool tensors, not of "
+            f"{array.dtype.name}"
+        )
     return array if array.ndim else array.item()
 
 

@@ -67,6 +67,8 @@ class Tensor:
             return wrap(np.empty(data or 0, default), cls)
         if len(data) == 1 and isinstance(data[0], Tensor):
             return wrap(data[0]._array, cls)
+        if len(data) == 1 and isinstance(data[0], str):
+            raise TypeError("new(): invalid data type 'str'")
         if len(data) == 1 and isinstance(data[0], Sequence | np.ndarray):
             return wrap(np.array(data[0], default), cls)
         kinds = ", ".join(type(item).__name__ for item in data)

@@ -144,7 +144,7 @@ def test_a_csv_file_is_trained_on_under_its_own_labels(tmp_path: Path, train: Tr
 
 
 def test_names_in_any_script_and_of_any_kind_do_no_harm(tmp_path: Path, train: Train) -> None:
-    path = tmp_path / "数据 $x$ \udcff.csv"
+    path = tmp_path / "数据 $\\x$ \udcff.csv"
     path.write_text("".join(f"{i},{'ня'[i % 2]}\n" for i in range(10)))
     plot, record, net = tmp_path / "p.png", tmp_path / "r.json", tmp_path / "net"
     options = ["--epochs", 1, "--plot", plot, "--json", record, "--save", net]

@@ -191,6 +191,7 @@ BAD = {
         "too small to split: 20 samples of 20 classes leave 16.*--test-size 0",
     ),
     "too large": ("1e308,a\n-1e308,b\n" * 5, "column 1: numbers too large to standardise"),
+    "too large to square": ("1e200,a\n-1e200,b\n" * 5, "column 1: numbers too large"),
     "not text": (b"\x89PNG\xff\xfe", "is not UTF-8 text"),
     "null bytes": (b"1,2,a\n\0,4,b\n", "line 2"),
 }

@@ -29,7 +29,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     >>> F.linear(minigrad.tensor([1., 2.]), minigrad.tensor([[3., 4.]]), minigrad.tensor([10.]))
     tensor([21.])
     """
-    if bias is not None:
+    if bias is not None and not (isinstance(weight, Tensor) and weight.ndim == 1):
         return _linear(input, weight, bias)
     _require_tensors("linear", input=input, weight=weight)
     if input.ndim == 0 or weight.ndim == 0:
@@ -37,7 +37,14 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
             "both arguments to linear need to be at least 1D, but they are "
             f"{input.ndim}D and {weight.ndim}D"
         )
-    return functions.matmul(input, weight.t())
+    if bias is None:
+        return functions.matmul(input, weight.t())
+    if input.ndim == 2 or bias.ndim > 0:
+        raise RuntimeError(
+            "with a weight of one dimension, linear takes a 0-d bias and no 2D input, but they are "
+            f"{bias.ndim}D and {input.ndim}D"
+        )
+    return functions.matmul(input, weight) + bias
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -186,9 +193,10 @@ def mse_loss(
     reduction = _reduction(size_average, reduce, reduction)
     if weight is None:
         return _mse_loss(input, target, reduction)
+    terms = _mse_loss(input, target, "none")
     if weight._array.shape != input._array.shape:
         raise ValueError("Weights and input must have the same size.")
-    terms = _mse_loss(input, target, "none") * weight
+    terms = terms * weight
     if reduction == "none":
         return terms
     return terms.sum() / weight.sum() if reduction == "mean" else terms.sum()
@@ -244,7 +252,7 @@ def _probabilistic(
         )
     classes = logp._array.shape[dim]
     if smoothing > 0:
-        target = target * (1 - smoothing) + smoothing / classes
+        target = target * (1 - smoothing) + smoothing / max(classes, 1)
     terms = logp * target
     if weight is not None:
         terms = terms * _along_classes(weight, logp, dim)

@@ -7,13 +7,17 @@ import operator
 from collections.abc import Sequence
 
 
+def index(argument: int, name: str) -> int:
+    """An argument that is to be an int, as one. TypeError for anything else, a bool too."""
+    if isinstance(argument, bool) or not hasattr(argument, "__index__"):
+        raise TypeError(f"argument '{name}' must be int, not {type(argument).__name__}")
+    return operator.index(argument)
+
+
 def axis(dim: int, ndim: int) -> int:
     """`dim` counted from the front. IndexError outside [-ndim, ndim); a 0-d tensor is as 1-d."""
     reach = max(ndim, 1)
-    try:
-        found = operator.index(dim)
-    except TypeError:
-        raise TypeError(f"argument 'dim' must be int, not {type(dim).__name__}") from None
+    found = index(dim, "dim")
     if not -reach <= found < reach:
         raise IndexError(
             f"Dimension out of range (expected to be in range of [{-reach}, {reach - 1}], "
@@ -34,6 +38,11 @@ def axes(dim: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
         return (found or tuple(range(ndim))) if ndim else ()
     found = (axis(dim, ndim),)
     return found if ndim else ()
+
+
+def named(dim: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
+    """As `axes`, where () is no dimension rather than all of them."""
+    return () if isinstance(dim, Sequence) and not dim else axes(dim, ndim)
 
 
 def kept(shape: tuple[int, ...], reduced: tuple[int, ...]) -> tuple[int, ...]:

@@ -304,6 +304,8 @@ def clamp(input: Array, min: Operand | None = None, max: Operand | None = None) 
     """
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    if input.dtype.kind == "b" and not isinstance(max if min is None else min, np.ndarray):
+        raise NotImplementedError("\"clamp_scalar_cpu\" not implemented for 'Bool'")
     y = input if min is None else np.maximum(min, input)
     y = y if max is None else np.minimum(max, y)
     low = -np.inf if min is None else min

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from . import dims
 from .dims import axis
 from .rule import Array, Operand, Result, differentiable
 
@@ -47,11 +48,11 @@ def select(input: Array, dim: int, index: int) -> Result:
     """
     if input.ndim == 0:
         raise IndexError("select() cannot be applied to a 0-dim tensor.")
-    shape, d = input.shape, axis(dim, input.ndim)
-    if not -shape[d] <= index < shape[d]:
-        raise IndexError(f"index {index} is out of bounds for dimension {d} with size {shape[d]}")
+    shape, d, place = input.shape, axis(dim, input.ndim), dims.index(index, "index")
+    if not -shape[d] <= place < shape[d]:
+        raise IndexError(f"index {place} is out of bounds for dimension {d} with size {shape[d]}")
     # The trailing ellipsis keeps a view where NumPy would hand out a bare number.
-    key = (*(slice(None),) * d, int(index), ...)
+    key = (*(slice(None),) * d, place, ...)
     return input[key], (lambda g: put(g, key, shape),)
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..dtypes import SCALAR_NAMES
-from .dims import axes, axis, kept
+from .dims import axes, axis, kept, named
 from .indexing import put_along
 from .rule import Array, Result, differentiable
 
@@ -186,11 +186,6 @@ def _argument(input: Array, dim: int | None, keepdim: bool, name: str) -> Result
     return _arg(input, d, _flag(keepdim, name), name), ()
 
 
-def _each(dim: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
-    """The dimensions that `all` and `any` reduce: for (), unlike elsewhere, none."""
-    return () if dim == () else axes(dim, ndim)
-
-
 @differentiable()
 def all(input: Array, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Result:
     """Whether every element along `dim` is true (nonzero).
@@ -198,7 +193,7 @@ def all(input: Array, dim: int | Sequence[int] | None = None, keepdim: bool = Fa
     >>> minigrad.all(minigrad.tensor([[True, False], [True, True]]), dim=1)
     tensor([False,  True])
     """
-    return np.logical_and.reduce(input, _each(dim, input.ndim), keepdims=_flag(keepdim, "all")), ()
+    return np.logical_and.reduce(input, named(dim, input.ndim), keepdims=_flag(keepdim, "all")), ()
 
 
 @differentiable()
@@ -208,4 +203,4 @@ def any(input: Array, dim: int | Sequence[int] | None = None, keepdim: bool = Fa
     >>> minigrad.any(minigrad.tensor([[True, False], [False, False]]), dim=1)
     tensor([ True, False])
     """
-    return np.logical_or.reduce(input, _each(dim, input.ndim), keepdims=_flag(keepdim, "any")), ()
+    return np.logical_or.reduce(input, named(dim, input.ndim), keepdims=_flag(keepdim, "any")), ()

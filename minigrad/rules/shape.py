@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .dims import axes, axis, resolved
+from .dims import axis, named, resolved
 from .rule import Array, Pullback, Result, differentiable
 
 
@@ -101,7 +101,7 @@ def squeeze(input: Array, dim: int | Sequence[int] | None = None) -> Result:
     (torch.Size([2]), torch.Size([2, 1]))
     """
     before = input.shape
-    gone = () if dim == () else axes(dim, input.ndim)
+    gone = named(dim, input.ndim)
     after = tuple(size for d, size in enumerate(before) if size != 1 or d not in gone)
     return input.reshape(after), (lambda g: g.reshape(before),)
 

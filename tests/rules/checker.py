@@ -141,7 +141,7 @@ def _named(error: type[Exception] | None) -> str:
 
 def check_close(name: str, form: Form, case: Case, ours: Outcome, theirs: Outcome) -> None:
     """Two outcomes have results and gradients as close as the op's bounds say."""
-    allowed = bound(name)
+    allowed = bound(name, case.options.get("alpha", 1))
     assert len(ours.results) == len(theirs.results), "another number of results"
     for i, (a, b) in enumerate(zip(ours.results, theirs.results, strict=True)):
         _check(f"result {i}", a, b, allowed.value, lambda: _value_terms(name, form, case, theirs))
@@ -191,7 +191,7 @@ def _check(
 
 
 def _value_terms(name: str, form: Form, case: Case, theirs: Outcome) -> np.ndarray:
-    allowed, result = bound(name), theirs.results[0].astype(np.float64)
+    allowed, result = bound(name, case.options.get("alpha", 1)), theirs.results[0].astype(np.float64)
     if allowed.value_terms is not None:
         return allowed.value_terms(result)
     total = np.zeros(result.size)
@@ -204,7 +204,7 @@ def _value_terms(name: str, form: Form, case: Case, theirs: Outcome) -> np.ndarr
 def _gradient_terms(
     name: str, form: Form, case: Case, theirs: Outcome, operand: int
 ) -> np.ndarray:
-    allowed, result = bound(name), theirs.results[0]
+    allowed, result = bound(name, case.options.get("alpha", 1)), theirs.results[0]
     g = cotangent(case, torch.from_numpy(result)).values.astype(np.float64)
     if allowed.gradient_terms is not None:
         dim = case.options.get("dim", 0)

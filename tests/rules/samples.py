@@ -262,7 +262,7 @@ def bits(s: Source) -> Case:
 def scaled_binary(s: Source) -> Case:
     a, b = (s.array(shape) for shape in s.shapes(2))
     operands = s.pick((a, b), (a, b), (a, s.number()))
-    return Case(operands, s.options(alpha=(..., ..., 1, 2, -1, 0.5)))
+    return Case(operands, s.options(alpha=(..., ..., 1, 2, -1, 0.5, -0.1)))
 
 
 def reflected(s: Source) -> Case:
@@ -706,7 +706,8 @@ SAMPLES: dict[str, Sample] = {
     "transpose": Sample(transposed),
     "unsqueeze": Sample(unsqueezed),
     "view": Sample(viewed, _sizes("view")),
-    "where": Sample(chosen),
+    # The method is called on what the function takes second.
+    "where": Sample(chosen, {"method": lambda t, condition, x, other: x.where(condition, other)}),
 }
 
 _NAMES = {
@@ -733,7 +734,8 @@ def cases_for(name: str, form: str, style: str = "wild") -> st.SearchStrategy[Ca
         drawn = drawn.filter(lambda case: "alpha" not in case.options)
     if form in ("function", "operator"):
         return drawn
-    return drawn.filter(lambda case: isinstance(case.operands[0], Operand))
+    caller = 1 if name == "where" else 0
+    return drawn.filter(lambda case: isinstance(case.operands[caller], Operand))
 
 
 def forms(name: str) -> dict[str, Form]:
