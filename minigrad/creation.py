@@ -407,16 +407,17 @@ def linspace(
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
     kind = _kind(dtype)
+    start = _end_of_line(start, "start")
+    end = _end_of_line(end, "end")
+    if steps < 2:
+        return made(_converted([start][:steps], kind, "raise"), **options)
     if kind.kind == "b":
         raise NotImplementedError("\"linspace_cpu\" not implemented for 'Bool'")
-    first = _converted(_end_of_line(start, "start"), kind, "raise")
-    last = _converted(_end_of_line(end, "end"), kind, "raise")
-    if steps == 1:
-        return made(first.reshape(1), **options)
+    first, last = _converted(start, kind, "raise"), _converted(end, kind, "raise")
     between = np.dtype(np.float64) if kind.kind == "i" else kind
     forwards = np.arange(steps, dtype=between)
     with np.errstate(all="ignore"):
-        step = (last - first).astype(between) / between.type(max(steps - 1, 1))
+        step = (last - first).astype(between) / between.type(steps - 1)
         # From both ends towards the middle, so that each end is met exactly.
         values = np.where(
             forwards < steps // 2, first + step * forwards, last - step * (steps - 1 - forwards)

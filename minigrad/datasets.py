@@ -192,7 +192,7 @@ def _standardised(name: str, *parts: np.ndarray) -> list[np.ndarray]:
         scaler = StandardScaler().fit(parts[0])
         standard = [scaler.transform(part) for part in parts]
     largest = np.max([np.abs(part).max(axis=0) for part in standard], axis=0)
-    fits = np.isfinite(scaler.var_) & (largest < np.finfo(np.float32).max)
+    fits = largest < np.finfo(np.float32).max  # False for NaN as well
     if not fits.all():
         raise DataError(f"{name}, column {np.argmin(fits) + 1}: numbers too large to standardise")
     return standard

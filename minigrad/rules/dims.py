@@ -55,7 +55,7 @@ def resolved(shape: Sequence[int], numel: int) -> tuple[int, ...]:
 
     RuntimeError for a second -1, another negative size, or sizes that do not make `numel`.
     """
-    sizes = tuple(operator.index(size) for size in shape)
+    sizes = tuple(index(size, "shape") for size in shape)
     if sizes.count(-1) > 1:
         raise RuntimeError("only one dimension can be inferred")
     for size in sizes:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .dims import axis, named, resolved
+from .dims import axis, index, named, resolved
 from .rule import Array, Pullback, Result, differentiable
 
 
@@ -127,14 +127,14 @@ def expand(input: Array, size: Sequence[int]) -> Result:
     tensor([[1, 1, 1],
             [2, 2, 2]])
     """
-    lead = len(size) - input.ndim
+    after = [index(each, "size") for each in size]
+    lead = len(after) - input.ndim
     if lead < 0:
         raise RuntimeError(
-            f"expand: the number of sizes provided ({len(size)}) must be greater or equal to the "
+            f"expand: the number of sizes provided ({len(after)}) must be greater or equal to the "
             f"number of dimensions in the tensor ({input.ndim})"
         )
-    after = list(size)
-    for d, wanted in enumerate(size):
+    for d, wanted in enumerate(after):
         if d < lead:
             if wanted < 0:
                 raise RuntimeError(

@@ -8,6 +8,7 @@ of the registry may be missing from it.
 
 from __future__ import annotations
 
+import inspect
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -736,6 +737,13 @@ def cases_for(name: str, form: str, style: str = "wild") -> st.SearchStrategy[Ca
         return drawn
     caller = 1 if name == "where" else 0
     return drawn.filter(lambda case: isinstance(case.operands[caller], Operand))
+
+
+def operand_names(name: str) -> list[str]:
+    """The parameters of a rule that are operands: tensors, or numbers in their place."""
+    parameters = inspect.signature(REGISTRY[name].forward).parameters.values()
+    kinds = ("Array", "Operand", "Array | None", "Operand | None")
+    return [p.name for p in parameters if p.annotation in kinds]
 
 
 def forms(name: str) -> dict[str, Form]:

@@ -1,4 +1,4 @@
-"""A pytest plugin: the names that every doctest finds in its namespace."""
+"""For pytest alone: the names that every doctest of the package finds in its namespace."""
 
 from __future__ import annotations
 

@@ -1,0 +1,81 @@
+"""Wrong arguments: the error is of the type that PyTorch raises, for every rule in every form."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+pytest.importorskip("torch")
+
+from minigrad.rules import REGISTRY
+from tests.rules.checker import check_outcome
+from tests.rules.samples import SAMPLES, Case, cases_for, forms, operand_names
+
+FORMS = [(name, form) for name in SAMPLES for form in forms(name)]
+NAMED = [(name, form) for name, form in FORMS if not form.endswith("operator")]
+OPTIONS = [
+    (name, form, option)
+    for name, form in NAMED
+    for option in inspect.signature(REGISTRY[name].forward).parameters
+    if option not in (*operand_names(name), "key")
+]
+# Every wrong argument is one of a few, so fewer cases will do.
+few = settings(max_examples=max(settings.default.max_examples // 3, 1))
+
+NOT_OPERANDS = (None, "a", [1.0], (), object())
+NOT_OPTIONS = (None, "a", 1.5, 99, -99, True, [0], (0, 0), object())
+# What minigrad takes though PyTorch does not.
+LENIENT = {
+    ("squeeze", "dim", None): "as if it were not given",
+    **{(name, "alpha", True): "True is 1" for name in ("add", "sub", "rsub")},
+    **{("nll_loss", "ignore_index", value): "no class is 1.5" for value in (1.5, True)},
+}
+
+
+@pytest.mark.parametrize(("name", "form"), FORMS)
+@few
+@given(data=st.data())
+def test_a_wrong_operand(name: str, form: str, data: st.DataObject) -> None:
+    case = data.draw(cases_for(name, form, "tame"))
+    place = data.draw(st.integers(0, len(case.operands) - 1))
+    wrong = data.draw(st.sampled_from(NOT_OPERANDS))
+    operands = (*case.operands[:place], wrong, *case.operands[place + 1 :])
+    check_outcome(name, forms(name)[form], replace(case, operands=operands))
+
+
+@pytest.mark.parametrize(("name", "form", "option"), OPTIONS)
+@few
+@given(data=st.data())
+def test_a_wrong_option(name: str, form: str, option: str, data: st.DataObject) -> None:
+    case = data.draw(cases_for(name, form, "tame"))
+    wrong = data.draw(st.sampled_from(NOT_OPTIONS))
+    assume(isinstance(wrong, list) or (name, option, wrong) not in LENIENT)
+    # One size may stand for a tuple of it, under its name too.
+    assume(not (REGISTRY[name].sizes and isinstance(wrong, int)))
+    assume(option != "keepdim" or "dim" in case.options)
+    check_outcome(name, forms(name)[form], with_options(case, **{option: wrong}))
+
+
+@pytest.mark.parametrize(("name", "form"), NAMED)
+@few
+@given(data=st.data())
+def test_an_unknown_option(name: str, form: str, data: st.DataObject) -> None:
+    case = data.draw(cases_for(name, form, "tame"))
+    check_outcome(name, forms(name)[form], with_options(case, nonsense=1))
+
+
+@pytest.mark.parametrize(("name", "form"), NAMED)
+@few
+@given(data=st.data())
+def test_too_few_operands(name: str, form: str, data: st.DataObject) -> None:
+    case = data.draw(cases_for(name, form, "tame"))
+    check_outcome(name, forms(name)[form], replace(case, operands=case.operands[:-1]))
+
+
+def with_options(case: Case, **options: Any) -> Case:
+    return replace(case, options={**case.options, **options})
