@@ -41,7 +41,7 @@ def setitem(self: Tensor, key: Any, value: Any) -> None:
         return
     if isinstance(value, Tensor) and value.dtype is not view.dtype:
         masks = all(isinstance(r, slice) or r.dtype.kind == "b" for r in rest)
-        if value.ndim or not masks:  # a 0-d value under a mask is converted, as a number is
+        if value.numel() != 1 or not masks:  # one value under a mask is converted, as a number is
             raise RuntimeError(
                 "Index put requires the source and destination dtypes match, got "
                 f"{SCALAR_NAMES[view._array.dtype]} for the destination and "
@@ -52,8 +52,6 @@ def setitem(self: Tensor, key: Any, value: Any) -> None:
 
 def _taken_apart(self: Tensor, key: Any) -> tuple[Tensor, tuple[Any, ...] | None]:
     """The view that the ints, slices and None of a key make, and the indices left to gather."""
-    if key is Ellipsis or (isinstance(key, tuple) and not key):
-        return OPS["alias"](self), None
     if isinstance(key, list) and any(
         k is None or k is Ellipsis or isinstance(k, Tensor | Sequence | np.ndarray | slice)
         for k in key
@@ -95,7 +93,9 @@ def _taken_apart(self: Tensor, key: Any) -> tuple[Tensor, tuple[Any, ...] | None
         else:
             rest.append(e)
             gather = True
-    return result, tuple(rest) if gather else None
+    if gather:
+        return result, tuple(rest)
+    return OPS["alias"](self) if result is self else result, None
 
 
 def _entry(k: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import functions
+from ..autograd import is_grad_enabled
 from ..dispatch import OPS
 from ..dtypes import SCALAR_NAMES, promote_types
 from ..dtypes import dtype as DType
@@ -161,7 +162,19 @@ def nll_loss(
     tensor(2.5000)
     """
     reduction = _reduction(size_average, reduce, reduction)
-    return _nll_loss(input, target, weight, ignore_index, reduction)
+    return _nll(input, target, weight, ignore_index, reduction)
+
+
+def _nll(
+    input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str
+) -> Tensor:
+    if weight is not None and weight.requires_grad and is_grad_enabled():
+        raise RuntimeError(
+            "The function 'nll_loss_forward' is not differentiable with respect to argument "
+            "'weight'. This input cannot have requires_grad True: pass weight.detach()."
+        )
+    result: Tensor = _nll_loss(input, target, weight, ignore_index, reduction)
+    return result
 
 
 def mse_loss(
@@ -233,7 +246,7 @@ def cross_entropy(
         if ignore_index >= 0:
             raise RuntimeError("ignore_index is not supported for floating point target")
         return _probabilistic(logp, target, weight, reduction, label_smoothing, class_dim)
-    nll = _nll_loss(logp, target, weight, ignore_index, reduction)
+    nll = _nll(logp, target, weight, ignore_index, reduction)
     if label_smoothing == 0.0:
         return nll
     classes = input._array.shape[class_dim]

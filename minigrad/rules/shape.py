@@ -80,6 +80,7 @@ def permute(input: Array, dims: Sequence[int]) -> Result:
     >>> minigrad.ones(2, 3, 4).permute(2, 0, 1).shape
     torch.Size([4, 2, 3])
     """
+    dims = [index(d, "dims") for d in dims]
     if len(dims) != input.ndim:
         raise RuntimeError(
             "permute(sparse_coo): number of dimensions in the tensor input does not match the "

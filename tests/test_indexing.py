@@ -1,0 +1,291 @@
+"""indexing.py: any key that can be written down, read and assigned to, with gradients."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+import minigrad
+
+torch = pytest.importorskip("torch")
+
+Key = tuple[Any, ...]
+
+
+class Indices:
+    """A list or an array of indices or a mask, turned into what the namespace has for it."""
+
+    def __init__(self, values: Any, how: str) -> None:
+        self.values, self.how = np.array(values), how
+
+    def __repr__(self) -> str:
+        return f"{self.how}({self.values.tolist()})"
+
+    def made(self, namespace: Any) -> Any:
+        if self.how == "list":
+            return self.values.tolist()
+        return namespace.from_numpy(self.values.copy()) if self.how == "tensor" else self.values
+
+
+def made(key: Any, namespace: Any) -> Any:
+    if isinstance(key, tuple):
+        return tuple(made(entry, namespace) for entry in key)
+    return key.made(namespace) if isinstance(key, Indices) else key
+
+
+shapes = st.lists(st.sampled_from([2, 3, 1, 4, 0]), max_size=4).map(tuple)
+bounds = st.none() | st.integers(-5, 5)
+slices = st.builds(slice, bounds, bounds, st.none() | st.integers(1, 3))
+
+
+@st.composite
+def indices(draw: st.DrawFn, size: int) -> Indices:
+    """Indices into a dimension of a size; now and then one is out of its bounds."""
+    reach = draw(st.integers(0, 30))
+    low, high = (-size, size - 1) if reach else (-size - 1, size)
+    shape = draw(st.sampled_from([(1,), (2,), (2,), (3,), (2, 1), (1, 2), (0,), ()]))
+    count = int(np.prod(shape))
+    numbers = st.integers(low, high) if low <= high else st.just(0)
+    values = np.array(draw(st.lists(numbers, min_size=count, max_size=count)), np.int64)
+    how = draw(st.sampled_from(["list", "tensor", "array"]))
+    if shape == () or (how == "list" and len(shape) > 1):
+        how = "tensor"
+    return Indices(values.reshape(shape), how)
+
+
+@st.composite
+def masks(draw: st.DrawFn, shape: tuple[int, ...]) -> Indices:
+    size = int(np.prod(shape))
+    values = np.array(draw(st.lists(st.booleans(), min_size=size, max_size=size)), bool)
+    # PyTorch miscounts what `...` stands for beside an array that is a mask of two dimensions.
+    how = draw(st.sampled_from(["tensor", "array"])) if len(shape) == 1 else "tensor"
+    return Indices(values.reshape(shape), how)
+
+
+@st.composite
+def keys(draw: st.DrawFn, shape: tuple[int, ...]) -> Any:
+    """A key into a tensor of a shape. Most are right."""
+    entries: list[Any] = []
+    dim = 0
+    while dim < len(shape):
+        kind = draw(st.sampled_from(["int", "slice", "indices", "mask", "None", "...", "end", "bool"]))
+        if kind == "end":
+            break
+        if kind == "None":
+            entries.append(None)
+        elif kind == "bool" and draw(st.integers(0, 3)) == 0:
+            entries.append(draw(st.booleans()))
+        elif kind == "...":
+            if Ellipsis not in [e for e in entries if not isinstance(e, Indices)]:
+                entries.append(...)
+                dim += draw(st.integers(0, len(shape) - dim))
+        elif kind == "mask":
+            reach = draw(st.integers(1, min(2, len(shape) - dim)))
+            entries.append(draw(masks(shape[dim : dim + reach])))
+            dim += reach
+        else:
+            size = shape[dim]
+            of_kind = {
+                "int": st.integers(-size, max(size - 1, -size)),
+                "slice": slices,
+                "bool": slices,
+                "indices": indices(size),
+            }
+            entries.append(draw(of_kind[kind]))
+            dim += 1
+    if len(entries) == 1 and draw(st.booleans()):
+        return entries[0]
+    return tuple(entries)
+
+
+shapes_and_keys = shapes.flatmap(lambda shape: st.tuples(st.just(shape), keys(shape)))
+
+
+def leaf(namespace: Any, shape: tuple[int, ...], start: int = 1) -> Any:
+    values = np.arange(start, start + np.prod(shape), dtype=np.float64).reshape(shape)
+    return namespace.from_numpy(values).requires_grad_()
+
+
+def cotangent(namespace: Any, out: Any) -> Any:
+    values = np.random.default_rng(0).integers(-5, 6, tuple(out.shape))
+    return namespace.from_numpy(np.asarray(values, np.float64))
+
+
+def run(program: Callable[[Any], Any], namespace: Any) -> Any:
+    """What a program returns, tensors as shapes and lists; of an error, the type."""
+    with warnings.catch_warnings(action="ignore"):
+        try:
+            results = program(namespace)
+        except Exception as error:
+            return type(error).__name__
+    return [(tuple(r.shape), r.tolist()) if hasattr(r, "tolist") else r for r in results]
+
+
+def check(program: Callable[[Any], Any]) -> Any:
+    ours, theirs = run(program, minigrad), run(program, torch)
+    assert ours == theirs
+    return theirs
+
+
+@settings(max_examples=300)
+@given(shapes_and_keys)
+@example(((2, 3, 4), (0, slice(None), Indices([1], "list"))))
+@example(((2, 3, 4), (Indices([0], "list"), slice(None), Indices([1], "list"))))
+def test_reading(case: tuple[tuple[int, ...], Any]) -> None:
+    """The elements, the gradient, and whether it is a view."""
+    shape, key = case
+
+    def program(namespace: Any) -> Any:
+        x = leaf(namespace, shape)
+        out = x[made(key, namespace)]
+        out.backward(cotangent(namespace, out))
+        return out, x.grad, out._base is x
+
+    check(program)
+
+
+@settings(max_examples=200)
+@given(shapes_and_keys, st.data())
+def test_assigning_a_tensor(case: tuple[tuple[int, ...], Any], data: st.DataObject) -> None:
+    """With gradients for what was there and for what is put there."""
+    shape, key = case
+    try:
+        target = tuple(torch.zeros(shape)[made(key, torch)].shape)
+    except Exception:
+        target = (2,)
+    # One that broadcasts to it, or with ones in front, or, now and then, one that does not.
+    value_shape = [1 if data.draw(st.integers(0, 4)) == 0 else size for size in target]
+    value_shape = value_shape[data.draw(st.integers(0, len(target))) :]
+    value_shape = [1] * data.draw(st.integers(0, 1)) + value_shape
+    if data.draw(st.integers(0, 9)) == 0:
+        value_shape = [*value_shape, 3]
+    # Which of two values wins at one place is nobody's promise.
+    places = torch.arange(float(np.prod(shape))).reshape(shape)
+    try:
+        named = places[made(key, torch)].reshape(-1)
+    except Exception:
+        named = torch.zeros(0)
+    assume(len(named.unique()) == len(named))
+
+    def program(namespace: Any) -> Any:
+        x, value = leaf(namespace, shape), leaf(namespace, tuple(value_shape), 100)
+        y = x * 1
+        y[made(key, namespace)] = value
+        y.backward(cotangent(namespace, y))
+        return y, x.grad, value.grad
+
+    check(program)
+
+
+@given(shapes_and_keys, st.sampled_from([7, -2.5, True, np.float64(3)]))
+def test_assigning_a_number(case: tuple[tuple[int, ...], Any], number: Any) -> None:
+    shape, key = case
+
+    def program(namespace: Any) -> Any:
+        x = leaf(namespace, shape)
+        y = x * 1
+        y[made(key, namespace)] = number
+        y.backward(cotangent(namespace, y))
+        return y, x.grad
+
+    check(program)
+
+
+@given(shapes_and_keys)
+def test_a_write_through_what_was_read(case: tuple[tuple[int, ...], Any]) -> None:
+    """It reaches the tensor where reading gave a view, and else does not."""
+    shape, key = case
+
+    def program(namespace: Any) -> Any:
+        x = leaf(namespace, shape)
+        y = x * 1
+        part = y[made(key, namespace)]
+        part.mul_(3)
+        (y * 2).backward(cotangent(namespace, y))
+        return y, part, x.grad
+
+    check(program)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64", "bool"])
+@pytest.mark.parametrize("key", [0, slice(1), [0], [True, False, True], ...], ids=repr)
+@pytest.mark.parametrize("value", ["float32", "float64", "int32", "int64", "bool", 0.5, 3, True])
+def test_assignment_converts_as_pytorch_does(dtype: str, key: Any, value: Any) -> None:
+    for shape in ((), (1,)) if isinstance(value, str) else ((),):
+
+        def program(namespace: Any, shape: tuple[int, ...] = shape) -> Any:
+            x = namespace.zeros(3, dtype=getattr(namespace, dtype))
+            if isinstance(value, str):
+                x[key] = namespace.full(shape, 1, dtype=getattr(namespace, value))
+            else:
+                x[key] = value
+            return (x,)
+
+        check(program)
+
+
+def test_gradients_of_what_is_read_often_add_up() -> None:
+    def program(namespace: Any) -> Any:
+        x = leaf(namespace, (4,))
+        out = x[namespace.tensor([[0, 0, 3], [3, 3, -1]])]
+        out.backward(cotangent(namespace, out))
+        return (x.grad,)
+
+    check(program)
+
+
+def test_indices_are_not_looked_at_again() -> None:
+    """A later write to a tensor of indices changes no gradient, here; PyTorch says that it may."""
+    x = leaf(minigrad, (3,))
+    rows = minigrad.tensor([0, 0])
+    mask = minigrad.tensor([True, False, True])
+    out = x[rows].sum() + (x[mask] * minigrad.tensor([1.0, 10.0])).sum()
+    rows.fill_(2)
+    mask.fill_(False)
+    try:
+        out.backward()
+    except RuntimeError as error:  # as PyTorch does
+        assert "modified by an inplace operation" in str(error)
+    else:
+        assert x.grad.tolist() == [3, 0, 10]
+
+
+@pytest.mark.parametrize("key", [0, -1, slice(None), (0, 1), ..., None, (None, 0)], ids=repr)
+def test_keys_of_ints_and_slices_make_views(key: Any) -> None:
+    x = minigrad.zeros(2, 3)
+    assert np.shares_memory(x[key].numpy(), x.numpy())
+
+
+def test_a_tensor_of_one_element_can_be_an_index() -> None:
+    def program(namespace: Any) -> Any:
+        x = leaf(namespace, (3, 2))
+        one = namespace.tensor(1)
+        return x[one], x[one, one], x[one:], x[:one], [7, 8, 9][one]
+
+    check(program)
+
+
+def test_iteration_walks_the_first_dimension() -> None:
+    def program(namespace: Any) -> Any:
+        x = leaf(namespace, (3, 2))
+        rows = list(x)
+        (rows[0] * rows[2]).sum().backward()
+        first, *_, last = x
+        return (*rows, x.grad, first, last, len(x))
+
+    check(program)
+
+
+def test_membership_compares_elements() -> None:
+    for namespace in (minigrad, torch):
+        x = namespace.tensor([[1.0, 2.0], [3.0, 4.0]])
+        assert 3 in x
+        assert namespace.tensor(4.0) in x
+        assert 5 not in x
+        assert x[0] in x
