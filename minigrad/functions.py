@@ -33,13 +33,13 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     tensor([11.])
     """
     if isinstance(input, Tensor) and isinstance(other, Tensor):
-        dims = input._array.ndim, other._array.ndim
-        if dims == (2, 2):
+        n, m = input._array.ndim, other._array.ndim
+        if n == m == 2:
             return _mm(input, other)
-        if dims == (2, 1):
-            return _mv(input, other)
-        if dims == (1, 1):
+        if n == m == 1:
             return _dot(input, other)
+        if n == 2 and m == 1:
+            return _mv(input, other)
     return _stacked(input, other)
 
 

@@ -1828,6 +1828,159 @@ F.mse_loss(x)
 F.mse_loss(torch.tensor([inf]), torch.tensor([inf]))
 """
 
+SECTIONS["beside NumPy and Python"] = """
+np.ones(3) * y
+y * np.ones(3)
+np.ones(3, dtype=np.float32) + y
+np.float64(2) * y
+np.float32(2) * y
+np.float64(2) - y
+np.float64(2) / y
+np.int64(2) ** n
+np.bool_(True) + y
+y + np.bool_(True)
+n + np.int32(1)
+np.exp(y)
+np.sum(y)
+np.add(y, y)
+np.add(y, 1)
+np.multiply(np.ones(3), y)
+np.mean(y)
+np.max(y)
+np.asarray(x).dtype
+np.asarray(n)
+np.asarray(m)
+np.stack([y, y])
+np.concatenate([y, y])
+np.array([y, y]).shape
+np.dot(y, y)
+np.allclose(y, y)
+np.exp(w)
+np.zeros(3)[n[0, 0]]
+np.arange(5)[n]
+np.arange(5)[m.numpy()]
+np.ones(3) == y
+y == np.ones(3)
+y < np.float64(1)
+np.float64(1) < y
+np.float64(1) == y
+sum([y, y])
+sum(y)
+max(y)
+min(y)
+sorted(y)
+list(map(float, y))
+[float(v) for v in w]
+any(m), all(m)
+round(s)
+pow(y, 2)
+pow(s, 2)
+"%s" % s
+"{}".format(y)
+s.__format__(".1f")
+format(s, ".2f")
+format(y, "")
+n[0, 0].__index__()
+bool(m[0])
+int(m[0])
+float(m[0])
+n.tolist()[0]
+type(x.numpy())
+x.numpy().flags.writeable
+x.t().numpy().strides
+x.expand(2, 2, 3).numpy().shape
+x.data_ptr() == x[0].data_ptr()
+x[1].data_ptr() - x.data_ptr()
+x.is_contiguous()
+x.numel() * x.element_size()
+x.dim() == x.ndim
+x.nelement()
+x.size() == x.shape
+x.shape == [2, 3]
+x.shape != (2, 3)
+x.shape < (3,)
+x.shape + x.shape
+[*x.shape]
+x.shape[-1:]
+torch.Size([2]) + (3,)
+(3,) + torch.Size([2])
+torch.Size([2]) * 2
+2 * torch.Size([2])
+torch.Size([2, 3]) == (2, 3)
+torch.Size((i for i in range(3)))
+torch.Size([torch.tensor(2)])
+torch.Size([True])
+torch.Size([np.int64(2)])
+torch.Size(3)
+torch.Size([2, 3]).index(3)
+repr(torch.Size([]))
+str(torch.Size([1]))
+{torch.Size([1]): 1}[(1,)]
+isinstance(x, torch.Tensor)
+isinstance(torch.nn.Parameter(x), torch.Tensor)
+callable(x)
+hasattr(x, "grad")
+hasattr(x, "__array__")
+dir(x) != []
+x.__setattr__("foo", 3)
+x.__class__.__name__
+type(x).__name__
+x.requires_grad
+x.is_leaf
+x.dtype == torch.float32
+x._version
+x.add_(1)._version
+x.t().add_(1)._version
+x.t()._base is x
+w.grad is None
+x.long().float()
+x.double().numpy().dtype
+x.to(torch.int64).tolist()
+x.bool().sum()
+x.int().dtype
+x.clone() is x
+x.clone().stride()
+x.t().clone().stride()
+x.detach().requires_grad_().is_leaf
+x.contiguous().data_ptr() == x.data_ptr()
+x.reshape(6).data_ptr() == x.data_ptr()
+x.t().reshape(6).data_ptr() == x.data_ptr()
+x.squeeze().data_ptr() == x.data_ptr()
+x.expand(4, 2, 3).data_ptr() == x.data_ptr()
+x[[0]].data_ptr() == x.data_ptr()
+x.flatten().data_ptr() == x.data_ptr()
+x.t().flatten().data_ptr() == x.data_ptr()
+x.view_as(torch.zeros(3, 2))
+y.ne(y).any()
+torch.max(torch.tensor([1, 2]), torch.tensor([2.5]))
+torch.ones(2).eq(torch.ones(2)).all().item()
+x.argmax().item()
+x.softmax(-1).sum(-1)
+x.mean().item()
+x.sum().tolist()
+x.max().item()
+(x @ x.T).shape
+x.mm(x.t()).sum()
+F.relu(x - 2).sum()
+F.softmax(x, -1)[0].sum()
+torch.is_grad_enabled()
+torch.autograd.grad(w.sum(), w)
+torch.autograd.backward(w.sum())
+torch.autograd.grad((w * w).sum(), (w,))[0]
+torch.manual_seed("a")
+torch.manual_seed(2**64)
+torch.manual_seed(-2**63 - 1)
+torch.manual_seed(None)
+torch.manual_seed()
+torch.nn.Parameter(x)
+torch.nn.Parameter(n)
+torch.cuda.is_available()
+torch.float
+torch.nn.functional.relu(y)
+torch.nn.ReLU()(y)
+torch.__version__ is None
+"""
+
 # What minigrad refuses though PyTorch gives something, and a word that the error says.
 REFUSED: dict[str, str] = {
     # Not there: the name says so.

@@ -40,23 +40,22 @@ def backward(
     if grad_variables is not None:
         raise TypeError("backward() has no grad_variables any more: use grad_tensors")
     seeds = _seeds(_listed(tensors), grad_tensors, create_graph)
-    wanted, holders = None, {}
-    if inputs is not None:
-        inputs = _listed(inputs)
-        if not inputs:
-            raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
-        for tensor in inputs:
-            if not isinstance(tensor, Tensor):
-                kind = type(tensor).__name__
-                raise RuntimeError(f"all inputs have to be Tensors, but got {kind}")
-        wanted = {_parent(tensor) for tensor in inputs}
-        holders = {_parent(tensor): tensor for tensor in inputs}
-    arrived = quiet.within(walk, seeds, retain_graph, wanted)
-    for parent, gradient in arrived.items():
-        tensor = parent if isinstance(parent, Tensor) else holders[parent]
-        # A leaf may have been told since that it wants none; what retains has had its own.
-        if tensor._requires_grad and not tensor.retains_grad:
-            tensor._accumulate(gradient)
+    if inputs is None:
+        for leaf, gradient in quiet.within(walk, seeds, retain_graph).items():
+            if leaf._requires_grad:  # it may have been told since that it does not
+                leaf._accumulate(gradient)
+        return
+    inputs = _listed(inputs)
+    if not inputs:
+        raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+    for tensor in inputs:
+        if not isinstance(tensor, Tensor):
+            kind = type(tensor).__name__
+            raise RuntimeError(f"all inputs have to be Tensors, but got {kind}")
+    holders = {_parent(tensor): tensor for tensor in inputs}
+    for parent, gradient in quiet.within(walk, seeds, retain_graph, set(holders)).items():
+        if not holders[parent].retains_grad:  # what retains has had its own
+            holders[parent]._accumulate(gradient)
 
 
 def _backward(

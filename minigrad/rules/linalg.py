@@ -45,13 +45,16 @@ def mm(input: Array, mat2: Array) -> Result:
     """
     if input.ndim != 2 or mat2.ndim != 2:
         raise RuntimeError(f"{'self' if input.ndim != 2 else 'mat2'} must be a matrix")
-    if input.shape[1] != mat2.shape[0]:
-        (n, m), (k, p) = input.shape, mat2.shape
-        raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({n}x{m} and {k}x{p})")
     if input.dtype is not mat2.dtype or input.dtype.kind == "b":
         same_dtype(input, mat2, "mm")
-    # For two matrices np.dot is what @ is, at half the fixed cost.
-    return np.dot(input, mat2), (lambda g: np.dot(g, mat2.T), lambda g: np.dot(input.T, g))
+    try:
+        y = np.dot(input, mat2)  # for two matrices the same as @, at half the fixed cost
+    except ValueError:
+        (n, m), (k, p) = input.shape, mat2.shape
+        raise RuntimeError(
+            f"mat1 and mat2 shapes cannot be multiplied ({n}x{m} and {k}x{p})"
+        ) from None
+    return y, (lambda g: np.dot(g, mat2.T), lambda g: np.dot(input.T, g))
 
 
 @differentiable()

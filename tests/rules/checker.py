@@ -236,9 +236,8 @@ def _jacobian(form: Form, case: Case) -> list[np.ndarray | None]:
             for row in rows
         ]
         for place, i in enumerate(held):
-            found[i] = np.array([s[place].numpy().ravel() for s in slopes], np.float64).reshape(
-                len(rows), -1
-            )
+            slope = np.array([row[place].numpy().ravel() for row in slopes], np.float64)
+            found[i] = slope.reshape(len(rows), leaves[i].numel())
     return found
 
 

@@ -16,13 +16,17 @@ from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 from minigrad.rules import REGISTRY
 
 Form = Callable[..., Any]
 
 # Operands and their values ------------------------------------------------------------------------
+
+SHAPES = (
+    *((), (4,), (1,), (0,), (3, 4), (4, 2), (1, 3), (3, 1), (2, 0), (0, 3)),
+    *((2, 3, 4), (3, 2, 2), (2, 1, 3), (1, 4, 2), (2, 0, 3), (1, 1, 1)),
+)
 
 LAYOUTS = ("contiguous", "contiguous", "transposed", "strided", "expanded")
 
@@ -148,18 +152,22 @@ class Source:
     # Shapes
 
     def shape(self, least: int = 0, most: int = 3) -> tuple[int, ...]:
-        return self.draw(hnp.array_shapes(min_dims=least, max_dims=most, min_side=0, max_side=4))
+        return self.pick(*(shape for shape in SHAPES if least <= len(shape) <= most))
 
     def shapes(self, count: int) -> tuple[tuple[int, ...], ...]:
         """Shapes that broadcast together; once in a while, in the wild, one that may not."""
-        drawn = self.draw(
-            hnp.mutually_broadcastable_shapes(num_shapes=count, max_dims=3, min_side=0, max_side=3)
-        )
-        shapes = drawn.input_shapes
-        return (*shapes[:-1], self.shape()) if self.odd(12) else shapes
+        full = self.shape()
+        shapes = [full]
+        for _ in range(count - 1):
+            if self.odd(12):
+                shapes.append(self.shape())
+            else:
+                lead = self.pick(0, 0, *range(len(full) + 1))
+                shapes.append(tuple(self.pick(size, size, 1) for size in full[lead:]))
+        return tuple(shapes if self.pick(True, False) else reversed(shapes))
 
     def size(self) -> int:
-        return self.draw(st.integers(0 if self.wild else 1, 4))
+        return self.pick(1, 2, 3, 4, 4) if not self.odd(6) else 0
 
     def dim(self, ndim: int, negative: bool = True) -> int:
         """A dimension, counted from either end; once in a while, in the wild, one out of range."""
@@ -240,6 +248,11 @@ def unary_positive(s: Source) -> Case:
 def unary_bits(s: Source) -> Case:
     s.dtype = np.dtype(s.pick("int64", "int32", "bool"))
     return unary(s)
+
+
+def scattered_in_memory(s: Source) -> Case:
+    x = s.array(s.shape(least=2))
+    return Case((Operand(x.values, "transposed"),))
 
 
 def tensors(count: int) -> Callable[[Source], Case]:
@@ -400,7 +413,7 @@ def normalised(s: Source) -> Case:
 
 def likelihood(s: Source) -> Case:
     classes = s.draw(st.integers(1, 4))
-    lead = s.draw(hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3))
+    lead = s.shape()
     shape = (*lead[:1], classes, *lead[1:])
     target = s.rng.integers(0, classes, lead)
     options = s.options(
@@ -596,11 +609,6 @@ def _index_put(x: Any, value: Any, *, key: tuple[Any, ...]) -> Any:
     return x
 
 
-def _copied(t: Any, input: Any) -> Any:
-    # A transposition before, so that there is something to be made contiguous.
-    return input.permute(tuple(range(input.ndim))[::-1]).contiguous()
-
-
 # The table ----------------------------------------------------------------------------------------
 
 
@@ -651,7 +659,7 @@ SAMPLES: dict[str, Sample] = {
     "cat": Sample(joined, _joining("cat")),
     "clamp": Sample(clamped),
     "clone": Sample(unary),
-    "contiguous_copy": Sample(unary, {"method": _copied}),
+    "contiguous_copy": Sample(scattered_in_memory, {"method": method("contiguous")}),
     "copy": Sample(overwritten, {"in-place": in_place("copy_")}),
     "div": Sample(binary, _operators(operator.truediv, operator.itruediv)),
     "dot": Sample(product(("n", "n")), _operators(operator.matmul)),
