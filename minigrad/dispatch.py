@@ -38,7 +38,7 @@ def function(rule: Rule) -> Callable[..., Any]:
             output, *more = output
         result: Tensor = wrap(np.asarray(output))
         if rule.view and (result._array.size == 0 or np.may_share_memory(output, arrays[0])):
-            result._version = args[0]._version
+            result._counter = args[0]._counter
             result._view = View(args[0], rule, arrays[1:], kwargs, mode.enabled)
         if mode.enabled:
             _record(rule, args, arrays, pullbacks, output, result)
@@ -80,10 +80,10 @@ def _record(
         raise RuntimeError(f"Autograd not support dtype: {kind} ({rule.name})")
     guards = []
     if not rule.linear:
-        guards.append((id(output), result._version, 0))
+        guards.append((id(output), result._counter, 0))
         for a, array in zip(args, arrays, strict=True):
             if isinstance(a, Tensor):
-                guards.append((id(array), a._version, a._version[0]))
+                guards.append((id(array), a._counter, a._counter[0]))
     result._node = Node(rule, parents, wanted, guards, result._array)
     result._requires_grad = True
 
@@ -131,7 +131,7 @@ def _of_one(rule: Rule, long: Callable[..., Any]) -> Callable[..., Any]:
         if a._requires_grad and pullbacks and mode.enabled:
             guards: Guards = ()
             if not linear:
-                guards = (id(output), result._version, 0), (id(x), a._version, a._version[0])
+                guards = (id(output), result._counter, 0), (id(x), a._counter, a._counter[0])
             result._node = Node(rule, (a._node or a,), pullbacks, guards, output)
             result._requires_grad = True
         return result
@@ -185,9 +185,9 @@ def _of_two(rule: Rule, long: Callable[..., Any]) -> Callable[..., Any]:
                 return result
             guards: Guards = ()
             if not linear:
-                guards = (id(output), result._version, 0), (id(x), a._version, a._version[0])
+                guards = (id(output), result._counter, 0), (id(x), a._counter, a._counter[0])
                 if y is not b:
-                    guards = (*guards, (id(y), b._version, b._version[0]))
+                    guards = (*guards, (id(y), b._counter, b._counter[0]))
             result._node = Node(rule, parents, pullbacks, guards, output)
             result._requires_grad = True
         return result

@@ -45,8 +45,8 @@ def in_place(rule: Rule, fills: bool = False) -> Callable[..., Tensor]:
         _write(self, result._array, rule.name, fills)
         if result._node is not None:
             # Where the pullbacks saved the result, this tensor must not be written to again.
-            (saved, _, _), *others = result._node.guards or ((0, self._version, 0),)
-            result._node.guards = [(saved, self._version, self._version[0]), *others]
+            (saved, _, _), *others = result._node.guards or ((0, self._counter, 0),)
+            result._node.guards = [(saved, self._counter, self._counter[0]), *others]
             if self._view is None:
                 set_history(self, result._node)
             else:
@@ -76,7 +76,7 @@ def _without_a_copy(ufunc: np.ufunc, long: Callable[..., Tensor]) -> Callable[..
         if not a.flags.writeable:
             return long(self, other)  # which says what is wrong
         anyhow(quiet.run, ufunc, a, b, a)
-        self._version[0] += 1
+        self._counter[0] += 1
         return self
 
     return op
@@ -138,4 +138,4 @@ def _write(self: Tensor, output: np.ndarray, name: str, fills: bool) -> None:
             "single memory location. Please clone() the tensor before performing the operation."
         )
     anyhow(quiet.run, np.copyto, target, output, "unsafe")
-    self._version[0] += 1
+    self._counter[0] += 1

@@ -5,8 +5,8 @@ Importing this module attaches them.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
+from functools import partial, wraps
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from .functions import matmul, tensor_or_number
 from .indexing import getitem, setitem
 from .inplace import in_place
 from .rules import REGISTRY
-from .tensor import Tensor
+from .tensor import Tensor, wrap
 
 # Shapes -------------------------------------------------------------------------------------------
 
@@ -28,7 +28,7 @@ def spelled(name: str) -> Callable[..., Tensor]:
     """The method whose sizes may be spelled out, `x.view(2, 3)`, from the function of a tuple."""
     op, keyword = OPS[name], REGISTRY[name].parameters[1]
 
-    @functools.wraps(op)
+    @wraps(op)
     def method(self: Tensor, *sizes: Any, **options: Any) -> Tensor:
         if keyword in options:
             sizes = (*sizes, options.pop(keyword))
@@ -182,7 +182,7 @@ def zero_(self: Tensor) -> Tensor:
     if self._view is not None or self._requires_grad:
         return _zero_(self)
     self._array.fill(0)  # nothing to record, so nothing to go the long way for
-    self._version[0] += 1
+    self._counter[0] += 1
     return self
 
 
@@ -259,13 +259,18 @@ def _arithmetic() -> dict[str, Any]:
     return methods
 
 
+def _compared(op: Callable[..., Any], self: Tensor, other: Any) -> Any:
+    return op(self, wrap(other) if isinstance(other, np.ndarray) else other)
+
+
 def _comparisons() -> dict[str, Any]:
     methods: dict[str, Any] = {
         f"__{name}__": operator(OPS[name]) for name in ("lt", "le", "gt", "ge")
     }
-    # A tensor is never equal to what is neither a tensor nor a number.
-    methods["__eq__"] = operator(OPS["eq"], otherwise=False)
-    methods["__ne__"] = operator(OPS["ne"], otherwise=True)
+    # A tensor is never equal to what is neither a tensor, nor an array, nor a number.
+    comparable = (*_OPERANDS, np.ndarray)
+    methods["__eq__"] = operator(partial(_compared, OPS["eq"]), comparable, otherwise=False)
+    methods["__ne__"] = operator(partial(_compared, OPS["ne"]), comparable, otherwise=True)
     for name in ("and", "or", "xor"):
         bits = operator(OPS[f"bitwise_{name}"])
         methods[f"__{name}__"] = methods[f"__r{name}__"] = bits

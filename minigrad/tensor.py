@@ -41,10 +41,10 @@ class Tensor:
         "__dict__",  # a tensor may be given attributes, as in PyTorch; costs nothing until it is
         "__weakref__",
         "_array",
+        "_counter",  # [int]: a counter of in-place writes, one list for all views of a storage
         "_grad",
         "_node",
         "_requires_grad",
-        "_version",  # [int]: a counter of in-place writes, one list for all views of a storage
         "_view",
     )
 
@@ -52,7 +52,7 @@ class Tensor:
     _grad: Tensor | None
     _node: Node | None
     _requires_grad: bool
-    _version: list[int]
+    _counter: list[int]
     _view: View | None
 
     # Before NumPy's operators: `array * tensor` is the tensor's to answer (with a TypeError).
@@ -159,7 +159,7 @@ class Tensor:
             self._grad = wrap(np.asarray(gradient))
         else:
             self._grad._array += gradient
-            self._grad._version[0] += 1
+            self._grad._counter[0] += 1
 
     def retain_grad(self) -> None:
         """Have `backward` fill `.grad` of this tensor although it is no leaf."""
@@ -177,7 +177,7 @@ class Tensor:
     def detach(self) -> Tensor:
         """The same elements in the same memory, without a history."""
         result = wrap(self._array)
-        result._version = self._version
+        result._counter = self._counter
         return result
 
     @property
@@ -263,6 +263,17 @@ class Tensor:
     def data_ptr(self) -> int:
         """The address of the first element."""
         return self._array.ctypes.data
+
+    @property
+    def _version(self) -> int:
+        """How often this tensor's storage was written to in place, through any view of it.
+
+        >>> x = minigrad.zeros(2)
+        >>> x[0] = 1
+        >>> x._version
+        1
+        """
+        return self._counter[0]
 
     @property
     def _base(self) -> Tensor | None:
@@ -416,7 +427,7 @@ def wrap(array: np.ndarray, kind: type[Any] = Tensor) -> Any:
     tensor._node = None
     tensor._view = None
     tensor._requires_grad = False
-    tensor._version = [0]
+    tensor._counter = [0]
     return tensor
 
 

@@ -48,7 +48,7 @@ class View:
         self.base = parent if parent._view is None else parent._view.base
         self.rule, self.arguments, self.options = rule, arguments, options
         self.differentiable = differentiable
-        self.version = parent._version[0]
+        self.version = parent._counter[0]
 
     def apply(self, array: Array) -> tuple[Array, Pullback]:
         """The same view of another array, and its pullback."""
@@ -58,7 +58,7 @@ class View:
 
     def refresh(self, tensor: Tensor) -> None:
         """Record the history of `tensor`, whose view this is, anew if its storage has changed."""
-        now = tensor._version[0]
+        now = tensor._counter[0]
         stale: list[tuple[Tensor, View]] = []
         view: View | None = self
         while view is not None and view.differentiable and view.version != now:

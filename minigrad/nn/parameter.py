@@ -30,7 +30,7 @@ class Parameter(Tensor):
                 "make one of it first, with minigrad.tensor(...)"
             )
         self: Parameter = wrap(data._array, cls)
-        self._version = data._version
+        self._counter = data._counter
         self.requires_grad_(requires_grad)
         return self
 

@@ -285,7 +285,7 @@ def writable(tensor: Tensor) -> np.ndarray:
     The version counter moves, as for any in-place operation, so that a graph which saved the tensor
     notices.
     """
-    tensor._version[0] += 1
+    tensor._counter[0] += 1
     return tensor._array
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -41,16 +41,13 @@ class Outcome:
     warned: tuple[type[Warning], ...] = ()
 
 
-def outcome(t: Any, form: Form, case: Case, wanted: Sequence[bool] | None = None) -> Outcome:
-    """Make the call in the namespace `t`, and send the case's cotangent back through it.
-
-    `wanted` says which operands require grad; without it, all do that can.
-    """
+def outcome(t: Any, form: Form, case: Case) -> Outcome:
+    """Make the call in the namespace `t`, and send the case's cotangent back through it."""
     found = Outcome()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            leaves = leaves_of(t, case, wanted)
+            leaves = leaves_of(t, case)
             results = called(t, form, case, leaves)
             found.requires_grad = tuple(y.requires_grad for y in results)
             if results[0].requires_grad:
@@ -65,14 +62,17 @@ def outcome(t: Any, form: Form, case: Case, wanted: Sequence[bool] | None = None
     return found
 
 
-def leaves_of(t: Any, case: Case, wanted: Sequence[bool] | None = None) -> list[Any]:
+def leaves_of(t: Any, case: Case) -> list[Any]:
     """The operands as leaves of the namespace `t`; numbers stay numbers."""
-    leaves = [x.tensor(t) if isinstance(x, Operand) else x for x in case.operands]
-    for i in range(len(leaves)):
-        operand = case.operands[i]
-        if isinstance(operand, Operand) and operand.differentiable and (not wanted or wanted[i]):
-            leaves[i].requires_grad_()
-    return leaves
+    wanted = case.wanted or (True,) * len(case.operands)
+    return [
+        _leaf(t, x, wish) if isinstance(x, Operand) else x
+        for x, wish in zip(case.operands, wanted, strict=True)
+    ]
+
+
+def _leaf(t: Any, operand: Operand, wanted: bool) -> Any:
+    return operand.tensor(t).requires_grad_(bool(wanted and operand.differentiable))
 
 
 def called(t: Any, form: Form, case: Case, operands: Sequence[Any]) -> tuple[Any, ...]:
@@ -111,9 +111,9 @@ def _gradient(leaf: Any) -> np.ndarray | None:
 # Beside PyTorch -----------------------------------------------------------------------------------
 
 
-def check_outcome(name: str, form: Form, case: Case, wanted: Sequence[bool] | None = None) -> None:
+def check_outcome(name: str, form: Form, case: Case) -> None:
     """The call gives what it gives in PyTorch: results, gradients, flags, warnings, or the error."""
-    ours, theirs = (outcome(t, form, case, wanted) for t in (minigrad, torch))
+    ours, theirs = (outcome(t, form, case) for t in (minigrad, torch))
     if _refused_dtype_of_nothing(case, ours, theirs):
         return
     if theirs.error is AttributeError and ours.error is TypeError:
@@ -362,7 +362,7 @@ def _moved(form: Form, case: Case, i: int, index: tuple[int, ...], shift: float)
     values = operand.values.copy()
     values[index] += shift
     operands = (*case.operands[:i], Operand(values), *case.operands[i + 1 :])
-    moved = Case(operands, case.options, case.seed)
+    moved = replace(case, operands=operands)
     return called(minigrad, form, moved, leaves_of(minigrad, moved))[0].detach().numpy()
 
 
@@ -411,7 +411,7 @@ def check_linear(name: str, case: Case) -> None:
     others = [
         Operand(np.asarray(x.values + 1), x.layout) if isinstance(x, Operand) else x for x in case.operands
     ]
-    calls = [Call(name, case), Call(name, Case(tuple(others), case.options, case.seed))]
+    calls = [Call(name, case), Call(name, replace(case, operands=tuple(others)))]
     g = calls[0].cotangent()
     for pair in zip(*(call.pullbacks for call in calls), strict=True):
         if pair[0] is not None:

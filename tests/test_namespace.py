@@ -1,0 +1,302 @@
+"""The public namespace: change the import and the program runs; what is there is PyTorch's."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import inspect
+import io
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad
+import minigrad.nn.functional
+import minigrad.nn.init
+import minigrad.optim.lr_scheduler
+
+torch = pytest.importorskip("torch")
+
+MODULES: dict[str, tuple[ModuleType, ModuleType]] = {
+    "": (minigrad, torch),
+    "autograd": (minigrad.autograd, torch.autograd),
+    "nn": (minigrad.nn, torch.nn),
+    "nn.functional": (minigrad.nn.functional, torch.nn.functional),
+    "nn.init": (minigrad.nn.init, torch.nn.init),
+    "optim": (minigrad.optim, torch.optim),
+    "optim.lr_scheduler": (minigrad.optim.lr_scheduler, torch.optim.lr_scheduler),
+}
+
+
+def public(module: ModuleType) -> list[str]:
+    """The names that a module means to be used: `__all__`, or else what it defines itself."""
+    if hasattr(module, "__all__"):
+        return list(module.__all__)
+    return [
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_") and getattr(value, "__module__", None) == module.__name__
+    ]
+
+
+# Importing ----------------------------------------------------------------------------------------
+
+
+def test_importing_loads_numpy_and_nothing_else() -> None:
+    script = (
+        "import sys, numpy; before = set(sys.modules)\n"
+        "import minigrad, minigrad.nn.functional, minigrad.optim.lr_scheduler\n"
+        "new = {name.partition('.')[0] for name in set(sys.modules) - before}\n"
+        "print(*sorted(new - sys.stdlib_module_names))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=Path(minigrad.__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout.split() == ["minigrad"]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_all_exists_and_is_in_order(name: str) -> None:
+    ours, _ = MODULES[name]
+    names = public(ours)
+    assert names
+    assert [n for n in names if not hasattr(ours, n)] == []
+    assert len(set(names)) == len(names)
+    if hasattr(ours, "__all__"):
+        assert names == sorted(names)
+
+
+def test_a_star_import_gives_all() -> None:
+    namespace: dict[str, Any] = {}
+    exec("from minigrad import *", namespace)
+    assert set(minigrad.__all__) <= set(namespace)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_public_name_is_pytorchs_too(name: str) -> None:
+    ours, theirs = MODULES[name]
+    assert [n for n in public(ours) if not hasattr(theirs, n)] == []
+
+
+def test_every_public_attribute_of_a_tensor_is_pytorchs_too() -> None:
+    names = [n for n in dir(minigrad.Tensor) if not n.startswith("_")]
+    assert len(names) > 100
+    assert [n for n in names if not hasattr(torch.Tensor, n)] == []
+
+
+def test_every_function_and_class_has_a_docstring() -> None:
+    for ours, _ in MODULES.values():
+        for name in public(ours):
+            value = getattr(ours, name)
+            assert not callable(value) or inspect.getdoc(value), f"{ours.__name__}.{name}"
+
+
+# Parameters ---------------------------------------------------------------------------------------
+
+# One way to call a function: the names of its positional parameters, and those of all.
+Call = tuple[list[str], set[str]]
+# NumPy's names, which PyTorch takes and its stubs do not know.
+ALIASES = {"axis", "keepdims"}
+
+
+def stubs(path: str, of_class: str | None = None) -> dict[str, list[Call]]:
+    """What PyTorch's type stubs say of its compiled functions: every overload of each."""
+    tree: Any = ast.parse((Path(torch.__file__).parent / path).read_text())
+    if of_class is not None:
+        tree = next(n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == of_class)
+    found: dict[str, list[Call]] = {}
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef):
+            positional = [_unified(a.arg) for a in node.args.posonlyargs + node.args.args]
+            named = {_unified(a.arg) for a in node.args.kwonlyargs}
+            found.setdefault(node.name, []).append((positional, named | set(positional)))
+    return found
+
+
+def _unified(name: str) -> str:
+    """A method's `self` is a function's `input`."""
+    return "input" if name == "self" else name
+
+
+FUNCTION_STUBS = stubs("_C/_VariableFunctions.pyi")
+METHOD_STUBS = stubs("_C/__init__.pyi", "TensorBase")
+
+
+def signature(function: Any) -> Call | None:
+    """The names of the parameters of a Python function or class; None where nobody says."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (ValueError, TypeError):
+        return None
+    positional = [
+        _unified(p.name) for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    ]
+    named = {_unified(p.name) for p in parameters if p.kind is p.KEYWORD_ONLY}
+    return positional, named | set(positional)
+
+
+def pairs() -> Iterator[tuple[str, Call, list[Call]]]:
+    """Every callable that both have: its name, our parameters, and the ways to call theirs."""
+    for module, (ours, theirs) in MODULES.items():
+        for name in public(ours):
+            mine = getattr(ours, name)
+            if not callable(mine) or isinstance(mine, minigrad.dtype):
+                continue
+            known = FUNCTION_STUBS.get(name, []) if module == "" else []
+            other = signature(getattr(theirs, name, None)) if not known else None
+            call = signature(mine)
+            if call is not None and (known or other):
+                yield f"{module}.{name}".lstrip("."), call, known or [other]  # type: ignore[list-item]
+    for name in dir(minigrad.Tensor):
+        mine = getattr(minigrad.Tensor, name)
+        if name.startswith("_") or not callable(mine):
+            continue
+        call, known = signature(mine), METHOD_STUBS.get(name, [])
+        if call is not None and known:
+            yield f"Tensor.{name}", call, known
+
+
+@pytest.mark.parametrize(("name", "ours", "theirs"), [pytest.param(*p, id=p[0]) for p in pairs()])
+def test_parameters_are_named_and_ordered_as_pytorchs(
+    name: str, ours: Call, theirs: list[Call]
+) -> None:
+    positional, every = ours
+    assert every - ALIASES <= set().union(*(names for _, names in theirs))
+    assert any(positional[: len(other)] == other[: len(positional)] for other, _ in theirs)
+
+
+def test_enough_is_compared() -> None:
+    names = [name for name, _, _ in pairs()]
+    assert len(names) > 200
+    for some in ("add", "Tensor.sum", "nn.Linear", "optim.SGD", "nn.functional.cross_entropy"):
+        assert some in names
+
+
+# Programs -----------------------------------------------------------------------------------------
+
+BY_HAND = """
+import torch
+import torch.nn.functional as F
+import numpy as np
+
+points = np.array([[0.0, 0.2], [1.0, 0.1], [0.9, 1.0], [0.1, 0.9], [0.2, 0.0], [1.1, 0.8]])
+kinds = np.array([0, 1, 2, 0, 0, 2])
+inputs = torch.from_numpy(points).float()
+labels = torch.from_numpy(kinds)
+
+def parameter(*shape):
+    size = int(np.prod(shape))
+    values = np.sin(np.arange(1, size + 1)).reshape(shape)
+    return torch.from_numpy(values).float().requires_grad_()
+
+first, first_bias, last, last_bias = parameter(2, 4), parameter(4), parameter(4, 3), parameter(3)
+parameters = [first, first_bias, last, last_bias]
+
+def scores(inputs):
+    hidden = torch.add(torch.matmul(inputs, first), first_bias)
+    return torch.add(torch.matmul(F.relu(hidden), last), last_bias)
+
+for epoch in range(300):
+    loss = F.nll_loss(F.log_softmax(scores(inputs), dim=1), labels)
+    loss.backward()
+    with torch.no_grad():
+        for p in parameters:
+            p.data -= 0.1 * p.grad.data
+    for p in parameters:
+        p.grad.data.zero_()
+    if epoch % 100 == 99:
+        with torch.no_grad():
+            guess = torch.argmax(scores(inputs), 1)
+            right = (guess.numpy() == kinds).mean()
+            print('%d %.4f %.3f' % (epoch + 1, loss.item(), right))
+print(loss)
+print(guess, guess.numpy(), first_bias.grad, first_bias.requires_grad)
+"""
+
+BY_OPTIMISER = """
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+import torch.optim as optim
+import numpy as np
+
+grid = np.stack(np.meshgrid(np.linspace(-1, 1, 6), np.linspace(-1, 1, 6)), -1).reshape(-1, 2)
+inputs = torch.from_numpy(grid).float()
+labels = torch.from_numpy((grid[:, 0] * grid[:, 1] > 0).astype(np.int64))
+
+class Net(nn.Module):
+    def __init__(self, width):
+        super(Net, self).__init__()
+        self.inner = nn.Linear(2, width)
+        self.outer = nn.Linear(width, 2)
+
+    def forward(self, x):
+        return self.outer(F.relu(self.inner(x)))
+
+torch.manual_seed(1)
+net = Net(8)
+with torch.no_grad():
+    for k, p in enumerate(net.parameters()):
+        p.copy_(torch.from_numpy(np.cos(np.arange(p.numel()) + k)).view_as(p))
+measure = nn.CrossEntropyLoss()
+optimiser = optim.SGD(net.parameters(), lr=0.5)
+print(net)
+for epoch in range(200):
+    net.train()
+    optimiser.zero_grad()
+    loss = measure(net(inputs), labels)
+    loss.backward()
+    optimiser.step()
+    if epoch % 50 == 49:
+        net.eval()
+        _, guess = torch.max(net(inputs), 1)
+        print(f'{epoch + 1}: {loss.item():.4f} {(guess == labels).float().mean():.4f}')
+print(guess.tolist(), loss.requires_grad, [name for name, _ in net.named_parameters()])
+"""
+
+
+def printed(program: str, library: str) -> str:
+    """What a program prints when only its imports are changed."""
+    lines = program.replace("import torch\n", f"import {library} as torch\n")
+    lines = lines.replace("import torch.", f"import {library}.")
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(compile(lines, "<program>", "exec"), {"__name__": "__main__"})
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("program", [BY_HAND, BY_OPTIMISER], ids=["by hand", "by optimiser"])
+def test_change_the_import_and_the_program_prints_the_same(program: str) -> None:
+    ours, theirs = printed(program, "minigrad"), printed(program, "torch")
+    assert ours == theirs
+    assert len(theirs.splitlines()) >= 5
+    assert "1.0" in theirs  # it learned what there was to learn
+
+
+RANDOMLY_BEGUN: list[Callable[[Any], Any]] = [
+    lambda torch: torch.randn(2, 5, requires_grad=True),
+    lambda torch: torch.nn.Linear(2, 5).weight,
+    lambda torch: torch.rand(3).requires_grad_(),
+]
+
+
+@pytest.mark.parametrize("make", RANDOMLY_BEGUN)
+def test_what_begins_randomly_is_of_one_kind(make: Callable[[Any], Any]) -> None:
+    ours, theirs = make(minigrad), make(torch)
+    assert ours.shape == theirs.shape
+    assert (str(ours.dtype), ours.requires_grad, ours.is_leaf) == (
+        str(theirs.dtype),
+        theirs.requires_grad,
+        theirs.is_leaf,
+    )
+    assert np.isfinite(ours.detach().numpy()).all()
