@@ -26,7 +26,7 @@ def positional(rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tup
         if alias not in rule.parameters and _ALIASES[alias] in rule.parameters:
             kwargs[_ALIASES[alias]] = kwargs.pop(alias)
     for name, value in kwargs.items():
-        kwargs[name] = _plain(value)
+        kwargs[name] = _plain(name, value)
     named = [name for name in rule.parameters[len(args) : len(rule.operands)] if name in kwargs]
     if named:
         last = rule.parameters.index(named[-1]) + 1
@@ -38,13 +38,13 @@ def prepared(rule: Rule, args: tuple[Any, ...]) -> list[Any]:
     """What the rule is given: checked, unwrapped, and the operands in one dtype if it promotes."""
     _check_operands(rule, args)
     arrays = []
-    for a in args:
+    for name, a in itertools.zip_longest(rule.parameters[: len(args)], args):
         if isinstance(a, Tensor):
             if a._view is not None:
                 a._view.refresh(a)
             arrays.append(a._array)
         else:
-            arrays.append(_plain(a))
+            arrays.append(_plain(name, a))
     if rule.promotion is None:
         return arrays
     count = len(rule.operands)
@@ -68,11 +68,12 @@ def _in_dtype(operand: Any, kind: np.dtype) -> Any:
     return operand
 
 
-def _plain(argument: Any) -> Any:
+def _plain(name: str | None, argument: Any) -> Any:
     """NumPy's scalars as Python numbers, which do not widen an array, and dtypes as NumPy's."""
-    if isinstance(argument, np.generic):
-        return argument.item()
-    return dtypes.to_numpy(argument) if isinstance(argument, dtypes.dtype | type) else argument
+    if name == "dtype":
+        known = argument is None or isinstance(argument, np.dtype)
+        return argument if known else dtypes.to_numpy(argument)
+    return argument.item() if isinstance(argument, np.generic) else argument
 
 
 def _check_operands(rule: Rule, args: Sequence[Any]) -> None:

@@ -19,9 +19,9 @@ class Size(tuple[int, ...]):
 
     __slots__ = ()
 
-    def __new__(cls, sizes: Iterable[Any] = ()) -> Size:
+    def __new__(cls, iterable: Iterable[Any] = ()) -> Size:
         """TypeError for a size that is no int."""
-        found = tuple(sizes)
+        found = tuple(iterable)
         for position, size in enumerate(found):
             if not hasattr(size, "__index__"):
                 kind = type(size).__name__

@@ -193,6 +193,11 @@ class Tensor:
         if not isinstance(data, Tensor):
             kind = type(data).__name__
             raise TypeError(f"Variable data has to be a tensor, but got {kind}")
+        if self._requires_grad and data._array.dtype.kind != "f":
+            raise RuntimeError(
+                "data set to a tensor that requires gradients must be floating point or complex "
+                f"dtype, but this is {data.dtype}"
+            )
         self._array = data._array
 
     # What it is made of -----------------------------------------------------------------------

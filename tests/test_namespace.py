@@ -50,7 +50,7 @@ def public(module: ModuleType) -> list[str]:
 
 def test_importing_loads_numpy_and_nothing_else() -> None:
     script = (
-        "import sys, numpy; before = set(sys.modules)\n"
+        "import sys, numpy.random; before = set(sys.modules)\n"
         "import minigrad, minigrad.nn.functional, minigrad.optim.lr_scheduler\n"
         "new = {name.partition('.')[0] for name in set(sys.modules) - before}\n"
         "print(*sorted(new - sys.stdlib_module_names))"
@@ -66,14 +66,12 @@ def test_importing_loads_numpy_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_all_exists_and_is_in_order(name: str) -> None:
+def test_all_exists(name: str) -> None:
     ours, _ = MODULES[name]
     names = public(ours)
     assert names
     assert [n for n in names if not hasattr(ours, n)] == []
     assert len(set(names)) == len(names)
-    if hasattr(ours, "__all__"):
-        assert names == sorted(names)
 
 
 def test_a_star_import_gives_all() -> None:
@@ -105,6 +103,8 @@ def test_every_function_and_class_has_a_docstring() -> None:
 
 # One way to call a function: the names of its positional parameters, and those of all.
 Call = tuple[list[str], set[str]]
+# Of these PyTorch's own signature says nothing, or is not true.
+UNSAID = {"dtype", "no_grad", "autograd.no_grad", "Tensor.requires_grad_"}
 # NumPy's names, which PyTorch takes and its stubs do not know.
 ALIASES = {"axis", "keepdims"}
 
@@ -155,14 +155,15 @@ def pairs() -> Iterator[tuple[str, Call, list[Call]]]:
             known = FUNCTION_STUBS.get(name, []) if module == "" else []
             other = signature(getattr(theirs, name, None)) if not known else None
             call = signature(mine)
-            if call is not None and (known or other):
-                yield f"{module}.{name}".lstrip("."), call, known or [other]  # type: ignore[list-item]
+            full_name = f"{module}.{name}".lstrip(".")
+            if call is not None and (known or other) and full_name not in UNSAID:
+                yield full_name, call, known or [other]  # type: ignore[list-item]
     for name in dir(minigrad.Tensor):
         mine = getattr(minigrad.Tensor, name)
         if name.startswith("_") or not callable(mine):
             continue
         call, known = signature(mine), METHOD_STUBS.get(name, [])
-        if call is not None and known:
+        if call is not None and known and f"Tensor.{name}" not in UNSAID:
             yield f"Tensor.{name}", call, known
 
 

@@ -86,10 +86,10 @@ class no_grad(_Switch):
 
     _to = False
 
-    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+    def __new__(cls, orig_func: Callable[..., Any] | None = None) -> Any:
         """Bare `@no_grad` decorates at once."""
         self = super().__new__(cls)
-        return self if function is None else self(function)
+        return self if orig_func is None else self(orig_func)
 
 
 class enable_grad(_Switch):
@@ -102,10 +102,10 @@ class enable_grad(_Switch):
     True
     """
 
-    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+    def __new__(cls, orig_func: Callable[..., Any] | None = None) -> Any:
         """Bare `@enable_grad` decorates at once."""
         self = super().__new__(cls)
-        return self if function is None else self(function)
+        return self if orig_func is None else self(orig_func)
 
 
 class set_grad_enabled(_Switch):

@@ -15,6 +15,19 @@ from ..dtypes import dtype as DType
 from ..random import rand
 from ..tensor import Tensor, wrap
 
+__all__ = [
+    "cross_entropy",
+    "dropout",
+    "linear",
+    "log_softmax",
+    "mse_loss",
+    "nll_loss",
+    "relu",
+    "sigmoid",
+    "softmax",
+    "tanh",
+]
+
 _relu, _softmax, _log_softmax = OPS["relu"], OPS["softmax"], OPS["log_softmax"]
 _linear, _nll_loss, _mse_loss = OPS["linear"], OPS["nll_loss"], OPS["mse_loss"]
 
@@ -168,7 +181,7 @@ def nll_loss(
 def _nll(
     input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str
 ) -> Tensor:
-    if weight is not None and weight.requires_grad and is_grad_enabled():
+    if isinstance(weight, Tensor) and weight.requires_grad and is_grad_enabled():
         raise RuntimeError(
             "The function 'nll_loss_forward' is not differentiable with respect to argument "
             "'weight'. This input cannot have requires_grad True: pass weight.detach()."

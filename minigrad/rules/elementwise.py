@@ -312,7 +312,7 @@ def clamp(input: Array, min: Operand | None = None, max: Operand | None = None) 
     high = np.inf if max is None else max
     return y, (
         lambda g: np.where((input >= low) & (input <= high), g, 0),
-        lambda g: np.where((low < high) & (input < low), g, 0),
+        lambda g: np.where((input < low) & (max is None or low < high), g, 0),
         lambda g: np.where((input > high) | (low > high), g, 0),
     )
 

@@ -83,6 +83,8 @@ def log_softmax(input: Array, dim: int, dtype: np.dtype | None = None) -> Result
 
 def _floats(input: Array, dtype: np.dtype | None, name: str) -> Array:
     if dtype is not None:
+        if not isinstance(dtype, np.dtype):
+            raise TypeError(f"{name}(): argument 'dtype' must be a dtype, not {dtype!r}")
         input = input.astype(dtype)
     if input.dtype.kind != "f":
         raise NotImplementedError(

@@ -225,7 +225,7 @@ def _product(slope: np.ndarray, by: np.ndarray) -> np.ndarray:
 
 def _jacobian(form: Form, case: Case) -> list[np.ndarray | None]:
     """d result / d operand in PyTorch: for each operand, a row for each element of the result."""
-    leaves = leaves_of(torch, case)
+    leaves = leaves_of(torch, replace(case, wanted=None))
     result = called(torch, form, case, leaves)[0]
     held = [i for i, x in enumerate(leaves) if getattr(x, "requires_grad", False)]
     found: list[np.ndarray | None] = [None] * len(leaves)

@@ -328,6 +328,12 @@ def overwritten(s: Source) -> Case:
     return Case((x, s.array(source, moderate=not x.differentiable)))
 
 
+def filled(s: Source) -> Case:
+    x = s.array(s.shape())
+    value = s.array((), moderate=not x.differentiable)
+    return Case((x, s.pick(value, s.number(0, 1, -2, 0.5))))
+
+
 def selected(s: Source) -> Case:
     shape = s.shape(least=1)
     if not s.wild:
@@ -669,6 +675,7 @@ SAMPLES: dict[str, Sample] = {
     "eq": Sample(binary, _operators(operator.eq)),
     "exp": Sample(unary),
     "expand": Sample(expanded, _sizes("expand")),
+    "fill": Sample(filled, {"in-place": in_place("fill_")}),
     "ge": Sample(binary, _operators(operator.ge)),
     "gt": Sample(binary, _operators(operator.gt)),
     "index": Sample(gathered, {"operator": _index}),
@@ -719,6 +726,7 @@ SAMPLES: dict[str, Sample] = {
     "unsqueeze": Sample(unsqueezed),
     "view": Sample(viewed, _sizes("view")),
     # The method is called on what the function takes second.
+    "zero": Sample(unary, {"in-place": in_place("zero_")}),
     "where": Sample(chosen, {"method": lambda t, condition, x, other: x.where(condition, other)}),
 }
 
@@ -731,20 +739,20 @@ _NAMES = {
 }
 
 
-def cases(name: str, style: str = "wild") -> st.SearchStrategy[Case]:
+@st.composite
+def cases(draw: Any, name: str, style: str = "wild") -> Case:
     """Cases of the rule `name`, in one of the styles that `Source` knows.
 
     Hypothesis draws a seed, and NumPy the rest. Left to draw it all, hypothesis varies what it drew
     before, so that of 30 examples only a few are of a new kind.
     """
-
-    def case(seed: int) -> Case:
-        source = Source(seed, style)
-        found = SAMPLES[name].case(source)
-        wanted = source.pick(None, tuple(source.rng.random(len(found.operands)) < 0.5))
-        return replace(found, seed=seed, wanted=wanted if source.wild else None)
-
-    return st.integers(0, 2**32 - 1).map(case)
+    seed = draw(st.integers(0, 2**32 - 1))
+    source = Source(seed, style)
+    case = SAMPLES[name].case(source)
+    if source.wild and source.pick(True, False):
+        wanted = tuple(bool(wish) for wish in source.rng.random(len(case.operands)) < 0.5)
+        case = replace(case, wanted=wanted)
+    return replace(case, seed=seed)
 
 
 def cases_for(name: str, form: str, style: str = "wild") -> st.SearchStrategy[Case]:
