@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import autograd, cuda, functions, nn, optim
 from . import methods as _methods  # noqa: F401, importing it gives Tensor its methods
-from .autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from .autograd.grad_mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .creation import (
     arange,
     as_tensor,

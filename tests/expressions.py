@@ -1182,7 +1182,8 @@ s.squeeze(1)
 torch.squeeze(torch.ones(1, 2))
 torch.squeeze(torch.ones(1, 2), 0)
 torch.squeeze(input=torch.ones(1, 2), dim=0)
-x.unsqueeze(0).shape, x.unsqueeze(1).shape, x.unsqueeze(2).shape, x.unsqueeze(-1).shape, x.unsqueeze(-3).shape
+x.unsqueeze(0).shape, x.unsqueeze(1).shape, x.unsqueeze(2).shape
+x.unsqueeze(-1).shape, x.unsqueeze(-3).shape
 x.unsqueeze(dim=1).shape
 x.unsqueeze(3)
 x.unsqueeze(-4)
@@ -1653,7 +1654,7 @@ grads(lambda a: (2 ** a).sum(), y)
 grads(lambda a: (0 ** a).sum(), torch.tensor([0.0, 1.0, -1.0]))
 grads(lambda a: a.clamp(-1, 1).sum(), torch.tensor([-1.0, 1.0, 2.0, nan, 0.0]))
 grads(lambda a, b: a.clamp(min=b).sum(), torch.tensor([1.0, 2.0]), torch.tensor([1.0, 3.0]))
-grads(lambda a, b: torch.maximum(a, b).sum(), torch.tensor([1.0, 2.0, nan]), torch.tensor([1.0, 3.0, 1.0]))
+grads(lambda a, b: torch.maximum(a, b).sum(), y, torch.tensor([1.0, 3.0, nan]))
 grads(lambda a: a.expand(4, 3).sum(), y)
 grads(lambda a: a.double().sum(), y)
 grads(lambda a: a.t().reshape(-1)[1:].sum(), x)

@@ -146,7 +146,9 @@ def test_as_tensor_shares_what_it_can() -> None:
 
 
 @given(dtypes, st.integers(1, 3), st.booleans())
-def test_from_numpy_shares_memory_of_any_positive_strides(dtype: str, step: int, flip: bool) -> None:
+def test_from_numpy_shares_memory_of_any_positive_strides(
+    dtype: str, step: int, flip: bool
+) -> None:
     def program(torch: Any) -> Any:
         array = np.arange(24).reshape(4, 6).astype(dtype)[::step, ::2]
         array = array.T if flip else array
@@ -190,7 +192,9 @@ def test_sizes_may_be_spelled_in_four_ways(name: str, shape: list[int], way: int
         make = getattr(torch, name)
         if way == 0:
             return make(*shape).shape
-        return (make(shape) if way == 1 else make(tuple(shape)) if way == 2 else make(size=shape)).shape
+        return (
+            make(shape) if way == 1 else make(tuple(shape)) if way == 2 else make(size=shape)
+        ).shape
 
     if way == 0:
         assume(shape)
@@ -243,7 +247,10 @@ def test_like_another(
         assert ours[1] == theirs[1]
 
 
-@given(st.sampled_from(["zeros", "ones", "empty", "full", "eye", "arange", "linspace", "tensor"]), dtypes)
+@given(
+    st.sampled_from(["zeros", "ones", "empty", "full", "eye", "arange", "linspace", "tensor"]),
+    dtypes,
+)
 def test_requires_grad(name: str, dtype: str) -> None:
     assume(dtype != "bool" or name not in ("arange", "linspace"))
 

@@ -77,12 +77,36 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "dot": lambda torch, a, b: torch.dot(a, b),
     "mse_loss": lambda torch, a, b: torch.nn.functional.mse_loss(a, b),
 }
+UNARY_METHODS = [
+    "exp",
+    "log",
+    "sqrt",
+    "abs",
+    "neg",
+    "relu",
+    "sigmoid",
+    "tanh",
+    "reciprocal",
+    "sum",
+    "mean",
+    "max",
+    "min",
+    "argmax",
+    "all",
+    "any",
+    "logical_not",
+    "bitwise_not",
+    "isnan",
+    "isfinite",
+    "float",
+    "double",
+    "int",
+    "long",
+    "bool",
+    "clone",
+]
 UNARY: dict[str, Callable[[Any], Any]] = {
-    name: operator.methodcaller(name)
-    for name in (
-        "exp log sqrt abs neg relu sigmoid tanh reciprocal sum mean max min argmax all any "
-        "logical_not bitwise_not isnan isfinite float double int long bool clone"
-    ).split()
+    name: operator.methodcaller(name) for name in UNARY_METHODS
 } | {
     "softmax": lambda a: a.softmax(0),
     "log_softmax": lambda a: a.log_softmax(-1),
@@ -127,7 +151,7 @@ def _plain(result: Any) -> Any:
 
 
 def agree(ours: Any, theirs: Any) -> bool:
-    """Whether two outcomes are the same: in type or dtype, in shape, and in value up to rounding."""
+    """Whether two outcomes are the same: of one type, dtype and shape, and equal up to rounding."""
     if isinstance(ours, list) and isinstance(theirs, list):
         return all(map(agree, ours, theirs))
     if not (isinstance(ours, tuple) and isinstance(theirs, tuple)):
@@ -189,7 +213,9 @@ def test_functions_promote(name: str) -> None:
         for a, b in itertools.product(TENSORS, OPERANDS):
             yield (
                 f"{name}({a}, {b})",
-                lambda torch, a=a, b=b: FUNCTIONS[name](torch, operand(torch, a), operand(torch, b)),
+                lambda torch, a=a, b=b: FUNCTIONS[name](
+                    torch, operand(torch, a), operand(torch, b)
+                ),
             )
 
     if name == "mse_loss":  # of numbers PyTorch says that they have no `size`
@@ -239,7 +265,9 @@ def test_result_type_of_many(names: list[str]) -> None:
     expected = ranks[0].dtype
     for operand_ in (*ranks[1:], *(NUMBERS[name] for name in names if name in NUMBERS)):
         expected = torch.result_type(torch.zeros(ranks[0].shape, dtype=expected), operand_)
-    arrays = [x._array if hasattr(x, "_array") else x for x in (operand(minigrad, n) for n in names)]
+    arrays = [
+        x._array if hasattr(x, "_array") else x for x in (operand(minigrad, n) for n in names)
+    ]
     assert f"torch.{dtypes.of_numpy(dtypes.result_type(*arrays)).name}" == str(expected)
 
 
@@ -350,15 +378,18 @@ def test_pythons_types_serve_as_dtypes(python: type, name: str) -> None:
         yield "tensor", lambda torch: torch.tensor([1.0, 0.0], dtype=python)
         yield "to", lambda torch: torch.ones(2).to(python)
         yield "sum", lambda torch: torch.ones(2).sum(dtype=python)
-        yield "promote", lambda torch: torch.zeros(
-            1, dtype=torch.promote_types(python, torch.int32)
+        yield (
+            "promote",
+            lambda torch: torch.zeros(1, dtype=torch.promote_types(python, torch.int32)),
         )
 
     assert not differing(cases())
     assert minigrad.zeros(1, dtype=python).dtype is getattr(minigrad, name)
 
 
-@pytest.mark.parametrize("name", ["float16", "complex64", "uint8", "int8", "int16", "uint64", "str"])
+@pytest.mark.parametrize(
+    "name", ["float16", "complex64", "uint8", "int8", "int16", "uint64", "str"]
+)
 def test_arrays_of_other_dtypes_are_refused_by_name(name: str) -> None:
     with pytest.raises(TypeError, match=name):
         minigrad.from_numpy(np.zeros(1, name))

@@ -70,7 +70,9 @@ def test_expressions(section: str) -> None:
     for expression in lines(section):
         ours, theirs = (evaluated(expression, namespace) for namespace in (minigrad, torch))
         if ours[0] != theirs[0] or type(ours[1]).__name__ != type(theirs[1]).__name__:
-            differing.append(f"{expression}\n    minigrad: {said(ours)}\n    PyTorch:  {said(theirs)}")
+            differing.append(
+                f"{expression}\n    minigrad: {said(ours)}\n    PyTorch:  {said(theirs)}"
+            )
     assert not differing, "\n" + "\n".join(differing)
 
 
@@ -93,7 +95,13 @@ def test_the_tables_have_no_line_twice() -> None:
 
 def test_a_difference_is_found() -> None:
     """In a digit, a dtype, a shape, a flag or a type of error."""
-    pairs = [("y", "y + 1e-3"), ("y", "y.double()"), ("y", "y[None]"), ("w", "y"), ("x[9]", "x + e")]
+    pairs = [
+        ("y", "y + 1e-3"),
+        ("y", "y.double()"),
+        ("y", "y[None]"),
+        ("w", "y"),
+        ("x[9]", "x + e"),
+    ]
     for first, second in pairs:
         one, other = evaluated(first, torch), evaluated(second, torch)
         assert one[0] != other[0] or type(one[1]) is not type(other[1])

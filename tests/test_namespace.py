@@ -139,7 +139,9 @@ def signature(function: Any) -> Call | None:
     except (ValueError, TypeError):
         return None
     positional = [
-        _unified(p.name) for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        _unified(p.name)
+        for p in parameters
+        if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
     ]
     named = {_unified(p.name) for p in parameters if p.kind is p.KEYWORD_ONLY}
     return positional, named | set(positional)

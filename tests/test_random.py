@@ -114,7 +114,9 @@ def test_randn_is_normal(dtype: Any) -> None:
     assert abs((values**3).mean()) < bound * np.sqrt(15)
     assert abs((values**4).mean() - 3) < bound * np.sqrt(96)
     for quantile, at in ((0.5, 0), (0.8413447, 1), (0.9772499, 2), (0.0013499, -3)):
-        assert abs((values < at).mean() - quantile) < bound * np.sqrt(quantile * (1 - quantile)) + 1e-9
+        assert (
+            abs((values < at).mean() - quantile) < bound * np.sqrt(quantile * (1 - quantile)) + 1e-9
+        )
     uncorrelated(values)
 
 
@@ -189,7 +191,9 @@ def test_shapes_and_dtypes(name: str, dtype: str | None, shape: tuple[int, ...])
         kind = None if dtype is None else getattr(namespace, dtype)
         x = getattr(namespace, name)(shape, dtype=kind, requires_grad=True)
         like = getattr(namespace, f"{name}_like")(x)
-        results.append((tuple(x.shape), str(x.dtype), x.requires_grad, like.requires_grad, str(like.dtype)))
+        results.append(
+            (tuple(x.shape), str(x.dtype), x.requires_grad, like.requires_grad, str(like.dtype))
+        )
     assert results[0] == results[1]
 
 

@@ -198,7 +198,7 @@ def test_deepcopy() -> None:
 
 
 def test_pickling_is_refused_with_a_better_idea() -> None:
-    with pytest.raises(TypeError, match="minigrad.save"):
+    with pytest.raises(TypeError, match=r"minigrad\.save"):
         pickle.dumps(minigrad.ones(2))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import functions
-from ..autograd import is_grad_enabled
+from ..autograd.grad_mode import is_grad_enabled
 from ..dispatch import OPS
 from ..dtypes import SCALAR_NAMES, promote_types
 from ..dtypes import dtype as DType

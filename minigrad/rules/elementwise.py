@@ -144,18 +144,18 @@ def pow(input: Operand, exponent: Operand) -> Result:
     y = _power(input, exponent)
 
     def to_input(g: Array) -> Array:
-        slope = exponent * input ** (exponent - 1)
-        return g * np.where(exponent == 0, 0, slope) if np.any(exponent == 0) else g * slope
+        d = g * (exponent * _power(input, exponent - 1))
+        return np.where(exponent == 0, 0, d) if np.any(exponent == 0) else d
 
     def to_exponent(g: Array) -> Array:
-        return g * np.where((input == 0) & (exponent >= 0), 0, y * np.log(input))
+        return np.where((input == 0) & (exponent >= 0), 0, g * (y * np.log(input)))
 
     return y, (to_input, to_exponent)
 
 
 def _power(base: Operand, exponent: Operand) -> Array:
     """`base ** exponent` in PyTorch's ways: whole exponents by products, integers truncated."""
-    if isinstance(exponent, np.ndarray):
+    if isinstance(exponent, np.ndarray | np.generic):
         if exponent.dtype.kind == "b":
             raise NotImplementedError("\"pow\" not implemented for 'Bool'")
         if exponent.dtype.kind == "i":

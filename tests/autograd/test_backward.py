@@ -76,9 +76,7 @@ COTANGENTS: dict[str, Program] = {
     "a list": _backward(lambda torch, x: x * 2, [1.0, 2.0, 3.0]),
     "an array": _backward(lambda torch, x: x * 2, np.ones(3)),
     "None": _backward(lambda torch, x: x.sum(), None),
-    "one that requires grad": _backward(
-        lambda torch, x: x * 2, lambda torch: leaf(torch, 1, 2, 3)
-    ),
+    "one that requires grad": _backward(lambda torch, x: x * 2, lambda torch: leaf(torch, 1, 2, 3)),
     "empty": _backward(lambda torch, x: x[:0] * 2, lambda torch: torch.ones(0).double()),
     "a leaf itself": _backward(lambda torch, x: x, lambda torch: torch.ones(3).double()),
     "a constant": lambda torch: torch.ones(1).backward(),
@@ -304,9 +302,7 @@ GRADS: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
     "unused, as zeros, allowed": lambda torch, x, y, z: grad_of(
         torch, x.sum(), [y], allow_unused=True, materialize_grads=True
     ),
-    "unused, not allowed": lambda torch, x, y, z: grad_of(
-        torch, x.sum(), [y], allow_unused=False
-    ),
+    "unused, not allowed": lambda torch, x, y, z: grad_of(torch, x.sum(), [y], allow_unused=False),
     "used only through a detached tensor": lambda torch, x, y, z: grad_of(
         torch, (x * y.detach()).sum(), [y], allow_unused=True
     ),
@@ -417,7 +413,9 @@ REFUSALS: dict[str, Program] = {
     "write to an element of a leaf": lambda torch: leaf(torch, 1, 2).__setitem__(0, 5),
     "write to elements of a leaf": lambda torch: leaf(torch, 1, 2).__setitem__([0], 5),
     "write what requires grad into a leaf": lambda torch: leaf(torch, 1).copy_(leaf(torch, 2)),
-    "write what requires grad into an integer": lambda torch: torch.tensor([1]).add_(leaf(torch, 2)),
+    "write what requires grad into an integer": lambda torch: torch.tensor([1]).add_(
+        leaf(torch, 2)
+    ),
     "grad of another shape": lambda torch: setattr(leaf(torch, 1, 2), "grad", torch.ones(3)),
     "grad of another dtype": lambda torch: setattr(leaf(torch, 1, 2), "grad", torch.ones(2)),
     "grad that is no tensor": lambda torch: setattr(leaf(torch, 1, 2), "grad", 3.0),

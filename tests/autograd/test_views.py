@@ -410,7 +410,9 @@ REFUSALS: dict[str, Program] = {
     "another shape": lambda torch: (leaf(torch, 3) * 1).add_(torch.ones(2, 3)),
     "another shape, copied": lambda torch: torch.ones(3).copy_(torch.ones(2, 3)),
     "another category": lambda torch: torch.ones(3, dtype=torch.int64).add_(0.5),
-    "another category of tensor": lambda torch: torch.ones(3, dtype=torch.int64).mul_(torch.ones(3)),
+    "another category of tensor": lambda torch: torch.ones(3, dtype=torch.int64).mul_(
+        torch.ones(3)
+    ),
     "a view detached in place": lambda torch: (leaf(torch, 3) * 1)[0:].detach_(),
     "a view of what was never recorded": lambda torch: torch.ones(2, 3)[0].add_(1),
 }
@@ -425,7 +427,11 @@ def test_a_refused_write_changes_nothing() -> None:
     x = leaf(minigrad, 3)
     y = x * 1
     z = y * y
-    for write in (lambda: y.add_(minigrad.ones(2, 3)), lambda: y.__setitem__(5, 1), lambda: y.mul_("a")):
+    for write in (
+        lambda: y.add_(minigrad.ones(2, 3)),
+        lambda: y.__setitem__(5, 1),
+        lambda: y.mul_("a"),
+    ):
         with pytest.raises((RuntimeError, IndexError, TypeError)):
             write()
     z.sum().backward()

@@ -1,4 +1,4 @@
-"""nn/functional.py: every argument that PyTorch documents; values and gradients beside PyTorch's."""
+"""nn/functional.py: every argument that PyTorch documents, with values and gradients."""
 
 from __future__ import annotations
 
@@ -72,8 +72,18 @@ def floats(*shape: int, seed: int = 0, dtype: str = "float64") -> np.ndarray:
 
 
 def test_parameters_are_pytorchs() -> None:
-    for name in ("relu", "softmax", "log_softmax", "nll_loss", "cross_entropy", "mse_loss", "dropout"):
-        ours, theirs = (inspect.signature(getattr(n.nn.functional, name)) for n in (minigrad, torch))
+    for name in (
+        "relu",
+        "softmax",
+        "log_softmax",
+        "nll_loss",
+        "cross_entropy",
+        "mse_loss",
+        "dropout",
+    ):
+        ours, theirs = (
+            inspect.signature(getattr(n.nn.functional, name)) for n in (minigrad, torch)
+        )
         known = {p.name: p.default for p in ours.parameters.values()}
         wanted = {p.name: p.default for p in theirs.parameters.values()}
         if name == "mse_loss":  # which has had a weight since 2.6
@@ -134,7 +144,9 @@ def test_softmaxes(name: str, shape: list[int], dim: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["softmax", "log_softmax"])
-@pytest.mark.parametrize("row", [[1e4, -1e4], [1e300, 1e300], [np.inf, 1], [-np.inf, 1], [np.nan, 1]])
+@pytest.mark.parametrize(
+    "row", [[1e4, -1e4], [1e300, 1e300], [np.inf, 1], [-np.inf, 1], [np.nan, 1]]
+)
 def test_softmaxes_at_the_extremes(name: str, row: list[float]) -> None:
     check(by_name(name), {"input": np.array([row, [0.0, 1.0]]), "dim": 1})
 
@@ -267,8 +279,18 @@ def test_weights_that_do_not_fit(name: str, weight: Any) -> None:
 
 @pytest.mark.parametrize(
     "target",
-    [np.array([0, 1, 2]), np.array([[0], [1]]), np.array(0), np.array([0.0, 1.0]), [0, 1], 1]
-    + [np.array([0, 1], np.int32), np.array([True, False]), np.array([0, 3]), np.array([0, -1])],
+    [
+        np.array([0, 1, 2]),
+        np.array([[0], [1]]),
+        np.array(0),
+        np.array([0.0, 1.0]),
+        np.array([0, 1], np.int32),
+        np.array([True, False]),
+        np.array([0, 3]),
+        np.array([0, -1]),
+        [0, 1],
+        1,
+    ],
 )
 @pytest.mark.parametrize("name", ["nll_loss", "cross_entropy"])
 def test_targets_that_do_not_fit(name: str, target: Any) -> None:
@@ -289,7 +311,9 @@ def test_losses_keep_the_dtype(dtype: str) -> None:
 def test_cross_entropy_does_not_overflow() -> None:
     for logits in ([[1e4, 0.0]], [[-1e4, 0.0]], [[-np.inf, 0.0]], [[np.inf, 0.0]], [[np.nan, 0.0]]):
         for target in (0, 1):
-            check(by_name("cross_entropy"), {"input": np.array(logits), "target": np.array([target])})
+            check(
+                by_name("cross_entropy"), {"input": np.array(logits), "target": np.array([target])}
+            )
 
 
 def test_cross_entropy_is_nll_loss_of_log_softmax() -> None:
@@ -460,7 +484,9 @@ def test_dropout_draws_from_the_one_stream() -> None:
     assert first.tolist() == again.tolist() != second.tolist()
 
 
-@pytest.mark.parametrize("arguments", [{"training": False}, {"p": 0.0}, {"p": 0.7, "training": False}])
+@pytest.mark.parametrize(
+    "arguments", [{"training": False}, {"p": 0.0}, {"p": 0.7, "training": False}]
+)
 def test_dropout_that_drops_nothing_gives_its_input(arguments: Arguments) -> None:
     for namespace in (minigrad, torch):
         x = namespace.ones(3)

@@ -51,7 +51,7 @@ def outcome(t: Any, form: Form, case: Case) -> Outcome:
             results = called(t, form, case, leaves)
             found.requires_grad = tuple(y.requires_grad for y in results)
             if results[0].requires_grad:
-                results[0].backward(cotangent(case, results[0]).tensor(t))
+                send_back(t, results[0], cotangent(case, results[0]))
             found.results = tuple(y.detach().numpy() for y in results)
             found.gradients = tuple(_gradient(leaf) for leaf in leaves)
         except AssertionError:
@@ -101,6 +101,22 @@ def cotangent(case: Case, like: Any) -> Operand:
     if rng.random() < 0.2:
         values = np.where(rng.random(shape) < 0.3, rng.choice(special_cotangents(dtype), shape), values)
     return laid_out(values, rng.choice(LAYOUTS))
+
+
+def send_back(t: Any, result: Any, g: Operand) -> None:
+    """Call backward so that `g` arrives at the op that made `result` in the layout it is to have.
+
+    An engine may copy what it is given. What reaches an op in the middle of a graph comes from
+    other ops, and lies in memory as those left it: transposed after a transposition, and with
+    strides of 0 after a sum.
+    """
+    if g.layout == "transposed":
+        back = tuple(range(result.ndim))[::-1]
+        result.permute(back).backward(t.from_numpy(g.values.T.copy()))
+    elif g.layout == "expanded":
+        result.sum(0).backward(t.from_numpy(np.array(g.values[0])))
+    else:
+        result.backward(g.tensor(t))
 
 
 def _gradient(leaf: Any) -> np.ndarray | None:
@@ -198,8 +214,9 @@ def _value_terms(name: str, form: Form, case: Case, theirs: Outcome) -> np.ndarr
         return allowed.value_terms(result)
     total = np.zeros(result.size)
     for slope, x in zip(_jacobian(form, case), case.operands, strict=True):
-        if slope is not None and isinstance(x, Operand):
-            total += _product(slope, x.values.astype(np.float64).ravel()).sum(1)
+        if slope is not None:
+            values = x.values if isinstance(x, Operand) else x
+            total += _magnitudes(slope, np.asarray(values, np.float64).ravel()).sum(1)
     return total.reshape(result.shape)
 
 
@@ -213,10 +230,10 @@ def _gradient_terms(
         return allowed.gradient_terms(result.astype(np.float64), g, dim)
     slope, gradient = _jacobian(form, case)[operand], theirs.gradients[operand]
     assert slope is not None and gradient is not None
-    return _product(slope, g.reshape(-1, 1)).sum(0).reshape(gradient.shape)
+    return _magnitudes(slope, g.reshape(-1, 1)).sum(0).reshape(gradient.shape)
 
 
-def _product(slope: np.ndarray, by: np.ndarray) -> np.ndarray:
+def _magnitudes(slope: np.ndarray, by: np.ndarray) -> np.ndarray:
     """|J| |x| term by term. What is not finite has no rounding error, so it counts for nothing."""
     with np.errstate(all="ignore"):
         product = np.abs(slope * by)
@@ -224,8 +241,17 @@ def _product(slope: np.ndarray, by: np.ndarray) -> np.ndarray:
 
 
 def _jacobian(form: Form, case: Case) -> list[np.ndarray | None]:
-    """d result / d operand in PyTorch: for each operand, a row for each element of the result."""
-    leaves = leaves_of(torch, replace(case, wanted=None))
+    """d result / d operand in PyTorch: for each operand, a row for each element of the result.
+
+    With zeros for what is not finite: infinity times the zeros of a row would be NaN.
+    """
+    operands = [*case.operands]
+    for i, x in enumerate(operands):
+        if isinstance(x, Operand) and x.differentiable:
+            operands[i] = Operand(np.where(np.isfinite(x.values), x.values, 0))
+        elif isinstance(x, int | float):  # a number is a term as good as any
+            operands[i] = Operand(np.nan_to_num(np.float64([x]), posinf=0, neginf=0)[0, ...])
+    leaves = leaves_of(torch, replace(case, operands=tuple(operands), wanted=None))
     result = called(torch, form, case, leaves)[0]
     held = [i for i, x in enumerate(leaves) if getattr(x, "requires_grad", False)]
     found: list[np.ndarray | None] = [None] * len(leaves)
@@ -373,7 +399,7 @@ def check_contract(name: str, case: Case) -> None:
         return
     held = [*call.arrays, *call.results, *call.captured]
     before = [x.copy() for x in held]
-    if not REGISTRY[name].view and name != "copy":  # whose result the engine writes elsewhere
+    if not REGISTRY[name].view and name not in ("copy", "fill"):  # which the engine writes elsewhere
         for x in call.results:
             assert not any(_shared(x, y) for y in call.arrays), "a result is an operand's memory"
     for x in call.captured:
@@ -383,15 +409,19 @@ def check_contract(name: str, case: Case) -> None:
     g = call.cotangent()
     g_before, returned = g.copy(), []
     for i, pullback in enumerate(call.pullbacks):
-        if pullback is None:
+        if pullback is None or not isinstance(case.operands[i], Operand):
             continue
         with np.errstate(all="ignore"):
-            first, second = pullback(g), pullback(g)
+            first, second, third = pullback(g), pullback(g), pullback(np.array(g, order="C"))
         assert difference(g, g_before, Exact()) is None, f"pullback {i} wrote into its cotangent"
         for x, y in zip(held, before, strict=True):
             assert difference(x, y, Exact()) is None, f"pullback {i} wrote into what was saved"
         assert difference(first, second, Exact()) is None, f"pullback {i} differs when called again"
         returned += [first, second]
+        # A BLAS may sum in another order where its operands lie otherwise.
+        assert np.allclose(first, third, 1e-12, 1e-12, equal_nan=True), (
+            f"pullback {i} depends on how its cotangent lies in memory"
+        )
     for i, x in enumerate(returned):
         if not _shared(x, g):
             others = [*held, *returned[:i]]

@@ -6,6 +6,7 @@ import inspect
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ pytest.importorskip("torch")
 
 from minigrad.rules import REGISTRY
 from tests.rules.checker import check_outcome
-from tests.rules.samples import SAMPLES, Case, cases_for, forms, operand_names
+from tests.rules.samples import SAMPLES, Case, Operand, cases_for, forms, operand_names
 
 FORMS = [(name, form) for name in SAMPLES for form in forms(name)]
 NAMED = [(name, form) for name, form in FORMS if not form.endswith("operator")]
@@ -75,6 +76,12 @@ def test_an_unknown_option(name: str, form: str, data: st.DataObject) -> None:
 def test_too_few_operands(name: str, form: str, data: st.DataObject) -> None:
     case = data.draw(cases_for(name, form, "tame"))
     check_outcome(name, forms(name)[form], replace(case, operands=case.operands[:-1], wanted=None))
+
+
+def test_class_weights_have_no_derivative() -> None:
+    rows, target, weight = np.ones((2, 3)), np.array([0, 2]), np.ones(3)
+    case = Case((Operand(rows), Operand(target), Operand(weight)))
+    check_outcome("nll_loss", forms("nll_loss")["functional"], case)
 
 
 def with_options(case: Case, **options: Any) -> Case:
