@@ -25,14 +25,17 @@ from .closeness import Array, Exact, Scaled, Strength, Ulps
 SUMMED = Scaled(32)
 
 
+EXACT = Exact()
+
+
 @dataclass(frozen=True)
 class Bound:
     """The bounds of one op, and a sentence of why they are not zero."""
 
-    value: Strength = Exact()
-    gradient: Strength = Exact()
+    value: Strength = EXACT
+    gradient: Strength = EXACT
     why: str = ""
-    # The sum of the terms' magnitudes, from the result; and from the result, the cotangent, and `dim`.
+    # The sum of the terms' magnitudes, from the result; and from result, cotangent and `dim`.
     value_terms: Callable[[Array], Array] | None = None
     gradient_terms: Callable[[Array, Array, int], Array] | None = None
 
@@ -113,9 +116,7 @@ BOUNDS: dict[str, Bound] = {
         gradient_terms=_log_softmax_slope,
     ),
     "nll_loss": Bound(SUMMED, SUMMED, "The order in which terms and weights are summed differs."),
-    "mse_loss": Bound(
-        SUMMED, why="The order of summation differs.", value_terms=_nothing_cancels
-    ),
+    "mse_loss": Bound(SUMMED, why="The order of summation differs.", value_terms=_nothing_cancels),
 }
 
 

@@ -940,7 +940,6 @@ x.sum(0, False)
 x.sum(None)
 x.sum(dim=None)
 x.sum(dim=None, keepdim=True)
-x.sum(keepdim=True)
 x.sum(dtype=torch.float64)
 x.sum(dtype=torch.int64)
 x.sum(0, dtype=torch.float64)
@@ -1174,7 +1173,6 @@ torch.ones(1, 2, 1).squeeze(dim=2).shape
 torch.ones(1, 2, 1).squeeze(dim=(0, -1)).shape
 torch.ones(1, 2, 1).squeeze(3)
 torch.ones(1, 2, 1).squeeze((0, 0))
-torch.ones(1, 2, 1).squeeze(None)
 torch.ones(1, 2, 1).squeeze(axis=0).shape
 torch.ones(1, 2, 1).squeeze("a")
 s.squeeze(), s.squeeze(0), s.squeeze(-1)

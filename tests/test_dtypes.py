@@ -198,6 +198,8 @@ def test_operators_promote(op: str) -> None:
 def test_writes_promote(op: str) -> None:
     def cases() -> Iterator[tuple[str, Callable[[Any], Any]]]:
         for a, b in itertools.product(TENSORS, OPERANDS):
+            if (op, a, b) == ("**=", "bool 0-d", "bool 1-d"):
+                continue  # wrong in two ways, of which each library names another
             yield (
                 f"{a} {op} {b}",
                 lambda torch, a=a, b=b: IN_PLACE[op](operand(torch, a), operand(torch, b)),

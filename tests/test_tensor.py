@@ -51,7 +51,11 @@ def test_shape_strides_and_contiguity_of_views(steps: list[tuple[str, int]]) -> 
                     tuple(x.shape),
                     x.ndim,
                     x.numel(),
-                    [s for s, size in zip(x.stride(), x.shape, strict=True) if size > 1],
+                    [
+                        s
+                        for s, size in zip(x.stride(), x.shape, strict=True)
+                        if size > 1 and x.numel()
+                    ],
                     x.is_contiguous(),
                     _offset(x, run.tensors),
                 )

@@ -148,7 +148,7 @@ def pow(input: Operand, exponent: Operand) -> Result:
         return np.where(exponent == 0, 0, d) if np.any(exponent == 0) else d
 
     def to_exponent(g: Array) -> Array:
-        return np.where((input == 0) & (exponent >= 0), 0, g * (y * np.log(input)))
+        return g * np.where((input == 0) & (exponent >= 0), 0, y * np.log(input))
 
     return y, (to_input, to_exponent)
 

@@ -13,7 +13,7 @@ import numpy as np
 from ..dtypes import SCALAR_NAMES
 from .dims import axis
 from .indexing import put_flat
-from .linalg import same_dtype
+from .linalg import product, same_dtype
 from .rule import Array, Result, differentiable
 
 
@@ -28,20 +28,20 @@ def linear(input: Array, weight: Array, bias: Array) -> Result:
         same_dtype(input, weight, "linear")
         same_dtype(input, bias, "linear")
 
-    times = np.dot if input.ndim == 2 else np.matmul  # the same; np.dot has half the fixed cost
-    product = times(input, weight.T)
-    y = product + bias
-    if y.shape != product.shape:
+    times = product if input.ndim == 2 else np.matmul
+    outputs = times(input, weight.T)
+    y = outputs + bias
+    if y.shape != outputs.shape:
         raise RuntimeError(
-            f"The expanded size of the tensor ({product.shape[-1]}) must match the existing size "
-            f"({bias.shape[-1]}): the bias {list(bias.shape)} does not fit {list(product.shape)}"
+            f"The expanded size of the tensor ({outputs.shape[-1]}) must match the existing size "
+            f"({bias.shape[-1]}): the bias {list(bias.shape)} does not fit {list(outputs.shape)}"
         )
 
     def to_weight(g: Array) -> Array:
         if input.ndim == 2:
-            return np.dot(g.T, input)
+            return product(g.T, input)
         rows = math.prod(input.shape[:-1])
-        return np.dot(g.reshape(rows, g.shape[-1]).T, input.reshape(rows, input.shape[-1]))
+        return product(g.reshape(rows, g.shape[-1]).T, input.reshape(rows, input.shape[-1]))
 
     return y, (lambda g: times(g, weight), to_weight, lambda g: g)
 

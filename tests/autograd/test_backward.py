@@ -317,6 +317,10 @@ GRADS: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
         grad_of(torch, z.sum(), x, retain_graph=True),
         grad_of(torch, z.sum(), y),
     ),
+    "of a non-leaf whose own past is freed": lambda torch, x, y, z: (
+        grad_of(torch, z.sum(), x),
+        grad_of(torch, (z * 2).sum(), z),
+    ),
     "not only of inputs": lambda torch, x, y, z: grad_of(torch, z.sum(), x, only_inputs=True),
     "not batched": lambda torch, x, y, z: grad_of(torch, z.sum(), x, is_grads_batched=False),
 }
@@ -337,8 +341,9 @@ def test_grad(name: str) -> None:
 def test_no_two_results_of_grad_share_memory() -> None:
     x, y = leaf(minigrad, 1, 2), leaf(minigrad, 3, 4)
     z = x + y
+    same = z + 0  # whose gradient goes on to z as it is
     v = minigrad.ones(2, dtype=minigrad.float64)
-    found = minigrad.autograd.grad([z, x], [x, x, y, z, z], [v, v])
+    found = minigrad.autograd.grad([same, x], [x, x, y, z, z, same], [v, v])
     arrays = [g._array for g in (*found, v)]
     for a, b in itertools.combinations(arrays, 2):
         assert not np.shares_memory(a, b)

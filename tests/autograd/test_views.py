@@ -347,6 +347,24 @@ def _retained_gradients_follow(torch: Any) -> Any:
     return y.grad, y.retains_grad, x.grad
 
 
+def _a_write_through_a_view_is_freed(torch: Any) -> Any:
+    x = leaf(torch, 3)
+    y = x + 0
+    view = y[0:2]
+    y[0] = 7  # neither this nor the sum above saves anything, and yet
+    y.sum().backward()
+    view.sum().backward()
+
+
+def _a_history_is_made_anew_once(torch: Any) -> Any:
+    x = leaf(torch, 3)
+    y = x * 1
+    view = y[0:2]
+    before = view.grad_fn
+    y.mul_(2)
+    return view.grad_fn is view.grad_fn, view.grad_fn is before, view.grad_fn.name()
+
+
 def _empty_views(torch: Any) -> Any:
     x = leaf(torch, 2, 3)
     base = x * 1
@@ -379,6 +397,8 @@ CASES: dict[str, Program] = {
         _write_under_a_cast,
         _broadcast_into_a_view,
         _retained_gradients_follow,
+        _a_write_through_a_view_is_freed,
+        _a_history_is_made_anew_once,
         _empty_views,
     )
 }

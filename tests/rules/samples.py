@@ -114,7 +114,7 @@ def special_cotangents(dtype: np.dtype) -> np.ndarray:
 class Source:
     """Draws shapes, values, layouts and options, in one of three styles.
 
-    - "wild": any dtype and layout, ties, and every special value; what PyTorch makes of it is right.
+    - "wild": any dtype and layout, ties, and every special value; PyTorch's answer is right.
     - "tame": float64, standard normal, contiguous; the shapes fit and the call succeeds.
     - "smooth": tame, and every element of every operand is another multiple of 0.01 between 0.2 and
       4, with a random sign unless `positive`. So no element is at a kink or tied with another.
@@ -234,7 +234,9 @@ class Source:
     def indices(self, bound: int, shape: tuple[int, ...], repeats: bool = True) -> np.ndarray:
         """Indices into a dimension of size `bound`, counted from either end."""
         if repeats:
-            return np.asarray(self.rng.integers(-bound, bound, shape) if bound else np.zeros(shape, int))
+            if not bound:
+                return np.zeros(shape, int)
+            return np.asarray(self.rng.integers(-bound, bound, shape))
         return np.asarray(self.rng.permutation(bound)[: int(np.prod(shape))])
 
 

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
 
@@ -89,7 +88,7 @@ def writes(name: str, form: Form, case: Case) -> None:
             checker.check_write(name, form, case, i)
 
 
-# Mistakes that every derivative can have --------------------------------------------------------------
+# Mistakes that every derivative can have --------------------------------------------------------
 
 Change = Callable[[Pullback], Pullback]
 
@@ -109,7 +108,8 @@ def changed(name: str, operand: int | None, change: Change) -> Callable[..., Res
     def variant(*args: Any, **options: Any) -> Result:
         y, pullbacks = forward(*args, **options)
         return y, tuple(
-            p if p is None or operand not in (None, i) else change(p) for i, p in enumerate(pullbacks)
+            p if p is None or operand not in (None, i) else change(p)
+            for i, p in enumerate(pullbacks)
         )
 
     return variant
@@ -183,7 +183,7 @@ def test_a_linear_rule_that_does_not_say_so_fails(name: str) -> None:
         must_fail(checker.check_second_backward, name, form, "tame")
 
 
-# Mistakes of one rule ---------------------------------------------------------------------------------
+# Mistakes of one rule ---------------------------------------------------------------------------
 
 
 def swapped_pullbacks(input: Any, other: Any) -> Result:
@@ -390,7 +390,9 @@ def test_an_in_place_form_that_computes_something_else_fails() -> None:
     case = Case((Operand(np.linspace(-2, 2, 9)),))
     checker.check_in_place("exp", forms("exp")["in-place"], forms("exp")["function"], case)
     with pytest.raises(AssertionError):
-        checker.check_in_place("exp", lambda t, x: wrong(t, x).mul(2), forms("exp")["function"], case)
+        checker.check_in_place(
+            "exp", lambda t, x: wrong(t, x).mul(2), forms("exp")["function"], case
+        )
 
 
 def test_a_rule_without_samples_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Every rule in the registry, checked from the registry: `checker.py` says what is asked of each."""
+"""Every rule in the registry, checked from the registry: `checker.py` says what is asked of it."""
 
 from __future__ import annotations
 
