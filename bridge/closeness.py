@@ -71,7 +71,7 @@ class Scaled:
         # No rounding is finer than the smallest float there is.
         grain = kind.eps * np.asarray(terms, np.longdouble) + kind.smallest_subnormal
         distance = _settled(ours, theirs, (gap / grain).astype(np.float64))
-        return np.where(np.asarray(terms) <= kind.max, distance, 0)
+        return np.where(np.asarray(terms) > kind.max, 0, distance)
 
 
 def _settled(ours: Array, theirs: Array, distance: Array) -> Array:

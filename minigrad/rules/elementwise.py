@@ -6,6 +6,8 @@ mathematics would leave a choice.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ..dtypes import SCALAR_NAMES, SUPPORTED
@@ -153,16 +155,17 @@ def pow(input: Operand, exponent: Operand) -> Result:
     return y, (to_input, to_exponent)
 
 
-def _power(base: Operand, exponent: Operand) -> Array:
+def _power(base: Any, exponent: Any) -> Any:
     """`base ** exponent` in PyTorch's ways: whole exponents by products, integers truncated."""
-    if isinstance(exponent, np.ndarray | np.generic):
-        if exponent.dtype.kind == "b":
-            raise NotImplementedError("\"pow\" not implemented for 'Bool'")
-        if exponent.dtype.kind == "i":
-            # To a negative power only 1 and -1 stay integers; all others truncate to 0.
-            whole = base ** np.maximum(exponent, 0)
-            kept = np.where(base == 1, 1, np.where(base == -1, 1 - 2 * (exponent % 2), 0))
-            return np.where(exponent < 0, kept, whole).astype(exponent.dtype, copy=False)
+    kind = exponent.dtype.kind if hasattr(exponent, "dtype") else "number"
+    if kind == "b":
+        raise NotImplementedError("\"pow\" not implemented for 'Bool'")
+    if kind == "i":
+        # To a negative power only 1 and -1 stay integers; all others truncate to 0.
+        whole = base ** np.maximum(exponent, 0)
+        kept = np.where(base == 1, 1, np.where(base == -1, 1 - 2 * (exponent % 2), 0))
+        return np.where(exponent < 0, kept, whole).astype(exponent.dtype, copy=False)
+    if kind == "f":
         return base**exponent
     if base.dtype.kind == "b":  # what is left is a bool to the power of a Python bool
         return base | (not exponent)

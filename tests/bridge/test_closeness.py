@@ -1,0 +1,138 @@
+"""bridge/closeness.py: what each strength lets pass, and what it does not."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from bridge.closeness import Exact, Scaled, Strength, Ulps, difference
+
+FLOATS = st.sampled_from([np.dtype(np.float32), np.dtype(np.float64)])
+ARRAYS = FLOATS.flatmap(lambda dtype: hnp.arrays(dtype, hnp.array_shapes(min_dims=0, max_dims=2)))
+FINITE = FLOATS.flatmap(
+    lambda dtype: hnp.arrays(
+        dtype,
+        st.integers(1, 5),
+        elements=hnp.from_dtype(dtype, allow_nan=False, allow_infinity=False),
+    )
+)
+STRENGTHS: list[Strength] = [Exact(), Ulps(3), Scaled(3)]
+each_strength = pytest.mark.parametrize("strength", STRENGTHS)
+IN_ORDER = [-np.inf, -2.0, -1e-300, -0.0, 0.0, 5e-324, 1.0, 1e308, np.inf, np.nan]
+
+
+def close(a: object, b: object, strength: Strength, terms: object = 1.0) -> bool:
+    return difference(np.asarray(a), np.asarray(b), strength, np.asarray(terms)) is None
+
+
+@each_strength
+@given(x=ARRAYS)
+def test_an_array_is_close_to_itself(strength: Strength, x: np.ndarray) -> None:
+    assert close(x, x.copy(), strength)
+
+
+@each_strength
+def test_dtype_and_shape_count(strength: Strength) -> None:
+    x = np.ones((2, 3))
+    assert not close(x, x.astype(np.float32), strength)
+    assert not close(x, np.ones((3, 2)), strength)
+    assert not close(np.ones(1), np.ones(()), strength)
+    assert difference(x, np.ones((3, 2)), strength).index is None
+    assert not close(np.ones(2, np.int32), np.ones(2, np.int64), strength)
+
+
+@each_strength
+@pytest.mark.parametrize("a", IN_ORDER)
+@pytest.mark.parametrize("b", IN_ORDER)
+def test_numbers_that_are_nothing_alike(strength: Strength, a: float, b: float) -> None:
+    alike = np.array_equal(a, b, equal_nan=True)
+    if a == b == 0:  # whatever their signs
+        alike = not isinstance(strength, Exact) or np.signbit(a) == np.signbit(b)
+    elif {a, b} <= {0.0, 5e-324}:  # neighbours
+        alike = alike or not isinstance(strength, Exact)
+    elif isinstance(strength, Scaled) and abs(a) < 1e-299 and abs(b) < 1e-299:
+        alike = True  # both are far less than the rounding of terms of 1
+    assert close(a, b, strength) == alike
+
+
+@given(ARRAYS)
+def test_exact_is_about_bits(x: np.ndarray) -> None:
+    up = np.nextafter(x, x.dtype.type(np.inf))
+    for i in np.ndindex(x.shape):
+        other = x.copy()
+        other[i] = up[i]
+        changed = np.isfinite(x[i]) or x[i] == -np.inf
+        assert (difference(x, other, Exact()) is None) == (not changed)
+
+
+def test_any_nan_equals_any_nan() -> None:
+    bits = np.array([0x7FF8000000000000, 0xFFF8000000000001], np.uint64).view(np.float64)
+    assert close(bits[:1], bits[1:], Exact())
+
+
+@given(FINITE, st.integers(0, 9))
+def test_ulps_are_steps(x: np.ndarray, steps: int) -> None:
+    y = x
+    for _ in range(steps):
+        y = np.nextafter(y, x.dtype.type(np.inf))
+    # From one number to the next, and over zero, which is one place in two signs.
+    assert close(x, y, Ulps(steps)) or not np.isfinite(y).all()
+    if steps and np.isfinite(y).all():
+        far = np.signbit(x) == np.signbit(y)
+        found = difference(x[far], y[far], Ulps(steps - 1))
+        assert (found is None) == (not far.any())
+        assert found is None or found.distance == steps
+
+
+@given(FLOATS, st.integers(2, 30), st.integers(0, 2**32 - 1))
+def test_scaled_holds_for_any_order_of_summation(dtype: np.dtype, n: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    terms = (rng.standard_normal(n) * 10.0 ** rng.uniform(-5, 5, n)).astype(dtype)
+    totals = []
+    for order in (np.arange(n), rng.permutation(n)):
+        total = dtype.type(0)
+        for i in order:
+            total += terms[i]
+        totals.append(np.asarray(total))
+    scale = np.abs(terms).astype(np.float64).sum()
+    assert difference(*totals, Scaled(n - 1), np.asarray(scale)) is None
+    truth = float(sum(map(Fraction, terms.tolist())))
+    wrong = np.asarray(truth + n * 2 * np.finfo(dtype).eps * scale, dtype)
+    assert difference(np.asarray(truth, dtype), wrong, Scaled(n - 1), np.asarray(scale))
+
+
+def test_scaled_claims_nothing_where_a_sum_may_overflow_on_the_way() -> None:
+    huge = np.finfo(np.float32).max
+    assert close(np.float32(np.inf), huge, Scaled(3), 2 * np.float64(huge))
+    assert not close(np.float32(np.inf), huge, Scaled(3), np.float64(huge))
+
+
+def test_scaled_wants_its_terms() -> None:
+    with pytest.raises(TypeError, match="terms"):
+        difference(np.ones(2), np.ones(2), Scaled(3))
+
+
+@each_strength
+def test_integers_and_bools_are_exact(strength: Strength) -> None:
+    big = np.array([2**62, 1])
+    assert close(big, big.copy(), strength)
+    assert not close(big, big + np.array([1, 0]), strength)
+    assert not close([True, False], [True, True], strength)
+
+
+def test_the_worst_element_is_named() -> None:
+    x = np.ones((2, 3))
+    y = x.copy()
+    y[0, 1] += 4 * np.spacing(1)
+    y[1, 2] += 9 * np.spacing(1)
+    found = difference(x, y, Ulps(2))
+    assert found is not None
+    assert found.index == (1, 2)
+    assert found.distance == 9
+    assert "2 of 6 elements" in str(found)
+    assert str(found.index[0]) in str(found)
