@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -41,10 +42,23 @@ def function(rule: Rule) -> Callable[..., Any]:
             result._counter = args[0]._counter
             result._view = View(args[0], rule, arrays[1:], kwargs, mode.enabled)
         if mode.enabled:
-            _record(rule, args, arrays, pullbacks, output, result)
+            named = _named(rule, arrays, kwargs)
+            _record(named, args, arrays, pullbacks, output, result)
         return result if more is None else (result, *map(wrap, more))
 
-    return op if rule.view else _shortened(rule, op)
+    return op if rule.view or not isinstance(rule.backward, str) else _shortened(rule, op)
+
+
+def _named(rule: Rule, arrays: Sequence[Any], kwargs: dict[str, Any]) -> Rule:
+    """The rule under the one name that its node has for these arguments."""
+    if isinstance(rule.backward, str):
+        return rule
+    return _under(rule, rule.backward(*arrays, **kwargs))
+
+
+@functools.cache
+def _under(rule: Rule, name: str) -> Rule:
+    return replace(rule, backward=name)
 
 
 def _computed(

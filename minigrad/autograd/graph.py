@@ -74,6 +74,7 @@ class Node:
         >>> (minigrad.ones(2, requires_grad=True) + 1).grad_fn.name()
         'AddBackward0'
         """
+        assert isinstance(self.rule.backward, str)  # a node is made under one name
         return self.rule.backward
 
     def __repr__(self) -> str:

@@ -57,7 +57,7 @@ def sub(input: Operand, other: Operand, *, alpha: float = 1) -> Result:
     promotion="common",
     forms=("function",),
     no_bools=_NO_MINUS,
-    backward="RsubBackward1",
+    backward=lambda input, other, **_: f"RsubBackward{int(not isinstance(other, np.ndarray))}",
 )
 def rsub(input: Operand, other: Operand, *, alpha: float = 1) -> Result:
     """`other - alpha * input`: what `1 - x` calls.
@@ -132,7 +132,13 @@ def reciprocal(input: Array) -> Result:
     return y, (lambda g: -g * (y * y),)
 
 
-@differentiable(promotion="common", forms=IN_PLACE)
+def _pow_backward(input: Operand, exponent: Operand) -> str:
+    if isinstance(exponent, np.ndarray):
+        return "PowBackward1" if isinstance(input, np.ndarray) else "PowBackward2"
+    return "PowBackward0"
+
+
+@differentiable(promotion="common", forms=IN_PLACE, backward=_pow_backward)
 def pow(input: Operand, exponent: Operand) -> Result:
     """`input ** exponent`, broadcast.
 
@@ -295,7 +301,11 @@ def minimum(input: Array, other: Array) -> Result:
     )
 
 
-@differentiable(promotion="common", forms=IN_PLACE, backward="ClampBackward1")
+def _clamp_backward(input: Array, min: Operand | None = None, max: Operand | None = None) -> str:
+    return f"ClampBackward{int(not isinstance(max if min is None else min, np.ndarray))}"
+
+
+@differentiable(promotion="common", forms=IN_PLACE, backward=_clamp_backward)
 def clamp(input: Array, min: Operand | None = None, max: Operand | None = None) -> Result:
     """`input` held between `min` and `max`, numbers or tensors; where `min > max`, it is `max`.
 
@@ -369,7 +379,11 @@ def copy(input: Array, other: Operand) -> Result:
     return _written(input, other)
 
 
-@differentiable(linear=True, forms=(), backward="FillBackward2")
+def _fill_backward(input: Array, value: Operand) -> str:
+    return f"FillBackward{2 + int(isinstance(value, np.ndarray))}"
+
+
+@differentiable(linear=True, forms=(), backward=_fill_backward)
 def fill(input: Array, value: Operand) -> Result:
     """`value`, a number or a 0-d operand, in the shape and dtype of `input`."""
     return _written(input, value)

@@ -8,7 +8,7 @@ operand again (`_along`), then spreads it.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,7 +24,14 @@ def _along(g: Array, shape: tuple[int, ...], reduced: tuple[int, ...]) -> Array:
     return g.reshape(kept(shape, reduced))
 
 
-@differentiable(linear=True)
+def _backward(name: str) -> Callable[..., str]:
+    def with_dim_or_without(input: Array, dim: object = None, *_: object, **__: object) -> str:
+        return f"{name}Backward{int(dim is not None)}"
+
+    return with_dim_or_without
+
+
+@differentiable(linear=True, backward=_backward("Sum"))
 def sum(
     input: Array,
     dim: int | Sequence[int] | None = None,
@@ -45,7 +52,7 @@ def sum(
     )
 
 
-@differentiable(linear=True)
+@differentiable(linear=True, backward=_backward("Mean"))
 def mean(
     input: Array,
     dim: int | Sequence[int] | None = None,

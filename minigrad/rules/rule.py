@@ -57,7 +57,7 @@ class Rule:
     sizes: bool
     no_bools: str
     ufunc: np.ufunc | None
-    backward: str
+    backward: str | Callable[..., str]
     parameters: tuple[str, ...]  # of those that may be given by position
     operands: tuple[str, ...]  # the annotation of each that is a tensor
     tensors: int  # how many of those can be nothing but a tensor
@@ -75,7 +75,7 @@ def differentiable(
     sizes: bool = False,
     no_bools: str = "",
     ufunc: np.ufunc | None = None,
-    backward: str | None = None,
+    backward: str | Callable[..., str] | None = None,
 ) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
     """Enter a rule in the registry under its own name; the function itself stays as it is.
 
@@ -88,7 +88,8 @@ def differentiable(
     - `sizes`: the method's parameter may be spelled out, `x.view(2, 3)`.
     - `no_bools`: what to say where an operand of a promoting rule is bool, if that is refused.
     - `ufunc`: what computes the op of two operands straight into the first one's memory.
-    - `backward`: the node's name in PyTorch, where it is not the op's own plus "Backward0".
+    - `backward`: the node's name in PyTorch, where it is not the op's own plus "Backward0"; a
+      function of the rule's arguments where PyTorch has several.
     """
 
     def register(forward: Callable[..., Result]) -> Callable[..., Result]:

@@ -94,7 +94,11 @@ def permute(input: Array, dims: Sequence[int]) -> Result:
     return input.transpose(order), (lambda g: g.transpose(back),)
 
 
-@differentiable(linear=True, view=True)
+def _squeeze_backward(input: Array, dim: int | Sequence[int] | None = None) -> str:
+    return f"SqueezeBackward{0 if dim is None else 2 if isinstance(dim, Sequence) else 1}"
+
+
+@differentiable(linear=True, view=True, backward=_squeeze_backward)
 def squeeze(input: Array, dim: int | Sequence[int] | None = None) -> Result:
     """Without the dimensions of size 1: all of them, or those of them that `dim` names.
 
