@@ -84,7 +84,7 @@ BOUNDS: dict[str, Bound] = {
         gradient_terms=lambda y, g, dim: np.abs(g) * (1 + y * y),
     ),
     "pow": Bound(
-        Ulps(4), Ulps(12), "Two libraries' pow; the derivatives multiply it with a log or a factor."
+        Ulps(5), Ulps(12), "Two libraries' pow; the derivatives multiply it by a log or a factor."
     ),
     "maximum": _SELECTION,
     "minimum": _SELECTION,

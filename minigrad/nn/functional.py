@@ -53,14 +53,12 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         )
     if bias is None:
         return functions.matmul(input, weight.t())
-    product = functions.matmul(input, weight)
-    result = product + bias
-    if input.ndim == 2 or result.shape != product.shape:
+    if input.ndim == 2 or bias.ndim > 0:
         raise RuntimeError(
-            "with a weight of one dimension, linear takes no 2D input, and a bias that fits the "
-            f"result; input has shape {list(input.shape)} and bias {list(bias.shape)}"
+            "with a weight of one dimension, linear takes a 0-d bias and no 2D input, but they are "
+            f"{bias.ndim}D and {input.ndim}D"
         )
-    return result
+    return functions.matmul(input, weight) + bias
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:

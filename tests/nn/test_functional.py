@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import minigrad
@@ -112,8 +112,9 @@ def test_the_checker_can_fail() -> None:
 )
 def test_linear(lead: list[int], inside: int, outside: int | None, bias: Any) -> None:
     """`outside` None is a weight that is a vector."""
-    if not lead and bias == (1, 3):
-        return  # PyTorch drops that dimension
+    # A weight that is a vector goes with a 0-d bias; of others, PyTorch takes some by accident.
+    assume(outside is not None or bias in (None, ()))
+    assume(lead or bias != (1, 3))  # PyTorch drops that dimension
     arguments: Arguments = {
         "input": floats(*lead, inside),
         "weight": floats(inside, seed=1) if outside is None else floats(outside, inside, seed=1),

@@ -271,6 +271,23 @@ def _jacobian(form: Form, case: Case) -> list[np.ndarray | None]:
     return found
 
 
+# Ops that PyTorch puts together from several, the last of which gives the node its name.
+COMPOSED = {"linear", "matmul", "nll_loss"}
+
+
+def check_node_name(name: str, form: Form, case: Case) -> None:
+    """The result prints under the same `grad_fn` as PyTorch's."""
+    ours, theirs = (
+        called(t, form, case, leaves_of(t, case))[0].grad_fn.name() for t in (minigrad, torch)
+    )
+    theirs = theirs.removeprefix("torch::autograd::")
+    if name == "slice" and theirs == "AliasBackward0":
+        return  # what PyTorch makes of a slice that takes everything
+    if name in COMPOSED or case.options.get("dim", ...) is None:  # which may not have been given
+        return
+    assert ours == theirs, f"grad_fn is {ours} here, {theirs} in PyTorch"
+
+
 # A graph used twice, and what it saved written to -------------------------------------------------
 
 

@@ -257,7 +257,7 @@ def unary_bits(s: Source) -> Case:
 
 
 def scattered_in_memory(s: Source) -> Case:
-    x = s.array(s.shape(least=2))
+    x = s.array(s.pick((3, 4), (2, 3, 4), (3, 2, 2)))
     return Case((Operand(x.values, "transposed"),))
 
 
@@ -314,8 +314,8 @@ def chosen(s: Source) -> Case:
 
 
 def converted(s: Source) -> Case:
-    names = ("float32", "float64", "int32", "int64", "bool") if s.wild else ("float64",)
-    dtype = np.dtype(s.pick(*names))
+    names = {"tame": ["float32"], "smooth": ["float64"]}
+    dtype = np.dtype(s.pick(*names.get(s.style, ("float32", "float64", "int32", "int64", "bool"))))
     # What a float too large for an integer becomes, C leaves open.
     return Case((s.array(s.shape(), moderate=dtype.kind == "i"),), {"dtype": dtype})
 

@@ -65,6 +65,12 @@ def test_writes_between_forward_and_backward(name: str, data: st.DataObject) -> 
     checker.check_write(name, FIRST[name], case, -1)
 
 
+@each_differentiable
+@given(data=st.data())
+def test_node_name(name: str, data: st.DataObject) -> None:
+    checker.check_node_name(name, FIRST[name], data.draw(cases(name, "tame")))
+
+
 @each_rule
 @given(data=st.data())
 def test_contract(name: str, data: st.DataObject) -> None:
