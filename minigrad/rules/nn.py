@@ -24,7 +24,7 @@ def linear(input: Array, weight: Array, bias: Array) -> Result:
         rows = "x".join(map(str, (math.prod(input.shape[:-1]), *input.shape[-1:])))
         columns = "x".join(map(str, weight.shape[::-1]))
         raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({rows} and {columns})")
-    if not (input.dtype is weight.dtype is bias.dtype):
+    if not (input.dtype is weight.dtype is bias.dtype) or bias.dtype.kind == "b":
         same_dtype(input, weight, "linear")
         same_dtype(input, bias, "linear")
 
