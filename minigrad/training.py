@@ -144,6 +144,8 @@ def train(run: Run, keeper: Keeper | None, points: int, bar: bool) -> None:
     stride = max(1, run.epochs // points) if points else every
     with _progress_bar(run) if bar else _no_bar() as (advance, say):
         for progress in run.steps:
+            if not progress.whole:
+                continue
             run.progress = progress
             epoch, loss = progress.epoch, progress.loss
             finite = math.isfinite(loss)

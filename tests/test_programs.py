@@ -31,10 +31,15 @@ def arrays(progress: Progress) -> dict[str, np.ndarray]:
     return {name: p.detach().numpy().copy() for name, p in progress.parameters.items()}
 
 
+def epochs(steps: Iterator[Progress]) -> Iterator[Progress]:
+    """Where the program stands at the end of each epoch."""
+    return (progress for progress in steps if progress.whole)
+
+
 def trajectory(steps: Iterator[Progress]) -> tuple[list[float], dict[str, np.ndarray]]:
     """Every epoch's loss, and the last parameters."""
     losses = []
-    for progress in steps:
+    for progress in epochs(steps):
         losses.append(progress.loss)
     return losses, arrays(progress)
 
@@ -146,7 +151,7 @@ def test_a_program_taken_up_again_ends_where_it_would_have(
 ) -> None:
     run, options = PROGRAMS[program], {**options, "batch_size": batch_size}
     losses, parameters = trajectory(run(minigrad, TOY.x, TOY.y, epochs=9, **options))
-    early = list(islice(run(minigrad, TOY.x, TOY.y, epochs=9, **options), 5))
+    early = list(islice(epochs(run(minigrad, TOY.x, TOY.y, epochs=9, **options)), 5))
     assert early[-1].epoch == 4
     later = run(minigrad, TOY.x, TOY.y, epochs=5, finished=4, **options)
     first = next(later)
@@ -196,7 +201,8 @@ def test_the_seed_decides_the_parameters(program: str) -> None:
 def test_the_epochs_loss_is_the_mean_over_its_samples(program: str, loss: str) -> None:
     options = {"loss": loss, "dtype": "float64", "lr": 1e-300, "epochs": 1}  # as if it stood still
     whole, batches = (
-        [*PROGRAMS[program](minigrad, TOY.x, TOY.y, **options, batch_size=b)] for b in (None, 4)
+        [*epochs(PROGRAMS[program](minigrad, TOY.x, TOY.y, **options, batch_size=b))]
+        for b in (None, 4)
     )
     expected, _ = whole[0].evaluate(TOY.x, TOY.y)
     assert whole[1].loss == expected
@@ -223,16 +229,30 @@ def test_the_batches_of_an_epoch_are_all_its_samples_in_an_order_of_its_own(
     samples: int, batch_size: int, seed: int, epoch: int
 ) -> None:
     x = minigrad.arange(float(samples))
-    batches = list(programs._batches(minigrad, x, x * 2, batch_size, seed, epoch))
-    again = list(programs._batches(minigrad, x, x * 2, batch_size, seed, epoch))
-    seen = [value for batch, _ in batches for value in batch.tolist()]
-    assert seen == [value for batch, _ in again for value in batch.tolist()]
+    batches = list(programs._batches(x, x * 2, batch_size, seed, epoch))
+    again = list(programs._batches(x, x * 2, batch_size, seed, epoch))
+    seen = [value for batch, _, _ in batches for value in batch.tolist()]
+    assert seen == [value for batch, _, _ in again for value in batch.tolist()]
     assert sorted(seen) == x.tolist()
-    assert all((targets == inputs * 2).all() for inputs, targets in batches)
-    assert {len(batch) for batch, _ in batches[:-1]} <= {batch_size}
+    assert all((targets == inputs * 2).all() for inputs, targets, _ in batches)
+    assert {len(batch) for batch, _, _ in batches[:-1]} <= {batch_size}
+    assert [last for _, _, last in batches] == [False] * (len(batches) - 1) + [True]
     if batch_size < samples:
         order = np.random.default_rng([seed, epoch]).permutation(samples)
         assert seen == order.tolist()
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_each_update_can_be_watched_with_the_gradients_that_made_it(program: str) -> None:
+    steps = PROGRAMS[program](minigrad, TOY.x, TOY.y, epochs=2, batch_size=4, dtype="float64")
+    before = arrays(next(steps))
+    seen = []
+    for progress in steps:
+        seen.append((progress.epoch, progress.whole))
+        for name, p in progress.parameters.items():
+            np.testing.assert_array_equal(p.detach().numpy(), before[name] - 0.01 * p.grad.numpy())
+        before = arrays(progress)
+    assert seen == [(1, False), (1, True), (2, False), (2, True)]
 
 
 def test_the_programs_know_no_framework() -> None:
