@@ -49,7 +49,9 @@ def _softmax_slope(y: Array, g: Array, dim: int) -> Array:
 
 
 def _log_softmax_slope(y: Array, g: Array, dim: int) -> Array:
-    return np.abs(g) + np.exp(y) * np.add.reduce(np.abs(g), _dim(y, dim), keepdims=True)
+    # exp(y) has the absolute error of y, which is eps |y|, as a relative one.
+    share = np.exp(y) * (1 + np.abs(y))
+    return np.abs(g) + share * np.add.reduce(np.abs(g), _dim(y, dim), keepdims=True)
 
 
 def _dim(y: Array, dim: int) -> int | tuple[()]:

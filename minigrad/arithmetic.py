@@ -8,8 +8,10 @@ entering `numpy.errstate` each time, and leaves the caller's own setting alone.
 from __future__ import annotations
 
 import contextvars
+import functools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -28,6 +30,17 @@ class _Quiet(threading.local):
         run, self.run = self.run, _call
         try:
             return anyhow(run, function, *args)
+        finally:
+            self.run = run
+
+    @contextmanager
+    def watched(self, watch: Callable[..., Any]) -> Iterator[None]:
+        """Within it, what this thread's rules compute goes through `watch(run, function, *args)`,
+        which is to return what `run(function, *args)` does."""
+        run = self.run
+        self.run = functools.partial(watch, run)
+        try:
+            yield
         finally:
             self.run = run
 

@@ -14,12 +14,7 @@ FORMATS = ("png", "svg")
 
 def draw(title: str, runs: Sequence[Run], format: str) -> bytes:
     """The picture of the runs' curves, in the `format` "png" or "svg"."""
-    # Figure and canvas are used as objects: nothing is registered with pyplot, no window is opened.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 6), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = figure_of(title, (7, 6))
     above, below = figure.subplots(2, 1, sharex=True)
     for i, run in enumerate(runs):
         _line(above, run.curve, "loss", color=f"C{i}", label=run.program)
@@ -32,8 +27,6 @@ def draw(title: str, runs: Sequence[Run], format: str) -> bytes:
             label=f"{run.program}, held out",
             linestyle="--",
         )
-    # A file's name: neither mathematics where it has a $, nor always text.
-    figure.suptitle(title.encode("utf-8", "backslashreplace").decode(), parse_math=False)
     above.set_ylabel("loss")
     below.set_ylabel("accuracy")
     below.set_xlabel("epoch")
@@ -42,6 +35,24 @@ def draw(title: str, runs: Sequence[Run], format: str) -> bytes:
         axes.grid(alpha=0.3)
         if axes.lines:
             axes.legend()
+    return saved(figure, format)
+
+
+def figure_of(title: str, size: tuple[float, float]) -> Any:
+    """An empty figure of that many inches."""
+    # Figure and canvas are used as objects: nothing is registered with pyplot, no window is opened.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, layout="constrained")
+    FigureCanvasAgg(figure)
+    # A file's name: neither mathematics where it has a $, nor always text.
+    figure.suptitle(title.encode("utf-8", "backslashreplace").decode(), parse_math=False)
+    return figure
+
+
+def saved(figure: Any, format: str) -> bytes:
+    """The figure as a file of that format, "png" or "svg"."""
     picture = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # a script that the font has not is no mistake

@@ -6,9 +6,10 @@ nothing here imports either of them, and the same lines can be run side by side 
 
 A program is a generator. It yields a `Progress` once before the first epoch, with the parameters
 as drawn, and once after each update of them, with the gradients that made it. Whoever runs it does
-everything else in between: sets other parameters, prints, saves, draws curves, stops. With the defaults the two are the tutorial's:
-2-5-3, ReLU, 1000 epochs of gradient descent at 0.01. Further hidden sizes, other activations and
-losses, mini-batches and (for the second) other optimisers generalise them without a new shape.
+everything else in between: sets other parameters, prints, saves, draws curves, stops. With the
+defaults the two are the tutorial's: 2-5-3, ReLU, 1000 epochs of gradient descent at 0.01. Further
+hidden sizes, other activations and losses, mini-batches and (for the second) other optimisers
+generalise them without a new shape.
 """
 
 from __future__ import annotations
@@ -107,7 +108,7 @@ def manual(
     yield Progress(finished, float("nan"), parameters, None, evaluate)
     for epoch in range(finished + 1, finished + epochs + 1):
         mean = 0.0
-        for batch_x, batch_y, last in _batches(inputs, targets, batch_size, seed, epoch):
+        for batch_x, batch_y, last in batches(inputs, targets, batch_size, seed, epoch):
             batch_loss = criterion(forward(batch_x), batch_y)
             batch_loss.backward()
             with torch.no_grad():
@@ -192,7 +193,7 @@ def automatic(
     yield Progress(finished, float("nan"), parameters, optimiser, evaluate)
     for epoch in range(finished + 1, finished + epochs + 1):
         mean = 0.0
-        for batch_x, batch_y, last in _batches(inputs, targets, batch_size, seed, epoch):
+        for batch_x, batch_y, last in batches(inputs, targets, batch_size, seed, epoch):
             model.train()
             optimiser.zero_grad()
             batch_loss = criterion(model(batch_x), batch_y)
@@ -213,7 +214,7 @@ def _tensors(
     return inputs, torch.eye(classes, **on)[labels] if loss == "mse" else labels
 
 
-def _batches(
+def batches(
     inputs: Any, targets: Any, batch_size: int | None, seed: int, epoch: int
 ) -> Iterator[tuple[Any, Any, bool]]:
     """The epoch's batches, and whether each is the last. Their order follows from the seed and the

@@ -7,7 +7,6 @@ then, however that ended, the checkpoint, the record and the picture are written
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -18,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from minigrad import checkpoint, datasets, settings, training
+from minigrad import checkpoint, datasets, outputs, settings, training
 from minigrad.checkpoint import CheckpointError, State
 from minigrad.datasets import Dataset
-from minigrad.files import check_writable, reason, write_aside
-from minigrad.plotting import FORMATS, draw
+from minigrad.files import write_aside
+from minigrad.plotting import draw
 from minigrad.record import as_json
 from minigrad.settings import Settings, UsageError
 from minigrad.training import Diverged, Keeper, Run
@@ -38,11 +37,11 @@ def train(parser: argparse.ArgumentParser, arguments: dict[str, Any]) -> int:
     DataError or CheckpointError before anything is trained.
     """
     files = {name: arguments.pop(name, None) for name in ("save", "load", "plot", "json")}
-    _check_writable(files)
+    outputs.check_writable({name: files[name] for name in ("save", "plot", "json")})
     with _blaming(files["load"]):
         loaded, states = _loaded(parser, files["load"])
     plan = settings.resolve(_tidy(arguments), loaded)
-    _check_distinct(files, plan.data)
+    outputs.check_distinct(files, {"load": files["load"], "data": plan.data})
     data = datasets.load(plan.data, plan.test_size)
     print(data)
     if "auto" in states and plan.optimizer != loaded.get("optimizer", plan.optimizer):
@@ -101,31 +100,6 @@ def _train_all(runs: Sequence[Run], keeper: Keeper | None, points: int) -> tuple
 
 def _tidy(arguments: dict[str, Any]) -> dict[str, Any]:
     return arguments | ({"hidden": tuple(arguments["hidden"])} if "hidden" in arguments else {})
-
-
-def _check_writable(files: dict[str, str | None]) -> None:
-    """Find out before the training, and not after it, what cannot be written."""
-    plot = files["plot"]
-    if plot is not None and Path(plot).suffix[1:].lower() not in FORMATS:
-        raise UsageError(f"--plot {plot}: the name must end in .png or .svg")
-    for option in ("save", "plot", "json"):
-        if (path := files[option]) is not None:
-            try:
-                check_writable(path)
-            except (OSError, ValueError) as error:
-                raise UsageError(f"--{option} {path} cannot be written: {reason(error)}") from None
-
-
-def _check_distinct(files: dict[str, str | None], data: str) -> None:
-    """A checkpoint may take the place of the one it went on from. Nothing else is overwritten."""
-    used = {"load": files["load"], "data": data}
-    for option in ("save", "plot", "json"):
-        if (path := files[option]) is not None:
-            for other, taken in used.items():
-                same = taken is not None and os.path.realpath(path) == os.path.realpath(taken)
-                if same and (option, other) != ("save", "load"):
-                    raise UsageError(f"--{option} and --{other} are the same file, {path}")
-            used[option] = path
 
 
 def _loaded(

@@ -385,7 +385,7 @@ def test_an_interrupt_in_an_epoch_keeps_the_last_finished_one(
 
     def batches(*arguments: Any) -> Any:
         nonlocal updates
-        for batch in _batches(*arguments):
+        for batch in drawn(*arguments):
             if (updates := updates + 1) > 4 * (12 if options else 1):
                 # In epoch 5, and with mini-batches after some of its updates.
                 if options and updates < 4 * 12 + 6:
@@ -394,8 +394,8 @@ def test_an_interrupt_in_an_epoch_keeps_the_last_finished_one(
                 raise KeyboardInterrupt
             yield batch
 
-    _batches = programs._batches
-    monkeypatch.setattr(programs, "_batches", batches)
+    drawn = programs.batches
+    monkeypatch.setattr(programs, "batches", batches)
     ended = train(*options.split(), "--epochs", 9, "--save", path)
     assert ended.status == 130
     assert ended.err.startswith(f"minigrad: interrupted after epoch 4 of {program}; {path} has ")

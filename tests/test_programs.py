@@ -229,8 +229,8 @@ def test_the_batches_of_an_epoch_are_all_its_samples_in_an_order_of_its_own(
     samples: int, batch_size: int, seed: int, epoch: int
 ) -> None:
     x = minigrad.arange(float(samples))
-    batches = list(programs._batches(x, x * 2, batch_size, seed, epoch))
-    again = list(programs._batches(x, x * 2, batch_size, seed, epoch))
+    batches = list(programs.batches(x, x * 2, batch_size, seed, epoch))
+    again = list(programs.batches(x, x * 2, batch_size, seed, epoch))
     seen = [value for batch, _, _ in batches for value in batch.tolist()]
     assert seen == [value for batch, _, _ in again for value in batch.tolist()]
     assert sorted(seen) == x.tolist()

@@ -1,0 +1,241 @@
+"""Free-running trajectories: both libraries on their own, from the same first parameters.
+
+Rounding adds up, and a program may amplify it without limit. So there is no bound on how far two
+correct runs in float32 may be apart; the yardstick is the same program in float64, in PyTorch on
+the CPU: minigrad's float32 run must be no farther from it than twice as far as PyTorch's own. In
+float64 itself the two runs are compared with each other.
+
+How far PyTorch's own run is, is not one number: if an activation happens to sit at its kink, which
+of two correct runs is thrown off is chance. Where minigrad's is beyond twice the plain run's, or in
+float64 beyond `FLOAT64`, PyTorch's is therefore run again with every op's operands moved by a
+few units in the last place (`rounding.py`), and the farthest of those runs is the yardstick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+import minigrad
+
+from .closeness import Array, finite_or_text
+from .environment import environment, prepared, synchronize
+from .findings import Finding
+from .program import Program, Run
+from .rounding import Moved
+from .rows import Row, farthest
+from .tables import table
+
+TIMES = 2
+# The distance between two float64 runs before anyone asks how far rounding carries them.
+FLOAT64 = 1e-12
+# How often PyTorch's run is repeated with operands moved, at most.
+REPEATS = 32
+
+
+@dataclass
+class Trajectory:
+    """What `trajectory` found: a row for each step, and how far off each run was at most.
+
+    A distance is the largest over the parameters of max|a - b| / max|b|, `farthest` that of
+    minigrad's run from the float64 run (or, in float64, from PyTorch's). `plain` is how far
+    PyTorch's own run was off, and `yardstick` the farthest of it and of its `repeats` with operands
+    moved.
+    """
+
+    dtype: str
+    rows: list[Row] = field(default_factory=list)
+    farthest: float = 0
+    plain: float = 0
+    yardstick: float = 0
+    repeats: int = 0
+    fault: Finding | None = None
+    environment: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def ok(self) -> bool:
+        """Whether minigrad's run is as near as it must be."""
+        return self.fault is None
+
+    @property
+    def ok_so_far(self) -> bool:
+        """The same, before the last word on how far PyTorch's own run may be off."""
+        return self.fault is not None or self.farthest <= self.bound
+
+    @property
+    def worst(self) -> Finding | None:
+        """The fault, or where minigrad's run was farthest off."""
+        if self.fault is not None or not self.rows:
+            return self.fault
+        return _finding(max(self.rows, key=lambda row: row.distance), "")
+
+    @property
+    def bound(self) -> float:
+        """How far off minigrad's run may be."""
+        return _allowed(self.yardstick, self.dtype)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data, for JSON."""
+        numbers = {"farthest": self.farthest, "torch_farthest": self.plain}
+        numbers |= {"yardstick": self.yardstick, "bound": self.bound}
+        return {
+            "mode": "free",
+            "ok": self.ok,
+            "verdict": self.verdict(),
+            "dtype": self.dtype,
+            "steps": len(self.rows),
+            **{name: finite_or_text(value) for name, value in numbers.items()},
+            "repeats": self.repeats,
+            "fault": None if self.fault is None else self.fault.to_dict(),
+            "rows": [row.to_dict() for row in self.rows],
+            "environment": self.environment,
+        }
+
+    def verdict(self) -> str:
+        """One line that says how it ended."""
+        if self.fault is not None:
+            return f"DIFFER at {self.fault}"
+        own = f"{self.plain:.2g}"
+        if self.repeats:
+            own += f", and {self.yardstick:.2g} in {self.repeats} repeats with operands moved"
+        reference = "PyTorch's" if self.dtype == "float64" else "the float64 run"
+        return (
+            f"agree over {len(self.rows)} steps: minigrad's {self.dtype} run is at most "
+            f"{self.farthest:.2g} off {reference} where {self.bound:.2g} is allowed"
+            + ("" if self.dtype == "float64" and not self.repeats else f" (PyTorch's own: {own})")
+        )
+
+    def __str__(self) -> str:
+        return f"{table(self.rows)}\n{self.verdict()}"
+
+
+def trajectory(
+    program: Program,
+    *,
+    steps: int | None = None,
+    device: str = "cpu",
+    dtype: str = "float32",
+    seed: int = 0,
+    measure: Callable[[Any], Any] | None = None,
+) -> Trajectory:
+    """Run a program in both libraries, each on its own, from minigrad's first parameters.
+
+    For `steps` steps, or to its end; PyTorch on `device`. The program is told the dtype, and must
+    have a parameter for it: a float32 run is judged by the float64 one. `seed` is that of the moved
+    operands; `measure` is as in `lockstep`. Raises DeviceError and TypeError, as that does.
+
+    >>> from bridge.program import training
+    >>> x, y = np.float32([[0, 1], [1, 0]]), np.array([0, 1])
+    >>> def setup(torch):
+    ...     model = torch.nn.Linear(2, 2)
+    ...     return model, torch.nn.CrossEntropyLoss(), torch.optim.SGD(model.parameters(), lr=0.1)
+    >>> trajectory(training(setup, (x, y), epochs=9)).ok
+    True
+    """
+    with prepared(device):
+        runs = _Free(program, device, dtype)
+        report = Trajectory(dtype=dtype, environment=environment(device, seed))
+        while (steps is None or len(report.rows) < steps) and runs.step(report, measure):
+            report.farthest = max(report.farthest, report.rows[-1].distance)
+        report.yardstick = report.plain
+        while not report.ok_so_far and report.repeats < REPEATS:
+            moved = runs.moved(len(report.rows), Moved(seed + report.repeats))
+            report.yardstick = max(report.yardstick, moved)
+            report.repeats += 1
+        if report.fault is None and not report.ok_so_far:
+            beyond = next(row for row in report.rows if row.distance > report.bound)
+            allowed = (
+                f"where {report.bound:.2g} is allowed: PyTorch's own is {report.plain:.2g} off, "
+                f"and with operands moved, {report.repeats} times, {report.yardstick:.2g} at most"
+            )
+            report.fault = _finding(beyond, allowed)
+        return report
+
+
+class _Free:
+    """A run in each library, and the run in float64 that both are measured by."""
+
+    def __init__(self, program: Program, device: str, dtype: str) -> None:
+        self.program, self.device, self.dtype = program, device, dtype
+        self.ours = Run(program, minigrad, "cpu", dtype)
+        self.start = self.ours.snapshot()
+        self.theirs = self._in_torch(device, dtype)
+        self.reference = self._reference(self.theirs)
+
+    def _in_torch(self, device: str, dtype: str) -> Run:
+        run = Run(self.program, torch, device, dtype)
+        run.set(self.start)
+        return run
+
+    def _reference(self, theirs: Run | None = None) -> Run:
+        """In float64 it is PyTorch's plain run itself."""
+        if self.dtype == "float64":
+            return theirs or self._in_torch(self.device, self.dtype)
+        return self._in_torch("cpu", "float64")
+
+    def step(self, report: Trajectory, measure: Callable[[Any], Any] | None) -> bool:
+        """Do one step in each, and write down what came of it. False if the program has ended."""
+        runs = dict.fromkeys((self.ours, self.theirs, self.reference))
+        went_on = {run: run.step() for run in runs}
+        if not all(went_on.values()):
+            if any(went_on.values()):
+                report.fault = Finding("the program", "ends in one run first", step=self.ours.count)
+            return False
+        synchronize(self.device)
+        ours, theirs, reference = (run.values() for run in (self.ours, self.theirs, self.reference))
+        torch_off = _off(theirs, reference)
+        report.plain = max(report.plain, torch_off)
+        a, b = self.ours.outcome(), self.theirs.outcome()
+        report.rows.append(
+            Row(
+                self.ours.count,
+                self.ours.loss,
+                self.theirs.loss,
+                farthest(ours, a, b),
+                farthest([f"gradient of {name}" for name in ours], a, b),
+                _off(ours, reference),
+                _allowed(report.plain, self.dtype),
+                torch_off,
+                measure and (measure(self.ours.now), measure(self.theirs.now)),
+            )
+        )
+        return True
+
+    def moved(self, steps: int, moved: Moved) -> float:
+        """How far PyTorch's run gets from the reference with its operands moved."""
+        run, reference = self._in_torch(self.device, self.dtype), self._reference()
+        farthest_off = 0.0
+        for _ in range(steps):
+            reference.step()
+            with moved:
+                run.step()
+            farthest_off = max(farthest_off, _off(run.values(), reference.values()))
+        return farthest_off
+
+
+def _allowed(yardstick: float, dtype: str) -> float:
+    least = FLOAT64 if dtype == "float64" else 2 * float(np.finfo(dtype).eps)
+    return max(TIMES * yardstick, least)
+
+
+def _finding(row: Row, allowed: str) -> Finding:
+    name = "the parameters" if row.parameter is None else row.parameter.what
+    return Finding(name, f"minigrad's run is {row.distance:.2g} off{allowed}", step=row.step)
+
+
+def _off(found: dict[str, Array], reference: dict[str, Array]) -> float:
+    """How far a run is off the reference: for its size, in the tensor where that is farthest."""
+    farthest_off = 0.0
+    for name, b in reference.items():
+        a = found[name].astype(np.float64)
+        finite = np.isfinite(a) & np.isfinite(b)
+        if not (finite | (a == b) | (np.isnan(a) & np.isnan(b))).all():
+            return float("inf")
+        size = float(np.abs(b[finite]).max(initial=0))
+        gap = float(np.abs(a[finite] - b[finite]).max(initial=0))
+        farthest_off = max(farthest_off, gap / size if size else gap)
+    return farthest_off

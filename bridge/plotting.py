@@ -1,0 +1,41 @@
+"""The picture of a comparison: both loss curves, and below them the distance against the bound."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from minigrad.plotting import figure_of, saved
+
+from .rows import Row
+
+
+def draw(title: str, reports: Sequence[tuple[str, Sequence[Row]]], format: str) -> bytes:
+    """The picture of some reports, each a name and its rows, in the format "png" or "svg"."""
+    count = max(len(reports), 1)
+    figure = figure_of(title, (max(4.5 * count, 6), 6))
+    axes = figure.subplots(2, count, squeeze=False, sharex="col")
+    for (name, rows), above, below in zip(reports, axes[0], axes[1], strict=False):
+        steps = [row.step for row in rows]
+        above.set_title(name)
+        above.plot(steps, [row.ours for row in rows], color="C0", linewidth=3, alpha=0.5)
+        above.plot(steps, [row.theirs for row in rows], color="C1", linestyle="--")
+        above.set_ylabel("loss")
+        above.legend(["minigrad", "PyTorch"])
+        free = any(row.torch_off is not None for row in rows)
+        below.plot(steps, [_shown(row.distance) for row in rows], color="C0", label="minigrad")
+        if free:
+            off = [_shown(row.torch_off or 0.0) for row in rows]
+            below.plot(steps, off, color="C1", linestyle="--", label="PyTorch")
+        below.plot(steps, [row.bound for row in rows], color="black", linestyle=":", label="bound")
+        below.set_yscale("log")
+        below.set_ylabel("distance from the float64 run" if free else "distance in eps")
+        below.set_xlabel("update")
+        below.legend()
+        for each in (above, below):
+            each.grid(alpha=0.3)
+    return saved(figure, format)
+
+
+def _shown(distance: float) -> float:
+    """A distance as a logarithmic axis can have it: none is a gap in the line."""
+    return distance if distance > 0 else float("nan")

@@ -1,0 +1,60 @@
+"""Row: one step of a program in both libraries, as reports keep it and tables show it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from .closeness import Array, finite_or_text, normwise
+from .findings import Finding
+
+
+@dataclass(frozen=True)
+class Row:
+    """One step: both losses, and the parameter and the gradient that are farthest apart.
+
+    `distance` is what the mode judges by, `bound` how large it may be, in lockstep in eps of each
+    tensor's largest element, and free-running relative to the float64 run, from which `torch_off`
+    is PyTorch's own distance. `measured` is what the caller's `measure` said in each library.
+    """
+
+    step: int
+    ours: float
+    theirs: float
+    parameter: Finding | None
+    gradient: Finding | None
+    distance: float
+    bound: float
+    torch_off: float | None = None
+    measured: tuple[Any, Any] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data, for JSON."""
+        plain: dict[str, Any] = {
+            "step": self.step,
+            "loss": {"minigrad": finite_or_text(self.ours), "torch": finite_or_text(self.theirs)},
+            "distance": finite_or_text(self.distance),
+            "bound": finite_or_text(self.bound),
+        }
+        for name, found in (("parameter", self.parameter), ("gradient", self.gradient)):
+            plain[name] = None if found is None else _worst(found)
+        if self.torch_off is not None:
+            plain["torch_off"] = finite_or_text(self.torch_off)
+        if self.measured is not None:
+            plain["measured"] = {"minigrad": self.measured[0], "torch": self.measured[1]}
+        return plain
+
+
+def _worst(found: Finding) -> dict[str, Any]:
+    elements = {"minigrad": found.ours, "torch": found.theirs, "eps": found.distance}
+    plain = {name: finite_or_text(value) for name, value in elements.items()}
+    return {"tensor": found.what, "index": found.index and list(found.index), **plain}
+
+
+def farthest(
+    names: Iterable[str], ours: dict[str, Array], theirs: dict[str, Array]
+) -> Finding | None:
+    """Of the named arrays, the one that is farthest apart for its size."""
+    found = [Finding(n, normwise(ours[n], theirs[n])) for n in names if n in ours and n in theirs]
+    return max(found, key=lambda f: f.distance, default=None)

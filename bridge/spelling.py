@@ -1,0 +1,124 @@
+"""How PyTorch spells each rule: a call of the rule's operands and options, in either namespace.
+
+A rule has PyTorch's name and arguments wherever it is one function or method there. `spelling`
+gives those; what is written out here is the rest, such as a slice, which PyTorch knows as `x[...]`.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from minigrad.rules import REGISTRY
+
+# `spelled(torch, *operands, **options)`, with the rule's own names for the options.
+Spelling = Callable[..., Any]
+
+
+def function(name: str) -> Spelling:
+    """The namespace's function of that name."""
+    return lambda torch, *operands, **options: getattr(torch, name)(*operands, **options)
+
+
+def functional(name: str) -> Spelling:
+    """The function of that name in `torch.nn.functional`."""
+    return lambda torch, *operands, **options: getattr(torch.nn.functional, name)(
+        *operands, **options
+    )
+
+
+def method(name: str) -> Spelling:
+    """The method of that name, of the first operand."""
+    return lambda torch, input, *rest, **options: getattr(input, name)(*rest, **options)
+
+
+def joining(name: str) -> Spelling:
+    """The function of that name, which takes its operands in a list."""
+    return lambda torch, *operands, **options: getattr(torch, name)(operands, **options)
+
+
+def written(name: str) -> Spelling:
+    """The method of that name that writes into its first operand: here, into a copy of it."""
+    return lambda torch, input, *rest, **options: getattr(input.clone(), name)(*rest, **options)
+
+
+def _slice(torch: Any, input: Any, *, dim: int, start: Any, end: Any, step: int) -> Any:
+    return input[(*(slice(None),) * dim, slice(start, end, step))]
+
+
+def _index(torch: Any, input: Any, *, key: tuple[Any, ...]) -> Any:
+    return input[key]
+
+
+def _index_put(torch: Any, input: Any, value: Any, *, key: tuple[Any, ...]) -> Any:
+    result = input.clone()
+    result[key] = value
+    return result
+
+
+_SPELLED: dict[str, Spelling] = {
+    "alias": lambda torch, input: input[...],
+    "cast": method("to"),
+    "cat": joining("cat"),
+    "contiguous_copy": method("contiguous"),
+    "copy": written("copy_"),
+    "fill": written("fill_"),
+    "index": _index,
+    "index_put": _index_put,
+    "linear": functional("linear"),
+    "matmul": function("matmul"),
+    "max": function("max"),
+    "max_dim": function("max"),
+    "min": function("min"),
+    "min_dim": function("min"),
+    "mse_loss": functional("mse_loss"),
+    "nll_loss": functional("nll_loss"),
+    "slice": _slice,
+    "stack": joining("stack"),
+    "zero": written("zero_"),
+}
+
+
+def spelling(name: str) -> Spelling:
+    """How either namespace calls the rule of that name. KeyError if PyTorch has no such call.
+
+    >>> import minigrad
+    >>> spelling("slice")(minigrad, minigrad.arange(6), dim=0, start=1, end=None, step=2)
+    tensor([1, 3, 5])
+    """
+    if name in _SPELLED:
+        return _SPELLED[name]
+    forms = REGISTRY[name].forms
+    if "function" in forms:
+        return function(name)
+    if "method" in forms:
+        return method(name)
+    raise KeyError(name)
+
+
+def arguments(name: str, args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, Any]:
+    """A call of the rule `name` as its operands, in a tuple, and its options, all by name.
+
+    >>> arguments("sum", ("x", 0), {"keepdim": True})
+    (('x',), {'dim': 0, 'keepdim': True})
+    """
+    rule = REGISTRY[name]
+    bound = _signature(name).bind(*args, **options)
+    operands: list[Any] = []
+    named: dict[str, Any] = {}
+    for parameter, value in bound.arguments.items():
+        kind = bound.signature.parameters[parameter].kind
+        if kind is inspect.Parameter.VAR_POSITIONAL:
+            operands += value
+        elif parameter in rule.parameters[: len(rule.operands)]:
+            operands.append(value)
+        else:
+            named[parameter] = value
+    return tuple(operands), named
+
+
+@functools.cache
+def _signature(name: str) -> inspect.Signature:
+    return inspect.signature(REGISTRY[name].forward)
