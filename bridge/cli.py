@@ -86,13 +86,11 @@ def _command(argv: list[str]) -> int:
     except torch.cuda.OutOfMemoryError as error:
         raise UsageError(f"PyTorch has not enough memory on {device}: {error}") from None
 
-    differ = [name for name, report in reports.items() if not report.ok]
+    differ = {name: report.verdict() for name, report in reports.items() if not report.ok}
     verdict = (
         "minigrad and PyTorch agree"
         if not differ
-        else (
-            f"minigrad and PyTorch DIFFER: {'; '.join(f'{n}: {reports[n].verdict()}' for n in differ)}"
-        )
+        else (f"minigrad and PyTorch DIFFER: {', '.join(differ)}")
     )
     print(f"\n{verdict}")
     if files["json"]:

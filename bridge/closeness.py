@@ -27,6 +27,9 @@ class Strength(Protocol):
     @property
     def bound(self) -> float: ...
 
+    @property
+    def unit(self) -> str: ...
+
     def distance(self, ours: Array, theirs: Array, terms: Array | None) -> Array:
         """The distance of each pair of elements of two float arrays; infinite where hopeless."""
 
@@ -36,11 +39,14 @@ class Exact:
     """The same bits, but that any NaN equals any NaN."""
 
     bound: float = 0
+    unit = "ULP"
 
     def distance(self, ours: Array, theirs: Array, terms: Array | None = None) -> Array:
         bits = f"u{ours.itemsize}"
         same = (ours.view(bits) == theirs.view(bits)) | (np.isnan(ours) & np.isnan(theirs))
-        return np.where(same, 0, np.inf)
+        # Zeros of two signs are one place apart here, and so are two floats with none between them.
+        apart = _settled(ours, theirs, _steps(ours, theirs))
+        return np.where(same, 0, np.maximum(apart, 1))
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,7 @@ class Ulps:
     """At most `bound` floats of the dtype lie between one and the other, the other included."""
 
     bound: float
+    unit = "ULP"
 
     def distance(self, ours: Array, theirs: Array, terms: Array | None = None) -> Array:
         return _settled(ours, theirs, _steps(ours, theirs))
@@ -63,6 +70,7 @@ class Scaled:
     """
 
     bound: float
+    unit = "eps Σ|terms|"
 
     def distance(self, ours: Array, theirs: Array, terms: Array | None) -> Array:
         if terms is None:
@@ -163,7 +171,7 @@ def difference(
     >>> difference(one, one + np.spacing(one), Ulps(1)) is None
     True
     >>> print(difference(one, one + 4 * np.spacing(one), Ulps(1)))
-    2 of 2 elements differ, worst at [0]: 1.0 and 1.0000000000000009, 4 Ulps where 1 is allowed
+    2 of 2 elements differ, worst at [0]: 1.0 and 1.0000000000000009, 4 ULP where 1 is allowed
     """
     found = measured(ours, theirs, strength, terms)
     return None if found.ok else found
@@ -182,7 +190,7 @@ def measured(
         return Difference(ours.dtype, theirs.dtype, "dtypes")
     if ours.shape != theirs.shape:
         return Difference(ours.shape, theirs.shape, "shapes")
-    unit, bound = type(strength).__name__, strength.bound
+    unit, bound = strength.unit, strength.bound
     if ours.size == 0:
         return Difference(unit=unit, bound=bound)
     if ours.dtype.kind == "f":

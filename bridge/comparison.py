@@ -25,7 +25,7 @@ from .environment import environment, prepared
 from .findings import Finding
 from .localise import Recorded, first_stranger
 from .replay import Replay
-from .rounding import beyond_rounding
+from .rounding import beside_rounding
 
 Function = Callable[..., Any]
 
@@ -151,7 +151,7 @@ def _compared(
     """Each result and gradient, and how far apart it is."""
     common = [name for name in ours if name in theirs]
     suspects = [n for n in common if difference(ours[n], theirs[n], Exact()) is not None]
-    apart = beyond_rounding(ours, theirs, suspects, again, seed)
+    apart = beside_rounding(ours, theirs, suspects, again, seed)
     found = [Finding(n, apart.get(n) or normwise(ours[n], theirs[n])) for n in common]
     found += [Finding(n, "minigrad has it, PyTorch has not") for n in ours if n not in theirs]
     return found + [Finding(n, "PyTorch has it, minigrad has not") for n in theirs if n not in ours]

@@ -224,7 +224,9 @@ def _allowed(yardstick: float, dtype: str) -> float:
 
 def _finding(row: Row, allowed: str) -> Finding:
     name = "the parameters" if row.parameter is None else row.parameter.what
-    return Finding(name, f"minigrad's run is {row.distance:.2g} off{allowed}", step=row.step)
+    return Finding(
+        name, f"minigrad's run is {row.distance:.2g} off {allowed}".rstrip(), step=row.step
+    )
 
 
 def _off(found: dict[str, Array], reference: dict[str, Array]) -> float:

@@ -26,7 +26,7 @@ from .findings import Finding
 from .localise import Recorded, first_stranger
 from .program import Program, Run, Snapshot
 from .replay import Replay
-from .rounding import beyond_rounding
+from .rounding import beside_rounding
 from .rows import Row, farthest
 from .tables import table
 
@@ -203,11 +203,14 @@ class _Pair:
             def again(within: AbstractContextManager[Any]) -> dict[str, Array]:
                 return self._again(before, next(tries), within)
 
-            apart = beyond_rounding(ours, theirs, suspects, again, self.seed)
-            faults += [Finding(name, found) for name, found in apart.items()]
-            if not apart:
-                bound = max(normwise(ours[n], theirs[n]).distance for n in suspects)
-            elif not blamed:
+            apart = beside_rounding(ours, theirs, suspects, again, self.seed)
+            for name, found in apart.items():
+                if not found.ok:
+                    faults.append(Finding(name, found))
+                elif found.distance:  # what is allowed, in the unit of the rows
+                    times = normwise(ours[name], theirs[name]).distance / found.distance
+                    bound = max(bound, found.bound * times)
+            if faults and not blamed:
                 again(recorded := Recorded())
                 stranger = first_stranger(replay.ops, recorded)
                 faults = [stranger, *faults] if stranger is not None else faults
@@ -250,9 +253,9 @@ class _Pair:
         def again(within: AbstractContextManager[Any]) -> dict[str, Array]:
             return self._update(before, settings, gradients, within)
 
-        apart = beyond_rounding(ours, theirs, suspects, again, self.seed)
+        apart = beside_rounding(ours, theirs, suspects, again, self.seed)
         op = f"{type(self.ours.optimizer).__name__}.step"
-        return [Finding(name, found, op) for name, found in apart.items()]
+        return [Finding(name, found, op) for name, found in apart.items() if not found.ok]
 
     def _update(
         self,

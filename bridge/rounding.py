@@ -21,7 +21,7 @@ import torch
 from torch._decomp import get_decompositions
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from .closeness import Array, Difference, Scaled, difference
+from .closeness import Array, Difference, Scaled, measured
 
 UNITS = 4
 # A result may be off by so many times the farthest that it was seen to move.
@@ -89,32 +89,32 @@ def _movable(func: Any) -> tuple[int, ...]:
     return tuple(i for i, a in enumerate(func._schema.arguments) if a.alias_info is None)
 
 
-def beyond_rounding(
+def beside_rounding(
     ours: Results,
     theirs: Results,
     suspects: list[str],
     run: Callable[[AbstractContextManager[Any]], Results],
     seed: int = 0,
 ) -> dict[str, Difference]:
-    """Those of the `suspects` whose difference rounding does not explain, and that difference.
+    """How far apart each of the `suspects` is, as a multiple of what rounding does there.
+
+    The result is not `ok` where rounding does not explain the difference.
 
     `run` computes PyTorch's results again, with what is to be moved inside the context it is given.
     """
     spread = {name: np.zeros(theirs[name].shape) for name in suspects}
     found: dict[str, Difference] = {}
     done = 0
+    suspects = list(suspects)
     for runs in RUNS:
         for _ in range(runs):
             moved = run(Moved(seed + done))
             done += 1
             for name in suspects:
                 np.maximum(spread[name], _gap(moved[name], theirs[name]), out=spread[name])
-        found = {}
         for name in suspects:
-            apart = _apart(ours[name], theirs[name], spread[name])
-            if apart is not None:
-                found[name] = apart
-        suspects = list(found)
+            found[name] = _apart(ours[name], theirs[name], spread[name])
+        suspects = [name for name in suspects if not found[name].ok]
         if not suspects:
             break
     return found
@@ -128,10 +128,10 @@ def _gap(moved: Array, theirs: Array) -> Array:
     return np.where(same, 0, np.where(np.isfinite(gap), gap, np.inf))
 
 
-def _apart(ours: Array, theirs: Array, spread: Array) -> Difference | None:
+def _apart(ours: Array, theirs: Array, spread: Array) -> Difference:
     if theirs.dtype.kind != "f" and ours.shape == theirs.shape:
-        return difference(np.where(spread > 0, theirs, ours), theirs, MOVED)
+        return measured(np.where(spread > 0, theirs, ours), theirs, MOVED)
     finite = np.where(np.isfinite(theirs), theirs, 0)
     terms = spread / np.finfo(theirs.dtype).eps + 2 * np.abs(finite.astype(np.float64))
-    apart = difference(ours, theirs, MOVED, terms)
-    return apart and replace(apart, unit="times as far as rounding carries it")
+    apart = measured(ours, theirs, MOVED, terms)
+    return replace(apart, unit="times as far as rounding carries it")
