@@ -113,7 +113,7 @@ def compare(
         faults = sorted(replay.findings, key=lambda found: found.number)
         if not faults and not all(found.ok for found in compared):
             again(recorded := Recorded())
-            stranger = first_stranger(replay.ops, recorded)
+            stranger = first_stranger(replay.events, recorded)
             faults += [stranger] if stranger is not None else []
         faults += [found for found in compared if not found.ok]
         faults += [

@@ -212,7 +212,7 @@ class _Pair:
                     bound = max(bound, found.bound * times)
             if faults and not blamed:
                 again(recorded := Recorded())
-                stranger = first_stranger(replay.ops, recorded)
+                stranger = first_stranger(replay.events, recorded)
                 faults = [stranger, *faults] if stranger is not None else faults
         return faults, bound
 

@@ -1,9 +1,8 @@
 """Where two runs part, when no op is to blame: the first value that only one of them has.
 
 Ops that agree one by one can still be put together wrongly: a loss that is another sum of the right
-terms, a gradient that the tape lost. Then what PyTorch computed is recorded, every intermediate
-result of it, and minigrad's values are looked for there, in program order and then, for the
-gradients that arrive at them, backwards.
+terms, a gradient that the tape lost. Then what PyTorch computes is recorded, every intermediate
+result of it, and what minigrad computed is looked for there, in the order of time.
 """
 
 from __future__ import annotations
@@ -17,10 +16,10 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from .closeness import Array, Scaled, measured
+from .closeness import Array, Difference, normwise
 from .convert import array_of
 from .findings import Finding
-from .replay import Op
+from .replay import Event
 
 
 class Recorded(TorchDispatchMode):
@@ -40,29 +39,30 @@ class Recorded(TorchDispatchMode):
         return result
 
 
-def first_stranger(ops: Sequence[Op], recorded: Recorded) -> Finding | None:
-    """The first of minigrad's values, or of the gradients arriving there, that PyTorch has not.
+def first_stranger(events: Sequence[Event], recorded: Recorded) -> Finding | None:
+    """The first thing that minigrad computed and PyTorch did not, if it is of an op.
 
-    None if it has them all, as far as can be told: what is looked for is a value alike in half its
-    digits.
+    What is looked for is an array alike in half its digits. None if PyTorch has computed all, as
+    far as can be told, and if what is missing is the gradient of a leaf: no op made that, but the
+    tape, which adds up what the ops sent. What is done with the gradients then is not looked at: an
+    update shows in the parameters.
     """
-    for op in ops:
-        found = _stranger(op.value, "value", op, recorded)
-        if found is not None:
-            return found
-    for op in reversed(ops):
-        if op.cotangent is not None:
-            found = _stranger(op.cotangent, "gradient that arrives at the value", op, recorded)
-            if found is not None:
-                return found
+    leaves = [i for i, event in enumerate(events) if event.op is None]
+    for event in events[: leaves[-1] + 1] if leaves else events:
+        apart = _from_all(event.array, recorded)
+        if apart is not None:
+            op = event.op
+            what = f"{event.what}, unlike any in PyTorch (the nearest is shown),"
+            return op and Finding(what, apart, op.name, op.number, op.where)
     return None
 
 
-def _stranger(value: Array, what: str, op: Op, recorded: Recorded) -> Finding | None:
-    candidates = [x for x in recorded.values[value.shape] if x.dtype == value.dtype]
-    if not candidates or value.size == 0:
+def _from_all(array: Array, recorded: Recorded) -> Difference | None:
+    """How far the array is from the nearest that PyTorch computed; None if there is one alike."""
+    candidates = [x for x in recorded.values[array.shape] if x.dtype == array.dtype]
+    if not candidates or not array.size:
         return None  # nothing to be told from: a view, say, that PyTorch never made
-    strength = Scaled(1 / np.sqrt(np.finfo(value.dtype).eps) if value.dtype.kind == "f" else 0)
-    apart = [measured(value, x, strength, np.abs(x).max(initial=0)) for x in candidates]
+    digits = 0.0 if array.dtype.kind != "f" else float(np.finfo(array.dtype).eps) ** -0.5
+    apart = [normwise(array, x, digits) for x in candidates]
     nearest = min(apart, key=lambda difference: difference.distance)
-    return None if nearest.ok else Finding(what, nearest, op.name, op.number, op.where)
+    return None if nearest.ok else nearest

@@ -17,6 +17,7 @@ A program that has parameters `device` or `dtype` is told where to compute, and 
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
@@ -188,7 +189,8 @@ class Run:
             parameter.data.copy_(tensor_of(snapshot.parameters[name]))
         if self.optimizer is not None and snapshot.state is not None:
             groups = self.optimizer.state_dict()["param_groups"]
-            self.optimizer.load_state_dict({"state": snapshot.state, "param_groups": groups})
+            state = copy.deepcopy(snapshot.state)  # an optimiser writes into what it has loaded
+            self.optimizer.load_state_dict({"state": state, "param_groups": groups})
 
     def settings(self) -> list[dict[str, Any]]:
         """A copy of the settings of the optimiser's groups."""
@@ -241,8 +243,8 @@ class Run:
         return found | values | self.gathered()
 
     def updated(self) -> dict[str, Array]:
-        """All that an update changes."""
-        return self.values() | self.gathered()
+        """All that an update changes: what the optimiser gathers, and then the parameters."""
+        return self.gathered() | self.values()
 
 
 def _array(value: Any) -> Array:

@@ -17,13 +17,14 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
 import minigrad
 from minigrad.arithmetic import quiet
+from minigrad.autograd.graph import walk
 from minigrad.rules import REGISTRY
 from minigrad.rules.rule import Pullback
 
@@ -54,20 +55,30 @@ class Op:
     options: dict[str, Any]
     value: Array  # minigrad's, as it was
     result: torch.Tensor | None  # PyTorch's, with its graph
-    cotangent: Array | None = None  # the last that arrived
+
+
+class Event(NamedTuple):
+    """Something that minigrad computed: an op's value, a gradient that arrived there, or (where
+    there is no op) at a leaf."""
+
+    what: str
+    op: Op | None
+    array: Array
 
 
 class Replay(AbstractContextManager["Replay"]):
     """Watches what this thread computes in minigrad, and has PyTorch compute it on `device`.
 
     `ops` are the calls in program order, and `findings` where the two differ by more than the op's
-    bounds allow, in the order in which they were met.
+    bounds allow, in the order in which they were met. `events` is all that was computed on the way,
+    in the order of time.
     """
 
     def __init__(self, device: str = "cpu") -> None:
         self.device = device
         self.ops: list[Op] = []
         self.findings: list[Finding] = []
+        self.events: list[Event] = []
 
     @property
     def first(self) -> Finding | None:
@@ -90,6 +101,8 @@ class Replay(AbstractContextManager["Replay"]):
                 self._call(_WRITES[function], tuple(before), {}, (result, ()))
             return result
         result = run(function, *args, **options)
+        if function is walk:
+            self.events += [Event("gradient", None, np.array(g)) for g in result.values()]
         name = _NAMES.get(function)
         return result if name is None else self._call(name, args, options, result)
 
@@ -102,6 +115,7 @@ class Replay(AbstractContextManager["Replay"]):
         value = np.array(outputs[0])
         op = Op(name, len(self.ops) + 1, _caller(), operands, options, value, None)
         self.ops.append(op)
+        self.events.append(Event("value", op, value))
         try:
             theirs = self._spelled(op, pullbacks)
         except Exception as error:
@@ -126,7 +140,8 @@ class Replay(AbstractContextManager["Replay"]):
         for i, x in enumerate(op.operands):
             if isinstance(x, np.ndarray):
                 spread = x if shape is None else np.broadcast_to(x, shape)
-                wanted = i < len(pullbacks) and pullbacks[i] is not None and x.dtype.kind == "f"
+                wanted = i < len(pullbacks) and pullbacks[i] is not None
+                wanted = wanted and x.dtype.kind == op.value.dtype.kind == "f"
                 leaves.append(self._tensor(spread).requires_grad_(wanted))
             else:
                 leaves.append(x)
@@ -168,9 +183,9 @@ class Replay(AbstractContextManager["Replay"]):
         leaf = op.operands[i]
         if not isinstance(leaf, torch.Tensor) or not leaf.requires_grad:
             return
-        op.cotangent = np.array(g)
         assert op.result is not None
-        theirs = array_of(_pulled_back(op.result, leaf, self._tensor(op.cotangent)))
+        self.events.append(Event("gradient that arrives at the value", op, np.array(g)))
+        theirs = array_of(_pulled_back(op.result, leaf, self._tensor(g)))
         strength = bound(op.name, op.options.get("alpha", 1)).gradient
         if d.shape != theirs.shape:  # the copies that broadcasting did not make are the op's to sum
             d, strength = _summed(d, theirs.shape), SUMMED

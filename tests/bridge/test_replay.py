@@ -1,0 +1,223 @@
+"""bridge/replay.py: every rule op by op beside PyTorch, and every mistake planted in one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+torch = pytest.importorskip("torch")
+
+import minigrad
+from bridge.bounds import EXACT, bound
+from bridge.replay import Replay
+from minigrad.arithmetic import quiet
+from tests.bridge.planting import planted
+from tests.rules import checker
+from tests.rules.samples import SAMPLES, Case, cases, forms
+from tests.rules.test_rules import DIFFERENTIABLE
+
+few = settings(max_examples=max(settings.default.max_examples // 4, 1))
+pytestmark = [
+    pytest.mark.filterwarnings(f"ignore:{checker.LAYOUT_WARNING}"),
+    pytest.mark.filterwarnings("ignore:Using a target size"),
+]
+# All that `zero` gives is zeros, which no factor makes wrong.
+NOT_ZERO = [name for name in SAMPLES if name != "zero"]
+FIRST = {name: next(iter(forms(name).values())) for name in SAMPLES}
+
+
+def replayed(name: str, case: Case, special: bool = False) -> tuple[Replay, list[np.ndarray]]:
+    """The call watched, forwards and backwards; and its value and gradients."""
+    with Replay() as replay:
+        leaves = checker.leaves_of(minigrad, case)
+        result = checker.called(minigrad, FIRST[name], case, leaves)[0]
+        if result.requires_grad and special:
+            checker.send_back(minigrad, result, checker.cotangent(case, result))
+        elif result.requires_grad:
+            g = np.random.default_rng(case.seed).standard_normal(tuple(result.shape))
+            result.backward(minigrad.from_numpy(np.asarray(g, result.detach().numpy().dtype)))
+    grads = [getattr(leaf, "grad", None) for leaf in leaves]
+    return replay, [result.detach().numpy(), *(g.numpy() for g in grads if g is not None)]
+
+
+def succeeds(name: str, case: Case) -> bool:
+    return all(checker.outcome(t, FIRST[name], case).error is None for t in (torch, minigrad))
+
+
+def has_something_to_get_wrong(arrays: list[np.ndarray]) -> bool:
+    return any(np.any(np.isfinite(x) & (x != 0)) for x in arrays)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+@given(data=st.data())
+def test_every_rule_is_found_to_be_pytorchs(name: str, data: st.DataObject) -> None:
+    case = data.draw(cases(name))
+    assume(succeeds(name, case))
+    replay, _ = replayed(name, case, special=True)
+    assert replay.findings == []
+    # A cast to what it is already, and a zero without a history, are no ops.
+    assert name in {op.name for op in replay.ops} or name in ("cast", "zero")
+
+
+def too_much(x: Any) -> Any:
+    """A little more than any bound allows."""
+    return np.asarray(x) * np.asarray(x).dtype.type(1 + 5e-4)
+
+
+@pytest.mark.parametrize("name", [name for name in NOT_ZERO if name in DIFFERENTIABLE])
+@few
+@given(data=st.data())
+def test_a_wrong_derivative_is_found_in_its_op(name: str, data: st.DataObject) -> None:
+    case = data.draw(cases(name, "tame"))
+    assume(succeeds(name, case))
+    with planted(name, derivative=too_much):
+        replay, (_, *gradients) = replayed(name, case)
+    assume(has_something_to_get_wrong(gradients))
+    assert replay.first is not None
+    assert replay.first.op == name
+    assert replay.first.what.startswith("gradient of ")
+
+
+@pytest.mark.parametrize("name", NOT_ZERO)
+@few
+@given(data=st.data())
+def test_a_wrong_value_is_found_in_its_op(name: str, data: st.DataObject) -> None:
+    case = data.draw(cases(name, "tame"))
+    assume(succeeds(name, case))
+    change = {"b": np.logical_not, "f": too_much, "i": lambda x: x + 1}
+
+    def wrong(x: Any) -> np.ndarray:
+        return np.asarray(change[np.asarray(x).dtype.kind](x))
+
+    with planted(name, value=wrong):
+        replay, (value, *_) = replayed(name, case)
+    assume(value.size and (value.dtype.kind != "f" or has_something_to_get_wrong([value])))
+    found = [found for found in replay.findings if found.op == name]
+    assert found
+    assert found[0].what == "value"
+
+
+@pytest.mark.parametrize("name", [n for n in DIFFERENTIABLE if bound(n).value == EXACT])
+@few
+@given(data=st.data())
+def test_what_is_exact_may_not_be_off_by_a_bit(name: str, data: st.DataObject) -> None:
+    case = data.draw(cases(name, "tame"))
+    assume(succeeds(name, case) and "alpha" not in case.options)
+    with planted(name, value=lambda x: np.asarray(np.nextafter(x, x.dtype.type(np.inf)))):
+        replay, (value, *_) = replayed(name, case)
+    assume(value.dtype.kind == "f" and value.size and np.isfinite(value).all())
+    found = next(found for found in replay.findings if found.op == name)
+    assert (found.what, found.distance, found.bound) == ("value", 1, 0)
+
+
+def test_ops_are_numbered_in_program_order_and_know_their_line() -> None:
+    x = minigrad.tensor([1.0, -2.0], requires_grad=True)
+    with Replay() as replay:
+        y = x.relu()
+        (y * x).sum().backward()
+    assert [op.name for op in replay.ops] == ["relu", "mul", "sum"]
+    assert [op.number for op in replay.ops] == [1, 2, 3]
+    assert all(op.where.startswith("test_replay.py:") for op in replay.ops)
+
+
+def test_the_first_op_in_program_order_is_named() -> None:
+    x = minigrad.tensor([1.0, 2.0], requires_grad=True)
+    with planted("relu", derivative=too_much), Replay() as replay:
+        x.relu().relu().sum().backward()
+    assert [found.number for found in replay.findings] == [2, 1]  # as backward meets them
+    assert replay.first is not None
+    assert replay.first.number == 1
+
+
+def test_what_is_after_a_wrong_op_agrees_with_what_it_was_given() -> None:
+    x = minigrad.tensor([1.0, 2.0], requires_grad=True)
+    with planted("exp", value=lambda x: x * 2), Replay() as replay:
+        (x.exp() * 3).sum().backward()
+    assert [found.op for found in replay.findings if found.what == "value"] == ["exp"]
+
+
+def test_a_write_is_replayed_too() -> None:
+    def wrong(run: Any, function: Any, *args: Any, **options: Any) -> Any:
+        result = run(function, *args, **options)
+        if function is np.subtract:
+            args[0][...] += 1
+        return result
+
+    for watch, found in (
+        (lambda run, *args, **options: run(*args, **options), []),
+        (wrong, ["sub"]),
+    ):
+        x = minigrad.tensor([1.0, 2.0])
+        with quiet.watched(watch), Replay() as replay:
+            x -= minigrad.tensor([0.5, 3.0])
+        assert [op.name for op in replay.ops] == ["sub"]
+        assert [finding.op for finding in replay.findings] == found
+
+
+def test_what_pytorch_refuses_is_a_finding() -> None:
+    def lenient(run: Any, function: Any, *args: Any, **options: Any) -> Any:
+        try:
+            return run(function, *args, **options)
+        except RuntimeError:
+            return np.zeros(()), ()
+
+    with quiet.watched(lenient), Replay() as replay:
+        minigrad.mm(minigrad.ones(2, 3), minigrad.ones(2, 3))
+    assert replay.first is not None
+    assert "PyTorch raises RuntimeError" in str(replay.first)
+
+
+def test_nothing_is_watched_before_and_after() -> None:
+    replay = Replay()
+    minigrad.ones(2).exp()
+    with replay:
+        pass
+    minigrad.ones(2).exp()
+    assert replay.ops == []
+    with pytest.raises(ZeroDivisionError), replay:
+        raise ZeroDivisionError
+    minigrad.ones(2).exp()
+    assert replay.ops == []
+
+
+def test_a_replay_changes_nothing() -> None:
+    def gradient() -> bytes:
+        x = minigrad.linspace(-1, 1, 12, requires_grad=True)
+        y = x.reshape(3, 4)
+        z = (y.T @ y).log_softmax(0) * 2
+        z[0] = 5.0
+        z.relu().sum().backward()
+        return x.grad.numpy().tobytes()
+
+    plain = gradient()
+    with Replay() as replay:
+        assert gradient() == plain
+    assert replay.findings == []
+
+
+def test_an_unwatched_backward_of_a_watched_forward_is_checked_too() -> None:
+    x = minigrad.tensor([1.0, 2.0], requires_grad=True)
+    with planted("exp", derivative=too_much), Replay() as replay:
+        y = x.exp().sum()
+    y.backward()
+    assert [found.op for found in replay.findings] == ["exp"]
+
+
+def test_a_saved_tensor_that_was_written_to_is_still_noticed() -> None:
+    with Replay():
+        y = minigrad.tensor([1.0, 2.0], requires_grad=True).exp()
+        y.add_(1)
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            y.sum().backward()
+
+
+def test_operands_are_kept_as_they_were() -> None:
+    x = minigrad.tensor([1.0, 2.0])
+    with Replay() as replay:
+        x.exp()
+        x.zero_()
+    assert replay.ops[0].operands[0].tolist() == [1.0, 2.0]
