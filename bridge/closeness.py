@@ -224,7 +224,7 @@ def normwise(ours: Array, theirs: Array, bound: float = np.inf) -> Difference:
     return replace(measured(ours, theirs, Scaled(bound), largest), unit="eps of the largest")
 
 
-def _flushed(a: np.generic, b: np.generic) -> bool:
+def _flushed(a: Any, b: Any) -> bool:
     """Whether one is a subnormal number and the other the zero that hardware may make of it.
 
     By their bits: hardware that flushes such numbers compares them as zeros too.

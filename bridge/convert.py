@@ -7,6 +7,7 @@ memory. What the other side has no counterpart of is a TypeError that names it.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -91,7 +92,7 @@ class _Conversion:
                 self.done[id(obj)] = convert(obj, path)
             return self.done[id(obj)]
         if isinstance(obj, Mapping):
-            kind = dict if type(obj).__name__ == "defaultdict" else type(obj)
+            kind: Any = dict if isinstance(obj, defaultdict) else type(obj)
             return kind({key: self.of(item, f"{path}[{key!r}]") for key, item in obj.items()})
         if isinstance(obj, self.source.Size):
             return self.target.Size(obj)

@@ -51,9 +51,10 @@ def first_stranger(events: Sequence[Event], recorded: Recorded) -> Finding | Non
     for event in events[: leaves[-1] + 1] if leaves else events:
         apart = _from_all(event.array, recorded)
         if apart is not None:
-            op = event.op
+            if event.op is None:
+                return None
             what = f"{event.what}, unlike any in PyTorch (the nearest is shown),"
-            return op and Finding(what, apart, op.name, op.number, op.where)
+            return Finding(what, apart, event.op.name, event.op.number, event.op.where)
     return None
 
 

@@ -66,9 +66,15 @@ def training(
     [['weight', 'bias'], ['weight', 'bias']]
     """
     whole = _pair(data)
-    given = None if whole is not None else [_pair(batch) for batch in data]
-    if given is not None and None in given:
+    given = [] if whole is not None else [_pair(batch) for batch in data]
+    if None in given:
         raise ValueError("data must be a pair (inputs, targets) of one length, or a list of such")
+
+    def drawn(epoch: int) -> Iterator[tuple[Any, Any]]:
+        if whole is None:
+            yield from given  # type: ignore[misc]  # there is no None in it
+        else:
+            yield from ((x, y) for x, y, _ in batches(*whole, batch_size, seed, epoch))
 
     def program(torch: Any, device: str = "cpu", dtype: str = "float32") -> Iterator[Step]:
         real = getattr(torch, dtype)
@@ -85,7 +91,7 @@ def training(
         parameters = dict(model.named_parameters())
         yield Step(float("nan"), parameters, optimizer)
         for epoch in range(1, epochs + 1):
-            for x, y, *_ in given or batches(*whole, batch_size, seed, epoch):
+            for x, y in drawn(epoch):
                 optimizer.zero_grad()
                 value = loss(model(tensor(x)), tensor(y))
                 value.backward()

@@ -131,7 +131,8 @@ def _gap(moved: Array, theirs: Array) -> Array:
 def _apart(ours: Array, theirs: Array, spread: Array) -> Difference:
     if theirs.dtype.kind != "f" and ours.shape == theirs.shape:
         return measured(np.where(spread > 0, theirs, ours), theirs, MOVED)
-    finite = np.where(np.isfinite(theirs), theirs, 0)
-    terms = spread / np.finfo(theirs.dtype).eps + 2 * np.abs(finite.astype(np.float64))
+    finite = np.where(np.isfinite(theirs), theirs, 0).astype(np.float64)
+    with np.errstate(over="ignore"):
+        terms = spread / np.finfo(theirs.dtype).eps + 2 * np.abs(finite)
     apart = measured(ours, theirs, MOVED, terms)
     return replace(apart, unit="times as far as rounding carries it")

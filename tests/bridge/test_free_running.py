@@ -1,0 +1,172 @@
+"""bridge/free_running.py: runs on their own, and what must not pass for rounding."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("tabulate")
+
+import minigrad
+from bridge import training, trajectory
+from bridge.free_running import FLOAT64, _off
+from bridge.program import Step
+from minigrad import programs
+from minigrad.optim import SGD, Adam
+from tests.bridge.planting import planted
+from tests.bridge.test_in_lockstep import network, tutorial
+
+
+@pytest.mark.parametrize("program", programs.PROGRAMS)
+def test_in_float64_a_thousand_epochs_of_the_tutorial_agree_within_1e_12(program: str) -> None:
+    report = trajectory(tutorial(program, epochs=1000), dtype="float64")
+    assert report.ok, report.verdict()
+    assert len(report.rows) == 1000
+    assert report.farthest < 1e-12
+    assert report.repeats == 0
+
+
+@pytest.mark.parametrize("program", programs.PROGRAMS)
+@pytest.mark.parametrize("seed", range(20))
+def test_in_float32_minigrad_is_no_farther_off_than_pytorch(program: str, seed: int) -> None:
+    report = trajectory(tutorial(program, epochs=200, seed=seed))
+    assert report.ok, report.verdict()
+    assert report.farthest <= report.bound
+
+
+@settings(max_examples=10)
+@given(
+    st.sampled_from(programs.ACTIVATIONS),
+    st.sampled_from(programs.LOSSES),
+    st.sampled_from([("manual", {}), ("auto", {"momentum": 0.9}), ("auto", {"optimizer": "adam"})]),
+    st.sampled_from(programs.DTYPES),
+    st.none() | st.integers(1, 6),
+    st.integers(0, 1000),
+)
+def test_any_of_the_tutorials_programs_agrees(
+    activation: str,
+    loss: str,
+    program: tuple[str, dict[str, Any]],
+    dtype: str,
+    batch_size: int | None,
+    seed: int,
+) -> None:
+    options = {"activation": activation, "loss": loss, "batch_size": batch_size, "seed": seed}
+    report = trajectory(tutorial(program[0], **options, **program[1], epochs=20), dtype=dtype)
+    assert report.ok, report.verdict()
+
+
+def test_a_run_that_is_thrown_off_at_a_kink_is_measured_by_runs_that_are_too() -> None:
+    """With this seed minigrad's crosses a kink one step before PyTorch's; PyTorch's might have."""
+    report = trajectory(tutorial("auto", optimizer="adam", epochs=1000, seed=8))
+    assert report.ok, report.verdict()
+    if report.repeats:  # elsewhere another BLAS may not cross it
+        assert report.yardstick > report.plain
+        assert "repeats with operands moved" in report.verdict()
+
+
+@pytest.mark.parametrize("dtype", programs.DTYPES)
+@pytest.mark.parametrize("kind", ["value", "derivative"])
+def test_a_mistake_in_a_rule_is_too_far_off(dtype: str, kind: str) -> None:
+    factor = 1 + (1e-3 if dtype == "float32" else 1e-8)
+    with planted("tanh", **{kind: lambda x: x * x.dtype.type(factor)}):
+        report = trajectory(network(lr=0.1), dtype=dtype)
+    assert not report.ok
+    assert report.fault is not None
+    assert report.fault.step is not None
+    assert f"DIFFER at step {report.fault.step}: " in report.verdict()
+    assert report.worst is report.fault
+
+
+@pytest.mark.parametrize(("kind", "change"), [(SGD, {"lr": 0.1001}), (Adam, {"eps": 1e-4})])
+def test_a_mistake_in_an_optimiser_is_too_far_off(
+    kind: Any, change: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    update = kind._update
+    monkeypatch.setattr(
+        kind, "_update", lambda self, g, pairs: update(self, {**g, **change}, pairs)
+    )
+    report = trajectory(network(kind.__name__, lr=0.1))
+    assert not report.ok
+
+
+def test_runs_that_overflow_together_agree() -> None:
+    def program(torch: Any, dtype: str) -> Iterator[Step]:
+        w = torch.ones(2, dtype=getattr(torch, dtype), requires_grad=True)
+        yield Step(0.0, {"w": w})
+        for _ in range(12):
+            loss = (w * w * w).sum()
+            loss.backward()
+            with torch.no_grad():
+                w -= w.grad * 1e3
+            w.grad = None
+            yield Step(loss.item(), {"w": w})
+
+    report = trajectory(program, dtype="float64")
+    assert not np.isfinite(report.rows[-1].ours)
+    assert report.ok, report.verdict()
+    json.dumps(report.to_dict(), allow_nan=False)
+
+
+def test_distance_is_for_the_size_of_the_tensor() -> None:
+    a, b = {"w": np.array([1.0, 2.0])}, {"w": np.array([1.0, 4.0])}
+    assert _off(a, b) == 0.5
+    assert _off(a, {"w": np.array([1.0, np.nan])}) == np.inf
+    assert _off({"w": np.array([1.0, np.nan])}, {"w": np.array([1.0, np.nan])}) == 0
+    assert _off({"w": np.zeros((0,))}, {"w": np.zeros((0,))}) == 0
+    assert _off({"w": np.ones(1)}, {"w": np.zeros(1)}) == 1
+
+
+def test_the_program_must_be_told_the_dtype() -> None:
+    with pytest.raises(TypeError, match="no parameter dtype"):
+        trajectory(lambda torch: iter([Step(0.0, {})]))
+
+
+def test_a_program_that_ends_first_in_one_library_is_said_to() -> None:
+    def program(torch: Any, dtype: str) -> Iterator[Step]:
+        w = torch.ones(1, dtype=getattr(torch, dtype))
+        for _ in range(3 if torch is minigrad else 5):
+            yield Step(0.0, {"w": w})
+
+    report = trajectory(program)
+    assert not report.ok
+    assert "ends in one run first" in report.verdict()
+
+
+def test_the_report_prints_and_is_plain_data() -> None:
+    report = trajectory(network(lr=0.1), steps=5)
+    text = str(report)
+    assert "off float64" in text
+    assert text.splitlines()[-1].startswith(
+        "agree over 5 steps: minigrad's float32 run is at most "
+    )
+    plain = json.loads(json.dumps(report.to_dict(), allow_nan=False))
+    assert (plain["ok"], plain["mode"], len(plain["rows"])) == (True, "free", 5)
+    assert report.bound >= 2 * report.yardstick
+    assert trajectory(network(lr=0.1), steps=0, dtype="float64").bound == FLOAT64
+
+
+def test_lists_of_batches_will_do_for_data() -> None:
+    x, y = np.ones((2, 3)), np.zeros(2, np.int64)
+
+    def setup(torch: Any) -> Any:
+        model = torch.nn.Linear(3, 2)
+        return model, torch.nn.CrossEntropyLoss(), torch.optim.SGD(model.parameters(), lr=0.1)
+
+    assert len(trajectory(training(setup, [(x, y), (x, y), (x, y)], epochs=2)).rows) == 6
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("program", programs.PROGRAMS)
+def test_on_cuda(program: str) -> None:
+    for dtype in programs.DTYPES:
+        report = trajectory(tutorial(program, epochs=1000), device="cuda", dtype=dtype)
+        assert report.ok, report.verdict()

@@ -1,0 +1,344 @@
+"""bridge/in_lockstep.py: programs that agree, and mistakes of every kind, found and named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("tabulate")
+
+import minigrad
+import minigrad.nn.functional as F
+from bridge import lockstep, training
+from bridge.program import Step
+from minigrad import programs
+from minigrad.autograd import graph
+from minigrad.optim import SGD, Adam
+from minigrad.tensor import Tensor
+from tests.bridge.planting import planted
+
+X = np.random.default_rng(0).standard_normal((8, 3))
+Y = np.random.default_rng(1).integers(0, 4, 8)
+
+
+def network(optimizer: str = "SGD", **options: Any) -> Any:
+    def setup(torch: Any) -> Any:
+        nn = torch.nn
+        model = nn.Sequential(
+            nn.Linear(3, 6), nn.Tanh(), nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 4)
+        )
+        made = getattr(torch.optim, optimizer)(model.parameters(), **options)
+        return model, nn.CrossEntropyLoss(), made
+
+    return training(setup, (X, Y), epochs=4, batch_size=3)
+
+
+def tutorial(program: str, **options: Any) -> Any:
+    x = np.array([[0, 0], [1, 0], [1, 1], [0, 0], [0, 0], [0, 1]], np.float64)
+    y = np.array([0, 1, 2, 0, 0, 2])
+
+    def run(torch: Any, device: str = "cpu", dtype: str = "float32") -> Any:
+        made = programs.PROGRAMS[program]
+        return made(torch, x, y, device=device, dtype=dtype, **{"epochs": 20, **options})
+
+    return run
+
+
+# Programs that agree ------------------------------------------------------------------------------
+
+
+@settings(max_examples=15)
+@given(
+    st.sampled_from(programs.ACTIVATIONS),
+    st.sampled_from(programs.LOSSES),
+    st.sampled_from([("manual", {}), ("auto", {"momentum": 0.9}), ("auto", {"optimizer": "adam"})]),
+    st.sampled_from(programs.DTYPES),
+    st.none() | st.integers(1, 6),
+    st.integers(0, 1000),
+)
+def test_the_tutorials_programs_agree(
+    activation: str,
+    loss: str,
+    program: tuple[str, dict[str, Any]],
+    dtype: str,
+    batch_size: int | None,
+    seed: int,
+) -> None:
+    options = {"activation": activation, "loss": loss, "batch_size": batch_size, "seed": seed}
+    report = lockstep(tutorial(program[0], **options, **program[1], epochs=5), dtype=dtype)
+    assert report.ok, report.verdict()
+    assert report.rows[-1].step == 5 * (1 if batch_size is None else -(-6 // batch_size))
+    assert report.ops > 0
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "options"),
+    [
+        ("SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.1}),
+        ("SGD", {"lr": 0.1, "momentum": 0.5, "dampening": 0.3, "maximize": True}),
+        ("Adam", {"lr": 0.01, "weight_decay": 0.1}),
+        ("Adam", {"lr": 0.01, "amsgrad": True}),
+        ("AdamW", {"lr": 0.01}),
+    ],
+)
+@pytest.mark.parametrize("dtype", programs.DTYPES)
+def test_every_optimiser_agrees(optimizer: str, options: dict[str, Any], dtype: str) -> None:
+    report = lockstep(network(optimizer, **options), dtype=dtype)
+    assert report.ok, report.verdict()
+    assert len(report.rows) == 12
+
+
+def test_a_thousand_steps_that_end_in_almost_nothing_agree() -> None:
+    """Where the loss is near 0 its gradients are differences of nearly equal numbers."""
+    report = lockstep(tutorial("auto", optimizer="adam", lr=0.05, epochs=300))
+    assert report.ok, report.verdict()
+    assert any(row.distance > 32 for row in report.rows)  # so rounding had to be measured
+    assert all(row.distance <= row.bound for row in report.rows)
+
+
+def test_an_activation_at_its_kink_is_nobodys_fault() -> None:
+    """Σ of these is zero or not by the order of summation, and so is the slope of relu there."""
+
+    def program(torch: Any, dtype: str = "float32") -> Iterator[Step]:
+        w = torch.full((1, 64), 0.1, dtype=getattr(torch, dtype), requires_grad=True)
+        x = torch.tensor([[1.0, 3.0, -4.0, 0.7] * 16], dtype=getattr(torch, dtype)).T
+        yield Step(0.0, {"w": w})
+        loss = torch.relu(w @ x).sum()
+        loss.backward()
+        yield Step(loss.item(), {"w": w})
+
+    x = (np.float32([1.0, 3.0, -4.0, 0.7] * 16) * np.float32(0.1)).sum()
+    assert abs(x) < 2
+    assert lockstep(program).ok
+
+
+# Mistakes -----------------------------------------------------------------------------------------
+
+
+def wrong(x: Any) -> Any:
+    return np.asarray(x) * np.asarray(x).dtype.type(1.001)
+
+
+@pytest.mark.parametrize("op", ["linear", "tanh", "relu", "log_softmax", "nll_loss"])
+@pytest.mark.parametrize("kind", ["value", "derivative"])
+def test_a_mistake_in_a_rule_is_named(op: str, kind: str) -> None:
+    with planted(op, **{kind: wrong}):
+        report = lockstep(network(lr=0.1), steps=3)
+    assert not report.ok
+    assert report.fault is not None
+    assert report.fault.op == op
+    assert report.fault.step == 1
+    assert report.fault.what.startswith("value" if kind == "value" else "gradient of ")
+    assert report.fault.where.startswith("test_in_lockstep.py:")
+    assert report.fault.index is not None
+    assert report.fault.distance > report.fault.bound
+    assert report.worst is report.fault
+    assert f"of {op} (op " in report.verdict()
+    assert len(report.rows) == 3
+
+
+@pytest.mark.parametrize("op", ["mm", "add", "relu", "log_softmax", "nll_loss", "mul", "sub"])
+def test_a_mistake_in_a_rule_is_named_in_the_loop_by_hand(op: str) -> None:
+    with planted(op, value=wrong):
+        report = lockstep(tutorial("manual"), steps=2)
+    if op == "sub":  # the update writes in place, where no rule is called
+        assert report.ok
+        return
+    assert report.fault is not None
+    assert (report.fault.op, report.fault.what) == (op, "value")
+    assert report.fault.where.startswith("programs.py:")
+
+
+def test_a_mistake_that_comes_late_is_dated() -> None:
+    def program(torch: Any) -> Iterator[Step]:
+        w = torch.tensor([1.0, 2.0], requires_grad=True)
+        yield Step(0.0, {"w": w})
+        for step in range(1, 6):
+            loss = (w * w).sum() if step < 4 or torch is not minigrad else (w * w * 1.01).sum()
+            loss.backward()
+            yield Step(loss.item(), {"w": w})
+
+    report = lockstep(program)
+    assert report.fault is not None
+    assert report.fault.step == 4
+    assert "unlike any in PyTorch" in report.fault.what
+    assert report.fault.op == "mul"
+    assert [row.step for row in report.rows] == [1, 2, 3, 4, 5]
+
+
+def test_a_loss_that_is_put_together_wrongly_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    cross_entropy = F.cross_entropy
+    monkeypatch.setattr(F, "cross_entropy", lambda *a, **k: cross_entropy(*a, **k) * 1.001)
+    report = lockstep(network(lr=0.1))
+    assert report.fault is not None
+    assert report.fault.op == "mul"
+    assert report.fault.step == 1
+
+
+def test_a_tape_that_adds_up_wrongly_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    summed = graph._summed_to
+    monkeypatch.setattr(graph, "_summed_to", lambda *args: wrong(summed(*args)))
+    report = lockstep(network(lr=0.1))
+    assert report.fault is not None
+    assert report.fault.what == "gradient of 0.bias"
+    assert not report.fault.op
+    assert {found.what for found in report.faults} >= {"gradient of 0.bias", "gradient of 2.bias"}
+
+
+def test_a_gradient_that_is_accumulated_wrongly_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    accumulate = Tensor._accumulate
+    monkeypatch.setattr(Tensor, "_accumulate", lambda self, g: accumulate(self, wrong(g)))
+    report = lockstep(tutorial("manual"))
+    assert report.fault is not None
+    assert report.fault.what == "gradient of W1"
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "change", "what", "step"),
+    [
+        (SGD, {"lr": 0.1}, {"lr": 0.1001}, "0.weight", 1),
+        (SGD, {"lr": 0.1, "momentum": 0.9}, {"momentum": 0.901}, "momentum_buffer of 0.weight", 2),
+        (SGD, {"lr": 0.1, "weight_decay": 0.5}, {"weight_decay": 0.51}, "0.weight", 1),
+        (Adam, {"lr": 0.01}, {"betas": (0.901, 0.999)}, "exp_avg of 0.weight", 1),
+        (Adam, {"lr": 0.01}, {"betas": (0.9, 0.9991)}, "exp_avg_sq of 0.weight", 1),
+        (Adam, {"lr": 0.01}, {"eps": 1e-6}, "0.weight", 1),
+    ],
+)
+def test_a_mistake_in_an_optimiser_is_named(
+    kind: Any, options: Any, change: Any, what: str, step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    update = kind._update
+    monkeypatch.setattr(
+        kind, "_update", lambda self, g, pairs: update(self, {**g, **change}, pairs)
+    )
+    report = lockstep(network(kind.__name__, **options))
+    assert report.fault is not None
+    assert (report.fault.what, report.fault.op) == (what, f"{kind.__name__}.step")
+    assert report.fault.step == step
+    assert f"{what} after {kind.__name__}.step: " in str(report.fault)
+
+
+def test_settings_that_go_their_own_way_are_found() -> None:
+    def program(torch: Any) -> Iterator[Step]:
+        w = torch.tensor([1.0], requires_grad=True)
+        optimizer = torch.optim.SGD([w], lr=0.5)
+        schedule = torch.optim.lr_scheduler.StepLR(optimizer, 2, 0.1 if torch is minigrad else 0.2)
+        yield Step(0.0, {"w": w}, optimizer)
+        for _ in range(4):
+            optimizer.zero_grad()
+            loss = (w * w).sum()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            yield Step(loss.item(), {"w": w}, optimizer)
+
+    report = lockstep(program)
+    assert report.fault is not None
+    assert (report.fault.what, report.fault.step) == ("lr of group 0", 2)
+
+
+def test_a_program_of_several_updates_to_a_step_is_judged_by_what_comes_out() -> None:
+    def program(torch: Any) -> Iterator[Step]:
+        w = torch.linspace(-1, 1, 5).requires_grad_()
+        optimizer = torch.optim.Adam([w], lr=0.1)
+        yield Step(0.0, {"w": w}, optimizer)
+        for _ in range(3):
+            for _ in range(2):
+                optimizer.zero_grad()
+                loss = (w * w).sum()
+                loss.backward()
+                optimizer.step()
+            yield Step(loss.item(), {"w": w}, optimizer)
+
+    assert lockstep(program).ok
+
+
+# Programs that are none ---------------------------------------------------------------------------
+
+
+def test_a_program_that_ends_first_in_one_library_is_said_to() -> None:
+    def program(torch: Any) -> Iterator[Step]:
+        w = torch.ones(1, requires_grad=True)
+        for _ in range(3 if torch is minigrad else 5):
+            yield Step(0.0, {"w": w})
+
+    report = lockstep(program)
+    assert not report.ok
+    assert report.verdict() == "DIFFER at step 2: the program: ends first in minigrad"
+
+
+def test_parameters_that_are_not_the_same_are_refused() -> None:
+    def program(torch: Any) -> Iterator[Step]:
+        yield Step(0.0, {"w": torch.ones(2 if torch is minigrad else 3)})
+
+    with pytest.raises(TypeError, match="other parameters in each library"):
+        lockstep(program)
+
+
+def test_what_is_no_program_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"bridge\.training"):
+        lockstep(lambda torch: torch.nn.Linear(1, 1))
+    with pytest.raises(TypeError, match="no parameter dtype"):
+        lockstep(lambda torch: iter([Step(0.0, {})]), dtype="float64")
+    with pytest.raises(TypeError, match="parameters must be tensors, not int"):
+        lockstep(lambda torch: iter([Step(0.0, {"w": 3})]))
+
+
+def test_a_device_that_is_not_there_is_refused() -> None:
+    from bridge import DeviceError
+
+    with pytest.raises(DeviceError, match="use cpu or cuda"):
+        lockstep(network(lr=0.1), device="tpu-v9")
+
+
+# Reports ------------------------------------------------------------------------------------------
+
+
+def test_the_report_prints_and_is_plain_data() -> None:
+    import json
+
+    report = lockstep(network(lr=0.1), steps=5)
+    text = str(report)
+    assert "losses" in text
+    assert "0.weight" in text or "2.weight" in text or "bias" in text
+    assert text.splitlines()[-1].startswith("agree in 5 steps: 40 ops one by one")
+    plain = json.loads(json.dumps(report.to_dict(), allow_nan=False))
+    assert plain["ok"] is True
+    assert plain["environment"]["versions"]["torch"] == torch.__version__
+    assert [row["step"] for row in plain["rows"]] == [1, 2, 3, 4, 5]
+    assert report.worst is not None
+    assert report.worst.ok
+
+
+def test_what_was_measured_is_in_the_rows() -> None:
+    report = lockstep(tutorial("auto"), steps=3, measure=lambda now: now.epoch)
+    assert [row.measured for row in report.rows] == [(1, 1), (2, 2), (3, 3)]
+
+
+def test_a_lost_gradient_is_found() -> None:
+    def program(torch: Any) -> Iterator[Step]:
+        w = torch.ones(1, requires_grad=True)
+        yield Step(0.0, {"w": w})
+        loss = (w * 2).sum()
+        if torch is not minigrad:
+            loss.backward()
+        yield Step(loss.item(), {"w": w})
+
+    report = lockstep(program)
+    assert report.verdict() == "DIFFER at step 1: gradient of w: PyTorch has it, minigrad has not"
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("program", programs.PROGRAMS)
+def test_on_cuda(program: str) -> None:
+    for dtype in programs.DTYPES:
+        report = lockstep(tutorial(program), device="cuda", dtype=dtype)
+        assert report.ok, report.verdict()
+        assert report.environment["tf32"] == {"matmul": False, "cudnn": False}
