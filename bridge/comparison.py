@@ -109,7 +109,7 @@ def compare(
             with within:
                 return _outcome(torch, function, inputs, seed, device).results
 
-        compared = _compared(ours.results, theirs.results, again, seed)
+        compared = _compared(ours.results, theirs.results, again, seed, replay.overflowed)
         faults = sorted(replay.findings, key=lambda found: found.number)
         if not faults and not all(found.ok for found in compared):
             again(recorded := Recorded())
@@ -146,12 +146,16 @@ def assert_matches_torch(
 
 
 def _compared(
-    ours: dict[str, Array], theirs: dict[str, Array], again: Callable[[Any], Any], seed: int
+    ours: dict[str, Array],
+    theirs: dict[str, Array],
+    again: Callable[[Any], Any],
+    seed: int,
+    overflowed: bool,
 ) -> list[Finding]:
     """Each result and gradient, and how far apart it is."""
     common = [name for name in ours if name in theirs]
     suspects = [n for n in common if difference(ours[n], theirs[n], Exact()) is not None]
-    apart = beside_rounding(ours, theirs, suspects, again, seed)
+    apart = beside_rounding(ours, theirs, suspects, again, seed, overflowed)
     found = [Finding(n, apart.get(n) or normwise(ours[n], theirs[n])) for n in common]
     found += [Finding(n, "minigrad has it, PyTorch has not") for n in ours if n not in theirs]
     return found + [Finding(n, "PyTorch has it, minigrad has not") for n in theirs if n not in ours]

@@ -203,7 +203,7 @@ class _Pair:
             def again(within: AbstractContextManager[Any]) -> dict[str, Array]:
                 return self._again(before, next(tries), within)
 
-            apart = beside_rounding(ours, theirs, suspects, again, self.seed)
+            apart = beside_rounding(ours, theirs, suspects, again, self.seed, replay.overflowed)
             for name, found in apart.items():
                 if not found.ok:
                     faults.append(Finding(name, found))

@@ -29,7 +29,7 @@ from minigrad.rules import REGISTRY
 from minigrad.rules.rule import Pullback
 
 from .bounds import SUMMED, bound
-from .closeness import Array, Difference, Exact, Scaled, Strength, difference
+from .closeness import Array, Difference, Exact, Scaled, Strength, Ulps, difference
 from .convert import array_of, tensor_of
 from .findings import Finding
 from .spelling import arguments, spelling
@@ -71,7 +71,8 @@ class Replay(AbstractContextManager["Replay"]):
 
     `ops` are the calls in program order, and `findings` where the two differ by more than the op's
     bounds allow, in the order in which they were met. `events` is all that was computed on the way,
-    in the order of time.
+    in the order of time. `overflowed` is whether a sum was finite in one of them alone, which
+    depends on the order in which it is taken, so that no op is to blame for it.
     """
 
     def __init__(self, device: str = "cpu") -> None:
@@ -79,6 +80,7 @@ class Replay(AbstractContextManager["Replay"]):
         self.ops: list[Op] = []
         self.findings: list[Finding] = []
         self.events: list[Event] = []
+        self.overflowed = False
 
     @property
     def first(self) -> Finding | None:
@@ -214,6 +216,8 @@ class Replay(AbstractContextManager["Replay"]):
         if found is not None and found.index is not None and not isinstance(strength, Exact):
             scale = terms() if isinstance(strength, Scaled) else None
             found = difference(ours, theirs, strength, scale)
+            if found is None and not np.isfinite([ours, theirs]).all():
+                self.overflowed |= difference(ours, theirs, Ulps(np.finfo(float).max)) is not None
         if found is not None:
             self._find(op, what, found)
 

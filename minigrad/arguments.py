@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import dtypes
+from .arithmetic import anyhow, quiet
 from .rules import Rule
 from .tensor import Tensor
 
@@ -62,7 +63,8 @@ def _is_bool(operand: Any) -> bool:
 
 def _in_dtype(operand: Any, kind: np.dtype) -> Any:
     if isinstance(operand, np.ndarray):
-        return operand.astype(kind, copy=False)
+        # Too large for float32 is infinite, without a warning.
+        return operand if operand.dtype == kind else anyhow(quiet.run, operand.astype, kind)
     if kind.kind == "i" and operand is not None and not isinstance(operand, bool):
         return int(np.array(operand).astype(kind))  # an int too large for int32 wraps around
     return operand

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -62,14 +63,10 @@ def called_alike(name: str, case: Case) -> Any:
 @pytest.mark.parametrize("name", SAMPLES)
 @given(data=st.data())
 def test_every_rule_agrees_whatever_it_is_given(name: str, data: st.DataObject) -> None:
-    case = data.draw(cases(name))
+    case = replace(data.draw(cases(name)), wanted=None)
     function, inputs = called_alike(name, case)
-    assume(
-        all(
-            checker.outcome(t, next(iter(forms(name).values())), case).error is None
-            for t in (torch, minigrad)
-        )
-    )
+    first = next(iter(forms(name).values()))
+    assume(all(checker.outcome(t, first, case).error is None for t in (torch, minigrad)))
     if any(isinstance(x, Operand) and x.constant for x in case.operands):
         inputs = [torch.from_numpy(x.copy()) if isinstance(x, np.ndarray) else x for x in inputs]
     report = compare(function, *inputs, seed=case.seed)

@@ -107,6 +107,7 @@ def test_a_wrong_value_is_found_in_its_op(name: str, data: st.DataObject) -> Non
 def test_what_is_exact_may_not_be_off_by_a_bit(name: str, data: st.DataObject) -> None:
     case = data.draw(cases(name, "tame"))
     assume(succeeds(name, case) and "alpha" not in case.options)
+    assume(all(np.isfinite(x).all() for x in checker.outcome(torch, FIRST[name], case).results))
     with planted(name, value=lambda x: np.asarray(np.nextafter(x, x.dtype.type(np.inf)))):
         replay, (value, *_) = replayed(name, case)
     assume(value.dtype.kind == "f" and value.size and np.isfinite(value).all())
