@@ -1,0 +1,215 @@
+"""bridge/convert.py: there and back, exact to the bit; what has no counterpart is named."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+torch = pytest.importorskip("torch")
+
+import minigrad
+from bridge import from_torch, to_torch
+
+DTYPES = ("float32", "float64", "int32", "int64", "bool")
+ARRAYS = st.sampled_from(DTYPES).flatmap(
+    lambda dtype: hnp.arrays(dtype, hnp.array_shapes(min_dims=0, min_side=0))
+)
+
+
+def bits(tensor: Any) -> Any:
+    array = tensor.detach().numpy()
+    return array.dtype, array.shape, array.tobytes()
+
+
+@given(ARRAYS, st.booleans())
+def test_tensors_there_and_back(array: np.ndarray, wanted: bool) -> None:
+    ours = minigrad.from_numpy(array.copy())
+    ours.requires_grad_(wanted and array.dtype.kind == "f")
+    theirs = to_torch(ours)
+    assert isinstance(theirs, torch.Tensor)
+    back = from_torch(theirs)
+    assert isinstance(back, minigrad.Tensor)
+    assert bits(ours) == bits(theirs) == bits(back)
+    assert ours.requires_grad == theirs.requires_grad == back.requires_grad
+
+
+def test_nothing_shares_memory() -> None:
+    ours = minigrad.zeros(3)
+    theirs = to_torch(ours)
+    back = from_torch(theirs)
+    theirs += 1
+    assert ours.tolist() == back.tolist() == [0, 0, 0]
+
+
+def test_layouts_of_every_kind() -> None:
+    x = minigrad.arange(12.0).reshape(3, 4)
+    for view in (x.T, x[:, ::2], x[:1].expand(3, 4), x[1:1], x[0, 0]):
+        assert to_torch(view).tolist() == view.tolist()
+        assert from_torch(to_torch(view)).tolist() == view.tolist()
+
+
+def test_a_leaf_keeps_its_gradient_and_what_was_computed_becomes_a_leaf() -> None:
+    w = minigrad.tensor([1.0, 2.0], requires_grad=True)
+    y = w * w
+    y.sum().backward()
+    assert to_torch(w).grad.tolist() == [2.0, 4.0]
+    theirs = to_torch(y)
+    assert theirs.is_leaf
+    assert theirs.requires_grad
+    p = torch.nn.Parameter(torch.ones(2), requires_grad=False)
+    assert isinstance(from_torch(p), minigrad.nn.Parameter)
+    assert not from_torch(p).requires_grad
+
+
+def every_module(nn: Any, tensor: Any) -> dict[str, Any]:
+    layer = nn.Linear(3, 3)
+    return {
+        "linear": nn.Linear(3, 2),
+        "without bias": nn.Linear(3, 2, bias=False),
+        "sequential": nn.Sequential(OrderedDict(a=nn.Linear(2, 3), b=nn.Sequential(nn.Tanh()))),
+        "list": nn.ModuleList([nn.ReLU(inplace=True), nn.Sigmoid(), nn.Identity()]),
+        "dict": nn.ModuleDict({"x": nn.Softmax(dim=1), "y": nn.LogSoftmax(dim=-1)}),
+        "others": nn.Sequential(nn.Dropout(0.3, inplace=True), nn.Flatten(0, 1)),
+        "cross entropy": nn.CrossEntropyLoss(tensor([1.0, 2.0]), label_smoothing=0.1),
+        "nll": nn.NLLLoss(ignore_index=3, reduction="sum"),
+        "mse": nn.MSELoss(reduction="none"),
+        "tied": nn.Sequential(layer, nn.ReLU(), layer),
+    }
+
+
+@pytest.mark.parametrize("name", every_module(minigrad.nn, minigrad.tensor))
+@pytest.mark.parametrize("training", [True, False])
+def test_modules_there_and_back(name: str, training: bool) -> None:
+    ours = every_module(minigrad.nn, minigrad.tensor)[name].train(training)
+    theirs = to_torch(ours)
+    back = from_torch(theirs)
+    assert repr(theirs) == repr(every_module(torch.nn, torch.tensor)[name])
+    assert repr(back) == repr(ours)
+    states = [module.state_dict() for module in (ours, theirs, back)]
+    assert list(states[0]) == list(states[1]) == list(states[2])
+    for key in states[0]:
+        assert len({str(bits(state[key])) for state in states}) == 1
+    names = [[name for name, _ in m.named_parameters()] for m in (ours, theirs, back)]
+    assert names[0] == names[1] == names[2]
+    assert all(module.training == training for module in (*theirs.modules(), *back.modules()))
+
+
+def test_every_setting_comes_along() -> None:
+    theirs = to_torch(every_module(minigrad.nn, minigrad.tensor)["cross entropy"])
+    assert theirs.label_smoothing == 0.1
+    assert theirs.weight.tolist() == [1.0, 2.0]
+    assert from_torch(torch.nn.NLLLoss(ignore_index=7)).ignore_index == 7
+
+
+def test_a_converted_module_computes_the_same() -> None:
+    model = minigrad.nn.Sequential(minigrad.nn.Linear(3, 4), minigrad.nn.Tanh())
+    x = np.ones((2, 3), np.float32)
+    ours = model(minigrad.from_numpy(x)).detach().numpy()
+    theirs = to_torch(model)(torch.from_numpy(x)).detach().numpy()
+    np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+
+
+def test_conversion_draws_nothing() -> None:
+    state = torch.get_rng_state()
+    to_torch(minigrad.nn.Linear(3, 4))
+    assert (torch.get_rng_state() == state).all()
+
+
+def test_what_is_tied_stays_tied() -> None:
+    theirs = to_torch(every_module(minigrad.nn, minigrad.tensor)["tied"])
+    assert theirs[0] is theirs[2]
+    weight = minigrad.nn.Parameter(minigrad.ones(2, 2))
+    pair = minigrad.nn.Sequential(minigrad.nn.Linear(2, 2), minigrad.nn.Linear(2, 2))
+    pair[0].weight = pair[1].weight = weight
+    theirs = to_torch(pair)
+    assert theirs[0].weight is theirs[1].weight
+    first, second = to_torch([weight, weight])
+    assert first is second
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("SGD", {"lr": 0.1, "momentum": 0.9}),
+        ("Adam", {"lr": 0.1, "amsgrad": True}),
+        ("AdamW", {"lr": 0.1}),
+    ],
+)
+def test_an_optimisers_state_goes_on_on_the_other_side(kind: str, options: Any) -> None:
+    def trained(library: Any, parameter: Any, optimizer: Any, steps: int) -> None:
+        for _ in range(steps):
+            optimizer.zero_grad()
+            (parameter * parameter).sum().backward()
+            optimizer.step()
+
+    w = minigrad.nn.Parameter(minigrad.tensor([1.0, -2.0]).double())
+    ours = getattr(minigrad.optim, kind)([w], **options)
+    trained(minigrad, w, ours, 3)
+    v = to_torch(w)
+    theirs = getattr(torch.optim, kind)([v], **options)
+    theirs.load_state_dict(to_torch(ours.state_dict()))
+    u = from_torch(v)
+    back = getattr(minigrad.optim, kind)([u], **options)
+    back.load_state_dict(from_torch(theirs.state_dict()))
+    for library, parameter, optimizer in (
+        (minigrad, w, ours),
+        (torch, v, theirs),
+        (minigrad, u, back),
+    ):
+        trained(library, parameter, optimizer, 3)
+    assert bits(u) == bits(w)
+    np.testing.assert_allclose(v.detach().numpy(), w.detach().numpy(), rtol=1e-14)
+
+
+def test_plain_data_stays() -> None:
+    state = OrderedDict(a=[1, (2.5, None)], b={"dtype": minigrad.float32, "name": "x", 3: True})
+    theirs = to_torch(state)
+    assert type(theirs) is OrderedDict
+    assert theirs["b"]["dtype"] is torch.float32
+    assert from_torch(theirs) == state
+    assert isinstance(to_torch(minigrad.ones(2, 3).shape), torch.Size)
+
+
+class Own(minigrad.nn.Module):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("convert", "obj", "said"),
+    [
+        (from_torch, torch.nn.Sequential(torch.nn.Conv2d(1, 1, 1)), r"^0 is a torch.*Conv2d"),
+        (from_torch, torch.nn.BatchNorm1d(3), "the object is a torch.*BatchNorm1d"),
+        (to_torch, Own(), r"Own, which has no counterpart: .* function of the namespace"),
+        (from_torch, torch.zeros(2, dtype=torch.float16), "minigrad has no dtype float16"),
+        (from_torch, {"a": [torch.zeros(2, dtype=torch.complex64)]}, r"\['a'\]\[0\]: .* complex64"),
+        (to_torch, [object()], r"^\[0\] is a builtins.object"),
+        (to_torch, np.zeros(2), "numpy.ndarray, which has no counterpart"),
+        (to_torch, torch.zeros(2), "torch.Tensor, which has no counterpart"),
+        (to_torch, minigrad.optim.SGD([minigrad.ones(1)]), r"convert its state_dict\(\)"),
+    ],
+)
+def test_what_has_no_counterpart_is_named(convert: Any, obj: Any, said: str) -> None:
+    with pytest.raises(TypeError, match=said):
+        convert(obj)
+
+
+def test_hooks_are_not_lost_in_silence() -> None:
+    layer = torch.nn.Linear(1, 1)
+    layer.register_forward_hook(lambda *args: None)
+    with pytest.raises(TypeError, match="forward_hooks"):
+        from_torch(layer)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_to_cuda_and_back() -> None:
+    model = minigrad.nn.Linear(3, 2)
+    theirs = to_torch(model, device="cuda")
+    assert theirs.weight.is_cuda
+    assert bits(from_torch(theirs).weight) == bits(model.weight)

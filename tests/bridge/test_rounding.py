@@ -1,0 +1,139 @@
+"""bridge/rounding.py: what moved operands show, and what they do not excuse."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from bridge.rounding import UNITS, Moved, beside_rounding
+
+EPS = np.finfo(np.float64).eps
+
+
+def moved(function: Any, *operands: Any, seeds: range = range(20)) -> np.ndarray:
+    found = []
+    for seed in seeds:
+        with Moved(seed):
+            found.append(np.array(function(*operands).numpy()))
+    return np.array(found)
+
+
+def test_operands_are_moved_by_up_to_so_many_units() -> None:
+    x = torch.linspace(0.1, 3, 500, dtype=torch.float64)
+    relative = np.abs(moved(lambda x: x * 1.0, x) / x.numpy() - 1) / EPS
+    assert UNITS / 2 < relative.max() <= UNITS + 1
+    assert (x == torch.linspace(0.1, 3, 500, dtype=torch.float64)).all()
+
+
+def test_cancellation_shows() -> None:
+    x = torch.tensor([1.0, 1e-3, -1.0], dtype=torch.float64)
+    assert np.ptp(moved(torch.sum, x)) > EPS
+
+
+@pytest.mark.parametrize("dim", [0, -1])
+def test_what_cancels_inside_of_a_softmax_shows(dim: int) -> None:
+    x = torch.tensor([[9.0, 0.0], [0.0, 9.0]], dtype=torch.float64, requires_grad=True)
+    y = moved(lambda: torch.log_softmax(x, dim).detach())
+    assert np.ptp(y, axis=0).min() > EPS / 4
+
+    def gradient() -> Any:
+        (g,) = torch.autograd.grad(torch.log_softmax(x, dim)[0, 0], x)
+        return g
+
+    assert np.ptp(moved(gradient)[:, 0, 0]) > EPS / 4
+
+
+def test_an_op_that_is_told_a_coarser_dtype_computes_in_it() -> None:
+    x = torch.tensor([1.0, -1.0], dtype=torch.float64)
+    assert np.ptp(moved(lambda x: x.sum(dtype=torch.float32), x)) > np.finfo(np.float32).eps
+
+
+def test_views_and_writes_keep_their_meaning() -> None:
+    def writes() -> Any:
+        x = torch.zeros(3, dtype=torch.float64)
+        x.view(3, 1)[1] = 2.0
+        x.add_(1.0)
+        return x
+
+    np.testing.assert_allclose(moved(writes), [[1.0, 3.0, 1.0]] * 20, rtol=100 * EPS)
+
+
+def test_moves_follow_from_the_seed_and_take_nothing_from_the_stream() -> None:
+    x = torch.ones(3)
+    state = torch.get_rng_state()
+    a, b = (moved(torch.exp, x, seeds=range(3)) for _ in range(2))
+    assert (a == b).all()
+    assert (torch.get_rng_state() == state).all()
+
+
+def test_integers_are_left_alone() -> None:
+    assert (moved(lambda x: x * 2, torch.arange(3)) == [0, 2, 4]).all()
+
+
+# What it explains ---------------------------------------------------------------------------------
+
+
+def judged(ours: Any, function: Any, *operands: Any, **options: Any) -> Any:
+    theirs = {"x": np.asarray(function(*operands).numpy())}
+
+    def run(within: AbstractContextManager[Any]) -> dict[str, np.ndarray]:
+        with within:
+            return {"x": np.asarray(function(*operands).numpy())}
+
+    found = beside_rounding(
+        {"x": np.asarray(ours, theirs["x"].dtype)}, theirs, ["x"], run, **options
+    )
+    return found["x"]
+
+
+def test_a_difference_that_rounding_makes_is_explained() -> None:
+    x = torch.tensor([1.0, 1e-17, -1.0], dtype=torch.float64)
+    assert judged(1e-17, torch.sum, x).ok
+    assert judged(5e-16, torch.sum, x).ok
+    assert not judged(1e-13, torch.sum, x).ok
+
+
+def test_each_element_is_judged_by_itself() -> None:
+    x = torch.tensor([1e-20, 1.0, 1e20], dtype=torch.float64)
+    y = x.numpy()
+    assert judged(y * (1 + EPS), torch.positive, x).ok
+    found = judged(y * np.array([1 + 1e-10, 1, 1]), torch.positive, x)
+    assert not found.ok
+    assert found.index == (0,)
+    assert "times as far as rounding carries it" in str(found)
+
+
+def test_a_kink_that_rounding_decides_is_explained() -> None:
+    w = torch.tensor([0.1, 0.2, -0.3], dtype=torch.float64)
+
+    def slope(w: Any) -> Any:
+        x = torch.ones((), dtype=torch.float64, requires_grad=True)
+        (g,) = torch.autograd.grad(torch.relu((x * w).sum()), x)
+        return g
+
+    assert judged(0.0, slope, w).ok
+    assert judged(slope(w), slope, w).ok
+    assert not judged(0.0, slope, w + 0.001).ok
+
+
+def test_nan_and_infinity_are_judged() -> None:
+    x = torch.tensor([np.nan, np.inf, -np.inf], dtype=torch.float64)
+    assert judged(x.numpy(), torch.positive, x).ok
+    assert not judged([np.nan, np.inf, np.inf], torch.positive, x).ok
+    assert not judged([0.0, np.inf, -np.inf], torch.positive, x).ok
+    assert not judged([np.nan, np.nan, -np.inf], torch.positive, x).ok
+    assert judged([0.0, np.nan, np.inf], torch.positive, x, overflowed=True).ok
+    one = torch.ones(1, dtype=torch.float64)
+    assert not judged([2.0], torch.positive, one, overflowed=True).ok
+
+
+def test_integers_are_judged_where_they_do_not_move() -> None:
+    x = torch.tensor([1.0, 1.0 + EPS, 3.0], dtype=torch.float64)
+    assert judged(1, torch.argmin, x).ok
+    assert not judged(2, torch.argmin, x + torch.tensor([0, 1, 2])).ok
+    assert not judged([False, True], lambda x: x > 1, torch.tensor([2.0, 3.0])).ok
