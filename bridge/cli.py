@@ -90,7 +90,7 @@ def _command(argv: list[str]) -> int:
     verdict = (
         "minigrad and PyTorch agree"
         if not differ
-        else (f"minigrad and PyTorch DIFFER: {', '.join(differ)}")
+        else (f"minigrad and PyTorch DIFFER: {'; '.join(differ)}")
     )
     print(f"\n{verdict}")
     if files["json"]:
