@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from bridge.spelling import function, functional, method, spelling
 from minigrad.rules import REGISTRY
 
 Form = Callable[..., Any]
@@ -574,18 +575,6 @@ def stacked(s: Source) -> Case:
 # Forms --------------------------------------------------------------------------------------------
 
 
-def function(name: str) -> Form:
-    return lambda t, *operands, **options: getattr(t, name)(*operands, **options)
-
-
-def functional(name: str) -> Form:
-    return lambda t, *operands, **options: getattr(t.nn.functional, name)(*operands, **options)
-
-
-def method(name: str) -> Form:
-    return lambda t, input, *rest, **options: getattr(input, name)(*rest, **options)
-
-
 def writing(write: Callable[..., Any]) -> Form:
     """An in-place form: what `write(x, …)` made of a non-leaf `x`, and returned."""
 
@@ -611,14 +600,6 @@ def spelled_out(name: str) -> Form:
     return lambda t, input, **options: getattr(input, name)(*next(iter(options.values())))
 
 
-def _slicing(t: Any, input: Any, *, dim: int, start: Any, end: Any, step: int) -> Any:
-    return input[(*(slice(None),) * dim, slice(start, end, step))]
-
-
-def _index(t: Any, input: Any, *, key: tuple[Any, ...]) -> Any:
-    return input[key]
-
-
 def _index_put(x: Any, value: Any, *, key: tuple[Any, ...]) -> Any:
     x[key] = value
     return x
@@ -640,10 +621,6 @@ def _operators(symbol: Callable[..., Any], in_place: Callable[..., Any] | None =
     return forms | ({"in-place operator": writing(in_place)} if in_place else {})
 
 
-def _joining(name: str) -> dict[str, Form]:
-    return {"function": lambda t, *operands, dim: getattr(t, name)(operands, dim=dim)}
-
-
 def _also(name: str) -> dict[str, Form]:
     """A function and a method under a public name that is not the rule's."""
     return {name: function(name), f"{name} method": method(name)}
@@ -658,7 +635,7 @@ _NUMBER_OVER = {"operator": lambda t, input: 3 / input}
 SAMPLES: dict[str, Sample] = {
     "abs": Sample(unary, {"operator": infix(abs)}),
     "add": Sample(scaled_binary, _operators(operator.add, operator.iadd)),
-    "alias": Sample(unary, {"operator": lambda t, input: input[...]}),
+    "alias": Sample(unary, {"operator": spelling("alias")}),
     "all": Sample(reduced),
     "any": Sample(reduced),
     "argmax": Sample(argument),
@@ -669,12 +646,12 @@ SAMPLES: dict[str, Sample] = {
     "bitwise_xor": Sample(bits, _operators(operator.xor)),
     "cast": Sample(
         converted,
-        {"method": method("to"), "named": lambda t, x, dtype: getattr(x, _NAMES[str(dtype)])()},
+        {"method": spelling("cast"), "named": lambda t, x, dtype: getattr(x, _NAMES[str(dtype)])()},
     ),
-    "cat": Sample(joined, _joining("cat")),
+    "cat": Sample(joined, {"function": spelling("cat")}),
     "clamp": Sample(clamped),
     "clone": Sample(unary),
-    "contiguous_copy": Sample(scattered_in_memory, {"method": method("contiguous")}),
+    "contiguous_copy": Sample(scattered_in_memory, {"method": spelling("contiguous_copy")}),
     "copy": Sample(overwritten, {"in-place": in_place("copy_")}),
     "div": Sample(binary, _operators(operator.truediv, operator.itruediv)),
     "dot": Sample(product(("n", "n")), _operators(operator.matmul)),
@@ -684,12 +661,12 @@ SAMPLES: dict[str, Sample] = {
     "fill": Sample(filled, {"in-place": in_place("fill_")}),
     "ge": Sample(binary, _operators(operator.ge)),
     "gt": Sample(binary, _operators(operator.gt)),
-    "index": Sample(gathered, {"operator": _index}),
+    "index": Sample(gathered, {"operator": spelling("index")}),
     "index_put": Sample(scattered, {"in-place": writing(_index_put)}),
     "isfinite": Sample(unary),
     "isnan": Sample(unary),
     "le": Sample(binary, _operators(operator.le)),
-    "linear": Sample(affine, {"functional": functional("linear")}),
+    "linear": Sample(affine, {"functional": spelling("linear")}),
     "log": Sample(unary_positive),
     "log_softmax": Sample(normalised, {"functional": functional("log_softmax")}),
     "logical_and": Sample(tensors(2)),
@@ -705,12 +682,12 @@ SAMPLES: dict[str, Sample] = {
     "min_dim": Sample(along, _also("min")),
     "minimum": Sample(tensors(2), _also("min")),
     "mm": Sample(product(("nm", "mp")), _operators(operator.matmul)),
-    "mse_loss": Sample(squared, {"functional": functional("mse_loss")}),
+    "mse_loss": Sample(squared, {"functional": spelling("mse_loss")}),
     "mul": Sample(binary, _operators(operator.mul, operator.imul)),
     "mv": Sample(product(("nm", "m")), _operators(operator.matmul)),
     "ne": Sample(binary, _operators(operator.ne)),
     "neg": Sample(unary, _operators(operator.neg)),
-    "nll_loss": Sample(likelihood, {"functional": functional("nll_loss")}),
+    "nll_loss": Sample(likelihood, {"functional": spelling("nll_loss")}),
     "permute": Sample(permuted, _sizes("permute")),
     "pow": Sample(power, _operators(operator.pow, operator.ipow)),
     "reciprocal": Sample(unary, _NUMBER_OVER),
@@ -719,11 +696,11 @@ SAMPLES: dict[str, Sample] = {
     "rsub": Sample(reflected, {"operator": lambda t, input, other: other - input}),
     "select": Sample(selected),
     "sigmoid": Sample(unary),
-    "slice": Sample(sliced, {"operator": _slicing}),
+    "slice": Sample(sliced, {"operator": spelling("slice")}),
     "softmax": Sample(normalised, {"functional": functional("softmax")}),
     "sqrt": Sample(unary_positive),
     "squeeze": Sample(squeezed),
-    "stack": Sample(stacked, _joining("stack")),
+    "stack": Sample(stacked, {"function": spelling("stack")}),
     "sub": Sample(scaled_binary, _operators(operator.sub, operator.isub)),
     "sum": Sample(summed),
     "t": Sample(matrix),
