@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from fractions import Fraction
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from bridge.closeness import Exact, Scaled, Strength, Ulps, difference
+from bridge.closeness import Exact, Scaled, Strength, Ulps, difference, measured, normwise
 
 FLOATS = st.sampled_from([np.dtype(np.float32), np.dtype(np.float64)])
 ARRAYS = FLOATS.flatmap(lambda dtype: hnp.arrays(dtype, hnp.array_shapes(min_dims=0, max_dims=2)))
@@ -138,3 +139,45 @@ def test_the_worst_element_is_named() -> None:
     assert found.distance == 9
     assert "2 of 6 elements" in str(found)
     assert str(found.index[0]) in str(found)
+
+
+def test_exact_counts_the_floats_between() -> None:
+    one = np.ones(1)
+    assert measured(one, one, Exact()).distance == 0
+    assert measured(one, np.nextafter(one, 2), Exact()).distance == 1
+    assert measured(np.zeros(1), -np.zeros(1), Exact()).distance == 1
+    assert measured(one, one * np.nan, Exact()).distance == np.inf
+
+
+@given(ARRAYS)
+def test_what_is_close_is_measured_too(x: np.ndarray) -> None:
+    found = measured(x, x.copy(), Ulps(3))
+    assert found.ok
+    assert (found.distance, found.wrong) == (0, 0)
+    assert (found.index is None) == (x.size == 0)
+    assert found.to_dict()["ok"] is True
+
+
+def test_plain_data_is_strict_json() -> None:
+    for a, b in ((np.inf, np.nan), (1.0, 2.0), (np.float32(1), 1.0), ([1], 1)):
+        found = measured(np.asarray(a), np.asarray(b), Exact())
+        assert not found.ok
+        json.dumps(found.to_dict(), allow_nan=False)
+
+
+def test_normwise_is_for_the_largest_element() -> None:
+    theirs = np.array([1e8, 1.0, np.inf, np.nan])
+    found = normwise(np.array([1e8, 1.0 + 1e-8, np.inf, np.nan]), theirs)
+    assert found.distance == pytest.approx(1e-16 / np.finfo(float).eps, rel=1e-6)
+    assert found.unit == "eps of the largest"
+    assert not normwise(np.array([1e8, 2.0, np.inf, np.nan]), theirs, 10).ok
+    assert not normwise(np.array([1e8, 1.0, 0.0, np.nan]), theirs, 1e30).ok
+
+
+def test_a_number_that_one_side_flushed_is_said_to_be() -> None:
+    tiny = np.array([5e-324])
+    found = measured(tiny, np.zeros(1), Exact())
+    assert found.flushed
+    assert "flush-to-zero" in str(found)
+    assert not measured(np.ones(1), np.zeros(1), Exact()).flushed
+    assert not measured(tiny, tiny * 2, Exact()).flushed
