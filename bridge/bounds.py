@@ -12,8 +12,10 @@ what.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -66,8 +68,8 @@ _SELECTION = Bound(
 )
 
 BOUNDS: dict[str, Bound] = {
-    # Elementwise functions: NumPy, SLEEF and MKL each document their largest error; what is
-    # allowed is the sum of two of them, rounded up.
+    # Elementwise functions: NumPy, SLEEF, MKL and CUDA each document their largest error; what is
+    # allowed is the sum of two of them, rounded up. CUDA's are 2 ULP at most, but 4 of powf.
     "exp": Bound(Ulps(4), Ulps(6), "NumPy's float32 exp errs by up to 2.6 ULP, MKL's by 1."),
     "log": Bound(Ulps(5), why="NumPy's float32 log errs by up to 3.9 ULP, MKL's by 1."),
     "sqrt": Bound(Ulps(1), Ulps(2), "MKL does not round a square root correctly; NumPy does."),
@@ -134,3 +136,46 @@ def bound(op: str, alpha: float = 1) -> Bound:
     (Exact(bound=0), Ulps(bound=4))
     """
     return _FUSED if alpha != 1 else BOUNDS.get(op, Bound())
+
+
+@dataclass(frozen=True)
+class Otherwise:
+    """What PyTorch itself answers otherwise before some version; minigrad answers as the newest.
+
+    `applies` says of an op's operands and options whether it is about them.
+    """
+
+    before: tuple[int, int]
+    applies: Callable[[Sequence[Any], dict[str, Any]], bool]
+    why: str
+
+
+def _one_bound_is_nan(operands: Sequence[Any], options: dict[str, Any]) -> bool:
+    bounds = [x for x in operands[1:] if x is not None]
+    return len(bounds) == 1 and isinstance(bounds[0], float) and math.isnan(bounds[0])
+
+
+BY_VERSION: dict[str, Otherwise] = {
+    "clamp": Otherwise(
+        (2, 12),
+        _one_bound_is_nan,
+        "before PyTorch 2.12 a number NaN that is the only bound is passed over; since then, and "
+        "in minigrad, it makes the result NaN",
+    ),
+}
+
+
+def known_otherwise(op: str, operands: Sequence[Any], options: dict[str, Any], version: str) -> str:
+    """Why that version of PyTorch answers otherwise than the newest; "" where it does not.
+
+    >>> known_otherwise("clamp", ("x", None, float("nan")), {}, "2.4.0")[:26]
+    'before PyTorch 2.12 a numb'
+    >>> known_otherwise("clamp", ("x", None, 1.0), {}, "2.4.0")
+    ''
+    """
+    entry = BY_VERSION.get(op)
+    if entry is None:
+        return ""
+    major, minor, *_ = version.split(".")
+    older = (int(major), int(minor)) < entry.before
+    return entry.why if older and entry.applies(operands, options) else ""

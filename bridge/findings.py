@@ -18,6 +18,7 @@ class Finding:
     - `op`, `number`, `where`: the op's name, its place in program order (from 1) and the line that
       called it, where an op can be named; of an update `op` is "Adam.step", without a number.
     - `step`: after how many steps of a program, where it is of one.
+    - `note`: what is known of it, where PyTorch itself answers otherwise in another version.
     """
 
     what: str
@@ -26,6 +27,7 @@ class Finding:
     number: int = 0
     where: str = ""
     step: int | None = None
+    note: str = ""
 
     @property
     def ok(self) -> bool:
@@ -67,7 +69,7 @@ class Finding:
             name += f" of {self.op} (op {self.number}{called})"
         elif self.op:
             name += f" after {self.op}"
-        return f"{place}{name}: {self.difference}"
+        return f"{place}{name}: {self.difference}{f' ({self.note})' if self.note else ''}"
 
     def to_dict(self) -> dict[str, Any]:
         """As plain data, for JSON."""

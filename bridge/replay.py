@@ -28,7 +28,7 @@ from minigrad.autograd.graph import walk
 from minigrad.rules import REGISTRY
 from minigrad.rules.rule import Pullback
 
-from .bounds import SUMMED, bound
+from .bounds import SUMMED, bound, known_otherwise
 from .closeness import Array, Difference, Exact, Scaled, Strength, Ulps, difference
 from .convert import array_of, tensor_of
 from .findings import Finding
@@ -222,7 +222,8 @@ class Replay(AbstractContextManager["Replay"]):
             self._find(op, what, found)
 
     def _find(self, op: Op, what: str, found: Difference | str) -> None:
-        self.findings.append(Finding(what, found, op.name, op.number, op.where))
+        note = known_otherwise(op.name, op.operands, op.options, torch.__version__)
+        self.findings.append(Finding(what, found, op.name, op.number, op.where, note=note))
 
     def _terms(self, op: Op, i: int | None, g: Array | None) -> Array:
         """Σ|terms| of the op's value, or with a cotangent of its gradient of operand `i`."""

@@ -58,7 +58,7 @@ def test_every_rule_is_found_to_be_pytorchs(name: str, data: st.DataObject) -> N
     case = data.draw(cases(name))
     assume(succeeds(name, case))
     replay, _ = replayed(name, case, special=True)
-    assert replay.findings == []
+    assert [found for found in replay.findings if not found.note] == []
     # A cast to what it is already, and a zero without a history, are no ops.
     assert name in {op.name for op in replay.ops} or name in ("cast", "zero")
 
