@@ -22,7 +22,7 @@ import minigrad
 from .closeness import Array, Exact, difference, normwise
 from .convert import array_of, from_torch, tensor_of, to_torch
 from .environment import environment, prepared
-from .findings import Finding
+from .findings import Finding, one_sided
 from .localise import Recorded, first_stranger
 from .replay import Replay
 from .rounding import beside_rounding
@@ -157,8 +157,7 @@ def _compared(
     suspects = [n for n in common if difference(ours[n], theirs[n], Exact()) is not None]
     apart = beside_rounding(ours, theirs, suspects, again, seed, overflowed)
     found = [Finding(n, apart.get(n) or normwise(ours[n], theirs[n])) for n in common]
-    found += [Finding(n, "minigrad has it, PyTorch has not") for n in ours if n not in theirs]
-    return found + [Finding(n, "PyTorch has it, minigrad has not") for n in theirs if n not in ours]
+    return found + one_sided(ours, theirs)
 
 
 def _errors(

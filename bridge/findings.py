@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,3 +83,14 @@ class Finding:
         if isinstance(self.difference, Difference):
             plain |= self.difference.to_dict()
         return plain
+
+
+def one_sided(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[Finding]:
+    """What only one of the two libraries has, by its name."""
+    found = [
+        Finding(name, "minigrad has it, PyTorch has not") for name in ours if name not in theirs
+    ]
+    found += [
+        Finding(name, "PyTorch has it, minigrad has not") for name in theirs if name not in ours
+    ]
+    return found

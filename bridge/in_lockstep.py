@@ -22,7 +22,7 @@ import minigrad
 from .bounds import SUMMED
 from .closeness import Array, Exact, Scaled, difference, normwise
 from .environment import environment, prepared, synchronize
-from .findings import Finding
+from .findings import Finding, one_sided
 from .localise import Recorded, first_stranger
 from .program import Program, Run, Snapshot
 from .replay import Replay
@@ -123,7 +123,9 @@ class _Pair:
         self.ours = Run(program, minigrad, "cpu", dtype)
         self.theirs = Run(program, torch, device, dtype)
         self.spares: list[Run] = []
-        self.updater = Run(program, torch, device, dtype) if self.ours.optimizer else None
+        self.updater = (
+            Run(program, torch, device, dtype) if self.ours.optimizer is not None else None
+        )
         shapes = [
             {name: (p.dtype, p.shape) for name, p in run.values().items()}
             for run in (self.ours, self.theirs)
@@ -156,8 +158,7 @@ class _Pair:
             faults += self._updates(before, settings, ours)
             strangers, bound = self._outcomes(before, ours, theirs, replay, bool(faults))
             faults += strangers
-            step = self.ours.count
-            report.faults = [_at(step, found) for found in faults]
+            report.faults = [replace(found, step=self.ours.count) for found in faults]
             report.fault = report.faults[0] if faults else None
             report.ops += len(replay.ops)
 
@@ -185,15 +186,7 @@ class _Pair:
         blamed: bool,
     ) -> tuple[list[Finding], float]:
         """What came out otherwise than rounding explains, and how much of it rounding explains."""
-        faults = [
-            Finding(name, f"{here} has it, {there} has not")
-            for here, has, there, lacks in (
-                ("minigrad", ours, "PyTorch", theirs),
-                ("PyTorch", theirs, "minigrad", ours),
-            )
-            for name in has
-            if name not in lacks
-        ]
+        faults = one_sided(ours, theirs)
         common = [name for name in ours if name in theirs]
         suspects = [n for n in common if not normwise(ours[n], theirs[n], SUMMED.bound).ok]
         bound = SUMMED.bound
@@ -286,7 +279,3 @@ class _Pair:
             difference(x, updated[name], Exact()) is None
             for name, x in self.theirs.updated().items()
         )
-
-
-def _at(step: int, found: Finding) -> Finding:
-    return replace(found, step=step)

@@ -242,7 +242,9 @@ class Run:
         """All that can be compared after a step: the loss, gradients, parameters, and state."""
         values = self.values()
         real = next((x.dtype for x in values.values() if x.dtype.kind == "f"), np.float64)
-        found = {"loss": np.asarray(self.loss, real)}
+        # Of a program that adds up losses, the last one alone: the others are not of this step.
+        loss = float(getattr(self.now, "batch_loss", self.loss))
+        found = {"loss": np.asarray(loss, real)}
         for name, g in self.gradients().items():
             if g is not None:
                 found[f"gradient of {name}"] = g

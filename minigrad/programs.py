@@ -30,9 +30,10 @@ class Progress(NamedTuple):
     """Where a program stands after an update. The parameters and the optimiser are the live ones.
 
     `loss` is the mean over the epoch's samples, those still to come counted as 0, each batch's
-    taken before its update (as the tutorial prints it), and NaN before the first epoch.
-    `evaluate(x, y)` runs the network as it now is, without a graph, and returns the loss and the
-    predicted class of each row of `x`. `whole` is whether the epoch is finished.
+    taken before its update (as the tutorial prints it), and `batch_loss` the last batch's; both are
+    NaN before the first epoch. `evaluate(x, y)` runs the network as it now is, without a graph, and
+    returns the loss and the predicted class of each row of `x`. `whole` is whether the epoch is
+    finished.
     """
 
     epoch: int
@@ -40,6 +41,7 @@ class Progress(NamedTuple):
     parameters: dict[str, Any]
     optimizer: Any | None
     evaluate: Callable[[np.ndarray, np.ndarray], tuple[float, np.ndarray]]
+    batch_loss: float = float("nan")
     whole: bool = True
 
 
@@ -115,7 +117,7 @@ def manual(
                 for W in parameters.values():
                     W.data -= lr * W.grad.data
             mean += batch_loss.item() * (len(batch_y) / len(targets))
-            yield Progress(epoch, mean, parameters, None, evaluate, whole=last)
+            yield Progress(epoch, mean, parameters, None, evaluate, batch_loss.item(), last)
             for W in parameters.values():
                 W.grad.data.zero_()
 
@@ -200,7 +202,7 @@ def automatic(
             batch_loss.backward()
             optimiser.step()
             mean += batch_loss.item() * (len(batch_y) / len(targets))
-            yield Progress(epoch, mean, parameters, optimiser, evaluate, whole=last)
+            yield Progress(epoch, mean, parameters, optimiser, evaluate, batch_loss.item(), last)
 
 
 PROGRAMS = {"manual": manual, "auto": automatic}

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("tabulate")
@@ -21,7 +20,7 @@ from bridge.program import Step
 from minigrad import programs
 from minigrad.optim import SGD, Adam
 from tests.bridge.planting import planted
-from tests.bridge.test_in_lockstep import network, tutorial
+from tests.bridge.test_in_lockstep import any_tutorial, network, tutorial
 
 
 @pytest.mark.parametrize("program", programs.PROGRAMS)
@@ -42,25 +41,12 @@ def test_in_float32_minigrad_is_no_farther_off_than_pytorch(program: str, seed: 
 
 
 @settings(max_examples=10)
-@given(
-    st.sampled_from(programs.ACTIVATIONS),
-    st.sampled_from(programs.LOSSES),
-    st.sampled_from([("manual", {}), ("auto", {"momentum": 0.9}), ("auto", {"optimizer": "adam"})]),
-    st.sampled_from(programs.DTYPES),
-    st.none() | st.integers(1, 6),
-    st.integers(0, 1000),
-)
-def test_any_of_the_tutorials_programs_agrees(
-    activation: str,
-    loss: str,
-    program: tuple[str, dict[str, Any]],
-    dtype: str,
-    batch_size: int | None,
-    seed: int,
-) -> None:
-    options = {"activation": activation, "loss": loss, "batch_size": batch_size, "seed": seed}
-    report = trajectory(tutorial(program[0], **options, **program[1], epochs=20), dtype=dtype)
+@given(any_tutorial(epochs=20))
+def test_any_of_the_tutorials_programs_agrees(drawn: tuple[Any, str, int]) -> None:
+    program, dtype, updates = drawn
+    report = trajectory(program, dtype=dtype)
     assert report.ok, report.verdict()
+    assert len(report.rows) == updates
 
 
 def test_a_run_that_is_thrown_off_at_a_kink_is_measured_by_runs_that_are_too() -> None:

@@ -53,27 +53,36 @@ def tutorial(program: str, **options: Any) -> Any:
 # Programs that agree ------------------------------------------------------------------------------
 
 
+@st.composite
+def any_tutorial(draw: st.DrawFn, epochs: int) -> tuple[Any, str, int]:
+    """One of the tutorial's programs with settings of its own; its dtype, and how many updates."""
+    batch_size = draw(st.none() | st.integers(1, 6))
+    programs_and_optimisers: list[tuple[str, dict[str, Any]]] = [
+        ("manual", {}),
+        ("auto", {"momentum": 0.9}),
+        ("auto", {"optimizer": "adam"}),
+    ]
+    program, optimiser = draw(st.sampled_from(programs_and_optimisers))
+    run = tutorial(
+        program,
+        activation=draw(st.sampled_from(programs.ACTIVATIONS)),
+        loss=draw(st.sampled_from(programs.LOSSES)),
+        batch_size=batch_size,
+        seed=draw(st.integers(0, 1000)),
+        epochs=epochs,
+        **optimiser,
+    )
+    updates = epochs * (1 if batch_size is None else -(-6 // batch_size))
+    return run, draw(st.sampled_from(programs.DTYPES)), updates
+
+
 @settings(max_examples=15)
-@given(
-    st.sampled_from(programs.ACTIVATIONS),
-    st.sampled_from(programs.LOSSES),
-    st.sampled_from([("manual", {}), ("auto", {"momentum": 0.9}), ("auto", {"optimizer": "adam"})]),
-    st.sampled_from(programs.DTYPES),
-    st.none() | st.integers(1, 6),
-    st.integers(0, 1000),
-)
-def test_the_tutorials_programs_agree(
-    activation: str,
-    loss: str,
-    program: tuple[str, dict[str, Any]],
-    dtype: str,
-    batch_size: int | None,
-    seed: int,
-) -> None:
-    options = {"activation": activation, "loss": loss, "batch_size": batch_size, "seed": seed}
-    report = lockstep(tutorial(program[0], **options, **program[1], epochs=5), dtype=dtype)
+@given(any_tutorial(epochs=5))
+def test_the_tutorials_programs_agree(drawn: tuple[Any, str, int]) -> None:
+    program, dtype, updates = drawn
+    report = lockstep(program, dtype=dtype)
     assert report.ok, report.verdict()
-    assert report.rows[-1].step == 5 * (1 if batch_size is None else -(-6 // batch_size))
+    assert report.rows[-1].step == updates
     assert report.ops > 0
 
 
