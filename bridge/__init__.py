@@ -2,8 +2,8 @@
 
 Read `closeness.py` (how far apart two arrays are, in three strengths) and `bounds.py` (how far
 apart each op may be, and why) first; neither knows of PyTorch. `replay.py` has PyTorch compute each
-op again from the same operands, and `rounding.py` measures how far rounding alone carries a
-program. On these stands what is public:
+op again from the same operands (its `twin.py`), and `rounding.py` measures how far rounding alone
+carries a program. On these stands what is public:
 
 - `compare`, `assert_matches_torch`: one function, in both libraries;
 - `lockstep`, `trajectory`: one program, step by step, and each library on its own;

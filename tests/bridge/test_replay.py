@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -159,6 +160,17 @@ def test_a_write_is_replayed_too() -> None:
         assert [finding.op for finding in replay.findings] == found
 
 
+def test_a_gradient_of_the_wrong_shape_is_a_finding() -> None:
+    for change in (lambda d: d.T, lambda d: d[0]):
+        x = minigrad.ones(2, 3, dtype=minigrad.float64, requires_grad=True)
+        with planted("exp", derivative=change), Replay() as replay:
+            y = x.exp()
+            with contextlib.suppress(ValueError, IndexError):
+                y.sum().backward()
+        assert [found.op for found in replay.findings] == ["exp"]
+        assert "shapes differ" in str(replay.first)
+
+
 def test_what_pytorch_refuses_is_a_finding() -> None:
     def lenient(run: Any, function: Any, *args: Any, **options: Any) -> Any:
         try:
@@ -221,4 +233,4 @@ def test_operands_are_kept_as_they_were() -> None:
     with Replay() as replay:
         x.exp()
         x.zero_()
-    assert replay.ops[0].operands[0].tolist() == [1.0, 2.0]
+    assert replay.ops[0].twin.operands[0].tolist() == [1.0, 2.0]
