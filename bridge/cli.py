@@ -78,13 +78,16 @@ def _command(argv: list[str]) -> int:
     outputs.check_distinct(files, {"data": plan.data})
     data = datasets.load(plan.data, plan.test_size)
     try:
-        import torch
+        import torch  # noqa: F401, all that follows needs it
     except ModuleNotFoundError:
         raise UsageError("PyTorch is not installed: pip install 'torch>=2.4,<2.14'") from None
     try:
         reports = _compared(plan, data, device, MODES if mode == "both" else (mode,))
-    except torch.cuda.OutOfMemoryError as error:
-        raise UsageError(f"PyTorch has not enough memory on {device}: {error}") from None
+    except RuntimeError as error:
+        if "CUDA" not in str(error):
+            raise
+        first, *_ = str(error).splitlines()
+        raise UsageError(f"PyTorch failed on --device {device}: {first}") from None
 
     differ = {name: report.verdict() for name, report in reports.items() if not report.ok}
     verdict = (

@@ -18,7 +18,7 @@ torch = pytest.importorskip("torch")
 for needed in ("sklearn", "tqdm", "matplotlib", "tabulate"):
     pytest.importorskip(needed)
 
-from bridge import cli
+from bridge import cli, in_lockstep
 from minigrad import options
 from tests.bridge.planting import planted
 
@@ -159,6 +159,20 @@ def test_a_gpu_that_is_not_there_is_one_line(bridge: Bridge, tmp_path: Path) -> 
     assert (ended.status, ended.out) == (2, "")
     assert ended.err.startswith("bridge: error: --device cuda: PyTorch ")
     assert "finds no CUDA device" in ended.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_goes_wrong_on_a_gpu_is_one_line(
+    bridge: Bridge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(device: str) -> None:
+        raise RuntimeError("CUDA error: device-side assert triggered\nCompile with …")
+
+    monkeypatch.setattr(in_lockstep, "synchronize", fails)
+    ended = bridge("--epochs", 2, "--json", tmp_path / "run.json")
+    assert ended.status == 2
+    said = "PyTorch failed on --device cpu: CUDA error: device-side assert triggered"
+    assert ended.err == f"bridge: error: {said}\n"
     assert list(tmp_path.iterdir()) == []
 
 
