@@ -24,6 +24,8 @@ from .rules import REGISTRY
 from .tensor import Tensor, wrap
 
 # New tensors --------------------------------------------------------------------------------------
+#
+# Each is made empty first: an argument that is refused must not have moved the stream.
 
 
 def rand(*size: Any, dtype: DType | None = None, generator: Any = None, **options: Any) -> Tensor:

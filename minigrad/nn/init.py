@@ -209,7 +209,8 @@ def _normal_proposals(
     tensor: Tensor, mean: float, std: float, a: float, b: float, generator: Any
 ) -> Tensor:
     low, high = (full((), bound, dtype=tensor.dtype).item() for bound in (a, b))
-    drawn = empty_like(tensor).normal_(mean, std, generator=generator)
+    # The tensor itself: if it has gaps in memory, it draws otherwise than a new one without.
+    drawn = tensor.normal_(mean, std, generator=generator)
     while (outside := (drawn < low) | (drawn > high)).any():
         # A whole tensor each time, as the order of the stream demands.
         again = empty_like(drawn).normal_(mean, std, generator=generator)

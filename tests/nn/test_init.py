@@ -17,7 +17,7 @@ import minigrad
 from minigrad import nn
 
 SEEDS = st.integers(0, 2**64 - 1)
-SHAPES = st.lists(st.integers(1, 4), min_size=2, max_size=4).map(tuple)
+SHAPES = st.lists(st.integers(1, 6), min_size=2, max_size=4).map(tuple)
 NONLINEARITIES = ["linear", "conv2d", "conv_transpose3d", "sigmoid", "tanh", "relu", "selu"]
 
 
@@ -100,16 +100,25 @@ FILLS = {
 }
 
 
-@given(st.sampled_from(sorted(FILLS)), SHAPES, st.booleans(), st.booleans(), SEEDS)
+LAYOUTS = {
+    "plain": lambda w: w,
+    "transposed": lambda w: w.transpose(0, 1),
+    "with gaps": lambda w: w[..., ::2],
+}
+
+
+@given(
+    st.sampled_from(sorted(FILLS)), SHAPES, st.booleans(), st.sampled_from(sorted(LAYOUTS)), SEEDS
+)
 def test_random_fills_are_pytorchs_to_the_bit(
-    name: str, shape: tuple[int, ...], double: bool, transposed: bool, seed: int
+    name: str, shape: tuple[int, ...], double: bool, layout: str, seed: int
 ) -> None:
     filled = []
     for t in (minigrad, torch):
         for generator in (t.default_generator, t.Generator()):
             generator.manual_seed(seed)
         w = t.empty(shape, dtype=t.float64 if double else t.float32)
-        w = w.transpose(0, 1) if transposed else w
+        w = LAYOUTS[layout](w)
         with warnings.catch_warnings(action="ignore"):
             filled.append(FILLS[name](t, w))
     assert same_numbers(*filled)
