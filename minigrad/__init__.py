@@ -5,7 +5,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from . import autograd, cuda, functions, nn, optim
+from . import autograd, cuda, functions, nn, optim, random
 from . import methods as _methods  # noqa: F401, importing it gives Tensor its methods
 from .autograd.grad_mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .creation import (
@@ -39,9 +39,30 @@ from .dtypes import (
     long,
     promote_types,
     set_default_dtype,
+    uint8,
 )
+from .generator import Generator
 from .printing import set_printoptions
-from .random import manual_seed, rand, rand_like, randint, randn, randn_like, randperm
+from .random import (
+    default_generator,
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    seed,
+    set_rng_state,
+)
+from .sampling import (
+    bernoulli,
+    multinomial,
+    normal,
+    rand,
+    rand_like,
+    randint,
+    randint_like,
+    randn,
+    randn_like,
+    randperm,
+)
 from .serialization import load, save
 from .size import Size
 from .tensor import Tensor
@@ -55,13 +76,16 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "Generator",
     "Size",
     "Tensor",
     "arange",
     "as_tensor",
     "autograd",
+    "bernoulli",
     "bool",
     "cuda",
+    "default_generator",
     "device",
     "double",
     "dtype",
@@ -76,6 +100,8 @@ __all__ = [
     "full",
     "full_like",
     "get_default_dtype",
+    "get_rng_state",
+    "initial_seed",
     "int",
     "int32",
     "int64",
@@ -84,8 +110,10 @@ __all__ = [
     "load",
     "long",
     "manual_seed",
+    "multinomial",
     "nn",
     "no_grad",
+    "normal",
     "ones",
     "ones_like",
     "optim",
@@ -93,14 +121,19 @@ __all__ = [
     "rand",
     "rand_like",
     "randint",
+    "randint_like",
     "randn",
     "randn_like",
+    "random",
     "randperm",
     "save",
+    "seed",
     "set_default_dtype",
     "set_grad_enabled",
     "set_printoptions",
+    "set_rng_state",
     "tensor",
+    "uint8",
     "zeros",
     "zeros_like",
 ]

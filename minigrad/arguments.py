@@ -65,7 +65,7 @@ def _in_dtype(operand: Any, kind: np.dtype) -> Any:
     if isinstance(operand, np.ndarray):
         # Too large for float32 is infinite, without a warning.
         return operand if operand.dtype == kind else anyhow(quiet.run, operand.astype, kind)
-    if kind.kind == "i" and operand is not None and not isinstance(operand, bool):
+    if kind.kind in "iu" and operand is not None and not isinstance(operand, bool):
         return int(np.array(operand).astype(kind))  # an int too large for int32 wraps around
     return operand
 

@@ -89,7 +89,7 @@ def int_of(value: Any, function: str, argument: str) -> int:
     return operator.index(value)
 
 
-def _number(value: Any, function: str, argument: str) -> float:
+def number_of(value: Any, function: str, argument: str) -> float:
     """A Python number from one, a NumPy scalar or a 0-d tensor.
 
     TypeError for anything else, OverflowError for an int that needs more than 64 bits.
@@ -331,7 +331,7 @@ def full(
     if not isinstance(size, list | tuple):
         kind = type(size).__name__
         raise TypeError(f"full(): argument 'size' (position 1) must be tuple of ints, not {kind}")
-    value = _number(fill_value, "full", "fill_value")
+    value = number_of(fill_value, "full", "fill_value")
     as_kind = dtypes.of_scalar(value) if dtype is None else _kind(dtype)
     filling = _converted(value, as_kind, "raise")
     return made(np.full(sizes_of((size,), {}, "full"), filling, as_kind), **options)
@@ -371,8 +371,8 @@ def arange(
         if start is None:
             raise TypeError('arange() missing 1 required positional arguments: "end"')
         start, end = 0, start
-    start = _number(0 if start is None else start, "arange", "start")
-    end, step = _number(end, "arange", "end"), _number(step, "arange", "step")
+    start = number_of(0 if start is None else start, "arange", "start")
+    end, step = number_of(end, "arange", "end"), number_of(step, "arange", "step")
     whole = all(isinstance(x, int) for x in (start, end, step))
     kind = _kind(dtype, dtypes.int64 if whole else None)
     if kind.kind == "b":
@@ -388,7 +388,7 @@ def arange(
         if step == 0:
             raise ValueError("step must be nonzero: it is less than 1, and the dtype is int64")
     count = -((start - end) // step) if whole else math.ceil((end - start) / step)
-    number = int if kind.kind == "i" else float
+    number = int if kind.kind in "iu" else float
     # A product for each place, not a running sum, so that no error adds up.
     return made((number(start) + np.arange(count) * number(step)).astype(kind), **options)
 
@@ -414,7 +414,7 @@ def linspace(
     if kind.kind == "b":
         raise NotImplementedError("\"linspace_cpu\" not implemented for 'Bool'")
     first, last = _converted(start, kind, "raise"), _converted(end, kind, "raise")
-    between = np.dtype(np.float64) if kind.kind == "i" else kind
+    between = np.dtype(np.float64) if kind.kind in "iu" else kind
     forwards = np.arange(steps, dtype=between)
     with np.errstate(all="ignore"):
         step = (last - first).astype(between) / between.type(steps - 1)
@@ -431,7 +431,7 @@ def _end_of_line(value: Any, argument: str) -> float:
             "linspace only supports 0-dimensional start and end tensors, but got "
             f"{argument} with {value.ndim} dimension(s)."
         )
-    return _number(value, "linspace", argument)
+    return number_of(value, "linspace", argument)
 
 
 # From another tensor's shape ----------------------------------------------------------------------
@@ -477,7 +477,7 @@ def full_like(
     """
     array = array_of(input, "full_like")
     kind = _kind(dtype, input.dtype)
-    value = _converted(_number(fill_value, "full_like", "fill_value"), kind, "raise")
+    value = _converted(number_of(fill_value, "full_like", "fill_value"), kind, "raise")
     return made(np.full_like(array, value, kind), **options)
 
 

@@ -41,7 +41,7 @@ class dtype:
 
     @property
     def is_signed(self) -> builtins.bool:
-        return self.numpy.kind != "b"
+        return self.numpy.kind not in "bu"
 
     @property
     def itemsize(self) -> builtins.int:
@@ -59,10 +59,11 @@ float32 = dtype("float32")
 float64 = dtype("float64")
 int32 = dtype("int32")
 int64 = dtype("int64")
+uint8 = dtype("uint8")  # a byte, as which a generator's state comes
 bool = dtype("bool")
 float, double, int, long = float32, float64, int32, int64
 
-SUPPORTED = (float32, float64, int32, int64, bool)
+SUPPORTED = (float32, float64, int32, int64, uint8, bool)
 _OF_NUMPY = {d.numpy: d for d in SUPPORTED}
 # PyTorch's error messages speak of dtypes by these names.
 SCALAR_NAMES = {
@@ -70,6 +71,7 @@ SCALAR_NAMES = {
     float64.numpy: "Double",
     int32.numpy: "Int",
     int64.numpy: "Long",
+    uint8.numpy: "Byte",
     bool.numpy: "Bool",
 }
 
@@ -105,7 +107,7 @@ def set_default_dtype(d: dtype, /) -> None:
 
 
 def of_numpy(numpy_dtype: np.dtype) -> dtype:
-    """The dtype of an array. TypeError where minigrad has none (float16, uint8, complex, str)."""
+    """The dtype of an array. TypeError where minigrad has none (float16, int8, complex, str)."""
     try:
         return _OF_NUMPY[numpy_dtype]
     except KeyError:
@@ -133,7 +135,7 @@ def to_numpy(d: object) -> np.dtype:
     return d.numpy
 
 
-_KINDS = "bif"  # a category's rank is its place here
+_RANKS = {"b": 0, "i": 1, "u": 1, "f": 2}  # of the categories, by NumPy's letter
 
 
 def of_scalar(number: object) -> np.dtype:
@@ -159,10 +161,15 @@ def result_type(*operands: object) -> np.dtype:
     for rank in ranks:
         if rank:
             candidate = joined(rank)
-            if result is None or _KINDS.index(candidate.kind) > _KINDS.index(result.kind):
+            if result is None or _RANKS[candidate.kind] > _RANKS[result.kind]:
                 result = candidate
     assert result is not None, "result_type() needs at least one operand"
     return result
+
+
+def same_category_or_higher(dtype: np.dtype, target: np.dtype) -> builtins.bool:
+    """Whether `target` can hold what `dtype` is, bool, integer or float, if not all its values."""
+    return _RANKS[dtype.kind] <= _RANKS[target.kind]
 
 
 def joined(equals: Collection[np.dtype]) -> np.dtype:

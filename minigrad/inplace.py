@@ -110,6 +110,13 @@ def _refuse_leaf(self: Tensor) -> None:
     )
 
 
+def refuse_write(self: Tensor, name: str) -> None:
+    """The errors of a write into this tensor, before anything is drawn or computed for it."""
+    if mode.enabled and self.is_floating_point() and _any_requires_grad(self, (), {}):
+        _refuse_leaf(self)
+    _refuse_memory(self._array, name)
+
+
 def _write(self: Tensor, output: np.ndarray, name: str, fills: bool) -> None:
     """Put a result into a tensor's own memory, where its shape and category allow."""
     target = self._array
@@ -119,13 +126,20 @@ def _write(self: Tensor, output: np.ndarray, name: str, fills: bool) -> None:
             f"{list(output.shape)}: {name}_ writes into the first tensor, which keeps its shape"
         )
     kinds = output.dtype, target.dtype
-    if kinds[0] is not kinds[1] and not np.can_cast(*kinds, "same_kind"):
+    if kinds[0] is not kinds[1] and not dtypes.same_category_or_higher(*kinds):
         result, desired = (dtypes.SCALAR_NAMES[kind] for kind in kinds)
         raise RuntimeError(
             f"result type {result} can't be cast to the desired output type {desired}"
         )
+    _refuse_memory(target, f"{name}_", fills)
+    anyhow(quiet.run, np.copyto, target, output, "unsafe")
+    self._counter[0] += 1
+
+
+def _refuse_memory(target: np.ndarray, method: str, fills: bool = False) -> None:
+    """RuntimeError where an array's memory must not be written to."""
     if not target.flags.writeable:
-        raise RuntimeError(f"{name}_ cannot write: the array is read-only")
+        raise RuntimeError(f"{method} cannot write: the array is read-only")
     if (
         not fills
         and target.size
@@ -137,5 +151,3 @@ def _write(self: Tensor, output: np.ndarray, name: str, fills: bool) -> None:
             "unsupported operation: more than one element of the written-to tensor refers to a "
             "single memory location. Please clone() the tensor before performing the operation."
         )
-    anyhow(quiet.run, np.copyto, target, output, "unsafe")
-    self._counter[0] += 1

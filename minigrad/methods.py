@@ -294,6 +294,7 @@ def _conversions() -> dict[str, Any]:
         "double": dtypes.float64,
         "int": dtypes.int32,
         "long": dtypes.int64,
+        "byte": dtypes.uint8,
         "bool": dtypes.bool,
     }
     return {name: conversion(name, target) for name, target in names.items()}

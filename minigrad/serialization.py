@@ -22,7 +22,7 @@ from minigrad.files import write_aside
 from minigrad.tensor import Tensor, wrap
 
 # The dtypes that a tensor can have, under the format's names. The files are little-endian.
-_DTYPES = {"F32": "<f4", "F64": "<f8", "I32": "<i4", "I64": "<i8", "BOOL": "?"}
+_DTYPES = {"F32": "<f4", "F64": "<f8", "I32": "<i4", "I64": "<i8", "U8": "u1", "BOOL": "?"}
 _METADATA_KEY = "minigrad"
 
 

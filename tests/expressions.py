@@ -1971,6 +1971,47 @@ torch.manual_seed(2**64)
 torch.manual_seed(-2**63 - 1)
 torch.manual_seed(None)
 torch.manual_seed()
+torch.tensor(np.uint8(1))
+torch.from_numpy(np.zeros(2, np.uint8))
+torch.tensor([1, 255], dtype=torch.uint8) + 1
+torch.tensor([1, 255], dtype=torch.uint8).add(torch.tensor([1, 2]), alpha=-1)
+-torch.tensor([1, 255], dtype=torch.uint8)
+x.byte() + n[0, 0]
+x.byte() + 0.5
+x.byte() * n.int()[0, 0]
+x.byte().add_(n.int()[0, 0])
+x.byte().mul_(0.5)
+x.byte().sum()
+x.byte().mean()
+x.byte().all(), x.byte().any(1)
+x.byte() == x
+x.byte() & 3
+~x.byte()
+x.byte().max(1)
+x.byte().argmax()
+x.byte() @ x.byte().t()
+x.byte().bool().byte()
+(x - 3).byte().long()
+torch.cat([x.byte(), x.byte()])
+torch.arange(3, dtype=torch.uint8)
+torch.uint8.is_signed
+torch.promote_types(torch.uint8, torch.int32), torch.promote_types(torch.uint8, torch.bool)
+torch.zeros(2, dtype=torch.uint8, requires_grad=True)
+torch.manual_seed(3).initial_seed()
+torch.Generator().device
+torch.Generator("cpu").initial_seed()
+torch.Generator().manual_seed(2**64)
+torch.Generator().manual_seed("a")
+torch.Generator().manual_seed(1.5)
+torch.Generator().manual_seed(True)
+torch.Generator().manual_seed(n[0, 0])
+torch.Generator().manual_seed(-1).initial_seed()
+torch.Generator().get_state()
+torch.Generator().set_state(torch.zeros(3, dtype=torch.uint8))
+torch.Generator().set_state(torch.zeros(5056))
+torch.Generator().set_state(3)
+torch.Generator().set_state(torch.zeros(5056, dtype=torch.uint8))
+torch.set_rng_state(y)
 torch.nn.Parameter(x)
 torch.nn.Parameter(n)
 torch.cuda.is_available()
@@ -1995,7 +2036,6 @@ REFUSED: dict[str, str] = {
     "torch.sin(x)": "sin",
     "torch.zeros(2, dtype=torch.complex64)": "complex64",
     "torch.zeros(2, layout=torch.strided)": "strided",
-    "torch.Generator()": "Generator",
     "torch.autograd.Function": "Function",
     "F.gelu(x)": "gelu",
     # Arguments.
@@ -2010,21 +2050,16 @@ REFUSED: dict[str, str] = {
     "torch.zeros(2, pin_memory=True)": "pin_memory",
     "torch.div(x, 2, rounding_mode='floor')": "rounding_mode",
     "x.div(2, rounding_mode='trunc')": "rounding_mode",
-    "torch.rand(2, generator=object())": "generator",
-    "torch.randint(3, (2,), generator=object())": "generator",
-    "torch.randperm(3, generator=object())": "generator",
-    "x.uniform_(generator=object())": "generator",
-    "x.normal_(generator=object())": "generator",
     "torch.autograd.grad(w.sum(), w, create_graph=True)": "create_graph",
     "torch.autograd.grad(w.sum(), w, is_grads_batched=True)": "is_grads_batched",
     "torch.autograd.grad(w.sum(), w, only_inputs=False)": "only_inputs",
     "w.sum().backward(create_graph=True)": "create_graph",
     "torch.autograd.backward(w.sum(), grad_variables=[None])": "grad_variables",
     # Dtypes and devices.
+    "x.byte() ** 2": "Byte",
+    "x[x.byte()]": "uint8",
     "torch.tensor(1j)": "complex",
     "torch.tensor([1 + 2j])": "complex",
-    "torch.tensor(np.uint8(1))": "uint8",
-    "torch.from_numpy(np.zeros(2, np.uint8))": "uint8",
     "torch.as_tensor(np.zeros(2, np.int16))": "int16",
     "torch.tensor([1], dtype=complex)": "complex",
     "torch.device('cuda')": "cuda",

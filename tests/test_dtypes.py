@@ -389,9 +389,7 @@ def test_pythons_types_serve_as_dtypes(python: type, name: str) -> None:
     assert minigrad.zeros(1, dtype=python).dtype is getattr(minigrad, name)
 
 
-@pytest.mark.parametrize(
-    "name", ["float16", "complex64", "uint8", "int8", "int16", "uint64", "str"]
-)
+@pytest.mark.parametrize("name", ["float16", "complex64", "int8", "int16", "uint64", "str"])
 def test_arrays_of_other_dtypes_are_refused_by_name(name: str) -> None:
     with pytest.raises(TypeError, match=name):
         minigrad.from_numpy(np.zeros(1, name))

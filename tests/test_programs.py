@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from streams import FUSED, WITHOUT_FMA
 
 import minigrad
 from minigrad import datasets, programs
@@ -264,3 +265,46 @@ def test_the_programs_know_no_framework() -> None:
         for name in node.names
     }
     assert imported == {"__future__", "collections.abc", "itertools", "typing", "numpy"}
+
+
+# From a seed alone --------------------------------------------------------------------------------
+
+
+def printed(namespace: Any, program: str, seed: int, every: int = 100) -> str:
+    """What the tutorial prints, after the parameters that it begins with."""
+    steps = PROGRAMS[program](namespace, TOY.x, TOY.y, seed=seed)
+    progress = next(steps)
+    lines = [repr(p) for p in progress.parameters.values()]
+    for progress in epochs(steps):
+        if progress.epoch % every == 0:
+            _, predicted = progress.evaluate(TOY.x, TOY.y)
+            right = (predicted == TOY.y).mean()
+            lines.append(
+                f"{progress.epoch}, loss: {progress.loss:.4f}, train_acc: {right:.4f} {predicted}"
+            )
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_first_parameters_are_pytorchs_to_the_bit(program: str, dtype: str) -> None:
+    torch = pytest.importorskip("torch")
+    for seed in [*range(30), -1, 2**32, 2**63, 2**64 - 1]:
+        for hidden in ((5,), (33, 4)):
+            first = [
+                arrays(next(PROGRAMS[program](t, TOY.x, TOY.y, **options)))
+                for options in [{"seed": seed, "dtype": dtype, "hidden": hidden}]
+                for t in (minigrad, torch)
+            ]
+            for name, array in first[0].items():
+                if FUSED:
+                    assert array.tobytes() == first[1][name].tobytes(), (seed, name)
+                else:
+                    np.testing.assert_allclose(array, first[1][name], rtol=0, atol=WITHOUT_FMA)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_tutorial_prints_what_it_prints_in_pytorch(program: str, seed: int) -> None:
+    torch = pytest.importorskip("torch")
+    assert printed(minigrad, program, seed) == printed(torch, program, seed)

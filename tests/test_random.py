@@ -1,7 +1,8 @@
-"""random.py: the distributions, by statistics; and the one stream that a seed starts."""
+"""random.py and generator.py: seeds, states and generators, beside PyTorch's."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -9,14 +10,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from streams import FUSED, same_numbers, state
+from twins import check_same, torch
 
 import minigrad
 import minigrad.nn.functional as F
 
-torch = pytest.importorskip("torch")
-
-N = 20_000
-# Bounds below are five or six standard deviations wide: with a fixed seed, never by accident.
+SEEDS = st.integers(-(2**63), 2**64 - 1)
 
 DRAWS: dict[str, Callable[[], Any]] = {
     "rand": lambda: minigrad.rand(5),
@@ -27,6 +27,13 @@ DRAWS: dict[str, Callable[[], Any]] = {
     "randn_like": lambda: minigrad.randn_like(minigrad.ones(5)),
     "uniform_": lambda: minigrad.zeros(5).uniform_(),
     "normal_": lambda: minigrad.zeros(5).normal_(),
+    "normal": lambda: minigrad.normal(0.0, 1.0, (5,)),
+    "bernoulli": lambda: minigrad.bernoulli(minigrad.full((50,), 0.5)),
+    "multinomial": lambda: minigrad.multinomial(minigrad.ones(20), 10),
+    "randint_like": lambda: minigrad.randint_like(minigrad.ones(5), 1000),
+    "random_": lambda: minigrad.zeros(5).random_(),
+    "exponential_": lambda: minigrad.zeros(5).exponential_(),
+    "bernoulli_": lambda: minigrad.zeros(50).bernoulli_(),
     "dropout": lambda: F.dropout(minigrad.arange(20.0) + 1),
     "Linear": lambda: minigrad.nn.Linear(3, 2).weight,
 }
@@ -81,181 +88,168 @@ def test_numpys_own_stream_is_left_alone() -> None:
     np.testing.assert_array_equal(np.random.rand(3), expected)  # noqa: NPY002
 
 
-# Distributions ------------------------------------------------------------------------------------
+# Generators ---------------------------------------------------------------------------------------
 
 
-def uncorrelated(values: np.ndarray) -> None:
-    """No value says anything about the next."""
-    correlation = np.corrcoef(values[:-1], values[1:])[0, 1]
-    assert abs(correlation) < 6 / np.sqrt(len(values))
+@given(SEEDS, st.integers(0, 3000), st.booleans())
+def test_states_are_pytorchs_bytes_and_travel_both_ways(seed: int, n: int, odd: bool) -> None:
+    ours, theirs = (t.Generator().manual_seed(seed) for t in (minigrad, torch))
+    for t, g in ((minigrad, ours), (torch, theirs)):
+        t.rand(n, generator=g)
+        if odd:  # leaves one normal number waiting
+            t.randn(3, generator=g)
+    assert state(ours) == state(theirs)
+    assert ours.initial_seed() == theirs.initial_seed()
+    other = minigrad.Generator()
+    assert other.set_state(minigrad.from_numpy(theirs.get_state().numpy())) is other
+    their_other = torch.Generator()
+    their_other.set_state(torch.from_numpy(ours.get_state().numpy()))
+    for t, one, two in ((minigrad, ours, other), (torch, theirs, their_other)):
+        assert t.randn(5, generator=one).tolist() == t.randn(5, generator=two).tolist()
+    assert state(ours) == state(other) == state(theirs) == state(their_other)
+    assert other.initial_seed() == theirs.initial_seed()
 
 
-@pytest.mark.parametrize("dtype", [minigrad.float32, minigrad.float64])
-def test_rand_is_uniform(dtype: Any) -> None:
+@given(st.integers(0, 5055), st.integers(1, 255), st.booleans())
+def test_a_state_is_taken_whole_or_refused(place: int, change: int, waits: bool) -> None:
+    """After any change of a byte: what is taken can be given back, and is drawn from as there."""
+    g = minigrad.Generator().manual_seed(1)
+    minigrad.randn(3 if waits else 4, generator=g)
+    bytes_ = g.get_state().numpy().copy()
+    bytes_[place] ^= change
+    other = minigrad.Generator()
+    before = state(other)
+    try:
+        other.set_state(minigrad.from_numpy(bytes_))
+    except RuntimeError:
+        assert state(other) == before
+        return
+    assert state(other) == bytes_.tobytes()
+    theirs = torch.Generator()
+    theirs.set_state(torch.from_numpy(bytes_))
+    assert minigrad.randn(4, generator=other).tolist() == torch.randn(4, generator=theirs).tolist()
+
+
+def test_a_state_is_a_copy() -> None:
+    g = minigrad.Generator()
+    saved = g.get_state()
+    before = saved.tolist()
+    minigrad.rand(3, generator=g)
+    assert saved.tolist() == before
+    saved.zero_()
+    assert state(g) == state(copy_of(torch.Generator(), 3))
+
+
+def copy_of(generator: Any, draws: int) -> Any:
+    torch.rand(draws, generator=generator)
+    return generator
+
+
+def test_generators_are_independent() -> None:
     minigrad.manual_seed(0)
-    values = minigrad.rand(N, dtype=dtype).numpy()
-    assert values.dtype == dtype.numpy
-    assert values.min() >= 0
-    assert values.max() < 1
-    counts = np.histogram(values, 20, (0, 1))[0]
-    expected = N / 20
-    # Chi squared with 19 degrees of freedom: mean 19, standard deviation 6.2.
-    assert ((counts - expected) ** 2 / expected).sum() < 19 + 6 * 6.2
-    uncorrelated(values)
-
-
-@pytest.mark.parametrize("dtype", [minigrad.float32, minigrad.float64])
-def test_randn_is_normal(dtype: Any) -> None:
+    expected = minigrad.rand(4).tolist()
     minigrad.manual_seed(0)
-    values = minigrad.randn(N, dtype=dtype).numpy().astype(np.float64)
-    bound = 6 / np.sqrt(N)
-    assert abs(values.mean()) < bound
-    assert abs(values.std() - 1) < bound
-    assert abs((values**3).mean()) < bound * np.sqrt(15)
-    assert abs((values**4).mean() - 3) < bound * np.sqrt(96)
-    for quantile, at in ((0.5, 0), (0.8413447, 1), (0.9772499, 2), (0.0013499, -3)):
-        assert (
-            abs((values < at).mean() - quantile) < bound * np.sqrt(quantile * (1 - quantile)) + 1e-9
-        )
-    uncorrelated(values)
+    g = minigrad.Generator().manual_seed(0)
+    mixed = [(minigrad.rand(1).item(), minigrad.rand(1, generator=g).item()) for _ in range(4)]
+    assert mixed == [(x, x) for x in expected]
+    clone = g.clone_state()
+    assert minigrad.rand(2, generator=g).tolist() == minigrad.rand(2, generator=clone).tolist()
 
 
-@given(st.integers(-5, 5), st.integers(1, 6))
-def test_randint_is_uniform(low: int, width: int) -> None:
-    minigrad.manual_seed(0)
-    n = 3000
-    values = minigrad.randint(low, low + width, (n,)).numpy()
-    found, counts = np.unique(values, return_counts=True)
-    assert found.tolist() == list(range(low, low + width))
-    p = 1 / width
-    assert (abs(counts - n * p) <= 6 * np.sqrt(n * p * (1 - p))).all()
+def test_a_new_generator_starts_where_pytorchs_does() -> None:
+    check_same(lambda t: t.Generator().initial_seed())
+    assert state(minigrad.Generator()) == state(torch.Generator())
+    check_same(lambda t: t.rand(3, generator=t.Generator()))
 
 
-def test_randint_covers_all_64_bits() -> None:
-    minigrad.manual_seed(0)
-    values = minigrad.randint(-(2**63), 2**63 - 1, (1000,)).numpy()
-    assert values.min() < -(2**62)
-    assert values.max() > 2**62
-    assert len(np.unique(values)) == 1000
+def test_a_seed_from_the_operating_system_is_another_each_time() -> None:
+    g = minigrad.Generator()
+    seeds = [g.seed() for _ in range(5)]
+    assert len(set(seeds)) == 5
+    assert g.initial_seed() == seeds[-1]
+    again = minigrad.Generator().manual_seed(seeds[-1])
+    assert minigrad.rand(3, generator=g).tolist() == minigrad.rand(3, generator=again).tolist()
+    first, second = minigrad.seed(), minigrad.random.seed()
+    assert first != second
+    assert minigrad.initial_seed() == second
 
 
-def test_randperm_is_fair() -> None:
-    minigrad.manual_seed(0)
-    n = 6000
-    counts: dict[tuple[int, ...], int] = {}
-    for _ in range(n):
-        order = tuple(minigrad.randperm(3).tolist())
-        counts[order] = counts.get(order, 0) + 1
-    assert len(counts) == 6
-    for count in counts.values():
-        assert abs(count - n / 6) < 6 * np.sqrt(n * 5 / 36)
+def test_manual_seed_gives_the_default_generator() -> None:
+    assert minigrad.manual_seed(3) is minigrad.default_generator
+    assert minigrad.default_generator is minigrad.random.default_generator
+    assert minigrad.initial_seed() == 3
 
 
-@given(st.integers(0, 50))
-def test_randperm_is_a_permutation(n: int) -> None:
-    order = minigrad.randperm(n)
-    assert sorted(order.tolist()) == list(range(n))
-    assert order.dtype is minigrad.int64
+@pytest.mark.parametrize("seed", ["7", 1.5, True, np.int64(3)])
+def test_the_function_takes_what_int_takes(seed: Any) -> None:
+    check_same(lambda t: [t.manual_seed(seed).initial_seed(), t.rand(2)])
 
 
-@given(st.floats(-5, 5), st.floats(0, 5))
-def test_uniform_(start: float, width: float) -> None:
-    minigrad.manual_seed(0)
-    x = minigrad.zeros(500, dtype=minigrad.float64)
-    assert x.uniform_(start, start + width) is x
-    values = x.numpy()
-    assert values.min() >= start
-    assert values.max() <= start + width
-    assert abs(values.mean() - (start + width / 2)) <= 6 * width / np.sqrt(12 * 500) + 1e-9
-
-
-@given(st.floats(-5, 5), st.floats(0, 5))
-def test_normal_(mean: float, std: float) -> None:
-    minigrad.manual_seed(0)
-    x = minigrad.zeros(500, dtype=minigrad.float64)
-    assert x.normal_(mean, std) is x
-    values = x.numpy()
-    assert abs(values.mean() - mean) <= 6 * std / np.sqrt(500) + 1e-9
-    assert abs(values.std() - std) <= 6 * std / np.sqrt(500) + 1e-9
-
-
-# Arguments ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 0), (2, 3, 4)])
-@pytest.mark.parametrize("dtype", [None, "float32", "float64"])
-@pytest.mark.parametrize("name", ["rand", "randn"])
-def test_shapes_and_dtypes(name: str, dtype: str | None, shape: tuple[int, ...]) -> None:
-    results = []
-    for namespace in (minigrad, torch):
-        kind = None if dtype is None else getattr(namespace, dtype)
-        x = getattr(namespace, name)(shape, dtype=kind, requires_grad=True)
-        like = getattr(namespace, f"{name}_like")(x)
-        results.append(
-            (tuple(x.shape), str(x.dtype), x.requires_grad, like.requires_grad, str(like.dtype))
-        )
-    assert results[0] == results[1]
-
-
-INTEGERS: dict[str, Callable[[Any], Any]] = {
-    "high": lambda t: t.randint(3, (2, 3)),
-    "low and high": lambda t: t.randint(2, 3, (2,)),
-    "by name": lambda t: t.randint(low=2, high=3, size=(2,)),
-    "high by name": lambda t: t.randint(high=1, size=(2,)),
-    "size by name": lambda t: t.randint(1, size=[2]),
-    "float32": lambda t: t.randint(1, (2,), dtype=t.float32),
-    "int32": lambda t: t.randint(1, (2,), dtype=t.int32),
-    "bool": lambda t: t.randint(2, (2,), dtype=t.bool),
-    "0-d": lambda t: t.randint(5, ()),
-    "empty": lambda t: t.randint(5, (0, 2)),
-    "a tensor": lambda t: t.randint(t.tensor(3), (2,)),
-    "no range": lambda t: t.randint(3, 3, (2,)),
-    "a range backwards": lambda t: t.randint(3, 1, (2,)),
-    "zero": lambda t: t.randint(0, (2,)),
-    "no size": lambda t: t.randint(3),
-    "a number for a size": lambda t: t.randint(0, 3, 3),
-    "a float": lambda t: t.randint(2.5, (2,)),
-    "a negative size": lambda t: t.randint(3, (-1,)),
-    "too wide for int32": lambda t: t.randint(0, 2**40, (2,), dtype=t.int32),
-    "too wide for bool": lambda t: t.randint(0, 5, (2,), dtype=t.bool),
-    "requires grad": lambda t: t.randint(3, (2,), requires_grad=True),
-    "requires grad as float": lambda t: t.randint(3, (2,), dtype=t.float32, requires_grad=True),
+DEVICES: dict[str, Callable[[Any], Any]] = {
+    "cpu": lambda t: str(t.Generator("cpu").device),
+    "a device": lambda t: str(t.Generator(device=t.device("cpu")).device),
+    "cpu:0": lambda t: t.Generator("cpu:0").initial_seed(),
+    "none": lambda t: t.Generator(None).initial_seed(),
 }
 
 
-@pytest.mark.parametrize("name", INTEGERS)
-def test_arguments_of_randint(name: str) -> None:
-    results = []
-    for namespace in (minigrad, torch):
-        try:
-            x = INTEGERS[name](namespace)
-            results.append((tuple(x.shape), str(x.dtype), x.requires_grad))
-        except Exception as error:
-            results.append((type(error).__name__,))
-    assert results[0] == results[1]
+@pytest.mark.parametrize("program", DEVICES.values(), ids=DEVICES)
+def test_devices(program: Any) -> None:
+    check_same(program)
 
 
-def test_random_writes_count_as_writes_and_spare_leaves() -> None:
-    for namespace in (minigrad, torch):
-        for fill in ("uniform_", "normal_"):
-            leaf = namespace.ones(3, requires_grad=True)
-            with pytest.raises(RuntimeError, match="a leaf Variable"):
-                getattr(leaf, fill)()
-            with namespace.no_grad():
-                getattr(leaf, fill)()
-            x = leaf * 1
-            y = x * x
-            getattr(x.detach(), fill)()
-            with pytest.raises(RuntimeError, match="modified by an inplace"):
-                y.sum().backward()
+@pytest.mark.parametrize("device", ["cuda", "meta"])
+def test_other_devices_are_refused_by_name(device: str) -> None:
+    with pytest.raises(RuntimeError, match=device):
+        minigrad.Generator(device)
 
 
-def test_a_random_write_cuts_the_history() -> None:
-    def program(namespace: Any) -> Any:
-        leaf = namespace.ones(3, requires_grad=True)
-        x = leaf * 2
-        x.uniform_()
-        x.sum().backward()
-        return leaf.grad.tolist()
+# fork_rng -----------------------------------------------------------------------------------------
 
-    assert program(minigrad) == program(torch) == [0, 0, 0]
+
+@given(SEEDS, st.booleans(), st.integers(0, 20))
+def test_a_fork_leaves_no_trace(seed: int, enabled: bool, n: int) -> None:
+    def program(t: Any) -> Any:
+        t.manual_seed(seed)
+        t.randn(3)
+        with t.random.fork_rng(enabled=enabled):
+            inside = t.randn(n)
+            t.manual_seed(1)
+        return [inside, t.randn(3), t.initial_seed()]
+
+    check_same(program)
+
+
+def test_a_fork_that_fails_leaves_no_trace_either() -> None:
+    before = state(minigrad.default_generator)
+    with pytest.raises(RuntimeError), minigrad.random.fork_rng():
+        minigrad.rand(3).view(2)
+    assert state(minigrad.default_generator) == before
+
+
+def test_forks_of_other_devices_are_refused_by_name() -> None:
+    with (
+        pytest.raises(NotImplementedError, match="devices"),
+        minigrad.random.fork_rng(devices=[0]),
+    ):
+        pass
+    with (
+        pytest.raises(NotImplementedError, match="device_type"),
+        minigrad.random.fork_rng(device_type="cuda"),
+    ):
+        pass
+    with minigrad.random.fork_rng(devices=[], device_type="cpu"):
+        pass
+
+
+def test_a_difference_of_one_bit_is_found() -> None:
+    """The comparison that the tests of the stream rest on."""
+    a = minigrad.rand(20)
+    b = torch.from_numpy(copy.deepcopy(a.numpy()))
+    assert same_numbers(a, b)
+    b[3] = torch.nextafter(b[3], torch.tensor(2.0)) if FUSED else b[3] + 1e-5
+    assert not same_numbers(a, b)
+    assert not same_numbers(a, torch.from_numpy(a.numpy()).double())
+    assert not same_numbers(
+        a.view(4, 5).t(), torch.from_numpy(a.numpy()).view(4, 5).t().contiguous()
+    )

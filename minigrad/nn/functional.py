@@ -12,7 +12,6 @@ from ..autograd.grad_mode import is_grad_enabled
 from ..dispatch import OPS
 from ..dtypes import SCALAR_NAMES, promote_types
 from ..dtypes import dtype as DType
-from ..random import rand
 from ..tensor import Tensor, wrap
 
 __all__ = [
@@ -130,8 +129,8 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     if p == 1:
         mask = wrap(np.zeros_like(input._array))
     else:
-        kept = rand(input.shape)._array < 1 - p
-        mask = wrap(kept.astype(input._array.dtype) / input._array.dtype.type(1 - p))
+        mask = wrap(np.empty_like(input._array)).bernoulli_(1 - p)
+        mask._array /= input._array.dtype.type(1 - p)
     return input.mul_(mask) if inplace else input * mask
 
 

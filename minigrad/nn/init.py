@@ -11,7 +11,8 @@ import warnings
 from typing import Any
 
 from ..autograd import no_grad
-from ..creation import eye
+from ..creation import empty_like, eye, full
+from ..functions import where
 from ..tensor import Tensor
 
 _GAINS = {
@@ -167,6 +168,80 @@ def kaiming_normal_(
     if _warn_if_empty(tensor):
         return tensor
     return normal_(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity), generator)
+
+
+def trunc_normal_(
+    tensor: Tensor,
+    mean: float = 0.0,
+    std: float = 1.0,
+    a: float = -2.0,
+    b: float = 2.0,
+    generator: Any = None,
+) -> Tensor:
+    """Fill from the normal distribution of that mean and deviation, as far as it is in [a, b].
+
+    By rejection: what falls outside is drawn again. Where most would, the proposals are uniform
+    instead, and one is kept as often as its density says. Warns if `mean` is more than two
+    deviations outside of [a, b].
+
+    >>> w = nn.init.trunc_normal_(minigrad.empty(3, 5), std=4.0)
+    >>> bool((w.abs() <= 2).all())
+    True
+    """
+    if mean < a - 2 * std or mean > b + 2 * std:
+        warnings.warn(
+            "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. "
+            "The distribution of values may be incorrect.",
+            stacklevel=2,
+        )
+    with no_grad():
+        inside = _normal_cdf((b - mean) / std) - _normal_cdf((a - mean) / std)
+        if inside > 0.3:
+            return tensor.copy_(_normal_proposals(tensor, mean, std, a, b, generator))
+        return tensor.copy_(_uniform_proposals(tensor, mean, std, a, b, generator))
+
+
+def _normal_cdf(x: float) -> float:
+    return (1.0 + math.erf(x / math.sqrt(2.0))) / 2.0
+
+
+def _normal_proposals(
+    tensor: Tensor, mean: float, std: float, a: float, b: float, generator: Any
+) -> Tensor:
+    low, high = (full((), bound, dtype=tensor.dtype).item() for bound in (a, b))
+    # The tensor itself: if it has gaps in memory, it draws otherwise than a new one without.
+    drawn = tensor.normal_(mean, std, generator=generator)
+    while (outside := (drawn < low) | (drawn > high)).any():
+        # A whole tensor each time, as the order of the stream demands.
+        again = empty_like(drawn).normal_(mean, std, generator=generator)
+        drawn = where(outside, again, drawn)
+    return drawn
+
+
+def _uniform_proposals(
+    tensor: Tensor, mean: float, std: float, a: float, b: float, generator: Any
+) -> Tensor:
+    mode = max(a, min(mean, b))  # where in [a, b] the density is highest
+    highest = -0.5 * ((mode - mean) / std) ** 2
+
+    def proposed() -> tuple[Tensor, Tensor]:
+        drawn = empty_like(tensor).uniform_(a, b, generator=generator)
+        log_chance = drawn.sub(mean).div(std).pow(2).mul(-0.5).sub(highest)
+        return drawn, empty_like(tensor).uniform_(generator=generator).log() > log_chance
+
+    kept, rejected = proposed()
+    while rejected.any():
+        drawn, again = proposed()
+        kept, rejected = where(rejected, drawn, kept), rejected.bitwise_and(again)
+    return kept
+
+
+def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tensor:
+    """Not implemented: its digits are LAPACK's, and PyTorch has another LAPACK than NumPy."""
+    raise NotImplementedError(
+        "orthogonal_ is not implemented: the digits of a QR decomposition depend on the LAPACK "
+        "library, and PyTorch's is not NumPy's"
+    )
 
 
 def _calculate_fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:

@@ -78,6 +78,8 @@ def _scaled(other: Operand, alpha: float, like: Operand) -> Operand:
         raise RuntimeError(
             "For integral input tensors, argument alpha must not be a floating point number."
         )
+    if dtype.kind == "u":
+        alpha = alpha % 256  # as all arithmetic of bytes; a negative one NumPy would refuse
     return np.multiply(other, alpha).astype(dtype, copy=False)
 
 
@@ -164,6 +166,8 @@ def pow(input: Operand, exponent: Operand) -> Result:
 def _power(base: Any, exponent: Any) -> Any:
     """`base ** exponent` in PyTorch's ways: whole exponents by products, integers truncated."""
     kind = exponent.dtype.kind if hasattr(exponent, "dtype") else "number"
+    if "u" in (kind, base.dtype.kind if hasattr(base, "dtype") else "number"):
+        raise NotImplementedError("\"pow\" not implemented for 'Byte': convert it first")
     if kind == "b":
         raise NotImplementedError("\"pow\" not implemented for 'Bool'")
     if kind == "i":

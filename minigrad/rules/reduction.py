@@ -45,7 +45,7 @@ def sum(
     tensor([4., 6.])
     """
     shape, reduced = input.shape, axes(dim, input.ndim)
-    if dtype is None and input.dtype.kind in "bi":
+    if dtype is None and input.dtype.kind in "biu":
         dtype = np.dtype(np.int64)
     return np.add.reduce(input, reduced, dtype, keepdims=_flag(keepdim, "sum")), (
         lambda g: np.broadcast_to(_along(g, shape, reduced), shape),
@@ -200,7 +200,8 @@ def all(input: Array, dim: int | Sequence[int] | None = None, keepdim: bool = Fa
     >>> minigrad.all(minigrad.tensor([[True, False], [True, True]]), dim=1)
     tensor([False,  True])
     """
-    return np.logical_and.reduce(input, named(dim, input.ndim), keepdims=_flag(keepdim, "all")), ()
+    axis, keepdims = named(dim, input.ndim), _flag(keepdim, "all")
+    return _truth(np.logical_and.reduce(input, axis, keepdims=keepdims), input), ()
 
 
 @differentiable()
@@ -210,4 +211,10 @@ def any(input: Array, dim: int | Sequence[int] | None = None, keepdim: bool = Fa
     >>> minigrad.any(minigrad.tensor([[True, False], [False, False]]), dim=1)
     tensor([ True, False])
     """
-    return np.logical_or.reduce(input, named(dim, input.ndim), keepdims=_flag(keepdim, "any")), ()
+    axis, keepdims = named(dim, input.ndim), _flag(keepdim, "any")
+    return _truth(np.logical_or.reduce(input, axis, keepdims=keepdims), input), ()
+
+
+def _truth(result: Any, input: np.ndarray) -> Any:
+    """Bools; of bytes, which were PyTorch's bools once, bytes."""
+    return result.astype(input.dtype) if input.dtype.kind == "u" else result

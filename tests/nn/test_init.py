@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from streams import same_numbers, state
 from twins import check_same, torch
 
 import minigrad
 from minigrad import nn
 
-SHAPES = st.lists(st.integers(1, 4), min_size=2, max_size=4).map(tuple)
+SEEDS = st.integers(0, 2**64 - 1)
+SHAPES = st.lists(st.integers(1, 6), min_size=2, max_size=4).map(tuple)
 NONLINEARITIES = ["linear", "conv2d", "conv_transpose3d", "sigmoid", "tanh", "relu", "selu"]
 
 
@@ -83,7 +86,61 @@ def test_random_fills_have_their_moments(fill: Any, mean: float, variance: float
     assert abs(sample.var() / variance - 1) < 5 * math.sqrt(2 / sample.size)
 
 
+FILLS = {
+    "uniform_": lambda t, w: t.nn.init.uniform_(w, -0.3, 0.4),
+    "normal_": lambda t, w: t.nn.init.normal_(w, 0.1, 0.4),
+    "xavier_uniform_": lambda t, w: t.nn.init.xavier_uniform_(w, 1.7),
+    "xavier_normal_": lambda t, w: t.nn.init.xavier_normal_(w, 1.7),
+    "kaiming_uniform_": lambda t, w: t.nn.init.kaiming_uniform_(w, math.sqrt(5)),
+    "kaiming_normal_": lambda t, w: t.nn.init.kaiming_normal_(w, mode="fan_out"),
+    "trunc_normal_": lambda t, w: t.nn.init.trunc_normal_(w),
+    "trunc_normal_, wide": lambda t, w: t.nn.init.trunc_normal_(w, 0.0, 4.0, -0.1, 0.1),
+    "trunc_normal_, in the tail": lambda t, w: t.nn.init.trunc_normal_(w, 0.0, 1.0, 1.0, 2.0),
+    "trunc_normal_, far away": lambda t, w: t.nn.init.trunc_normal_(w, 1.0, 0.3, 2.0, 2.5),
+}
+
+
+LAYOUTS = {
+    "plain": lambda w: w,
+    "transposed": lambda w: w.transpose(0, 1),
+    "with gaps": lambda w: w[..., ::2],
+}
+
+
+@given(
+    st.sampled_from(sorted(FILLS)), SHAPES, st.booleans(), st.sampled_from(sorted(LAYOUTS)), SEEDS
+)
+def test_random_fills_are_pytorchs_to_the_bit(
+    name: str, shape: tuple[int, ...], double: bool, layout: str, seed: int
+) -> None:
+    filled = []
+    for t in (minigrad, torch):
+        for generator in (t.default_generator, t.Generator()):
+            generator.manual_seed(seed)
+        w = t.empty(shape, dtype=t.float64 if double else t.float32)
+        w = LAYOUTS[layout](w)
+        with warnings.catch_warnings(action="ignore"):
+            filled.append(FILLS[name](t, w))
+    assert same_numbers(*filled)
+    assert state(minigrad.default_generator) == state(torch.default_generator)
+
+
+def test_generators_are_passed_on() -> None:
+    for name in ("uniform_", "normal_", "xavier_normal_", "kaiming_uniform_", "trunc_normal_"):
+        filled = []
+        for t in (minigrad, torch):
+            g = t.Generator().manual_seed(3)
+            filled.append(getattr(t.nn.init, name)(t.empty(4, 5), generator=g))
+        assert same_numbers(*filled)
+
+
+def test_orthogonal_is_refused_by_name() -> None:
+    with pytest.raises(NotImplementedError, match="orthogonal_"):
+        nn.init.orthogonal_(minigrad.empty(2, 2))
+
+
 CASES = {
+    "trunc_normal far away": lambda t: t.nn.init.trunc_normal_(t.zeros(2), 9.0, 1.0)[:0],
     "ones": lambda t: t.nn.init.ones_(t.empty(2, 3)),
     "zeros": lambda t: t.nn.init.zeros_(t.empty(2, 3)),
     "constant": lambda t: t.nn.init.constant_(t.empty(2, 3, dtype=t.float64), 0.3),
@@ -108,7 +165,8 @@ def test_the_rest_is_as_pytorchs(program: Any) -> None:
 def test_every_function_takes_pytorchs_arguments() -> None:
     import inspect
 
-    for name in ("uniform_", "normal_", "constant_", "ones_", "eye_", "kaiming_uniform_"):
+    names = ("uniform_", "normal_", "constant_", "ones_", "eye_", "kaiming_uniform_")
+    for name in (*names, "trunc_normal_", "orthogonal_"):
         ours = inspect.signature(getattr(nn.init, name)).parameters
         theirs = inspect.signature(getattr(torch.nn.init, name)).parameters
         assert [(p.name, p.default) for p in ours.values()] == [
