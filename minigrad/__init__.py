@@ -5,7 +5,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from . import autograd, cuda, functions, nn, optim
+from . import autograd, cuda, functions, nn, optim, utils
 from . import methods as _methods  # noqa: F401, importing it gives Tensor its methods
 from .autograd.grad_mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .creation import (
@@ -101,6 +101,7 @@ __all__ = [
     "set_grad_enabled",
     "set_printoptions",
     "tensor",
+    "utils",
     "zeros",
     "zeros_like",
 ]
