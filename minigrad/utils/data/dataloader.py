@@ -220,9 +220,11 @@ class _Loading(Iterator[Any]):
 
     def __init__(self, loader: DataLoader[Any]) -> None:
         dataset, batched = loader.dataset, loader.batch_sampler is not None
-        self._loader = loader
+        self._dataset = dataset
+        self._reported_length = loader._reported_length
         self._collate_fn = loader.collate_fn
-        self._indices = iter(loader._index_sampler)
+        self._sampler = loader._index_sampler
+        self._indices = iter(self._sampler)
         random_seed(loader.generator)  # workers would be seeded by it; PyTorch draws it always
         self._fetch: Callable[[Any], Any]
         if isinstance(dataset, IterableDataset):
@@ -234,15 +236,15 @@ class _Loading(Iterator[Any]):
         self._yielded = 0
 
     def __len__(self) -> int:
-        return len(self._loader._index_sampler)
+        return len(self._sampler)
 
     def __next__(self) -> Any:
         batch = self._collate_fn(self._fetch(next(self._indices)))
         self._yielded += 1
-        reported = self._loader._reported_length
+        reported = self._reported_length
         if reported is not None and self._yielded > reported:
             warnings.warn(
-                f"Length of IterableDataset {self._loader.dataset} was reported to be {reported} "
+                f"Length of IterableDataset {self._dataset} was reported to be {reported} "
                 f"(when accessing len(dataloader)), but {self._yielded} samples have been fetched.",
                 stacklevel=2,
             )

@@ -93,8 +93,8 @@ class StackDataset(Dataset[Any]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if args and kwargs:
             raise ValueError(
-                "Supported either ``tuple``- (via args) or ``dict``- (via kwargs) like input/output, "
-                "but both types are given."
+                "Supported either ``tuple``- (via args) or ``dict``- (via kwargs) like "
+                "input/output, but both types are given."
             )
         self.datasets = args or kwargs
         if not self.datasets:

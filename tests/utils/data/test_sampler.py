@@ -1,4 +1,4 @@
-"""sampler.py: arguments, lengths and what is given, beside PyTorch; the order is in test_data.py."""
+"""sampler.py: arguments, lengths and what is given, beside PyTorch (orders: ../test_data.py)."""
 
 from __future__ import annotations
 
