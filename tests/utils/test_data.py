@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twins import check_same
 
@@ -71,7 +71,9 @@ SAMPLERS: dict[str, Callable[[Any, int, Any], Any]] = {
 
 
 @needs_generators
-@given(st.sampled_from(sorted(SAMPLERS)), SEEDS, st.integers(1, 12), st.booleans())
+@pytest.mark.parametrize("name", SAMPLERS)
+@settings(max_examples=15)
+@given(SEEDS, st.integers(1, 12), st.booleans())
 def test_samplers_draw_as_pytorchs(name: str, seed: int, n: int, own: bool) -> None:
     def program(t: Any) -> Any:
         recorder = Recorder(t, seed)

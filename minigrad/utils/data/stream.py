@@ -10,16 +10,21 @@ from ... import random
 from ...tensor import wrap
 
 try:
-    from ...random import Generator, multinomial, randint, randperm  # type: ignore[attr-defined]
+    from ...generator import Generator  # type: ignore[import-not-found, unused-ignore]
+    from ...sampling import (  # type: ignore[import-not-found, unused-ignore]
+        multinomial,
+        randint,
+        randperm,
+    )
 except ImportError:
 
-    class Generator:  # type: ignore[no-redef]
+    class Generator:  # type: ignore[no-redef, unused-ignore]
         def manual_seed(self, seed: int) -> None: ...
 
-    def randperm(n: Any, *, generator: Any = None) -> Any:  # type: ignore[misc]
+    def randperm(n: Any, *, generator: Any = None) -> Any:  # type: ignore[misc, unused-ignore]
         return random.randperm(n)
 
-    def randint(high: Any, size: Any, *, dtype: Any = None, generator: Any = None) -> Any:  # type: ignore[misc]
+    def randint(high: Any, size: Any, *, dtype: Any = None, generator: Any = None) -> Any:
         return random.randint(high, size, dtype=dtype)
 
     def multinomial(weights: Any, n: int, replacement: bool, *, generator: Any = None) -> Any:
