@@ -5,7 +5,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from . import autograd, cuda, functions, nn, optim, random
+from . import autograd, cuda, functions, nn, optim, random, utils
 from . import methods as _methods  # noqa: F401, importing it gives Tensor its methods
 from .autograd.grad_mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .creation import (
@@ -134,6 +134,7 @@ __all__ = [
     "set_rng_state",
     "tensor",
     "uint8",
+    "utils",
     "zeros",
     "zeros_like",
 ]

@@ -20,6 +20,7 @@ import minigrad
 import minigrad.nn.functional
 import minigrad.nn.init
 import minigrad.optim.lr_scheduler
+import minigrad.utils.data
 
 torch = pytest.importorskip("torch")
 
@@ -32,6 +33,8 @@ MODULES: dict[str, tuple[ModuleType, ModuleType]] = {
     "optim": (minigrad.optim, torch.optim),
     "random": (minigrad.random, torch.random),
     "optim.lr_scheduler": (minigrad.optim.lr_scheduler, torch.optim.lr_scheduler),
+    "utils": (minigrad.utils, torch.utils),
+    "utils.data": (minigrad.utils.data, torch.utils.data),
 }
 
 
@@ -53,6 +56,7 @@ def test_importing_loads_numpy_and_nothing_else() -> None:
     script = (
         "import sys, numpy.random; before = set(sys.modules)\n"
         "import minigrad, minigrad.nn.functional, minigrad.optim.lr_scheduler\n"
+        "import minigrad.utils.data\n"
         "new = {name.partition('.')[0] for name in set(sys.modules) - before}\n"
         "print(*sorted(new - sys.stdlib_module_names))"
     )

@@ -1,0 +1,7 @@
+"""What a training program needs beside its network, under the names of torch.utils."""
+
+from __future__ import annotations
+
+from . import data
+
+__all__ = ["data"]
