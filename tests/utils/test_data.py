@@ -12,13 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twins import check_same
 
-import minigrad
-
 torch = pytest.importorskip("torch")
 
-needs_generators = pytest.mark.skipif(
-    not hasattr(minigrad, "Generator"), reason="minigrad has no Generator yet"
-)
 
 SEEDS = st.integers(0, 2**63)
 
@@ -70,7 +65,6 @@ SAMPLERS: dict[str, Callable[[Any, int, Any], Any]] = {
 }
 
 
-@needs_generators
 @pytest.mark.parametrize("name", SAMPLERS)
 @settings(max_examples=15)
 @given(SEEDS, st.integers(1, 12), st.booleans())
@@ -87,7 +81,6 @@ def test_samplers_draw_as_pytorchs(name: str, seed: int, n: int, own: bool) -> N
     check_same(program)
 
 
-@needs_generators
 @given(
     st.sampled_from(["unshuffled", "shuffled", *sorted(SAMPLERS)]),
     SEEDS,
@@ -132,7 +125,6 @@ def test_loaders_draw_as_pytorchs(
     check_same(program)
 
 
-@needs_generators
 @given(SEEDS, st.integers(0, 7), st.none() | st.integers(1, 3), st.booleans())
 def test_a_dataset_may_draw_too(seed: int, n: int, batch_size: int | None, iterable: bool) -> None:
     def program(t: Any) -> Any:
@@ -160,7 +152,6 @@ def test_a_dataset_may_draw_too(seed: int, n: int, batch_size: int | None, itera
     check_same(program)
 
 
-@needs_generators
 @pytest.mark.parametrize("batch_size", [None, 1])
 def test_a_pass_that_cannot_begin_draws_nothing(batch_size: int | None) -> None:
     def program(t: Any) -> Any:
@@ -174,7 +165,6 @@ def test_a_pass_that_cannot_begin_draws_nothing(batch_size: int | None) -> None:
     check_same(program)
 
 
-@needs_generators
 @given(SEEDS, st.lists(st.integers(0, 6), min_size=1, max_size=4), st.booleans(), st.booleans())
 def test_splits_draw_as_pytorchs(seed: int, lengths: list[int], fractions: bool, own: bool) -> None:
     n = sum(lengths)
@@ -227,7 +217,6 @@ def printed(program: str, library: str) -> str:
     return out.getvalue()
 
 
-@needs_generators
 @pytest.mark.parametrize("seed", range(5))
 def test_change_the_import_and_the_data_come_in_the_same_order(seed: int) -> None:
     program = PROGRAM.format(seed=seed)

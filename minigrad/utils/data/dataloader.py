@@ -7,10 +7,10 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
+from ...generator import Generator
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset, samples_at
 from .sampler import BatchSampler, RandomSampler, SequentialSampler, batches, random_seed
-from .stream import Generator
 
 T = TypeVar("T", covariant=True)
 

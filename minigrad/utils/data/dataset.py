@@ -9,8 +9,9 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
+from ...generator import Generator
+from ...sampling import randperm
 from ...tensor import Tensor
-from .stream import Generator, randperm
 
 T = TypeVar("T", covariant=True)
 

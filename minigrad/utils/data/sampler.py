@@ -12,8 +12,9 @@ from typing import Any, Generic, TypeVar
 
 from ... import dtypes
 from ...creation import as_tensor, empty
+from ...generator import Generator
+from ...sampling import multinomial, randint, randperm
 from ...tensor import Tensor
-from .stream import Generator, multinomial, randint, randperm
 
 T = TypeVar("T", covariant=True)
 
@@ -23,8 +24,6 @@ _DRAWN_AT_ONCE = 32
 
 def random_seed(generator: Generator | None = None) -> int:
     """A seed, two words from the stream or from `generator`."""
-    if not hasattr(Tensor, "random_"):
-        return 0
     return int(empty((), dtype=dtypes.int64).random_(generator=generator).item())
 
 
