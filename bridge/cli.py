@@ -1,6 +1,7 @@
 """`python -m bridge`: the options it takes, what it prints and writes, and how it ends.
 
-0: the two libraries agree. 1: they do not. 2: bad usage, which one line names. 130: Ctrl-C.
+0: the two libraries agree. 1: they do not (or nobody reads the output any more). 2: bad usage,
+which one line names. 130: Ctrl-C.
 """
 
 from __future__ import annotations
@@ -76,6 +77,8 @@ def _command(argv: list[str]) -> int:
     outputs.check_writable(files)
     plan = settings.resolve(arguments, {})
     outputs.check_distinct(files, {"data": plan.data})
+    if plan.epochs == 0:
+        raise UsageError("--epochs 0: there is nothing to compare, use at least 1")
     data = datasets.load(plan.data, plan.test_size)
     try:
         import torch  # noqa: F401, all that follows needs it
@@ -109,8 +112,10 @@ def _command(argv: list[str]) -> int:
 def _compared(plan: Settings, data: Dataset, device: str, modes: Sequence[str]) -> dict[str, Any]:
     """The report of each program in each mode, by a name for it; printed as they are made."""
     from .environment import DeviceError, check_device, describe
+    from .findings import Finding
     from .free_running import trajectory
     from .in_lockstep import lockstep
+    from .program import COPIED
 
     try:
         check_device(device)
@@ -140,8 +145,10 @@ def _compared(plan: Settings, data: Dataset, device: str, modes: Sequence[str]) 
                 )
             if not reports:
                 print(f"{data}\n{describe(report.environment)}")
+            if report.ok and report.start == COPIED and device == "cpu":
+                report.fault = Finding("the first parameters", "the seed gives others in PyTorch")
             reports[title] = report
-            print(f"\n{title}\n{report}", flush=True)
+            print(f"\n{title}: {report.start}\n{report}", flush=True)
     return reports
 
 

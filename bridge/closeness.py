@@ -132,6 +132,8 @@ class Difference:
             return f"{self.kind} differ: {self.ours} and {self.theirs}"
         if self.index is None:
             return "there is nothing to compare"
+        if not self.distance:
+            return "equal"
         flushed = " (flush-to-zero is on for one of them)" if self.flushed else ""
         many = (
             f"{self.wrong} of {self.size} elements differ, worst"

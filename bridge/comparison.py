@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
@@ -34,8 +34,9 @@ Function = Callable[..., Any]
 class Comparison:
     """What `compare` found.
 
-    `compared` has an entry for each result and gradient, `ops` says how often each op was called,
-    and `faults` is what differs by more than arithmetic allows: ops first, in program order.
+    `compared` has an entry for each result, each gradient, and each input that was written to;
+    `ops` says how often each op was called, and `faults` is what differs by more than arithmetic
+    allows: ops first, in program order.
     """
 
     compared: list[Finding]
@@ -49,6 +50,11 @@ class Comparison:
         return not self.faults
 
     @property
+    def fault(self) -> Finding | None:
+        """The first of the faults."""
+        return self.faults[0] if self.faults else None
+
+    @property
     def worst(self) -> Finding | None:
         """The first fault; where there is none, the result or gradient that is farthest off."""
         if self.faults:
@@ -58,7 +64,9 @@ class Comparison:
     def to_dict(self) -> dict[str, Any]:
         """As plain data, for JSON."""
         return {
+            "mode": "compare",
             "ok": self.ok,
+            "verdict": self.verdict(),
             "compared": [found.to_dict() for found in self.compared],
             "ops": self.ops,
             "faults": [found.to_dict() for found in self.faults],
@@ -72,7 +80,11 @@ class Comparison:
         lines = [f"ops: {ops or 'none'}"]
         lines += [str(found) for found in self.compared if found.ok]
         lines += [f"DIFFERS: {fault}" for fault in self.faults]
-        return "\n".join([*lines, "minigrad and PyTorch " + ("agree" if self.ok else "differ")])
+        return "\n".join([*lines, self.verdict()])
+
+    def verdict(self) -> str:
+        """One line that says how it ended."""
+        return "minigrad and PyTorch " + ("agree" if self.ok else "differ")
 
 
 def compare(
@@ -84,10 +96,12 @@ def compare(
 ) -> Comparison:
     """Run `function(torch, *inputs)` in both libraries, and say where and how far they differ.
 
-    The function takes a namespace, minigrad or torch, and returns a tensor, or tensors in a tuple,
-    list or dict. Of the inputs, float arrays become leaves that require grad, other arrays tensors;
-    tensors and modules of either library become those of both; numbers, strings and None stay. Each
-    result that requires grad gets a random cotangent drawn from `seed`. PyTorch runs on `device`.
+    The function takes a namespace, minigrad or torch, and returns a tensor or a number, or some of
+    them in a tuple, list or dict (TypeError if it returns none). Of the inputs, float arrays become
+    leaves that require grad, other arrays tensors; tensors and modules of either library become
+    those of both; numbers, strings and None stay. Each result that requires grad gets a random
+    cotangent drawn from `seed`, which is also the seed of both libraries' random streams. PyTorch
+    runs on `device`.
 
     With `raises`, both must raise that error. An error that only one of them raises is a fault, and
     one that both raise is raised here. Raises DeviceError for a device that is not there.
@@ -192,8 +206,13 @@ def _outcome(
 ) -> _Outcome:
     found = _Outcome()
     made = [_made(namespace, x, device) for x in inputs]
+    leaves = {name: leaf for i, x in enumerate(made) for name, leaf in _tensors(f"input {i}", x)}
+    before = {name: array_of(x) for name, x in leaves.items()}
     try:
-        outputs = dict(_named("output", function(namespace, *made)))
+        with _seeded(namespace, seed):
+            outputs = dict(_named("output", function(namespace, *made)))
+        if not outputs:
+            raise TypeError("the function is to return tensors or numbers, but it returns none")
         found.flags = {name: getattr(y, "requires_grad", False) for name, y in outputs.items()}
         tracked = [y for name, y in outputs.items() if found.flags[name]]
         if tracked:
@@ -203,11 +222,24 @@ def _outcome(
         found.error = error
         return found
     found.results = {name: _array(y) for name, y in outputs.items()}
-    for i, x in enumerate(made):
-        for name, leaf in _leaves(f"input {i}", x):
-            if leaf.grad is not None:
-                found.results[f"gradient of {name}"] = array_of(leaf.grad)
+    for name, leaf in leaves.items():
+        if leaf.is_leaf and leaf.grad is not None:
+            found.results[f"gradient of {name}"] = array_of(leaf.grad)
+    for name, leaf in leaves.items():
+        if difference(array_of(leaf), before[name], Exact()) is not None:
+            found.results[f"{name} afterwards"] = array_of(leaf)
     return found
+
+
+@contextmanager
+def _seeded(namespace: ModuleType, seed: int) -> Iterator[None]:
+    """Within it, the library's random stream starts at the seed; after it, it goes on as before."""
+    state = namespace.get_rng_state()
+    namespace.manual_seed(seed)
+    try:
+        yield
+    finally:
+        namespace.set_rng_state(state)
 
 
 def _made(namespace: ModuleType, x: Any, device: str) -> Any:
@@ -243,17 +275,16 @@ def _named(name: str, value: Any) -> Iterator[tuple[str, Any]]:
         )
 
 
-def _leaves(name: str, x: Any) -> Iterator[tuple[str, Any]]:
-    """The tensors in an input that may have got a gradient, by name."""
+def _tensors(name: str, x: Any) -> Iterator[tuple[str, Any]]:
+    """The tensors in an input, by name."""
     if isinstance(x, minigrad.nn.Module | torch.nn.Module):
-        for parameter, leaf in x.named_parameters():
-            yield f"{name}.{parameter}", leaf
+        for part, tensor in (*x.named_parameters(), *x.named_buffers()):
+            yield f"{name}.{part}", tensor
     elif isinstance(x, minigrad.Tensor | torch.Tensor):
-        if x.requires_grad and x.is_leaf:
-            yield name, x
+        yield name, x
     elif isinstance(x, list | tuple | dict):
         for key, item in x.items() if isinstance(x, dict) else enumerate(x):
-            yield from _leaves(f"{name}[{key!r}]", item)
+            yield from _tensors(f"{name}[{key!r}]", item)
 
 
 def _cotangent(namespace: ModuleType, y: Any, seed: int) -> Any:

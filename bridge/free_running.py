@@ -14,7 +14,7 @@ few units in the last place (`rounding.py`), and the farthest of those runs is t
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,10 +22,10 @@ import torch
 
 import minigrad
 
-from .closeness import Array, finite_or_text
+from .closeness import Array, Difference, Scaled, finite_or_text, measured
 from .environment import environment, prepared, synchronize
 from .findings import Finding
-from .program import Program, Run
+from .program import Program, Run, same_start
 from .rounding import Moved
 from .rows import Row, farthest
 from .tables import table
@@ -44,7 +44,8 @@ class Trajectory:
     A distance is the largest over the parameters of max|a - b| / max|b|, `farthest` that of
     minigrad's run from the float64 run (or, in float64, from PyTorch's). `plain` is how far
     PyTorch's own run was off, and `yardstick` the farthest of it and of its `repeats` with operands
-    moved.
+    moved. `diverged` is whether PyTorch's run or the float64 run stopped being finite: there the
+    comparison ends. `start` says where PyTorch's first parameters came from.
     """
 
     dtype: str
@@ -53,6 +54,8 @@ class Trajectory:
     plain: float = 0
     yardstick: float = 0
     repeats: int = 0
+    diverged: bool = False
+    start: str = ""
     fault: Finding | None = None
     environment: dict[str, Any] = field(default_factory=dict, repr=False)
 
@@ -67,11 +70,16 @@ class Trajectory:
         return self.fault is not None or self.farthest <= self.bound
 
     @property
+    def faults(self) -> list[Finding]:
+        """The fault, if there is one."""
+        return [] if self.fault is None else [self.fault]
+
+    @property
     def worst(self) -> Finding | None:
         """The fault, or where minigrad's run was farthest off."""
-        if self.fault is not None or not self.rows:
+        if self.fault is not None:
             return self.fault
-        return _finding(max(self.rows, key=lambda row: row.distance), "")
+        return max((row.off for row in self.rows if row.off), key=_distance, default=None)
 
     @property
     def bound(self) -> float:
@@ -90,6 +98,8 @@ class Trajectory:
             "steps": len(self.rows),
             **{name: finite_or_text(value) for name, value in numbers.items()},
             "repeats": self.repeats,
+            "diverged": self.diverged,
+            "start": self.start,
             "fault": None if self.fault is None else self.fault.to_dict(),
             "rows": [row.to_dict() for row in self.rows],
             "environment": self.environment,
@@ -99,13 +109,16 @@ class Trajectory:
         """One line that says how it ended."""
         if self.fault is not None:
             return f"DIFFER at {self.fault}"
-        own = f"{self.plain:.2g}"
+        if not self.rows:
+            return "nothing was compared: the program took no step that stayed finite"
+        own = f"{self.plain:.3g}"
         if self.repeats:
-            own += f", and {self.yardstick:.2g} in {self.repeats} repeats with operands moved"
+            own += f", and {self.yardstick:.3g} in {self.repeats} repeats with operands moved"
         reference = "PyTorch's" if self.dtype == "float64" else "the float64 run"
+        until = ", until PyTorch's stopped being finite" if self.diverged else ""
         return (
-            f"agree over {len(self.rows)} steps: minigrad's {self.dtype} run is at most "
-            f"{self.farthest:.2g} off {reference} where {self.bound:.2g} is allowed"
+            f"agree over {len(self.rows)} steps{until}: minigrad's {self.dtype} run is at most "
+            f"{self.farthest:.3g} off {reference} where {self.bound:.3g} is allowed"
             + ("" if self.dtype == "float64" and not self.repeats else f" (PyTorch's own: {own})")
         )
 
@@ -138,7 +151,7 @@ def trajectory(
     """
     with prepared(device):
         runs = _Free(program, device, dtype)
-        report = Trajectory(dtype=dtype, environment=environment(device, seed))
+        report = Trajectory(dtype, start=runs.origin, environment=environment(device, seed))
         while (steps is None or len(report.rows) < steps) and runs.step(report, measure):
             report.farthest = max(report.farthest, report.rows[-1].distance)
         report.yardstick = report.plain
@@ -146,13 +159,18 @@ def trajectory(
             moved = runs.moved(len(report.rows), Moved(seed + report.repeats))
             report.yardstick = max(report.yardstick, moved)
             report.repeats += 1
-        if report.fault is None and not report.ok_so_far:
-            beyond = next(row for row in report.rows if row.distance > report.bound)
-            allowed = (
-                f"where {report.bound:.2g} is allowed: PyTorch's own is {report.plain:.2g} off, "
-                f"and with operands moved, {report.repeats} times, {report.yardstick:.2g} at most"
+        # What the whole run may be off is what each of its steps was judged by.
+        report.rows = [replace(row, bound=report.bound) for row in report.rows]
+        beyond = next((row for row in report.rows if row.distance > report.bound), None)
+        if report.fault is None and beyond is not None and beyond.off is not None:
+            off = beyond.off
+            assert isinstance(off.difference, Difference)
+            note = (
+                f"PyTorch's own run is {report.plain:.3g} off, and with operands moved, "
+                f"{report.repeats} times, {report.yardstick:.3g} at most"
             )
-            report.fault = _finding(beyond, allowed)
+            allowed = replace(off.difference, bound=report.bound, wrong=1)
+            report.fault = replace(off, difference=allowed, step=beyond.step, note=note)
         return report
 
 
@@ -163,7 +181,9 @@ class _Free:
         self.program, self.device, self.dtype = program, device, dtype
         self.ours = Run(program, minigrad, "cpu", dtype)
         self.start = self.ours.snapshot()
-        self.theirs = self._in_torch(device, dtype)
+        self.theirs = Run(program, torch, device, dtype)
+        self.origin = same_start(self.ours, self.theirs)
+        self.theirs.set(self.start)
         self.reference = self._reference(self.theirs)
 
     def _in_torch(self, device: str, dtype: str) -> Run:
@@ -187,7 +207,10 @@ class _Free:
             return False
         synchronize(self.device)
         ours, theirs, reference = (run.values() for run in (self.ours, self.theirs, self.reference))
-        torch_off = _off(theirs, reference)
+        if not (_finite(theirs) and _finite(reference)):
+            report.diverged = True
+            return False
+        torch_off, off = _off(theirs, reference).distance, _off(ours, reference)
         report.plain = max(report.plain, torch_off)
         a, b = self.ours.outcome(), self.theirs.outcome()
         report.rows.append(
@@ -197,9 +220,10 @@ class _Free:
                 self.theirs.loss,
                 farthest(ours, a, b),
                 farthest([f"gradient of {name}" for name in ours], a, b),
-                _off(ours, reference),
+                off.distance,
                 _allowed(report.plain, self.dtype),
                 torch_off,
+                off,
                 measure and (measure(self.ours.now), measure(self.theirs.now)),
             )
         )
@@ -213,7 +237,7 @@ class _Free:
             reference.step()
             with moved:
                 run.step()
-            farthest_off = max(farthest_off, _off(run.values(), reference.values()))
+            farthest_off = max(farthest_off, _off(run.values(), reference.values()).distance)
         return farthest_off
 
 
@@ -222,22 +246,24 @@ def _allowed(yardstick: float, dtype: str) -> float:
     return max(TIMES * yardstick, least)
 
 
-def _finding(row: Row, allowed: str) -> Finding:
-    name = "the parameters" if row.parameter is None else row.parameter.what
-    return Finding(
-        name, f"minigrad's run is {row.distance:.2g} off {allowed}".rstrip(), step=row.step
-    )
+def _distance(found: Finding) -> float:
+    return found.distance
 
 
-def _off(found: dict[str, Array], reference: dict[str, Array]) -> float:
-    """How far a run is off the reference: for its size, in the tensor where that is farthest."""
-    farthest_off = 0.0
-    for name, b in reference.items():
-        a = found[name].astype(np.float64)
-        finite = np.isfinite(a) & np.isfinite(b)
-        if not (finite | (a == b) | (np.isnan(a) & np.isnan(b))).all():
-            return float("inf")
-        size = float(np.abs(b[finite]).max(initial=0))
-        gap = float(np.abs(a[finite] - b[finite]).max(initial=0))
-        farthest_off = max(farthest_off, gap / size if size else gap)
-    return farthest_off
+def _finite(values: dict[str, Array]) -> bool:
+    return all(np.isfinite(x).all() for x in values.values())
+
+
+def _off(found: dict[str, Array], reference: dict[str, Array]) -> Finding:
+    """How far a run is off the reference, in the parameter where that is farthest for its size."""
+    off = [Finding(name, _apart(found[name], b)) for name, b in reference.items()]
+    return max(off, key=_distance, default=Finding("parameters", Difference()))
+
+
+def _apart(ours: Array, theirs: Array) -> Difference:
+    """max|ours - theirs| / max|theirs|; where `theirs` is all zeros, undivided."""
+    ours, theirs = ours.astype(np.float64), theirs.astype(np.float64)
+    size = np.abs(theirs).max(initial=0) or 1.0
+    apart = measured(ours, theirs, Scaled(np.inf), np.asarray(size))
+    unit = "of the tensor's largest"
+    return replace(apart, distance=float(apart.distance * np.finfo(np.float64).eps), unit=unit)

@@ -24,7 +24,7 @@ from .closeness import Array, Exact, Scaled, difference, normwise
 from .environment import environment, prepared, synchronize
 from .findings import Finding, one_sided
 from .localise import Recorded, first_stranger
-from .program import Program, Run, Snapshot
+from .program import Program, Run, Snapshot, same_start
 from .replay import Replay
 from .rounding import beside_rounding
 from .rows import Row, farthest
@@ -43,6 +43,7 @@ class Lockstep:
     faults: list[Finding] = field(default_factory=list)  # all that differs in that step
     environment: dict[str, Any] = field(default_factory=dict, repr=False)
     ops: int = 0  # how many were compared, all steps together
+    start: str = ""  # where PyTorch's first parameters came from
 
     @property
     def ok(self) -> bool:
@@ -65,6 +66,7 @@ class Lockstep:
             "verdict": self.verdict(),
             "steps": len(self.rows),
             "ops": self.ops,
+            "start": self.start,
             "fault": None if self.fault is None else self.fault.to_dict(),
             "faults": [found.to_dict() for found in self.faults],
             "rows": [row.to_dict() for row in self.rows],
@@ -75,6 +77,8 @@ class Lockstep:
         """One line that says how it ended."""
         if self.fault is not None:
             return f"DIFFER at {self.fault}"
+        if not self.rows:
+            return "nothing was compared: the program took no step"
         return f"agree in {len(self.rows)} steps: {self.ops} ops one by one, and what came of them"
 
     def __str__(self) -> str:
@@ -109,7 +113,7 @@ def lockstep(
     """
     with prepared(device):
         pair = _Pair(program, device, dtype, seed)
-        report = Lockstep(environment=environment(device, seed))
+        report = Lockstep(start=pair.start, environment=environment(device, seed))
         while (steps is None or len(report.rows) < steps) and pair.step(report, measure):
             pass
         return report
@@ -135,6 +139,7 @@ class _Pair:
                 "the program has other parameters in each library: "
                 f"{shapes[0]} in minigrad and {shapes[1]} in PyTorch"
             )
+        self.start = same_start(self.ours, self.theirs)
 
     def step(self, report: Lockstep, measure: Callable[[Any], Any] | None) -> bool:
         """Do one step in both, and write down what came of it. False if the program has ended."""

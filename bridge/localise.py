@@ -33,6 +33,8 @@ class Recorded(TorchDispatchMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         result = func(*args, **(kwargs or {}))
+        if "empty" in func.name():
+            return result  # which has no contents yet
         for x in tree_leaves(result):
             if isinstance(x, torch.Tensor):
                 self.values[tuple(x.shape)].append(array_of(x))
@@ -42,14 +44,19 @@ class Recorded(TorchDispatchMode):
 def first_stranger(events: Sequence[Event], recorded: Recorded) -> Finding | None:
     """The first thing that minigrad computed and PyTorch did not, if it is of an op.
 
-    What is looked for is an array alike in half its digits. None if PyTorch has computed all, as
+    What is looked for is an array of floats alike in half its digits, of those that the coarsest
+    dtype on the way there has. None if PyTorch has computed all, as
     far as can be told, and if what is missing is the gradient of a leaf: no op made that, but the
     tape, which adds up what the ops sent. What is done with the gradients then is not looked at: an
     update shows in the parameters.
     """
     leaves = [i for i, event in enumerate(events) if event.op is None]
+    eps = 0.0
     for event in events[: leaves[-1] + 1] if leaves else events:
-        apart = _from_all(event.array, recorded)
+        if event.array.dtype.kind != "f":
+            continue  # a mask may be PyTorch's own business
+        eps = max(eps, float(np.finfo(event.array.dtype).eps))
+        apart = _from_all(event.array, recorded, eps)
         if apart is not None:
             if event.op is None:
                 return None
@@ -58,12 +65,12 @@ def first_stranger(events: Sequence[Event], recorded: Recorded) -> Finding | Non
     return None
 
 
-def _from_all(array: Array, recorded: Recorded) -> Difference | None:
+def _from_all(array: Array, recorded: Recorded, eps: float) -> Difference | None:
     """How far the array is from the nearest that PyTorch computed; None if there is one alike."""
     candidates = [x for x in recorded.values[array.shape] if x.dtype == array.dtype]
     if not candidates or not array.size:
         return None  # nothing to be told from: a view, say, that PyTorch never made
-    digits = 0.0 if array.dtype.kind != "f" else float(np.finfo(array.dtype).eps) ** -0.5
-    apart = [normwise(array, x, digits) for x in candidates]
+    alike = float(eps**0.5 / np.finfo(array.dtype).eps)
+    apart = [normwise(array, x, alike) for x in candidates]
     nearest = min(apart, key=lambda difference: difference.distance)
     return None if nearest.ok else nearest

@@ -24,11 +24,12 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 
 import minigrad
-from minigrad.programs import batches
+from minigrad.programs import DTYPES, batches
 
-from .closeness import Array
+from .closeness import Array, Exact, difference
 from .convert import array_of, tensor_of, to_torch
 
 Program = Callable[..., Iterator[Any]]
@@ -111,30 +112,45 @@ def _pair(data: Any) -> tuple[Array, Array] | None:
     return (x, y) if x.ndim and y.ndim and len(x) == len(y) else None
 
 
+# Where PyTorch's first parameters come from.
+FROM_THE_SEED = "each library drew its own parameters, and they are the same"
+COPIED = "PyTorch was given minigrad's parameters, as its own are others"
+
+
 # What a program was seen to have at one moment: arrays by name, and the optimiser's state.
 
 
 class Snapshot(NamedTuple):
-    """A copy of all that the next step depends on, in terms of PyTorch on the CPU."""
+    """A copy of all that the next step depends on, in terms of PyTorch on the CPU.
+
+    `stream` is the state of the random stream, which both libraries keep in the same bytes.
+    """
 
     parameters: dict[str, Array]
     state: dict[Any, Any] | None
+    stream: torch.Tensor
 
 
 class Run:
     """One run of a program, in one library on one device, step by step.
 
-    `count` is the number of steps done, `now` what the program yielded last. TypeError where the
-    program yields anything else than it should.
+    `count` is the number of steps done, `now` what the program yielded last. Each run has a random
+    stream of its own, that of its library on the CPU, whatever other runs draw in between.
+    TypeError where the program is none, or yields anything else than it should.
     """
 
     def __init__(
         self, program: Program, namespace: ModuleType, device: str, dtype: str | None
     ) -> None:
+        if not callable(program):
+            raise TypeError(f"a program is a function of the namespace, not {program!r}")
         self.namespace, self.device = namespace, device
+        self.stream = namespace.get_rng_state()
         known = inspect.signature(program).parameters
         options: dict[str, Any] = {"device": device} if "device" in known else {}
         if dtype is not None:
+            if dtype not in DTYPES:
+                raise ValueError(f"dtype is {' or '.join(map(repr, DTYPES))}, not {dtype!r}")
             if "dtype" not in known:
                 raise TypeError(f"the program has no parameter dtype, and is to run in {dtype}")
             options["dtype"] = dtype
@@ -151,10 +167,19 @@ class Run:
 
     def step(self) -> bool:
         """Go on by one step. False if the program has ended."""
+        others = self.namespace.get_rng_state()
+        self.namespace.set_rng_state(self.stream)
         try:
             self.now = next(self.steps)
         except StopIteration:
             return False
+        except Exception as error:
+            library = "minigrad" if self.namespace is minigrad else f"PyTorch on {self.device}"
+            error.add_note(f"in {library}, after {self.count} steps of the program")
+            raise
+        finally:
+            self.stream = self.namespace.get_rng_state()
+            self.namespace.set_rng_state(others)
         self.count += 1
         return True
 
@@ -175,7 +200,7 @@ class Run:
     @property
     def loss(self) -> float:
         """The last step's loss."""
-        return float(self.now.loss)
+        return _number(self.now.loss)
 
     def values(self) -> dict[str, Array]:
         """A copy of each parameter's elements."""
@@ -187,10 +212,12 @@ class Run:
         if self.optimizer is not None:
             state = self.optimizer.state_dict()["state"]
             state = to_torch(state) if self.namespace is minigrad else state
-        return Snapshot(self.values(), state)
+        stream = to_torch(self.stream) if self.namespace is minigrad else self.stream
+        return Snapshot(self.values(), state, stream)
 
     def set(self, snapshot: Snapshot) -> None:
         """Set a run in PyTorch to a snapshot, in this run's dtype."""
+        self.stream = snapshot.stream
         for name, parameter in self.parameters.items():
             parameter.data.copy_(tensor_of(snapshot.parameters[name]))
         if self.optimizer is not None and snapshot.state is not None:
@@ -243,7 +270,7 @@ class Run:
         values = self.values()
         real = next((x.dtype for x in values.values() if x.dtype.kind == "f"), np.float64)
         # Of a program that adds up losses, the last one alone: the others are not of this step.
-        loss = float(getattr(self.now, "batch_loss", self.loss))
+        loss = _number(getattr(self.now, "batch_loss", self.now.loss))
         found = {"loss": np.asarray(loss, real)}
         for name, g in self.gradients().items():
             if g is not None:
@@ -255,5 +282,16 @@ class Run:
         return self.gathered() | self.values()
 
 
+def _number(loss: Any) -> float:
+    return float(loss.detach() if hasattr(loss, "detach") else loss)
+
+
 def _array(value: Any) -> Array:
     return array_of(value) if hasattr(value, "detach") else np.asarray(value)
+
+
+def same_start(ours: Run, theirs: Run) -> str:
+    """Where PyTorch's first parameters are to come from: the seed, if that gave both the same."""
+    a, b = ours.values(), theirs.values()
+    alike = a.keys() == b.keys() and all(difference(a[n], b[n], Exact()) is None for n in a)
+    return FROM_THE_SEED if alike else COPIED

@@ -13,7 +13,7 @@ strictly, by its line in `bounds.BOUNDS`, whatever rounding had done to its oper
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,14 +95,30 @@ class Replay(AbstractContextManager["Replay"]):
             if function in _WRITES:
                 self._call(_WRITES[function], before, {}, (result, ()))
             return result
+        name = _NAMES.get(function)
+        if name is not None:
+            before = tuple(x.copy() if isinstance(x, np.ndarray) else x for x in args)
+            result = self._call(name, before, options, run(function, *args, **options))
+            self._unwritten(self.ops[-1], args, before)
+            return result
         result = run(function, *args, **options)
         if function is walk:
             self.events += [Event("gradient", None, np.array(g)) for g in result.values()]
-        name = _NAMES.get(function)
-        return result if name is None else self._call(name, args, options, result)
+        return result
+
+    def _unwritten(self, op: Op, operands: Sequence[Any], before: Sequence[Any]) -> None:
+        """A rule never writes into its operands, nor a pullback into its cotangent."""
+        for i, (x, y) in enumerate(zip(operands, before, strict=True)):
+            if isinstance(x, np.ndarray) and x.tobytes() != y.tobytes():
+                found = difference(x, y, Exact())
+                if found is not None:
+                    self._find(op, f"operand {i + 1}", f"{op.name} writes into it: {found}")
 
     def _call(self, name: str, args: tuple[Any, ...], options: dict[str, Any], result: Any) -> Any:
-        """Have PyTorch make the call that `result` came of, and watch its pullbacks too."""
+        """Have PyTorch make the call that `result` came of, and watch its pullbacks too.
+
+        The arguments are as they were before the call.
+        """
         output, pullbacks = result
         outputs = output if isinstance(output, tuple) else (output,)
         operands, options = arguments(name, args, options)
@@ -136,15 +152,19 @@ class Replay(AbstractContextManager["Replay"]):
 
     def _watched(self, op: Op, twin: Twin, i: int, pullback: Pullback) -> Pullback:
         def watched(g: Array) -> Array:
+            before = np.array(g)
             d = pullback(g)
-            self._derivative(op, twin, i, g, d)
+            self._derivative(op, twin, i, before, d)
+            if g.tobytes() != before.tobytes():
+                what = f"cotangent for {_operand_name(op, i)}"
+                self._find(op, what, f"the pullback of {op.name} writes into it")
             return d
 
         return watched
 
     def _derivative(self, op: Op, twin: Twin, i: int, g: Array, d: Array) -> None:
         """Compare what the pullback of operand `i` made of `g` with what PyTorch makes of it."""
-        self.events.append(Event("gradient that arrives at the value", op, np.array(g)))
+        self.events.append(Event("gradient that arrives at the value", op, g))
         theirs, strength = twin.gradient(i, g), twin.bound.gradient
         if d.shape != theirs.shape and _spreads(theirs.shape, d.shape):
             # The copies that broadcasting did not make: to sum over them is left to the engine.

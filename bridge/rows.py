@@ -14,9 +14,10 @@ from .findings import Finding
 class Row:
     """One step: both losses, and the parameter and the gradient that are farthest apart.
 
-    `distance` is what the mode judges by, `bound` how large it may be, in lockstep in eps of each
-    tensor's largest element, and free-running relative to the float64 run, from which `torch_off`
-    is PyTorch's own distance. `measured` is what the caller's `measure` said in each library.
+    `distance` is what the mode judges by, `bound` how large it may be: in lockstep in eps of each
+    tensor's largest element, and free-running for the size of the tensor, from the float64 run, in
+    the parameter `off`; from that run `torch_off` is PyTorch's own distance. `measured` is what the
+    caller's `measure` said in each library.
     """
 
     step: int
@@ -27,6 +28,7 @@ class Row:
     distance: float
     bound: float
     torch_off: float | None = None
+    off: Finding | None = None
     measured: tuple[Any, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -37,13 +39,24 @@ class Row:
             "distance": finite_or_text(self.distance),
             "bound": finite_or_text(self.bound),
         }
-        for name, found in (("parameter", self.parameter), ("gradient", self.gradient)):
+        for name in ("parameter", "gradient"):
+            found = getattr(self, name)
             plain[name] = None if found is None else _worst(found)
         if self.torch_off is not None:
             plain["torch_off"] = finite_or_text(self.torch_off)
         if self.measured is not None:
-            plain["measured"] = {"minigrad": self.measured[0], "torch": self.measured[1]}
+            ours, theirs = map(_plain, self.measured)
+            plain["measured"] = {"minigrad": ours, "torch": theirs}
         return plain
+
+
+def _plain(value: Any) -> Any:
+    """What `measure` said, with NumPy's and the libraries' numbers as Python's."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return finite_or_text(value.item() if hasattr(value, "item") else value)
 
 
 def _worst(found: Finding) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from tabulate import tabulate
 
@@ -17,28 +18,31 @@ def table(rows: Sequence[Row]) -> str:
     """A line for each row that was measured, or, if none was, for some, evenly spread.
 
     A line's differences are the largest since the line before, in the losses, the parameters and
-    the gradients, each with the tensor that it is in.
+    the gradients, each with the tensor that it is in. What `measure` gave in a dict has a column
+    for each library and key, but an "epoch", which takes the place of the step.
     """
     chosen = [i for i, row in enumerate(rows) if row.measured and row.measured[0] is not None]
     if not chosen and rows:
         stride = max(1, len(rows) // SHOWN)
         chosen = sorted({*range(stride - 1, len(rows), stride), len(rows) - 1})
-    epochs = any(rows[i].measured for i in chosen)
+    pairs = [tuple(map(_named, rows[i].measured or ({}, {}))) for i in chosen]
+    keys = list(pairs[0][0]) if pairs else []
+    step = "epoch" if "epoch" in keys else "step"
+    keys = [key for key in keys if key != "epoch"]
     free = any(row.torch_off is not None for row in rows)
-    headers = ["epoch" if epochs else "step", "loss:\nminigrad", "\nPyTorch", "losses\napart"]
-    headers += ["accuracy:\nminigrad", "\nPyTorch"] if epochs else []
+    headers = [step, "loss:\nminigrad", "\nPyTorch", "losses\napart"]
+    for key in keys:
+        headers += [f"{key}:\nminigrad", "\nPyTorch"]
     headers += ["parameters\napart", "gradients\napart"]
     headers += ["off float64:\nminigrad", "\nPyTorch"] if free else []
     lines, done = [], 0
-    for i in chosen:
+    for i, (ours, theirs) in zip(chosen, pairs, strict=True):
         row, since = rows[i], rows[done : i + 1]
         done = i + 1
-        line = [str(row.step), f"{row.ours:.6g}", f"{row.theirs:.6g}"]
+        line = [str(ours.get("epoch", row.step)), f"{row.ours:.6g}", f"{row.theirs:.6g}"]
         line.append(_number(max((_apart(each.ours, each.theirs) for each in since), default=0.0)))
-        if row.measured:
-            ours, theirs = row.measured
-            line[0] = str(ours["epoch"])
-            line += [f"{measured['accuracy']:.4f}" for measured in (ours, theirs)]
+        for key in keys:
+            line += [_text(ours.get(key)), _text(theirs.get(key))]
         line += [_largest([each.parameter for each in since])]
         line += [_largest([each.gradient for each in since])]
         if free:
@@ -46,6 +50,14 @@ def table(rows: Sequence[Row]) -> str:
             line += [_number(max(each.torch_off or 0.0 for each in since))]
         lines.append(line)
     return tabulate(lines, headers, disable_numparse=True, stralign="right")
+
+
+def _named(measured: Any) -> dict[str, Any]:
+    return measured if isinstance(measured, dict) else {"measured": measured}
+
+
+def _text(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
 def _apart(a: float, b: float) -> float:

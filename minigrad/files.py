@@ -16,7 +16,7 @@ def write_aside(path: str | os.PathLike[str], data: bytes) -> None:
     and what is not a file at all (/dev/stdout, a pipe) is written to directly. On any exception
     the temporary file is removed. Raises OSError.
     """
-    target = Path(os.path.realpath(path))
+    target = _target(path)
     if target.exists() and not target.is_file():
         target.write_bytes(data)
         return
@@ -37,7 +37,7 @@ def write_aside(path: str | os.PathLike[str], data: bytes) -> None:
 
 def check_writable(path: str | os.PathLike[str]) -> None:
     """Raise the OSError (or ValueError, for what cannot be a path) that `write_aside` would."""
-    target = Path(os.path.realpath(path))
+    target = _target(path)
     if target.is_dir():
         raise IsADirectoryError("it is a directory")
     if os.path.lexists(target) and not os.access(target, os.W_OK):
@@ -56,6 +56,12 @@ def check_writable(path: str | os.PathLike[str]) -> None:
 def reason(error: Exception) -> str:
     """What went wrong, without the errno and the path that an OSError's text repeats."""
     return getattr(error, "strerror", None) or str(error)
+
+
+def _target(path: str | os.PathLike[str]) -> Path:
+    """The file that a path names in the end, through links; a pipe or a device as it is named."""
+    named = Path(path)
+    return named if named.exists() and not named.is_file() else Path(os.path.realpath(path))
 
 
 def _name_aside(target: Path) -> Path:

@@ -115,3 +115,13 @@ def test_what_is_write_protected_fails_the_check(tmp_path: Path) -> None:
     with pytest.raises(PermissionError):
         check_writable(tmp_path / "new")
     tmp_path.chmod(0o755)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/stdout"), reason="this system has no /dev/stdout")
+def test_a_pipe_is_written_to_directly() -> None:
+    program = (
+        "from minigrad.files import check_writable, write_aside\n"
+        "check_writable('/dev/stdout'); write_aside('/dev/stdout', b'through')"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+    assert (ended.returncode, ended.stdout) == (0, b"through")

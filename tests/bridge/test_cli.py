@@ -18,7 +18,9 @@ torch = pytest.importorskip("torch")
 for needed in ("sklearn", "tqdm", "matplotlib", "tabulate"):
     pytest.importorskip(needed)
 
+import minigrad
 from bridge import cli, in_lockstep
+from bridge.program import FROM_THE_SEED
 from minigrad import options
 from tests.bridge.planting import planted
 
@@ -51,6 +53,7 @@ def test_the_tutorial_in_both_libraries(bridge: Bridge) -> None:
     assert ended.out.splitlines()[-1] == "minigrad and PyTorch agree"
     blocks = ended.out.split("\n\n")
     titles = ["manual, lockstep", "manual, free", "auto, lockstep", "auto, free"]
+    titles = [f"{title}: {FROM_THE_SEED}" for title in titles]
     assert [block.splitlines()[0] for block in blocks[1:-1]] == titles
     for block in blocks[1:-1]:
         rows = [line.split() for line in block.splitlines()[4:6]]
@@ -85,12 +88,24 @@ def test_a_mistake_ends_with_status_1_and_its_name(bridge: Bridge) -> None:
 @pytest.mark.parametrize("mode", ["lockstep", "free"])
 def test_one_mode_alone(mode: str, bridge: Bridge) -> None:
     ended = bridge("--mode", mode, "--epochs", 2, "--update", "auto")
-    assert f"auto, {mode}\n" in ended.out
+    assert f"auto, {mode}: " in ended.out
     assert ended.out.count("auto, ") == 1
 
 
-def test_no_epochs_at_all(bridge: Bridge) -> None:
-    assert bridge("--epochs", 0).status == 0
+def test_first_parameters_that_the_seed_does_not_give_in_both_are_a_fault(
+    bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(minigrad.nn.Linear, "reset_parameters", lambda self: None)
+    ended = bridge("--epochs", 2, "--update", "auto", "--mode", "free")
+    assert ended.status == 1
+    assert "auto, free: PyTorch was given minigrad's parameters" in ended.out
+    assert "DIFFER at the first parameters: the seed gives others in PyTorch" in ended.out
+
+
+def test_a_run_that_leaves_the_finite_numbers(bridge: Bridge, tmp_path: Path) -> None:
+    ended = bridge("--lr", 1e30, "--epochs", 20, "--json", tmp_path / "run.json")
+    assert ended.status == 0
+    assert ", until PyTorch's stopped being finite: " in ended.out
 
 
 def test_the_record(tmp_path: Path, bridge: Bridge) -> None:
@@ -133,6 +148,7 @@ def test_the_picture(tmp_path: Path, bridge: Bridge) -> None:
         ("--device tpu", "--device"),
         ("--mode slow", "--mode"),
         ("--epochs -1", "--epochs"),
+        ("--epochs 0", "nothing to compare"),
         ("--save net", "--save"),
         ("--plot run.pdf", "must end in .png or .svg"),
         ("--json /nowhere/run.json", "--json /nowhere/run.json cannot be written"),

@@ -198,6 +198,46 @@ def test_a_result_that_is_no_tensor_is_refused() -> None:
         compare(lambda torch, x: "nothing", X)
 
 
+def test_a_forgotten_return_is_refused() -> None:
+    for result in (None, [], {"x": None}):
+        with pytest.raises(TypeError, match="it returns none"):
+            compare(lambda torch, x, result=result: result, X)
+
+
+def test_what_is_done_to_an_input_is_compared() -> None:
+    def function(torch: Any, x: Any, model: Any) -> Any:
+        x.add_(1 if torch is minigrad else 2)
+        with torch.no_grad():
+            model.weight.mul_(2 if torch is minigrad else 3)
+        return 0.0
+
+    whats = {found.what for found in compare(function, np.arange(3), torch.nn.Linear(2, 2)).faults}
+    assert whats >= {"input 0 afterwards", "input 1.weight afterwards"}
+    report = compare(lambda torch, x: x.add_(1).sum(), np.arange(3))
+    assert report.ok
+    assert "input 0 afterwards" in {found.what for found in report.compared}
+
+
+def test_random_numbers_are_the_same_and_the_streams_go_on() -> None:
+    states = minigrad.get_rng_state().tolist(), torch.get_rng_state().tolist()
+    function = lambda torch, x: torch.nn.functional.dropout(x, 0.5) * torch.rand(4, 3)  # noqa: E731
+    assert compare(function, np.float32(X)).ok
+    assert states == (minigrad.get_rng_state().tolist(), torch.get_rng_state().tolist())
+
+
+def test_a_mask_is_not_blamed_for_what_comes_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    smooth = F._smooth
+    monkeypatch.setattr(F, "_smooth", lambda *args: smooth(*args) * 1.001)
+
+    def function(torch: Any, x: Any) -> Any:
+        y = torch.tensor([0, 1, 2, 1])
+        return torch.nn.functional.cross_entropy(x, y, label_smoothing=0.2)
+
+    report = compare(function, X)
+    assert not report.ok
+    assert report.faults[0].op != "ne"
+
+
 def test_the_cotangent_follows_from_the_seed() -> None:
     def gradient(seed: int) -> float:
         report = compare(lambda torch, x: x * 3, np.ones(()), seed=seed)

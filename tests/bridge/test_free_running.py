@@ -96,18 +96,49 @@ def test_runs_that_overflow_together_agree() -> None:
             yield Step(loss.item(), {"w": w})
 
     report = trajectory(program, dtype="float64")
-    assert not np.isfinite(report.rows[-1].ours)
+    assert report.diverged
+    assert len(report.rows) < 12
     assert report.ok, report.verdict()
+    assert "until PyTorch's stopped being finite" in report.verdict()
     json.dumps(report.to_dict(), allow_nan=False)
+
+
+def test_a_run_that_overflows_alone_is_a_fault() -> None:
+    def program(torch: Any, dtype: str) -> Iterator[Step]:
+        w = torch.ones(2, dtype=getattr(torch, dtype))
+        yield Step(0.0, {"w": w})
+        w *= 1e300 if torch is minigrad else 1.0
+        w *= 1e300 if torch is minigrad else 1.0
+        yield Step(0.0, {"w": w})
+
+    report = trajectory(program, dtype="float64")
+    assert not report.ok
+    assert report.fault is not None
+    assert report.fault.distance == np.inf
+
+
+def test_the_worst_of_a_good_run_is_where_it_is_farthest_off() -> None:
+    report = trajectory(network(lr=0.1))
+    assert report.worst is not None
+    assert report.worst.ok
+    assert report.worst.distance == report.farthest
+    assert report.worst.index is not None
+    assert report.faults == []
+
+
+def test_each_row_has_the_bound_that_it_was_judged_by() -> None:
+    report = trajectory(tutorial("auto", optimizer="adam", epochs=100))
+    assert {row.bound for row in report.rows} == {report.bound}
+    assert all(row.distance <= row.bound for row in report.rows)
 
 
 def test_distance_is_for_the_size_of_the_tensor() -> None:
     a, b = {"w": np.array([1.0, 2.0])}, {"w": np.array([1.0, 4.0])}
-    assert _off(a, b) == 0.5
-    assert _off(a, {"w": np.array([1.0, np.nan])}) == np.inf
-    assert _off({"w": np.array([1.0, np.nan])}, {"w": np.array([1.0, np.nan])}) == 0
-    assert _off({"w": np.zeros((0,))}, {"w": np.zeros((0,))}) == 0
-    assert _off({"w": np.ones(1)}, {"w": np.zeros(1)}) == 1
+    assert _off(a, b).distance == 0.5
+    assert (_off(a, b).what, _off(a, b).index) == ("w", (1,))
+    assert _off({"w": np.array([1.0, np.nan])}, a).distance == np.inf
+    assert _off({"w": np.zeros((0,))}, {"w": np.zeros((0,))}).distance == 0
+    assert _off({"w": np.ones(1)}, {"w": np.zeros(1)}).distance == pytest.approx(1)
 
 
 def test_the_program_must_be_told_the_dtype() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +16,7 @@ pytest.importorskip("tabulate")
 
 import minigrad
 import minigrad.nn.functional as F
-from bridge import lockstep, training
+from bridge import lockstep, training, trajectory
 from bridge.program import Step
 from minigrad import programs
 from minigrad.autograd import graph
@@ -268,6 +269,48 @@ def test_a_program_of_several_updates_to_a_step_is_judged_by_what_comes_out() ->
     assert lockstep(program).ok
 
 
+# Programs that draw random numbers ----------------------------------------------------------------
+
+
+def drawing(torch: Any) -> Any:
+    nn = torch.nn
+    model = nn.Sequential(nn.Linear(3, 16), nn.Dropout(0.3), nn.ReLU(), nn.Linear(16, 4))
+    return model, nn.CrossEntropyLoss(), torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+
+
+@pytest.mark.parametrize("dtype", programs.DTYPES)
+@pytest.mark.parametrize("mode", [lockstep, trajectory])
+def test_random_numbers_are_the_same_in_every_run(mode: Any, dtype: str) -> None:
+    states = minigrad.get_rng_state().tolist(), torch.get_rng_state().tolist()
+    report = mode(training(drawing, (X, Y), epochs=8, batch_size=3), dtype=dtype)
+    assert report.ok, report.verdict()
+    assert "same" in report.start
+    if mode is trajectory:
+        assert report.farthest < 1e-4
+    # And those who called it draw what they would have drawn.
+    assert states == (minigrad.get_rng_state().tolist(), torch.get_rng_state().tolist())
+
+
+def test_a_mask_that_is_another_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    dropout = F.dropout
+    monkeypatch.setattr(F, "dropout", lambda x, p, *rest: dropout(x, 1 - p, *rest))
+    assert not lockstep(training(drawing, (X, Y))).ok
+
+
+def test_a_program_that_seeds_nothing_is_given_minigrads_parameters() -> None:
+    def program(torch: Any) -> Iterator[Step]:
+        w = torch.randn(5)
+        yield Step(0.0, {"w": w})
+        w += 1
+        yield Step(0.0, {"w": w})
+
+    minigrad.manual_seed(1)
+    torch.manual_seed(2)
+    report = lockstep(program)
+    assert report.ok
+    assert "given minigrad's parameters" in report.start
+
+
 # Programs that are none ---------------------------------------------------------------------------
 
 
@@ -298,6 +341,22 @@ def test_what_is_no_program_is_refused() -> None:
     with pytest.raises(TypeError, match="parameters must be tensors, not int"):
         lockstep(lambda torch: iter([Step(0.0, {"w": 3})]))
 
+    with pytest.raises(TypeError, match="function of the namespace, not 3"):
+        lockstep(3)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="'float32' or 'float64', not 'half'"):
+        lockstep(network(lr=0.1), dtype="half")
+
+
+def test_an_error_in_one_library_says_in_which_and_when() -> None:
+    def program(torch: Any) -> Iterator[Step]:
+        yield Step(0.0, {})
+        yield Step(0.0, {})
+        torch.nothing_of_that_name()
+
+    with pytest.raises(AttributeError) as raised:
+        lockstep(program)
+    assert raised.value.__notes__ == ["in minigrad, after 1 steps of the program"]
+
 
 def test_a_device_that_is_not_there_is_refused() -> None:
     from bridge import DeviceError
@@ -310,8 +369,6 @@ def test_a_device_that_is_not_there_is_refused() -> None:
 
 
 def test_the_report_prints_and_is_plain_data() -> None:
-    import json
-
     report = lockstep(network(lr=0.1), steps=5)
     text = str(report)
     assert "losses" in text
@@ -328,6 +385,27 @@ def test_the_report_prints_and_is_plain_data() -> None:
 def test_what_was_measured_is_in_the_rows() -> None:
     report = lockstep(tutorial("auto"), steps=3, measure=lambda now: now.epoch)
     assert [row.measured for row in report.rows] == [(1, 1), (2, 2), (3, 3)]
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [lambda now: 1.0, lambda now: {"norm": np.float64(2.0)}, lambda now: [1, np.int64(2)]],
+)
+def test_anything_may_be_measured(measure: Any) -> None:
+    report = lockstep(network(lr=0.1), steps=3, measure=measure)
+    assert ":" in str(report)
+    json.dumps(report.to_dict(), allow_nan=False)
+
+
+def test_a_loss_may_be_the_live_tensor() -> None:
+    def program(torch: Any) -> Iterator[Step]:
+        w = torch.ones(2, requires_grad=True)
+        yield Step(0.0, {"w": w})
+        loss = (w * w).sum()
+        loss.backward()
+        yield Step(loss, {"w": w})
+
+    assert lockstep(program).ok
 
 
 def test_a_lost_gradient_is_found() -> None:

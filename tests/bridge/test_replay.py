@@ -16,6 +16,7 @@ import minigrad
 from bridge.bounds import EXACT, bound
 from bridge.replay import Replay
 from minigrad.arithmetic import quiet
+from minigrad.rules import REGISTRY
 from tests.bridge.planting import planted
 from tests.rules import checker
 from tests.rules.samples import SAMPLES, Case, cases, forms
@@ -169,6 +170,35 @@ def test_a_gradient_of_the_wrong_shape_is_a_finding() -> None:
                 y.sum().backward()
         assert [found.op for found in replay.findings] == ["exp"]
         assert "shapes differ" in str(replay.first)
+
+
+def test_a_rule_that_writes_into_its_operand_is_found() -> None:
+    relu = REGISTRY["relu"].forward
+
+    def writing(run: Any, function: Any, *args: Any, **options: Any) -> Any:
+        result = run(function, *args, **options)
+        if function is relu:
+            args[0][...] = result[0]
+        return result
+
+    x = minigrad.tensor([-1.0, 2.0])
+    with quiet.watched(writing), Replay() as replay:
+        x + x.relu()
+    assert replay.first is not None
+    assert (replay.first.op, replay.first.what) == ("relu", "operand 1")
+    assert "relu writes into it" in str(replay.first)
+
+
+def test_a_pullback_that_writes_into_its_cotangent_is_found() -> None:
+    def writes(d: Any) -> Any:
+        d *= 2  # which is the cotangent itself
+        return d
+
+    x = minigrad.tensor([-1.0, 2.0], requires_grad=True)
+    with planted("add", derivative=writes), Replay() as replay:
+        (x + 1.0).backward(minigrad.tensor([3.0, 4.0]))
+    assert {found.op for found in replay.findings} == {"add"}
+    assert any("the pullback of add writes into it" in str(f) for f in replay.findings)
 
 
 def test_what_pytorch_refuses_is_a_finding() -> None:
