@@ -29,9 +29,9 @@ class DataLoader(Generic[T]):
       `default_convert`.
     - `generator` is drawn from in place of the stream.
 
-    All loading is done in this process. NotImplementedError for `num_workers` other than 0, for
-    `worker_init_fn`, `pin_memory` and `pin_memory_device`; ValueError for options that exclude
-    each other.
+    All loading is done in this process, so `worker_init_fn` is never called. NotImplementedError
+    for `num_workers` other than 0, for `pin_memory` and `pin_memory_device`; ValueError for options
+    that exclude each other.
 
     What is drawn is what PyTorch draws: at `iter()` a seed, shuffled or not, and at the first
     `next()` of a shuffled one what a RandomSampler draws.
@@ -138,7 +138,6 @@ class DataLoader(Generic[T]):
             raise ValueError("timeout option should be non-negative")
         refused = [
             ("num_workers", self.num_workers != 0, "num_workers=0 loads in this process"),
-            ("worker_init_fn", self.worker_init_fn is not None, "there are no workers; pass None"),
             ("pin_memory", self.pin_memory, "memory is never pinned; pass False"),
             ("pin_memory_device", self.pin_memory_device, 'memory is never pinned; pass ""'),
         ]

@@ -307,7 +307,6 @@ def test_what_the_samplers_were_made_from_stays(name: str) -> None:
 # PyTorch takes these; here they are refused, and the message says what to do.
 REFUSED: dict[str, tuple[Any, str]] = {
     "num_workers": (2, "num_workers=0"),
-    "worker_init_fn": (print, "None"),
     "pin_memory": (True, "False"),
     "pin_memory_device": ("cuda", '""'),
 }
@@ -323,6 +322,15 @@ def test_what_is_not_there_is_refused_by_name(name: str) -> None:
     setattr(loader, name, value)
     with pytest.raises(NotImplementedError, match=name):
         iter(loader)
+
+
+def test_a_function_for_workers_is_taken_and_not_called() -> None:
+    def fails(worker: int) -> None:
+        raise AssertionError(worker)
+
+    for namespace in (minigrad, torch):
+        loader = namespace.utils.data.DataLoader(DIGITS, worker_init_fn=fails)
+        assert len(list(loader)) == len(DIGITS)
 
 
 def test_a_pass_through_an_iterable_has_no_length() -> None:
