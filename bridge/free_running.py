@@ -237,6 +237,8 @@ class _Free:
             reference.step()
             with moved:
                 run.step()
+            if not _finite(run.values()):
+                break  # what becomes infinite for a few units is no measure of anything
             farthest_off = max(farthest_off, _off(run.values(), reference.values()).distance)
         return farthest_off
 

@@ -13,6 +13,8 @@ loss, an optimiser and data:
     program = training(setup, (x, y), epochs=10, batch_size=32)
 
 A program that has parameters `device` or `dtype` is told where to compute, and in what ("float32").
+It may draw random numbers, which from one seed are the same in both libraries; but on a GPU PyTorch
+has another stream, so there they are to be drawn on the CPU and moved.
 """
 
 from __future__ import annotations
