@@ -25,7 +25,7 @@ import minigrad
 from .closeness import Array, Difference, Scaled, finite_or_text, measured
 from .environment import environment, prepared, synchronize
 from .findings import Finding
-from .program import Program, Run, same_start
+from .program import COPIED, Program, Run, same_start
 from .rounding import Moved
 from .rows import Row, farthest
 from .tables import table
@@ -183,7 +183,8 @@ class _Free:
         self.start = self.ours.snapshot()
         self.theirs = Run(program, torch, device, dtype)
         self.origin = same_start(self.ours, self.theirs)
-        self.theirs.set(self.start)
+        if self.origin == COPIED:
+            self.theirs.set(self.start)
         self.reference = self._reference(self.theirs)
 
     def _in_torch(self, device: str, dtype: str) -> Run:

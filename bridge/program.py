@@ -14,7 +14,8 @@ loss, an optimiser and data:
 
 A program that has parameters `device` or `dtype` is told where to compute, and in what ("float32").
 It may draw random numbers, which from one seed are the same in both libraries; but on a GPU PyTorch
-has another stream, so there they are to be drawn on the CPU and moved.
+has another stream, so there they are to be drawn on the CPU and moved, and old builds with MKL (2.4
+does, 2.13 does not) draw the masks of dropout from MKL's.
 """
 
 from __future__ import annotations

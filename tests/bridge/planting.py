@@ -1,4 +1,4 @@
-"""Mistakes planted in one rule of minigrad, for as long as a `with` block lasts."""
+"""What the bridge's tests share: mistakes planted in a rule while a `with` block lasts."""
 
 from __future__ import annotations
 
@@ -6,8 +6,26 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+import torch
+
+import minigrad
 from minigrad.arithmetic import quiet
 from minigrad.rules import REGISTRY
+
+
+def _draws_masks_of_its_own() -> bool:
+    generators = minigrad.Generator().manual_seed(0), torch.Generator().manual_seed(0)
+    ours, theirs = (
+        t.empty(20).bernoulli_(0.5, generator=g).tolist()
+        for t, g in zip((minigrad, torch), generators, strict=True)
+    )
+    return ours == theirs
+
+
+same_masks = pytest.mark.skipif(
+    not _draws_masks_of_its_own(), reason="this build of PyTorch draws dropout's masks from MKL"
+)
 
 Change = Callable[[Any], Any]
 

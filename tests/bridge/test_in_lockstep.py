@@ -22,7 +22,7 @@ from minigrad import programs
 from minigrad.autograd import graph
 from minigrad.optim import SGD, Adam
 from minigrad.tensor import Tensor
-from tests.bridge.planting import planted
+from tests.bridge.planting import planted, same_masks
 
 X = np.random.default_rng(0).standard_normal((8, 3))
 Y = np.random.default_rng(1).integers(0, 4, 8)
@@ -280,6 +280,7 @@ def drawing(torch: Any) -> Any:
 
 @pytest.mark.parametrize("dtype", programs.DTYPES)
 @pytest.mark.parametrize("mode", [lockstep, trajectory])
+@same_masks
 def test_random_numbers_are_the_same_in_every_run(mode: Any, dtype: str) -> None:
     states = minigrad.get_rng_state().tolist(), torch.get_rng_state().tolist()
     report = mode(training(drawing, (X, Y), epochs=8, batch_size=3), dtype=dtype)
