@@ -15,21 +15,7 @@ import minigrad
 
 torch = pytest.importorskip("torch")
 
-DIGITS = range(10)
-
-
-def counting(t: Any, n: int, length: int | None = None) -> Any:
-    """An IterableDataset of the numbers below n, which may say how many they are."""
-
-    class Counting(t.utils.data.IterableDataset):  # type: ignore[misc, name-defined]
-        def __iter__(self) -> Iterator[int]:
-            return iter(range(n))
-
-    class Reporting(Counting):
-        def __len__(self) -> Any:
-            return length
-
-    return Counting() if length is None else Reporting()
+from tests.utils.data.test_dataset import DIGITS, counting
 
 
 def pairs(t: Any, n: int = 5) -> Any:
