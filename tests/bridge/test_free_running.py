@@ -53,8 +53,10 @@ def test_any_of_the_tutorials_programs_agrees(drawn: tuple[Any, str, int]) -> No
 def test_a_run_that_is_thrown_off_at_a_kink_is_measured_by_runs_that_are_too(
     offset: float, ok: bool
 ) -> None:
-    """Of relu(0), minigrad's run is put on the one side and PyTorch's on the other: rounding decides
-    that if they are so near, and it does not if they are not."""
+    """At a kink, minigrad's run is put on the one side and PyTorch's on the other.
+
+    Rounding decides that if they are near enough, and else it does not.
+    """
 
     def program(torch: Any, dtype: str = "float32") -> Iterator[Step]:
         w = torch.tensor([0.25, 0.5, -0.75], dtype=getattr(torch, dtype), requires_grad=True)
