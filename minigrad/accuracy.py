@@ -1,8 +1,19 @@
-"""How far apart minigrad and PyTorch may be, op by op, and why.
+"""How exact every op is: how far its results and gradients may be from PyTorch's, and why.
 
-An op that is not in the table is exact in value and gradient. The table speaks of the elements of
-one call; a gradient that was summed over what its operand was broadcast to is a sum, whatever the
-op, and has the bound `SUMMED`.
+A claim is made in one of three strengths, each as strict as the arithmetic of an op allows:
+
+- `Exact`: the same bits, for what is computed exactly or rounded once in the same way by everyone.
+- `Ulps(bound)`: at most so many units in the last place apart, for elementwise functions, which no
+  two libraries round alike.
+- `Scaled(bound)`: |a - b| <= bound * eps * Σ|terms|, for sums of products. Under cancellation ULPs
+  mean nothing: two correct sums of a thousand terms can be thousands of ULPs apart.
+
+NaN equals NaN whatever its bits, infinities are equal by sign, and -0 differs from +0 under `Exact`
+alone.
+
+An op that is not in the table `BOUNDS` is exact in value and gradient. The table speaks of the
+elements of one call; a gradient that was summed over what its operand was broadcast to is a sum,
+whatever the op, and has the bound `SUMMED`. What holds an op to its claim is the bridge.
 
 A sum's `Scaled` bound needs the magnitude of its terms. Where they are what each element of an
 operand contributes, that is |J| |x| for the value and |J|ᵀ |g| for the gradient, J being the op's
@@ -12,21 +23,104 @@ what.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 
-from .closeness import Array, Exact, Scaled, Strength, Ulps
+Array = np.ndarray
+
+# The strengths ------------------------------------------------------------------------------------
+
+
+class Strength(Protocol):
+    """A unit of distance between elements, and the largest distance that is allowed."""
+
+    @property
+    def bound(self) -> float: ...
+
+    @property
+    def unit(self) -> str: ...
+
+    def distance(self, ours: Array, theirs: Array, terms: Array | None) -> Array:
+        """The distance of each pair of elements of two float arrays; infinite where hopeless."""
+
+
+@dataclass(frozen=True)
+class Exact:
+    """The same bits, but that any NaN equals any NaN."""
+
+    bound: float = 0
+    unit = "ULP"
+
+    def distance(self, ours: Array, theirs: Array, terms: Array | None = None) -> Array:
+        bits = f"u{ours.itemsize}"
+        same = (ours.view(bits) == theirs.view(bits)) | (np.isnan(ours) & np.isnan(theirs))
+        # Zeros of two signs are one place apart here, and so are two floats with none between them.
+        apart = _settled(ours, theirs, _steps(ours, theirs))
+        return np.where(same, 0, np.maximum(apart, 1))
+
+
+@dataclass(frozen=True)
+class Ulps:
+    """At most `bound` floats of the dtype lie between one and the other, the other included."""
+
+    bound: float
+    unit = "ULP"
+
+    def distance(self, ours: Array, theirs: Array, terms: Array | None = None) -> Array:
+        return _settled(ours, theirs, _steps(ours, theirs))
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """|ours - theirs| <= bound * eps * terms, where `terms` is the sum of the terms' magnitudes.
+
+    `terms` comes with the arrays and has a shape that broadcasts to theirs. Where it exceeds the
+    dtype's largest number nothing is claimed: whether such a sum overflows on the way depends on
+    the order in which it is taken.
+    """
+
+    bound: float
+    unit = "eps Σ|terms|"
+
+    def distance(self, ours: Array, theirs: Array, terms: Array | None) -> Array:
+        if terms is None:
+            raise TypeError("Scaled needs terms: the sum of the magnitudes of what was added up")
+        kind = np.finfo(ours.dtype)
+        gap = np.abs(ours.astype(np.longdouble) - theirs)
+        # No rounding is finer than the smallest float there is.
+        grain = kind.eps * np.asarray(terms, np.longdouble) + kind.smallest_subnormal
+        distance = _settled(ours, theirs, (gap / grain).astype(np.float64))
+        return np.where(np.asarray(terms) > kind.max, 0, distance)
+
+
+def _settled(ours: Array, theirs: Array, distance: Array) -> Array:
+    """`distance`, with 0 between equals and infinity between a finite number and what is not."""
+    equal = (ours == theirs) | (np.isnan(ours) & np.isnan(theirs))
+    finite = np.isfinite(ours) & np.isfinite(theirs)
+    return np.where(equal, 0, np.where(finite, distance, np.inf))
+
+
+def _steps(ours: Array, theirs: Array) -> Array:
+    """How many floats up or down it is from one to the other.
+
+    A float's bits, read as an integer, count the floats from zero up. Numbers on the two sides of
+    zero are both counted to zero, which is one place, whatever its sign.
+    """
+    integer = f"i{ours.itemsize}"
+    a, b = (np.abs(x).view(integer) for x in (ours, theirs))
+    apart = np.signbit(ours) != np.signbit(theirs)
+    return np.where(apart, a.astype(np.float64) + b, np.abs(a - b))
+
+
+# The bounds ---------------------------------------------------------------------------------------
 
 # Any two orders of summing n terms differ by at most (n - 1) eps Σ|terms| (Higham, "Accuracy and
 # Stability of Numerical Algorithms", 2002, §4.2). 32 holds for 33 terms in any order, and, as both
 # libraries sum pairwise or in blocks, for as many terms as memory does.
 SUMMED = Scaled(32)
-
-
 EXACT = Exact()
 
 
@@ -136,46 +230,3 @@ def bound(op: str, alpha: float = 1) -> Bound:
     (Exact(bound=0), Ulps(bound=4))
     """
     return _FUSED if alpha != 1 else BOUNDS.get(op, Bound())
-
-
-@dataclass(frozen=True)
-class Otherwise:
-    """What PyTorch itself answers otherwise before some version; minigrad answers as the newest.
-
-    `applies` says of an op's operands and options whether it is about them.
-    """
-
-    before: tuple[int, int]
-    applies: Callable[[Sequence[Any], dict[str, Any]], bool]
-    why: str
-
-
-def _one_bound_is_nan(operands: Sequence[Any], options: dict[str, Any]) -> bool:
-    bounds = [x for x in operands[1:] if x is not None]
-    return len(bounds) == 1 and isinstance(bounds[0], float) and math.isnan(bounds[0])
-
-
-BY_VERSION: dict[str, Otherwise] = {
-    "clamp": Otherwise(
-        (2, 12),
-        _one_bound_is_nan,
-        "before PyTorch 2.12 a number NaN that is the only bound is passed over; since then, and "
-        "in minigrad, it makes the result NaN",
-    ),
-}
-
-
-def known_otherwise(op: str, operands: Sequence[Any], options: dict[str, Any], version: str) -> str:
-    """Why that version of PyTorch answers otherwise than the newest; "" where it does not.
-
-    >>> known_otherwise("clamp", ("x", None, float("nan")), {}, "2.4.0")[:26]
-    'before PyTorch 2.12 a numb'
-    >>> known_otherwise("clamp", ("x", None, 1.0), {}, "2.4.0")
-    ''
-    """
-    entry = BY_VERSION.get(op)
-    if entry is None:
-        return ""
-    major, minor, *_ = version.split(".")
-    older = (int(major), int(minor)) < entry.before
-    return entry.why if older and entry.applies(operands, options) else ""
