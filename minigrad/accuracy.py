@@ -217,16 +217,17 @@ BOUNDS: dict[str, Bound] = {
     "mse_loss": Bound(SUMMED, why="The order of summation differs.", value_terms=_nothing_cancels),
 }
 
-
-_FUSED = Bound(
-    Scaled(2), why="With an alpha, PyTorch may round the product and the sum at once, or each."
+# With an `alpha` other than 1.
+FUSED: dict[str, Bound] = dict.fromkeys(
+    ("add", "rsub", "sub"),
+    Bound(Scaled(2), why="PyTorch may round the product and the sum at once, or each."),
 )
 
 
 def bound(op: str, alpha: float = 1) -> Bound:
     """The bounds of an op, by the name of its rule; `alpha` is the factor in `add` and `sub`.
 
-    >>> bound("add").value, bound("exp").value
-    (Exact(bound=0), Ulps(bound=4))
+    >>> bound("add").value, bound("add", alpha=0.1).value, bound("exp").value
+    (Exact(bound=0), Scaled(bound=2), Ulps(bound=4))
     """
-    return _FUSED if alpha != 1 else BOUNDS.get(op, Bound())
+    return FUSED[op] if alpha != 1 and op in FUSED else BOUNDS.get(op, Bound())

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
 
-from minigrad.accuracy import BOUNDS, Exact, Scaled, bound
+from minigrad.accuracy import BOUNDS, FUSED, Exact, Scaled, bound
 from minigrad.rules import REGISTRY
 
 
@@ -23,6 +25,12 @@ def test_what_is_not_in_the_table_is_exact() -> None:
     assert "add" not in BOUNDS
 
 
-def test_an_alpha_may_be_fused() -> None:
-    assert bound("add", alpha=1) == bound("add")
-    assert isinstance(bound("add", alpha=0.1).value, Scaled)
+@pytest.mark.parametrize("op", FUSED)
+def test_an_alpha_may_be_fused(op: str) -> None:
+    assert "alpha" in inspect.signature(REGISTRY[op].forward).parameters
+    assert bound(op, alpha=1) == bound(op)
+    assert isinstance(bound(op, alpha=0.1).value, Scaled)
+
+
+def test_an_alpha_of_another_kind_changes_no_bound() -> None:
+    assert bound("exp", alpha=0.1) == bound("exp")
