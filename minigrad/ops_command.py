@@ -69,7 +69,7 @@ def cells(op: Op) -> tuple[str, ...]:
 def details(op: Op) -> str:
     """All that is known of one op, in a paragraph and a list."""
     known = {
-        "forms": ", ".join(op.forms),
+        "forms": ", ".join(op.forms) or "none: only derivatives of other ops run it",
         "order": {
             "0": "0: no derivative, and the result never requires grad",
             "every": "every: each derivative can be differentiated again",

@@ -24,6 +24,8 @@ from minigrad.tensor import Tensor
 from tests.rules import checker
 from tests.rules.samples import SAMPLES, Case, Form, Operand, Source, forms, in_place
 
+# The rules that nobody writes: only derivatives run them.
+UNWRITTEN: set[str] = set()
 each_op = pytest.mark.parametrize("op", TABLE, ids=lambda op: op.rule.name)
 CELLS = {
     op.rule.name: dict(zip(ops_command.HEADER, ops_command.cells(op), strict=True)) for op in TABLE
@@ -74,7 +76,7 @@ def test_every_rule_is_there_once_under_a_name_of_its_own() -> None:
 
 @each_op
 def test_every_op_can_be_written_and_says_what_it_does(op: Op) -> None:
-    assert op.forms
+    assert bool(op.forms) != (op.rule.name in UNWRITTEN)
     assert op.summary.endswith(".")
     assert "(" in op.signature
     assert op in named(op.name)
