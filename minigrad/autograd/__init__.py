@@ -7,9 +7,11 @@ what a user calls.
 
 from .anomaly_mode import detect_anomaly, set_detect_anomaly
 from .backward import backward, grad
+from .function import Function
 from .grad_mode import enable_grad, no_grad, set_grad_enabled
 
 __all__ = [
+    "Function",
     "backward",
     "detect_anomaly",
     "enable_grad",
