@@ -11,7 +11,7 @@ import numpy as np
 from ..arithmetic import quiet
 from ..dtypes import SUPPORTED
 from ..tensor import Tensor, _up_to_date, wrap
-from .grad_mode import set_grad_enabled
+from .grad_mode import mode
 from .graph import walk
 from .node import Parent
 
@@ -84,10 +84,13 @@ def _walked(
     if retain_graph is None:
         retain_graph = create_graph
     # What runs on the way, a hook or a Function's backward, is recorded only if that is asked for.
-    with set_grad_enabled(create_graph):
+    before, mode.enabled = mode.enabled, create_graph
+    try:
         walked: dict[Parent, Any] = quiet.within(
             walk, seeds, retain_graph, wanted, create_graph, arrive
         )
+    finally:
+        mode.enabled = before
     return walked
 
 

@@ -39,6 +39,7 @@ def walk(
     todo: list[tuple[int, Node]] = []  # a heap: the youngest first, so children before parents
     useful = None if wanted is None else wanted | _leading_to(wanted, seeds)
     complete = _completing(seeds) if on_leaves.any else None
+    unusual = create_graph or anomaly.mode.enabled
 
     for parent, cotangent in seeds:
         if parent in gradients:
@@ -50,9 +51,8 @@ def walk(
     while todo:
         node = heappop(todo)[1]
         g = gradients.pop(node)
-        hooks = node.hooks
-        if hooks is not None and g is not None:
-            g = hooks.arriving(g)
+        if node.hooks is not None and g is not None:
+            g = node.hooks.arriving(g)
         if wanted is not None and useful is not None:
             if node in wanted and g is not None:
                 passed[node] = g if create_graph else g.copy()
@@ -64,16 +64,12 @@ def walk(
         for _, counter, version in node.guards:
             if counter[0] != version:
                 node.check_saved()
-        if create_graph:
-            pullbacks = node.over_tensors()
-        if anomaly.mode.enabled:
-            pullbacks = anomaly.watched(node, pullbacks)
-        if hooks is not None and hooks.after:
-            pullbacks = hooks.leaving(pullbacks if create_graph else _fitting(node, pullbacks), g)
-        if g is None and not node.takes_none:
-            pullbacks = [_nothing] * len(node.parents)
+        if unusual or g is None or node.hooks is not None:
+            pullbacks = _dressed(node, pullbacks, g, create_graph)
         for parent, pullback in zip(node.parents, pullbacks):  # type: ignore[assignment]  # noqa: B905, this is the hot loop
-            if parent is None or (useful is not None and parent not in useful):
+            if parent is None:
+                continue
+            if useful is not None and parent not in useful:
                 continue
             d = pullback(g)  # type: ignore[misc]  # there is one where there is a parent
             if d is None:  # a Function's backward may know of none
@@ -83,8 +79,10 @@ def walk(
                 continue
             if not create_graph:
                 like: Node | Array = parent if isinstance(parent, Node) else parent._array
-                if d.shape != like.shape or d.dtype is not like.dtype:
-                    d = _fitted(d, like)
+                if d.shape != like.shape:
+                    d = summed_to(like.shape, d)
+                if d.dtype is not like.dtype:
+                    d = d.astype(like.dtype)
             if parent in gradients:
                 before = gradients[parent]
                 gradients[parent] = d if before is None else before + d
@@ -104,23 +102,37 @@ def walk(
     return gradients | passed if passed else gradients
 
 
+def _dressed(
+    node: Node, pullbacks: Sequence[Pullback | None], g: Any, create_graph: bool
+) -> Sequence[Pullback | None]:
+    """A node's pullbacks as they are to be called where something is asked of them besides."""
+    if g is None and not node.takes_none:
+        return [_nothing] * len(node.parents)
+    if create_graph:
+        pullbacks = node.over_tensors()
+    if anomaly.mode.enabled:
+        pullbacks = anomaly.watched(node, pullbacks)
+    if node.hooks is not None and node.hooks.after:
+        pullbacks = pullbacks if create_graph else _fitting(node, pullbacks)
+        pullbacks = node.hooks.leaving(pullbacks, g)
+    return pullbacks
+
+
 def _nothing(g: Any) -> None:
     """The pullback of no gradient."""
 
 
-def _fitted(d: Array, like: Node | Array) -> Array:
-    """A gradient in the shape and dtype of what it is the gradient of."""
-    if d.shape != like.shape:
-        d = summed_to(like.shape, d)
-    return d.astype(like.dtype, copy=False)
-
-
 def _fitting(node: Node, pullbacks: Sequence[Pullback | None]) -> list[Pullback | None]:
-    """A node's pullbacks, with what they give fitted to the parents."""
+    """A node's pullbacks, with what they give in the shape and dtype of the parents."""
 
     def fit(pullback: Pullback, parent: Parent) -> Pullback:
         like = parent if isinstance(parent, Node) else parent._array
-        return lambda g: None if (d := pullback(g)) is None else _fitted(d, like)
+
+        def fitting(g: Array) -> Array | None:
+            d = pullback(g)
+            return d if d is None else summed_to(like.shape, d).astype(like.dtype, copy=False)
+
+        return fitting
 
     return [p and fit(p, parent) for p, parent in zip(pullbacks, node.parents, strict=True)]  # type: ignore[arg-type]
 
