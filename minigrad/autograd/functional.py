@@ -11,15 +11,7 @@ cotangent v of y to vᵀJ, and everything here is made of that:
   Jacobian vector products", 2017, https://j-towns.github.io/2017/06/12/A-new-trick.html);
 - `hessian`, `vhp` and `hvp`: the `jacobian`, the `vjp` and the `jvp` of the gradient.
 
-What all of them have in common:
-
-- Inputs, outputs and vectors are tensors or tuples of tensors. Results have their structure.
-- `create_graph` makes the results differentiable in their turn, with respect to whatever they were
-  computed from that requires grad.
-- Where an output does not depend on an input, the derivative is zero; with `strict` that is a
-  RuntimeError, and so is a result that `create_graph` would be of no use to.
-- TypeError for what is neither a tensor nor a tuple of them; RuntimeError for a vector of another
-  shape, and for inputs that are not floats.
+Inputs, outputs and vectors are tensors or tuples of tensors, and results have their structure.
 """
 
 from __future__ import annotations
@@ -52,7 +44,13 @@ def vjp(
     """The outputs of `func`, and vᵀJ: the product of a vector with its Jacobian.
 
     `v` has the outputs' shapes, and is 1 if it is left out, for one output of one element. vᵀJ has
-    the inputs' shapes.
+    the inputs' shapes. With `create_graph` both results can be differentiated in their turn, with
+    respect to what they were computed from that requires grad; otherwise they have no history.
+
+    Where no output depends on an input, vᵀJ is zeros; with `strict` that is a RuntimeError, and so
+    is an output without a history, or a vᵀJ without one where `create_graph` asks for it.
+    RuntimeError for a `v` of another shape, or none where it is needed; TypeError for what is
+    neither a tensor nor a tuple of tensors.
 
     >>> x, v = minigrad.tensor([1., 2., 3.]), minigrad.tensor([1., 10., 100.])
     >>> minigrad.autograd.functional.vjp(lambda x: x * x, x, v)
@@ -79,7 +77,8 @@ def jvp(
     """The outputs of `func`, and Jv: how fast they change as the inputs move along `v`.
 
     `v` has the inputs' shapes, and is 1 if it is left out, for one input of one element. Jv has the
-    outputs' shapes.
+    outputs' shapes. It takes two walks back, as said at the head of this file. `create_graph`,
+    `strict` and errors are as in `vjp`.
 
     >>> x, v = minigrad.tensor([1., 2., 3.]), minigrad.tensor([1., 10., 100.])
     >>> minigrad.autograd.functional.jvp(lambda x: (x * x).sum(), x, v)
@@ -111,8 +110,8 @@ def jacobian(
     tuple of blocks, one for each input, if the inputs are a tuple, and a tuple of what there is for
     each output, if the outputs are.
 
-    `vectorize=True` and `strategy="forward-mode"` are not implemented. RuntimeError for an output
-    without elements.
+    `create_graph`, `strict` and errors are as in `vjp`, and RuntimeError for an output without
+    elements. `vectorize=True` and `strategy="forward-mode"` are not implemented.
 
     >>> x, y = minigrad.tensor([1., 2.]), minigrad.tensor(3.)
     >>> minigrad.autograd.functional.jacobian(lambda x, y: x * y, (x, y))
@@ -154,8 +153,9 @@ def hessian(
     For one input, its shape comes twice. For a tuple, `hessian(...)[i][j]` is the block of inputs i
     and j: the shape of i followed by that of j.
 
-    `vectorize=True` and `outer_jacobian_strategy="forward-mode"` are not implemented. RuntimeError
-    where `func` does not return one tensor of one element, and for an input without elements.
+    `create_graph`, `strict` and errors are as in `vjp`; `strict` refuses a constant gradient, too.
+    RuntimeError where `func` does not return one tensor of one element, and for an input without
+    elements. `vectorize=True` and `outer_jacobian_strategy="forward-mode"` are not implemented.
 
     >>> x = minigrad.tensor([2., 3.])
     >>> minigrad.autograd.functional.hessian(lambda x: x.prod() * x[0], x)
@@ -181,7 +181,7 @@ def vhp(
     """The output of `func`, which is one element, and vᵀH: a vector's product with its Hessian.
 
     `v` and vᵀH have the inputs' shapes; `v` is 1 if it is left out, for one input of one element.
-    RuntimeError where `func` does not return one tensor of one element.
+    `create_graph`, `strict` and errors are as in `hessian`, but inputs may be without elements.
 
     >>> x, v = minigrad.tensor([2., 3.]), minigrad.tensor([1., 10.])
     >>> minigrad.autograd.functional.vhp(lambda x: x[0] * x[0] * x[1], x, v)
@@ -208,7 +208,7 @@ def hvp(
     """The output of `func`, which is one element, and Hv: its Hessian's product with a vector.
 
     As `vhp`, to which it is equal where H is symmetric, and that is wherever the second derivatives
-    are continuous (Schwarz's theorem). It takes one walk more.
+    are continuous (Schwarz's theorem); it takes three walks back, and `vhp` two.
 
     >>> x, v = minigrad.tensor([2., 3.]), minigrad.tensor([1., 10.])
     >>> minigrad.autograd.functional.hvp(lambda x: x[0] * x[0] * x[1], x, v)
