@@ -158,7 +158,7 @@ def hessian(
     elements. `vectorize=True` and `outer_jacobian_strategy="forward-mode"` are not implemented.
 
     >>> x = minigrad.tensor([2., 3.])
-    >>> minigrad.autograd.functional.hessian(lambda x: x.prod() * x[0], x)
+    >>> minigrad.autograd.functional.hessian(lambda x: x[0] * x[0] * x[1], x)
     tensor([[6., 4.],
             [4., 0.]])
     """
