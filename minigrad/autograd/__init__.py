@@ -8,9 +8,11 @@ what a user calls. Made of that alone, `functional.py` has Jacobians and Hessian
 from . import functional
 from .anomaly_mode import detect_anomaly, set_detect_anomaly
 from .backward import backward, grad
+from .function import Function
 from .grad_mode import enable_grad, no_grad, set_grad_enabled
 
 __all__ = [
+    "Function",
     "backward",
     "detect_anomaly",
     "enable_grad",
