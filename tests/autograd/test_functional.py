@@ -24,7 +24,7 @@ torch = pytest.importorskip("torch")
 
 Program = Callable[[Any], Any]
 # What of a result's largest element two orders of arithmetic may differ by.
-CLOSE = {"float64": 5e-12, "float32": 1e-4}
+CLOSE = {"float64": 1e-12, "float32": 1e-5}
 
 
 # Comparing ----------------------------------------------------------------------------------------
@@ -94,6 +94,11 @@ def check_close(program: Program) -> tuple[Any, Saying | None]:
 # Functions that are drawn -------------------------------------------------------------------------
 
 
+def _small(a: Any) -> Any:
+    """At most a half, where functions that grow or saturate amplify no rounding."""
+    return a / (a * a + 1)
+
+
 def _written_to(torch: Any, a: Any, b: Any) -> Any:
     total = a + b
     total.mul_(a)
@@ -113,9 +118,9 @@ STEPS: list[Callable[[Any, Any, Any], Any]] = [
     lambda torch, a, b: a - 2 * b,
     lambda torch, a, b: a / (b * b + 1),
     lambda torch, a, b: a * a * b,
-    lambda torch, a, b: torch.tanh(a) * b,
-    lambda torch, a, b: torch.tanh(a).exp(),
-    lambda torch, a, b: torch.sigmoid(a + b),
+    lambda torch, a, b: torch.tanh(_small(a)) * b,
+    lambda torch, a, b: _small(a).exp(),
+    lambda torch, a, b: torch.sigmoid(_small(a + b)),
     lambda torch, a, b: a**3,
     lambda torch, a, b: torch.where(a > b, a * b, b),
     lambda torch, a, b: torch.maximum(a, b),
@@ -331,163 +336,138 @@ def vector(torch: Any, *values: float, grad: bool = False) -> Any:
     return torch.tensor(list(values), dtype=torch.float64, requires_grad=grad)
 
 
-def _square(x: Any) -> Any:
+def square(x: Any) -> Any:
     return x * x
 
 
-def _cubes(x: Any) -> Any:
+def cubes(x: Any) -> Any:
     return (x * x * x).sum()
 
 
-def _product(x: Any, y: Any) -> Any:
+def product(x: Any, y: Any) -> Any:
     return (x * y).sum()
 
 
-# Called with the module of functions, the namespace, and three vectors.
-CALLS: dict[str, Callable[[Any, Any, Any, Any, Any], Any]] = {
-    # What is given and returned
-    "inputs in a list": lambda F, torch, x, y, one: F.vjp(_cubes, [x]),
-    "an input that is a number": lambda F, torch, x, y, one: F.jvp(_cubes, 1.0),
-    "one of the inputs a number": lambda F, torch, x, y, one: F.hessian(_product, (x, 1.0)),
-    "an integer input": lambda F, torch, x, y, one: F.vjp(_cubes, x.long()),
-    "no inputs": lambda F, torch, x, y, one: F.jvp(lambda: x, (), ()),
-    "outputs in a list": lambda F, torch, x, y, one: F.jacobian(lambda x: [x], x),
-    "an output that is None": lambda F, torch, x, y, one: F.vjp(lambda x: None, x),
-    "one of the outputs None": lambda F, torch, x, y, one: F.vjp(lambda x: (x, None), x, (x, x)),
-    "a number for a Hessian": lambda F, torch, x, y, one: F.hessian(lambda x: 3.0, x),
-    "a list for a Hessian": lambda F, torch, x, y, one: F.hvp(lambda x: [x.sum()], x, x),
-    "a tuple for a Hessian": lambda F, torch, x, y, one: F.hessian(lambda x: (x.sum(),), x),
-    "a tuple for vhp": lambda F, torch, x, y, one: F.vhp(lambda x: (x.sum(),), x, x),
-    "a tuple for hvp": lambda F, torch, x, y, one: F.hvp(lambda x: (x.sum(),), x, x),
-    "a vector for a Hessian": lambda F, torch, x, y, one: F.hessian(_square, x),
-    "a vector for vhp": lambda F, torch, x, y, one: F.vhp(_square, x, x),
-    "a vector for hvp": lambda F, torch, x, y, one: F.hvp(_square, x, x),
-    "nothing for a Hessian": lambda F, torch, x, y, one: F.hessian(lambda x: x[:0], x),
-    "one in many dimensions": lambda F, torch, x, y, one: F.hessian(
-        lambda x: _cubes(x).view(1, 1), x
-    ),
-    "one that vhp returns as it is": lambda F, torch, x, y, one: F.vhp(
-        lambda x: _cubes(x).view(1, 1), x, y
-    ),
-    "an integer output": lambda F, torch, x, y, one: F.jacobian(lambda x: x > 1, x),
-    "an integer output for vjp": lambda F, torch, x, y, one: F.vjp(lambda x: (x > 1, x), x, (x, y)),
-    "an integer output for jvp": lambda F, torch, x, y, one: F.jvp(lambda x: (x > 1, x), x, y),
-    "another dtype": lambda F, torch, x, y, one: F.jacobian(lambda x: (x * x).float(), x),
-    "another dtype for vjp": lambda F, torch, x, y, one: F.vjp(lambda x: (x * x).float(), x, y),
-    "another dtype for jvp": lambda F, torch, x, y, one: F.jvp(lambda x: (x * x).float(), x, y),
-    "an output without elements": lambda F, torch, x, y, one: F.jacobian(lambda x: x[:0], x),
-    "an input without elements": lambda F, torch, x, y, one: F.jacobian(_cubes, x[:0]),
-    "a Hessian without elements": lambda F, torch, x, y, one: F.hessian(_cubes, x[:0]),
-    "hvp without elements": lambda F, torch, x, y, one: F.hvp(_cubes, x[:0], y[:0]),
-    "vhp without elements": lambda F, torch, x, y, one: F.vhp(_cubes, x[:0], y[:0]),
-    "an input twice": lambda F, torch, x, y, one: F.hessian(_product, (x, x)),
-    "an input that is not contiguous": lambda F, torch, x, y, one: F.jacobian(
-        _square, torch.stack([x, y]).T, create_graph=True
-    ),
-    "by position": lambda F, torch, x, y, one: F.hvp(_cubes, x, y, True, True),
-    "by name": lambda F, torch, x, y, one: F.vhp(
-        func=_cubes, inputs=x, v=y, create_graph=True, strict=True
-    ),
-    "jacobian by position": lambda F, torch, x, y, one: F.jacobian(
-        _square, x, True, True, False, "reverse-mode"
-    ),
-    "hessian by name": lambda F, torch, x, y, one: F.hessian(
-        func=_cubes,
-        inputs=x,
-        create_graph=True,
-        strict=True,
-        vectorize=False,
-        outer_jacobian_strategy="reverse-mode",
-    ),
-    # The vector
-    "a v in a tuple": lambda F, torch, x, y, one: F.vjp(_square, x, (y,)),
-    "a v out of its tuple": lambda F, torch, x, y, one: F.vjp(lambda x: (x * x,), (x,), y),
-    "too many": lambda F, torch, x, y, one: F.vjp(_square, x, (x, y)),
-    "too few": lambda F, torch, x, y, one: F.vjp(lambda x: (x, x * x), x, y),
-    "too many for many": lambda F, torch, x, y, one: F.jvp(_product, (x, y), (x, y, x)),
-    "none at all": lambda F, torch, x, y, one: F.hvp(_product, (x, y), ()),
-    "of another shape": lambda F, torch, x, y, one: F.vjp(_square, x, one),
-    "of a shape that would broadcast": lambda F, torch, x, y, one: F.vhp(_cubes, x, one),
-    "one of another shape": lambda F, torch, x, y, one: F.hvp(_product, (x, y), (x, one)),
-    "one of the outputs' of another shape": lambda F, torch, x, y, one: F.vjp(
-        lambda x: (x, x.sum()), x, (y, one)
-    ),
-    "of the outputs' shape": lambda F, torch, x, y, one: F.jvp(_cubes, x, x.sum()),
-    "a list": lambda F, torch, x, y, one: F.vjp(_square, x, [y]),
-    "a number": lambda F, torch, x, y, one: F.jvp(_square, x, 1.0),
-    "one of them a number": lambda F, torch, x, y, one: F.vhp(_product, (x, y), (x, 1.0)),
-    "left out of vjp": lambda F, torch, x, y, one: F.vjp(_square, x),
-    "left out of vjp of two outputs": lambda F, torch, x, y, one: F.vjp(
-        lambda x: (x.sum(), x.sum()), x
-    ),
-    "left out of jvp": lambda F, torch, x, y, one: F.jvp(_cubes, x),
-    "left out of vhp": lambda F, torch, x, y, one: F.vhp(_cubes, x),
-    "left out of hvp": lambda F, torch, x, y, one: F.hvp(_cubes, x),
-    "left out of hvp of two inputs": lambda F, torch, x, y, one: F.hvp(_product, (one, one)),
-    "not needed by vjp": lambda F, torch, x, y, one: F.vjp(_cubes, x),
-    "not needed by vjp of a tuple": lambda F, torch, x, y, one: F.vjp(lambda x: (_cubes(x),), x),
-    "not needed by jvp": lambda F, torch, x, y, one: F.jvp(lambda x: x * y, one.view(1, 1)),
-    "not needed by jvp of a tuple": lambda F, torch, x, y, one: F.jvp(_square, (one,)),
-    "not needed by vhp": lambda F, torch, x, y, one: F.vhp(_cubes, one, None, True),
-    "not needed by hvp": lambda F, torch, x, y, one: F.hvp(_cubes, one.sum(), None, True),
-    "not needed, but given": lambda F, torch, x, y, one: F.vjp(_cubes, x, one.sum()),
-    "not needed, but given wrongly": lambda F, torch, x, y, one: F.vjp(_cubes, x, one),
-    "of integers": lambda F, torch, x, y, one: F.vjp(_square, x, y.long()),
-    "of integers for jvp": lambda F, torch, x, y, one: F.jvp(_square, x, y.long()),
-    "of another float dtype": lambda F, torch, x, y, one: F.hvp(_cubes, x, y.float()),
-    "of another float dtype for vhp": lambda F, torch, x, y, one: F.vhp(_cubes, x, y.float()),
-    # Strategies
-    "an unknown strategy": lambda F, torch, x, y, one: F.jacobian(_square, x, strategy="forward"),
-    "an unknown outer strategy": lambda F, torch, x, y, one: F.hessian(
-        _cubes, x, outer_jacobian_strategy="forward"
-    ),
-    "an unknown outer strategy for a list": lambda F, torch, x, y, one: F.hessian(
-        _cubes, [x], outer_jacobian_strategy="forward"
-    ),
-    "forward mode by rows": lambda F, torch, x, y, one: F.jacobian(
-        _square, x, strategy="forward-mode"
-    ),
-    "forward mode that creates a graph": lambda F, torch, x, y, one: F.jacobian(
-        _square, x, create_graph=True, strategy="forward-mode"
-    ),
-    "forward mode, strictly": lambda F, torch, x, y, one: F.jacobian(
-        _square, x, strict=True, vectorize=True, strategy="forward-mode"
-    ),
-    "forward mode, strictly, that creates a graph": lambda F, torch, x, y, one: F.jacobian(
-        _square, x, create_graph=True, strict=True, strategy="forward-mode"
-    ),
-    "at once, strictly": lambda F, torch, x, y, one: F.jacobian(
-        _square, x, strict=True, vectorize=True
-    ),
-    "outer forward mode by rows": lambda F, torch, x, y, one: F.hessian(
-        _cubes, x, outer_jacobian_strategy="forward-mode"
-    ),
-    "outer forward mode that creates a graph": lambda F, torch, x, y, one: F.hessian(
-        _cubes, x, create_graph=True, outer_jacobian_strategy="forward-mode"
-    ),
-    "outer forward mode, strictly": lambda F, torch, x, y, one: F.hessian(
-        _cubes, x, strict=True, outer_jacobian_strategy="forward-mode"
-    ),
-    "a Hessian at once, strictly": lambda F, torch, x, y, one: F.hessian(
-        _cubes, x, strict=True, vectorize=True
-    ),
-    # Writing into the input
-    "vjp of a function that writes": lambda F, torch, x, y, one: F.vjp(lambda x: x.mul_(2), x, y),
-    "jvp of a function that writes": lambda F, torch, x, y, one: F.jvp(
-        lambda x: x[:1].zero_(), x, y
-    ),
-    "hessian of a function that writes": lambda F, torch, x, y, one: F.hessian(
-        lambda x: x.mul_(2).sum(), x
-    ),
-}
+# Evaluated with these, `F` (the module), `torch`, `x` and `y` (of three elements), `one` (of one).
+CALLS: dict[str, str] = {}
+
+CALLS["what is given and returned"] = """
+F.vjp(cubes, [x])
+F.jvp(cubes, 1.0)
+F.hessian(product, (x, 1.0))
+F.vjp(cubes, x.long())
+F.jvp(lambda: x, (), ())
+F.jacobian(lambda x: [x], x)
+F.vjp(lambda x: None, x)
+F.vjp(lambda x: (x, None), x, (x, x))
+F.hessian(lambda x: 3.0, x)
+F.hvp(lambda x: [x.sum()], x, x)
+F.hessian(lambda x: (x.sum(),), x)
+F.vhp(lambda x: (x.sum(),), x, x)
+F.hvp(lambda x: (x.sum(),), x, x)
+F.hessian(square, x)
+F.vhp(square, x, x)
+F.hvp(square, x, x)
+F.hessian(lambda x: x[:0], x)
+F.hessian(lambda x: cubes(x).view(1, 1), x)
+F.vhp(lambda x: cubes(x).view(1, 1), x, y)
+F.jacobian(lambda x: x > 1, x)
+F.vjp(lambda x: (x > 1, x), x, (x, y))
+F.jvp(lambda x: (x > 1, x), x, y)
+F.jacobian(lambda x: (x * x).float(), x)
+F.vjp(lambda x: (x * x).float(), x, y)
+F.jvp(lambda x: (x * x).float(), x, y)
+F.jacobian(lambda x: x[:0], x)
+F.jacobian(cubes, x[:0])
+F.hessian(cubes, x[:0])
+F.hvp(cubes, x[:0], y[:0])
+F.vhp(cubes, x[:0], y[:0])
+F.hessian(product, (x, x))
+F.jacobian(square, torch.stack([x, y]).T, create_graph=True)
+F.hvp(cubes, x, y, True, True)
+F.vhp(func=cubes, inputs=x, v=y, create_graph=True, strict=True)
+F.jacobian(square, x, True, True, False, "reverse-mode")
+F.hessian(cubes, x, create_graph=True, strict=True, vectorize=False)
+F.hessian(func=cubes, inputs=x, outer_jacobian_strategy="reverse-mode")
+"""
+
+CALLS["the vector"] = """
+F.vjp(square, x, (y,))
+F.vjp(lambda x: (x * x,), (x,), y)
+F.vjp(square, x, (x, y))
+F.vjp(lambda x: (x, x * x), x, y)
+F.jvp(product, (x, y), (x, y, x))
+F.hvp(product, (x, y), ())
+F.vjp(square, x, one)
+F.vhp(cubes, x, one)
+F.hvp(product, (x, y), (x, one))
+F.vjp(lambda x: (x, x.sum()), x, (y, one))
+F.jvp(cubes, x, x.sum())
+F.vjp(square, x, [y])
+F.jvp(square, x, 1.0)
+F.vhp(product, (x, y), (x, 1.0))
+F.vjp(square, x)
+F.vjp(lambda x: (x.sum(), x.sum()), x)
+F.jvp(cubes, x)
+F.vhp(cubes, x)
+F.hvp(cubes, x)
+F.hvp(product, (one, one))
+F.vjp(cubes, x)
+F.vjp(lambda x: (cubes(x),), x)
+F.jvp(lambda x: x * y, one.view(1, 1))
+F.jvp(square, (one,))
+F.vhp(cubes, one, None, True)
+F.hvp(cubes, one.sum(), None, True)
+F.vjp(cubes, x, one.sum())
+F.vjp(cubes, x, one)
+F.vjp(square, x, y.long())
+F.jvp(square, x, y.long())
+F.hvp(cubes, x, y.float())
+F.vhp(cubes, x, y.float())
+"""
+
+CALLS["strategies"] = """
+F.jacobian(square, x, strategy="forward")
+F.hessian(cubes, x, outer_jacobian_strategy="forward")
+F.hessian(cubes, [x], outer_jacobian_strategy="forward")
+F.jacobian(square, x, strategy="forward-mode")
+F.jacobian(square, x, create_graph=True, strategy="forward-mode")
+F.jacobian(square, x, strict=True, vectorize=True, strategy="forward-mode")
+F.jacobian(square, x, create_graph=True, strict=True, strategy="forward-mode")
+F.jacobian(square, x, strict=True, vectorize=True)
+F.hessian(cubes, x, outer_jacobian_strategy="forward-mode")
+F.hessian(cubes, x, create_graph=True, outer_jacobian_strategy="forward-mode")
+F.hessian(cubes, x, strict=True, outer_jacobian_strategy="forward-mode")
+F.hessian(cubes, x, strict=True, vectorize=True)
+"""
+
+CALLS["one in another"] = """
+F.jacobian(lambda x: F.jacobian(square, x, create_graph=True), x)
+F.jacobian(lambda x: F.jacobian(square, x), x)
+F.jacobian(lambda x: F.jacobian(square, x), x, strict=True)
+F.jacobian(lambda x: F.hessian(lambda x: cubes(x * x), x, create_graph=True), x)
+F.hessian(lambda x: F.jvp(square, x, y, create_graph=True)[1].sum() ** 3, x)
+F.hvp(lambda x: cubes(F.vjp(cubes, x, create_graph=True)[1]), x, y)
+F.jvp(lambda x: F.vhp(cubes, x, y, create_graph=True), x, y)
+F.jvp(lambda x: F.jvp(lambda x: x * x * x, x, y, create_graph=True)[1], x, y, create_graph=True)
+"""
+
+CALLS["writing into the input"] = """
+F.vjp(lambda x: x.mul_(2), x, y)
+F.jvp(lambda x: x[:1].zero_(), x, y)
+F.hessian(lambda x: x.mul_(2).sum(), x)
+"""
 
 
 @pytest.mark.parametrize("grad", [False, True], ids=["constants", "leaves"])
-@pytest.mark.parametrize("name", CALLS)
-def test_calls(name: str, grad: bool) -> None:
+@pytest.mark.parametrize(
+    "call", [call for calls in CALLS.values() for call in calls.strip().splitlines()]
+)
+def test_calls(call: str, grad: bool) -> None:
     def program(torch: Any) -> Any:
         x, y, one = (vector(torch, *v, grad=grad) for v in ([1, -2, 3], [-0.5, 2, 4], [1.5]))
-        return CALLS[name](torch.autograd.functional, torch, x, y, one)
+        names = {"F": torch.autograd.functional, "torch": torch, "x": x, "y": y, "one": one}
+        return eval(call, {"square": square, "cubes": cubes, "product": product} | names)
 
     check_close(program)
 
@@ -665,16 +645,26 @@ def test_what_is_not_implemented_is_refused_by_name() -> None:
     x = vector(minigrad, 1, 2)
     for options in ({"vectorize": True}, {"vectorize": True, "create_graph": True}):
         with pytest.raises(NotImplementedError, match="vectorize"):
-            functional.jacobian(_square, x, **options)
+            functional.jacobian(square, x, **options)
         with pytest.raises(NotImplementedError, match="vectorize"):
-            functional.hessian(_cubes, x, **options)
+            functional.hessian(cubes, x, **options)
     for vectorize in (False, True):
         with pytest.raises(NotImplementedError, match="strategy"):
-            functional.jacobian(_square, x, vectorize=vectorize, strategy="forward-mode")
+            functional.jacobian(square, x, vectorize=vectorize, strategy="forward-mode")
         with pytest.raises(NotImplementedError, match="outer_jacobian_strategy"):
             functional.hessian(
-                _cubes, x, vectorize=vectorize, outer_jacobian_strategy="forward-mode"
+                cubes, x, vectorize=vectorize, outer_jacobian_strategy="forward-mode"
             )
+
+
+def test_no_tensors_are_no_derivatives() -> None:
+    """PyTorch looks for the first of them (IndexError)."""
+    functional, x = minigrad.autograd.functional, vector(minigrad, 1.5)
+    assert functional.vjp(lambda: x, ())[1] == ()
+    assert functional.jacobian(lambda: x, ()) == ()
+    assert functional.jacobian(lambda x: (), x) == ()
+    assert functional.jvp(lambda x: (), x) == ((), ())
+    assert functional.hessian(lambda: x, ()) == ()
 
 
 # The tests themselves -----------------------------------------------------------------------------
