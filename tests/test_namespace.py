@@ -27,6 +27,7 @@ torch = pytest.importorskip("torch")
 MODULES: dict[str, tuple[ModuleType, ModuleType]] = {
     "": (minigrad, torch),
     "autograd": (minigrad.autograd, torch.autograd),
+    "autograd.functional": (minigrad.autograd.functional, torch.autograd.functional),
     "nn": (minigrad.nn, torch.nn),
     "nn.functional": (minigrad.nn.functional, torch.nn.functional),
     "nn.init": (minigrad.nn.init, torch.nn.init),

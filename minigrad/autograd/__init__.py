@@ -2,9 +2,10 @@
 
 `views.py` follows shared memory, `rereading.py` gives gradients a graph of their own, `hooks.py`
 and `anomaly_mode.py` look on, `grad_mode.py` switches recording on and off, and `backward.py` is
-what a user calls.
+what a user calls. Made of that alone, `functional.py` has Jacobians and Hessians.
 """
 
+from . import functional
 from .anomaly_mode import detect_anomaly, set_detect_anomaly
 from .backward import backward, grad
 from .function import Function
@@ -15,6 +16,7 @@ __all__ = [
     "backward",
     "detect_anomaly",
     "enable_grad",
+    "functional",
     "grad",
     "no_grad",
     "set_detect_anomaly",

@@ -94,23 +94,23 @@ def _flat(pullback: Pullback, rule: Rule, tensors: Sequence[Tensor]) -> Pullback
     """A pullback that depends on these tensors, but with a slope of zero wherever it has one."""
     around = [t for t in tensors if t.requires_grad]
     flat = replace(rule, backward=rule.flat, linear=True)
-
-    def of(g: Tensor) -> Tensor:
-        d = pullback(g)
-        if not (around and mode.enabled):
-            return d
-        result: Tensor = wrap(d._array)
-        origins = [t._node or t if t._requires_grad else None for t in (d, *around)]
-        zeros = [_zeros(t._array.shape, t._array.dtype) for t in around]
-        result._node = Node(flat, origins, [_same, *zeros], (), d._array)
-        result._requires_grad = True
-        return result
-
-    return of
+    return lambda g: _depending(pullback(g), around, flat)
 
 
-def _same(g: Any) -> Any:
-    return g
+def _depending(d: Tensor, around: Sequence[Tensor], flat: Rule) -> Tensor:
+    """`d` as a result of these tensors too; and so is, in its turn, its gradient."""
+    if not (around and mode.enabled):
+        return d
+    result: Tensor = wrap(d._array)
+    origins = [t._node or t if t._requires_grad else None for t in (d, *around)]
+    zeros = [_zeros(t._array.shape, t._array.dtype) for t in around]
+
+    def same(g: Any) -> Any:
+        return _depending(g, around, flat) if isinstance(g, Tensor) else g
+
+    result._node = Node(flat, origins, [same, *zeros], (), d._array)
+    result._requires_grad = True
+    return result
 
 
 def _zeros(shape: tuple[int, ...], dtype: np.dtype) -> Pullback:
