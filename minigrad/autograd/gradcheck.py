@@ -145,18 +145,21 @@ def gradgradcheck(
     _needs("check_batched_grad", check_batched_grad, check_rev_over_rev=check_rev_over_rev)
     _refuse(check_fwd_over_rev=check_fwd_over_rev, check_batched_grad=check_batched_grad)
     inputs = _tuple(inputs)
+
+    def outputs(*point: Any) -> tuple[Tensor, ...]:
+        return tuple(y for y in _tuple(func(*point)) if y.requires_grad)
+
     if grad_outputs is None:
-        outputs = _differentiable(_tuple(func(*inputs)))
-        grad_outputs = tuple(_cotangent(y, gen_non_contig_grad_outputs) for y in outputs)
-    cotangents = _tuple(grad_outputs)
+        cotangents = tuple(_cotangent(y, gen_non_contig_grad_outputs) for y in outputs(*inputs))
+    else:
+        cotangents = _tuple(grad_outputs)
 
     def gradients(*arguments: Any) -> tuple[Tensor, ...]:
         point, cotangents = arguments[: len(inputs)], arguments[len(inputs) :]
-        outputs = _differentiable(_tuple(func(*point)))
-        if not outputs:
+        ys, xs = outputs(*point), _requiring_grad(point)
+        if not ys:
             raise ValueError("gradgradcheck expects at least one output to require gradient")
-        wanted = _differentiable(point)
-        found = grad(outputs, wanted, cotangents, create_graph=True, allow_unused=True)
+        found = grad(ys, xs, cotangents, create_graph=True, allow_unused=True)
         return tuple(g for g in found if g is not None)
 
     return gradcheck(
@@ -188,7 +191,7 @@ class _Check:
         dtypes: bool,
     ) -> None:
         _check_inputs(inputs)
-        self.func, self.inputs, self.wanted = func, inputs, _differentiable(inputs)
+        self.func, self.inputs, self.wanted = func, inputs, _requiring_grad(inputs)
         self.eps, self.atol, self.rtol = eps, atol, rtol
         self.nondet_tol, self.dtypes = nondet_tol, dtypes
         self.outputs = self.call()
@@ -359,13 +362,13 @@ def _tuple(things: Any) -> tuple[Any, ...]:
     return tuple(things) if isinstance(things, tuple | list) else (things,)
 
 
-def _differentiable(things: Sequence[Any]) -> tuple[Tensor, ...]:
+def _requiring_grad(things: Sequence[Any]) -> tuple[Tensor, ...]:
     return tuple(t for t in things if isinstance(t, Tensor) and t.requires_grad)
 
 
 def _check_inputs(inputs: Sequence[Any]) -> None:
     """Whether there are inputs that can be moved, and precise enough to tell something by it."""
-    if not _differentiable(inputs):
+    if not _requiring_grad(inputs):
         raise ValueError(
             "gradcheck expects at least one input tensor to require gradient, but none of them "
             "have requires_grad=True."

@@ -6,6 +6,7 @@ import functools
 import itertools
 import math
 import re
+import sys
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -552,3 +553,330 @@ def test_the_function_is_called_as_in_pytorch(fast: bool) -> None:
         return seen
 
     check_same(program)
+
+
+# Functions with a backward of their own -----------------------------------------------------------
+
+
+def own(
+    torch: Any,
+    forward: Callable[..., Any],
+    backward: Callable[..., Any],
+    materialize: bool = True,
+) -> Callable[..., Any]:
+    """`forward` with its own `backward(saved inputs, *cotangents)`.
+
+    Unless `materialize`, a cotangent that is undefined arrives there as None, and not as zeros.
+    """
+
+    class Own(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, *inputs: Any) -> Any:
+            ctx.save_for_backward(*inputs)
+            ctx.set_materialize_grads(materialize)
+            return forward(*inputs)
+
+        @staticmethod
+        def backward(ctx: Any, *cotangents: Any) -> Any:
+            return backward(ctx.saved_tensors, *cotangents)
+
+    return Own.apply
+
+
+def double(backward: Callable[..., Any], materialize: bool = True, **options: Any) -> Program:
+    """A program: gradcheck of 2x with its own backward."""
+    return check(
+        lambda torch, x: own(
+            torch,
+            lambda x: x * 2,
+            lambda saved, g: backward(torch, g),
+            materialize,
+        )(x),
+        (2,),
+        **options,
+    )
+
+
+def pair(backward: Callable[..., Any], materialize: bool = False) -> Program:
+    """A program: gradcheck of (2x, 3y) with its own backward."""
+    return check(
+        lambda torch, x, y: own(
+            torch,
+            lambda x, y: (x * 2, y * 3),
+            lambda saved, g, h: backward(torch, g, h),
+            materialize,
+        )(x, y),
+        (2,),
+        (2,),
+    )
+
+
+def times(g: Any, k: float) -> Any:
+    """k · g, undefined where g is."""
+    return None if g is None else g * k
+
+
+OWN: dict[str, Program] = {
+    "right": double(lambda torch, g: g * 2),
+    "wrong": double(lambda torch, g: g * 3),
+    "a constant": double(lambda torch, g: torch.ones(2).double()),
+    "not linear in the cotangent": double(lambda torch, g: g * 2 + (g == 0).all()),
+    "of another dtype": double(lambda torch, g: (g * 2).float(), check_grad_dtypes=True),
+    "of no use for None": double(lambda torch, g: g * 2, False),
+    "of no use for None, which is not checked": double(
+        lambda torch, g: g * 2, False, check_undefined_grad=False
+    ),
+    "None for None": double(lambda torch, g: times(g, 2), False),
+    "zeros for None": double(
+        lambda torch, g: torch.zeros(2).double() if g is None else g * 2, False
+    ),
+    "ones for None": double(lambda torch, g: torch.ones(2).double() if g is None else g * 2, False),
+    "a RuntimeError for None": double(
+        lambda torch, g: torch.ones(2) @ torch.ones(3) if g is None else g * 2, False
+    ),
+    "a RuntimeError for zeros": double(
+        lambda torch, g: g * 2 if g.any() else torch.ones(2) @ torch.ones(3)
+    ),
+    "the second output wrong": pair(lambda torch, g, h: (g * 2, h * 2), True),
+    "two, of no use for None": pair(lambda torch, g, h: (g * 2, h * 3)),
+    "two, and careful": pair(lambda torch, g, h: (times(g, 2), times(h, 3))),
+    "two, and careful of both together": pair(
+        lambda torch, g, h: (None, None) if g is None and h is None else (g * 2, h * 3)
+    ),
+    "two, with ones for one None": pair(
+        lambda torch, g, h: (
+            (None, None)
+            if g is None and h is None
+            else (times(g, 2), torch.ones(2).double() if h is None else h * 3)
+        )
+    ),
+    "two, with ones for the other": pair(
+        lambda torch, g, h: (
+            (None, None)
+            if g is None and h is None
+            else (torch.ones(2).double() if g is None else g * 2, times(h, 3))
+        )
+    ),
+}
+
+
+@MODES
+@pytest.mark.parametrize("name", OWN)
+def test_functions_with_their_own_backward(name: str, fast: bool) -> None:
+    check_says_the_same(OWN[name], fast_mode=fast)
+
+
+DRIFTS = {
+    "by much": (1.0, {}),
+    "by little": (1e-9, {}),
+    "within nondet_tol": (1e-9, {"nondet_tol": 1e-6}),
+    "without it": (1e-6, {"nondet_tol": 1e-9}),
+    "nowhere, and nondet_tol negative": (0.0, {"nondet_tol": -1.0}),
+}
+
+
+@MODES
+@pytest.mark.parametrize("name", DRIFTS)
+def test_backward_is_to_give_the_same_twice(name: str, fast: bool) -> None:
+    drift, options = DRIFTS[name]
+
+    def program(torch: Any, **mode: Any) -> Any:
+        count = itertools.count().__next__
+        return double(lambda torch, g: g * (2 + drift * count()), **options)(torch, **mode)
+
+    check_says_the_same(program, fast_mode=fast)
+
+
+@MODES
+def test_a_gradient_of_another_dtype(fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine brings gradients to the dtype of what they are of: only another engine fails."""
+    actual = minigrad.autograd.grad
+
+    def rough(*args: Any, **kwargs: Any) -> Any:
+        return tuple(g.float() for g in actual(*args, **kwargs))
+
+    module = sys.modules["minigrad.autograd.gradcheck"]
+    monkeypatch.setattr(module, "grad", rough)
+    run = functools.partial(minigrad.autograd.gradcheck, lambda x: x * 2, leaf(minigrad, 2))
+    assert run(fast_mode=fast)
+    with pytest.raises(GradcheckError, match="dtype"):
+        run(fast_mode=fast, check_grad_dtypes=True)
+
+
+# gradgradcheck ------------------------------------------------------------------------------------
+
+
+def second(func: Callable[..., Any], *inputs: Any, **options: Any) -> Program:
+    """A program: gradgradcheck of `func`, as `check`; and where the random stream is after it."""
+
+    def program(torch: Any, **mode: Any) -> Any:
+        torch.manual_seed(0)
+        made = [i(torch) if callable(i) else leaf(torch, *i) for i in inputs]
+        given = {k: v(torch) if callable(v) else v for k, v in options.items()}
+        result = torch.autograd.gradgradcheck(
+            lambda *arguments: func(torch, *arguments), tuple(made), **given, **mode
+        )
+        return result, torch.rand(1).item()
+
+    return program
+
+
+def seeds(*values: float, dtype: str = "float64", requires_grad: bool = True) -> Any:
+    return lambda torch: torch.tensor(
+        values, dtype=getattr(torch, dtype), requires_grad=requires_grad
+    )
+
+
+def square(torch: Any, backward: Callable[..., Any]) -> Callable[..., Any]:
+    """x² with its own `backward(x, cotangent)`."""
+    return own(torch, lambda x: x * x, lambda saved, g: backward(saved[0], g))
+
+
+SECOND_RIGHT: dict[str, Program] = {
+    "a square": second(lambda torch, x: x * x, (2,)),
+    "linear": second(lambda torch, x: x * 2, (2,)),
+    "the input itself": second(lambda torch, x: x, (2,)),
+    "0-d": second(lambda torch, x: x * x, ()),
+    "empty": second(lambda torch, x: x * x, (0,)),
+    "two of both": second(lambda torch, x, y: (x * y, x.exp()), (2,), (1,)),
+    "a list": second(lambda torch, x: [x.tanh()], (2, 2)),
+    "an input that is not used": second(lambda torch, x, y: x * x, (2,), (2,)),
+    "a constant before it": second(lambda torch, x: (x.detach(), x * x), (2,)),
+    "integers after it": second(lambda torch, x: (x * x, x.long()), (2,)),
+    "a number": second(lambda torch, x, k: x * x * k, (2,), lambda torch: 3),
+    "not a leaf": second(lambda torch, x: x * x, lambda torch: leaf(torch, 2) * 1),
+    "float32": second(lambda torch, x: x * x, single("float32", 2), eps=1e-2, atol=1e-1),
+    "a float32 output": second(lambda torch, x: (x * x).float(), (2,), eps=1e-2, atol=1e-1),
+    "cotangents with gaps": second(
+        lambda torch, x: x * x, (2, 3), gen_non_contig_grad_outputs=True
+    ),
+    "one cotangent with gaps": second(
+        lambda torch, x: (x * x).sum(), (2, 3), gen_non_contig_grad_outputs=True
+    ),
+    "given cotangents": second(lambda torch, x: x * x, (2,), grad_outputs=seeds(1.0, -2.0)),
+    "given constant cotangents": second(
+        lambda torch, x: x * x, (2,), grad_outputs=seeds(1.0, -2.0, requires_grad=False)
+    ),
+    "cotangents in a tuple": second(
+        lambda torch, x: (x * x, x.exp()),
+        (2,),
+        grad_outputs=lambda torch: (seeds(1.0, -2.0)(torch), seeds(3.0, 0.0)(torch)),
+    ),
+    "all that can be asked for": second(
+        lambda torch, x: x * x,
+        (2,),
+        check_grad_dtypes=True,
+        masked=True,
+        nondet_tol=1e-3,
+        check_undefined_grad=False,
+    ),
+    "wrong in the first derivative only": second(lambda torch, x: posing(x * x, x.exp()), (2,)),
+    "its own backward": second(lambda torch, x: square(torch, lambda x, g: 2 * x * g)(x), (2,)),
+}
+SECOND_WRONG: dict[str, Program] = {
+    "detached from the input": second(
+        lambda torch, x: square(torch, lambda x, g: 2 * x.detach() * g)(x), (2,)
+    ),
+    "detached from the cotangent": second(
+        lambda torch, x: square(torch, lambda x, g: 2 * x * g.detach())(x), (2,)
+    ),
+    "detached from both": second(
+        lambda torch, x: square(torch, lambda x, g: (2 * x * g).detach())(x), (2,)
+    ),
+    "half": second(
+        lambda torch, x: square(torch, lambda x, g: g * posing(2 * x, x))(x),
+        (2,),
+        grad_outputs=seeds(1.0, -2.0),
+    ),
+    "half, in float32": second(
+        lambda torch, x: square(torch, lambda x, g: g * posing(2 * x, x))(x),
+        single("float32", 2),
+        eps=2.0**-7,
+    ),
+    "the second output": second(
+        lambda torch, x: (x * x, square(torch, lambda x, g: g * posing(2 * x, x))(x)), (2,)
+    ),
+}
+SECOND_REFUSED: dict[str, Program] = {
+    "no input that requires grad": second(lambda torch, x: x, lambda torch: torch.ones(2)),
+    "expanded": second(
+        lambda torch, x: x * x, lambda torch: torch.ones(1).double().expand(3).requires_grad_()
+    ),
+    "a number for an output": second(lambda torch, x: 3, (2,)),
+    "a cotangent of another shape": second(
+        lambda torch, x: x * x, (2,), grad_outputs=seeds(1.0, 1.0, 1.0)
+    ),
+    "nothing to check": second(lambda torch, x: x, (2,), check_rev_over_rev=False),
+    "undefined, without reverse over reverse": second(
+        lambda torch, x: x, (2,), check_rev_over_rev=False, check_fwd_over_rev=True
+    ),
+    "batches, without reverse over reverse": second(
+        lambda torch, x: x,
+        (2,),
+        check_rev_over_rev=False,
+        check_fwd_over_rev=True,
+        check_undefined_grad=False,
+        check_batched_grad=True,
+    ),
+    "an unknown argument": second(lambda torch, x: x, (2,), check_forward_ad=True),
+}
+
+
+@MODES
+@pytest.mark.parametrize("name", SECOND_RIGHT)
+def test_right_second_gradients(name: str, fast: bool) -> None:
+    assert check_says_the_same(SECOND_RIGHT[name], fast_mode=fast).startswith("(True, ")
+
+
+@MODES
+@pytest.mark.parametrize("name", SECOND_WRONG)
+def test_wrong_second_gradients(name: str, fast: bool) -> None:
+    """With the same random cotangents: the same numbers."""
+    theirs = check_says_the_same(SECOND_WRONG[name], fast_mode=fast)
+    assert theirs.startswith("GradcheckError: ")
+    theirs = check_says_the_same(SECOND_WRONG[name], fast_mode=fast, raise_exception=False)
+    assert theirs.startswith("(False, ")
+
+
+@MODES
+@pytest.mark.parametrize("name", SECOND_REFUSED)
+def test_what_is_refused_of_second_gradients(name: str, fast: bool) -> None:
+    ours, theirs = (
+        said(SECOND_REFUSED[name], namespace, fast_mode=fast)[0].split()[:5]
+        for namespace in (minigrad, torch)
+    )
+    assert ours == theirs
+    assert theirs[0] not in ("(True,", "(False,", "GradcheckError:")
+
+
+@pytest.mark.parametrize("name", ["check_fwd_over_rev", "check_batched_grad"])
+def test_what_is_not_implemented_of_second_gradients_is_named(name: str) -> None:
+    with pytest.raises(NotImplementedError, match=f"{name}=True is not implemented"):
+        minigrad.autograd.gradgradcheck(lambda x: x, leaf(minigrad, 2), **{name: True})
+
+
+@MODES
+def test_second_gradients_of_nothing_are_refused(fast: bool) -> None:
+    """In PyTorch the function is called without its arguments."""
+    for function in (lambda x: x.detach(), lambda x: x.long(), lambda x: ()):
+        with pytest.raises(ValueError, match="at least one output"):
+            minigrad.autograd.gradgradcheck(function, leaf(minigrad, 2), fast_mode=fast)
+
+
+@MODES
+def test_a_cotangent_may_be_none_for_a_one(fast: bool) -> None:
+    """As in `grad`. PyTorch says that it may, and asks it for its requires_grad."""
+    x = leaf(minigrad, 2)
+    assert minigrad.autograd.gradgradcheck(lambda x: (x * x).sum(), x, (None,), fast_mode=fast)
+
+
+def test_a_cotangent_of_another_dtype() -> None:
+    """In PyTorch only in slow mode."""
+    program = second(lambda torch, x: x * x, (2,), grad_outputs=seeds(1.0, 1.0, dtype="float32"))
+    theirs = check_says_the_same(program)
+    assert theirs.startswith(
+        "GradcheckError: Jacobian mismatch for output 0 with respect to input 1"
+    )
+    assert said(program, minigrad, fast_mode=True)[0].startswith(
+        "GradcheckError: Jacobian mismatch"
+    )
