@@ -103,7 +103,9 @@ class Replay(AbstractContextManager["Replay"]):
             return result
         result = run(function, *args, **options)
         if function is walk:
-            self.events += [Event("gradient", None, np.array(g)) for g in result.values()]
+            self.events += [
+                Event("gradient", None, np.array(getattr(g, "_array", g))) for g in result.values()
+            ]
         return result
 
     def _unwritten(self, op: Op, operands: Sequence[Any], before: Sequence[Any]) -> None:
@@ -160,6 +162,8 @@ class Replay(AbstractContextManager["Replay"]):
                 self._find(op, what, f"the pullback of {op.name} writes into it")
             return d
 
+        # What a graph of the gradient is made of is the pullback itself, whose ops are watched.
+        watched.__wrapped__ = pullback  # type: ignore[attr-defined]
         return watched
 
     def _derivative(self, op: Op, twin: Twin, i: int, g: Array, d: Array) -> None:

@@ -58,6 +58,14 @@ def _index_put(torch: Any, input: Any, value: Any, *, key: tuple[Any, ...]) -> A
     return result
 
 
+def _of_indexing(
+    torch: Any, input: Any, *, key: Any, shape: tuple[int, ...], repeats: bool = True
+) -> Any:
+    """What becomes of the gradient `input` of x[key], for an x of that shape."""
+    x = torch.zeros(shape, dtype=input.dtype, requires_grad=True)
+    return torch.autograd.grad(x[key], x, input, create_graph=True)[0]
+
+
 _SPELLED: dict[str, Spelling] = {
     "alias": lambda torch, input: input[...],
     "cast": method("to"),
@@ -75,6 +83,8 @@ _SPELLED: dict[str, Spelling] = {
     "min_dim": function("min"),
     "mse_loss": functional("mse_loss"),
     "nll_loss": functional("nll_loss"),
+    "put": _of_indexing,
+    "scatter": _of_indexing,
     "slice": _slice,
     "stack": joining("stack"),
     "zero": written("zero_"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import autograd, cuda, functions, nn, optim, random, utils
 from . import methods as _methods  # noqa: F401, importing it gives Tensor its methods
+from .autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from .autograd.grad_mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .creation import (
     arange,
@@ -105,6 +106,8 @@ __all__ = [
     "int",
     "int32",
     "int64",
+    "is_anomaly_check_nan_enabled",
+    "is_anomaly_enabled",
     "is_grad_enabled",
     "linspace",
     "load",

@@ -24,10 +24,11 @@ class _Quiet(threading.local):
         context = contextvars.copy_context()
         context.run(np.seterr, all="ignore")
         self.run: Callable[..., Any] = context.run
+        self._run_again: Callable[..., Any] = _call
 
     def within(self, function: Callable[..., Any], *args: Any) -> Any:
         """As `run`, for a function that may come to `run` again, which a context does not allow."""
-        run, self.run = self.run, _call
+        run, self.run = self.run, self._run_again
         try:
             return anyhow(run, function, *args)
         finally:
@@ -37,12 +38,12 @@ class _Quiet(threading.local):
     def watched(self, watch: Callable[..., Any]) -> Iterator[None]:
         """Within it, what this thread's rules compute goes through `watch(run, function, *args)`,
         which is to return what `run(function, *args)` does."""
-        run = self.run
-        self.run = functools.partial(watch, run)
+        before = self.run, self._run_again
+        self.run, self._run_again = (functools.partial(watch, run) for run in before)
         try:
             yield
         finally:
-            self.run = run
+            self.run, self._run_again = before
 
 
 def _call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

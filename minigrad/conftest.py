@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -20,4 +21,5 @@ def _names(doctest_namespace: dict[str, Any]) -> None:
         "F": minigrad.nn.functional,
         "optim": optim,
         "np": np,
+        "warnings": warnings,
     }

@@ -266,7 +266,7 @@ def from_numpy(ndarray: np.ndarray) -> Tensor:
     """
     if not isinstance(ndarray, np.ndarray):
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
-    result: Tensor = wrap(_ours(ndarray))
+    result: Tensor = wrap(_ours(ndarray)[...])  # an array belongs to one tensor
     return result
 
 

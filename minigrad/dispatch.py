@@ -19,7 +19,7 @@ from . import dtypes
 from .arguments import explain, positional, prepared
 from .arithmetic import anyhow, quiet
 from .autograd.grad_mode import mode
-from .autograd.graph import Guards, Node, Parent
+from .autograd.node import UNGUARDED, Guards, Node, Parent
 from .autograd.views import View
 from .rules import REGISTRY, Rule
 from .rules.rule import Pullback
@@ -42,8 +42,7 @@ def function(rule: Rule) -> Callable[..., Any]:
             result._counter = args[0]._counter
             result._view = View(args[0], rule, arrays[1:], kwargs, mode.enabled)
         if mode.enabled:
-            named = _named(rule, arrays, kwargs)
-            _record(named, args, arrays, pullbacks, output, result)
+            _record(rule, args, arrays, kwargs, pullbacks, output, result)
         return result if more is None else (result, *map(wrap, more))
 
     return op if rule.view or not isinstance(rule.backward, str) else _shortened(rule, op)
@@ -77,28 +76,35 @@ def _record(
     rule: Rule,
     args: Sequence[Any],
     arrays: Sequence[Any],
+    kwargs: dict[str, Any],
     pullbacks: Sequence[Pullback | None],
     output: Any,
     result: Tensor,
 ) -> None:
     """Enter one call of a rule on the tape, if an operand that requires grad has a derivative."""
-    parents, wanted = [], []
-    for a, pullback in zip(args, pullbacks, strict=False):  # an op may have further arguments
-        if pullback is not None and isinstance(a, Tensor) and a._requires_grad:
-            parents.append(a._node or a)
-            wanted.append(pullback)
-    if not parents:
+    # First the operands that have one: where their gradients go, and what guards them.
+    parents: list[Parent | None] = []
+    kept: list[Pullback | None] = []
+    first, others = [], []
+    overloaded = not isinstance(rule.backward, str)  # so a number makes it another op, of one less
+    for i, (a, array) in enumerate(zip(args, arrays, strict=True)):
+        pullback = pullbacks[i] if i < len(pullbacks) else None
+        tensor = isinstance(a, Tensor)
+        guard = (id(array), a._counter, a._counter[0]) if tensor else UNGUARDED
+        if pullback is None or (overloaded and not tensor):
+            others.append(guard)
+            continue
+        first.append(guard)
+        goes = tensor and a._requires_grad
+        parents.append((a._node or a) if goes else None)
+        kept.append(pullback if goes else None)
+    if all(parent is None for parent in parents):
         return
     if result._array.dtype.kind != "f":
         kind = dtypes.SCALAR_NAMES[result._array.dtype]
         raise RuntimeError(f"Autograd not support dtype: {kind} ({rule.name})")
-    guards = []
-    if not rule.linear:
-        guards.append((id(output), result._counter, 0))
-        for a, array in zip(args, arrays, strict=True):
-            if isinstance(a, Tensor):
-                guards.append((id(array), a._counter, a._counter[0]))
-    result._node = Node(rule, parents, wanted, guards, result._array)
+    guards = () if rule.linear else ((id(output), result._counter, 0), *first, *others)
+    result._node = Node(_named(rule, arrays, kwargs), parents, kept, guards, result._array)
     result._requires_grad = True
 
 
@@ -187,15 +193,18 @@ def _of_two(rule: Rule, long: Callable[..., Any]) -> Callable[..., Any]:
             return long(*args)
         result: Tensor = wrap(output if type(output) is ndarray else np.asarray(output))
         if pullbacks and mode.enabled:
-            parents: tuple[Parent, ...]
-            if y is not b and b._requires_grad and len(pullbacks) == 2:
-                if a._requires_grad:
-                    parents = a._node or a, b._node or b
-                else:
-                    parents, pullbacks = (b._node or b,), pullbacks[1:]
-            elif a._requires_grad:
-                parents, pullbacks = (a._node or a,), pullbacks[:1]
-            else:
+            parents: Sequence[Parent | None]
+            to_a = (a._node or a) if a._requires_grad else None
+            if len(pullbacks) == 2:
+                to_b = (b._node or b) if y is not b and b._requires_grad else None
+                if to_a is None:
+                    pullbacks = None, pullbacks[1]
+                elif to_b is None:
+                    pullbacks = pullbacks[0], None
+                parents = to_a, to_b
+            else:  # what comes second has no derivative
+                to_b, parents, pullbacks = None, (to_a,), pullbacks[:1]
+            if to_a is None and to_b is None:
                 return result
             guards: Guards = ()
             if not linear:

@@ -232,6 +232,16 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     return OPS["reshape"](input, (*shape[:first], merged, *shape[last + 1 :]))
 
 
+def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
+    """Two dimensions exchanged: `transpose`, by NumPy's name.
+
+    >>> minigrad.swapaxes(minigrad.ones(2, 3, 4), 0, 2).shape
+    torch.Size([4, 3, 2])
+    """
+    result: Tensor = OPS["transpose"](input, axis0, axis1)
+    return result
+
+
 PUBLIC: dict[str, Callable[..., Any]] = {
     name: OPS[name] for name, rule in REGISTRY.items() if "function" in rule.forms
-} | {f.__name__: f for f in (matmul, max, min, where, cat, stack, flatten)}
+} | {f.__name__: f for f in (matmul, max, min, where, cat, stack, flatten, swapaxes)}

@@ -20,6 +20,7 @@ from .autograd.views import rebase, set_history
 from .dispatch import function
 from .rules import Rule
 from .tensor import Tensor, wrap
+from .tracing import count_write
 
 
 def in_place(rule: Rule, fills: bool = False) -> Callable[..., Tensor]:
@@ -76,7 +77,7 @@ def _without_a_copy(ufunc: np.ufunc, long: Callable[..., Tensor]) -> Callable[..
         if not a.flags.writeable:
             return long(self, other)  # which says what is wrong
         anyhow(quiet.run, ufunc, a, b, a)
-        self._counter[0] += 1
+        count_write(self._counter)
         return self
 
     return op
@@ -133,7 +134,7 @@ def _write(self: Tensor, output: np.ndarray, name: str, fills: bool) -> None:
         )
     _refuse_memory(target, f"{name}_", fills)
     anyhow(quiet.run, np.copyto, target, output, "unsafe")
-    self._counter[0] += 1
+    count_write(self._counter)
 
 
 def _refuse_memory(target: np.ndarray, method: str, fills: bool = False) -> None:

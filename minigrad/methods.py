@@ -20,6 +20,7 @@ from .indexing import getitem, setitem
 from .inplace import in_place
 from .rules import REGISTRY
 from .tensor import Tensor, wrap
+from .tracing import count_write
 
 # Shapes -------------------------------------------------------------------------------------------
 
@@ -182,7 +183,7 @@ def zero_(self: Tensor) -> Tensor:
     if self._view is not None or self._requires_grad:
         return _zero_(self)
     self._array.fill(0)  # nothing to record, so nothing to go the long way for
-    self._counter[0] += 1
+    count_write(self._counter)
     return self
 
 
@@ -314,6 +315,7 @@ _METHODS: dict[str, Any] = {
     "min": functions.min,
     "where": _where,
     "flatten": functions.flatten,
+    "swapaxes": functions.swapaxes,
     "view_as": view_as,
     "reshape_as": reshape_as,
     "expand_as": expand_as,

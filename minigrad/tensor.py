@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import warnings
-import weakref
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +18,11 @@ from . import dtypes, printing
 from .devices import device
 from .dtypes import dtype
 from .size import Size
+from .tracing import count_write
 
 if TYPE_CHECKING:
-    from .autograd.graph import Node
+    from .autograd.hooks import Hooks
+    from .autograd.node import Node
     from .autograd.views import View
 
 
@@ -41,8 +42,9 @@ class Tensor:
         "__dict__",  # a tensor may be given attributes, as in PyTorch; costs nothing until it is
         "__weakref__",
         "_array",
-        "_counter",  # [int]: a counter of in-place writes, one list for all views of a storage
+        "_counter",  # [int]: how often it was written to, one list for all views of a storage
         "_grad",
+        "_hooks",  # a leaf's; those of any other are its node's
         "_node",
         "_requires_grad",
         "_view",
@@ -50,9 +52,10 @@ class Tensor:
 
     _array: np.ndarray
     _grad: Tensor | None
+    _hooks: Hooks | None
     _node: Node | None
     _requires_grad: bool
-    _counter: list[int]
+    _counter: list[Any]
     _view: View | None
 
     # Before NumPy's operators: `array * tensor` is the tensor's to answer (with a TypeError).
@@ -66,7 +69,7 @@ class Tensor:
         if all(isinstance(size, int) for size in data):
             return wrap(np.empty(data or 0, default), cls)
         if len(data) == 1 and isinstance(data[0], Tensor):
-            return wrap(data[0]._array, cls)
+            return wrap(data[0]._array[...], cls)
         if len(data) == 1 and isinstance(data[0], str):
             raise TypeError("new(): invalid data type 'str'")
         if len(data) == 1 and isinstance(data[0], Sequence | np.ndarray):
@@ -106,7 +109,7 @@ class Tensor:
     def grad_fn(self) -> Node | None:
         """The node of the tape that made this tensor; None for a leaf."""
         _up_to_date(self)
-        return self._node
+        return self._node and self._node.as_seen()[0]
 
     @property
     def is_leaf(self) -> bool:
@@ -153,30 +156,26 @@ class Tensor:
     def grad(self) -> None:
         self._grad = None
 
-    def _accumulate(self, gradient: np.ndarray) -> None:
-        """Add a gradient that is ours to keep into `.grad`, in place where there is one."""
-        if self._grad is None:
+    def _accumulate(self, gradient: Any) -> None:
+        """Add a gradient into `.grad`.
+
+        An array, which is ours to keep, in place where there is one; a Tensor, whose history is to
+        be kept, never in place.
+        """
+        if isinstance(gradient, Tensor):
+            if self._grad is None:
+                self._grad = wrap(np.empty_like(gradient._array)).copy_(gradient)
+            else:
+                self._grad = self._grad + gradient
+        elif self._grad is None:
             self._grad = wrap(np.asarray(gradient))
         else:
             self._grad._array += gradient
-            self._grad._counter[0] += 1
-
-    def retain_grad(self) -> None:
-        """Have `backward` fill `.grad` of this tensor although it is no leaf."""
-        if not self.requires_grad:
-            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
-        if self.grad_fn is not None:
-            self.grad_fn.retaining = weakref.ref(self)
-
-    @property
-    def retains_grad(self) -> bool:
-        """Whether `retain_grad` was called on this non-leaf."""
-        node = self.grad_fn
-        return node is not None and node.retaining is not None and node.retaining() is self
+            count_write(self._grad._counter)
 
     def detach(self) -> Tensor:
         """The same elements in the same memory, without a history."""
-        result = wrap(self._array)
+        result: Tensor = wrap(self._array[...])  # an array belongs to one tensor
         result._counter = self._counter
         return result
 
@@ -186,7 +185,8 @@ class Tensor:
 
         Setting it gives this tensor another array.
         """
-        return wrap(self._array)
+        result: Tensor = wrap(self._array[...])
+        return result
 
     @data.setter
     def data(self, data: Tensor) -> None:
@@ -198,7 +198,7 @@ class Tensor:
                 "data set to a tensor that requires gradients must be floating point or complex "
                 f"dtype, but this is {data.dtype}"
             )
-        self._array = data._array
+        self._array = data._array[...]
 
     # What it is made of -----------------------------------------------------------------------
 
@@ -429,6 +429,7 @@ def wrap(array: np.ndarray, kind: type[Any] = Tensor) -> Any:
     tensor = _new(kind)
     tensor._array = array
     tensor._grad = None
+    tensor._hooks = None
     tensor._node = None
     tensor._view = None
     tensor._requires_grad = False

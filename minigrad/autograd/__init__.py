@@ -1,18 +1,23 @@
-"""The tape: `graph.py` holds its nodes and walks it, `views.py` follows shared memory,
-`grad_mode.py` switches it on and off, `backward.py` is what a user calls, and `gradcheck.py` checks
-gradients against differences.
+"""The tape. Read `node.py` (what is recorded of an op), then `graph.py` (the walk back over it).
+
+`views.py` follows shared memory, `rereading.py` gives gradients a graph of their own, `hooks.py`
+and `anomaly_mode.py` look on, `grad_mode.py` switches recording on and off, `backward.py` is what a
+user calls, and `gradcheck.py` checks gradients against differences.
 """
 
+from .anomaly_mode import detect_anomaly, set_detect_anomaly
 from .backward import backward, grad
 from .grad_mode import enable_grad, no_grad, set_grad_enabled
 from .gradcheck import gradcheck, gradgradcheck
 
 __all__ = [
     "backward",
+    "detect_anomaly",
     "enable_grad",
     "grad",
     "gradcheck",
     "gradgradcheck",
     "no_grad",
+    "set_detect_anomaly",
     "set_grad_enabled",
 ]

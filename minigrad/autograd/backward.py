@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,9 @@ import numpy as np
 from ..arithmetic import quiet
 from ..dtypes import SUPPORTED
 from ..tensor import Tensor, _up_to_date, wrap
-from .graph import Parent, walk
+from .grad_mode import set_grad_enabled
+from .graph import walk
+from .node import Parent
 
 Tensors = Tensor | Sequence[Tensor]
 
@@ -29,8 +32,10 @@ def backward(
     one, for a tensor of one element. `inputs` names the tensors whose `.grad` is to be filled,
     leaves or not; without it, all leaves. The graph is freed unless `retain_graph`.
 
+    With `create_graph` the gradients have a history of their own, and can be differentiated again.
+
     RuntimeError where a tensor does not require grad, a shape does not match, the graph has been
-    freed before, or a saved tensor was written to since. `create_graph=True` is not implemented.
+    freed before, or a saved tensor was written to since.
 
     >>> x = minigrad.ones(2, requires_grad=True)
     >>> minigrad.autograd.backward([x * 2, x.sum()], [minigrad.tensor([1., 10.]), None])
@@ -40,10 +45,19 @@ def backward(
     if grad_variables is not None:
         raise TypeError("backward() has no grad_variables any more: use grad_tensors")
     seeds = _seeds(_listed(tensors), grad_tensors, create_graph)
+    if create_graph:
+        warnings.warn(
+            "Using backward() with create_graph=True will create a reference cycle between the "
+            "parameter and its gradient which can cause a memory leak. We recommend using "
+            "autograd.grad when creating the graph to avoid this. If you have to use this "
+            "function, make sure to reset the .grad fields of your parameters to None after use "
+            "to break the cycle and avoid the leak.",
+            stacklevel=2,
+        )
     if inputs is None:
-        for leaf, gradient in quiet.within(walk, seeds, retain_graph).items():
-            if leaf._requires_grad:  # it may have been told since that it does not
-                leaf._accumulate(gradient)
+        walked = _walked(seeds, retain_graph, create_graph, None, _arrive)
+        for leaf, gradient in walked.items():
+            _arrive(leaf, gradient)  # type: ignore[arg-type]  # no node is wanted
         return
     inputs = _listed(inputs)
     if not inputs:
@@ -53,9 +67,40 @@ def backward(
             kind = type(tensor).__name__
             raise RuntimeError(f"all inputs have to be Tensors, but got {kind}")
     holders = {_parent(tensor): tensor for tensor in inputs}
-    for parent, gradient in quiet.within(walk, seeds, retain_graph, set(holders)).items():
+    walked = _walked(seeds, retain_graph, create_graph, set(holders), _arrive)
+    for parent, gradient in walked.items():
         if not holders[parent].retains_grad:  # what retains has had its own
-            holders[parent]._accumulate(gradient)
+            _arrive(holders[parent], gradient)
+
+
+def _walked(
+    seeds: list[tuple[Parent, Any]],
+    retain_graph: bool | None,
+    create_graph: bool,
+    wanted: set[Parent] | None,
+    arrive: Callable[[Tensor, Any], None] | None = None,
+) -> dict[Parent, Any]:
+    """What the walk brings, over arrays, or over Tensors if the gradients are to have a graph."""
+    if retain_graph is None:
+        retain_graph = create_graph
+    read = None
+    if create_graph:
+        from .rereading import over_tensors  # which needs the ops, and they the tape
+
+        read = over_tensors
+    # What runs on the way, a hook or a Function's backward, is recorded only if that is asked for.
+    with set_grad_enabled(create_graph):
+        walked: dict[Parent, Any] = quiet.within(walk, seeds, retain_graph, wanted, read, arrive)
+    return walked
+
+
+def _arrive(tensor: Tensor, gradient: Any) -> None:
+    """Add a gradient into the `.grad` of a tensor, a leaf or one of `inputs`."""
+    if tensor._node is None and not tensor._requires_grad:
+        return  # it has been told since that it does not
+    tensor._accumulate(gradient)
+    if tensor._node is None and tensor._hooks is not None:
+        tensor._hooks.arrived(tensor, gradient)
 
 
 def _backward(
@@ -105,7 +150,12 @@ def grad(
     if is_grads_batched:
         raise NotImplementedError("grad(is_grads_batched=True) is not implemented: call it per row")
     if not only_inputs:
-        raise NotImplementedError("grad(only_inputs=False) is not implemented: use backward()")
+        warnings.warn(
+            "only_inputs argument is deprecated and is ignored now (defaults to True). To "
+            "accumulate gradient for other parts of the graph, please use autograd.backward.",
+            FutureWarning,
+            stacklevel=2,
+        )
     if materialize_grads and allow_unused is False:
         raise ValueError(
             "Expected allow_unused to be True or not passed when materialize_grads=True, "
@@ -116,15 +166,19 @@ def grad(
     if not inputs:
         raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
     parents = [_parent(tensor) for tensor in inputs]
-    arrived = quiet.within(walk, seeds, retain_graph, set(parents))
+    arrived = _walked(seeds, retain_graph, create_graph, set(parents))
     results: list[Tensor | None] = []
     given: set[Parent] = set()
     for index, (tensor, parent) in enumerate(zip(inputs, parents, strict=True)):
         if parent in arrived:
             # An input that is listed twice gets two gradients, not one in two hands.
-            array = arrived[parent].copy() if parent in given else arrived[parent]
+            d = arrived[parent]
+            if not isinstance(d, Tensor):
+                d = wrap(np.asarray(d.copy() if parent in given else d))
+            elif parent in given:
+                d = d.clone()
             given.add(parent)
-            results.append(wrap(np.asarray(array)))
+            results.append(d)
         elif materialize_grads:
             results.append(wrap(np.zeros_like(tensor._array)))
         elif allow_unused:
@@ -148,25 +202,27 @@ def _parent(tensor: Tensor) -> Parent:
     return tensor._node or tensor
 
 
-_ONE = {d.numpy: np.ones((), d.numpy) for d in SUPPORTED if d.is_floating_point}
+_ONE = {d.numpy: wrap(np.ones((), d.numpy)) for d in SUPPORTED if d.is_floating_point}
 
 
 def _seeds(
     tensors: Sequence[Tensor], cotangents: Any, create_graph: bool
-) -> list[tuple[Parent, np.ndarray]]:
+) -> list[tuple[Parent, Any]]:
     """Where the walk starts, and with what."""
-    if create_graph:
-        raise NotImplementedError("create_graph=True is not implemented: gradients are first order")
     if cotangents is None:
         cotangents = (None,) * len(tensors)
     elif isinstance(cotangents, Tensor):
         cotangents = (cotangents,)
     if len(cotangents) != len(tensors):
         raise RuntimeError(f"got {len(tensors)} tensors and {len(cotangents)} gradients")
-    return [_seed(index, tensor, cotangents[index]) for index, tensor in enumerate(tensors)]
+    seeds = [_seed(index, tensor, cotangents[index]) for index, tensor in enumerate(tensors)]
+    if create_graph:
+        return seeds
+    # The walk keeps what it is given.
+    return [(parent, cotangent._array.copy()) for parent, cotangent in seeds]
 
 
-def _seed(index: int, tensor: Tensor, cotangent: Tensor | None) -> tuple[Parent, np.ndarray]:
+def _seed(index: int, tensor: Tensor, cotangent: Tensor | None) -> tuple[Parent, Tensor]:
     """The node or leaf behind one tensor, and the cotangent for it: a one if none is given."""
     _up_to_date(tensor)
     if not tensor._requires_grad:
@@ -182,7 +238,7 @@ def _seed(index: int, tensor: Tensor, cotangent: Tensor | None) -> tuple[Parent,
                 "grad can be implicitly created only for scalar outputs; this one has shape "
                 f"{list(array.shape)}: reduce it, with .sum() say, or pass gradient="
             )
-        return parent, _ONE[array.dtype] if array.ndim == 0 else np.ones_like(array)
+        return parent, _ONE[array.dtype] if array.ndim == 0 else wrap(np.ones_like(array))
     if not isinstance(cotangent, Tensor):
         kind = type(cotangent).__name__
         raise TypeError(f"gradients can be either Tensors or None, but got {kind}")
@@ -191,4 +247,6 @@ def _seed(index: int, tensor: Tensor, cotangent: Tensor | None) -> tuple[Parent,
             f"Mismatch in shape: grad_output[{index}] has a shape of {cotangent.shape} and "
             f"output[{index}] has a shape of {tensor.shape}."
         )
-    return parent, cotangent._array.astype(array.dtype, copy=False)
+    if cotangent._array.dtype is not array.dtype:
+        cotangent = cotangent.to(tensor.dtype)
+    return parent, cotangent

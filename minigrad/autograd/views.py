@@ -8,14 +8,17 @@ new history, a node in which the written part's gradient goes one way and the re
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..rules import REGISTRY, Rule
+from ..rules.indexing import index_put, scatter
 from ..rules.rule import Array, Pullback
-from .graph import Node
+from .node import Node, Parent
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -74,38 +77,66 @@ class View:
                 set_history(tensor, Node(_AS_STRIDED, [origin], [pullback], (), output))
 
 
-def rebase(tensor: Tensor, written: Node) -> None:
-    """Give the base of the view `tensor` its history after a write through the view.
+class CopySlices(Node):
+    """The history of a tensor of which a part was written through a view.
 
-    `written` is the node of what was written. Its gradient is the written part of the base's; the
-    rest of the base's goes to what the base was before.
+    `written` is the node of what was written, and `positions` are where that lies in the flattened
+    tensor. The written part's gradient goes to what was written, and where that was computed from
+    the part as it had been, back into the tensor's own; the rest goes to what the tensor was.
     """
+
+    __slots__ = ("positions", "written")
+
+    def __init__(self, written: Node, positions: Array, base: Tensor) -> None:
+        assert written.pullbacks is not None
+        of_before, *of_others = written.pullbacks
+
+        def part(g: Array) -> Array:
+            return g.reshape(-1)[positions]
+
+        def to_base(g: Array) -> Array:
+            replaced = of_before(part(g)) if of_before else 0
+            return index_put(g.reshape(-1), replaced, (positions,))[0].reshape(g.shape)
+
+        def to_other(pullback: Pullback) -> Pullback:
+            return lambda g: pullback(part(g))
+
+        origin: Parent | None = (base._node or base) if base._requires_grad else None
+        parents = (origin, *written.parents[1:])
+        pullbacks = (None if origin is None else to_base, *(p and to_other(p) for p in of_others))
+        rule = replace(written.rule, backward="CopySlices", linear=False)
+        super().__init__(rule, parents, pullbacks, written.guards, base._array)
+        self.written, self.positions = written, positions
+
+    def histories(self) -> Iterator[tuple[int, list[Any], Parent | None]]:
+        """As the written op's; but its result is now a part of the tensor."""
+        (identity, counter, _), *others = self.written.histories()
+        yield identity, counter, self._of_part()
+        yield from others
+
+    def _of_part(self) -> Node:
+        positions, shape = self.positions, self.shape
+        flat = (math.prod(shape),)
+
+        def in_base(g: Array) -> Array:
+            return scatter(g, (positions,), flat, repeats=False)[0].reshape(shape)
+
+        part = np.empty(positions.shape, self.dtype)
+        return Node(_AS_STRIDED, (self,), (in_base,), (), part)
+
+
+def rebase(tensor: Tensor, written: Node) -> None:
+    """Give the base of the view `tensor` its history after a write, recorded as `written`."""
     assert tensor._view is not None
-    assert written.pullbacks is not None
     base = tensor._view.base
-    positions = _positions(tensor)
-
-    def of_part(pullback: Pullback) -> Pullback:
-        return lambda g: pullback(g.reshape(-1)[positions])
-
-    def of_rest(g: Array) -> Array:
-        rest = g.flatten()
-        rest[positions] = 0
-        return rest.reshape(g.shape)
-
-    parents, pullbacks = list(written.parents), [of_part(p) for p in written.pullbacks]
-    if base._requires_grad:
-        parents.append(base._node or base)
-        pullbacks.append(of_rest)
-    rule = replace(written.rule, backward="CopySlices", linear=False)
-    set_history(base, Node(rule, parents, pullbacks, written.guards, base._array))
+    set_history(base, CopySlices(written, _positions(tensor), base))
 
 
 def set_history(tensor: Tensor, node: Node) -> None:
     """Let `node` be how a tensor that was written to came to be. What retains moves along."""
     old = tensor._node
-    if old is not None and old.retaining is not None:
-        node.retaining, old.retaining = old.retaining, None
+    if old is not None and old.hooks is not None and old.hooks.retaining is not None:
+        node.hooks_to_fill().retaining, old.hooks.retaining = old.hooks.retaining, None
     tensor._node, tensor._requires_grad = node, True
 
 

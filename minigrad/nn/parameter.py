@@ -29,7 +29,7 @@ class Parameter(Tensor):
                 f"Parameter() takes a Tensor, not {type(data).__name__}: "
                 "make one of it first, with minigrad.tensor(...)"
             )
-        self: Parameter = wrap(data._array, cls)
+        self: Parameter = wrap(data._array[...], cls)
         self._counter = data._counter
         self.requires_grad_(requires_grad)
         return self

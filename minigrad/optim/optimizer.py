@@ -17,6 +17,7 @@ import numpy as np
 
 from ..autograd import enable_grad
 from ..tensor import Tensor
+from ..tracing import count_write
 
 Group: TypeAlias = dict[str, Any]
 ParamsT: TypeAlias = Iterable[Tensor] | Iterable[Group] | Iterable[tuple[str, Tensor]]
@@ -285,7 +286,7 @@ def writable(tensor: Tensor) -> np.ndarray:
     The version counter moves, as for any in-place operation, so that a graph which saved the tensor
     notices.
     """
-    tensor._counter[0] += 1
+    count_write(tensor._counter)
     return tensor._array
 
 

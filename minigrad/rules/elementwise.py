@@ -154,8 +154,9 @@ def pow(input: Operand, exponent: Operand) -> Result:
     y = _power(input, exponent)
 
     def to_input(g: Array) -> Array:
-        d = g * (exponent * _power(input, exponent - 1))
-        return np.where(exponent == 0, 0, d) if np.any(exponent == 0) else d
+        if not hasattr(exponent, "dtype"):
+            return g * (exponent * pow(input, exponent - 1)[0]) if exponent else np.zeros_like(g)
+        return np.where(exponent == 0, 0, g * (exponent * pow(input, exponent - 1)[0]))
 
     def to_exponent(g: Array) -> Array:
         return g * np.where((input == 0) & (exponent >= 0), 0, y * np.log(input))
@@ -228,7 +229,7 @@ def sqrt(input: Array) -> Result:
 # Activations --------------------------------------------------------------------------------------
 
 
-@differentiable(forms=IN_PLACE)
+@differentiable(forms=IN_PLACE, flat="ThresholdBackwardBackward0")
 def relu(input: Array) -> Result:
     """`max(input, 0)`; the derivative at 0 is 0, and a NaN lets its cotangent through.
 
@@ -267,7 +268,7 @@ def tanh(input: Array) -> Result:
 # Selections ---------------------------------------------------------------------------------------
 
 
-@differentiable(forms=IN_PLACE)
+@differentiable(forms=IN_PLACE, flat="MulBackward0")
 def abs(input: Array) -> Result:
     """The absolute value; the derivative is 0 at 0 and at NaN.
 

@@ -15,28 +15,34 @@ from . import dims
 from .dims import axis
 from .rule import Array, Operand, Result, differentiable
 
-
-def put(g: Array, key: Any, shape: tuple[int, ...]) -> Array:
-    """`g` at `key` in zeros of `shape`, where no element is named twice."""
-    out = np.zeros(shape, g.dtype)
-    out[key] = g
-    return out
+# One entry of the key of a gather: a full slice, or an array of indices, or a mask.
+Entry: TypeAlias = Any
 
 
-def put_flat(g: Array, places: Array, shape: tuple[int, ...]) -> Array:
-    """`g` at `places` of the flattened zeros of `shape`, where no element is named twice."""
-    out = np.zeros(shape, g.dtype)
-    out.put(places, g)
-    return out
+def _put_backward(input: Array, key: tuple[Any, ...], shape: tuple[int, ...]) -> str:
+    return f"{'Select' if any(isinstance(e, int) for e in key) else 'Slice'}BackwardBackward0"
 
 
-def put_along(g: Array, indices: Array, dim: int, shape: tuple[int, ...]) -> Array:
-    """`g` at `indices` along `dim` in zeros of `shape`, one index to each line."""
-    if not shape:
-        return g[...]
-    out = np.zeros(shape, g.dtype)
-    np.put_along_axis(out, indices, g, dim)
-    return out
+@differentiable(linear=True, forms=(), backward=_put_backward)
+def put(input: Array, key: tuple[Any, ...], shape: tuple[int, ...]) -> Result:
+    """`input` at a key of ints and slices, in zeros of that shape."""
+    y = np.zeros(shape, input.dtype)
+    y[key] = input
+    return y, (lambda g: g[key],)
+
+
+@differentiable(forms=(), backward="IndexPutImplBackward0")
+def scatter(input: Array, key: tuple[Entry, ...], shape: tuple[int, ...], repeats: bool) -> Result:
+    """`input` at a key of indices and masks, in zeros of that shape.
+
+    Where it may name an element more than once, `repeats`, what comes there is added up.
+    """
+    y = np.zeros(shape, input.dtype)
+    if repeats:
+        np.add.at(y, key, input)
+    else:
+        y[key] = input
+    return y, (lambda g: g[key],)
 
 
 @differentiable(linear=True, view=True)
@@ -53,7 +59,7 @@ def select(input: Array, dim: int, index: int) -> Result:
         raise IndexError(f"index {place} is out of bounds for dimension {d} with size {shape[d]}")
     # The trailing ellipsis keeps a view where NumPy would hand out a bare number.
     key = (*(slice(None),) * d, place, ...)
-    return input[key], (lambda g: put(g, key, shape),)
+    return input[key], (lambda g: put(g, key, shape)[0],)
 
 
 @differentiable(linear=True, view=True, forms=(), backward="SliceBackward0")
@@ -63,11 +69,7 @@ def slice_(input: Array, dim: int, start: int | None, end: int | None, step: int
         raise ValueError("step must be greater than zero")
     shape = input.shape
     key = (*(slice(None),) * dim, slice(start, end, step))
-    return input[key], (lambda g: put(g, key, shape),)
-
-
-# One entry of the key of `index`: a full slice, or an array of indices, or a mask.
-Entry: TypeAlias = Any
+    return input[key], (lambda g: put(g, key, shape)[0],)
 
 
 @differentiable(forms=())
@@ -76,14 +78,8 @@ def index(input: Array, key: tuple[Entry, ...]) -> Result:
     shape = input.shape
     masks = all(e.dtype.kind == "b" for e in key if isinstance(e, np.ndarray))
 
-    def pullback(g: Array) -> Array:
-        if masks:  # a mask names nothing twice
-            return put(g, key, shape)
-        out = np.zeros(shape, g.dtype)
-        np.add.at(out, key, g)
-        return out
-
-    return input[key], (pullback,)
+    # A mask names nothing twice.
+    return input[key], (lambda g: scatter(g, key, shape, not masks)[0],)
 
 
 @differentiable(forms=())
@@ -91,10 +87,4 @@ def index_put(input: Array, value: Operand, key: tuple[Entry, ...]) -> Result:
     """`input` with `value`, broadcast, at the elements that `key` names."""
     y = input.copy()
     y[key] = value
-
-    def to_input(g: Array) -> Array:
-        kept = g.copy()
-        kept[key] = 0
-        return kept
-
-    return y, (to_input, lambda g: g[key])
+    return y, (lambda g: index_put(g, 0, key)[0], lambda g: g[key])

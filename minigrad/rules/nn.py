@@ -12,7 +12,7 @@ import numpy as np
 
 from ..dtypes import SCALAR_NAMES
 from .dims import axis
-from .indexing import put_flat
+from .indexing import scatter
 from .linalg import product, same_dtype
 from .rule import Array, Result, differentiable
 
@@ -102,7 +102,7 @@ def _along(dim: int, ndim: int) -> int | tuple[()]:
 # The losses ---------------------------------------------------------------------------------------
 
 
-@differentiable(forms=())
+@differentiable(forms=(), flat="NllLossBackwardBackward0")
 def nll_loss(
     input: Array,
     target: Array,
@@ -146,7 +146,8 @@ def nll_loss(
             share = share * scale
         if counted is not None:
             share = np.where(counted, share, 0)
-        return put_flat(share, places, input.shape)
+        flat = scatter(share, (places,), (math.prod(input.shape),), repeats=False)[0]
+        return flat.reshape(input.shape)
 
     y = _reduced(terms, total, reduction)
     y = y if reduction == "none" else y + 0  # a sum of -0 is 0 in PyTorch

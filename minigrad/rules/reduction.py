@@ -15,7 +15,7 @@ import numpy as np
 
 from ..dtypes import SCALAR_NAMES
 from .dims import axes, axis, kept, named
-from .indexing import put_along
+from .indexing import scatter
 from .rule import Array, Result, differentiable
 
 
@@ -74,7 +74,8 @@ def mean(
     total = np.add.reduce(input, reduced, dtype, keepdims=_flag(keepdim, "mean"))
     # A NumPy number and not a Python int, which could not be divided by when it is 0.
     n = total.dtype.type(math.prod(shape[d] for d in reduced))
-    return total / n, (lambda g: np.broadcast_to(_along(g / n, shape, reduced), shape),)
+    share = n or 1  # over nothing, the gradient is empty, whatever it is divided by
+    return total / n, (lambda g: np.broadcast_to(_along(g / share, shape, reduced), shape),)
 
 
 # The largest and the smallest ---------------------------------------------------------------------
@@ -110,11 +111,13 @@ def _extreme_along(input: Array, dim: int, keepdim: bool, name: str) -> Result:
     d = axis(dim, input.ndim)
     indices = _arg(input, d, True, name)
     shape = input.shape
-    values = np.take_along_axis(input, indices, d) if shape else input.copy()
+    grid = np.indices(indices.shape, sparse=True)
+    key = (*grid[:d], indices, *grid[d + 1 :]) if shape else ()
+    values = input[key]
     shown = indices.shape if _flag(keepdim, name) else shape[:d] + shape[d + 1 :]
     # The caller gets indices of its own: the pullback still needs these.
     return Extremes(values.reshape(shown), indices.reshape(shown).copy()), (
-        lambda g: put_along(g.reshape(indices.shape), indices, d, shape),
+        lambda g: scatter(g.reshape(indices.shape), key, shape, repeats=False)[0],
     )
 
 

@@ -16,8 +16,9 @@ The contract, on which the engine relies and which the tests check for every rul
   and captures none that PyTorch would not save: an in-place write to what was saved is an error.
 - Operands that broadcast against each other need no care: the engine sums each gradient back to
   its operand's shape.
-- What a rule computes with is what NumPy dispatches: operators, ufuncs and their `reduce`,
-  `np.where`, `np.broadcast_to`, and methods that a Tensor has too. A scatter is an op of its own.
+- A pullback can be read over Tensors (`autograd/rereading.py`), so it computes with operators, with
+  methods that a Tensor has too, with the few functions of NumPy that are listed there, and with
+  other rules: `put(g, key, shape)[0]`. It assigns to no element: `put` and `scatter` do.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ class Rule:
     sizes: bool
     no_bools: str
     ufunc: np.ufunc | None
+    flat: str
     backward: str | Callable[..., str]
     parameters: tuple[str, ...]  # of those that may be given by position
     operands: tuple[str, ...]  # the annotation of each that is a tensor
@@ -75,6 +77,7 @@ def differentiable(
     sizes: bool = False,
     no_bools: str = "",
     ufunc: np.ufunc | None = None,
+    flat: str = "",
     backward: str | Callable[..., str] | None = None,
 ) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
     """Enter a rule in the registry under its own name; the function itself stays as it is.
@@ -88,6 +91,8 @@ def differentiable(
     - `sizes`: the method's parameter may be spelled out, `x.view(2, 3)`.
     - `no_bools`: what to say where an operand of a promoting rule is bool, if that is refused.
     - `ufunc`: what computes the op of two operands straight into the first one's memory.
+    - `flat`: of a rule that is linear between its kinks, the name in PyTorch of its derivative's
+      own node, which is there although what it says is zero.
     - `backward`: the node's name in PyTorch, where it is not the op's own plus "Backward0"; a
       function of the rule's arguments where PyTorch has several.
     """
@@ -107,6 +112,7 @@ def differentiable(
             sizes,
             no_bools,
             ufunc,
+            flat,
             backward or f"{camel}Backward0",
             tuple(p.name for p in signature if p.kind is p.POSITIONAL_OR_KEYWORD),
             operands,

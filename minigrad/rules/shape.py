@@ -91,7 +91,7 @@ def permute(input: Array, dims: Sequence[int]) -> Result:
     if len(set(order)) != len(order):
         raise RuntimeError("permute(): duplicate dims are not allowed.")
     back = tuple(order.index(d) for d in range(len(order)))
-    return input.transpose(order), (lambda g: g.transpose(back),)
+    return input.transpose(order), (lambda g: np.transpose(g, back),)
 
 
 def _squeeze_backward(input: Array, dim: int | Sequence[int] | None = None) -> str:
@@ -178,7 +178,7 @@ def cat(*tensors: Array, dim: int) -> Result:
 
     def part(start: int, x: Array) -> Pullback:
         if x.shape == (0,):
-            return lambda g: g.reshape(-1)[:0]
+            return lambda g: np.zeros_like(g.reshape(-1)[:0])
         end = start + x.shape[dim]
         return lambda g: g[(*around, slice(start, end))]
 

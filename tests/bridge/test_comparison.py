@@ -112,8 +112,8 @@ def test_ops_put_together_wrongly_are_found(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_tape_that_adds_up_wrongly_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    summed = graph._summed_to
-    monkeypatch.setattr(graph, "_summed_to", lambda *args: wrong(summed(*args)))
+    summed = graph.summed_to
+    monkeypatch.setattr(graph, "summed_to", lambda *args: wrong(summed(*args)))
     report = compare(lambda torch, x, b: torch.tanh(x + b), X, X[0])
     assert [found.what for found in report.faults] == ["gradient of input 1"]
 

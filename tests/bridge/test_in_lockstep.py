@@ -192,8 +192,8 @@ def test_a_loss_that_is_put_together_wrongly_is_found(monkeypatch: pytest.Monkey
 
 
 def test_a_tape_that_adds_up_wrongly_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    summed = graph._summed_to
-    monkeypatch.setattr(graph, "_summed_to", lambda *args: wrong(summed(*args)))
+    summed = graph.summed_to
+    monkeypatch.setattr(graph, "summed_to", lambda *args: wrong(summed(*args)))
     report = lockstep(network(lr=0.1))
     assert report.fault is not None
     assert report.fault.what == "gradient of 0.bias"

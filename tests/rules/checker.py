@@ -296,9 +296,10 @@ COMPOSED = {"linear", "matmul", "nll_loss"}
 
 def check_node_name(name: str, form: Form, case: Case) -> None:
     """The result prints under the same `grad_fn` as PyTorch's."""
-    ours, theirs = (
-        called(t, form, case, leaves_of(t, case))[0].grad_fn.name() for t in (minigrad, torch)
-    )
+    nodes = [called(t, form, case, leaves_of(t, case))[0].grad_fn for t in (minigrad, torch)]
+    if name == "put" and nodes[1] is None:
+        return  # the gradient of a slice that takes everything is the very tensor
+    ours, theirs = (node.name() for node in nodes)
     theirs = theirs.removeprefix("torch::autograd::")
     if name == "slice" and theirs == "AliasBackward0":
         return  # what PyTorch makes of a slice that takes everything

@@ -391,6 +391,35 @@ def scattered(s: Source) -> Case:
     return Case((x, value), {"key": key})
 
 
+def put_in_zeros(s: Source) -> Case:
+    """The gradient of a view of one element or of several along a dimension."""
+    s.was_odd = True  # no errors: they are the view's
+    case = s.pick(selected, sliced)(s)
+    shape = case.operands[0].values.shape
+    dim = case.options["dim"] % len(shape)
+    if "index" in case.options:
+        key = (*(slice(None),) * dim, case.options["index"], ...)
+    else:
+        start, end, step = (case.options[name] for name in ("start", "end", "step"))
+        key = (*(slice(None),) * dim, slice(start, end, step))
+    return Case((_floats(s, np.zeros(shape)[key].shape),), {"key": key, "shape": shape})
+
+
+def scattered_in_zeros(s: Source) -> Case:
+    """The gradient of a gather."""
+    shape = s.shape(least=1)
+    key = _key(s, shape, repeats=True)
+    masks = all(isinstance(e, slice) or e.dtype.kind == "b" for e in key)
+    value = _floats(s, np.zeros(shape)[key].shape)
+    return Case((value,), {"key": key, "shape": shape, "repeats": not masks})
+
+
+def _floats(s: Source, shape: tuple[int, ...]) -> Operand:
+    """An operand that is a gradient, and so a float's, whatever the style would have."""
+    s.was_odd = True
+    return s.array(shape, dtype=s.dtype if s.dtype.kind == "f" else np.dtype("float64"))
+
+
 def product(*kinds: tuple[str, str]) -> Callable[[Source], Case]:
     """Two operands whose dimensions, one letter each, are as one of `kinds` says."""
 
@@ -690,10 +719,12 @@ SAMPLES: dict[str, Sample] = {
     "nll_loss": Sample(likelihood, {"functional": spelling("nll_loss")}),
     "permute": Sample(permuted, _sizes("permute")),
     "pow": Sample(power, _operators(operator.pow, operator.ipow)),
+    "put": Sample(put_in_zeros, {"gradient": spelling("put")}),
     "reciprocal": Sample(unary, _NUMBER_OVER),
     "relu": Sample(unary, {"functional": functional("relu")}),
     "reshape": Sample(reshaped, _sizes("reshape")),
     "rsub": Sample(reflected, {"operator": lambda t, input, other: other - input}),
+    "scatter": Sample(scattered_in_zeros, {"gradient": spelling("scatter")}),
     "select": Sample(selected),
     "sigmoid": Sample(unary),
     "slice": Sample(sliced, {"operator": spelling("slice")}),
