@@ -28,7 +28,6 @@ import numpy as np
 
 from ..creation import empty, eye, zeros, zeros_like
 from ..dtypes import float64
-from ..functions import stack
 from ..generator import Generator
 from ..sampling import rand
 from ..tensor import Tensor
@@ -351,8 +350,10 @@ def _random(x: Tensor, generator: Generator) -> Tensor:
 
 def _cotangent(y: Tensor, gaps: bool) -> Tensor:
     """A random cotangent for `y`, whose elements lie in memory with gaps if that is asked for."""
-    v = empty(y.shape, dtype=y.dtype).uniform_(-1, 1)
-    return (stack([v, v], -1)[..., 0] if gaps else v).requires_grad_()
+    gaps = gaps and y.numel() > 1
+    shape = (*y.shape[:-1], 2 * y.shape[-1]) if gaps else y.shape
+    v = empty(shape, dtype=y.dtype).uniform_(-1, 1)
+    return (v[..., 1::2] if gaps else v).requires_grad_()
 
 
 # Inputs, outputs and arguments --------------------------------------------------------------------
