@@ -1,16 +1,16 @@
 """The bridge: the same computation in minigrad and in PyTorch, and by how much the two differ.
 
-Read `closeness.py` (how far apart two arrays are, in three strengths) and `bounds.py` (how far
-apart each op may be, and why) first; neither knows of PyTorch. `replay.py` has PyTorch compute each
-op again from the same operands (its `twin.py`), and `rounding.py` measures how far rounding alone
-carries a program. On these stands what is public:
+Read `minigrad/accuracy.py` (how far apart each op may be, in three strengths, and why) and
+`closeness.py` (how far apart two arrays are) first; neither knows of PyTorch. `replay.py` has
+PyTorch compute each op again from the same operands (its `twin.py`), and `rounding.py` measures how
+far rounding alone carries a program. On these stands what is public:
 
 - `compare`, `assert_matches_torch`: one function, in both libraries;
 - `lockstep`, `trajectory`: one program, step by step, and each library on its own;
 - `training`, `Step`: programs to give to those;
 - `to_torch`, `from_torch`: tensors, modules and state, exact to the bit.
 
-All but `closeness` and `bounds` need PyTorch, which is imported when one of them is asked for.
+All of that needs PyTorch, which is imported when any of it is asked for.
 """
 
 from __future__ import annotations

@@ -1,105 +1,19 @@
-"""How far apart two arrays are, measured in as strict a unit as their arithmetic allows.
+"""How far apart two arrays are, in one of the strengths of `minigrad/accuracy.py`.
 
-- `Exact`: the same bits, for what is computed exactly or rounded once in the same way by everyone.
-- `Ulps(bound)`: at most so many units in the last place apart, for elementwise functions, which no
-  two libraries round alike.
-- `Scaled(bound)`: |a - b| <= bound * eps * Σ|terms|, for sums of products. Under cancellation ULPs
-  mean nothing: two correct sums of a thousand terms can be thousands of ULPs apart.
-
-NaN equals NaN whatever its bits, infinities are equal by sign, and -0 differs from +0 under `Exact`
-alone. Two arrays of different dtypes or shapes are never close.
+Two arrays of different dtypes or shapes are never close.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
+from minigrad.accuracy import Scaled, Strength
+
 Array = np.ndarray
-
-
-class Strength(Protocol):
-    """A unit of distance between elements, and the largest distance that is allowed."""
-
-    @property
-    def bound(self) -> float: ...
-
-    @property
-    def unit(self) -> str: ...
-
-    def distance(self, ours: Array, theirs: Array, terms: Array | None) -> Array:
-        """The distance of each pair of elements of two float arrays; infinite where hopeless."""
-
-
-@dataclass(frozen=True)
-class Exact:
-    """The same bits, but that any NaN equals any NaN."""
-
-    bound: float = 0
-    unit = "ULP"
-
-    def distance(self, ours: Array, theirs: Array, terms: Array | None = None) -> Array:
-        bits = f"u{ours.itemsize}"
-        same = (ours.view(bits) == theirs.view(bits)) | (np.isnan(ours) & np.isnan(theirs))
-        # Zeros of two signs are one place apart here, and so are two floats with none between them.
-        apart = _settled(ours, theirs, _steps(ours, theirs))
-        return np.where(same, 0, np.maximum(apart, 1))
-
-
-@dataclass(frozen=True)
-class Ulps:
-    """At most `bound` floats of the dtype lie between one and the other, the other included."""
-
-    bound: float
-    unit = "ULP"
-
-    def distance(self, ours: Array, theirs: Array, terms: Array | None = None) -> Array:
-        return _settled(ours, theirs, _steps(ours, theirs))
-
-
-@dataclass(frozen=True)
-class Scaled:
-    """|ours - theirs| <= bound * eps * terms, where `terms` is the sum of the terms' magnitudes.
-
-    `terms` comes with the arrays and has a shape that broadcasts to theirs. Where it exceeds the
-    dtype's largest number nothing is claimed: whether such a sum overflows on the way depends on
-    the order in which it is taken.
-    """
-
-    bound: float
-    unit = "eps Σ|terms|"
-
-    def distance(self, ours: Array, theirs: Array, terms: Array | None) -> Array:
-        if terms is None:
-            raise TypeError("Scaled needs terms: the sum of the magnitudes of what was added up")
-        kind = np.finfo(ours.dtype)
-        gap = np.abs(ours.astype(np.longdouble) - theirs)
-        # No rounding is finer than the smallest float there is.
-        grain = kind.eps * np.asarray(terms, np.longdouble) + kind.smallest_subnormal
-        distance = _settled(ours, theirs, (gap / grain).astype(np.float64))
-        return np.where(np.asarray(terms) > kind.max, 0, distance)
-
-
-def _settled(ours: Array, theirs: Array, distance: Array) -> Array:
-    """`distance`, with 0 between equals and infinity between a finite number and what is not."""
-    equal = (ours == theirs) | (np.isnan(ours) & np.isnan(theirs))
-    finite = np.isfinite(ours) & np.isfinite(theirs)
-    return np.where(equal, 0, np.where(finite, distance, np.inf))
-
-
-def _steps(ours: Array, theirs: Array) -> Array:
-    """How many floats up or down it is from one to the other.
-
-    A float's bits, read as an integer, count the floats from zero up. Numbers on the two sides of
-    zero are both counted to zero, which is one place, whatever its sign.
-    """
-    integer = f"i{ours.itemsize}"
-    a, b = (np.abs(x).view(integer) for x in (ours, theirs))
-    apart = np.signbit(ours) != np.signbit(theirs)
-    return np.where(apart, a.astype(np.float64) + b, np.abs(a - b))
 
 
 @dataclass(frozen=True)
@@ -169,6 +83,7 @@ def difference(
 
     Integers and bools are compared exactly, whatever the strength.
 
+    >>> from minigrad.accuracy import Ulps
     >>> one = np.array([1.0, 2.0])
     >>> difference(one, one + np.spacing(one), Ulps(1)) is None
     True
@@ -184,6 +99,7 @@ def measured(
 ) -> Difference:
     """How far apart two arrays are, be they close or not.
 
+    >>> from minigrad.accuracy import Ulps
     >>> one = np.array([1.0, 2.0])
     >>> measured(one, one + np.spacing(one), Ulps(3)).distance
     1.0

@@ -18,8 +18,9 @@ import numpy as np
 import torch
 
 import minigrad
+from minigrad.accuracy import Exact
 
-from .closeness import Array, Exact, difference, normwise
+from .closeness import Array, difference, normwise
 from .convert import array_of, from_torch, tensor_of, to_torch
 from .environment import environment, prepared
 from .findings import Finding, one_sided

@@ -21,8 +21,9 @@ import numpy as np
 import torch
 
 import minigrad
+from minigrad.accuracy import Scaled
 
-from .closeness import Array, Difference, Scaled, finite_or_text, measured
+from .closeness import Array, Difference, finite_or_text, measured
 from .environment import environment, prepared, synchronize
 from .findings import Finding
 from .program import COPIED, Program, Run, same_start

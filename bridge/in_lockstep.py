@@ -18,9 +18,9 @@ import numpy as np
 import torch
 
 import minigrad
+from minigrad.accuracy import SUMMED, Exact, Scaled
 
-from .bounds import SUMMED
-from .closeness import Array, Exact, Scaled, difference, normwise
+from .closeness import Array, difference, normwise
 from .environment import environment, prepared, synchronize
 from .findings import Finding, one_sided
 from .localise import Recorded, first_stranger

@@ -30,9 +30,10 @@ import numpy as np
 import torch
 
 import minigrad
+from minigrad.accuracy import Exact
 from minigrad.programs import DTYPES, batches
 
-from .closeness import Array, Exact, difference
+from .closeness import Array, difference
 from .convert import array_of, tensor_of, to_torch
 
 Program = Callable[..., Iterator[Any]]

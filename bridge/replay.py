@@ -7,7 +7,7 @@
 
 Every rule is watched as it runs (`quiet.watched`), and so is every pullback when the tape calls it.
 PyTorch gets copies of the arrays that went in, so that an op is judged by its own arithmetic alone:
-strictly, by its line in `bounds.BOUNDS`, whatever rounding had done to its operands before.
+strictly, by its line in `minigrad.accuracy`, whatever rounding had done to its operands before.
 """
 
 from __future__ import annotations
@@ -23,17 +23,18 @@ import numpy as np
 import torch
 
 import minigrad
+from minigrad.accuracy import SUMMED, Exact, Scaled, Strength, Ulps
 from minigrad.arithmetic import quiet
 from minigrad.autograd.graph import walk
 from minigrad.rules import REGISTRY
 from minigrad.rules.rule import Pullback
 
-from .bounds import SUMMED, known_otherwise
-from .closeness import Array, Difference, Exact, Scaled, Strength, Ulps, difference
+from .closeness import Array, Difference, difference
 from .convert import array_of
 from .findings import Finding
 from .spelling import arguments
 from .twin import Twin
+from .versions import known_otherwise
 
 _NAMES = {rule.forward: name for name, rule in REGISTRY.items()}
 _WRITES = {rule.ufunc: name for name, rule in REGISTRY.items() if rule.ufunc is not None}

@@ -1,10 +1,10 @@
 """How far rounding alone carries a computation: PyTorch's own, with every operand moved a little.
 
-Two correct libraries round differently, op by op, by up to what `bounds.BOUNDS` says. What becomes
-of that in a whole program depends on its condition, which is measured: PyTorch runs the program
-again and again, while each op gets its floating-point operands moved at random by up to 4 units in
-the last place, as if another library had computed them. Where that moves a result, nothing can be
-claimed of it. This is Monte Carlo arithmetic (Parker, "Monte Carlo Arithmetic: exploiting
+Two correct libraries round differently, op by op, by up to what `minigrad.accuracy` says. What
+becomes of that in a whole program depends on its condition, which is measured: PyTorch runs the
+program again and again, while each op gets its floating-point operands moved at random by up to 4
+units in the last place, as if another library had computed them. Where that moves a result, nothing
+can be claimed of it. This is Monte Carlo arithmetic (Parker, "Monte Carlo Arithmetic: exploiting
 randomness in floating-point arithmetic", 1997). It sees what no derivative does: an activation so
 near its kink that rounding decides on which side it falls.
 """
@@ -21,7 +21,9 @@ import torch
 from torch._decomp import get_decompositions
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from .closeness import Array, Difference, Scaled, measured
+from minigrad.accuracy import Scaled
+
+from .closeness import Array, Difference, measured
 
 UNITS = 4
 # A result may be off by so many times the farthest that it was seen to move.

@@ -1,7 +1,8 @@
 """How PyTorch spells each rule: a call of the rule's operands and options, in either namespace.
 
-A rule has PyTorch's name and arguments wherever it is one function or method there. `spelling`
-gives those; what is written out here is the rest, such as a slice, which PyTorch knows as `x[...]`.
+A rule has PyTorch's arguments wherever it is one function or method there; the table of ops says
+under which name. What is written out here is the rest, such as a slice, which PyTorch knows as
+`x[...]`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from minigrad.op_table import TABLE
 from minigrad.rules import REGISTRY
 
 # `spelled(torch, *operands, **options)`, with the rule's own names for the options.
@@ -68,27 +70,15 @@ def _of_indexing(
 
 _SPELLED: dict[str, Spelling] = {
     "alias": lambda torch, input: input[...],
-    "cast": method("to"),
     "cat": joining("cat"),
-    "contiguous_copy": method("contiguous"),
-    "copy": written("copy_"),
-    "fill": written("fill_"),
     "index": _index,
     "index_put": _index_put,
-    "linear": functional("linear"),
-    "matmul": function("matmul"),
-    "max": function("max"),
-    "max_dim": function("max"),
-    "min": function("min"),
-    "min_dim": function("min"),
-    "mse_loss": functional("mse_loss"),
-    "nll_loss": functional("nll_loss"),
     "put": _of_indexing,
     "scatter": _of_indexing,
     "slice": _slice,
     "stack": joining("stack"),
-    "zero": written("zero_"),
 }
+_OPS = {op.rule.name: op for op in TABLE}
 
 
 def spelling(name: str) -> Spelling:
@@ -100,11 +90,14 @@ def spelling(name: str) -> Spelling:
     """
     if name in _SPELLED:
         return _SPELLED[name]
-    forms = REGISTRY[name].forms
-    if "function" in forms:
-        return function(name)
-    if "method" in forms:
-        return method(name)
+    op = _OPS[name]
+    if op.functions:
+        place, _, public = op.functions[0].rpartition(".")
+        return function(public) if place == "minigrad" else functional(public)
+    if op.methods:
+        return method(op.methods[0].removeprefix("Tensor."))
+    if op.in_place:
+        return written(op.in_place[0].removeprefix("Tensor."))
     raise KeyError(name)
 
 

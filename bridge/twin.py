@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from minigrad.accuracy import Bound, bound
 from minigrad.rules import REGISTRY
 
-from .bounds import Bound, bound
 from .closeness import Array
 from .convert import array_of, tensor_of
 from .spelling import spelling

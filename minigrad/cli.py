@@ -1,7 +1,8 @@
 """The command `minigrad`: the options it accepts, its help, and the status that it ends with.
 
 `console` says what the statuses are; 2 is a loss that ran away, too. The options of a training run
-are `options`, and what `minigrad train` then does is `train_command`.
+are `options`, and what `minigrad train` then does is `train_command`; `ops_command` is the table of
+`minigrad ops`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ examples:
   minigrad train --data digits --save net.safetensors      (Ctrl-C at any time)
   minigrad train --load net.safetensors --save net.safetensors       train what is left
   minigrad train --load net.safetensors --epochs 0                   only evaluate
+  minigrad ops                                    every op there is; minigrad ops exp: more of one
 """
 
 
@@ -54,10 +56,24 @@ def _command(argv: list[str]) -> int:
         argument_default=argparse.SUPPRESS,
     )
     _add_files(options)
+    about = commands.add_parser(
+        "ops",
+        help="list all ops: their forms, derivatives, and how exact they are",
+        description="List all ops with their forms, their order of differentiability, and how far "
+        "value and gradient may be from PyTorch's; or tell more of those that are named.",
+        allow_abbrev=False,
+    )
+    about.add_argument("names", metavar="NAME", nargs="*", help="as in exp, add_, @ or x[mask]")
+    about.add_argument("--json", metavar="FILE", help="write the same as data")
     arguments = vars(parser.parse_args(argv))
-    if arguments.pop("command") is None:
+    command = arguments.pop("command")
+    if command is None:
         parser.print_help()
         return 0
+    if command == "ops":
+        from minigrad.ops_command import ops
+
+        return ops(arguments["names"], arguments["json"])
     from minigrad.train_command import train  # scikit-learn takes a second: not for --help
 
     return train(options, arguments)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from minigrad.training import Point, Run
+if TYPE_CHECKING:
+    from minigrad.training import Point, Run
 
 FORMATS = ("png", "svg")
 

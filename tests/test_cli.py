@@ -21,6 +21,7 @@ import pytest
 import minigrad
 from minigrad import cli, programs, settings, training
 from minigrad.datasets import BUNDLED, load
+from minigrad.rules import REGISTRY
 
 for needed in ("sklearn", "safetensors", "tqdm", "matplotlib"):
     pytest.importorskip(needed)
@@ -160,6 +161,7 @@ def test_help_tells_every_option_and_every_default(capsys: pytest.CaptureFixture
     assert cli.main([]) == 0
     overview = capsys.readouterr().out
     assert "train" in overview
+    assert "ops" in overview
     assert "examples:" in overview
     with pytest.raises(SystemExit) as ended:
         cli.main(["train", "--help"])
@@ -173,6 +175,78 @@ def test_help_tells_every_option_and_every_default(capsys: pytest.CaptureFixture
         cli.main(["--version"])
     assert ended.value.code == 0
     assert capsys.readouterr().out == f"minigrad {minigrad.__version__}\n"
+
+
+# The table of ops.
+
+
+@pytest.fixture
+def ops(capsys: pytest.CaptureFixture[str]) -> Train:
+    """`minigrad ops` with these arguments, in this process."""
+
+    def run(*arguments: object) -> Ended:
+        status = cli.main(["ops", *map(str, arguments)])
+        return Ended(status, *capsys.readouterr())
+
+    return run
+
+
+def test_every_op_has_a_line_of_the_table(ops: Train) -> None:
+    ended = ops()
+    assert (ended.status, ended.err) == (0, "")
+    header, *lines = ended.out.split("\n\n")[0].splitlines()
+    assert header.split()[:2] == ["op", "function"]
+    assert len(lines) == len(REGISTRY)
+    assert lines == sorted(lines)
+    (exp,) = (line for line in lines if line.startswith("exp "))
+    assert exp.split() == ["exp", "yes", "yes", "yes", "every", "4", "ULP", "6", "ULP"]
+    assert "minigrad ops NAME" in ended.out
+
+
+def test_an_op_is_found_by_any_of_its_names(ops: Train) -> None:
+    exp = ops("exp").out
+    assert exp.startswith("exp(input)\n    e to the power of each element.\n\n")
+    assert re.search("^    why +NumPy's float32 exp errs by up to 2.6 ULP", exp, re.MULTILINE)
+    assert all(ops(name).out == exp for name in ("exp_", "torch.exp", "Tensor.exp_"))
+    assert ops("exp", "+", "add", "max").out == "\n".join(ops(n).out for n in ("exp", "+", "max"))
+    titles = [line for line in ops("@").out.splitlines() if line and not line.startswith(" ")]
+    assert [title.partition("(")[0] for title in titles] == ["dot", "matmul", "mm", "mv"]
+
+
+def test_the_ops_as_data(tmp_path: Path, ops: Train) -> None:
+    path = tmp_path / "ops.json"
+    ended = ops("--json", path)
+    assert ended.out == ops().out
+    record = json.loads(path.read_text(), parse_constant=pytest.fail)
+    assert record["minigrad"] == minigrad.__version__
+    assert {op["rule"] for op in record["ops"]} == set(REGISTRY)
+    ops("isnan", "add", "--json", path)
+    isnan, add = json.loads(path.read_text())["ops"]
+    assert (isnan["order"], isnan["gradient"], isnan["grad_fn"]) == ("0", None, [])
+    assert add["value"] == {"strength": "exact", "bound": 0, "unit": "ULP"}
+    assert add["value_with_alpha"]["bound"] == 2
+    assert add["operators"] == ["x + y", "x += y"]
+    assert os.listdir(tmp_path) == ["ops.json"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("exq", "unknown op 'exq': did you mean eq or exp\\?"),
+        ("exp softmaxx", "unknown op 'softmaxx': did you mean softmax"),
+        ("qqqqqq", "unknown op 'qqqqqq': see minigrad ops"),
+        ("flatten", "'flatten' is not an op of its own"),
+        ("--json none/ops.json", "--json none/ops.json cannot be written"),
+        ("--jso ops.json", "unrecognized arguments: --jso"),
+    ],
+)
+def test_an_op_that_is_none_is_refused(
+    options: str, message: str, tmp_path: Path, ops: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ended = ops(*options.split())
+    is_bad(ended, message)
+    assert ended.out == ""
 
 
 # What it keeps.
@@ -692,7 +766,9 @@ def test_the_module_is_the_command_and_help_loads_little() -> None:
         f"assert not set({heavy}) & set(sys.modules)\n"
         "from minigrad.cli import main\n"
         "try: main(['train', '--help'])\n"
-        f"finally: assert not set({heavy}) & set(sys.modules)\n"
+        f"except SystemExit: assert not set({heavy}) & set(sys.modules)\n"
+        f"main(['ops']); main(['ops', 'exp', '--json', '/dev/null'])\n"
+        f"assert not set({heavy}) & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.DEVNULL)
     ended = subprocess.run([*COMMAND, "train", "--lr", "x"], capture_output=True, text=True)

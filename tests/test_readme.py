@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from minigrad.op_table import TABLE
+from minigrad.ops_command import table
+
 README = (Path(__file__).parent.parent / "README.md").read_text()
 BLOCKS = [
     block
@@ -26,6 +29,13 @@ def test_a_block_runs(number: int, capsys: pytest.CaptureFixture[str]) -> None:
         if name.startswith("test_") and callable(value):
             value()
     assert capsys.readouterr().out
+
+
+def test_the_ops_are_as_the_command_prints_them() -> None:
+    (block,) = re.findall(r"```\n(op  .*?)```", README, re.DOTALL)
+    lines = block.splitlines()
+    assert len(lines) > 5
+    assert set(lines) <= set(table(TABLE).splitlines())
 
 
 def test_there_are_such_blocks() -> None:

@@ -5,7 +5,7 @@ Read `rule.py` for the contract, then `elementwise.py` for what a rule looks lik
 """
 
 from . import elementwise, indexing, linalg, nn, reduction, shape
-from .rule import REGISTRY, Rule, differentiable
+from .rule import REGISTRY, Rule, differentiable, without_derivative
 
 __all__ = [
     "REGISTRY",
@@ -17,4 +17,5 @@ __all__ = [
     "nn",
     "reduction",
     "shape",
+    "without_derivative",
 ]

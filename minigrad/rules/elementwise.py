@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import SCALAR_NAMES, SUPPORTED
-from .rule import EVERYWHERE, IN_PLACE, Array, Operand, Result, differentiable
+from .rule import EVERYWHERE, IN_PLACE, Array, Operand, Result, differentiable, without_derivative
 
 # A 0-d array is taken as it is, where a Python number is converted anew by each ufunc that it
 # goes into, at the cost of the ufunc itself on a small tensor. For the few most used ops.
@@ -415,7 +415,7 @@ def zero(input: Array) -> Result:
 # Comparisons and logic: results are bool, and nothing has a derivative ----------------------------
 
 
-@differentiable(promotion="common")
+@without_derivative(promotion="common")
 def eq(input: Array, other: Operand) -> Result:
     """`input == other`, element by element.
 
@@ -425,7 +425,7 @@ def eq(input: Array, other: Operand) -> Result:
     return input == other, ()
 
 
-@differentiable(promotion="common")
+@without_derivative(promotion="common")
 def ne(input: Array, other: Operand) -> Result:
     """`input != other`, element by element.
 
@@ -435,7 +435,7 @@ def ne(input: Array, other: Operand) -> Result:
     return input != other, ()
 
 
-@differentiable(promotion="common")
+@without_derivative(promotion="common")
 def lt(input: Array, other: Operand) -> Result:
     """`input < other`, element by element.
 
@@ -445,7 +445,7 @@ def lt(input: Array, other: Operand) -> Result:
     return input < other, ()
 
 
-@differentiable(promotion="common")
+@without_derivative(promotion="common")
 def le(input: Array, other: Operand) -> Result:
     """`input <= other`, element by element.
 
@@ -455,7 +455,7 @@ def le(input: Array, other: Operand) -> Result:
     return input <= other, ()
 
 
-@differentiable(promotion="common")
+@without_derivative(promotion="common")
 def gt(input: Array, other: Operand) -> Result:
     """`input > other`, element by element.
 
@@ -465,7 +465,7 @@ def gt(input: Array, other: Operand) -> Result:
     return input > other, ()
 
 
-@differentiable(promotion="common")
+@without_derivative(promotion="common")
 def ge(input: Array, other: Operand) -> Result:
     """`input >= other`, element by element.
 
@@ -475,7 +475,7 @@ def ge(input: Array, other: Operand) -> Result:
     return input >= other, ()
 
 
-@differentiable()
+@without_derivative()
 def logical_not(input: Array) -> Result:
     """True where `input` is zero or False.
 
@@ -485,7 +485,7 @@ def logical_not(input: Array) -> Result:
     return np.logical_not(input), ()
 
 
-@differentiable(promotion="common")
+@without_derivative(promotion="common")
 def logical_and(input: Array, other: Array) -> Result:
     """True where both are nonzero.
 
@@ -495,7 +495,7 @@ def logical_and(input: Array, other: Array) -> Result:
     return np.logical_and(input, other), ()
 
 
-@differentiable(promotion="common")
+@without_derivative(promotion="common")
 def logical_or(input: Array, other: Array) -> Result:
     """True where either is nonzero.
 
@@ -514,7 +514,7 @@ def _bits(name: str, *operands: Operand) -> Array:
     return getattr(np, name)(*operands)
 
 
-@differentiable()
+@without_derivative()
 def bitwise_not(input: Array) -> Result:
     """Each bit inverted; for bool, `not`.
 
@@ -524,7 +524,7 @@ def bitwise_not(input: Array) -> Result:
     return _bits("invert", input), ()
 
 
-@differentiable(promotion="common")
+@without_derivative(promotion="common")
 def bitwise_and(input: Operand, other: Operand) -> Result:
     """Bits set in both; for bool, `and`.
 
@@ -534,7 +534,7 @@ def bitwise_and(input: Operand, other: Operand) -> Result:
     return _bits("bitwise_and", input, other), ()
 
 
-@differentiable(promotion="common")
+@without_derivative(promotion="common")
 def bitwise_or(input: Operand, other: Operand) -> Result:
     """Bits set in either; for bool, `or`.
 
@@ -544,7 +544,7 @@ def bitwise_or(input: Operand, other: Operand) -> Result:
     return _bits("bitwise_or", input, other), ()
 
 
-@differentiable(promotion="common")
+@without_derivative(promotion="common")
 def bitwise_xor(input: Operand, other: Operand) -> Result:
     """Bits set in one of the two; for bool, `!=`.
 
@@ -554,7 +554,7 @@ def bitwise_xor(input: Operand, other: Operand) -> Result:
     return _bits("bitwise_xor", input, other), ()
 
 
-@differentiable()
+@without_derivative()
 def isnan(input: Array) -> Result:
     """True where `input` is NaN.
 
@@ -564,7 +564,7 @@ def isnan(input: Array) -> Result:
     return np.isnan(input), ()
 
 
-@differentiable()
+@without_derivative()
 def isfinite(input: Array) -> Result:
     """True where `input` is neither infinite nor NaN.
 

@@ -16,7 +16,7 @@ import numpy as np
 from ..dtypes import SCALAR_NAMES
 from .dims import axes, axis, kept, named
 from .indexing import scatter
-from .rule import Array, Result, differentiable
+from .rule import Array, Result, differentiable, without_derivative
 
 
 def _along(g: Array, shape: tuple[int, ...], reduced: tuple[int, ...]) -> Array:
@@ -169,7 +169,7 @@ def min_dim(input: Array, dim: int, keepdim: bool = False) -> Result:
     return _extreme_along(input, dim, keepdim, "min")
 
 
-@differentiable()
+@without_derivative()
 def argmax(input: Array, dim: int | None = None, keepdim: bool = False) -> Result:
     """The index of the largest element along `dim` (None: in the flattened tensor), int64.
 
@@ -179,7 +179,7 @@ def argmax(input: Array, dim: int | None = None, keepdim: bool = False) -> Resul
     return _argument(input, dim, keepdim, "argmax")
 
 
-@differentiable()
+@without_derivative()
 def argmin(input: Array, dim: int | None = None, keepdim: bool = False) -> Result:
     """The index of the smallest element along `dim` (None: in the flattened tensor), int64.
 
@@ -196,7 +196,7 @@ def _argument(input: Array, dim: int | None, keepdim: bool, name: str) -> Result
     return _arg(input, d, _flag(keepdim, name), name), ()
 
 
-@differentiable()
+@without_derivative()
 def all(input: Array, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Result:
     """Whether every element along `dim` is true (nonzero).
 
@@ -207,7 +207,7 @@ def all(input: Array, dim: int | Sequence[int] | None = None, keepdim: bool = Fa
     return _truth(np.logical_and.reduce(input, axis, keepdims=keepdims), input), ()
 
 
-@differentiable()
+@without_derivative()
 def any(input: Array, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Result:
     """Whether any element along `dim` is true (nonzero).
 

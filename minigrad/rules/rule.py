@@ -2,7 +2,8 @@
 
 A rule is a function of plain arrays that returns its result together with its *pullbacks*, one per
 operand: functions that carry a cotangent (the gradient with respect to the result) back to that
-operand. `None` stands where an operand has no derivative, and an op without any returns `()`.
+operand. `None` stands where an operand has no derivative; an op without any is entered with
+`without_derivative` and returns `()`.
 
     @differentiable()
     def mul(input: Operand, other: Operand) -> Result:
@@ -51,6 +52,7 @@ class Rule:
 
     name: str
     forward: Callable[..., Result]
+    differentiable: bool
     linear: bool
     promotion: str | None
     view: bool
@@ -70,6 +72,7 @@ REGISTRY: dict[str, Rule] = {}
 
 def differentiable(
     *,
+    derivative: bool = True,
     linear: bool = False,
     promotion: str | None = None,
     view: bool = False,
@@ -82,6 +85,7 @@ def differentiable(
 ) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
     """Enter a rule in the registry under its own name; the function itself stays as it is.
 
+    - `derivative`: whether any operand has one; `without_derivative` enters a rule where none has.
     - `linear`: the derivative is the same everywhere, so nothing is saved, and the graph can be
       walked again after it has been freed.
     - `promotion`: "common" brings the operands to one dtype first; "float" does and makes integers
@@ -105,6 +109,7 @@ def differentiable(
         REGISTRY[name] = Rule(
             name,
             forward,
+            derivative,
             linear,
             promotion,
             view,
@@ -121,3 +126,8 @@ def differentiable(
         return forward
 
     return register
+
+
+def without_derivative(**face: Any) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
+    """Enter a rule that has no pullbacks, a comparison say; its results never require grad."""
+    return differentiable(derivative=False, **face)

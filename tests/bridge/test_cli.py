@@ -230,7 +230,7 @@ def test_without_pytorch_it_says_what_is_missing(tmp_path: Path) -> None:
     (tmp_path / "torch.py").write_text("raise ModuleNotFoundError('no', name='torch')\n")
     program = (
         "import sys; sys.path.insert(0, sys.argv.pop(1)); import bridge\n"
-        "from bridge.closeness import Exact\n"
+        "from bridge.closeness import difference\n"
         "try:\n    bridge.compare\nexcept ImportError as error:\n    print(error)\n"
         "from bridge.cli import main; sys.exit(main([]))"
     )

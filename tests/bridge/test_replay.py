@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch")
 
 import minigrad
-from bridge.bounds import EXACT, bound
 from bridge.replay import Replay
+from minigrad.accuracy import EXACT, bound
 from minigrad.arithmetic import quiet
 from minigrad.rules import REGISTRY
 from tests.bridge.planting import planted

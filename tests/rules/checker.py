@@ -17,8 +17,8 @@ import numpy as np
 import torch
 
 import minigrad
-from bridge.bounds import SUMMED, bound
-from bridge.closeness import Exact, Scaled, Strength, difference
+from bridge.closeness import difference
+from minigrad.accuracy import SUMMED, Exact, Scaled, Strength, bound
 from minigrad.rules import REGISTRY
 from tests.rules.samples import LAYOUTS, Case, Form, Operand, laid_out, special_cotangents
 

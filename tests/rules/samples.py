@@ -395,8 +395,11 @@ def put_in_zeros(s: Source) -> Case:
     """The gradient of a view of one element or of several along a dimension."""
     s.was_odd = True  # no errors: they are the view's
     case = s.pick(selected, sliced)(s)
+    assert isinstance(case.operands[0], Operand)
     shape = case.operands[0].values.shape
     dim = case.options["dim"] % len(shape)
+    if "index" in case.options and not shape[dim]:
+        return put_in_zeros(s)
     if "index" in case.options:
         key = (*(slice(None),) * dim, case.options["index"], ...)
     else:

@@ -14,10 +14,7 @@ from tests.rules.samples import SAMPLES, Operand, cases, cases_for, forms
 
 FORMS = [(name, form) for name in SAMPLES for form in forms(name)]
 IN_PLACE = [(name, form) for name, form in FORMS if form.startswith("in-place")]
-WITHOUT_DERIVATIVE = {"all", "any", "argmax", "argmin", "eq", "ge", "gt", "le", "lt", "ne"}
-WITHOUT_DERIVATIVE |= {"bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "isfinite"}
-WITHOUT_DERIVATIVE |= {"isnan", "logical_and", "logical_not", "logical_or"}
-DIFFERENTIABLE = [name for name in SAMPLES if name not in WITHOUT_DERIVATIVE]
+DIFFERENTIABLE = [name for name in SAMPLES if REGISTRY[name].differentiable]
 FIRST = {name: next(iter(forms(name).values())) for name in SAMPLES}
 
 pytestmark = pytest.mark.filterwarnings(f"ignore:{checker.LAYOUT_WARNING}")
@@ -75,6 +72,18 @@ def test_node_name(name: str, data: st.DataObject) -> None:
 @given(data=st.data())
 def test_contract(name: str, data: st.DataObject) -> None:
     checker.check_contract(name, data.draw(cases(name, "tame")))
+
+
+@each_rule
+def test_having_a_derivative_is_declared_exactly(name: str) -> None:
+    found = []
+
+    @given(cases(name, "tame"))
+    def watch(case: checker.Case) -> None:
+        found.extend(checker.Call(name, case).pullbacks)
+
+    watch()
+    assert REGISTRY[name].differentiable == any(found)
 
 
 @each_differentiable

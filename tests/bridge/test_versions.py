@@ -1,4 +1,4 @@
-"""bridge/bounds.py: a table of rules, with a reason for each bound that is not exact."""
+"""bridge/versions.py: what is otherwise in an older PyTorch, by rule, with a reason."""
 
 from __future__ import annotations
 
@@ -7,29 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bridge.bounds import BOUNDS, BY_VERSION, bound, known_otherwise
-from bridge.closeness import Exact, Scaled
+from bridge.versions import BY_VERSION, known_otherwise
 from minigrad.rules import REGISTRY
-
-
-def test_the_table_is_of_rules() -> None:
-    assert BOUNDS.keys() <= REGISTRY.keys()
-
-
-@pytest.mark.parametrize("op", BOUNDS)
-def test_what_is_not_exact_has_a_reason(op: str) -> None:
-    assert bound(op).why.endswith(".")
-    assert (bound(op).value, bound(op).gradient) != (Exact(), Exact())
-
-
-def test_what_is_not_in_the_table_is_exact() -> None:
-    assert bound("add").value == bound("add").gradient == Exact()
-    assert "add" not in BOUNDS
-
-
-def test_an_alpha_may_be_fused() -> None:
-    assert bound("add", alpha=1) == bound("add")
-    assert isinstance(bound("add", alpha=0.1).value, Scaled)
 
 
 @pytest.mark.parametrize("op", BY_VERSION)

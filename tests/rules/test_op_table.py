@@ -1,0 +1,264 @@
+"""minigrad/op_table.py: every cell of the table of ops, held to what minigrad does."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import minigrad
+from bridge.spelling import function, functional, joining, method
+from minigrad import ops_command
+from minigrad.accuracy import BOUNDS, FUSED, Exact, bound
+from minigrad.arithmetic import quiet
+from minigrad.nn import functional as F
+from minigrad.op_table import OPERATORS, RENAMED, TABLE, Op, _op, claim, named
+from minigrad.rules import REGISTRY, differentiable
+from minigrad.tensor import Tensor
+from tests.rules import checker
+from tests.rules.samples import SAMPLES, Case, Form, Operand, Source, forms, in_place
+
+# The rules that nobody writes: only derivatives run them.
+UNWRITTEN = {"put", "scatter"}
+each_op = pytest.mark.parametrize("op", TABLE, ids=lambda op: op.rule.name)
+CELLS = {
+    op.rule.name: dict(zip(ops_command.HEADER, ops_command.cells(op), strict=True)) for op in TABLE
+}
+
+
+def tame_cases(op: Op, count: int = 30) -> list[Case]:
+    """Calls that succeed, of a tensor first."""
+    found = [SAMPLES[op.rule.name].case(Source(seed, "tame")) for seed in range(count)]
+    return [case for case in found if isinstance(case.operands[0], Operand)]
+
+
+def first_form(op: Op) -> Form:
+    return next(iter(forms(op.rule.name).values()))
+
+
+def called(t: Any, form: Form, case: Case) -> tuple[Any, list[Any]]:
+    """The first result of a call, and the operands that require grad, as all do that can."""
+    leaves = checker.leaves_of(t, case)
+    result = checker.called(t, form, case, leaves)[0]
+    return result, [leaf for leaf in leaves if getattr(leaf, "requires_grad", False)]
+
+
+@contextmanager
+def watched() -> Iterator[set[str]]:
+    """The names of the rules that run within it."""
+    ran: set[str] = set()
+    rules = {rule.forward: name for name, rule in REGISTRY.items()}
+    rules |= {rule.ufunc: name for name, rule in REGISTRY.items() if rule.ufunc is not None}
+
+    def watch(run: Callable[..., Any], called: Any, *args: Any, **options: Any) -> Any:
+        if called in rules:
+            ran.add(rules[called])
+        return run(called, *args, **options)
+
+    with quiet.watched(watch):
+        yield ran
+
+
+# Which ops there are ------------------------------------------------------------------------------
+
+
+def test_every_rule_is_there_once_under_a_name_of_its_own() -> None:
+    assert sorted(op.rule.name for op in TABLE) == sorted(REGISTRY)
+    assert len({op.name for op in TABLE}) == len(TABLE)
+    assert OPERATORS.keys() | RENAMED.keys() <= REGISTRY.keys()
+
+
+@each_op
+def test_every_op_can_be_written_and_says_what_it_does(op: Op) -> None:
+    assert bool(op.forms) != (op.rule.name in UNWRITTEN)
+    assert op.summary.endswith(".")
+    assert "(" in op.signature
+    assert op in named(op.name)
+    assert op in named(op.rule.name)
+    assert all(op in named(form) for form in op.forms)
+
+
+def test_a_new_rule_needs_no_line_but_its_own() -> None:
+    @differentiable(linear=True)
+    def twice(input: Any, *, times: int = 2) -> Any:
+        """Twice the operand.
+
+        And no more.
+        """
+        return input + input, (lambda g: g + g,)
+
+    op = _op(REGISTRY.pop("twice"))
+    assert (op.name, op.forms, op.order, op.grad_fns) == (
+        "twice",
+        (),
+        "linear",
+        ("TwiceBackward0",),
+    )
+    assert (op.signature, op.summary) == ("twice(input, *, times=2)", "Twice the operand.")
+    assert claim(op.bound.value) == claim(op.bound.gradient) == "exact"
+
+
+# Forms --------------------------------------------------------------------------------------------
+
+
+@each_op
+def test_the_forms_are_those_that_there_are(op: Op) -> None:
+    name = re.sub(r"\(.*\)$|_$", "", op.name)
+    name = name if name.isidentifier() else op.rule.name
+    cells = CELLS[op.rule.name]
+    assert ("yes" in cells["function"]) == hasattr(minigrad, name)
+    assert ("F" in cells["function"]) == hasattr(F, name)
+    assert (cells["method"] == "yes") == hasattr(Tensor, name)
+    assert (cells["in-place"] == "yes") == hasattr(Tensor, f"{name}_")
+
+
+@each_op
+def test_a_form_runs_its_rule(op: Op) -> None:
+    for form in (*op.functions, *op.methods, *op.in_place):
+        with watched() as ran:
+            called(minigrad, _form(op, form), tame_cases(op)[-1])
+        assert op.rule.name in ran, form
+
+
+def _form(op: Op, form: str) -> Form:
+    space, _, name = form.rpartition(".")
+    if form == "Tensor.where":
+        return SAMPLES["where"].forms["method"]
+    if space == "Tensor":
+        return in_place(name) if form in op.in_place else method(name)
+    if name in ("cat", "stack"):
+        return joining(name)
+    return functional(name) if space.endswith("functional") else function(name)
+
+
+MATRIX = minigrad.tensor([[1.0, 2.0], [3.0, 4.0]])
+VECTOR = MATRIX[0].clone()
+STACK = MATRIX[None].clone()
+# What `x` and `y` are, where they are not two matrices.
+OPERANDS = {"dot": (VECTOR, VECTOR), "mv": (MATRIX, VECTOR), "matmul": (STACK, MATRIX)}
+OPERANDS |= {name: (MATRIX.long(), MATRIX.long()) for name in OPERATORS if "bitwise" in name}
+OPERANDS |= {name: (MATRIX, VECTOR[0].clone()) for name in ("copy", "index_put")}
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_an_operator_runs_its_rule(name: str) -> None:
+    for written in OPERATORS[name]:
+        x, y = OPERANDS.get(name, (MATRIX, MATRIX))
+        names = {"x": x.clone(), "y": y, "i": 0, "a": 0, "b": 1, "mask": x > 1}
+        with watched() as ran:
+            exec(written, names)
+        assert name in ran, written
+
+
+BINARY = {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow": "**", "matmul": "@"}
+BINARY |= {"floordiv": "//", "mod": "%", "and": "&", "or": "|", "xor": "^"}
+BINARY |= {"lshift": "<<", "rshift": ">>"}
+COMPARISONS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
+METHODS = {f"__{name}__": f"x {sign} y" for name, sign in (BINARY | COMPARISONS).items()}
+METHODS |= {f"__i{name}__": f"x {sign}= y" for name, sign in BINARY.items()}
+METHODS |= {"__neg__": "-x", "__invert__": "~x", "__abs__": "abs(x)"}
+METHODS |= {"__rsub__": "1 - x", "__rtruediv__": "1 / x", "__getitem__": "x[i]"}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_operators_are_those_that_there_are(method: str) -> None:
+    written = {each for op in TABLE for each in op.operators}
+    assert (METHODS[method] in written) == (method in vars(Tensor))
+
+
+# Derivatives --------------------------------------------------------------------------------------
+
+
+@each_op
+def test_the_order_is_0_where_no_result_requires_grad(op: Op) -> None:
+    filled = False
+    for case in tame_cases(op):
+        result, leaves = called(minigrad, first_form(op), case)
+        assert not (op.order == "0" and result.requires_grad)
+        if result.requires_grad:
+            result.backward(minigrad.ones_like(result))
+            filled |= any(leaf.grad is not None for leaf in leaves)
+    assert filled == (op.order != "0")
+    assert (op.order == "linear") == op.rule.linear
+    assert (CELLS[op.rule.name]["gradient"] == "none") == (op.order == "0")
+
+
+@pytest.mark.parametrize("op", [op for op in TABLE if op.order != "0"], ids=lambda op: op.name)
+def test_a_derivative_can_be_differentiated_again(op: Op) -> None:
+    for case in tame_cases(op, 5):
+        assert _differentiable_orders(minigrad, op, case) == _differentiable_orders(torch, op, case)
+
+
+def _differentiable_orders(t: Any, op: Op, case: Case) -> int:
+    """How many times, up to three, a sum of squares of the op's result can be differentiated."""
+    result, leaves = called(t, first_form(op), case)
+    total = (result * result).sum()
+    for order in range(3):
+        if not total.requires_grad:
+            return order
+        found = t.autograd.grad(total, leaves, create_graph=True, allow_unused=True)
+        total = sum((g * g).sum() for g in found if g is not None)
+    return 3
+
+
+@each_op
+def test_a_node_has_one_of_the_names(op: Op) -> None:
+    found = set()
+    for case in tame_cases(op):
+        result, _ = called(minigrad, first_form(op), case)
+        if result.grad_fn is not None:
+            found.add(result.grad_fn.name())
+    assert found <= {*op.grad_fns}
+    assert bool(found) == bool(op.grad_fns)
+
+
+# Bounds -------------------------------------------------------------------------------------------
+
+
+@each_op
+def test_what_is_not_exact_is_told_with_its_reason(op: Op) -> None:
+    name, cells, told = op.rule.name, CELLS[op.rule.name], ops_command.details(op)
+    for what, strength in (("value", bound(name).value), ("gradient", bound(name).gradient)):
+        expected = "exact" if strength == Exact() else f"{strength.bound} {strength.unit}"
+        assert cells[what] == ("none" if what == "gradient" and op.order == "0" else expected)
+        assert re.search(rf"^    {what} +{re.escape(cells[what])}$", told, re.MULTILINE)
+    assert ("    why " in told) == (name in BOUNDS)
+    assert ("    alpha " in told) == (name in FUSED)
+    squeezed = " ".join(told.split())
+    assert bound(name).why in squeezed
+    assert op.summary in squeezed
+    assert all(form in squeezed for form in op.forms)
+    assert all(name in squeezed for name in op.grad_fns)
+
+
+# As printed ---------------------------------------------------------------------------------------
+
+
+def test_it_fits_on_a_screen() -> None:
+    pages = [ops_command.table(TABLE), ops_command.LEGEND, *map(ops_command.details, TABLE)]
+    assert max(len(line) for page in pages for line in page.splitlines()) <= 100
+    assert not any(line != line.rstrip() for page in pages for line in page.splitlines())
+
+
+def test_the_signature_is_what_can_be_called() -> None:
+    (softmax,) = named("F.softmax")
+    assert softmax.signature == f"softmax{_bare(minigrad.softmax)}"
+    (nll,) = named("nll_loss")
+    assert nll.signature == f"nll_loss{_bare(F.nll_loss)}"
+    whole, along = named("max")
+    assert (whole.signature, along.signature) == (
+        "max(input)",
+        "max_dim(input, dim, keepdim=False)",
+    )
+
+
+def _bare(function: Callable[..., Any]) -> str:
+    told = inspect.signature(function)
+    parameters = [p.replace(annotation=p.empty) for p in told.parameters.values()]
+    return str(told.replace(parameters=parameters, return_annotation=told.empty))
