@@ -94,11 +94,8 @@ def _refuse_leaf(self: Tensor) -> None:
     """RuntimeError where a write would change a leaf that requires grad, or a view of one."""
     view = self._view
     base = self if view is None else view.base
-    if view is not None and not view.differentiable:
-        raise RuntimeError(
-            "A view was created in no_grad mode and is being modified inplace with grad mode "
-            "enabled. Make the view where grad mode is enabled, or write to it in no_grad."
-        )
+    if view is not None and view.refusal:
+        raise RuntimeError(view.refusal)
     if self._requires_grad and self._node is None:
         which = "a leaf Variable that requires grad"
     elif base._requires_grad and base._node is None:

@@ -285,6 +285,16 @@ class Tensor:
         """The tensor of which this one is a view, or None."""
         return None if self._view is None else self._view.base
 
+    def _is_view(self) -> bool:
+        """Whether this tensor is a view of another."""
+        return self._view is not None
+
+    @property
+    def output_nr(self) -> int:
+        """Which of the results of its `grad_fn` this tensor is; of most ops there is one, 0."""
+        _up_to_date(self)
+        return 0 if self._node is None else self._node.as_seen()[1]
+
     # Out of the tensor ------------------------------------------------------------------------
 
     def numpy(self, *, force: bool = False) -> np.ndarray:

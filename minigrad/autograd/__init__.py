@@ -7,10 +7,12 @@ user calls, and `gradcheck.py` checks gradients against differences.
 
 from .anomaly_mode import detect_anomaly, set_detect_anomaly
 from .backward import backward, grad
+from .function import Function
 from .grad_mode import enable_grad, no_grad, set_grad_enabled
 from .gradcheck import gradcheck, gradgradcheck
 
 __all__ = [
+    "Function",
     "backward",
     "detect_anomaly",
     "enable_grad",

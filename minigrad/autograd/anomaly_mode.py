@@ -148,7 +148,7 @@ def watched(node: Node, pullbacks: Sequence[Pullback | None]) -> list[Pullback |
 
 
 def _has_nan(d: Any) -> bool:
-    array = d if isinstance(d, np.ndarray | np.generic) else d._array
+    array = d if isinstance(d, np.ndarray | np.generic) else getattr(d, "_array", 0.0)
     return bool(np.isnan(array).any())
 
 

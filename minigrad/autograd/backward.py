@@ -83,14 +83,11 @@ def _walked(
     """What the walk brings, over arrays, or over Tensors if the gradients are to have a graph."""
     if retain_graph is None:
         retain_graph = create_graph
-    read = None
-    if create_graph:
-        from .rereading import over_tensors  # which needs the ops, and they the tape
-
-        read = over_tensors
     # What runs on the way, a hook or a Function's backward, is recorded only if that is asked for.
     with set_grad_enabled(create_graph):
-        walked: dict[Parent, Any] = quiet.within(walk, seeds, retain_graph, wanted, read, arrive)
+        walked: dict[Parent, Any] = quiet.within(
+            walk, seeds, retain_graph, wanted, create_graph, arrive
+        )
     return walked
 
 

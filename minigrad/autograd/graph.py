@@ -21,7 +21,7 @@ def walk(
     seeds: Sequence[tuple[Parent, Any]],
     retain_graph: bool | None,
     wanted: set[Parent] | None = None,
-    read: Callable[[Node], Sequence[Pullback | None]] | None = None,
+    create_graph: bool = False,
     arrive: Callable[[Tensor, Any], None] | None = None,
 ) -> dict[Parent, Any]:
     """Carry the cotangents in `seeds` back through the graph; return the gradients that arrive.
@@ -29,7 +29,7 @@ def walk(
     Without `wanted` they are those of all leaves; with it, those of the leaves and nodes in it, and
     nothing that does not lead to them is computed. Gradients are arrays, and those returned are the
     caller's to keep, as `seeds` are the walk's: they share no memory with each other or with
-    anything else. With `read`, which gives a node's pullbacks over Tensors, they are Tensors.
+    anything else. With `create_graph` they are Tensors, which share memory as ops do.
 
     A leaf that has hooks gets its gradient as soon as that is complete; by `arrive`, if there is
     one, and then it is not returned.
@@ -51,11 +51,11 @@ def walk(
         node = heappop(todo)[1]
         g = gradients.pop(node)
         hooks = node.hooks
-        if hooks is not None:
+        if hooks is not None and g is not None:
             g = hooks.arriving(g)
         if wanted is not None and useful is not None:
-            if node in wanted:
-                passed[node] = g.copy() if read is None else g
+            if node in wanted and g is not None:
+                passed[node] = g if create_graph else g.copy()
             if useful.isdisjoint(node.parents):
                 continue
         pullbacks = node.pullbacks
@@ -64,30 +64,37 @@ def walk(
         for _, counter, version in node.guards:
             if counter[0] != version:
                 node.check_saved()
-        if read is not None:
-            pullbacks = read(node)
+        if create_graph:
+            pullbacks = node.over_tensors()
         if anomaly.mode.enabled:
             pullbacks = anomaly.watched(node, pullbacks)
         if hooks is not None and hooks.after:
-            pullbacks = hooks.leaving(_fitting(node, pullbacks) if read is None else pullbacks, g)
+            pullbacks = hooks.leaving(pullbacks if create_graph else _fitting(node, pullbacks), g)
+        if g is None and not node.takes_none:
+            pullbacks = [_nothing] * len(node.parents)
         for parent, pullback in zip(node.parents, pullbacks):  # type: ignore[assignment]  # noqa: B905, this is the hot loop
             if parent is None or (useful is not None and parent not in useful):
                 continue
             d = pullback(g)  # type: ignore[misc]  # there is one where there is a parent
             if d is None:  # a Function's backward may know of none
+                if isinstance(parent, Node) and parent not in gradients:
+                    gradients[parent] = None
+                    heappush(todo, (-parent.number, parent))
                 continue
-            if read is None:
+            if not create_graph:
                 like: Node | Array = parent if isinstance(parent, Node) else parent._array
                 if d.shape != like.shape or d.dtype is not like.dtype:
                     d = _fitted(d, like)
             if parent in gradients:
-                gradients[parent] = gradients[parent] + d
+                before = gradients[parent]
+                gradients[parent] = d if before is None else before + d
             elif isinstance(parent, Node):
                 gradients[parent] = d
                 heappush(todo, (-parent.number, parent))
-            else:  # a leaf keeps its gradient, so that must be nobody else's
-                own = read is not None or not (d is g or d.base is not None)
-                gradients[parent] = d if own else d.copy()
+            elif not create_graph and (d is g or d.base is not None):
+                gradients[parent] = d.copy()  # a leaf keeps its own, which is nobody else's
+            else:
+                gradients[parent] = d
         if not (retain_graph or node.rule.linear):
             node.pullbacks = None
         if complete:
@@ -95,6 +102,10 @@ def walk(
     if complete:
         _deliver(complete.pop(None, ()), gradients, arrive)
     return gradients | passed if passed else gradients
+
+
+def _nothing(g: Any) -> None:
+    """The pullback of no gradient."""
 
 
 def _fitted(d: Array, like: Node | Array) -> Array:

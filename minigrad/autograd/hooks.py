@@ -44,6 +44,13 @@ class RemovableHandle:
         self.remove()
 
 
+def registered(hooks: dict[int, Any], hook: Callable[..., Any]) -> RemovableHandle:
+    """Enter a hook among those of its kind."""
+    handle = RemovableHandle(hooks)
+    hooks[handle.id] = hook
+    return handle
+
+
 class _OnLeaves:
     any = False  # whether a leaf was ever given a hook: only then does the walk look for them
 
@@ -73,10 +80,7 @@ class Hooks:
 
     def add(self, kind: str, hook: Callable[..., Any]) -> RemovableHandle:
         """Register a hook of that kind."""
-        hooks = getattr(self, kind)
-        handle = RemovableHandle(hooks)
-        hooks[handle.id] = hook
-        return handle
+        return registered(getattr(self, kind), hook)
 
     def arriving(self, g: Any) -> Any:
         """What becomes of a gradient, an array or a Tensor, by the hooks that come before it is
@@ -85,7 +89,7 @@ class Hooks:
         for hook in tuple(self.tensor.values()):
             given = _replaced(given, hook(given), hook)
         for hook in tuple(self.before.values()):
-            given = _all_replaced((given,), hook((given,)), hook)[0]
+            given = all_replaced((given,), hook((given,)), hook)[0]
         if self.retaining is not None and (tensor := self.retaining()) is not None:
             tensor._accumulate(given if given is g else given._array.copy())
         return given if isinstance(g, Tensor) else given._array
@@ -96,7 +100,7 @@ class Hooks:
             if hook(leaf) is not None:
                 raise RuntimeError("hooks should return None.")
         for hook in tuple(self.after.values()):
-            _all_replaced((), hook((), (g if isinstance(g, Tensor) else wrap(g.copy()),)), hook)
+            all_replaced((), hook((), (g if isinstance(g, Tensor) else wrap(g.copy()),)), hook)
 
     def leaving(self, pullbacks: Sequence[Pullback | None], g: Any) -> list[Pullback | None]:
         """A node's pullbacks as the hooks that come after would have them: done, and known."""
@@ -105,7 +109,7 @@ class Hooks:
         inputs = tuple(wrap(d) if arrays and d is not None else d for d in results)
         outputs = (wrap(g) if arrays else g,)
         for hook in tuple(self.after.values()):
-            inputs = _all_replaced(inputs, hook(inputs, outputs), hook)
+            inputs = all_replaced(inputs, hook(inputs, outputs), hook)
         return [p and _giving(d, arrays) for p, d in zip(pullbacks, inputs, strict=True)]
 
 
@@ -134,7 +138,7 @@ def _replaced(given: Tensor, returned: Any, hook: Callable[..., Any]) -> Tensor:
     return returned
 
 
-def _all_replaced(
+def all_replaced(
     given: tuple[Any, ...], returned: Any, hook: Callable[..., Any]
 ) -> tuple[Any, ...]:
     if returned is None:

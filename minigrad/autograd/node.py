@@ -57,6 +57,8 @@ class Node:
         "shape",
     )
 
+    takes_none = False  # whether the pullbacks have a use for a gradient that is missing
+
     def __init__(
         self,
         rule: Rule,
@@ -105,6 +107,12 @@ class Node:
         True
         """
         return tuple((None, 0) if p is None else seen(p) for p in self.parents)
+
+    def over_tensors(self) -> Sequence[Pullback | None]:
+        """Its pullbacks, to be called with Tensors and recorded."""
+        from .rereading import over_tensors  # which needs the ops, and they this
+
+        return over_tensors(self)
 
     def as_seen(self) -> tuple[Node, int]:
         """This node as `grad_fn` and `next_functions` show it, and the number of its result."""
@@ -185,7 +193,7 @@ class Node:
             if counter[0] != version and identity in captured:
                 with anomaly.blaming(self):
                     array, origin = captured[identity], origins.get(identity)
-                    raise RuntimeError(_modified(self, array, origin, counter, version))
+                    raise RuntimeError(modified(self, array, origin, counter, version))
 
 
 class AccumulateGrad(Node):
@@ -246,7 +254,7 @@ FREED = (
 )
 
 
-def _modified(
+def modified(
     node: Node, array: Array, origin: Parent | None, counter: list[Any], version: int
 ) -> str:
     """What is wrong when a saved array was written to, and where that happened, if it is known."""

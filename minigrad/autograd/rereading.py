@@ -58,13 +58,13 @@ def _saved(node: Node) -> dict[int, Tensor]:
     """The tensors behind the arrays that a node's pullbacks captured, by the arrays' ids."""
     arrays = {id(array): array for p in node.pullbacks or () for array in captures(p)}
     return {
-        identity: _as_it_was(np.asarray(arrays[identity]), counter, parent)
+        identity: as_it_was(np.asarray(arrays[identity]), counter, parent)
         for identity, counter, parent in node.histories()
         if identity in arrays
     }
 
 
-def _as_it_was(array: Array, counter: list[Any], parent: Parent | None) -> Tensor:
+def as_it_was(array: Array, counter: list[Any], parent: Parent | None) -> Tensor:
     """The tensor that an array was: with its history, and the version counter of its storage."""
     if isinstance(parent, Tensor) and parent._array is array:
         return parent
@@ -78,20 +78,16 @@ def _as_it_was(array: Array, counter: list[Any], parent: Parent | None) -> Tenso
     return tensor
 
 
-def _fitting(pullback: Pullback, parent: Parent) -> Pullback:
-    """A pullback whose gradient has the shape and dtype of what it is the gradient of."""
+def fitted(d: Tensor, parent: Parent) -> Tensor:
+    """A gradient in the shape and dtype of what it is the gradient of."""
     like = parent if isinstance(parent, Node) else parent._array
-    shape, dtype = like.shape, like.dtype
+    if d._array.shape != like.shape:
+        d = _summed_to(like.shape, d)
+    return d if d._array.dtype is like.dtype else OPS["cast"](d, like.dtype)
 
-    def fitting(g: Tensor) -> Tensor | None:
-        d = pullback(g)
-        if d is None:
-            return None
-        if d._array.shape != shape:
-            d = _summed_to(shape, d)
-        return d if d._array.dtype is dtype else OPS["cast"](d, dtype)
 
-    return fitting
+def _fitting(pullback: Pullback, parent: Parent) -> Pullback:
+    return lambda g: fitted(pullback(g), parent)
 
 
 def _flat(pullback: Pullback, rule: Rule, tensors: Sequence[Tensor]) -> Pullback:

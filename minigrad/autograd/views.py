@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from ..tensor import Tensor
 
 
+MADE_IN_NO_GRAD = (
+    "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Make "
+    "the view where grad mode is enabled, or write to it in no_grad."
+)
+
 # What PyTorch calls the node of a view whose history was recorded anew.
 _AS_STRIDED = replace(REGISTRY["alias"], backward="AsStridedBackward0")
 
@@ -31,11 +36,12 @@ _AS_STRIDED = replace(REGISTRY["alias"], backward="AsStridedBackward0")
 class View:
     """How a tensor was made as a view: of which parent, by which op, at which version.
 
-    `base` is the tensor at the end of the chain of parents. A view made where nothing was
-    recorded (`differentiable` is False) has no history to follow.
+    `base` is the tensor at the end of the chain of parents. A view that was made where nothing was
+    recorded, or by a Function, has no such history to follow; so it is not to be written through
+    where that would have to be recorded, for the reason given in `refusal`.
     """
 
-    __slots__ = ("arguments", "base", "differentiable", "options", "parent", "rule", "version")
+    __slots__ = ("arguments", "base", "options", "parent", "refusal", "rule", "version")
 
     base: Tensor
 
@@ -45,12 +51,12 @@ class View:
         rule: Rule,
         arguments: list[Any],
         options: dict[str, Any],
-        differentiable: bool,
+        refusal: str = "",
     ) -> None:
         self.parent = parent
         self.base = parent if parent._view is None else parent._view.base
         self.rule, self.arguments, self.options = rule, arguments, options
-        self.differentiable = differentiable
+        self.refusal = refusal
         self.version = parent._counter[0]
 
     def apply(self, array: Array) -> tuple[Array, Pullback]:
@@ -64,7 +70,7 @@ class View:
         now = tensor._counter[0]
         stale: list[tuple[Tensor, View]] = []
         view: View | None = self
-        while view is not None and view.differentiable and view.version != now:
+        while view is not None and not view.refusal and view.version != now:
             stale.append((tensor, view))
             tensor = view.parent
             view = tensor._view
@@ -110,9 +116,8 @@ class CopySlices(Node):
 
     def histories(self) -> Iterator[tuple[int, list[Any], Parent | None]]:
         """As the written op's; but its result is now a part of the tensor."""
-        (identity, counter, _), *others = self.written.histories()
-        yield identity, counter, self._of_part()
-        yield from others
+        for i, (identity, counter, origin) in enumerate(self.written.histories()):
+            yield identity, counter, origin if i else self._of_part()
 
     def _of_part(self) -> Node:
         positions, shape = self.positions, self.shape

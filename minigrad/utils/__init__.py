@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from . import data
+from . import data, hooks
 
-__all__ = ["data"]
+__all__ = ["data", "hooks"]

@@ -1,0 +1,7 @@
+"""The handle that registering a hook gives, under its name in torch.utils.hooks."""
+
+from __future__ import annotations
+
+from ..autograd.hooks import RemovableHandle
+
+__all__ = ["RemovableHandle"]
