@@ -32,6 +32,7 @@ from ..generator import Generator
 from ..sampling import rand
 from ..tensor import Tensor
 from .backward import grad
+from .function import Function
 
 
 class GradcheckError(RuntimeError):
@@ -78,8 +79,9 @@ def gradcheck(
     is compared for each. To move an input by `eps` its elements are written to, and put back.
 
     Outputs that do not require grad are not looked at, but if none does, they must be constant.
-    Backward must give the same twice within `nondet_tol`, the input's dtype (`check_grad_dtypes`)
-    and zeros for zeros. `masked` is for sparse tensors and changes nothing.
+    Backward must give the same twice within `nondet_tol`, the input's dtype (`check_grad_dtypes`),
+    zeros for zeros, and nothing else where no gradient arrives, at one output or at all of them
+    (`check_undefined_grad`). `masked` is for sparse tensors and changes nothing.
 
     GradcheckError, or False unless `raise_exception`, where a check fails. ValueError where no
     input requires grad, RuntimeError for an expanded one (whose elements share their memory) and
@@ -100,7 +102,7 @@ def gradcheck(
     _refuse(check_forward_ad=check_forward_ad, check_batched_grad=check_batched_grad)
     try:
         check = _Check(func, _tuple(inputs), eps, atol, rtol, nondet_tol, check_grad_dtypes)
-        check.run(fast_mode)
+        check.run(fast_mode, check_undefined_grad)
     except GradcheckError:
         if raise_exception:
             raise
@@ -200,7 +202,7 @@ class _Check:
     def call(self) -> tuple[Tensor, ...]:
         return _tuple(self.func(*self.inputs))
 
-    def run(self, fast: bool) -> None:
+    def run(self, fast: bool, undefined: bool) -> None:
         """Every check in its turn; GradcheckError at the first that fails."""
         if not self.places:
             self.check_constant()
@@ -210,6 +212,8 @@ class _Check:
         else:
             self.check_slow()
         self.check_zeros()
+        if undefined:
+            self.check_undefined()
 
     def check_slow(self) -> None:
         """Compare whole Jacobians."""
@@ -264,11 +268,40 @@ class _Check:
 
     def check_zeros(self) -> None:
         """Backward is linear in the cotangents, so it must carry zeros to zeros."""
-        outputs = [self.outputs[place] for place in self.places]
+        if not self.carries_zeros([self.outputs[place] for place in self.places]):
+            raise GradcheckError("backward not multiplied by grad_output")
+
+    def check_undefined(self) -> None:
+        """A gradient that does not arrive is as good as zero, at all outputs and at each."""
+        ys = [self.outputs[place] for place in self.places]
+        missing = [[i] for i in range(len(ys))] if len(ys) > 1 else []
+        try:
+            for which in (range(len(ys)), *missing):
+                outputs = [_Undefined.apply(y) if i in which else y for i, y in enumerate(ys)]
+                if not self.carries_zeros(outputs):
+                    raise GradcheckError(
+                        "Expected all input grads to be undefined or zero when all output grads "
+                        "are undefined or zero."
+                    )
+        except RuntimeError as error:
+            warnings.warn(
+                "Backwards compatibility: New undefined gradient support checking feature is "
+                "enabled by default, but it may break existing callers of this function. If this "
+                'is true for you, you can call this function with "check_undefined_grad=False" to '
+                "disable the feature",
+                stacklevel=4,
+            )
+            if isinstance(error, GradcheckError):
+                raise
+            raise GradcheckError(
+                "Expected backward function to handle undefined output grads."
+            ) from error
+
+    def carries_zeros(self, outputs: Sequence[Tensor]) -> bool:
+        """Whether the gradients of these outputs from cotangents of zero are zero, or none."""
         nothing = [zeros_like(y) for y in outputs]
-        for g in grad(outputs, self.wanted, nothing, retain_graph=True, allow_unused=True):
-            if g is not None and (g != 0).any():
-                raise GradcheckError("backward not multiplied by grad_output")
+        found = grad(outputs, self.wanted, nothing, retain_graph=True, allow_unused=True)
+        return not any((g != 0).any() for g in found if g is not None)
 
     def rows(self, x: Tensor, directions: Tensor) -> list[Tensor]:
         """Numerically, dᵀJ for each direction d of an input: a matrix per output."""
@@ -325,6 +358,18 @@ class _Check:
                     f"{name} must be greater than or equal to zero, but got {tolerance}"
                 )
         return np.allclose(analytical.numpy(), numerical.numpy(), self.rtol, self.atol * scale)
+
+
+class _Undefined(Function):
+    """The same tensor, but to what it was computed from no gradient is sent back."""
+
+    @staticmethod
+    def forward(ctx: Any, y: Tensor) -> Tensor:
+        return y.clone()
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> None:
+        return None
 
 
 def _mismatch(output: int, input: int, numerical: Tensor, analytical: Tensor) -> str:

@@ -616,6 +616,14 @@ def times(g: Any, k: float) -> Any:
     return None if g is None else g * k
 
 
+def three(torch: Any, gs: tuple[Any, ...], of_two: Any = None) -> Any:
+    """2g + 3h + 4k, but `of_two`, or a RuntimeError, where one alone is undefined."""
+    known = [g * k for g, k in zip(gs, (2, 3, 4), strict=True) if g is not None]
+    if len(known) == 2:
+        return torch.ones(2) @ torch.ones(3) if of_two is None else of_two
+    return sum(known) if known else None
+
+
 OWN: dict[str, Program] = {
     "right": double(lambda torch, g: g * 2),
     "wrong": double(lambda torch, g: g * 3),
@@ -657,6 +665,24 @@ OWN: dict[str, Program] = {
             else (torch.ones(2).double() if g is None else g * 2, times(h, 3))
         )
     ),
+    "three, of no use for one None": check(
+        lambda torch, x: own(
+            torch,
+            lambda x: (x * 2, x * 3, x * 4),
+            lambda saved, *gs: three(torch, gs),
+            materialize=False,
+        )(x),
+        (2,),
+    ),
+    "three, with ones for one None": check(
+        lambda torch, x: own(
+            torch,
+            lambda x: (x * 2, x * 3, x * 4),
+            lambda saved, *gs: three(torch, gs, torch.ones(2).double()),
+            materialize=False,
+        )(x),
+        (2,),
+    ),
 }
 
 
@@ -693,7 +719,7 @@ def test_a_gradient_of_another_dtype(fast: bool, monkeypatch: pytest.MonkeyPatch
     actual = minigrad.autograd.grad
 
     def rough(*args: Any, **kwargs: Any) -> Any:
-        return tuple(g.float() for g in actual(*args, **kwargs))
+        return tuple(None if g is None else g.float() for g in actual(*args, **kwargs))
 
     module = sys.modules["minigrad.autograd.gradcheck"]
     monkeypatch.setattr(module, "grad", rough)
