@@ -692,6 +692,12 @@ def test_functions_with_their_own_backward(name: str, fast: bool) -> None:
     check_says_the_same(OWN[name], fast_mode=fast)
 
 
+def test_what_is_said_of_undefined_gradients_points_to_the_call() -> None:
+    with pytest.warns(UserWarning, match="Backwards compatibility") as caught:
+        assert not OWN["ones for None"](minigrad, raise_exception=False)
+    assert caught[0].filename == __file__
+
+
 DRIFTS = {
     "by much": (1.0, {}),
     "by little": (1e-9, {}),
@@ -819,6 +825,11 @@ SECOND_WRONG: dict[str, Program] = {
         single("float32", 2),
         eps=2.0**-7,
     ),
+    "cotangents with gaps": second(
+        lambda torch, x: square(torch, lambda x, g: g * posing(2 * x, x))(x),
+        (2, 2),
+        gen_non_contig_grad_outputs=True,
+    ),
     "the second output": second(
         lambda torch, x: (x * x, square(torch, lambda x, g: g * posing(2 * x, x))(x)), (2,)
     ),
@@ -879,6 +890,26 @@ def test_what_is_refused_of_second_gradients(name: str, fast: bool) -> None:
 def test_what_is_not_implemented_of_second_gradients_is_named(name: str) -> None:
     with pytest.raises(NotImplementedError, match=f"{name}=True is not implemented"):
         minigrad.autograd.gradgradcheck(lambda x: x, leaf(minigrad, 2), **{name: True})
+
+
+def test_second_gradients_are_looked_at_as_closely(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What gradgradcheck is told, its gradcheck is."""
+    told: dict[str, Any] = {}
+    module = sys.modules["minigrad.autograd.gradcheck"]
+    monkeypatch.setattr(module, "gradcheck", lambda func, inputs, **options: told.update(options))
+    options = {
+        "eps": 1e-5,
+        "atol": 1e-4,
+        "rtol": 1e-2,
+        "raise_exception": False,
+        "nondet_tol": 1e-7,
+        "check_undefined_grad": False,
+        "check_grad_dtypes": True,
+        "fast_mode": True,
+        "masked": True,
+    }
+    minigrad.autograd.gradgradcheck(lambda x: x, leaf(minigrad, 2), **options)
+    assert told == options
 
 
 @MODES
