@@ -15,7 +15,8 @@ and the two are compared element by element.
 *Fast*: one random u, one random v and one number uᵀJv, numerically (uᵀJ)·v, with two evaluations
 of the function, and analytically u·(Jv), with one backward pass. If the two Jacobians differ by
 D ≠ 0, only for u and v in a set of measure zero is uᵀDv zero. It is how Freivalds checks a product
-of matrices (Probabilistic machines can use less running time, IFIP Congress 1977).
+of matrices (Probabilistic machines can use less running time, IFIP Congress 1977). What is small
+beside the tolerances may add up in that number, or cancel: there the two modes can disagree.
 """
 
 from __future__ import annotations
@@ -231,10 +232,14 @@ class _Check:
         us = [_random(x, generator) for x in self.wanted]
         vs = [_random(self.outputs[place], generator) for place in self.places]
         rows = [self.rows(x, u.view(1, *x.shape)) for x, u in zip(self.wanted, us, strict=True)]
+        columns = [
+            self.columns(place, v.view(1, *self.outputs[place].shape))
+            for place, v in zip(self.places, vs, strict=True)
+        ]
         for output, (place, v) in enumerate(zip(self.places, vs, strict=True)):
-            columns = self.columns(place, v.view(1, *self.outputs[place].shape))
             for input, u in enumerate(us):
-                numerical, analytical = (rows[input][place] * v).sum(), (columns[input] * u).sum()
+                numerical = (rows[input][place] * v).sum()
+                analytical = (columns[output][input] * u).sum()
                 # If each element of J may be off by atol, uᵀJv may be by atol · Σᵢⱼ uᵢvⱼ.
                 if not self.close(analytical, numerical, u.sum().item() * v.sum().item()):
                     message = _mismatch(output, input, numerical, analytical)

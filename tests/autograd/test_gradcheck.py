@@ -720,6 +720,19 @@ def test_backward_is_to_give_the_same_twice(name: str, fast: bool) -> None:
 
 
 @MODES
+def test_which_of_two_failures_comes_first(fast: bool) -> None:
+    """One output is wrong, the next is not the same twice: fast mode walks back from all first."""
+
+    def program(torch: Any, **mode: Any) -> Any:
+        count = itertools.count().__next__
+        drifting = own(torch, lambda x: x * 2, lambda saved, g: g * (2 + count()))
+        return check(lambda torch, x: (half(x), drifting(x)), (2,))(torch, **mode)
+
+    said_first = check_says_the_same(program, fast_mode=fast)
+    assert ("reentrant" in said_first) is fast
+
+
+@MODES
 def test_a_gradient_of_another_dtype(fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine brings gradients to the dtype of what they are of: only another engine fails."""
     actual = minigrad.autograd.grad
