@@ -3,7 +3,8 @@
 Against PyTorch, `check_outcome` asks for the same value, gradient, flags, warnings and errors;
 `check_second_backward` and `check_write` for the same answer when a graph is used twice or what it
 saved is written to. Without PyTorch, `check_differences` compares the gradient with central
-differences, and `check_contract` watches a rule and its pullbacks for what they may not do.
+differences, `check_second_differences` the gradient's own gradients, and `check_contract` watches
+a rule and its pullbacks for what they may not do.
 """
 
 from __future__ import annotations
