@@ -3,7 +3,8 @@
 Against PyTorch, `check_outcome` asks for the same value, gradient, flags, warnings and errors;
 `check_second_backward` and `check_write` for the same answer when a graph is used twice or what it
 saved is written to. Without PyTorch, `check_differences` compares the gradient with central
-differences, and `check_contract` watches a rule and its pullbacks for what they may not do.
+differences, `check_second_differences` the gradient's own gradients, and `check_contract` watches
+a rule and its pullbacks for what they may not do.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import torch
 import minigrad
 from bridge.closeness import difference
 from minigrad.accuracy import SUMMED, Exact, Scaled, Strength, bound
+from minigrad.autograd.gradcheck import GradcheckError
 from minigrad.rules import REGISTRY
 from tests.rules.samples import LAYOUTS, Case, Form, Operand, laid_out, special_cotangents
 
@@ -434,6 +436,21 @@ def _moved(form: Form, case: Case, i: int, index: tuple[int, ...], shift: float)
     operands = (*case.operands[:i], Operand(values), *case.operands[i + 1 :])
     moved = replace(case, operands=operands)
     return called(minigrad, form, moved, leaves_of(minigrad, moved))[0].detach().numpy()
+
+
+def check_second_differences(name: str, form: Form, case: Case) -> None:
+    """The gradient's own gradients agree with central differences, for a smooth case in float64."""
+
+    def results(*operands: Any) -> tuple[Any, ...]:
+        return tuple(y for y in called(minigrad, form, case, operands) if y.requires_grad)
+
+    leaves = leaves_of(minigrad, case)
+    outputs = results(*leaves)
+    if outputs and all(np.isfinite(y.detach().numpy()).all() for y in outputs):
+        try:
+            minigrad.autograd.gradgradcheck(results, leaves)
+        except GradcheckError as error:
+            raise AssertionError(str(error)) from error
 
 
 def check_contract(name: str, case: Case) -> None:

@@ -137,6 +137,7 @@ def test_a_right_rule_passes(name: str) -> None:
     with broken(name, REGISTRY[name].forward) as form:
         run(checker.check_outcome, name, form, "tame")
         run(checker.check_differences, name, form, "smooth")
+        run(checker.check_second_differences, name, form, "smooth")
         run(contract, name, form, "tame")
 
 
@@ -372,6 +373,7 @@ MISTAKES: list[tuple[str, Callable[..., Any], Check, str]] = [
     ("abs", its_own_operand, contract, "tame"),
     ("mul", a_view_of_an_operand_saved, contract, "tame"),
     ("mul", a_copy_saved, writes, "tame"),
+    ("mul", a_copy_saved, checker.check_second_differences, "smooth"),
 ]
 
 

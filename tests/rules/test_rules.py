@@ -48,6 +48,12 @@ def test_differences(name: str, data: st.DataObject) -> None:
 
 @each_differentiable
 @given(data=st.data())
+def test_second_differences(name: str, data: st.DataObject) -> None:
+    checker.check_second_differences(name, FIRST[name], data.draw(cases(name, "smooth")))
+
+
+@each_differentiable
+@given(data=st.data())
 def test_second_backward(name: str, data: st.DataObject) -> None:
     checker.check_second_backward(name, FIRST[name], data.draw(cases(name, "tame")))
 
