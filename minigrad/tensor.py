@@ -168,7 +168,7 @@ class Tensor:
             else:
                 self._grad = self._grad + gradient
         elif self._grad is None:
-            self._grad = wrap(np.asarray(gradient))
+            self._grad = wrap(gradient if type(gradient) is np.ndarray else np.asarray(gradient))
         else:
             self._grad._array += gradient
             count_write(self._grad._counter)

@@ -96,11 +96,10 @@ def _walked(
 
 def _arrive(tensor: Tensor, gradient: Any) -> None:
     """Add a gradient into the `.grad` of a tensor, a leaf or one of `inputs`."""
-    if tensor._node is None and not tensor._requires_grad:
-        return  # it has been told since that it does not
-    tensor._accumulate(gradient)
-    if tensor._node is None and tensor._hooks is not None:
-        tensor._hooks.arrived(tensor, gradient)
+    if tensor._requires_grad:  # it may have been told since that it does not
+        tensor._accumulate(gradient)
+        if tensor._hooks is not None:
+            tensor._hooks.arrived(tensor, gradient)
 
 
 def _backward(
@@ -215,11 +214,12 @@ def _seeds(
         cotangents = (cotangents,)
     if len(cotangents) != len(tensors):
         raise RuntimeError(f"got {len(tensors)} tensors and {len(cotangents)} gradients")
-    seeds = [_seed(index, tensor, cotangents[index]) for index, tensor in enumerate(tensors)]
-    if create_graph:
-        return seeds
-    # The walk keeps what it is given.
-    return [(parent, cotangent._array.copy()) for parent, cotangent in seeds]
+    seeds: list[tuple[Parent, Any]] = []
+    for index, tensor in enumerate(tensors):
+        parent, cotangent = _seed(index, tensor, cotangents[index])
+        # The walk keeps what it is given.
+        seeds.append((parent, cotangent if create_graph else cotangent._array.copy()))
+    return seeds
 
 
 def _seed(index: int, tensor: Tensor, cotangent: Tensor | None) -> tuple[Parent, Tensor]:

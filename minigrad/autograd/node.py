@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from ..rules.rule import Array, Pullback, Rule
+from ..rules import REGISTRY, Rule
+from ..rules.rule import Array, Pullback
 from . import anomaly_mode as anomaly
 from .hooks import Hooks, RemovableHandle, leaf_hooks
 
@@ -127,22 +128,11 @@ class Node:
             self._metadata: dict[str, Any] = {}
             return self._metadata
 
-    def __getattr__(self, name: str) -> Any:
-        """`_saved_self`, `_saved_other`, `_saved_result`: what was saved, as tensors."""
-        if name.startswith("_saved_"):
-            if self.pullbacks is None:
-                raise RuntimeError(FREED)
-            from .rereading import saved_tensors
-
-            saved = saved_tensors(self)
-            if name in saved:
-                return saved[name]
-        raise AttributeError(f"'{self.name()}' object has no attribute '{name}'")
-
     def __dir__(self) -> list[str]:
         from .rereading import saved_tensors
 
-        return [*super().__dir__(), *saved_tensors(self)]
+        public = (name for name in super().__dir__() if not name.startswith("_saved_"))
+        return [*public, *saved_tensors(self)]
 
     def register_hook(self, fn: Callable[[Any, Any], Any]) -> RemovableHandle:
         """Have `fn(grad_inputs, grad_outputs)` called after this node's turn in a backward.
@@ -194,6 +184,32 @@ class Node:
                 with anomaly.blaming(self):
                     array, origin = captured[identity], origins.get(identity)
                     raise RuntimeError(modified(self, array, origin, counter, version))
+
+
+def saved_name(parameter: str) -> str:
+    """PyTorch's name for an operand that was saved, which it calls `self` where that comes first."""
+    return f"_saved_{'self' if parameter == 'input' else parameter}"
+
+
+def _saved(name: str) -> property:
+    """The attribute `_saved_self`, or its like: what a node saved, as a tensor."""
+
+    def get(self: Node) -> Tensor:
+        from .rereading import saved_tensors
+
+        if self.pullbacks is None:
+            raise RuntimeError(FREED)
+        saved = saved_tensors(self)
+        if name not in saved:
+            raise AttributeError(f"'{self.name()}' object has no attribute '{name}'")
+        return saved[name]
+
+    return property(get)
+
+
+# Not by a `__getattr__`, which would slow down every look at a node.
+for _name in {"result", *(name for rule in REGISTRY.values() for name in rule.parameters)}:
+    setattr(Node, saved_name(_name), _saved(saved_name(_name)))
 
 
 class AccumulateGrad(Node):

@@ -27,7 +27,7 @@ from ..rules.rule import Array, Pullback
 from ..tensor import Tensor, wrap
 from .grad_mode import mode
 from .graph import summed_to
-from .node import Node, Parent, captures
+from .node import Node, Parent, captures, saved_name
 
 
 def over_tensors(node: Node) -> list[Pullback | None]:
@@ -50,7 +50,7 @@ def saved_tensors(node: Node) -> dict[str, Tensor]:
     found = {}
     for (identity, _, _), name in zip(node.guards, names, strict=False):
         if identity in tensors:
-            found[f"_saved_{'self' if name == 'input' else name}"] = tensors[identity]
+            found[saved_name(name)] = tensors[identity]
     return found
 
 
