@@ -89,7 +89,8 @@ class Hooks:
         for hook in tuple(self.tensor.values()):
             given = _replaced(given, hook(given), hook)
         for hook in tuple(self.before.values()):
-            given = all_replaced((given,), hook((given,)), hook)[0]
+            (returned,) = all_replaced((given,), hook((given,)), hook)
+            given = given if returned is None else returned
         if self.retaining is not None and (tensor := self.retaining()) is not None:
             tensor._accumulate(given if given is g else given._array.copy())
         return given if isinstance(g, Tensor) else given._array
@@ -141,6 +142,7 @@ def _replaced(given: Tensor, returned: Any, hook: Callable[..., Any]) -> Tensor:
 def all_replaced(
     given: tuple[Any, ...], returned: Any, hook: Callable[..., Any]
 ) -> tuple[Any, ...]:
+    """What a hook made of gradients; where it returned None among them, there is none."""
     if returned is None:
         return given
     if not isinstance(returned, tuple):
@@ -151,8 +153,10 @@ def all_replaced(
             f"hook '{name}' has returned an incorrect number of values (got {len(returned)}, but "
             f"expected {len(given)})"
         )
+    if any(a is None and b is not None for a, b in zip(given, returned, strict=True)):
+        raise RuntimeError("can't replace a None gradient with a non-None value")
     return tuple(
-        b if a is None else _replaced(a, b, hook) for a, b in zip(given, returned, strict=True)
+        b if b is None else _replaced(a, b, hook) for a, b in zip(given, returned, strict=True)
     )
 
 

@@ -490,6 +490,46 @@ def test_errors_leave_no_cycles_behind() -> None:
         assert gc.collect() == 0
 
 
+# Gradients that hooks take away -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("of_own", [False, True])
+@pytest.mark.parametrize("returned", [(None, 10), (10, None), (None, None), (10, 20)])
+def test_a_gradient_is_replaced_by_none(returned: tuple[int | None, ...], of_own: bool) -> None:
+    def program(t: Any) -> Any:
+        class Same(t.autograd.Function):
+            @staticmethod
+            def forward(ctx: Any, a: Any, b: Any) -> Any:
+                return a * b
+
+            @staticmethod
+            def backward(ctx: Any, g: Any) -> Any:
+                return g, g
+
+        def hook(inputs: Any, outputs: Any) -> Any:
+            return tuple(r and d * r for r, d in zip(returned, inputs, strict=True))
+
+        x, y = leaves(t)
+        z = Same.apply(x, y * 2) if of_own else x * (y * 2)
+        z.grad_fn.register_hook(hook)
+        z.sum().backward()
+        return x.grad, y.grad
+
+    assert check_same(program).error is None
+
+
+@pytest.mark.parametrize("returned", [None, 1.0])
+def test_where_there_is_no_gradient_a_hook_may_return_none_only(returned: float | None) -> None:
+    def program(t: Any) -> Any:
+        x, _ = leaves(t)
+        y = x * t.ones(3, 3)
+        y.grad_fn.register_hook(lambda inputs, outputs: (inputs[0], returned))
+        y.sum().backward()
+        return x.grad
+
+    assert (check_same(program).error is None) == (returned is None)
+
+
 # Threads ------------------------------------------------------------------------------------------
 
 
