@@ -90,7 +90,7 @@ def _record(
     recorded = False
     if len(pullbacks) < len(args):  # an op may have further arguments
         pullbacks = (*pullbacks, *repeat(None, len(args) - len(pullbacks)))
-    for a, array, pullback in zip(args, arrays, pullbacks, strict=True):
+    for a, array, pullback in zip(args, arrays, pullbacks, strict=False):
         if isinstance(a, Tensor):
             guard = (id(array), a._counter, a._counter[0])
             if pullback is None:

@@ -65,7 +65,7 @@ def walk(
             if counter[0] != version:
                 node.check_saved()
         if unusual or g is None or node.hooks is not None:
-            pullbacks = _dressed(node, pullbacks, g, create_graph)
+            g, pullbacks = _dressed(node, pullbacks, g, create_graph)
         for parent, pullback in zip(node.parents, pullbacks):  # type: ignore[assignment]  # noqa: B905, this is the hot loop
             if parent is None:
                 continue
@@ -104,18 +104,21 @@ def walk(
 
 def _dressed(
     node: Node, pullbacks: Sequence[Pullback | None], g: Any, create_graph: bool
-) -> Sequence[Pullback | None]:
-    """A node's pullbacks as they are to be called where something is asked of them besides."""
-    if g is None and not node.takes_none:
-        return [_nothing] * len(node.parents)
+) -> tuple[Any, Sequence[Pullback | None]]:
+    """A node's gradient and pullbacks, where something is asked of them besides."""
+    hooks = node.hooks
+    if hooks is not None and hooks.before:
+        g = hooks.entering(g)
     if create_graph:
         pullbacks = node.over_tensors()
+    if g is None and not node.takes_none:
+        pullbacks = [_nothing] * len(node.parents)
     if anomaly.mode.enabled:
         pullbacks = anomaly.watched(node, pullbacks)
-    if node.hooks is not None and node.hooks.after:
+    if hooks is not None and hooks.after:
         pullbacks = pullbacks if create_graph else _fitting(node, pullbacks)
-        pullbacks = node.hooks.leaving(pullbacks, g)
-    return pullbacks
+        pullbacks = hooks.leaving(pullbacks, g)
+    return g, pullbacks
 
 
 def _nothing(g: Any) -> None:
@@ -197,6 +200,8 @@ def _deliver(
     for leaf in leaves:
         if leaf in gradients:
             assert leaf._hooks is not None
-            gradients[leaf] = leaf._hooks.arriving(gradients[leaf])
+            g = gradients[leaf] = leaf._hooks.arriving(gradients[leaf])
             if arrive is not None:
-                arrive(leaf, gradients.pop(leaf))
+                del gradients[leaf]
+                if (g := leaf._hooks.entering(g)) is not None:
+                    arrive(leaf, g)

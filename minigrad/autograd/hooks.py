@@ -83,17 +83,20 @@ class Hooks:
         return registered(getattr(self, kind), hook)
 
     def arriving(self, g: Any) -> Any:
-        """What becomes of a gradient, an array or a Tensor, by the hooks that come before it is
-        used."""
+        """What becomes of a tensor's gradient, an array or a Tensor, by the hooks on the tensor."""
         given = g if isinstance(g, Tensor) else wrap(g.copy())
         for hook in tuple(self.tensor.values()):
             given = _replaced(given, hook(given), hook)
-        for hook in tuple(self.before.values()):
-            (returned,) = all_replaced((given,), hook((given,)), hook)
-            given = given if returned is None else returned
         if self.retaining is not None and (tensor := self.retaining()) is not None:
             tensor._accumulate(given if given is g else given._array.copy())
         return given if isinstance(g, Tensor) else given._array
+
+    def entering(self, g: Any) -> Any:
+        """What becomes of a gradient, or None, by the hooks that come before the node."""
+        (given,) = before = (g if g is None or isinstance(g, Tensor) else wrap(g.copy()),)
+        for hook in tuple(self.before.values()):
+            (given,) = before = all_replaced(before, hook(before), hook)
+        return given if given is None or isinstance(g, Tensor) else given._array
 
     def arrived(self, leaf: Tensor, g: Any) -> None:
         """Call what is to be called when the `.grad` of a leaf has been accumulated into."""
@@ -101,22 +104,25 @@ class Hooks:
             if hook(leaf) is not None:
                 raise RuntimeError("hooks should return None.")
         for hook in tuple(self.after.values()):
-            all_replaced((), hook((), (g if isinstance(g, Tensor) else wrap(g.copy()),)), hook)
+            all_replaced((), hook((), (_shown(g),)), hook)
 
     def leaving(self, pullbacks: Sequence[Pullback | None], g: Any) -> list[Pullback | None]:
         """A node's pullbacks as the hooks that come after would have them: done, and known."""
-        arrays = not isinstance(g, Tensor)
-        results = [p and p(g) for p in pullbacks]
-        inputs = tuple(wrap(d) if arrays and d is not None else d for d in results)
-        outputs = (wrap(g) if arrays else g,)
+        found = [p and p(g) for p in pullbacks]
+        inputs, outputs = tuple(map(_shown, found)), (_shown(g),)
         for hook in tuple(self.after.values()):
             inputs = all_replaced(inputs, hook(inputs, outputs), hook)
-        return [p and _giving(d, arrays) for p, d in zip(pullbacks, inputs, strict=True)]
+        return [p and _giving(d, like) for p, d, like in zip(pullbacks, inputs, found, strict=True)]
 
 
-def _giving(d: Tensor | None, arrays: bool) -> Pullback:
-    # A copy, since the hook may have kept the tensor that it saw.
-    result = d if d is None or not arrays else d._array.copy()
+def _shown(g: Any) -> Tensor | None:
+    """A gradient, an array or a Tensor, as a hook sees it."""
+    return g if g is None or isinstance(g, Tensor) else wrap(g)
+
+
+def _giving(d: Tensor | None, like: Any) -> Pullback:
+    # Of an array, a copy, since the hook may have kept the tensor that it saw.
+    result = d if d is None or isinstance(like, Tensor) else d._array.copy()
     return lambda g: result
 
 

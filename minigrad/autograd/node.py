@@ -187,7 +187,7 @@ class Node:
 
 
 def saved_name(parameter: str) -> str:
-    """PyTorch's name for an operand that was saved, which it calls `self` where that comes first."""
+    """PyTorch's name for what was saved of an operand; the first is `self` there."""
     return f"_saved_{'self' if parameter == 'input' else parameter}"
 
 

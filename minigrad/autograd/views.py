@@ -56,7 +56,7 @@ class View:
         self.parent = parent
         self.base = parent if parent._view is None else parent._view.base
         self.rule, self.arguments, self.options = rule, arguments, options
-        self.refusal = refusal
+        self.refusal: str = refusal or ("" if parent._view is None else parent._view.refusal)
         self.version = parent._counter[0]
 
     def apply(self, array: Array) -> tuple[Array, Pullback]:
