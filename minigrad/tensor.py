@@ -21,6 +21,7 @@ from .size import Size
 from .tracing import count_write
 
 if TYPE_CHECKING:
+    from .autograd.grad_fn import GradFn
     from .autograd.hooks import Hooks
     from .autograd.node import Node
     from .autograd.views import View
@@ -106,15 +107,16 @@ class Tensor:
         return self
 
     @property
-    def grad_fn(self) -> Node | None:
+    def grad_fn(self) -> GradFn | None:
         """The node of the tape that made this tensor; None for a leaf."""
         _up_to_date(self)
-        return self._node and self._node.as_seen()[0]
+        return None if self._node is None else self._node.as_seen()[0]
 
     @property
     def is_leaf(self) -> bool:
         """Whether no recorded op made this tensor."""
-        return self.grad_fn is None
+        _up_to_date(self)
+        return self._node is None
 
     @property
     def grad(self) -> Tensor | None:
@@ -369,7 +371,8 @@ class Tensor:
         return bool((self == element).any())
 
     def __repr__(self) -> str:
-        node = self.grad_fn
+        _up_to_date(self)
+        node = self._node
         return printing.tensor_repr(
             self._array,
             default_dtype=dtypes.get_default_dtype().numpy,

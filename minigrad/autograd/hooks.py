@@ -12,7 +12,7 @@ from ..rules.rule import Pullback
 from ..tensor import Tensor, _up_to_date, wrap
 
 if TYPE_CHECKING:
-    from .node import Node
+    from .grad_fn import AccumulateGrad
 
 
 class RemovableHandle:
@@ -76,7 +76,7 @@ class Hooks:
         self.after: dict[int, Any] = OrderedDict()
         self.accumulated: dict[int, Any] = OrderedDict()
         self.retaining: weakref.ref[Tensor] | None = None
-        self.accumulator: weakref.ref[Node] | None = None
+        self.accumulator: weakref.ref[AccumulateGrad] | None = None
 
     def add(self, kind: str, hook: Callable[..., Any]) -> RemovableHandle:
         """Register a hook of that kind."""

@@ -27,7 +27,7 @@ from ..rules.rule import Array, Pullback
 from ..tensor import Tensor, wrap
 from .grad_mode import mode
 from .graph import summed_to
-from .node import Node, Parent, captures, saved_name
+from .node import Node, Parent, captures
 
 
 def over_tensors(node: Node) -> list[Pullback | None]:
@@ -47,10 +47,10 @@ def over_tensors(node: Node) -> list[Pullback | None]:
 def saved_tensors(node: Node) -> dict[str, Tensor]:
     """What a node saved, by PyTorch's names: `_saved_self`, `_saved_other`, `_saved_result`."""
     tensors, names = _saved(node), ("result", *node.rule.parameters)
-    found = {}
+    found: dict[str, Tensor] = {}
     for (identity, _, _), name in zip(node.guards, names, strict=False):
         if identity in tensors:
-            found[saved_name(name)] = tensors[identity]
+            found[f"_saved_{'self' if name == 'input' else name}"] = tensors[identity]
     return found
 
 
