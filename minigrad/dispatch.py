@@ -143,7 +143,7 @@ def _of_one(rule: Rule, long: Callable[..., Any]) -> Callable[..., Any]:
     def op(*args: Any, **kwargs: Any) -> Any:
         if kwargs or not args:
             return long(*args, **kwargs)
-        a, *options = args
+        a, options = args[0], args[1:]
         if not isinstance(a, Tensor) or a._view is not None:
             return long(*args)
         x = a._array
@@ -153,7 +153,10 @@ def _of_one(rule: Rule, long: Callable[..., Any]) -> Callable[..., Any]:
             if type(option) not in _PLAIN:
                 return long(*args)
         try:
-            output, pullbacks = quiet.run(forward, x, *options)
+            if options:
+                output, pullbacks = quiet.run(forward, x, *options)
+            else:  # which is the faster call
+                output, pullbacks = quiet.run(forward, x)
         except Exception:
             output = None
         if output is None or isinstance(output, tuple):
@@ -178,7 +181,7 @@ def _of_two(rule: Rule, long: Callable[..., Any]) -> Callable[..., Any]:
     def op(*args: Any, **kwargs: Any) -> Any:
         if kwargs or len(args) < 2:
             return long(*args, **kwargs)
-        a, b, *options = args
+        a, b, options = args[0], args[1], args[2:]
         if not isinstance(a, Tensor) or a._view is not None:
             return long(*args)
         x: Any = a._array
@@ -197,7 +200,10 @@ def _of_two(rule: Rule, long: Callable[..., Any]) -> Callable[..., Any]:
             if type(option) not in _PLAIN:
                 return long(*args)
         try:
-            output, pullbacks = quiet.run(forward, x, y, *options)
+            if options:
+                output, pullbacks = quiet.run(forward, x, y, *options)
+            else:
+                output, pullbacks = quiet.run(forward, x, y)
         except Exception:
             output = None
         if output is None:

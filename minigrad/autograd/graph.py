@@ -51,7 +51,8 @@ def walk(
     while todo:
         node = heappop(todo)[1]
         g = gradients.pop(node)
-        if node.hooks is not None and g is not None:
+        special = unusual or node.hooks is not None or g is None
+        if special and node.hooks is not None and g is not None:
             g = node.hooks.arriving(g)
         if wanted is not None and useful is not None:
             if node in wanted and g is not None:
@@ -64,12 +65,10 @@ def walk(
         for _, counter, version in node.guards:
             if counter[0] != version:
                 node.check_saved()
-        if unusual or g is None or node.hooks is not None:
+        if special:
             g, pullbacks = _dressed(node, pullbacks, g, create_graph)
         for parent, pullback in zip(node.parents, pullbacks):  # type: ignore[assignment]  # noqa: B905, this is the hot loop
-            if parent is None:
-                continue
-            if useful is not None and parent not in useful:
+            if parent is None or (useful is not None and parent not in useful):
                 continue
             d = pullback(g)  # type: ignore[misc]  # there is one where there is a parent
             if d is None:  # a Function's backward may know of none
