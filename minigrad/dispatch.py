@@ -21,7 +21,7 @@ from .arguments import explain, positional, prepared
 from .arithmetic import anyhow, quiet
 from .autograd.grad_mode import mode
 from .autograd.node import UNGUARDED, Guards, Node, Parent
-from .autograd.views import MADE_IN_NO_GRAD, View
+from .autograd.views import View
 from .rules import REGISTRY, Rule
 from .rules.rule import Pullback
 from .tensor import Tensor, wrap
@@ -41,8 +41,8 @@ def function(rule: Rule) -> Callable[..., Any]:
         result: Tensor = wrap(np.asarray(output))
         if rule.view and (result._array.size == 0 or np.may_share_memory(output, arrays[0])):
             result._counter = args[0]._counter
-            refusal = "" if mode.enabled else MADE_IN_NO_GRAD
-            result._view = View(args[0], rule, arrays[1:], kwargs, refusal)
+            special = "" if mode.enabled else "no_grad"
+            result._view = View(args[0], rule, arrays[1:], kwargs, special)
         if mode.enabled:
             _record(rule, args, arrays, kwargs, pullbacks, output, result)
         return result if more is None else (result, *map(wrap, more))

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from . import dtypes
-from .dispatch import OPS
+from .dispatch import OPS, function
 from .rules import REGISTRY
 from .rules.dims import axis as place
 from .tensor import Tensor, wrap
@@ -241,6 +242,28 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     return OPS["reshape"](input, (*shape[:first], merged, *shape[last + 1 :]))
 
 
+# Each is a view of its own, under the name of the one node that PyTorch has for them all.
+_one_of_several = function(replace(REGISTRY["select"], backward="UnbindBackward0"))
+
+
+def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
+    """The slices along `dim`, which they lack: views that are not to be written to where that would
+    be recorded. What iterating over a tensor gives, along its first dimension.
+
+    >>> minigrad.unbind(minigrad.tensor([[1, 2], [3, 4]]), dim=1)
+    (tensor([1, 3]), tensor([2, 4]))
+    """
+    d = place(dim, input.ndim)
+    if input.ndim == 0:
+        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
+    slices = tuple(_one_of_several(input, d, i) for i in range(input._array.shape[d]))
+    for i, each in enumerate(slices):
+        view = each._view
+        if view is not None and not view.special:
+            view.special, view.maker = "several", f"Output {i} of Unbind"
+    return slices
+
+
 def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
     """Two dimensions exchanged: `transpose`, by NumPy's name.
 
@@ -251,6 +274,7 @@ def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
     return result
 
 
+_WRITTEN_OUT = (matmul, max, min, where, cat, stack, flatten, swapaxes, unbind, is_tensor)
 PUBLIC: dict[str, Callable[..., Any]] = {
     name: OPS[name] for name, rule in REGISTRY.items() if "function" in rule.forms
-} | {f.__name__: f for f in (matmul, max, min, where, cat, stack, flatten, swapaxes, is_tensor)}
+} | {f.__name__: f for f in _WRITTEN_OUT}

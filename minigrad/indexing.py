@@ -31,7 +31,7 @@ def getitem(self: Tensor, key: Any) -> Tensor:
 def setitem(self: Tensor, key: Any, value: Any) -> None:
     """`x[key] = value`, a number or a tensor that broadcasts to the elements named."""
     value = tensor_or_number(value, "__setitem__")
-    view, rest = _taken_apart(self, key)
+    view, rest = (self, None) if _is_everything(key, self) else _taken_apart(self, key)
     if isinstance(value, Tensor):
         target = view._array.ndim if rest is None else view._array[rest].ndim
         while value.ndim > target and value._array.shape[0] == 1:
@@ -40,10 +40,20 @@ def setitem(self: Tensor, key: Any, value: Any) -> None:
         _copy_(view, value)
         return
     masks = all(isinstance(r, slice) or r.dtype.kind == "b" for r in rest)
-    # One value under a mask is converted, as a number is.
-    if isinstance(value, Tensor) and not (masks and value.numel() == 1):
-        _same_dtype(view, value)
+    if isinstance(value, Tensor):
+        if masks and value.numel() == 1:
+            value = value.clone()  # one value under a mask is converted, as a number is
+        else:
+            _same_dtype(view, value)
     _index_put_(view, value, rest)
+
+
+def _is_everything(key: Any, x: Tensor) -> bool:
+    """Whether a key names the whole tensor, which then is written to itself, not through a view."""
+    if isinstance(key, slice) and x.ndim:
+        size = x._array.shape[0]
+        return key.indices(size) == (0, size, 1)
+    return key is Ellipsis
 
 
 def _same_dtype(target: Tensor, value: Tensor) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
 from . import dtypes
 from .arithmetic import anyhow, quiet
@@ -19,6 +20,7 @@ from .autograd.grad_mode import mode, no_grad
 from .autograd.views import rebase, set_history
 from .dispatch import function
 from .rules import Rule
+from .rules.dims import dense
 from .tensor import Tensor, wrap
 from .tracing import count_write
 
@@ -31,6 +33,8 @@ def in_place(rule: Rule, fills: bool = False) -> Callable[..., Tensor]:
     out_of_place = function(rule)
 
     def op(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if not fills:
+            _refuse_overlap(self._array, (*args, *kwargs.values()))
         if not self.is_floating_point():
             with no_grad():  # an integer has no history, whatever is written into it
                 _write(self, out_of_place(self, *args, **kwargs)._array, rule.name, fills)
@@ -94,8 +98,8 @@ def _refuse_leaf(self: Tensor) -> None:
     """RuntimeError where a write would change a leaf that requires grad, or a view of one."""
     view = self._view
     base = self if view is None else view.base
-    if view is not None and view.refusal:
-        raise RuntimeError(view.refusal)
+    if view is not None and view.special:
+        view.refuse("is being modified inplace")
     if self._requires_grad and self._node is None:
         which = "a leaf Variable that requires grad"
     elif base._requires_grad and base._node is None:
@@ -132,6 +136,26 @@ def _write(self: Tensor, output: np.ndarray, name: str, fills: bool) -> None:
     _refuse_memory(target, f"{name}_", fills)
     anyhow(quiet.run, np.copyto, target, output, "unsafe")
     count_write(self._counter)
+
+
+def _refuse_overlap(target: np.ndarray, args: tuple[Any, ...]) -> None:
+    """RuntimeError where an operand shares some memory with what is written, but is not the same.
+
+    As in PyTorch, that is looked for where both lie without gaps or repetitions.
+    """
+    for a in args:
+        if not (isinstance(a, Tensor) and np.may_share_memory(a._array, target)):
+            continue
+        other = a._array
+        if not (dense(target) and dense(other)):
+            continue
+        same = byte_bounds(target) == byte_bounds(other) and target.strides == other.strides
+        if not same:
+            raise RuntimeError(
+                "unsupported operation: some elements of the input tensor and the written-to "
+                "tensor refer to a single memory location. Please clone() the tensor before "
+                "performing the operation."
+            )
 
 
 def _refuse_memory(target: np.ndarray, method: str, fills: bool = False) -> None:

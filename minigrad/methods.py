@@ -149,6 +149,7 @@ def cpu(self: Tensor) -> Tensor:
 _copy_ = in_place(REGISTRY["copy"])
 _fill_ = in_place(REGISTRY["fill"], fills=True)
 _zero_ = in_place(REGISTRY["zero"], fills=True)
+_masked_fill_ = in_place(REGISTRY["masked_fill"])
 
 
 def copy_(self: Tensor, other: Tensor, non_blocking: bool = False) -> Tensor:
@@ -172,6 +173,13 @@ def fill_(self: Tensor, value: Any) -> Tensor:
             f"{value.ndim} dimensions."
         )
     return _fill_(self, tensor_or_number(value, "fill_"))
+
+
+def masked_fill_(self: Tensor, mask: Tensor, value: Any) -> Tensor:
+    """`masked_fill`, written into this tensor; RuntimeError for a leaf's own values."""
+    if isinstance(value, Tensor):
+        value = value.clone()  # it stands for a number, so it may be an element of this tensor
+    return _masked_fill_(self, mask, value)
 
 
 def zero_(self: Tensor) -> Tensor:
@@ -316,6 +324,7 @@ _METHODS: dict[str, Any] = {
     "where": _where,
     "flatten": functions.flatten,
     "swapaxes": functions.swapaxes,
+    "unbind": functions.unbind,
     "view_as": view_as,
     "reshape_as": reshape_as,
     "expand_as": expand_as,
@@ -324,6 +333,7 @@ _METHODS: dict[str, Any] = {
     "type_as": type_as,
     "cpu": cpu,
     "copy_": copy_,
+    "masked_fill_": masked_fill_,
     "index_put": index_put,
     "index_put_": index_put_,
     "fill_": fill_,

@@ -83,6 +83,9 @@ class Tensor:
     @property
     def requires_grad(self) -> bool:
         """Whether a gradient is wanted for this tensor, or for something it was computed from."""
+        view = self._view
+        if view is not None and view.special:  # it has no history, but its base may have one
+            return self._requires_grad or view.base._requires_grad
         _up_to_date(self)
         return self._requires_grad
 
@@ -149,8 +152,8 @@ class Tensor:
                 )
             if grad._array.shape != self._array.shape:
                 raise RuntimeError(
-                    f"assigned grad has data of a different size: {list(grad._array.shape)} "
-                    f"for a tensor of {list(self._array.shape)}"
+                    f"attempting to assign a gradient of size '{list(grad._array.shape)}' to a "
+                    f"tensor of size '{list(self._array.shape)}': the two must be the same"
                 )
         self._grad = grad
 
@@ -300,8 +303,13 @@ class Tensor:
     # Out of the tensor ------------------------------------------------------------------------
 
     def numpy(self, *, force: bool = False) -> np.ndarray:
-        """The array, sharing memory. RuntimeError if this requires grad, unless `force`."""
-        if self.requires_grad and not force:
+        """The array, sharing memory. RuntimeError if this requires grad, unless `force`.
+
+        In no_grad, where it cannot be meant to be recorded, it is the array in any case.
+        """
+        from .autograd.grad_mode import is_grad_enabled
+
+        if self.requires_grad and is_grad_enabled() and not force:
             raise RuntimeError(
                 "Can't call numpy() on Tensor that requires grad. "
                 "Use tensor.detach().numpy() instead."
@@ -360,7 +368,7 @@ class Tensor:
     def __iter__(self) -> Iterator[Tensor]:
         if self._array.ndim == 0:
             raise TypeError("iteration over a 0-d tensor")
-        return (self[i] for i in range(len(self._array)))
+        return iter(self.unbind())
 
     def __contains__(self, element: object) -> bool:
         if not isinstance(element, Tensor | int | float):
@@ -371,13 +379,16 @@ class Tensor:
         return bool((self == element).any())
 
     def __repr__(self) -> str:
-        _up_to_date(self)
-        node = self._node
+        try:
+            _up_to_date(self)
+            grad_fn = None if self._node is None else self._node.name()
+        except RuntimeError:  # a view whose history nobody can tell
+            grad_fn = "Invalid"
         return printing.tensor_repr(
             self._array,
             default_dtype=dtypes.get_default_dtype().numpy,
-            requires_grad=self._requires_grad,
-            grad_fn=None if node is None else node.name(),
+            requires_grad=self.requires_grad,
+            grad_fn=grad_fn,
         )
 
     def __format__(self, spec: str) -> str:

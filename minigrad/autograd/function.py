@@ -273,7 +273,7 @@ class BackwardCFunction(FunctionCtx, GradFn, Node):
             result = shared
         view = result._view
         if view is not None and not dirty:
-            view.refusal = _MADE_BY_FUNCTION.format(place, self.function.__name__)
+            view.special, view.maker = "function", f"Output {place} of {self.function.__name__}"
         if recorded and floats:
             node = Result(self, place, result)
             if dirty and view is not None:
@@ -405,15 +405,6 @@ def _as_tensor(g: Any) -> Tensor | None:
 
 def _is_in(tensor: Any, tensors: Sequence[Any]) -> bool:
     return any(tensor is each for each in tensors)
-
-
-_MADE_BY_FUNCTION = (
-    "Output {} of {} is a view and is being modified inplace. This view was created inside a "
-    "custom Function (or because an input was returned as-is) and the autograd logic to handle "
-    "view+inplace would override the custom backward associated with the custom Function, leading "
-    "to incorrect gradients. This behavior is forbidden. You can fix this by cloning the output of "
-    "the custom Function."
-)
 
 
 def _check_dirty(

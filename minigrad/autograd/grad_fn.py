@@ -96,6 +96,11 @@ class _OfAnOp(GradFn):
     def __init__(self, node: Node) -> None:
         self._node = node
 
+    def name(self) -> str:
+        """PyTorch's name; that of a node made by hand there tells of its namespace."""
+        name = type(self).__name__
+        return name if name[-1].isdigit() else f"torch::autograd::{name}"
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_saved_"):
             if self._node.pullbacks is None:

@@ -11,23 +11,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
 from ..rules import REGISTRY, Rule
 from ..rules.indexing import index_put, scatter
 from ..rules.rule import Array, Pullback
+from .grad_mode import mode
 from .node import Node, Parent
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
-
-MADE_IN_NO_GRAD = (
-    "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Make "
-    "the view where grad mode is enabled, or write to it in no_grad."
-)
 
 # What PyTorch calls the node of a view whose history was recorded anew.
 _AS_STRIDED = replace(REGISTRY["alias"], backward="AsStridedBackward0")
@@ -36,14 +32,16 @@ _AS_STRIDED = replace(REGISTRY["alias"], backward="AsStridedBackward0")
 class View:
     """How a tensor was made as a view: of which parent, by which op, at which version.
 
-    `base` is the tensor at the end of the chain of parents. A view that was made where nothing was
-    recorded, or by a Function, has no such history to follow; so it is not to be written through
-    where that would have to be recorded, for the reason given in `refusal`.
+    `base` is the tensor at the end of the chain of parents. `special` says of a view that it has no
+    such history to follow, nor may be written through where that would have to be recorded: it was
+    made where nothing was ("no_grad"), by a Function ("function"), or as one of "several" views, or
+    from such a view; then `maker` is what to call the op that made it.
     """
 
-    __slots__ = ("arguments", "base", "options", "parent", "refusal", "rule", "version")
+    __slots__ = ("arguments", "base", "maker", "options", "parent", "rule", "special", "version")
 
     base: Tensor
+    special: str
 
     def __init__(
         self,
@@ -51,13 +49,37 @@ class View:
         rule: Rule,
         arguments: list[Any],
         options: dict[str, Any],
-        refusal: str = "",
+        special: str = "",
     ) -> None:
         self.parent = parent
-        self.base = parent if parent._view is None else parent._view.base
+        self.base, self.special = parent, special
+        if parent._view is not None:
+            self.base = parent._view.base
+            self.special = special or parent._view.special
         self.rule, self.arguments, self.options = rule, arguments, options
-        self.refusal: str = refusal or ("" if parent._view is None else parent._view.refusal)
+        self.maker = "Output 0 of " + rule.name.title().replace("_", "")
         self.version = parent._counter[0]
+
+    def refuse(self, what: str) -> NoReturn:
+        """The error of a special view that was written to, or whose base was, as `what` says."""
+        if self.special == "no_grad":
+            of_such = self.parent._view is not None and self.parent._view.special == "no_grad"
+            which = f"{self.maker} is a view of a view which" if of_such else "A view"
+            raise RuntimeError(
+                f"{which} was created in no_grad mode and {what} with grad mode enabled. Given "
+                "that this use case is ambiguous and error-prone, it is forbidden: make the view "
+                "where grad mode is enabled, or write in no_grad."
+            )
+        why = {
+            "several": "is the output of a function that returns multiple views. Such functions do "
+            "not allow the output views to be modified inplace. You should replace the inplace "
+            "operation by an out-of-place one.",
+            "function": "was created inside a custom Function (or because an input was returned "
+            "as-is) and the autograd logic to handle view+inplace would override the custom "
+            "backward associated with the custom Function, leading to incorrect gradients. This "
+            "behavior is forbidden. You can fix this by cloning the output of the custom Function.",
+        }
+        raise RuntimeError(f"{self.maker} is a view and {what}. This view {why[self.special]}")
 
     def apply(self, array: Array) -> tuple[Array, Pullback]:
         """The same view of another array, and its pullback."""
@@ -68,9 +90,11 @@ class View:
     def refresh(self, tensor: Tensor) -> None:
         """Record the history of `tensor`, whose view this is, anew if its storage has changed."""
         now = tensor._counter[0]
+        if self.special and self.version != now and self.base._requires_grad and mode.enabled:
+            self.refuse("its base or another view of its base has been modified inplace")
         stale: list[tuple[Tensor, View]] = []
         view: View | None = self
-        while view is not None and not view.refusal and view.version != now:
+        while view is not None and not view.special and view.version != now:
             stale.append((tensor, view))
             tensor = view.parent
             view = tensor._view

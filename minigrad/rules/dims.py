@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Sequence
+from typing import Any
 
 
 def index(argument: int, name: str) -> int:
@@ -73,3 +74,10 @@ def resolved(shape: Sequence[int], numel: int) -> tuple[int, ...]:
     elif known == numel:
         return sizes
     raise RuntimeError(f"shape '{list(sizes)}' is invalid for input of size {numel}")
+
+
+def dense(array: Any) -> bool:
+    """Whether an array's elements fill a stretch of memory, in whatever order."""
+    steps = zip(array.shape, array.strides, strict=True)
+    reach = sum((size - 1) * step for size, step in steps)
+    return bool(reach + array.itemsize == array.nbytes)

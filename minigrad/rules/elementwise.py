@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import C_NAMES, SCALAR_NAMES, SUPPORTED, converted
+from .dims import dense
 from .rule import EVERYWHERE, IN_PLACE, Array, Operand, Result, differentiable, without_derivative
 
 # A 0-d array is taken as it is, where a Python number is converted anew by each ufunc that it
@@ -396,9 +397,7 @@ def clone(input: Array) -> Result:
     >>> minigrad.clone(minigrad.tensor([1., 2.]))
     tensor([1., 2.])
     """
-    reach = sum((size - 1) * step for size, step in zip(input.shape, input.strides, strict=True))
-    dense = reach + input.itemsize == input.nbytes
-    return input.copy("K" if dense else "C"), (lambda g: g,)
+    return input.copy("K" if dense(input) else "C"), (lambda g: g,)
 
 
 @differentiable(linear=True, forms=(), backward="CloneBackward0")
@@ -431,13 +430,13 @@ def fill(input: Array, value: Operand) -> Result:
 
 def _written(input: Array, other: Operand) -> Result:
     other = np.asarray(other).astype(input.dtype, copy=False)
-    try:
+    if np.broadcast_shapes(input.shape, other.shape) == input.shape:
         y = np.broadcast_to(other, input.shape)
-    except ValueError:
+    else:
         raise RuntimeError(
             f"output with shape {list(input.shape)} doesn't match the broadcast shape "
             f"{list(other.shape)}"
-        ) from None
+        )
     return y, (lambda g: np.zeros_like(g), lambda g: g)
 
 

@@ -491,3 +491,96 @@ def test_from_numpy_shares_memory_both_ways() -> None:
         return x, array.tolist()
 
     check_same(program)
+
+
+# Special views, and memory that overlaps ----------------------------------------------------------
+
+
+def _in_no_grad(torch: Any, base: Any) -> Any:
+    with torch.no_grad():
+        return base[:2]
+
+
+def _by_function(torch: Any, base: Any) -> Any:
+    class Part(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            return x[:2]
+
+        @staticmethod
+        def backward(ctx: Any, grad: Any) -> Any:
+            return torch.cat([grad, grad[:1]])
+
+    return Part.apply(base)
+
+
+SPECIAL: dict[str, Any] = {
+    "no_grad": _in_no_grad,
+    "of no_grad": lambda torch, base: _in_no_grad(torch, base)[:1],
+    "function": _by_function,
+    "of function": lambda torch, base: _by_function(torch, base).view(2),
+    "unbind": lambda torch, base: torch.unbind(base)[1],
+    "iteration": lambda torch, base: list(base)[-1],
+}
+DONE: dict[str, Any] = {
+    "nothing": lambda torch, view, base: (view.requires_grad, view.tolist()),
+    "written": lambda torch, view, base: view.add_(1),
+    "base written": lambda torch, view, base: (base.add_(1), view.requires_grad) and view * 2,
+    "base written, and asked": lambda torch, view, base: base.add_(1) is base and view.grad_fn,
+    "written in no_grad": lambda torch, view, base: _unrecorded(torch, view),
+}
+
+
+def _unrecorded(torch: Any, view: Any) -> Any:
+    with torch.no_grad():
+        view.add_(1)
+    return view._version
+
+
+@pytest.mark.parametrize("done", DONE)
+@pytest.mark.parametrize("special", SPECIAL)
+@pytest.mark.parametrize("recorded", [True, False])
+def test_special_views(special: str, done: str, recorded: bool) -> None:
+    def program(torch: Any) -> Any:
+        base = torch.tensor([1.0, 2.0, 3.0], requires_grad=recorded) * 1
+        view = SPECIAL[special](torch, base)
+        return repr(DONE[done](torch, view, base)).split(" object")[0]
+
+    check_same(program)
+
+
+OVERLAPS: dict[str, Any] = {
+    "an element": lambda x: x.add_(x[0, 0]),
+    "shifted": lambda x: x.view(-1)[1:].copy_(x.view(-1)[:-1]),
+    "transposed": lambda x: x.mul_(x.t()),
+    "the same": lambda x: x.mul_(x).add_(x.view(3, 3)),
+    "beside": lambda x: x[0].add_(x[1]),
+    "interleaved": lambda x: x.view(-1)[1::2].add_(x.view(-1)[:-1:2]),
+    "columns": lambda x: x[:, 0].copy_(x[0]),
+    "filled": lambda x: x.fill_(x[1, 1]),
+    "masked": lambda x: x.masked_fill_(x > 1, x[0, 0]),
+    "bounds": lambda x: x.clamp_(x[0, 0]),
+    "of one element": lambda x: x[:1, :1].add_(x[0, 0]),
+}
+
+
+@pytest.mark.parametrize("name", OVERLAPS)
+def test_memory_that_overlaps(name: str) -> None:
+    def program(torch: Any) -> Any:
+        x = torch.arange(9.0).view(3, 3).clone()
+        OVERLAPS[name](x)
+        return x
+
+    check_same(program)
+
+
+def test_writing_everything_is_writing_the_tensor_itself() -> None:
+    def program(torch: Any) -> Any:
+        found = []
+        for key in (slice(None), Ellipsis, slice(0, None), slice(0, 9), slice(-3, 3), slice(1)):
+            x = torch.ones(3, requires_grad=True) * 1
+            x[key] = torch.zeros(3)
+            found.append((x.grad_fn.name(), type(x.grad_fn).__name__, x._version))
+        return found
+
+    check_same(program)
