@@ -577,7 +577,7 @@ def test_memory_that_overlaps(name: str) -> None:
 def test_writing_everything_is_writing_the_tensor_itself() -> None:
     def program(torch: Any) -> Any:
         found = []
-        for key in (slice(None), Ellipsis, slice(0, None), slice(0, 9), slice(-3, 3), slice(1)):
+        for key in (slice(None), Ellipsis, slice(0, None), slice(0, 9), slice(-3, 3)):
             x = torch.ones(3, requires_grad=True) * 1
             x[key] = torch.zeros(3)
             found.append((x.grad_fn.name(), type(x.grad_fn).__name__, x._version))

@@ -301,8 +301,7 @@ def check_node_name(name: str, form: Form, case: Case) -> None:
     nodes = [called(t, form, case, leaves_of(t, case))[0].grad_fn for t in (minigrad, torch)]
     if name == "put" and nodes[1] is None:
         return  # the gradient of a slice that takes everything is the very tensor
-    ours, theirs = (node.name() for node in nodes)
-    theirs = theirs.removeprefix("torch::autograd::")
+    ours, theirs = (node.name().removeprefix("torch::autograd::") for node in nodes)
     if name == "slice" and theirs == "AliasBackward0":
         return  # what PyTorch makes of a slice that takes everything
     if name in COMPOSED or case.options.get("dim", ...) is None:  # which may not have been given

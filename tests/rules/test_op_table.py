@@ -217,7 +217,7 @@ def test_a_node_has_one_of_the_names(op: Op) -> None:
     for case in tame_cases(op):
         result, _ = called(minigrad, first_form(op), case)
         if result.grad_fn is not None:
-            found.add(result.grad_fn.name())
+            found.add(type(result.grad_fn).__name__)
     assert found <= {*op.grad_fns}
     assert bool(found) == bool(op.grad_fns)
 
