@@ -272,7 +272,8 @@ class BackwardCFunction(FunctionCtx, Node):
         if recorded and floats:
             node = Result(self, place, result)
             if dirty and view is not None:
-                part = (None, *node.over_tensors())  # of what the part was, that is the call's to say
+                # What the part was before, the call has to say.
+                part = (None, *node.over_tensors())
                 rebase(result, Node(node.rule, (None, self), part, (), result._array))
             else:
                 set_history(result, node)

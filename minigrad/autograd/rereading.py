@@ -136,11 +136,18 @@ def reread(thing: Any, tensors: dict[int, Tensor]) -> Any:
         return thing
     if thing in _RULES:
         op = OPS[_RULES[thing]]
-        return lambda *args, **kwargs: (op(*args, **kwargs), ())
+        return lambda *args, **kwargs: (op(*map(_in_rules_terms, args), **kwargs), ())
     thing = inspect.unwrap(thing)  # whoever watches a pullback has wrapped it
     cells = (CellType(reread(c.cell_contents, tensors)) for c in thing.__closure__ or ())
     names = _names(thing.__globals__["__name__"])
     return FunctionType(thing.__code__, names, thing.__name__, thing.__defaults__, tuple(cells))
+
+
+def _in_rules_terms(argument: Any) -> Any:
+    """An argument of an op; of a key, which is no operand, the entries are arrays."""
+    if isinstance(argument, tuple):
+        return tuple(x._array if isinstance(x, Tensor) else x for x in argument)
+    return argument
 
 
 _PACKAGE = Rule.__module__.rpartition(".")[0]
