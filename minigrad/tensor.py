@@ -82,7 +82,8 @@ class Tensor:
     @property
     def requires_grad(self) -> bool:
         """Whether a gradient is wanted for this tensor, or for something it was computed from."""
-        _up_to_date(self)
+        if self._view is None or not self._view.refusal:
+            _up_to_date(self)
         return self._requires_grad
 
     @requires_grad.setter
@@ -369,12 +370,16 @@ class Tensor:
         return bool((self == element).any())
 
     def __repr__(self) -> str:
-        node = self.grad_fn
+        try:
+            node = self.grad_fn
+            name = None if node is None else node.name()
+        except RuntimeError:  # a view whose history nobody can tell any more
+            name = "Invalid"
         return printing.tensor_repr(
             self._array,
             default_dtype=dtypes.get_default_dtype().numpy,
             requires_grad=self._requires_grad,
-            grad_fn=None if node is None else node.name(),
+            grad_fn=name,
         )
 
     def __format__(self, spec: str) -> str:

@@ -51,7 +51,7 @@ def walk(
         node = heappop(todo)[1]
         g = gradients.pop(node)
         hooks = node.hooks
-        if hooks is not None and g is not None:
+        if hooks is not None:
             g = hooks.arriving(g)
         if wanted is not None and useful is not None:
             if node in wanted and g is not None:
@@ -64,14 +64,14 @@ def walk(
         for _, counter, version in node.guards:
             if counter[0] != version:
                 node.check_saved()
-        if create_graph:
+        if g is None and not node.takes_none:
+            pullbacks = [p and _nothing for p in pullbacks]
+        elif create_graph:
             pullbacks = node.over_tensors()
         if anomaly.mode.enabled:
             pullbacks = anomaly.watched(node, pullbacks)
         if hooks is not None and hooks.after:
             pullbacks = hooks.leaving(pullbacks if create_graph else _fitting(node, pullbacks), g)
-        if g is None and not node.takes_none:
-            pullbacks = [_nothing] * len(node.parents)
         for parent, pullback in zip(node.parents, pullbacks):  # type: ignore[assignment]  # noqa: B905, this is the hot loop
             if parent is None or (useful is not None and parent not in useful):
                 continue

@@ -83,13 +83,15 @@ class Hooks:
         return registered(getattr(self, kind), hook)
 
     def arriving(self, g: Any) -> Any:
-        """What becomes of a gradient, an array or a Tensor, by the hooks that come before it is
-        used."""
-        given = g if isinstance(g, Tensor) else wrap(g.copy())
+        """What becomes of a gradient, an array, a Tensor or None, by the hooks that come before it
+        is used."""
+        given: Tensor | None = g if g is None or isinstance(g, Tensor) else wrap(g.copy())
         for hook in tuple(self.tensor.values()):
             given = _replaced(given, hook(given), hook)
         for hook in tuple(self.before.values()):
             given = all_replaced((given,), hook((given,)), hook)[0]
+        if given is None:
+            return None
         if self.retaining is not None and (tensor := self.retaining()) is not None:
             tensor._accumulate(given if given is g else given._array.copy())
         return given if isinstance(g, Tensor) else given._array
@@ -107,7 +109,7 @@ class Hooks:
         arrays = not isinstance(g, Tensor)
         results = [p and p(g) for p in pullbacks]
         inputs = tuple(wrap(d) if arrays and d is not None else d for d in results)
-        outputs = (wrap(g) if arrays else g,)
+        outputs = (wrap(g) if arrays and g is not None else g,)
         for hook in tuple(self.after.values()):
             inputs = all_replaced(inputs, hook(inputs, outputs), hook)
         return [p and _giving(d, arrays) for p, d in zip(pullbacks, inputs, strict=True)]
@@ -119,10 +121,12 @@ def _giving(d: Tensor | None, arrays: bool) -> Pullback:
     return lambda g: result
 
 
-def _replaced(given: Tensor, returned: Any, hook: Callable[..., Any]) -> Tensor:
+def _replaced(given: Tensor | None, returned: Any, hook: Callable[..., Any]) -> Tensor | None:
     """What a hook made of a gradient: the same, or another of its shape and dtype."""
     if returned is None:
         return given
+    if given is None:
+        raise RuntimeError("can't replace a None gradient with a non-None value")
     if not isinstance(returned, Tensor):
         raise TypeError(f"expected Variable, but hook returned '{type(returned).__name__}'")
     name = getattr(hook, "__name__", repr(hook))
@@ -151,9 +155,7 @@ def all_replaced(
             f"hook '{name}' has returned an incorrect number of values (got {len(returned)}, but "
             f"expected {len(given)})"
         )
-    return tuple(
-        b if a is None else _replaced(a, b, hook) for a, b in zip(given, returned, strict=True)
-    )
+    return tuple(_replaced(a, b, hook) for a, b in zip(given, returned, strict=True))
 
 
 # The methods of Tensor ----------------------------------------------------------------------------

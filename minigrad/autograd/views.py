@@ -18,6 +18,7 @@ import numpy as np
 from ..rules import REGISTRY, Rule
 from ..rules.indexing import index_put, scatter
 from ..rules.rule import Array, Pullback
+from .grad_mode import mode
 from .node import Node, Parent
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ MADE_IN_NO_GRAD = (
     "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Make "
     "the view where grad mode is enabled, or write to it in no_grad."
 )
+
+# In a refusal, where it is not the view that was written to.
+_INDIRECTLY = "is being modified", "its base or another view of its base has been modified"
 
 # What PyTorch calls the node of a view whose history was recorded anew.
 _AS_STRIDED = replace(REGISTRY["alias"], backward="AsStridedBackward0")
@@ -66,8 +70,15 @@ class View:
         return output, pullback
 
     def refresh(self, tensor: Tensor) -> None:
-        """Record the history of `tensor`, whose view this is, anew if its storage has changed."""
+        """Record the history of `tensor`, whose view this is, anew if its storage has changed.
+
+        RuntimeError where it is one that nobody can tell, and somebody may want to know it.
+        """
         now = tensor._counter[0]
+        if self.refusal and self.version != now and mode.enabled:
+            if tensor._node is None and not self.base._requires_grad:
+                return
+            raise RuntimeError(self.refusal.replace(*_INDIRECTLY))
         stale: list[tuple[Tensor, View]] = []
         view: View | None = self
         while view is not None and not view.refusal and view.version != now:

@@ -491,3 +491,37 @@ def test_from_numpy_shares_memory_both_ways() -> None:
         return x, array.tolist()
 
     check_same(program)
+
+
+ASKING: dict[str, Callable[[Any, Any], Any]] = {
+    "its history": lambda torch, v: v.grad_fn is None,
+    "whether it is a leaf": lambda torch, v: v.is_leaf,
+    "to compute with it": lambda torch, v: (v * 2).requires_grad,
+    "in no_grad": lambda torch, v: _in_no_grad(torch, v),
+    "a view of it": lambda torch, v: v[0].requires_grad,
+    "to print it": lambda torch, v: repr(v),
+    "its values": lambda torch, v: v.detach(),
+}
+
+
+def _in_no_grad(torch: Any, v: Any) -> Any:
+    with torch.no_grad():
+        return v * 2
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+@pytest.mark.parametrize("of", ["leaf", "computed", "constant"])
+@pytest.mark.parametrize("name", ASKING)
+def test_a_view_made_in_no_grad_whose_base_was_written_to(
+    name: str, of: str, recorded: bool
+) -> None:
+    def program(torch: Any) -> Any:
+        x = leaf(torch, 2, 3)
+        base = {"leaf": x, "computed": x * 1}.get(of, x.detach().clone())
+        with torch.no_grad():
+            view = base[0]
+        with torch.set_grad_enabled(recorded and of != "leaf"):
+            base.mul_(2)
+        return ASKING[name](torch, view)
+
+    check_same(program)
