@@ -30,7 +30,7 @@ def backward(
 
     `grad_tensors` are the cotangents to start from, each of its tensor's shape; None stands for a
     one, for a tensor of one element. `inputs` names the tensors whose `.grad` is to be filled,
-    leaves or not; without it, all leaves. The graph is freed unless `retain_graph`.
+    leaves or not (which retain their gradient from then on); without it, all leaves. The graph is freed unless `retain_graph`.
 
     With `create_graph` the gradients have a history of their own, and can be differentiated again.
 
@@ -66,11 +66,12 @@ def backward(
         if not isinstance(tensor, Tensor):
             kind = type(tensor).__name__
             raise RuntimeError(f"all inputs have to be Tensors, but got {kind}")
-    holders = {_parent(tensor): tensor for tensor in inputs}
-    walked = _walked(seeds, retain_graph, create_graph, set(holders), _arrive)
-    for parent, gradient in walked.items():
-        if not holders[parent].retains_grad:  # what retains has had its own
-            _arrive(holders[parent], gradient)
+    wanted = {_parent(tensor) for tensor in inputs}
+    for tensor in inputs:
+        tensor.retain_grad()  # of a leaf that is nothing
+    for parent, gradient in _walked(seeds, retain_graph, create_graph, wanted, _arrive).items():
+        if isinstance(parent, Tensor):
+            _arrive(parent, gradient)
 
 
 def _walked(
@@ -92,11 +93,10 @@ def _walked(
 
 
 def _arrive(tensor: Tensor, gradient: Any) -> None:
-    """Add a gradient into the `.grad` of a tensor, a leaf or one of `inputs`."""
-    if tensor._node is None and not tensor._requires_grad:
-        return  # it has been told since that it does not
-    tensor._accumulate(gradient)
-    if tensor._node is None and tensor._hooks is not None:
+    """Add a gradient into the `.grad` of a leaf."""
+    if tensor._requires_grad:  # it may have been told not to since
+        tensor._accumulate(gradient)
+    if tensor._hooks is not None:
         tensor._hooks.arrived(tensor, gradient)
 
 

@@ -50,14 +50,19 @@ def walk(
     while todo:
         node = heappop(todo)[1]
         g = gradients.pop(node)
-        hooks = node.hooks
+        hooks, sent = node.hooks, g
         if hooks is not None:
             g = hooks.arriving(g)
         if wanted is not None and useful is not None:
+            leads = not useful.isdisjoint(node.parents)
             if node in wanted and g is not None:
-                passed[node] = g if create_graph else g.copy()
-            if useful.isdisjoint(node.parents):
+                # As in PyTorch: as it was before the hooks, but only if the walk goes on from here.
+                found = sent if leads else g
+                passed[node] = found if create_graph else found.copy()
+            if not (leads or (arrive is not None and hooks is not None and node in wanted)):
                 continue
+        if hooks is not None:
+            g = hooks.before_node(g)
         pullbacks = node.pullbacks
         if pullbacks is None:
             raise RuntimeError(FREED)
@@ -71,6 +76,9 @@ def walk(
         if anomaly.mode.enabled:
             pullbacks = anomaly.watched(node, pullbacks)
         if hooks is not None and hooks.after:
+            if useful is not None:
+                goes = [parent in useful for parent in node.parents]
+                pullbacks = [p if go else None for p, go in zip(pullbacks, goes, strict=True)]
             pullbacks = hooks.leaving(pullbacks if create_graph else _fitting(node, pullbacks), g)
         for parent, pullback in zip(node.parents, pullbacks):  # type: ignore[assignment]  # noqa: B905, this is the hot loop
             if parent is None or (useful is not None and parent not in useful):
@@ -168,6 +176,7 @@ def _completing(seeds: Sequence[tuple[Parent, Any]]) -> dict[Node | None, list[T
     for node in reversed(_reachable(seeds)):
         for parent in node.parents:
             if not (parent is None or isinstance(parent, Node)):
+                last.pop(parent, None)  # so that of one node's leaves the first comes first
                 last[parent] = node
     leaves: dict[Node | None, list[Tensor]] = {}
     for leaf, giver in last.items():
@@ -185,6 +194,6 @@ def _deliver(
     for leaf in leaves:
         if leaf in gradients:
             assert leaf._hooks is not None
-            gradients[leaf] = leaf._hooks.arriving(gradients[leaf])
+            gradients[leaf] = leaf._hooks.before_node(leaf._hooks.arriving(gradients[leaf]))
             if arrive is not None:
                 arrive(leaf, gradients.pop(leaf))

@@ -83,24 +83,29 @@ class Hooks:
         return registered(getattr(self, kind), hook)
 
     def arriving(self, g: Any) -> Any:
-        """What becomes of a gradient, an array, a Tensor or None, by the hooks that come before it
-        is used."""
+        """What becomes of a tensor's gradient, an array, a Tensor or None, by that one's hooks."""
         given: Tensor | None = g if g is None or isinstance(g, Tensor) else wrap(g.copy())
         for hook in tuple(self.tensor.values()):
             given = _replaced(given, hook(given), hook)
-        for hook in tuple(self.before.values()):
-            given = all_replaced((given,), hook((given,)), hook)[0]
         if given is None:
             return None
         if self.retaining is not None and (tensor := self.retaining()) is not None:
             tensor._accumulate(given if given is g else given._array.copy())
         return given if isinstance(g, Tensor) else given._array
 
+    def before_node(self, g: Any) -> Any:
+        """What becomes of it by the hooks that come before the node's own turn."""
+        if not self.before:
+            return g
+        given = g if g is None or isinstance(g, Tensor) else wrap(g.copy())
+        for hook in tuple(self.before.values()):
+            given = all_replaced((given,), hook((given,)), hook)[0]
+        return given if given is None or isinstance(g, Tensor) else given._array
+
     def arrived(self, leaf: Tensor, g: Any) -> None:
         """Call what is to be called when the `.grad` of a leaf has been accumulated into."""
         for hook in tuple(self.accumulated.values()):
-            if hook(leaf) is not None:
-                raise RuntimeError("hooks should return None.")
+            hook(leaf)
         for hook in tuple(self.after.values()):
             all_replaced((), hook((), (g if isinstance(g, Tensor) else wrap(g.copy()),)), hook)
 
