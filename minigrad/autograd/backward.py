@@ -30,7 +30,8 @@ def backward(
 
     `grad_tensors` are the cotangents to start from, each of its tensor's shape; None stands for a
     one, for a tensor of one element. `inputs` names the tensors whose `.grad` is to be filled,
-    leaves or not (which retain their gradient from then on); without it, all leaves. The graph is freed unless `retain_graph`.
+    leaves or not (which retain their gradient from then on); without it, all leaves. The graph is
+    freed unless `retain_graph`.
 
     With `create_graph` the gradients have a history of their own, and can be differentiated again.
 
@@ -44,6 +45,17 @@ def backward(
     """
     if grad_variables is not None:
         raise TypeError("backward() has no grad_variables any more: use grad_tensors")
+    _fill(tensors, grad_tensors, retain_graph, create_graph, inputs)
+
+
+def _fill(
+    tensors: Tensors,
+    grad_tensors: Tensor | Sequence[Tensor | None] | None,
+    retain_graph: bool | None,
+    create_graph: bool,
+    inputs: Tensors | None,
+) -> None:
+    """What `backward` does, called by the function or the method that the user called."""
     seeds = _seeds(_listed(tensors), grad_tensors, create_graph)
     if create_graph:
         warnings.warn(
@@ -52,7 +64,7 @@ def backward(
             "autograd.grad when creating the graph to avoid this. If you have to use this "
             "function, make sure to reset the .grad fields of your parameters to None after use "
             "to break the cycle and avoid the leak.",
-            stacklevel=2,
+            stacklevel=3,
         )
     if inputs is None:
         walked = _walked(seeds, retain_graph, create_graph, None, _arrive)
@@ -117,7 +129,7 @@ def _backward(
     >>> x.grad
     tensor([ 2., 40.])
     """
-    backward((self,), (gradient,), retain_graph, create_graph, inputs=inputs)
+    _fill((self,), (gradient,), retain_graph, create_graph, inputs)
 
 
 _backward.__name__ = _backward.__qualname__ = "backward"

@@ -90,7 +90,9 @@ class Hooks:
         if given is None:
             return None
         if self.retaining is not None and (tensor := self.retaining()) is not None:
-            tensor._accumulate(given if given is g else given._array.copy())
+            # Not in place: a gradient that somebody took stays as it is.
+            before = tensor._grad
+            tensor._grad = given.clone() if before is None else before + given
         return given if isinstance(g, Tensor) else given._array
 
     def before_node(self, g: Any) -> Any:

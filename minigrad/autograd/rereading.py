@@ -93,20 +93,40 @@ def _fitting(pullback: Pullback, parent: Parent) -> Pullback:
 def _flat(pullback: Pullback, rule: Rule, tensors: Sequence[Tensor]) -> Pullback:
     """A pullback that depends on these tensors, but with a slope of zero wherever it has one."""
     around = [t for t in tensors if t.requires_grad]
-    flat = replace(rule, backward=rule.flat, linear=True)
 
     def of(g: Tensor) -> Tensor:
         d = pullback(g)
         if not (around and mode.enabled):
             return d
         result: Tensor = wrap(d._array)
-        origins = [t._node or t if t._requires_grad else None for t in (d, *around)]
-        zeros = [_zeros(t._array.shape, t._array.dtype) for t in around]
-        result._node = Node(flat, origins, [_same, *zeros], (), d._array)
+        result._node = Flat(replace(rule, backward=rule.flat, linear=True), d, around)
         result._requires_grad = True
         return result
 
     return of
+
+
+class Flat(Node):
+    """The node of what is `d`, and depends on the tensors `around`, but with a slope of zero.
+
+    So does its own gradient, and that one's; but for nll_loss, whose second derivative is the op
+    itself in PyTorch, and as such depends on the targets alone.
+    """
+
+    __slots__ = ("around",)
+
+    def __init__(self, rule: Rule, d: Tensor, around: list[Tensor]) -> None:
+        origins = [t._node or t if t._requires_grad else None for t in (d, *around)]
+        zeros = [_zeros(t._array.shape, t._array.dtype) for t in around]
+        super().__init__(rule, origins, [_same, *zeros], (), d._array)
+        self.around = around
+
+    def over_tensors(self) -> Sequence[Pullback | None]:
+        """Its pullbacks, to be called with Tensors and recorded."""
+        same, *zeros = over_tensors(self)
+        if self.rule.name == "nll_loss":
+            return [same, *zeros]
+        return [same and _flat(same, self.rule, self.around), *zeros]
 
 
 def _same(g: Any) -> Any:
