@@ -43,6 +43,7 @@ from .dtypes import (
     uint8,
 )
 from .generator import Generator
+from .indexing import index_put
 from .printing import set_printoptions
 from .random import (
     default_generator,
@@ -102,6 +103,7 @@ __all__ = [
     "full_like",
     "get_default_dtype",
     "get_rng_state",
+    "index_put",
     "initial_seed",
     "int",
     "int32",

@@ -104,19 +104,6 @@ def number_of(value: Any, function: str, argument: str) -> float:
     return value
 
 
-def _converted(numbers: Any, kind: np.dtype, over: Any) -> np.ndarray:
-    """Python numbers as an array. RuntimeError for what an integer dtype cannot hold.
-
-    `over` says what becomes of a number too large for a float dtype: "ignore" makes it infinite,
-    "raise" is a RuntimeError too.
-    """
-    try:
-        with np.errstate(over=over):
-            return np.array(numbers, kind)
-    except (OverflowError, ValueError, FloatingPointError):
-        raise RuntimeError(f"value cannot be converted to type {kind} without overflow") from None
-
-
 # From data ----------------------------------------------------------------------------------------
 
 
@@ -163,7 +150,7 @@ def _from_numbers(data: Any, wanted: np.dtype | None) -> np.ndarray:
     _gather(data, shape, 0, numbers, kinds)
     kind = wanted or (dtypes.joined(kinds) if kinds else _kind(None))
     try:
-        return _converted(numbers, kind, "ignore").reshape(shape)
+        return dtypes.converted(numbers, kind, "ignore").reshape(shape)
     except RuntimeError:
         if all(-(2**63) <= n < 2**63 for n in numbers if isinstance(n, int)):
             raise
@@ -333,7 +320,7 @@ def full(
         raise TypeError(f"full(): argument 'size' (position 1) must be tuple of ints, not {kind}")
     value = number_of(fill_value, "full", "fill_value")
     as_kind = dtypes.of_scalar(value) if dtype is None else _kind(dtype)
-    filling = _converted(value, as_kind, "raise")
+    filling = dtypes.converted(value, as_kind, "raise")
     return made(np.full(sizes_of((size,), {}, "full"), filling, as_kind), **options)
 
 
@@ -410,10 +397,10 @@ def linspace(
     start = _end_of_line(start, "start")
     end = _end_of_line(end, "end")
     if steps < 2:
-        return made(_converted([start][:steps], kind, "raise"), **options)
+        return made(dtypes.converted([start][:steps], kind, "raise"), **options)
     if kind.kind == "b":
         raise NotImplementedError("\"linspace_cpu\" not implemented for 'Bool'")
-    first, last = _converted(start, kind, "raise"), _converted(end, kind, "raise")
+    first, last = dtypes.converted(start, kind, "raise"), dtypes.converted(end, kind, "raise")
     between = np.dtype(np.float64) if kind.kind in "iu" else kind
     forwards = np.arange(steps, dtype=between)
     with np.errstate(all="ignore"):
@@ -477,7 +464,7 @@ def full_like(
     """
     array = array_of(input, "full_like")
     kind = _kind(dtype, input.dtype)
-    value = _converted(number_of(fill_value, "full_like", "fill_value"), kind, "raise")
+    value = dtypes.converted(number_of(fill_value, "full_like", "fill_value"), kind, "raise")
     return made(np.full_like(array, value, kind), **options)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -83,29 +84,38 @@ def _record(
     result: Tensor,
 ) -> None:
     """Enter one call of a rule on the tape, if an operand that requires grad has a derivative."""
-    # First the operands that have one: where their gradients go, and what guards them.
     parents: list[Parent | None] = []
     kept: list[Pullback | None] = []
-    first, others = [], []
-    overloaded = not isinstance(rule.backward, str)  # so a number makes it another op, of one less
-    for i, (a, array) in enumerate(zip(args, arrays, strict=True)):
-        pullback = pullbacks[i] if i < len(pullbacks) else None
-        tensor = isinstance(a, Tensor)
-        guard = (id(array), a._counter, a._counter[0]) if tensor else UNGUARDED
-        if pullback is None or (overloaded and not tensor):
-            others.append(guard)
-            continue
-        first.append(guard)
-        goes = tensor and a._requires_grad
-        parents.append((a._node or a) if goes else None)
-        kept.append(pullback if goes else None)
-    if all(parent is None for parent in parents):
+    guards, others = [(id(output), result._counter, 0)], []
+    recorded = False
+    if len(pullbacks) < len(args):  # an op may have further arguments
+        pullbacks = (*pullbacks, *repeat(None, len(args) - len(pullbacks)))
+    for a, array, pullback in zip(args, arrays, pullbacks, strict=False):
+        if isinstance(a, Tensor):
+            guard = (id(array), a._counter, a._counter[0])
+            if pullback is None:
+                others.append(guard)
+                continue
+            guards.append(guard)
+            if a._requires_grad:
+                recorded = True
+                parents.append(a._node or a)
+                kept.append(pullback)
+            else:
+                parents.append(None)
+                kept.append(None)
+        elif pullback is not None and type(rule.backward) is str:
+            # A number is a constant operand; but where it makes an overload of the op, it is none.
+            guards.append(UNGUARDED)
+            parents.append(None)
+            kept.append(None)
+    if not recorded:
         return
     if result._array.dtype.kind != "f":
         kind = dtypes.SCALAR_NAMES[result._array.dtype]
         raise RuntimeError(f"Autograd not support dtype: {kind} ({rule.name})")
-    guards = () if rule.linear else ((id(output), result._counter, 0), *first, *others)
-    result._node = Node(_named(rule, arrays, kwargs), parents, kept, guards, result._array)
+    kept_safe: Guards = () if rule.linear else guards + others
+    result._node = Node(_named(rule, arrays, kwargs), parents, kept, kept_safe, result._array)
     result._requires_grad = True
 
 
@@ -133,7 +143,7 @@ def _of_one(rule: Rule, long: Callable[..., Any]) -> Callable[..., Any]:
     def op(*args: Any, **kwargs: Any) -> Any:
         if kwargs or not args:
             return long(*args, **kwargs)
-        a, *options = args
+        a, options = args[0], args[1:]
         if not isinstance(a, Tensor) or a._view is not None:
             return long(*args)
         x = a._array
@@ -143,7 +153,10 @@ def _of_one(rule: Rule, long: Callable[..., Any]) -> Callable[..., Any]:
             if type(option) not in _PLAIN:
                 return long(*args)
         try:
-            output, pullbacks = quiet.run(forward, x, *options)
+            if options:
+                output, pullbacks = quiet.run(forward, x, *options)
+            else:  # which is the faster call
+                output, pullbacks = quiet.run(forward, x)
         except Exception:
             output = None
         if output is None or isinstance(output, tuple):
@@ -168,7 +181,7 @@ def _of_two(rule: Rule, long: Callable[..., Any]) -> Callable[..., Any]:
     def op(*args: Any, **kwargs: Any) -> Any:
         if kwargs or len(args) < 2:
             return long(*args, **kwargs)
-        a, b, *options = args
+        a, b, options = args[0], args[1], args[2:]
         if not isinstance(a, Tensor) or a._view is not None:
             return long(*args)
         x: Any = a._array
@@ -187,7 +200,10 @@ def _of_two(rule: Rule, long: Callable[..., Any]) -> Callable[..., Any]:
             if type(option) not in _PLAIN:
                 return long(*args)
         try:
-            output, pullbacks = quiet.run(forward, x, y, *options)
+            if options:
+                output, pullbacks = quiet.run(forward, x, y, *options)
+            else:
+                output, pullbacks = quiet.run(forward, x, y)
         except Exception:
             output = None
         if output is None:

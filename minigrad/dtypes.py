@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Collection
+from typing import Any
 
 import numpy as np
 
@@ -73,6 +74,16 @@ SCALAR_NAMES = {
     int64.numpy: "Long",
     uint8.numpy: "Byte",
     bool.numpy: "Bool",
+}
+
+# And by these, where a C++ type shows through.
+C_NAMES = {
+    float32.numpy: "float",
+    float64.numpy: "double",
+    int32.numpy: "int",
+    int64.numpy: "long int",
+    uint8.numpy: "unsigned char",
+    bool.numpy: "bool",
 }
 
 _default = float32
@@ -186,3 +197,16 @@ def promote_types(type1: dtype, type2: dtype) -> dtype:
     torch.float32
     """
     return of_numpy(joined([to_numpy(type1), to_numpy(type2)]))
+
+
+def converted(numbers: Any, kind: np.dtype, over: Any = "raise") -> np.ndarray:
+    """Python numbers as an array. RuntimeError for what an integer dtype cannot hold.
+
+    `over` says what becomes of a number too large for a float dtype: "ignore" makes it infinite,
+    "raise" is a RuntimeError too.
+    """
+    try:
+        with np.errstate(over=over):
+            return np.array(numbers, kind)
+    except (OverflowError, ValueError, FloatingPointError):
+        raise RuntimeError(f"value cannot be converted to type {kind} without overflow") from None

@@ -213,6 +213,15 @@ def _common(tensors: Sequence[Tensor]) -> np.dtype:
     return dtypes.result_type(*(x._array for x in tensors))
 
 
+def is_tensor(obj: object) -> bool:
+    """Whether this is a Tensor.
+
+    >>> minigrad.is_tensor(minigrad.ones(2)), minigrad.is_tensor(1.0)
+    (True, False)
+    """
+    return isinstance(obj, Tensor)
+
+
 # Shapes -------------------------------------------------------------------------------------------
 
 
@@ -244,4 +253,4 @@ def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
 
 PUBLIC: dict[str, Callable[..., Any]] = {
     name: OPS[name] for name, rule in REGISTRY.items() if "function" in rule.forms
-} | {f.__name__: f for f in (matmul, max, min, where, cat, stack, flatten, swapaxes)}
+} | {f.__name__: f for f in (matmul, max, min, where, cat, stack, flatten, swapaxes, is_tensor)}

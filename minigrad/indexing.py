@@ -39,15 +39,74 @@ def setitem(self: Tensor, key: Any, value: Any) -> None:
     if rest is None:
         _copy_(view, value)
         return
-    if isinstance(value, Tensor) and value.dtype is not view.dtype:
-        masks = all(isinstance(r, slice) or r.dtype.kind == "b" for r in rest)
-        if value.numel() != 1 or not masks:  # one value under a mask is converted, as a number is
-            raise RuntimeError(
-                "Index put requires the source and destination dtypes match, got "
-                f"{SCALAR_NAMES[view._array.dtype]} for the destination and "
-                f"{SCALAR_NAMES[value._array.dtype]} for the source."
-            )
+    masks = all(isinstance(r, slice) or r.dtype.kind == "b" for r in rest)
+    # One value under a mask is converted, as a number is.
+    if isinstance(value, Tensor) and not (masks and value.numel() == 1):
+        _same_dtype(view, value)
     _index_put_(view, value, rest)
+
+
+def _same_dtype(target: Tensor, value: Tensor) -> None:
+    if value.dtype is not target.dtype:
+        raise RuntimeError(
+            "Index put requires the source and destination dtypes match, got "
+            f"{SCALAR_NAMES[target._array.dtype]} for the destination and "
+            f"{SCALAR_NAMES[value._array.dtype]} for the source."
+        )
+
+
+def index_put(
+    input: Tensor, indices: Sequence[Tensor], values: Tensor, accumulate: bool = False
+) -> Tensor:
+    """A copy of `input` with `values`, broadcast, at `indices`: a tensor of indices or a mask for
+    each dimension, from the first on.
+
+    With `accumulate` they are added to what is there, once for each time an element is named.
+    IndexError for an index that is out of range, RuntimeError where shapes or dtypes do not fit.
+
+    >>> places = (minigrad.tensor([0, 0]),)
+    >>> minigrad.index_put(minigrad.zeros(3), places, minigrad.tensor(1.), accumulate=True)
+    tensor([2., 0., 0.])
+    """
+    result: Tensor = OPS["index_put"](input, values, _key(input, indices, values), accumulate)
+    return result
+
+
+def index_put_(
+    self: Tensor, indices: Sequence[Tensor], values: Tensor, accumulate: bool = False
+) -> Tensor:
+    """`index_put`, written into this tensor; RuntimeError for a leaf's own values.
+
+    >>> minigrad.zeros(3).index_put_((minigrad.tensor([2]),), minigrad.tensor([1.]))
+    tensor([0., 0., 1.])
+    """
+    return _index_put_(self, values, _key(self, indices, values), accumulate)
+
+
+def _key(target: Tensor, indices: Any, values: Any) -> tuple[Any, ...]:
+    """The indices of `index_put`, as the rule has them."""
+    if not isinstance(indices, tuple | list):
+        kind = type(indices).__name__
+        raise TypeError(
+            f"index_put(): argument 'indices' (position 1) must be tuple of Tensors, not {kind}"
+        )
+    for position, index in enumerate(indices):
+        if not isinstance(index, Tensor):
+            raise TypeError(
+                f"expected Tensor as element {position} in argument 0, but got "
+                f"{type(index).__name__}"
+            )
+    if not indices:
+        raise RuntimeError("index_put(): at least one tensor of indices is needed")
+    if not isinstance(values, Tensor):
+        kind = type(values).__name__
+        raise TypeError(f"index_put(): argument 'values' (position 2) must be Tensor, not {kind}")
+    _same_dtype(target, values)
+    entries = [_entry(index) for index in indices]
+    used = sum(map(_dims_used, entries))
+    if used > target.ndim:
+        raise IndexError(f"too many indices for tensor of dimension {target.ndim} (got {used})")
+    return tuple(np.atleast_1d(entry) for entry in entries)
 
 
 def _taken_apart(self: Tensor, key: Any) -> tuple[Tensor, tuple[Any, ...] | None]:

@@ -16,7 +16,7 @@ from .devices import require_cpu
 from .dispatch import OPS
 from .dtypes import dtype as DType
 from .functions import matmul, tensor_or_number
-from .indexing import getitem, setitem
+from .indexing import getitem, index_put, index_put_, setitem
 from .inplace import in_place
 from .rules import REGISTRY
 from .tensor import Tensor, wrap
@@ -324,6 +324,8 @@ _METHODS: dict[str, Any] = {
     "type_as": type_as,
     "cpu": cpu,
     "copy_": copy_,
+    "index_put": index_put,
+    "index_put_": index_put_,
     "fill_": fill_,
     "zero_": zero_,
     "detach_": detach_,

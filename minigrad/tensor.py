@@ -21,6 +21,7 @@ from .size import Size
 from .tracing import count_write
 
 if TYPE_CHECKING:
+    from .autograd.grad_fn import GradFn
     from .autograd.hooks import Hooks
     from .autograd.node import Node
     from .autograd.views import View
@@ -107,15 +108,16 @@ class Tensor:
         return self
 
     @property
-    def grad_fn(self) -> Node | None:
+    def grad_fn(self) -> GradFn | None:
         """The node of the tape that made this tensor; None for a leaf."""
         _up_to_date(self)
-        return self._node and self._node.as_seen()[0]
+        return None if self._node is None else self._node.as_seen()[0]
 
     @property
     def is_leaf(self) -> bool:
         """Whether no recorded op made this tensor."""
-        return self.grad_fn is None
+        _up_to_date(self)
+        return self._node is None
 
     @property
     def grad(self) -> Tensor | None:
@@ -169,7 +171,7 @@ class Tensor:
             else:
                 self._grad = self._grad + gradient
         elif self._grad is None:
-            self._grad = wrap(np.asarray(gradient))
+            self._grad = wrap(gradient if type(gradient) is np.ndarray else np.asarray(gradient))
         else:
             self._grad._array += gradient
             count_write(self._grad._counter)
@@ -371,8 +373,8 @@ class Tensor:
 
     def __repr__(self) -> str:
         try:
-            node = self.grad_fn
-            name = None if node is None else node.name()
+            _up_to_date(self)
+            name = None if self._node is None else self._node.name()
         except RuntimeError:  # a view whose history nobody can tell any more
             name = "Invalid"
         return printing.tensor_repr(

@@ -27,9 +27,11 @@ torch = pytest.importorskip("torch")
 MODULES: dict[str, tuple[ModuleType, ModuleType]] = {
     "": (minigrad, torch),
     "autograd": (minigrad.autograd, torch.autograd),
+    "autograd.functional": (minigrad.autograd.functional, torch.autograd.functional),
     "nn": (minigrad.nn, torch.nn),
     "nn.functional": (minigrad.nn.functional, torch.nn.functional),
     "nn.init": (minigrad.nn.init, torch.nn.init),
+    "nn.modules.module": (minigrad.nn.modules.module, torch.nn.modules.module),
     "optim": (minigrad.optim, torch.optim),
     "random": (minigrad.random, torch.random),
     "optim.lr_scheduler": (minigrad.optim.lr_scheduler, torch.optim.lr_scheduler),

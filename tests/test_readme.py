@@ -39,4 +39,4 @@ def test_the_ops_are_as_the_command_prints_them() -> None:
 
 
 def test_there_are_such_blocks() -> None:
-    assert len(BLOCKS) == 2
+    assert len(BLOCKS) == 3

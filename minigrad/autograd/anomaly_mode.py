@@ -105,9 +105,9 @@ def is_anomaly_check_nan_enabled() -> bool:
 
 def remember(node: Node) -> None:
     """Keep with a node the way that led to it, and the node whose backward made it, if one did."""
-    node.metadata["traceback_"] = lines_of_user()
+    node.notes()["traceback_"] = lines_of_user()
     if mode.running is not None:
-        node.metadata["parent_"] = mode.running
+        node.notes()["parent_"] = mode.running
 
 
 # What is said -------------------------------------------------------------------------------------
@@ -155,7 +155,7 @@ def _has_nan(d: Any) -> bool:
 def _tell(node: Node) -> None:
     """Warn of where a node was made; and where the node was whose gradient it is a part of."""
     said = [f"Error detected in {node.name()}. "]
-    lines = node.metadata.get("traceback_")
+    lines = node.notes().get("traceback_")
     if lines is None:
         said.append(
             "No forward pass information available. Enable detect anomaly during forward pass for "
@@ -163,16 +163,16 @@ def _tell(node: Node) -> None:
         )
     else:
         said += ["Traceback of forward call that caused the error:\n", *lines]
-    while (node := node.metadata.get("parent_")) is not None:  # type: ignore[assignment]
+    while (node := node.notes().get("parent_")) is not None:  # type: ignore[assignment]
         said.append(f"\n\nPrevious calculation was induced by {node.name()}. ")
-        lines = node.metadata.get("traceback_", ["unknown: it was made outside of anomaly mode\n"])
+        lines = node.notes().get("traceback_", ["unknown: it was made outside of anomaly mode\n"])
         said += ["Traceback of forward call that induced the previous calculation:\n", *lines]
     warnings.warn("".join(said), stacklevel=2)
 
 
 def of_write(node: Node, counter: list[Any], version: int) -> str:
     """Where an array was saved at a version, and where it was first written to after that."""
-    saved = node.metadata.get("traceback_")
+    saved = node.notes().get("traceback_")
     written = [line for after, line in counter[1:] if after == version + 1]
     if saved is None or not written:
         return (

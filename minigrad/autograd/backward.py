@@ -11,7 +11,7 @@ import numpy as np
 from ..arithmetic import quiet
 from ..dtypes import SUPPORTED
 from ..tensor import Tensor, _up_to_date, wrap
-from .grad_mode import set_grad_enabled
+from .grad_mode import mode
 from .graph import walk
 from .node import Parent
 
@@ -97,16 +97,19 @@ def _walked(
     if retain_graph is None:
         retain_graph = create_graph
     # What runs on the way, a hook or a Function's backward, is recorded only if that is asked for.
-    with set_grad_enabled(create_graph):
+    before, mode.enabled = mode.enabled, create_graph
+    try:
         walked: dict[Parent, Any] = quiet.within(
             walk, seeds, retain_graph, wanted, create_graph, arrive
         )
+    finally:
+        mode.enabled = before
     return walked
 
 
 def _arrive(tensor: Tensor, gradient: Any) -> None:
     """Add a gradient into the `.grad` of a leaf."""
-    if tensor._requires_grad:  # it may have been told not to since
+    if tensor._requires_grad:  # it may have been told since that it does not
         tensor._accumulate(gradient)
     if tensor._hooks is not None:
         tensor._hooks.arrived(tensor, gradient)
@@ -224,11 +227,12 @@ def _seeds(
         cotangents = (cotangents,)
     if len(cotangents) != len(tensors):
         raise RuntimeError(f"got {len(tensors)} tensors and {len(cotangents)} gradients")
-    seeds = [_seed(index, tensor, cotangents[index]) for index, tensor in enumerate(tensors)]
-    if create_graph:
-        return seeds
-    # The walk keeps what it is given.
-    return [(parent, cotangent._array.copy()) for parent, cotangent in seeds]
+    seeds: list[tuple[Parent, Any]] = []
+    for index, tensor in enumerate(tensors):
+        parent, cotangent = _seed(index, tensor, cotangents[index])
+        # The walk keeps what it is given.
+        seeds.append((parent, cotangent if create_graph else cotangent._array.copy()))
+    return seeds
 
 
 def _seed(index: int, tensor: Tensor, cotangent: Tensor | None) -> tuple[Parent, Tensor]:

@@ -19,6 +19,7 @@ from ..rules import REGISTRY
 from ..rules.rule import Pullback
 from ..tensor import Tensor, wrap
 from ..tracing import count_write
+from .grad_fn import GradFn
 from .grad_mode import is_grad_enabled, no_grad
 from .hooks import RemovableHandle, all_replaced, registered
 from .node import FREED, Node, Parent, modified
@@ -219,10 +220,10 @@ class Result(Node):
         """The call's."""
         return self.as_seen()[0].name()
 
-    def as_seen(self) -> tuple[Node, int]:
+    def as_seen(self) -> tuple[GradFn, int]:
         """The call's node, and the place of this result."""
         (call,) = self.parents
-        assert isinstance(call, Node)
+        assert isinstance(call, BackwardCFunction)
         return call, self.place
 
     def over_tensors(self) -> Sequence[Pullback | None]:
@@ -241,7 +242,7 @@ class Kept(NamedTuple):
     place: int | None
 
 
-class BackwardCFunction(FunctionCtx, Node):
+class BackwardCFunction(FunctionCtx, GradFn, Node):
     """The node of one call of a Function, and the context that its methods are given."""
 
     takes_none = True
@@ -259,9 +260,13 @@ class BackwardCFunction(FunctionCtx, Node):
         self._after: dict[int, Any] = {}
         super().__init__(_RULE, parents, (), (), Arrived())
 
-    def name(self) -> str:
-        """The Function's name, and Backward."""
-        return type(self).__name__
+    @property
+    def _node(self) -> Node:  # type: ignore[override]
+        return self  # what users see of it is itself
+
+    def as_seen(self) -> tuple[GradFn, int]:
+        """The context itself."""
+        return self, 0
 
     # After forward ----------------------------------------------------------------------------
 

@@ -39,6 +39,7 @@ def walk(
     todo: list[tuple[int, Node]] = []  # a heap: the youngest first, so children before parents
     useful = None if wanted is None else wanted | _leading_to(wanted, seeds)
     complete = _completing(seeds) if on_leaves.any else None
+    unusual = create_graph or anomaly.mode.enabled
 
     for parent, cotangent in seeds:
         if parent in gradients:
@@ -50,36 +51,27 @@ def walk(
     while todo:
         node = heappop(todo)[1]
         g = gradients.pop(node)
-        hooks, sent = node.hooks, g
-        if hooks is not None:
-            g = hooks.arriving(g)
+        special = unusual or node.hooks is not None or g is None
+        sent = g
+        if special and node.hooks is not None:
+            g = node.hooks.arriving(g)
         if wanted is not None and useful is not None:
             leads = not useful.isdisjoint(node.parents)
             if node in wanted and g is not None:
                 # As in PyTorch: as it was before the hooks, but only if the walk goes on from here.
                 found = sent if leads else g
                 passed[node] = found if create_graph else found.copy()
-            if not (leads or (arrive is not None and hooks is not None and node in wanted)):
+            # Its own hooks are called where `backward` was asked for the gradient of its result.
+            if not (leads or (arrive is not None and node.hooks is not None and node in wanted)):
                 continue
-        if hooks is not None:
-            g = hooks.before_node(g)
         pullbacks = node.pullbacks
         if pullbacks is None:
             raise RuntimeError(FREED)
         for _, counter, version in node.guards:
             if counter[0] != version:
                 node.check_saved()
-        if g is None and not node.takes_none:
-            pullbacks = [p and _nothing for p in pullbacks]
-        elif create_graph:
-            pullbacks = node.over_tensors()
-        if anomaly.mode.enabled:
-            pullbacks = anomaly.watched(node, pullbacks)
-        if hooks is not None and hooks.after:
-            if useful is not None:
-                goes = [parent in useful for parent in node.parents]
-                pullbacks = [p if go else None for p, go in zip(pullbacks, goes, strict=True)]
-            pullbacks = hooks.leaving(pullbacks if create_graph else _fitting(node, pullbacks), g)
+        if special:
+            g, pullbacks = _dressed(node, pullbacks, g, create_graph, useful)
         for parent, pullback in zip(node.parents, pullbacks):  # type: ignore[assignment]  # noqa: B905, this is the hot loop
             if parent is None or (useful is not None and parent not in useful):
                 continue
@@ -91,8 +83,10 @@ def walk(
                 continue
             if not create_graph:
                 like: Node | Array = parent if isinstance(parent, Node) else parent._array
-                if d.shape != like.shape or d.dtype is not like.dtype:
-                    d = _fitted(d, like)
+                if d.shape != like.shape:
+                    d = summed_to(like.shape, d)
+                if d.dtype is not like.dtype:
+                    d = d.astype(like.dtype)
             if parent in gradients:
                 before = gradients[parent]
                 gradients[parent] = d if before is None else before + d
@@ -112,23 +106,47 @@ def walk(
     return gradients | passed if passed else gradients
 
 
+def _dressed(
+    node: Node,
+    pullbacks: Sequence[Pullback | None],
+    g: Any,
+    create_graph: bool,
+    useful: set[Parent] | None,
+) -> tuple[Any, Sequence[Pullback | None]]:
+    """A node's gradient and pullbacks, where something is asked of them besides."""
+    hooks = node.hooks
+    if hooks is not None and hooks.before:
+        g = hooks.entering(g)
+    if g is None and not node.takes_none:
+        pullbacks = [p and _nothing for p in pullbacks]
+    elif create_graph:
+        pullbacks = node.over_tensors()
+    if anomaly.mode.enabled:
+        pullbacks = anomaly.watched(node, pullbacks)
+    if hooks is not None and hooks.after:
+        if useful is not None:
+            goes = [parent in useful for parent in node.parents]
+            pullbacks = [p if go else None for p, go in zip(pullbacks, goes, strict=True)]
+        pullbacks = pullbacks if create_graph else _fitting(node, pullbacks)
+        pullbacks = hooks.leaving(pullbacks, g)
+    return g, pullbacks
+
+
 def _nothing(g: Any) -> None:
     """The pullback of no gradient."""
 
 
-def _fitted(d: Array, like: Node | Array) -> Array:
-    """A gradient in the shape and dtype of what it is the gradient of."""
-    if d.shape != like.shape:
-        d = summed_to(like.shape, d)
-    return d.astype(like.dtype, copy=False)
-
-
 def _fitting(node: Node, pullbacks: Sequence[Pullback | None]) -> list[Pullback | None]:
-    """A node's pullbacks, with what they give fitted to the parents."""
+    """A node's pullbacks, with what they give in the shape and dtype of the parents."""
 
     def fit(pullback: Pullback, parent: Parent) -> Pullback:
         like = parent if isinstance(parent, Node) else parent._array
-        return lambda g: None if (d := pullback(g)) is None else _fitted(d, like)
+
+        def fitting(g: Array) -> Array | None:
+            d = pullback(g)
+            return d if d is None else summed_to(like.shape, d).astype(like.dtype, copy=False)
+
+        return fitting
 
     return [p and fit(p, parent) for p, parent in zip(pullbacks, node.parents, strict=True)]  # type: ignore[arg-type]
 
@@ -194,6 +212,8 @@ def _deliver(
     for leaf in leaves:
         if leaf in gradients:
             assert leaf._hooks is not None
-            gradients[leaf] = leaf._hooks.before_node(leaf._hooks.arriving(gradients[leaf]))
+            g = gradients[leaf] = leaf._hooks.arriving(gradients[leaf])
             if arrive is not None:
-                arrive(leaf, gradients.pop(leaf))
+                del gradients[leaf]
+                if (g := leaf._hooks.entering(g)) is not None:
+                    arrive(leaf, g)

@@ -12,7 +12,7 @@ from ..rules.rule import Pullback
 from ..tensor import Tensor, _up_to_date, wrap
 
 if TYPE_CHECKING:
-    from .node import Node
+    from .grad_fn import AccumulateGrad
 
 
 class RemovableHandle:
@@ -76,14 +76,14 @@ class Hooks:
         self.after: dict[int, Any] = OrderedDict()
         self.accumulated: dict[int, Any] = OrderedDict()
         self.retaining: weakref.ref[Tensor] | None = None
-        self.accumulator: weakref.ref[Node] | None = None
+        self.accumulator: weakref.ref[AccumulateGrad] | None = None
 
     def add(self, kind: str, hook: Callable[..., Any]) -> RemovableHandle:
         """Register a hook of that kind."""
         return registered(getattr(self, kind), hook)
 
     def arriving(self, g: Any) -> Any:
-        """What becomes of a tensor's gradient, an array, a Tensor or None, by that one's hooks."""
+        """What becomes of a tensor's gradient, an array, a Tensor or None, by the hooks on it."""
         given: Tensor | None = g if g is None or isinstance(g, Tensor) else wrap(g.copy())
         for hook in tuple(self.tensor.values()):
             given = _replaced(given, hook(given), hook)
@@ -95,13 +95,11 @@ class Hooks:
             tensor._grad = given.clone() if before is None else before + given
         return given if isinstance(g, Tensor) else given._array
 
-    def before_node(self, g: Any) -> Any:
-        """What becomes of it by the hooks that come before the node's own turn."""
-        if not self.before:
-            return g
-        given = g if g is None or isinstance(g, Tensor) else wrap(g.copy())
+    def entering(self, g: Any) -> Any:
+        """What becomes of a gradient, or None, by the hooks that come before the node."""
+        (given,) = before = (g if g is None or isinstance(g, Tensor) else wrap(g.copy()),)
         for hook in tuple(self.before.values()):
-            given = all_replaced((given,), hook((given,)), hook)[0]
+            (given,) = before = all_replaced(before, hook(before), hook)
         return given if given is None or isinstance(g, Tensor) else given._array
 
     def arrived(self, leaf: Tensor, g: Any) -> None:
@@ -109,22 +107,25 @@ class Hooks:
         for hook in tuple(self.accumulated.values()):
             hook(leaf)
         for hook in tuple(self.after.values()):
-            all_replaced((), hook((), (g if isinstance(g, Tensor) else wrap(g.copy()),)), hook)
+            all_replaced((), hook((), (_shown(g),)), hook)
 
     def leaving(self, pullbacks: Sequence[Pullback | None], g: Any) -> list[Pullback | None]:
         """A node's pullbacks as the hooks that come after would have them: done, and known."""
-        arrays = not isinstance(g, Tensor)
-        results = [p and p(g) for p in pullbacks]
-        inputs = tuple(wrap(d) if arrays and d is not None else d for d in results)
-        outputs = (wrap(g) if arrays and g is not None else g,)
+        found = [p and p(g) for p in pullbacks]
+        inputs, outputs = tuple(map(_shown, found)), (_shown(g),)
         for hook in tuple(self.after.values()):
             inputs = all_replaced(inputs, hook(inputs, outputs), hook)
-        return [p and _giving(d, arrays) for p, d in zip(pullbacks, inputs, strict=True)]
+        return [p and _giving(d, like) for p, d, like in zip(pullbacks, inputs, found, strict=True)]
 
 
-def _giving(d: Tensor | None, arrays: bool) -> Pullback:
-    # A copy, since the hook may have kept the tensor that it saw.
-    result = d if d is None or not arrays else d._array.copy()
+def _shown(g: Any) -> Tensor | None:
+    """A gradient, an array or a Tensor, as a hook sees it."""
+    return g if g is None or isinstance(g, Tensor) else wrap(g)
+
+
+def _giving(d: Tensor | None, like: Any) -> Pullback:
+    # Of an array, a copy, since the hook may have kept the tensor that it saw.
+    result = d if d is None or isinstance(like, Tensor) else d._array.copy()
     return lambda g: result
 
 
@@ -152,6 +153,7 @@ def _replaced(given: Tensor | None, returned: Any, hook: Callable[..., Any]) -> 
 def all_replaced(
     given: tuple[Any, ...], returned: Any, hook: Callable[..., Any]
 ) -> tuple[Any, ...]:
+    """What a hook made of gradients; where it returned None among them, there is none."""
     if returned is None:
         return given
     if not isinstance(returned, tuple):
@@ -162,7 +164,9 @@ def all_replaced(
             f"hook '{name}' has returned an incorrect number of values (got {len(returned)}, but "
             f"expected {len(given)})"
         )
-    return tuple(_replaced(a, b, hook) for a, b in zip(given, returned, strict=True))
+    return tuple(
+        b if b is None else _replaced(a, b, hook) for a, b in zip(given, returned, strict=True)
+    )
 
 
 # The methods of Tensor ----------------------------------------------------------------------------

@@ -10,17 +10,19 @@ from __future__ import annotations
 import itertools
 import re
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from ..rules.rule import Array, Pullback, Rule
+from ..rules import Rule
+from ..rules.rule import Array, Pullback
 from . import anomaly_mode as anomaly
-from .hooks import Hooks, RemovableHandle, leaf_hooks
+from .hooks import Hooks
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
+    from .grad_fn import GradFn
 
 Parent: TypeAlias = "Node | Tensor"
 # Of an array that an op saw: its id, its storage's version counter, the version then.
@@ -46,7 +48,8 @@ class Node:
 
     __slots__ = (
         "__weakref__",
-        "_metadata",
+        "_notes",
+        "_shown",
         "dtype",
         "guards",
         "hooks",
@@ -57,6 +60,7 @@ class Node:
         "shape",
     )
 
+    _shown: weakref.ref[GradFn]  # while anyone looks at it
     takes_none = False  # whether the pullbacks have a use for a gradient that is missing
 
     def __init__(
@@ -79,94 +83,29 @@ class Node:
             anomaly.remember(self)
 
     def name(self) -> str:
-        """PyTorch's name for this kind of node.
-
-        >>> (minigrad.ones(2, requires_grad=True) + 1).grad_fn.name()
-        'AddBackward0'
-        """
+        """PyTorch's name for this kind of node."""
         assert isinstance(self.rule.backward, str)  # a node is made under one name
         return self.rule.backward
 
-    def __repr__(self) -> str:
-        return f"<{self.name().rpartition(':')[2]} object at {id(self):#x}>"
+    def as_seen(self) -> tuple[GradFn, int]:
+        """What `grad_fn` and `next_functions` show of this node, and the number of its result."""
+        from .grad_fn import shown  # which is written in terms of this
 
-    # The graph, to be looked at ---------------------------------------------------------------
+        return shown(self), 0
 
-    @property
-    def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
-        """The nodes that its gradients go to, each with the number of the result there.
-
-        For a leaf it is an `AccumulateGrad`, whose `variable` is the leaf; for an operand that does
-        not require grad, None.
-
-        >>> x = minigrad.ones(2, requires_grad=True)
-        >>> y = x.exp() * 2
-        >>> [node and node.name() for node, _ in y.grad_fn.next_functions]
-        ['ExpBackward0', None]
-        >>> y.grad_fn.next_functions[0][0].next_functions[0][0].variable is x
-        True
-        """
-        return tuple((None, 0) if p is None else seen(p) for p in self.parents)
+    def notes(self) -> dict[str, Any]:
+        """A dictionary to keep notes in, as anomaly mode does."""
+        try:
+            return self._notes
+        except AttributeError:
+            self._notes: dict[str, Any] = {}
+            return self._notes
 
     def over_tensors(self) -> Sequence[Pullback | None]:
         """Its pullbacks, to be called with Tensors and recorded."""
         from .rereading import over_tensors  # which needs the ops, and they this
 
         return over_tensors(self)
-
-    def as_seen(self) -> tuple[Node, int]:
-        """This node as `grad_fn` and `next_functions` show it, and the number of its result."""
-        return self, 0
-
-    @property
-    def metadata(self) -> dict[str, Any]:
-        """A dictionary to keep notes in; anomaly mode keeps its own there."""
-        try:
-            return self._metadata
-        except AttributeError:
-            self._metadata: dict[str, Any] = {}
-            return self._metadata
-
-    def __getattr__(self, name: str) -> Any:
-        """`_saved_self`, `_saved_other`, `_saved_result`: what was saved, as tensors."""
-        if name.startswith("_saved_"):
-            if self.pullbacks is None:
-                raise RuntimeError(FREED)
-            from .rereading import saved_tensors
-
-            saved = saved_tensors(self)
-            if name in saved:
-                return saved[name]
-        raise AttributeError(f"'{self.name()}' object has no attribute '{name}'")
-
-    def __dir__(self) -> list[str]:
-        from .rereading import saved_tensors
-
-        return [*super().__dir__(), *saved_tensors(self)]
-
-    def register_hook(self, fn: Callable[[Any, Any], Any]) -> RemovableHandle:
-        """Have `fn(grad_inputs, grad_outputs)` called after this node's turn in a backward.
-
-        Both are tuples of tensors: what goes to `next_functions`, and what arrived. It may return
-        other `grad_inputs`. The handle's `remove()` takes it back.
-
-        >>> y = minigrad.ones(2, requires_grad=True) * 2
-        >>> _ = y.grad_fn.register_hook(lambda inputs, outputs: (inputs[0] * 10, None))
-        >>> minigrad.autograd.grad(y.sum(), y.grad_fn.next_functions[0][0].variable)
-        (tensor([20., 20.]),)
-        """
-        return self.hooks_to_fill().add("after", fn)
-
-    def register_prehook(self, fn: Callable[[Any], Any]) -> RemovableHandle:
-        """Have `fn(grad_outputs)` called before this node's turn; it may return others.
-
-        >>> x = minigrad.ones(2, requires_grad=True)
-        >>> y = x * 2
-        >>> _ = y.grad_fn.register_prehook(lambda outputs: (outputs[0] * 10,))
-        >>> minigrad.autograd.grad(y.sum(), x)
-        (tensor([20., 20.]),)
-        """
-        return self.hooks_to_fill().add("before", fn)
 
     def hooks_to_fill(self) -> Hooks:
         """Its hooks, to be added to."""
@@ -194,41 +133,6 @@ class Node:
                 with anomaly.blaming(self):
                     array, origin = captured[identity], origins.get(identity)
                     raise RuntimeError(modified(self, array, origin, counter, version))
-
-
-class AccumulateGrad(Node):
-    """Where a graph ends: what `next_functions` shows for a leaf, its `variable`.
-
-    >>> x = minigrad.ones(2, requires_grad=True)
-    >>> (x + 1).grad_fn.next_functions[0][0].variable is x
-    True
-    """
-
-    __slots__ = ("variable",)
-
-    def __init__(self, variable: Tensor) -> None:
-        self.variable = variable
-        self.parents, self.pullbacks, self.guards = (), (), ()
-
-    def name(self) -> str:
-        """PyTorch's name for this kind of node."""
-        return "torch::autograd::AccumulateGrad"
-
-    def hooks_to_fill(self) -> Hooks:
-        """The leaf's."""
-        return leaf_hooks(self.variable)
-
-
-def seen(parent: Parent) -> tuple[Node, int]:
-    """A parent as `next_functions` shows it. A leaf's is the same as long as anyone holds it."""
-    if isinstance(parent, Node):
-        return parent.as_seen()
-    hooks = parent._hooks = parent._hooks or Hooks()
-    node = None if hooks.accumulator is None else hooks.accumulator()
-    if node is None:
-        node = AccumulateGrad(parent)
-        hooks.accumulator = weakref.ref(node)
-    return node, 0
 
 
 def captures(thing: Any) -> Iterator[Array]:

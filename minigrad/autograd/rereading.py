@@ -47,7 +47,7 @@ def over_tensors(node: Node) -> list[Pullback | None]:
 def saved_tensors(node: Node) -> dict[str, Tensor]:
     """What a node saved, by PyTorch's names: `_saved_self`, `_saved_other`, `_saved_result`."""
     tensors, names = _saved(node), ("result", *node.rule.parameters)
-    found = {}
+    found: dict[str, Tensor] = {}
     for (identity, _, _), name in zip(node.guards, names, strict=False):
         if identity in tensors:
             found[f"_saved_{'self' if name == 'input' else name}"] = tensors[identity]
@@ -93,44 +93,26 @@ def _fitting(pullback: Pullback, parent: Parent) -> Pullback:
 def _flat(pullback: Pullback, rule: Rule, tensors: Sequence[Tensor]) -> Pullback:
     """A pullback that depends on these tensors, but with a slope of zero wherever it has one."""
     around = [t for t in tensors if t.requires_grad]
-
-    def of(g: Tensor) -> Tensor:
-        d = pullback(g)
-        if not (around and mode.enabled):
-            return d
-        result: Tensor = wrap(d._array)
-        result._node = Flat(replace(rule, backward=rule.flat, linear=True), d, around)
-        result._requires_grad = True
-        return result
-
-    return of
+    flat = replace(rule, backward=rule.flat, linear=True)
+    return lambda g: _depending(pullback(g), around, flat)
 
 
-class Flat(Node):
-    """The node of what is `d`, and depends on the tensors `around`, but with a slope of zero.
+def _depending(d: Tensor, around: Sequence[Tensor], flat: Rule) -> Tensor:
+    """`d` as a result of these tensors too; and so is, in its turn, its gradient."""
+    if not (around and mode.enabled):
+        return d
+    result: Tensor = wrap(d._array)
+    origins = [t._node or t if t._requires_grad else None for t in (d, *around)]
+    zeros = [_zeros(t._array.shape, t._array.dtype) for t in around]
 
-    So does its own gradient, and that one's; but for nll_loss, whose second derivative is the op
-    itself in PyTorch, and as such depends on the targets alone.
-    """
+    def same(g: Any) -> Any:
+        # That of nll_loss is the op itself in PyTorch, and as such depends on the targets alone.
+        again = isinstance(g, Tensor) and flat.name != "nll_loss"
+        return _depending(g, around, flat) if again else g
 
-    __slots__ = ("around",)
-
-    def __init__(self, rule: Rule, d: Tensor, around: list[Tensor]) -> None:
-        origins = [t._node or t if t._requires_grad else None for t in (d, *around)]
-        zeros = [_zeros(t._array.shape, t._array.dtype) for t in around]
-        super().__init__(rule, origins, [_same, *zeros], (), d._array)
-        self.around = around
-
-    def over_tensors(self) -> Sequence[Pullback | None]:
-        """Its pullbacks, to be called with Tensors and recorded."""
-        same, *zeros = over_tensors(self)
-        if self.rule.name == "nll_loss":
-            return [same, *zeros]
-        return [same and _flat(same, self.rule, self.around), *zeros]
-
-
-def _same(g: Any) -> Any:
-    return g
+    result._node = Node(flat, origins, [same, *zeros], (), d._array)
+    result._requires_grad = True
+    return result
 
 
 def _zeros(shape: tuple[int, ...], dtype: np.dtype) -> Pullback:
@@ -156,17 +138,17 @@ def reread(thing: Any, tensors: dict[int, Tensor]) -> Any:
         return thing
     if thing in _RULES:
         op = OPS[_RULES[thing]]
-        return lambda *args, **kwargs: (op(*map(_in_rules_terms, args), **kwargs), ())
+        return lambda *args, **kwargs: (op(*map(_as_key, args), **kwargs), ())
     thing = inspect.unwrap(thing)  # whoever watches a pullback has wrapped it
     cells = (CellType(reread(c.cell_contents, tensors)) for c in thing.__closure__ or ())
     names = _names(thing.__globals__["__name__"])
     return FunctionType(thing.__code__, names, thing.__name__, thing.__defaults__, tuple(cells))
 
 
-def _in_rules_terms(argument: Any) -> Any:
-    """An argument of an op; of a key, which is no operand, the entries are arrays."""
+def _as_key(argument: Any) -> Any:
+    """An argument of a rule, with arrays where it is a key of them: no derivative is theirs."""
     if isinstance(argument, tuple):
-        return tuple(x._array if isinstance(x, Tensor) else x for x in argument)
+        return tuple(part._array if isinstance(part, Tensor) else part for part in argument)
     return argument
 
 

@@ -60,7 +60,7 @@ class View:
         self.parent = parent
         self.base = parent if parent._view is None else parent._view.base
         self.rule, self.arguments, self.options = rule, arguments, options
-        self.refusal = refusal
+        self.refusal: str = refusal or ("" if parent._view is None else parent._view.refusal)
         self.version = parent._counter[0]
 
     def apply(self, array: Array) -> tuple[Array, Pullback]:
@@ -107,13 +107,14 @@ class CopySlices(Node):
     def __init__(self, written: Node, positions: Array, base: Tensor) -> None:
         assert written.pullbacks is not None
         of_before, *of_others = written.pullbacks
+        key = (positions,)  # a tuple, which stays one of arrays when it is read over tensors
 
         def part(g: Array) -> Array:
-            return g.reshape(-1)[positions]
+            return g.reshape(-1)[key]
 
         def to_base(g: Array) -> Array:
             replaced = of_before(part(g)) if of_before else 0
-            return index_put(g.reshape(-1), replaced, (positions,))[0].reshape(g.shape)
+            return index_put(g.reshape(-1), replaced, key)[0].reshape(g.shape)
 
         def to_other(pullback: Pullback) -> Pullback:
             return lambda g: pullback(part(g))
@@ -131,13 +132,13 @@ class CopySlices(Node):
             yield identity, counter, origin if i else self._of_part()
 
     def _of_part(self) -> Node:
-        positions, shape = self.positions, self.shape
+        key, shape = (self.positions,), self.shape
         flat = (math.prod(shape),)
 
         def in_base(g: Array) -> Array:
-            return scatter(g, (positions,), flat, repeats=False)[0].reshape(shape)
+            return scatter(g, key, flat, repeats=False)[0].reshape(shape)
 
-        part = np.empty(positions.shape, self.dtype)
+        part = np.empty(self.positions.shape, self.dtype)
         return Node(_AS_STRIDED, (self,), (in_base,), (), part)
 
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Self
 from ..autograd import no_grad
 from ..creation import empty
 from ..tensor import Tensor
+from .hooks import Call, Hooked, has_hooks, in_use
 from .parameter import Parameter
 
 _EXTRA = "_extra_state"  # what a module's own `get_extra_state` returns is saved under this name
@@ -33,7 +34,7 @@ class _IncompatibleKeys(NamedTuple):
         return f"{type(self).__name__}(missing_keys={missing}, unexpected_keys={unexpected})"
 
 
-class Module:
+class Module(Hooked):
     """The base of every layer, loss and model.
 
     A subclass calls `super().__init__()`, assigns its parameters and submodules as attributes, and
@@ -65,6 +66,7 @@ class Module:
     _non_persistent_buffers_set: set[str]
 
     def __init__(self) -> None:
+        super().__init__()
         # Straight into __dict__: __setattr__ needs these to be there already.
         self.__dict__.update(
             training=True,
@@ -75,6 +77,8 @@ class Module:
         )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if in_use.ever and has_hooks(self):
+            return Call(self, args, kwargs).run()
         return self.forward(*args, **kwargs)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:

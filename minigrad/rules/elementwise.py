@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..dtypes import SCALAR_NAMES, SUPPORTED
+from ..dtypes import C_NAMES, SCALAR_NAMES, SUPPORTED, converted
 from .rule import EVERYWHERE, IN_PLACE, Array, Operand, Result, differentiable, without_derivative
 
 # A 0-d array is taken as it is, where a Python number is converted anew by each ufunc that it
@@ -346,6 +346,41 @@ def where(condition: Array, input: Operand, other: Operand) -> Result:
         None,
         lambda g: np.where(condition, g, 0),
         lambda g: np.where(condition, 0, g),
+    )
+
+
+def _masked_fill_backward(input: Array, mask: Array, value: Operand) -> str:
+    return f"MaskedFillBackward{int(isinstance(value, np.ndarray))}"
+
+
+@differentiable(forms=IN_PLACE, backward=_masked_fill_backward)
+def masked_fill(input: Array, mask: Array, value: Operand) -> Result:
+    """`value`, a number or a 0-d tensor, where `mask` holds; `input` elsewhere; broadcast.
+
+    The result has the dtype of `input`. RuntimeError for a mask that is not bool, for a value of
+    more dimensions, and for a number that the dtype cannot hold.
+
+    >>> minigrad.masked_fill(minigrad.tensor([1., 2.]), minigrad.tensor([True, False]), 0)
+    tensor([0., 2.])
+    """
+    if mask.dtype.kind != "b":
+        kind = C_NAMES[mask.dtype]
+        raise RuntimeError(
+            f"masked_fill_ only supports boolean masks, but got mask with dtype {kind}"
+        )
+    if isinstance(value, np.ndarray):
+        if value.ndim:
+            raise RuntimeError(
+                "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
+                f"{value.ndim} dimension(s)."
+            )
+        filling = value.astype(input.dtype, copy=False)
+    else:
+        filling = converted(value, input.dtype)
+    return np.where(mask, filling, input), (
+        lambda g: np.where(mask, 0, g),
+        None,
+        lambda g: np.where(mask, g, 0),
     )
 
 

@@ -83,8 +83,21 @@ def index(input: Array, key: tuple[Entry, ...]) -> Result:
 
 
 @differentiable(forms=())
-def index_put(input: Array, value: Operand, key: tuple[Entry, ...]) -> Result:
-    """`input` with `value`, broadcast, at the elements that `key` names."""
+def index_put(
+    input: Array, value: Operand, key: tuple[Entry, ...], accumulate: bool = False
+) -> Result:
+    """`input` with `value`, broadcast, at the elements that `key` names, or added to them."""
     y = input.copy()
-    y[key] = value
+    try:
+        if accumulate:
+            np.add.at(y, key, value)
+        else:
+            y[key] = value
+    except ValueError:
+        raise RuntimeError(
+            f"shape mismatch: value tensor of shape {list(np.shape(value))} cannot be broadcast to "
+            f"indexing result of shape {list(input[key].shape)}"
+        ) from None
+    if accumulate:
+        return y, (lambda g: g, lambda g: g[key])
     return y, (lambda g: index_put(g, 0, key)[0], lambda g: g[key])

@@ -38,7 +38,8 @@ def product(a: Array, b: Array) -> Array:
 
     But not where one is 1×1 and so taken for a factor: np.dot says that 0 times NaN is 0.
     """
-    return a @ b if (1, 1) in (a.shape, b.shape) else np.dot(a, b)
+    # Read over Tensors, it is the op in any case, for their `size` is a method.
+    return a @ b if a.size == 1 or b.size == 1 else np.dot(a, b)
 
 
 @differentiable()

@@ -119,6 +119,7 @@ def nll_loss(
     if input.ndim == 1 and target.shape == (1,):
         target = target.reshape(())
     _check_nll(input, target, weight)
+    size = input.size
     label, counted, places = target, None, _places(target, input.shape)
     if places is None or 0 <= ignore_index < input.shape[_class_dim(input)]:
         counted = target != ignore_index
@@ -146,7 +147,7 @@ def nll_loss(
             share = share * scale
         if counted is not None:
             share = np.where(counted, share, 0)
-        flat = scatter(share, (places,), (math.prod(input.shape),), repeats=False)[0]
+        flat = scatter(share, (places,), (size,), False)[0]
         return flat.reshape(input.shape)
 
     y = _reduced(terms, total, reduction)

@@ -199,7 +199,7 @@ def test_a_chain_of_a_million_ops() -> None:
         y = w
         for _ in range(count // 2):
             y = (y + w) * 1.0
-        first = weakref.ref(y.grad_fn)
+        first = weakref.ref(y._node)
         y.backward()
         assert w.grad.item() == count // 2 + 1
         del y
@@ -323,7 +323,7 @@ def test_backward_through_a_graph_that_was_freed_only_in_part() -> None:
 def test_freeing_lets_go_of_what_was_saved() -> None:
     x, y = leaves(minigrad)
     out = (x * 1) * (y * 1)
-    saved = [weakref.ref(a) for a in _captured_arrays(out.grad_fn)]
+    saved = [weakref.ref(a) for a in _captured_arrays(out._node)]
     assert saved
     out.sum().backward()
     assert all(ref() is None for ref in saved)
@@ -445,8 +445,8 @@ def test_a_graph_dies_by_reference_counting(name: str) -> None:
     x, y = leaves(minigrad)
     with no_cyclic_gc():
         out = SMALL_OPS[name](minigrad, x * 1, y * 1)
-        refs = [weakref.ref(out), weakref.ref(out.grad_fn)]
-        refs += [weakref.ref(parent) for parent in out.grad_fn.parents if parent is not None]
+        refs = [weakref.ref(out), weakref.ref(out._node)]
+        refs += [weakref.ref(parent) for parent in out._node.parents if parent is not None]
         out.backward(cotangent(minigrad, out), retain_graph=True)
         del out
         assert all(ref() is None or ref() is x or ref() is y for ref in refs)
@@ -466,7 +466,7 @@ def test_views_and_writes_die_by_reference_counting() -> None:
         base.add_(y)
         view.requires_grad  # noqa: B018, asking for it makes the view's history anew
         out = (base * view).sum()
-        refs = [weakref.ref(t) for t in (base, view, row, out, out.grad_fn, base.grad_fn)]
+        refs = [weakref.ref(t) for t in (base, view, row, out, out._node, base._node)]
         out.backward()
         del base, view, row, out
         assert [ref() for ref in refs] == [None] * len(refs)
@@ -478,7 +478,7 @@ def test_errors_leave_no_cycles_behind() -> None:
     with no_cyclic_gc():
         out = x.exp().sum()
         out.backward()
-        ref = weakref.ref(out.grad_fn)
+        ref = weakref.ref(out._node)
         for failing in (minigrad.Tensor.backward, lambda t: t + x + minigrad.ones(2)):
             try:  # pytest.raises would hold on to the traceback
                 failing(out)
@@ -488,6 +488,46 @@ def test_errors_leave_no_cycles_behind() -> None:
         del out
         assert ref() is None
         assert gc.collect() == 0
+
+
+# Gradients that hooks take away -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("of_own", [False, True])
+@pytest.mark.parametrize("returned", [(None, 10), (10, None), (None, None), (10, 20)])
+def test_a_gradient_is_replaced_by_none(returned: tuple[int | None, ...], of_own: bool) -> None:
+    def program(t: Any) -> Any:
+        class Same(t.autograd.Function):
+            @staticmethod
+            def forward(ctx: Any, a: Any, b: Any) -> Any:
+                return a * b
+
+            @staticmethod
+            def backward(ctx: Any, g: Any) -> Any:
+                return g, g
+
+        def hook(inputs: Any, outputs: Any) -> Any:
+            return tuple(r and d * r for r, d in zip(returned, inputs, strict=True))
+
+        x, y = leaves(t)
+        z = Same.apply(x, y * 2) if of_own else x * (y * 2)
+        z.grad_fn.register_hook(hook)
+        z.sum().backward()
+        return x.grad, y.grad
+
+    assert check_same(program).error is None
+
+
+@pytest.mark.parametrize("returned", [None, 1.0])
+def test_where_there_is_no_gradient_a_hook_may_return_none_only(returned: float | None) -> None:
+    def program(t: Any) -> Any:
+        x, _ = leaves(t)
+        y = x * t.ones(3, 3)
+        y.grad_fn.register_hook(lambda inputs, outputs: (inputs[0], returned))
+        y.sum().backward()
+        return x.grad
+
+    assert (check_same(program).error is None) == (returned is None)
 
 
 # Threads ------------------------------------------------------------------------------------------

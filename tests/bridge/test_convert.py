@@ -199,11 +199,15 @@ def test_what_has_no_counterpart_is_named(convert: Any, obj: Any, said: str) -> 
         convert(obj)
 
 
-def test_hooks_are_not_lost_in_silence() -> None:
-    layer = torch.nn.Linear(1, 1)
-    layer.register_forward_hook(lambda *args: None)
-    with pytest.raises(TypeError, match="forward_hooks"):
-        from_torch(layer)
+@pytest.mark.parametrize("kind", ["forward", "forward_pre", "full_backward", "full_backward_pre"])
+@pytest.mark.parametrize(("library", "convert"), [(minigrad, to_torch), (torch, from_torch)])
+def test_hooks_are_not_lost_in_silence(library: Any, convert: Any, kind: str) -> None:
+    model = library.nn.Sequential(library.nn.Linear(1, 1))
+    handle = getattr(model[0], f"register_{kind}_hook")(lambda *args: None)
+    with pytest.raises(TypeError, match=f"^0 has {kind.removeprefix('full_')}_hooks"):
+        convert(model)
+    handle.remove()
+    convert(model)
 
 
 @pytest.mark.cuda

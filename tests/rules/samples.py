@@ -333,6 +333,16 @@ def overwritten(s: Source) -> Case:
     return Case((x, s.array(source, moderate=not x.differentiable)))
 
 
+def masked(s: Source) -> Case:
+    shape, mask = s.shapes(2)
+    x = s.array(shape)
+    # PyTorch's own backward fails where a float that requires grad fills an integer tensor.
+    value = s.array((), dtype=s.dtype if x.differentiable else np.dtype(np.int64))
+    number = s.number(0, 1, -2, 0.5, 2**40)
+    condition = s.array(mask, dtype=np.dtype(s.pick(bool, bool, bool, int) if s.wild else bool))
+    return Case((x, condition, s.pick(value, number)))
+
+
 def filled(s: Source) -> Case:
     x = s.array(s.shape())
     # PyTorch's own backward fails where a float that requires grad fills an integer tensor.
@@ -705,6 +715,7 @@ SAMPLES: dict[str, Sample] = {
     "logical_not": Sample(unary),
     "logical_or": Sample(tensors(2)),
     "lt": Sample(binary, _operators(operator.lt)),
+    "masked_fill": Sample(masked),
     "matmul": Sample(product(*STACKS), _also("matmul") | _operators(operator.matmul)),
     "max": Sample(whole, _also("max")),
     "max_dim": Sample(along, _also("max")),

@@ -62,7 +62,13 @@ def test_third_order(name: str, data: st.DataObject) -> None:
 
 
 @each_differentiable
-@settings(max_examples=15)
+@settings(max_examples=10)
+@given(data=st.data())
+def test_recorded(name: str, data: st.DataObject) -> None:
+    checker.check_recorded(name, FIRST[name], data.draw(cases(name, "smooth")))
+
+
+@each_differentiable
 @given(data=st.data())
 def test_second_differences(name: str, data: st.DataObject) -> None:
     checker.check_second_differences(name, FIRST[name], data.draw(cases(name, "smooth")))

@@ -1,0 +1,32 @@
+"""Variable: what a tensor that could have a gradient was called once. Programs still say it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..tensor import Tensor
+
+
+class _Tensors(type):
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, Tensor)
+
+
+class Variable(metaclass=_Tensors):
+    """`Variable(data, requires_grad=False)`: a tensor that shares the memory of `data`.
+
+    It is a leaf, a Tensor like any other; and any Tensor is an instance of this. TypeError if
+    `data` is no tensor, RuntimeError if it is to have gradients and is not floating-point.
+
+    >>> Variable(minigrad.ones(2), requires_grad=True)
+    tensor([1., 1.], requires_grad=True)
+    >>> isinstance(minigrad.ones(2), Variable)
+    True
+    """
+
+    def __new__(cls, data: Tensor | None = None, requires_grad: bool = False) -> Any:
+        if data is None:
+            data = Tensor()
+        if not isinstance(data, Tensor):
+            raise TypeError(f"Variable data has to be a tensor, but got {type(data).__name__}")
+        return data.detach().requires_grad_(requires_grad)
