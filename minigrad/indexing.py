@@ -52,7 +52,7 @@ def _is_everything(key: Any, x: Tensor) -> bool:
     """Whether a key names the whole tensor, which then is written to itself, not through a view."""
     if isinstance(key, slice) and x.ndim:
         size = x._array.shape[0]
-        return key.indices(size) == (0, size, 1)
+        return key.start in (None, 0) and key.indices(size) == (0, size, 1)
     return key is Ellipsis
 
 

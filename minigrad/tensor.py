@@ -169,7 +169,7 @@ class Tensor:
         """
         if isinstance(gradient, Tensor):
             if self._grad is None:
-                self._grad = wrap(np.empty_like(gradient._array)).copy_(gradient)
+                self._grad = gradient.clone()
             else:
                 self._grad = self._grad + gradient
         elif self._grad is None:

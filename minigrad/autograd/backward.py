@@ -30,7 +30,8 @@ def backward(
 
     `grad_tensors` are the cotangents to start from, each of its tensor's shape; None stands for a
     one, for a tensor of one element. `inputs` names the tensors whose `.grad` is to be filled,
-    leaves or not; without it, all leaves. The graph is freed unless `retain_graph`.
+    leaves or not (which retain their gradient from then on); without it, all leaves. The graph is
+    freed unless `retain_graph`.
 
     With `create_graph` the gradients have a history of their own, and can be differentiated again.
 
@@ -44,6 +45,17 @@ def backward(
     """
     if grad_variables is not None:
         raise TypeError("backward() has no grad_variables any more: use grad_tensors")
+    _fill(tensors, grad_tensors, retain_graph, create_graph, inputs)
+
+
+def _fill(
+    tensors: Tensors,
+    grad_tensors: Tensor | Sequence[Tensor | None] | None,
+    retain_graph: bool | None,
+    create_graph: bool,
+    inputs: Tensors | None,
+) -> None:
+    """What `backward` does, called by the function or the method that the user called."""
     seeds = _seeds(_listed(tensors), grad_tensors, create_graph)
     if create_graph:
         warnings.warn(
@@ -52,7 +64,7 @@ def backward(
             "autograd.grad when creating the graph to avoid this. If you have to use this "
             "function, make sure to reset the .grad fields of your parameters to None after use "
             "to break the cycle and avoid the leak.",
-            stacklevel=2,
+            stacklevel=3,
         )
     if inputs is None:
         walked = _walked(seeds, retain_graph, create_graph, None, _arrive)
@@ -66,11 +78,12 @@ def backward(
         if not isinstance(tensor, Tensor):
             kind = type(tensor).__name__
             raise RuntimeError(f"all inputs have to be Tensors, but got {kind}")
-    holders = {_parent(tensor): tensor for tensor in inputs}
-    walked = _walked(seeds, retain_graph, create_graph, set(holders), _arrive)
-    for parent, gradient in walked.items():
-        if not holders[parent].retains_grad:  # what retains has had its own
-            _arrive(holders[parent], gradient)
+    wanted = {_parent(tensor) for tensor in inputs}
+    for tensor in inputs:
+        tensor.retain_grad()  # of a leaf that is nothing
+    for parent, gradient in _walked(seeds, retain_graph, create_graph, wanted, _arrive).items():
+        if isinstance(parent, Tensor):
+            _arrive(parent, gradient)
 
 
 def _walked(
@@ -95,11 +108,11 @@ def _walked(
 
 
 def _arrive(tensor: Tensor, gradient: Any) -> None:
-    """Add a gradient into the `.grad` of a tensor, a leaf or one of `inputs`."""
+    """Add a gradient into the `.grad` of a leaf."""
     if tensor._requires_grad:  # it may have been told since that it does not
         tensor._accumulate(gradient)
-        if tensor._hooks is not None:
-            tensor._hooks.arrived(tensor, gradient)
+    if tensor._hooks is not None:
+        tensor._hooks.arrived(tensor, gradient)
 
 
 def _backward(
@@ -119,7 +132,7 @@ def _backward(
     >>> x.grad
     tensor([ 2., 40.])
     """
-    backward((self,), (gradient,), retain_graph, create_graph, inputs=inputs)
+    _fill((self,), (gradient,), retain_graph, create_graph, inputs)
 
 
 _backward.__name__ = _backward.__qualname__ = "backward"

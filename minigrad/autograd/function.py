@@ -7,6 +7,7 @@ each result stands a node for that result alone, so that what arrives is known b
 from __future__ import annotations
 
 import functools
+import inspect
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -150,18 +151,44 @@ class Function:
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Call the op: `forward(ctx, *args)`, recorded if an argument requires grad.
 
-        Named arguments go to `forward` as they are, and get no gradient.
+        Arguments may be named as `forward` names them, and are then as those without a name.
         """
+        in_forward = cls.setup_context is Function.setup_context
+        if kwargs or not in_forward:
+            args = _by_position(cls.forward, args, kwargs, in_forward)
         ctx = cls._node_class(args)
         with no_grad():
-            if cls.setup_context is Function.setup_context:
-                output = cls.forward(ctx, *args, **kwargs)
+            if in_forward:
+                output = cls.forward(ctx, *args)
             else:
-                output = cls.forward(*args, **kwargs)
+                output = cls.forward(*args)
                 cls.setup_context(ctx, args, output)
         results = output if isinstance(output, tuple) else (output,)
         results = ctx.enter(args, results)
         return results if isinstance(output, tuple) else results[0]
+
+
+def _by_position(
+    forward: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any], takes_ctx: bool
+) -> tuple[Any, ...]:
+    """The arguments of a call in the order of `forward`'s parameters; without a `ctx`, with those
+    that have defaults. TypeError for a name that is no parameter's, or only a name."""
+    signature = inspect.signature(forward)
+    try:
+        bound = signature.bind(*((None,) if takes_ctx else ()), *args, **named)
+    except TypeError as error:
+        raise TypeError(f"forward() {error}" if takes_ctx else str(error)) from None
+    if not takes_ctx:
+        bound.apply_defaults()
+    for name in bound.kwargs:
+        if name in signature.parameters and name not in _only_named(signature):
+            raise TypeError(f"forward() missing required argument: one before '{name}'")
+        raise TypeError(f"forward() got an unexpected keyword argument '{name}'")
+    return bound.args[takes_ctx:]
+
+
+def _only_named(signature: inspect.Signature) -> set[str]:
+    return {p.name for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY}
 
 
 class Arrived(dict[int, Any]):
@@ -266,7 +293,7 @@ class BackwardCFunction(FunctionCtx, GradFn, Node):
         floats = result.is_floating_point() and not _is_in(result, self._non_differentiable)
         if dirty:
             count_write(result._counter)
-        elif given:
+        if given and (not dirty or (result._requires_grad and not recorded)):
             shared: Tensor = wrap(result._array[...])
             shared._counter = result._counter
             shared._view = View(result, REGISTRY["alias"], [], {})
@@ -274,13 +301,12 @@ class BackwardCFunction(FunctionCtx, GradFn, Node):
         view = result._view
         if view is not None and not dirty:
             view.special, view.maker = "function", f"Output {place} of {self.function.__name__}"
+            view.version = result._counter[0]
         if recorded and floats:
             node = Result(self, place, result)
             if dirty and view is not None:
-                part = (
-                    None,
-                    *node.over_tensors(),
-                )  # of what the part was, that is the call's to say
+                # What the part was before, the call has to say.
+                part = (None, *node.over_tensors())
                 rebase(result, Node(node.rule, (None, self), part, (), result._array))
             else:
                 set_history(result, node)

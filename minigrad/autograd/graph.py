@@ -52,12 +52,17 @@ def walk(
         node = heappop(todo)[1]
         g = gradients.pop(node)
         special = unusual or node.hooks is not None or g is None
-        if special and node.hooks is not None and g is not None:
+        sent = g
+        if special and node.hooks is not None:
             g = node.hooks.arriving(g)
         if wanted is not None and useful is not None:
+            leads = not useful.isdisjoint(node.parents)
             if node in wanted and g is not None:
-                passed[node] = g if create_graph else g.copy()
-            if useful.isdisjoint(node.parents):
+                # As in PyTorch: as it was before the hooks, but only if the walk goes on from here.
+                found = sent if leads else g
+                passed[node] = found if create_graph else found.copy()
+            # Its own hooks are called where `backward` was asked for the gradient of its result.
+            if not (leads or (arrive is not None and node.hooks is not None and node in wanted)):
                 continue
         pullbacks = node.pullbacks
         if pullbacks is None:
@@ -66,7 +71,7 @@ def walk(
             if counter[0] != version:
                 node.check_saved()
         if special:
-            g, pullbacks = _dressed(node, pullbacks, g, create_graph)
+            g, pullbacks = _dressed(node, pullbacks, g, create_graph, useful)
         for parent, pullback in zip(node.parents, pullbacks):  # type: ignore[assignment]  # noqa: B905, this is the hot loop
             if parent is None or (useful is not None and parent not in useful):
                 continue
@@ -102,19 +107,26 @@ def walk(
 
 
 def _dressed(
-    node: Node, pullbacks: Sequence[Pullback | None], g: Any, create_graph: bool
+    node: Node,
+    pullbacks: Sequence[Pullback | None],
+    g: Any,
+    create_graph: bool,
+    useful: set[Parent] | None,
 ) -> tuple[Any, Sequence[Pullback | None]]:
     """A node's gradient and pullbacks, where something is asked of them besides."""
     hooks = node.hooks
     if hooks is not None and hooks.before:
         g = hooks.entering(g)
-    if create_graph:
-        pullbacks = node.over_tensors()
     if g is None and not node.takes_none:
-        pullbacks = [_nothing] * len(node.parents)
+        pullbacks = [p and _nothing for p in pullbacks]
+    elif create_graph:
+        pullbacks = node.over_tensors()
     if anomaly.mode.enabled:
         pullbacks = anomaly.watched(node, pullbacks)
     if hooks is not None and hooks.after:
+        if useful is not None:
+            goes = [parent in useful for parent in node.parents]
+            pullbacks = [p if go else None for p, go in zip(pullbacks, goes, strict=True)]
         pullbacks = pullbacks if create_graph else _fitting(node, pullbacks)
         pullbacks = hooks.leaving(pullbacks, g)
     return g, pullbacks
@@ -182,6 +194,7 @@ def _completing(seeds: Sequence[tuple[Parent, Any]]) -> dict[Node | None, list[T
     for node in reversed(_reachable(seeds)):
         for parent in node.parents:
             if not (parent is None or isinstance(parent, Node)):
+                last.pop(parent, None)  # so that of one node's leaves the first comes first
                 last[parent] = node
     leaves: dict[Node | None, list[Tensor]] = {}
     for leaf, giver in last.items():

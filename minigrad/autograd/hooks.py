@@ -83,12 +83,16 @@ class Hooks:
         return registered(getattr(self, kind), hook)
 
     def arriving(self, g: Any) -> Any:
-        """What becomes of a tensor's gradient, an array or a Tensor, by the hooks on the tensor."""
-        given = g if isinstance(g, Tensor) else wrap(g.copy())
+        """What becomes of a tensor's gradient, an array, a Tensor or None, by the hooks on it."""
+        given: Tensor | None = g if g is None or isinstance(g, Tensor) else wrap(g.copy())
         for hook in tuple(self.tensor.values()):
             given = _replaced(given, hook(given), hook)
+        if given is None:
+            return None
         if self.retaining is not None and (tensor := self.retaining()) is not None:
-            tensor._accumulate(given if given is g else given._array.copy())
+            # Not in place: a gradient that somebody took stays as it is.
+            before = tensor._grad
+            tensor._grad = given.clone() if before is None else before + given
         return given if isinstance(g, Tensor) else given._array
 
     def entering(self, g: Any) -> Any:
@@ -101,8 +105,7 @@ class Hooks:
     def arrived(self, leaf: Tensor, g: Any) -> None:
         """Call what is to be called when the `.grad` of a leaf has been accumulated into."""
         for hook in tuple(self.accumulated.values()):
-            if hook(leaf) is not None:
-                raise RuntimeError("hooks should return None.")
+            hook(leaf)
         for hook in tuple(self.after.values()):
             all_replaced((), hook((), (_shown(g),)), hook)
 
@@ -126,10 +129,12 @@ def _giving(d: Tensor | None, like: Any) -> Pullback:
     return lambda g: result
 
 
-def _replaced(given: Tensor, returned: Any, hook: Callable[..., Any]) -> Tensor:
+def _replaced(given: Tensor | None, returned: Any, hook: Callable[..., Any]) -> Tensor | None:
     """What a hook made of a gradient: the same, or another of its shape and dtype."""
     if returned is None:
         return given
+    if given is None:
+        raise RuntimeError("can't replace a None gradient with a non-None value")
     if not isinstance(returned, Tensor):
         raise TypeError(f"expected Variable, but hook returned '{type(returned).__name__}'")
     name = getattr(hook, "__name__", repr(hook))
@@ -159,8 +164,6 @@ def all_replaced(
             f"hook '{name}' has returned an incorrect number of values (got {len(returned)}, but "
             f"expected {len(given)})"
         )
-    if any(a is None and b is not None for a, b in zip(given, returned, strict=True)):
-        raise RuntimeError("can't replace a None gradient with a non-None value")
     return tuple(
         b if b is None else _replaced(a, b, hook) for a, b in zip(given, returned, strict=True)
     )

@@ -46,11 +46,31 @@ def over_tensors(node: Node) -> list[Pullback | None]:
 
 def saved_tensors(node: Node) -> dict[str, Tensor]:
     """What a node saved, by PyTorch's names: `_saved_self`, `_saved_other`, `_saved_result`."""
-    tensors, names = _saved(node), ("result", *node.rule.parameters)
+    tensors, captured = _saved(node), _captured_names(node.pullbacks or ())
     found: dict[str, Tensor] = {}
+    # Operands without a derivative come last among the guards, whatever their place in the call; so
+    # what the rule itself calls an array decides, where it is an operand's name.
+    names = ("result", *node.rule.parameters)
     for (identity, _, _), name in zip(node.guards, names, strict=False):
         if identity in tensors:
+            own = [n for n in captured.get(identity, ()) if n in node.rule.parameters]
+            name = name if name == "result" or name in own or not own else own[0]
             found[f"_saved_{'self' if name == 'input' else name}"] = tensors[identity]
+    return found
+
+
+def _captured_names(pullbacks: Sequence[Pullback | None]) -> dict[int, list[str]]:
+    """The names under which pullbacks hold on to arrays, by the arrays' ids."""
+    found: dict[int, list[str]] = {}
+    todo: list[Any] = list(pullbacks)
+    while todo:
+        function = todo.pop(0)
+        cells = getattr(function, "__closure__", None) or ()
+        for name, cell in zip(function.__code__.co_freevars if cells else (), cells, strict=True):
+            if isinstance(cell.cell_contents, np.ndarray | np.generic):
+                found.setdefault(id(cell.cell_contents), []).append(name)
+            else:
+                todo.append(cell.cell_contents)
     return found
 
 
@@ -106,7 +126,9 @@ def _depending(d: Tensor, around: Sequence[Tensor], flat: Rule) -> Tensor:
     zeros = [_zeros(t._array.shape, t._array.dtype) for t in around]
 
     def same(g: Any) -> Any:
-        return _depending(g, around, flat) if isinstance(g, Tensor) else g
+        # That of nll_loss is the op itself in PyTorch, and as such depends on the targets alone.
+        again = isinstance(g, Tensor) and flat.name != "nll_loss"
+        return _depending(g, around, flat) if again else g
 
     result._node = Node(flat, origins, [same, *zeros], (), d._array)
     result._requires_grad = True

@@ -88,9 +88,13 @@ class View:
         return output, pullback
 
     def refresh(self, tensor: Tensor) -> None:
-        """Record the history of `tensor`, whose view this is, anew if its storage has changed."""
+        """Record the history of `tensor`, whose view this is, anew if its storage has changed.
+
+        RuntimeError where it is one that nobody can tell, and somebody may want to know it.
+        """
         now = tensor._counter[0]
-        if self.special and self.version != now and self.base._requires_grad and mode.enabled:
+        told = tensor._node is not None or self.base._requires_grad
+        if self.special and self.version != now and mode.enabled and told:
             self.refuse("its base or another view of its base has been modified inplace")
         stale: list[tuple[Tensor, View]] = []
         view: View | None = self

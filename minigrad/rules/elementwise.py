@@ -105,7 +105,7 @@ def div(input: Operand, other: Operand, *, rounding_mode: None = None) -> Result
     """
     if rounding_mode is not None:
         raise NotImplementedError(f"div(rounding_mode={rounding_mode!r}) is not implemented")
-    return input / other, (lambda g: g / other, lambda g: -g * ((input / other) / other))
+    return input / other, (lambda g: g / other, lambda g: -g * (div(input, other)[0] / other))
 
 
 @differentiable(linear=True, forms=IN_PLACE)

@@ -496,7 +496,7 @@ def test_from_numpy_shares_memory_both_ways() -> None:
 # Special views, and memory that overlaps ----------------------------------------------------------
 
 
-def _in_no_grad(torch: Any, base: Any) -> Any:
+def _view_in_no_grad(torch: Any, base: Any) -> Any:
     with torch.no_grad():
         return base[:2]
 
@@ -515,8 +515,8 @@ def _by_function(torch: Any, base: Any) -> Any:
 
 
 SPECIAL: dict[str, Any] = {
-    "no_grad": _in_no_grad,
-    "of no_grad": lambda torch, base: _in_no_grad(torch, base)[:1],
+    "no_grad": _view_in_no_grad,
+    "of no_grad": lambda torch, base: _view_in_no_grad(torch, base)[:1],
     "function": _by_function,
     "of function": lambda torch, base: _by_function(torch, base).view(2),
     "unbind": lambda torch, base: torch.unbind(base)[1],
@@ -582,5 +582,39 @@ def test_writing_everything_is_writing_the_tensor_itself() -> None:
             x[key] = torch.zeros(3)
             found.append((x.grad_fn.name(), type(x.grad_fn).__name__, x._version))
         return found
+
+    check_same(program)
+
+
+ASKING: dict[str, Callable[[Any, Any], Any]] = {
+    "its history": lambda torch, v: v.grad_fn is None,
+    "whether it is a leaf": lambda torch, v: v.is_leaf,
+    "to compute with it": lambda torch, v: (v * 2).requires_grad,
+    "in no_grad": lambda torch, v: _in_no_grad(torch, v),
+    "a view of it": lambda torch, v: v[0].requires_grad,
+    "to print it": lambda torch, v: repr(v),
+    "its values": lambda torch, v: v.detach(),
+}
+
+
+def _in_no_grad(torch: Any, v: Any) -> Any:
+    with torch.no_grad():
+        return v * 2
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+@pytest.mark.parametrize("of", ["leaf", "computed", "constant"])
+@pytest.mark.parametrize("name", ASKING)
+def test_a_view_made_in_no_grad_whose_base_was_written_to(
+    name: str, of: str, recorded: bool
+) -> None:
+    def program(torch: Any) -> Any:
+        x = leaf(torch, 2, 3)
+        base = {"leaf": x, "computed": x * 1}.get(of, x.detach().clone())
+        with torch.no_grad():
+            view = base[0]
+        with torch.set_grad_enabled(recorded and of != "leaf"):
+            base.mul_(2)
+        return ASKING[name](torch, view)
 
     check_same(program)

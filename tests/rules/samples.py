@@ -224,7 +224,7 @@ class Source:
         if self.texture == "special":
             special = rng.choice(special_values(dtype), shape)
             return np.where(rng.random(shape) < 0.6, special, ties)
-        return normal * np.asarray(10.0 ** rng.uniform(-20, 20, shape), dtype)
+        return np.asarray(normal * np.asarray(10.0 ** rng.uniform(-20, 20, shape), dtype))
 
     def number(self, *choices: float) -> float:
         """A Python number, which no element of a smooth array equals."""

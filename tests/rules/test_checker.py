@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from types import CellType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -54,10 +55,11 @@ def _in_rules_terms(option: Any) -> Any:
     return option._array if isinstance(option, Tensor) else option
 
 
-def run(check: Check, name: str, form: Form, style: str) -> None:
+def run(check: Check, name: str, form: Form, style: str, count: int = 40) -> None:
     """Run a check as the tests do, but stop at the first failure."""
 
     @settings(
+        max_examples=count,
         phases=[Phase.generate],
         report_multiple_bugs=False,
         suppress_health_check=[HealthCheck.filter_too_much],
@@ -184,6 +186,85 @@ def test_a_rule_that_lies_about_being_linear_fails(name: str) -> None:
 def test_a_linear_rule_that_does_not_say_so_fails(name: str) -> None:
     with broken(name, REGISTRY[name].forward, linear=False) as form:
         must_fail(checker.check_second_backward, name, form, "tame")
+
+
+# Mistakes that only a derivative's derivative shows -----------------------------------------------
+
+# Rules with no derivative but in the cotangent: all that are linear, and those that select.
+STRAIGHT = {name for name in DIFFERENTIABLE if REGISTRY[name].linear}
+STRAIGHT |= {"clamp", "where", "maximum", "minimum", "max", "min", "max_dim", "min_dim"}
+STRAIGHT |= {"scatter", "index", "index_put", "masked_fill"}
+BENT = [name for name in DIFFERENTIABLE if name not in STRAIGHT]
+SMOOTH = [name for name in BENT if not REGISTRY[name].flat]
+
+
+def detached(pullback: Pullback) -> Pullback:
+    """What it gives is no function of the cotangent any more."""
+    return lambda g: pullback(g.detach() if hasattr(g, "detach") else g)
+
+
+def doubled_when_recorded(pullback: Pullback) -> Pullback:
+    return lambda g: pullback(g) * 2 if hasattr(g, "detach") else pullback(g)
+
+
+def of_copies(pullback: Pullback) -> Pullback:
+    """The same of copies of what was captured, which are nobody's operands."""
+    return FunctionType(
+        pullback.__code__,
+        pullback.__globals__,
+        pullback.__name__,
+        pullback.__defaults__,
+        tuple(CellType(_copied(cell.cell_contents)) for cell in pullback.__closure__ or ()),
+    )
+
+
+def _copied(thing: Any) -> Any:
+    if isinstance(thing, np.ndarray | np.generic):
+        return np.array(thing)
+    return of_copies(thing) if isinstance(thing, FunctionType) and thing.__closure__ else thing
+
+
+def second_order(name: str, form: Form, case: Case) -> None:
+    checker.check_orders(name, form, case, 2)
+
+
+@pytest.mark.parametrize("name", DIFFERENTIABLE)
+def test_a_right_rule_passes_at_every_order(name: str) -> None:
+    with broken(name, REGISTRY[name].forward) as form:
+        run(second_order, name, form, "tame", 10)
+        run(checker.check_recorded, name, form, "smooth", 5)
+
+
+@pytest.mark.parametrize("name", DIFFERENTIABLE)
+def test_a_gradient_that_is_cut_from_its_cotangent_fails(name: str) -> None:
+    if name == "zero":
+        return  # whose gradient is no function of it
+    with broken(name, changed(name, None, detached)) as form:
+        must_fail(second_order, name, form, "tame")
+
+
+@pytest.mark.parametrize("name", DIFFERENTIABLE)
+def test_a_gradient_that_is_another_with_a_graph_fails(name: str) -> None:
+    if name == "zero":
+        return
+    with broken(name, changed(name, None, doubled_when_recorded)) as form:
+        must_fail(second_order, name, form, "tame")
+        must_fail(checker.check_recorded, name, form, "smooth")
+
+
+@pytest.mark.parametrize("name", BENT)
+def test_a_gradient_that_is_cut_from_its_operands_fails(name: str) -> None:
+    with broken(name, changed(name, None, of_copies)) as form:
+        run(checker.check_outcome, name, form, "tame", 10)  # at first order it is the same
+        must_fail(second_order, name, form, "tame")
+        if name in SMOOTH:
+            must_fail(checker.check_second_differences, name, form, "smooth")
+
+
+@pytest.mark.parametrize("name", [name for name in BENT if REGISTRY[name].flat])
+def test_a_flat_rule_that_does_not_say_so_fails(name: str) -> None:
+    with broken(name, REGISTRY[name].forward, flat="") as form:
+        must_fail(second_order, name, form, "tame")
 
 
 # Mistakes of one rule ---------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 pytest.importorskip("torch")
@@ -44,6 +44,28 @@ def test_in_place_is_out_of_place(name: str, form: str, data: st.DataObject) -> 
 @given(data=st.data())
 def test_differences(name: str, data: st.DataObject) -> None:
     checker.check_differences(name, FIRST[name], data.draw(cases(name, "smooth")))
+
+
+@each_differentiable
+@pytest.mark.parametrize("style", ["tame", "wild"])
+@settings(max_examples=20)
+@given(data=st.data())
+def test_second_order(name: str, style: str, data: st.DataObject) -> None:
+    checker.check_orders(name, FIRST[name], data.draw(cases(name, style)), 2)
+
+
+@each_differentiable
+@settings(max_examples=5)
+@given(data=st.data())
+def test_third_order(name: str, data: st.DataObject) -> None:
+    checker.check_orders(name, FIRST[name], data.draw(cases(name, "tame")), 3)
+
+
+@each_differentiable
+@settings(max_examples=10)
+@given(data=st.data())
+def test_recorded(name: str, data: st.DataObject) -> None:
+    checker.check_recorded(name, FIRST[name], data.draw(cases(name, "smooth")))
 
 
 @each_differentiable

@@ -1,0 +1,523 @@
+"""create_graph: gradients with a history, through all that the tape knows. Beside PyTorch."""
+
+from __future__ import annotations
+
+import gc
+import warnings
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small_ops import SMALL_OPS
+from small_programs import COMPUTE, MAKE, VIEW, WRITE, Run, Step, steps
+from trajectories import check_equal
+from twins import check_same
+
+import minigrad
+
+torch = pytest.importorskip("torch")
+
+Program = Callable[[Any], Any]
+X = np.array([[1.0, -2.0, 0.5], [3.0, 0.25, -1.0], [-0.5, 2.0, 4.0]])
+Y = np.array([[0.5, 1.0, 2.0], [0.25, 4.0, 1.0], [2.0, 0.5, 1.0]])
+
+
+def leaf(torch: Any, *values: float) -> Any:
+    return torch.tensor(values or (1.0, 2.0), dtype=torch.float64, requires_grad=True)
+
+
+def weights(torch: Any, like: Any, seed: int = 0) -> Any:
+    """Whole numbers, so that nothing is rounded, and no two alike."""
+    values = np.random.default_rng(seed).permutation(np.arange(1.0, 1 + like.numel()))
+    return torch.from_numpy(values.reshape(tuple(like.shape))).to(like.dtype)
+
+
+def chain(torch: Any, y: Any, inputs: list[Any], orders: int) -> list[Any]:
+    """The derivatives of `y`, each of the sum of those before it, weighted."""
+    found: list[Any] = []
+    outputs = [y]
+    for order in range(orders):
+        outputs = [out for out in outputs if out is not None and out.requires_grad]
+        if not outputs:
+            break
+        cotangents = [weights(torch, out, order) for out in outputs]
+        outputs = torch.autograd.grad(
+            outputs, inputs, cotangents, create_graph=True, allow_unused=True
+        )
+        found += [(d, d is not None and d.requires_grad) for d in outputs]
+    return found
+
+
+def _found(program: Program, t: Any) -> list[Any]:
+    try:
+        return list(program(t))
+    except RuntimeError as error:
+        return [(None, str(error).split()[:4])]
+
+
+def check_close(program: Program, rtol: float = 1e-9) -> None:
+    """The program returns, in both libraries, tensors that are close, and else equal things."""
+    ours, theirs = (_found(program, t) for t in (minigrad, torch))
+    assert len(ours) == len(theirs)
+    for i, (a, b) in enumerate(zip(ours, theirs, strict=True)):
+        if isinstance(a, tuple):
+            assert a[1:] == b[1:], i
+            a, b = a[0], b[0]
+        assert (a is None) == (b is None), i
+        if a is not None:
+            a, b = (t.numpy(force=True) for t in (a, b))
+            assert (a.shape, a.dtype) == (b.shape, b.dtype), i
+            scale = max(1.0, np.abs(b).max(initial=0))
+            np.testing.assert_allclose(a, b, rtol=0, atol=rtol * scale, err_msg=str(i))
+
+
+# Compositions -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("outer", ["mul", "tanh", "sum dim", "softmax", "mm"])
+@pytest.mark.parametrize("name", [name for name in SMALL_OPS if name != "cast"])
+def test_compositions(name: str, outer: str) -> None:
+    """Of two ops: what comes of one is an operand of the other, which saves it."""
+
+    def program(torch: Any) -> Any:
+        x, y = (torch.from_numpy(a.copy()).requires_grad_() for a in (X, Y))
+        inner = SMALL_OPS[name](torch, x * 1, y * 1)
+        square = inner.reshape(-1)[:1] * torch.ones(3, 3, dtype=torch.float64)
+        total = SMALL_OPS[outer](torch, square, y) + SMALL_OPS[outer](torch, y, square)
+        return chain(torch, total, [x, y], 3)
+
+    check_close(program)
+
+
+@settings(max_examples=150)
+@given(
+    st.lists(steps(MAKE, COMPUTE, VIEW, VIEW, WRITE), min_size=1, max_size=8), st.integers(0, 100)
+)
+def test_small_programs(program: list[Step], end: int) -> None:
+    """With views and writes, drawn at random, and differentiated twice."""
+
+    def twice(torch: Any) -> Any:
+        run = Run(torch)
+        for step in program:
+            run.step(step)
+        leaves = [t for t in run.tensors if t.is_leaf and t.requires_grad]
+        y = run.tensors[end % len(run.tensors)]
+        found: list[Any] = [run.errors]
+        if not (leaves and y.requires_grad):
+            return found
+        try:
+            found += chain(torch, y * y, leaves, 2)
+        except RuntimeError as error:
+            found.append(str(error).split()[0])
+        return found
+
+    ours, theirs = twice(minigrad), twice(torch)
+    assert len(ours) == len(theirs)
+    for a, b in zip(ours, theirs, strict=True):
+        if isinstance(a, tuple):
+            assert (a[0] is None, a[1]) == (b[0] is None, b[1])
+            if a[0] is not None:
+                np.testing.assert_array_equal(a[0].numpy(force=True), b[0].numpy(force=True))
+        else:
+            assert a == b
+
+
+# Writes and views -------------------------------------------------------------------------------
+
+WRITES: dict[str, Callable[[Any, Any, Any], Any]] = {
+    "exp_": lambda torch, x, y: (x * 1).exp_(),
+    "mul_": lambda torch, x, y: (x * 1).mul_(y),
+    "mul_ by itself": lambda torch, x, y: _itself(x * 1),
+    "tanh_ of a part": lambda torch, x, y: _part(x * 1, lambda v: v.tanh_()),
+    "mul_ of a part": lambda torch, x, y: _part(x * 1, lambda v: v.mul_(y[0])),
+    "div_ of a transposed part": lambda torch, x, y: _part((x * 1).t(), lambda v: v.div_(y[0])),
+    "a saved result of a part": lambda torch, x, y: _part(x * x, lambda v: v.sigmoid_()) * x,
+    "copy_": lambda torch, x, y: _part(x * 1, lambda v: v.copy_(y[0] * y[1])),
+    "an element": lambda torch, x, y: _set(x * 1, (0, 1), (y * y).sum()),
+    "a mask": lambda torch, x, y: _set(x * 1, x > 0, (y * y)[0, 0]),
+    "zero_": lambda torch, x, y: _part(x * y, lambda v: v.zero_()),
+    "relu_": lambda torch, x, y: (x * y).relu_(),
+    "twice": lambda torch, x, y: _part(_part(x * y, lambda v: v.exp_()), lambda v: v.mul_(y[1])),
+    "read between": lambda torch, x, y: _read_between(x, y),
+    "a view made before": lambda torch, x, y: _view_before(x, y),
+}
+
+
+def _itself(z: Any) -> Any:
+    return z.mul_(z.clone())
+
+
+def _part(z: Any, write: Callable[[Any], Any]) -> Any:
+    write(z[0])
+    return z
+
+
+def _set(z: Any, key: Any, value: Any) -> Any:
+    z[key] = value
+    return z
+
+
+def _read_between(x: Any, y: Any) -> Any:
+    z = x * y
+    before = (z + 1).exp()
+    z[0].mul_(y[0])
+    return before * z
+
+
+def _view_before(x: Any, y: Any) -> Any:
+    z = x * y
+    view = z.t()[1]
+    z.mul_(y)
+    view.exp_()
+    return z * view
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_writes(name: str) -> None:
+    def program(torch: Any) -> Any:
+        x, y = (torch.from_numpy(a.copy()).requires_grad_() for a in (X, Y))
+        z = WRITES[name](torch, x, y)
+        return chain(torch, z * z, [x, y], 3)
+
+    check_close(program)
+
+
+@pytest.mark.parametrize("when", ["before the first", "between"])
+@pytest.mark.parametrize("victim", ["x", "y", "z", "d"])
+def test_version_errors_in_the_graph_of_the_gradient(victim: str, when: str) -> None:
+    def program(torch: Any) -> Any:
+        x, y = leaf(torch), leaf(torch, 3.0, 5.0)
+        tensors = {"x": x * 1, "y": y * 1}
+        tensors["z"] = (tensors["x"] * tensors["y"]).exp()
+        if when != "between":
+            tensors.get(victim, x.detach().clone()).mul_(2)
+        out = tensors["z"] * 3
+        (d,) = torch.autograd.grad(out, tensors["x"], weights(torch, out), create_graph=True)
+        tensors["d"] = d
+        out = d * 3
+        if when == "between":
+            tensors[victim].detach().mul_(2)
+        found = torch.autograd.grad(out, (x, y), weights(torch, out))
+        return [g is None for g in found]
+
+    check_same(program)
+
+
+# Dtypes -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("a", ["float32", "float64"])
+@pytest.mark.parametrize("b", ["float32", "float64", "int64", "bool", "number"])
+@pytest.mark.parametrize("op", ["mul", "div", "pow", "maximum", "where", "mse"])
+def test_promotion(op: str, a: str, b: str) -> None:
+    def program(torch: Any) -> Any:
+        x = torch.tensor([1.0, 2.0, 4.0], dtype=getattr(torch, a), requires_grad=True)
+        if b == "number":
+            y: Any = 2
+        else:
+            y = torch.tensor([1, 1, 2]).to(getattr(torch, b))
+            y = y.requires_grad_() if b.startswith("float") else y
+        if op in ("maximum", "mse") and (b == "number" or not b.startswith("float")):
+            return []
+        z = {
+            "mul": lambda: x * y,
+            "div": lambda: x / y,
+            "pow": lambda: x**y if b != "bool" else x * y,
+            "maximum": lambda: torch.maximum(x, y) * x,
+            "where": lambda: torch.where(x > 1, x * x, y),
+            "mse": lambda: torch.nn.functional.mse_loss(x * x, y),
+        }[op]()
+        inputs = [x, y] if b.startswith("float") else [x]
+        return chain(torch, z * z, inputs, 2)
+
+    check_close(program, 1e-5 if "float32" in (a, b) else 1e-12)
+
+
+def test_through_a_cast() -> None:
+    def program(torch: Any) -> Any:
+        x = leaf(torch, 1.0, 2.0)
+        return chain(torch, (x * x).float() * x.float(), [x], 3)
+
+    check_close(program)
+
+
+# retain_graph -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("retain", [None, True, False])
+@pytest.mark.parametrize("create", [True, False])
+@pytest.mark.parametrize("then", ["the first again", "the second", "the second twice"])
+def test_retain_graph_and_create_graph(then: str, create: bool, retain: bool | None) -> None:
+    def program(torch: Any) -> Any:
+        x = leaf(torch)
+        y = x * x * x
+        w = weights(torch, y)
+        (d,) = torch.autograd.grad(y, x, w, retain_graph=retain, create_graph=create)
+        if then == "the first again":
+            return torch.autograd.grad(y, x, w)
+        found = [torch.autograd.grad(d, x, w)]
+        if then == "the second twice":
+            found += torch.autograd.grad(d, x, w)
+        return found
+
+    check_same(program)
+
+
+def test_what_a_gradient_needs_of_a_freed_graph() -> None:
+    """A graph that was freed while another walk keeps what it had recorded."""
+
+    def program(torch: Any) -> Any:
+        x = leaf(torch)
+        y = x.exp()
+        z = y * y
+        w = weights(torch, z)
+        (d,) = torch.autograd.grad(z, x, w, create_graph=True)
+        torch.autograd.grad(z, x, w)
+        return torch.autograd.grad(d, x, w)
+
+    assert check_same(program).error is not None
+
+
+# backward(create_graph=True) --------------------------------------------------------------------
+
+
+def quietly(program: Program) -> Program:
+    """Without its warning: PyTorch gives it once in a process, minigrad each time."""
+
+    def unwarned(torch: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return program(torch)
+
+    return unwarned
+
+
+@pytest.mark.parametrize("before", ["nothing", "a gradient", "zeros"])
+def test_backward_with_create_graph(before: str) -> None:
+    def program(torch: Any) -> Any:
+        x = leaf(torch)
+        if before == "a gradient":
+            (x * 5).sum().backward()
+        elif before == "zeros":
+            x.grad = torch.zeros(2, dtype=torch.float64)
+        held = x.grad
+        y = x * x * x
+        y.backward(weights(torch, y), create_graph=True)
+        first = x.grad
+        found = [held is first, held, first.requires_grad, first.is_leaf, first.clone()]
+        y.backward(weights(torch, y, 1), create_graph=True)
+        found += [x.grad is first, first, x.grad]
+        g = x.grad
+        x.grad = None
+        g.backward(weights(torch, g, 2))
+        return [*found, x.grad, x.grad.requires_grad]
+
+    check_same(quietly(program))
+
+
+def test_backward_after_backward_with_create_graph() -> None:
+    """Without a graph, what comes is added in place to a gradient that has one."""
+
+    def program(torch: Any) -> Any:
+        x = leaf(torch)
+        y = x * x * x
+        y.backward(weights(torch, y), create_graph=True)
+        first = x.grad
+        (x * x).backward(weights(torch, x))
+        return x.grad is first, x.grad, x.grad.requires_grad
+
+    check_same(quietly(program))
+
+
+@pytest.mark.parametrize("inputs", ["leaf", "interior", "both"])
+def test_inputs_of_backward_with_create_graph(inputs: str) -> None:
+    def program(torch: Any) -> Any:
+        x = leaf(torch)
+        y = x * x
+        z = y * y
+        wanted = {"leaf": [x], "interior": [y], "both": [x, y]}[inputs]
+        z.backward(weights(torch, z), create_graph=True, inputs=wanted)
+        found = [t.grad for t in wanted]
+        return found, [torch.autograd.grad(g, x, weights(torch, g)) for g in found[:1]]
+
+    check_same(quietly(program))
+
+
+def test_retained_gradients_have_a_graph() -> None:
+    def program(torch: Any) -> Any:
+        x = leaf(torch)
+        y = x * x
+        y.retain_grad()
+        z = y * y
+        z.backward(weights(torch, z), create_graph=True)
+        return y.grad, y.grad.requires_grad, torch.autograd.grad(y.grad, x, weights(torch, y))
+
+    check_same(quietly(program))
+
+
+def test_the_warning_is_of_the_line_that_called() -> None:
+    x = leaf(minigrad)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        (x * x).sum().backward(create_graph=True)
+        minigrad.autograd.backward((x * x).sum(), create_graph=True)
+    assert [w.category for w in caught] == [UserWarning] * 2
+    assert {w.filename for w in caught} == {__file__}
+
+
+# What is cut off --------------------------------------------------------------------------------
+
+CUT: dict[str, Callable[[Any, Any], Any]] = {
+    "detached": lambda torch, w: w * w.detach(),
+    "detached twice": lambda torch, w: (w * w).detach() * w,
+    "data": lambda torch, w: w * w.data * w,
+    "no_grad": lambda torch, w: w * _in_no_grad(torch, w) * w,
+    "constant": lambda torch, w: w * 3,
+    "a number of it": lambda torch, w: w * w[0].item() * w,
+    "integers of it": lambda torch, w: w * w.long() * w,
+    "a mask of it": lambda torch, w: w * (w > 1) * w,
+}
+
+
+def _in_no_grad(torch: Any, w: Any) -> Any:
+    with torch.no_grad():
+        return w * w
+
+
+@pytest.mark.parametrize("name", CUT)
+def test_what_is_cut_off(name: str) -> None:
+    def program(torch: Any) -> Any:
+        w = leaf(torch)
+        return chain(torch, CUT[name](torch, w), [w], 3)
+
+    check_same(program)
+
+
+@pytest.mark.parametrize("when", ["before the first", "between"])
+@pytest.mark.parametrize("how", ["data", "data of its own"])
+def test_a_leaf_that_got_other_values(how: str, when: str) -> None:
+    """Gradients are of the values that were computed with. (PyTorch's are then of both.)"""
+    x = leaf(minigrad)
+    y = x * x * x
+
+    def change() -> None:
+        x.data = minigrad.ones(2).double() if how == "data" else x.data * 10
+
+    if when != "between":
+        change()
+    (d,) = minigrad.autograd.grad(y, x, weights(minigrad, y), create_graph=True)
+    if when == "between":
+        change()
+    (dd,) = minigrad.autograd.grad(d, x, weights(minigrad, d))
+    assert (d.tolist(), dd.tolist()) == ([3.0, 24.0], [6.0, 48.0])
+
+
+@pytest.mark.parametrize("when", ["before the first", "between"])
+def test_a_leaf_that_was_written_to(when: str) -> None:
+    def program(torch: Any) -> Any:
+        x = leaf(torch)
+        y = x * x * x
+        for now in ("before the first", "between"):
+            if when == now:
+                with torch.no_grad():
+                    x.mul_(10)
+            (y,) = torch.autograd.grad(y, x, weights(torch, y), create_graph=True)
+        return y
+
+    assert check_same(program).error is not None
+
+
+# A training with it -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("optimizer", ["SGD", "Adam"])
+def test_a_gradient_penalty(optimizer: str) -> None:
+    """The gradient of a network by its operand is a part of the loss."""
+    rng = np.random.default_rng(0)
+    data = rng.standard_normal((16, 3))
+    starts = [rng.standard_normal(shape) / 2 for shape in ((5, 3), (5,), (1, 5), (1,))]
+
+    def course(torch: Any) -> Any:
+        model = torch.nn.Sequential(
+            torch.nn.Linear(3, 5), torch.nn.Tanh(), torch.nn.Linear(5, 1), torch.nn.Sigmoid()
+        ).double()
+        with torch.no_grad():
+            for p, start in zip(model.parameters(), starts, strict=True):
+                p.copy_(torch.from_numpy(start))
+        step = getattr(torch.optim, optimizer)(model.parameters(), lr=0.05)
+        for i in range(20):
+            x = torch.from_numpy(data[i % 4 :: 4].copy()).requires_grad_()
+            y = model(x)
+            (slope,) = torch.autograd.grad(y, x, torch.ones_like(y), create_graph=True)
+            loss = (y * y).mean() + ((slope * slope).sum(1).sqrt() - 1).pow(2).mean()
+            step.zero_grad()
+            loss.backward()
+            step.step()
+            yield [("loss", loss.detach().numpy().copy())] + [
+                (name, p.detach().numpy().copy()) for name, p in model.named_parameters()
+            ]
+
+    for i, (ours, theirs) in enumerate(zip(course(minigrad), course(torch), strict=True)):
+        check_equal(ours, theirs, 1e-11, f"step {i}")
+
+
+def test_newtons_method() -> None:
+    def program(torch: Any) -> Any:
+        x, found = leaf(torch, 3.0), []
+        for _ in range(5):
+            y = x**3 - 2 * x
+            (d,) = torch.autograd.grad(y.sum(), x, create_graph=True)
+            (dd,) = torch.autograd.grad(d.sum(), x)
+            with torch.no_grad():
+                x -= d / dd
+            found.append(x.detach().clone())
+        return found
+
+    check_close(program)
+
+
+def test_a_hessian_row_by_row() -> None:
+    def program(torch: Any) -> Any:
+        x = torch.from_numpy(X[0].copy()).requires_grad_()
+        a = torch.from_numpy(Y.copy())
+        y = ((a @ x).tanh() * x.exp()).sum()
+        (d,) = torch.autograd.grad(y, x, create_graph=True)
+        return [torch.autograd.grad(each, x, retain_graph=True)[0] for each in d]
+
+    check_close(program)
+    rows = np.stack([row.numpy() for row in program(minigrad)])
+    np.testing.assert_allclose(rows, rows.T, atol=1e-12)
+
+
+# Memory -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", SMALL_OPS)
+def test_the_graph_of_a_gradient_dies_by_reference_counting(name: str) -> None:
+    x, y = (minigrad.from_numpy(a.copy()).requires_grad_() for a in (X, Y))
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        out = SMALL_OPS[name](minigrad, x * 1, y * 1)
+        ds = minigrad.autograd.grad(
+            out, (x, y), weights(minigrad, out), create_graph=True, allow_unused=True
+        )
+        alive = [weakref.ref(out.grad_fn)]
+        for d in ds:
+            if d is not None and d.grad_fn is not None:
+                alive.append(weakref.ref(d.grad_fn))
+                minigrad.autograd.grad(
+                    d, (x, y), weights(minigrad, d), retain_graph=True, allow_unused=True
+                )
+        del out, ds
+        d = None
+        assert [ref() for ref in alive] == [None] * len(alive)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+        gc.unfreeze()

@@ -1,0 +1,299 @@
+"""grad_fn.py: the graph as it is shown: next_functions, variables, and what was saved."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small_ops import SMALL_OPS
+from twins import check_same
+
+import minigrad
+
+torch = pytest.importorskip("torch")
+
+X = np.array([[1.0, -2.0, 0.5], [3.0, 0.25, -1.0], [-0.5, 2.0, 4.0]])
+Y = np.array([[0.5, 1.0, 2.0], [0.25, 4.0, 1.0], [2.0, 0.5, 1.0]])
+
+# Ops that are one node here, and several in PyTorch.
+OF_SEVERAL = {"mv", "dot", "bmm", "linear", "linear, no bias", "cross_entropy of probabilities"}
+OF_SEVERAL |= {"cross_entropy", "reshape, copying"}
+# Where PyTorch has an edge for a bound that is not there.
+NO_EDGE = {"clamp tensor"}
+
+
+def leaves(torch: Any) -> tuple[Any, Any]:
+    x, y = (torch.from_numpy(a.copy()).requires_grad_() for a in (X, Y))
+    return x, y
+
+
+def leaf(torch: Any, *values: float) -> Any:
+    return torch.tensor(values or (1.0, 2.0), dtype=torch.float64, requires_grad=True)
+
+
+def walk(node: Any, names: dict[Any, str], tell: Callable[[Any], Any] = lambda node: None) -> Any:
+    """The graph below a node, as torchviz finds it: each node once, in the order of discovery.
+
+    A node is told by its name, the leaf that is its variable, and where its edges lead.
+    """
+    found: dict[Any, int] = {}
+    told: list[Any] = []
+    todo = [node]
+    while todo:
+        node = todo.pop(0)
+        if node in found:
+            continue
+        found[node] = len(found)
+        todo += [each for each, _ in node.next_functions if each is not None]
+    for node in found:
+        variable = names.get(getattr(node, "variable", None))
+        edges = [(n if n is None else found[n], i) for n, i in node.next_functions]
+        told.append((node.name(), variable, edges, tell(node)))
+    return told
+
+
+def saved(node: Any) -> dict[str, Any]:
+    """The tensors among what a node saved."""
+    found = {}
+    for name in sorted(name for name in dir(node) if name.startswith("_saved_")):
+        value = getattr(node, name)
+        if hasattr(value, "requires_grad"):
+            found[name] = value
+    return found
+
+
+# Every op -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wanted", [(True, True), (True, False), (False, True)])
+@pytest.mark.parametrize("name", [n for n in SMALL_OPS if n not in OF_SEVERAL | NO_EDGE])
+def test_the_graph_of_an_op(name: str, wanted: tuple[bool, bool]) -> None:
+    def program(torch: Any) -> Any:
+        x, y = leaves(torch)
+        for t, wish in zip((x, y), wanted, strict=True):
+            t.requires_grad_(wish)
+        out = SMALL_OPS[name](torch, x, y)
+        return out.grad_fn and walk(out.grad_fn, {x: "x", y: "y"})
+
+    check_same(program)
+
+
+@pytest.mark.parametrize("name", [name for name in SMALL_OPS if name not in OF_SEVERAL])
+def test_what_an_op_saved(name: str) -> None:
+    """What is shown here is shown in PyTorch under the same name, and is the same tensor."""
+    shown: list[dict[str, Any]] = []
+    for t in (minigrad, torch):
+        x, y = leaves(t)
+        a, b = x * 1, y * 1
+        out = SMALL_OPS[name](t, a, b)
+        shown.append(
+            {
+                each: (
+                    tensor,
+                    [tensor.grad_fn is other.grad_fn for other in (a, b, out)],
+                    tensor.requires_grad,
+                    # A 0-d result is kept as the number that it is.
+                    tensor.ndim
+                    and [tensor.data_ptr() == other.data_ptr() for other in (a, b, out)],
+                )
+                for each, tensor in saved(out.grad_fn).items()
+            }
+        )
+    ours, theirs = shown
+    for each, (tensor, *facts) in ours.items():
+        if each not in theirs:
+            continue  # PyTorch saves something else there: the sizes of an operand, say
+        other, *expected = theirs[each]
+        np.testing.assert_allclose(tensor.numpy(force=True), other.numpy(force=True), 1e-14)
+        assert facts == expected, each
+    assert ours.keys() <= theirs.keys() | {"_saved_weight"}, (ours.keys(), theirs.keys())
+
+
+@pytest.mark.parametrize("name", ["exp", "mul", "mm", "pow", "tanh", "softmax", "where", "add"])
+def test_nothing_is_shown_of_a_freed_graph(name: str) -> None:
+    def program(torch: Any) -> Any:
+        x, y = leaves(torch)
+        out = SMALL_OPS[name](torch, x * 1, y * 1)
+        before = len(walk(out.grad_fn, {x: "x", y: "y"}))
+        names = [
+            n for n in ("_saved_result", "_saved_self", "_saved_other") if n in dir(out.grad_fn)
+        ]
+        out.sum().backward()
+        found = []
+        for each in names[:1]:
+            try:
+                getattr(out.grad_fn, each)
+            except RuntimeError as error:
+                found.append(str(error).split()[:6])
+        return before, found, len(walk(out.grad_fn, {x: "x", y: "y"}))
+
+    check_same(program)
+
+
+def test_an_attribute_that_is_not_there() -> None:
+    def program(torch: Any) -> Any:
+        return hasattr((leaf(torch) * 2).grad_fn, "nope"), hasattr(
+            leaf(torch).exp().grad_fn, "_saved_x"
+        )
+
+    check_same(program)
+
+
+def test_an_operand_without_a_derivative_is_shown_under_its_own_name() -> None:
+    def program(torch: Any) -> Any:
+        x, y = leaves(torch)
+        return torch.where(x > 0, x, y).grad_fn._saved_condition
+
+    check_same(program)
+
+
+# Identity -----------------------------------------------------------------------------------------
+
+
+def test_nodes_are_the_same_as_long_as_someone_holds_them() -> None:
+    def program(torch: Any) -> Any:
+        x, y = leaf(torch), leaf(torch)
+        a = x * y
+        b = a + a
+        node = b.grad_fn
+        into_x, into_y = (n for n, _ in a.grad_fn.next_functions)
+        return (
+            node is b.grad_fn,
+            node.next_functions[0][0] is node.next_functions[1][0] is a.grad_fn,
+            into_x is (x * 2).grad_fn.next_functions[0][0],
+            into_x is into_y,
+            into_x.variable is x,
+            into_x == a.grad_fn.next_functions[0][0],
+            len({a.grad_fn, b.grad_fn, node}),
+            into_x.next_functions,
+            x.grad_fn,
+        )
+
+    check_same(program)
+
+
+def test_the_node_of_a_result_and_of_its_detached() -> None:
+    def program(torch: Any) -> Any:
+        x = leaf(torch)
+        y = x * 2
+        return y.detach().grad_fn, y.output_nr, x.output_nr, y.view(2, 1).grad_fn.name()
+
+    check_same(program)
+
+
+def test_metadata_is_kept() -> None:
+    def program(torch: Any) -> Any:
+        x = leaf(torch)
+        y = x * 2
+        y.grad_fn.metadata["note"] = 3
+        z = y + 1
+        return z.grad_fn.next_functions[0][0].metadata, z.grad_fn.metadata
+
+    check_same(program)
+
+
+def test_a_write_gives_a_new_node() -> None:
+    def program(torch: Any) -> Any:
+        x = leaf(torch)
+        y = x * 2
+        before = y.grad_fn
+        y.add_(1)
+        z = y[:1]
+        z.mul_(3)
+        return [before.name(), type(y.grad_fn).__name__, z.grad_fn.name()]
+
+    check_same(program)
+
+
+# Whole graphs -------------------------------------------------------------------------------------
+
+
+@settings(max_examples=80)
+@given(st.data())
+def test_random_graphs(data: st.DataObject) -> None:
+    names = [n for n in SMALL_OPS if n in ("add", "mul", "exp", "tanh", "sub", "mm", "t", "relu")]
+    numbers = st.integers(0, 100)
+    steps = data.draw(st.lists(st.tuples(st.sampled_from(names), numbers, numbers), max_size=8))
+
+    def program(torch: Any) -> Any:
+        values = [*leaves(torch)]
+        names = {values[0]: "x", values[1]: "y"}
+        for op, i, j in steps:
+            values.append(SMALL_OPS[op](torch, values[i % len(values)], values[j % len(values)]))
+        return values[-1].grad_fn and walk(values[-1].grad_fn, names)
+
+    check_same(program)
+
+
+NETWORKS: dict[str, Callable[[Any, Any, Any], Any]] = {
+    "by hand": lambda torch, x, w: ((x @ w).tanh() @ w).relu().mean(),
+    "a loss": lambda torch, x, w: torch.nn.functional.mse_loss((x @ w).sigmoid(), x),
+    "shared weights": lambda torch, x, w: ((x @ w) @ w + w).exp().sum(),
+    "parts": lambda torch, x, w: torch.cat([x[:1] * w[:1], w[1:]]).log_softmax(1).sum(),
+    "a residual": lambda torch, x, w: (x + (x @ w).relu()).softmax(1).mean(),
+}
+
+
+@pytest.mark.parametrize("of_gradient", [False, True])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_networks(name: str, of_gradient: bool) -> None:
+    def program(torch: Any) -> Any:
+        x, w = leaves(torch)
+        out = NETWORKS[name](torch, x, w)
+        if not of_gradient:
+            return walk(out.grad_fn, {x: "x", w: "w"})
+        (d,) = torch.autograd.grad(out, w, create_graph=True)
+        graph = walk(d.grad_fn, {x: "x", w: "w"})
+        # What derivatives are made of is another matter; but they lead to the same leaves.
+        return sorted(variable for _, variable, _, _ in graph if variable)
+
+    check_same(program)
+
+
+def test_a_module_leads_to_its_parameters() -> None:
+    def program(torch: Any) -> Any:
+        model = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.ReLU(), torch.nn.Linear(2, 1))
+        names = {p: n for n, p in model.named_parameters()}
+        out = model(torch.ones(4, 3))
+        graph = walk(out.grad_fn, names)
+        return graph[0][0], sorted(variable for _, variable, _, _ in graph if variable)
+
+    check_same(program)
+
+
+# Memory -------------------------------------------------------------------------------------------
+
+
+def test_looking_keeps_nothing_alive() -> None:
+    x, y = leaves(minigrad)
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        out = (x * y).exp()
+        walk(out.grad_fn, {x: "x", y: "y"}, saved)
+        alive = [weakref.ref(out), weakref.ref(out.grad_fn), weakref.ref(out._node)]
+        del out
+        assert [ref() for ref in alive] == [None] * 3
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+        gc.unfreeze()
+
+
+def test_a_node_that_is_held_keeps_the_graph() -> None:
+    def program(torch: Any) -> Any:
+        x = leaf(torch)
+        node = (x.exp() * x).grad_fn
+        return walk(node, {x: "x"}), node._saved_self, node._saved_other
+
+    ours, theirs = program(minigrad), program(torch)
+    assert ours[0] == theirs[0]
+    np.testing.assert_allclose(ours[1].detach().numpy(), theirs[1].detach().numpy())
+    assert ours[2].tolist() == theirs[2].tolist()
