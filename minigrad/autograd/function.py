@@ -296,7 +296,8 @@ class BackwardCFunction(FunctionCtx, GradFn, Node):
         if given and (not dirty or (result._requires_grad and not recorded)):
             shared: Tensor = wrap(result._array[...])
             shared._counter = result._counter
-            shared._view = View(result, REGISTRY["alias"], [], {})
+            if floats:
+                shared._view = View(result, REGISTRY["alias"], [], {})
             result = shared
         view = result._view
         if view is not None and not dirty:
