@@ -14,6 +14,7 @@ import numpy as np
 
 from . import dtypes
 from .arithmetic import anyhow, quiet
+from .autograd.grad_mode import mode
 from .rules import Rule
 from .tensor import Tensor
 
@@ -41,7 +42,7 @@ def prepared(rule: Rule, args: tuple[Any, ...]) -> list[Any]:
     arrays = []
     for name, a in itertools.zip_longest(rule.parameters[: len(args)], args):
         if isinstance(a, Tensor):
-            if a._view is not None:
+            if a._view is not None and mode.enabled:
                 a._view.refresh(a)
             arrays.append(a._array)
         else:

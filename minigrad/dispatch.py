@@ -97,8 +97,8 @@ def _record(
                 others.append(guard)
                 continue
             guards.append(guard)
+            recorded = recorded or a.requires_grad
             if a._requires_grad:
-                recorded = True
                 parents.append(a._node or a)
                 kept.append(pullback)
             else:

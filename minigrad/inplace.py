@@ -21,7 +21,7 @@ from .autograd.views import rebase, set_history
 from .dispatch import function
 from .rules import Rule
 from .rules.dims import dense
-from .tensor import Tensor, wrap
+from .tensor import Tensor, _up_to_date, wrap
 from .tracing import count_write
 
 
@@ -33,16 +33,21 @@ def in_place(rule: Rule, fills: bool = False) -> Callable[..., Tensor]:
     out_of_place = function(rule)
 
     def op(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        recorded = (
+            mode.enabled and self.is_floating_point() and _any_requires_grad(self, args, kwargs)
+        )
+        if recorded:
+            _refuse_leaf(self)
         if not fills:
             _refuse_overlap(self._array, (*args, *kwargs.values()))
         if not self.is_floating_point():
             with no_grad():  # an integer has no history, whatever is written into it
                 _write(self, out_of_place(self, *args, **kwargs)._array, rule.name, fills)
             return self
-        if not (mode.enabled and _any_requires_grad(self, args, kwargs)):
+        if not recorded:
             _write(self, out_of_place(self, *args, **kwargs)._array, rule.name, fills)
             return self
-        _refuse_leaf(self)
+        _up_to_date(self)
         # The tensor as it was: its history, and the values that pullbacks may remember.
         before = wrap(self._array.copy("K"))
         before._node, before._requires_grad = self._node, self._requires_grad
@@ -88,22 +93,21 @@ def _without_a_copy(ufunc: np.ufunc, long: Callable[..., Tensor]) -> Callable[..
 
 
 def _any_requires_grad(self: Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    view = self._view
-    if self.requires_grad or (view is not None and view.base._requires_grad):
-        return True
-    return any(isinstance(a, Tensor) and a.requires_grad for a in (*args, *kwargs.values()))
+    operands = (self, *args, *kwargs.values())
+    return any(isinstance(a, Tensor) and a.requires_grad for a in operands)
 
 
 def _refuse_leaf(self: Tensor) -> None:
     """RuntimeError where a write would change a leaf that requires grad, or a view of one."""
     view = self._view
-    base = self if view is None else view.base
     if view is not None and view.special:
         view.refuse("is being modified inplace")
-    if self._requires_grad and self._node is None:
-        which = "a leaf Variable that requires grad"
-    elif base._requires_grad and base._node is None:
+    if not self.requires_grad:
+        return
+    if view is not None and view.base._node is None:
         which = "a view of a leaf Variable that requires grad"
+    elif self._node is None:
+        which = "a leaf Variable that requires grad"
     else:
         return
     raise RuntimeError(

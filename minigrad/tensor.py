@@ -83,23 +83,20 @@ class Tensor:
     @property
     def requires_grad(self) -> bool:
         """Whether a gradient is wanted for this tensor, or for something it was computed from."""
-        view = self._view
-        if view is not None and view.special:  # it has no history, but its base may have one
-            return self._requires_grad or view.base._requires_grad
-        _up_to_date(self)
-        return self._requires_grad
+        return self._requires_grad or (self._view is not None and self._view.base._requires_grad)
 
     @requires_grad.setter
     def requires_grad(self, requires_grad: bool) -> None:
+        if not self.is_leaf:
+            raise RuntimeError(_ONLY_LEAVES)
         self.requires_grad_(requires_grad)
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Set `requires_grad` on a leaf. RuntimeError for integers, and for False on a non-leaf."""
         if not self.is_leaf and not requires_grad:
             raise RuntimeError(
-                "you can only change requires_grad flags of leaf variables. If you want to use a "
-                "computed variable in a subgraph that doesn't require differentiation use "
-                "var_no_grad = var.detach()."
+                f"{_ONLY_LEAVES} If you want to use a computed variable in a subgraph that doesn't "
+                "require differentiation use var_no_grad = var.detach()."
             )
         if requires_grad and self._array.dtype.kind != "f":
             raise RuntimeError(
@@ -198,7 +195,7 @@ class Tensor:
         if not isinstance(data, Tensor):
             kind = type(data).__name__
             raise TypeError(f"Variable data has to be a tensor, but got {kind}")
-        if self._requires_grad and data._array.dtype.kind != "f":
+        if self.requires_grad and data._array.dtype.kind != "f":
             raise RuntimeError(
                 "data set to a tensor that requires gradients must be floating point or complex "
                 f"dtype, but this is {data.dtype}"
@@ -405,7 +402,7 @@ class Tensor:
                 "protocol at the moment; use .detach().clone()"
             )
         result = wrap(self._array.copy(), type(self))
-        result._requires_grad = self._requires_grad
+        result._requires_grad = self.requires_grad
         memo[id(self)] = result
         if self._grad is not None:
             result._grad = self._grad.__deepcopy__(memo)
@@ -445,6 +442,7 @@ class Tensor:
         def __ge__(self, other: Any) -> Tensor: ...
 
 
+_ONLY_LEAVES = "you can only change requires_grad flags of leaf variables."
 _new = object.__new__
 
 

@@ -211,6 +211,7 @@ def _parent(tensor: Tensor) -> Parent:
     """Where the tape sends a tensor's gradient: the node that made it, or a leaf itself."""
     if not tensor.requires_grad:
         raise RuntimeError("One of the differentiated Tensors does not require grad")
+    _up_to_date(tensor)
     return tensor._node or tensor
 
 

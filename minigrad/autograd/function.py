@@ -17,7 +17,7 @@ import numpy as np
 
 from ..rules import REGISTRY
 from ..rules.rule import Pullback
-from ..tensor import Tensor, wrap
+from ..tensor import Tensor, _up_to_date, wrap
 from ..tracing import count_write
 from .grad_fn import GradFn
 from .grad_mode import is_grad_enabled, no_grad
@@ -251,9 +251,11 @@ class BackwardCFunction(FunctionCtx, GradFn, Node):
     def __init__(self, args: tuple[Any, ...]) -> None:
         self.needs_input_grad = tuple(isinstance(a, Tensor) and a.requires_grad for a in args)
         self._args = [isinstance(a, Tensor) for a in args]
-        parents = [
-            (a._node or a) if a._requires_grad else None for a in args if isinstance(a, Tensor)
-        ]
+        tensors = [a for a in args if isinstance(a, Tensor)]
+        if is_grad_enabled():
+            for a in tensors:
+                _up_to_date(a)
+        parents = [(a._node or a) if a._requires_grad else None for a in tensors]
         self._saved: list[Kept | None] = []
         self._freed = False
         self._before: dict[int, Any] = {}

@@ -1,9 +1,10 @@
 """Views and in-place writes: how a history follows the memory that tensors share.
 
 A view remembers the op that made it. When the shared storage has been written to, the view's
-history no longer tells how its elements came to be, so it is recorded anew from its base, the
-next time anyone asks. A write *through* a view is a write to a part of its base: the base gets a
-new history, a node in which the written part's gradient goes one way and the rest another.
+history no longer tells how its elements came to be, so it is recorded anew, as that of a part of
+its base, the next time anyone asks. A write *through* a view is a write to a part of its base: the
+base gets a new history, a node in which the written part's gradient goes one way and the rest
+another.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ import numpy as np
 from ..rules import REGISTRY, Rule
 from ..rules.indexing import index_put, scatter
 from ..rules.rule import Array, Pullback
-from .grad_mode import mode
 from .node import Node, Parent
 
 if TYPE_CHECKING:
@@ -81,34 +81,25 @@ class View:
         }
         raise RuntimeError(f"{self.maker} is a view and {what}. This view {why[self.special]}")
 
-    def apply(self, array: Array) -> tuple[Array, Pullback]:
-        """The same view of another array, and its pullback."""
-        output, (pullback,) = self.rule.forward(array, *self.arguments, **self.options)
-        assert pullback is not None
-        return output, pullback
-
     def refresh(self, tensor: Tensor) -> None:
         """Record the history of `tensor`, whose view this is, anew if its storage has changed.
 
-        RuntimeError where it is one that nobody can tell, and somebody may want to know it.
+        RuntimeError if it is special, so that nobody can tell.
         """
-        now = tensor._counter[0]
-        told = tensor._node is not None or self.base._requires_grad
-        if self.special and self.version != now and mode.enabled and told:
+        base, now = self.base, tensor._counter[0]
+        if self.version == now or not (base._requires_grad or tensor._node is not None):
+            return
+        if self.special:
             self.refuse("its base or another view of its base has been modified inplace")
-        stale: list[tuple[Tensor, View]] = []
-        view: View | None = self
-        while view is not None and not view.special and view.version != now:
-            stale.append((tensor, view))
-            tensor = view.parent
-            view = tensor._view
-        for tensor, view in reversed(stale):  # parents first
-            view.version = now
-            parent = view.parent
-            if parent._requires_grad:
-                origin = parent._node or parent
-                output, pullback = view.apply(parent._array)
-                set_history(tensor, Node(_AS_STRIDED, [origin], [pullback], (), output))
+        self._record(tensor, _positions(tensor))
+
+    def _record(self, tensor: Tensor, positions: Array) -> None:
+        """Record that `tensor`, whose view this is, is now these elements of its base."""
+        base, self.version = self.base, tensor._counter[0]
+        origin = (base._node or base) if base._requires_grad else None
+        repeats = 0 in tensor._array.strides  # an expanded view has an element more than once
+        shape = base._array.shape
+        set_history(tensor, _part(origin, shape, positions, tensor._array.dtype, repeats))
 
 
 class CopySlices(Node):
@@ -149,21 +140,32 @@ class CopySlices(Node):
             yield identity, counter, origin if i else self._of_part()
 
     def _of_part(self) -> Node:
-        key, shape = (self.positions,), self.shape
-        flat = (math.prod(shape),)
+        return _part(self, self.shape, self.positions, self.dtype, repeats=False)
 
-        def in_base(g: Array) -> Array:
-            return scatter(g, key, flat, repeats=False)[0].reshape(shape)
 
-        part = np.empty(self.positions.shape, self.dtype)
-        return Node(_AS_STRIDED, (self,), (in_base,), (), part)
+def _part(
+    whole: Parent | None, shape: tuple[int, ...], positions: Array, dtype: np.dtype, repeats: bool
+) -> Node:
+    """The history of what lies at these positions in a flattened whole of that shape."""
+    key, flat = (positions,), (math.prod(shape),)
+
+    def in_whole(g: Array) -> Array:
+        return scatter(g, key, flat, repeats=repeats)[0].reshape(shape)
+
+    pullback = None if whole is None else in_whole
+    return Node(_AS_STRIDED, (whole,), (pullback,), (), np.empty(positions.shape, dtype))
 
 
 def rebase(tensor: Tensor, written: Node) -> None:
-    """Give the base of the view `tensor` its history after a write, recorded as `written`."""
-    assert tensor._view is not None
-    base = tensor._view.base
-    set_history(base, CopySlices(written, _positions(tensor), base))
+    """Give the base of the view `tensor` its history after a write, recorded as `written`.
+
+    And the view the history of a part of that.
+    """
+    view = tensor._view
+    assert view is not None
+    positions = _positions(tensor)
+    set_history(view.base, CopySlices(written, positions, view.base))
+    view._record(tensor, positions)
 
 
 def set_history(tensor: Tensor, node: Node) -> None:
@@ -182,5 +184,5 @@ def _positions(tensor: Tensor) -> Array:
         tensor = tensor._view.parent
     positions = np.arange(tensor._array.size).reshape(tensor._array.shape)
     for step in reversed(steps):
-        positions, _ = step.apply(positions)
+        positions, _ = step.rule.forward(positions, *step.arguments, **step.options)
     return positions

@@ -13,7 +13,14 @@ from .dims import axis, index, named, resolved
 from .rule import Array, Pullback, Result, differentiable
 
 
-@differentiable(linear=True, view=True, sizes=True, backward="ViewBackward0")
+def _reshape_backward(input: Array, shape: Sequence[int]) -> str:
+    if input.flags.c_contiguous:
+        return "ViewBackward0"
+    shared = np.may_share_memory(input, input.reshape(resolved(shape, input.size)))
+    return "ReshapeAliasBackward0" if shared else "UnsafeViewBackward0"
+
+
+@differentiable(linear=True, view=True, sizes=True, backward=_reshape_backward)
 def reshape(input: Array, shape: Sequence[int]) -> Result:
     """The elements in row-major order in another shape, one size of which may be -1.
 

@@ -374,6 +374,53 @@ def _empty_views(torch: Any) -> Any:
     return base, x.grad, history(base[2:])
 
 
+def _a_view_whose_base_comes_to_require_grad(torch: Any) -> Any:
+    x = torch.zeros(3)
+    view = x[1:]
+    x.requires_grad_()
+    before = view.requires_grad, view.is_leaf, repr(view)
+    out = (view * x[1:]).sum() + (view * 2).sum()  # nothing has been recorded of the view
+    out.backward()
+    x.requires_grad_(False)
+    return before, view.grad, x.grad, view.requires_grad
+
+
+def _a_leaf_that_is_a_view(torch: Any) -> Any:
+    x = torch.arange(6.0).reshape(2, 3).requires_grad_()
+    row = x[0]
+    with torch.no_grad():
+        x += 1
+        x[0] = 5
+    (row * row).sum().backward()  # as a part of the base, which does not require grad
+    before = x.grad
+    (x * x).sum().backward()
+    return before, x, x.grad, history(x, row)
+
+
+def _views_of_views_are_parts_of_the_base(torch: Any) -> Any:
+    x = leaf(torch, 2, 3)
+    base = x * 1
+    row = base.t()[1]
+    wide = row.expand(2, 2)
+    base.mul_(2)
+    (wide * row).sum().backward()
+    names = [node.name() for node, _ in row.grad_fn.next_functions]
+    return x.grad, names, row.grad_fn.name(), wide.grad_fn.name()
+
+
+def _computed_in_no_grad_from_what_is_stale(torch: Any) -> Any:
+    w = leaf(torch, 2, 3)
+    with torch.no_grad():
+        view = w.view(6)
+        w.mul_(2)
+        return view * 2, view[1:].sum(), view.numpy().tolist(), repr(view)
+
+
+def _names_of_reshaped(torch: Any) -> Any:
+    x = leaf(torch, 2, 3)
+    return [y.grad_fn.name() for y in (x.reshape(6), x[:, :1].reshape(-1), x.t().flatten())]
+
+
 CASES: dict[str, Program] = {
     function.__name__.lstrip("_"): function
     for function in (
@@ -400,6 +447,11 @@ CASES: dict[str, Program] = {
         _a_write_through_a_view_is_freed,
         _a_history_is_made_anew_once,
         _empty_views,
+        _a_view_whose_base_comes_to_require_grad,
+        _a_leaf_that_is_a_view,
+        _views_of_views_are_parts_of_the_base,
+        _computed_in_no_grad_from_what_is_stale,
+        _names_of_reshaped,
     )
 }
 
@@ -414,7 +466,25 @@ def _no_grad_view(torch: Any, base: Any) -> Any:
         return base[0]
 
 
+def _leaf_that_is_a_view(torch: Any) -> Any:
+    return torch.arange(6.0).reshape(2, 3).requires_grad_()
+
+
+def _written_in_part(torch: Any) -> Any:
+    x = torch.zeros(4, dtype=torch.float64).reshape(2, 2)
+    x[0] = leaf(torch, 2)
+    return x
+
+
 REFUSALS: dict[str, Program] = {
+    "a leaf that is a view": lambda torch: _leaf_that_is_a_view(torch).add_(1),
+    "a part of such a leaf": lambda torch: _leaf_that_is_a_view(torch).__setitem__(0, 1),
+    "a mask of such a leaf": lambda torch: (lambda x: x.__setitem__(x > 2, 0))(
+        _leaf_that_is_a_view(torch)
+    ),
+    "a view that has not been looked at since": lambda torch: _written_in_part(torch).mul_(2),
+    "the flag of what is no leaf": lambda torch: setattr(leaf(torch, 3) * 1, "requires_grad", True),
+    "an overlap in a leaf": lambda torch: (lambda x: x[1:].add_(x[:-1]))(leaf(torch, 5)),
     "a view of a leaf": lambda torch: leaf(torch, 2, 3)[0].add_(1),
     "a part of a leaf": lambda torch: leaf(torch, 2, 3).__setitem__((0, 0), 1),
     "an empty view of a leaf": lambda torch: leaf(torch, 2, 3)[2:].zero_(),
