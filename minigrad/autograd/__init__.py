@@ -1,9 +1,10 @@
 """The tape. Read `node.py` (what is recorded of an op), then `graph.py` (the walk back over it).
 
 `views.py` follows shared memory, `rereading.py` gives gradients a graph of their own, `hooks.py`
-and `anomaly_mode.py` look on, `grad_mode.py` switches recording on and off, `function.py` is for
-ops of one's own, and `backward.py` is what a user calls. Made of that alone, `functional.py` has
-Jacobians and Hessians, and `gradcheck.py` checks gradients against differences.
+and `anomaly_mode.py` look on, `grad_fn.py` is what is shown of it all, `grad_mode.py` switches
+recording on and off, `function.py` is for ops of one's own, and `backward.py` is what a user calls.
+Made of that alone, `functional.py` has Jacobians and Hessians, and `gradcheck.py` checks gradients
+against differences.
 """
 
 from . import functional
