@@ -296,7 +296,6 @@ class Tensor:
     @property
     def output_nr(self) -> int:
         """Which of the results of its `grad_fn` this tensor is; of most ops there is one, 0."""
-        _up_to_date(self)
         return 0 if self._node is None else self._node.as_seen()[1]
 
     # Out of the tensor ------------------------------------------------------------------------

@@ -229,7 +229,6 @@ def retain_grad(self: Tensor) -> None:
 
 def _retains_grad(self: Tensor) -> bool:
     """Whether `retain_grad` was called on this non-leaf."""
-    _up_to_date(self)
     hooks = None if self._node is None else self._node.hooks
     return hooks is not None and hooks.retaining is not None and hooks.retaining() is self
 

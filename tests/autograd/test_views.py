@@ -476,6 +476,21 @@ def _written_in_part(torch: Any) -> Any:
     return x
 
 
+def test_what_a_view_tells_although_its_history_is_lost() -> None:
+    def program(torch: Any) -> Any:
+        base = leaf(torch, 2, 3) * 1
+        first, _ = base
+        with torch.no_grad():
+            second = base[0]
+        base.mul_(2)
+        return [
+            (repr(v), v.tolist(), v.requires_grad, v.retains_grad, v.output_nr, v._version, v.grad)
+            for v in (first, second)
+        ]
+
+    check_same(program)
+
+
 REFUSALS: dict[str, Program] = {
     "a leaf that is a view": lambda torch: _leaf_that_is_a_view(torch).add_(1),
     "a part of such a leaf": lambda torch: _leaf_that_is_a_view(torch).__setitem__(0, 1),
