@@ -165,7 +165,9 @@ class Tensor:
         be kept, never in place.
         """
         if isinstance(gradient, Tensor):
-            if self._grad is None:
+            if self._grad is None and self._node is None:
+                self._grad = wrap(np.empty_like(gradient._array)).copy_(gradient)
+            elif self._grad is None:
                 self._grad = gradient.clone()
             else:
                 self._grad = self._grad + gradient

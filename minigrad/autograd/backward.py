@@ -78,9 +78,9 @@ def _fill(
         if not isinstance(tensor, Tensor):
             kind = type(tensor).__name__
             raise RuntimeError(f"all inputs have to be Tensors, but got {kind}")
-    wanted = {_parent(tensor) for tensor in inputs}
     for tensor in inputs:
         tensor.retain_grad()  # of a leaf that is nothing
+    wanted = {_parent(tensor) for tensor in inputs}
     for parent, gradient in _walked(seeds, retain_graph, create_graph, wanted, _arrive).items():
         if isinstance(parent, Tensor):
             _arrive(parent, gradient)

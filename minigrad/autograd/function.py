@@ -66,7 +66,7 @@ class Function:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        body = {"function": cls, "__module__": __name__}
+        body = {"_function": cls, "__module__": __name__}
         cls._node_class = type(f"{cls.__name__}Backward", (BackwardCFunction,), body)
 
     @staticmethod

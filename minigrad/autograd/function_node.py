@@ -1,12 +1,14 @@
 """The node of one call of a Function: what it kept, and how the user's `backward` is called.
 
-The context that `forward` is given *is* the node of the tape that `apply` makes. Between it and
-each result stands a node for that result alone, so that what arrives is known by its place.
+The context that `forward` is given is what users see as the `grad_fn` of the results; the node of
+the tape holds it. Between that and each result stands a node for that result alone, so that what
+arrives is known by its place.
 """
 
 from __future__ import annotations
 
 import warnings
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -99,7 +101,7 @@ class Result(Node):
 
     takes_none = True
 
-    def __init__(self, call: BackwardCFunction, place: int, result: Tensor) -> None:
+    def __init__(self, call: Node, place: int, result: Tensor) -> None:
         to_call: Pullback = lambda g: Arrived({place: g})  # noqa: E731
         super().__init__(replace(FUNCTION, linear=True), (call,), (to_call,), (), result._array)
         self.place = place
@@ -111,12 +113,46 @@ class Result(Node):
     def as_seen(self) -> tuple[GradFn, int]:
         """The call's node, and the place of this result."""
         (call,) = self.parents
-        assert isinstance(call, BackwardCFunction)
-        return call, self.place
+        assert isinstance(call, Node)
+        return call.as_seen()[0], self.place
 
     def over_tensors(self) -> Sequence[Pullback | None]:
         """As over arrays: gradients only pass through."""
         return self.pullbacks or ()
+
+
+class Call(Node):
+    """The node of one call of a Function. What there is to do, the call's context does."""
+
+    __slots__ = ("context",)
+
+    takes_none = True
+
+    def __init__(self, context: BackwardCFunction) -> None:
+        self.context = context
+        super().__init__(FUNCTION, context._parents, (), (), Arrived())
+
+    def name(self) -> str:
+        """The Function's name, and Backward."""
+        return self.context.name()
+
+    def as_seen(self) -> tuple[GradFn, int]:
+        """The context."""
+        return self.context, 0
+
+    @property
+    def pullbacks(self) -> Sequence[Pullback | None] | None:
+        """One for each operand; whichever is called first has `backward` give all gradients."""
+        return self.context._shares(recorded=False)
+
+    @pullbacks.setter
+    def pullbacks(self, pullbacks: Sequence[Pullback | None] | None) -> None:
+        if pullbacks is None:
+            self.context._freed, self.context._saved = True, []
+
+    def over_tensors(self) -> Sequence[Pullback | None]:
+        """The same, recorded."""
+        return self.context._shares(recorded=True)
 
 
 class Kept(NamedTuple):
@@ -130,11 +166,14 @@ class Kept(NamedTuple):
     place: int | None
 
 
-class BackwardCFunction(FunctionCtx, GradFn, Node):
-    """The node of one call of a Function, and the context that its methods are given."""
+class BackwardCFunction(FunctionCtx, GradFn):
+    """The context of one call of a Function, which its methods are given, and its `grad_fn`.
 
-    takes_none = True
-    function: type[Function]
+    It is the user's to write on; so what the tape has to know of the call is kept by its node.
+    """
+
+    _function: type[Function]
+    _call: weakref.ref[Call] | None = None
 
     def __init__(self, args: tuple[Any, ...]) -> None:
         self.needs_input_grad = tuple(isinstance(a, Tensor) and a.requires_grad for a in args)
@@ -143,20 +182,20 @@ class BackwardCFunction(FunctionCtx, GradFn, Node):
         if is_grad_enabled():
             for a in tensors:
                 _up_to_date(a)
-        parents = [(a._node or a) if a._requires_grad else None for a in tensors]
+        self._parents = [(a._node or a) if a._requires_grad else None for a in tensors]
         self._saved: list[Kept | None] = []
         self._freed = False
         self._before: dict[int, Any] = {}
         self._after: dict[int, Any] = {}
-        super().__init__(FUNCTION, parents, (), (), Arrived())
 
     @property
     def _node(self) -> Node:  # type: ignore[override]
-        return self  # what users see of it is itself
-
-    def as_seen(self) -> tuple[GradFn, int]:
-        """The context itself."""
-        return self, 0
+        """The node of the call. It holds this, not this it; if nobody does, it is made again."""
+        call = None if self._call is None else self._call()
+        if call is None:
+            call = Call(self)
+            self._call = weakref.ref(call)
+        return call
 
     # After forward ----------------------------------------------------------------------------
 
@@ -191,14 +230,14 @@ class BackwardCFunction(FunctionCtx, GradFn, Node):
             result = shared
         view = result._view
         if view is not None and not dirty:
-            view.special, view.maker = "function", f"Output {place} of {self.function.__name__}"
+            view.special, view.maker = "function", f"Output {place} of {self._function.__name__}"
             view.version = result._counter[0]
         if recorded and floats:
-            node = Result(self, place, result)
+            node = Result(self._node, place, result)
             if dirty and view is not None:
                 # What the part was before, the call has to say.
                 part = (None, *node.over_tensors())
-                rebase(result, Node(node.rule, (None, self), part, (), result._array))
+                rebase(result, Node(node.rule, (None, self._node), part, (), result._array))
             else:
                 set_history(result, node)
         return result
@@ -208,7 +247,7 @@ class BackwardCFunction(FunctionCtx, GradFn, Node):
         parent: Parent | None = None
         if place is None and _is_in(tensor, args):
             tensors = [a for a in args if isinstance(a, Tensor)]
-            parent = next(p for a, p in zip(tensors, self.parents, strict=True) if a is tensor)
+            parent = next(p for a, p in zip(tensors, self._parents, strict=True) if a is tensor)
         counter = tensor._counter
         return Kept(tensor._array, counter, counter[0], parent, place)
 
@@ -227,24 +266,10 @@ class BackwardCFunction(FunctionCtx, GradFn, Node):
     def _as_it_was(self, kept: Kept) -> Tensor:
         array, counter, version, parent, place = kept
         if place is not None and self._results[place] is not None:
-            parent = Result(self, place, wrap(array))
+            parent = Result(self._node, place, wrap(array))
         if counter[0] != version:
-            raise RuntimeError(modified(self, array, parent, counter, version))
+            raise RuntimeError(modified(self._node, array, parent, counter, version))
         return as_it_was(array, counter, parent)
-
-    @property
-    def pullbacks(self) -> Sequence[Pullback | None] | None:
-        """One for each operand; whichever is called first has `backward` give all gradients."""
-        return self._shares(recorded=False)
-
-    @pullbacks.setter
-    def pullbacks(self, pullbacks: Sequence[Pullback | None] | None) -> None:
-        self._freed = pullbacks is None
-        self._saved = [] if pullbacks is None else self._saved
-
-    def over_tensors(self) -> Sequence[Pullback | None]:
-        """The same, recorded."""
-        return self._shares(recorded=True)
 
     def _shares(self, recorded: bool) -> list[Pullback | None]:
         gradients: list[Any] = []
@@ -257,7 +282,7 @@ class BackwardCFunction(FunctionCtx, GradFn, Node):
 
             return pullback
 
-        return [share(i) for i in range(len(self.parents))]
+        return [share(i) for i in range(len(self._parents))]
 
     def _backward(self, arrived: Arrived, recorded: bool) -> list[Any]:
         """The gradients of the operands, by the user's `backward` and the hooks on this node."""
@@ -270,14 +295,14 @@ class BackwardCFunction(FunctionCtx, GradFn, Node):
                 wrap(np.zeros(*like)) if g is None and like else g
                 for g, like in zip(given, self._results, strict=True)
             )
-        returned = self.function.chosen()(self, *filled)
+        returned = self._function.chosen()(self, *filled)
         gradients = self._checked(returned if isinstance(returned, tuple) else (returned,))
         for hook in tuple(self._after.values()):
             gradients = all_replaced(gradients, hook(gradients, given), hook)
         # Over arrays a copy, for the user may have kept what was returned.
         return [
             d if d is None or p is None else fitted(d, p) if recorded else d._array.copy()
-            for d, p in zip(gradients, self.parents, strict=True)
+            for d, p in zip(gradients, self._parents, strict=True)
         ]
 
     def _checked(self, returned: tuple[Any, ...]) -> tuple[Tensor | None, ...]:
@@ -289,7 +314,7 @@ class BackwardCFunction(FunctionCtx, GradFn, Node):
                 f"got {got})"
             )
         gradients = []
-        parents = iter(self.parents)
+        parents = iter(self._parents)
         for i, (is_tensor, d) in enumerate(zip(self._args, returned, strict=False)):
             if not (d is None or isinstance(d, Tensor)):
                 raise RuntimeError(f"expected Variable or None (got {type(d).__name__})")

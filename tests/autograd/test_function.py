@@ -906,3 +906,39 @@ def test_what_was_saved_is_let_go_of_when_the_graph_is_freed() -> None:
     assert kept[0]() is not None
     y.sum().backward()
     assert kept[0]() is None
+
+
+# What the user writes on ctx ----------------------------------------------------------------------
+
+
+OF_NODES = ["shape", "dtype", "rule", "parents", "pullbacks", "guards", "number", "hooks"]
+
+
+@pytest.mark.parametrize("name", [*OF_NODES, "function", "call", "context", "takes_none"])
+def test_the_context_is_the_users_to_write_on(name: str) -> None:
+    """None of its attributes means anything to the tape."""
+
+    def forward(ctx: Any, x: Any) -> Any:
+        setattr(ctx, name, (3, 1))
+        return x * 2
+
+    def backward(ctx: Any, g: Any) -> Any:
+        return g * getattr(ctx, name)[0]
+
+    def program(torch: Any) -> Any:
+        x = leaf(torch)
+        y = function(torch, forward, backward).apply(x * 1)
+        d = torch.autograd.grad(y.sum(), x, create_graph=True, retain_graph=True)[0]
+        y.sum().backward()
+        return d, x.grad, getattr(y.grad_fn, name), y.grad_fn.name()
+
+    check_same(program)
+
+
+def test_a_context_outlives_its_results() -> None:
+    def program(torch: Any) -> Any:
+        x = leaf(torch)
+        node = function(torch, double, seven).apply(x).grad_fn
+        return node.next_functions[0][0].variable is x, node.name()
+
+    check_same(program)

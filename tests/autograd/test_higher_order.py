@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from small_ops import SMALL_OPS
 from small_programs import COMPUTE, MAKE, VIEW, WRITE, Run, Step, steps
 from trajectories import check_equal
-from twins import check_same
+from twins import check_same, outcome
 
 import minigrad
 
@@ -317,6 +317,23 @@ def test_backward_with_create_graph(before: str) -> None:
         return [*found, x.grad, x.grad.requires_grad]
 
     check_same(quietly(program))
+
+
+def test_names_of_gradients_of_backward_with_create_graph() -> None:
+    """What a leaf gets is copied, what another retains is cloned, and more is added."""
+
+    def program(torch: Any) -> Any:
+        x = leaf(torch)
+        y = x * x
+        y.retain_grad()
+        names = []
+        for _ in range(2):
+            (y * y).sum().backward(create_graph=True, retain_graph=True)
+            names += [x.grad.grad_fn.name(), y.grad.grad_fn.name()]
+        return names, x.grad, y.grad
+
+    # PyTorch warns but once.
+    assert outcome(program, minigrad).value == outcome(program, torch).value
 
 
 def test_backward_after_backward_with_create_graph() -> None:
