@@ -126,8 +126,7 @@ def _depending(d: Tensor, around: Sequence[Tensor], flat: Rule) -> Tensor:
     zeros = [_zeros(t._array.shape, t._array.dtype) for t in around]
 
     def same(g: Any) -> Any:
-        # That of nll_loss is the op itself in PyTorch, and as such depends on the targets alone.
-        again = isinstance(g, Tensor) and flat.name != "nll_loss"
+        again = isinstance(g, Tensor) and flat.flat_again
         return _depending(g, around, flat) if again else g
 
     result._node = Node(flat, origins, [same, *zeros], (), d._array)

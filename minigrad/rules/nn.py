@@ -102,7 +102,8 @@ def _along(dim: int, ndim: int) -> int | tuple[()]:
 # The losses ---------------------------------------------------------------------------------------
 
 
-@differentiable(forms=(), flat="NllLossBackwardBackward0")
+# The derivative of its derivative is nll_loss itself in PyTorch, which depends on no more.
+@differentiable(forms=(), flat="NllLossBackwardBackward0", flat_again=False)
 def nll_loss(
     input: Array,
     target: Array,

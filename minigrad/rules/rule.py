@@ -61,6 +61,7 @@ class Rule:
     no_bools: str
     ufunc: np.ufunc | None
     flat: str
+    flat_again: bool
     backward: str | Callable[..., str]
     parameters: tuple[str, ...]  # of those that may be given by position
     operands: tuple[str, ...]  # the annotation of each that is a tensor
@@ -81,6 +82,7 @@ def differentiable(
     no_bools: str = "",
     ufunc: np.ufunc | None = None,
     flat: str = "",
+    flat_again: bool = True,
     backward: str | Callable[..., str] | None = None,
 ) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
     """Enter a rule in the registry under its own name; the function itself stays as it is.
@@ -96,7 +98,8 @@ def differentiable(
     - `no_bools`: what to say where an operand of a promoting rule is bool, if that is refused.
     - `ufunc`: what computes the op of two operands straight into the first one's memory.
     - `flat`: of a rule that is linear between its kinks, the name in PyTorch of its derivative's
-      own node, which is there although what it says is zero.
+      own node, which is there although what it says is zero; `flat_again` is whether that node's
+      derivative has such a node in its turn.
     - `backward`: the node's name in PyTorch, where it is not the op's own plus "Backward0"; a
       function of the rule's arguments where PyTorch has several.
     """
@@ -118,6 +121,7 @@ def differentiable(
             no_bools,
             ufunc,
             flat,
+            flat_again,
             backward or f"{camel}Backward0",
             tuple(p.name for p in signature if p.kind is p.POSITIONAL_OR_KEYWORD),
             operands,
