@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
+from twins import check_same
 
 import minigrad
 
@@ -308,3 +309,20 @@ def test_membership_compares_elements() -> None:
         assert namespace.tensor(4.0) in x
         assert 5 not in x
         assert x[0] in x
+
+
+@pytest.mark.parametrize("accumulate", [True, False])
+@pytest.mark.parametrize("in_place", [True, False])
+def test_index_put_and_its_gradients(accumulate: bool, in_place: bool) -> None:
+    def program(torch: Any) -> Any:
+        x = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], requires_grad=True)
+        value = torch.tensor([7.0, 8.0], requires_grad=True)
+        places = torch.tensor([0, 2, -1] if accumulate else [0, 2])  # 2 and -1 are one place
+        y = x * 1
+        put = y.index_put_ if in_place else y.index_put
+        y = put((places,), value, accumulate)
+        weights = torch.tensor([[1.0, 10.0], [2.0, 20.0], [3.0, 30.0]])
+        (y * weights).backward(torch.tensor([[1.0, -1.0], [2.0, 0.5], [-3.0, 4.0]]))
+        return y, x.grad, value.grad
+
+    check_same(program)

@@ -538,3 +538,28 @@ def test_the_graph_of_a_gradient_dies_by_reference_counting(name: str) -> None:
     finally:
         gc.enable()
         gc.unfreeze()
+
+
+WRITTEN_TO = {
+    "a result": lambda torch, x, c: (y := x.exp(), y),
+    "an operand": lambda torch, x, c: (z := x * 1, z * z)[::-1],
+    "a constant": lambda torch, x, c: (x.exp() * c, c),
+}
+
+
+@pytest.mark.parametrize("name", WRITTEN_TO)
+@pytest.mark.parametrize("written", [True, False])
+def test_what_the_graph_of_a_gradient_saved_is_guarded_too(name: str, written: bool) -> None:
+    def program(torch: Any) -> Any:
+        x = torch.tensor([1.0, 2.0], dtype=torch.float64, requires_grad=True)
+        constant = torch.tensor([3.0, 5.0], dtype=torch.float64)
+        y, saved = WRITTEN_TO[name](torch, x, constant)
+        cotangent = torch.tensor([0.5, -2.0], dtype=torch.float64, requires_grad=True)
+        (slope,) = torch.autograd.grad(y, x, cotangent, create_graph=True)
+        if written:
+            with torch.no_grad():
+                saved.mul_(2)
+        slope.backward(torch.tensor([1.0, -1.0], dtype=torch.float64))
+        return "guarded not"
+
+    assert (check_same(program).error is not None) == written
