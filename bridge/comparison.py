@@ -21,10 +21,11 @@ import minigrad
 from minigrad.accuracy import Exact
 
 from .closeness import Array, difference, normwise
-from .convert import array_of, from_torch, tensor_of, to_torch
+from .convert import array_of, from_torch, to_torch
 from .environment import environment, prepared
 from .findings import Finding, one_sided
 from .localise import Recorded, first_stranger
+from .operands import copied
 from .replay import Replay
 from .rounding import beside_rounding
 
@@ -244,11 +245,10 @@ def _seeded(namespace: ModuleType, seed: int) -> Iterator[None]:
 
 
 def _made(namespace: ModuleType, x: Any, device: str) -> Any:
-    """An input as a library has it: a fresh copy."""
+    """An input as a library has it: a fresh copy, which lies in memory as the input does."""
     if isinstance(x, np.ndarray | np.generic):
-        array = np.asarray(x)
-        tensor = tensor_of(array, device) if namespace is torch else minigrad.tensor(array)
-        return tensor.requires_grad_(array.dtype.kind == "f")
+        array = copied(np.asarray(x))
+        return namespace.from_numpy(array).to(device).requires_grad_(array.dtype.kind == "f")
     if isinstance(x, list | tuple):
         return type(x)(_made(namespace, item, device) for item in x)
     if isinstance(x, dict):

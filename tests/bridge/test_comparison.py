@@ -16,11 +16,13 @@ torch = pytest.importorskip("torch")
 import minigrad
 import minigrad.nn.functional as F
 from bridge import DeviceError, assert_matches_torch, compare
+from bridge.operands import Case, Operand
+from bridge.samples import SAMPLES, forms
+from bridge.strategies import cases
 from minigrad.autograd import graph
 from minigrad.rules import REGISTRY
 from tests.bridge.planting import planted, same_masks
 from tests.rules import checker
-from tests.rules.samples import SAMPLES, Case, Operand, cases, forms
 
 pytestmark = [
     pytest.mark.filterwarnings(f"ignore:{checker.LAYOUT_WARNING}"),

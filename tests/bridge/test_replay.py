@@ -13,13 +13,15 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch")
 
 import minigrad
+from bridge.operands import Case
 from bridge.replay import Replay
+from bridge.samples import SAMPLES, forms
+from bridge.strategies import cases
 from minigrad.accuracy import EXACT, bound
 from minigrad.arithmetic import quiet
 from minigrad.rules import REGISTRY
 from tests.bridge.planting import planted
 from tests.rules import checker
-from tests.rules.samples import SAMPLES, Case, cases, forms
 from tests.rules.test_rules import DIFFERENTIABLE
 
 few = settings(max_examples=max(settings.default.max_examples // 4, 1))

@@ -20,11 +20,12 @@ import torch
 
 import minigrad
 from bridge.closeness import difference
+from bridge.operands import LAYOUTS, Case, Operand, laid_out, special_cotangents
 from bridge.rounding import beside_rounding
+from bridge.samples import Form
 from minigrad.accuracy import SUMMED, Exact, Scaled, Strength, bound
 from minigrad.autograd.gradcheck import GradcheckError
 from minigrad.rules import REGISTRY
-from tests.rules.samples import LAYOUTS, Case, Form, Operand, laid_out, special_cotangents
 
 # One call, run to the end -------------------------------------------------------------------------
 

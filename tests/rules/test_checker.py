@@ -18,12 +18,14 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 torch = pytest.importorskip("torch")
 
+from bridge.operands import Case, Operand
+from bridge.samples import Form, forms
+from bridge.strategies import cases
 from minigrad.dispatch import function
 from minigrad.rules import REGISTRY
 from minigrad.rules.rule import Pullback, Result
 from minigrad.tensor import Tensor
 from tests.rules import checker, test_rules
-from tests.rules.samples import Case, Form, Operand, cases, forms
 from tests.rules.test_rules import DIFFERENTIABLE
 
 pytestmark = pytest.mark.filterwarnings(f"ignore:{checker.LAYOUT_WARNING}")

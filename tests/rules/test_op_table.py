@@ -13,6 +13,9 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import minigrad
+from bridge.operands import Case, Operand
+from bridge.samples import SAMPLES, Form, forms, in_place
+from bridge.source import Source
 from bridge.spelling import function, functional, joining, method
 from minigrad import ops_command
 from minigrad.accuracy import BOUNDS, FUSED, Exact, bound
@@ -22,7 +25,6 @@ from minigrad.op_table import OPERATORS, RENAMED, TABLE, Op, _op, claim, named
 from minigrad.rules import REGISTRY, differentiable
 from minigrad.tensor import Tensor
 from tests.rules import checker
-from tests.rules.samples import SAMPLES, Case, Form, Operand, Source, forms, in_place
 
 # The rules that nobody writes: only derivatives run them.
 UNWRITTEN = {"put", "scatter"}

@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 
 pytest.importorskip("torch")
 
+from bridge.operands import Operand
+from bridge.samples import SAMPLES, forms
+from bridge.strategies import cases, cases_for
 from minigrad.rules import REGISTRY
 from tests.rules import checker
-from tests.rules.samples import SAMPLES, Operand, cases, cases_for, forms
 
 FORMS = [(name, form) for name in SAMPLES for form in forms(name)]
 IN_PLACE = [(name, form) for name, form in FORMS if form.startswith("in-place")]

@@ -15,231 +15,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
 
-from bridge.spelling import function, functional, method, spelling
 from minigrad.rules import REGISTRY
 
+from .operands import Case, Operand
+from .source import Source
+from .spelling import function, functional, method, spelling
+
 Form = Callable[..., Any]
-
-# Operands and their values ------------------------------------------------------------------------
-
-SHAPES = (
-    *((), (4,), (1,), (0,), (3, 4), (4, 2), (3, 3), (1, 3), (3, 1), (0, 3)),
-    *((2, 3, 4), (3, 2, 2), (2, 3, 2), (2, 1, 3), (1, 4, 2), (2, 0, 3), (1, 1, 1)),
-)
-
-LAYOUTS = ("contiguous", "transposed", "strided", "expanded")
-
-
-@dataclass(frozen=True)
-class Operand:
-    """The values of an operand, and how they are to lie in memory."""
-
-    values: np.ndarray
-    layout: str = "contiguous"
-    constant: bool = False
-
-    @property
-    def differentiable(self) -> bool:
-        return self.values.dtype.kind == "f" and not self.constant
-
-    def array(self) -> np.ndarray:
-        """The values in fresh memory in this layout; read-only where elements share a place."""
-        if self.layout == "expanded":
-            return np.broadcast_to(self._distinct(), self.values.shape)
-        return self._spread()
-
-    def tensor(self, t: Any) -> Any:
-        """A leaf of the namespace `t` in fresh memory in this layout."""
-        if self.layout == "expanded":
-            return t.from_numpy(self._distinct()).expand(self.values.shape).detach()
-        return t.from_numpy(self._spread())
-
-    def _distinct(self) -> np.ndarray:
-        return self.values[:1].copy()
-
-    def _spread(self) -> np.ndarray:
-        values = self.values
-        if self.layout == "transposed":
-            return values.T.copy().T
-        if self.layout == "strided":  # every other place of the last dimension, from the second on
-            room = np.zeros((*values.shape[:-1], 2 * values.shape[-1] + 1), values.dtype)
-            room[..., 1::2] = values
-            return room[..., 1::2]
-        return values.copy()
-
-    def __repr__(self) -> str:
-        return f"{self.layout} {self.values.dtype}{list(self.values.shape)} {self.values.tolist()}"
-
-
-def laid_out(values: np.ndarray, layout: str) -> Operand:
-    """`values` in a layout, or, where they cannot lie like that, contiguous."""
-    if values.ndim == 0:
-        return Operand(values)
-    if layout == "expanded":
-        if not len(values):
-            return Operand(values)
-        values = np.broadcast_to(values[:1], values.shape)
-    return Operand(values, layout)
-
-
-@dataclass(frozen=True)
-class Case:
-    """One call of a rule: its operands and options as the rule takes them."""
-
-    operands: tuple[Operand | float | None, ...]
-    options: Mapping[str, Any] = field(default_factory=dict)
-    wanted: tuple[bool, ...] | None = None  # which operands require grad; None for all that can
-    seed: int = 0  # of the cotangent
-
-    def __repr__(self) -> str:
-        operands = "".join(f"\n    {operand!r}" for operand in self.operands)
-        return f"Case wanted={self.wanted} seed={self.seed} options={dict(self.options)}{operands}"
-
-
-def special_values(dtype: np.dtype) -> np.ndarray:
-    """Zeros, ones and their neighbours, the ends of the range, infinities and NaN."""
-    kind = np.finfo(dtype)
-    positive = [kind.smallest_subnormal, kind.tiny, 1e-8, 0.5, 1 - kind.epsneg, 1, 1 + kind.eps]
-    positive += [2, 3, 50, 1000, kind.max / 4, kind.max, *(0, np.inf) * 3]
-    return np.array([*positive, *(-x for x in positive), *(np.nan,) * 5], dtype)
-
-
-def special_cotangents(dtype: np.dtype) -> np.ndarray:
-    """As above, but for the largest: where factors may overflow on the way, their order decides."""
-    values = special_values(dtype)
-    return values[~(np.abs(values) > 1000) | np.isinf(values)]
-
-
-class Source:
-    """Draws shapes, values, layouts and options, in one of three styles.
-
-    - "wild": any dtype and layout, ties, and every special value; PyTorch's answer is right.
-    - "tame": float64, standard normal, contiguous; the shapes fit and the call succeeds.
-    - "smooth": tame, and every element of every operand is another multiple of 0.01 between 0.2 and
-      4, with a random sign unless `positive`. So no element is at a kink or tied with another.
-    """
-
-    def __init__(self, seed: int, style: str) -> None:
-        self.style = style
-        self.dims = seed.bit_length() // 2  # at most; so the smallest seeds are the simplest cases
-        self.wild, self.was_odd = style == "wild", False
-        self.rng = np.random.default_rng(seed)
-        self._places = iter(self.rng.permutation(np.arange(0.2, 4, 0.01)))
-        self.dtype = np.dtype(np.float64)
-        self.texture = self.pick("normal", "special", "special", "wide")
-        if self.wild:
-            self.dtype = np.dtype("int64" if self.odd(6) else self.pick("float32", "float64"))
-
-    # Choices
-
-    def pick(self, *choices: Any) -> Any:
-        return choices[self.rng.integers(len(choices))]
-
-    def integer(self, least: int, most: int) -> int:
-        return int(self.rng.integers(least, most, endpoint=True))
-
-    def odd(self, of: int) -> bool:
-        """Whether to do the odd thing: once in so many times in the wild, but once in a case.
-
-        Of two things wrong with a call, which is found first is nobody's concern.
-        """
-        if self.wild and not self.was_odd:
-            self.was_odd = self.integer(1, of) == of
-            return self.was_odd
-        return False
-
-    def options(self, **choices: tuple[Any, ...]) -> dict[str, Any]:
-        """For each name one of its choices, or, where that is `...`, no such option."""
-        drawn = {name: self.pick(*values) for name, values in choices.items()}
-        return {name: value for name, value in drawn.items() if value is not ...}
-
-    # Shapes
-
-    def shape(self, least: int = 0, most: int = 3) -> tuple[int, ...]:
-        most = max(least, min(most, self.dims))
-        return self.pick(*(shape for shape in SHAPES if least <= len(shape) <= most))
-
-    def shapes(self, count: int) -> tuple[tuple[int, ...], ...]:
-        """Shapes that broadcast together; once in a while, in the wild, one that may not."""
-        full = self.shape()
-        shapes = [full]
-        for _ in range(count - 1):
-            if self.odd(12):
-                shapes.append(self.shape())
-            else:
-                lead = self.pick(0, 0, *range(len(full) + 1))
-                shapes.append(tuple(self.pick(size, size, 1) for size in full[lead:]))
-        return tuple(shapes if self.pick(True, False) else reversed(shapes))
-
-    def size(self) -> int:
-        return self.pick(1, 2, 3, 4, 4) if not self.odd(6) else 0
-
-    def dim(self, ndim: int, negative: bool = True) -> int:
-        """A dimension, counted from either end; once in a while, in the wild, one out of range."""
-        reach = max(ndim, 1)
-        if self.odd(12):
-            return self.pick(-reach - 1, reach)
-        return self.integer(-reach if negative else 0, reach - 1)
-
-    # Values
-
-    def array(
-        self,
-        shape: tuple[int, ...],
-        *,
-        positive: bool = False,
-        moderate: bool = False,
-        dtype: np.dtype | None = None,
-    ) -> Operand:
-        """An operand; `positive` tells the tame and the smooth, `moderate` the wild."""
-        dtype = self._dtype() if dtype is None else dtype  # a dtype is false
-        values = self._values(shape, dtype, positive, moderate)
-        return laid_out(values, self.pick(*LAYOUTS) if self.wild else "contiguous")
-
-    def _dtype(self) -> np.dtype:
-        if self.odd(8):
-            return np.dtype(self.pick("float32", "float64", "int32", "int64", "bool"))
-        return self.dtype
-
-    def _values(
-        self, shape: tuple[int, ...], dtype: np.dtype, positive: bool, moderate: bool
-    ) -> np.ndarray:
-        rng = self.rng
-        if self.style == "smooth" and dtype.kind == "f":
-            values = np.array([next(self._places) for _ in range(int(np.prod(shape)))])
-            signs = 1 if positive else rng.choice([-1.0, 1.0], values.size)
-            return (values * signs).reshape(shape)
-        if dtype.kind == "b":
-            return np.asarray(rng.random(shape) < 0.5)
-        if dtype.kind == "i":
-            return np.asarray(rng.integers(-4, 5, shape), dtype)
-        normal = np.asarray(rng.standard_normal(shape), dtype)
-        if not self.wild:
-            return np.asarray(np.abs(normal) + 0.1) if positive else normal
-        ties = np.asarray(rng.integers(-2, 3, shape), dtype)
-        if self.texture == "normal" or moderate:
-            return np.where(rng.random(shape) < 0.5, ties, normal)
-        if self.texture == "special":
-            special = rng.choice(special_values(dtype), shape)
-            return np.where(rng.random(shape) < 0.6, special, ties)
-        return np.asarray(normal * np.asarray(10.0 ** rng.uniform(-20, 20, shape), dtype))
-
-    def number(self, *choices: float) -> float:
-        """A Python number, which no element of a smooth array equals."""
-        if self.style == "smooth" and not choices:
-            return float(next(self._places)) + 0.005
-        return self.pick(*(choices or (0, 1, -2, 3, 0.5, -1.5, 1e-3, float("inf"), float("nan"))))
-
-    def indices(self, bound: int, shape: tuple[int, ...], repeats: bool = True) -> np.ndarray:
-        """Indices into a dimension of size `bound`, counted from either end."""
-        if repeats:
-            if not bound:
-                return np.zeros(shape, int)
-            return np.asarray(self.rng.integers(-bound, bound, shape))
-        return np.asarray(self.rng.permutation(bound)[: int(np.prod(shape))])
-
 
 # Cases --------------------------------------------------------------------------------------------
 
@@ -453,8 +236,10 @@ def all_bool_or_none(*operands: Operand) -> tuple[Operand, ...]:
     return operands
 
 
-STACKS = (("bnm", "bmp"), ("bnm", "mp"), ("nm", "bmp"), ("1nm", "bmp"), ("cbnm", "1mp"))
-STACKS += (("m", "bmp"), ("m", "mp"), ("bnm", "m"), ("cbnm", "bmp"), ("c1nm", "bmp"))
+STACKS = (
+    *(("bnm", "bmp"), ("bnm", "mp"), ("nm", "bmp"), ("1nm", "bmp"), ("cbnm", "1mp")),
+    *(("m", "bmp"), ("m", "mp"), ("bnm", "m"), ("cbnm", "bmp"), ("c1nm", "bmp")),
+)
 
 
 def affine(s: Source) -> Case:
@@ -672,6 +457,14 @@ def _sizes(name: str) -> dict[str, Form]:
     return {"sizes": spelled_out(name)}
 
 
+_NAMES: dict[str, str] = {
+    "torch.float32": "float",
+    "torch.float64": "double",
+    "torch.int32": "int",
+    "torch.int64": "long",
+    "torch.bool": "bool",
+}
+
 _NUMBER_OVER = {"operator": lambda t, input: 3 / input}
 
 SAMPLES: dict[str, Sample] = {
@@ -758,41 +551,6 @@ SAMPLES: dict[str, Sample] = {
     "where": Sample(chosen, {"method": lambda t, condition, x, other: x.where(condition, other)}),
 }
 
-_NAMES = {
-    "torch.float32": "float",
-    "torch.float64": "double",
-    "torch.int32": "int",
-    "torch.int64": "long",
-    "torch.bool": "bool",
-}
-
-
-@st.composite
-def cases(draw: Any, name: str, style: str = "wild") -> Case:
-    """Cases of the rule `name`, in one of the styles that `Source` knows.
-
-    Hypothesis draws a seed, and NumPy the rest. Left to draw it all, hypothesis varies what it drew
-    before, so that of 30 examples only a few are of a new kind.
-    """
-    seed = draw(st.integers(0, 2**32 - 1))
-    source = Source(seed, style)
-    case = SAMPLES[name].case(source)
-    if source.wild and source.pick(True, False):
-        wanted = tuple(bool(wish) for wish in source.rng.random(len(case.operands)) < 0.5)
-        case = replace(case, wanted=wanted)
-    return replace(case, seed=seed)
-
-
-def cases_for(name: str, form: str, style: str = "wild") -> st.SearchStrategy[Case]:
-    """Cases of the rule `name` that one of its forms can take: a method is called on a tensor."""
-    drawn = cases(name, style)
-    if form.endswith("operator"):  # which has no alpha
-        drawn = drawn.filter(lambda case: "alpha" not in case.options)
-    if form in ("function", "operator"):
-        return drawn
-    caller = 1 if name == "where" else 0
-    return drawn.filter(lambda case: isinstance(case.operands[caller], Operand))
-
 
 def operand_names(name: str) -> list[str]:
     """The parameters of a rule that are operands: tensors, or numbers in their place."""
@@ -805,3 +563,26 @@ def forms(name: str) -> dict[str, Form]:
     """Each way in which PyTorch has the op: its name, and a program that calls it so."""
     made = {"function": function(name), "method": method(name), "in-place": in_place(f"{name}_")}
     return {form: made[form] for form in REGISTRY[name].forms} | dict(SAMPLES[name].forms)
+
+
+def case_of(name: str, seed: int, style: str = "wild") -> Case:
+    """The case of the rule `name` that follows from a seed, in a style that `Source` knows.
+
+    >>> case = case_of("sum", seed=24, style="tame")
+    >>> case.operands[0].values.shape, case.options
+    ((4, 2), {'keepdim': True, 'dim': None})
+    """
+    source = Source(seed, style)
+    case = SAMPLES[name].case(source)
+    if source.wild and source.pick(True, False):
+        wanted = tuple(bool(wish) for wish in source.rng.random(len(case.operands)) < 0.5)
+        case = replace(case, wanted=wanted)
+    return replace(case, seed=seed)
+
+
+def takes(name: str, form: str, case: Case) -> bool:
+    """Whether one of the rule's forms can take the case: a method is called on a tensor."""
+    if form.endswith("operator") and "alpha" in case.options:
+        return False
+    caller = 1 if name == "where" else 0
+    return form in ("function", "operator") or isinstance(case.operands[caller], Operand)
