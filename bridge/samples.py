@@ -402,20 +402,21 @@ def stacked(s: Source) -> Case:
 # Forms --------------------------------------------------------------------------------------------
 
 
-def writing(write: Callable[..., Any]) -> Form:
+@dataclass(frozen=True)
+class Writing:
     """An in-place form: what `write(x, …)` made of a non-leaf `x`, and returned."""
 
-    def form(t: Any, input: Any, /, *rest: Any, **options: Any) -> Any:
+    write: Callable[..., Any]
+
+    def __call__(self, t: Any, input: Any, /, *rest: Any, **options: Any) -> Any:
         x = input.clone()
-        result = write(x, *rest, **options)
+        result = self.write(x, *rest, **options)
         assert result is x, "an in-place form returns the tensor that it was called on"
         return x
 
-    return form
-
 
 def in_place(name: str) -> Form:
-    return writing(lambda x, *rest, **options: getattr(x, name)(*rest, **options))
+    return Writing(lambda x, *rest, **options: getattr(x, name)(*rest, **options))
 
 
 def infix(op: Callable[..., Any]) -> Form:
@@ -445,7 +446,7 @@ class Sample:
 
 def _operators(symbol: Callable[..., Any], in_place: Callable[..., Any] | None = None) -> dict:
     forms = {"operator": infix(symbol)}
-    return forms | ({"in-place operator": writing(in_place)} if in_place else {})
+    return forms | ({"in-place operator": Writing(in_place)} if in_place else {})
 
 
 def _also(name: str) -> dict[str, Form]:
@@ -497,7 +498,7 @@ SAMPLES: dict[str, Sample] = {
     "ge": Sample(binary, _operators(operator.ge)),
     "gt": Sample(binary, _operators(operator.gt)),
     "index": Sample(gathered, {"operator": spelling("index")}),
-    "index_put": Sample(scattered, {"in-place": writing(_index_put)}),
+    "index_put": Sample(scattered, {"in-place": Writing(_index_put)}),
     "isfinite": Sample(unary),
     "isnan": Sample(unary),
     "le": Sample(binary, _operators(operator.le)),

@@ -28,7 +28,9 @@ except ModuleNotFoundError:
         "bridge.strategies needs hypothesis: pip install 'hypothesis>=6.100'", name="hypothesis"
     ) from None
 
+from .drawing import ACTIONS, TEXTURES, Slot, drawn
 from .operands import LAYOUTS, Case, laid_out, special_values
+from .random_programs import Program
 from .samples import case_of, takes
 
 Shape = tuple[int, ...]
@@ -204,3 +206,30 @@ def cases(name: str, style: str = "wild") -> st.SearchStrategy[Case]:
 def cases_for(name: str, form: str, style: str = "wild") -> st.SearchStrategy[Case]:
     """Cases of the rule `name` that one of its forms can take."""
     return cases(name, style).filter(lambda case: takes(name, form, case))
+
+
+def programs(
+    max_statements: int = 12,
+    *,
+    actions: Sequence[str] = ACTIONS,
+    textures: Sequence[str] = TEXTURES,
+    dtypes: Sequence[str] = ("float64", "float32"),
+    recording: bool = False,
+    ends: bool = True,
+) -> st.SearchStrategy[Program]:
+    """Whole computations, which run in either library (`bridge/random_programs.py`).
+
+    A program's statements are `actions`: ops from the registry, by name, with the views and writes
+    that they are, and what is not an op, such as a new leaf or a walk back. Its leaves are whole
+    numbers, or any, or have infinities and NaN among them (`textures`), most of them in the one of
+    the `dtypes` that is drawn. Where `recording`, there is no `no_grad`; where it `ends`, it ends
+    with a walk back.
+    """
+    recorded = st.just(True) if recording else st.integers(0, 7).map(lambda n: n < 7)
+    slot = st.builds(Slot, st.sampled_from(actions), SEEDS, recorded)
+    return st.builds(
+        lambda *slots, texture, dtype: drawn(slots, texture, dtype, ends),
+        *(slot,) * max_statements,
+        texture=st.sampled_from(textures),
+        dtype=st.sampled_from(dtypes),
+    )

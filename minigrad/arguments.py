@@ -42,7 +42,7 @@ def prepared(rule: Rule, args: tuple[Any, ...]) -> list[Any]:
     arrays = []
     for name, a in itertools.zip_longest(rule.parameters[: len(args)], args):
         if isinstance(a, Tensor):
-            if a._view is not None and mode.enabled:
+            if a._view is not None and mode.enabled and rule.differentiable:
                 a._view.refresh(a)
             arrays.append(a._array)
         else:

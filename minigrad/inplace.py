@@ -28,7 +28,7 @@ from .tracing import count_write
 def in_place(rule: Rule, fills: bool = False) -> Callable[..., Tensor]:
     """The rule as a method that writes its result into its first operand, `x.add_(y)`.
 
-    `fills` lets it go into a tensor whose elements share memory, as `fill_` may.
+    `fills` lets it go into a tensor whose elements share memory, as `fill_` may with a number.
     """
     out_of_place = function(rule)
 
@@ -38,21 +38,23 @@ def in_place(rule: Rule, fills: bool = False) -> Callable[..., Tensor]:
         )
         if recorded:
             _refuse_leaf(self)
+        operands = (*args, *kwargs.values())
+        shared = fills and not any(isinstance(x, Tensor) for x in operands)
         if not fills:
-            _refuse_overlap(self._array, (*args, *kwargs.values()))
+            _refuse_overlap(self._array, operands)
         if not self.is_floating_point():
             with no_grad():  # an integer has no history, whatever is written into it
-                _write(self, out_of_place(self, *args, **kwargs)._array, rule.name, fills)
+                _write(self, out_of_place(self, *args, **kwargs)._array, rule.name, shared)
             return self
         if not recorded:
-            _write(self, out_of_place(self, *args, **kwargs)._array, rule.name, fills)
+            _write(self, out_of_place(self, *args, **kwargs)._array, rule.name, shared)
             return self
         _up_to_date(self)
         # The tensor as it was: its history, and the values that pullbacks may remember.
         before = wrap(self._array.copy("K"))
         before._node, before._requires_grad = self._node, self._requires_grad
         result = out_of_place(before, *args, **kwargs)
-        _write(self, result._array, rule.name, fills)
+        _write(self, result._array, rule.name, shared)
         if result._node is not None:
             # Where the pullbacks saved the result, this tensor must not be written to again.
             (saved, _, _), *others = result._node.guards or ((0, self._counter, 0),)

@@ -6,12 +6,14 @@ Importing this module attaches them.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial, wraps
 from typing import Any
 
 import numpy as np
 
 from . import dtypes, functions
+from .autograd.grad_mode import no_grad
 from .devices import require_cpu
 from .dispatch import OPS
 from .dtypes import dtype as DType
@@ -119,7 +121,10 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     kind = self._array.dtype if wanted is None else dtypes.to_numpy(wanted)
     if kind == self._array.dtype:
         return self.clone() if options.get("copy") else self
-    result: Tensor = OPS["cast"](self, kind)
+    # An integer has no history, whatever became of the tensor's.
+    result: Tensor
+    with nullcontext() if kind.kind == "f" else no_grad():
+        result = OPS["cast"](self, kind)
     return result
 
 

@@ -78,8 +78,11 @@ def index(input: Array, key: tuple[Entry, ...]) -> Result:
     shape = input.shape
     masks = all(e.dtype.kind == "b" for e in key if isinstance(e, np.ndarray))
 
+    y = input[key]
+    if input.flags.c_contiguous:  # NumPy may put the dimensions of the indices first in memory
+        y = np.ascontiguousarray(y)
     # A mask names nothing twice.
-    return input[key], (lambda g: scatter(g, key, shape, not masks)[0],)
+    return y, (lambda g: scatter(g, key, shape, not masks)[0],)
 
 
 @differentiable(forms=())

@@ -90,7 +90,7 @@ def _floats(input: Array, dtype: np.dtype | None, name: str) -> Array:
         raise NotImplementedError(
             f"\"{name}_lastdim_kernel_impl\" not implemented for '{SCALAR_NAMES[input.dtype]}'"
         )
-    return input
+    return input if input.flags.c_contiguous else input.copy()  # as the result is to lie
 
 
 def _along(dim: int, ndim: int) -> int | tuple[()]:
@@ -117,39 +117,38 @@ def nll_loss(
     terms are scaled by its `weight` (C,); the mean divides by the weights met, so by zero (NaN) if
     every target is ignored.
     """
-    if input.ndim == 1 and target.shape == (1,):
-        target = target.reshape(())
-    _check_nll(input, target, weight)
-    size = input.size
-    label, counted, places = target, None, _places(target, input.shape)
+    given = target.reshape(()) if input.ndim == 1 and target.shape == (1,) else target
+    _check_nll(input, given, weight)
+    label, counted = given, None
+    key, places = _places(label, input.shape)
     if places is None or 0 <= ignore_index < input.shape[_class_dim(input)]:
-        counted = target != ignore_index
-        label = np.where(counted, target, 0)
-        places = _places(label, input.shape)
+        counted = given != ignore_index
+        label = np.where(counted, given, 0)
+        key, places = _places(label, input.shape)
         if places is None:
             beyond = label[(label < 0) | (label >= input.shape[_class_dim(input)])]
             raise IndexError(f"Target {beyond[0]} is out of bounds.")
 
     scale = None if weight is None else weight[label]
-    if counted is not None:
-        scale = counted.astype(input.dtype) if scale is None else np.where(counted, scale, 0)
     terms = -input.take(places)
     if scale is not None:
         terms = terms * scale
     if counted is not None:
+        scale = counted.astype(input.dtype) if scale is None else np.where(counted, scale, 0)
         terms = np.where(counted, terms, 0)  # ignored is ignored, be it infinite or NaN
     total = None
     if reduction == "mean":
         total = input.dtype.type(terms.size) if scale is None else np.add.reduce(scale, None)
+    ignores = counted is not None
 
     def pullback(g: Array) -> Array:
+        # From the labels and the weights themselves, which must not have been written to.
         share = -g if total is None else -g / total
-        if scale is not None:
-            share = share * scale
-        if counted is not None:
-            share = np.where(counted, share, 0)
-        flat = scatter(share, (places,), (size,), False)[0]
-        return flat.reshape(input.shape)
+        if weight is not None:
+            share = share * weight[label]
+        if ignores:
+            share = np.where(given != ignore_index, share, 0)
+        return scatter(share, key, input.shape, False)[0]
 
     y = _reduced(terms, total, reduction)
     y = y if reduction == "none" else y + 0  # a sum of -0 is 0 in PyTorch
@@ -183,19 +182,22 @@ def _class_dim(input: Array) -> int:
     return 0 if input.ndim == 1 else 1
 
 
-def _places(label: Array, shape: tuple[int, ...]) -> Array | None:
-    """Where each label's own element lies in a flattened operand; None if a label is no class."""
+def _places(label: Array, shape: tuple[int, ...]) -> tuple[tuple[Array, ...], Array | None]:
+    """The key of each label's own element, and where that lies in the flattened operand.
+
+    The second is None if a label is no class.
+    """
     if len(shape) == 1:
-        index: tuple[Array, ...] = (label,)
+        key: tuple[Array, ...] = (label,)
     elif len(shape) == 2:
-        index = np.arange(shape[0]), label
+        key = np.arange(shape[0]), label
     else:
         grid = np.indices(label.shape, sparse=True)
-        index = (grid[0], label, *grid[1:])
+        key = (grid[0], label, *grid[1:])
     try:
-        return np.ravel_multi_index(index, shape)
+        return key, np.ravel_multi_index(key, shape)
     except ValueError:
-        return None
+        return key, None
 
 
 def _check_nll(input: Array, target: Array, weight: Array | None) -> None:

@@ -335,9 +335,6 @@ def _second_backward(t: Any, form: Form, case: Case) -> type[Exception] | None:
     return None
 
 
-# Operands of which a rule keeps what it made of them, where PyTorch keeps the operand itself: the
-# gradient stays that of the forward.
-OWN_COPY = {("nll_loss", 1), ("nll_loss", 2)}
 # Ops for which PyTorch at times makes copies of its operands, and keeps those.
 PYTORCHS_COPY = {"matmul"}
 
@@ -348,8 +345,6 @@ def check_write(name: str, form: Form, case: Case, written: int) -> None:
     Both raise RuntimeError, or both give one gradient.
     """
     ours, theirs = (_backward_after_write(t, form, case, written) for t in (minigrad, torch))
-    if theirs.error and (name, written) in OWN_COPY:
-        theirs = _backward_after_write(torch, form, case, None)
     if ours.error and name in PYTORCHS_COPY:
         return
     which = "the result" if written == -1 else f"operand {written}"
@@ -360,7 +355,7 @@ def check_write(name: str, form: Form, case: Case, written: int) -> None:
     check_close(name, form, case, ours, theirs)
 
 
-def _backward_after_write(t: Any, form: Form, case: Case, written: int | None) -> Outcome:
+def _backward_after_write(t: Any, form: Form, case: Case, written: int) -> Outcome:
     found = Outcome()
     leaves = leaves_of(t, case)
     # Operands of the call proper are what was computed from leaves, as most are in a program.
@@ -369,10 +364,9 @@ def _backward_after_write(t: Any, form: Form, case: Case, written: int | None) -
     g = cotangent(case, results[0]).tensor(t)
     found.results = tuple(y.detach().clone().numpy() for y in results)
     try:
-        if written is not None:
-            target = results[0] if written == -1 else operands[written]
-            with t.no_grad():
-                target.copy_(target.logical_not())
+        target = results[0] if written == -1 else operands[written]
+        with t.no_grad():
+            target.copy_(target.logical_not())
         if results[0].requires_grad:
             results[0].backward(g)
         found.gradients = tuple(_gradient(leaf) for leaf in leaves)
