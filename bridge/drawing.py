@@ -176,6 +176,9 @@ class _Writer:
             flags = (False, True)
             with suppress(RuntimeError):  # of a view made in no_grad
                 flags = x.requires_grad, x.is_leaf
+                if flags == (True, True) and x._is_view() and x._base.requires_grad:
+                    # Such a view, too: what is computed from it has a history that leads nowhere.
+                    continue
             values = x.detach().numpy()
             found.append(Variable(values, "contiguous", False, name, self.origins[name], *flags))
         return found

@@ -35,17 +35,17 @@ def function(rule: Rule) -> Callable[..., Any]:
         args = positional(rule, args, kwargs)
         arrays = prepared(rule, args)
         output, pullbacks = _computed(rule, args, arrays, kwargs)
-        more = None
+        more: list[Tensor] = []
         if isinstance(output, tuple):  # what an op gives besides its value has no derivative
-            output, *more = output
+            output, more = output[0], [wrap(x) for x in output[1:]]
         result: Tensor = wrap(np.asarray(output))
         if rule.view and (result._array.size == 0 or np.may_share_memory(output, arrays[0])):
             result._counter = args[0]._counter
             special = "" if mode.enabled else "no_grad"
             result._view = View(args[0], rule, arrays[1:], kwargs, special)
         if mode.enabled:
-            _record(rule, args, arrays, kwargs, pullbacks, output, result)
-        return result if more is None else (result, *map(wrap, more))
+            _record(rule, args, arrays, kwargs, pullbacks, output, result, more)
+        return (result, *more) if more else result
 
     return op if rule.view or not isinstance(rule.backward, str) else _shortened(rule, op)
 
@@ -82,11 +82,13 @@ def _record(
     pullbacks: Sequence[Pullback | None],
     output: Any,
     result: Tensor,
+    more: Sequence[Tensor],
 ) -> None:
     """Enter one call of a rule on the tape, if an operand that requires grad has a derivative."""
     parents: list[Parent | None] = []
     kept: list[Pullback | None] = []
-    guards, others = [(id(output), result._counter, 0)], []
+    guards = [(id(output), result._counter, 0)]
+    others = [(id(x._array), x._counter, 0) for x in more]
     recorded = False
     if len(pullbacks) < len(args):  # an op may have further arguments
         pullbacks = (*pullbacks, *repeat(None, len(args) - len(pullbacks)))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from ..dtypes import SCALAR_NAMES
 from ..rules import Rule
 from ..rules.rule import Array, Pullback
 from . import anomaly_mode as anomaly
@@ -162,7 +163,7 @@ def modified(
     node: Node, array: Array, origin: Parent | None, counter: list[Any], version: int
 ) -> str:
     """What is wrong when a saved array was written to, and where that happened, if it is known."""
-    kind = "Double" if array.dtype.itemsize == 8 else "Float"
+    kind = SCALAR_NAMES[array.dtype]
     made = ""
     if isinstance(origin, Node):
         maker, number = origin.as_seen()

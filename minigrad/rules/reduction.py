@@ -109,15 +109,16 @@ def _extreme(input: Array, ufunc: np.ufunc, name: str) -> Result:
 
 def _extreme_along(input: Array, dim: int, keepdim: bool, name: str) -> Result:
     d = axis(dim, input.ndim)
-    indices = _arg(input, d, True, name)
-    shape = input.shape
-    grid = np.indices(indices.shape, sparse=True)
-    key = (*grid[:d], indices, *grid[d + 1 :]) if shape else ()
-    values = input[key]
-    shown = indices.shape if _flag(keepdim, name) else shape[:d] + shape[d + 1 :]
-    # The caller gets indices of its own: the pullback still needs these.
-    return Extremes(values.reshape(shown), indices.reshape(shown).copy()), (
-        lambda g: scatter(g.reshape(indices.shape), key, shape, repeats=False)[0],
+    shape, lengthwise = input.shape, kept(input.shape, (d,))
+    indices = _arg(input, d, _flag(keepdim, name), name)
+    grid = np.indices(lengthwise, sparse=True)
+
+    def key() -> tuple[Array, ...]:
+        return (*grid[:d], indices.reshape(lengthwise), *grid[d + 1 :]) if shape else ()
+
+    # The pullback reads the very indices that the caller gets, so they must not be written to.
+    return Extremes(input[key()].reshape(indices.shape), indices), (
+        lambda g: scatter(g.reshape(lengthwise), key(), shape, repeats=False)[0],
     )
 
 
