@@ -1,0 +1,360 @@
+"""What holds of every program, whatever it computes: properties of the tape, on drawn programs.
+
+No other library is asked. A program is run in minigrad (`Ran`), its gradients are taken with
+respect to its leaves, and compared with what mathematics, or the contract of the tape, says.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import operator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+pytest.importorskip("torch")
+
+import minigrad
+from bridge.drawing import LEAF, OPS
+from bridge.operands import laid_out
+from bridge.random_programs import Execution, Program, Statement
+from bridge.strategies import SEEDS, programs
+from minigrad.autograd.node import Node, captures
+
+Array = np.ndarray
+Change = Callable[[str, Any], Any]
+
+# Programs that compute and write into what they computed, but take no gradients themselves.
+PLAIN = {"actions": (LEAF, *OPS), "ends": False, "recording": True}
+some_programs = programs(**PLAIN, textures=("whole", "normal"))
+wild_programs = programs(**PLAIN)
+
+
+class Ran:
+    """A program that was run in minigrad: its leaves that require grad, and what it made of them.
+
+    `change` is called with each leaf and its name when it has been made, and gives what is to take
+    its place.
+    """
+
+    def __init__(self, program: Program, change: Change = lambda name, x: x) -> None:
+        execution = Execution(minigrad)
+        self.leaves: dict[str, Any] = {}
+        for statement in program.statements:
+            execution.run(statement)
+            for name in statement.names:
+                x = execution.names.get(name)
+                if x is not None and x.requires_grad and x.is_leaf:
+                    self.leaves[name] = execution.names[name] = change(name, x)
+        self.errors = [type(error) for error in execution.trace.errors]
+        self.tensors = {name: execution.names[name] for name in execution.made}
+        self.results = {
+            name: x for name, x in self.tensors.items() if x.requires_grad and not x.is_leaf
+        }
+        assume(self.results)
+
+    def cotangents(self, seed: int) -> dict[str, Array]:
+        """Random ones for every result: whole numbers, so that sums of them are exact."""
+        rng = np.random.default_rng(seed)
+        return {
+            name: np.asarray(rng.integers(-4, 5, tuple(x.shape)), x.detach().numpy().dtype)
+            for name, x in self.results.items()
+        }
+
+    def gradients(self, cotangents: dict[str, Array], **options: Any) -> dict[str, Array]:
+        """What arrives at each leaf: at one that is not reached, zeros."""
+        arrived = minigrad.autograd.grad(
+            [self.results[name] for name in cotangents],
+            [*self.leaves.values()],
+            [minigrad.from_numpy(g.copy()) for g in cotangents.values()],
+            retain_graph=True,
+            allow_unused=True,
+            **options,
+        )
+        return {
+            name: np.zeros(x.shape) if g is None else g.detach().numpy()
+            for (name, x), g in zip(self.leaves.items(), arrived, strict=True)
+        }
+
+    def nodes(self) -> Iterator[Node]:
+        """All nodes of the graph."""
+        found, waiting = set(), [x._node for x in self.results.values()]
+        while waiting:
+            node = waiting.pop()
+            if isinstance(node, Node) and node not in found:
+                found.add(node)
+                waiting += node.parents
+                yield node
+
+    def saved(self) -> list[Array]:
+        """All arrays that the graph's pullbacks hold on to."""
+        return [
+            x
+            for node in self.nodes()
+            for pullback in node.pullbacks or ()
+            for x in captures(pullback)
+            if isinstance(x, np.ndarray)
+        ]
+
+
+def assert_close(ours: dict[str, Array], others: dict[str, Array], digits: int = 9) -> None:
+    """Equal but for rounding, on the scale of the largest of all that is compared."""
+    assert ours.keys() == others.keys()
+    both = [*ours.values(), *others.values()]
+    assume(all(np.isfinite(x).all() for x in both))
+    single = any(x.dtype == np.float32 for x in both)
+    scale = max((float(np.abs(x).max(initial=0)) for x in both), default=0) + 1
+    for name, x in ours.items():
+        apart = np.abs(x - others[name]).max(initial=0)
+        assert apart <= scale * 10.0 ** -(digits // 2 if single else digits), (
+            f"{name}: {x.tolist()} and {others[name].tolist()}"
+        )
+
+
+def assert_same(ours: dict[str, Array], others: dict[str, Array]) -> None:
+    """Equal to the bit."""
+    assert {k: x.tobytes() for k, x in ours.items()} == {k: x.tobytes() for k, x in others.items()}
+
+
+@given(program=some_programs, seed=SEEDS)
+def test_gradients_are_linear_in_the_cotangent(program: Program, seed: int) -> None:
+    ran = Ran(program)
+    g, h = ran.cotangents(seed), ran.cotangents(seed + 1)
+    both = ran.gradients({name: 3 * g[name] - h[name] for name in g})
+    apart = ran.gradients(g), ran.gradients(h)
+    assert_close(both, {name: 3 * apart[0][name] - apart[1][name] for name in both})
+
+
+@given(program=wild_programs, seed=SEEDS, power=st.integers(-3, 3))
+def test_a_power_of_two_goes_through_exactly(program: Program, seed: int, power: int) -> None:
+    ran = Ran(program)
+    g = ran.cotangents(seed)
+    once, factor = ran.gradients(g), 2.0**power
+    tiny = 1e-30  # from where a factor may make a number subnormal, or infinite
+    extremes = [np.abs(x[np.isfinite(x) & (x != 0)]) for x in once.values()]
+    assume(all(((x > tiny) & (x < 1 / tiny)).all() for x in extremes))
+    scaled = ran.gradients({name: x * x.dtype.type(factor) for name, x in g.items()})
+    for name, x in once.items():
+        np.testing.assert_array_equal(scaled[name], x * x.dtype.type(factor), err_msg=name)
+
+
+@given(program=some_programs, seed=SEEDS)
+def test_the_gradient_of_a_sum_is_the_sum_of_gradients(program: Program, seed: int) -> None:
+    ran = Ran(program)
+    g = ran.cotangents(seed)
+    total = sum((ran.results[name] * minigrad.from_numpy(x)).sum() for name, x in g.items())
+    leaves = [*ran.leaves.values()]
+    arrived = minigrad.autograd.grad(total, leaves, retain_graph=True, allow_unused=True)
+    at_once = {
+        name: np.zeros(x.shape) if d is None else d.numpy()
+        for (name, x), d in zip(ran.leaves.items(), arrived, strict=True)
+    }
+    one_by_one = [ran.gradients({name: x}) for name, x in g.items()]
+    added = {name: sum(each[name] for each in one_by_one) for name in ran.leaves}
+    assert_close(at_once, {name: np.asarray(x) for name, x in added.items()})
+
+
+@given(program=some_programs, seed=SEEDS)
+def test_names_and_the_order_of_independent_parts_do_not_matter(
+    program: Program, seed: int
+) -> None:
+    straight = replace(program, statements=tuple(pure(program)))
+    rng = np.random.default_rng(seed)
+    names = [name for s in straight.statements for name in s.names]
+    renamed = dict(zip(names, rng.permutation([f"v{i}" for i in range(len(names))]), strict=True))
+    other = replace(program, statements=tuple(shuffled(straight.statements, renamed, rng)))
+    ran, again = Ran(straight), Ran(other)
+    g = ran.cotangents(seed)
+    arrived = again.gradients({renamed[name]: x for name, x in reversed(g.items())})
+    assert_close(ran.gradients(g), {name: arrived[renamed[name]] for name in ran.leaves})
+
+
+def pure(program: Program) -> Iterator[Statement]:
+    """The statements that compute something new."""
+    return (s for s in program.statements if s.names and not s.raises)
+
+
+def shuffled(
+    statements: Sequence[Statement], renamed: dict[str, str], rng: np.random.Generator
+) -> Iterator[Statement]:
+    """The statements under other names, in any order in which each has what it needs."""
+    made: set[str] = set()
+    waiting = [*statements]
+    while waiting:
+        ready = [i for i, s in enumerate(waiting) if names_read(s) & renamed.keys() <= made]
+        statement = waiting.pop(int(rng.choice(ready)))
+        made.update(statement.names)
+        tree = ast.parse(statement.text)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Name):
+                node.id = renamed.get(node.id, node.id)
+        yield Statement(ast.unparse(tree), tuple(renamed[name] for name in statement.names))
+
+
+def names_read(statement: Statement) -> set[str]:
+    nodes = ast.walk(ast.parse(statement.text))
+    return {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+
+
+@given(program=some_programs, seed=SEEDS)
+def test_how_a_sum_is_put_together_does_not_matter(program: Program, seed: int) -> None:
+    ran = Ran(program)
+    g = ran.cotangents(seed)
+    terms = [(ran.results[name] * minigrad.from_numpy(x)).sum() for name, x in g.items()]
+
+    def arrived(total: Any) -> dict[str, Array]:
+        found = minigrad.autograd.grad(
+            total, [*ran.leaves.values()], retain_graph=True, allow_unused=True
+        )
+        return {
+            name: np.zeros(x.shape) if d is None else d.numpy()
+            for (name, x), d in zip(ran.leaves.items(), found, strict=True)
+        }
+
+    left, right = functools.reduce(operator.add, terms), terms[-1]
+    for term in reversed(terms[:-1]):
+        right = term + right
+    assert_close(arrived(left), arrived(right))
+
+
+@given(program=wild_programs, seed=SEEDS)
+def test_a_second_walk_doubles_what_has_arrived(program: Program, seed: int) -> None:
+    ran = Ran(program)
+    results = [*ran.results.values()]
+    given_ = [minigrad.from_numpy(g) for g in ran.cotangents(seed).values()]
+    minigrad.autograd.backward(results, given_, retain_graph=True)
+    first = {name: x.grad.numpy().copy() for name, x in ran.leaves.items() if x.grad is not None}
+    minigrad.autograd.backward(results, given_, retain_graph=True)
+    for name, g in first.items():
+        with np.errstate(over="ignore", invalid="ignore"):
+            np.testing.assert_array_equal(ran.leaves[name].grad.numpy(), g + g, err_msg=name)
+
+
+@given(program=wild_programs, seed=SEEDS)
+def test_nothing_is_written_but_gradients(program: Program, seed: int) -> None:
+    ran = Ran(program)
+    given_ = ran.cotangents(seed)
+    watched = [x.detach().numpy() for x in ran.tensors.values() if x is not None]
+    watched += [*ran.saved(), *given_.values()]
+    before = [x.copy() for x in watched]
+    minigrad.autograd.backward(
+        [*ran.results.values()], [minigrad.from_numpy(g) for g in given_.values()]
+    )
+    for x, y in zip(watched, before, strict=True):
+        np.testing.assert_array_equal(x, y)
+
+
+@given(program=wild_programs, seed=SEEDS)
+def test_a_gradient_is_memory_of_its_own(program: Program, seed: int) -> None:
+    ran = Ran(program)
+    given_ = ran.cotangents(seed)
+    others = [x.detach().numpy() for x in ran.tensors.values() if x is not None]
+    others += [*ran.saved(), *given_.values()]
+    for name in ran.results:
+        ran.results[name].retain_grad()
+    minigrad.autograd.backward(
+        [*ran.results.values()], [minigrad.from_numpy(g) for g in given_.values()]
+    )
+    tensors = {id(x): x for x in (*ran.leaves.values(), *ran.results.values())}
+    grads = [x.grad.numpy() for x in tensors.values() if x.grad is not None]
+    for i, g in enumerate(grads):
+        assert not any(np.shares_memory(g, x) for x in (*others, *grads[:i]))
+
+
+@given(program=some_programs, seed=SEEDS)
+def test_how_leaves_lie_in_memory_does_not_matter(program: Program, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+
+    def elsewhere(name: str, x: Any) -> Any:
+        layout = rng.choice(["contiguous", "transposed", "strided"])
+        return laid_out(x.detach().numpy().copy(), layout).tensor(minigrad).requires_grad_()
+
+    ran, again = Ran(program), Ran(program, elsewhere)
+    assume(ran.errors == again.errors)  # a view of what does not lie so is refused
+    g = ran.cotangents(seed)
+    assert_close(ran.gradients(g), again.gradients(g))
+
+
+# Beside differences -------------------------------------------------------------------------------
+
+doubles = programs(**PLAIN, textures=("normal",), dtypes=("float64",))
+STEP = 1e-6
+
+
+def moved(program: Program, directions: dict[str, Array], step: float) -> Ran:
+    """The program with its leaves so far along the directions."""
+
+    def shift(name: str, x: Any) -> Any:
+        x.data.add_(minigrad.from_numpy(step * directions[name]))
+        return x
+
+    return Ran(program, shift)
+
+
+def check_slope(
+    program: Program,
+    seed: int,
+    function: Callable[[Ran], float],
+    slope: Callable[[Ran, dict[str, Array]], float],
+) -> None:
+    """Along a random direction, the slope is what central differences of the function say."""
+    ran = Ran(program)
+    assume(all(x is None or x.dtype != minigrad.float32 for x in ran.tensors.values()))
+    rng = np.random.default_rng(seed)
+    directions = {name: rng.standard_normal(tuple(x.shape)) for name, x in ran.leaves.items()}
+    values = [function(moved(program, directions, step)) for step in (-STEP, 0, STEP)]
+    assume(np.isfinite(values).all())
+    left, right = (values[1] - values[0]) / STEP, (values[2] - values[1]) / STEP
+    scale = 1 + abs(left) + abs(right) + abs(values[1])
+    assume(abs(right - left) < 1e-3 * scale)  # else there is a kink, or the function is too steep
+    found = slope(ran, directions)
+    assert abs(found - (left + right) / 2) <= 1e-4 * scale, f"{found}, not {left} or {right}"
+
+
+def along(gradients: dict[str, Array], directions: dict[str, Array]) -> float:
+    return float(sum((g * directions[name]).sum() for name, g in gradients.items()))
+
+
+@given(program=doubles, seed=SEEDS)
+def test_gradients_beside_differences(program: Program, seed: int) -> None:
+    def function(ran: Ran) -> float:
+        g = ran.cotangents(seed)
+        return float(sum((x.detach().numpy() * g[name]).sum() for name, x in ran.results.items()))
+
+    def slope(ran: Ran, directions: dict[str, Array]) -> float:
+        return along(ran.gradients(ran.cotangents(seed)), directions)
+
+    check_slope(program, seed, function, slope)
+
+
+@given(program=doubles, seed=SEEDS)
+def test_second_derivatives_beside_differences_of_gradients(program: Program, seed: int) -> None:
+    rng = np.random.default_rng(seed + 1)
+    weights = {name: rng.standard_normal(tuple(x.shape)) for name, x in Ran(program).leaves.items()}
+
+    def function(ran: Ran) -> float:
+        return along(ran.gradients(ran.cotangents(seed)), weights)
+
+    def slope(ran: Ran, directions: dict[str, Array]) -> float:
+        leaves = [*ran.leaves.values()]
+        cotangents = [minigrad.from_numpy(g) for g in ran.cotangents(seed).values()]
+        first = minigrad.autograd.grad(
+            [*ran.results.values()], leaves, cotangents, create_graph=True, allow_unused=True
+        )
+        pairs = [(d, w) for d, w in zip(first, weights.values(), strict=True) if d is not None]
+        total = sum((d * minigrad.from_numpy(np.asarray(w))).sum() for d, w in pairs)
+        assume(getattr(total, "requires_grad", False))
+        second = minigrad.autograd.grad(total, leaves, allow_unused=True)
+        found = {
+            name: np.zeros(x.shape) if d is None else d.numpy()
+            for (name, x), d in zip(ran.leaves.items(), second, strict=True)
+        }
+        return along(found, directions)
+
+    check_slope(program, seed, function, slope)
