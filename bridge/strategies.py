@@ -8,7 +8,8 @@
         assert_matches_torch(lambda torch, x, y: torch.sigmoid(x) * y, *arrays)
 
 What they give are NumPy's arrays, dtypes and keys, so that they serve for code of any kind. Those
-at the end are of this project's ops: calls of a rule, from the table in `bridge/samples.py`.
+at the end are for whole programs, `trainings`, and of this project's ops: calls of a rule, from the
+table in `bridge/samples.py`.
 
 In the examples below, hypothesis's `find` shows the simplest thing of a kind that a strategy gives.
 """
@@ -28,6 +29,7 @@ except ModuleNotFoundError:
         "bridge.strategies needs hypothesis: pip install 'hypothesis>=6.100'", name="hypothesis"
     ) from None
 
+from .drawn_trainings import Training, drawn
 from .operands import LAYOUTS, Case, laid_out, special_values
 from .samples import case_of, takes
 
@@ -187,9 +189,24 @@ def _advanced(shape: Shape) -> list[st.SearchStrategy[Any]]:
     return [mask, indices]
 
 
-# Calls of this project's ops ----------------------------------------------------------------------
+# Trainings ----------------------------------------------------------------------------------------
 
 SEEDS = st.integers(0, 2**32 - 1)
+
+
+def trainings(**kinds: Any) -> st.SearchStrategy[Training]:
+    """Trainings of any kind, or of some: what `kinds` may be, `bridge.drawn_trainings.drawn` says.
+
+    Hypothesis draws a seed, as for `cases` below. The smallest seeds are the simplest trainings.
+
+    >>> from hypothesis import find
+    >>> find(trainings(optimizers=("SGD",)), lambda found: found.steps > 9).optimizer
+    'SGD'
+    """
+    return SEEDS.map(lambda seed: drawn(seed, **kinds))
+
+
+# Calls of this project's ops ----------------------------------------------------------------------
 
 
 def cases(name: str, style: str = "wild") -> st.SearchStrategy[Case]:
