@@ -96,10 +96,29 @@ def check_free(training: Training) -> None:
     assert len(report.rows) == training.steps or report.diverged
 
 
-@settings(max_examples=examples(8))
-@given(trainings(dropout=SAME_MASKS))
+# A step costs several times as much here as in a free run.
+@settings(max_examples=examples(12))
+@given(trainings(dropout=SAME_MASKS, max_steps=min(examples(40), 200)))
 def test_in_lockstep_every_step_agrees(training: Training) -> None:
     check_lockstep(training)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_in_lockstep_two_hundred_steps_agree(dtype: str) -> None:
+    options = {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.1}
+    schedule = {"scheduler": "StepLR", "scheduler_options": {"step_size": 50, "gamma": 0.5}}
+    check_lockstep(
+        Training(
+            (4, 16, 3),
+            ("Tanh",),
+            optimizer_options=options,
+            **schedule,
+            samples=8,
+            batch_size=8,
+            epochs=200,
+            dtype=dtype,
+        )
+    )
 
 
 @settings(max_examples=examples(20))
