@@ -97,31 +97,28 @@ def check_free(training: Training) -> None:
 
 
 # A step costs several times as much here as in a free run.
-@settings(max_examples=examples(12))
+@settings(max_examples=examples(10))
 @given(trainings(dropout=SAME_MASKS, max_steps=min(examples(40), 200)))
 def test_in_lockstep_every_step_agrees(training: Training) -> None:
     check_lockstep(training)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_in_lockstep_two_hundred_steps_agree(dtype: str) -> None:
+def test_in_lockstep_two_hundred_steps_agree() -> None:
     options = {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.1}
-    schedule = {"scheduler": "StepLR", "scheduler_options": {"step_size": 50, "gamma": 0.5}}
     check_lockstep(
         Training(
-            (4, 16, 3),
-            ("Tanh",),
+            (4, 3),
             optimizer_options=options,
-            **schedule,
+            scheduler="StepLR",
+            scheduler_options={"step_size": 50, "gamma": 0.5},
             samples=8,
             batch_size=8,
             epochs=200,
-            dtype=dtype,
         )
     )
 
 
-@settings(max_examples=examples(20))
+@settings(max_examples=examples(15))
 @given(trainings(dropout=SAME_MASKS))
 def test_run_freely_minigrad_is_no_farther_off_than_pytorch(training: Training) -> None:
     check_free(training)
@@ -145,19 +142,16 @@ def with_settings(**changes: Any) -> Any:
     return change
 
 
-MISTAKES = pytest.mark.parametrize(
-    ("kind", "change"),
+@pytest.mark.parametrize(
+    ("check", "kind", "change"),
     [
-        (Adam, with_eps_before_the_correction),
-        (AdamW, with_settings(decoupled_weight_decay=False)),
-        (SGD, with_settings(nesterov=False)),
-        (SGD, with_settings(dampening=0.0)),
+        (check_lockstep, Adam, with_eps_before_the_correction),
+        (check_lockstep, AdamW, with_settings(decoupled_weight_decay=False)),
+        (check_lockstep, SGD, with_settings(dampening=0.0)),
+        (check_free, Adam, with_eps_before_the_correction),
+        (check_free, SGD, with_settings(nesterov=False)),
     ],
 )
-
-
-@MISTAKES
-@pytest.mark.parametrize("check", [check_lockstep, check_free])
 def test_a_mistake_in_an_optimiser_is_found(
     check: Check, kind: Any, change: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -250,6 +244,8 @@ def leaves(thing: Any, path: str = "") -> Iterator[tuple[str, Any]]:
             yield from leaves(value, f"{path}.{key}")
     elif isinstance(thing, minigrad.Tensor):
         array = thing.detach().numpy()
+        if array.dtype.kind == "f":  # of NaNs there is one: no standard says what sign it has
+            array = np.where(np.isnan(array), array.dtype.type(np.nan), array)
         yield path, (array.dtype, array.shape, array.tobytes())
     else:
         yield path, repr(thing)
