@@ -130,12 +130,12 @@ ACTIONS = (NOTHING, LEAF, LEAF, "detach", "backward", "grad", "retain_grad", *OP
 TEXTURES = ("whole", "normal", "special")
 
 
-def drawn(
+def program_of(
     slots: Sequence[Slot], texture: str = "whole", dtype: str = "float64", ends: bool = True
 ) -> Program:
     """The program that these slots make; where it `ends`, with a walk back.
 
-    >>> print(drawn([Slot("leaf", seed=4), Slot("relu", seed=2)]).source("minigrad"))
+    >>> print(program_of([Slot("leaf", seed=4), Slot("relu", seed=2)]).source("minigrad"))
     XX
     """
     return _Writer(texture, dtype).program(slots, ends)

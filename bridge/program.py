@@ -37,8 +37,8 @@ from .closeness import Array, difference
 from .convert import array_of, tensor_of, to_torch
 
 Program = Callable[..., Iterator[Any]]
-# What a program is called a setup for: model, loss(output, target) and optimiser.
-Setup = Callable[[Any], tuple[Any, Any, Any]]
+# Of a namespace: model, loss(output, target), optimiser, and a scheduler of its rate if wanted.
+Setup = Callable[[Any], tuple[Any, ...]]
 
 
 class Step(NamedTuple):
@@ -59,6 +59,7 @@ def training(
 ) -> Program:
     """The program that trains what `setup(torch)` returns: a model, a loss and an optimiser.
 
+    A fourth thing, if it returns one, is a scheduler, which takes a step after each epoch.
     `data` is a pair of arrays, inputs and targets, of one length: all at once, or in batches of
     `batch_size`, in an order drawn anew for each epoch from `seed`. Or it is a list of such pairs,
     the batches. A step is one of `optimizer.step()`. ValueError for other data.
@@ -75,11 +76,12 @@ def training(
     if None in given:
         raise ValueError("data must be a pair (inputs, targets) of one length, or a list of such")
 
-    def drawn(epoch: int) -> Iterator[tuple[Any, Any]]:
+    def drawn(epoch: int) -> Iterator[tuple[Any, Any, bool]]:
         if whole is None:
-            yield from given  # type: ignore[misc]  # there is no None in it
+            last = len(given) - 1
+            yield from ((x, y, i == last) for i, (x, y) in enumerate(given))  # type: ignore[misc]
         else:
-            yield from ((x, y) for x, y, _ in batches(*whole, batch_size, seed, epoch))
+            yield from batches(*whole, batch_size, seed, epoch)
 
     def program(torch: Any, device: str = "cpu", dtype: str = "float32") -> Iterator[Step]:
         real = getattr(torch, dtype)
@@ -89,18 +91,20 @@ def training(
             return made.to(real) if made.is_floating_point() else made
 
         torch.manual_seed(seed)
-        model, loss, optimizer = setup(torch)
+        model, loss, optimizer, *schedulers = setup(torch)
         model.to(device, real)
         if isinstance(loss, torch.nn.Module):
             loss.to(device, real)
         parameters = dict(model.named_parameters())
         yield Step(float("nan"), parameters, optimizer)
         for epoch in range(1, epochs + 1):
-            for x, y in drawn(epoch):
+            for x, y, last in drawn(epoch):
                 optimizer.zero_grad()
                 value = loss(model(tensor(x)), tensor(y))
                 value.backward()
                 optimizer.step()
+                for scheduler in schedulers if last else ():
+                    scheduler.step()
                 yield Step(value.item(), parameters, optimizer)
 
     return program
@@ -253,24 +257,31 @@ class Run:
         }
 
     def gathered(self) -> dict[str, Array]:
-        """What the optimiser has gathered for each parameter, and the numbers in its settings."""
+        """What the optimiser has gathered for each parameter."""
         if self.optimizer is None:
             return {}
         names = {id(p): name for name, p in self.parameters.items()}
-        found: dict[str, Array] = {}
-        for i, group in enumerate(self.optimizer.param_groups):
-            for parameter in group["params"]:
-                name = names.get(id(parameter), "a parameter")
-                for key, value in self.optimizer.state.get(parameter, {}).items():
-                    if value is not None:
-                        found[f"{key} of {name}"] = _array(value)
-            for key, value in group.items():
-                if isinstance(value, float):
-                    found[f"{key} of group {i}"] = np.asarray(value)
-        return found
+        return {
+            f"{key} of {names.get(id(parameter), 'a parameter')}": _array(value)
+            for group in self.optimizer.param_groups
+            for parameter in group["params"]
+            for key, value in self.optimizer.state.get(parameter, {}).items()
+            if value is not None
+        }
+
+    def rates(self) -> dict[str, Array]:
+        """The numbers in the optimiser's settings: what a scheduler changes."""
+        if self.optimizer is None:
+            return {}
+        return {
+            f"{key} of group {i}": np.asarray(value)
+            for i, group in enumerate(self.optimizer.param_groups)
+            for key, value in group.items()
+            if isinstance(value, float)
+        }
 
     def outcome(self) -> dict[str, Array]:
-        """All that can be compared after a step: the loss, gradients, parameters, and state."""
+        """All that can be compared after a step: loss, gradients, parameters, state, settings."""
         values = self.values()
         real = next((x.dtype for x in values.values() if x.dtype.kind == "f"), np.float64)
         # Of a program that adds up losses, the last one alone: the others are not of this step.
@@ -279,7 +290,7 @@ class Run:
         for name, g in self.gradients().items():
             if g is not None:
                 found[f"gradient of {name}"] = g
-        return found | values | self.gathered()
+        return found | values | self.gathered() | self.rates()
 
     def updated(self) -> dict[str, Array]:
         """All that an update changes: what the optimiser gathers, and then the parameters."""

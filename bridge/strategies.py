@@ -8,7 +8,8 @@
         assert_matches_torch(lambda torch, x, y: torch.sigmoid(x) * y, *arrays)
 
 What they give are NumPy's arrays, dtypes and keys, so that they serve for code of any kind. Those
-at the end are of this project's ops: calls of a rule, from the table in `bridge/samples.py`.
+at the end are for whole programs, `trainings`, and of this project's ops: calls of a rule, from the
+table in `bridge/samples.py`.
 
 In the examples below, hypothesis's `find` shows the simplest thing of a kind that a strategy gives.
 """
@@ -28,7 +29,8 @@ except ModuleNotFoundError:
         "bridge.strategies needs hypothesis: pip install 'hypothesis>=6.100'", name="hypothesis"
     ) from None
 
-from .drawing import ACTIONS, TEXTURES, Slot, drawn
+from .drawing import ACTIONS, TEXTURES, Slot, program_of
+from .drawn_trainings import Training, training_of
 from .operands import LAYOUTS, Case, laid_out, special_values
 from .random_programs import Program
 from .samples import case_of, takes
@@ -141,7 +143,7 @@ def arrays_that_broadcast(
     """So many arrays whose shapes broadcast against each other, all of one dtype.
 
     >>> from hypothesis import find
-    >>> find(arrays_that_broadcast(2), lambda arrays: arrays[0].size == 2 * arrays[1].size > 0)
+    >>> find(arrays_that_broadcast(2), lambda arrays: arrays[0].shape == (2,) != arrays[1].shape)
     (array([0., 0.]), array(0.))
     """
     dtype_of = dtypes() if dtype is None else st.just(np.dtype(dtype))
@@ -189,9 +191,24 @@ def _advanced(shape: Shape) -> list[st.SearchStrategy[Any]]:
     return [mask, indices]
 
 
-# Calls of this project's ops ----------------------------------------------------------------------
+# Trainings ----------------------------------------------------------------------------------------
 
 SEEDS = st.integers(0, 2**32 - 1)
+
+
+def trainings(**kinds: Any) -> st.SearchStrategy[Training]:
+    """Trainings of any kind, or of some: what `kinds` may be, `bridge.drawn_trainings.training_of` says.
+
+    Hypothesis draws a seed, as for `cases` below. The smallest seeds are the simplest trainings.
+
+    >>> from hypothesis import find
+    >>> find(trainings(optimizers=("SGD",)), lambda found: found.steps > 9).optimizer
+    'SGD'
+    """
+    return SEEDS.map(lambda seed: training_of(seed, **kinds))
+
+
+# Calls of this project's ops ----------------------------------------------------------------------
 
 
 def cases(name: str, style: str = "wild") -> st.SearchStrategy[Case]:
@@ -228,7 +245,7 @@ def programs(
     recorded = st.just(True) if recording else st.integers(0, 7).map(lambda n: n < 7)
     slot = st.builds(Slot, st.sampled_from(actions), SEEDS, recorded)
     return st.builds(
-        lambda *slots, texture, dtype: drawn(slots, texture, dtype, ends),
+        lambda *slots, texture, dtype: program_of(slots, texture, dtype, ends),
         *(slot,) * max_statements,
         texture=st.sampled_from(textures),
         dtype=st.sampled_from(dtypes),

@@ -14,7 +14,7 @@ from minigrad.arithmetic import quiet
 from minigrad.rules import REGISTRY
 
 
-def _draws_masks_of_its_own() -> bool:
+def _draws_the_same_masks() -> bool:
     generators = minigrad.Generator().manual_seed(0), torch.Generator().manual_seed(0)
     ours, theirs = (
         t.empty(20).bernoulli_(0.5, generator=g).tolist()
@@ -23,8 +23,9 @@ def _draws_masks_of_its_own() -> bool:
     return ours == theirs
 
 
+SAME_MASKS = _draws_the_same_masks()
 same_masks = pytest.mark.skipif(
-    not _draws_masks_of_its_own(), reason="this build of PyTorch draws dropout's masks from MKL"
+    not SAME_MASKS, reason="this build of PyTorch draws dropout's masks from MKL"
 )
 
 Change = Callable[[Any], Any]

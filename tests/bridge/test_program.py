@@ -33,6 +33,20 @@ def test_a_step_is_an_update(library: Any, options: Any, steps: int) -> None:
     assert all(isinstance(step.loss, float) for step in found[1:])
 
 
+@LIBRARIES
+@pytest.mark.parametrize(
+    ("data", "options"), [((X, Y), {"batch_size": 3}), ([(X[:3], Y[:3]), (X[3:], Y[3:])], {})]
+)
+def test_a_scheduler_takes_a_step_after_each_epoch(library: Any, data: Any, options: Any) -> None:
+    def scheduled(torch: Any) -> Any:
+        model, loss, optimizer = setup(torch)
+        return model, loss, optimizer, torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
+
+    steps = training(scheduled, data, epochs=2, **options)(library)
+    rates = [step.optimizer.param_groups[0]["lr"] for step in steps]
+    assert rates == [0.1, 0.1, 0.05, 0.05, 0.025]
+
+
 def test_both_libraries_see_the_same_batches_in_an_order_that_changes() -> None:
     def seen(library: Any, seed: int) -> list[Any]:
         batches: list[Any] = []

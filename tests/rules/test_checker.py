@@ -159,6 +159,19 @@ def test_a_wrong_derivative_fails(name: str, change: str) -> None:
                 must_fail(checker.check_differences, name, form, "smooth")
 
 
+@pytest.mark.parametrize("name", [n for n in DIFFERENTIABLE if n not in checker.NOT_ANALYTIC])
+def test_a_derivative_too_little_off_for_differences_fails_by_the_complex_step(name: str) -> None:
+    def off(pullback: Pullback) -> Pullback:
+        return lambda g: pullback(g) * (1 + 1e-9)
+
+    for operand in differentiable_operands(name):
+        if name in ("copy", "fill", "zero") and operand == 0:
+            continue
+        with broken(name, changed(name, operand, off)) as form:
+            run(checker.check_differences, name, form, "smooth", 5)
+            must_fail(checker.check_complex_step, name, form, "smooth")
+
+
 @pytest.mark.parametrize("name", DIFFERENTIABLE)
 def test_a_pullback_that_writes_fails(name: str) -> None:
     def writing(pullback: Pullback) -> Pullback:

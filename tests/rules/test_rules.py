@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 pytest.importorskip("torch")
 
 from bridge.operands import Operand
-from bridge.samples import SAMPLES, forms
+from bridge.samples import SAMPLES, case_of, forms
 from bridge.strategies import cases, cases_for
 from minigrad.rules import REGISTRY
 from tests.rules import checker
+from tests.rules.checker import NOT_ANALYTIC
 
 FORMS = [(name, form) for name in SAMPLES for form in forms(name)]
 IN_PLACE = [(name, form) for name, form in FORMS if form.startswith("in-place")]
@@ -46,6 +47,19 @@ def test_in_place_is_out_of_place(name: str, form: str, data: st.DataObject) -> 
 @given(data=st.data())
 def test_differences(name: str, data: st.DataObject) -> None:
     checker.check_differences(name, FIRST[name], data.draw(cases(name, "smooth")))
+
+
+@pytest.mark.parametrize("name", [name for name in DIFFERENTIABLE if name not in NOT_ANALYTIC])
+@given(data=st.data())
+def test_complex_step(name: str, data: st.DataObject) -> None:
+    checker.check_complex_step(name, FIRST[name], data.draw(cases(name, "smooth")))
+
+
+@pytest.mark.parametrize("name", NOT_ANALYTIC)
+def test_what_is_not_analytic_has_no_complex_step(name: str) -> None:
+    case = case_of(name, 1, "smooth")
+    with pytest.raises(AssertionError):
+        checker.check_complex_step(name, FIRST[name], case)
 
 
 @each_differentiable
