@@ -179,6 +179,9 @@ class Program:
     def __repr__(self) -> str:
         return f"\n{self.source('minigrad')}"
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(repr(self))  # or hypothesis prints its fields
+
 
 # Comparing ----------------------------------------------------------------------------------------
 

@@ -197,7 +197,7 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 
 def trainings(**kinds: Any) -> st.SearchStrategy[Training]:
-    """Trainings of any kind, or of some: what `kinds` may be, `bridge.drawn_trainings.training_of` says.
+    """Trainings of any kind, or of some: `kinds` are the options of `drawn_trainings.training_of`.
 
     Hypothesis draws a seed, as for `cases` below. The smallest seeds are the simplest trainings.
 
@@ -225,7 +225,9 @@ def cases_for(name: str, form: str, style: str = "wild") -> st.SearchStrategy[Ca
     return cases(name, style).filter(lambda case: takes(name, form, case))
 
 
+@st.composite
 def programs(
+    draw: st.DrawFn,
     max_statements: int = 12,
     *,
     actions: Sequence[str] = ACTIONS,
@@ -233,7 +235,7 @@ def programs(
     dtypes: Sequence[str] = ("float64", "float32"),
     recording: bool = False,
     ends: bool = True,
-) -> st.SearchStrategy[Program]:
+) -> Program:
     """Whole computations, which run in either library (`bridge/random_programs.py`).
 
     A program's statements are `actions`: ops from the registry, by name, with the views and writes
@@ -242,11 +244,8 @@ def programs(
     the `dtypes` that is drawn. Where `recording`, there is no `no_grad`; where it `ends`, it ends
     with a walk back.
     """
+    texture, dtype = draw(st.sampled_from(textures)), draw(st.sampled_from(dtypes))
     recorded = st.just(True) if recording else st.integers(0, 7).map(lambda n: n < 7)
     slot = st.builds(Slot, st.sampled_from(actions), SEEDS, recorded)
-    return st.builds(
-        lambda *slots, texture, dtype: program_of(slots, texture, dtype, ends),
-        *(slot,) * max_statements,
-        texture=st.sampled_from(textures),
-        dtype=st.sampled_from(dtypes),
-    )
+    slots = draw(st.tuples(*(slot,) * max_statements))
+    return program_of(slots, texture, dtype, ends)

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 pytest.importorskip("torch")
 
 import minigrad
-from bridge.drawing import LEAF, OPS
+from bridge.drawing import LEAF, NOTHING, OPS
 from bridge.operands import laid_out
 from bridge.random_programs import Execution, Program, Statement
 from bridge.strategies import SEEDS, programs
@@ -31,9 +31,17 @@ Array = np.ndarray
 Change = Callable[[str, Any], Any]
 
 # Programs that compute and write into what they computed, but take no gradients themselves.
-PLAIN = {"actions": (LEAF, *OPS), "ends": False, "recording": True}
+PLAIN = {"actions": (NOTHING, LEAF, *OPS), "ends": False, "recording": True}
 some_programs = programs(**PLAIN, textures=("whole", "normal"))
 wild_programs = programs(**PLAIN)
+
+
+def _spoilt(node: Node) -> bool:
+    try:
+        node.check_saved()
+    except RuntimeError:
+        return True
+    return False
 
 
 class Ran:
@@ -50,7 +58,8 @@ class Ran:
             execution.run(statement)
             for name in statement.names:
                 x = execution.names.get(name)
-                if x is not None and x.requires_grad and x.is_leaf:
+                known = any(x is leaf for leaf in self.leaves.values())
+                if x is not None and x.requires_grad and x.is_leaf and not known:
                     self.leaves[name] = execution.names[name] = change(name, x)
         self.errors = [type(error) for error in execution.trace.errors]
         self.tensors = {name: execution.names[name] for name in execution.made}
@@ -58,6 +67,8 @@ class Ran:
             name: x for name, x in self.tensors.items() if x.requires_grad and not x.is_leaf
         }
         assume(self.results)
+        # A program may have written to what was saved, so that there are no gradients.
+        assume(not any(map(_spoilt, self.nodes())))
 
     def cotangents(self, seed: int) -> dict[str, Array]:
         """Random ones for every result: whole numbers, so that sums of them are exact."""
@@ -67,20 +78,35 @@ class Ran:
             for name, x in self.results.items()
         }
 
-    def gradients(self, cotangents: dict[str, Array], **options: Any) -> dict[str, Array]:
-        """What arrives at each leaf: at one that is not reached, zeros."""
+    def gradients(self, cotangents: dict[str, Array]) -> dict[str, Array]:
+        """What arrives at each leaf from these results: at one that is not reached, zeros."""
+        results = [self.results[name] for name in cotangents]
+        return self.of(results, [minigrad.from_numpy(g.copy()) for g in cotangents.values()])
+
+    def of(self, results: Any, cotangents: Any = None) -> dict[str, Array]:
+        """What arrives at each leaf from results that were computed from this program's."""
+        leaves = [*self.leaves.values()]
         arrived = minigrad.autograd.grad(
-            [self.results[name] for name in cotangents],
-            [*self.leaves.values()],
-            [minigrad.from_numpy(g.copy()) for g in cotangents.values()],
-            retain_graph=True,
-            allow_unused=True,
-            **options,
+            results, leaves, cotangents, retain_graph=True, allow_unused=True
         )
         return {
-            name: np.zeros(x.shape) if g is None else g.detach().numpy()
+            name: np.zeros(tuple(x.shape)) if g is None else g.numpy()
             for (name, x), g in zip(self.leaves.items(), arrived, strict=True)
         }
+
+    def backward(self, cotangents: dict[str, Array], **options: Any) -> None:
+        """Walk back from all results."""
+        minigrad.autograd.backward(
+            [self.results[name] for name in cotangents],
+            [minigrad.from_numpy(g) for g in cotangents.values()],
+            **options,
+        )
+
+    def total(self, cotangents: dict[str, Array]) -> list[Any]:
+        """Each result times its cotangent, summed: what has the same gradients."""
+        return [
+            (self.results[name] * minigrad.from_numpy(g)).sum() for name, g in cotangents.items()
+        ]
 
     def nodes(self) -> Iterator[Node]:
         """All nodes of the graph."""
@@ -126,7 +152,7 @@ def assert_same(ours: dict[str, Array], others: dict[str, Array]) -> None:
 def test_gradients_are_linear_in_the_cotangent(program: Program, seed: int) -> None:
     ran = Ran(program)
     g, h = ran.cotangents(seed), ran.cotangents(seed + 1)
-    both = ran.gradients({name: 3 * g[name] - h[name] for name in g})
+    both = ran.gradients({name: np.asarray(3 * g[name] - h[name]) for name in g})
     apart = ran.gradients(g), ran.gradients(h)
     assert_close(both, {name: 3 * apart[0][name] - apart[1][name] for name in both})
 
@@ -139,7 +165,7 @@ def test_a_power_of_two_goes_through_exactly(program: Program, seed: int, power:
     tiny = 1e-30  # from where a factor may make a number subnormal, or infinite
     extremes = [np.abs(x[np.isfinite(x) & (x != 0)]) for x in once.values()]
     assume(all(((x > tiny) & (x < 1 / tiny)).all() for x in extremes))
-    scaled = ran.gradients({name: x * x.dtype.type(factor) for name, x in g.items()})
+    scaled = ran.gradients({k: np.asarray(x * x.dtype.type(factor)) for k, x in g.items()})
     for name, x in once.items():
         np.testing.assert_array_equal(scaled[name], x * x.dtype.type(factor), err_msg=name)
 
@@ -148,13 +174,7 @@ def test_a_power_of_two_goes_through_exactly(program: Program, seed: int, power:
 def test_the_gradient_of_a_sum_is_the_sum_of_gradients(program: Program, seed: int) -> None:
     ran = Ran(program)
     g = ran.cotangents(seed)
-    total = sum((ran.results[name] * minigrad.from_numpy(x)).sum() for name, x in g.items())
-    leaves = [*ran.leaves.values()]
-    arrived = minigrad.autograd.grad(total, leaves, retain_graph=True, allow_unused=True)
-    at_once = {
-        name: np.zeros(x.shape) if d is None else d.numpy()
-        for (name, x), d in zip(ran.leaves.items(), arrived, strict=True)
-    }
+    at_once = ran.of([sum(ran.total(g))])
     one_by_one = [ran.gradients({name: x}) for name, x in g.items()]
     added = {name: sum(each[name] for each in one_by_one) for name in ran.leaves}
     assert_close(at_once, {name: np.asarray(x) for name, x in added.items()})
@@ -206,46 +226,33 @@ def names_read(statement: Statement) -> set[str]:
 def test_how_a_sum_is_put_together_does_not_matter(program: Program, seed: int) -> None:
     ran = Ran(program)
     g = ran.cotangents(seed)
-    terms = [(ran.results[name] * minigrad.from_numpy(x)).sum() for name, x in g.items()]
-
-    def arrived(total: Any) -> dict[str, Array]:
-        found = minigrad.autograd.grad(
-            total, [*ran.leaves.values()], retain_graph=True, allow_unused=True
-        )
-        return {
-            name: np.zeros(x.shape) if d is None else d.numpy()
-            for (name, x), d in zip(ran.leaves.items(), found, strict=True)
-        }
-
+    terms = ran.total(g)
     left, right = functools.reduce(operator.add, terms), terms[-1]
     for term in reversed(terms[:-1]):
         right = term + right
-    assert_close(arrived(left), arrived(right))
+    assert_close(ran.of([left]), ran.of([right]))
 
 
 @given(program=wild_programs, seed=SEEDS)
 def test_a_second_walk_doubles_what_has_arrived(program: Program, seed: int) -> None:
     ran = Ran(program)
-    results = [*ran.results.values()]
-    given_ = [minigrad.from_numpy(g) for g in ran.cotangents(seed).values()]
-    minigrad.autograd.backward(results, given_, retain_graph=True)
+    g = ran.cotangents(seed)
+    ran.backward(g, retain_graph=True)
     first = {name: x.grad.numpy().copy() for name, x in ran.leaves.items() if x.grad is not None}
-    minigrad.autograd.backward(results, given_, retain_graph=True)
-    for name, g in first.items():
+    ran.backward(g)
+    for name, once in first.items():
         with np.errstate(over="ignore", invalid="ignore"):
-            np.testing.assert_array_equal(ran.leaves[name].grad.numpy(), g + g, err_msg=name)
+            np.testing.assert_array_equal(ran.leaves[name].grad.numpy(), once + once, err_msg=name)
 
 
 @given(program=wild_programs, seed=SEEDS)
 def test_nothing_is_written_but_gradients(program: Program, seed: int) -> None:
     ran = Ran(program)
-    given_ = ran.cotangents(seed)
+    g = ran.cotangents(seed)
     watched = [x.detach().numpy() for x in ran.tensors.values() if x is not None]
-    watched += [*ran.saved(), *given_.values()]
+    watched += [*ran.saved(), *g.values()]
     before = [x.copy() for x in watched]
-    minigrad.autograd.backward(
-        [*ran.results.values()], [minigrad.from_numpy(g) for g in given_.values()]
-    )
+    ran.backward(g)
     for x, y in zip(watched, before, strict=True):
         np.testing.assert_array_equal(x, y)
 
@@ -253,14 +260,12 @@ def test_nothing_is_written_but_gradients(program: Program, seed: int) -> None:
 @given(program=wild_programs, seed=SEEDS)
 def test_a_gradient_is_memory_of_its_own(program: Program, seed: int) -> None:
     ran = Ran(program)
-    given_ = ran.cotangents(seed)
+    g = ran.cotangents(seed)
     others = [x.detach().numpy() for x in ran.tensors.values() if x is not None]
-    others += [*ran.saved(), *given_.values()]
+    others += [*ran.saved(), *g.values()]
     for name in ran.results:
         ran.results[name].retain_grad()
-    minigrad.autograd.backward(
-        [*ran.results.values()], [minigrad.from_numpy(g) for g in given_.values()]
-    )
+    ran.backward(g)
     tensors = {id(x): x for x in (*ran.leaves.values(), *ran.results.values())}
     grads = [x.grad.numpy() for x in tensors.values() if x.grad is not None]
     for i, g in enumerate(grads):
@@ -291,8 +296,8 @@ def moved(program: Program, directions: dict[str, Array], step: float) -> Ran:
     """The program with its leaves so far along the directions."""
 
     def shift(name: str, x: Any) -> Any:
-        x.data.add_(minigrad.from_numpy(step * directions[name]))
-        return x
+        values = x.detach().numpy() + step * directions[name]
+        return minigrad.from_numpy(np.asarray(values)).requires_grad_()
 
     return Ran(program, shift)
 
@@ -304,10 +309,11 @@ def check_slope(
     slope: Callable[[Ran, dict[str, Array]], float],
 ) -> None:
     """Along a random direction, the slope is what central differences of the function say."""
-    ran = Ran(program)
-    assume(all(x is None or x.dtype != minigrad.float32 for x in ran.tensors.values()))
     rng = np.random.default_rng(seed)
-    directions = {name: rng.standard_normal(tuple(x.shape)) for name, x in ran.leaves.items()}
+    leaves = Ran(program).leaves.items()
+    directions = {name: np.asarray(rng.standard_normal(x.shape)) for name, x in leaves}
+    ran = moved(program, directions, 0)
+    assume(all(x is None or x.dtype != minigrad.float32 for x in ran.tensors.values()))
     values = [function(moved(program, directions, step)) for step in (-STEP, 0, STEP)]
     assume(np.isfinite(values).all())
     left, right = (values[1] - values[0]) / STEP, (values[2] - values[1]) / STEP
@@ -336,7 +342,8 @@ def test_gradients_beside_differences(program: Program, seed: int) -> None:
 @given(program=doubles, seed=SEEDS)
 def test_second_derivatives_beside_differences_of_gradients(program: Program, seed: int) -> None:
     rng = np.random.default_rng(seed + 1)
-    weights = {name: rng.standard_normal(tuple(x.shape)) for name, x in Ran(program).leaves.items()}
+    leaves = Ran(program).leaves.items()
+    weights = {name: np.asarray(rng.standard_normal(x.shape)) for name, x in leaves}
 
     def function(ran: Ran) -> float:
         return along(ran.gradients(ran.cotangents(seed)), weights)
@@ -350,11 +357,6 @@ def test_second_derivatives_beside_differences_of_gradients(program: Program, se
         pairs = [(d, w) for d, w in zip(first, weights.values(), strict=True) if d is not None]
         total = sum((d * minigrad.from_numpy(np.asarray(w))).sum() for d, w in pairs)
         assume(getattr(total, "requires_grad", False))
-        second = minigrad.autograd.grad(total, leaves, allow_unused=True)
-        found = {
-            name: np.zeros(x.shape) if d is None else d.numpy()
-            for (name, x), d in zip(ran.leaves.items(), second, strict=True)
-        }
-        return along(found, directions)
+        return along(ran.of([total]), directions)
 
     check_slope(program, seed, function, slope)
