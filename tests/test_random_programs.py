@@ -6,16 +6,30 @@ that, on every core, and says how many programs it ran.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
+import re
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 import pytest
 from campaign import PROGRAMS, Campaign, deep
-from hypothesis import given, seed, settings
+from hypothesis import Phase, given, seed, settings
 
 torch = pytest.importorskip("torch")
 
+from profiles import examples
+
+import minigrad
+from bridge.drawing import LEAF, NOTHING, OPS
 from bridge.random_programs import Program, check
 from bridge.strategies import programs
+from minigrad import inplace
+from minigrad.autograd.views import View
+from tests.bridge.planting import planted
 
 BATCH = 500
 LANES = range(os.cpu_count() or 1) if deep() else range(1)
@@ -23,15 +37,15 @@ LANES = range(os.cpu_count() or 1) if deep() else range(1)
 
 @pytest.mark.parametrize("lane", LANES)
 def test_random_programs(lane: int, campaign: Campaign) -> None:
-    count = 0
-
-    def examples(program: Program) -> None:
-        nonlocal count
-        count += 1
-        check(program)
-
     for batch in campaign.seeds(lane):
-        test = given(programs())(examples)
+        count = 0
+
+        def checked(program: Program) -> None:
+            nonlocal count
+            count += 1
+            check(program)
+
+        test = settings(max_examples=examples(250), database=None)(given(programs())(checked))
         if batch is not None:
             test = seed(batch)(settings(max_examples=BATCH, database=None)(test))
         try:
@@ -41,4 +55,153 @@ def test_random_programs(lane: int, campaign: Campaign) -> None:
             raise
         finally:
             campaign.record(PROGRAMS, count)
-            count = 0
+
+
+# What is drawn ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def many() -> list[Program]:
+    found: list[Program] = []
+
+    @settings(max_examples=600, phases=[Phase.generate], database=None)
+    @given(programs())
+    def collect(program: Program) -> None:
+        found.append(program)
+
+    collect()
+    return found
+
+
+def test_every_op_is_drawn_and_every_kind_of_statement(many: list[Program]) -> None:
+    text = "\n".join(program.source() for program in many)
+    kinds = {
+        "a walk back": r"\.backward\(",
+        "a gradient with a graph": r"autograd\.grad\(",
+        "no_grad": r"no_grad\(\)",
+        "detach": r"\.detach\(\)",
+        "retain_grad": r"\.retain_grad\(\)",
+        "a method in place": r"^ *\w+\.\w+_\(",
+        "an operator in place": r"^ *\w+ [-+*/]= ",
+        "an assignment to a part": r"^ *\w+\[.*\] = ",
+        "an error": r"except \w+ as error",
+        "no grad wanted": r"= torch\.tensor\([^a-z]*\)$",
+        "other dtypes": r"dtype=torch\.(int64|float32|bool)",
+        "infinities": r"\binf\b.*\n",
+        "an empty tensor": r"torch\.zeros\(\(.*0.*\)",
+        "a layout": r"\.(T|expand\(.*\)|permute\(.*\))\.requires_grad_",
+    }
+    assert [k for k, pattern in kinds.items() if not re.search(pattern, text, re.MULTILINE)] == []
+    names = {name.removesuffix("_dim").removesuffix("_copy") for name in OPS}
+    spelled = {"cast": r"\.(to|long|float|double|int)\(", "alias": r"\[\.\.\.\]", "rsub": "rsub"}
+    spelled |= {"index": r"= \w+\[.*torch\.tensor", "slice": r"\[.*:.*\]", "mv": "@", "mm": "@"}
+    spelled |= {"dot": "@", "index_put": kinds["an assignment to a part"]}
+    for name in names:
+        assert re.search(spelled.get(name, name), text, re.MULTILINE), name
+
+
+def test_values_are_used_again_and_gradients_arrive(many: list[Program]) -> None:
+    shared, deep_, arrived, raised = 0, 0, 0, 0
+    for program in many:
+        made = [name for s in program.statements for name in s.names]
+        words = Counter(re.findall(r"\b[a-z]\b", program.source()))
+        shared += any(words[name] > 2 for name in made)
+        deep_ += len(program.statements) > 10
+        arrived += any(label.endswith(".grad") for label in program.theirs.values)
+        raised += any(error is not None for error in program.theirs.errors)
+    assert min(shared, deep_, arrived, len(many) - raised) > len(many) / 3
+    assert raised > len(many) / 20
+
+
+def test_a_program_runs_as_it_is_printed_in_either_library(many: list[Program]) -> None:
+    for program in many[:50]:
+        for library in ("torch", "minigrad"):
+            with contextlib.redirect_stdout(io.StringIO()):
+                exec(program.source(library), {})
+
+
+# Mistakes that must be found ----------------------------------------------------------------------
+
+
+def failure(**kinds: Any) -> str:
+    """What is said of the first program of these kinds that differs; "" if none does."""
+
+    @settings(
+        max_examples=300,
+        phases=[Phase.generate],
+        database=None,
+        derandomize=True,
+        report_multiple_bugs=False,
+    )
+    @given(programs(**kinds))
+    def run(program: Program) -> None:
+        check(program)
+
+    try:
+        run()
+    except AssertionError as error:
+        return str(error)
+    return ""
+
+
+ELEMENTWISE = (NOTHING, LEAF, "mul", "add", "relu", "exp", "sum", "maximum", "transpose")
+WRITES = (NOTHING, LEAF, "mul", "exp", "select", "fill", "copy", "slice", "relu", "neg", "backward")
+
+
+def a_little_more(x: Any) -> Any:
+    return x * (1 + 5e-4)
+
+
+@pytest.mark.parametrize(
+    ("op", "changes"),
+    [
+        ("relu", {"value": a_little_more}),
+        ("exp", {"derivative": a_little_more}),
+        ("mul", {"derivative": lambda d: -d}),
+        ("sum", {"derivative": lambda d: d.astype(np.float32).astype(d.dtype) * (1 + 1e-6)}),
+        ("add", {"value": lambda y: np.nextafter(y, np.inf)}),
+    ],
+    ids=["a value", "a derivative", "a sign", "precision", "one unit in the last place"],
+)
+def test_a_mistake_in_a_rule_is_found(op: str, changes: dict[str, Any]) -> None:
+    assert failure(actions=ELEMENTWISE) == ""
+    with planted(op, **changes):
+        assert failure(actions=ELEMENTWISE)
+
+
+def _nothing(*args: Any, **options: Any) -> None:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "instead"),
+    [
+        (inplace, "count_write", _nothing),
+        (inplace, "_refuse_leaf", _nothing),
+        (inplace, "set_history", _nothing),
+        (View, "refresh", _nothing),
+    ],
+    ids=lambda x: x if isinstance(x, str) else "",
+)
+def test_a_mistake_in_the_tape_is_found(
+    owner: Any, name: str, instead: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert failure(actions=WRITES) == ""
+    monkeypatch.setattr(owner, name, instead)
+    assert failure(actions=WRITES)
+
+
+def test_a_failure_says_what_differs_and_prints_the_program() -> None:
+    with planted("relu", value=a_little_more):
+        said = failure(actions=ELEMENTWISE)
+    first, program = said.split("\n", 1)
+    assert re.fullmatch(r"\w+( at the end|\.grad)?: .* elements? differs?, worst at .*", first)
+    assert program.strip().startswith("import minigrad as torch")
+    exec(program, {"minigrad": minigrad})
+
+
+def test_a_failing_campaign_says_how_to_see_it_again() -> None:
+    error = AssertionError()
+    Campaign(1, 0, lambda name, value: None).tell(error, 7)
+    (note,) = error.__notes__
+    assert "--hypothesis-profile=deep --minutes=0 --first-seed=7" in note
