@@ -1,0 +1,102 @@
+"""The gate, a test of the tests: every mutant of every rule fails a check that its rule passes."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from functools import cache
+
+import pytest
+
+pytest.importorskip("torch")
+
+from bridge.operands import Case
+from bridge.samples import SAMPLES
+from tests.rules import checker
+from tests.rules.checks import FIRST, checks_of, for_each_case, together_of
+from tests.rules.mutants import CONTROL, MUTATIONS, Mutant, mutants_of, planted
+
+pytestmark = pytest.mark.filterwarnings(f"ignore:{checker.LAYOUT_WARNING}")
+
+# The mutants that no check can find, for they do what the rule does: each with a proof.
+EQUIVALENT: dict[Mutant, str] = {
+    Mutant(mutation, name, 0): "What is overwritten counts for nothing: its gradient is zeros, "
+    "which are zeros when scaled, rounded, dropped or of another cotangent; and so is its layout."
+    for name in ("copy", "fill", "zero")
+    for mutation in (
+        "scaled",
+        "dropped",
+        "cotangent-ignored",
+        "in-float32",
+        "row-major-cotangents",
+        "row-major-operands",
+    )
+} | {
+    Mutant("in-float32", "cast", 0): "The two dtypes of a cast differ (`to` returns the tensor "
+    "itself where they do not), so its gradient comes in float32, or leaves in it.",
+}
+
+# Of the cases of each check, so many are enough to see that a mutant does what the rule does.
+FEW = 4
+
+PAIRS: dict[tuple[str, str], list[Mutant]] = {}
+for name in SAMPLES:
+    for mutant in mutants_of(name):
+        PAIRS.setdefault((mutant.mutation, name), []).append(mutant)
+
+
+@cache
+def drawn(name: str, check: str) -> list[Case]:
+    """The cases of which `test_rules.py` makes a check."""
+    found: list[Case] = []
+    for_each_case(name, check, found.append)
+    return found
+
+
+def killer(mutant: Mutant, few: int | None = None) -> str | None:
+    """The first check that fails of a mutant, or None if it survives them all.
+
+    Of each check it is given all the cases that the rule is given, or but a few.
+    """
+    with planted(mutant.op, mutant.forward()):
+        for key, check in checks_of(mutant.op).items():
+            for case in drawn(mutant.op, key)[:few]:
+                case = copy.deepcopy(case)  # a mutant may write into an index
+                try:
+                    check.function(mutant.op, FIRST[mutant.op], case)
+                except Exception:
+                    return key
+        for key, declared in together_of(mutant.op).items():
+            try:
+                declared(mutant.op, copy.deepcopy(drawn(mutant.op, key)))
+            except Exception:
+                return key
+    return None
+
+
+@pytest.mark.parametrize(("mutation", "name"), [pair for pair in PAIRS if pair[0] != CONTROL])
+def test_mutants(mutation: str, name: str, record_property: Callable[[str, object], None]) -> None:
+    verdicts = {}
+    for mutant in PAIRS[mutation, name]:
+        equivalent = mutant in EQUIVALENT
+        found = killer(mutant, FEW if equivalent else None)
+        verdicts[mutant] = "killed" if found else "equivalent" if equivalent else "survived"
+    record_property("mutants", [(*mutant, verdict) for mutant, verdict in verdicts.items()])
+    for mutant, verdict in verdicts.items():
+        expected = "equivalent" if mutant in EQUIVALENT else "killed"
+        assert verdict == expected, f"{mutant} {verdict}"
+
+
+@pytest.mark.parametrize("name", [name for of, name in PAIRS if of == CONTROL])
+def test_what_kills_a_mutant_is_the_mutation(name: str) -> None:
+    for mutant in PAIRS[CONTROL, name]:
+        assert killer(mutant, FEW) is None
+
+
+def test_all_that_is_called_equivalent_is_a_mutant() -> None:
+    assert EQUIVALENT.keys() <= {mutant for mutants in PAIRS.values() for mutant in mutants}
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS)
+def test_every_mutation_has_mutants(mutation: str) -> None:
+    assert any(mutation == of for of, _ in PAIRS)
