@@ -99,7 +99,8 @@ class Source:
         """An operand; `positive` tells the tame and the smooth, `moderate` the wild."""
         dtype = self._dtype() if dtype is None else dtype  # a dtype is false
         values = self._values(shape, dtype, positive, moderate)
-        return laid_out(values, self.pick(*LAYOUTS) if self.wild else "contiguous")
+        # Code that takes all memory for row-major is mostly found out by what lies transposed.
+        return laid_out(values, self.pick(*LAYOUTS, "transposed") if self.wild else "contiguous")
 
     def _dtype(self) -> np.dtype:
         if self.odd(8):

@@ -184,6 +184,7 @@ BOUNDS: dict[str, Bound] = {
     "pow": Bound(
         Ulps(5), Ulps(12), "Two libraries' pow; the derivatives multiply it by a log or a factor."
     ),
+    "clamp": _SELECTION,
     "maximum": _SELECTION,
     "minimum": _SELECTION,
     # Sums and products.

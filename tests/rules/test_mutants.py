@@ -11,9 +11,9 @@ import pytest
 pytest.importorskip("torch")
 
 from bridge.operands import Case
-from bridge.samples import SAMPLES
+from bridge.samples import SAMPLES, case_of
 from tests.rules import checker
-from tests.rules.checks import FIRST, checks_of, for_each_case, together_of
+from tests.rules.checks import CHECKS, FIRST, checks_of, for_each_case, together_of
 from tests.rules.mutants import CONTROL, MUTATIONS, Mutant, mutants_of, planted
 
 pytestmark = pytest.mark.filterwarnings(f"ignore:{checker.LAYOUT_WARNING}")
@@ -36,8 +36,6 @@ EQUIVALENT: dict[Mutant, str] = {
     "itself where they do not), so its gradient comes in float32, or leaves in it.",
 }
 
-# Of the cases of each check, so many are enough to see that a mutant does what the rule does.
-FEW = 4
 
 PAIRS: dict[tuple[str, str], list[Mutant]] = {}
 for name in SAMPLES:
@@ -53,24 +51,29 @@ def drawn(name: str, check: str) -> list[Case]:
     return found
 
 
-def killer(mutant: Mutant, few: int | None = None) -> str | None:
-    """The first check that fails of a mutant, or None if it survives them all.
+@cache
+def few(name: str, check: str) -> list[Case]:
+    """A few cases of a check: enough to see that a mutant does what the rule does."""
+    style = CHECKS[check].style if check in CHECKS else "tame"
+    return [case_of(name, 2**12 + seed, style) for seed in range(4)]
 
-    Of each check it is given all the cases that the rule is given, or but a few.
-    """
+
+def killer(mutant: Mutant, cases_of: Callable[[str, str], list[Case]] = drawn) -> str | None:
+    """The first check that fails of a mutant in such cases, or None if it survives them all."""
     with planted(mutant.op, mutant.forward()):
         for key, check in checks_of(mutant.op).items():
-            for case in drawn(mutant.op, key)[:few]:
+            for case in cases_of(mutant.op, key):
                 case = copy.deepcopy(case)  # a mutant may write into an index
                 try:
                     check.function(mutant.op, FIRST[mutant.op], case)
                 except Exception:
                     return key
-        for key, declared in together_of(mutant.op).items():
-            try:
-                declared(mutant.op, copy.deepcopy(drawn(mutant.op, key)))
-            except Exception:
-                return key
+        if cases_of is drawn:  # a few do not show all that a rule declares
+            for key, declared in together_of(mutant.op).items():
+                try:
+                    declared(mutant.op, copy.deepcopy(drawn(mutant.op, key)))
+                except Exception:
+                    return key
     return None
 
 
@@ -79,7 +82,7 @@ def test_mutants(mutation: str, name: str, record_property: Callable[[str, objec
     verdicts = {}
     for mutant in PAIRS[mutation, name]:
         equivalent = mutant in EQUIVALENT
-        found = killer(mutant, FEW if equivalent else None)
+        found = killer(mutant, few if equivalent else drawn)
         verdicts[mutant] = "killed" if found else "equivalent" if equivalent else "survived"
     record_property("mutants", [(*mutant, verdict) for mutant, verdict in verdicts.items()])
     for mutant, verdict in verdicts.items():
@@ -90,7 +93,7 @@ def test_mutants(mutation: str, name: str, record_property: Callable[[str, objec
 @pytest.mark.parametrize("name", [name for of, name in PAIRS if of == CONTROL])
 def test_what_kills_a_mutant_is_the_mutation(name: str) -> None:
     for mutant in PAIRS[CONTROL, name]:
-        assert killer(mutant, FEW) is None
+        assert killer(mutant, few) is None
 
 
 def test_all_that_is_called_equivalent_is_a_mutant() -> None:
