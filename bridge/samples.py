@@ -308,8 +308,17 @@ def truths(s: Source) -> Case:
     case = reduced(s)
     x = case.operands[0]
     assert isinstance(x, Operand)
+    return Case((_half_zero(s, x),), case.options)
+
+
+def two_truths(s: Source) -> Case:
+    """Two tensors that are zero in half of their places."""
+    return Case(tuple(_half_zero(s, s.array(shape)) for shape in s.shapes(2)))
+
+
+def _half_zero(s: Source, x: Operand) -> Operand:
     values = np.where(s.rng.random(x.values.shape) < 0.5, x.values, np.zeros_like(x.values))
-    return Case((laid_out(values, x.layout),), case.options)
+    return laid_out(values, x.layout)
 
 
 def summed(s: Source) -> Case:
@@ -516,9 +525,9 @@ SAMPLES: dict[str, Sample] = {
     "linear": Sample(affine, {"functional": spelling("linear")}),
     "log": Sample(unary_positive),
     "log_softmax": Sample(normalised, {"functional": functional("log_softmax")}),
-    "logical_and": Sample(tensors(2)),
+    "logical_and": Sample(two_truths),
     "logical_not": Sample(unary),
-    "logical_or": Sample(tensors(2)),
+    "logical_or": Sample(two_truths),
     "lt": Sample(binary, _operators(operator.lt)),
     "masked_fill": Sample(masked),
     "matmul": Sample(product(*STACKS), _also("matmul") | _operators(operator.matmul)),
