@@ -85,7 +85,7 @@ def special_values(dtype: np.dtype) -> np.ndarray:
     """Zeros, ones and their neighbours, the ends of the range, infinities and NaN."""
     kind = np.finfo(dtype)
     positive = [kind.smallest_subnormal, kind.tiny, 1e-8, 0.5, 1 - kind.epsneg, 1, 1 + kind.eps]
-    positive += [2, 3, 50, 1000, kind.max / 4, kind.max, *(0, np.inf) * 3]
+    positive += [2, 3, 50, 1000, kind.max / 4, kind.max, *(0.0, np.inf) * 3]  # a whole 0 has no -0
     return np.array([*positive, *(-x for x in positive), *(np.nan,) * 5], dtype)
 
 

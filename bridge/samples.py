@@ -18,7 +18,7 @@ import numpy as np
 
 from minigrad.rules import REGISTRY
 
-from .operands import Case, Operand
+from .operands import LAYOUTS, Case, Operand, laid_out
 from .source import Source
 from .spelling import function, functional, method, spelling
 
@@ -56,11 +56,11 @@ def binary(s: Source) -> Case:
 
 
 def bits(s: Source) -> Case:
-    """As `binary`, of integers and bools."""
+    """As `binary`, of integers and bools, and of two tensors more often: these bits are few."""
     s.dtype = np.dtype(s.pick("int64", "int32", "bool"))
     a, b = (s.array(shape) for shape in s.shapes(2))
     number = s.pick(0, -1, 6, True)
-    return Case(s.pick((a, b), (a, b), (a, number), (number, b)))
+    return Case(s.pick((a, b), (a, b), (a, b), (a, b), (a, number), (number, b)))
 
 
 def scaled_binary(s: Source) -> Case:
@@ -80,7 +80,8 @@ def power(s: Source) -> Case:
     if a.values.dtype != b.values.dtype:  # PyTorch subtracts the slope's 1 before it promotes
         b = Operand(np.asarray(s.rng.integers(0, 5, exponent), s.dtype), b.layout)
     exponents = (0, 1, 2, 3, -1, -2, 0.5, -0.5, 2.5, 4, -3.0)
-    return Case(s.pick((a, b), (a, s.number(*exponents)), (s.number(2, 0.5, 3), b)))
+    number = s.number(*exponents)
+    return Case(s.pick((a, b), (a, b), (a, number), (s.number(2, 0.5, 3), b)))
 
 
 def clamped(s: Source) -> Case:
@@ -88,7 +89,8 @@ def clamped(s: Source) -> Case:
     shape, bounds = s.shapes(2)
     x, low, high = s.array(shape), s.array(bounds), s.array(bounds)
     a, b = s.number(), s.number()
-    return Case(s.pick((x, a, b), (x, a, None), (x, None, b), (x, low, high), (x, low, None)))
+    of_numbers = s.pick((x, a, b), (x, a, None), (x, None, b))
+    return Case(s.pick(of_numbers, (x, low, high), (x, low, high), (x, low, None)))
 
 
 def chosen(s: Source) -> Case:
@@ -258,7 +260,7 @@ def normalised(s: Source) -> Case:
 
 def likelihood(s: Source) -> Case:
     classes = s.integer(1, 4)
-    lead = s.shape()
+    lead = s.pick(s.shape(), s.shape(most=1))  # most are of one dimension, (N,)
     shape = (*lead[:1], classes, *lead[1:])
     target = s.rng.integers(0, classes, lead)
     options = s.options(
@@ -277,7 +279,8 @@ def likelihood(s: Source) -> Case:
     x = s.array(shape)
     if len(shape) > 2:  # else PyTorch's own backward fails
         x = Operand(x.values)
-    return Case((x, Operand(np.asarray(target)), weight), options)
+    layout = s.pick(*LAYOUTS[:3]) if s.wild else "contiguous"
+    return Case((x, laid_out(np.asarray(target), layout), weight), options)
 
 
 def squared(s: Source) -> Case:
@@ -298,6 +301,24 @@ def reduced(s: Source) -> Case:
     if dim is not None or options:
         options["dim"] = dim
     return Case((s.array(shape),), options)
+
+
+def truths(s: Source) -> Case:
+    """As `reduced`, of an operand that is zero in half of its places."""
+    case = reduced(s)
+    x = case.operands[0]
+    assert isinstance(x, Operand)
+    return Case((_half_zero(s, x),), case.options)
+
+
+def two_truths(s: Source) -> Case:
+    """Two tensors that are zero in half of their places."""
+    return Case(tuple(_half_zero(s, s.array(shape)) for shape in s.shapes(2)))
+
+
+def _half_zero(s: Source, x: Operand) -> Operand:
+    values = np.where(s.rng.random(x.values.shape) < 0.5, x.values, np.zeros_like(x.values))
+    return laid_out(values, x.layout)
 
 
 def summed(s: Source) -> Case:
@@ -384,7 +405,7 @@ def joined(s: Source) -> Case:
     if not -len(shape) <= dim < len(shape):
         return Case((s.array((2, *shape[1:])),), {"dim": dim})
     d = dim % len(shape)
-    shapes = [(*shape[:d], s.size(), *shape[d + 1 :]) for _ in range(s.pick(1, 2, 3))]
+    shapes = [(*shape[:d], s.size(), *shape[d + 1 :]) for _ in range(s.pick(1, 2, 3, 3, 3))]
     if s.odd(8):  # PyTorch passes over what has shape (0,)
         shapes.append(s.pick((0,), s.shape()))
     return Case(tuple(s.array(each) for each in shapes), {"dim": dim})
@@ -393,7 +414,7 @@ def joined(s: Source) -> Case:
 def stacked(s: Source) -> Case:
     shape = s.shape(most=2)
     dim = s.dim(len(shape) + 1, negative=s.wild)
-    shapes = [shape] * s.pick(1, 2, 3)
+    shapes = [shape] * s.pick(1, 2, 3, 3, 3)
     if s.odd(12):
         shapes.append(s.shape())
     return Case(tuple(s.array(each) for each in shapes), {"dim": dim})
@@ -472,8 +493,8 @@ SAMPLES: dict[str, Sample] = {
     "abs": Sample(unary, {"operator": infix(abs)}),
     "add": Sample(scaled_binary, _operators(operator.add, operator.iadd)),
     "alias": Sample(unary, {"operator": spelling("alias")}),
-    "all": Sample(reduced),
-    "any": Sample(reduced),
+    "all": Sample(truths),
+    "any": Sample(truths),
     "argmax": Sample(argument),
     "argmin": Sample(argument),
     "bitwise_and": Sample(bits, _operators(operator.and_)),
@@ -505,9 +526,9 @@ SAMPLES: dict[str, Sample] = {
     "linear": Sample(affine, {"functional": spelling("linear")}),
     "log": Sample(unary_positive),
     "log_softmax": Sample(normalised, {"functional": functional("log_softmax")}),
-    "logical_and": Sample(tensors(2)),
+    "logical_and": Sample(two_truths),
     "logical_not": Sample(unary),
-    "logical_or": Sample(tensors(2)),
+    "logical_or": Sample(two_truths),
     "lt": Sample(binary, _operators(operator.lt)),
     "masked_fill": Sample(masked),
     "matmul": Sample(product(*STACKS), _also("matmul") | _operators(operator.matmul)),

@@ -15,10 +15,11 @@ SHAPES = (
 
 
 class Source:
-    """Draws shapes, values, layouts and options, in one of three styles.
+    """Draws shapes, values, layouts and options, in one of four styles.
 
     - "wild": any dtype and layout, ties, and every special value; PyTorch's answer is right.
     - "tame": float64, standard normal, contiguous; the shapes fit and the call succeeds.
+    - "whole": tame, but of small whole numbers, of which sums and products are exact.
     - "smooth": tame, and every element of every operand is another multiple of 0.01 between 0.2 and
       4, with a random sign unless `positive`. So no element is at a kink or tied with another.
     """
@@ -98,7 +99,8 @@ class Source:
         """An operand; `positive` tells the tame and the smooth, `moderate` the wild."""
         dtype = self._dtype() if dtype is None else dtype  # a dtype is false
         values = self._values(shape, dtype, positive, moderate)
-        return laid_out(values, self.pick(*LAYOUTS) if self.wild else "contiguous")
+        # Code that takes all memory for row-major is mostly found out by what lies transposed.
+        return laid_out(values, self.pick(*LAYOUTS, "transposed") if self.wild else "contiguous")
 
     def _dtype(self) -> np.dtype:
         if self.odd(8):
@@ -118,9 +120,12 @@ class Source:
         if dtype.kind == "i":
             return np.asarray(rng.integers(-4, 5, shape), dtype)
         normal = np.asarray(rng.standard_normal(shape), dtype)
+        if self.style == "whole":
+            return np.asarray(rng.integers(1 if positive else -4, 5, shape), dtype)
         if not self.wild:
             return np.asarray(np.abs(normal) + 0.1) if positive else normal
-        ties = np.asarray(rng.integers(-2, 3, shape), dtype)
+        # Whole numbers of which many are equal; and zeros of both signs.
+        ties = np.copysign(np.asarray(np.abs(rng.integers(-2, 3, shape)), dtype), normal)
         if self.texture == "normal" or moderate:
             return np.where(rng.random(shape) < 0.5, ties, normal)
         if self.texture == "special":

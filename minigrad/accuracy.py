@@ -184,6 +184,7 @@ BOUNDS: dict[str, Bound] = {
     "pow": Bound(
         Ulps(5), Ulps(12), "Two libraries' pow; the derivatives multiply it by a log or a factor."
     ),
+    "clamp": _SELECTION,
     "maximum": _SELECTION,
     "minimum": _SELECTION,
     # Sums and products.
@@ -195,7 +196,6 @@ BOUNDS: dict[str, Bound] = {
     "matmul": _PRODUCT,
     "linear": _PRODUCT,
     "expand": Bound(gradient=SUMMED, why="The gradient sums over the copies that were not made."),
-    "copy": Bound(gradient=SUMMED, why="The gradient of a broadcast source is a sum."),
     "index": Bound(gradient=SUMMED, why="An element named more than once gets a sum."),
     "scatter": Bound(SUMMED, why="What comes to one place is summed."),
     "index_put": Bound(gradient=SUMMED, why="The gradient of a broadcast value is a sum."),

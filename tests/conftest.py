@@ -1,4 +1,4 @@
-"""What all tests share: hypothesis's profiles, and one thread for PyTorch.
+"""What all tests share: hypothesis's profiles, one thread for PyTorch, and what is counted.
 
 The default profile repeats itself. `pytest --hypothesis-profile=deep` looks for new failures, and
 draws random programs for as many `--minutes` as one says.
@@ -6,6 +6,7 @@ draws random programs for as many `--minutes` as one says.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
@@ -39,16 +40,49 @@ def campaign(request: pytest.FixtureRequest, record_property: Any) -> Campaign:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    reports = [r for group in terminalreporter.stats.values() for r in group if _is_report(r)]
-    count = sum(value for name, value in _recorded(reports) if name == PROGRAMS)
-    if count:
-        terminalreporter.write_line(f"{PROGRAMS}: {count:,} were run in both libraries")
+    """Say what the tests recorded, in whichever process they ran: random programs, and mutants."""
+    recorded = [
+        entry
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.stats.get(outcome, ())
+        for entry in report.user_properties
+    ]
+    programs = sum(value for name, value in recorded if name == PROGRAMS)
+    if programs:
+        terminalreporter.write_line(f"{PROGRAMS}: {programs:,} were run in both libraries")
+    found = [mutant for name, mutants in recorded if name == "mutants" for mutant in mutants]
+    if found:
+        _tell_of_mutants(terminalreporter, found)
 
 
-def _is_report(thing: Any) -> bool:
-    return isinstance(thing, pytest.TestReport) and thing.when == "call"
+def _tell_of_mutants(
+    terminalreporter: pytest.TerminalReporter, found: list[tuple[str, str, Any, str]]
+) -> None:
+    """How many were killed: in all, by mutation, and by op."""
+    killed = sum(verdict == "killed" for *_, verdict in found)
+    terminalreporter.section(f"mutants killed {killed} of {len(found)}")
+    for line in (
+        *_columns(_counts((mutation, verdict) for mutation, _, _, verdict in found)),
+        "",
+        *_columns(_counts((op, verdict) for _, op, _, verdict in found)),
+    ):
+        terminalreporter.write_line(line)
 
 
-def _recorded(reports: Iterable[pytest.TestReport]) -> Iterable[tuple[str, Any]]:
-    """What tests told of themselves with `record_property`."""
-    return (entry for report in reports for entry in report.user_properties)
+def _counts(found: Iterable[tuple[str, str]]) -> list[str]:
+    """For each name how many were killed of how many, and how many cannot be."""
+    verdicts: dict[str, Counter[str]] = {}
+    for name, verdict in found:
+        verdicts.setdefault(name, Counter())[verdict] += 1
+    return [
+        f"{name} {count['killed']}/{count.total()}"
+        + (f" ({count['equivalent']} equivalent)" if count["equivalent"] else "")
+        for name, count in sorted(verdicts.items())
+    ]
+
+
+def _columns(entries: list[str], width: int = 100) -> list[str]:
+    """The entries in as many columns as fit, read downwards."""
+    column = max(map(len, entries)) + 2
+    rows = -(-len(entries) // max(width // column, 1))
+    return ["".join(e.ljust(column) for e in entries[i::rows]).rstrip() for i in range(rows)]

@@ -17,6 +17,8 @@ from .rule import EVERYWHERE, IN_PLACE, Array, Operand, Result, differentiable, 
 # A 0-d array is taken as it is, where a Python number is converted anew by each ufunc that it
 # goes into, at the cost of the ufunc itself on a small tensor. For the few most used ops.
 ZERO = {d.numpy: np.zeros((), d.numpy) for d in SUPPORTED}
+for _zero in ZERO.values():
+    _zero.flags.writeable = False  # pullbacks capture it
 
 # Arithmetic ---------------------------------------------------------------------------------------
 

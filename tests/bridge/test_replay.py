@@ -22,7 +22,7 @@ from minigrad.arithmetic import quiet
 from minigrad.rules import REGISTRY
 from tests.bridge.planting import planted
 from tests.rules import checker
-from tests.rules.test_rules import DIFFERENTIABLE
+from tests.rules.checks import DIFFERENTIABLE
 
 few = settings(max_examples=max(settings.default.max_examples // 4, 1))
 pytestmark = [

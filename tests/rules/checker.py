@@ -1,12 +1,13 @@
 """The checker of rules: each function takes one case of one rule and raises AssertionError.
 
-Against PyTorch, `check_outcome` asks for the same value, gradient, flags, warnings and errors;
-`check_second_backward` and `check_write` for the same answer when a graph is used twice or what it
-saved is written to, and `check_orders` for the same derivatives of derivatives. Without PyTorch,
-`check_differences` compares the gradient with central differences, `check_complex_step` with what a
-step into the complex plane gives, which is exact, `check_second_differences` the gradient's own
-gradients, `check_recorded` a gradient that has a graph with one that has none, and `check_contract`
-watches a rule and its pullbacks for what they may not do.
+Against PyTorch, `check_outcome` asks for the same value, gradient, flags, warnings and errors, and
+`check_whole` for the same bits where nothing rounds; `check_second_backward` and `check_write` for
+the same answer when a graph is used twice or what it saved is written to, and `check_orders` for
+the same derivatives of derivatives. Without PyTorch, `check_differences` compares the gradient with
+central differences, `check_complex_step` with what a step into the complex plane gives, which is
+exact, `check_second_differences` the gradient's own gradients, `check_recorded` a gradient that has
+a graph with one that has none, and `check_contract` watches a rule and its pullbacks for what they
+may not do. What a rule declares of itself is compared with all its cases.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from bridge.closeness import difference
 from bridge.operands import LAYOUTS, Case, Operand, laid_out, special_cotangents
 from bridge.rounding import beside_rounding
 from bridge.samples import Form
-from minigrad.accuracy import SUMMED, Exact, Scaled, Strength, bound
+from minigrad.accuracy import SUMMED, Exact, Scaled, Strength, Ulps, bound
 from minigrad.autograd.gradcheck import GradcheckError
 from minigrad.rules import REGISTRY
 
@@ -209,7 +210,7 @@ def _check(
     found = difference(ours, theirs, Exact())
     if found is not None and found.index is not None:  # elements differ, not the dtype or the shape
         scale = None
-        if isinstance(strength, Scaled):
+        if isinstance(strength, Scaled) and ours.dtype.kind == "f":
             with np.errstate(all="ignore"):
                 scale = terms()
         found = difference(ours, theirs, strength, scale)
@@ -284,7 +285,7 @@ def _rows(form: Form, case: Case) -> list[np.ndarray | None]:
         result = called(torch, form, case, leaves)[0]
     held = [i for i, x in enumerate(leaves) if getattr(x, "requires_grad", False)]
     found: list[np.ndarray | None] = [None] * len(leaves)
-    rows = torch.eye(result.numel(), dtype=result.dtype).reshape(-1, *result.shape)
+    rows = torch.eye(result.numel(), dtype=result.dtype).reshape(result.numel(), *result.shape)
     if result.requires_grad:
         slopes = [
             torch.autograd.grad(result, [leaves[i] for i in held], row, retain_graph=True)
@@ -295,6 +296,39 @@ def _rows(form: Form, case: Case) -> list[np.ndarray | None]:
             found[i] = slope.reshape(len(rows), leaves[i].numel())
     return found
 
+
+def check_whole(name: str, form: Form, case: Case) -> None:
+    """Of whole numbers, what PyTorch computes without rounding is the same here, to the bit.
+
+    The order of a sum is anyone's where its terms round; where none does there is but one answer.
+    Nothing was rounded where float32 and float64 agree.
+    """
+
+    def run(t: Any, dtype: type) -> list[np.ndarray | None]:
+        operands = [
+            Operand(x.values.astype(dtype), constant=x.constant)
+            if isinstance(x, Operand) and x.values.dtype.kind == "f"
+            else x
+            for x in case.operands
+        ]
+        leaves = leaves_of(t, replace(case, operands=tuple(operands)))
+        result = called(t, form, case, leaves)[0]
+        g = np.random.default_rng(case.seed).integers(-3, 4, tuple(result.shape))
+        like = result.detach().numpy()
+        if result.requires_grad:
+            result.backward(t.from_numpy(np.asarray(g, like.dtype)))
+        return [like, *map(_gradient, leaves)]
+
+    found = zip(*(run(*of) for of in WITNESSES), strict=True)
+    for i, (ours, theirs, coarse) in enumerate(found):
+        if ours is None or theirs is None or coarse is None:
+            continue
+        exact = (theirs == coarse) | (np.isnan(theirs) & np.isnan(coarse))
+        wrong = difference(ours[exact], theirs[exact], Ulps(0))
+        assert wrong is None, f"{f'gradient of operand {i - 1}' if i else 'result'}: {wrong}"
+
+
+WITNESSES = ((minigrad, np.float64), (torch, np.float64), (torch, np.float32))
 
 # Ops that PyTorch puts together from several, the last of which gives the node its name.
 COMPOSED = {"linear", "matmul", "nll_loss"}
@@ -348,7 +382,7 @@ def check_write(name: str, form: Form, case: Case, written: int) -> None:
     ours, theirs = (_backward_after_write(t, form, case, written) for t in (minigrad, torch))
     if ours.error and name in PYTORCHS_COPY:
         return
-    which = "the result" if written == -1 else f"operand {written}"
+    which = f"result {-1 - written}" if written < 0 else f"operand {written}"
     assert ours.error is theirs.error, (
         f"after a write to {which}: {_named(ours.error)} here, {_named(theirs.error)} in PyTorch"
     )
@@ -365,7 +399,7 @@ def _backward_after_write(t: Any, form: Form, case: Case, written: int) -> Outco
     g = cotangent(case, results[0]).tensor(t)
     found.results = tuple(y.detach().clone().numpy() for y in results)
     try:
-        target = results[0] if written == -1 else operands[written]
+        target = results[-1 - written] if written < 0 else operands[written]
         with t.no_grad():
             target.copy_(target.logical_not())
         if results[0].requires_grad:
@@ -691,7 +725,7 @@ def check_contract(name: str, case: Case) -> None:
         for x, y in zip(held, before, strict=True):
             assert difference(x, y, Exact()) is None, f"pullback {i} wrote into what was saved"
         assert difference(first, second, Exact()) is None, f"pullback {i} differs when called again"
-        returned += [first, second]
+        returned += [first, second, third]
         # A BLAS may sum in another order where its operands lie otherwise.
         assert np.allclose(first, third, 1e-12, 1e-12, equal_nan=True), (
             f"pullback {i} depends on how its cotangent lies in memory"
@@ -723,6 +757,19 @@ def check_linear(name: str, case: Case) -> None:
             with np.errstate(all="ignore"):
                 a, b = (pullback(g) for pullback in pair)
             assert difference(a, b, Exact()) is None, "declared linear, but is not"
+
+
+def check_derivative_declared(name: str, cases: list[Case]) -> None:
+    """A rule says that it has a derivative exactly if it has one in any of its cases."""
+    has_one = any(any(Call(name, case).pullbacks) for case in cases)
+    assert REGISTRY[name].differentiable == has_one, "a derivative, but not declared, or none"
+
+
+def check_linear_declared(name: str, cases: list[Case]) -> None:
+    """A rule says that it is linear exactly if no pullback captures an array in any case."""
+    assert REGISTRY[name].linear != any(captures(name, case) for case in cases), (
+        "linear, but not declared, or not linear"
+    )
 
 
 class Call:

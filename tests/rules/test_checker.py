@@ -6,6 +6,7 @@ and as what minigrad computes when the op is called.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,24 +24,26 @@ from bridge.samples import Form, forms
 from bridge.strategies import cases
 from minigrad.dispatch import function
 from minigrad.rules import REGISTRY
+from minigrad.rules.reduction import sum as sum_of
 from minigrad.rules.rule import Pullback, Result
 from minigrad.tensor import Tensor
 from tests.rules import checker, test_rules
-from tests.rules.test_rules import DIFFERENTIABLE
+from tests.rules.checks import CHECKS, DIFFERENTIABLE, FIRST, TOGETHER, for_each_case
 
 pytestmark = pytest.mark.filterwarnings(f"ignore:{checker.LAYOUT_WARNING}")
-Check = Callable[[str, Form, Case], None]
 
 
 @contextmanager
 def broken(name: str, forward: Callable[..., Any], **changes: Any) -> Iterator[Form]:
     """A broken variant of a rule in the registry, and the form that calls it."""
     rule = replace(REGISTRY[name], forward=forward, **changes)
-    op, right = function(rule), next(iter(forms(name).values()))
+    op, right = function(rule), FIRST[name]
 
     def form(t: Any, /, *operands: Any, **options: Any) -> Any:
         if t is torch:
-            return right(t, *operands, **options)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # they come of the form, not of the rule
+                return right(t, *operands, **options)
         return op(*operands, **{key: _in_rules_terms(value) for key, value in options.items()})
 
     before = REGISTRY[name]
@@ -57,7 +60,7 @@ def _in_rules_terms(option: Any) -> Any:
     return option._array if isinstance(option, Tensor) else option
 
 
-def run(check: Check, name: str, form: Form, style: str, count: int = 40) -> None:
+def run(check: str, name: str, form: Form, count: int = 40) -> None:
     """Run a check as the tests do, but stop at the first failure."""
 
     @settings(
@@ -66,141 +69,73 @@ def run(check: Check, name: str, form: Form, style: str, count: int = 40) -> Non
         report_multiple_bugs=False,
         suppress_health_check=[HealthCheck.filter_too_much],
     )
-    @given(case=cases(name, style))
+    @given(case=cases(name, CHECKS[check].style))
     def examples(case: Case) -> None:
-        check(name, form, case)
+        CHECKS[check].function(name, form, case)
 
     examples()
 
 
-def must_fail(check: Check, name: str, form: Form, style: str) -> None:
+def must_fail(check: str, name: str, form: Form) -> None:
     with pytest.raises(AssertionError):
-        run(check, name, form, style)
+        run(check, name, form)
 
 
-def contract(name: str, form: Form, case: Case) -> None:
-    checker.check_contract(name, case)
+def must_fail_together(check: str, name: str) -> None:
+    found: list[Case] = []
+    for_each_case(name, check, found.append)
+    with pytest.raises(AssertionError):
+        TOGETHER[check](name, found)
 
 
-def linear(name: str, form: Form, case: Case) -> None:
-    checker.check_linear(name, case)
-
-
-def writes(name: str, form: Form, case: Case) -> None:
-    for i, operand in enumerate(case.operands):
-        if isinstance(operand, Operand):
-            checker.check_write(name, form, case, i)
-
-
-# Mistakes that every derivative can have --------------------------------------------------------
-
-Change = Callable[[Pullback], Pullback]
-
-CHANGES: dict[str, Change] = {
-    "scaled": lambda pullback: lambda g: pullback(g) * (1 + 5e-4),
-    "negated": lambda pullback: lambda g: -pullback(g),
-    "dropped": lambda pullback: lambda g: np.zeros_like(pullback(g)),
-    "blind to the cotangent": lambda pullback: lambda g: pullback(np.ones_like(g)),
-    "in float32": lambda pullback: lambda g: pullback(g.astype(np.float32)).astype(np.float32),
-}
-
-
-def changed(name: str, operand: int | None, change: Change) -> Callable[..., Result]:
-    """The rule's forward with the pullback of one operand, or all, changed."""
-    forward = REGISTRY[name].forward
-
-    def variant(*args: Any, **options: Any) -> Result:
-        y, pullbacks = forward(*args, **options)
-        return y, tuple(
-            p if p is None or operand not in (None, i) else change(p)
-            for i, p in enumerate(pullbacks)
-        )
-
-    return variant
-
-
-def differentiable_operands(name: str) -> list[int]:
-    found: set[int] = set()
-
-    @settings(phases=[Phase.generate], max_examples=10)
-    @given(cases(name, "tame"))
-    def look(case: Case) -> None:
-        pullbacks = checker.Call(name, case).pullbacks
-        found.update(
-            i
-            for i, (x, p) in enumerate(zip(case.operands, pullbacks, strict=True))
-            if p is not None and isinstance(x, Operand) and x.differentiable
-        )
-
-    look()
-    return sorted(found)
-
-
-@pytest.mark.parametrize("name", DIFFERENTIABLE)
-def test_a_right_rule_passes(name: str) -> None:
-    with broken(name, REGISTRY[name].forward) as form:
-        run(checker.check_outcome, name, form, "tame")
-        run(checker.check_differences, name, form, "smooth")
-        run(checker.check_second_differences, name, form, "smooth")
-        run(contract, name, form, "tame")
-
-
-@pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("name", DIFFERENTIABLE)
-def test_a_wrong_derivative_fails(name: str, change: str) -> None:
-    for operand in differentiable_operands(name):
-        if name in ("copy", "fill", "zero") and operand == 0:
-            continue  # the gradient of what is overwritten is 0, changed or not
-        if name == "cast" and change == "in float32":
-            continue  # which is what the cast is to
-        with broken(name, changed(name, operand, CHANGES[change])) as form:
-            must_fail(checker.check_outcome, name, form, "tame")
-            if change != "in float32":  # which central differences cannot see
-                must_fail(checker.check_differences, name, form, "smooth")
-
-
-@pytest.mark.parametrize("name", [n for n in DIFFERENTIABLE if n not in checker.NOT_ANALYTIC])
-def test_a_derivative_too_little_off_for_differences_fails_by_the_complex_step(name: str) -> None:
-    def off(pullback: Pullback) -> Pullback:
-        return lambda g: pullback(g) * (1 + 1e-9)
-
-    for operand in differentiable_operands(name):
-        if name in ("copy", "fill", "zero") and operand == 0:
-            continue
-        with broken(name, changed(name, operand, off)) as form:
-            run(checker.check_differences, name, form, "smooth", 5)
-            must_fail(checker.check_complex_step, name, form, "smooth")
-
-
-@pytest.mark.parametrize("name", DIFFERENTIABLE)
-def test_a_pullback_that_writes_fails(name: str) -> None:
-    def writing(pullback: Pullback) -> Pullback:
-        def wrong(g: Any) -> Any:
-            y = pullback(g).copy()
-            np.copyto(_writable(g), 7)
-            return y
-
-        return wrong
-
-    with broken(name, changed(name, None, writing)) as form:
-        must_fail(contract, name, form, "tame")
-
-
-def _writable(g: np.ndarray) -> np.ndarray:
-    return np.lib.stride_tricks.as_strided(g, g.shape, g.strides) if g.flags.writeable else g.base
+# Wrong about itself -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", [name for name in DIFFERENTIABLE if not REGISTRY[name].linear])
 def test_a_rule_that_lies_about_being_linear_fails(name: str) -> None:
     with broken(name, REGISTRY[name].forward, linear=True) as form:
-        must_fail(linear, name, form, "tame")
-        must_fail(checker.check_second_backward, name, form, "tame")
+        must_fail("linear", name, form)
+        must_fail("second backward", name, form)
 
 
 @pytest.mark.parametrize("name", [name for name in DIFFERENTIABLE if REGISTRY[name].linear])
 def test_a_linear_rule_that_does_not_say_so_fails(name: str) -> None:
     with broken(name, REGISTRY[name].forward, linear=False) as form:
-        must_fail(checker.check_second_backward, name, form, "tame")
+        must_fail("second backward", name, form)
+        must_fail_together("linear declared", name)
+
+
+def test_a_rule_that_lies_about_having_a_derivative_fails() -> None:
+    for name in ("exp", "eq"):
+        rule = REGISTRY[name]
+        with broken(name, rule.forward, differentiable=not rule.differentiable):
+            must_fail_together("derivative declared", name)
+
+
+# Wrong by very little -----------------------------------------------------------------------------
+
+
+def changed(name: str, change: Callable[[Pullback], Pullback]) -> Callable[..., Result]:
+    """The rule's forward with all its pullbacks changed."""
+    forward = REGISTRY[name].forward
+
+    def variant(*args: Any, **options: Any) -> Result:
+        y, pullbacks = forward(*args, **options)
+        return y, tuple(p and change(p) for p in pullbacks)
+
+    return variant
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in DIFFERENTIABLE if name not in (*checker.NOT_ANALYTIC, "zero")]
+)
+def test_a_derivative_too_little_off_for_differences_fails_by_the_complex_step(name: str) -> None:
+    def off(pullback: Pullback) -> Pullback:
+        return lambda g: pullback(g) * (1 + 1e-9)
+
+    with broken(name, changed(name, off)) as form:
+        run("differences", name, form, 5)
+        must_fail("complex step", name, form)
 
 
 # Mistakes that only a derivative's derivative shows -----------------------------------------------
@@ -239,47 +174,36 @@ def _copied(thing: Any) -> Any:
     return of_copies(thing) if isinstance(thing, FunctionType) and thing.__closure__ else thing
 
 
-def second_order(name: str, form: Form, case: Case) -> None:
-    checker.check_orders(name, form, case, 2)
-
-
-@pytest.mark.parametrize("name", DIFFERENTIABLE)
-def test_a_right_rule_passes_at_every_order(name: str) -> None:
-    with broken(name, REGISTRY[name].forward) as form:
-        run(second_order, name, form, "tame", 10)
-        run(checker.check_recorded, name, form, "smooth", 5)
-
-
 @pytest.mark.parametrize("name", DIFFERENTIABLE)
 def test_a_gradient_that_is_cut_from_its_cotangent_fails(name: str) -> None:
     if name == "zero":
         return  # whose gradient is no function of it
-    with broken(name, changed(name, None, detached)) as form:
-        must_fail(second_order, name, form, "tame")
+    with broken(name, changed(name, detached)) as form:
+        must_fail("second order", name, form)
 
 
 @pytest.mark.parametrize("name", DIFFERENTIABLE)
 def test_a_gradient_that_is_another_with_a_graph_fails(name: str) -> None:
     if name == "zero":
         return
-    with broken(name, changed(name, None, doubled_when_recorded)) as form:
-        must_fail(second_order, name, form, "tame")
-        must_fail(checker.check_recorded, name, form, "smooth")
+    with broken(name, changed(name, doubled_when_recorded)) as form:
+        must_fail("second order", name, form)
+        must_fail("recorded", name, form)
 
 
 @pytest.mark.parametrize("name", BENT)
 def test_a_gradient_that_is_cut_from_its_operands_fails(name: str) -> None:
-    with broken(name, changed(name, None, of_copies)) as form:
-        run(checker.check_outcome, name, form, "tame", 10)  # at first order it is the same
-        must_fail(second_order, name, form, "tame")
+    with broken(name, changed(name, of_copies)) as form:
+        run("outcome", name, form, 10)  # at first order it is the same
+        must_fail("second order", name, form)
         if name in SMOOTH:
-            must_fail(checker.check_second_differences, name, form, "smooth")
+            must_fail("second differences", name, form)
 
 
 @pytest.mark.parametrize("name", [name for name in BENT if REGISTRY[name].flat])
 def test_a_flat_rule_that_does_not_say_so_fails(name: str) -> None:
     with broken(name, REGISTRY[name].forward, flat="") as form:
-        must_fail(second_order, name, form, "tame")
+        must_fail("second order", name, form)
 
 
 # Mistakes of one rule ---------------------------------------------------------------------------
@@ -289,57 +213,10 @@ def swapped_pullbacks(input: Any, other: Any) -> Result:
     return input * other, (lambda g: g * input, lambda g: g * other)
 
 
-def writes_into_what_it_saved(input: Any, other: Any) -> Result:
-    saved = input.copy()
-
-    def to_other(g: Any) -> Any:
-        saved.__imul__(2)
-        return g * saved / 2
-
-    return input * other, (lambda g: g * other, to_other)
-
-
 def writes_into_an_operand(input: Any) -> Result:
     y = np.exp(input)
     input += 1
     return y, (lambda g: g * y,)
-
-
-def one_array_for_two_operands(input: Any, other: Any, *, alpha: float = 1) -> Result:
-    made: list[Any] = []
-
-    def pullback(g: Any) -> Any:
-        made.append(g.copy())
-        return made[0]
-
-    return input + other, (pullback, pullback)
-
-
-def gives_away_what_it_saved(input: Any) -> Result:
-    y = np.exp(input)
-    slope = np.array(y)
-
-    def pullback(g: Any) -> Any:
-        slope[...] = g * y
-        return slope
-
-    return y, (pullback,)
-
-
-def no_unbroadcast(input: Any, other: Any) -> Result:
-    size, shape = np.size(other), np.shape(other)
-    return input * other, (
-        lambda g: g * other,
-        lambda g: (g * input).reshape(-1)[:size].reshape(shape) if g.size >= size else g * input,
-    )
-
-
-def mean_for_a_sum(input: Any, other: Any) -> Result:
-    lead = np.ndim(input) - np.ndim(other)
-    return input * other, (
-        lambda g: g * other,
-        lambda g: (g * input).mean(tuple(range(lead))) if lead > 0 else g * input,
-    )
 
 
 def all_of_a_tie_to_one(input: Any, other: Any) -> Result:
@@ -347,17 +224,6 @@ def all_of_a_tie_to_one(input: Any, other: Any) -> Result:
         lambda g: np.where(input >= other, g, 0),
         lambda g: np.where(input >= other, 0, g),
     )
-
-
-def all_of_a_tie_to_both(input: Any, other: Any) -> Result:
-    return np.maximum(input, other), (
-        lambda g: np.where(input >= other, g, 0),
-        lambda g: np.where(other >= input, g, 0),
-    )
-
-
-def a_slope_at_zero(input: Any) -> Result:
-    return np.maximum(input, 0), (lambda g: np.where(input < 0, 0, g),)
 
 
 def nan_is_zero(input: Any) -> Result:
@@ -379,31 +245,9 @@ def nan_at_large_values(input: Any, dim: int, dtype: Any = None) -> Result:
     return y, (lambda g: y * (g - (g * y).sum(d, keepdims=True)),)
 
 
-def crashes_on_nothing(input: Any) -> Result:
-    y = np.exp(input)
-    y.flat[0]
-    return y, (lambda g: g * y,)
-
-
 def contiguous_cotangents_only(input: Any) -> Result:
     y = np.exp(input)
     return y, (lambda g: g.ravel("K")[: y.size].reshape(y.shape) * y,)
-
-
-def contiguous_operands_only(input: Any) -> Result:
-    y = np.exp(input.ravel("K").reshape(input.shape))
-    return y, (lambda g: g * y,)
-
-
-def a_few_ulps_off(input: Any) -> Result:
-    y = np.exp(input)
-    y = y + 20 * np.spacing(y)
-    return y, (lambda g: g * y,)
-
-
-def one_ulp_off(input: Any, other: Any) -> Result:
-    y = np.nextafter(input * other, np.inf)
-    return y, (lambda g: g * other, lambda g: g * input)
 
 
 def in_float32(input: Any, mat2: Any) -> Result:
@@ -414,10 +258,6 @@ def in_float32(input: Any, mat2: Any) -> Result:
 def a_term_left_out(input: Any, mat2: Any) -> Result:
     y = np.dot(input[:, 1:], mat2[1:])
     return y, (lambda g: np.dot(g, mat2.T), lambda g: np.dot(input.T, g))
-
-
-def no_derivative(input: Any) -> Result:
-    return np.exp(input), ()
 
 
 def another_dtype(input: Any) -> Result:
@@ -440,47 +280,39 @@ def a_copy_saved(input: Any, other: Any) -> Result:
     return input * other, (lambda g: g * y, lambda g: g * x)
 
 
-MISTAKES: list[tuple[str, Callable[..., Any], Check, str]] = [
-    ("mul", swapped_pullbacks, checker.check_outcome, "tame"),
-    ("mul", swapped_pullbacks, checker.check_differences, "smooth"),
-    ("mul", writes_into_what_it_saved, contract, "tame"),
-    ("exp", writes_into_an_operand, contract, "tame"),
-    ("add", one_array_for_two_operands, contract, "tame"),
-    ("exp", gives_away_what_it_saved, contract, "tame"),
-    ("mul", no_unbroadcast, checker.check_outcome, "tame"),
-    ("mul", no_unbroadcast, checker.check_differences, "smooth"),
-    ("mul", mean_for_a_sum, checker.check_outcome, "tame"),
-    ("maximum", all_of_a_tie_to_one, checker.check_outcome, "wild"),
-    ("maximum", all_of_a_tie_to_both, checker.check_outcome, "wild"),
-    ("relu", a_slope_at_zero, checker.check_outcome, "wild"),
-    ("relu", nan_is_zero, checker.check_outcome, "wild"),
-    ("maximum", nan_is_missing, checker.check_outcome, "wild"),
-    ("softmax", nan_at_large_values, checker.check_outcome, "wild"),
-    ("exp", crashes_on_nothing, checker.check_outcome, "tame"),
-    ("exp", contiguous_cotangents_only, checker.check_outcome, "tame"),
-    ("exp", contiguous_cotangents_only, contract, "tame"),
-    ("exp", contiguous_operands_only, checker.check_outcome, "wild"),
-    ("exp", a_few_ulps_off, checker.check_outcome, "tame"),
-    ("mul", one_ulp_off, checker.check_outcome, "tame"),
-    ("mm", in_float32, checker.check_outcome, "tame"),
-    ("mm", a_term_left_out, checker.check_outcome, "tame"),
-    ("exp", no_derivative, checker.check_outcome, "tame"),
-    ("exp", another_dtype, checker.check_outcome, "wild"),
-    ("abs", its_own_operand, contract, "tame"),
-    ("mul", a_view_of_an_operand_saved, contract, "tame"),
-    ("mul", a_copy_saved, writes, "tame"),
-    ("mul", a_copy_saved, checker.check_second_differences, "smooth"),
+def one_ulp_off(input: Any, dim: Any = None, keepdim: bool = False) -> Result:
+    y, pullbacks = sum_of(input, dim, keepdim)
+    return np.nextafter(y, np.inf), pullbacks
+
+
+MISTAKES: list[tuple[str, Callable[..., Any], str]] = [
+    ("mul", swapped_pullbacks, "differences"),
+    ("exp", writes_into_an_operand, "contract"),
+    ("maximum", all_of_a_tie_to_one, "outcome"),
+    ("relu", nan_is_zero, "outcome"),
+    ("maximum", nan_is_missing, "outcome"),
+    ("softmax", nan_at_large_values, "outcome"),
+    ("exp", contiguous_cotangents_only, "outcome"),
+    ("exp", contiguous_cotangents_only, "contract"),
+    ("mm", in_float32, "outcome"),
+    ("mm", a_term_left_out, "outcome"),
+    ("sum", one_ulp_off, "whole"),
+    ("exp", another_dtype, "outcome"),
+    ("abs", its_own_operand, "contract"),
+    ("mul", a_view_of_an_operand_saved, "contract"),
+    ("mul", a_copy_saved, "writes"),
+    ("mul", a_copy_saved, "second differences"),
 ]
 
 
 @pytest.mark.parametrize(
-    ("name", "forward", "check", "style"),
+    ("name", "forward", "check"),
     MISTAKES,
-    ids=[f"{forward.__name__}-{check.__name__}" for _, forward, check, _ in MISTAKES],
+    ids=[f"{forward.__name__}-{check}" for _, forward, check in MISTAKES],
 )
-def test_a_mistake_fails(name: str, forward: Callable[..., Any], check: Check, style: str) -> None:
+def test_a_mistake_fails(name: str, forward: Callable[..., Any], check: str) -> None:
     with broken(name, forward) as form:
-        must_fail(check, name, form, style)
+        must_fail(check, name, form)
 
 
 def test_an_in_place_form_that_computes_something_else_fails() -> None:
@@ -495,7 +327,7 @@ def test_an_in_place_form_that_computes_something_else_fails() -> None:
 
 def test_another_name_of_the_node_fails() -> None:
     with broken("exp", REGISTRY["exp"].forward, backward="ExpBackward") as form:
-        must_fail(checker.check_node_name, "exp", form, "tame")
+        must_fail("node name", "exp", form)
 
 
 def test_a_rule_without_samples_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
