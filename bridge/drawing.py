@@ -19,7 +19,7 @@ import torch
 from minigrad.rules import REGISTRY
 
 from .operands import LAYOUTS, Operand, laid_out
-from .random_programs import Execution, Program, Statement
+from .random_programs import Execution, Program, Statement, values_of
 from .samples import SAMPLES, Writing, forms, takes
 from .source import SHAPES, Source
 from .text import Text, written
@@ -182,7 +182,7 @@ class _Writer:
                 if flags == (True, True) and x._is_view() and x._base.requires_grad:
                     # Such a view, too: what is computed from it has a history that leads nowhere.
                     continue
-            values = x.detach().numpy()
+            values = values_of(x)
             found.append(Variable(values, "contiguous", False, name, self.origins[name], *flags))
         return found
 
@@ -328,4 +328,4 @@ def _overlap(x: torch.Tensor, y: torch.Tensor, op: str) -> bool:
     """Whether a write into `x` changes what is still to be read of `y`."""
     if x is y:
         return op in ("copy", "index_put")
-    return bool(np.may_share_memory(x.detach().numpy(), y.detach().numpy()))
+    return bool(np.may_share_memory(values_of(x), values_of(y)))

