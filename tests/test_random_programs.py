@@ -45,9 +45,7 @@ def test_random_programs(lane: int, campaign: Campaign) -> None:
             count += 1
             check(program)
 
-        test = settings(max_examples=examples(250), phases=[Phase.generate], database=None)(
-            given(programs())(checked)
-        )
+        test = settings(max_examples=250, database=None)(given(programs())(checked))
         if batch is not None:
             test = seed(batch)(settings(max_examples=BATCH, database=None)(test))
         try:

@@ -288,7 +288,14 @@ def test_how_leaves_lie_in_memory_does_not_matter(program: Program, seed: int) -
 
 # Beside differences -------------------------------------------------------------------------------
 
-doubles = programs(**PLAIN, textures=("normal",), dtypes=("float64",))
+# Not clamp: of two bounds that are one tensor PyTorch counts neither, as if that were a tie.
+doubles = programs(
+    actions=[name for name in (NOTHING, LEAF, *OPS) if name != "clamp"],
+    textures=("normal",),
+    dtypes=("float64",),
+    recording=True,
+    ends=False,
+)
 STEP = 1e-6
 
 
@@ -314,11 +321,15 @@ def check_slope(
     directions = {name: np.asarray(rng.standard_normal(x.shape)) for name, x in leaves}
     ran = moved(program, directions, 0)
     assume(all(x is None or x.dtype != minigrad.float32 for x in ran.tensors.values()))
-    values = [function(moved(program, directions, step)) for step in (-STEP, 0, STEP)]
+    places = (-STEP, 0, STEP / 2, STEP)
+    values = [function(moved(program, directions, place)) for place in places]
     assume(np.isfinite(values).all())
-    left, right = (values[1] - values[0]) / STEP, (values[2] - values[1]) / STEP
+    left, half, right = (
+        (value - values[1]) / place for value, place in zip(values, places, strict=True) if place
+    )
     scale = 1 + abs(left) + abs(right) + abs(values[1])
-    assume(abs(right - left) < 1e-3 * scale)  # else there is a kink, or the function is too steep
+    # Else there is a kink or a jump, or the function is too steep.
+    assume(max(abs(right - left), abs(right - half)) < 1e-3 * scale)
     found = slope(ran, directions)
     assert abs(found - (left + right) / 2) <= 1e-4 * scale, f"{found}, not {left} or {right}"
 
