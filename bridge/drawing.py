@@ -306,9 +306,10 @@ class _Writer:
         others = [self.execution.names[x.name] for x in operands[1:] if isinstance(x, Variable)]
         if any(_overlap(target, y, slot.action) for y in others):
             return  # of which PyTorch makes no promise
-        if slot.action in ("index_put", "masked_fill") and 0 in target.stride():
-            return  # which PyTorch warns of, and is refused here
         x = operands[0]
+        scatters = slot.action in ("index_put", "masked_fill")
+        if 0 in target.stride() and (scatters or x.requires_grad):
+            return  # PyTorch warns of the one, and its backward of the other fails
         if x.is_leaf and x.requires_grad and slot.recording and slot.seed % 4:
             return  # an error that would come too often
         self._run(number, Statement(text, recording=slot.recording))

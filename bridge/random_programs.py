@@ -203,7 +203,7 @@ def faults(program: Program, ours: Trace) -> Iterator[str]:
     theirs = program.theirs
     for statement, a, b in zip(program.statements, ours.errors, theirs.errors, strict=True):
         if type(a) is not type(b):
-            if not _granted(a, b):
+            if not _granted(a, b, program):
                 yield f"{statement.text}: {_said(a)} here, {_said(b)} in PyTorch"
             return
     if theirs.errors and theirs.errors[-1] is not None and _walks_back(program.statements[-1]):
@@ -237,7 +237,7 @@ def _said(error: Exception | None) -> str:
     return "no error" if error is None else f"{type(error).__name__} ({error})"
 
 
-def _granted(ours: Exception | None, theirs: Exception | None) -> bool:
+def _granted(ours: Exception | None, theirs: Exception | None, program: Program) -> bool:
     """Whether one library may refuse what the other, by an accident, does not."""
     mine, other = str(ours), str(theirs)
     if "view size is not compatible" in mine + other:
@@ -248,10 +248,12 @@ def _granted(ours: Exception | None, theirs: Exception | None) -> bool:
         of_pow = "modified by an inplace" in other and "output 0 of Pow1" in other
         return of_pow or "created in no_grad mode and is being modified" in other
     if theirs is None:
-        # PyTorch's loops look at no dtype where there are no elements; and it folds and copies some
-        # operands of products of stacks, and then saves the copies.
+        # PyTorch's loops look at no dtype where there are no elements; it folds and copies some
+        # operands of products of stacks, and then saves the copies; and of an affine map of which
+        # only the bias wants a gradient it saves nothing, so that there is nothing to be freed.
         of_matmul = "modified by an inplace" in mine and "UnsafeViewBackward0 saved it" in mine
-        return of_matmul or "not implemented for '" in mine or "same dtype" in mine
+        of_bias = "a second time" in mine and "functional.linear(" in program.source()
+        return of_matmul or of_bias or "not implemented for '" in mine or "same dtype" in mine
     return False
 
 

@@ -144,7 +144,7 @@ def failure(**kinds: Any) -> str:
     """What is said of the first program of these kinds that differs; "" if none does."""
 
     @settings(
-        max_examples=300,
+        max_examples=200,
         phases=[Phase.generate],
         database=None,
         derandomize=True,
@@ -165,6 +165,11 @@ ELEMENTWISE = (NOTHING, LEAF, "mul", "add", "relu", "exp", "sum", "maximum", "tr
 WRITES = (NOTHING, LEAF, "mul", "exp", "select", "fill", "copy", "slice", "relu", "neg", "backward")
 
 
+@pytest.mark.parametrize("actions", [ELEMENTWISE, WRITES])
+def test_without_a_mistake_nothing_is_found(actions: tuple[str, ...]) -> None:
+    assert failure(actions=actions) == ""
+
+
 def a_little_more(x: Any) -> Any:
     return x * (1 + 5e-4)
 
@@ -181,7 +186,6 @@ def a_little_more(x: Any) -> Any:
     ids=["a value", "a derivative", "a sign", "precision", "one unit in the last place"],
 )
 def test_a_mistake_in_a_rule_is_found(op: str, changes: dict[str, Any]) -> None:
-    assert failure(actions=ELEMENTWISE) == ""
     with planted(op, **changes):
         assert failure(actions=ELEMENTWISE)
 
@@ -204,7 +208,6 @@ def _nothing(*args: Any, **options: Any) -> None:
 def test_a_mistake_in_the_tape_is_found(
     owner: Any, name: str, instead: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert failure(actions=WRITES) == ""
     monkeypatch.setattr(owner, name, instead)
     assert failure(actions=WRITES)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import itertools
 import operator
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -15,8 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import Phase, assume, given, settings
 
 pytest.importorskip("torch")
 
@@ -26,6 +26,8 @@ from bridge.operands import laid_out
 from bridge.random_programs import Execution, Program, Statement
 from bridge.strategies import SEEDS, programs
 from minigrad.autograd.node import Node, captures
+from tests.bridge.planting import planted
+from tests.rules import mutants
 
 Array = np.ndarray
 Change = Callable[[str, Any], Any]
@@ -157,11 +159,11 @@ def test_gradients_are_linear_in_the_cotangent(program: Program, seed: int) -> N
     assert_close(both, {name: 3 * apart[0][name] - apart[1][name] for name in both})
 
 
-@given(program=wild_programs, seed=SEEDS, power=st.integers(-3, 3))
-def test_a_power_of_two_goes_through_exactly(program: Program, seed: int, power: int) -> None:
+@given(program=wild_programs, seed=SEEDS)
+def test_a_power_of_two_goes_through_exactly(program: Program, seed: int) -> None:
     ran = Ran(program)
     g = ran.cotangents(seed)
-    once, factor = ran.gradients(g), 2.0**power
+    once, factor = ran.gradients(g), 2.0 ** (seed % 7 - 3)
     tiny = 1e-30  # from where a factor may make a number subnormal, or infinite
     extremes = [np.abs(x[np.isfinite(x) & (x != 0)]) for x in once.values()]
     assume(all(((x > tiny) & (x < 1 / tiny)).all() for x in extremes))
@@ -371,3 +373,71 @@ def test_second_derivatives_beside_differences_of_gradients(program: Program, se
         return along(ran.of([total]), directions)
 
     check_slope(program, seed, function, slope)
+
+
+# Each of them can fail ----------------------------------------------------------------------------
+
+FEW = (LEAF, "mul", "exp", "add", "transpose")
+
+
+def counting() -> Callable[[Any], Any]:
+    """A derivative that is another each time."""
+    count = itertools.count(1)
+    return lambda d: d * next(count)
+
+
+def in_one_place() -> Callable[[Any], Any]:
+    """A derivative that is always in the same memory, for each shape."""
+    places: dict[Any, Any] = {}
+    return lambda d: places.setdefault(d.shape, np.array(d))
+
+
+def spoiling(input: Any) -> Any:
+    """`exp`, with a pullback that writes into what it saved."""
+    y = np.exp(input)
+
+    def pullback(g: Any) -> Any:
+        d = g * y
+        y[...] = 0
+        return d
+
+    return y, (pullback,)
+
+
+# Of a test: how the derivative of `mul` is changed so that it must fail.
+OF_A_DERIVATIVE: dict[Any, Callable[[Any], Any]] = {
+    test_gradients_are_linear_in_the_cotangent: np.abs,
+    test_a_power_of_two_goes_through_exactly: lambda d: d + d.dtype.type(1),
+    test_the_gradient_of_a_sum_is_the_sum_of_gradients: np.abs,
+    test_names_and_the_order_of_independent_parts_do_not_matter: counting(),
+    test_how_a_sum_is_put_together_does_not_matter: counting(),
+    test_a_second_walk_doubles_what_has_arrived: counting(),
+    test_a_gradient_is_memory_of_its_own: in_one_place(),
+    test_how_leaves_lie_in_memory_does_not_matter: lambda d: d + (not d.flags.c_contiguous),
+    test_gradients_beside_differences: lambda d: d * (1 + 1e-2),
+    test_second_derivatives_beside_differences_of_gradients: (
+        lambda d: d * 1.01 if hasattr(d, "detach") else d
+    ),
+}
+MISTAKES = {t: planted("mul", derivative=change) for t, change in OF_A_DERIVATIVE.items()}
+MISTAKES[test_nothing_is_written_but_gradients] = mutants.planted("exp", spoiling)
+
+
+@pytest.mark.parametrize("test", MISTAKES, ids=lambda test: test.__name__)
+def test_a_mistake_is_found(test: Any) -> None:
+    drawn = programs(
+        6, actions=FEW, textures=("normal",), dtypes=("float64",), recording=True, ends=False
+    )
+
+    @settings(phases=[Phase.generate], report_multiple_bugs=False, database=None)
+    @given(program=drawn, seed=SEEDS)
+    def examples(program: Program, seed: int) -> None:
+        test.hypothesis.inner_test(program=program, seed=seed)
+
+    examples()
+    with MISTAKES[test], pytest.raises(AssertionError):
+        examples()
+
+
+def test_every_property_has_its_mistake() -> None:
+    assert {t for t in globals().values() if hasattr(t, "hypothesis")} == MISTAKES.keys()
