@@ -42,7 +42,7 @@ class Campaign:
 
     def tell(self, error: BaseException, seed: int | None) -> None:
         """Add to an error how the programs that led to it are drawn again."""
-        command = "pytest tests/test_random_programs.py -k programs"
+        command = "pytest tests/test_random_programs.py::test_random_programs"
         if seed is not None:
             command += f" --hypothesis-profile=deep --minutes=0 --first-seed={seed}"
         error.add_note(f"seed {seed}; to see it again: {command}")
