@@ -138,8 +138,12 @@ def program_of(
 ) -> Program:
     """The program that these slots make; where it `ends`, with a walk back.
 
-    >>> print(program_of([Slot("leaf", seed=4), Slot("relu", seed=2)]).source("minigrad"))
-    XX
+    >>> print(program_of([Slot("leaf", seed=11), Slot("relu", seed=2)]).source("minigrad"), end="")
+    import minigrad as torch
+    <BLANKLINE>
+    a = torch.tensor([-1.0], dtype=torch.float64).expand((2,)).requires_grad_()
+    b = a.relu()
+    b.backward(torch.tensor([0.0, 2.0], dtype=torch.float64))
     """
     return _Writer(texture, dtype).program(slots, ends)
 

@@ -18,8 +18,8 @@ class Text:
     """An expression. What is done to it is not done, but written down.
 
     >>> torch, a, b = Text("torch"), Text("a"), Text("b")
-    >>> torch.maximum(a + 2 * b, (-a)[:, 1:])
-    torch.maximum(a + 2 * b, (-a)[:, 1:])
+    >>> torch.maximum(a + (2 * b), (-a)[:, 1:])
+    torch.maximum(a + (2 * b), (-a)[:, 1:])
     >>> a += b
     >>> a
     a += b

@@ -31,9 +31,6 @@ EQUIVALENT: dict[Mutant, str] = {
         "row-major-cotangents",
         "row-major-operands",
     )
-} | {
-    Mutant("in-float32", "cast", 0): "The two dtypes of a cast differ (`to` returns the tensor "
-    "itself where they do not), so its gradient comes in float32, or leaves in it.",
 }
 
 
