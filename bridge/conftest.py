@@ -13,7 +13,10 @@ from minigrad import nn
 
 _HAS_TORCH = importlib.util.find_spec("torch") is not None
 # These know nothing of PyTorch.
-_WITHOUT = {"__init__.py", "closeness.py", "findings.py", "rows.py", "spelling.py", "versions.py"}
+_WITHOUT = {
+    *("__init__.py", "closeness.py", "findings.py", "operands.py", "rows.py", "samples.py"),
+    *("source.py", "spelling.py", "text.py", "versions.py"),
+}
 
 
 def pytest_ignore_collect(collection_path: Any) -> bool | None:

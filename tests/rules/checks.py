@@ -14,6 +14,7 @@ from functools import partial
 import numpy as np
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
+from profiles import examples
 
 from bridge.operands import Case, Operand
 from bridge.samples import SAMPLES, Form, forms
@@ -30,7 +31,7 @@ FIRST = {name: next(iter(forms(name).values())) for name in SAMPLES}
 class Check:
     """A check of one case of a rule; the style of the cases; and how many.
 
-    That is so many, or so many times as many as the profile says.
+    That is so many in the usual profile, or so many times as many as the profile says.
     """
 
     function: Callable[[str, Form, Case], None]
@@ -122,5 +123,5 @@ def for_each(
 def for_each_case(name: str, check: str, do: Callable[[Case], None]) -> None:
     """Do something to each of the cases of which a rule is asked the check of that name."""
     asked = CHECKS.get(check, Check(_contract, "tame"))
-    count = asked.examples or asked.times * settings.default.max_examples
+    count = examples(asked.examples) if asked.examples else asked.times * settings().max_examples
     for_each(cases(name, asked.style), f"{check} of {name}", do, count)
