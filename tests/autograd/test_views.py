@@ -703,3 +703,73 @@ def test_a_view_made_in_no_grad_whose_base_was_written_to(
         return ASKING[name](torch, view)
 
     check_same(program)
+
+
+# What random programs found -----------------------------------------------------------------------
+
+
+def _stale_view(torch: Any) -> tuple[Any, Any]:
+    """A view made in no_grad, and its base, which was written to since."""
+    base = torch.tensor([[0.5, -1.0, 2.0]], requires_grad=True)
+    with torch.no_grad():
+        view = base.squeeze()
+        base.fill_(1)
+    return view, base
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda x: x.logical_not(),
+        lambda x: x > 0,
+        lambda x: x.argmax(),
+        lambda x: x.long(),
+        lambda x: x.double(),
+        lambda x: x.abs(),
+    ],
+)
+def test_what_has_no_derivative_asks_for_no_history(look: Callable[[Any], Any]) -> None:
+    def program(torch: Any) -> Any:
+        view, _ = _stale_view(torch)
+        return look(view).detach()
+
+    check_same(program)
+
+
+@pytest.mark.parametrize("value", [1.5, "tensor"])
+def test_only_a_number_fills_memory_that_elements_share(value: Any) -> None:
+    check_same(
+        lambda torch: (
+            torch.zeros(1, 3).expand(2, 3).fill_(torch.tensor(1.5) if value == "tensor" else value)
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    "op",
+    [
+        lambda torch, x: x[:, [0, 2, 1]],
+        lambda torch, x: x[..., [1, 0]],
+        lambda torch, x: x[:, torch.tensor([True, False, True])],
+        lambda torch, x: x[:, [0, 1], [0, 1]],
+        lambda torch, x: x.transpose(0, 2).softmax(0),
+        lambda torch, x: x.transpose(0, 1).log_softmax(-1),
+    ],
+)
+def test_gathers_and_softmaxes_lie_in_row_major_order(op: Callable[[Any, Any], Any]) -> None:
+    def program(torch: Any) -> Any:
+        y = op(torch, torch.arange(12.0).reshape(2, 3, 2))
+        return list(y.stride()), list(y.reshape(-1).shape), y.is_contiguous()
+
+    check_same(program)
+
+
+@pytest.mark.parametrize("name", ["max", "min"])
+def test_the_indices_that_were_handed_out_must_not_be_written_to(name: str) -> None:
+    def program(torch: Any) -> Any:
+        x = torch.tensor([[3.0, 1.0], [4.0, 2.0]], requires_grad=True)
+        values, indices = getattr(x, name)(0)
+        indices.fill_(0)
+        values.sum().backward()
+
+    assert check_same(program).error is not None
