@@ -7,6 +7,7 @@ which tells what there is for the next one.
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
@@ -20,7 +21,7 @@ from minigrad.rules import REGISTRY
 
 from .operands import LAYOUTS, Operand, laid_out
 from .random_programs import Execution, Program, Statement, values_of
-from .samples import SAMPLES, Writing, forms, takes
+from .samples import SAMPLES, Writing, case_of, forms, takes
 from .source import SHAPES, Source
 from .text import Text, written
 
@@ -138,18 +139,22 @@ def program_of(
 ) -> Program:
     """The program that these slots make; where it `ends`, with a walk back.
 
-    >>> print(program_of([Slot("leaf", seed=11), Slot("relu", seed=2)]).source("minigrad"), end="")
+    >>> print(program_of([Slot("leaf", seed=2), Slot("relu", seed=2)]).source("minigrad"), end="")
     import minigrad as torch
     <BLANKLINE>
-    a = torch.tensor([-1.0], dtype=torch.float64).expand((2,)).requires_grad_()
+    a = torch.tensor([-1.0, 3.0, -1.0], dtype=torch.float64, requires_grad=True)
     b = a.relu()
-    b.backward(torch.tensor([0.0, 2.0], dtype=torch.float64))
+    b.backward(torch.tensor([0.0, 2.0, -2.0], dtype=torch.float64))
     """
     return _Writer(texture, dtype).program(slots, ends)
 
 
 class _Writer:
     """A program that is being written, statement by statement, and run in PyTorch meanwhile."""
+
+    number: int  # of the slot that becomes a statement
+    slot: Slot
+    pool: Pool
 
     def __init__(self, texture: str, dtype: str) -> None:
         self.texture, self.dtype = texture, dtype
@@ -163,16 +168,28 @@ class _Writer:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             for number, slot in enumerate(slots):
-                if slot.action != NOTHING and not self.over:
+                if slot.action != NOTHING:
                     self._add(number, slot)
-            if ends and not self.over:
+            if ends:
                 self._add(len(slots), Slot("backward", len(slots)))
         return Program(tuple(self.statements), self.execution.finished())
 
-    def _name(self) -> str:
-        self.count += 1
-        letters = "abcdefghijklmnopqrstuvwxyz"
-        return letters[self.count - 1] if self.count <= 26 else f"x{self.count}"
+    def _add(self, number: int, slot: Slot) -> None:
+        """Write the statement that a slot becomes, and the leaves that it needs."""
+        if self.over:
+            return
+        self.number, self.slot = number, slot
+        self.pool = Pool(slot, self._variables(), self.texture, self.dtype)
+        others = {
+            LEAF: self._new_leaf,
+            "detach": self._detached,
+            "backward": self._backward,
+            "grad": self._grad,
+            "retain_grad": self._watched,
+        }
+        others.get(slot.action, self._op)()
+
+    # What there is ----------------------------------------------------------------------------
 
     def _variables(self) -> list[Variable]:
         found = []
@@ -190,89 +207,97 @@ class _Writer:
             found.append(Variable(values, "contiguous", False, name, self.origins[name], *flags))
         return found
 
-    def _run(self, number: int, statement: Statement) -> Exception | None:
+    def _choose_tracked(self, but_leaves: bool = False) -> Variable | None:
+        """A tensor that requires grad; of those that are no leaves, if there are any."""
+        tracked = [x for x in self.pool.variables if x.requires_grad]
+        computed = [x for x in tracked if not x.is_leaf]
+        return self.pool.choose(computed if but_leaves and computed else tracked)
+
+    def _cotangent(self, y: Variable) -> str:
+        return written(self.pool.new(y.values.shape, y.values.dtype).values)
+
+    # Writing ----------------------------------------------------------------------------------
+
+    def _names(self, count: int = 1) -> tuple[str, ...]:
+        first, self.count = self.count, self.count + count
+        letters = "abcdefghijklmnopqrstuvwxyz"
+        return tuple(letters[i] if i < 26 else f"x{i}" for i in range(first, self.count))
+
+    def _run(
+        self, text: str, names: tuple[str, ...] = (), recording: bool = True
+    ) -> Exception | None:
+        """Add a statement to the program, and run it. Returns its error."""
+        statement = Statement(text, names, recording)
         error = self.execution.run(statement)
         raises = "" if error is None else type(error).__name__
         self.statements.append(replace(statement, raises=raises))
-        for name in statement.names:
-            place = sum(origin[0] == number for origin in self.origins.values())
-            self.origins[name] = number, place
+        for name in names:
+            place = sum(origin[0] == self.number for origin in self.origins.values())
+            self.origins[name] = self.number, place
         return error
 
-    def _leaf(self, number: int, operand: Operand, tracked: bool) -> Variable:
+    def _assign(self, text: str, count: int = 1, recording: bool = True) -> Exception | None:
+        names = self._names(count)
+        return self._run(f"{', '.join(names)} = {text}", names, recording)
+
+    def _forget(self) -> None:
+        """Take back the last statement, which computed something new or failed to."""
+        names = self.statements.pop().names
+        self.count -= len(names)
+        for name in names:
+            del self.origins[name]
+        self.execution.forget(names)
+
+    # Statements -------------------------------------------------------------------------------
+
+    def _new_leaf(self) -> None:
+        sizes = (2,), (2, 3), (), (3,), (3, 2), (1, 3), (2, 1), (2, 2, 3), (0,), (2, 0)
+        dtype = self.pool.pick(*(self.dtype,) * 6, "float32", "float64", "int64", "bool")
+        self._leaf(self.pool.new(self.pool.pick(*sizes), np.dtype(dtype)))
+
+    def _leaf(self, operand: Operand) -> Variable:
+        """A new leaf, which in three cases of four requires grad if it can."""
         text = written(operand)
-        if tracked and operand.differentiable:
-            text = (
-                f"{text[:-1]}, requires_grad=True)"
-                if text.startswith("torch.tensor(") and operand.layout == "contiguous"
-                else f"{text}.requires_grad_()"
-            )
-        name = self._name()
-        self._run(number, Statement(f"{name} = {text}", (name,)))
-        return Variable(operand.values, name=name)
+        if self.pool.integer(1, 4) > 1 and operand.differentiable:
+            plain = text.startswith("torch.tensor(") and operand.layout == "contiguous"
+            text = f"{text[:-1]}, requires_grad=True)" if plain else f"{text}.requires_grad_()"
+        self._assign(text)
+        return Variable(operand.values, name=self.statements[-1].names[0])
 
-    def _add(self, number: int, slot: Slot) -> None:
-        pool = Pool(slot, self._variables(), self.texture, self.dtype)
-        action = {
-            LEAF: self._new_leaf,
-            "detach": self._detached,
-            "backward": self._backward,
-            "grad": self._grad,
-            "retain_grad": self._watched,
-        }.get(slot.action)
-        if action is not None:
-            action(number, slot, pool)
-        else:
-            self._op(number, slot, pool)
-
-    def _new_leaf(self, number: int, slot: Slot, pool: Pool) -> None:
-        shape = pool.pick((2,), (2, 3), (), (3,), (3, 2), (1, 3), (2, 1), (2, 2, 3), (0,), (2, 0))
-        dtype = pool.pick(*(self.dtype,) * 6, "float32", "float64", "int64", "bool")
-        self._leaf(number, pool.new(shape, np.dtype(dtype)), pool.integer(1, 4) > 1)
-
-    def _detached(self, number: int, slot: Slot, pool: Pool) -> None:
-        x = pool.choose(pool.variables)
+    def _detached(self) -> None:
+        x = self.pool.choose(self.pool.variables)
         if x is not None:
-            name, end = self._name(), pool.pick("", "", ".requires_grad_()")
-            self._run(number, Statement(f"{name} = {x.name}.detach(){end}", (name,)))
+            self._assign(f"{x.name}.detach(){self.pool.pick('', '', '.requires_grad_()')}")
 
-    def _watched(self, number: int, slot: Slot, pool: Pool) -> None:
-        x = pool.choose([x for x in pool.variables if x.requires_grad])
+    def _watched(self) -> None:
+        x = self._choose_tracked()
         if x is not None:
-            self._run(number, Statement(f"{x.name}.retain_grad()"))
+            self._run(f"{x.name}.retain_grad()")
 
-    def _backward(self, number: int, slot: Slot, pool: Pool) -> None:
-        tracked = [x for x in pool.variables if x.requires_grad]
-        y = pool.choose([x for x in tracked if not x.is_leaf] or tracked)
-        if y is None:
-            return
-        given = [written(self._cotangent(pool, y)), *pool.pick([], ["retain_graph=True"])]
-        if self._run(number, Statement(f"{y.name}.backward({', '.join(given)})")):
-            self.over = True  # how far PyTorch came before it found the error is nobody's business
+    def _backward(self) -> None:
+        y = self._choose_tracked(but_leaves=True)
+        if y is not None:
+            end = self.pool.pick("", ", retain_graph=True")
+            error = self._run(f"{y.name}.backward({self._cotangent(y)}{end})")
+            # How far PyTorch came before it found the error is nobody's business.
+            self.over = error is not None
 
-    def _grad(self, number: int, slot: Slot, pool: Pool) -> None:
-        tracked = [x for x in pool.variables if x.requires_grad]
-        y, x = pool.choose(tracked), pool.choose(tracked)
-        if y is None or x is None:
-            return
-        name = self._name()
-        g = written(self._cotangent(pool, y))
-        text = f"({name},) = torch.autograd.grad({y.name}, {x.name}, {g}, create_graph=True, "
-        self._run(number, Statement(f"{text}allow_unused=True)", (name,)))
+    def _grad(self) -> None:
+        y, x = self._choose_tracked(), self._choose_tracked()
+        if x is not None and y is not None:
+            given = f"{y.name}, {x.name}, {self._cotangent(y)}"
+            options = "create_graph=True, allow_unused=True"
+            self._assign(f"torch.autograd.grad({given}, {options})[0]")
 
-    def _cotangent(self, pool: Pool, y: Variable) -> Array:
-        return pool.new(y.values.shape, y.values.dtype).values
-
-    def _op(self, number: int, slot: Slot, pool: Pool) -> None:
-        case = SAMPLES[slot.action].case(pool)
-        able = {f: c for f, c in _FORMS[slot.action].items() if takes(slot.action, f, case)}
+    def _op(self) -> None:
+        op = self.slot.action
+        case = SAMPLES[op].case(self.pool)
+        able = [form for name, form in _FORMS[op].items() if takes(op, name, case)]
         if not able:
             return
-        form = able[pool.pick(*able)]
+        form = self.pool.pick(*able)
         operands = [
-            self._leaf(number, x, pool.integer(1, 4) > 1)
-            if isinstance(x, Operand) and not isinstance(x, Variable)
-            else x
+            x if isinstance(x, Variable) or not isinstance(x, Operand) else self._leaf(x)
             for x in case.operands
         ]
         texts = [Text(x.name) if isinstance(x, Variable) else x for x in operands]
@@ -281,47 +306,43 @@ class _Writer:
             for name, value in case.options.items()
         }
         if isinstance(form, Writing):
-            self._write(number, slot, str(form.write(*texts, **options)), operands)
+            self._write(str(form.write(*texts, **options)), operands)
         else:
-            self._compute(number, slot, pool, str(form(Text("torch"), *texts, **options)))
+            self._compute(str(form(Text("torch"), *texts, **options)))
 
-    def _compute(self, number: int, slot: Slot, pool: Pool, text: str) -> None:
+    def _compute(self, text: str) -> None:
         """A statement that computes something new, unless it is of no use."""
-        count = _results(slot.action)
-        names = tuple(self._name() for _ in range(count))
-        statement = Statement(f"{', '.join(names)} = {text}", names, slot.recording)
-        error = self._run(number, statement)
-        results = [] if error else [self.execution.names[name] for name in names]
-        useful = self.texture == "special" or all(map(_moderate, results))
-        if (error and pool.integer(1, 4) > 1) or not useful:
-            self._forget(names)
+        error = self._assign(text, _results(self.slot.action), self.slot.recording)
+        if error is not None:
+            useful = self.pool.integer(1, 4) == 1
+        else:
+            results = [self.execution.names[name] for name in self.statements[-1].names]
+            useful = self.texture == "special" or all(map(_moderate, results))
+        if not useful:
+            self._forget()
 
-    def _forget(self, names: Sequence[str]) -> None:
-        """Take back the last statement, which computed something new or failed to."""
-        self.statements.pop()
-        self.count -= len(names)
-        for name in names:
-            del self.origins[name]
-        self.execution.forget(names)
-
-    def _write(self, number: int, slot: Slot, text: str, operands: Sequence[Any]) -> None:
+    def _write(self, text: str, operands: Sequence[Any]) -> None:
         """A statement that writes into its first operand, unless that is of no use."""
-        target = self.execution.names[operands[0].name]
-        others = [self.execution.names[x.name] for x in operands[1:] if isinstance(x, Variable)]
-        if any(_overlap(target, y, slot.action) for y in others):
+        op, x = self.slot.action, operands[0]
+        target, *others = (
+            self.execution.names[y.name] for y in operands if isinstance(y, Variable)
+        )
+        if any(_overlap(target, y, op) for y in others):
             return  # of which PyTorch makes no promise
-        x = operands[0]
-        scatters = slot.action in ("index_put", "masked_fill")
-        if 0 in target.stride() and (scatters or x.requires_grad):
+        if 0 in target.stride() and (op in ("index_put", "masked_fill") or x.requires_grad):
             return  # PyTorch warns of the one, and its backward of the other fails
-        if x.is_leaf and x.requires_grad and slot.recording and slot.seed % 4:
+        if x.is_leaf and x.requires_grad and self.slot.recording and self.slot.seed % 4:
             return  # an error that would come too often
-        self._run(number, Statement(text, recording=slot.recording))
+        self._run(text, recording=self.slot.recording)
 
 
+@functools.cache
 def _results(op: str) -> int:
     """How many results an op has."""
-    return 2 if op in ("max_dim", "min_dim") else 1
+    case = case_of(op, 0, "tame")
+    operands = [x.array() if isinstance(x, Operand) else x for x in case.operands]
+    output, _ = REGISTRY[op].forward(*operands, **case.options)
+    return len(output) if isinstance(output, tuple) else 1
 
 
 def _moderate(x: torch.Tensor) -> bool:
