@@ -439,7 +439,21 @@ def _ops_on_what_is_stale(torch: Any) -> Any:
         view = constant[1:]
         constant.mul_(x)  # by which the view comes to require grad
         found.append(op(view).requires_grad)
-    return found
+    x = leaf(torch, 3)
+    y = torch.zeros(3, dtype=torch.float64)
+    view = y[1:]
+    y.add_(x)
+    view.exp_()  # the first to ask the view is a write to it
+    y.sum().backward()
+    return found, x.grad
+
+
+def _an_element_of_itself_under_a_mask(torch: Any) -> Any:
+    x = leaf(torch, 3)
+    y = x * 1
+    y[y > 1.5] = y[0]
+    (y * y).sum().backward()
+    return y, x.grad
 
 
 def _a_view_of_what_was_written(torch: Any) -> Any:
@@ -496,6 +510,7 @@ CASES: dict[str, Program] = {
         _views_of_views_are_parts_of_the_base,
         _computed_in_no_grad_from_what_is_stale,
         _ops_on_what_is_stale,
+        _an_element_of_itself_under_a_mask,
         _a_view_of_what_was_written,
         _a_written_part_that_was_saved,
         _names_of_reshaped,
