@@ -264,6 +264,18 @@ def test_gradients_of_what_is_read_often_add_up() -> None:
     check(program)
 
 
+def test_gradients_of_what_is_read_often_add_up_beside_a_mask() -> None:
+    def program(namespace: Any) -> Any:
+        x = leaf(namespace, (3, 2, 4))
+        one, two = (namespace.tensor(m) for m in ([False, False, True], [True, False, True]))
+        for key in ((one, [1, 1]), (two, [[1], [1]]), ([0, 0], slice(None), [True, *[False] * 3])):
+            out = x[key]
+            out.backward(cotangent(namespace, out))
+        return (x.grad,)
+
+    check(program)
+
+
 def test_indices_are_not_looked_at_again() -> None:
     """A later write to a tensor of indices changes no gradient. In PyTorch it is an error."""
     x = leaf(minigrad, (3,))

@@ -144,7 +144,11 @@ def _fitting(node: Node, pullbacks: Sequence[Pullback | None]) -> list[Pullback 
 
         def fitting(g: Array) -> Array | None:
             d = pullback(g)
-            return d if d is None else summed_to(like.shape, d).astype(like.dtype, copy=False)
+            if d is None:
+                return None
+            if d.shape != like.shape:  # a sum over nothing would make 0 of -0
+                d = summed_to(like.shape, d)
+            return d.astype(like.dtype, copy=False)
 
         return fitting
 

@@ -12,6 +12,7 @@ history; any other is a constant.
 from __future__ import annotations
 
 import inspect
+import itertools
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -49,11 +50,14 @@ def saved_tensors(node: Node) -> dict[str, Tensor]:
     tensors, captured = _saved(node), _captured_names(node.pullbacks or ())
     found: dict[str, Tensor] = {}
     # Operands without a derivative come last among the guards, whatever their place in the call; so
-    # what the rule itself calls an array decides, where it is an operand's name.
-    names = ("result", *node.rule.parameters)
+    # what the rule itself calls an array decides, where it is an operand's name. What comes after
+    # the operands is a further result, of which the rule's is the only name.
+    operands = node.rule.parameters[: len(node.rule.operands)]
+    names = itertools.chain(("result", *operands), itertools.repeat(""))
     for (identity, _, _), name in zip(node.guards, names, strict=False):
         if identity in tensors:
-            own = [n for n in captured.get(identity, ()) if n in node.rule.parameters]
+            called = captured.get(identity, [])
+            own = [n for n in called if n in operands] or ([] if name else called)
             name = name if name == "result" or name in own or not own else own[0]
             found[f"_saved_{'self' if name == 'input' else name}"] = tensors[identity]
     return found

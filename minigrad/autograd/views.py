@@ -110,7 +110,7 @@ class CopySlices(Node):
     the part as it had been, back into the tensor's own; the rest goes to what the tensor was.
     """
 
-    __slots__ = ("positions", "written")
+    __slots__ = ("written",)
 
     def __init__(self, written: Node, positions: Array, base: Tensor) -> None:
         assert written.pullbacks is not None
@@ -132,15 +132,11 @@ class CopySlices(Node):
         pullbacks = (None if origin is None else to_base, *(p and to_other(p) for p in of_others))
         rule = replace(written.rule, backward="CopySlices", linear=False)
         super().__init__(rule, parents, pullbacks, written.guards, base._array)
-        self.written, self.positions = written, positions
+        self.written = written
 
     def histories(self) -> Iterator[tuple[int, list[Any], Parent | None]]:
-        """As the written op's; but its result is now a part of the tensor."""
-        for i, (identity, counter, origin) in enumerate(self.written.histories()):
-            yield identity, counter, origin if i else self._of_part()
-
-    def _of_part(self) -> Node:
-        return _part(self, self.shape, self.positions, self.dtype, repeats=False)
+        """As the written op's, whose result is its own and no part of the tensor, as in PyTorch."""
+        return self.written.histories()
 
 
 def _part(

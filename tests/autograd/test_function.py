@@ -388,6 +388,23 @@ def test_a_function_of_functions(path: list[int], mixed: bool) -> None:
     check_same(program)
 
 
+def test_what_backward_keeps_of_what_it_returns_stays_as_it_is() -> None:
+    kept: list[Any] = []
+
+    def backward(ctx: Any, g: Any) -> Any:
+        kept.append(g * 2)
+        return kept[-1]
+
+    def program(torch: Any) -> Any:
+        x = leaf(torch)
+        kept.clear()
+        for _ in range(2):  # the second gradient is added to the first in place
+            function(torch, lambda ctx, x: x * 2, backward).apply(x).sum().backward()
+        return kept, x.grad
+
+    check_same(program)
+
+
 def test_a_result_twice() -> None:
     def forward(ctx: Any, x: Any) -> Any:
         y = x * 2

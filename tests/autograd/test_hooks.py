@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Callable
+from functools import partial
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -72,6 +74,29 @@ def test_hooks_run_in_the_order_of_registration(which: str) -> None:
     check_same(program)
 
 
+def hooked_graph(
+    torch: Any, steps: list[tuple[int, int]], factors: list[float | None], inputs: int | None
+) -> Any:
+    """What hooks see on every leaf and node of a graph; each step adds or subtracts two values."""
+    log = Log()
+    values = [leaf(torch, v) for v in (1.0, 2.0, 3.0)]
+    for i, j in steps:
+        a, b = values[i % len(values)], values[j % len(values)]
+        values.append(a - b if i % 2 else a + b)
+    for i, value in enumerate(values):
+        value.register_hook(log.hook(f"tensor {i}", factors[i]))
+        if i < 3:
+            value.register_post_accumulate_grad_hook(log.of_leaf(f"leaf {i}"))
+        else:
+            value.grad_fn.register_prehook(log.node_hook(f"before {i}"))
+            value.grad_fn.register_hook(log.node_hook(f"after {i}"))
+    if inputs is None:
+        values[-1].backward()
+    elif inputs < len(values):
+        values[-1].backward(inputs=[values[inputs]])
+    return log, [v.grad for v in values[:3]]
+
+
 @given(st.data())
 def test_the_order_among_tensors(data: st.DataObject) -> None:
     """Of a random graph with hooks on all its leaves and nodes: a leaf's run as soon as its
@@ -81,26 +106,14 @@ def test_the_order_among_tensors(data: st.DataObject) -> None:
     factors = data.draw(st.lists(st.sampled_from([None, 2.0]), min_size=11, max_size=11))
     inputs = data.draw(st.sampled_from([None, 0, 1, 4]))
 
-    def program(torch: Any) -> Any:
-        log = Log()
-        values = [leaf(torch, v) for v in (1.0, 2.0, 3.0)]
-        for i, j in steps:
-            a, b = values[i % len(values)], values[j % len(values)]
-            values.append(a - b if i % 2 else a + b)
-        for i, value in enumerate(values):
-            value.register_hook(log.hook(f"tensor {i}", factors[i]))
-            if i < 3:
-                value.register_post_accumulate_grad_hook(log.of_leaf(f"leaf {i}"))
-            else:
-                value.grad_fn.register_prehook(log.node_hook(f"before {i}"))
-                value.grad_fn.register_hook(log.node_hook(f"after {i}"))
-        if inputs is None:
-            values[-1].backward()
-        elif inputs < len(values):
-            values[-1].backward(inputs=[values[inputs]])
-        return log, [v.grad for v in values[:3]]
+    check_same(partial(hooked_graph, steps=steps, factors=factors, inputs=inputs))
 
-    check_same(program)
+
+def test_the_order_among_tensors_of_every_small_graph() -> None:
+    """Of two leaves that are complete at once, say, the first operand's comes first."""
+    for i, j, k, m in product(range(3), range(3), range(4), range(4)):
+        steps = [(i, j), (k, m)]
+        check_same(partial(hooked_graph, steps=steps, factors=[None] * 5, inputs=None))
 
 
 def test_a_leaf_is_served_as_soon_as_its_gradient_is_complete() -> None:

@@ -416,6 +416,64 @@ def _computed_in_no_grad_from_what_is_stale(torch: Any) -> Any:
         return view * 2, view[1:].sum(), view.numpy().tolist(), repr(view)
 
 
+def _ops_on_what_is_stale(torch: Any) -> Any:
+    """Of every arity, each the first to ask the view."""
+    found = []
+    for op in (
+        lambda v: v.exp(),
+        lambda v: v.neg(),
+        lambda v: v.softmax(0),
+        lambda v: v * 2.0,
+        lambda v: v * torch.ones(2, dtype=torch.float64),
+        lambda v: torch.ones(2, dtype=torch.float64) * v,
+        lambda v: torch.where(v > 0, v, 0.0),
+        lambda v: torch.stack([v, v]),
+    ):
+        x = leaf(torch, 3)
+        y = x * 0.5
+        view = y[1:]
+        y.mul_(3)
+        op(view).sum().backward()
+        found.append(x.grad.clone())
+        constant = torch.zeros(3, dtype=torch.float64)
+        view = constant[1:]
+        constant.mul_(x)  # by which the view comes to require grad
+        found.append(op(view).requires_grad)
+    x = leaf(torch, 3)
+    y = torch.zeros(3, dtype=torch.float64)
+    view = y[1:]
+    y.add_(x)
+    view.exp_()  # the first to ask the view is a write to it
+    y.sum().backward()
+    return found, x.grad
+
+
+def _an_element_of_itself_under_a_mask(torch: Any) -> Any:
+    x = leaf(torch, 3)
+    y = x * 1
+    y[y > 1.5] = y[0]
+    (y * y).sum().backward()
+    return y, x.grad
+
+
+def _a_view_of_what_was_written(torch: Any) -> Any:
+    x = leaf(torch, 2, 3)
+    y = x * 1
+    y.mul_(2)
+    with torch.no_grad():
+        late = y[0]  # of what y is now, which nobody has written to since
+    return y[0].grad_fn.name(), late * 2, history(late)
+
+
+def _a_written_part_that_was_saved(torch: Any) -> Any:
+    x = leaf(torch, 3)
+    y = x * 1
+    y[1:].exp_()
+    (g,) = torch.autograd.grad(y.sum(), x, create_graph=True)
+    # What was saved is what was written, not the part of y that it became.
+    return g, torch.autograd.grad(g.sum(), [x, y], allow_unused=True)
+
+
 def _names_of_reshaped(torch: Any) -> Any:
     x = leaf(torch, 2, 3)
     return [y.grad_fn.name() for y in (x.reshape(6), x[:, :1].reshape(-1), x.t().flatten())]
@@ -451,6 +509,10 @@ CASES: dict[str, Program] = {
         _a_leaf_that_is_a_view,
         _views_of_views_are_parts_of_the_base,
         _computed_in_no_grad_from_what_is_stale,
+        _ops_on_what_is_stale,
+        _an_element_of_itself_under_a_mask,
+        _a_view_of_what_was_written,
+        _a_written_part_that_was_saved,
         _names_of_reshaped,
     )
 }

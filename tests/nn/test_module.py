@@ -453,10 +453,11 @@ def test_zero_grad(set_to_none: bool) -> None:
         for param in net[0].parameters():
             # As with create_graph, it has a history.
             param.grad = t.ones_like(param).requires_grad_() * 3
+        kept = [param.grad for param in net.parameters()]
         net.zero_grad(set_to_none)
         return [
-            None if p.grad is None else [p.grad, p.grad.requires_grad, p.grad.is_leaf]
-            for p in net.parameters()
+            None if p.grad is None else [p.grad, p.grad.requires_grad, p.grad.is_leaf, p.grad is g]
+            for p, g in zip(net.parameters(), kept, strict=True)
         ]
 
     check_same(program)

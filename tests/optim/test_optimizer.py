@@ -224,10 +224,11 @@ def foreign_state(t: Any) -> Any:
 
 
 def loading_leaves_what_is_loaded_alone(t: Any) -> Any:
-    optimizer = t.optim.Adam([t.zeros(2)])
+    optimizer = t.optim.Adam([t.zeros(2)], lr=t.tensor(0.5))
     state = optimizer.state_dict()
     optimizer.load_state_dict(state)
-    optimizer.param_groups[0]["lr"] = 7.0
+    optimizer.param_groups[0]["eps"] = 7.0
+    optimizer.param_groups[0]["lr"].fill_(7.0)
     return state
 
 
