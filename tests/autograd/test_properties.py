@@ -131,23 +131,18 @@ class Ran:
         ]
 
 
-def assert_close(ours: dict[str, Array], others: dict[str, Array], digits: int = 9) -> None:
+def assert_close(ran: Ran, ours: dict[str, Array], others: dict[str, Array]) -> None:
     """Equal but for rounding, on the scale of the largest of all that is compared."""
     assert ours.keys() == others.keys()
     both = [*ours.values(), *others.values()]
     assume(all(np.isfinite(x).all() for x in both))
-    single = any(x.dtype == np.float32 for x in both)
+    single = any(x is not None and x.dtype == minigrad.float32 for x in ran.tensors.values())
     scale = max((float(np.abs(x).max(initial=0)) for x in both), default=0) + 1
     for name, x in ours.items():
         apart = np.abs(x - others[name]).max(initial=0)
-        assert apart <= scale * 10.0 ** -(digits // 2 if single else digits), (
+        assert apart <= scale * (1e-4 if single else 1e-9), (
             f"{name}: {x.tolist()} and {others[name].tolist()}"
         )
-
-
-def assert_same(ours: dict[str, Array], others: dict[str, Array]) -> None:
-    """Equal to the bit."""
-    assert {k: x.tobytes() for k, x in ours.items()} == {k: x.tobytes() for k, x in others.items()}
 
 
 @given(program=some_programs, seed=SEEDS)
@@ -156,7 +151,7 @@ def test_gradients_are_linear_in_the_cotangent(program: Program, seed: int) -> N
     g, h = ran.cotangents(seed), ran.cotangents(seed + 1)
     both = ran.gradients({name: np.asarray(3 * g[name] - h[name]) for name in g})
     apart = ran.gradients(g), ran.gradients(h)
-    assert_close(both, {name: 3 * apart[0][name] - apart[1][name] for name in both})
+    assert_close(ran, both, {name: 3 * apart[0][name] - apart[1][name] for name in both})
 
 
 @given(program=wild_programs, seed=SEEDS)
@@ -179,7 +174,7 @@ def test_the_gradient_of_a_sum_is_the_sum_of_gradients(program: Program, seed: i
     at_once = ran.of([sum(ran.total(g))])
     one_by_one = [ran.gradients({name: x}) for name, x in g.items()]
     added = {name: sum(each[name] for each in one_by_one) for name in ran.leaves}
-    assert_close(at_once, {name: np.asarray(x) for name, x in added.items()})
+    assert_close(ran, at_once, {name: np.asarray(x) for name, x in added.items()})
 
 
 @given(program=some_programs, seed=SEEDS)
@@ -194,7 +189,7 @@ def test_names_and_the_order_of_independent_parts_do_not_matter(
     ran, again = Ran(straight), Ran(other)
     g = ran.cotangents(seed)
     arrived = again.gradients({renamed[name]: x for name, x in reversed(g.items())})
-    assert_close(ran.gradients(g), {name: arrived[renamed[name]] for name in ran.leaves})
+    assert_close(ran, ran.gradients(g), {name: arrived[renamed[name]] for name in ran.leaves})
 
 
 def pure(program: Program) -> Iterator[Statement]:
@@ -232,7 +227,7 @@ def test_how_a_sum_is_put_together_does_not_matter(program: Program, seed: int) 
     left, right = functools.reduce(operator.add, terms), terms[-1]
     for term in reversed(terms[:-1]):
         right = term + right
-    assert_close(ran.of([left]), ran.of([right]))
+    assert_close(ran, ran.of([left]), ran.of([right]))
 
 
 @given(program=wild_programs, seed=SEEDS)
@@ -283,9 +278,10 @@ def test_how_leaves_lie_in_memory_does_not_matter(program: Program, seed: int) -
         return laid_out(x.detach().numpy().copy(), layout).tensor(minigrad).requires_grad_()
 
     ran, again = Ran(program), Ran(program, elsewhere)
-    assume(ran.errors == again.errors)  # a view of what does not lie so is refused
+    # A view of what does not lie so is refused, and what lies so already is its own contiguous().
+    assume(ran.errors == again.errors and ran.results.keys() == again.results.keys())
     g = ran.cotangents(seed)
-    assert_close(ran.gradients(g), again.gradients(g))
+    assert_close(ran, ran.gradients(g), again.gradients(g))
 
 
 # Beside differences -------------------------------------------------------------------------------
@@ -333,6 +329,7 @@ def check_slope(
     # Else there is a kink or a jump, or the function is too steep.
     assume(max(abs(right - left), abs(right - half)) < 1e-3 * scale)
     found = slope(ran, directions)
+    assume(np.isfinite(found))  # at the root of 0 it is not
     assert abs(found - (left + right) / 2) <= 1e-4 * scale, f"{found}, not {left} or {right}"
 
 
@@ -435,7 +432,13 @@ def test_a_mistake_is_found(test: Any) -> None:
         6, actions=FEW, textures=("normal",), dtypes=("float64",), recording=True, ends=False
     )
 
-    @settings(phases=[Phase.generate], report_multiple_bugs=False, database=None)
+    @settings(
+        max_examples=150,
+        phases=[Phase.generate],
+        report_multiple_bugs=False,
+        database=None,
+        derandomize=True,
+    )
     @given(program=drawn, seed=SEEDS)
     def examples(program: Program, seed: int) -> None:
         test.hypothesis.inner_test(program=program, seed=seed)
