@@ -40,21 +40,22 @@ def in_place(rule: Rule, fills: bool = False) -> Callable[..., Tensor]:
             _refuse_leaf(self)
         operands = (*args, *kwargs.values())
         shared = fills and not any(isinstance(x, Tensor) for x in operands)
+        _refuse_memory(self._array, f"{rule.name}_", shared)
         if not fills:
             _refuse_overlap(self._array, operands)
         if not self.is_floating_point():
             with no_grad():  # an integer has no history, whatever is written into it
-                _write(self, out_of_place(self, *args, **kwargs)._array, rule.name, shared)
+                _write(self, out_of_place(self, *args, **kwargs)._array, rule.name)
             return self
         if not recorded:
-            _write(self, out_of_place(self, *args, **kwargs)._array, rule.name, shared)
+            _write(self, out_of_place(self, *args, **kwargs)._array, rule.name)
             return self
         _up_to_date(self)
         # The tensor as it was: its history, and the values that pullbacks may remember.
         before = wrap(self._array.copy("K"))
         before._node, before._requires_grad = self._node, self._requires_grad
         result = out_of_place(before, *args, **kwargs)
-        _write(self, result._array, rule.name, shared)
+        _write(self, result._array, rule.name)
         if result._node is not None:
             # Where the pullbacks saved the result, this tensor must not be written to again.
             (saved, _, _), *others = result._node.guards or ((0, self._counter, 0),)
@@ -125,7 +126,7 @@ def refuse_write(self: Tensor, name: str) -> None:
     _refuse_memory(self._array, name)
 
 
-def _write(self: Tensor, output: np.ndarray, name: str, fills: bool) -> None:
+def _write(self: Tensor, output: np.ndarray, name: str) -> None:
     """Put a result into a tensor's own memory, where its shape and category allow."""
     target = self._array
     if output.shape != target.shape:
@@ -139,7 +140,6 @@ def _write(self: Tensor, output: np.ndarray, name: str, fills: bool) -> None:
         raise RuntimeError(
             f"result type {result} can't be cast to the desired output type {desired}"
         )
-    _refuse_memory(target, f"{name}_", fills)
     anyhow(quiet.run, np.copyto, target, output, "unsafe")
     count_write(self._counter)
 

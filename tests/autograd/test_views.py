@@ -835,3 +835,7 @@ def test_the_indices_that_were_handed_out_must_not_be_written_to(name: str) -> N
         values.sum().backward()
 
     assert check_same(program).error is not None
+
+
+def test_shared_memory_is_refused_before_a_dtype_is() -> None:
+    check_same(lambda torch: torch.tensor([[True]]).expand(2, 3).abs_())
