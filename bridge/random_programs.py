@@ -229,7 +229,12 @@ def faults(program: Program, ours: Trace) -> Iterator[str]:
         return {label: _fitting(values.get(label), theirs.values[label]) for label in suspects}
 
     if suspects:
-        found = beside_rounding(ours.values, theirs.values, suspects, moved)
+        # Which zero a sum of zeros gives is up to its order, and so is then the sign of 1 / x.
+        zeros = any(
+            difference(ours.values[label], theirs.values[label], Ulps(0)) is None
+            for label in suspects
+        )
+        found = beside_rounding(ours.values, theirs.values, suspects, moved, overflowed=zeros)
         yield from (f"{label}: {found[label]}" for label in suspects if not found[label].ok)
 
 

@@ -12,6 +12,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ torch = pytest.importorskip("torch")
 
 import minigrad
 from bridge.drawing import LEAF, NOTHING, OPS, Slot, program_of
-from bridge.random_programs import Program, check
+from bridge.random_programs import Program, Statement, Trace, check
 from bridge.strategies import programs
 from minigrad import inplace
 from minigrad.autograd import graph
@@ -135,6 +136,17 @@ def test_a_program_runs_as_it_is_printed_in_either_library(many: list[Program]) 
         for library in ("torch", "minigrad"):
             with contextlib.redirect_stdout(io.StringIO()):
                 exec(program.source(library), {})
+
+
+def test_which_zero_a_sum_of_zeros_gives_is_nobodys_business() -> None:
+    lines = [
+        ("a = torch.tensor([[3.0], [-3.0]], dtype=torch.float64)", ("a",)),
+        ("b = torch.tensor([[0.0, 3.0, 0.0]], dtype=torch.float64)", ("b",)),
+        ("c = a.mm(b)", ("c",)),
+        ("c.reciprocal_()", ()),
+    ]
+    program = Program(tuple(Statement(text, names) for text, names in lines), Trace())
+    check(replace(program, theirs=program.run(torch)))
 
 
 # Mistakes that must be found ----------------------------------------------------------------------
