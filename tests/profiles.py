@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 USUAL = "repeatable"
+# To see whether a mistake is found at all: the same examples each time, until the first that fails.
+AT_A_GLANCE = settings(
+    max_examples=200,
+    phases=[Phase.generate],
+    report_multiple_bugs=False,
+    database=None,
+    derandomize=True,
+    deadline=None,
+)
 
 
 def examples(count: int) -> int:

@@ -23,6 +23,8 @@ from hypothesis import Phase, given, seed, settings
 torch = pytest.importorskip("torch")
 
 
+from profiles import AT_A_GLANCE
+
 import minigrad
 from bridge.drawing import LEAF, NOTHING, OPS, Slot, program_of
 from bridge.random_programs import Program, Statement, Trace, check
@@ -155,13 +157,7 @@ def test_which_zero_a_sum_of_zeros_gives_is_nobodys_business() -> None:
 def failure(**kinds: Any) -> str:
     """What is said of the first program of these kinds that differs; "" if none does."""
 
-    @settings(
-        max_examples=200,
-        phases=[Phase.generate],
-        database=None,
-        derandomize=True,
-        report_multiple_bugs=False,
-    )
+    @AT_A_GLANCE
     @given(programs(**kinds))
     def run(program: Program) -> None:
         check(program)
