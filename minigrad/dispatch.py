@@ -8,7 +8,7 @@ becomes for `Tensor.exp_` is in `inplace.py`.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import repeat
 from typing import Any
@@ -34,20 +34,31 @@ def function(rule: Rule) -> Callable[..., Any]:
     def op(*args: Any, **kwargs: Any) -> Any:
         args = positional(rule, args, kwargs)
         arrays = prepared(rule, args)
-        output, pullbacks = _computed(rule, args, arrays, kwargs)
-        more: list[Tensor] = []
-        if isinstance(output, tuple):  # what an op gives besides its value has no derivative
-            output, more = output[0], [wrap(x) for x in output[1:]]
-        result: Tensor = wrap(np.asarray(output))
-        if rule.view and (result._array.size == 0 or np.may_share_memory(output, arrays[0])):
-            result._counter = args[0]._counter
-            special = "" if mode.enabled else "no_grad"
-            result._view = View(args[0], rule, arrays[1:], kwargs, special)
-        if mode.enabled:
-            _record(rule, args, arrays, kwargs, pullbacks, output, result, more)
-        return (result, *more) if more else result
+        return _result(rule, args, arrays, kwargs, *_computed(rule, args, arrays, kwargs))
 
-    return op if rule.view or not isinstance(rule.backward, str) else _shortened(rule, op)
+    return shortened(rule, op)
+
+
+def _result(
+    rule: Rule,
+    args: Sequence[Any],
+    arrays: list[Any],
+    kwargs: dict[str, Any],
+    output: Any,
+    pullbacks: Sequence[Pullback | None],
+) -> Any:
+    """What the rule computed, as a tensor or, where that is more than one array, as several."""
+    more: list[Tensor] = []
+    if isinstance(output, tuple):  # what an op gives besides its value has no derivative
+        output, more = output[0], [wrap(x) for x in output[1:]]
+    result: Tensor = wrap(np.asarray(output))
+    if rule.view and (result._array.size == 0 or np.may_share_memory(output, arrays[0])):
+        result._counter = args[0]._counter
+        special = "" if mode.enabled else "no_grad"
+        result._view = View(args[0], rule, arrays[1:], kwargs, special)
+    if mode.enabled:
+        _record(rule, args, arrays, kwargs, pullbacks, output, result, more)
+    return (result, *more) if more else result
 
 
 def _named(rule: Rule, arrays: Sequence[Any], kwargs: dict[str, Any]) -> Rule:
@@ -123,46 +134,51 @@ def _record(
 
 # The short way ------------------------------------------------------------------------------------
 #
-# A training step is made of ops on one tensor, or on two of one float dtype (or one and a number),
-# that are no views, with plain options after them. For these, what `function` does comes down to
-# a few lines without a loop, at half the cost. Anything else, errors too, is left to the long way.
+# A training step is made of ops on tensors of one float dtype that are no views (the second of two
+# may be a number), with plain options after them. For these, what `function` does comes down to a
+# few lines, at half the cost. Anything else, errors too, is left to the long way.
 
 _PLAIN = frozenset({int, float, str, type(None)})
+_MISSING: Any = object()  # stands for an operand that was not given by position
 
 
-def _shortened(rule: Rule, long: Callable[..., Any]) -> Callable[..., Any]:
-    if rule.operands == ("Array",):
-        return _of_one(rule, long)
-    if rule.operands[:2] in (("Array", "Array"), ("Operand", "Operand")):
-        return _of_two(rule, long)
+def shortened(rule: Rule, long: Callable[..., Any]) -> Callable[..., Any]:
+    """`long`, which applies the rule to anything, or what does the same to most calls in less."""
+    if rule.view or not isinstance(rule.backward, str):
+        return long
+    match rule.operands:
+        case ("Array",):
+            return _of_one(rule, long)
+        case ("Array", "Array", "Array"):
+            return _of_three(rule, long)
+        case ("Array", "Array", *_) | ("Operand", "Operand", *_):
+            return _of_two(rule, long)
     return long
+
+
+def _given(*args: Any) -> Iterator[Any]:
+    return (a for a in args if a is not _MISSING)
 
 
 def _of_one(rule: Rule, long: Callable[..., Any]) -> Callable[..., Any]:
     forward, linear, promotes = rule.forward, rule.linear, rule.promotion is not None
 
-    @functools.wraps(forward)
-    def op(*args: Any, **kwargs: Any) -> Any:
-        if kwargs or not args:
-            return long(*args, **kwargs)
-        a, options = args[0], args[1:]
-        if not isinstance(a, Tensor) or a._view is not None:
-            return long(*args)
+    @functools.wraps(long)
+    def op(a: Any = _MISSING, /, *options: Any, **kwargs: Any) -> Any:
+        if kwargs or not isinstance(a, Tensor) or a._view is not None:
+            return long(*_given(a, *options), **kwargs)
         x = a._array
         if promotes and x.dtype.kind != "f":
-            return long(*args)
+            return long(a, *options)
         for option in options:
             if type(option) not in _PLAIN:
-                return long(*args)
+                return long(a, *options)
         try:
-            if options:
-                output, pullbacks = quiet.run(forward, x, *options)
-            else:  # which is the faster call
-                output, pullbacks = quiet.run(forward, x)
+            output, pullbacks = quiet.run(forward, x, *options)
         except Exception:
-            output = None
-        if output is None or isinstance(output, tuple):
-            return long(*args)
+            return long(a, *options)
+        if isinstance(output, tuple):
+            return _result(rule, (a, *options), [x, *options], kwargs, output, pullbacks)
         result: Tensor = wrap(output if type(output) is ndarray else np.asarray(output))
         if a._requires_grad and pullbacks and mode.enabled:
             guards: Guards = ()
@@ -179,37 +195,29 @@ def _of_two(rule: Rule, long: Callable[..., Any]) -> Callable[..., Any]:
     forward, linear, promotes = rule.forward, rule.linear, rule.promotion is not None
     numbers = rule.operands[1] == "Operand"
 
-    @functools.wraps(forward)
-    def op(*args: Any, **kwargs: Any) -> Any:
-        if kwargs or len(args) < 2:
-            return long(*args, **kwargs)
-        a, b, options = args[0], args[1], args[2:]
-        if not isinstance(a, Tensor) or a._view is not None:
-            return long(*args)
+    @functools.wraps(long)
+    def op(a: Any = _MISSING, b: Any = _MISSING, /, *options: Any, **kwargs: Any) -> Any:
+        if kwargs or not isinstance(a, Tensor) or a._view is not None:
+            return long(*_given(a, b, *options), **kwargs)
         x: Any = a._array
         y: Any
         if isinstance(b, Tensor):
             y = b._array
             if b._view is not None or (promotes and x.dtype is not y.dtype):
-                return long(*args)
+                return long(a, b, *options)
         elif numbers and type(b) is float:
             y = b
         else:
-            return long(*args)
+            return long(*_given(a, b, *options))
         if promotes and x.dtype.kind != "f":
-            return long(*args)
+            return long(a, b, *options)
         for option in options:
             if type(option) not in _PLAIN:
-                return long(*args)
+                return long(a, b, *options)
         try:
-            if options:
-                output, pullbacks = quiet.run(forward, x, y, *options)
-            else:
-                output, pullbacks = quiet.run(forward, x, y)
+            output, pullbacks = quiet.run(forward, x, y, *options)
         except Exception:
-            output = None
-        if output is None:
-            return long(*args)
+            return long(a, b, *options)
         result: Tensor = wrap(output if type(output) is ndarray else np.asarray(output))
         if pullbacks and mode.enabled:
             parents: Sequence[Parent | None]
@@ -231,6 +239,48 @@ def _of_two(rule: Rule, long: Callable[..., Any]) -> Callable[..., Any]:
                 if y is not b:
                     guards = (*guards, (id(y), b._counter, b._counter[0]))
             result._node = Node(rule, parents, pullbacks, guards, output)
+            result._requires_grad = True
+        return result
+
+    return op
+
+
+def _of_three(rule: Rule, long: Callable[..., Any]) -> Callable[..., Any]:
+    forward = rule.forward
+
+    @functools.wraps(long)
+    def op(*args: Any, **kwargs: Any) -> Any:
+        if kwargs or len(args) != 3:
+            return long(*args, **kwargs)
+        for each in args:
+            if not isinstance(each, Tensor) or each._view is not None:
+                return long(*args)
+        a, b, c = args
+        x, y, z = a._array, b._array, c._array
+        try:
+            output, pullbacks = quiet.run(forward, x, y, z)
+        except Exception:
+            return long(*args)
+        result: Tensor = wrap(output)
+        if mode.enabled:
+            to_a = (a._node or a) if a._requires_grad else None
+            to_b = (b._node or b) if b._requires_grad else None
+            to_c = (c._node or c) if c._requires_grad else None
+            if to_a is to_b is to_c is None:
+                return result
+            from_x, from_y, from_z = pullbacks
+            pullbacks = (
+                None if to_a is None else from_x,
+                None if to_b is None else from_y,
+                None if to_c is None else from_z,
+            )
+            guards = (
+                (id(output), result._counter, 0),
+                (id(x), a._counter, a._counter[0]),
+                (id(y), b._counter, b._counter[0]),
+                (id(z), c._counter, c._counter[0]),
+            )
+            result._node = Node(rule, (to_a, to_b, to_c), pullbacks, guards, output)
             result._requires_grad = True
         return result
 

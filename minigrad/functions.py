@@ -33,14 +33,16 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     >>> minigrad.matmul(minigrad.tensor([[1., 2.]]), minigrad.tensor([3., 4.]))
     tensor([11.])
     """
-    if isinstance(input, Tensor) and isinstance(other, Tensor):
+    try:
         n, m = input._array.ndim, other._array.ndim
-        if n == m == 2:
-            return _mm(input, other)
-        if n == m == 1:
-            return _dot(input, other)
-        if n == 2 and m == 1:
-            return _mv(input, other)
+    except AttributeError:  # what is no tensor is refused there
+        return _stacked(input, other)
+    if n == m == 2:
+        return _mm(input, other)
+    if n == m == 1:
+        return _dot(input, other)
+    if n == 2 and m == 1:
+        return _mv(input, other)
     return _stacked(input, other)
 
 

@@ -68,27 +68,35 @@ def in_place(rule: Rule, fills: bool = False) -> Callable[..., Tensor]:
 
     op.__name__ = op.__qualname__ = f"{rule.name}_"
     op.__doc__ = f"`{rule.name}`, written into this tensor; RuntimeError for a leaf's own values."
-    return op if rule.ufunc is None else _without_a_copy(rule.ufunc, op)
+    return without_a_copy(rule, op)
 
 
-def _without_a_copy(ufunc: np.ufunc, long: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """The same where nothing is recorded and the two are alike, as in an update: in one step."""
+def without_a_copy(rule: Rule, long: Callable[..., Any]) -> Callable[..., Any]:
+    """`long`, which applies the rule in place, or what does so in one step where that is enough.
+
+    That is where a ufunc is all there is to it, nothing is recorded and the two operands are alike,
+    as in an update.
+    """
+    if rule.ufunc is None:
+        return long
+    ufunc = rule.ufunc
 
     @functools.wraps(long)
-    def op(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    def op(self: Tensor, *args: Any, **kwargs: Any) -> Any:
         if kwargs or len(args) != 1 or not isinstance(args[0], Tensor):
             return long(self, *args, **kwargs)
-        other = args[0]
+        (other,) = args
         a, b = self._array, other._array
         if (
             (mode.enabled and (self._requires_grad or other._requires_grad))
-            or not (self._view is None and other._view is None)
+            or not (self._view is None is other._view)
             or not (a.shape == b.shape and a.dtype is b.dtype and a.dtype.kind == "f")
         ):
             return long(self, other)
-        if not a.flags.writeable:
+        try:
+            quiet.run(ufunc, a, b, a)
+        except Exception:
             return long(self, other)  # which says what is wrong
-        anyhow(quiet.run, ufunc, a, b, a)
         count_write(self._counter)
         return self
 

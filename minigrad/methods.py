@@ -15,11 +15,11 @@ import numpy as np
 from . import dtypes, functions
 from .autograd.grad_mode import no_grad
 from .devices import require_cpu
-from .dispatch import OPS
+from .dispatch import OPS, shortened
 from .dtypes import dtype as DType
 from .functions import matmul, tensor_or_number
 from .indexing import getitem, index_put, index_put_, setitem
-from .inplace import in_place
+from .inplace import in_place, without_a_copy
 from .rules import REGISTRY
 from .tensor import Tensor, wrap
 from .tracing import count_write
@@ -261,10 +261,12 @@ def _arithmetic() -> dict[str, Any]:
     methods: dict[str, Any] = {}
     for name in ("add", "sub", "mul", "div", "pow"):
         dunder = "truediv" if name == "div" else name
-        methods[f"__{dunder}__"] = operator(OPS[name])
-        methods[f"__i{dunder}__"] = operator(in_place(REGISTRY[name]))
+        methods[f"__{dunder}__"] = shortened(REGISTRY[name], operator(OPS[name]))
+        methods[f"__i{dunder}__"] = without_a_copy(
+            REGISTRY[name], operator(in_place(REGISTRY[name]))
+        )
     methods["__radd__"] = operator(OPS["add"], _NUMBERS)
-    methods["__rmul__"] = operator(OPS["mul"], _NUMBERS)
+    methods["__rmul__"] = shortened(REGISTRY["mul"], operator(OPS["mul"], _NUMBERS))
     methods["__rpow__"] = operator(_to_the_power, _NUMBERS)
     methods["__rsub__"] = operator(OPS["rsub"], _NUMBERS)
     methods["__rtruediv__"] = operator(_divided_by, _NUMBERS)

@@ -24,6 +24,7 @@ import numpy as np
 from .. import functions
 from ..dispatch import OPS
 from ..rules import REGISTRY, Rule
+from ..rules.linalg import product
 from ..rules.rule import Array, Pullback
 from ..tensor import Tensor, wrap
 from .grad_mode import mode
@@ -155,6 +156,8 @@ def reread(thing: Any, tensors: dict[int, Tensor]) -> Any:
         return tensors[id(thing)] if id(thing) in tensors else wrap(np.asarray(thing))
     if thing is np:
         return numpy
+    if thing is product:
+        return functions.matmul
     if isinstance(thing, np.ufunc):
         return getattr(numpy, thing.__name__)
     if not isinstance(thing, FunctionType):
@@ -197,7 +200,6 @@ numpy = SimpleNamespace(
         reduce=lambda x, axis, dtype=None, keepdims=False: x.sum(axis, keepdims, dtype=dtype)
     ),
     broadcast_to=OPS["expand"],
-    dot=functions.matmul,
     exp=OPS["exp"],
     log=lambda x: OPS["log"](x) if isinstance(x, Tensor) else np.log(x),
     matmul=functions.matmul,

@@ -17,8 +17,8 @@ def index(argument: int, name: str) -> int:
 
 def axis(dim: int, ndim: int) -> int:
     """`dim` counted from the front. IndexError outside [-ndim, ndim); a 0-d tensor is as 1-d."""
-    reach = max(ndim, 1)
-    found = index(dim, "dim")
+    reach = ndim or 1
+    found = dim if type(dim) is int else index(dim, "dim")
     if not -reach <= found < reach:
         raise IndexError(
             f"Dimension out of range (expected to be in range of [{-reach}, {reach - 1}], "

@@ -12,7 +12,16 @@ import numpy as np
 
 from ..dtypes import C_NAMES, SCALAR_NAMES, SUPPORTED, converted
 from .dims import dense
-from .rule import EVERYWHERE, IN_PLACE, Array, Operand, Result, differentiable, without_derivative
+from .rule import (
+    EVERYWHERE,
+    IN_PLACE,
+    Array,
+    Operand,
+    Result,
+    differentiable,
+    unchanged,
+    without_derivative,
+)
 
 # A 0-d array is taken as it is, where a Python number is converted anew by each ufunc that it
 # goes into, at the cost of the ufunc itself on a small tensor. For the few most used ops.
@@ -37,8 +46,8 @@ def add(input: Operand, other: Operand, *, alpha: float = 1) -> Result:
     tensor([21., 22.])
     """
     if alpha == 1:
-        return input + other, (lambda g: g, lambda g: g)
-    return input + _scaled(other, alpha, input), (lambda g: g, lambda g: g * alpha)
+        return input + other, (unchanged, unchanged)
+    return input + _scaled(other, alpha, input), (unchanged, lambda g: g * alpha)
 
 
 @differentiable(
@@ -51,8 +60,8 @@ def sub(input: Operand, other: Operand, *, alpha: float = 1) -> Result:
     tensor([0., 1.])
     """
     if alpha == 1:
-        return input - other, (lambda g: g, lambda g: -g)
-    return input - _scaled(other, alpha, input), (lambda g: g, lambda g: g * -alpha)
+        return input - other, (unchanged, lambda g: -g)
+    return input - _scaled(other, alpha, input), (unchanged, lambda g: g * -alpha)
 
 
 @differentiable(
@@ -399,19 +408,19 @@ def clone(input: Array) -> Result:
     >>> minigrad.clone(minigrad.tensor([1., 2.]))
     tensor([1., 2.])
     """
-    return input.copy("K" if dense(input) else "C"), (lambda g: g,)
+    return input.copy("K" if dense(input) else "C"), (unchanged,)
 
 
 @differentiable(linear=True, forms=(), backward="CloneBackward0")
 def contiguous_copy(input: Array) -> Result:
     """A copy whose elements lie in row-major order."""
-    return input.copy(), (lambda g: g,)
+    return input.copy(), (unchanged,)
 
 
 @differentiable(linear=True, forms=(), backward="ToCopyBackward0")
 def cast(input: Array, dtype: np.dtype) -> Result:
     """`input` in another dtype, as `Tensor.to` makes it; the engine casts the gradient back."""
-    return input.astype(dtype), (lambda g: g,) if dtype.kind == "f" else ()
+    return input.astype(dtype), (unchanged,) if dtype.kind == "f" else ()
 
 
 @differentiable(linear=True, forms=(), backward="CopyBackwards")
@@ -439,7 +448,7 @@ def _written(input: Array, other: Operand) -> Result:
             f"output with shape {list(input.shape)} doesn't match the broadcast shape "
             f"{list(other.shape)}"
         )
-    return y, (lambda g: np.zeros_like(g), lambda g: g)
+    return y, (lambda g: np.zeros_like(g), unchanged)
 
 
 @differentiable(linear=True, forms=())

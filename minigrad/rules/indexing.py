@@ -13,7 +13,7 @@ import numpy as np
 
 from . import dims
 from .dims import axis
-from .rule import Array, Operand, Result, differentiable
+from .rule import Array, Operand, Result, differentiable, unchanged
 
 # One entry of the key of a gather: a full slice, or an array of indices, or a mask.
 Entry: TypeAlias = Any
@@ -102,5 +102,5 @@ def index_put(
             f"indexing result of shape {list(input[key].shape)}"
         ) from None
     if accumulate:
-        return y, (lambda g: g, lambda g: g[key])
+        return y, (unchanged, lambda g: g[key])
     return y, (lambda g: index_put(g, 0, key)[0], lambda g: g[key])

@@ -7,8 +7,6 @@ Each case that PyTorch tells apart is a rule of its own; `minigrad.matmul` choos
 
 from __future__ import annotations
 
-import numpy as np
-
 from ..dtypes import SCALAR_NAMES
 from .rule import Array, Result, differentiable
 
@@ -34,12 +32,11 @@ def same_dtype(input: Array, other: Array, op: str) -> None:
 
 
 def product(a: Array, b: Array) -> Array:
-    """`a @ b` of two matrices: np.dot, which has half the fixed cost of `@`.
+    """`a @ b` of two matrices: `dot`, which has half the fixed cost of `@`.
 
-    But not where one is 1×1 and so taken for a factor: np.dot says that 0 times NaN is 0.
+    But not where one is 1×1 and so taken for a factor: `dot` says that 0 times NaN is 0.
     """
-    # Read over Tensors, it is the op in any case, for their `size` is a method.
-    return a @ b if a.size == 1 or b.size == 1 else np.dot(a, b)
+    return a @ b if a.size == 1 or b.size == 1 else a.dot(b)
 
 
 @differentiable()

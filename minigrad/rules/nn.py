@@ -14,7 +14,7 @@ from ..dtypes import SCALAR_NAMES
 from .dims import axis
 from .indexing import scatter
 from .linalg import product, same_dtype
-from .rule import Array, Result, differentiable
+from .rule import Array, Result, differentiable, unchanged
 
 
 @differentiable(forms=(), backward="AddmmBackward0")
@@ -29,13 +29,14 @@ def linear(input: Array, weight: Array, bias: Array) -> Result:
         same_dtype(input, bias, "linear")
 
     times = product if input.ndim == 2 else np.matmul
-    outputs = times(input, weight.T)
-    y = outputs + bias
-    if y.shape != outputs.shape:
+    y = times(input, weight.T)
+    try:
+        y += bias
+    except ValueError:
         raise RuntimeError(
-            f"The expanded size of the tensor ({outputs.shape[-1]}) must match the existing size "
-            f"({bias.shape[-1]}): the bias {list(bias.shape)} does not fit {list(outputs.shape)}"
-        )
+            f"The expanded size of the tensor ({y.shape[-1]}) must match the existing size "
+            f"({bias.shape[-1]}): the bias {list(bias.shape)} does not fit {list(y.shape)}"
+        ) from None
 
     def to_weight(g: Array) -> Array:
         if input.ndim == 2:
@@ -43,7 +44,7 @@ def linear(input: Array, weight: Array, bias: Array) -> Result:
         rows = math.prod(input.shape[:-1])
         return product(g.reshape(rows, g.shape[-1]).T, input.reshape(rows, input.shape[-1]))
 
-    return y, (lambda g: times(g, weight), to_weight, lambda g: g)
+    return y, (lambda g: times(g, weight), to_weight, unchanged)
 
 
 # The softmaxes ------------------------------------------------------------------------------------
@@ -76,8 +77,8 @@ def log_softmax(input: Array, dim: int, dtype: np.dtype | None = None) -> Result
     tensor([-1.3133, -0.3133])
     """
     x, d = _floats(input, dtype, "log_softmax"), _along(dim, input.ndim)
-    x = x - np.maximum.reduce(x, d, keepdims=True, initial=-np.inf)
-    y = x - np.log(np.add.reduce(np.exp(x), d, keepdims=True))
+    y = x - np.maximum.reduce(x, d, keepdims=True, initial=-np.inf)
+    y -= np.log(np.add.reduce(np.exp(y), d, keepdims=True))
     return y, (lambda g: g - np.exp(y) * np.add.reduce(g, d, keepdims=True),)
 
 
@@ -120,11 +121,11 @@ def nll_loss(
     given = target.reshape(()) if input.ndim == 1 and target.shape == (1,) else target
     _check_nll(input, given, weight)
     label, counted = given, None
-    key, places = _places(label, input.shape)
+    places = _places(label, input.shape)
     if places is None or 0 <= ignore_index < input.shape[_class_dim(input)]:
         counted = given != ignore_index
         label = np.where(counted, given, 0)
-        key, places = _places(label, input.shape)
+        places = _places(label, input.shape)
         if places is None:
             beyond = label[(label < 0) | (label >= input.shape[_class_dim(input)])]
             raise IndexError(f"Target {beyond[0]} is out of bounds.")
@@ -138,7 +139,7 @@ def nll_loss(
         terms = np.where(counted, terms, 0)  # ignored is ignored, be it infinite or NaN
     total = None
     if reduction == "mean":
-        total = input.dtype.type(terms.size) if scale is None else np.add.reduce(scale, None)
+        total = terms.size if scale is None else np.add.reduce(scale, None)
     ignores = counted is not None
 
     def pullback(g: Array) -> Array:
@@ -148,7 +149,7 @@ def nll_loss(
             share = share * weight[label]
         if ignores:
             share = np.where(given != ignore_index, share, 0)
-        return scatter(share, key, input.shape, False)[0]
+        return scatter(share, (places,), (math.prod(input.shape),), False)[0].reshape(input.shape)
 
     y = _reduced(terms, total, reduction)
     y = y if reduction == "none" else y + 0  # a sum of -0 is 0 in PyTorch
@@ -182,11 +183,8 @@ def _class_dim(input: Array) -> int:
     return 0 if input.ndim == 1 else 1
 
 
-def _places(label: Array, shape: tuple[int, ...]) -> tuple[tuple[Array, ...], Array | None]:
-    """The key of each label's own element, and where that lies in the flattened operand.
-
-    The second is None if a label is no class.
-    """
+def _places(label: Array, shape: tuple[int, ...]) -> Array | None:
+    """Where each label's own element lies in the flattened operand; None if a label is no class."""
     if len(shape) == 1:
         key: tuple[Array, ...] = (label,)
     elif len(shape) == 2:
@@ -195,9 +193,9 @@ def _places(label: Array, shape: tuple[int, ...]) -> tuple[tuple[Array, ...], Ar
         grid = np.indices(label.shape, sparse=True)
         key = (grid[0], label, *grid[1:])
     try:
-        return key, np.ravel_multi_index(key, shape)
+        return np.ravel_multi_index(key, shape)
     except ValueError:
-        return key, None
+        return None
 
 
 def _check_nll(input: Array, target: Array, weight: Array | None) -> None:

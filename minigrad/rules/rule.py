@@ -71,6 +71,11 @@ class Rule:
 REGISTRY: dict[str, Rule] = {}
 
 
+def unchanged(g: Array) -> Array:
+    """The pullback of a sum: the cotangent itself."""
+    return g
+
+
 def differentiable(
     *,
     derivative: bool = True,
