@@ -248,7 +248,8 @@ def cross_entropy(
     >>> F.cross_entropy(minigrad.tensor([[0., 1.], [3., 2.]]), minigrad.tensor([1, 0]))
     tensor(0.3133)
     """
-    _require_tensors("cross_entropy", input=input, target=target)
+    if not (isinstance(input, Tensor) and isinstance(target, Tensor)):
+        _require_tensors("cross_entropy", input=input, target=target)
     reduction = _reduction(size_average, reduce, reduction)
     if not 0.0 <= label_smoothing <= 1.0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..arithmetic import quiet
 from ..autograd import enable_grad
 from ..tensor import Tensor
 from ..tracing import count_write
@@ -136,7 +137,7 @@ class Optimizer:
         for group in self.param_groups:
             for param in group["params"]:
                 if set_to_none:
-                    param.grad = None
+                    param._grad = None
                 elif param.grad is not None:
                     param.grad.detach_().zero_()
 
@@ -162,10 +163,10 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        # A diverging run overflows without a word in PyTorch, so NumPy's warnings are off here too.
-        with np.errstate(all="ignore"):
-            for group in self.param_groups:
-                self._update(group, [(p, p.grad) for p in group["params"] if p.grad is not None])
+        for group in self.param_groups:
+            pairs = [(p, p._grad) for p in group["params"] if p._grad is not None]
+            # A diverging run overflows without a word in PyTorch, and so it does here.
+            quiet.within(self._update, group, pairs)
         return loss
 
     def _update(self, group: Group, pairs: list[tuple[Tensor, Tensor]]) -> None:
