@@ -75,15 +75,14 @@ def walk(
         for parent, pullback in zip(node.parents, pullbacks):  # type: ignore[assignment]  # noqa: B905, this is the hot loop
             if parent is None or (useful is not None and parent not in useful):
                 continue
-            inner = isinstance(parent, Node)
             d = pullback(g)  # type: ignore[misc]  # there is one where there is a parent
             if d is None:  # a Function's backward may know of none
-                if inner and parent not in gradients:
+                if isinstance(parent, Node) and parent not in gradients:
                     gradients[parent] = None
                     heappush(todo, (-parent.number, parent))
                 continue
             if not create_graph:
-                like: Node | Array = parent if inner else parent._array
+                like: Node | Array = parent if isinstance(parent, Node) else parent._array
                 if d.shape != like.shape:
                     d = summed_to(like.shape, d)
                 if d.dtype is not like.dtype:
@@ -91,7 +90,7 @@ def walk(
             if parent in gradients:
                 before = gradients[parent]
                 gradients[parent] = d if before is None else before + d
-            elif inner:
+            elif isinstance(parent, Node):
                 gradients[parent] = d
                 heappush(todo, (-parent.number, parent))
             elif not create_graph and (d is g or d.base is not None):
