@@ -64,7 +64,7 @@ def _of_indexing(
     torch: Any, input: Any, *, key: Any, shape: tuple[int, ...], repeats: bool = True
 ) -> Any:
     """What becomes of the gradient `input` of x[key], for an x of that shape."""
-    x = torch.zeros(shape, dtype=input.dtype, requires_grad=True)
+    x = torch.zeros(shape, dtype=input.dtype, device=input.device, requires_grad=True)
     return torch.autograd.grad(x[key], x, input, create_graph=True)[0]
 
 

@@ -252,10 +252,11 @@ def _of_three(rule: Rule, long: Callable[..., Any]) -> Callable[..., Any]:
     def op(*args: Any, **kwargs: Any) -> Any:
         if kwargs or len(args) != 3:
             return long(*args, **kwargs)
-        for each in args:
-            if not isinstance(each, Tensor) or each._view is not None:
-                return long(*args)
         a, b, c = args
+        if not (isinstance(a, Tensor) and isinstance(b, Tensor) and isinstance(c, Tensor)):
+            return long(*args)
+        if not (a._view is b._view is c._view is None):
+            return long(*args)
         x, y, z = a._array, b._array, c._array
         try:
             output, pullbacks = quiet.run(forward, x, y, z)
