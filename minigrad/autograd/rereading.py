@@ -24,6 +24,7 @@ import numpy as np
 from .. import functions
 from ..dispatch import OPS
 from ..rules import REGISTRY, Rule
+from ..rules.elementwise import masked
 from ..rules.linalg import product
 from ..rules.rule import Array, Pullback
 from ..tensor import Tensor, wrap
@@ -158,6 +159,8 @@ def reread(thing: Any, tensors: dict[int, Tensor]) -> Any:
         return numpy
     if thing is product:
         return functions.matmul
+    if thing is masked:
+        return lambda g, keep: functions.where(keep, g, 0)
     if isinstance(thing, np.ufunc):
         return getattr(numpy, thing.__name__)
     if not isinstance(thing, FunctionType):

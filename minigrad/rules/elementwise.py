@@ -29,6 +29,20 @@ ZERO = {d.numpy: np.zeros((), d.numpy) for d in SUPPORTED}
 for _zero in ZERO.values():
     _zero.flags.writeable = False  # pullbacks capture it
 
+# The integers that have as many bits.
+_BITS = {np.dtype(np.float32): np.dtype(np.int32), np.dtype(np.float64): np.dtype(np.int64)}
+
+
+def masked(g: Array, keep: Array) -> Array:
+    """A float `g` where the bool `keep` holds, and 0 elsewhere.
+
+    What np.where does with a branch for each element, which takes twenty times as long where the
+    processor cannot guess it. As an integer True is 1, and -1 has all bits set.
+    """
+    bits = _BITS[g.dtype]
+    return (g.view(bits) & -keep.astype(bits)).view(g.dtype)
+
+
 # Arithmetic ---------------------------------------------------------------------------------------
 
 
@@ -252,7 +266,7 @@ def relu(input: Array) -> Result:
         raise RuntimeError("Boolean inputs not supported for relu")
     zero = ZERO[input.dtype]
     y = np.maximum(zero, input)  # in this order -0 stays -0
-    return y, (lambda g: np.where(y <= zero, zero, g),)
+    return y, (lambda g: masked(g, y != zero),)
 
 
 @differentiable(promotion="float", forms=IN_PLACE)
@@ -341,9 +355,9 @@ def clamp(input: Array, min: Operand | None = None, max: Operand | None = None) 
     low = -np.inf if min is None else min
     high = np.inf if max is None else max
     return y, (
-        lambda g: np.where((input >= low) & (input <= high), g, 0),
-        lambda g: np.where((input < low) & (max is None or low < high), g, 0),
-        lambda g: np.where((input > high) | (low > high), g, 0),
+        lambda g: masked(g, (input >= low) & (input <= high)),
+        lambda g: masked(g, (input < low) & (max is None or low < high)),
+        lambda g: masked(g, (input > high) | (low > high)),
     )
 
 
@@ -356,8 +370,8 @@ def where(condition: Array, input: Operand, other: Operand) -> Result:
     """
     return np.where(condition, input, other), (
         None,
-        lambda g: np.where(condition, g, 0),
-        lambda g: np.where(condition, 0, g),
+        lambda g: masked(g, condition),
+        lambda g: masked(g, ~condition),
     )
 
 

@@ -1,0 +1,127 @@
+"""The network in a namespace that is PyTorch's or has its face: the tutorial's loop, and modules.
+
+Each program is written once and runs in minigrad, in PyTorch on the CPU and in PyTorch on CUDA.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .engine import Engine
+from .networks import LEARNING_RATE, Network
+
+
+def manual(
+    torch: Any, network: Network, library: str, device: str = "cpu", finish: Any = None
+) -> Engine:
+    """The tutorial's manual loop: its own parameters, and an update written out."""
+    F = torch.nn.functional
+    x, y = _on(torch, network, device)
+    W1, B1, Wout, Bout = parameters = [
+        torch.from_numpy(p.copy()).to(device).requires_grad_() for p in network.parameters
+    ]
+
+    def forward() -> Any:
+        z1 = torch.add(torch.matmul(x, W1), B1)
+        Zout = torch.add(torch.matmul(F.relu(z1), Wout), Bout)
+        return F.nll_loss(F.log_softmax(Zout, dim=1), y)
+
+    def backward(loss: Any) -> Any:
+        loss.backward()
+        return loss
+
+    def update(loss: Any) -> Any:
+        with torch.no_grad():
+            W1.data -= LEARNING_RATE * W1.grad.data
+            B1.data -= LEARNING_RATE * B1.grad.data
+            Wout.data -= LEARNING_RATE * Wout.grad.data
+            Bout.data -= LEARNING_RATE * Bout.grad.data
+        W1.grad.data.zero_()
+        B1.grad.data.zero_()
+        Wout.grad.data.zero_()
+        Bout.grad.data.zero_()
+        return loss
+
+    def reset() -> None:
+        for p, first in zip(parameters, network.parameters, strict=True):
+            p.data.copy_(torch.from_numpy(first))
+            if p.grad is not None:
+                p.grad.zero_()
+
+    return Engine(
+        f"{library}, manual",
+        {"forward": forward, "backward": backward, "update": update},
+        gradients=lambda loss: tuple(_array(p.grad) for p in parameters),
+        parameters=lambda: tuple(_array(p) for p in parameters),
+        reset=reset,
+        loss=_array,
+        **_finishing(finish),
+    )
+
+
+def modules(
+    torch: Any,
+    network: Network,
+    library: str,
+    device: str = "cpu",
+    finish: Any = None,
+    compiled: Callable[[Any], Any] | None = None,
+) -> Engine:
+    """The same as modules, with CrossEntropyLoss and SGD. `compiled` is told to make it faster."""
+    nn = torch.nn
+    x, y = _on(torch, network, device)
+    (inputs, hidden), (_, classes) = network.parameters[0].shape, network.parameters[2].shape
+    model = nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, classes))
+    model = model.to(device, torch.from_numpy(network.x[:0]).dtype)
+    criterion = nn.CrossEntropyLoss()
+    optimizer = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE)
+
+    def loss_of(x: Any, y: Any) -> Any:
+        return criterion(model(x), y)
+
+    loss_of = loss_of if compiled is None else compiled(loss_of)
+
+    def forward() -> Any:
+        return loss_of(x, y)
+
+    def backward(loss: Any) -> Any:
+        loss.backward()
+        return loss
+
+    def update(loss: Any) -> Any:
+        optimizer.step()
+        optimizer.zero_grad()
+        return loss
+
+    def reset() -> None:
+        with torch.no_grad():
+            for p, first in zip(model.parameters(), network.parameters, strict=True):
+                p.copy_(torch.from_numpy(first.T.copy()))
+        optimizer.zero_grad()
+
+    reset()
+    return Engine(
+        f"{library}, modules",
+        {"forward": forward, "backward": backward, "update": update},
+        gradients=lambda loss: tuple(_array(p.grad).T for p in model.parameters()),
+        parameters=lambda: tuple(_array(p).T for p in model.parameters()),
+        reset=reset,
+        loss=_array,
+        **_finishing(finish),
+    )
+
+
+def _on(torch: Any, network: Network, device: str) -> tuple[Any, Any]:
+    """The data, as tensors."""
+    return tuple(torch.from_numpy(each).to(device) for each in (network.x, network.y))
+
+
+def _array(tensor: Any) -> np.ndarray:
+    return np.array(tensor.detach().cpu().numpy())
+
+
+def _finishing(finish: Any) -> dict[str, Any]:
+    return {} if finish is None else {"finish": finish}

@@ -1,0 +1,154 @@
+"""The network in other libraries of automatic differentiation, each as its users write it.
+
+None of them is needed: each is imported when it is asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import Any
+
+import numpy as np
+
+from .engine import Engine
+from .networks import LEARNING_RATE, Network
+
+
+def autograd(network: Network) -> Engine:
+    """HIPS autograd: a function of the parameters, and its vector–Jacobian product."""
+    anp = importlib.import_module("autograd.numpy")
+    make_vjp = importlib.import_module("autograd").make_vjp
+    x, y = network.x, network.y
+    parameters = tuple(p.copy() for p in network.parameters)
+    rows, one = np.arange(len(x)), np.ones((), x.dtype)
+
+    def loss_of(parameters: Any) -> Any:
+        w1, b1, w2, b2 = parameters
+        z = anp.dot(x, w1) + b1
+        # Not np.maximum, which would share a cotangent between both sides of a tie.
+        h = anp.where(z > 0, z, 0)
+        scores = anp.dot(h, w2) + b2
+        shifted = scores - anp.max(scores, axis=1, keepdims=True)
+        logp = shifted - anp.log(anp.sum(anp.exp(shifted), axis=1, keepdims=True))
+        return -anp.mean(logp[rows, y])
+
+    def forward() -> Any:
+        return make_vjp(loss_of)(parameters)
+
+    def backward(passed: Any) -> Any:
+        vjp, loss = passed
+        return loss, vjp(one)
+
+    def update(passed: Any) -> Any:
+        loss, gradients = passed
+        for p, d in zip(parameters, gradients, strict=True):
+            p -= LEARNING_RATE * d
+        return loss
+
+    def reset() -> None:
+        for p, first in zip(parameters, network.parameters, strict=True):
+            p[...] = first
+
+    return Engine(
+        "autograd",
+        {"forward": forward, "backward": backward, "update": update},
+        gradients=lambda passed: tuple(np.asarray(d) for d in passed[1]),
+        parameters=lambda: parameters,
+        reset=reset,
+    )
+
+
+def mygrad(network: Network) -> Engine:
+    """MyGrad: tensors with a `backward`, as here."""
+    mg = importlib.import_module("mygrad")
+    relu = importlib.import_module("mygrad.nnet.activations").relu
+    softmax_crossentropy = importlib.import_module("mygrad.nnet.losses").softmax_crossentropy
+    x, y = network.x, network.y
+    w1, b1, w2, b2 = parameters = [mg.tensor(p.copy()) for p in network.parameters]
+
+    def forward() -> Any:
+        h = relu(mg.matmul(x, w1) + b1)
+        return softmax_crossentropy(mg.matmul(h, w2) + b2, y)
+
+    def backward(loss: Any) -> Any:
+        loss.backward()
+        return loss
+
+    def update(loss: Any) -> Any:
+        for p in parameters:
+            p.data -= LEARNING_RATE * p.grad
+            p.null_grad()
+        return loss
+
+    def reset() -> None:
+        for p, first in zip(parameters, network.parameters, strict=True):
+            p.data[...] = first
+
+    return Engine(
+        "MyGrad",
+        {"forward": forward, "backward": backward, "update": update},
+        gradients=lambda loss: tuple(np.array(p.grad) for p in parameters),
+        parameters=lambda: tuple(p.data for p in parameters),
+        reset=reset,
+        loss=lambda loss: loss.data,
+    )
+
+
+def jax(network: Network) -> Engine:
+    """JAX on the CPU: a step is one compiled function, and so is each of two phases.
+
+    What is compiled has no forward that could be had without its backward.
+    """
+    library = _jax(network.x.dtype)
+    jnp, nn = library.numpy, library.nn
+    x, y, first = (library.device_put(each) for each in (network.x, network.y, network.parameters))
+    rows = np.arange(len(network.x))
+    state = {"parameters": first}
+
+    def loss_of(parameters: Any, x: Any, y: Any) -> Any:
+        w1, b1, w2, b2 = parameters
+        h = nn.relu(jnp.matmul(x, w1) + b1)
+        logp = nn.log_softmax(jnp.matmul(h, w2) + b2, axis=1)
+        return -jnp.mean(logp[rows, y])
+
+    def updated(parameters: Any, gradients: Any) -> Any:
+        return library.tree.map(lambda p, d: p - LEARNING_RATE * d, parameters, gradients)
+
+    value_and_grad = library.value_and_grad(loss_of)
+
+    @library.jit
+    def whole(parameters: Any, x: Any, y: Any) -> Any:
+        loss, gradients = value_and_grad(parameters, x, y)
+        return loss, updated(parameters, gradients)
+
+    compiled, compiled_update = library.jit(value_and_grad), library.jit(updated)
+
+    def forward_and_backward() -> Any:
+        return compiled(state["parameters"], x, y)
+
+    def update(passed: Any) -> Any:
+        loss, gradients = passed
+        state["parameters"] = compiled_update(state["parameters"], gradients)
+        return loss
+
+    def step() -> Any:
+        loss, state["parameters"] = whole(state["parameters"], x, y)
+        return loss
+
+    return Engine(
+        "JAX",
+        {"forward and backward": forward_and_backward, "update": update},
+        gradients=lambda passed: tuple(np.asarray(d) for d in passed[1]),
+        parameters=lambda: tuple(np.asarray(p) for p in state["parameters"]),
+        reset=lambda: state.update(parameters=first),
+        finish=lambda: library.block_until_ready(state["parameters"]),
+        step=step,
+    )
+
+
+def _jax(dtype: np.dtype) -> Any:
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    library = importlib.import_module("jax")
+    library.config.update("jax_enable_x64", dtype == np.float64)
+    return library
