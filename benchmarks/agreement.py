@@ -27,37 +27,42 @@ def agree(
     case: str,
     results: Mapping[str, Mapping[str, Any]],
     tolerance: Mapping[str, float] | float,
+    reference: str | None = None,
 ) -> None:
     """Raise Disagreement unless all engines computed the same.
 
-    `results` are arrays by their names, for each engine. What is right is the median over the
-    engines, element by element, so that one that is wrong is named, whichever it is. `tolerance` is
-    how far from it an engine may be, relative to the largest element; or that for each array.
+    `results` are arrays by their names, for each engine. What is right is what the `reference`
+    computed, or, without one, the median over the engines, element by element: so that one that is
+    wrong is named, whichever it is. `tolerance` is how far from it an engine may be, relative to
+    the largest element; or that for each array.
 
     >>> a, b = np.ones(3), np.array([1.0, 1.0, 1.1])
     >>> agree("a sum", {"one": {"y": a}, "two": {"y": a}, "three": {"y": b}}, tolerance=1e-6)
     Traceback (most recent call last):
     benchmarks.agreement.Disagreement: a sum: three computes 1.1 for y[2] where the median of all \
-engines is 1.0, which is 0.1 of y's largest element off (allowed: 1e-06); nothing was timed
+engines has 1, 0.1 of the largest element away (allowed: 1e-06); nothing was timed
     """
     for name in next(iter(results.values())):
         arrays = {engine: np.asarray(each[name]) for engine, each in results.items()}
         _same_kind(case, name, arrays)
         found = np.stack([each.astype(np.float64) for each in arrays.values()])
-        median = np.median(found, axis=0)
-        largest = np.max(np.abs(median), initial=0.0)
+        if reference is None:
+            right, whose = np.median(found, axis=0), "the median of all engines"
+        else:
+            right, whose = found[list(arrays).index(reference)], reference
+        largest = np.max(np.abs(right), initial=0.0)
         allowed = tolerance if isinstance(tolerance, float) else tolerance[name]
         with np.errstate(all="ignore"):
-            off = np.abs(found - median) / (largest or 1.0)
+            off = np.abs(found - right) / (largest or 1.0)
         off[~np.isfinite(found)] = np.inf  # also where the median is infinite, or NaN
         worst = np.unravel_index(np.argmax(off), off.shape)
         if off.size and not off[worst] <= allowed:
             engine, index = list(arrays)[worst[0]], worst[1:]
             at = f"[{', '.join(map(str, index))}]" if index else ""
             raise Disagreement(
-                f"{case}: {engine} computes {found[worst]:.9g} for {name}{at} where the median of "
-                f"all engines is {median[index]:.9g}, which is {off[worst]:.2g} of {name}'s "
-                f"largest element off (allowed: {allowed:.2g}); nothing was timed"
+                f"{case}: {engine} computes {found[worst]:.9g} for {name}{at} where {whose} has "
+                f"{right[index]:.9g}, {off[worst]:.2g} of the largest element away (allowed: "
+                f"{allowed:.2g}); nothing was timed"
             )
 
 

@@ -74,14 +74,14 @@ def preallocated(network: Network) -> Engine:
         np.maximum(h, zero, h)
         np.matmul(h, w2, logp)
         np.add(logp, b2, logp)
-        np.maximum.reduce(logp, 1, None, column, True)
+        np.maximum.reduce(logp, 1, out=column, keepdims=True)
         np.subtract(logp, column, logp)
         np.exp(logp, e)
-        np.add.reduce(e, 1, None, column, True)
+        np.add.reduce(e, 1, out=column, keepdims=True)
         np.log(column, column)
         np.subtract(logp, column, logp)
         logp.take(places, None, picked, "clip")
-        np.add.reduce(picked, 0, None, loss)
+        np.add.reduce(picked, 0, out=loss)
         np.multiply(loss, minus_share, loss)
         return loss
 
@@ -92,12 +92,12 @@ def preallocated(network: Network) -> Engine:
         np.subtract(picked, share, picked)
         d_scores_flat.put(places, picked)
         np.matmul(h_t, d_scores, d_w2)
-        np.add.reduce(d_scores, 0, None, d_b2)
+        np.add.reduce(d_scores, 0, out=d_b2)
         np.matmul(d_scores, w2_t, d_h)
         np.greater(h, zero, active)
         np.multiply(d_h, active, d_h)
         np.matmul(x_t, d_h, d_w1)
-        np.add.reduce(d_h, 0, None, d_b1)
+        np.add.reduce(d_h, 0, out=d_b1)
         return loss, gradients
 
     def update(passed: Any) -> Any:

@@ -26,7 +26,7 @@ class Engine:
     `step` does the same at once, where a library can do better so; otherwise it is the phases.
 
     `gradients` and `parameters` are in the network's own layout, (in, out), whatever the engine's
-    is. `reset` sets the parameters back to the first ones, `finish` waits for what was only started.
+    is. `reset` sets the parameters back to the first ones; `finish` waits for what was only begun.
     """
 
     name: str

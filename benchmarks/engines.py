@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -25,28 +26,40 @@ def _static(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _compiled(network: Network) -> Engine:
     torch.compiler.reset()  # what was compiled for another network is of no use to this one
-    return modules(torch, network, "torch.compile", compiled=_static)
+    return modules(torch, "torch.compile", network, compiled=_static)
 
 
-# What `--with` may name, and the module that it needs.
-OPTIONAL: dict[str, tuple[str, Callable[[Network], Engine]]] = {
-    "compile": ("torch", _compiled),
-    "jax": ("jax", others.jax),
-    "mygrad": ("mygrad", others.mygrad),
-    "autograd": ("autograd", others.autograd),
+# What `--with` may name: the module that it needs, the engine's name, and what makes it.
+OPTIONAL: dict[str, tuple[str, str, Callable[[Network], Engine]]] = {
+    "compile": ("torch", "torch.compile", _compiled),
+    "jax": ("jax", "JAX", others.jax),
+    "mygrad": ("mygrad", "MyGrad", others.mygrad),
+    "autograd": ("autograd", "autograd", others.autograd),
 }
+
+
+def makers(optional: Sequence[str] = ()) -> dict[str, Callable[[Network], Engine]]:
+    """What makes each engine there is, and each of these optional ones, by the engine's name.
+
+    >>> list(makers())[:4]
+    ['NumPy by hand', 'NumPy, preallocated', 'minigrad, manual', 'minigrad, modules']
+    """
+    found: dict[str, Callable[[Network], Engine]] = {
+        BY_HAND: by_hand.plain,
+        PREALLOCATED: by_hand.preallocated,
+    }
+    for library, namespace, options in _namespaces():
+        for program in (manual, modules):
+            name = f"{library}, {program.__name__}"
+            found[name] = partial(program, namespace, name, **options)
+    return found | {name: make for _, name, make in map(OPTIONAL.__getitem__, optional)}
 
 
 def engines(network: Network, optional: Sequence[str] = ()) -> list[Engine]:
     """All engines that are to train this network, ready to begin."""
-    every = [by_hand.plain(network), by_hand.preallocated(network)]
-    for library, namespace, options in _namespaces():
-        every.append(manual(namespace, network, library, **options))
-        every.append(modules(namespace, network, library, **options))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what other libraries say of each other
-        every += [OPTIONAL[name][1](network) for name in optional]
-    return every
+        return [make(network) for make in makers(optional).values()]
 
 
 def _namespaces() -> list[tuple[str, Any, dict[str, Any]]]:

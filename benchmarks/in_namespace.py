@@ -15,7 +15,7 @@ from .networks import LEARNING_RATE, Network
 
 
 def manual(
-    torch: Any, network: Network, library: str, device: str = "cpu", finish: Any = None
+    torch: Any, name: str, network: Network, device: str = "cpu", finish: Any = None
 ) -> Engine:
     """The tutorial's manual loop: its own parameters, and an update written out."""
     F = torch.nn.functional
@@ -52,7 +52,7 @@ def manual(
                 p.grad.zero_()
 
     return Engine(
-        f"{library}, manual",
+        name,
         {"forward": forward, "backward": backward, "update": update},
         gradients=lambda loss: tuple(_array(p.grad) for p in parameters),
         parameters=lambda: tuple(_array(p) for p in parameters),
@@ -64,8 +64,8 @@ def manual(
 
 def modules(
     torch: Any,
+    name: str,
     network: Network,
-    library: str,
     device: str = "cpu",
     finish: Any = None,
     compiled: Callable[[Any], Any] | None = None,
@@ -104,7 +104,7 @@ def modules(
 
     reset()
     return Engine(
-        f"{library}, modules",
+        name,
         {"forward": forward, "backward": backward, "update": update},
         gradients=lambda loss: tuple(_array(p.grad).T for p in model.parameters()),
         parameters=lambda: tuple(_array(p).T for p in model.parameters()),

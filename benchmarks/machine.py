@@ -18,6 +18,8 @@ from bridge.environment import environment as of_the_libraries
 # The load per core from which on something else is at work here, so that times are not to be had.
 BUSY = 0.5
 
+OTHERS = ("jax", "mygrad", "autograd")  # by the names of their distributions
+
 
 @contextmanager
 def threads(count: int) -> Iterator[None]:
@@ -60,9 +62,7 @@ def environment(engines: Sequence[str] = ()) -> dict[str, Any]:
     """
     found = of_the_libraries()
     versions = found["versions"]
-    for name in engines:
-        if name != "compile":
-            versions[name] = importlib.metadata.version(name)
+    versions |= {name: importlib.metadata.version(name) for name in engines if name in OTHERS}
     cuda = torch.cuda.is_available()
     return {
         "cpu": _cpu(),
@@ -79,9 +79,7 @@ def environment(engines: Sequence[str] = ()) -> dict[str, Any]:
 def describe(where: dict[str, Any]) -> str:
     """An environment in two lines, and a third where it is one in which times mean little."""
     versions, blas = where["versions"], where["blas"]
-    others = [
-        f"{name} {versions[name]}" for name in ("jax", "mygrad", "autograd") if name in versions
-    ]
+    others = [f"{name} {versions[name]}" for name in OTHERS if name in versions]
     libraries = [
         f"minigrad {versions['minigrad']}",
         f"NumPy {versions['numpy']} ({blas['numpy']})",

@@ -38,9 +38,9 @@ class Measurement:
         return median(self.rounds)
 
     @property
-    def key(self) -> tuple[str, str, str, str]:
+    def key(self) -> tuple[str, str, float, str, str]:
         """What makes it the same measurement in another run."""
-        return self.part, self.case, self.engine, self.quantity
+        return self.part, self.case, self.size, self.engine, self.quantity
 
     def to_dict(self) -> dict[str, Any]:
         """As plain data for JSON."""

@@ -17,7 +17,7 @@ LEARNING_RATE = 0.01
 
 @dataclass(frozen=True)
 class Network:
-    """x (n, inputs), y (n,) of int64, and the first parameters (in, out), (out,), (in, out), (out,).
+    """x (n, inputs), y (n,) of int64; first parameters (in, out), (out,), (in, out) and (out,).
 
     >>> network = Network.drawn(256, 784, 512, 10)
     >>> network.name

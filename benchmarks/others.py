@@ -16,7 +16,7 @@ from .networks import LEARNING_RATE, Network
 
 
 def autograd(network: Network) -> Engine:
-    """HIPS autograd: a function of the parameters, and its vector–Jacobian product."""
+    """HIPS autograd: a function of the parameters, and its vector-Jacobian product."""
     anp = importlib.import_module("autograd.numpy")
     make_vjp = importlib.import_module("autograd").make_vjp
     x, y = network.x, network.y

@@ -71,10 +71,8 @@ def table(measurements: Sequence[Measurement]) -> str:
                 else ""
                 for other in others
             ]
-            step = rounds[STEP]
-            lines.append(
-                [f"  {name}", *times, f"{median(step) * scale:.2f}", spread(step), *ratios]
-            )
+            step = f"{median(rounds[STEP]) * scale:.2f}"
+            lines.append([f"  {name}", *times, step, spread(rounds[STEP]), *ratios])
     return tabulate(lines, headers, "plain", disable_numparse=True, colalign=_ALIGNED)
 
 

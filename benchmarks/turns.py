@@ -3,8 +3,8 @@
 A machine is never the same for a minute: clocks, caches and neighbours change. So every engine has
 a turn in every round, each round begins with another engine, and what is compared is compared
 within a round (`measurement.ratio`). A turn does the same thing many times in a row and divides.
-Before each turn the garbage collector runs, and during it none does; what was there before the first
-turn, every module that was imported, it leaves alone.
+Before each turn the garbage collector runs, and during it none does; what was there before the
+first turn, every module that was imported, it leaves alone.
 """
 
 from __future__ import annotations
