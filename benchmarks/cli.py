@@ -106,26 +106,33 @@ def _command(argv: list[str]) -> int:
     _require(settings.engines)
 
     from . import machine
-    from .agreement import Disagreement
+    from .agreement import Disagreement, check
+    from .engines import engines
+    from .networks import Network
     from .record import Record, read
+    from .turns import imports_frozen
 
     old = None if arguments.compare is None else read(arguments.compare)
     cores = len(machine.usable_cores())
     if not 1 <= settings.threads <= cores:
         raise UsageError(f"--threads {settings.threads}: use 1 to {cores}, this process's cores")
+    modules = [importlib.import_module(f"{__package__}.{part}") for part in parts]
     measurements: list[Any] = []
-    with machine.threads(settings.threads):
-        where = machine.environment(settings.engines)
-        about = f"{machine.describe(where)}\n{_method(settings)}"
-        print(about)
-        for part in parts:
-            module = importlib.import_module(f"{__package__}.{part}")
-            try:
-                measurements += (found := module.measure(settings))
-            except Disagreement as error:
-                print(f"benchmarks: {error}", file=sys.stderr)
-                return 1
-            print(f"\n{module.table(found)}", flush=True)
+    try:
+        with machine.threads(settings.threads):
+            where = machine.environment(settings.engines)
+            about = f"{machine.describe(where)}\n{_method(settings)}"
+            print(about)
+            # A first step of every engine, in which libraries import what they had put off.
+            network = Network.tutorial(settings.dtype)
+            check(network, engines(network, settings.engines))
+            with imports_frozen():
+                for module in modules:
+                    measurements += (found := module.measure(settings))
+                    print(f"\n{module.table(found)}", flush=True)
+    except Disagreement as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        return 1
     record = Record(where, settings, tuple(measurements))
     if old is not None:
         from .changes import compare

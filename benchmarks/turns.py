@@ -3,13 +3,13 @@
 A machine is never the same for a minute: clocks, caches and neighbours change. So every engine has
 a turn in every round, each round begins with another engine, and what is compared is compared
 within a round (`measurement.ratio`). A turn does the same thing many times in a row and divides.
-Before each turn the garbage collector runs, and during it none does; what was there before the
-first turn, every module that was imported, it leaves alone.
+Before each turn the garbage collector runs, and during it none does.
 """
 
 from __future__ import annotations
 
 import gc
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -72,19 +72,14 @@ def _rounds(
     seconds: float,
     turn: Callable[[Contestant, int], Any],
 ) -> dict[str, tuple[Any, ...]]:
-    gc.collect()
-    gc.freeze()
-    try:
-        counts = {name: _warmed_up(each, seconds) for name, each in contestants.items()}
-        times: dict[str, list[Any]] = {name: [] for name in contestants}
-        order = list(contestants)
-        for _ in range(rounds):
-            for name in order:
-                times[name].append(turn(contestants[name], counts[name]))
-            order.append(order.pop(0))
-        return {name: tuple(each) for name, each in times.items()}
-    finally:
-        gc.unfreeze()
+    counts = {name: _warmed_up(each, seconds) for name, each in contestants.items()}
+    times: dict[str, list[Any]] = {name: [] for name in contestants}
+    order = deque(contestants)
+    for _ in range(rounds):
+        for name in order:
+            times[name].append(turn(contestants[name], counts[name]))
+        order.rotate(-1)
+    return {name: tuple(each) for name, each in times.items()}
 
 
 def _warmed_up(contestant: Contestant, seconds: float) -> int:
@@ -131,6 +126,20 @@ def _turn_in_phases(contestant: Contestant, count: int) -> tuple[float, ...]:
                 end = perf_counter()
                 spent[i] += end - start
     return tuple(each / count for each in spent)
+
+
+@contextmanager
+def imports_frozen() -> Iterator[None]:
+    """Within it the garbage collector leaves alone what is there already: every module, mostly.
+
+    It would go through all that before each turn, which takes longer than the turn.
+    """
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 @contextmanager

@@ -68,7 +68,8 @@ def _of_indexing(
     return torch.autograd.grad(x[key], x, input, create_graph=True)[0]
 
 
-_SPELLED: dict[str, Spelling] = {
+# Those rules that PyTorch's table of functions and methods does not tell how to call.
+SPELLED: dict[str, Spelling] = {
     "alias": lambda torch, input: input[...],
     "cat": joining("cat"),
     "index": _index,
@@ -88,8 +89,8 @@ def spelling(name: str) -> Spelling:
     >>> spelling("slice")(minigrad, minigrad.arange(6), dim=0, start=1, end=None, step=2)
     tensor([1, 3, 5])
     """
-    if name in _SPELLED:
-        return _SPELLED[name]
+    if name in SPELLED:
+        return SPELLED[name]
     op = _OPS[name]
     if op.functions:
         place, _, public = op.functions[0].rpartition(".")

@@ -138,21 +138,23 @@ def _record(
 # may be a number), with plain options after them. For these, what `function` does comes down to a
 # few lines, at half the cost. Anything else, errors too, is left to the long way.
 
-_PLAIN = frozenset({int, float, str, type(None)})
+_PLAIN = frozenset({bool, int, float, str, type(None)})
 _MISSING: Any = object()  # stands for an operand that was not given by position
 
 
 def shortened(rule: Rule, long: Callable[..., Any]) -> Callable[..., Any]:
     """`long`, which applies the rule to anything, or what does the same to most calls in less."""
-    if rule.view or not isinstance(rule.backward, str):
+    if rule.view:
         return long
     match rule.operands:
         case ("Array",):
             return _of_one(rule, long)
+        case _ if not isinstance(rule.backward, str):
+            return long
+        case (_, "Array" | "Operand") | ("Array", "Array", "Array | None"):
+            return _of_two(rule, long)
         case ("Array", "Array", "Array"):
             return _of_three(rule, long)
-        case ("Array", "Array", *_) | ("Operand", "Operand", *_):
-            return _of_two(rule, long)
     return long
 
 
@@ -162,21 +164,22 @@ def _given(*args: Any) -> Iterator[Any]:
 
 def _of_one(rule: Rule, long: Callable[..., Any]) -> Callable[..., Any]:
     forward, linear, promotes = rule.forward, rule.linear, rule.promotion is not None
+    one_name = isinstance(rule.backward, str)
 
     @functools.wraps(long)
     def op(a: Any = _MISSING, /, *options: Any, **kwargs: Any) -> Any:
-        if kwargs or not isinstance(a, Tensor) or a._view is not None:
+        if not isinstance(a, Tensor) or a._view is not None:
             return long(*_given(a, *options), **kwargs)
         x = a._array
         if promotes and x.dtype.kind != "f":
-            return long(a, *options)
-        for option in options:
+            return long(a, *options, **kwargs)
+        for option in (*options, *kwargs.values()) if kwargs else options:
             if type(option) not in _PLAIN:
-                return long(a, *options)
+                return long(a, *options, **kwargs)
         try:
-            output, pullbacks = quiet.run(forward, x, *options)
+            output, pullbacks = quiet.run(forward, x, *options, **kwargs)
         except Exception:
-            return long(a, *options)
+            return long(a, *options, **kwargs)
         if isinstance(output, tuple):
             return _result(rule, (a, *options), [x, *options], kwargs, output, pullbacks)
         result: Tensor = wrap(output if type(output) is ndarray else np.asarray(output))
@@ -184,7 +187,8 @@ def _of_one(rule: Rule, long: Callable[..., Any]) -> Callable[..., Any]:
             guards: Guards = ()
             if not linear:
                 guards = (id(output), result._counter, 0), (id(x), a._counter, a._counter[0])
-            result._node = Node(rule, (a._node or a,), pullbacks, guards, output)
+            named = rule if one_name else _named(rule, (x, *options), kwargs)
+            result._node = Node(named, (a._node or a,), pullbacks, guards, output)
             result._requires_grad = True
         return result
 
@@ -197,27 +201,27 @@ def _of_two(rule: Rule, long: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(long)
     def op(a: Any = _MISSING, b: Any = _MISSING, /, *options: Any, **kwargs: Any) -> Any:
-        if kwargs or not isinstance(a, Tensor) or a._view is not None:
+        if not isinstance(a, Tensor) or a._view is not None:
             return long(*_given(a, b, *options), **kwargs)
         x: Any = a._array
         y: Any
         if isinstance(b, Tensor):
             y = b._array
             if b._view is not None or (promotes and x.dtype is not y.dtype):
-                return long(a, b, *options)
+                return long(a, b, *options, **kwargs)
         elif numbers and type(b) is float:
             y = b
         else:
-            return long(*_given(a, b, *options))
+            return long(*_given(a, b, *options), **kwargs)
         if promotes and x.dtype.kind != "f":
-            return long(a, b, *options)
-        for option in options:
+            return long(a, b, *options, **kwargs)
+        for option in (*options, *kwargs.values()) if kwargs else options:
             if type(option) not in _PLAIN:
-                return long(a, b, *options)
+                return long(a, b, *options, **kwargs)
         try:
-            output, pullbacks = quiet.run(forward, x, y, *options)
+            output, pullbacks = quiet.run(forward, x, y, *options, **kwargs)
         except Exception:
-            return long(a, b, *options)
+            return long(a, b, *options, **kwargs)
         result: Tensor = wrap(output if type(output) is ndarray else np.asarray(output))
         if pullbacks and mode.enabled:
             parents: Sequence[Parent | None]
