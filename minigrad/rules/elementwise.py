@@ -37,10 +37,11 @@ def masked(g: Array, keep: Array) -> Array:
     """A float `g` where the bool `keep` holds, and 0 elsewhere.
 
     What np.where does with a branch for each element, which takes twenty times as long where the
-    processor cannot guess it. As an integer True is 1, and -1 has all bits set.
+    processor cannot guess it. Bits taken for an integer are themselves times 1, and 0 times 0, be
+    `g` infinite or NaN.
     """
     bits = _BITS[g.dtype]
-    return (g.view(bits) & -keep.astype(bits)).view(g.dtype)
+    return (g.view(bits) * keep.astype(bits)).view(g.dtype)
 
 
 # Arithmetic ---------------------------------------------------------------------------------------
