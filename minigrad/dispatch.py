@@ -138,7 +138,8 @@ def _record(
 # may be a number), with plain options after them. For these, what `function` does comes down to a
 # few lines, at half the cost. Anything else, errors too, is left to the long way.
 
-_PLAIN = frozenset({bool, int, float, str, type(None)})
+_NAMED = frozenset({bool, int, float, type(None)})  # no str, which may stand for a dtype
+_PLAIN = _NAMED | {str}
 _MISSING: Any = object()  # stands for an operand that was not given by position
 
 
@@ -173,8 +174,11 @@ def _of_one(rule: Rule, long: Callable[..., Any]) -> Callable[..., Any]:
         x = a._array
         if promotes and x.dtype.kind != "f":
             return long(a, *options, **kwargs)
-        for option in (*options, *kwargs.values()) if kwargs else options:
+        for option in options:
             if type(option) not in _PLAIN:
+                return long(a, *options, **kwargs)
+        for option in kwargs.values():
+            if type(option) not in _NAMED:
                 return long(a, *options, **kwargs)
         try:
             output, pullbacks = quiet.run(forward, x, *options, **kwargs)
@@ -215,8 +219,11 @@ def _of_two(rule: Rule, long: Callable[..., Any]) -> Callable[..., Any]:
             return long(*_given(a, b, *options), **kwargs)
         if promotes and x.dtype.kind != "f":
             return long(a, b, *options, **kwargs)
-        for option in (*options, *kwargs.values()) if kwargs else options:
+        for option in options:
             if type(option) not in _PLAIN:
+                return long(a, b, *options, **kwargs)
+        for option in kwargs.values():
+            if type(option) not in _NAMED:
                 return long(a, b, *options, **kwargs)
         try:
             output, pullbacks = quiet.run(forward, x, y, *options, **kwargs)

@@ -40,8 +40,13 @@ def masked(g: Array, keep: Array) -> Array:
     processor cannot guess it. Bits taken for an integer are themselves times 1, and 0 times 0, be
     `g` infinite or NaN.
     """
-    bits = _BITS[g.dtype]
-    return (g.view(bits) * keep.astype(bits)).view(g.dtype)
+    bits = g.view(_BITS[g.dtype])
+    kept = keep.astype(bits.dtype)
+    if kept.shape == bits.shape:
+        kept *= bits
+    else:
+        kept = kept * bits
+    return kept.view(g.dtype)
 
 
 # Arithmetic ---------------------------------------------------------------------------------------
