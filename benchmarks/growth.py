@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -126,8 +126,8 @@ def _graphs(settings: Settings) -> Iterator[Measurement]:
             )
             for name, graph in graphs.items()
         }
-        few = replace(settings, rounds=min(settings.rounds, 5 if n < 1e5 else 3))
-        times = take_turns_in_phases(contestants, few.rounds, few.seconds)
+        few = 9 if n < 100_000 else 3
+        times = take_turns_in_phases(contestants, min(settings.rounds, few), settings.seconds)
         for name, phases in times.items():
             for phase, rounds in phases.items():
                 yield Measurement(PART, shape, n, name, phase, rounds)
@@ -139,11 +139,16 @@ def _weighed(
     case: str, size: float, engine: str, work: str, *sizes: int, settings: Settings
 ) -> Iterator[Measurement]:
     """The peak memory of a piece of work; nothing, where it cannot be measured."""
+    # What an allocator keeps is another amount each time where there are few allocations.
+    often = 5 if work == STEP else 1
     try:
-        found = peak(work, engine, *sizes, dtype=settings.dtype, threads=settings.threads)
+        found = [
+            float(peak(work, engine, *sizes, dtype=settings.dtype, threads=settings.threads))
+            for _ in range(often)
+        ]
     except NotMeasured:
         return
-    yield Measurement(PART, case, size, engine, MEMORY, (float(found),))
+    yield Measurement(PART, case, size, engine, MEMORY, tuple(found))
 
 
 # Networks -----------------------------------------------------------------------------------------
@@ -219,6 +224,16 @@ def crossovers(measurements: Sequence[Measurement], case: str) -> dict[str, floa
     }
 
 
+def told(engine: str, start: float | None) -> str:
+    """A crossover, in words.
+
+    >>> told("PyTorch, modules", 300.0)
+    'PyTorch, modules: faster than minigrad, modules from n ≈ 300 on'
+    """
+    where = "nowhere faster" if start is None else "faster"
+    return f"{engine}: {where} than {OURS}" + (f" from n ≈ {start:,.0f} on" if start else "")
+
+
 def table(measurements: Sequence[Measurement]) -> str:
     """Chains and fans, networks by batch and by width, and memory."""
     blocks = [_graph_table([m for m in measurements if m.case == shape]) for shape in SHAPES]
@@ -271,12 +286,8 @@ def _sweep_table(measurements: Sequence[Measurement], case: str) -> str:
     ]
     network = "n×784 → 128 → 10" if case == BATCH else "64×784 → n → 10"
     text = _tabulated(lines, [f"{network}, n =", *(f"{int(size):,}" for size in sizes)])
-    notes = [
-        f"{engine} is faster than {OURS} "
-        + ("nowhere" if start is None else f"from n ≈ {start:,.0f} on")
-        for engine, start in crossovers(measurements, case).items()
-    ]
-    return "\n".join([f"µs for a step, by {case}", text, *notes])
+    found = crossovers(measurements, case)
+    return "\n".join([f"µs for a step, by {case}", text, *map(told, found, found.values())])
 
 
 def _memory_table(measurements: Sequence[Measurement]) -> str:
@@ -288,7 +299,7 @@ def _memory_table(measurements: Sequence[Measurement]) -> str:
         [case, *(f"{megabytes[case, name]:.1f}" for name in names)]
         for case in dict.fromkeys(case for case, _ in megabytes)
     ]
-    return f"MB, the peak of some steps\n{_tabulated(lines, ['', *names])}"
+    return f"MB, the peak of some steps, median of 5 processes\n{_tabulated(lines, ['', *names])}"
 
 
 def _tabulated(lines: Sequence[Sequence[str]], headers: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ below the dashed line, where every buffer is preallocated, no engine on NumPy ca
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -154,19 +155,14 @@ def _costs(measurements: Sequence[Measurement]) -> Callable[[Axes], None]:
 
 def _swept(measurements: Sequence[Measurement], case: str) -> Callable[[Axes], None]:
     def panel(axes: Axes) -> None:
-        lines = _lines(measurements)
-        _time(axes, lines)
-        notes = []
-        for engine, start in growth.crossovers(measurements, case).items():
-            if start is None:
-                notes.append(f"{engine}: nowhere faster than {growth.OURS}")
-            else:
-                color = STYLES[engine][0]
-                axes.axvline(start, color=color, linestyle=":", linewidth=1.2)
-                notes.append(f"{engine}: faster than {growth.OURS} from n ≈ {start:,.0f} on")
-        axes.set_xlabel("n")
+        _time(axes, _lines(measurements))
+        crossovers = growth.crossovers(measurements, case)
+        for engine, start in crossovers.items():
+            if start is not None:
+                axes.axvline(start, color=STYLES[engine][0], linestyle=":", linewidth=1.5)
+        axes.set_xlabel("\n".join(["n", *map(growth.told, crossovers, crossovers.values())]))
         axes.set_ylabel("time of a step")
-        axes.legend(fontsize=7, loc="upper left", title="\n".join(notes), title_fontsize=7)
+        axes.legend(fontsize=7, loc="upper left")
 
     return panel
 
@@ -223,10 +219,23 @@ def _ops(measurements: Sequence[Measurement]) -> list[Panel]:
     return list(zip(titles, map(of, sizes), strict=True))
 
 
-def _outermost(points: dict[str, tuple[float, float]], count: int = 6) -> list[str]:
-    """The names of those farthest on either side of the diagonal."""
-    by_ratio = sorted(points, key=lambda name: points[name][1] / points[name][0])
-    return list(dict.fromkeys([*by_ratio[:count], *by_ratio[-count:]]))
+def _outermost(points: dict[str, tuple[float, float]], count: int = 8) -> list[str]:
+    """The names of those farthest from the diagonal; but one of those that lie on each other."""
+    chosen: list[str] = []
+    for name in sorted(points, key=lambda name: -abs(_ratio(points[name]))):
+        apart = (math.dist(_logs(points[name]), _logs(points[other])) for other in chosen)
+        if len(chosen) < count and all(distance > 0.12 for distance in apart):
+            chosen.append(name)
+    return chosen
+
+
+def _logs(point: tuple[float, float]) -> tuple[float, ...]:
+    return tuple(map(math.log10, point))
+
+
+def _ratio(point: tuple[float, float]) -> float:
+    theirs, ours = _logs(point)
+    return ours - theirs
 
 
 # Lines --------------------------------------------------------------------------------------------
@@ -304,7 +313,11 @@ def _seconds(value: float, position: int) -> str:
 
 
 def _plain_numbers(axes: Axes) -> None:
+    """Ticks at 1, 2 and 5 times the powers of ten, with the numbers themselves."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     for axis in (axes.yaxis, axes.xaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=30))
         axis.set_major_formatter("{x:g}")
-        axis.set_minor_formatter("{x:g}")
-        axis.set_tick_params(which="minor", labelsize=6)
+        axis.set_minor_formatter(NullFormatter())
+        axis.set_tick_params(labelsize=7)
