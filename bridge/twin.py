@@ -44,7 +44,7 @@ class Twin:
         device: str,
     ) -> None:
         self.name, self.device = name, device
-        self.bound: Bound = bound(name, options.get("alpha", 1))
+        self.bound: Bound = bound(name, options.get("alpha", 1), device)
         shape = None
         if name in _BROADCASTING:
             # Each operand is spread out first, so that no gradient is a sum, with the freedom of

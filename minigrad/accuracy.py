@@ -225,10 +225,19 @@ FUSED: dict[str, Bound] = dict.fromkeys(
 )
 
 
-def bound(op: str, alpha: float = 1) -> Bound:
-    """The bounds of an op, by the name of its rule; `alpha` is the factor in `add` and `sub`.
+# Where PyTorch computes on a GPU and does what it does not do on a CPU.
+ON_CUDA: dict[str, Bound] = {
+    "div": Bound(Ulps(2), Ulps(6), "PyTorch's CUDA kernel multiplies by a number's reciprocal."),
+}
+
+
+def bound(op: str, alpha: float = 1, device: str = "cpu") -> Bound:
+    """The bounds of an op, by the name of its rule; `alpha` is the factor in `add` and `sub`, and
+    `device` where PyTorch computes.
 
     >>> bound("add").value, bound("add", alpha=0.1).value, bound("exp").value
     (Exact(bound=0), Scaled(bound=2), Ulps(bound=4))
     """
+    if device.startswith("cuda") and op in ON_CUDA:
+        return ON_CUDA[op]
     return FUSED[op] if alpha != 1 and op in FUSED else BOUNDS.get(op, Bound())

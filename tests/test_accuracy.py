@@ -6,7 +6,7 @@ import inspect
 
 import pytest
 
-from minigrad.accuracy import BOUNDS, FUSED, Exact, Scaled, bound
+from minigrad.accuracy import BOUNDS, FUSED, ON_CUDA, Exact, Scaled, bound
 from minigrad.rules import REGISTRY
 
 
@@ -30,6 +30,12 @@ def test_an_alpha_may_be_fused(op: str) -> None:
     assert "alpha" in inspect.signature(REGISTRY[op].forward).parameters
     assert bound(op, alpha=1) == bound(op)
     assert isinstance(bound(op, alpha=0.1).value, Scaled)
+
+
+@pytest.mark.parametrize("op", ON_CUDA)
+def test_more_is_allowed_on_a_gpu(op: str) -> None:
+    assert bound(op, device="cuda:0") == ON_CUDA[op] != bound(op, device="cpu")
+    assert ON_CUDA[op].why.endswith(".")
 
 
 def test_an_alpha_of_another_kind_changes_no_bound() -> None:
