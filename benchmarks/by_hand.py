@@ -71,7 +71,7 @@ def preallocated(network: Network) -> Engine:
     def forward() -> Any:
         np.matmul(x, w1, h)
         np.add(h, b1, h)
-        np.maximum(h, zero, h)
+        np.maximum(h, zero, out=h)
         np.matmul(h, w2, logp)
         np.add(logp, b2, logp)
         np.maximum.reduce(logp, 1, out=column, keepdims=True)
