@@ -8,13 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from .turns import Contestant
+from .turns import Contestant, nothing
 
 Arrays = tuple[np.ndarray, ...]
-
-
-def _nothing() -> None:
-    pass
 
 
 @dataclass(frozen=True)
@@ -35,7 +31,7 @@ class Engine:
     parameters: Callable[[], Arrays]
     reset: Callable[[], None]
     loss: Callable[[Any], np.ndarray] = np.asarray
-    finish: Callable[[], Any] = _nothing
+    finish: Callable[[], Any] = nothing
     step: Callable[[], Any] | None = None
 
     def contestant(self) -> Contestant:

@@ -12,10 +12,15 @@ import numpy as np
 
 from .engine import Engine
 from .networks import LEARNING_RATE, Network
+from .turns import nothing
 
 
 def manual(
-    torch: Any, name: str, network: Network, device: str = "cpu", finish: Any = None
+    torch: Any,
+    name: str,
+    network: Network,
+    device: str = "cpu",
+    finish: Callable[[], Any] = nothing,
 ) -> Engine:
     """The tutorial's manual loop: its own parameters, and an update written out."""
     F = torch.nn.functional
@@ -58,7 +63,7 @@ def manual(
         parameters=lambda: tuple(_array(p) for p in parameters),
         reset=reset,
         loss=_array,
-        **_finishing(finish),
+        finish=finish,
     )
 
 
@@ -67,7 +72,7 @@ def modules(
     name: str,
     network: Network,
     device: str = "cpu",
-    finish: Any = None,
+    finish: Callable[[], Any] = nothing,
     compiled: Callable[[Any], Any] | None = None,
 ) -> Engine:
     """The same as modules, with CrossEntropyLoss and SGD. `compiled` is told to make it faster."""
@@ -110,7 +115,7 @@ def modules(
         parameters=lambda: tuple(_array(p).T for p in model.parameters()),
         reset=reset,
         loss=_array,
-        **_finishing(finish),
+        finish=finish,
     )
 
 
@@ -121,7 +126,3 @@ def _on(torch: Any, network: Network, device: str) -> tuple[Any, Any]:
 
 def _array(tensor: Any) -> np.ndarray:
     return np.array(tensor.detach().cpu().numpy())
-
-
-def _finishing(finish: Any) -> dict[str, Any]:
-    return {} if finish is None else {"finish": finish}

@@ -18,8 +18,8 @@ from time import perf_counter
 from typing import Any
 
 
-def _nothing() -> None:
-    pass
+def nothing() -> None:
+    """What there is to do where there is nothing to do."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Contestant:
 
     run: Callable[[], Any]
     phases: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
-    prepare: Callable[[], Any] = _nothing
-    finish: Callable[[], Any] = _nothing
+    prepare: Callable[[], Any] = nothing
+    finish: Callable[[], Any] = nothing
 
 
 def take_turns(

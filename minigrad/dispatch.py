@@ -159,6 +159,11 @@ def shortened(rule: Rule, long: Callable[..., Any]) -> Callable[..., Any]:
     return long
 
 
+def _plain(options: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether no option can be a tensor, or anything else that the rule would not take as it is."""
+    return _PLAIN.issuperset(map(type, options)) and _NAMED.issuperset(map(type, kwargs.values()))
+
+
 def _given(*args: Any) -> Iterator[Any]:
     return (a for a in args if a is not _MISSING)
 
@@ -174,14 +179,13 @@ def _of_one(rule: Rule, long: Callable[..., Any]) -> Callable[..., Any]:
         x = a._array
         if promotes and x.dtype.kind != "f":
             return long(a, *options, **kwargs)
-        for option in options:
-            if type(option) not in _PLAIN:
-                return long(a, *options, **kwargs)
-        for option in kwargs.values():
-            if type(option) not in _NAMED:
-                return long(a, *options, **kwargs)
+        if (options or kwargs) and not _plain(options, kwargs):
+            return long(a, *options, **kwargs)
         try:
-            output, pullbacks = quiet.run(forward, x, *options, **kwargs)
+            if options or kwargs:
+                output, pullbacks = quiet.run(forward, x, *options, **kwargs)
+            else:  # which is the faster call
+                output, pullbacks = quiet.run(forward, x)
         except Exception:
             return long(a, *options, **kwargs)
         if isinstance(output, tuple):
@@ -219,14 +223,13 @@ def _of_two(rule: Rule, long: Callable[..., Any]) -> Callable[..., Any]:
             return long(*_given(a, b, *options), **kwargs)
         if promotes and x.dtype.kind != "f":
             return long(a, b, *options, **kwargs)
-        for option in options:
-            if type(option) not in _PLAIN:
-                return long(a, b, *options, **kwargs)
-        for option in kwargs.values():
-            if type(option) not in _NAMED:
-                return long(a, b, *options, **kwargs)
+        if (options or kwargs) and not _plain(options, kwargs):
+            return long(a, b, *options, **kwargs)
         try:
-            output, pullbacks = quiet.run(forward, x, y, *options, **kwargs)
+            if options or kwargs:
+                output, pullbacks = quiet.run(forward, x, y, *options, **kwargs)
+            else:
+                output, pullbacks = quiet.run(forward, x, y)
         except Exception:
             return long(a, b, *options, **kwargs)
         result: Tensor = wrap(output if type(output) is ndarray else np.asarray(output))

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.turns import imports_frozen
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="session")
 def _frozen() -> Iterator[None]:
     with imports_frozen():
         yield
