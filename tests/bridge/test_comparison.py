@@ -301,6 +301,9 @@ def test_a_device_that_is_not_there_is_refused() -> None:
 def test_every_rule_agrees_on_cuda(name: str, data: st.DataObject) -> None:
     case = data.draw(cases(name, "tame"))
     function, inputs = called_alike(name, case)
-    assume(checker.outcome(torch, next(iter(forms(name).values())), case).error is None)
+    found = checker.outcome(torch, next(iter(forms(name).values())), case)
+    assume(found.error is None)
+    # A mean over no sample at all is NaN; of one sample, the kernel on CUDA says that it is 0.
+    assume(name != "nll_loss" or np.isfinite(found.results[0]).all())
     report = compare(function, *inputs, device="cuda")
     assert report.ok, report
