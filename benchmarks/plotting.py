@@ -313,11 +313,12 @@ def _seconds(value: float, position: int) -> str:
 
 
 def _plain_numbers(axes: Axes) -> None:
-    """Ticks at 1, 2 and 5 times the powers of ten, with the numbers themselves."""
+    """A few ticks for each power of ten, with the numbers themselves."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
-    for axis in (axes.yaxis, axes.xaxis):
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=30))
+    for axis, (low, high) in ((axes.yaxis, axes.get_ylim()), (axes.xaxis, axes.get_xlim())):
+        subs = (1, 2, 5) if high > 30 * low else (1, 1.5, 2, 3, 4, 6, 8)
+        axis.set_major_locator(LogLocator(subs=subs, numticks=30))
         axis.set_major_formatter("{x:g}")
         axis.set_minor_formatter(NullFormatter())
         axis.set_tick_params(labelsize=7)

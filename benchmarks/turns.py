@@ -1,15 +1,16 @@
 """How long engines take, measured so that they can be compared: they take turns, round by round.
 
 A machine is never the same for a minute: clocks, caches and neighbours change. So every engine has
-a turn in every round, each round begins with another engine, and what is compared is compared
-within a round (`measurement.ratio`). A turn does the same thing many times in a row and divides.
+a turn in every round, in each round at another place, and what is compared is compared within a
+round (`measurement.ratio`). A turn does the same thing many times in a row and divides; a tenth
+more is done before, untimed, in which caches are filled and another engine's threads come to rest.
 Before each turn the garbage collector runs, and during it none does.
 """
 
 from __future__ import annotations
 
 import gc
-from collections import deque
+import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -74,11 +75,11 @@ def _rounds(
 ) -> dict[str, tuple[Any, ...]]:
     counts = {name: _warmed_up(each, seconds) for name, each in contestants.items()}
     times: dict[str, list[Any]] = {name: [] for name in contestants}
-    order = deque(contestants)
+    order, shuffle = list(contestants), random.Random(0).shuffle
     for _ in range(rounds):
+        shuffle(order)
         for name in order:
             times[name].append(turn(contestants[name], counts[name]))
-        order.rotate(-1)
     return {name: tuple(each) for name, each in times.items()}
 
 
@@ -101,6 +102,9 @@ def _turn(contestant: Contestant, count: int) -> float:
     run, finish = contestant.run, contestant.finish
     contestant.prepare()
     with _no_collector():
+        for _ in repeat(None, count // 10):
+            run()
+        finish()
         start = perf_counter()
         for _ in repeat(None, count):
             run()
@@ -115,6 +119,9 @@ def _turn_in_phases(contestant: Contestant, count: int) -> tuple[float, ...]:
     spent = [0.0] * len(contestant.phases)
     contestant.prepare()
     with _no_collector():
+        for _ in repeat(None, count // 10):
+            contestant.run()
+        finish()
         for _ in repeat(None, count):
             start = perf_counter()
             passed = first()
