@@ -133,6 +133,10 @@ def _command(argv: list[str]) -> int:
     except Disagreement as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1
+    except RuntimeError as error:
+        if "CUDA" not in str(error):
+            raise
+        raise UsageError(f"PyTorch failed on CUDA: {str(error).splitlines()[0]}") from None
     record = Record(where, settings, tuple(measurements))
     if old is not None:
         from .changes import compare

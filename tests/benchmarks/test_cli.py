@@ -173,6 +173,16 @@ def test_ctrl_c_writes_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_gpu_that_fails(benchmarks: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*arguments: Any) -> None:
+        raise RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be reported later")
+
+    monkeypatch.setattr(steps, "take_turns", failing)
+    ended = benchmarks(*FAST)
+    assert ended.status == 2
+    assert ended.err == "benchmarks: error: PyTorch failed on CUDA: CUDA error: out of memory\n"
+
+
 def test_in_a_process_of_its_own() -> None:
     command = [sys.executable, "-m", "benchmarks", *map(str, FAST)]
     root = Path(__file__).parents[2]
