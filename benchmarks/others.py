@@ -6,7 +6,6 @@ None of them is needed: each is imported when it is asked for.
 from __future__ import annotations
 
 import importlib
-import os
 from typing import Any
 
 import numpy as np
@@ -148,7 +147,7 @@ def jax(network: Network) -> Engine:
 
 
 def _jax(dtype: np.dtype) -> Any:
-    os.environ.setdefault("JAX_PLATFORMS", "cpu")
     library = importlib.import_module("jax")
+    library.config.update("jax_platforms", "cpu")
     library.config.update("jax_enable_x64", dtype == np.float64)
     return library
