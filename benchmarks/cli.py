@@ -17,10 +17,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from minigrad import console, outputs
-from minigrad.files import write_aside
+from minigrad.api.files import write_aside
+from minigrad.app import console, outputs
+from minigrad.app.settings import UsageError
 from minigrad.rules import REGISTRY
-from minigrad.settings import UsageError
 
 from .settings import Settings
 

@@ -21,7 +21,7 @@ from tabulate import tabulate
 
 import minigrad
 from bridge.spelling import SPELLED, spelling
-from minigrad.op_table import TABLE
+from minigrad.catalogue.op_table import TABLE
 from minigrad.rules import REGISTRY
 
 from .agreement import agree

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from minigrad.plotting import figure_of, saved
+from minigrad.app.plotting import figure_of, saved
 
 from . import growth, ops, steps
 from .engines import BY_HAND, PREALLOCATED

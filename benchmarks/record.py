@@ -6,8 +6,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from minigrad.files import reason
-from minigrad.settings import UsageError
+from minigrad.api.files import reason
+from minigrad.app.settings import UsageError
 
 from .measurement import Measurement
 from .settings import Settings

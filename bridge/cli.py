@@ -15,12 +15,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from minigrad import console, datasets, outputs, settings
-from minigrad.datasets import Dataset
-from minigrad.files import write_aside
-from minigrad.options import add_training_options
-from minigrad.programs import PROGRAMS
-from minigrad.settings import Settings, UsageError
+from minigrad.api.files import write_aside
+from minigrad.app import console, datasets, outputs, settings
+from minigrad.app.datasets import Dataset
+from minigrad.app.options import add_training_options
+from minigrad.app.programs import PROGRAMS
+from minigrad.app.settings import Settings, UsageError
 
 EXAMPLES = """\
 examples:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.accuracy import Scaled, Strength
+from minigrad.catalogue.accuracy import Scaled, Strength
 
 Array = np.ndarray
 
@@ -83,7 +83,7 @@ def difference(
 
     Integers and bools are compared exactly, whatever the strength.
 
-    >>> from minigrad.accuracy import Ulps
+    >>> from minigrad.catalogue.accuracy import Ulps
     >>> one = np.array([1.0, 2.0])
     >>> difference(one, one + np.spacing(one), Ulps(1)) is None
     True
@@ -99,7 +99,7 @@ def measured(
 ) -> Difference:
     """How far apart two arrays are, be they close or not.
 
-    >>> from minigrad.accuracy import Ulps
+    >>> from minigrad.catalogue.accuracy import Ulps
     >>> one = np.array([1.0, 2.0])
     >>> measured(one, one + np.spacing(one), Ulps(3)).distance
     1.0

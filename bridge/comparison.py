@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 import minigrad
-from minigrad.accuracy import Exact
+from minigrad.catalogue.accuracy import Exact
 
 from .closeness import Array, difference, normwise
 from .convert import array_of, from_torch, to_torch

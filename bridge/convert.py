@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 import minigrad
-from minigrad.dtypes import SUPPORTED
+from minigrad.rules.dtypes import SUPPORTED
 
 
 def to_torch(obj: Any, device: str | torch.device = "cpu") -> Any:

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 import minigrad
-from minigrad.accuracy import Scaled
+from minigrad.catalogue.accuracy import Scaled
 
 from .closeness import Array, Difference, finite_or_text, measured
 from .environment import environment, prepared, synchronize

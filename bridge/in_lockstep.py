@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 import minigrad
-from minigrad.accuracy import SUMMED, Exact, Scaled
+from minigrad.catalogue.accuracy import SUMMED, Exact, Scaled
 
 from .closeness import Array, difference, normwise
 from .environment import environment, prepared, synchronize

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from minigrad.plotting import figure_of, saved
+from minigrad.app.plotting import figure_of, saved
 
 from .rows import Row
 

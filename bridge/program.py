@@ -30,8 +30,8 @@ import numpy as np
 import torch
 
 import minigrad
-from minigrad.accuracy import Exact
-from minigrad.programs import DTYPES, batches
+from minigrad.app.programs import DTYPES, batches
+from minigrad.catalogue.accuracy import Exact
 
 from .closeness import Array, difference
 from .convert import array_of, tensor_of, to_torch

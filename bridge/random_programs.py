@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 import minigrad
-from minigrad.accuracy import Exact, Ulps
+from minigrad.catalogue.accuracy import Exact, Ulps
 
 from .closeness import difference
 from .rounding import beside_rounding

@@ -23,9 +23,9 @@ import numpy as np
 import torch
 
 import minigrad
-from minigrad.accuracy import SUMMED, Exact, Scaled, Strength, Ulps
-from minigrad.arithmetic import quiet
-from minigrad.autograd.graph import walk
+from minigrad.catalogue.accuracy import SUMMED, Exact, Scaled, Strength, Ulps
+from minigrad.core.errstate import quiet
+from minigrad.core.walk import walk
 from minigrad.rules import REGISTRY
 from minigrad.rules.rule import Pullback
 
@@ -234,7 +234,7 @@ def _operand_name(op: Op, i: int) -> str:
 
 
 _ENGINE = Path(minigrad.__file__).parent
-_PROGRAMS = _ENGINE / "programs.py"  # which are written as a user's are
+_PROGRAMS = _ENGINE / "app" / "programs.py"  # which are written as a user's are
 _NOT_THE_CALLER = (f"{_ENGINE}/", f"{Path(__file__).parent}/")
 
 

@@ -21,7 +21,7 @@ import torch
 from torch._decomp import get_decompositions
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from minigrad.accuracy import Scaled
+from minigrad.catalogue.accuracy import Scaled
 
 from .closeness import Array, Difference, measured
 

@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from minigrad.op_table import TABLE
+from minigrad.catalogue.op_table import TABLE
 from minigrad.rules import REGISTRY
 
 # `spelled(torch, *operands, **options)`, with the rule's own names for the options.

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from minigrad.accuracy import Bound, bound
+from minigrad.catalogue.accuracy import Bound, bound
 from minigrad.rules import REGISTRY
 
 from .closeness import Array

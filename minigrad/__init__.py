@@ -5,11 +5,10 @@
 
 from typing import TYPE_CHECKING, Any
 
-from . import autograd, cuda, functions, nn, optim, random, utils
-from . import methods as _methods  # noqa: F401, importing it gives Tensor its methods
-from .autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
-from .autograd.grad_mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
-from .creation import (
+from . import autograd, cuda, nn, optim, random, utils
+from .api import functions
+from .api import methods as _methods  # noqa: F401, importing it gives Tensor its methods
+from .api.creation import (
     arange,
     as_tensor,
     empty,
@@ -25,8 +24,36 @@ from .creation import (
     zeros,
     zeros_like,
 )
-from .devices import device
-from .dtypes import (
+from .api.devices import device
+from .api.indexing import index_put
+from .api.printing import set_printoptions
+from .api.serialization import load, save
+from .api.size import Size
+from .autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
+from .core.grad_mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from .core.tensor import Tensor
+from .random.generator import Generator
+from .random.sampling import (
+    bernoulli,
+    multinomial,
+    normal,
+    rand,
+    rand_like,
+    randint,
+    randint_like,
+    randn,
+    randn_like,
+    randperm,
+)
+from .random.seeding import (
+    default_generator,
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    seed,
+    set_rng_state,
+)
+from .rules.dtypes import (
     bool,
     double,
     dtype,
@@ -42,32 +69,6 @@ from .dtypes import (
     set_default_dtype,
     uint8,
 )
-from .generator import Generator
-from .indexing import index_put
-from .printing import set_printoptions
-from .random import (
-    default_generator,
-    get_rng_state,
-    initial_seed,
-    manual_seed,
-    seed,
-    set_rng_state,
-)
-from .sampling import (
-    bernoulli,
-    multinomial,
-    normal,
-    rand,
-    rand_like,
-    randint,
-    randint_like,
-    randn,
-    randn_like,
-    randperm,
-)
-from .serialization import load, save
-from .size import Size
-from .tensor import Tensor
 
 globals().update(functions.PUBLIC)  # the functions made from the rules: add, exp, matmul, …
 

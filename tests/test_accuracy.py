@@ -6,7 +6,7 @@ import inspect
 
 import pytest
 
-from minigrad.accuracy import BOUNDS, FUSED, ON_CUDA, Exact, Scaled, bound
+from minigrad.catalogue.accuracy import BOUNDS, FUSED, ON_CUDA, Exact, Scaled, bound
 from minigrad.rules import REGISTRY
 
 

@@ -19,8 +19,8 @@ import numpy as np
 import pytest
 
 import minigrad
-from minigrad import cli, programs, settings, training
-from minigrad.datasets import BUNDLED, load
+from minigrad.app import cli, programs, settings, training
+from minigrad.app.datasets import BUNDLED, load
 from minigrad.rules import REGISTRY
 
 for needed in ("sklearn", "safetensors", "tqdm", "matplotlib"):
@@ -764,7 +764,7 @@ def test_the_module_is_the_command_and_help_loads_little() -> None:
     program = (
         "import sys, minigrad\n"
         f"assert not set({heavy}) & set(sys.modules)\n"
-        "from minigrad.cli import main\n"
+        "from minigrad.app.cli import main\n"
         "try: main(['train', '--help'])\n"
         f"except SystemExit: assert not set({heavy}) & set(sys.modules)\n"
         f"main(['ops']); main(['ops', 'exp', '--json', '/dev/null'])\n"

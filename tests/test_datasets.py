@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minigrad import datasets
-from minigrad.datasets import BUNDLED, DataError
+from minigrad.app import datasets
+from minigrad.app.datasets import BUNDLED, DataError
 
 pytest.importorskip("sklearn")
 

@@ -16,7 +16,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import minigrad
-from minigrad import dtypes
+from minigrad.rules import dtypes
 
 torch = pytest.importorskip("torch")
 

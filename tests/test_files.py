@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from minigrad import files
-from minigrad.files import check_writable, write_aside
+from minigrad.api import files
+from minigrad.api.files import check_writable, write_aside
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace"])
@@ -38,7 +38,7 @@ def test_a_kill_at_any_moment_leaves_a_whole_file(tmp_path: Path) -> None:
     path = tmp_path / "file"
     program = (
         "import itertools\n"
-        "from minigrad.files import write_aside\n"
+        "from minigrad.api.files import write_aside\n"
         "for n in itertools.count():\n"
         f"    write_aside({str(path)!r}, b'%9d' % n * 100_000)\n"
         "    print(n, flush=True)\n"
@@ -120,7 +120,7 @@ def test_what_is_write_protected_fails_the_check(tmp_path: Path) -> None:
 @pytest.mark.skipif(not os.path.exists("/dev/stdout"), reason="this system has no /dev/stdout")
 def test_a_pipe_is_written_to_directly() -> None:
     program = (
-        "from minigrad.files import check_writable, write_aside\n"
+        "from minigrad.api.files import check_writable, write_aside\n"
         "check_writable('/dev/stdout'); write_aside('/dev/stdout', b'through')"
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from minigrad.printing import get_printoptions, set_printoptions, tensor_repr
+from minigrad.api.printing import get_printoptions, set_printoptions, tensor_repr
 
 FLOAT32 = np.dtype("float32")
 FLOAT64 = np.dtype("float64")

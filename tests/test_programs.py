@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from streams import FUSED, WITHOUT_FMA
 
 import minigrad
-from minigrad import datasets, programs
-from minigrad.programs import PROGRAMS, Progress
+from minigrad.app import datasets, programs
+from minigrad.app.programs import PROGRAMS, Progress
 
 TOY = datasets.load("toy")
 

@@ -29,9 +29,9 @@ import minigrad
 from bridge.drawing import LEAF, NOTHING, OPS, Slot, program_of
 from bridge.random_programs import Program, Statement, Trace, check
 from bridge.strategies import programs
-from minigrad import inplace
-from minigrad.autograd import graph
-from minigrad.autograd.views import View
+from minigrad.core import inplace
+from minigrad.core import walk as graph
+from minigrad.core.views import View
 from tests.bridge.planting import planted
 
 BATCH = 250

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from minigrad.op_table import TABLE
-from minigrad.ops_command import table
+from minigrad.app.ops_command import table
+from minigrad.catalogue.op_table import TABLE
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 BLOCKS = [

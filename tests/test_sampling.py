@@ -21,8 +21,8 @@ from streams import WITHOUT_FMA, same_numbers, state
 from twins import check_same, outcome, torch
 
 import minigrad
-from minigrad import distributions
-from minigrad.fma import fma
+from minigrad.random import variates as distributions
+from minigrad.random.fma import fma
 
 # Distributions ------------------------------------------------------------------------------------
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from minigrad.datasets import BUNDLED
-from minigrad.settings import DEFAULTS, Settings, UsageError, resolve, table
+from minigrad.app.datasets import BUNDLED
+from minigrad.app.settings import DEFAULTS, Settings, UsageError, resolve, table
 
 
 def test_the_defaults_are_the_tutorials() -> None:

@@ -7,11 +7,11 @@ Made of that alone, `functional.py` has Jacobians and Hessians, and `gradcheck.p
 against differences.
 """
 
+from ..core.backward import backward, grad
+from ..core.grad_mode import enable_grad, no_grad, set_grad_enabled
 from . import functional
 from .anomaly_mode import detect_anomaly, set_detect_anomaly
-from .backward import backward, grad
 from .function import Function
-from .grad_mode import enable_grad, no_grad, set_grad_enabled
 from .gradcheck import gradcheck, gradgradcheck
 from .variable import Variable
 

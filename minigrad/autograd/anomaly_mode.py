@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core.tracing import lines_of_user, mode
 from ..rules.rule import Array, Pullback
-from ..tracing import lines_of_user, mode
 
 if TYPE_CHECKING:
-    from .node import Node
+    from ..core.node import Node
 
 
 class set_detect_anomaly:

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from ..tensor import Tensor, wrap
+from ..core.grad_mode import no_grad
+from ..core.node import Node
+from ..core.tensor import Tensor, wrap
 from .function_node import FUNCTION, BackwardCFunction, FunctionCtx
-from .grad_mode import no_grad
-from .node import Node
 
 __all__ = ["BackwardCFunction", "Function", "FunctionCtx", "once_differentiable"]
 

@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..core.grad_mode import is_grad_enabled
+from ..core.higher_order import as_it_was, fitted
+from ..core.node import FREED, Node, Parent, modified
+from ..core.tensor import Tensor, _up_to_date, wrap
+from ..core.tracing import count_write
+from ..core.views import View, rebase, set_history
 from ..rules import REGISTRY
 from ..rules.rule import Pullback
-from ..tensor import Tensor, _up_to_date, wrap
-from ..tracing import count_write
 from .grad_fn import GradFn
-from .grad_mode import is_grad_enabled
-from .hooks import RemovableHandle, all_replaced, registered
-from .node import FREED, Node, Parent, modified
-from .rereading import as_it_was, fitted
-from .views import View, rebase, set_history
+from .gradient_hooks import RemovableHandle, all_replaced, registered
 
 if TYPE_CHECKING:
     from .function import Function

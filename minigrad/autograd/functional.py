@@ -19,11 +19,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from ..creation import zeros_like
-from ..functions import stack
-from ..tensor import Tensor
-from .backward import grad
-from .grad_mode import enable_grad
+from ..api.creation import zeros_like
+from ..api.functions import stack
+from ..core.backward import grad
+from ..core.grad_mode import enable_grad
+from ..core.tensor import Tensor
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
 

@@ -11,11 +11,11 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .hooks import Hooks, RemovableHandle, leaf_hooks
-from .node import FREED, Node, Parent
+from ..core.node import FREED, Node, Parent
+from .gradient_hooks import Hooks, RemovableHandle, leaf_hooks
 
 if TYPE_CHECKING:
-    from ..tensor import Tensor
+    from ..core.tensor import Tensor
 
 
 class GradFn:
@@ -114,7 +114,7 @@ class _OfAnOp(GradFn):
         return [*super().__dir__(), *self._saved()]
 
     def _saved(self) -> dict[str, Tensor]:
-        from .rereading import saved_tensors  # which needs the ops, and they the tape
+        from ..core.higher_order import saved_tensors  # which needs the ops, and they the tape
 
         return saved_tensors(self._node)
 

@@ -27,12 +27,12 @@ from typing import Any
 
 import numpy as np
 
-from ..creation import empty, eye, zeros, zeros_like
-from ..dtypes import float64
-from ..generator import Generator
-from ..sampling import rand
-from ..tensor import Tensor
-from .backward import grad
+from ..api.creation import empty, eye, zeros, zeros_like
+from ..core.backward import grad
+from ..core.tensor import Tensor
+from ..random.generator import Generator
+from ..random.sampling import rand
+from ..rules.dtypes import float64
 from .function import Function
 
 

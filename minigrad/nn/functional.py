@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from .. import functions
-from ..autograd.grad_mode import is_grad_enabled
-from ..dispatch import OPS
-from ..dtypes import SCALAR_NAMES, promote_types
-from ..dtypes import dtype as DType
-from ..tensor import Tensor, wrap
+from ..api import functions
+from ..core.dispatch import OPS
+from ..core.grad_mode import is_grad_enabled
+from ..core.tensor import Tensor, wrap
+from ..rules.dtypes import SCALAR_NAMES, promote_types
+from ..rules.dtypes import dtype as DType
 
 __all__ = [
     "cross_entropy",

@@ -10,10 +10,10 @@ import math
 import warnings
 from typing import Any
 
+from ..api.creation import empty_like, eye, full
+from ..api.functions import where
 from ..autograd import no_grad
-from ..creation import empty_like, eye, full
-from ..functions import where
-from ..tensor import Tensor
+from ..core.tensor import Tensor
 
 _GAINS = {
     **dict.fromkeys(("linear", "sigmoid", "conv1d", "conv2d", "conv3d"), 1.0),

@@ -12,10 +12,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
+from ..api.creation import empty
 from ..autograd import no_grad
-from ..creation import empty
-from ..tensor import Tensor
-from .hooks import Call, Hooked, has_hooks, in_use
+from ..core.tensor import Tensor
+from .module_hooks import Call, Hooked, has_hooks, in_use
 from .parameter import Parameter
 
 _EXTRA = "_extra_state"  # what a module's own `get_extra_state` returns is saved under this name

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..creation import tensor, zeros_like
-from ..tensor import Tensor
+from ..api.creation import tensor, zeros_like
+from ..core.tensor import Tensor
 from .optimizer import Group, Optimizer, ParamsT, check_lr, decayed, writable
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..tensor import Tensor, wrap
+from ..core.tensor import Tensor, wrap
 from .optimizer import Group, Optimizer, ParamsT, check_lr, decayed, writable
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..dtypes import C_NAMES, SCALAR_NAMES, SUPPORTED, converted
 from .dims import dense
+from .dtypes import C_NAMES, SCALAR_NAMES, SUPPORTED, converted
 from .rule import (
     EVERYWHERE,
     IN_PLACE,

@@ -7,7 +7,7 @@ Each case that PyTorch tells apart is a rule of its own; `minigrad.matmul` choos
 
 from __future__ import annotations
 
-from ..dtypes import SCALAR_NAMES
+from .dtypes import SCALAR_NAMES
 from .rule import Array, Result, differentiable
 
 

@@ -10,8 +10,8 @@ import math
 
 import numpy as np
 
-from ..dtypes import SCALAR_NAMES
 from .dims import axis
+from .dtypes import SCALAR_NAMES
 from .indexing import scatter
 from .linalg import product, same_dtype
 from .rule import Array, Result, differentiable, unchanged

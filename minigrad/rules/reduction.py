@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..dtypes import SCALAR_NAMES
 from .dims import axes, axis, kept, named
+from .dtypes import SCALAR_NAMES
 from .indexing import scatter
 from .rule import Array, Result, differentiable, without_derivative
 

@@ -27,7 +27,7 @@ from bridge.drawing import LEAF, NOTHING, OPS
 from bridge.operands import laid_out
 from bridge.random_programs import Execution, Program, Statement
 from bridge.strategies import SEEDS, programs
-from minigrad.autograd.node import Node, captures
+from minigrad.core.node import Node, captures
 from tests.bridge.planting import planted
 from tests.rules import mutants
 

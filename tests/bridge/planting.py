@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import minigrad
-from minigrad.arithmetic import quiet
+from minigrad.core.errstate import quiet
 from minigrad.rules import REGISTRY
 
 

@@ -21,7 +21,7 @@ for needed in ("sklearn", "tqdm", "matplotlib", "tabulate"):
 import minigrad
 from bridge import cli, in_lockstep
 from bridge.program import FROM_THE_SEED
-from minigrad import options
+from minigrad.app import options
 from tests.bridge.planting import planted
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from bridge.closeness import difference, measured, normwise
-from minigrad.accuracy import Exact, Scaled, Strength, Ulps
+from minigrad.catalogue.accuracy import Exact, Scaled, Strength, Ulps
 
 FLOATS = st.sampled_from([np.dtype(np.float32), np.dtype(np.float64)])
 ARRAYS = FLOATS.flatmap(lambda dtype: hnp.arrays(dtype, hnp.array_shapes(min_dims=0, max_dims=2)))

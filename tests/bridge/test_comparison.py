@@ -19,7 +19,7 @@ from bridge import DeviceError, assert_matches_torch, compare
 from bridge.operands import Case, Operand
 from bridge.samples import SAMPLES, forms
 from bridge.strategies import cases
-from minigrad.autograd import graph
+from minigrad.core import walk as graph
 from minigrad.rules import REGISTRY
 from tests.bridge.planting import planted, same_masks
 from tests.rules import checker

@@ -30,9 +30,9 @@ from bridge.drawn_trainings import (
 )
 from bridge.strategies import trainings
 from minigrad import optim
+from minigrad.app.programs import batches
 from minigrad.nn import activation, loss
 from minigrad.optim import SGD, Adam, AdamW, lr_scheduler
-from minigrad.programs import batches
 from tests.bridge.planting import SAME_MASKS
 from tests.profiles import examples
 

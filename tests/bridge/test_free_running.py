@@ -17,7 +17,7 @@ import minigrad
 from bridge import training, trajectory
 from bridge.free_running import FLOAT64, _off
 from bridge.program import Step
-from minigrad import programs
+from minigrad.app import programs
 from minigrad.optim import SGD, Adam
 from tests.bridge.planting import planted
 from tests.bridge.test_in_lockstep import any_tutorial, network, tutorial

@@ -18,10 +18,10 @@ import minigrad
 import minigrad.nn.functional as F
 from bridge import lockstep, training, trajectory
 from bridge.program import Step
-from minigrad import programs
-from minigrad.autograd import graph
+from minigrad.app import programs
+from minigrad.core import walk as graph
+from minigrad.core.tensor import Tensor
 from minigrad.optim import SGD, Adam
-from minigrad.tensor import Tensor
 from tests.bridge.planting import planted, same_masks
 
 X = np.random.default_rng(0).standard_normal((8, 3))

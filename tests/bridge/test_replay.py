@@ -17,8 +17,8 @@ from bridge.operands import Case
 from bridge.replay import Replay
 from bridge.samples import SAMPLES, forms
 from bridge.strategies import cases
-from minigrad.accuracy import EXACT, bound
-from minigrad.arithmetic import quiet
+from minigrad.catalogue.accuracy import EXACT, bound
+from minigrad.core.errstate import quiet
 from minigrad.rules import REGISTRY
 from tests.bridge.planting import planted
 from tests.rules import checker

@@ -13,7 +13,7 @@ from twins import check_same, torch
 
 import minigrad
 from minigrad import nn
-from minigrad.nn.hooks import in_use
+from minigrad.nn.module_hooks import in_use
 
 REGISTER = {
     "pre": "register_forward_pre_hook",

@@ -25,8 +25,8 @@ from bridge.closeness import difference
 from bridge.operands import LAYOUTS, Case, Operand, laid_out, special_cotangents
 from bridge.rounding import beside_rounding
 from bridge.samples import Form
-from minigrad.accuracy import SUMMED, Exact, Scaled, Strength, Ulps, bound
 from minigrad.autograd.gradcheck import GradcheckError
+from minigrad.catalogue.accuracy import SUMMED, Exact, Scaled, Strength, Ulps, bound
 from minigrad.rules import REGISTRY
 
 # One call, run to the end -------------------------------------------------------------------------

@@ -23,11 +23,11 @@ import numpy as np
 
 import minigrad
 from bridge.samples import case_of
-from minigrad.accuracy import Scaled, Ulps, bound
-from minigrad.arithmetic import quiet
+from minigrad.catalogue.accuracy import Scaled, Ulps, bound
+from minigrad.core.errstate import quiet
+from minigrad.core.tensor import Tensor
 from minigrad.rules import REGISTRY
 from minigrad.rules.rule import Pullback, Result
-from minigrad.tensor import Tensor
 from tests.rules import checker
 from tests.rules.checks import FIRST
 

@@ -22,11 +22,11 @@ torch = pytest.importorskip("torch")
 from bridge.operands import Case, Operand
 from bridge.samples import Form, forms
 from bridge.strategies import cases
-from minigrad.dispatch import function
+from minigrad.core.dispatch import function
+from minigrad.core.tensor import Tensor
 from minigrad.rules import REGISTRY
 from minigrad.rules.reduction import sum as sum_of
 from minigrad.rules.rule import Pullback, Result
-from minigrad.tensor import Tensor
 from tests.rules import checker, test_rules
 from tests.rules.checks import CHECKS, DIFFERENTIABLE, FIRST, TOGETHER, for_each_case
 

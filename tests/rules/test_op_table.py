@@ -17,13 +17,13 @@ from bridge.operands import Case, Operand
 from bridge.samples import SAMPLES, Form, forms, in_place
 from bridge.source import Source
 from bridge.spelling import function, functional, joining, method
-from minigrad import ops_command
-from minigrad.accuracy import BOUNDS, FUSED, Exact, bound
-from minigrad.arithmetic import quiet
+from minigrad.app import ops_command
+from minigrad.catalogue.accuracy import BOUNDS, FUSED, Exact, bound
+from minigrad.catalogue.op_table import OPERATORS, RENAMED, TABLE, Op, _op, claim, named
+from minigrad.core.errstate import quiet
+from minigrad.core.tensor import Tensor
 from minigrad.nn import functional as F
-from minigrad.op_table import OPERATORS, RENAMED, TABLE, Op, _op, claim, named
 from minigrad.rules import REGISTRY, differentiable
-from minigrad.tensor import Tensor
 from tests.rules import checker
 
 # The rules that nobody writes: only derivatives run them.

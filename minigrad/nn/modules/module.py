@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ..hooks import (
+from ..module import Module
+from ..module_hooks import (
     register_module_forward_hook,
     register_module_forward_pre_hook,
     register_module_full_backward_hook,
     register_module_full_backward_pre_hook,
 )
-from ..module import Module
 
 __all__ = [
     "Module",

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ...creation import as_tensor, tensor
-from ...dtypes import float64
-from ...functions import stack
-from ...tensor import Tensor
+from ...api.creation import as_tensor, tensor
+from ...api.functions import stack
+from ...core.tensor import Tensor
+from ...rules.dtypes import float64
 
 
 def default_collate(batch: Any) -> Any:

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
-from ...generator import Generator
+from ...random.generator import Generator
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset, samples_at
 from .sampler import BatchSampler, RandomSampler, SequentialSampler, batches, random_seed

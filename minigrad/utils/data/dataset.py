@@ -9,9 +9,9 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
-from ...generator import Generator
-from ...sampling import randperm
-from ...tensor import Tensor
+from ...core.tensor import Tensor
+from ...random.generator import Generator
+from ...random.sampling import randperm
 
 T = TypeVar("T", covariant=True)
 

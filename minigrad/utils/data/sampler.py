@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence, Sized
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
-from ... import dtypes
-from ...creation import as_tensor, empty
-from ...generator import Generator
-from ...sampling import multinomial, randint, randperm
-from ...tensor import Tensor
+from ...api.creation import as_tensor, empty
+from ...core.tensor import Tensor
+from ...random.generator import Generator
+from ...random.sampling import multinomial, randint, randperm
+from ...rules import dtypes
 
 T = TypeVar("T", covariant=True)
 
