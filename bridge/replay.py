@@ -37,7 +37,7 @@ from .twin import Twin
 from .versions import known_otherwise
 
 _NAMES = {rule.forward: name for name, rule in REGISTRY.items()}
-_WRITES = {rule.ufunc: name for name, rule in REGISTRY.items() if rule.ufunc is not None}
+_WRITES = {rule.write: name for name, rule in REGISTRY.items() if rule.write is not None}
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Replay(AbstractContextManager["Replay"]):
         self._watching.__exit__(*exception)
 
     def _watch(self, run: Callable[..., Any], function: Any, *args: Any, **options: Any) -> Any:
-        if isinstance(function, np.ufunc):
+        if function in _WRITES or isinstance(function, np.ufunc):
             before = tuple(x.copy() for x in args[:2])  # `args[0]` is about to be written
             result = run(function, *args, **options)
             if function in _WRITES:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.rules import REGISTRY
+from minigrad.rules.rule import OPERANDS
 
 from .operands import LAYOUTS, Case, Operand, laid_out
 from .source import Source
@@ -556,6 +557,7 @@ SAMPLES: dict[str, Sample] = {
     "scatter": Sample(scattered_in_zeros, {"gradient": spelling("scatter")}),
     "select": Sample(selected),
     "sigmoid": Sample(unary),
+    "sign": Sample(unary),
     "slice": Sample(sliced, {"operator": spelling("slice")}),
     "softmax": Sample(normalised, {"functional": functional("softmax")}),
     "sqrt": Sample(unary_positive),
@@ -577,14 +579,15 @@ SAMPLES: dict[str, Sample] = {
 def operand_names(name: str) -> list[str]:
     """The parameters of a rule that are operands: tensors, or numbers in their place."""
     parameters = inspect.signature(REGISTRY[name].forward).parameters.values()
-    kinds = ("Array", "Operand", "Array | None", "Operand | None")
-    return [p.name for p in parameters if p.annotation in kinds]
+    return [p.name for p in parameters if p.annotation in OPERANDS]
 
 
 def forms(name: str) -> dict[str, Form]:
     """Each way in which PyTorch has the op: its name, and a program that calls it so."""
     made = {"function": function(name), "method": method(name), "in-place": in_place(f"{name}_")}
-    return {form: made[form] for form in REGISTRY[name].forms} | dict(SAMPLES[name].forms)
+    return {form: made[form] for form in REGISTRY[name].presentation.forms} | dict(
+        SAMPLES[name].forms
+    )
 
 
 def case_of(name: str, seed: int, style: str = "wild") -> Case:

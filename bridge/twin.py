@@ -22,7 +22,7 @@ from .spelling import spelling
 _BROADCASTING = {
     name
     for name, rule in REGISTRY.items()
-    if len(rule.operands) > 1 and (rule.promotion is not None or name == "where")
+    if len(rule.operands) > 1 and (rule.presentation.promotion is not None or name == "where")
 }
 # The magnitudes of a difference's terms are those of a sum's.
 _SUM_OF = {"sub": "add", "rsub": "add"}

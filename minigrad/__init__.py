@@ -3,11 +3,8 @@
 `import minigrad as torch`, and the rest of the program stays as it is.
 """
 
-from typing import TYPE_CHECKING, Any
-
 from . import autograd, cuda, nn, optim, random, utils
 from .api import functions
-from .api import methods as _methods  # noqa: F401, importing it gives Tensor its methods
 from .api.creation import (
     arange,
     as_tensor,
@@ -25,13 +22,14 @@ from .api.creation import (
     zeros_like,
 )
 from .api.devices import device
+from .api.functions import *  # noqa: F403, add, exp, matmul, …
 from .api.indexing import index_put
 from .api.printing import set_printoptions
 from .api.serialization import load, save
 from .api.size import Size
+from .api.tensor import Tensor
 from .autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from .core.grad_mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
-from .core.tensor import Tensor
 from .random.generator import Generator
 from .random.sampling import (
     bernoulli,
@@ -60,22 +58,13 @@ from .rules.dtypes import (
     float,
     float32,
     float64,
-    get_default_dtype,
     int,
     int32,
     int64,
     long,
-    promote_types,
-    set_default_dtype,
     uint8,
 )
-
-globals().update(functions.PUBLIC)  # the functions made from the rules: add, exp, matmul, …
-
-if TYPE_CHECKING:
-
-    def __getattr__(name: str) -> Any: ...
-
+from .rules.promotion import get_default_dtype, promote_types, set_default_dtype
 
 __version__ = "0.1.0"
 __all__ = [
@@ -144,4 +133,4 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
-__all__ += functions.PUBLIC
+__all__ += functions.__all__

@@ -16,7 +16,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import minigrad
-from minigrad.rules import dtypes
+from minigrad.rules import dtypes, promotion
 
 torch = pytest.importorskip("torch")
 
@@ -270,7 +270,7 @@ def test_result_type_of_many(names: list[str]) -> None:
     arrays = [
         x._array if hasattr(x, "_array") else x for x in (operand(minigrad, n) for n in names)
     ]
-    assert f"torch.{dtypes.of_numpy(dtypes.result_type(*arrays)).name}" == str(expected)
+    assert f"torch.{dtypes.of_numpy(promotion.result_type(*arrays)).name}" == str(expected)
 
 
 @pytest.mark.parametrize(("a", "b"), list(itertools.product(NAMES, NAMES)))

@@ -17,7 +17,7 @@ from hypothesis.extra import numpy as hnp
 
 import minigrad
 from minigrad import nn, optim
-from minigrad.core.tensor import Tensor
+from minigrad.api.tensor import Tensor
 
 safetensors = pytest.importorskip("safetensors")
 safetensors_numpy = pytest.importorskip("safetensors.numpy")

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from ..core.tensor import Tensor, wrap
-from ..rules import dtypes
+from ..core.tensor import wrap
+from ..rules import dtypes, promotion
 from ..rules.dtypes import dtype as DType
 from .devices import require_cpu
+from .tensor import Tensor
 
 
 def made(
@@ -78,7 +79,7 @@ def sizes_of(size: Sequence[Any], options: dict[str, Any], name: str) -> tuple[i
 
 
 def _kind(dtype: DType | None, otherwise: DType | None = None) -> np.dtype:
-    return dtypes.to_numpy(dtype or otherwise or dtypes.get_default_dtype())
+    return dtypes.to_numpy(dtype or otherwise or promotion.get_default_dtype())
 
 
 def int_of(value: Any, function: str, argument: str) -> int:
@@ -148,9 +149,9 @@ def _from_numbers(data: Any, wanted: np.dtype | None) -> np.ndarray:
     numbers: list[Any] = []
     kinds: set[np.dtype] = set()
     _gather(data, shape, 0, numbers, kinds)
-    kind = wanted or (dtypes.joined(kinds) if kinds else _kind(None))
+    kind = wanted or (promotion.joined(kinds) if kinds else _kind(None))
     try:
-        return dtypes.converted(numbers, kind, "ignore").reshape(shape)
+        return promotion.converted(numbers, kind, "ignore").reshape(shape)
     except RuntimeError:
         if all(-(2**63) <= n < 2**63 for n in numbers if isinstance(n, int)):
             raise
@@ -217,7 +218,7 @@ def _one_number(x: Any) -> tuple[float, np.dtype]:
     if isinstance(x, np.generic):
         return x.item(), dtypes.to_numpy(dtypes.of_numpy(x.dtype))
     if isinstance(x, builtins.bool | int | float):
-        return x, dtypes.of_scalar(x)
+        return x, promotion.of_scalar(x)
     kind = type(x).__name__
     if isinstance(x, str | bytes | complex):
         raise TypeError(f"new(): invalid data type '{kind}'")
@@ -319,8 +320,8 @@ def full(
         kind = type(size).__name__
         raise TypeError(f"full(): argument 'size' (position 1) must be tuple of ints, not {kind}")
     value = number_of(fill_value, "full", "fill_value")
-    as_kind = dtypes.of_scalar(value) if dtype is None else _kind(dtype)
-    filling = dtypes.converted(value, as_kind, "raise")
+    as_kind = promotion.of_scalar(value) if dtype is None else _kind(dtype)
+    filling = promotion.converted(value, as_kind, "raise")
     return made(np.full(sizes_of((size,), {}, "full"), filling, as_kind), **options)
 
 
@@ -397,10 +398,10 @@ def linspace(
     start = _end_of_line(start, "start")
     end = _end_of_line(end, "end")
     if steps < 2:
-        return made(dtypes.converted([start][:steps], kind, "raise"), **options)
+        return made(promotion.converted([start][:steps], kind, "raise"), **options)
     if kind.kind == "b":
         raise NotImplementedError("\"linspace_cpu\" not implemented for 'Bool'")
-    first, last = dtypes.converted(start, kind, "raise"), dtypes.converted(end, kind, "raise")
+    first, last = promotion.converted(start, kind, "raise"), promotion.converted(end, kind, "raise")
     between = np.dtype(np.float64) if kind.kind in "iu" else kind
     forwards = np.arange(steps, dtype=between)
     with np.errstate(all="ignore"):
@@ -464,7 +465,7 @@ def full_like(
     """
     array = array_of(input, "full_like")
     kind = _kind(dtype, input.dtype)
-    value = dtypes.converted(number_of(fill_value, "full_like", "fill_value"), kind, "raise")
+    value = promotion.converted(number_of(fill_value, "full_like", "fill_value"), kind, "raise")
     return made(np.full_like(array, value, kind), **options)
 
 

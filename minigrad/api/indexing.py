@@ -1,7 +1,7 @@
 """`x[key]` and `x[key] = value`.
 
-A key is taken apart as PyTorch does it: ints, slices and None each make a view, one op each, and
-what remains (lists, masks and tensors of indices) is one gather or one scatter.
+A key is split as PyTorch splits it: ints, slices and None each make a view, one op each. The rest
+of the key (lists, masks and tensors of indices) makes one gather or one scatter.
 """
 
 from __future__ import annotations
@@ -13,169 +13,172 @@ import numpy as np
 
 from ..core.dispatch import OPS
 from ..core.inplace import in_place
-from ..core.tensor import Tensor
+from ..core.tensor import TensorBase
 from ..rules import REGISTRY
-from ..rules.dtypes import SCALAR_NAMES
-from .functions import tensor_or_number
+from ..rules.dtypes import scalar_name
+from .compositions import tensor_or_number
 
+_alias, _index, _select = OPS["alias"], OPS["index"], OPS["select"]
+_slice, _unsqueeze = OPS["slice"], OPS["unsqueeze"]
 _copy_ = in_place(REGISTRY["copy"])
 _index_put_ = in_place(REGISTRY["index_put"])
 
 
-def getitem(self: Tensor, key: Any) -> Tensor:
+def getitem(self: TensorBase, key: Any) -> Any:
     """`x[key]`: a view for ints, slices, None and `...`; a copy for lists, masks and tensors."""
-    view, rest = _taken_apart(self, key)
-    return view if rest is None else OPS["index"](view, rest)
+    view, rest = _split(self, key)
+    return view if rest is None else _index(view, rest)
 
 
-def setitem(self: Tensor, key: Any, value: Any) -> None:
-    """`x[key] = value`, a number or a tensor that broadcasts to the elements named."""
+def setitem(self: TensorBase, key: Any, value: Any) -> None:
+    """`x[key] = value`: a number, or a tensor that broadcasts to the selected elements."""
     value = tensor_or_number(value, "__setitem__")
-    view, rest = (self, None) if _is_everything(key, self) else _taken_apart(self, key)
-    if isinstance(value, Tensor):
-        target = view._array.ndim if rest is None else view._array[rest].ndim
-        while value.ndim > target and value._array.shape[0] == 1:
-            value = value[0]
+    view, rest = (self, None) if _selects_all(key, self) else _split(self, key)
+    if isinstance(value, TensorBase):
+        ndim = view._array.ndim if rest is None else view._array[rest].ndim
+        while value._array.ndim > ndim and value._array.shape[0] == 1:
+            value = _select(value, 0, 0)
     if rest is None:
         _copy_(view, value)
         return
     masks = all(isinstance(r, slice) or r.dtype.kind == "b" for r in rest)
-    if isinstance(value, Tensor):
-        if masks and value.numel() == 1:
-            value = value.clone()  # one value under a mask is converted, as a number is
+    if isinstance(value, TensorBase):
+        if masks and value._array.size == 1:
+            value = OPS["clone"](value)  # one value under a mask is converted, like a number
         else:
-            _same_dtype(view, value)
+            _require_same_dtype(view, value)
     _index_put_(view, value, rest)
 
 
-def _is_everything(key: Any, x: Tensor) -> bool:
-    """Whether a key names the whole tensor, which then is written to itself, not through a view."""
-    if isinstance(key, slice) and x.ndim:
+def _selects_all(key: Any, x: TensorBase) -> bool:
+    """Whether a key selects the whole tensor, so that it is written to itself and not to a view."""
+    if isinstance(key, slice) and x._array.ndim:
         size = x._array.shape[0]
         return key.start in (None, 0) and key.indices(size) == (0, size, 1)
     return key is Ellipsis
 
 
-def _same_dtype(target: Tensor, value: Tensor) -> None:
-    if value.dtype is not target.dtype:
+def _require_same_dtype(target: TensorBase, value: TensorBase) -> None:
+    if value._array.dtype is not target._array.dtype:
         raise RuntimeError(
             "Index put requires the source and destination dtypes match, got "
-            f"{SCALAR_NAMES[target._array.dtype]} for the destination and "
-            f"{SCALAR_NAMES[value._array.dtype]} for the source."
+            f"{scalar_name(target._array)} for the destination and "
+            f"{scalar_name(value._array)} for the source."
         )
 
 
 def index_put(
-    input: Tensor, indices: Sequence[Tensor], values: Tensor, accumulate: bool = False
-) -> Tensor:
-    """A copy of `input` with `values`, broadcast, at `indices`: a tensor of indices or a mask for
-    each dimension, from the first on.
+    input: TensorBase, indices: Sequence[TensorBase], values: TensorBase, accumulate: bool = False
+) -> Any:
+    """Copy `input` with `values`, broadcast, at `indices`: tensors of indices, or masks, one for
+    each dimension from the first on.
 
-    With `accumulate` they are added to what is there, once for each time an element is named.
-    IndexError for an index that is out of range, RuntimeError where shapes or dtypes do not fit.
+    With `accumulate` the values are added, once for each time an element is named. IndexError for
+    an index out of range, RuntimeError for shapes or dtypes that don't fit.
 
     >>> places = (minigrad.tensor([0, 0]),)
     >>> minigrad.index_put(minigrad.zeros(3), places, minigrad.tensor(1.), accumulate=True)
     tensor([2., 0., 0.])
     """
-    result: Tensor = OPS["index_put"](input, values, _key(input, indices, values), accumulate)
-    return result
+    return OPS["index_put"](input, values, _index_put_key(input, indices, values), accumulate)
 
 
 def index_put_(
-    self: Tensor, indices: Sequence[Tensor], values: Tensor, accumulate: bool = False
-) -> Tensor:
-    """`index_put`, written into this tensor; RuntimeError for a leaf's own values.
+    self: TensorBase, indices: Sequence[TensorBase], values: TensorBase, accumulate: bool = False
+) -> Any:
+    """`index_put`, in place. RuntimeError for a leaf that requires grad.
 
     >>> minigrad.zeros(3).index_put_((minigrad.tensor([2]),), minigrad.tensor([1.]))
     tensor([0., 0., 1.])
     """
-    return _index_put_(self, values, _key(self, indices, values), accumulate)
+    return _index_put_(self, values, _index_put_key(self, indices, values), accumulate)
 
 
-def _key(target: Tensor, indices: Any, values: Any) -> tuple[Any, ...]:
-    """The indices of `index_put`, as the rule has them."""
+def _index_put_key(target: TensorBase, indices: Any, values: Any) -> tuple[Any, ...]:
+    """The indices of `index_put` as the key of its rule."""
     if not isinstance(indices, tuple | list):
         kind = type(indices).__name__
         raise TypeError(
             f"index_put(): argument 'indices' (position 1) must be tuple of Tensors, not {kind}"
         )
     for position, index in enumerate(indices):
-        if not isinstance(index, Tensor):
+        if not isinstance(index, TensorBase):
             raise TypeError(
                 f"expected Tensor as element {position} in argument 0, but got "
                 f"{type(index).__name__}"
             )
     if not indices:
         raise RuntimeError("index_put(): at least one tensor of indices is needed")
-    if not isinstance(values, Tensor):
+    if not isinstance(values, TensorBase):
         kind = type(values).__name__
         raise TypeError(f"index_put(): argument 'values' (position 2) must be Tensor, not {kind}")
-    _same_dtype(target, values)
+    _require_same_dtype(target, values)
     entries = [_entry(index) for index in indices]
-    used = sum(map(_dims_used, entries))
-    if used > target.ndim:
-        raise IndexError(f"too many indices for tensor of dimension {target.ndim} (got {used})")
+    used, ndim = sum(map(_dims_used, entries)), target._array.ndim
+    if used > ndim:
+        raise IndexError(f"too many indices for tensor of dimension {ndim} (got {used})")
     return tuple(np.atleast_1d(entry) for entry in entries)
 
 
-def _taken_apart(self: Tensor, key: Any) -> tuple[Tensor, tuple[Any, ...] | None]:
-    """The view that the ints, slices and None of a key make, and the indices left to gather."""
+def _split(self: TensorBase, key: Any) -> tuple[TensorBase, tuple[Any, ...] | None]:
+    """The view that the ints, slices and None of a key make, and the key of the gather, if any."""
     if isinstance(key, list) and any(
-        k is None or k is Ellipsis or isinstance(k, Tensor | Sequence | np.ndarray | slice)
+        k is None or k is Ellipsis or isinstance(k, TensorBase | Sequence | np.ndarray | slice)
         for k in key
     ):
-        key = tuple(key)  # a list is a tuple of indices once it holds more than numbers
+        key = tuple(key)  # a list that holds more than numbers is a tuple of indices
     alone = not isinstance(key, tuple)
     entries = [_entry(k) for k in ((key,) if alone else key)]
-    used = sum(_dims_used(e) for e in entries)
-    if used > self.ndim:
-        if self.ndim == 0 and alone and isinstance(entries[0], int):
+    ndim, used = self._array.ndim, sum(map(_dims_used, entries))
+    if used > ndim:
+        if ndim == 0 and alone and isinstance(entries[0], int):
             raise IndexError(
                 "invalid index of a 0-dim tensor. Use `tensor.item()` in Python "
                 "to convert a 0-dim tensor to a number"
             )
-        raise IndexError(f"too many indices for tensor of dimension {self.ndim}")
-    result, gather = self, False
-    rest: list[Any] = []
+        raise IndexError(f"too many indices for tensor of dimension {ndim}")
+    view, dim, gathers = self, 0, False
+    rest: list[Any] = []  # the gather's key, of which `dim` dimensions of the view are used up
     for e in entries:
-        dim = sum(_dims_used(r) for r in rest)
-        if isinstance(e, bool):  # a new dimension, kept or emptied
-            result = OPS["unsqueeze"](result, dim)
-            rest.append(np.array([e]))
-            gather = True
-        elif isinstance(e, int):
-            size = result._array.shape[dim]
+        kind = type(e)
+        if kind is int:
+            size = view._array.shape[dim]
             if not -size <= e < size:
                 raise IndexError(f"index {e} is out of bounds for dimension {dim} with size {size}")
-            result = OPS["select"](result, dim, e)
-        elif e is None:
-            result = OPS["unsqueeze"](result, dim)
-            rest.append(slice(None))
-        elif e is Ellipsis:
-            rest += [slice(None)] * (self.ndim - used)
-        elif isinstance(e, slice):
+            view = _select(view, dim, e)
+        elif kind is slice:
             if alone or e != slice(None):
-                step = 1 if e.step is None else e.step
-                result = OPS["slice"](result, dim, e.start, e.stop, step)
+                view = _slice(view, dim, e.start, e.stop, 1 if e.step is None else e.step)
             rest.append(slice(None))
+            dim += 1
+        elif e is None:
+            view = _unsqueeze(view, dim)
+            rest.append(slice(None))
+            dim += 1
+        elif e is Ellipsis:
+            rest += [slice(None)] * (ndim - used)
+            dim += ndim - used
+        elif kind is bool:  # a new dimension, of size 1 or 0
+            view = _unsqueeze(view, dim)
+            rest.append(np.array([e]))
+            dim, gathers = dim + 1, True
         else:
             rest.append(e)
-            gather = True
-    if gather:
-        return result, tuple(rest)
-    return OPS["alias"](self) if result is self else result, None
+            dim, gathers = dim + _dims_used(e), True
+    if gathers:
+        return view, tuple(rest)
+    return (_alias(self) if view is self else view), None
 
 
 def _entry(k: Any) -> Any:
-    """One entry of a key as an int, a bool, a slice, None, `...`, or an array of indices."""
-    if k is None or k is Ellipsis or isinstance(k, slice | bool):
+    """One entry of a key: an int, a bool, a slice, None, `...`, or an array of indices."""
+    if type(k) is int or k is None or k is Ellipsis or isinstance(k, slice | bool):
         return k
     if isinstance(k, int | np.integer):
         return int(k)
-    if isinstance(k, Tensor | np.ndarray):
-        # A copy, so that a later write to the indices does not change the gradient.
-        array = np.array(k._array if isinstance(k, Tensor) else k)
+    if isinstance(k, TensorBase | np.ndarray):
+        # A copy, so that a later write to the indices doesn't change the gradient.
+        array = np.array(k._array if isinstance(k, TensorBase) else k)
     elif isinstance(k, Sequence) and not isinstance(k, str):
         array = np.array([_entry(item) for item in k] if len(k) else np.empty(0, np.int64))
     elif isinstance(k, str):
@@ -194,6 +197,7 @@ def _entry(k: Any) -> Any:
 
 
 def _dims_used(entry: Any) -> int:
+    """The number of dimensions that an entry indexes."""
     if entry is None or entry is Ellipsis or isinstance(entry, bool):
         return 0
     return entry.ndim if isinstance(entry, np.ndarray) and entry.dtype.kind == "b" else 1

@@ -19,7 +19,8 @@ from typing import IO, Any
 import numpy as np
 
 from minigrad.api.files import write_aside
-from minigrad.core.tensor import Tensor, wrap
+from minigrad.api.tensor import Tensor
+from minigrad.core.tensor import wrap
 
 # The dtypes that a tensor can have, under the format's names. The files are little-endian.
 _DTYPES = {"F32": "<f4", "F64": "<f8", "I32": "<i4", "I64": "<i8", "U8": "u1", "BOOL": "?"}

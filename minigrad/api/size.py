@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Size(tuple[int, ...]):
-    """A tuple of ints; slices and sums of sizes are sizes again.
+    """A tuple of ints. Its slices and sums are sizes too.
 
     >>> minigrad.ones(2, 3).shape
     torch.Size([2, 3])
@@ -20,7 +20,7 @@ class Size(tuple[int, ...]):
     __slots__ = ()
 
     def __new__(cls, iterable: Iterable[Any] = ()) -> Size:
-        """TypeError for a size that is no int."""
+        """TypeError for a size that isn't an int."""
         found = tuple(iterable)
         for position, size in enumerate(found):
             if not hasattr(size, "__index__"):
@@ -49,3 +49,8 @@ class Size(tuple[int, ...]):
 
     def __repr__(self) -> str:
         return f"torch.Size({list(self)})"
+
+
+def size_of(shape: tuple[int, ...]) -> Size:
+    """An array's shape as a Size, without the checks."""
+    return tuple.__new__(Size, shape)

@@ -16,9 +16,9 @@ from typing import Any
 
 import minigrad
 from minigrad.api.files import reason
+from minigrad.api.tensor import Tensor
 from minigrad.app.programs import DTYPES, Progress
 from minigrad.app.settings import Settings
-from minigrad.core.tensor import Tensor
 
 _BY_HAND = re.compile(r"[WB](\d+|out)")
 # In the file beside the parameters, none of which has such a name.

@@ -1,28 +1,34 @@
-"""Anomaly mode: errors in backward that say which line of the forward pass they come of.
+"""Anomaly mode: errors in `backward` that name the line of the forward pass they come from.
 
-What is remembered for that, and when, is in `minigrad/tracing.py`.
+While the mode is on, an observer notes the stack for each recorded op and the line of each in-place
+write. That takes time, so the mode is off by default.
 """
 
 from __future__ import annotations
 
+import sys
+import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import numpy as np
 
-from ..core.tracing import lines_of_user, mode
+from ..api.tensor import Tensor
+from ..core.hooks import attached_to_node
+from ..core.node import Node
+from ..core.observer import Observer, observation
 from ..rules.rule import Array, Pullback
-
-if TYPE_CHECKING:
-    from ..core.node import Node
 
 
 class set_detect_anomaly:
-    """Switch anomaly mode on or off at once; as a context manager, put it back at the end.
+    """Switch anomaly mode on or off at once. As a context manager, restore it afterwards.
 
-    With `check_nan`, a NaN that a pullback makes is an error. TypeError unless both are bools.
+    With `check_nan`, a NaN in the result of a pullback is an error. TypeError unless both are
+    bools.
 
     >>> x = minigrad.tensor(-1., requires_grad=True)
     >>> with minigrad.autograd.set_detect_anomaly(True):
@@ -51,10 +57,10 @@ class set_detect_anomaly:
 
 
 class detect_anomaly:
-    """Within it, anomaly mode is on: backward's errors come with the line of the forward pass.
+    """Switch anomaly mode on in the block: errors of `backward` show the line of the forward pass.
 
-    With `check_nan`, a NaN that a pullback makes is an error. The forward pass must run within,
-    too, for its lines to be known. Making it warns that all this takes time.
+    With `check_nan`, a NaN in the result of a pullback is an error. The forward pass must run in
+    the block too, so that its lines are known. A warning says that this takes time.
 
     >>> with warnings.catch_warnings(action="ignore"), minigrad.autograd.detect_anomaly():
     ...     minigrad.is_anomaly_enabled()
@@ -77,106 +83,125 @@ class detect_anomaly:
         _set(*self._before)
 
 
-def _state() -> tuple[bool, bool]:
-    return mode.enabled, mode.check_nan
-
-
-def _set(enabled: bool, check_nan: bool) -> None:
-    mode.enabled, mode.check_nan = enabled, check_nan
-
-
 def is_anomaly_enabled() -> bool:
     """Whether anomaly mode is on.
 
     >>> minigrad.is_anomaly_enabled()
     False
     """
-    return mode.enabled
+    return observation.observer is _detector
 
 
 def is_anomaly_check_nan_enabled() -> bool:
-    """Whether anomaly mode, when it is on, looks for NaN.
+    """Whether anomaly mode looks for NaN when it is on.
 
     >>> minigrad.is_anomaly_check_nan_enabled()
     True
     """
-    return mode.check_nan
+    return _detector.check_nan
 
 
-def remember(node: Node) -> None:
-    """Keep with a node the way that led to it, and the node whose backward made it, if one did."""
-    node.notes()["traceback_"] = lines_of_user()
-    if mode.running is not None:
-        node.notes()["parent_"] = mode.running
+def _state() -> tuple[bool, bool]:
+    return is_anomaly_enabled(), _detector.check_nan
 
 
-# What is said -------------------------------------------------------------------------------------
+def _set(enabled: bool, check_nan: bool) -> None:
+    observation.observer = _detector if enabled else None
+    _detector.check_nan = check_nan
 
 
-@contextmanager
-def blaming(node: Node) -> Iterator[None]:
-    """In anomaly mode, an error within is this node's, so a warning says where that was made."""
-    if not mode.enabled:
-        yield
-        return
-    before, mode.running = mode.running, node
-    try:
-        yield
-    except Exception:
-        _tell(node)
-        raise
-    finally:
-        mode.running = before
+class _Detector(Observer):
+    """The observer behind anomaly mode: one for all threads, as in PyTorch."""
+
+    def __init__(self) -> None:
+        self.check_nan = True
+        self.running: Node | None = None  # the node whose pullbacks are running
+
+    def recorded(self, node: Node) -> None:
+        """Note the stack that led to the op, and the node whose backward recorded it, if any."""
+        notes = attached_to_node(node).notes
+        notes["traceback_"] = _stack_of_user()
+        if self.running is not None:
+            notes["parent_"] = self.running
+
+    def written(self, counter: list[Any]) -> None:
+        """Note the line of the write behind the count."""
+        counter.append((counter[0], _stack_of_user()[-1]))
+
+    def pullbacks(
+        self, node: Node, pullbacks: Sequence[Pullback | None]
+    ) -> Sequence[Pullback | None]:
+        """The pullbacks, with their errors blamed on the node, and with a check for NaN."""
+
+        def checked(index: int, pullback: Pullback) -> Pullback:
+            def call(g: Array) -> Array:
+                with self.working_on(node):
+                    d = pullback(g)
+                    if self.check_nan and d is not None and _has_nan(d):
+                        raise RuntimeError(
+                            f"Function '{node.name}' returned nan values in its {index}th output."
+                        )
+                    return d
+
+            return call
+
+        return [p and checked(i, p) for i, p in enumerate(pullbacks)]
+
+    @contextmanager
+    def working_on(self, node: Node) -> Iterator[None]:
+        """Blame an error in the block on the node, with a warning that shows where it was made."""
+        before, self.running = self.running, node
+        try:
+            yield
+        except Exception:
+            _warn(node)
+            raise
+        finally:
+            self.running = before
+
+    def about_write(self, node: Node, counter: list[Any], version: int) -> str:
+        """The lines that saved a tensor at a version, and that first changed it after that."""
+        saved = _notes(node).get("traceback_")
+        written = [line for after, line in counter[1:] if after == version + 1]
+        if saved is None or not written:
+            return super().about_write(node, counter, version)
+        return f"It was saved at\n{saved[-1]}and then changed at\n{written[0]}"
 
 
-def watched(node: Node, pullbacks: Sequence[Pullback | None]) -> list[Pullback | None]:
-    """A node's pullbacks, blamed on it, and refused a NaN if the mode looks for them."""
+_detector = _Detector()
+_ENGINE = f"{Path(__file__).parent.parent}/"
 
-    def watch(index: int, pullback: Pullback) -> Pullback:
-        def within(g: Array) -> Array:
-            with blaming(node):
-                d = pullback(g)
-                if mode.check_nan and d is not None and _has_nan(d):
-                    raise RuntimeError(
-                        f"Function '{node.name()}' returned nan values in its {index}th output."
-                    )
-                return d
 
-        return within
+def _stack_of_user() -> list[str]:
+    """The stack down to the line that called the engine, formatted as in a traceback."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(_ENGINE):
+        frame = frame.f_back
+    return traceback.format_list(traceback.extract_stack(frame)) if frame else ["unknown\n"]
 
-    return [p and watch(i, p) for i, p in enumerate(pullbacks)]
+
+def _notes(node: Node) -> dict[str, Any]:
+    return {} if node.attached is None else node.attached.notes
 
 
 def _has_nan(d: Any) -> bool:
-    array = d if isinstance(d, np.ndarray | np.generic) else getattr(d, "_array", 0.0)
-    return bool(np.isnan(array).any())
+    array = d._array if isinstance(d, Tensor) else d
+    return isinstance(array, np.ndarray | np.generic) and bool(np.isnan(array).any())
 
 
-def _tell(node: Node) -> None:
-    """Warn of where a node was made; and where the node was whose gradient it is a part of."""
-    said = [f"Error detected in {node.name()}. "]
-    lines = node.notes().get("traceback_")
+def _warn(node: Node) -> None:
+    """Warn of the line that recorded a node, and of the nodes whose backward led to that."""
+    parts = [f"Error detected in {node.name}. "]
+    lines = _notes(node).get("traceback_")
     if lines is None:
-        said.append(
+        parts.append(
             "No forward pass information available. Enable detect anomaly during forward pass for "
             "more information."
         )
     else:
-        said += ["Traceback of forward call that caused the error:\n", *lines]
-    while (node := node.notes().get("parent_")) is not None:  # type: ignore[assignment]
-        said.append(f"\n\nPrevious calculation was induced by {node.name()}. ")
-        lines = node.notes().get("traceback_", ["unknown: it was made outside of anomaly mode\n"])
-        said += ["Traceback of forward call that induced the previous calculation:\n", *lines]
-    warnings.warn("".join(said), stacklevel=2)
-
-
-def of_write(node: Node, counter: list[Any], version: int) -> str:
-    """Where an array was saved at a version, and where it was first written to after that."""
-    saved = node.notes().get("traceback_")
-    written = [line for after, line in counter[1:] if after == version + 1]
-    if saved is None or not written:
-        return (
-            "Hint: enable anomaly detection to see the line that saved it and the line that "
-            "changed it, with minigrad.autograd.set_detect_anomaly(True, check_nan=False)."
-        )
-    return f"It was saved at\n{saved[-1]}and then changed at\n{written[0]}"
+        parts += ["Traceback of forward call that caused the error:\n", *lines]
+    while (node := _notes(node).get("parent_")) is not None:  # type: ignore[assignment]
+        parts.append(f"\n\nPrevious calculation was induced by {node.name}. ")
+        lines = _notes(node).get("traceback_", ["unknown: it was made outside of anomaly mode\n"])
+        parts += ["Traceback of forward call that induced the previous calculation:\n", *lines]
+    warnings.warn("".join(parts), stacklevel=2)

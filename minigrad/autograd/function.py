@@ -1,6 +1,6 @@
-"""Function: an op of the user's own, forward and backward.
+"""Function: an op that a user defines, with its forward and its backward.
 
-What happens with a call of one is in `function_node.py`.
+`function_node.py` is the node that records a call.
 """
 
 from __future__ import annotations
@@ -9,26 +9,26 @@ import functools
 import inspect
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from ..api.tensor import Tensor
 from ..core.grad_mode import no_grad
 from ..core.node import Node
-from ..core.tensor import Tensor, wrap
-from .function_node import FUNCTION, BackwardCFunction, FunctionCtx
+from ..core.tensor import wrap
+from .function_node import BackwardCFunction, FunctionCtx
 
 __all__ = ["BackwardCFunction", "Function", "FunctionCtx", "once_differentiable"]
 
 
 class Function:
-    """An op of one's own: a subclass defines `forward` and `backward`, and `apply` calls it.
+    """The base of an op that a user defines: subclass it, and call the op by `apply`.
 
-    `forward(ctx, *args)` computes with tensors, unrecorded, and returns one or a tuple; instead of
-    taking `ctx` it may leave that to `setup_context(ctx, inputs, output)`, called after it.
-    `backward(ctx, *grads)` is given a gradient for each result, and returns one for each argument,
-    or None. Under `create_graph` it is recorded, and so can be differentiated.
+    `forward(ctx, *args)` computes with tensors, unrecorded, and returns one tensor or a tuple. It
+    may leave `ctx` to `setup_context(ctx, inputs, output)`, which is called after it.
+    `backward(ctx, *grads)` gets a gradient for each result, and returns one for each argument, or
+    None. With `create_graph` it is recorded, so it can be differentiated.
 
     >>> class Cube(minigrad.autograd.Function):
     ...     @staticmethod
@@ -71,19 +71,19 @@ class Function:
 
     @staticmethod
     def forward(*args: Any, **kwargs: Any) -> Any:
-        """The op itself, to be defined."""
+        """The op. Subclasses define it."""
         raise NotImplementedError(
             "You must implement the forward function for custom autograd.Function."
         )
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-        """What to keep of a call for `backward`; if it is defined, `forward` is given no `ctx`."""
+        """Keep what `backward` needs. If a subclass defines this, `forward` gets no `ctx`."""
         raise NotImplementedError("setup_context is not implemented.")
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
-        """The gradients of the arguments from those of the results, to be defined."""
+        """The gradients of the arguments, from those of the results. Subclasses define it."""
         raise NotImplementedError(
             "You must implement either the backward or vjp method for your custom "
             "autograd.Function to use it with backward mode AD."
@@ -93,9 +93,9 @@ class Function:
 
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
-        """Call the op: `forward(ctx, *args)`, recorded if an argument requires grad.
+        """Call `forward(ctx, *args)`, and record the call if an argument requires grad.
 
-        Arguments may be named as `forward` names them, and are then as those without a name.
+        Arguments can be given by the names that `forward` has for them.
         """
         in_forward = cls.setup_context is Function.setup_context
         if kwargs or not in_forward:
@@ -112,8 +112,8 @@ class Function:
         return results if isinstance(output, tuple) else results[0]
 
     @classmethod
-    def chosen(cls) -> Callable[..., Any]:
-        """The one of `backward` and `vjp` that this Function defines."""
+    def backward_or_vjp(cls) -> Callable[..., Any]:
+        """`backward` or `vjp`, whichever this Function defines. RuntimeError for both."""
         if cls.vjp is Function.vjp:
             return cls.backward
         if cls.backward is not Function.backward:
@@ -127,8 +127,10 @@ class Function:
 def _by_position(
     forward: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any], takes_ctx: bool
 ) -> tuple[Any, ...]:
-    """The arguments of a call in the order of `forward`'s parameters; without a `ctx`, with those
-    that have defaults. TypeError for a name that is no parameter's, or only a name."""
+    """The arguments of a call by position; the defaults too, if `forward` takes no `ctx`.
+
+    TypeError for a name that is no parameter, or a keyword-only one.
+    """
     signature = inspect.signature(forward)
     try:
         bound = signature.bind(*((None,) if takes_ctx else ()), *args, **named)
@@ -148,9 +150,9 @@ def _only_named(signature: inspect.Signature) -> set[str]:
 
 
 def once_differentiable(fn: Callable[..., Any]) -> Callable[..., Any]:
-    """For a `backward` that is not to be differentiated: it runs unrecorded.
+    """Decorate a `backward` that can't be differentiated, so that it runs unrecorded.
 
-    A backward through its gradients raises RuntimeError, instead of being wrong in silence.
+    Differentiating its gradients raises RuntimeError.
 
     >>> class Double(minigrad.autograd.Function):
     ...     @staticmethod
@@ -178,11 +180,8 @@ def once_differentiable(fn: Callable[..., Any]) -> Callable[..., Any]:
     return unrecorded
 
 
-_ONCE = replace(FUNCTION, backward="Error")
-
-
 def _not_again(d: Any) -> Any:
-    """The same gradient, with a history that refuses to be followed."""
+    """The same gradient, with a history that raises an error if it is walked."""
     if not isinstance(d, Tensor):
         return d
 
@@ -192,6 +191,6 @@ def _not_again(d: Any) -> Any:
         )
 
     result, end = d.detach(), wrap(np.zeros_like(d._array)).requires_grad_()
-    result._node = Node(_ONCE, (end,), (refuse,), (), d._array)
+    result._node = Node("Error", None, (end,), (refuse,), (), d._array)
     result._requires_grad = True
     return result

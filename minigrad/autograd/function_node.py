@@ -1,8 +1,8 @@
-"""The node of one call of a Function: what it kept, and how the user's `backward` is called.
+"""The node of one call of a Function: what it saved, and how the user's `backward` is called.
 
-The context that `forward` is given is what users see as the `grad_fn` of the results; the node of
-the tape holds it. Between that and each result stands a node for that result alone, so that what
-arrives is known by its place.
+Users see the call's context, which `forward` gets as `ctx`, as the `grad_fn` of the results. The
+call has one node on the tape, which holds the context. Between it and each result there is a node
+for that result, so that its cotangent is known by its position.
 """
 
 from __future__ import annotations
@@ -10,32 +10,30 @@ from __future__ import annotations
 import warnings
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..api.tensor import Tensor
+from ..core.grad_fn import GradFn
 from ..core.grad_mode import is_grad_enabled
-from ..core.higher_order import as_it_was, fitted
-from ..core.node import FREED, Node, Parent, modified
-from ..core.tensor import Tensor, _up_to_date, wrap
-from ..core.tracing import count_write
+from ..core.higher_order import as_it_was
+from ..core.hooks import RemovableHandle, as_tensor, registered, replacements
+from ..core.node import FREED, Cotangents, Node, Parent, saved_modified
+from ..core.tensor import refresh, wrap
+from ..core.versions import count_write
 from ..core.views import View, rebase, set_history
 from ..rules import REGISTRY
 from ..rules.rule import Pullback
-from .grad_fn import GradFn
-from .gradient_hooks import RemovableHandle, all_replaced, registered
 
 if TYPE_CHECKING:
     from .function import Function
 
-FUNCTION = replace(REGISTRY["clone"], name="Function", linear=False)  # for want of a rule
-
 
 class FunctionCtx:
-    """What `forward` and `setup_context` have to do with: the `ctx` of a `Function`.
+    """The `ctx` of a `Function`, which carries what `backward` needs.
 
-    Any other attribute that they set is there again in `backward`.
+    `forward` and `setup_context` may set attributes on it, which `backward` finds there.
     """
 
     needs_input_grad: tuple[bool, ...]
@@ -45,10 +43,10 @@ class FunctionCtx:
     _materialize_grads = True
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
-        """Keep tensors for `saved_tensors`: operands, results, or others; None is kept as None.
+        """Save tensors for `saved_tensors`: operands, results, or others. None is saved as None.
 
-        `backward` raises RuntimeError if one of them was written to after this call of the
-        Function. A second call replaces what the first kept. TypeError for anything but tensors.
+        `backward` raises RuntimeError if one of them was written to after the Function was called.
+        A second call replaces the tensors of the first. TypeError for anything but tensors.
         """
         for index, tensor in enumerate(tensors):
             if not (tensor is None or isinstance(tensor, Tensor)):
@@ -60,16 +58,16 @@ class FunctionCtx:
         self._to_save = tensors
 
     def mark_dirty(self, *tensors: Tensor) -> None:
-        """Say that `forward` wrote into these operands, each of which it must also return."""
+        """Declare that `forward` wrote to these operands. It must also return each of them."""
         self._dirty = _only_tensors("mark_dirty can only accept variables", tensors)
 
     def mark_non_differentiable(self, *tensors: Tensor) -> None:
-        """Say that these results are not to require grad; `backward` gets zeros for them."""
+        """Declare that these results don't require grad. `backward` gets zeros for them."""
         said = "mark_non_differentiable only accepts variable arguments"
         self._non_differentiable = _only_tensors(said, tensors)
 
     def set_materialize_grads(self, value: bool) -> None:
-        """Whether `backward` gets zeros (the default) or None for a result without a gradient."""
+        """Choose whether `backward` gets zeros, the default, or None for a missing gradient."""
         self._materialize_grads = value
 
 
@@ -81,48 +79,35 @@ def _only_tensors(said: str, given: tuple[Any, ...]) -> tuple[Tensor, ...]:
     return given
 
 
-class Arrived(dict[int, Any]):
-    """Gradients of a Function's results, by their places: what the walk brings to its node."""
+class ResultNode(Node):
+    """The node of one result of a call. Its cotangent goes on to the call's node."""
 
-    shape = dtype = None  # which are the node's, too
-
-    def __add__(self, other: Arrived) -> Arrived:
-        both = Arrived(self | other)
-        for place in self.keys() & other.keys():
-            there = [g for g in (self[place], other[place]) if g is not None]
-            both[place] = sum(there[1:], there[0]) if there else None
-        return both
-
-
-class Result(Node):
-    """The node of one result of a call, through which its gradient goes to the call's node."""
-
-    __slots__ = ("place",)
+    __slots__ = ("output_nr",)
 
     takes_none = True
 
-    def __init__(self, call: Node, place: int, result: Tensor) -> None:
-        to_call: Pullback = lambda g: Arrived({place: g})  # noqa: E731
-        super().__init__(replace(FUNCTION, linear=True), (call,), (to_call,), (), result._array)
-        self.place = place
+    def __init__(self, call: CallNode, output_nr: int, result: Tensor) -> None:
+        count = len(call.context._results)
 
-    def name(self) -> str:
-        """The call's."""
-        return self.as_seen()[0].name()
+        def to_call(g: Any) -> Cotangents:
+            return Cotangents(g if i == output_nr else None for i in range(count))
 
-    def as_seen(self) -> tuple[GradFn, int]:
-        """The call's node, and the place of this result."""
+        super().__init__(call.name, None, (call,), (to_call,), (), result._array, keeps=True)
+        self.output_nr = output_nr
+
+    def grad_fn(self) -> GradFn:
+        """The call's context."""
         (call,) = self.parents
-        assert isinstance(call, Node)
-        return call.as_seen()[0], self.place
+        assert isinstance(call, CallNode)
+        return call.context
 
-    def over_tensors(self) -> Sequence[Pullback | None]:
-        """As over arrays: gradients only pass through."""
-        return self.pullbacks or ()
+    def over_tensors(self) -> Sequence[Pullback | None] | None:
+        """The same pullback as over arrays: it only passes the cotangent on."""
+        return self.pullbacks
 
 
-class Call(Node):
-    """The node of one call of a Function. What there is to do, the call's context does."""
+class CallNode(Node):
+    """The node of one call of a Function. Its context does the work."""
 
     __slots__ = ("context",)
 
@@ -130,20 +115,16 @@ class Call(Node):
 
     def __init__(self, context: BackwardCFunction) -> None:
         self.context = context
-        super().__init__(FUNCTION, context._parents, (), (), Arrived())
+        super().__init__(context.name(), None, context._parents, (), (), Cotangents())
 
-    def name(self) -> str:
-        """The Function's name, and Backward."""
-        return self.context.name()
-
-    def as_seen(self) -> tuple[GradFn, int]:
+    def grad_fn(self) -> GradFn:
         """The context."""
-        return self.context, 0
+        return self.context
 
     @property
     def pullbacks(self) -> Sequence[Pullback | None] | None:
-        """One for each operand; whichever is called first has `backward` give all gradients."""
-        return self.context._shares(recorded=False)
+        """One for each operand. The first that is called has `backward` give all gradients."""
+        return self.context._pullbacks(recorded=False)
 
     @pullbacks.setter
     def pullbacks(self, pullbacks: Sequence[Pullback | None] | None) -> None:
@@ -152,28 +133,27 @@ class Call(Node):
 
     def over_tensors(self) -> Sequence[Pullback | None]:
         """The same, recorded."""
-        return self.context._shares(recorded=True)
+        return self.context._pullbacks(recorded=True)
 
 
-class Kept(NamedTuple):
-    """A tensor that was saved: its array, its storage's counter and what that said, and its
-    history: where its gradient goes, or as which result of the call it was returned."""
+class _Saved(NamedTuple):
+    """A saved tensor: its array, its storage's counter and version, and its place in the graph.
+
+    That is the parent that its gradient goes to, or the number of the result that it is.
+    """
 
     array: np.ndarray
     counter: list[Any]
     version: int
     parent: Parent | None
-    place: int | None
+    output_nr: int | None
 
 
 class BackwardCFunction(FunctionCtx, GradFn):
-    """The context of one call of a Function, which its methods are given, and its `grad_fn`.
-
-    It is the user's to write on; so what the tape has to know of the call is kept by its node.
-    """
+    """The context of one call of a Function, which is also the `grad_fn` of its results."""
 
     _function: type[Function]
-    _call: weakref.ref[Call] | None = None
+    _call: weakref.ref[CallNode] | None = None
 
     def __init__(self, args: tuple[Any, ...]) -> None:
         self.needs_input_grad = tuple(isinstance(a, Tensor) and a.requires_grad for a in args)
@@ -181,26 +161,26 @@ class BackwardCFunction(FunctionCtx, GradFn):
         tensors = [a for a in args if isinstance(a, Tensor)]
         if is_grad_enabled():
             for a in tensors:
-                _up_to_date(a)
+                refresh(a)
         self._parents = [(a._node or a) if a._requires_grad else None for a in tensors]
-        self._saved: list[Kept | None] = []
+        self._saved: list[_Saved | None] = []
         self._freed = False
         self._before: dict[int, Any] = {}
         self._after: dict[int, Any] = {}
 
     @property
-    def _node(self) -> Node:  # type: ignore[override]
-        """The node of the call. It holds this, not this it; if nobody does, it is made again."""
+    def _node(self) -> CallNode:  # type: ignore[override]
+        """The node of the call. It holds the context, and not the reverse, to avoid a cycle."""
         call = None if self._call is None else self._call()
         if call is None:
-            call = Call(self)
+            call = CallNode(self)
             self._call = weakref.ref(call)
         return call
 
     # After forward ----------------------------------------------------------------------------
 
     def enter(self, args: tuple[Any, ...], results: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The results of the call with their histories, if it is to be recorded."""
+        """The results of the call, with their histories if it is recorded."""
         recorded = is_grad_enabled() and any(self.needs_input_grad)
         for tensor in self._dirty:
             _check_dirty(tensor, args, results, recorded)
@@ -212,12 +192,12 @@ class BackwardCFunction(FunctionCtx, GradFn):
             for place, r in enumerate(results)
         )
         if recorded:
-            self._saved = [t if t is None else self._kept(t, args, shown) for t in self._to_save]
+            self._saved = [t if t is None else self._save(t, args, shown) for t in self._to_save]
         self._to_save = self._dirty = self._non_differentiable = ()
         return shown
 
     def _entered(self, place: int, result: Tensor, given: bool, recorded: bool) -> Tensor:
-        """One result, with its history; an operand that was returned as it is becomes a view."""
+        """One result with its history. An operand that was returned unchanged becomes a view."""
         dirty = _is_in(result, self._dirty)
         floats = result.is_floating_point() and not _is_in(result, self._non_differentiable)
         if dirty:
@@ -226,87 +206,89 @@ class BackwardCFunction(FunctionCtx, GradFn):
             shared: Tensor = wrap(result._array[...])
             shared._counter = result._counter
             if floats:
-                shared._view = View(result, REGISTRY["alias"], [], {})
+                shared._view = View(result, REGISTRY["alias"], ())
             result = shared
         view = result._view
         if view is not None and not dirty:
-            view.special, view.maker = "function", f"Output {place} of {self._function.__name__}"
+            view.creation_meta = "function"
+            view.maker = f"Output {place} of {self._function.__name__}"
             view.version = result._counter[0]
         if recorded and floats:
-            node = Result(self._node, place, result)
+            node = ResultNode(self._node, place, result)
             if dirty and view is not None:
-                # What the part was before, the call has to say.
-                part = (None, *node.over_tensors())
-                rebase(result, Node(node.rule, (None, self._node), part, (), result._array))
+                # The gradient of the part's old values is the call's to compute.
+                parents, pullbacks = (None, self._node), (None, *(node.pullbacks or ()))
+                rebase(result, Node(node.name, None, parents, pullbacks, (), result._array))
             else:
                 set_history(result, node)
         return result
 
-    def _kept(self, tensor: Tensor, args: tuple[Any, ...], results: tuple[Any, ...]) -> Kept:
+    def _save(self, tensor: Tensor, args: tuple[Any, ...], results: tuple[Any, ...]) -> _Saved:
         place = next((i for i, r in enumerate(results) if r is tensor), None)
         parent: Parent | None = None
         if place is None and _is_in(tensor, args):
             tensors = [a for a in args if isinstance(a, Tensor)]
             parent = next(p for a, p in zip(tensors, self._parents, strict=True) if a is tensor)
         counter = tensor._counter
-        return Kept(tensor._array, counter, counter[0], parent, place)
+        return _Saved(tensor._array, counter, counter[0], parent, place)
 
     # In backward ------------------------------------------------------------------------------
 
     @property
     def saved_tensors(self) -> tuple[Tensor | None, ...]:
-        """What `save_for_backward` kept, with the histories that they had.
+        """The tensors that `save_for_backward` saved, with the histories that they had.
 
-        RuntimeError if one was written to since, or if the graph has been freed.
+        RuntimeError if one was written to since, or if the graph was freed.
         """
         if self._freed:
             raise RuntimeError(FREED)
-        return tuple(kept and self._as_it_was(kept) for kept in self._saved)
+        return tuple(saved and self._as_it_was(saved) for saved in self._saved)
 
-    def _as_it_was(self, kept: Kept) -> Tensor:
-        array, counter, version, parent, place = kept
-        if place is not None and self._results[place] is not None:
-            parent = Result(self._node, place, wrap(array))
+    def _as_it_was(self, saved: _Saved) -> Tensor:
+        array, counter, version, parent, output_nr = saved
+        if output_nr is not None and self._results[output_nr] is not None:
+            parent = ResultNode(self._node, output_nr, wrap(array))
         if counter[0] != version:
-            raise RuntimeError(modified(self._node, array, parent, counter, version))
-        return as_it_was(array, counter, parent)
+            raise saved_modified(self._node, array, parent, counter, version)
+        tensor: Tensor = as_it_was(array, counter, parent)
+        return tensor
 
-    def _shares(self, recorded: bool) -> list[Pullback | None]:
+    def _pullbacks(self, recorded: bool) -> list[Pullback | None]:
         gradients: list[Any] = []
 
-        def share(i: int) -> Pullback:
-            def pullback(arrived: Arrived) -> Any:
+        def pullback_of(i: int) -> Pullback:
+            def pullback(cotangents: Cotangents) -> Any:
                 if not gradients:
-                    gradients.extend(self._backward(arrived, recorded))
+                    gradients.extend(self._backward(cotangents, recorded))
                 return gradients[i]
 
             return pullback
 
-        return [share(i) for i in range(len(self._parents))]
+        return [None if p is None else pullback_of(i) for i, p in enumerate(self._parents)]
 
-    def _backward(self, arrived: Arrived, recorded: bool) -> list[Any]:
+    def _backward(self, cotangents: Cotangents | None, recorded: bool) -> list[Any]:
         """The gradients of the operands, by the user's `backward` and the hooks on this node."""
-        given = tuple(_as_tensor(arrived.get(i)) for i in range(len(self._results)))
+        given = tuple(map(as_tensor, cotangents or (None,) * len(self._results)))
         for hook in tuple(self._before.values()):
-            given = all_replaced(given, hook(given), hook)
+            given = replacements(given, hook(given), hook)
         filled = given
         if self._materialize_grads:
             filled = tuple(
                 wrap(np.zeros(*like)) if g is None and like else g
                 for g, like in zip(given, self._results, strict=True)
             )
-        returned = self._function.chosen()(self, *filled)
+        returned = self._function.backward_or_vjp()(self, *filled)
         gradients = self._checked(returned if isinstance(returned, tuple) else (returned,))
         for hook in tuple(self._after.values()):
-            gradients = all_replaced(gradients, hook(gradients, given), hook)
-        # Over arrays a copy, for the user may have kept what was returned.
-        return [
-            d if d is None or p is None else fitted(d, p) if recorded else d._array.copy()
-            for d, p in zip(gradients, self._parents, strict=True)
-        ]
+            gradients = replacements(gradients, hook(gradients, given), hook)
+        # Arrays are copied, because the user may have kept the tensors.
+        return [d if d is None or recorded else d._array.copy() for d in gradients]
 
     def _checked(self, returned: tuple[Any, ...]) -> tuple[Tensor | None, ...]:
-        """What `backward` returned for the operands that are tensors, if that can be right."""
+        """What `backward` returned for the operands that are tensors.
+
+        RuntimeError if it can't be right.
+        """
         expected, got, name = len(self._args), len(returned), self.name()
         if got < expected or any(d is not None for d in returned[expected:]):
             raise RuntimeError(
@@ -332,17 +314,12 @@ class BackwardCFunction(FunctionCtx, GradFn):
         return tuple(gradients)
 
     def register_hook(self, fn: Callable[[Any, Any], Any]) -> RemovableHandle:
-        """As any node's."""
+        """Register a hook, as on any node."""
         return registered(self._after, fn)
 
     def register_prehook(self, fn: Callable[[Any], Any]) -> RemovableHandle:
-        """As any node's, with a gradient for each result."""
+        """Register a hook, as on any node, with a gradient for each result."""
         return registered(self._before, fn)
-
-
-def _as_tensor(g: Any) -> Tensor | None:
-    """A gradient as users see it. Of an array, a copy: it may be on its way to others, too."""
-    return g if g is None or isinstance(g, Tensor) else wrap(g.copy())
 
 
 def _is_in(tensor: Any, tensors: Sequence[Any]) -> bool:
@@ -370,7 +347,7 @@ def _check_dirty(
 
 
 def _check_shape(name: str, index: int, d: Tensor, like: Any) -> None:
-    """RuntimeError unless a gradient has its operand's shape, or that broadcast."""
+    """RuntimeError unless a gradient's shape is its operand's, or that broadcast."""
     try:
         if np.broadcast_shapes(like.shape, d._array.shape) == d._array.shape:
             return

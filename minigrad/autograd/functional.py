@@ -21,9 +21,9 @@ from typing import Any, TypeAlias
 
 from ..api.creation import zeros_like
 from ..api.functions import stack
+from ..api.tensor import Tensor
 from ..core.backward import grad
 from ..core.grad_mode import enable_grad
-from ..core.tensor import Tensor
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
 

@@ -28,8 +28,8 @@ from typing import Any
 import numpy as np
 
 from ..api.creation import empty, eye, zeros, zeros_like
+from ..api.tensor import Tensor
 from ..core.backward import grad
-from ..core.tensor import Tensor
 from ..random.generator import Generator
 from ..random.sampling import rand
 from ..rules.dtypes import float64

@@ -1,8 +1,7 @@
 """Every op as a user meets it: its forms, how often it can be differentiated, and how exact it is.
 
 `TABLE` is made from the registry, from the names that minigrad really has, and from the bounds of
-`accuracy.py`. So an op that is entered in the registry is here, and needs no line of its own unless
-it is written otherwise than by its rule's name: `OPERATORS` and `RENAMED` are for those.
+`accuracy.py`.
 """
 
 from __future__ import annotations
@@ -20,48 +19,6 @@ import minigrad
 from minigrad.catalogue.accuracy import FUSED, Bound, Exact, Strength, bound
 from minigrad.nn import functional
 from minigrad.rules import REGISTRY, Rule
-
-# The rules that operators and indexing run.
-OPERATORS: dict[str, tuple[str, ...]] = {
-    "abs": ("abs(x)",),
-    "add": ("x + y", "x += y"),
-    "alias": ("x[...]",),
-    "bitwise_and": ("x & y",),
-    "bitwise_not": ("~x",),
-    "bitwise_or": ("x | y",),
-    "bitwise_xor": ("x ^ y",),
-    "copy": ("x[a:b] = y",),
-    "div": ("x / y", "x /= y"),
-    "dot": ("x @ y",),
-    "eq": ("x == y",),
-    "ge": ("x >= y",),
-    "gt": ("x > y",),
-    "index": ("x[mask]",),
-    "index_put": ("x[mask] = y",),
-    "le": ("x <= y",),
-    "lt": ("x < y",),
-    "matmul": ("x @ y",),
-    "mm": ("x @ y",),
-    "mul": ("x * y", "x *= y"),
-    "mv": ("x @ y",),
-    "ne": ("x != y",),
-    "neg": ("-x",),
-    "pow": ("x ** y", "x **= y"),
-    "reciprocal": ("1 / x",),
-    "rsub": ("1 - x",),
-    "select": ("x[i]",),
-    "slice": ("x[a:b]",),
-    "sub": ("x - y", "x -= y"),
-    "unsqueeze": ("x[None]",),
-}
-
-# The rules that PyTorch has under another name: that, and how the op is told from others of it.
-RENAMED: dict[str, tuple[str, str]] = {
-    "cast": ("to", "to(dtype)"),
-    "contiguous_copy": ("contiguous", "contiguous"),
-    "max_dim": ("max", "max(dim=…)"),
-    "min_dim": ("min", "min(dim=…)"),
-}
 
 
 @dataclass(frozen=True)
@@ -119,7 +76,7 @@ class Op:
     @property
     def grad_fns(self) -> tuple[str, ...]:
         """The names that its node may have; which one may depend on the arguments."""
-        backward = self.rule.backward
+        backward = self.rule.presentation.node
         if not self.rule.differentiable:
             return ()
         if isinstance(backward, str):
@@ -159,6 +116,8 @@ _KINDS: dict[str, tuple[Any, ...]] = {
     "Array": (_ARRAY,),
     "Operand": (_ARRAY, 1.0),
     "Array | None": (_ARRAY, None),
+    "Constant": (_ARRAY,),
+    "Constant | None": (_ARRAY, None),
     "Operand | None": (_ARRAY, 1.0, None),
     "int | Sequence[int] | None": (None, 0, (0,)),
     "tuple[Any, ...]": ((0,), (slice(None),)),
@@ -182,12 +141,12 @@ def claim(strength: Strength) -> str:
 
 
 def _op(rule: Rule) -> Op:
-    public, name = RENAMED.get(rule.name, (rule.name, ""))
+    public, name = rule.presentation.public or rule.name, rule.presentation.title
     spaces = {"minigrad": minigrad, "minigrad.nn.functional": functional}
     functions = tuple(f"{s}.{public}" for s, names in spaces.items() if public in names.__all__)
     methods = (f"Tensor.{public}",) if hasattr(minigrad.Tensor, public) else ()
     in_place = (f"Tensor.{public}_",) if hasattr(minigrad.Tensor, f"{public}_") else ()
-    operators = OPERATORS.get(rule.name, ())
+    operators = rule.presentation.operators
     if not name and not functions and not methods:
         name = f"{public}_" if in_place else operators[0] if operators else rule.name
     return Op(rule, name or public, functions, methods, in_place, operators)

@@ -1,60 +1,53 @@
-"""The arguments of an op: from names to positions, checked, unwrapped, and in one dtype.
+"""The arguments of an op: checked, unwrapped, and converted to one dtype.
 
-And the other way round: what NumPy says of arguments that do not fit, in PyTorch's words.
+Most calls need none of this (see `dispatch.py`). The rest pass through `prepare`. The errors of
+NumPy about arguments that don't fit are put into PyTorch's words here too.
 """
 
 from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
 
 import numpy as np
 
-from ..rules import Rule, dtypes
-from .errstate import anyhow, quiet
-from .grad_mode import mode
-from .tensor import Tensor
+from ..rules import Rule
+from ..rules.promotion import get_default_dtype, result_type
+from .errstate import quiet
+from .grad_mode import grad_mode
+from .tensor import TensorBase, refresh
 
-# NumPy's names for arguments, which PyTorch takes too.
+MISSING: Any = object()  # the default of an argument that has to be given
 _ALIASES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "x1": "input", "x2": "other"}
 
 
-def positional(rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-    """Move operands given by name to their positions; know aliases and dtypes. Changes `kwargs`."""
-    for alias in _ALIASES.keys() & kwargs.keys():
-        if alias not in rule.parameters and _ALIASES[alias] in rule.parameters:
-            kwargs[_ALIASES[alias]] = kwargs.pop(alias)
-    for name, value in kwargs.items():
-        kwargs[name] = _plain(name, value)
-    named = [name for name in rule.parameters[len(args) : len(rule.operands)] if name in kwargs]
-    if named:
-        last = rule.parameters.index(named[-1]) + 1
-        args += tuple(kwargs.pop(name, None) for name in rule.parameters[len(args) : last])
-    return args
-
-
-def prepared(rule: Rule, args: tuple[Any, ...]) -> list[Any]:
-    """What the rule is given: checked, unwrapped, and the operands in one dtype if it promotes."""
-    _check_operands(rule, args)
+def prepare(rule: Rule, operands: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+    """The operands of a call, and the arrays and numbers that the rule gets for them."""
+    check_operands(rule, operands)
+    operands = [number_of(x) for x in operands]
     arrays = []
-    for name, a in itertools.zip_longest(rule.parameters[: len(args)], args):
-        if isinstance(a, Tensor):
-            if a._view is not None and mode.enabled and rule.differentiable:
-                a._view.refresh(a)
-            arrays.append(a._array)
-        else:
-            arrays.append(_plain(name, a))
-    if rule.promotion is None:
-        return arrays
-    count = len(rule.operands)
-    if rule.no_bools and any(_is_bool(a) for a in arrays[:count]):
-        raise RuntimeError(rule.no_bools)
-    common = dtypes.result_type(*(a for a in arrays[:count] if a is not None))
-    if rule.promotion == "float" and common.kind != "f":
-        common = dtypes.get_default_dtype().numpy
-    return [_in_dtype(a, common) for a in arrays[:count]] + arrays[count:]
+    for x in operands:
+        if isinstance(x, TensorBase):
+            if grad_mode.enabled and rule.differentiable:
+                refresh(x)
+            x = x._array
+        arrays.append(x)
+    promotion, no_bools = rule.presentation.promotion, rule.presentation.no_bools
+    if promotion is None:
+        return operands, arrays
+    if no_bools and any(_is_bool(x) for x in arrays):
+        raise RuntimeError(no_bools)
+    common = result_type(*(x for x in arrays if x is not None))
+    if promotion == "float" and common.kind != "f":
+        common = get_default_dtype().numpy
+    return operands, [_in_dtype(x, common) for x in arrays]
+
+
+def number_of(argument: Any) -> Any:
+    """A NumPy scalar as a Python number, which doesn't widen an array. Anything else is itself."""
+    return argument.item() if isinstance(argument, np.generic) else argument
 
 
 def _is_bool(operand: Any) -> bool:
@@ -63,53 +56,60 @@ def _is_bool(operand: Any) -> bool:
 
 def _in_dtype(operand: Any, kind: np.dtype) -> Any:
     if isinstance(operand, np.ndarray):
-        # Too large for float32 is infinite, without a warning.
-        return operand if operand.dtype == kind else anyhow(quiet.run, operand.astype, kind)
+        # A number too large for float32 becomes infinite, without a warning.
+        return operand if operand.dtype == kind else quiet.call(operand.astype, kind)
     if kind.kind in "iu" and operand is not None and not isinstance(operand, bool):
         return int(np.array(operand).astype(kind))  # an int too large for int32 wraps around
     return operand
 
 
-def _plain(name: str | None, argument: Any) -> Any:
-    """NumPy's scalars as Python numbers, which do not widen an array, and dtypes as NumPy's."""
-    if name == "dtype":
-        known = argument is None or isinstance(argument, np.dtype)
-        return argument if known else dtypes.to_numpy(argument)
-    return argument.item() if isinstance(argument, np.generic) else argument
+def check_operands(rule: Rule, operands: Sequence[Any]) -> None:
+    """TypeError for the first operand that is missing or isn't what the rule takes there."""
+    any_tensor = False
+    annotations = rule.operands if rule.parameters else rule.operands * len(operands)
+    for i, (annotation, x) in enumerate(zip(annotations, operands, strict=True)):
+        if x is MISSING:
+            name = rule.parameters[i]
+            raise TypeError(f'{rule.name}() missing 1 required positional arguments: "{name}"')
+        if isinstance(x, TensorBase):
+            any_tensor = True
+        elif isinstance(x, int | float | np.number | np.bool_):
+            if not annotation.startswith("Operand"):
+                _refuse_operand(rule, i, x)
+        elif x is not None or not annotation.endswith("None"):
+            _refuse_operand(rule, i, x)
+    if not any_tensor:
+        _refuse_operand(rule, 0, operands[0])
 
 
-def _check_operands(rule: Rule, args: Sequence[Any]) -> None:
-    """TypeError naming the first operand that is not what the rule takes there."""
-    found = 0
-    for i, (annotation, a) in enumerate(zip(rule.operands, args, strict=False)):
-        number = isinstance(a, int | float | np.number | np.bool_)
-        if isinstance(a, Tensor):
-            found += 1
-        elif not ((number and "Operand" in annotation) or (a is None and "None" in annotation)):
-            _refuse(rule, i, a)
-    for name in rule.parameters[len(args) : rule.tensors]:
-        raise TypeError(f'{rule.name}() missing 1 required positional arguments: "{name}"')
-    if not found:
-        _refuse(rule, 0, args[0])
-
-
-def _refuse(rule: Rule, position: int, argument: Any) -> None:
+def _refuse_operand(rule: Rule, position: int, operand: Any) -> NoReturn:
     raise TypeError(
         f"{rule.name}(): argument '{rule.parameters[position]}' (position {position + 1}) must be "
-        f"Tensor, not {type(argument).__name__}"
+        f"Tensor, not {type(operand).__name__}"
     )
 
 
-# How NumPy's errors about shapes can be told from others.
+def call_by_names(op: Callable[..., Any], given: dict[str, Any], others: dict[str, Any]) -> Any:
+    """Call an op again with NumPy's names for arguments (`axis`, `keepdims`, `x`) replaced.
+
+    `given` are the arguments under PyTorch's names, and `others` those under any other name.
+    """
+    for alias, value in others.items():
+        name = _ALIASES.get(alias)
+        if name not in given:
+            raise TypeError(f"{op.__name__}() got an unexpected keyword argument '{alias}'")
+        given[name] = value
+    return op(**{name: value for name, value in given.items() if value is not MISSING})
+
+
+# How to recognise NumPy's errors about shapes.
 _MISFIT = re.compile("broadcast|remapping|cannot assign|boolean array indexing")
 
 
-def explain(rule: Rule, args: Sequence[Any], arrays: Sequence[Any], error: Exception) -> None:
-    """Raise PyTorch's error for what NumPy said; where PyTorch would say the same, do nothing."""
-    if isinstance(error, AttributeError | TypeError):
-        _check_operands(rule, args)
+def raise_as_pytorch(rule: Rule, arrays: Sequence[Any], error: Exception) -> NoReturn:
+    """Raise the error that PyTorch has for NumPy's, if it has another; else NumPy's own."""
     if not isinstance(error, ValueError | TypeError) or not _MISFIT.search(str(error)):
-        return
+        raise error
     shapes = [a.shape for a in arrays if isinstance(a, np.ndarray)]
     for a, b in itertools.pairwise(shapes):
         ndim = max(len(a), len(b))

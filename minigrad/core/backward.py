@@ -9,34 +9,36 @@ from typing import Any
 import numpy as np
 
 from ..rules.dtypes import SUPPORTED
+from .dispatch import OPS
 from .errstate import quiet
-from .grad_mode import mode
+from .grad_mode import grad_mode
+from .hooks import retain_grad
 from .node import Parent
-from .tensor import Tensor, _up_to_date, wrap
-from .walk import walk
+from .tensor import TensorBase, refresh, wrap
+from .versions import count_write
+from .walk import Seeds, walk
 
-Tensors = Tensor | Sequence[Tensor]
+Tensors = TensorBase | Sequence[TensorBase]
 
 
 def backward(
     tensors: Tensors,
-    grad_tensors: Tensor | Sequence[Tensor | None] | None = None,
+    grad_tensors: TensorBase | Sequence[TensorBase | None] | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
     grad_variables: None = None,
     inputs: Tensors | None = None,
 ) -> None:
-    """Add the gradient of `tensors` into `.grad` of every leaf they were computed from.
+    """Add the gradient of `tensors` to the `.grad` of every leaf that they were computed from.
 
-    `grad_tensors` are the cotangents to start from, each of its tensor's shape; None stands for a
-    one, for a tensor of one element. `inputs` names the tensors whose `.grad` is to be filled,
-    leaves or not (which retain their gradient from then on); without it, all leaves. The graph is
-    freed unless `retain_graph`.
+    `grad_tensors` are the cotangents to start from, each with its tensor's shape. None stands for a
+    one, for a tensor of one element. With `inputs`, only their `.grad` is filled; a non-leaf among
+    them retains its gradient from then on. The graph is freed unless `retain_graph` is true.
 
-    With `create_graph` the gradients have a history of their own, and can be differentiated again.
+    With `create_graph`, the gradients have a graph of their own and can be differentiated again.
 
-    RuntimeError where a tensor does not require grad, a shape does not match, the graph has been
-    freed before, or a saved tensor was written to since.
+    RuntimeError if a tensor doesn't require grad, a shape doesn't match, the graph was freed, or a
+    saved tensor was modified in place.
 
     >>> x = minigrad.ones(2, requires_grad=True)
     >>> minigrad.autograd.backward([x * 2, x.sum()], [minigrad.tensor([1., 10.]), None])
@@ -44,18 +46,18 @@ def backward(
     tensor([ 3., 21.])
     """
     if grad_variables is not None:
-        raise TypeError("backward() has no grad_variables any more: use grad_tensors")
-    _fill(tensors, grad_tensors, retain_graph, create_graph, inputs)
+        raise TypeError("backward() no longer takes grad_variables: use grad_tensors")
+    fill_gradients(tensors, grad_tensors, retain_graph, create_graph, inputs)
 
 
-def _fill(
+def fill_gradients(
     tensors: Tensors,
-    grad_tensors: Tensor | Sequence[Tensor | None] | None,
+    grad_tensors: TensorBase | Sequence[TensorBase | None] | None,
     retain_graph: bool | None,
     create_graph: bool,
     inputs: Tensors | None,
 ) -> None:
-    """What `backward` does, called by the function or the method that the user called."""
+    """The work of `backward`, for the function and the method. Their caller gets the warning."""
     seeds = _seeds(_listed(tensors), grad_tensors, create_graph)
     if create_graph:
         warnings.warn(
@@ -66,94 +68,87 @@ def _fill(
             "to break the cycle and avoid the leak.",
             stacklevel=3,
         )
-    if inputs is None:
-        walked = _walked(seeds, retain_graph, create_graph, None, _arrive)
-        for leaf, gradient in walked.items():
-            _arrive(leaf, gradient)  # type: ignore[arg-type]  # no node is wanted
-        return
-    inputs = _listed(inputs)
+    wanted = None
+    if inputs is not None:
+        inputs = _listed(inputs)
+        _check_inputs(inputs)
+        for tensor in inputs:
+            retain_grad(tensor)  # does nothing for a leaf
+        wanted = {_parent(tensor) for tensor in inputs}
+    walked = _walked(seeds, retain_graph, create_graph, wanted, _accumulate)
+    for parent, gradient in walked.items():
+        if isinstance(parent, TensorBase):
+            _accumulate(parent, gradient)
+
+
+def _check_inputs(inputs: Sequence[Any]) -> None:
     if not inputs:
         raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
     for tensor in inputs:
-        if not isinstance(tensor, Tensor):
+        if not isinstance(tensor, TensorBase):
             kind = type(tensor).__name__
             raise RuntimeError(f"all inputs have to be Tensors, but got {kind}")
-    for tensor in inputs:
-        tensor.retain_grad()  # of a leaf that is nothing
-    wanted = {_parent(tensor) for tensor in inputs}
-    for parent, gradient in _walked(seeds, retain_graph, create_graph, wanted, _arrive).items():
-        if isinstance(parent, Tensor):
-            _arrive(parent, gradient)
 
 
 def _walked(
-    seeds: list[tuple[Parent, Any]],
+    seeds: Seeds,
     retain_graph: bool | None,
     create_graph: bool,
     wanted: set[Parent] | None,
-    arrive: Callable[[Tensor, Any], None] | None = None,
+    deliver: Callable[[TensorBase, Any], None] | None = None,
 ) -> dict[Parent, Any]:
-    """What the walk brings, over arrays, or over Tensors if the gradients are to have a graph."""
+    """The gradients that the walk brings: arrays, or Tensors if they are to have a graph."""
     if retain_graph is None:
         retain_graph = create_graph
-    # What runs on the way, a hook or a Function's backward, is recorded only if that is asked for.
-    before, mode.enabled = mode.enabled, create_graph
+    # The hooks and Functions that run on the way are recorded only for `create_graph`.
+    before, grad_mode.enabled = grad_mode.enabled, create_graph
     try:
         walked: dict[Parent, Any] = quiet.within(
-            walk, seeds, retain_graph, wanted, create_graph, arrive
+            walk, seeds, retain_graph, wanted, create_graph, deliver
         )
     finally:
-        mode.enabled = before
+        grad_mode.enabled = before
     return walked
 
 
-def _arrive(tensor: Tensor, gradient: Any) -> None:
-    """Add a gradient into the `.grad` of a leaf."""
-    if tensor._requires_grad:  # it may have been told since that it does not
-        tensor._accumulate(gradient)
-    if tensor._hooks is not None:
-        tensor._hooks.arrived(tensor, gradient)
+def _accumulate(leaf: TensorBase, gradient: Any) -> None:
+    """Add a gradient to the `.grad` of a leaf, and call its hooks.
 
-
-def _backward(
-    self: Tensor,
-    gradient: Tensor | None = None,
-    retain_graph: bool | None = None,
-    create_graph: bool = False,
-    inputs: Tensors | None = None,
-) -> None:
-    """Add the gradient of this tensor into `.grad` of the leaves, or of `inputs` alone.
-
-    `gradient` is the cotangent to start from, of this tensor's shape; a tensor of one element
-    needs none. It is `minigrad.autograd.backward` of one tensor, and has its errors.
-
-    >>> x = minigrad.tensor([1., 2.], requires_grad=True)
-    >>> (x * x).backward(minigrad.tensor([1., 10.]))
-    >>> x.grad
-    tensor([ 2., 40.])
+    An array becomes the leaf's own memory, and is added in place. A Tensor has a history to keep,
+    so it is never added in place.
     """
-    _fill((self,), (gradient,), retain_graph, create_graph, inputs)
-
-
-_backward.__name__ = _backward.__qualname__ = "backward"
-setattr(Tensor, "backward", _backward)  # noqa: B010, the tape is written in terms of tensors
+    if leaf._requires_grad:  # it may have changed since the leaf was used
+        before = leaf._grad
+        if isinstance(gradient, TensorBase):
+            if before is None:
+                leaf._grad = wrap(np.empty_like(gradient._array)).copy_(gradient)
+            else:
+                leaf._grad = before + gradient
+        elif before is None:
+            leaf._grad = wrap(gradient if type(gradient) is np.ndarray else np.asarray(gradient))
+        else:
+            before._array += gradient
+            count_write(before._counter)
+    if leaf._attached is not None:
+        leaf._attached.arrived(leaf, gradient)
 
 
 def grad(
     outputs: Tensors,
     inputs: Tensors,
-    grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
+    grad_outputs: TensorBase | Sequence[TensorBase | None] | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
     only_inputs: bool = True,
     allow_unused: bool | None = None,
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
-) -> tuple[Tensor | None, ...]:
-    """The gradients of `outputs` with respect to `inputs`, one each; no `.grad` is touched.
+) -> tuple[Any, ...]:
+    """Return the gradients of `outputs` with respect to each of `inputs`. No `.grad` is changed.
 
-    `grad_outputs` are the cotangents, as in `backward`. For an input that was not used:
-    RuntimeError, or None with `allow_unused`, or zeros with `materialize_grads`.
+    `grad_outputs` are the cotangents, as in `backward`. An input that wasn't used is a
+    RuntimeError; with `allow_unused` its gradient is None, and with `materialize_grads` it is
+    zeros.
 
     >>> x = minigrad.tensor(3., requires_grad=True)
     >>> minigrad.autograd.grad(x * x, x)
@@ -179,18 +174,13 @@ def grad(
         raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
     parents = [_parent(tensor) for tensor in inputs]
     arrived = _walked(seeds, retain_graph, create_graph, set(parents))
-    results: list[Tensor | None] = []
+    results: list[Any] = []
     given: set[Parent] = set()
     for index, (tensor, parent) in enumerate(zip(inputs, parents, strict=True)):
         if parent in arrived:
-            # An input that is listed twice gets two gradients, not one in two hands.
-            d = arrived[parent]
-            if not isinstance(d, Tensor):
-                d = wrap(np.asarray(d.copy() if parent in given else d))
-            elif parent in given:
-                d = d.clone()
+            # An input that is listed twice gets two gradients with memory of their own.
+            results.append(_as_gradient(arrived[parent], parent not in given))
             given.add(parent)
-            results.append(d)
         elif materialize_grads:
             results.append(wrap(np.zeros_like(tensor._array)))
         elif allow_unused:
@@ -203,64 +193,74 @@ def grad(
     return tuple(results)
 
 
-def _listed(tensors: Tensors) -> Sequence[Tensor]:
-    return (tensors,) if isinstance(tensors, Tensor) else tuple(tensors)
+def _as_gradient(d: Any, first: bool) -> Any:
+    """A gradient that the walk brought, as a Tensor; a copy of it unless it is the first."""
+    if isinstance(d, TensorBase):
+        return d if first else OPS["clone"](d)
+    return wrap(np.asarray(d if first else d.copy()))
 
 
-def _parent(tensor: Tensor) -> Parent:
-    """Where the tape sends a tensor's gradient: the node that made it, or a leaf itself."""
+def _listed(tensors: Tensors) -> Sequence[TensorBase]:
+    return (tensors,) if isinstance(tensors, TensorBase) else tuple(tensors)
+
+
+def _parent(tensor: TensorBase) -> Parent:
+    """Where the tape sends a tensor's gradient: the node that computed it, or the leaf itself."""
     if not tensor.requires_grad:
         raise RuntimeError("One of the differentiated Tensors does not require grad")
-    _up_to_date(tensor)
+    refresh(tensor)
     return tensor._node or tensor
 
 
-_ONE = {d.numpy: wrap(np.ones((), d.numpy)) for d in SUPPORTED if d.is_floating_point}
+_ONE = {d.numpy: np.ones((), d.numpy) for d in SUPPORTED if d.is_floating_point}
 
 
-def _seeds(
-    tensors: Sequence[Tensor], cotangents: Any, create_graph: bool
-) -> list[tuple[Parent, Any]]:
-    """Where the walk starts, and with what."""
+def _seeds(tensors: Sequence[TensorBase], cotangents: Any, create_graph: bool) -> Seeds:
+    """Where the walk starts, and with which cotangents. They are the walk's to keep."""
     if cotangents is None:
         cotangents = (None,) * len(tensors)
-    elif isinstance(cotangents, Tensor):
+    elif isinstance(cotangents, TensorBase):
         cotangents = (cotangents,)
     if len(cotangents) != len(tensors):
         raise RuntimeError(f"got {len(tensors)} tensors and {len(cotangents)} gradients")
     seeds: list[tuple[Parent, Any]] = []
-    for index, tensor in enumerate(tensors):
-        parent, cotangent = _seed(index, tensor, cotangents[index])
-        # The walk keeps what it is given.
-        seeds.append((parent, cotangent if create_graph else cotangent._array.copy()))
+    for index, (tensor, given) in enumerate(zip(tensors, cotangents, strict=True)):
+        refresh(tensor)
+        if not tensor._requires_grad:
+            raise RuntimeError(
+                f"element {index} of tensors does not require grad and does not have a grad_fn: "
+                "nothing it was computed from was made with requires_grad=True, or it was "
+                "computed in no_grad"
+            )
+        if given is None:
+            one = _ones_like(tensor._array)
+            cotangent = wrap(one) if create_graph else one
+        else:
+            given = _checked_cotangent(index, tensor, given)
+            cotangent = given if create_graph else given._array.copy()
+        seeds.append((tensor._node or tensor, cotangent))
     return seeds
 
 
-def _seed(index: int, tensor: Tensor, cotangent: Tensor | None) -> tuple[Parent, Tensor]:
-    """The node or leaf behind one tensor, and the cotangent for it: a one if none is given."""
-    _up_to_date(tensor)
-    if not tensor._requires_grad:
+def _ones_like(array: np.ndarray) -> np.ndarray:
+    if array.size != 1:
         raise RuntimeError(
-            f"element {index} of tensors does not require grad and does not have a grad_fn: "
-            "nothing it was computed from was made with requires_grad=True, or it was "
-            "computed in no_grad"
+            "grad can be implicitly created only for scalar outputs; this one has shape "
+            f"{list(array.shape)}: reduce it, with .sum() say, or pass gradient="
         )
-    array, parent = tensor._array, tensor._node or tensor
-    if cotangent is None:
-        if array.size != 1:
-            raise RuntimeError(
-                "grad can be implicitly created only for scalar outputs; this one has shape "
-                f"{list(array.shape)}: reduce it, with .sum() say, or pass gradient="
-            )
-        return parent, _ONE[array.dtype] if array.ndim == 0 else wrap(np.ones_like(array))
-    if not isinstance(cotangent, Tensor):
+    return _ONE[array.dtype].copy() if array.ndim == 0 else np.ones_like(array)
+
+
+def _checked_cotangent(index: int, tensor: TensorBase, cotangent: Any) -> Any:
+    """A cotangent that the user gave, in the dtype of its tensor."""
+    if not isinstance(cotangent, TensorBase):
         kind = type(cotangent).__name__
         raise TypeError(f"gradients can be either Tensors or None, but got {kind}")
-    if cotangent._array.shape != array.shape:
+    wanted, given = tensor._array, cotangent._array
+    if given.shape != wanted.shape:
         raise RuntimeError(
-            f"Mismatch in shape: grad_output[{index}] has a shape of {cotangent.shape} and "
-            f"output[{index}] has a shape of {tensor.shape}."
+            f"Mismatch in shape: grad_output[{index}] has a shape of torch.Size("
+            f"{list(given.shape)}) and output[{index}] has a shape of torch.Size("
+            f"{list(wanted.shape)})."
         )
-    if cotangent._array.dtype is not array.dtype:
-        cotangent = cotangent.to(tensor.dtype)
-    return parent, cotangent
+    return cotangent if given.dtype is wanted.dtype else OPS["cast"](cotangent, wanted.dtype)

@@ -1,305 +1,341 @@
-"""From a rule to a function of tensors: unwrap, promote, compute, wrap, record.
+"""From a rule to a function of tensors: prepare the arguments, compute, and record.
 
-`function` makes what `minigrad.exp` and `Tensor.exp` are. This is the one path that every op takes,
-so what it costs is what minigrad costs. Its way with arguments is in `arguments.py`; what it
-becomes for `Tensor.exp_` is in `inplace.py`.
+Every op is a function that is made here from one template. It does the same for every rule: it
+unwraps its operands, calls the rule, wraps the result and, if a gradient is wanted, records a
+`Node`. Most calls have operands that fit as they are: tensors of one dtype, or Python numbers. All
+others have them checked and converted first, by `arguments.prepare`.
+
+The template is filled in for each rule at import, as `dataclasses` does it, because a loop over the
+operands in every call would cost as much as the NumPy that it calls.
+`inspect.getsource(minigrad.mul)` shows the result.
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from itertools import repeat
+import linecache
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy import ndarray
 
-from ..rules import REGISTRY, Rule, dtypes
-from ..rules.rule import Pullback
-from .arguments import explain, positional, prepared
-from .errstate import anyhow, quiet
-from .grad_mode import mode
-from .node import UNGUARDED, Guards, Node, Parent
-from .tensor import Tensor, wrap
+from ..rules import REGISTRY, Rule
+from ..rules.dtypes import scalar_name, to_numpy
+from .arguments import MISSING, call_by_names, number_of, prepare, raise_as_pytorch
+from .errstate import quiet
+from .grad_mode import grad_mode
+from .node import Node
+from .tensor import TensorBase, wrap
+from .versions import NOT_SAVED
 from .views import View
 
-
-def function(rule: Rule) -> Callable[..., Any]:
-    """The rule as a function of tensors, recorded on the tape where that is wanted."""
-
-    @functools.wraps(rule.forward)
-    def op(*args: Any, **kwargs: Any) -> Any:
-        args = positional(rule, args, kwargs)
-        arrays = prepared(rule, args)
-        return _result(rule, args, arrays, kwargs, *_computed(rule, args, arrays, kwargs))
-
-    return shortened(rule, op)
-
-
-def _result(
-    rule: Rule,
-    args: Sequence[Any],
-    arrays: list[Any],
-    kwargs: dict[str, Any],
-    output: Any,
-    pullbacks: Sequence[Pullback | None],
-) -> Any:
-    """What the rule computed, as a tensor or, where that is more than one array, as several."""
-    more: list[Tensor] = []
-    if isinstance(output, tuple):  # what an op gives besides its value has no derivative
-        output, more = output[0], [wrap(x) for x in output[1:]]
-    result: Tensor = wrap(np.asarray(output))
-    if rule.view and (result._array.size == 0 or np.may_share_memory(output, arrays[0])):
-        result._counter = args[0]._counter
-        special = "" if mode.enabled else "no_grad"
-        result._view = View(args[0], rule, arrays[1:], kwargs, special)
-    if mode.enabled:
-        _record(rule, args, arrays, kwargs, pullbacks, output, result, more)
-    return (result, *more) if more else result
-
-
-def _named(rule: Rule, arrays: Sequence[Any], kwargs: dict[str, Any]) -> Rule:
-    """The rule under the one name that its node has for these arguments."""
-    if isinstance(rule.backward, str):
-        return rule
-    return _under(rule, rule.backward(*arrays, **kwargs))
-
-
-@functools.cache
-def _under(rule: Rule, name: str) -> Rule:
-    return replace(rule, backward=name)
-
-
-def _computed(
-    rule: Rule, args: Sequence[Any], arrays: Sequence[Any], kwargs: dict[str, Any]
-) -> tuple[Any, Sequence[Pullback | None]]:
-    """What the rule gives for these arrays; its errors as PyTorch's, where that has others."""
+TEMPLATE = """\
+def {name}({parameters}, **others):
+    if others:
+        return call_by_names({name}, dict({by_name}), others)
+    {check_options}
+    if (
+        {operands_fit}
+    ):
+        {arrays} = {unwrapped}
+    else:
+        {give_way}
+        {operands}, {arrays} = prepare(rule, {operands})
     try:
-        computed: tuple[Any, Any] = anyhow(quiet.run, rule.forward, *arrays, **kwargs)
-        return computed
+        output, pullbacks = quiet.run(forward, {arguments})
+    except Exception:
+        {operands}, {arrays}, computed = retry(rule, {operands}, {options})
+        output, pullbacks = computed
+    {extra_outputs}
+    result = wrap(output if type(output) is ndarray else asarray(output))
+    {view}
+    {parents}
+    if {any_parent} and pullbacks and grad_mode.enabled:
+        {check_dtype}
+        {pullback_names}
+        result._node = Node(
+            {node_name},
+            rule,
+            {parent_tuple},
+            {pullback_tuple},
+            {saved},
+            output,
+            {keeps},
+        )
+        result._requires_grad = True
+    return {results}
+"""
+
+
+def function(rule: Rule, *, node: str = "", operator: bool = False) -> Callable[..., Any]:
+    """The rule as a function of tensors.
+
+    `node` is another name for its nodes. With `operator`, it returns NotImplemented for a second
+    operand that is neither a tensor nor a number, as Python's operators should.
+    """
+    fields = _Filling(rule, node, operator).fields()
+    lines = (_filled(line, fields) for line in TEMPLATE.splitlines())
+    source = "\n".join(line for line in lines if line.strip()) + "\n"
+    # A name that begins with this file's counts as a part of the engine in tracebacks.
+    file = f"{__file__} ({rule.name}{' operator' if operator else node})"
+    linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file
+    names = _NAMES | {"rule": rule, "forward": rule.forward, "node_name": rule.presentation.node}
+    exec(compile(source, file, "exec"), names)
+    op: Callable[..., Any] = names[rule.forward.__name__]
+    op.__name__ = op.__qualname__ = rule.name
+    op.__doc__, op.__module__ = rule.forward.__doc__, rule.forward.__module__
+    vars(op)["__signature__"] = rule.signature
+    return op
+
+
+def _filled(line: str, fields: dict[str, str]) -> str:
+    """A line of the template with its fields; a field of several lines keeps the indentation."""
+    indent = line[: len(line) - len(line.lstrip())]
+    return textwrap.indent(line.strip().format(**fields), indent)
+
+
+class _Filling:
+    """What the template says for one rule.
+
+    An operand `x` has its array in the variable `x_array`.
+    """
+
+    def __init__(self, rule: Rule, node: str, operator: bool) -> None:
+        self.rule, self.operator = rule, operator
+        self.node = node or rule.presentation.node
+        names = rule.parameters[: len(rule.operands)]
+        self.kinds = dict(zip(names, rule.operands, strict=False))
+        tensors = [n for n in names if self.kinds[n] == "Array"]
+        # The operand that decides the dtype.
+        self.first = (tensors or list(names) or ["tensors"])[0]
+        self.parameters = list(rule.signature.parameters.values())
+        self.options = [
+            p
+            for p in self.parameters
+            if p.name not in self.kinds and p.kind is not p.VAR_POSITIONAL
+        ]
+
+    def fields(self) -> dict[str, str]:
+        """The fields of the template."""
+        rule = self.rule
+        fields = self._of_each_operand() if self.kinds else self._of_any_operands()
+        positional = [p.name for p in self.options if p.kind is p.POSITIONAL_OR_KEYWORD]
+        named = [f"{p.name}={p.name}" for p in self.options if p.kind is p.KEYWORD_ONLY]
+        arguments = ", ".join([fields["rule_operands"], *positional, *named])
+        has_dtype = any(p.name == "dtype" for p in self.options)
+        return fields | {
+            "name": rule.forward.__name__,
+            "parameters": ", ".join(map(self._parameter, self.parameters)),
+            "by_name": ", ".join(
+                f"{p.name}={p.name}" for p in self.parameters if p.kind is not p.VAR_POSITIONAL
+            ),
+            "check_options": "\n".join(filter(None, map(_check_option, self.options))),
+            "arguments": arguments,
+            "options": f"{_tuple(positional)}, dict({', '.join(named)})",
+            "extra_outputs": _EXTRA_OUTPUTS if rule.extra_outputs else "",
+            "view": _view(rule, self.first, _tuple(positional)) if rule.view else "",
+            "check_dtype": _CHECK_DTYPE if has_dtype else "",
+            "node_name": f"node_name({arguments})" if callable(self.node) else repr(self.node),
+            "saved": "()" if rule.linear else fields["saved"],
+            "keeps": str(rule.linear),
+            "results": "(result, *more)" if rule.extra_outputs else "result",
+        }
+
+    def _parameter(self, parameter: Any) -> str:
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            return f"*{parameter.name}"
+        only_named = [p for p in self.parameters if p.kind is p.KEYWORD_ONLY]
+        star = "*, " if self.kinds and only_named[:1] == [parameter] else ""
+        required = parameter.default is parameter.empty
+        return f"{star}{parameter.name}={'MISSING' if required else repr(parameter.default)}"
+
+    # A fixed number of operands ---------------------------------------------------------------
+
+    def _of_each_operand(self) -> dict[str, str]:
+        names = list(self.kinds)
+        derivable = [n for n in names if not self.kinds[n].startswith("Constant")]
+        constants = [n for n in names if n not in derivable]
+        saved = ["(id(output), result._counter, 0)", *map(self._saved, derivable + constants)]
+        if self.rule.extra_outputs:
+            saved.append("*[(id(x._array), x._counter, 0) for x in more]")
+        alone = len(names) == 1
+        give_way = f"if not isinstance({names[-1]}, OPERANDS):\n    return NotImplemented"
+        return {
+            "operands_fit": "\nand ".join(map(self._fits, names)),
+            "give_way": give_way if self.operator else "",
+            "operands": _tuple(names),
+            "arrays": _tuple(f"{n}_array" for n in names),
+            "unwrapped": _tuple(map(self._unwrapped, names)),
+            "rule_operands": ", ".join(f"{n}_array" for n in names),
+            "parents": "\n".join(map(self._parent, derivable)),
+            "any_parent": "(" + " or ".join(f"to_{n} is not None" for n in derivable) + ")",
+            "pullback_names": "" if alone else f"{_tuple(f'by_{n}' for n in names)} = pullbacks",
+            "parent_tuple": _tuple(self._if_operand(n, f"to_{n}") for n in derivable),
+            "pullback_tuple": "pullbacks"
+            if alone
+            else _tuple(
+                self._if_operand(n, f"by_{n} if to_{n} is not None else None") for n in derivable
+            ),
+            "saved": "(\n" + "".join(f"    {each},\n" for each in saved) + ")",
+        }
+
+    def _is_tensor(self, n: str) -> str:
+        """The condition under which an operand is a tensor, and not a number or None."""
+        return "" if self.kinds[n] in ("Array", "Constant") else f"{n}_array is not {n}"
+
+    def _fits(self, n: str) -> str:
+        """The condition under which an operand can be used as it is."""
+        presentation, dtype = self.rule.presentation, f"{self.first}._array.dtype"
+        promotes = presentation.promotion is not None
+        tensor = (
+            f"isinstance({n}, TensorBase) and ({n}._view is None or not {n}._view.is_stale({n}))"
+        )
+        if n != self.first:
+            tensor += f" and {n}._array.dtype is {dtype}" if promotes else ""
+        elif presentation.promotion == "float":
+            tensor += f' and {dtype}.kind == "f"'
+        elif presentation.no_bools:
+            tensor += f' and {dtype}.kind != "b"'
+        ways = [tensor]
+        if self.kinds[n].startswith("Operand") and n != self.first and promotes:
+            # The way of most calls comes first.
+            ways = [f'type({n}) is float and {dtype}.kind == "f"', tensor]
+            ways.append(f"number_fits({n}, {dtype}.kind)")
+        elif self.kinds[n].startswith("Operand") and n != self.first:
+            ways.append(f"type({n}) in NUMBERS")
+        if self.kinds[n].endswith("None"):
+            ways.insert(0, f"{n} is None")
+        if len(ways) == 1:
+            return tensor
+        return "(\n    " + "\n    or ".join(ways) + "\n)"
+
+    def _unwrapped(self, n: str) -> str:
+        if not self._is_tensor(n) or n == self.first:
+            return f"{n}._array"
+        return f"{n}._array if isinstance({n}, TensorBase) else {n}"
+
+    def _parent(self, n: str) -> str:
+        condition = " and ".join(filter(None, (self._is_tensor(n), f"{n}._requires_grad")))
+        return f"to_{n} = ({n}._node or {n}) if {condition} else None"
+
+    def _saved(self, n: str) -> str:
+        saved, is_tensor = f"(id({n}_array), {n}._counter, {n}._counter[0])", self._is_tensor(n)
+        if self.kinds[n].startswith("Constant"):
+            return f"*([{saved}] if {is_tensor} else [])" if is_tensor else saved
+        if is_tensor and not callable(self.node):
+            return f"{saved} if {is_tensor} else NOT_SAVED"
+        return self._if_operand(n, saved)
+
+    def _if_operand(self, n: str, item: str) -> str:
+        """An operand's item in a tuple. A number has one too, unless it makes another overload."""
+        if self._is_tensor(n) and callable(self.node):
+            return f"*([{item}] if {self._is_tensor(n)} else [])"
+        return item
+
+    # Any number of operands -------------------------------------------------------------------
+
+    def _of_any_operands(self) -> dict[str, str]:
+        return {
+            "operands_fit": "all([isinstance(t, TensorBase) for t in tensors])\n"
+            "and not any([t._view is not None and t._view.is_stale(t) for t in tensors])",
+            "give_way": "",
+            "operands": "tensors",
+            "arrays": "arrays",
+            "unwrapped": "[t._array for t in tensors]",
+            "rule_operands": "*arrays",
+            "parents": "parents = [(t._node or t) if t._requires_grad else None for t in tensors]",
+            "any_parent": "any([to is not None for to in parents])",
+            "pullback_names": "",
+            "parent_tuple": "parents",
+            "pullback_tuple": "[None if to is None else p for p, to in zip(pullbacks, parents)]",
+            "saved": "[\n    (id(output), result._counter, 0),\n"
+            "    *[(id(a), t._counter, t._counter[0]) for a, t in zip(arrays, tensors)],\n]",
+        }
+
+
+_EXTRA_OUTPUTS = "output, *more = output\nmore = [wrap(x) for x in more]"
+_CHECK_DTYPE = """\
+if output.dtype.kind != "f":
+    raise RuntimeError(f"Autograd not support dtype: {scalar_name(output)} ({rule.name})")"""
+
+
+def _tuple(items: Iterable[str]) -> str:
+    items = list(items)
+    return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"
+
+
+def _check_option(option: Any) -> str:
+    """The statement that checks or converts an option, if it needs one."""
+    name, statements = option.name, []
+    if option.default is option.empty:
+        statements.append(f"if {name} is MISSING:\n    raise missing(rule, {name!r})")
+    if option.annotation == "np.dtype":
+        statements.append(f"{name} = to_numpy({name})")
+    elif option.annotation == "np.dtype | None":
+        statements.append(f"if {name} is not None:\n    {name} = to_numpy({name})")
+    elif option.annotation == "float":
+        statements.append(f"if type({name}) not in NUMBERS:\n    {name} = number_of({name})")
+    return "\n".join(statements)
+
+
+def _view(rule: Rule, first: str, options: str) -> str:
+    """The statements that make the result a view of the first operand."""
+    meta = '"" if grad_mode.enabled else "no_grad"'
+    statements = (
+        f"result._counter = {first}._counter\nresult._view = View({first}, rule, {options}, {meta})"
+    )
+    if rule.view == "maybe":
+        shares = f"result._array.size == 0 or may_share_memory(output, {first}_array)"
+        statements = f"if {shares}:\n" + textwrap.indent(statements, "    ")
+    return statements
+
+
+def number_fits(number: Any, kind: str) -> bool:
+    """Whether a Python int can be combined with an array of that kind of dtype as it is."""
+    return type(number) is int and (kind == "f" or (kind == "i" and -(2**31) <= number < 2**31))
+
+
+def missing(rule: Rule, name: str) -> TypeError:
+    """The error for an option that was not given."""
+    return TypeError(f'{rule.name}() missing 1 required positional arguments: "{name}"')
+
+
+def retry(
+    rule: Rule, operands: Sequence[Any], args: tuple[Any, ...], options: dict[str, Any]
+) -> tuple[Sequence[Any], Sequence[Any], Any]:
+    """Compute once more with prepared operands, or raise PyTorch's error for what went wrong."""
+    operands, arrays = prepare(rule, operands)
+    try:
+        return operands, arrays, quiet.call(rule.forward, *arrays, *args, **options)
     except Exception as error:
-        explain(rule, args, arrays, error)
-        raise
+        raise_as_pytorch(rule, arrays, error)
 
 
-def _record(
-    rule: Rule,
-    args: Sequence[Any],
-    arrays: Sequence[Any],
-    kwargs: dict[str, Any],
-    pullbacks: Sequence[Pullback | None],
-    output: Any,
-    result: Tensor,
-    more: Sequence[Tensor],
-) -> None:
-    """Enter one call of a rule on the tape, if an operand that requires grad has a derivative."""
-    parents: list[Parent | None] = []
-    kept: list[Pullback | None] = []
-    guards = [(id(output), result._counter, 0)]
-    others = [(id(x._array), x._counter, 0) for x in more]
-    recorded = False
-    if len(pullbacks) < len(args):  # an op may have further arguments
-        pullbacks = (*pullbacks, *repeat(None, len(args) - len(pullbacks)))
-    for a, array, pullback in zip(args, arrays, pullbacks, strict=False):
-        if isinstance(a, Tensor):
-            guard = (id(array), a._counter, a._counter[0])
-            if pullback is None:
-                others.append(guard)
-                continue
-            guards.append(guard)
-            recorded = recorded or a.requires_grad
-            if a._requires_grad:
-                parents.append(a._node or a)
-                kept.append(pullback)
-            else:
-                parents.append(None)
-                kept.append(None)
-        elif pullback is not None and type(rule.backward) is str:
-            # A number is a constant operand; but where it makes an overload of the op, it is none.
-            guards.append(UNGUARDED)
-            parents.append(None)
-            kept.append(None)
-    if not recorded:
-        return
-    if result._array.dtype.kind != "f":
-        kind = dtypes.SCALAR_NAMES[result._array.dtype]
-        raise RuntimeError(f"Autograd not support dtype: {kind} ({rule.name})")
-    kept_safe: Guards = () if rule.linear else guards + others
-    result._node = Node(_named(rule, arrays, kwargs), parents, kept, kept_safe, result._array)
-    result._requires_grad = True
+OPERANDS = (TensorBase, float, int, np.number, np.bool_)  # what an operator combines with a tensor
 
+_NAMES: dict[str, Any] = {
+    "MISSING": MISSING,
+    "NOT_SAVED": NOT_SAVED,
+    "NUMBERS": frozenset({bool, int, float}),
+    "OPERANDS": OPERANDS,
+    "Node": Node,
+    "TensorBase": TensorBase,
+    "View": View,
+    "asarray": np.asarray,
+    "call_by_names": call_by_names,
+    "grad_mode": grad_mode,
+    "may_share_memory": np.may_share_memory,
+    "missing": missing,
+    "ndarray": np.ndarray,
+    "number_fits": number_fits,
+    "number_of": number_of,
+    "prepare": prepare,
+    "quiet": quiet,
+    "retry": retry,
+    "scalar_name": scalar_name,
+    "to_numpy": to_numpy,
+    "wrap": wrap,
+}
 
-# The short way ------------------------------------------------------------------------------------
-#
-# A training step is made of ops on tensors of one float dtype that are no views (the second of two
-# may be a number), with plain options after them. For these, what `function` does comes down to a
-# few lines, at half the cost. Anything else, errors too, is left to the long way.
-
-_NAMED = frozenset({bool, int, float, type(None)})  # no str, which may stand for a dtype
-_PLAIN = _NAMED | {str}
-_MISSING: Any = object()  # stands for an operand that was not given by position
-
-
-def shortened(rule: Rule, long: Callable[..., Any]) -> Callable[..., Any]:
-    """`long`, which applies the rule to anything, or what does the same to most calls in less."""
-    if rule.view:
-        return long
-    match rule.operands:
-        case ("Array",):
-            return _of_one(rule, long)
-        case _ if not isinstance(rule.backward, str):
-            return long
-        case (_, "Array" | "Operand") | ("Array", "Array", "Array | None"):
-            return _of_two(rule, long)
-        case ("Array", "Array", "Array"):
-            return _of_three(rule, long)
-    return long
-
-
-def _plain(options: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """Whether no option can be a tensor, or anything else that the rule would not take as it is."""
-    return _PLAIN.issuperset(map(type, options)) and _NAMED.issuperset(map(type, kwargs.values()))
-
-
-def _given(*args: Any) -> Iterator[Any]:
-    return (a for a in args if a is not _MISSING)
-
-
-def _of_one(rule: Rule, long: Callable[..., Any]) -> Callable[..., Any]:
-    forward, linear, promotes = rule.forward, rule.linear, rule.promotion is not None
-    one_name = isinstance(rule.backward, str)
-
-    @functools.wraps(long)
-    def op(a: Any = _MISSING, /, *options: Any, **kwargs: Any) -> Any:
-        if not isinstance(a, Tensor) or a._view is not None:
-            return long(*_given(a, *options), **kwargs)
-        x = a._array
-        if promotes and x.dtype.kind != "f":
-            return long(a, *options, **kwargs)
-        if (options or kwargs) and not _plain(options, kwargs):
-            return long(a, *options, **kwargs)
-        try:
-            if options or kwargs:
-                output, pullbacks = quiet.run(forward, x, *options, **kwargs)
-            else:  # which is the faster call
-                output, pullbacks = quiet.run(forward, x)
-        except Exception:
-            return long(a, *options, **kwargs)
-        if isinstance(output, tuple):
-            return _result(rule, (a, *options), [x, *options], kwargs, output, pullbacks)
-        result: Tensor = wrap(output if type(output) is ndarray else np.asarray(output))
-        if a._requires_grad and pullbacks and mode.enabled:
-            guards: Guards = ()
-            if not linear:
-                guards = (id(output), result._counter, 0), (id(x), a._counter, a._counter[0])
-            named = rule if one_name else _named(rule, (x, *options), kwargs)
-            result._node = Node(named, (a._node or a,), pullbacks, guards, output)
-            result._requires_grad = True
-        return result
-
-    return op
-
-
-def _of_two(rule: Rule, long: Callable[..., Any]) -> Callable[..., Any]:
-    forward, linear, promotes = rule.forward, rule.linear, rule.promotion is not None
-    numbers = rule.operands[1] == "Operand"
-
-    @functools.wraps(long)
-    def op(a: Any = _MISSING, b: Any = _MISSING, /, *options: Any, **kwargs: Any) -> Any:
-        if not isinstance(a, Tensor) or a._view is not None:
-            return long(*_given(a, b, *options), **kwargs)
-        x: Any = a._array
-        y: Any
-        if isinstance(b, Tensor):
-            y = b._array
-            if b._view is not None or (promotes and x.dtype is not y.dtype):
-                return long(a, b, *options, **kwargs)
-        elif numbers and type(b) is float:
-            y = b
-        else:
-            return long(*_given(a, b, *options), **kwargs)
-        if promotes and x.dtype.kind != "f":
-            return long(a, b, *options, **kwargs)
-        if (options or kwargs) and not _plain(options, kwargs):
-            return long(a, b, *options, **kwargs)
-        try:
-            if options or kwargs:
-                output, pullbacks = quiet.run(forward, x, y, *options, **kwargs)
-            else:
-                output, pullbacks = quiet.run(forward, x, y)
-        except Exception:
-            return long(a, b, *options, **kwargs)
-        result: Tensor = wrap(output if type(output) is ndarray else np.asarray(output))
-        if pullbacks and mode.enabled:
-            parents: Sequence[Parent | None]
-            to_a = (a._node or a) if a._requires_grad else None
-            if len(pullbacks) == 2:
-                to_b = (b._node or b) if y is not b and b._requires_grad else None
-                if to_a is None:
-                    pullbacks = None, pullbacks[1]
-                elif to_b is None:
-                    pullbacks = pullbacks[0], None
-                parents = to_a, to_b
-            else:  # what comes second has no derivative
-                to_b, parents, pullbacks = None, (to_a,), pullbacks[:1]
-            if to_a is None and to_b is None:
-                return result
-            guards: Guards = ()
-            if not linear:
-                guards = (id(output), result._counter, 0), (id(x), a._counter, a._counter[0])
-                if y is not b:
-                    guards = (*guards, (id(y), b._counter, b._counter[0]))
-            result._node = Node(rule, parents, pullbacks, guards, output)
-            result._requires_grad = True
-        return result
-
-    return op
-
-
-def _of_three(rule: Rule, long: Callable[..., Any]) -> Callable[..., Any]:
-    forward = rule.forward
-
-    @functools.wraps(long)
-    def op(*args: Any, **kwargs: Any) -> Any:
-        if kwargs or len(args) != 3:
-            return long(*args, **kwargs)
-        a, b, c = args
-        if not (isinstance(a, Tensor) and isinstance(b, Tensor) and isinstance(c, Tensor)):
-            return long(*args)
-        if not (a._view is b._view is c._view is None):
-            return long(*args)
-        x, y, z = a._array, b._array, c._array
-        try:
-            output, pullbacks = quiet.run(forward, x, y, z)
-        except Exception:
-            return long(*args)
-        result: Tensor = wrap(output)
-        if mode.enabled:
-            to_a = (a._node or a) if a._requires_grad else None
-            to_b = (b._node or b) if b._requires_grad else None
-            to_c = (c._node or c) if c._requires_grad else None
-            if to_a is to_b is to_c is None:
-                return result
-            from_x, from_y, from_z = pullbacks
-            pullbacks = (
-                None if to_a is None else from_x,
-                None if to_b is None else from_y,
-                None if to_c is None else from_z,
-            )
-            guards = (
-                (id(output), result._counter, 0),
-                (id(x), a._counter, a._counter[0]),
-                (id(y), b._counter, b._counter[0]),
-                (id(z), c._counter, c._counter[0]),
-            )
-            result._node = Node(rule, (to_a, to_b, to_c), pullbacks, guards, output)
-            result._requires_grad = True
-        return result
-
-    return op
-
-
-# Every rule as a function of tensors, by its name in the registry.
+# Every rule as a function of tensors, by the name of the rule.
 OPS: dict[str, Callable[..., Any]] = {name: function(rule) for name, rule in REGISTRY.items()}

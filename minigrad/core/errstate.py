@@ -1,8 +1,8 @@
-"""Where rules compute: a context in which NumPy does not warn of overflow, 0/0 and the like.
+"""Floating-point errors: a context in which NumPy doesn't warn of overflow, 0/0 and the like.
 
-PyTorch never warns of them: inf and NaN are results. NumPy's setting is a context variable, so each
-thread keeps one context with the warnings off and runs its rules in there. That costs a fifth of
-entering `numpy.errstate` each time, and leaves the caller's own setting alone.
+PyTorch never warns of them: infinity and NaN are results. NumPy's setting is a context variable, so
+each thread keeps one context with the warnings off, and runs its rules in that. It costs a fifth of
+`numpy.errstate`, and leaves the caller's own setting alone.
 """
 
 from __future__ import annotations
@@ -18,41 +18,48 @@ import numpy as np
 
 
 class _Quiet(threading.local):
-    """`quiet.run(function, *args)` calls a function without warnings, as fast as that can be."""
+    """`quiet.run(function, *args, **kwargs)` calls a function without warnings, at little cost."""
 
     def __init__(self) -> None:
         context = contextvars.copy_context()
         context.run(np.seterr, all="ignore")
         self.run: Callable[..., Any] = context.run
-        self._run_again: Callable[..., Any] = _call
+        self._run_inside: Callable[..., Any] = _call
+
+    def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Like `run`, but works inside a running rule too: for a debugger that stopped in one."""
+        return _entered(self.run, function, *args, **kwargs)
 
     def within(self, function: Callable[..., Any], *args: Any) -> Any:
-        """As `run`, for a function that may come to `run` again, which a context does not allow."""
-        run, self.run = self.run, self._run_again
+        """Like `call`, for a function that calls `run` itself, which a context doesn't allow."""
+        run, self.run = self.run, self._run_inside
         try:
-            return anyhow(run, function, *args)
+            return _entered(run, function, *args)
         finally:
             self.run = run
 
     @contextmanager
     def watched(self, watch: Callable[..., Any]) -> Iterator[None]:
-        """Within it, what this thread's rules compute goes through `watch(run, function, *args)`,
-        which is to return what `run(function, *args)` does."""
-        before = self.run, self._run_again
-        self.run, self._run_again = (functools.partial(watch, run) for run in before)
+        """Pass every call of a rule in this thread to `watch(run, function, *args)`.
+
+        `watch` returns what `run(function, *args)` returns.
+        """
+        before = self.run, self._run_inside
+        self.run, self._run_inside = (functools.partial(watch, run) for run in before)
         try:
             yield
         finally:
-            self.run, self._run_again = before
+            self.run, self._run_inside = before
 
 
 def _call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     return function(*args, **kwargs)
 
 
-def anyhow(run: Callable[..., Any], function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """`run(function, …)`, also where a rule is at work already: in a debugger that stopped inside
-    one, say, where the context that `run` would enter is taken."""
+def _entered(
+    run: Callable[..., Any], function: Callable[..., Any], *args: Any, **kwargs: Any
+) -> Any:
+    """`run(function, …)`, or the same by other means if the context was entered already."""
     try:
         return run(function, *args, **kwargs)
     except RuntimeError as error:

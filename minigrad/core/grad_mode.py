@@ -10,72 +10,84 @@ from typing import Any
 
 
 class _GradMode(threading.local):
-    enabled = True  # a fresh thread starts from the class's value
+    enabled = True  # a new thread starts with the class's value
 
 
-mode = _mode = _GradMode()  # by its second name where an argument has the first
+grad_mode = _GradMode()
 
 
 def is_grad_enabled() -> bool:
-    """Whether this thread records ops now.
+    """Whether ops are recorded in this thread.
 
     >>> with minigrad.no_grad():
     ...     minigrad.is_grad_enabled()
     False
     """
-    return mode.enabled
+    return grad_mode.enabled
 
 
 class _Switch:
-    """A context manager, and a decorator, that sets grad mode and puts it back."""
+    """A context manager and decorator that sets grad mode and restores it."""
 
     _to = True
 
     def __enter__(self) -> None:
-        self._before = mode.enabled
-        mode.enabled = self._to
+        self._before = grad_mode.enabled
+        grad_mode.enabled = self._to
 
     def __exit__(self, *exception: object) -> None:
-        mode.enabled = self._before
+        grad_mode.enabled = self._before
 
-    def _again(self) -> _Switch:
-        """A fresh one like this: a decorated function may call itself."""
+    def _copy(self) -> _Switch:
+        """A new switch like this one, because a decorated function may call itself."""
         return type(self)()
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         if inspect.isgeneratorfunction(function):
-            # The mode holds while the generator's own lines run, not while it waits at a `yield`.
-            @functools.wraps(function)
-            def stepwise(*args: Any, **kwargs: Any) -> Iterator[Any]:
-                generator = function(*args, **kwargs)
-                resume = functools.partial(next, generator)
-                while True:
-                    try:
-                        with self._again():
-                            item = resume()
-                    except StopIteration as stop:
-                        return stop.value
-                    try:
-                        resume = functools.partial(generator.send, (yield item))
-                    except GeneratorExit:
-                        with self._again():
-                            generator.close()
-                        raise
-                    except BaseException as error:
-                        resume = functools.partial(generator.throw, error)
-
-            return stepwise
+            return self._decorated_generator(function)
 
         @functools.wraps(function)
         def wrapped(*args: Any, **kwargs: Any) -> Any:
-            with self._again():
+            with self._copy():
                 return function(*args, **kwargs)
 
         return wrapped
 
+    def _decorated_generator(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The mode is set while the generator's own lines run, not while it waits at a `yield`."""
 
-class no_grad(_Switch):
-    """Within it nothing is recorded, and results do not require grad.
+        @functools.wraps(function)
+        def stepwise(*args: Any, **kwargs: Any) -> Iterator[Any]:
+            generator = function(*args, **kwargs)
+            resume = functools.partial(next, generator)
+            while True:
+                try:
+                    with self._copy():
+                        item = resume()
+                except StopIteration as stop:
+                    return stop.value
+                try:
+                    resume = functools.partial(generator.send, (yield item))
+                except GeneratorExit:
+                    with self._copy():
+                        generator.close()
+                    raise
+                except BaseException as error:
+                    resume = functools.partial(generator.throw, error)
+
+        return stepwise
+
+
+class _BareSwitch(_Switch):
+    """A switch that decorates a function when it is called with one: `@no_grad`."""
+
+    def __new__(cls, orig_func: Callable[..., Any] | None = None) -> Any:
+        self = super().__new__(cls)
+        return self if orig_func is None else self(orig_func)
+
+
+class no_grad(_BareSwitch):
+    """Don't record ops in the block. Their results don't require grad.
 
     >>> x = minigrad.ones(2, requires_grad=True)
     >>> with minigrad.no_grad():
@@ -86,14 +98,9 @@ class no_grad(_Switch):
 
     _to = False
 
-    def __new__(cls, orig_func: Callable[..., Any] | None = None) -> Any:
-        """Bare `@no_grad` decorates at once."""
-        self = super().__new__(cls)
-        return self if orig_func is None else self(orig_func)
 
-
-class enable_grad(_Switch):
-    """Within it ops are recorded, also inside `no_grad`.
+class enable_grad(_BareSwitch):
+    """Record ops in the block, also inside `no_grad`.
 
     >>> x = minigrad.ones(2, requires_grad=True)
     >>> with minigrad.no_grad(), minigrad.enable_grad():
@@ -102,14 +109,9 @@ class enable_grad(_Switch):
     True
     """
 
-    def __new__(cls, orig_func: Callable[..., Any] | None = None) -> Any:
-        """Bare `@enable_grad` decorates at once."""
-        self = super().__new__(cls)
-        return self if orig_func is None else self(orig_func)
-
 
 class set_grad_enabled(_Switch):
-    """Sets grad mode at once; as a context manager or a decorator it puts it back.
+    """Set grad mode at once. As a context manager or a decorator, restore it afterwards.
 
     TypeError unless `mode` is a bool.
 
@@ -124,16 +126,16 @@ class set_grad_enabled(_Switch):
         if not isinstance(mode, bool):
             kind = type(mode).__name__
             raise TypeError(f"set_grad_enabled(): argument 'mode' must be bool, not {kind}")
-        self._before, self._to = _mode.enabled, mode
-        _mode.enabled = mode
+        self._before, self._to = grad_mode.enabled, mode
+        grad_mode.enabled = mode
 
     def __enter__(self) -> None:
-        # What to put back is known since this was made; but it may be entered a second time.
-        _mode.enabled = self._to
+        # The constructor has noted the mode to restore; this may be the second time in the block.
+        grad_mode.enabled = self._to
 
-    def _again(self) -> _Switch:
+    def _copy(self) -> _Switch:
         return set_grad_enabled(self._to)
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        _mode.enabled = self._before  # as a decorator it acts inside the function only
+        grad_mode.enabled = self._before  # a decorator acts only inside the function
         return super().__call__(function)

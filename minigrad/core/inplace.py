@@ -1,116 +1,144 @@
 """From a rule to a method that writes its result into its first operand, `x.add_(y)`.
 
-A write is the op itself, then its result put into the tensor's own memory, which moves the version
-counter of its storage. Where it is recorded, the tensor takes over the result's history; a view
-hands it on to its base (`autograd/views.py`).
+A write computes the op, stores the result in the tensor's own memory, and moves the version counter
+of its storage. If it is recorded, the tensor takes over the history of the result; a view passes
+that on to its base (`views.py`).
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
-from ..rules import Rule, dtypes
+from ..rules import Rule
 from ..rules.dims import dense
-from .dispatch import function
-from .errstate import anyhow, quiet
-from .grad_mode import mode, no_grad
-from .tensor import Tensor, _up_to_date, wrap
-from .tracing import count_write
+from ..rules.dtypes import scalar_name
+from ..rules.promotion import same_category_or_higher
+from .dispatch import OPERANDS, function, number_fits
+from .errstate import quiet
+from .grad_mode import grad_mode, no_grad
+from .tensor import TensorBase, refresh, wrap
+from .versions import NOT_SAVED, count_write
 from .views import rebase, set_history
 
 
-def in_place(rule: Rule, fills: bool = False) -> Callable[..., Tensor]:
+def in_place(
+    rule: Rule, *, fills: bool = False, node: str = "", operator: bool = False
+) -> Callable[..., Any]:
     """The rule as a method that writes its result into its first operand, `x.add_(y)`.
 
-    `fills` lets it go into a tensor whose elements share memory, as `fill_` may with a number.
+    With `fills`, it may write a number to a tensor whose elements share memory, as `fill_` may.
+    `node` and `operator` are as in `dispatch.function`.
     """
-    out_of_place = function(rule)
+    out_of_place, write = function(rule, node=node, operator=operator), rule.write
 
-    def op(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        recorded = (
-            mode.enabled and self.is_floating_point() and _any_requires_grad(self, args, kwargs)
-        )
+    def op(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if write is not None and len(args) == 1 and not kwargs and _is_simple(self, args[0]):
+            other = args[0]._array if isinstance(args[0], TensorBase) else args[0]
+            try:
+                quiet.run(write, self._array, other, self._array)
+            except Exception:
+                pass  # what follows raises PyTorch's error for it
+            else:
+                count_write(self._counter)
+                return self
+        if operator and not isinstance(args[0], OPERANDS):
+            return NotImplemented
+        others = (*args, *kwargs.values())
+        floats = self._array.dtype.kind == "f"
+        recorded = grad_mode.enabled and floats and _any_requires_grad((self, *others))
         if recorded:
             _refuse_leaf(self)
-        operands = (*args, *kwargs.values())
-        shared = fills and not any(isinstance(x, Tensor) for x in operands)
+        shared = fills and not any(isinstance(x, TensorBase) for x in others)
         _refuse_memory(self._array, f"{rule.name}_", shared)
         if not fills:
-            _refuse_overlap(self._array, operands)
-        if not self.is_floating_point():
-            with no_grad():  # an integer has no history, whatever is written into it
-                _write(self, out_of_place(self, *args, **kwargs)._array, rule.name)
-            return self
-        if not recorded:
-            _write(self, out_of_place(self, *args, **kwargs)._array, rule.name)
-            return self
-        _up_to_date(self)
-        # The tensor as it was: its history, and the values that pullbacks may remember.
-        before = wrap(self._array.copy("K"))
-        before._node, before._requires_grad = self._node, self._requires_grad
-        result = out_of_place(before, *args, **kwargs)
-        _write(self, result._array, rule.name)
-        if result._node is not None:
-            # Where the pullbacks saved the result, this tensor must not be written to again.
-            (saved, _, _), *others = result._node.guards or ((0, self._counter, 0),)
-            result._node.guards = [(saved, self._counter, self._counter[0]), *others]
-            if self._view is None:
-                set_history(self, result._node)
-            else:
-                rebase(self, result._node)
+            _refuse_overlap(self._array, others)
+        if recorded:
+            _write_recorded(self, lambda before: out_of_place(before, *args, **kwargs), rule.name)
+        else:
+            with no_grad():  # an integer tensor has no history, whatever is written to it
+                result = out_of_place(self, *args, **kwargs)
+            _write(self, result._array, rule.name)
         return self
 
     op.__name__ = op.__qualname__ = f"{rule.name}_"
-    op.__doc__ = f"`{rule.name}`, written into this tensor; RuntimeError for a leaf's own values."
-    return without_a_copy(rule, op)
-
-
-def without_a_copy(rule: Rule, long: Callable[..., Any]) -> Callable[..., Any]:
-    """`long`, which applies the rule in place, or what does so in one step where that is enough.
-
-    That is where a ufunc is all there is to it, nothing is recorded and the two operands are alike,
-    as in an update.
-    """
-    if rule.ufunc is None:
-        return long
-    ufunc = rule.ufunc
-
-    @functools.wraps(long)
-    def op(self: Tensor, *args: Any, **kwargs: Any) -> Any:
-        if kwargs or len(args) != 1 or not isinstance(args[0], Tensor):
-            return long(self, *args, **kwargs)
-        (other,) = args
-        a, b = self._array, other._array
-        if (
-            (mode.enabled and (self._requires_grad or other._requires_grad))
-            or not (self._view is None is other._view)
-            or not (a.shape == b.shape and a.dtype is b.dtype and a.dtype.kind == "f")
-        ):
-            return long(self, other)
-        try:
-            quiet.run(ufunc, a, b, a)
-        except Exception:
-            return long(self, other)  # which says what is wrong
-        count_write(self._counter)
-        return self
-
+    op.__doc__ = f"`{rule.name}`, in place. RuntimeError for a leaf that requires grad."
     return op
 
 
-def _any_requires_grad(self: Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    operands = (self, *args, *kwargs.values())
-    return any(isinstance(a, Tensor) and a.requires_grad for a in operands)
+def _is_simple(self: TensorBase, other: Any) -> bool:
+    """Whether NumPy alone can do a write: it isn't recorded, and needs no conversion or check."""
+    kind = self._array.dtype
+    if isinstance(other, TensorBase):
+        if other._array.dtype is not kind or (other._counter is self._counter is not other):
+            return False
+        if other.requires_grad and grad_mode.enabled:
+            return False
+    elif not (type(other) is float and kind.kind == "f") and not number_fits(other, kind.kind):
+        return False
+    if self._view is None:
+        return not (self._requires_grad and grad_mode.enabled)
+    return 0 not in self._array.strides and not (self.requires_grad and grad_mode.enabled)
 
 
-def _refuse_leaf(self: Tensor) -> None:
-    """RuntimeError where a write would change a leaf that requires grad, or a view of one."""
+def _write_recorded(
+    self: TensorBase, compute: Callable[[TensorBase], TensorBase], name: str
+) -> None:
+    """Write the result that `compute` gives for the tensor as it was, with its history."""
+    refresh(self)
+    # A copy of the tensor as it was, which pullbacks may save.
+    before = wrap(self._array.copy("K"))
+    before._node, before._requires_grad = self._node, self._requires_grad
+    result = compute(before)
+    _write(self, result._array, name)
+    if (node := result._node) is not None:
+        # If the pullbacks saved the result, this tensor must not be written to again.
+        (identity, _, _), *others = node.saved or (NOT_SAVED,)
+        node.saved = [(identity, self._counter, self._counter[0]), *others]
+        if self._view is None:
+            set_history(self, node)
+        else:
+            rebase(self, node)
+
+
+def _write(self: TensorBase, output: np.ndarray, name: str) -> None:
+    """Store a result in a tensor's own memory.
+
+    RuntimeError if its shape or category doesn't fit.
+    """
+    target = self._array
+    if output.shape != target.shape:
+        raise RuntimeError(
+            f"output with shape {list(target.shape)} doesn't match the broadcast shape "
+            f"{list(output.shape)}: {name}_ writes into the first tensor, which keeps its shape"
+        )
+    if output.dtype is not target.dtype and not same_category_or_higher(output.dtype, target.dtype):
+        raise RuntimeError(
+            f"result type {scalar_name(output)} can't be cast to the desired output type "
+            f"{scalar_name(target)}"
+        )
+    quiet.call(np.copyto, target, output, "unsafe")
+    count_write(self._counter)
+
+
+def refuse_write(self: TensorBase, name: str) -> None:
+    """Raise the errors of a write to this tensor, before its values are drawn or computed."""
+    if grad_mode.enabled and self._array.dtype.kind == "f" and _any_requires_grad((self,)):
+        _refuse_leaf(self)
+    _refuse_memory(self._array, name)
+
+
+def _any_requires_grad(operands: Sequence[Any]) -> bool:
+    return any(isinstance(x, TensorBase) and x.requires_grad for x in operands)
+
+
+def _refuse_leaf(self: TensorBase) -> None:
+    """RuntimeError if a write would change a leaf that requires grad, or a view of one."""
     view = self._view
-    if view is not None and view.special:
+    if view is not None and view.creation_meta:
         view.refuse("is being modified inplace")
     if not self.requires_grad:
         return
@@ -126,62 +154,31 @@ def _refuse_leaf(self: Tensor) -> None:
     )
 
 
-def refuse_write(self: Tensor, name: str) -> None:
-    """The errors of a write into this tensor, before anything is drawn or computed for it."""
-    if mode.enabled and self.is_floating_point() and _any_requires_grad(self, (), {}):
-        _refuse_leaf(self)
-    _refuse_memory(self._array, name)
+def _refuse_overlap(target: np.ndarray, operands: Sequence[Any]) -> None:
+    """RuntimeError if an operand shares memory with the target, but not all of it.
 
-
-def _write(self: Tensor, output: np.ndarray, name: str) -> None:
-    """Put a result into a tensor's own memory, where its shape and category allow."""
-    target = self._array
-    if output.shape != target.shape:
-        raise RuntimeError(
-            f"output with shape {list(target.shape)} doesn't match the broadcast shape "
-            f"{list(output.shape)}: {name}_ writes into the first tensor, which keeps its shape"
-        )
-    kinds = output.dtype, target.dtype
-    if kinds[0] is not kinds[1] and not dtypes.same_category_or_higher(*kinds):
-        result, desired = (dtypes.SCALAR_NAMES[kind] for kind in kinds)
-        raise RuntimeError(
-            f"result type {result} can't be cast to the desired output type {desired}"
-        )
-    anyhow(quiet.run, np.copyto, target, output, "unsafe")
-    count_write(self._counter)
-
-
-def _refuse_overlap(target: np.ndarray, args: tuple[Any, ...]) -> None:
-    """RuntimeError where an operand shares some memory with what is written, but is not the same.
-
-    As in PyTorch, that is looked for where both lie without gaps or repetitions.
+    Like PyTorch, this looks only at tensors that fill a block of memory.
     """
-    for a in args:
-        if not (isinstance(a, Tensor) and np.may_share_memory(a._array, target)):
+    for x in operands:
+        if not (isinstance(x, TensorBase) and np.may_share_memory(x._array, target)):
             continue
-        other = a._array
-        if not (dense(target) and dense(other)):
-            continue
-        same = byte_bounds(target) == byte_bounds(other) and target.strides == other.strides
-        if not same:
-            raise RuntimeError(
-                "unsupported operation: some elements of the input tensor and the written-to "
-                "tensor refer to a single memory location. Please clone() the tensor before "
-                "performing the operation."
-            )
+        other = x._array
+        if dense(target) and dense(other):
+            same = byte_bounds(target) == byte_bounds(other) and target.strides == other.strides
+            if not same:
+                raise RuntimeError(
+                    "unsupported operation: some elements of the input tensor and the written-to "
+                    "tensor refer to a single memory location. Please clone() the tensor before "
+                    "performing the operation."
+                )
 
 
-def _refuse_memory(target: np.ndarray, method: str, fills: bool = False) -> None:
-    """RuntimeError where an array's memory must not be written to."""
+def _refuse_memory(target: np.ndarray, method: str, shared: bool = False) -> None:
+    """RuntimeError if an array is read-only or, unless `shared`, if its elements share memory."""
     if not target.flags.writeable:
         raise RuntimeError(f"{method} cannot write: the array is read-only")
-    if (
-        not fills
-        and target.size
-        and any(
-            step == 0 and size > 1 for step, size in zip(target.strides, target.shape, strict=True)
-        )
-    ):
+    steps = zip(target.strides, target.shape, strict=True)
+    if not shared and target.size and any(step == 0 and size > 1 for step, size in steps):
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a "
             "single memory location. Please clone() the tensor before performing the operation."

@@ -1,36 +1,30 @@
-"""A node of the tape: one op that was recorded, and what it saved.
+"""A node of the tape: one recorded op, and what it saved for `backward`.
 
-A node holds its op's pullbacks and, for each, the parent to which its gradient goes: the node that
-made the operand, or the operand itself if it is a leaf. Tensors point to nodes and nodes to nodes
-and leaves, never back, so a graph dies by reference counting alone.
+A node has a pullback for each operand and, beside it, the parent that its gradient goes to: the
+node that computed the operand, or the operand itself if it is a leaf. Tensors point to nodes, and
+nodes to their parents, never back. So a graph is freed by reference counting alone.
 """
 
 from __future__ import annotations
 
 import itertools
 import re
-import weakref
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from ..autograd import anomaly_mode as anomaly
-from ..autograd.gradient_hooks import Hooks
 from ..rules import Rule
-from ..rules.dtypes import SCALAR_NAMES
+from ..rules.dtypes import scalar_name
 from ..rules.rule import Array, Pullback
+from .hooks import Attached
+from .observer import UNOBSERVED, observation
+from .versions import SavedVersion, writes
 
 if TYPE_CHECKING:
-    from ..autograd.grad_fn import GradFn
-    from .tensor import Tensor
+    from .tensor import TensorBase
 
-Parent: TypeAlias = "Node | Tensor"
-# Of an array that an op saw: its id, its storage's version counter, the version then.
-Guard: TypeAlias = tuple[int, list[Any], int]
-# The result's, then those of the operands that have a derivative, as the parents, then the others'.
-Guards: TypeAlias = Sequence[Guard]
-UNGUARDED: Guard = (0, [0], 0)  # a number's
+Parent: TypeAlias = "Node | TensorBase"
 
 _next_number = itertools.count().__next__
 
@@ -38,108 +32,111 @@ _next_number = itertools.count().__next__
 class Node:
     """One recorded op.
 
-    - `rule`: the op's.
-    - `parents`: for each operand that has a derivative, where its gradient goes; None if nowhere.
-    - `pullbacks`: one for each parent, None where that is; itself None once they have been freed.
-    - `guards`: what must not have been written to before the pullbacks are called.
-    - `shape` and `dtype`: those of the op's result, and so of the gradient that arrives here.
-    - `number`: counts up as nodes are made, so a parent's is always smaller.
-    - `hooks`: what is to be called on the way, if anything is.
+    - `name`: PyTorch's name for this kind of node.
+    - `rule`: the op's rule; None for a node that no rule made.
+    - `parents`: for each operand that has a derivative, where its gradient goes, or None.
+    - `pullbacks`: one for each parent, None where that is None; None itself once it was freed.
+    - `saved`: the versions of the result, of the operands of `parents`, and of the other operands.
+    - `keeps`: whether `backward` leaves the pullbacks in place, as they saved nothing.
+    - `shape` and `dtype`: those of the op's result, and so of its cotangent; None for an op with
+      several results, whose cotangents come as a `Cotangents`.
+    - `sequence_nr`: increases as nodes are made, so that a parent's is always smaller.
+    - `writes`: the number of writes before it was made (`versions.writes`).
+    - `attached`: hooks and notes, if there are any.
     """
 
     __slots__ = (
         "__weakref__",
-        "_notes",
-        "_shown",
+        "attached",
         "dtype",
-        "guards",
-        "hooks",
-        "number",
+        "keeps",
+        "name",
         "parents",
         "pullbacks",
         "rule",
+        "saved",
+        "sequence_nr",
         "shape",
+        "writes",
     )
 
-    _shown: weakref.ref[GradFn]  # while anyone looks at it
-    takes_none = False  # whether the pullbacks have a use for a gradient that is missing
+    takes_none = False  # whether its pullbacks accept None for a missing cotangent
+    output_nr = 0  # which of an op's results this node stands for
 
     def __init__(
         self,
-        rule: Rule,
+        name: str,
+        rule: Rule | None,
         parents: Sequence[Parent | None],
         pullbacks: Sequence[Pullback | None],
-        guards: Guards,
+        saved: Sequence[SavedVersion],
         result: Array,
+        keeps: bool = False,
     ) -> None:
+        self.name = name
         self.rule = rule
         self.parents = parents
         self.pullbacks: Sequence[Pullback | None] | None = pullbacks
-        self.guards = guards
+        self.saved = saved
+        self.keeps = keeps
         self.shape = result.shape
         self.dtype = result.dtype
-        self.number = _next_number()
-        self.hooks: Hooks | None = None
-        if anomaly.mode.enabled:
-            anomaly.remember(self)
+        self.sequence_nr = _next_number()
+        self.writes = writes.count
+        self.attached: Attached | None = None
+        if observation.observer is not None:
+            observation.observer.recorded(self)
 
-    def name(self) -> str:
-        """PyTorch's name for this kind of node."""
-        assert isinstance(self.rule.backward, str)  # a node is made under one name
-        return self.rule.backward
+    def grad_fn(self) -> Any:
+        """The `grad_fn` that users see for this node, if it has its own.
 
-    def as_seen(self) -> tuple[GradFn, int]:
-        """What `grad_fn` and `next_functions` show of this node, and the number of its result."""
-        from ..autograd.grad_fn import shown  # which is written in terms of this
+        None: `grad_fn.py` makes one.
+        """
+        return None
 
-        return shown(self), 0
+    def over_tensors(self) -> Sequence[Pullback | None] | None:
+        """Its pullbacks over Tensors. None: the engine runs their code on Tensors."""
+        return None
 
-    def notes(self) -> dict[str, Any]:
-        """A dictionary to keep notes in, as anomaly mode does."""
-        try:
-            return self._notes
-        except AttributeError:
-            self._notes: dict[str, Any] = {}
-            return self._notes
+    # Saved arrays -----------------------------------------------------------------------------
 
-    def over_tensors(self) -> Sequence[Pullback | None]:
-        """Its pullbacks, to be called with Tensors and recorded."""
-        from .higher_order import over_tensors  # which needs the ops, and they this
-
-        return over_tensors(self)
-
-    def hooks_to_fill(self) -> Hooks:
-        """Its hooks, to be added to."""
-        if self.hooks is None:
-            self.hooks = Hooks()
-        return self.hooks
-
-    # What was saved ---------------------------------------------------------------------------
-
-    def histories(self) -> Iterator[tuple[int, list[Any], Parent | None]]:
-        """Of each array that may have been saved: its id, its storage's version counter, and where
-        its gradient goes, if anywhere."""
-        origins = itertools.chain((self, *self.parents), itertools.repeat(None))
-        for (identity, counter, _), origin in zip(self.guards, origins, strict=False):
-            yield identity, counter, origin
+    def origins(self) -> Iterator[tuple[int, list[Any], Parent | None]]:
+        """For each array that may have been saved: its id, its version counter, and its parent."""
+        parents = itertools.chain((self, *self.parents), itertools.repeat(None))
+        for (identity, counter, _), parent in zip(self.saved, parents, strict=False):
+            yield identity, counter, parent
 
     def check_saved(self) -> None:
         """RuntimeError if an array that a pullback captured was written to since."""
-        # What was saved is looked for only when something was written to. An id is enough: a
-        # captured array is alive, so nothing else can have come to have its id.
+        if all(counter[0] == version for _, counter, version in self.saved):
+            return
+        # An id suffices to find the captured array: it is alive, so no other array has its id.
         captured = {id(array): array for p in self.pullbacks or () for array in captures(p)}
-        origins = {identity: origin for identity, _, origin in self.histories()}
-        for identity, counter, version in self.guards:
+        parents = {identity: parent for identity, _, parent in self.origins()}
+        for identity, counter, version in self.saved:
             if counter[0] != version and identity in captured:
-                with anomaly.blaming(self):
-                    array, origin = captured[identity], origins.get(identity)
-                    raise RuntimeError(modified(self, array, origin, counter, version))
+                with (observation.observer or UNOBSERVED).working_on(self):
+                    raise saved_modified(
+                        self, captured[identity], parents.get(identity), counter, version
+                    )
+
+
+class Cotangents(tuple[Any, ...]):
+    """The cotangents of an op with several results, None for a result that received none."""
+
+    __slots__ = ()
+    shape = dtype = None
+
+    def __add__(self, other: Any) -> Cotangents:
+        return Cotangents(
+            b if a is None else a if b is None else a + b for a, b in zip(self, other, strict=True)
+        )
 
 
 def captures(thing: Any) -> Iterator[Array]:
-    """The arrays that a pullback holds on to: in its closure, and in what that holds.
+    """The arrays that a pullback holds: in its closure, and in the functions and tuples there.
 
-    Of a 0-d result, it holds the NumPy scalar that the rule computed.
+    For a 0-d result, the rule may have captured a NumPy scalar.
     """
     if isinstance(thing, np.ndarray | np.generic):
         yield thing
@@ -159,19 +156,19 @@ FREED = (
 )
 
 
-def modified(
-    node: Node, array: Array, origin: Parent | None, counter: list[Any], version: int
-) -> str:
-    """What is wrong when a saved array was written to, and where that happened, if it is known."""
-    kind = SCALAR_NAMES[array.dtype]
+def saved_modified(
+    node: Node, array: Array, parent: Parent | None, counter: list[Any], version: int
+) -> RuntimeError:
+    """The error for a saved array that was written to."""
+    about_write = (observation.observer or UNOBSERVED).about_write(node, counter, version)
     made = ""
-    if isinstance(origin, Node):
-        maker, number = origin.as_seen()
-        made = f", which is output {number} of {re.sub('Backward[0-9]*$', '', maker.name())},"
-    return (
+    if isinstance(parent, Node):
+        op = re.sub("Backward[0-9]*$", "", parent.name)
+        made = f", which is output {parent.output_nr} of {op},"
+    return RuntimeError(
         "one of the variables needed for gradient computation has been modified by an inplace "
-        f"operation: [torch.{kind}Tensor {list(array.shape)}]{made} is at version {counter[0]}; "
-        f"expected version {version} instead, at which {node.name()} saved it. Make a new tensor "
-        "instead of changing this one (x = x + y, not x += y), or change it after backward.\n"
-        f"{anomaly.of_write(node, counter, version)}"
+        f"operation: [torch.{scalar_name(array)}Tensor {list(array.shape)}]{made} is at version "
+        f"{counter[0]}; expected version {version} instead, at which {node.name} saved it. "
+        "Make a new tensor instead of changing this one (x = x + y, not x += y), or change it "
+        f"after backward.\n{about_write}"
     )

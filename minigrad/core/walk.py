@@ -4,42 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..autograd import anomaly_mode as anomaly
-from ..autograd.gradient_hooks import on_leaves
 from ..rules.rule import Array, Pullback
+from .dispatch import OPS
+from .higher_order import over_tensors, read_over_tensors
+from .hooks import leaf_hooks
 from .node import FREED, Node, Parent
+from .observer import observation
+from .tensor import TensorBase
+from .versions import writes
 
-if TYPE_CHECKING:
-    from .tensor import Tensor
+Seeds: TypeAlias = Sequence[tuple[Parent, Any]]
 
 
 def walk(
-    seeds: Sequence[tuple[Parent, Any]],
+    seeds: Seeds,
     retain_graph: bool | None,
     wanted: set[Parent] | None = None,
     create_graph: bool = False,
-    arrive: Callable[[Tensor, Any], None] | None = None,
+    deliver: Callable[[TensorBase, Any], None] | None = None,
 ) -> dict[Parent, Any]:
-    """Carry the cotangents in `seeds` back through the graph; return the gradients that arrive.
+    """Carry the cotangents in `seeds` back through the graph, and return the gradients that arrive.
 
-    Without `wanted` they are those of all leaves; with it, those of the leaves and nodes in it, and
-    nothing that does not lead to them is computed. Gradients are arrays, and those returned are the
-    caller's to keep, as `seeds` are the walk's: they share no memory with each other or with
-    anything else. With `create_graph` they are Tensors, which share memory as ops do.
+    By default these are the gradients of all leaves. With `wanted` they are those of the leaves and
+    nodes in it, and only pullbacks that lead there are called. Gradients are arrays, and each has
+    its own memory. With `create_graph` they are Tensors, which may share memory as ops do.
 
-    A leaf that has hooks gets its gradient as soon as that is complete; by `arrive`, if there is
-    one, and then it is not returned.
+    A leaf that has hooks gets its gradient as soon as that is complete: through `deliver`, if there
+    is one, and then it isn't returned.
     """
-    gradients: dict[Parent, Any] = {}  # on their way; a node takes its own when its turn comes
-    passed: dict[Parent, Any] = {}  # those of wanted nodes
-    todo: list[tuple[int, Node]] = []  # a heap: the youngest first, so children before parents
-    useful = None if wanted is None else wanted | _leading_to(wanted, seeds)
-    complete = _completing(seeds) if on_leaves.any else None
-    unusual = create_graph or anomaly.mode.enabled
+    gradients: dict[Parent, Any] = {}  # the cotangents in flight
+    todo: list[
+        tuple[int, Node]
+    ] = []  # a heap with the youngest node first: children before parents
+    special = _Special(seeds, wanted, create_graph, deliver)
+    always_special = special.always
 
     for parent, cotangent in seeds:
         if parent in gradients:
@@ -47,112 +49,55 @@ def walk(
         else:
             gradients[parent] = cotangent
             if isinstance(parent, Node):
-                heappush(todo, (-parent.number, parent))
+                heappush(todo, (-parent.sequence_nr, parent))
     while todo:
         node = heappop(todo)[1]
-        g = gradients.pop(node)
-        special = unusual or node.hooks is not None or g is None
-        sent = g
-        if special and node.hooks is not None:
-            g = node.hooks.arriving(g)
-        if wanted is not None and useful is not None:
-            leads = not useful.isdisjoint(node.parents)
-            if node in wanted and g is not None:
-                # As in PyTorch: as it was before the hooks, but only if the walk goes on from here.
-                found = sent if leads else g
-                passed[node] = found if create_graph else found.copy()
-            # Its own hooks are called where `backward` was asked for the gradient of its result.
-            if not (leads or (arrive is not None and node.hooks is not None and node in wanted)):
+        g: Any = gradients.pop(node)
+        pullbacks: Any = node.pullbacks
+        if always_special or node.attached is not None or g is None:
+            g, pullbacks = special.at(node, g)
+        elif pullbacks is None or node.writes != writes.count:
+            _check_usable(node)
+        edges: Any = zip(node.parents, pullbacks)  # noqa: B905, checking the lengths takes time
+        for parent, pullback in edges:
+            if pullback is None:
                 continue
-        pullbacks = node.pullbacks
-        if pullbacks is None:
-            raise RuntimeError(FREED)
-        for _, counter, version in node.guards:
-            if counter[0] != version:
-                node.check_saved()
-        if special:
-            g, pullbacks = _dressed(node, pullbacks, g, create_graph, useful)
-        for parent, pullback in zip(node.parents, pullbacks):  # type: ignore[assignment]  # noqa: B905, this is the hot loop
-            if parent is None or (useful is not None and parent not in useful):
-                continue
-            d = pullback(g)  # type: ignore[misc]  # there is one where there is a parent
-            if d is None:  # a Function's backward may know of none
-                if isinstance(parent, Node) and parent not in gradients:
-                    gradients[parent] = None
-                    heappush(todo, (-parent.number, parent))
-                continue
-            if not create_graph:
-                like: Node | Array = parent if isinstance(parent, Node) else parent._array
-                if d.shape != like.shape:
-                    d = summed_to(like.shape, d)
-                if d.dtype is not like.dtype:
-                    d = d.astype(like.dtype)
-            if parent in gradients:
-                before = gradients[parent]
-                gradients[parent] = d if before is None else before + d
-            elif isinstance(parent, Node):
-                gradients[parent] = d
-                heappush(todo, (-parent.number, parent))
-            elif not create_graph and (d is g or d.base is not None):
-                gradients[parent] = d.copy()  # a leaf keeps its own, which is nobody else's
-            else:
-                gradients[parent] = d
-        if not (retain_graph or node.rule.linear):
-            node.pullbacks = None
-        if complete:
-            _deliver(complete.pop(node, ()), gradients, arrive)
-    if complete:
-        _deliver(complete.pop(None, ()), gradients, arrive)
-    return gradients | passed if passed else gradients
-
-
-def _dressed(
-    node: Node,
-    pullbacks: Sequence[Pullback | None],
-    g: Any,
-    create_graph: bool,
-    useful: set[Parent] | None,
-) -> tuple[Any, Sequence[Pullback | None]]:
-    """A node's gradient and pullbacks, where something is asked of them besides."""
-    hooks = node.hooks
-    if hooks is not None and hooks.before:
-        g = hooks.entering(g)
-    if g is None and not node.takes_none:
-        pullbacks = [p and _nothing for p in pullbacks]
-    elif create_graph:
-        pullbacks = node.over_tensors()
-    if anomaly.mode.enabled:
-        pullbacks = anomaly.watched(node, pullbacks)
-    if hooks is not None and hooks.after:
-        if useful is not None:
-            goes = [parent in useful for parent in node.parents]
-            pullbacks = [p if go else None for p, go in zip(pullbacks, goes, strict=True)]
-        pullbacks = pullbacks if create_graph else _fitting(node, pullbacks)
-        pullbacks = hooks.leaving(pullbacks, g)
-    return g, pullbacks
-
-
-def _nothing(g: Any) -> None:
-    """The pullback of no gradient."""
-
-
-def _fitting(node: Node, pullbacks: Sequence[Pullback | None]) -> list[Pullback | None]:
-    """A node's pullbacks, with what they give in the shape and dtype of the parents."""
-
-    def fit(pullback: Pullback, parent: Parent) -> Pullback:
-        like = parent if isinstance(parent, Node) else parent._array
-
-        def fitting(g: Array) -> Array | None:
             d = pullback(g)
-            if d is None:
-                return None
-            if d.shape != like.shape:  # a sum over nothing would make 0 of -0
-                d = summed_to(like.shape, d)
-            return d.astype(like.dtype, copy=False)
+            like = parent if isinstance(parent, Node) else parent._array
+            if d is not None and (d.shape != like.shape or d.dtype is not like.dtype):
+                d = fitted(d, like)
+            if parent in gradients:
+                gradients[parent] = _sum(gradients[parent], d)
+            elif like is parent:
+                gradients[parent] = d
+                heappush(todo, (-parent.sequence_nr, parent))
+            elif d is not None:
+                # A leaf keeps its gradient, so that must have its own memory.
+                shared = not create_graph and (d is g or d.base is not None)
+                gradients[parent] = d.copy() if shared else d
+        if pullbacks and not (retain_graph or node.keeps):
+            node.pullbacks = None
+        if special.complete:
+            special.deliver_complete(node, gradients)
+    if special.complete:
+        special.deliver_complete(None, gradients)
+    return gradients | special.passed if special.passed else gradients
 
-        return fitting
 
-    return [p and fit(p, parent) for p, parent in zip(pullbacks, node.parents, strict=True)]  # type: ignore[arg-type]
+def _sum(a: Any, b: Any) -> Any:
+    """The sum of two cotangents. The backward of a Function may return None for one."""
+    return b if a is None else a if b is None else a + b
+
+
+def fitted(d: Any, like: Any) -> Any:
+    """A gradient, an array or a Tensor, in the shape and dtype of what it is the gradient of."""
+    if isinstance(d, TensorBase):
+        if d._array.shape != like.shape:
+            d = _summed_over_tensors(like.shape, d)
+        return d if d._array.dtype is like.dtype else OPS["cast"](d, like.dtype)
+    if d.shape != like.shape:
+        d = summed_to(like.shape, d)
+    return d if d.dtype is like.dtype else d.astype(like.dtype)
 
 
 def summed_to(shape: tuple[int, ...], gradient: Array) -> Array:
@@ -166,20 +111,120 @@ def summed_to(shape: tuple[int, ...], gradient: Array) -> Array:
     return np.add.reduce(gradient, stretched, keepdims=True).reshape(shape)
 
 
-def _reachable(seeds: Sequence[tuple[Parent, Any]]) -> list[Node]:
-    """The nodes that the walk may come to, the oldest first: parents before children."""
+_summed_over_tensors = read_over_tensors(summed_to, {})
+
+
+def _check_usable(node: Node) -> None:
+    """RuntimeError if a node was freed, or if a tensor that it saved was written to since."""
+    if node.pullbacks is None:
+        raise RuntimeError(FREED)
+    node.check_saved()
+
+
+class _Special:
+    """All that a plain walk does without: pruning, hooks, create_graph and the observer."""
+
+    def __init__(
+        self,
+        seeds: Seeds,
+        wanted: set[Parent] | None,
+        create_graph: bool,
+        deliver: Callable[[TensorBase, Any], None] | None,
+    ) -> None:
+        self.wanted, self.create_graph, self.deliver = wanted, create_graph, deliver
+        self.useful = None if wanted is None else wanted | _leading_to(wanted, seeds)
+        self.passed: dict[Parent, Any] = {}  # the gradients of the nodes in `wanted`
+        self.complete = _completing(seeds) if leaf_hooks.exist else {}
+        self.always = wanted is not None or create_graph or observation.observer is not None
+
+    def at(self, node: Node, g: Any) -> tuple[Any, Sequence[Pullback | None]]:
+        """The cotangent and the pullbacks to use at a node; no pullbacks to go no further."""
+        attached = node.attached
+        arrived, g = g, g if attached is None else attached.replaced(g)
+        if self.wanted is not None and not self._goes_on(node, arrived, g):
+            return g, ()
+        _check_usable(node)
+        if attached is not None:
+            g = attached.entering(g)
+        pullbacks = self._pullbacks(node, g)
+        if attached is not None and attached.after:
+            pullbacks = attached.leaving(_all_fitted(node, pullbacks), g)
+        return g, pullbacks
+
+    def _goes_on(self, node: Node, arrived: Any, g: Any) -> bool:
+        """Whether the walk goes on from a node. Keeps its gradient if that is wanted."""
+        wanted, useful = self.wanted or set(), self.useful or set()
+        leads = not useful.isdisjoint(node.parents)
+        if node not in wanted:
+            return leads
+        if g is not None:
+            # As in PyTorch, it is the gradient before the hooks, but only if the walk goes on.
+            found = arrived if leads else g
+            self.passed[node] = found if self.create_graph else found.copy()
+        # The hooks of a node run if `backward` was asked for the gradient of its result.
+        attached = node.attached
+        has_hooks = attached is not None and (attached.before or attached.after)
+        return leads or bool(self.deliver is not None and has_hooks)
+
+    def _pullbacks(self, node: Node, g: Any) -> Sequence[Pullback | None]:
+        pullbacks: Sequence[Pullback | None] = node.pullbacks or ()
+        if g is None and not node.takes_none:
+            pullbacks = [p and _nothing for p in pullbacks]
+        elif self.create_graph:
+            pullbacks = over_tensors(node)
+        if observation.observer is not None:
+            pullbacks = observation.observer.pullbacks(node, pullbacks)
+        if (useful := self.useful) is not None:
+            edges = zip(node.parents, pullbacks, strict=True)
+            pullbacks = [p if parent in useful else None for parent, p in edges]
+        return pullbacks
+
+    def deliver_complete(self, node: Node | None, gradients: dict[Parent, Any]) -> None:
+        """Deliver the gradients that are complete after `node`, those of leaves with hooks."""
+        for leaf in self.complete.pop(node, ()):
+            if leaf in gradients:
+                assert leaf._attached is not None
+                g = gradients[leaf] = leaf._attached.replaced(gradients[leaf])
+                if self.deliver is not None:
+                    del gradients[leaf]
+                    if (g := leaf._attached.entering(g)) is not None:
+                        self.deliver(leaf, g)
+
+
+def _nothing(g: Any) -> None:
+    """The pullback of a missing cotangent."""
+
+
+def _all_fitted(node: Node, pullbacks: Sequence[Pullback | None]) -> list[Pullback | None]:
+    """Pullbacks whose results have the shapes and dtypes of the parents already."""
+
+    def fit(pullback: Pullback, parent: Parent) -> Pullback:
+        like = parent if isinstance(parent, Node) else parent._array
+
+        def fitting(g: Any) -> Any:
+            d = pullback(g)
+            return None if d is None else fitted(d, like)
+
+        return fitting
+
+    edges = zip(pullbacks, node.parents, strict=True)
+    return [p and fit(p, parent) for p, parent in edges]  # type: ignore[arg-type]
+
+
+def _reachable(seeds: Seeds) -> list[Node]:
+    """The nodes that the walk may reach, the oldest first: parents before children."""
     found = {parent for parent, _ in seeds if isinstance(parent, Node)}
     todo = list(found)
     while todo:
-        for origin in todo.pop().parents:
-            if isinstance(origin, Node) and origin not in found:
-                found.add(origin)
-                todo.append(origin)
-    return sorted(found, key=lambda node: node.number)
+        for parent in todo.pop().parents:
+            if isinstance(parent, Node) and parent not in found:
+                found.add(parent)
+                todo.append(parent)
+    return sorted(found, key=lambda node: node.sequence_nr)
 
 
-def _leading_to(wanted: set[Parent], seeds: Sequence[tuple[Parent, Any]]) -> set[Parent]:
-    """The nodes with a parent in `wanted`, or with one that leads there in its turn."""
+def _leading_to(wanted: set[Parent], seeds: Seeds) -> set[Parent]:
+    """The nodes from which the walk gets to a parent in `wanted`."""
     leading: set[Parent] = set()
     for node in _reachable(seeds):
         if any(parent in wanted or parent in leading for parent in node.parents):
@@ -187,37 +232,21 @@ def _leading_to(wanted: set[Parent], seeds: Sequence[tuple[Parent, Any]]) -> set
     return leading
 
 
-def _completing(seeds: Sequence[tuple[Parent, Any]]) -> dict[Node | None, list[Tensor]]:
-    """The leaves that have hooks, by the last node to send them a gradient: the oldest.
+def _completing(seeds: Seeds) -> dict[Node | None, list[TensorBase]]:
+    """The leaves that have hooks, by the last node that sends them a gradient: the oldest.
 
-    By None, those to which no node does: they are among the seeds themselves.
+    None stands for no node: the leaf is a seed itself.
     """
-    last: dict[Tensor, Node | None] = {
+    last: dict[TensorBase, Node | None] = {
         parent: None for parent, _ in seeds if not isinstance(parent, Node)
     }
     for node in reversed(_reachable(seeds)):
         for parent in node.parents:
             if not (parent is None or isinstance(parent, Node)):
-                last.pop(parent, None)  # so that of one node's leaves the first comes first
+                last.pop(parent, None)  # so that a node's leaves come in its own order
                 last[parent] = node
-    leaves: dict[Node | None, list[Tensor]] = {}
+    leaves: dict[Node | None, list[TensorBase]] = {}
     for leaf, giver in last.items():
-        if leaf._hooks is not None:
+        if leaf._attached is not None:
             leaves.setdefault(giver, []).append(leaf)
     return leaves
-
-
-def _deliver(
-    leaves: Sequence[Tensor],
-    gradients: dict[Parent, Any],
-    arrive: Callable[[Tensor, Any], None] | None,
-) -> None:
-    """Give each of these leaves, through its hooks, the gradient that is now complete."""
-    for leaf in leaves:
-        if leaf in gradients:
-            assert leaf._hooks is not None
-            g = gradients[leaf] = leaf._hooks.arriving(gradients[leaf])
-            if arrive is not None:
-                del gradients[leaf]
-                if (g := leaf._hooks.entering(g)) is not None:
-                    arrive(leaf, g)

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 
 from ..api import functions
+from ..api.tensor import Tensor
 from ..core.dispatch import OPS
 from ..core.grad_mode import is_grad_enabled
-from ..core.tensor import Tensor, wrap
-from ..rules.dtypes import SCALAR_NAMES, promote_types
+from ..core.tensor import wrap
 from ..rules.dtypes import dtype as DType
+from ..rules.dtypes import scalar_name
+from ..rules.promotion import promote_types
 
 __all__ = [
     "cross_entropy",
@@ -274,7 +276,7 @@ def _probabilistic(
     if not target.is_floating_point():
         raise RuntimeError(
             "Expected floating point type for target with class probabilities, got "
-            f"{SCALAR_NAMES[target._array.dtype]}"
+            f"{scalar_name(target._array)}"
         )
     classes = logp._array.shape[dim]
     if smoothing > 0:

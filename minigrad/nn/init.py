@@ -12,8 +12,8 @@ from typing import Any
 
 from ..api.creation import empty_like, eye, full
 from ..api.functions import where
+from ..api.tensor import Tensor
 from ..autograd import no_grad
-from ..core.tensor import Tensor
 
 _GAINS = {
     **dict.fromkeys(("linear", "sigmoid", "conv1d", "conv2d", "conv3d"), 1.0),

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ..api.creation import empty
-from ..core.tensor import Tensor
+from ..api.tensor import Tensor
 from . import functional as F
 from . import init
 from .module import Module

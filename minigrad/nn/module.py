@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
 from ..api.creation import empty
+from ..api.tensor import Tensor
 from ..autograd import no_grad
-from ..core.tensor import Tensor
 from .module_hooks import Call, Hooked, has_hooks, in_use
 from .parameter import Parameter
 

@@ -11,10 +11,10 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ..api.tensor import Tensor
 from ..autograd import Function
-from ..autograd.gradient_hooks import RemovableHandle
 from ..core.grad_mode import is_grad_enabled
-from ..core.tensor import Tensor
+from ..core.hooks import RemovableHandle
 
 if TYPE_CHECKING:
     from .module import Module

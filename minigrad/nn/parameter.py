@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.tensor import Tensor, wrap
+from ..api.tensor import Tensor
+from ..core.tensor import wrap
 
 
 class Parameter(Tensor):

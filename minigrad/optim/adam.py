@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..api.creation import tensor, zeros_like
-from ..core.tensor import Tensor
+from ..api.tensor import Tensor
 from .optimizer import Group, Optimizer, ParamsT, check_lr, decayed, writable
 
 

@@ -13,7 +13,7 @@ import warnings
 import weakref
 from typing import Any, TypeAlias
 
-from ..core.tensor import Tensor
+from ..api.tensor import Tensor
 from .optimizer import Optimizer
 
 Rate: TypeAlias = float | Tensor

@@ -15,10 +15,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..api.tensor import Tensor
 from ..autograd import enable_grad
 from ..core.errstate import quiet
-from ..core.tensor import Tensor
-from ..core.tracing import count_write
+from ..core.versions import count_write
 
 Group: TypeAlias = dict[str, Any]
 ParamsT: TypeAlias = Iterable[Tensor] | Iterable[Group] | Iterable[tuple[str, Tensor]]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.tensor import Tensor, wrap
+from ..api.tensor import Tensor
+from ..core.tensor import wrap
 from .optimizer import Group, Optimizer, ParamsT, check_lr, decayed, writable
 
 

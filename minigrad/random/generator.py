@@ -16,7 +16,8 @@ import numpy as np
 
 from ..api.devices import device as Device
 from ..api.devices import require_cpu
-from ..core.tensor import Tensor, wrap
+from ..api.tensor import Tensor
+from ..core.tensor import wrap
 
 _WORDS = 624  # the twister's memory
 _FIRST_SEED = 67280421310721  # that of a generator nobody has seeded

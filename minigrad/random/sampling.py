@@ -9,17 +9,18 @@ from __future__ import annotations
 import operator
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ..api.creation import array_of, int_of, made, number_of, sizes_of
+from ..api.tensor import Tensor
 from ..core.dispatch import OPS
 from ..core.inplace import in_place, refuse_write
-from ..core.tensor import Tensor, wrap
+from ..core.tensor import wrap
 from ..rules import REGISTRY, dtypes
 from ..rules.dtypes import dtype as DType
+from ..rules.promotion import get_default_dtype
 from . import variates as distributions
 from .generator import chosen
 
@@ -100,7 +101,7 @@ def randperm(
     (n,) = sizes_of((int_of(n, "randperm", "n"),), {}, "randperm")
     g, kind = chosen(generator, "randperm"), dtypes.to_numpy(dtype or dtypes.int64)
     if kind.kind == "f" and n > 2 ** (digits := _digits(kind)) + 1:
-        name = dtypes.SCALAR_NAMES[kind]
+        name = dtypes.of_numpy(kind).scalar_name
         raise RuntimeError(f"n cannot be greater than 2^{digits}+1 for {name} type.")
     if kind.kind in "iu" and n > np.iinfo(kind).max + 1:
         raise RuntimeError(f"value cannot be converted to type {kind} without overflow")
@@ -264,7 +265,7 @@ def multinomial(
     if weights.dtype.kind != "f":
         raise RuntimeError(
             "multinomial only supports floating-point dtypes for input, got: "
-            f"{dtypes.SCALAR_NAMES[weights.dtype]}"
+            f"{dtypes.scalar_name(weights)}"
         )
     if num_samples <= 0:
         raise RuntimeError("cannot sample n_sample <= 0 samples")
@@ -358,7 +359,7 @@ def exponential_(self: Tensor, lambd: float = 1, *, generator: Any = None) -> Te
     if not self.is_floating_point():
         raise RuntimeError(
             "Exponential distribution is a continuous probability distribution. dtype must be a "
-            f"floating point but you specified {dtypes.SCALAR_NAMES[self._array.dtype]}"
+            f"floating point but you specified {dtypes.scalar_name(self._array)}"
         )
     values = distributions.exponentials(g, self._array.size, self._array.dtype, rate)
     return _written(self, _laid_out(values, self._array), "ExponentialBackward0")
@@ -428,7 +429,7 @@ _writers: dict[str, Callable[..., Tensor]] = {}
 
 def _writer(backward: str) -> Callable[..., Tensor]:
     if backward not in _writers:
-        _writers[backward] = in_place(replace(REGISTRY["copy"], backward=backward))
+        _writers[backward] = in_place(REGISTRY["copy"], node=backward)
     return _writers[backward]
 
 
@@ -458,7 +459,7 @@ def _trials(like: np.ndarray, p: Any, g: Any) -> np.ndarray:
             raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")
         return _laid_out(distributions.trials(g, like.size, p).astype(like.dtype), like)
     if p._array.dtype.kind != "f":
-        name = dtypes.SCALAR_NAMES[p._array.dtype]
+        name = dtypes.scalar_name(p._array)
         raise NotImplementedError(f"\"bernoulli_tensor_cpu_p_\" not implemented for '{name}'")
     chances = p.expand(like.shape)._array
     if not ((chances >= 0) & (chances <= 1)).all():
@@ -565,10 +566,10 @@ def _float_kind(
     """NumPy's dtype to draw in, by default that of a tensor. NotImplementedError for no float."""
     if like is not None:
         array_of(like, function)
-    otherwise = dtypes.get_default_dtype() if like is None else like.dtype
+    otherwise = get_default_dtype() if like is None else like.dtype
     kind = dtypes.to_numpy(dtype or otherwise)
     if kind.kind != "f":
-        name = dtypes.SCALAR_NAMES[kind]
+        name = dtypes.of_numpy(kind).scalar_name
         raise NotImplementedError(f"\"{kernel}\" not implemented for '{name}'")
     return kind
 

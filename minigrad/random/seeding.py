@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from ..core.tensor import Tensor
+from ..api.tensor import Tensor
 from .generator import Generator, default_generator
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Dimensions and sizes as PyTorch reads them, with its errors."""
+"""Arguments that name dimensions and sizes, checked as PyTorch checks them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 
 def index(argument: int, name: str) -> int:
-    """An argument that is to be an int, as one. TypeError for anything else, a bool too."""
+    """An argument as an int. TypeError if it is none, or a bool."""
     if isinstance(argument, bool) or not hasattr(argument, "__index__"):
         raise TypeError(f"argument '{name}' must be int, not {type(argument).__name__}")
     return operator.index(argument)
 
 
 def axis(dim: int, ndim: int) -> int:
-    """`dim` counted from the front. IndexError outside [-ndim, ndim); a 0-d tensor is as 1-d."""
+    """`dim` counted from the front. IndexError outside [-ndim, ndim); 0-d counts as 1-d."""
     reach = ndim or 1
     found = dim if type(dim) is int else index(dim, "dim")
     if not -reach <= found < reach:
@@ -28,7 +28,7 @@ def axis(dim: int, ndim: int) -> int:
 
 
 def axes(dim: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
-    """The dimensions that a reduction names, all for None or (). RuntimeError for a repetition."""
+    """The dimensions of a reduction; all for None or (). RuntimeError if one is named twice."""
     if dim is None:
         return tuple(range(ndim))
     if isinstance(dim, Sequence):
@@ -42,19 +42,19 @@ def axes(dim: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
 
 
 def named(dim: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
-    """As `axes`, where () is no dimension rather than all of them."""
+    """Like `axes`, but () means no dimension."""
     return () if isinstance(dim, Sequence) and not dim else axes(dim, ndim)
 
 
 def kept(shape: tuple[int, ...], reduced: tuple[int, ...]) -> tuple[int, ...]:
-    """`shape` with size 1 at each reduced dimension: how a result lies against its operand."""
+    """`shape` with size 1 at each reduced dimension."""
     return tuple(1 if d in reduced else size for d, size in enumerate(shape))
 
 
-def resolved(shape: Sequence[int], numel: int) -> tuple[int, ...]:
-    """`shape` with its -1, if any, worked out from the number of elements.
+def infer_size(shape: Sequence[int], numel: int) -> tuple[int, ...]:
+    """`shape` with its -1, if any, inferred from the number of elements.
 
-    RuntimeError for a second -1, another negative size, or sizes that do not make `numel`.
+    RuntimeError for a second -1, another negative size, or sizes that don't multiply to `numel`.
     """
     sizes = tuple(index(size, "shape") for size in shape)
     if sizes.count(-1) > 1:
@@ -77,7 +77,7 @@ def resolved(shape: Sequence[int], numel: int) -> tuple[int, ...]:
 
 
 def dense(array: Any) -> bool:
-    """Whether an array's elements fill a stretch of memory, in whatever order."""
+    """Whether the elements fill one block of memory without gaps, in any order."""
     steps = zip(array.shape, array.strides, strict=True)
     reach = sum((size - 1) * step for size, step in steps)
     return bool(reach + array.itemsize == array.nbytes)

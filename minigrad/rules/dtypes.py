@@ -1,24 +1,19 @@
-"""PyTorch's dtypes, and its promotion, over NumPy's.
+"""PyTorch's dtypes. Every fact about one is an attribute of it.
 
-NumPy and PyTorch agree on what a dtype is and disagree on what two of them make. PyTorch ranks
-the operands: a tensor with dimensions outranks a 0-d tensor, which outranks a Python number, and
-a lower rank counts only if its *category* (bool < integer < float) is the higher one. So float32
-times a float64 scalar stays float32, and int64 plus float32 is float32, where NumPy says float64.
+Two dtypes make a third by PyTorch's promotion, which is in `promotion.py`.
 """
 
 from __future__ import annotations
 
 import builtins
-from collections.abc import Collection
-from typing import Any
 
 import numpy as np
 
 
 class dtype:
-    """The type of a tensor's elements; `.numpy` is NumPy's name for the same.
+    """The type of a tensor's elements; `.numpy` is NumPy's dtype for it.
 
-    It prints under PyTorch's name, so that a program prints the same text in both.
+    It prints under PyTorch's name, so that a program prints the same text in both libraries.
 
     >>> minigrad.float32
     torch.float32
@@ -26,22 +21,29 @@ class dtype:
     (True, 4)
     """
 
-    __slots__ = ("name", "numpy")
+    __slots__ = ("c_name", "name", "numpy", "safetensors_name", "scalar_name")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, scalar_name: str, c_name: str, safetensors_name: str) -> None:
         self.name = name
         self.numpy = np.dtype(name)
+        # PyTorch's error messages use these two names, and files the third.
+        self.scalar_name = scalar_name
+        self.c_name = c_name
+        self.safetensors_name = safetensors_name
 
     @property
     def is_floating_point(self) -> builtins.bool:
+        """Whether the elements are floats."""
         return self.numpy.kind == "f"
 
     @property
     def is_complex(self) -> builtins.bool:
+        """False: there are no complex dtypes."""
         return False
 
     @property
     def is_signed(self) -> builtins.bool:
+        """Whether the elements can be negative."""
         return self.numpy.kind not in "bu"
 
     @property
@@ -49,76 +51,55 @@ class dtype:
         """The size of one element in bytes."""
         return self.numpy.itemsize
 
+    @property
+    def category(self) -> builtins.int:
+        """The rank of the dtype's category in promotion:
+
+        0 for bool, 1 for integers, 2 for floats.
+        """
+        return "bif".index(self.numpy.kind.replace("u", "i"))
+
+    @property
+    def digits(self) -> builtins.int:
+        """The number of binary digits in the significand of a float, with the hidden one."""
+        return builtins.int(np.finfo(self.numpy).nmant) + 1
+
+    @property
+    def last_integer(self) -> builtins.int:
+        """The largest n for which the dtype can hold every integer from 0 to n."""
+        if self.numpy.kind == "b":
+            return 1
+        if self.numpy.kind == "f":
+            return builtins.int(2**self.digits)
+        return builtins.int(np.iinfo(self.numpy).max)
+
     def __repr__(self) -> str:
         return f"torch.{self.name}"
 
     def __reduce__(self) -> str:
-        return self.name  # pickled and copied by name, so that `is` goes on working
+        return self.name  # copied and pickled by name, so that `is` keeps working
 
 
-float32 = dtype("float32")
-float64 = dtype("float64")
-int32 = dtype("int32")
-int64 = dtype("int64")
-uint8 = dtype("uint8")  # a byte, as which a generator's state comes
-bool = dtype("bool")
+float32 = dtype("float32", "Float", "float", "F32")
+float64 = dtype("float64", "Double", "double", "F64")
+int32 = dtype("int32", "Int", "int", "I32")
+int64 = dtype("int64", "Long", "long int", "I64")
+uint8 = dtype("uint8", "Byte", "unsigned char", "U8")
+bool = dtype("bool", "Bool", "bool", "BOOL")
 float, double, int, long = float32, float64, int32, int64
 
 SUPPORTED = (float32, float64, int32, int64, uint8, bool)
 _OF_NUMPY = {d.numpy: d for d in SUPPORTED}
-# PyTorch's error messages speak of dtypes by these names.
-SCALAR_NAMES = {
-    float32.numpy: "Float",
-    float64.numpy: "Double",
-    int32.numpy: "Int",
-    int64.numpy: "Long",
-    uint8.numpy: "Byte",
-    bool.numpy: "Bool",
+# Python's types serve as dtypes too. Python's float is a C double.
+_OF_PYTHON: dict[object, dtype] = {
+    builtins.float: float64,
+    builtins.int: int64,
+    builtins.bool: bool,
 }
-
-# And by these, where a C++ type shows through.
-C_NAMES = {
-    float32.numpy: "float",
-    float64.numpy: "double",
-    int32.numpy: "int",
-    int64.numpy: "long int",
-    uint8.numpy: "unsigned char",
-    bool.numpy: "bool",
-}
-
-_default = float32
-
-
-def get_default_dtype() -> dtype:
-    """The dtype that Python floats become: float32 unless `set_default_dtype` said otherwise.
-
-    >>> minigrad.get_default_dtype()
-    torch.float32
-    """
-    return _default
-
-
-def set_default_dtype(d: dtype, /) -> None:
-    """Make Python floats become `d`, float32 or float64. TypeError for any other.
-
-    >>> minigrad.set_default_dtype(minigrad.float64)
-    >>> minigrad.tensor(1.5).dtype
-    torch.float64
-    >>> minigrad.set_default_dtype(minigrad.float32)
-    """
-    global _default
-    if not isinstance(d, dtype):
-        raise TypeError(f"invalid dtype object: expected a minigrad dtype, got {type(d).__name__}")
-    if not d.is_floating_point:
-        raise TypeError(
-            f"only floating-point types are supported as the default type, but got {d}; "
-            "use float32 or float64"
-        )
-    _default = d
 
 
 def of_numpy(numpy_dtype: np.dtype) -> dtype:
-    """The dtype of an array. TypeError where minigrad has none (float16, int8, complex, str)."""
+    """The dtype of an array. TypeError for a NumPy dtype that no tensor can have (complex, str)."""
     try:
         return _OF_NUMPY[numpy_dtype]
     except KeyError:
@@ -129,16 +110,10 @@ def of_numpy(numpy_dtype: np.dtype) -> dtype:
         ) from None
 
 
-# Python's own types serve as dtypes too; `float` is a C double there.
-_OF_PYTHON: dict[object, dtype] = {
-    builtins.float: float64,
-    builtins.int: int64,
-    builtins.bool: bool,
-}
-
-
 def to_numpy(d: object) -> np.dtype:
-    """NumPy's dtype for `d`, one of ours or Python's float, int or bool. TypeError otherwise."""
+    """NumPy's dtype for one of ours, or for Python's float, int or bool. TypeError otherwise."""
+    if isinstance(d, np.dtype):
+        return d
     if isinstance(d, type):
         d = _OF_PYTHON.get(d, d)
     if not isinstance(d, dtype):
@@ -146,67 +121,6 @@ def to_numpy(d: object) -> np.dtype:
     return d.numpy
 
 
-_RANKS = {"b": 0, "i": 1, "u": 1, "f": 2}  # of the categories, by NumPy's letter
-
-
-def of_scalar(number: object) -> np.dtype:
-    """NumPy's dtype for a Python number: bool, int64 or the default float."""
-    if isinstance(number, builtins.bool):
-        return bool.numpy
-    return int64.numpy if isinstance(number, builtins.int) else _default.numpy
-
-
-def result_type(*operands: object) -> np.dtype:
-    """The dtype in which PyTorch computes over these arrays and Python numbers.
-
-    Three ranks, highest first: arrays with dimensions, 0-d arrays, numbers. Within a rank dtypes
-    promote as usual; a lower rank decides only when its category is higher than all above it.
-    """
-    ranks: list[list[np.dtype]] = [[], [], []]
-    for operand in operands:
-        if isinstance(operand, np.ndarray):
-            ranks[0 if operand.ndim else 1].append(operand.dtype)
-        else:
-            ranks[2].append(of_scalar(operand))
-    result = None
-    for rank in ranks:
-        if rank:
-            candidate = joined(rank)
-            if result is None or _RANKS[candidate.kind] > _RANKS[result.kind]:
-                result = candidate
-    assert result is not None, "result_type() needs at least one operand"
-    return result
-
-
-def same_category_or_higher(dtype: np.dtype, target: np.dtype) -> builtins.bool:
-    """Whether `target` can hold what `dtype` is, bool, integer or float, if not all its values."""
-    return _RANKS[dtype.kind] <= _RANKS[target.kind]
-
-
-def joined(equals: Collection[np.dtype]) -> np.dtype:
-    """The one dtype that dtypes of equal rank, at least one, promote to."""
-    # NumPy promotes further than PyTorch where an integer meets float32, and nowhere else.
-    floats = [d for d in equals if d.kind == "f"]
-    return np.result_type(*(floats or equals))
-
-
-def promote_types(type1: dtype, type2: dtype) -> dtype:
-    """The dtype that tensors of `type1` and `type2`, both with dimensions, make together.
-
-    >>> minigrad.promote_types(minigrad.int64, minigrad.float32)
-    torch.float32
-    """
-    return of_numpy(joined([to_numpy(type1), to_numpy(type2)]))
-
-
-def converted(numbers: Any, kind: np.dtype, over: Any = "raise") -> np.ndarray:
-    """Python numbers as an array. RuntimeError for what an integer dtype cannot hold.
-
-    `over` says what becomes of a number too large for a float dtype: "ignore" makes it infinite,
-    "raise" is a RuntimeError too.
-    """
-    try:
-        with np.errstate(over=over):
-            return np.array(numbers, kind)
-    except (OverflowError, ValueError, FloatingPointError):
-        raise RuntimeError(f"value cannot be converted to type {kind} without overflow") from None
+def scalar_name(array: np.ndarray) -> str:
+    """The name that PyTorch's error messages give to an array's dtype: "Float", "Long", …"""
+    return of_numpy(array.dtype).scalar_name

@@ -1,7 +1,7 @@
 """Elementwise ops: each element of the result depends on one element of each operand.
 
-At ties, kinks, infinities and NaN the derivatives are PyTorch's; a comment says which where the
-mathematics would leave a choice.
+At ties, kinks, infinities and NaN the derivatives are PyTorch's. Where the mathematics leaves a
+choice, the docstring says which one that is.
 """
 
 from __future__ import annotations
@@ -11,36 +11,35 @@ from typing import Any
 import numpy as np
 
 from .dims import dense
-from .dtypes import C_NAMES, SCALAR_NAMES, SUPPORTED, converted
-from .rule import (
-    EVERYWHERE,
+from .dtypes import SUPPORTED, of_numpy, scalar_name
+from .presentation import (
+    ARITHMETIC,
+    FLOAT_FUNCTION,
+    FUNCTION,
     IN_PLACE,
-    Array,
-    Operand,
-    Result,
-    differentiable,
-    unchanged,
-    without_derivative,
+    INTERNAL,
+    PROMOTED,
 )
+from .promotion import converted
+from .reading import reads_as
+from .rule import Array, Constant, Operand, Result, differentiable, unchanged, without_derivative
 
-# A 0-d array is taken as it is, where a Python number is converted anew by each ufunc that it
-# goes into, at the cost of the ufunc itself on a small tensor. For the few most used ops.
+# NumPy converts a Python number to an array in every call, which takes as long as a ufunc on a
+# small tensor. ReLU is called often enough to use an array instead.
 ZERO = {d.numpy: np.zeros((), d.numpy) for d in SUPPORTED}
 for _zero in ZERO.values():
     _zero.flags.writeable = False  # pullbacks capture it
 
-# The integers that have as many bits.
-_BITS = {np.dtype(np.float32): np.dtype(np.int32), np.dtype(np.float64): np.dtype(np.int64)}
 
-
+@reads_as(lambda g, keep: np.where(keep, g, 0))
 def masked(g: Array, keep: Array) -> Array:
-    """A float `g` where the bool `keep` holds, and 0 elsewhere.
+    """A float `g` where the bool `keep` is True, and 0 elsewhere.
 
-    What np.where does with a branch for each element, which takes twenty times as long where the
-    processor cannot guess it. Bits taken for an integer are themselves times 1, and 0 times 0, be
-    `g` infinite or NaN.
+    np.where has a branch for each element. On a random mask the processor mispredicts half of them,
+    and a product takes a twentieth of the time. The factors are integers with the bits of `g`,
+    because 0 times infinity or NaN is not 0 among floats.
     """
-    bits = g.view(_BITS[g.dtype])
+    bits = g.view(f"i{g.itemsize}")
     kept = keep.astype(bits.dtype)
     if kept.shape == bits.shape:
         kept *= bits
@@ -58,7 +57,7 @@ _NO_MINUS = (
 )
 
 
-@differentiable(linear=True, promotion="common", forms=IN_PLACE, ufunc=np.add)
+@differentiable(ARITHMETIC, linear=True, write=np.add, operators=("x + y", "x += y"))
 def add(input: Operand, other: Operand, *, alpha: float = 1) -> Result:
     """`input + alpha * other`, broadcast.
 
@@ -71,7 +70,11 @@ def add(input: Operand, other: Operand, *, alpha: float = 1) -> Result:
 
 
 @differentiable(
-    linear=True, promotion="common", forms=IN_PLACE, no_bools=_NO_MINUS, ufunc=np.subtract
+    ARITHMETIC,
+    linear=True,
+    write=np.subtract,
+    operators=("x - y", "x -= y"),
+    no_bools=_NO_MINUS,
 )
 def sub(input: Operand, other: Operand, *, alpha: float = 1) -> Result:
     """`input - alpha * other`, broadcast. RuntimeError for bool.
@@ -85,14 +88,15 @@ def sub(input: Operand, other: Operand, *, alpha: float = 1) -> Result:
 
 
 @differentiable(
+    ARITHMETIC,
     linear=True,
-    promotion="common",
-    forms=("function",),
+    forms=FUNCTION,
+    operators=("1 - x",),
     no_bools=_NO_MINUS,
-    backward=lambda input, other, **_: f"RsubBackward{int(not isinstance(other, np.ndarray))}",
+    node=lambda input, other, **_: f"RsubBackward{int(not isinstance(other, np.ndarray))}",
 )
 def rsub(input: Operand, other: Operand, *, alpha: float = 1) -> Result:
-    """`other - alpha * input`: what `1 - x` calls.
+    """`other - alpha * input`, which `1 - x` calls.
 
     >>> minigrad.rsub(minigrad.tensor([1., 2.]), 1)
     tensor([ 0., -1.])
@@ -102,7 +106,7 @@ def rsub(input: Operand, other: Operand, *, alpha: float = 1) -> Result:
 
 
 def _scaled(other: Operand, alpha: float, like: Operand) -> Operand:
-    """`alpha * other` in the dtype of the sum, to which the operands have been brought."""
+    """`alpha * other` in the dtype of the sum, to which both operands were converted."""
     if not isinstance(alpha, int | float):
         raise TypeError(f"argument 'alpha' must be Number, not {type(alpha).__name__}")
     dtype = (like if isinstance(like, np.ndarray) else other).dtype
@@ -111,11 +115,11 @@ def _scaled(other: Operand, alpha: float, like: Operand) -> Operand:
             "For integral input tensors, argument alpha must not be a floating point number."
         )
     if dtype.kind == "u":
-        alpha = alpha % 256  # as all arithmetic of bytes; a negative one NumPy would refuse
+        alpha = alpha % 256  # bytes wrap around; NumPy would refuse a negative factor
     return np.multiply(other, alpha).astype(dtype, copy=False)
 
 
-@differentiable(promotion="common", forms=IN_PLACE, ufunc=np.multiply)
+@differentiable(ARITHMETIC, write=np.multiply, operators=("x * y", "x *= y"))
 def mul(input: Operand, other: Operand) -> Result:
     """`input * other`, broadcast.
 
@@ -125,7 +129,7 @@ def mul(input: Operand, other: Operand) -> Result:
     return input * other, (lambda g: g * other, lambda g: g * input)
 
 
-@differentiable(promotion="float", forms=IN_PLACE, ufunc=np.divide)
+@differentiable(FLOAT_FUNCTION, write=np.divide, operators=("x / y", "x /= y"))
 def div(input: Operand, other: Operand, *, rounding_mode: None = None) -> Result:
     """`input / other`, broadcast; integers give the default float type.
 
@@ -139,7 +143,7 @@ def div(input: Operand, other: Operand, *, rounding_mode: None = None) -> Result
     return input / other, (lambda g: g / other, lambda g: -g * (div(input, other)[0] / other))
 
 
-@differentiable(linear=True, forms=IN_PLACE)
+@differentiable(linear=True, numpy="negative", forms=IN_PLACE, operators=("-x",))
 def neg(input: Array) -> Result:
     """`-input`. RuntimeError for bool.
 
@@ -155,7 +159,7 @@ def neg(input: Array) -> Result:
         ) from None
 
 
-@differentiable(promotion="float", forms=IN_PLACE)
+@differentiable(FLOAT_FUNCTION, operators=("1 / x",))
 def reciprocal(input: Array) -> Result:
     """`1 / input`; integers give the default float type.
 
@@ -166,13 +170,13 @@ def reciprocal(input: Array) -> Result:
     return y, (lambda g: -g * (y * y),)
 
 
-def _pow_backward(input: Operand, exponent: Operand) -> str:
+def _pow_node(input: Operand, exponent: Operand) -> str:
     if isinstance(exponent, np.ndarray):
         return "PowBackward1" if isinstance(input, np.ndarray) else "PowBackward2"
     return "PowBackward0"
 
 
-@differentiable(promotion="common", forms=IN_PLACE, backward=_pow_backward)
+@differentiable(ARITHMETIC, numpy="power", node=_pow_node, operators=("x ** y", "x **= y"))
 def pow(input: Operand, exponent: Operand) -> Result:
     """`input ** exponent`, broadcast.
 
@@ -197,7 +201,7 @@ def pow(input: Operand, exponent: Operand) -> Result:
 
 
 def _power(base: Any, exponent: Any) -> Any:
-    """`base ** exponent` in PyTorch's ways: whole exponents by products, integers truncated."""
+    """`base ** exponent` as PyTorch computes it: small powers as products, integers truncated."""
     kind = exponent.dtype.kind if hasattr(exponent, "dtype") else "number"
     if "u" in (kind, base.dtype.kind if hasattr(base, "dtype") else "number"):
         raise NotImplementedError("\"pow\" not implemented for 'Byte': convert it first")
@@ -210,7 +214,7 @@ def _power(base: Any, exponent: Any) -> Any:
         return np.where(exponent < 0, kept, whole).astype(exponent.dtype, copy=False)
     if kind == "f":
         return base**exponent
-    if base.dtype.kind == "b":  # what is left is a bool to the power of a Python bool
+    if base.dtype.kind == "b":  # the exponent is a Python bool
         return base | (not exponent)
     if exponent < 0 and base.dtype.kind == "i":
         raise RuntimeError("Integers to negative integer powers are not allowed.")
@@ -226,7 +230,7 @@ def _power(base: Any, exponent: Any) -> Any:
 # Exponentials and roots ---------------------------------------------------------------------------
 
 
-@differentiable(promotion="float", forms=IN_PLACE)
+@differentiable(FLOAT_FUNCTION)
 def exp(input: Array) -> Result:
     """e to the power of each element.
 
@@ -237,7 +241,7 @@ def exp(input: Array) -> Result:
     return y, (lambda g: g * y,)
 
 
-@differentiable(promotion="float", forms=IN_PLACE)
+@differentiable(FLOAT_FUNCTION)
 def log(input: Array) -> Result:
     """The natural logarithm; -inf at 0, NaN below.
 
@@ -247,7 +251,7 @@ def log(input: Array) -> Result:
     return np.log(input), (lambda g: g / input,)
 
 
-@differentiable(promotion="float", forms=IN_PLACE)
+@differentiable(FLOAT_FUNCTION)
 def sqrt(input: Array) -> Result:
     """The square root; its derivative is infinite at 0.
 
@@ -261,9 +265,9 @@ def sqrt(input: Array) -> Result:
 # Activations --------------------------------------------------------------------------------------
 
 
-@differentiable(forms=IN_PLACE, flat="ThresholdBackwardBackward0")
+@differentiable(forms=IN_PLACE, derivative_node="ThresholdBackwardBackward0")
 def relu(input: Array) -> Result:
-    """`max(input, 0)`; the derivative at 0 is 0, and a NaN lets its cotangent through.
+    """`max(input, 0)`. The derivative is 0 at 0, and 1 at NaN.
 
     >>> minigrad.relu(minigrad.tensor([-1., 0., 2.]))
     tensor([0., 0., 2.])
@@ -275,7 +279,7 @@ def relu(input: Array) -> Result:
     return y, (lambda g: masked(g, y != zero),)
 
 
-@differentiable(promotion="float", forms=IN_PLACE)
+@differentiable(FLOAT_FUNCTION)
 def sigmoid(input: Array) -> Result:
     """`1 / (1 + exp(-input))`; the derivative is y (1 - y).
 
@@ -286,7 +290,7 @@ def sigmoid(input: Array) -> Result:
     return y, (lambda g: g * (1 - y) * y,)
 
 
-@differentiable(promotion="float", forms=IN_PLACE)
+@differentiable(FLOAT_FUNCTION)
 def tanh(input: Array) -> Result:
     """The hyperbolic tangent; the derivative is 1 - y².
 
@@ -300,19 +304,33 @@ def tanh(input: Array) -> Result:
 # Selections ---------------------------------------------------------------------------------------
 
 
-@differentiable(forms=IN_PLACE, flat="MulBackward0")
+@differentiable(numpy="absolute", forms=IN_PLACE, operators=("abs(x)",))
 def abs(input: Array) -> Result:
-    """The absolute value; the derivative is 0 at 0 and at NaN.
+    """The absolute value. The derivative is 0 at 0 and at NaN.
 
     >>> minigrad.abs(minigrad.tensor([-1., 0., 2.]))
     tensor([1., 0., 2.])
     """
     if input.dtype.kind == "b":
         raise NotImplementedError("\"abs_cpu\" not implemented for 'Bool'")
-    return np.absolute(input), (lambda g: g * np.where(input == input, np.sign(input), 0),)
+    return np.absolute(input), (lambda g: g * sign(input)[0],)
 
 
-@differentiable(promotion="common")
+@differentiable(linear=True, forms=IN_PLACE)
+def sign(input: Array) -> Result:
+    """The sign of each element: -1, 0 or 1, and 0 for NaN. The derivative is 0 everywhere.
+
+    >>> minigrad.sign(minigrad.tensor([-3., 0., 2.]))
+    tensor([-1.,  0.,  1.])
+    """
+    if input.dtype.kind == "b":
+        return input.copy(), ()
+    return np.where(input == input, np.sign(input), input.dtype.type(0)), (
+        lambda g: np.zeros_like(g),
+    )
+
+
+@differentiable(PROMOTED)
 def maximum(input: Array, other: Array) -> Result:
     """The larger of two, element by element; NaN wins. A tie gives half the gradient to each.
 
@@ -325,7 +343,7 @@ def maximum(input: Array, other: Array) -> Result:
     )
 
 
-@differentiable(promotion="common")
+@differentiable(PROMOTED)
 def minimum(input: Array, other: Array) -> Result:
     """The smaller of two, element by element; NaN wins. A tie gives half the gradient to each.
 
@@ -338,16 +356,16 @@ def minimum(input: Array, other: Array) -> Result:
     )
 
 
-def _clamp_backward(input: Array, min: Operand | None = None, max: Operand | None = None) -> str:
+def _clamp_node(input: Array, min: Operand | None = None, max: Operand | None = None) -> str:
     return f"ClampBackward{int(not isinstance(max if min is None else min, np.ndarray))}"
 
 
-@differentiable(promotion="common", forms=IN_PLACE, backward=_clamp_backward)
+@differentiable(ARITHMETIC, node=_clamp_node)
 def clamp(input: Array, min: Operand | None = None, max: Operand | None = None) -> Result:
-    """`input` held between `min` and `max`, numbers or tensors; where `min > max`, it is `max`.
+    """`input` limited to the interval from `min` to `max`, numbers or tensors.
 
-    The gradient goes to `input` from the bounds inward, bounds included, else to the bound that
-    holds. RuntimeError where neither bound is given.
+    Where `min > max`, the result is `max`. The gradient goes to `input` within the bounds and at
+    them, and elsewhere to the bound. RuntimeError if neither bound is given.
 
     >>> minigrad.clamp(minigrad.tensor([-2., 0.5, 2.]), min=-1, max=1)
     tensor([-1.0000,  0.5000,  1.0000])
@@ -367,9 +385,9 @@ def clamp(input: Array, min: Operand | None = None, max: Operand | None = None) 
     )
 
 
-@differentiable(forms=EVERYWHERE)
-def where(condition: Array, input: Operand, other: Operand) -> Result:
-    """`input` where `condition` holds, `other` elsewhere, all three broadcast.
+@differentiable(forms=FUNCTION, numpy="where")
+def where(condition: Constant, input: Operand, other: Operand) -> Result:
+    """`input` where `condition` is True, `other` elsewhere; all three broadcast.
 
     >>> minigrad.where(minigrad.tensor([True, False]), 1., minigrad.tensor([2., 3.]))
     tensor([1., 3.])
@@ -381,22 +399,22 @@ def where(condition: Array, input: Operand, other: Operand) -> Result:
     )
 
 
-def _masked_fill_backward(input: Array, mask: Array, value: Operand) -> str:
+def _masked_fill_node(input: Array, mask: Constant, value: Operand) -> str:
     return f"MaskedFillBackward{int(isinstance(value, np.ndarray))}"
 
 
-@differentiable(forms=IN_PLACE, backward=_masked_fill_backward)
-def masked_fill(input: Array, mask: Array, value: Operand) -> Result:
-    """`value`, a number or a 0-d tensor, where `mask` holds; `input` elsewhere; broadcast.
+@differentiable(forms=IN_PLACE, node=_masked_fill_node)
+def masked_fill(input: Array, mask: Constant, value: Operand) -> Result:
+    """`value`, a number or a 0-d tensor, where `mask` is True, and `input` elsewhere; broadcast.
 
-    The result has the dtype of `input`. RuntimeError for a mask that is not bool, for a value of
-    more dimensions, and for a number that the dtype cannot hold.
+    The result has the dtype of `input`. RuntimeError for a mask that isn't bool, a value with
+    dimensions, and a number that the dtype can't hold.
 
     >>> minigrad.masked_fill(minigrad.tensor([1., 2.]), minigrad.tensor([True, False]), 0)
     tensor([0., 2.])
     """
     if mask.dtype.kind != "b":
-        kind = C_NAMES[mask.dtype]
+        kind = of_numpy(mask.dtype).c_name
         raise RuntimeError(
             f"masked_fill_ only supports boolean masks, but got mask with dtype {kind}"
         )
@@ -421,9 +439,10 @@ def masked_fill(input: Array, mask: Array, value: Operand) -> Result:
 
 @differentiable(linear=True)
 def clone(input: Array) -> Result:
-    """A copy that shares no memory with `input`; its gradient goes to `input`.
+    """A copy, whose gradient goes to `input`.
 
-    It is laid out as `input` is if that has neither gaps nor repetitions, else row-major.
+    It has the strides of `input` if that is dense and doesn't overlap, else those of row-major
+    order.
 
     >>> minigrad.clone(minigrad.tensor([1., 2.]))
     tensor([1., 2.])
@@ -431,35 +450,37 @@ def clone(input: Array) -> Result:
     return input.copy("K" if dense(input) else "C"), (unchanged,)
 
 
-@differentiable(linear=True, forms=(), backward="CloneBackward0")
+@differentiable(
+    INTERNAL, linear=True, public="contiguous", title="contiguous", node="CloneBackward0"
+)
 def contiguous_copy(input: Array) -> Result:
-    """A copy whose elements lie in row-major order."""
+    """A copy in row-major order."""
     return input.copy(), (unchanged,)
 
 
-@differentiable(linear=True, forms=(), backward="ToCopyBackward0")
+@differentiable(INTERNAL, linear=True, public="to", title="to(dtype)", node="ToCopyBackward0")
 def cast(input: Array, dtype: np.dtype) -> Result:
-    """`input` in another dtype, as `Tensor.to` makes it; the engine casts the gradient back."""
+    """`input` converted to another dtype. The engine converts the gradient back."""
     return input.astype(dtype), (unchanged,) if dtype.kind == "f" else ()
 
 
-@differentiable(linear=True, forms=(), backward="CopyBackwards")
+@differentiable(INTERNAL, linear=True, operators=("x[a:b] = y",), node="CopyBackwards")
 def copy(input: Array, other: Operand) -> Result:
-    """`other` in the shape and dtype of `input`, whose elements count for nothing any more."""
-    return _written(input, other)
+    """`other` in the shape and dtype of `input`, whose elements are overwritten."""
+    return _overwritten(input, other)
 
 
-def _fill_backward(input: Array, value: Operand) -> str:
+def _fill_node(input: Array, value: Operand) -> str:
     return f"FillBackward{2 + int(isinstance(value, np.ndarray))}"
 
 
-@differentiable(linear=True, forms=(), backward=_fill_backward)
+@differentiable(INTERNAL, linear=True, node=_fill_node)
 def fill(input: Array, value: Operand) -> Result:
-    """`value`, a number or a 0-d operand, in the shape and dtype of `input`."""
-    return _written(input, value)
+    """`value`, a number or a 0-d array, in the shape and dtype of `input`."""
+    return _overwritten(input, value)
 
 
-def _written(input: Array, other: Operand) -> Result:
+def _overwritten(input: Array, other: Operand) -> Result:
     other = np.asarray(other).astype(input.dtype, copy=False)
     if np.broadcast_shapes(input.shape, other.shape) == input.shape:
         y = np.broadcast_to(other, input.shape)
@@ -471,16 +492,16 @@ def _written(input: Array, other: Operand) -> Result:
     return y, (lambda g: np.zeros_like(g), unchanged)
 
 
-@differentiable(linear=True, forms=())
+@differentiable(INTERNAL, linear=True)
 def zero(input: Array) -> Result:
     """Zeros in the shape of `input`."""
     return np.zeros_like(input), (lambda g: np.zeros_like(g),)
 
 
-# Comparisons and logic: results are bool, and nothing has a derivative ----------------------------
+# Comparisons and logic, which have no derivative --------------------------------------------------
 
 
-@without_derivative(promotion="common")
+@without_derivative(PROMOTED, numpy="equal", operators=("x == y",))
 def eq(input: Array, other: Operand) -> Result:
     """`input == other`, element by element.
 
@@ -490,7 +511,7 @@ def eq(input: Array, other: Operand) -> Result:
     return input == other, ()
 
 
-@without_derivative(promotion="common")
+@without_derivative(PROMOTED, numpy="not_equal", operators=("x != y",))
 def ne(input: Array, other: Operand) -> Result:
     """`input != other`, element by element.
 
@@ -500,7 +521,7 @@ def ne(input: Array, other: Operand) -> Result:
     return input != other, ()
 
 
-@without_derivative(promotion="common")
+@without_derivative(PROMOTED, numpy="less", operators=("x < y",))
 def lt(input: Array, other: Operand) -> Result:
     """`input < other`, element by element.
 
@@ -510,7 +531,7 @@ def lt(input: Array, other: Operand) -> Result:
     return input < other, ()
 
 
-@without_derivative(promotion="common")
+@without_derivative(PROMOTED, numpy="less_equal", operators=("x <= y",))
 def le(input: Array, other: Operand) -> Result:
     """`input <= other`, element by element.
 
@@ -520,7 +541,7 @@ def le(input: Array, other: Operand) -> Result:
     return input <= other, ()
 
 
-@without_derivative(promotion="common")
+@without_derivative(PROMOTED, numpy="greater", operators=("x > y",))
 def gt(input: Array, other: Operand) -> Result:
     """`input > other`, element by element.
 
@@ -530,7 +551,7 @@ def gt(input: Array, other: Operand) -> Result:
     return input > other, ()
 
 
-@without_derivative(promotion="common")
+@without_derivative(PROMOTED, numpy="greater_equal", operators=("x >= y",))
 def ge(input: Array, other: Operand) -> Result:
     """`input >= other`, element by element.
 
@@ -550,7 +571,7 @@ def logical_not(input: Array) -> Result:
     return np.logical_not(input), ()
 
 
-@without_derivative(promotion="common")
+@without_derivative(PROMOTED)
 def logical_and(input: Array, other: Array) -> Result:
     """True where both are nonzero.
 
@@ -560,7 +581,7 @@ def logical_and(input: Array, other: Array) -> Result:
     return np.logical_and(input, other), ()
 
 
-@without_derivative(promotion="common")
+@without_derivative(PROMOTED)
 def logical_or(input: Array, other: Array) -> Result:
     """True where either is nonzero.
 
@@ -570,53 +591,52 @@ def logical_or(input: Array, other: Array) -> Result:
     return np.logical_or(input, other), ()
 
 
-def _bits(name: str, *operands: Operand) -> Array:
-    """NumPy's ufunc of that name, where the operands have bits to work on."""
+def _bitwise(name: str, *operands: Operand) -> Array:
+    """NumPy's ufunc of that name. NotImplementedError for floats."""
     for x in operands:
         if isinstance(x, np.ndarray) and x.dtype.kind == "f":
-            kind = SCALAR_NAMES[x.dtype]
-            raise NotImplementedError(f"\"{name}_cpu\" not implemented for '{kind}'")
+            raise NotImplementedError(f"\"{name}_cpu\" not implemented for '{scalar_name(x)}'")
     return getattr(np, name)(*operands)
 
 
-@without_derivative()
+@without_derivative(numpy="invert", operators=("~x",))
 def bitwise_not(input: Array) -> Result:
     """Each bit inverted; for bool, `not`.
 
     >>> ~minigrad.tensor([True, False])
     tensor([False,  True])
     """
-    return _bits("invert", input), ()
+    return _bitwise("invert", input), ()
 
 
-@without_derivative(promotion="common")
+@without_derivative(PROMOTED, operators=("x & y",))
 def bitwise_and(input: Operand, other: Operand) -> Result:
     """Bits set in both; for bool, `and`.
 
     >>> minigrad.tensor([True, True]) & minigrad.tensor([True, False])
     tensor([ True, False])
     """
-    return _bits("bitwise_and", input, other), ()
+    return _bitwise("bitwise_and", input, other), ()
 
 
-@without_derivative(promotion="common")
+@without_derivative(PROMOTED, operators=("x | y",))
 def bitwise_or(input: Operand, other: Operand) -> Result:
     """Bits set in either; for bool, `or`.
 
     >>> minigrad.tensor([True, False]) | minigrad.tensor([False, False])
     tensor([ True, False])
     """
-    return _bits("bitwise_or", input, other), ()
+    return _bitwise("bitwise_or", input, other), ()
 
 
-@without_derivative(promotion="common")
+@without_derivative(PROMOTED, operators=("x ^ y",))
 def bitwise_xor(input: Operand, other: Operand) -> Result:
-    """Bits set in one of the two; for bool, `!=`.
+    """Bits set in exactly one of the two; for bool, `!=`.
 
     >>> minigrad.tensor([True, False]) ^ minigrad.tensor([True, True])
     tensor([False,  True])
     """
-    return _bits("bitwise_xor", input, other), ()
+    return _bitwise("bitwise_xor", input, other), ()
 
 
 @without_derivative()

@@ -1,8 +1,8 @@
 """Indexing, and the scatters that carry its gradients back.
 
-`x[key]` is taken apart as PyTorch does it: ints, slices and None are views, one op each, and what
-remains (lists, masks and tensors of indices) is one gather, `index`, which copies. A gather's
-gradient is a scatter: each element of the cotangent is added where the value came from.
+PyTorch splits `x[key]` into several ops. Ints, slices and None each make a view. Lists, masks and
+tensors of indices together make one gather, `index`, which copies. The pullback of a gather is a
+scatter: it adds each element of the cotangent to the place that the value came from.
 """
 
 from __future__ import annotations
@@ -13,29 +13,30 @@ import numpy as np
 
 from . import dims
 from .dims import axis
+from .presentation import INTERNAL
 from .rule import Array, Operand, Result, differentiable, unchanged
 
-# One entry of the key of a gather: a full slice, or an array of indices, or a mask.
+# One entry of a gather's key: a full slice, an array of indices, or a mask.
 Entry: TypeAlias = Any
 
 
-def _put_backward(input: Array, key: tuple[Any, ...], shape: tuple[int, ...]) -> str:
+def _put_node(input: Array, key: tuple[Any, ...], shape: tuple[int, ...]) -> str:
     return f"{'Select' if any(isinstance(e, int) for e in key) else 'Slice'}BackwardBackward0"
 
 
-@differentiable(linear=True, forms=(), backward=_put_backward)
+@differentiable(INTERNAL, linear=True, node=_put_node)
 def put(input: Array, key: tuple[Any, ...], shape: tuple[int, ...]) -> Result:
-    """`input` at a key of ints and slices, in zeros of that shape."""
+    """Zeros of that shape with `input` at a key of ints and slices."""
     y = np.zeros(shape, input.dtype)
     y[key] = input
     return y, (lambda g: g[key],)
 
 
-@differentiable(forms=(), backward="IndexPutImplBackward0")
+@differentiable(INTERNAL, node="IndexPutImplBackward0")
 def scatter(input: Array, key: tuple[Entry, ...], shape: tuple[int, ...], repeats: bool) -> Result:
-    """`input` at a key of indices and masks, in zeros of that shape.
+    """Zeros of that shape with `input` at a key of indices and masks.
 
-    Where it may name an element more than once, `repeats`, what comes there is added up.
+    If the key may name an element more than once (`repeats`), its values are added up.
     """
     y = np.zeros(shape, input.dtype)
     if repeats:
@@ -45,9 +46,9 @@ def scatter(input: Array, key: tuple[Entry, ...], shape: tuple[int, ...], repeat
     return y, (lambda g: g[key],)
 
 
-@differentiable(linear=True, view=True)
+@differentiable(linear=True, view=True, operators=("x[i]",))
 def select(input: Array, dim: int, index: int) -> Result:
-    """`input` at one place along `dim`, which the result lacks. IndexError beyond its ends.
+    """`input` at one index along `dim`, without that dimension. IndexError if out of range.
 
     >>> minigrad.select(minigrad.tensor([[1, 2], [3, 4]]), dim=1, index=0)
     tensor([1, 3])
@@ -57,14 +58,14 @@ def select(input: Array, dim: int, index: int) -> Result:
     shape, d, place = input.shape, axis(dim, input.ndim), dims.index(index, "index")
     if not -shape[d] <= place < shape[d]:
         raise IndexError(f"index {place} is out of bounds for dimension {d} with size {shape[d]}")
-    # The trailing ellipsis keeps a view where NumPy would hand out a bare number.
+    # The ellipsis makes NumPy return a 0-d view instead of a number.
     key = (*(slice(None),) * d, place, ...)
     return input[key], (lambda g: put(g, key, shape)[0],)
 
 
-@differentiable(linear=True, view=True, forms=(), backward="SliceBackward0")
+@differentiable(INTERNAL, linear=True, view=True, operators=("x[a:b]",))
 def slice_(input: Array, dim: int, start: int | None, end: int | None, step: int) -> Result:
-    """Every `step`-th place along `dim` from `start` up to `end`. ValueError for a step below 1."""
+    """Every `step`-th element along `dim`, from `start` up to `end`. ValueError if `step` < 1."""
     if step <= 0:
         raise ValueError("step must be greater than zero")
     shape = input.shape
@@ -72,24 +73,24 @@ def slice_(input: Array, dim: int, start: int | None, end: int | None, step: int
     return input[key], (lambda g: put(g, key, shape)[0],)
 
 
-@differentiable(forms=())
+@differentiable(INTERNAL, operators=("x[mask]",))
 def index(input: Array, key: tuple[Entry, ...]) -> Result:
-    """The elements that lists, masks and tensors of indices name: a copy, repeats allowed."""
+    """A copy of the elements that a key of indices and masks names; it may name one repeatedly."""
     shape = input.shape
     masks = all(e.dtype.kind == "b" for e in key if isinstance(e, np.ndarray))
 
     y = input[key]
     if input.flags.c_contiguous:  # NumPy may put the dimensions of the indices first in memory
         y = np.ascontiguousarray(y)
-    # A mask names nothing twice.
+    # A mask names no element twice.
     return y, (lambda g: scatter(g, key, shape, not masks)[0],)
 
 
-@differentiable(forms=())
+@differentiable(INTERNAL, operators=("x[mask] = y",))
 def index_put(
     input: Array, value: Operand, key: tuple[Entry, ...], accumulate: bool = False
 ) -> Result:
-    """`input` with `value`, broadcast, at the elements that `key` names, or added to them."""
+    """A copy of `input` with `value`, broadcast, stored at (or added to) the key's elements."""
     y = input.copy()
     try:
         if accumulate:

@@ -2,19 +2,21 @@
 
 For Z = A B and a cotangent G of Z, the cotangents are A ↦ G Bᵀ and B ↦ Aᵀ G (Giles, "Collected
 matrix derivative results for forward and reverse mode algorithmic differentiation", 2008, §2.2.2).
-Each case that PyTorch tells apart is a rule of its own; `minigrad.matmul` chooses among them.
+Each case that PyTorch distinguishes is a rule of its own, and `minigrad.matmul` chooses among them.
 """
 
 from __future__ import annotations
 
-from .dtypes import SCALAR_NAMES
+from .dtypes import scalar_name
+from .presentation import INTERNAL
+from .reading import reads_as
 from .rule import Array, Result, differentiable
 
 
 def same_dtype(input: Array, other: Array, op: str) -> None:
-    """An error in the words PyTorch has for `op`, unless the two have one dtype, and not bool."""
+    """Raise PyTorch's error for `op` if the two dtypes differ or are bool."""
     if input.dtype != other.dtype:
-        ours, theirs = SCALAR_NAMES[input.dtype], SCALAR_NAMES[other.dtype]
+        ours, theirs = scalar_name(input), scalar_name(other)
         if op == "dot":
             raise RuntimeError(
                 f"dot : expected both vectors to have same dtype, but found {ours} and {theirs}"
@@ -31,15 +33,17 @@ def same_dtype(input: Array, other: Array, op: str) -> None:
         raise NotImplementedError(f"\"{op}\" not implemented for 'Bool'")
 
 
+@reads_as(lambda a, b: a @ b)
 def product(a: Array, b: Array) -> Array:
-    """`a @ b` of two matrices: `dot`, which has half the fixed cost of `@`.
+    """`a @ b` of two matrices, by `dot`, whose fixed cost is half that of `@`.
 
-    But not where one is 1×1 and so taken for a factor: `dot` says that 0 times NaN is 0.
+    `dot` treats a 1×1 matrix as a scale factor, and then returns 0 for 0 times NaN; so those use
+    `@`.
     """
     return a @ b if a.size == 1 or b.size == 1 else a.dot(b)
 
 
-@differentiable()
+@differentiable(operators=("x @ y",))
 def mm(input: Array, mat2: Array) -> Result:
     """The product of two matrices, (n, m) and (m, p) to (n, p), of one dtype.
 
@@ -63,7 +67,7 @@ def mm(input: Array, mat2: Array) -> Result:
     return y, (lambda g: product(g, mat2.T), lambda g: product(input.T, g))
 
 
-@differentiable()
+@differentiable(operators=("x @ y",))
 def mv(input: Array, vec: Array) -> Result:
     """The product of a matrix (n, m) and a vector (m,), of shape (n,). RuntimeError otherwise.
 
@@ -80,7 +84,7 @@ def mv(input: Array, vec: Array) -> Result:
     return input @ vec, (lambda g: g[:, None] * vec, lambda g: input.T @ g)
 
 
-@differentiable()
+@differentiable(operators=("x @ y",))
 def dot(input: Array, tensor: Array) -> Result:
     """The sum of the products of two vectors of one length, a 0-d result. RuntimeError otherwise.
 
@@ -99,12 +103,12 @@ def dot(input: Array, tensor: Array) -> Result:
     return input @ tensor, (lambda g: g * tensor, lambda g: g * input)
 
 
-@differentiable(forms=(), backward="UnsafeViewBackward0")
+@differentiable(INTERNAL, operators=("x @ y",), node="UnsafeViewBackward0")
 def matmul(input: Array, other: Array) -> Result:
     """The products of two stacks of matrices, (*, n, m) and (*, m, p) to (*, n, p).
 
-    The leading dimensions broadcast. A vector on the left is a row, one on the right a column, and
-    the result lacks that dimension again.
+    The leading dimensions broadcast. A vector on the left is a row and a vector on the right a
+    column, and the result doesn't have that dimension.
     """
     same_dtype(input, other, "matmul")
     if input.ndim == 0 or other.ndim == 0:

@@ -1,7 +1,7 @@
-"""What a network adds: an affine map, the softmaxes, and the losses.
+"""Ops of neural networks: the affine map, softmax and log-softmax, and the losses.
 
-Each could be put together from other ops. They are rules of their own because together they are
-more exact (a softmax shifted by its maximum never overflows) and cost one step instead of ten.
+Each could be composed of other ops. As a rule of its own it is more accurate (a softmax shifted by
+its maximum never overflows) and costs one op instead of ten.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import math
 import numpy as np
 
 from .dims import axis
-from .dtypes import SCALAR_NAMES
+from .dtypes import scalar_name
 from .indexing import scatter
 from .linalg import product, same_dtype
-from .rule import Array, Result, differentiable, unchanged
+from .presentation import INTERNAL
+from .rule import Array, Constant, Result, differentiable, unchanged
 
 
-@differentiable(forms=(), backward="AddmmBackward0")
+@differentiable(INTERNAL, node="AddmmBackward0")
 def linear(input: Array, weight: Array, bias: Array) -> Result:
     """`input @ weight.T + bias`: (*, in), (out, in) and (out,) to (*, out)."""
     if input.ndim == 0 or weight.ndim != 2 or input.shape[-1] != weight.shape[1]:
@@ -28,8 +29,7 @@ def linear(input: Array, weight: Array, bias: Array) -> Result:
         same_dtype(input, weight, "linear")
         same_dtype(input, bias, "linear")
 
-    times = product if input.ndim == 2 else np.matmul
-    y = times(input, weight.T)
+    y = product(input, weight.T) if input.ndim == 2 else input @ weight.T
     try:
         y += bias
     except ValueError:
@@ -38,18 +38,19 @@ def linear(input: Array, weight: Array, bias: Array) -> Result:
             f"({bias.shape[-1]}): the bias {list(bias.shape)} does not fit {list(y.shape)}"
         ) from None
 
+    if input.ndim == 2:
+        return y, (lambda g: product(g, weight), lambda g: product(g.T, input), unchanged)
+    rows = math.prod(input.shape[:-1])
+
     def to_weight(g: Array) -> Array:
-        if input.ndim == 2:
-            return product(g.T, input)
-        rows = math.prod(input.shape[:-1])
         return product(g.reshape(rows, g.shape[-1]).T, input.reshape(rows, input.shape[-1]))
 
-    return y, (lambda g: times(g, weight), to_weight, unchanged)
+    return y, (lambda g: g @ weight, to_weight, unchanged)
 
 
-# The softmaxes ------------------------------------------------------------------------------------
+# Softmax ------------------------------------------------------------------------------------------
 #
-# Both work on the operand less its maximum, which changes neither and keeps exp from overflowing.
+# Both subtract the maximum first. That changes neither result and keeps exp from overflowing.
 
 
 @differentiable()
@@ -61,7 +62,7 @@ def softmax(input: Array, dim: int, dtype: np.dtype | None = None) -> Result:
     >>> minigrad.softmax(minigrad.tensor([0., 1.]), dim=0)
     tensor([0.2689, 0.7311])
     """
-    x, d = _floats(input, dtype, "softmax"), _along(dim, input.ndim)
+    x, d = _floats(input, dtype, "softmax"), _reduced_dim(dim, input.ndim)
     e = np.exp(x - np.maximum.reduce(x, d, keepdims=True, initial=-np.inf))
     y = e / np.add.reduce(e, d, keepdims=True)
     return y, (lambda g: y * (g - np.add.reduce(g * y, d, keepdims=True)),)
@@ -76,7 +77,7 @@ def log_softmax(input: Array, dim: int, dtype: np.dtype | None = None) -> Result
     >>> minigrad.log_softmax(minigrad.tensor([0., 1.]), dim=0)
     tensor([-1.3133, -0.3133])
     """
-    x, d = _floats(input, dtype, "log_softmax"), _along(dim, input.ndim)
+    x, d = _floats(input, dtype, "log_softmax"), _reduced_dim(dim, input.ndim)
     y = x - np.maximum.reduce(x, d, keepdims=True, initial=-np.inf)
     y -= np.log(np.add.reduce(np.exp(y), d, keepdims=True))
     return y, (lambda g: g - np.exp(y) * np.add.reduce(g, d, keepdims=True),)
@@ -89,13 +90,13 @@ def _floats(input: Array, dtype: np.dtype | None, name: str) -> Array:
         input = input.astype(dtype)
     if input.dtype.kind != "f":
         raise NotImplementedError(
-            f"\"{name}_lastdim_kernel_impl\" not implemented for '{SCALAR_NAMES[input.dtype]}'"
+            f"\"{name}_lastdim_kernel_impl\" not implemented for '{scalar_name(input)}'"
         )
-    return input if input.flags.c_contiguous else input.copy()  # as the result is to lie
+    return input if input.flags.c_contiguous else input.copy()  # the result is contiguous too
 
 
-def _along(dim: int, ndim: int) -> int | tuple[()]:
-    """`dim` as NumPy's reductions take it: for a 0-d operand, nothing."""
+def _reduced_dim(dim: int, ndim: int) -> int | tuple[()]:
+    """`dim` as NumPy's reductions take it: () for a 0-d operand."""
     d = axis(dim, ndim)
     return d if ndim else ()
 
@@ -103,20 +104,20 @@ def _along(dim: int, ndim: int) -> int | tuple[()]:
 # The losses ---------------------------------------------------------------------------------------
 
 
-# The derivative of its derivative is nll_loss itself in PyTorch, which depends on no more.
-@differentiable(forms=(), flat="NllLossBackwardBackward0", flat_again=False)
+# PyTorch's second derivative of nll_loss is nll_loss itself, which doesn't depend on the input.
+@differentiable(INTERNAL, derivative_node="NllLossBackwardBackward0", derivative_node_repeats=False)
 def nll_loss(
     input: Array,
-    target: Array,
-    weight: Array | None = None,
+    target: Constant,
+    weight: Constant | None = None,
     ignore_index: int = -100,
     reduction: str = "mean",
 ) -> Result:
     """Minus the log-probability that `input` gives to each target class.
 
-    `input` is (C,), (N, C) or (N, C, d1, …) and `target`, of int64, the same without C. A class's
-    terms are scaled by its `weight` (C,); the mean divides by the weights met, so by zero (NaN) if
-    every target is ignored.
+    Shapes: `input` is (C,), (N, C) or (N, C, d1, …), and `target`, int64, the same without C. A
+    term is scaled by the `weight` (C,) of its class. The mean divides by the sum of the weights
+    used, so it is NaN if every target is ignored.
     """
     given = target.reshape(()) if input.ndim == 1 and target.shape == (1,) else target
     _check_nll(input, given, weight)
@@ -136,32 +137,32 @@ def nll_loss(
         terms = terms * scale
     if counted is not None:
         scale = counted.astype(input.dtype) if scale is None else np.where(counted, scale, 0)
-        terms = np.where(counted, terms, 0)  # ignored is ignored, be it infinite or NaN
+        terms = np.where(counted, terms, 0)  # also if the term is infinite or NaN
     total = None
     if reduction == "mean":
         total = terms.size if scale is None else np.add.reduce(scale, None)
-    ignores = counted is not None
+    ignores, size = counted is not None, input.size
 
     def pullback(g: Array) -> Array:
-        # From the labels and the weights themselves, which must not have been written to.
+        # From the saved labels and weights themselves, so that a write to them is noticed.
         share = -g if total is None else -g / total
         if weight is not None:
             share = share * weight[label]
         if ignores:
             share = np.where(given != ignore_index, share, 0)
-        return scatter(share, (places,), (math.prod(input.shape),), False)[0].reshape(input.shape)
+        return scatter(share, (places,), (size,), False)[0].reshape(input.shape)
 
     y = _reduced(terms, total, reduction)
-    y = y if reduction == "none" else y + 0  # a sum of -0 is 0 in PyTorch
+    y = y if reduction == "none" else y + 0  # PyTorch's sum of -0 is 0
     return y, (pullback, None, None)
 
 
-@differentiable(forms=(), promotion="common")
+@differentiable(INTERNAL, promotion="common")
 def mse_loss(input: Array, target: Array, reduction: str = "mean") -> Result:
     """(input − target)², broadcast; the derivative is ±2 (input − target)."""
     if input.dtype.kind != "f":
-        np.broadcast_shapes(input.shape, target.shape)  # the error that comes first in PyTorch
-        raise NotImplementedError(f"\"mse_cpu\" not implemented for '{SCALAR_NAMES[input.dtype]}'")
+        np.broadcast_shapes(input.shape, target.shape)  # PyTorch checks this first
+        raise NotImplementedError(f"\"mse_cpu\" not implemented for '{scalar_name(input)}'")
     difference = input - target
     total = input.dtype.type(difference.size) if reduction == "mean" else None
     slope = 2 if total is None else 2 / total
@@ -184,7 +185,10 @@ def _class_dim(input: Array) -> int:
 
 
 def _places(label: Array, shape: tuple[int, ...]) -> Array | None:
-    """Where each label's own element lies in the flattened operand; None if a label is no class."""
+    """The position of each label's element in the flattened operand;
+
+    None if a label is no class.
+    """
     if len(shape) == 1:
         key: tuple[Array, ...] = (label,)
     elif len(shape) == 2:
@@ -205,10 +209,10 @@ def _check_nll(input: Array, target: Array, weight: Array | None) -> None:
     if target.shape != (shape[:1] + shape[2:] if len(shape) > 1 else ()):
         _refuse_target(shape, target.shape)
     if target.dtype != np.int64:
-        found = SCALAR_NAMES[target.dtype]
+        found = scalar_name(target)
         raise RuntimeError(f"expected target dtype to be Long or Byte, but got {found}")
     if input.dtype.kind != "f":
-        found = SCALAR_NAMES[input.dtype]
+        found = scalar_name(input)
         raise NotImplementedError(f"\"nll_loss_out_frame\" not implemented for '{found}'")
     if weight is not None:
         classes = shape[_class_dim(input)]
@@ -219,8 +223,7 @@ def _check_nll(input: Array, target: Array, weight: Array | None) -> None:
             )
         if weight.dtype != input.dtype:
             raise RuntimeError(
-                f"expected scalar type {SCALAR_NAMES[input.dtype]} "
-                f"but found {SCALAR_NAMES[weight.dtype]}"
+                f"expected scalar type {scalar_name(input)} but found {scalar_name(weight)}"
             )
 
 

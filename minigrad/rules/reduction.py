@@ -1,8 +1,8 @@
 """Reductions: many elements of the operand make one of the result.
 
-A `dim` is an int, or a tuple of them where PyTorch takes one; None reduces over everything.
-`keepdim=True` leaves size 1 where a dimension was. A pullback first lays the cotangent along its
-operand again (`_along`), then spreads it.
+`dim` is an int or, where PyTorch allows it, a tuple of ints; None reduces over all dimensions.
+`keepdim=True` keeps the reduced dimensions with size 1. A pullback first gives its cotangent those
+dimensions (`_with_kept_dims`), then spreads it over them.
 """
 
 from __future__ import annotations
@@ -14,24 +14,27 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .dims import axes, axis, kept, named
-from .dtypes import SCALAR_NAMES
+from .dtypes import of_numpy
 from .indexing import scatter
+from .presentation import INTERNAL
 from .rule import Array, Result, differentiable, without_derivative
 
 
-def _along(g: Array, shape: tuple[int, ...], reduced: tuple[int, ...]) -> Array:
-    """A reduction's cotangent with its reduced dimensions back, each of size 1."""
+def _with_kept_dims(g: Array, shape: tuple[int, ...], reduced: tuple[int, ...]) -> Array:
+    """A reduction's cotangent as it would be with `keepdim=True`."""
     return g.reshape(kept(shape, reduced))
 
 
-def _backward(name: str) -> Callable[..., str]:
+def _node(name: str) -> Callable[..., str]:
+    """PyTorch numbers the node of a reduction by whether it was given a `dim`."""
+
     def with_dim_or_without(input: Array, dim: object = None, *_: object, **__: object) -> str:
         return f"{name}Backward{int(dim is not None)}"
 
     return with_dim_or_without
 
 
-@differentiable(linear=True, backward=_backward("Sum"))
+@differentiable(linear=True, numpy="add.reduce", node=_node("Sum"))
 def sum(
     input: Array,
     dim: int | Sequence[int] | None = None,
@@ -48,11 +51,11 @@ def sum(
     if dtype is None and input.dtype.kind in "biu":
         dtype = np.dtype(np.int64)
     return np.add.reduce(input, reduced, dtype, keepdims=_flag(keepdim, "sum")), (
-        lambda g: np.broadcast_to(_along(g, shape, reduced), shape),
+        lambda g: np.broadcast_to(_with_kept_dims(g, shape, reduced), shape),
     )
 
 
-@differentiable(linear=True, backward=_backward("Mean"))
+@differentiable(linear=True, node=_node("Mean"))
 def mean(
     input: Array,
     dim: int | Sequence[int] | None = None,
@@ -68,25 +71,27 @@ def mean(
     if (dtype or input.dtype).kind != "f":
         raise RuntimeError(
             "mean(): could not infer output dtype. Input dtype must be either a floating point "
-            f"or complex dtype. Got: {SCALAR_NAMES[dtype or input.dtype]}"
+            f"or complex dtype. Got: {of_numpy(dtype or input.dtype).scalar_name}"
         )
     shape, reduced = input.shape, axes(dim, input.ndim)
     total = np.add.reduce(input, reduced, dtype, keepdims=_flag(keepdim, "mean"))
-    # A NumPy number and not a Python int, which could not be divided by when it is 0.
+    # A NumPy number: division by a Python 0 would raise.
     n = total.dtype.type(math.prod(shape[d] for d in reduced))
-    share = n or 1  # over nothing, the gradient is empty, whatever it is divided by
-    return total / n, (lambda g: np.broadcast_to(_along(g / share, shape, reduced), shape),)
+    share = n or 1  # the gradient of an empty mean is empty, whatever it is divided by
+    return total / n, (
+        lambda g: np.broadcast_to(_with_kept_dims(g / share, shape, reduced), shape),
+    )
 
 
 # The largest and the smallest ---------------------------------------------------------------------
 #
-# NaN is larger than the largest and smaller than the smallest. Over everything, the gradient is
-# shared evenly among ties; over one `dim`, it goes to the element whose index is returned (the
-# first among ties).
+# NaN counts as the largest in `max` and as the smallest in `min`. Over all dimensions, ties share
+# the gradient evenly. Over one `dim`, it goes to the element whose index is returned, the first of
+# ties.
 
 
 class Extremes(NamedTuple):
-    """What a reduction that selects gives: the values, and where along `dim` each was found."""
+    """The result of max and min over a `dim`: the values, and their indices along it."""
 
     values: Array
     indices: Array
@@ -102,7 +107,7 @@ def _extreme(input: Array, ufunc: np.ufunc, name: str) -> Result:
 
     def pullback(g: Array) -> Array:
         ties = (input == y) | (input != input)  # where y is NaN only the NaNs are tied
-        return np.where(ties, g / np.add.reduce(ties, None, g.dtype), 0)
+        return np.where(ties, g / np.add.reduce(ties, None, dtype=g.dtype), 0)
 
     return y, (pullback,)
 
@@ -116,14 +121,14 @@ def _extreme_along(input: Array, dim: int, keepdim: bool, name: str) -> Result:
     def key() -> tuple[Array, ...]:
         return (*grid[:d], indices.reshape(lengthwise), *grid[d + 1 :]) if shape else ()
 
-    # The pullback reads the very indices that the caller gets, so they must not be written to.
+    # The pullback uses the indices that the caller gets, so the engine guards them against writes.
     return Extremes(input[key()].reshape(indices.shape), indices), (
         lambda g: scatter(g.reshape(lengthwise), key(), shape, repeats=False)[0],
     )
 
 
 def _arg(input: Array, dim: int | None, keepdim: bool, name: str) -> Array:
-    """Where the extreme lies along `dim`, or in the flattened operand; the first among ties."""
+    """The index of the extreme along `dim`, or in the flattened operand; the first of ties."""
     if input.ndim and (input.size if dim is None else input.shape[dim]) == 0:
         if dim is None:
             need = "dim to be specified for input.numel() == 0."
@@ -137,7 +142,7 @@ def _arg(input: Array, dim: int | None, keepdim: bool, name: str) -> Array:
 
 
 def _flag(keepdim: bool, name: str) -> Any:
-    """`keepdim`, which must be a bool: an int there is a second dim gone astray."""
+    """`keepdim`. TypeError unless it is a bool: an int there is often meant as a second dim."""
     if not isinstance(keepdim, bool | np.bool_):
         raise TypeError(
             f"{name}(): argument 'keepdim' must be bool, not {type(keepdim).__name__}; "
@@ -146,27 +151,27 @@ def _flag(keepdim: bool, name: str) -> Any:
     return bool(keepdim)
 
 
-@differentiable(forms=(), backward="MaxBackward1")
+@differentiable(INTERNAL, node="MaxBackward1")
 def max(input: Array) -> Result:
     """The largest element of all. RuntimeError for an empty tensor."""
     return _extreme(input, np.maximum, "max")
 
 
-@differentiable(forms=(), backward="MinBackward1")
+@differentiable(INTERNAL, node="MinBackward1")
 def min(input: Array) -> Result:
     """The smallest element of all. RuntimeError for an empty tensor."""
     return _extreme(input, np.minimum, "min")
 
 
-@differentiable(forms=(), backward="MaxBackward0")
+@differentiable(INTERNAL, extra_outputs=True, public="max", title="max(dim=…)", node="MaxBackward0")
 def max_dim(input: Array, dim: int, keepdim: bool = False) -> Result:
-    """The largest along `dim`, and its index. IndexError where there is none to be found."""
+    """The largest elements along `dim`, and their indices. IndexError if that has size 0."""
     return _extreme_along(input, dim, keepdim, "max")
 
 
-@differentiable(forms=(), backward="MinBackward0")
+@differentiable(INTERNAL, extra_outputs=True, public="min", title="min(dim=…)", node="MinBackward0")
 def min_dim(input: Array, dim: int, keepdim: bool = False) -> Result:
-    """The smallest along `dim`, and its index. IndexError where there is none to be found."""
+    """The smallest elements along `dim`, and their indices. IndexError if that has size 0."""
     return _extreme_along(input, dim, keepdim, "min")
 
 
@@ -220,5 +225,5 @@ def any(input: Array, dim: int | Sequence[int] | None = None, keepdim: bool = Fa
 
 
 def _truth(result: Any, input: np.ndarray) -> Any:
-    """Bools; of bytes, which were PyTorch's bools once, bytes."""
+    """A result of bools; for bytes, which served as bools in early PyTorch, of bytes."""
     return result.astype(input.dtype) if input.dtype.kind == "u" else result

@@ -1,6 +1,6 @@
-"""Shapes: the same elements, arranged otherwise. All of these are linear.
+"""Shapes: the same elements in another arrangement. All of these ops are linear.
 
-Those marked `view=True` share memory with their operand, as they do in PyTorch.
+Those with `view=True` share memory with their operand, as in PyTorch.
 """
 
 from __future__ import annotations
@@ -9,41 +9,42 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .dims import axis, index, named, resolved
+from .dims import axis, index, infer_size, named
+from .presentation import INTERNAL, METHOD, SIZES
 from .rule import Array, Pullback, Result, differentiable, unchanged
 
 
-def _reshape_backward(input: Array, shape: Sequence[int]) -> str:
+def _reshape_node(input: Array, shape: Sequence[int]) -> str:
     if input.flags.c_contiguous:
         return "ViewBackward0"
-    shared = np.may_share_memory(input, input.reshape(resolved(shape, input.size)))
+    shared = np.may_share_memory(input, input.reshape(infer_size(shape, input.size)))
     return "ReshapeAliasBackward0" if shared else "UnsafeViewBackward0"
 
 
-@differentiable(linear=True, view=True, sizes=True, backward=_reshape_backward)
+@differentiable(SIZES, linear=True, view="maybe", node=_reshape_node)
 def reshape(input: Array, shape: Sequence[int]) -> Result:
-    """The elements in row-major order in another shape, one size of which may be -1.
+    """The elements, in row-major order, in another shape. One size may be -1, and is inferred.
 
-    A view where the memory allows, else a copy. RuntimeError if the sizes do not fit.
+    A view if the memory allows one, else a copy. RuntimeError if the sizes don't fit.
 
     >>> minigrad.arange(6).reshape(2, -1)
     tensor([[0, 1, 2],
             [3, 4, 5]])
     """
     before = input.shape
-    return input.reshape(resolved(shape, input.size)), (lambda g: g.reshape(before),)
+    return input.reshape(infer_size(shape, input.size)), (lambda g: g.reshape(before),)
 
 
-@differentiable(linear=True, view=True, forms=("method",), sizes=True)
+@differentiable(SIZES, linear=True, view=True, forms=METHOD)
 def view(input: Array, size: Sequence[int]) -> Result:
-    """As `reshape`, but never a copy: RuntimeError where the memory does not allow a view.
+    """Like `reshape`, but never a copy. RuntimeError if the memory doesn't allow a view.
 
     >>> minigrad.arange(6).view(3, 2)
     tensor([[0, 1],
             [2, 3],
             [4, 5]])
     """
-    before, after = input.shape, resolved(size, input.size)
+    before, after = input.shape, infer_size(size, input.size)
     try:
         return np.reshape(input, after, copy=False), (lambda g: g.reshape(before),)
     except ValueError:
@@ -53,7 +54,7 @@ def view(input: Array, size: Sequence[int]) -> Result:
         ) from None
 
 
-@differentiable(linear=True, view=True)
+@differentiable(linear=True, view=True, numpy="swapaxes")
 def transpose(input: Array, dim0: int, dim1: int) -> Result:
     """Two dimensions exchanged.
 
@@ -69,7 +70,7 @@ def transpose(input: Array, dim0: int, dim1: int) -> Result:
 
 @differentiable(linear=True, view=True)
 def t(input: Array) -> Result:
-    """A matrix transposed; a vector or a 0-d tensor as it is. RuntimeError above two dimensions.
+    """A matrix transposed; a vector or a 0-d tensor unchanged. RuntimeError for more dimensions.
 
     >>> minigrad.tensor([[1, 2], [3, 4]]).t()
     tensor([[1, 3],
@@ -80,7 +81,7 @@ def t(input: Array) -> Result:
     return input.T, (lambda g: g.T,)
 
 
-@differentiable(linear=True, view=True, sizes=True)
+@differentiable(SIZES, linear=True, view=True, numpy="transpose")
 def permute(input: Array, dims: Sequence[int]) -> Result:
     """The dimensions in another order. RuntimeError unless each is named once.
 
@@ -101,13 +102,13 @@ def permute(input: Array, dims: Sequence[int]) -> Result:
     return input.transpose(order), (lambda g: np.transpose(g, back),)
 
 
-def _squeeze_backward(input: Array, dim: int | Sequence[int] | None = None) -> str:
+def _squeeze_node(input: Array, dim: int | Sequence[int] | None = None) -> str:
     return f"SqueezeBackward{0 if dim is None else 2 if isinstance(dim, Sequence) else 1}"
 
 
-@differentiable(linear=True, view=True, backward=_squeeze_backward)
+@differentiable(linear=True, view=True, node=_squeeze_node)
 def squeeze(input: Array, dim: int | Sequence[int] | None = None) -> Result:
-    """Without the dimensions of size 1: all of them, or those of them that `dim` names.
+    """Without the dimensions of size 1: all of them, or those that `dim` names.
 
     >>> minigrad.ones(1, 2, 1).squeeze().shape, minigrad.ones(1, 2, 1).squeeze(0).shape
     (torch.Size([2]), torch.Size([2, 1]))
@@ -118,9 +119,9 @@ def squeeze(input: Array, dim: int | Sequence[int] | None = None) -> Result:
     return input.reshape(after), (lambda g: g.reshape(before),)
 
 
-@differentiable(linear=True, view=True)
+@differentiable(linear=True, view=True, operators=("x[None]",))
 def unsqueeze(input: Array, dim: int) -> Result:
-    """With a new dimension of size 1 at `dim`, which may be -1 for the last.
+    """With a new dimension of size 1 at `dim`; -1 puts it last.
 
     >>> minigrad.ones(2, 3).unsqueeze(1).shape
     torch.Size([2, 1, 3])
@@ -129,11 +130,12 @@ def unsqueeze(input: Array, dim: int) -> Result:
     return input.reshape((*before[:d], 1, *before[d:])), (lambda g: g.reshape(before),)
 
 
-@differentiable(linear=True, view=True, forms=("method",), sizes=True)
+@differentiable(SIZES, linear=True, view=True, forms=METHOD, numpy="broadcast_to")
 def expand(input: Array, size: Sequence[int]) -> Result:
-    """Dimensions of size 1 repeated without a copy; -1 keeps a size; new ones come in front.
+    """Dimensions of size 1 repeated without a copy. -1 keeps a size, and new dimensions go in
+    front.
 
-    RuntimeError where a size other than 1 would have to change.
+    RuntimeError for a change of a size other than 1.
 
     >>> minigrad.tensor([[1], [2]]).expand(-1, 3)
     tensor([[1, 1, 1],
@@ -163,22 +165,22 @@ def expand(input: Array, size: Sequence[int]) -> Result:
             )
     y = np.broadcast_to(input, tuple(after))
     if input.flags.writeable:
-        y.flags.writeable = True  # what may be written through it is the engine's to say
-    # The gradient needs no word here: summing over what was broadcast is the engine's work.
+        y.flags.writeable = True  # the engine decides which writes are allowed
+    # The engine sums the gradient over the dimensions that were broadcast.
     return y, (unchanged,)
 
 
-@differentiable(linear=True, view=True, forms=(), backward="AliasBackward0")
+@differentiable(INTERNAL, linear=True, view=True, operators=("x[...]",))
 def alias(input: Array) -> Result:
-    """The same elements in the same memory: what `x[...]` is."""
+    """The same elements in the same memory, as `x[...]` returns them."""
     return input[...], (unchanged,)
 
 
-@differentiable(linear=True, forms=())
+@differentiable(INTERNAL, linear=True)
 def cat(*tensors: Array, dim: int) -> Result:
-    """The tensors one behind the other along `dim`; they agree in every other dimension.
+    """The tensors joined along `dim`. They have the same sizes in all other dimensions.
 
-    Those of shape (0,) are passed over, whatever the others' shape is.
+    Tensors of shape (0,) are ignored, whatever the shape of the others.
     """
     solid = [x for x in tensors if x.shape != (0,)] or tensors
     around = (slice(None),) * dim
@@ -193,9 +195,9 @@ def cat(*tensors: Array, dim: int) -> Result:
     return np.ascontiguousarray(np.concatenate(solid, dim)), tuple(map(part, starts, tensors))
 
 
-@differentiable(linear=True, forms=())
+@differentiable(INTERNAL, linear=True)
 def stack(*tensors: Array, dim: int) -> Result:
-    """The tensors, all of one shape, along a new dimension `dim`."""
+    """The tensors, all of the same shape, joined along a new dimension `dim`."""
     around = (slice(None),) * dim
 
     def part(i: int) -> Pullback:

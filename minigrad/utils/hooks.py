@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from ..autograd.gradient_hooks import RemovableHandle
+from ..core.hooks import RemovableHandle
 
 __all__ = ["RemovableHandle"]

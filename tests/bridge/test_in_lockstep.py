@@ -18,9 +18,9 @@ import minigrad
 import minigrad.nn.functional as F
 from bridge import lockstep, training, trajectory
 from bridge.program import Step
+from minigrad.api.tensor import Tensor
 from minigrad.app import programs
 from minigrad.core import walk as graph
-from minigrad.core.tensor import Tensor
 from minigrad.optim import SGD, Adam
 from tests.bridge.planting import planted, same_masks
 

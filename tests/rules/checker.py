@@ -589,7 +589,10 @@ def check_differences(name: str, form: Form, case: Case, step: float = 1e-5) -> 
 
 # Rules whose value is no analytic function between their kinks, and why. All others are: those that
 # choose among their operands too, for NumPy orders complex numbers by their real parts first.
-NOT_ANALYTIC = {"abs": "of a complex number it is the distance from 0, which is real"}
+NOT_ANALYTIC = {
+    "abs": "of a complex number it is the distance from 0, which is real",
+    "sign": "of a complex number it is a direction",
+}
 
 
 def check_complex_step(name: str, form: Form, case: Case, step: float = 1e-20) -> None:
@@ -632,7 +635,13 @@ def _complex_value(name: str, case: Case, shifts: dict[int, np.ndarray]) -> np.n
     with np.errstate(all="ignore"):
         try:
             output = forward(*operands, **options)[0]
-        except (AttributeError, KeyError, ValueError, RuntimeError):  # it looks at the dtype
+        except (
+            AttributeError,
+            KeyError,
+            TypeError,
+            ValueError,
+            RuntimeError,
+        ):  # it looks at the dtype
             for i in real:
                 operands[i] = operands[i].view(_Floats)
             output = forward(*operands, **case.options)[0]

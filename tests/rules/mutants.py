@@ -23,9 +23,9 @@ import numpy as np
 
 import minigrad
 from bridge.samples import case_of
+from minigrad.api.tensor import Tensor
 from minigrad.catalogue.accuracy import Scaled, Ulps, bound
 from minigrad.core.errstate import quiet
-from minigrad.core.tensor import Tensor
 from minigrad.rules import REGISTRY
 from minigrad.rules.rule import Pullback, Result
 from tests.rules import checker

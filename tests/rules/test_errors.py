@@ -60,7 +60,7 @@ def test_a_wrong_option(name: str, form: str, option: str, data: st.DataObject) 
     wrong = data.draw(st.sampled_from(NOT_OPTIONS))
     assume(isinstance(wrong, list) or (name, option, wrong) not in LENIENT)
     # One size may stand for a tuple of it, under its name too.
-    assume(not (REGISTRY[name].sizes and isinstance(wrong, int)))
+    assume(not (REGISTRY[name].presentation.spread_sizes and isinstance(wrong, int)))
     assume(option != "keepdim" or "dim" in case.options)
     check_outcome(name, forms(name)[form], with_options(case, **{option: wrong}))
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...api.creation import as_tensor, tensor
 from ...api.functions import stack
-from ...core.tensor import Tensor
+from ...api.tensor import Tensor
 from ...rules.dtypes import float64
 
 

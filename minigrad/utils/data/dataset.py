@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
-from ...core.tensor import Tensor
+from ...api.tensor import Tensor
 from ...random.generator import Generator
 from ...random.sampling import randperm
 

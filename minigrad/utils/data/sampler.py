@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from ...api.creation import as_tensor, empty
-from ...core.tensor import Tensor
+from ...api.tensor import Tensor
 from ...random.generator import Generator
 from ...random.sampling import multinomial, randint, randperm
 from ...rules import dtypes

@@ -1,0 +1,295 @@
+"""The functions that PyTorch composes of other ops.
+
+They choose among rules (`matmul`, `max`), convert their operands in their own way (`where`), or
+take a list of tensors (`cat`). Everything else at PyTorch's top level is a rule's own function,
+which `core/dispatch.py` makes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from ..core.dispatch import OPS, function
+from ..core.tensor import TensorBase, wrap
+from ..rules import REGISTRY
+from ..rules.dims import axis as dim_from_front
+from ..rules.dtypes import scalar_name
+from ..rules.promotion import result_type
+
+if TYPE_CHECKING:
+    from .tensor import Tensor
+
+# Products -----------------------------------------------------------------------------------------
+
+
+def matmul(input: Tensor, other: Tensor) -> Tensor:
+    """Multiply two vectors, two matrices, or two stacks of matrices.
+
+    Shapes: (m,) (m,) → (); (n, m) (m,) → (n,); (n, m) (m, p) → (n, p); and, with leading dimensions
+    that broadcast, (*, n, m) (*, m, p) → (*, n, p), where a vector on the left is a row and a
+    vector on the right a column. RuntimeError for other shapes, 0-d operands, and different dtypes.
+
+    >>> minigrad.matmul(minigrad.tensor([[1., 2.]]), minigrad.tensor([3., 4.]))
+    tensor([11.])
+    """
+    try:
+        n, m = input._array.ndim, other._array.ndim
+    except AttributeError:  # not a tensor: the op raises the error
+        return _stacked(input, other)
+    if n == m == 2:
+        return _mm(input, other)
+    if n == m == 1:
+        return _dot(input, other)
+    if n == 2 and m == 1:
+        return _mv(input, other)
+    return _stacked(input, other)
+
+
+_mm, _mv, _dot, _stacked = (OPS[name] for name in ("mm", "mv", "dot", "matmul"))
+
+
+# The largest and the smallest ---------------------------------------------------------------------
+
+
+class _Extremes(NamedTuple):
+    values: Tensor
+    indices: Tensor
+
+    def __repr__(self) -> str:
+        name = type(self).__name__
+        return f"torch.return_types.{name}(\nvalues={self.values!r},\nindices={self.indices!r})"
+
+
+_max_result = type("max", (_Extremes,), {"__slots__": ()})
+_min_result = type("min", (_Extremes,), {"__slots__": ()})
+
+
+def max(input: Tensor, *args: Any, **kwargs: Any) -> Any:
+    """Return the largest element: `max(x)`, `max(x, dim, keepdim=False)`, or `max(x, other)`.
+
+    Without arguments, a 0-d tensor, whose gradient ties share evenly. Over `dim`, a pair (values,
+    indices), whose gradient goes to the elements at the indices. With another tensor, the larger of
+    each pair, as `maximum`. NaN counts as the largest.
+
+    >>> minigrad.max(minigrad.tensor([[1., 5.], [7., 2.]]), dim=1).values
+    tensor([5., 7.])
+    """
+    return _extreme("max", _max_result, "maximum", input, *args, **kwargs)
+
+
+def min(input: Tensor, *args: Any, **kwargs: Any) -> Any:
+    """Return the smallest element: `min(x)`, `min(x, dim, keepdim=False)`, or `min(x, other)`.
+
+    Like `max`, for the smallest. NaN counts as the smallest.
+
+    >>> minigrad.min(minigrad.tensor([3., 1., 2.]))
+    tensor(1.)
+    """
+    return _extreme("min", _min_result, "minimum", input, *args, **kwargs)
+
+
+def _extreme(
+    name: str, result: Any, pairwise: str, input: Tensor, *args: Any, **kwargs: Any
+) -> Any:
+    if "other" in kwargs or (args and isinstance(args[0], TensorBase)):
+        return OPS[pairwise](input, *args, **kwargs)
+    if args or kwargs:
+        return result(*OPS[f"{name}_dim"](input, *args, **kwargs))
+    return OPS[name](input)
+
+
+# Choosing and joining -----------------------------------------------------------------------------
+
+
+def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
+    """Choose `input` where `condition` is True and `other` elsewhere; tensors or numbers,
+    broadcast.
+
+    With a condition alone, return the indices where it is True: a tuple of one int64 tensor per
+    dimension. RuntimeError unless the condition is bool.
+
+    >>> minigrad.where(minigrad.tensor([True, False]), minigrad.tensor([1., 2.]), 0)
+    tensor([1., 0.])
+    """
+    if not isinstance(condition, TensorBase):
+        kind = type(condition).__name__
+        raise TypeError(f"where(): argument 'condition' (position 1) must be Tensor, not {kind}")
+    if input is None and other is None:
+        return tuple(wrap(places) for places in np.nonzero(np.atleast_1d(condition._array)))
+    if condition._array.dtype.kind != "b":
+        raise RuntimeError(
+            "where expected condition to be a boolean tensor, but got a tensor with dtype "
+            f"{scalar_name(condition._array)}"
+        )
+    choices = [tensor_or_number(x, "where") for x in (input, other)]
+    common = result_type(*(x._array if isinstance(x, TensorBase) else x for x in choices))
+    return _where(condition, *(_as_dtype(x, common) for x in choices))
+
+
+_where = OPS["where"]
+
+
+def tensor_or_number(x: Any, function: str) -> Any:
+    """`x`, with a NumPy scalar as a Python number. TypeError for anything else but a tensor."""
+    if isinstance(x, np.generic):
+        x = x.item()
+    if isinstance(x, TensorBase | int | float):
+        return x
+    raise TypeError(f"{function}(): expected tensors or numbers, got {type(x).__name__}")
+
+
+def _as_dtype(x: Any, kind: np.dtype) -> Tensor:
+    if not isinstance(x, TensorBase):
+        return wrap(np.array(x, kind))
+    return x if x._array.dtype == kind else OPS["cast"](x, kind)
+
+
+def cat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> Tensor:
+    """Join tensors along `dim`. The dtype is the one that they promote to.
+
+    They have the same sizes in all other dimensions; a tensor of shape (0,) is ignored.
+    RuntimeError for other sizes, ValueError for an empty list.
+
+    >>> minigrad.cat([minigrad.tensor([1., 2.]), minigrad.tensor([3.])])
+    tensor([1., 2., 3.])
+    """
+    tensors = _listed(tensors, "cat")
+    if not tensors:
+        raise ValueError("torch.cat(): expected a non-empty list of Tensors")
+    shapes = [x._array.shape for x in tensors]
+    if () in shapes:
+        raise RuntimeError(
+            f"zero-dimensional tensor (at position {shapes.index(())}) cannot be concatenated"
+        )
+    tensors = _promoted(tensors)
+    shapes = [shape for shape in shapes if shape != (0,)] or shapes
+    first = shapes[0]
+    d = dim_from_front(dim if axis is None else axis, len(first))
+    around = first[:d] + first[d + 1 :]
+    for position, shape in enumerate(shapes):
+        if len(shape) != len(first):
+            raise RuntimeError(
+                f"Tensors must have same number of dimensions: got {len(first)} and {len(shape)}"
+            )
+        if shape[:d] + shape[d + 1 :] != around:
+            raise RuntimeError(
+                f"Sizes of tensors must match except in dimension {d}. Expected {list(first)} "
+                f"but got {list(shape)} for tensor number {position} in the list."
+            )
+    return _cat(*tensors, dim=d)
+
+
+def stack(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> Tensor:
+    """Join tensors of one shape along a new dimension. RuntimeError if the shapes differ.
+
+    >>> minigrad.stack([minigrad.tensor([1., 2.]), minigrad.tensor([3., 4.])], dim=1)
+    tensor([[1., 3.],
+            [2., 4.]])
+    """
+    tensors = _listed(tensors, "stack")
+    if not tensors:
+        raise RuntimeError("stack expects a non-empty TensorList")
+    first = tensors[0]._array.shape
+    d = dim_from_front(dim if axis is None else axis, len(first) + 1)
+    for position, x in enumerate(tensors):
+        if x._array.shape != first:
+            raise RuntimeError(
+                f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 "
+                f"and {list(x._array.shape)} at entry {position}"
+            )
+    return _stack(*_promoted(tensors), dim=d)
+
+
+_cat, _stack = OPS["cat"], OPS["stack"]
+
+
+def _listed(tensors: Sequence[Tensor], function: str) -> Sequence[Tensor]:
+    if isinstance(tensors, list | tuple):
+        for position, x in enumerate(tensors):
+            if not isinstance(x, TensorBase):
+                raise TypeError(
+                    f"expected Tensor as element {position} in argument 0, "
+                    f"but got {type(x).__name__}"
+                )
+        return tensors
+    kind = type(tensors).__name__
+    raise TypeError(
+        f"{function}(): argument 'tensors' (position 1) must be tuple of Tensors, not {kind}"
+    )
+
+
+def _promoted(tensors: Sequence[Tensor]) -> Sequence[Tensor]:
+    """The tensors in the dtype that they promote to."""
+    first = tensors[0]._array.dtype
+    if all(x._array.dtype is first for x in tensors):
+        return tensors
+    common = result_type(*(x._array for x in tensors))
+    return [_as_dtype(x, common) for x in tensors]
+
+
+def is_tensor(obj: object) -> bool:
+    """Return whether an object is a Tensor.
+
+    >>> minigrad.is_tensor(minigrad.ones(2)), minigrad.is_tensor(1.0)
+    (True, False)
+    """
+    return isinstance(obj, TensorBase)
+
+
+# Shapes -------------------------------------------------------------------------------------------
+
+
+def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """Merge the dimensions from `start_dim` to `end_dim`, both included, into one.
+
+    >>> minigrad.ones(2, 3, 4).flatten(1).shape
+    torch.Size([2, 12])
+    """
+    shape = input._array.shape
+    first, last = dim_from_front(start_dim, len(shape)), dim_from_front(end_dim, len(shape))
+    if first > last:
+        raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
+    if first == last and shape:
+        return input
+    merged = math.prod(shape[first : last + 1])
+    return OPS["reshape"](input, (*shape[:first], merged, *shape[last + 1 :]))
+
+
+# PyTorch has one node for all the views; here each view has its own, with that node's name.
+_one_of_several = function(REGISTRY["select"], node="UnbindBackward0")
+
+
+def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
+    """Split a tensor into its slices along `dim`, without that dimension.
+
+    Iterating over a tensor gives these along its first dimension. The slices are views that can't
+    be written to where the write would be recorded.
+
+    >>> minigrad.unbind(minigrad.tensor([[1, 2], [3, 4]]), dim=1)
+    (tensor([1, 3]), tensor([2, 4]))
+    """
+    shape = input._array.shape
+    d = dim_from_front(dim, len(shape))
+    if not shape:
+        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
+    slices = tuple([_one_of_several(input, d, i) for i in range(shape[d])])
+    for i, each in enumerate(slices):
+        if not each._view.creation_meta:
+            each._view.creation_meta, each._view.maker = "several", f"Output {i} of Unbind"
+    return slices
+
+
+def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
+    """Exchange two dimensions: `transpose` under NumPy's name.
+
+    >>> minigrad.swapaxes(minigrad.ones(2, 3, 4), 0, 2).shape
+    torch.Size([4, 3, 2])
+    """
+    return OPS["transpose"](input, axis0, axis1)
+
+
+COMPOSED = (matmul, max, min, where, cat, stack, flatten, swapaxes, unbind, is_tensor)

@@ -1,0 +1,108 @@
+"""OpMethods: the methods and operators of Tensor that follow from the rules and the dtypes.
+
+They are made here from the registry: `x.exp()` and `x.exp_()` from a rule's forms, `x + y`, `x +=
+y` and `1 - x` from its operators. All other methods are written out in `tensor.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from ..core.dispatch import OPS, function
+from ..core.inplace import in_place
+from ..rules import REGISTRY, Rule, dtypes
+
+# Python's special methods behind an expression. The second one is for a number on the left.
+_BINARY = {
+    "x + y": ("__add__", "__radd__"),
+    "x - y": ("__sub__",),
+    "1 - x": ("__rsub__",),
+    "x * y": ("__mul__", "__rmul__"),
+    "x / y": ("__truediv__",),
+    "x ** y": ("__pow__",),
+    "x & y": ("__and__", "__rand__"),
+    "x | y": ("__or__", "__ror__"),
+    "x ^ y": ("__xor__", "__rxor__"),
+    "x < y": ("__lt__",),
+    "x <= y": ("__le__",),
+    "x > y": ("__gt__",),
+    "x >= y": ("__ge__",),
+}
+_IN_PLACE = {
+    "x += y": "__iadd__",
+    "x -= y": "__isub__",
+    "x *= y": "__imul__",
+    "x /= y": "__itruediv__",
+    "x **= y": "__ipow__",
+}
+_UNARY = {"-x": "__neg__", "abs(x)": "__abs__"}
+
+
+class OpMethods:
+    """The methods of Tensor that follow from the rules."""
+
+    __slots__ = ()
+
+
+def methods(rule: Rule) -> Iterator[tuple[str, Callable[..., Any]]]:
+    """The methods of one rule, by their names."""
+    presentation = rule.presentation
+    if "method" in presentation.forms:
+        yield rule.name, _with_sizes(rule) if presentation.spread_sizes else OPS[rule.name]
+    if "in-place" in presentation.forms:
+        yield f"{rule.name}_", in_place(rule)
+    for expression in presentation.operators:
+        if expression in _BINARY:
+            operator = function(rule, operator=True)
+            yield from ((name, operator) for name in _BINARY[expression])
+        elif expression in _IN_PLACE:
+            yield _IN_PLACE[expression], in_place(rule, operator=True)
+        elif expression in _UNARY:
+            yield _UNARY[expression], OPS[rule.name]
+
+
+def _with_sizes(rule: Rule) -> Callable[..., Any]:
+    """A method whose sizes can be given one by one, `x.view(2, 3)`."""
+    op, keyword = OPS[rule.name], rule.parameters[1]
+
+    def method(self: Any, *sizes: Any, **options: Any) -> Any:
+        if keyword in options:
+            sizes = (*sizes, options.pop(keyword))
+        if not sizes:
+            raise TypeError(f'{rule.name}() missing 1 required positional arguments: "{keyword}"')
+        one = len(sizes) == 1 and isinstance(sizes[0], Sequence)
+        return op(self, tuple(sizes[0]) if one else sizes, **options)
+
+    method.__name__ = method.__qualname__ = rule.name
+    method.__doc__, method.__module__ = op.__doc__, op.__module__
+    vars(method)["__signature__"] = rule.signature
+    return method
+
+
+CONVERSIONS = {
+    "float": dtypes.float32,
+    "double": dtypes.float64,
+    "int": dtypes.int32,
+    "long": dtypes.int64,
+    "byte": dtypes.uint8,
+    "bool": dtypes.bool,
+}
+
+
+def _conversion(name: str, target: dtypes.dtype) -> Callable[..., Any]:
+    """The method `x.float()`, or another of its kind."""
+
+    def convert(self: Any) -> Any:
+        return self.to(target)
+
+    convert.__name__ = convert.__qualname__ = name
+    convert.__doc__ = f"This tensor as {target.name}; itself if it is that already."
+    return convert
+
+
+for _name, _target in CONVERSIONS.items():
+    setattr(OpMethods, _name, _conversion(_name, _target))
+for _rule in REGISTRY.values():
+    for _name, _method in methods(_rule):
+        setattr(OpMethods, _name, _method)

@@ -1,0 +1,534 @@
+"""Tensor:
+
+what users hold. The state is `TensorBase`'s, the ops are `OpMethods`', the rest is here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+
+from ..core import backward, grad_fn, hooks
+from ..core.dispatch import OPS
+from ..core.grad_mode import is_grad_enabled, no_grad
+from ..core.inplace import in_place
+from ..core.tensor import TensorBase, make_public, refresh, wrap
+from ..core.versions import count_write
+from ..rules import REGISTRY, dtypes
+from ..rules.dims import axis
+from ..rules.dtypes import dtype as DType
+from ..rules.dtypes import of_numpy, to_numpy
+from ..rules.promotion import get_default_dtype
+from . import compositions, indexing, printing
+from .compositions import tensor_or_number
+from .devices import device, require_cpu
+from .op_methods import OpMethods
+from .size import Size, size_of
+
+
+class Tensor(OpMethods, TensorBase):
+    """A multi-dimensional array of one dtype that can remember how it was computed.
+
+    Make one with `minigrad.tensor` or another creation function. `Tensor(data)` and
+    `Tensor(*sizes)` are PyTorch's old constructor: the default float dtype, with that data, or
+    uninitialised with those sizes.
+
+    >>> x = minigrad.tensor([1., 2.], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    tensor([2., 4.])
+    """
+
+    __slots__ = ()
+
+    # Before NumPy's operators: the tensor answers `array * tensor` (with a TypeError).
+    __array_priority__ = 1000
+    __hash__ = object.__hash__  # by identity, although `==` compares elements
+
+    def __new__(cls, *data: Any) -> Any:
+        default = get_default_dtype().numpy
+        if len(data) == 1 and isinstance(data[0], Size):
+            data = tuple(data[0])
+        if all(isinstance(size, int) for size in data):
+            return wrap(np.empty(data or 0, default), cls)
+        if len(data) == 1 and isinstance(data[0], TensorBase):
+            return wrap(data[0]._array[...], cls)
+        if len(data) == 1 and isinstance(data[0], str):
+            raise TypeError("new(): invalid data type 'str'")
+        if len(data) == 1 and isinstance(data[0], Sequence | np.ndarray):
+            return wrap(np.array(data[0], default), cls)
+        kinds = ", ".join(type(item).__name__ for item in data)
+        raise TypeError(f"Tensor() takes sizes (ints) or one sequence of data, not ({kinds})")
+
+    # Gradients --------------------------------------------------------------------------------
+
+    def backward(
+        self,
+        gradient: TensorBase | None = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: TensorBase | Sequence[TensorBase] | None = None,
+    ) -> None:
+        """Add the gradient of this tensor to the `.grad` of the leaves, or only of `inputs`.
+
+        `gradient` is the cotangent to start from, of this tensor's shape. A tensor of one element
+        needs none. Otherwise this is `minigrad.autograd.backward` of one tensor, with its errors.
+
+        >>> x = minigrad.tensor([1., 2.], requires_grad=True)
+        >>> (x * x).backward(minigrad.tensor([1., 10.]))
+        >>> x.grad
+        tensor([ 2., 40.])
+        """
+        backward.fill_gradients((self,), (gradient,), retain_graph, create_graph, inputs)
+
+    @property
+    def grad_fn(self) -> Any:
+        """The node of the graph that computed this tensor; None for a leaf."""
+        refresh(self)
+        return None if self._node is None else grad_fn.grad_fn(self._node)
+
+    @property
+    def output_nr(self) -> int:
+        """Which result of its `grad_fn` this tensor is; 0 for an op with one result."""
+        return 0 if self._node is None else self._node.output_nr
+
+    def register_hook(self, hook: Callable[[Any], Any]) -> hooks.RemovableHandle:
+        """Register `hook(grad)`, to be called whenever this tensor's gradient is computed.
+
+        It must not change its argument, but may return another gradient of the same shape and dtype
+        to use instead. Hooks run in the order of registration. After an in-place write to the
+        tensor, they stay with its old history. The handle's `remove()` unregisters the hook.
+        RuntimeError for a tensor that doesn't require grad.
+
+        >>> x = minigrad.tensor([1., 2.], requires_grad=True)
+        >>> handle = x.register_hook(lambda grad: grad * 10)
+        >>> x.sum().backward()
+        >>> x.grad
+        tensor([10., 10.])
+        """
+        return hooks.attached_to(self).add("tensor", hook)
+
+    def register_post_accumulate_grad_hook(
+        self, hook: Callable[[Any], None]
+    ) -> hooks.RemovableHandle:
+        """Register `hook(self)`, to be called after `.grad` of this leaf was accumulated.
+
+        RuntimeError for a tensor that isn't a leaf or doesn't require grad.
+
+        >>> w = minigrad.tensor([1., 2.], requires_grad=True)
+        >>> def update(w):
+        ...     with minigrad.no_grad():
+        ...         w -= 0.1 * w.grad
+        ...     w.grad = None
+        >>> handle = w.register_post_accumulate_grad_hook(update)
+        >>> w.sum().backward()
+        >>> w
+        tensor([0.9000, 1.9000], requires_grad=True)
+        """
+        if not self.is_leaf:
+            raise RuntimeError(
+                "post accumulate grad hooks cannot be registered on non-leaf tensors"
+            )
+        return hooks.attached_to(self).add("accumulated", hook)
+
+    def retain_grad(self) -> None:
+        """Have `backward` fill the `.grad` of this non-leaf.
+
+        >>> x = minigrad.tensor([1., 2.], requires_grad=True)
+        >>> y = x * 2
+        >>> y.retain_grad()
+        >>> (y * y).sum().backward()
+        >>> y.grad
+        tensor([4., 8.])
+        """
+        hooks.retain_grad(self)
+
+    def detach_(self) -> Tensor:
+        """Make this tensor a leaf that doesn't require grad. RuntimeError for a view."""
+        if self._is_view():
+            raise RuntimeError(
+                "Can't detach views in-place. Use detach() instead, which makes a new tensor."
+            )
+        self._node, self._requires_grad = None, False
+        return self
+
+    # Shape, dtype and memory ------------------------------------------------------------------
+
+    @property
+    def shape(self) -> Size:
+        """The size of each dimension."""
+        return size_of(self._array.shape)
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the size of one dimension.
+
+        IndexError for a dimension that doesn't exist.
+        """
+        if dim is None:
+            return self.shape
+        if self._array.ndim == 0:
+            raise IndexError("dimension specified as 0 but tensor has no dimensions")
+        return self._array.shape[axis(dim, self._array.ndim)]
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return self._array.ndim
+
+    def dim(self) -> int:
+        """The number of dimensions."""
+        return self._array.ndim
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return self._array.size
+
+    nelement = numel
+
+    @property
+    def dtype(self) -> DType:
+        """The type of the elements."""
+        return of_numpy(self._array.dtype)
+
+    @property
+    def device(self) -> device:
+        """The device that holds the elements: the CPU."""
+        return device("cpu")
+
+    def is_floating_point(self) -> bool:
+        """Whether the elements are floats."""
+        return self._array.dtype.kind == "f"
+
+    def element_size(self) -> int:
+        """The size of one element in bytes."""
+        return self._array.itemsize
+
+    itemsize = property(element_size)
+
+    def stride(self, dim: int | None = None) -> Any:
+        """The step in memory along each dimension (or along `dim`), in elements."""
+        if self._array.size:
+            strides = tuple(step // self._array.itemsize for step in self._array.strides)
+        else:  # NumPy's are 0; PyTorch computes them as if each size were at least 1
+            sizes = [max(size, 1) for size in self._array.shape]
+            strides = tuple(math.prod(sizes[d + 1 :]) for d in range(len(sizes)))
+        return strides if dim is None else strides[dim]
+
+    def is_contiguous(self) -> bool:
+        """Whether the elements are in row-major order in memory, without gaps."""
+        return self._array.flags.c_contiguous
+
+    def contiguous(self) -> Tensor:
+        """This tensor if it is contiguous, else a copy that is."""
+        return self if self.is_contiguous() else OPS["contiguous_copy"](self)
+
+    def data_ptr(self) -> int:
+        """The address of the first element."""
+        return self._array.ctypes.data
+
+    # Conversion to Python and NumPy -----------------------------------------------------------
+
+    def numpy(self, *, force: bool = False) -> np.ndarray:
+        """The array, sharing memory. RuntimeError if this tensor requires grad, unless `force`.
+
+        In no_grad there is no error, because nothing is recorded there.
+        """
+        if self.requires_grad and is_grad_enabled() and not force:
+            raise RuntimeError(
+                "Can't call numpy() on Tensor that requires grad. "
+                "Use tensor.detach().numpy() instead."
+            )
+        return self._array
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.numpy(), dtype, copy=copy)
+
+    def __array_wrap__(self, array: np.ndarray, *_: object) -> Any:
+        return wrap(np.asarray(array))
+
+    def item(self) -> Any:
+        """The only element, as a Python number. RuntimeError unless there is exactly one."""
+        if self._array.size != 1:
+            raise RuntimeError(
+                f"a Tensor with {self._array.size} elements cannot be converted to Scalar"
+            )
+        return self._array.item()
+
+    def tolist(self) -> Any:
+        """Nested lists of Python numbers; for a 0-d tensor, a number."""
+        return self._array.tolist()
+
+    def _scalar(self) -> Any:
+        if self._array.size != 1:
+            raise ValueError("only one element tensors can be converted to Python scalars")
+        return self._array.item()
+
+    def __float__(self) -> float:
+        return float(self._scalar())
+
+    def __int__(self) -> int:
+        return int(self._scalar())
+
+    def __complex__(self) -> complex:
+        return complex(self._scalar())
+
+    def __index__(self) -> int:
+        if self._array.size != 1 or self._array.dtype.kind == "f":
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return int(self.item())
+
+    def __bool__(self) -> bool:
+        if self._array.size != 1:
+            count = "no values" if self._array.size == 0 else "more than one value"
+            raise RuntimeError(f"Boolean value of Tensor with {count} is ambiguous")
+        return bool(self._array.item())
+
+    def __len__(self) -> int:
+        if self._array.ndim == 0:
+            raise TypeError("len() of a 0-d tensor")
+        return len(self._array)
+
+    def __iter__(self) -> Iterator[Any]:
+        if self._array.ndim == 0:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter(self.unbind())
+
+    def __contains__(self, element: object) -> bool:
+        if not isinstance(element, TensorBase | int | float):
+            kind = type(element).__name__
+            raise RuntimeError(
+                f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {kind}."
+            )
+        return bool((self == element).any())
+
+    def __repr__(self) -> str:
+        try:
+            refresh(self)
+            name = None if self._node is None else self._node.name
+        except RuntimeError:  # a view whose history is unknown
+            name = "Invalid"
+        return printing.tensor_repr(
+            self._array,
+            default_dtype=get_default_dtype().numpy,
+            requires_grad=self.requires_grad,
+            grad_fn=name,
+        )
+
+    def __format__(self, spec: str) -> str:
+        if type(self) is Tensor and self._array.ndim == 0:
+            return format(self.item(), spec)
+        return object.__format__(self, spec)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        if not self.is_leaf:
+            raise RuntimeError(
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
+                "protocol at the moment; use .detach().clone()"
+            )
+        result = wrap(self._array.copy(), type(self))
+        result._requires_grad = self.requires_grad
+        memo[id(self)] = result
+        if self._grad is not None:
+            result._grad = self._grad.__deepcopy__(memo)
+        return result
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            "minigrad tensors are not pickled: use minigrad.save and minigrad.load, "
+            "or .detach().numpy()"
+        )
+
+    # Conversion to other dtypes ---------------------------------------------------------------
+
+    def to(self, *args: Any, **kwargs: Any) -> Tensor:
+        """This tensor in another dtype: `to(dtype)`, `to(device)`, `to(device, dtype)`,
+        `to(other)`.
+
+        `non_blocking` has no effect. Without `copy`, a tensor that is right already is returned
+        itself. RuntimeError for a device other than the CPU.
+
+        >>> minigrad.tensor([1, 2]).to(minigrad.float64)
+        tensor([1., 2.], dtype=torch.float64)
+        """
+        first, rest = (args[0], args[1:]) if args else (None, ())
+        names = ["dtype", "non_blocking", "copy"]
+        if isinstance(first, TensorBase):
+            first, names = of_numpy(first._array.dtype), names[1:]
+        elif isinstance(first, DType | type):
+            names = names[1:]
+        else:
+            require_cpu(first)
+            first = None
+        if len(rest) > len(names):
+            raise TypeError(
+                f"to() takes at most {1 + len(names)} arguments but {len(args)} were given"
+            )
+        options = dict(zip(names, rest, strict=False))
+        for name, value in kwargs.items():
+            if name in options or name not in ("dtype", "device", "non_blocking", "copy"):
+                raise TypeError(f"to() got an unexpected keyword argument '{name}'")
+            options[name] = value
+        require_cpu(options.get("device"))
+        wanted = options.get("dtype") or first
+        kind = self._array.dtype if wanted is None else to_numpy(wanted)
+        if kind == self._array.dtype:
+            return self.clone() if options.get("copy") else self
+        # An integer tensor has no history.
+        with nullcontext() if kind.kind == "f" else no_grad():
+            return OPS["cast"](self, kind)
+
+    def type_as(self, other: TensorBase) -> Tensor:
+        """This tensor in the dtype of `other`."""
+        return self.to(other)
+
+    def cpu(self) -> Tensor:
+        """This tensor: it is on the CPU already."""
+        return self
+
+    # Shapes -----------------------------------------------------------------------------------
+
+    @property
+    def T(self) -> Any:
+        """The tensor with its dimensions in reverse order.
+
+        >>> minigrad.ones(2, 3, 4).T.shape
+        torch.Size([4, 3, 2])
+        """
+        return OPS["permute"](self, tuple(range(self._array.ndim))[::-1])
+
+    @property
+    def mT(self) -> Any:
+        """The tensor with its last two dimensions exchanged. RuntimeError for one dimension.
+
+        >>> minigrad.ones(2, 3, 4).mT.shape
+        torch.Size([2, 4, 3])
+        """
+        if self._array.ndim == 1:
+            raise RuntimeError(
+                "tensor.mT is only supported on matrices or batches of matrices. Got 1-D tensor."
+            )
+        return OPS["transpose"](self, -2, -1) if self._array.ndim else self
+
+    def view_as(self, other: TensorBase) -> Any:
+        """This tensor viewed in the shape of `other`."""
+        return OPS["view"](self, other._array.shape)
+
+    def reshape_as(self, other: TensorBase) -> Any:
+        """This tensor reshaped to the shape of `other`."""
+        return OPS["reshape"](self, other._array.shape)
+
+    def expand_as(self, other: TensorBase) -> Any:
+        """This tensor expanded to the shape of `other`."""
+        return OPS["expand"](self, other._array.shape)
+
+    flatten = compositions.flatten
+    swapaxes = compositions.swapaxes
+    unbind = compositions.unbind
+
+    # Elements ---------------------------------------------------------------------------------
+
+    __getitem__ = indexing.getitem
+    __setitem__ = indexing.setitem
+    index_put = indexing.index_put
+    index_put_ = indexing.index_put_
+
+    def where(self, condition: TensorBase, other: Any) -> Any:
+        """This tensor where `condition` is True, `other` elsewhere."""
+        return compositions.where(condition, self, other)
+
+    max = compositions.max
+    min = compositions.min
+    matmul = compositions.matmul
+
+    # In place ---------------------------------------------------------------------------------
+
+    def copy_(self, other: TensorBase, non_blocking: bool = False) -> Any:
+        """Write the elements of `other`, broadcast and converted, to this tensor.
+
+        >>> minigrad.zeros(2).copy_(minigrad.tensor([1, 2]))
+        tensor([1., 2.])
+        """
+        return _copy_(self, tensor_or_number(other, "copy_"))
+
+    def fill_(self, value: Any) -> Any:
+        """Write one value, a number or a 0-d tensor, to every element.
+
+        >>> minigrad.zeros(2).fill_(3)
+        tensor([3., 3.])
+        """
+        if isinstance(value, TensorBase) and value._array.ndim:
+            raise RuntimeError(
+                "fill_ only supports 0-dimension value tensor but got tensor with "
+                f"{value._array.ndim} dimensions."
+            )
+        return _fill_(self, tensor_or_number(value, "fill_"))
+
+    def masked_fill_(self, mask: TensorBase, value: Any) -> Any:
+        """`masked_fill`, in place. RuntimeError for a leaf that requires grad."""
+        if isinstance(value, TensorBase):
+            value = OPS["clone"](value)  # like a number, it may be an element of this tensor
+        return _masked_fill_(self, mask, value)
+
+    def zero_(self) -> Any:
+        """Write zero to every element.
+
+        >>> minigrad.ones(2).zero_()
+        tensor([0., 0.])
+        """
+        if self._view is not None or self._requires_grad:
+            return _zero_(self)
+        self._array.fill(0)  # there is nothing to record
+        count_write(self._counter)
+        return self
+
+    # Operators with a rule of their own -------------------------------------------------------
+
+    def __matmul__(self, other: Any) -> Any:
+        return compositions.matmul(self, other) if isinstance(other, TensorBase) else NotImplemented
+
+    def __rpow__(self, other: Any) -> Any:
+        return OPS["pow"](other, self) if isinstance(other, _NUMBERS) else NotImplemented
+
+    def __rtruediv__(self, other: Any) -> Any:
+        """`other / x`, which PyTorch computes as `x.reciprocal() * other`."""
+        if isinstance(other, _NUMBERS):
+            return OPS["mul"](OPS["reciprocal"](self), other)
+        return NotImplemented
+
+    def __pos__(self) -> Tensor:
+        if self.dtype is dtypes.bool:
+            raise RuntimeError("The `+` operator, on a bool tensor is not supported.")
+        return self
+
+    def __invert__(self) -> Any:
+        if self.is_floating_point():
+            raise TypeError(
+                "~ (operator.invert) is only implemented on integer and Boolean-type tensors"
+            )
+        return OPS["bitwise_not"](self)
+
+    # A tensor is unequal to anything but tensors, arrays and numbers.
+
+    def __eq__(self, other: object) -> Any:
+        return OPS["eq"](self, _compared(other)) if isinstance(other, _COMPARABLE) else False
+
+    def __ne__(self, other: object) -> Any:
+        return OPS["ne"](self, _compared(other)) if isinstance(other, _COMPARABLE) else True
+
+
+def _compared(other: Any) -> Any:
+    return wrap(other) if isinstance(other, np.ndarray) else other
+
+
+_NUMBERS = (float, int, np.number, np.bool_)
+_COMPARABLE = (TensorBase, *_NUMBERS, np.ndarray)
+_copy_ = in_place(REGISTRY["copy"])
+_fill_ = in_place(REGISTRY["fill"], fills=True)
+_zero_ = in_place(REGISTRY["zero"], fills=True)
+_masked_fill_ = in_place(REGISTRY["masked_fill"])
+
+make_public(Tensor)

@@ -1,0 +1,176 @@
+"""grad_fn: the tape as users see it, node by node, under PyTorch's names.
+
+The tape has one class of node, which knows nothing of its users. The object that users see is made
+when they ask for it, and stays the same for as long as they hold it.
+"""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from .higher_order import named_saved_tensors
+from .hooks import Attached, RemovableHandle, attached_to_leaf, attached_to_node
+from .node import FREED, Node, Parent
+from .tensor import TensorBase
+
+
+class GradFn:
+    """A node of the graph: the type of `grad_fn`, and of the nodes in `next_functions`.
+
+    Each kind of node has a class of its own, with PyTorch's name for the op's node.
+    """
+
+    __slots__ = ()
+
+    _node: Node
+
+    def name(self) -> str:
+        """PyTorch's name for this kind of node.
+
+        >>> (minigrad.ones(2, requires_grad=True) + 1).grad_fn.name()
+        'AddBackward0'
+        """
+        return type(self).__name__
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} object at {id(self):#x}>"
+
+    @property
+    def next_functions(self) -> tuple[tuple[GradFn | None, int], ...]:
+        """The nodes that its gradients go to, each with the number of that node's result.
+
+        For a leaf it is an `AccumulateGrad`, whose `variable` is the leaf. For an operand that
+        doesn't require grad it is None.
+
+        >>> x = minigrad.ones(2, requires_grad=True)
+        >>> y = x.exp() * 2
+        >>> [node and node.name() for node, _ in y.grad_fn.next_functions]
+        ['ExpBackward0', None]
+        >>> y.grad_fn.next_functions[0][0].next_functions[0][0].variable is x
+        True
+        """
+        return tuple((None, 0) if parent is None else edge(parent) for parent in self._node.parents)
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """A dictionary for notes. Anomaly mode keeps its own there."""
+        return self._attached().notes
+
+    def register_hook(self, fn: Callable[[Any, Any], Any]) -> RemovableHandle:
+        """Register `fn(grad_inputs, grad_outputs)`, to be called after this node in a backward.
+
+        Both are tuples of tensors: the gradients for `next_functions`, and those that arrived. It
+        may return other `grad_inputs`. The handle's `remove()` unregisters it.
+
+        >>> y = minigrad.ones(2, requires_grad=True) * 2
+        >>> _ = y.grad_fn.register_hook(lambda inputs, outputs: (inputs[0] * 10, None))
+        >>> minigrad.autograd.grad(y.sum(), y.grad_fn.next_functions[0][0].variable)
+        (tensor([20., 20.]),)
+        """
+        return self._attached().add("after", fn)
+
+    def register_prehook(self, fn: Callable[[Any], Any]) -> RemovableHandle:
+        """Register `fn(grad_outputs)`, to be called before this node. It may return others.
+
+        >>> x = minigrad.ones(2, requires_grad=True)
+        >>> y = x * 2
+        >>> _ = y.grad_fn.register_prehook(lambda outputs: (outputs[0] * 10,))
+        >>> minigrad.autograd.grad(y.sum(), x)
+        (tensor([20., 20.]),)
+        """
+        return self._attached().add("before", fn)
+
+    def _attached(self) -> Attached:
+        return attached_to_node(self._node)
+
+
+class _OpGradFn(GradFn):
+    """The node of an op, with what it saved: `_saved_self`, `_saved_result`, …"""
+
+    __slots__ = ("__weakref__", "_node")
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    def name(self) -> str:
+        """PyTorch's name.
+
+        A node that PyTorch's authors wrote by hand is shown with its namespace.
+        """
+        name = type(self).__name__
+        return name if name[-1].isdigit() else f"torch::autograd::{name}"
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_saved_"):
+            if self._node.pullbacks is None:
+                raise RuntimeError(FREED)
+            saved = named_saved_tensors(self._node)
+            if name in saved:
+                return saved[name]
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *named_saved_tensors(self._node)]
+
+
+class AccumulateGrad(GradFn):
+    """The end of a graph: the node that `next_functions` has for a leaf, its `variable`.
+
+    >>> x = minigrad.ones(2, requires_grad=True)
+    >>> (x + 1).grad_fn.next_functions[0][0].variable is x
+    True
+    """
+
+    __slots__ = ("__weakref__", "_metadata", "variable")
+
+    next_functions = ()
+
+    def __init__(self, variable: TensorBase) -> None:
+        self.variable = variable
+        self._metadata: dict[str, Any] = {}
+
+    def name(self) -> str:
+        """PyTorch's name for this kind of node."""
+        return "torch::autograd::AccumulateGrad"
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """A dictionary for notes."""
+        return self._metadata
+
+    def _attached(self) -> Attached:
+        return attached_to_leaf(self.variable)
+
+
+@functools.cache
+def _class(name: str) -> type[_OpGradFn]:
+    return type(name, (_OpGradFn,), {"__slots__": (), "__module__": __name__})
+
+
+def grad_fn(node: Node) -> GradFn:
+    """The object that users see for a node."""
+    own: GradFn | None = node.grad_fn()
+    if own is not None:
+        return own
+    attached = attached_to_node(node)
+    shown: GradFn | None = None if attached.shown is None else attached.shown()
+    if shown is None:
+        shown = _class(node.name)(node)
+        attached.shown = weakref.ref(shown)
+    return shown
+
+
+def edge(parent: Parent) -> tuple[GradFn, int]:
+    """A parent as `next_functions` shows it, with the number of the result that it stands for."""
+    if isinstance(parent, Node):
+        return grad_fn(parent), parent.output_nr
+    if parent._attached is None:
+        parent._attached = Attached()
+    shown = None if parent._attached.shown is None else parent._attached.shown()
+    if shown is None:
+        shown = AccumulateGrad(parent)
+        parent._attached.shown = weakref.ref(shown)
+    return shown, 0

@@ -1,0 +1,56 @@
+"""The observer: an object that the engine reports to, if there is one.
+
+Anomaly mode (`autograd/anomaly_mode.py`) is one. Without an observer, the engine pays for one
+comparison per op and per write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+from ..rules.rule import Pullback
+
+if TYPE_CHECKING:
+    from .node import Node
+
+
+class Observer:
+    """The reports that the engine makes. The methods here ignore them."""
+
+    def recorded(self, node: Node) -> None:
+        """An op was recorded."""
+
+    def written(self, counter: list[Any]) -> None:
+        """A storage was written to; its version counter has moved."""
+
+    def pullbacks(
+        self, node: Node, pullbacks: Sequence[Pullback | None]
+    ) -> Sequence[Pullback | None]:
+        """The pullbacks that the walk is to call for a node."""
+        return pullbacks
+
+    def working_on(self, node: Node) -> AbstractContextManager[None]:
+        """A context in which an error is the node's."""
+        return nullcontext()
+
+    def about_write(self, node: Node, counter: list[Any], version: int) -> str:
+        """A sentence on the write that changed a tensor which a node saved at this version."""
+        return (
+            "Hint: enable anomaly detection to see the line that saved it and the line that "
+            "changed it, with minigrad.autograd.set_detect_anomaly(True, check_nan=False)."
+        )
+
+
+class _Observation:
+    """Who observes: one observer for all threads, as in PyTorch's anomaly mode."""
+
+    __slots__ = ("observer",)
+
+    def __init__(self) -> None:
+        self.observer: Observer | None = None
+
+
+observation = _Observation()
+UNOBSERVED = Observer()

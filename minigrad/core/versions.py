@@ -1,0 +1,43 @@
+"""Version counters: how the engine notices that a saved tensor was changed in place.
+
+Every storage has a counter of the writes to it, which all tensors on that storage share. An op
+remembers the versions of the arrays that its pullbacks capture, and `backward` raises an error if
+one has moved since. A counter is a list whose first item is the count; an observer may append
+notes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from .observer import observation
+
+# Of an array that an op used: its id, its storage's counter, and the version at that time.
+SavedVersion: TypeAlias = tuple[int, list[Any], int]
+NOT_SAVED: SavedVersion = (0, [0], 0)  # in the place of a Python number
+
+
+class _Writes:
+    """The number of writes to all storages. While it stands still, no saved tensor has changed."""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
+writes = _Writes()
+
+
+def count_write(counter: list[Any]) -> None:
+    """Count a write to a storage.
+
+    >>> counter = [0]
+    >>> count_write(counter)
+    >>> counter
+    [1]
+    """
+    counter[0] += 1
+    writes.count += 1
+    if observation.observer is not None:
+        observation.observer.written(counter)

@@ -1,0 +1,56 @@
+"""How PyTorch presents an op: its promotion, the ways to write it, and the names of its nodes.
+
+A rule computes; a `Presentation` says how users meet it. The functions, methods and operators, the
+op table, the samples of the tests and the printed names of nodes are all made from this one place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+FUNCTION = ("function",)
+METHOD = ("method",)
+BOTH = ("function", "method")
+IN_PLACE = ("function", "method", "in-place")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presentation:
+    """How PyTorch presents an op.
+
+    - `promotion`: "common" converts the operands to one dtype first; "float" does too, and converts
+      integers to the default float dtype; None leaves them as they are.
+    - `forms`: which of "function", "method" and "in-place" PyTorch has.
+    - `operators`: the expressions that call the op, such as "x + y", "x += y" and, for a number on
+      the left, "1 + y".
+    - `spread_sizes`: the method's sizes may be given one by one, `x.view(2, 3)`.
+    - `no_bools`: the error for a bool operand, if the op refuses one.
+    - `public`: PyTorch's name for the op, where it isn't the rule's.
+    - `title`: what tells the op from others of that name, "max(dim=…)".
+    - `node`: PyTorch's name for the op's node, or a function of the rule's arguments that returns
+      it, where PyTorch has several; "" is the rule's name plus "Backward0".
+    - `derivative_node`: the name of the node that PyTorch shows for the derivative of an op that is
+      linear between kinks (ReLU), although that node's own derivative is zero.
+    - `derivative_node_repeats`: whether that derivative has such a node again.
+    """
+
+    promotion: str | None = None
+    forms: tuple[str, ...] = BOTH
+    operators: tuple[str, ...] = ()
+    spread_sizes: bool = False
+    no_bools: str = ""
+    public: str = ""
+    title: str = ""
+    node: str | Callable[..., str] = ""
+    derivative_node: str = ""
+    derivative_node_repeats: bool = True
+
+
+# The families.
+EVERYWHERE = Presentation()
+INTERNAL = Presentation(forms=())  # called by other functions only
+ARITHMETIC = Presentation(promotion="common", forms=IN_PLACE)
+FLOAT_FUNCTION = Presentation(promotion="float", forms=IN_PLACE)  # exp, sin, …
+PROMOTED = Presentation(promotion="common")  # maximum, comparisons, …
+SIZES = Presentation(spread_sizes=True)
