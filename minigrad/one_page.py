@@ -3,7 +3,7 @@
 A Tensor knows its array, its parents (the tensors it was computed from) and a pullback for each of
 them: a function that takes the gradient of the loss with respect to this tensor and returns the
 gradient with respect to that parent. A pullback is the chain rule for one operation. `backward`
-calls one after another, from the loss to the parameters. What is missing is in `core/README.md`.
+calls them one by one, from the loss to the parameters. `core/README.md` shows what is missing.
 """
 
 import numpy as np
@@ -75,7 +75,7 @@ def nll_loss(x: Tensor, labels: np.ndarray) -> Tensor:
 
 
 def train(x: Tensor, labels: np.ndarray, parameters: list, epochs: int = 1000) -> None:
-    """Train a network with one hidden layer by gradient descent, with the update by hand."""
+    """Train a network with one hidden layer by gradient descent, the update written by hand."""
     W1, B1, Wout, Bout = parameters
     for epoch in range(1, epochs + 1):
         z1 = add(matmul(x, W1), B1)

@@ -134,7 +134,7 @@ def test_the_command_prints_what_the_engine_finds() -> None:
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     expected = []
     steps = training("float32")
-    for _ in range(EPOCHS):  # one step ahead of the update: the page prints what that starts from
+    for _ in range(EPOCHS):  # the page prints the network as it is before the update
         progress = next(steps)
         loss, predicted = progress.evaluate(X, LABELS)
         epoch, accuracy = progress.epoch + 1, (predicted == LABELS).mean()
@@ -156,14 +156,11 @@ class Problem:
     labels: Array
     layers: list[tuple[Array, Array]]
 
-    def parameters(self) -> list[Array]:
-        return [array for layer in self.layers for array in layer]
-
 
 def problem(
     seed: int, sizes: list[int], batch: int, biases: list[str], dtype: str = "float64"
 ) -> Problem:
-    """A network with these sizes from input to output; `biases` says what shape each layer's has"""
+    """A network with these sizes from input to output; `biases` are the shapes of the biases."""
     rng = np.random.default_rng(seed)
     layers = []
     for (n_in, n_out), bias in zip(pairwise(sizes), biases, strict=True):
@@ -175,7 +172,7 @@ def problem(
     return Problem(x, rng.integers(0, sizes[-1], batch), layers)
 
 
-# The engine sums a gradient over two broadcast dimensions in another order than the page.
+# The engine sums a gradient over two broadcast dimensions in a different order.
 ONE_DIMENSION = ("(n,)", "(1, n)", "(batch, 1)")
 BIASES = (*ONE_DIMENSION, "(1, 1)", "()")
 
@@ -190,7 +187,7 @@ def problems(draw: st.DrawFn, biases: tuple[str, ...] = BIASES) -> Problem:
 
 
 def of_page(page: Any) -> SimpleNamespace:
-    """What a training step needs of the page."""
+    """The functions of a training step on the page."""
     return SimpleNamespace(
         ops=page,
         constant=page.tensor,
@@ -202,7 +199,7 @@ def of_page(page: Any) -> SimpleNamespace:
 
 
 def of_library(torch: Any) -> SimpleNamespace:
-    """The same of the engine, or of PyTorch."""
+    """The same functions in the engine or in PyTorch."""
     return SimpleNamespace(
         ops=torch,
         constant=torch.from_numpy,
@@ -216,8 +213,8 @@ def of_library(torch: Any) -> SimpleNamespace:
 def trained(library: SimpleNamespace, problem: Problem, steps: int) -> Iterator[tuple[str, Array]]:
     """The loss, the gradients and the parameters of each step.
 
-    A layer that keeps its input's size is a residual one, `x + relu(x W + B)`. So some tensors are
-    used twice.
+    A layer whose result has its input's size is residual, `x + relu(x W + B)`, so that some tensors
+    are used twice.
     """
     ops, array = library.ops, library.array
     layers = [(library.leaf(W), library.leaf(B)) for W, B in problem.layers]
@@ -239,7 +236,7 @@ def trained(library: SimpleNamespace, problem: Problem, steps: int) -> Iterator[
 
 
 def differing(page: Any, problem: Problem) -> list[str]:
-    """What is not the same to the bit on the page and in the engine."""
+    """The names of the values whose bits differ between the page and the engine."""
     both = zip(
         trained(of_page(page), problem, steps=3),
         trained(of_library(minigrad), problem, steps=3),
@@ -303,7 +300,7 @@ MISTAKES = {
 }
 
 
-# What cannot be seen in one step, or is no more than rounding.
+# Not visible in a single step, or no larger than rounding.
 ONLY_IN_BITS = ("zero_ does nothing", "a gradient is one unit too large")
 
 
@@ -320,7 +317,7 @@ def page_with(mistake: str) -> Any:
 TELLING = problem(0, [4, 4, 4, 3], 5, ["(n,)", "(1, n)", "(batch, 1)"])
 
 
-def test_the_page_has_no_mistake_there() -> None:
+def test_the_page_itself_does_not_differ() -> None:
     assert differing(one_page, TELLING) == []
 
 
