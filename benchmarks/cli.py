@@ -17,9 +17,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from minigrad.api.files import write_aside
-from minigrad.app import console, outputs
-from minigrad.app.settings import UsageError
+from minigrad.api.atomic_write import write_atomically
+from minigrad.app.command import (
+    CommandParser,
+    UsageError,
+    check_distinct_files,
+    check_output_files,
+    run_command,
+)
 from minigrad.rules import REGISTRY
 
 from .settings import Settings
@@ -42,12 +47,12 @@ examples:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with the given arguments (the process's own by default); its exit status."""
-    return console.run("benchmarks", _command, argv)
+    return run_command("benchmarks", _command, argv)
 
 
-def _parser() -> console.Parser:
+def _parser() -> CommandParser:
     usual = Settings()
-    parser = console.Parser(
+    parser = CommandParser(
         prog="python -m benchmarks",
         description="Time minigrad against NumPy by hand and against PyTorch. The engines take "
         "turns, round by round, in one process, on the same data, dtype and number of threads; a "
@@ -101,8 +106,8 @@ def _command(argv: list[str]) -> int:
     arguments = _parser().parse_args(argv)
     parts, settings = _asked(arguments)
     files = {name: getattr(arguments, name) for name in ("plot", "json")}
-    outputs.check_writable(files)
-    outputs.check_distinct(files, {"compare": arguments.compare})
+    check_output_files(files)
+    check_distinct_files(files, {"compare": arguments.compare})
     _require(settings.engines)
 
     from . import machine
@@ -143,12 +148,12 @@ def _command(argv: list[str]) -> int:
 
         print(f"\n{compare(old, record)}")
     if files["json"]:
-        write_aside(files["json"], record.to_json())
+        write_atomically(files["json"], record.to_json())
     if files["plot"]:
         from .plotting import draw
 
         format = Path(files["plot"]).suffix[1:].lower()
-        write_aside(files["plot"], draw(about, measurements, format))
+        write_atomically(files["plot"], draw(about, measurements, format))
     return 0
 
 

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from minigrad.app.plotting import figure_of, saved
+from minigrad.app.plotting import new_figure, picture_bytes
 
 from . import growth, ops, steps
 from .engines import BY_HAND, PREALLOCATED
@@ -52,7 +52,7 @@ def draw(about: str, measurements: Sequence[Measurement], format: str) -> bytes:
     """
     panels = [*_steps(measurements), *_growth(measurements), *_ops(measurements)]
     rows = -(-len(panels) // 2)
-    figure = figure_of(TITLE, (13, 4.7 * rows + 0.6))
+    figure = new_figure(TITLE, (13, 4.7 * rows + 0.6))
     figure.supxlabel(about, fontsize=7, color="0.35", parse_math=False)
     grid = figure.subplots(rows, 2, squeeze=False).flat
     for axes, (title, panel) in zip(grid, panels, strict=False):
@@ -61,7 +61,7 @@ def draw(about: str, measurements: Sequence[Measurement], format: str) -> bytes:
         panel(axes)
     for axes in list(grid)[len(panels) :]:
         axes.remove()
-    return saved(figure, format)
+    return picture_bytes(figure, format)
 
 
 # A training step ----------------------------------------------------------------------------------

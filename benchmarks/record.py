@@ -6,8 +6,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from minigrad.api.files import reason
-from minigrad.app.settings import UsageError
+from minigrad.api.atomic_write import short_message
+from minigrad.app.command import UsageError
 
 from .measurement import Measurement
 from .settings import Settings
@@ -49,7 +49,7 @@ def read(path: str) -> Record:
         with open(path, "rb") as file:
             return Record.from_json(file.read())
     except OSError as error:
-        raise UsageError(f"--compare {path} cannot be read: {reason(error)}") from None
+        raise UsageError(f"--compare {path} cannot be read: {short_message(error)}") from None
     except (ValueError, KeyError, TypeError, AttributeError):
         raise UsageError(
             f"--compare {path}: this is no record of a run; python -m benchmarks --json writes one"

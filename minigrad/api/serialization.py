@@ -18,7 +18,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from minigrad.api.files import write_aside
+from minigrad.api.atomic_write import write_atomically
 from minigrad.core.tensor import Tensor, wrap
 
 # The dtypes that a tensor can have, under the format's names. The files are little-endian.
@@ -55,7 +55,7 @@ def save(
     """
     _refuse("save", pickle_module=pickle_module, pickle_protocol=pickle_protocol)
     if isinstance(f, str | os.PathLike):
-        write_aside(f, _pack(obj))
+        write_atomically(f, _pack(obj))
         return
     if not hasattr(f, "write"):
         raise TypeError(f"save(): f must be a path or a binary file, not {type(f).__name__}")

@@ -18,7 +18,7 @@ from benchmarks.changes import compare
 from benchmarks.measurement import Measurement
 from benchmarks.record import Record, read
 from benchmarks.settings import Settings
-from minigrad.app.settings import UsageError
+from minigrad.app.command import UsageError
 
 ENVIRONMENT = {"cpu": "A", "cuda": None, "governor": None, "threads": {"torch": 1}, "versions": {}}
 TIMES = {"NumPy by hand": 20.0, "minigrad, manual": 60.0, "PyTorch, manual": 70.0}
