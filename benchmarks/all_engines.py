@@ -11,12 +11,11 @@ import torch
 
 import minigrad
 
-from . import by_hand, other_libraries
+from . import other_libraries
+from .by_hand import BY_HAND, PREALLOCATED, preallocated, straightforward
 from .engine import Engine
 from .networks import Network
 from .torch_api import manual, modules
-
-BY_HAND, PREALLOCATED = "NumPy by hand", "NumPy, preallocated"
 
 
 def _compile(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -45,8 +44,8 @@ def constructors(optional: Sequence[str] = ()) -> dict[str, Callable[[Network], 
     ['NumPy by hand', 'NumPy, preallocated', 'minigrad, manual', 'minigrad, modules']
     """
     found: dict[str, Callable[[Network], Engine]] = {
-        BY_HAND: by_hand.straightforward,
-        PREALLOCATED: by_hand.preallocated,
+        BY_HAND: straightforward,
+        PREALLOCATED: preallocated,
     }
     for library, namespace, options in _namespaces():
         for program in (manual, modules):

@@ -13,6 +13,8 @@ import numpy as np
 from .engine import Engine, on_arrays
 from .networks import LEARNING_RATE, Network
 
+BY_HAND, PREALLOCATED = "NumPy by hand", "NumPy, preallocated"
+
 
 def straightforward(network: Network) -> Engine:
     """The forward and backward passes as most people would write them in NumPy."""
@@ -46,7 +48,7 @@ def straightforward(network: Network) -> Engine:
             p -= LEARNING_RATE * d
         return loss
 
-    return on_arrays("NumPy by hand", network, parameters, forward, backward, update)
+    return on_arrays(BY_HAND, network, parameters, forward, backward, update)
 
 
 def preallocated(network: Network) -> Engine:
@@ -107,4 +109,4 @@ def preallocated(network: Network) -> Engine:
             np.subtract(p, step, p)
         return loss
 
-    return on_arrays("NumPy, preallocated", network, parameters, forward, backward, update)
+    return on_arrays(PREALLOCATED, network, parameters, forward, backward, update)

@@ -11,7 +11,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from .all_engines import BY_HAND
+from .by_hand import BY_HAND
 from .measurement import Measurement, median, middle_half, ratio
 from .results import BenchmarkResults
 

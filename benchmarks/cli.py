@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import importlib
 import importlib.util
 import math
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from minigrad.api.atomic_write import write_atomically
 from minigrad.app.command import (
@@ -67,43 +65,13 @@ def _command(argv: list[str]) -> int:
     check_distinct_files(files, {"compare": arguments.compare})
     _require_packages(settings.engines)
     old = None if arguments.compare is None else read_results(arguments.compare)
-    return _measure(parts, settings, files, old)
 
+    # Imported here because they need PyTorch and other optional packages, checked above.
+    from .agreement import Disagreement
+    from .run_parts import run_parts
 
-def _measure(
-    parts: Sequence[str],
-    settings: BenchmarkSettings,
-    files: dict[str, str | None],
-    old: BenchmarkResults | None,
-) -> int:
-    """Measure the parts, print their tables, compare with the `old` results, write the files."""
-    # Imported here because they need PyTorch and other optional packages, which were just checked.
-    from . import machine
-    from .agreement import Disagreement, check_engines
-    from .all_engines import all_engines
-    from .changes import describe_changes
-    from .networks import Network
-    from .plotting import draw_benchmarks
-    from .turns import imports_frozen
-
-    cores = len(machine.usable_cores())
-    if not 1 <= settings.threads <= cores:
-        raise UsageError(f"--threads {settings.threads}: use 1 to {cores}, this process's cores")
-    modules = [importlib.import_module(f"{__package__}.{part}") for part in parts]
-    measurements: list[Any] = []
     try:
-        with machine.limited_threads(settings.threads):
-            environment = machine.environment(settings.engines)
-            heading = f"{machine.describe(environment)}\n{_method(settings)}"
-            print(heading)
-            # Libraries import more in their first step. Take it before freezing what is imported.
-            network = Network.tutorial(settings.dtype)
-            check_engines(network, all_engines(network, settings.engines))
-            with imports_frozen():
-                for module in modules:
-                    found = module.measure(settings)
-                    measurements += found
-                    print(f"\n{module.table(found)}", flush=True)
+        results = run_parts(parts, settings)
     except Disagreement as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1
@@ -111,21 +79,27 @@ def _measure(
         if "CUDA" not in str(error):
             raise
         raise UsageError(f"PyTorch failed on CUDA: {str(error).splitlines()[0]}") from None
-    results = BenchmarkResults(environment, settings, tuple(measurements))
+    _report(results, old, files)
+    return 0
+
+
+def _report(
+    results: BenchmarkResults, old: BenchmarkResults | None, files: dict[str, str | None]
+) -> None:
+    """Print what changed since the `old` results, and write the files."""
+    # Imported here because they need optional packages, too.
+    from .changes import describe_changes
+    from .plotting import draw_benchmarks
+    from .run_parts import heading
+
     if old is not None:
         print(f"\n{describe_changes(old, results)}")
     if files["json"]:
         write_atomically(files["json"], results.to_json())
     if files["plot"]:
-        picture = draw_benchmarks(heading, measurements, picture_format(files["plot"]))
+        title = heading(results.environment, results.settings)
+        picture = draw_benchmarks(title, results.measurements, picture_format(files["plot"]))
         write_atomically(files["plot"], picture)
-    return 0
-
-
-def _method(settings: BenchmarkSettings) -> str:
-    if settings.quick:
-        return "a smoke run: its numbers mean nothing"
-    return f"{settings.dtype}, medians of {settings.rounds} rounds, ± half of the middle half"
 
 
 # Options ------------------------------------------------------------------------------------------

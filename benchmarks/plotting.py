@@ -15,7 +15,7 @@ from typing import Any
 from minigrad.app.plotting import new_figure, picture_bytes
 
 from . import growth, ops, steps
-from .all_engines import BY_HAND, PREALLOCATED
+from .by_hand import BY_HAND, PREALLOCATED
 from .chains_and_fans import SHAPES
 from .measurement import Measurement, median, middle_half, ratio
 

@@ -8,7 +8,8 @@ from itertools import groupby
 from tabulate import tabulate
 
 from .agreement import check_engines
-from .all_engines import BY_HAND, PREALLOCATED, all_engines
+from .all_engines import all_engines
+from .by_hand import BY_HAND, PREALLOCATED
 from .measurement import Measurement, median, middle_half, ratio
 from .networks import Network, ladder
 from .progress_bar import with_progress_bar

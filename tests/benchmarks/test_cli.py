@@ -29,6 +29,7 @@ def benchmarks(capsys: pytest.CaptureFixture[str]) -> Command:
     return in_process(cli.main, capsys)
 
 
+ROOT = Path(__file__).parents[2]
 FAST = ("--quick", "--rounds", 2, "--seconds", 1e-5)
 
 
@@ -123,6 +124,20 @@ def test_bad_usage_is_refused_before_the_measurement(
     assert result.out == ""
 
 
+@pytest.mark.parametrize("package", ["torch", "tabulate", "threadpoolctl"])
+def test_a_missing_package_is_named(package: str) -> None:
+    program = (
+        f"import sys; sys.modules[{package!r}] = None; "
+        "from benchmarks.cli import main; sys.exit(main([]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert done.returncode == 2
+    expected = f"benchmarks: error: {package} is not installed: pip install -e '.[bridge]'\n"
+    assert done.stderr == expected
+
+
 def test_an_engine_that_is_not_installed_is_refused(
     benchmarks: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,7 +176,6 @@ def test_a_cuda_error_is_reported_in_one_line(
 
 def test_python_m_benchmarks_is_the_command() -> None:
     command = [sys.executable, "-m", "benchmarks", *map(str, FAST)]
-    root = Path(__file__).parents[2]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=root)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert (done.returncode, done.stderr) == (0, "")
     assert "minigrad, modules" in done.stdout
