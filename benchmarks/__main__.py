@@ -1,4 +1,4 @@
-"""`python -m benchmarks`."""
+"""`python -m benchmarks` runs `cli.main`."""
 
 import sys
 

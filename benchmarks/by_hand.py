@@ -1,7 +1,7 @@
-"""The network trained by hand in NumPy: as one would write it, and with every buffer preallocated.
+"""The network trained in NumPy by hand: in straightforward code, and with preallocated buffers.
 
-The second is the practical limit of what NumPy can do in one thread: nothing is allocated, and each
-line is one call that writes where the next one reads.
+The second is the practical limit for NumPy on one thread: it allocates nothing, and every line is
+one call that writes into the next one's operand.
 """
 
 from __future__ import annotations
@@ -10,14 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from .engine import Arrays, Engine
+from .engine import Engine, on_arrays
 from .networks import LEARNING_RATE, Network
 
+BY_HAND, PREALLOCATED = "NumPy by hand", "NumPy, preallocated"
 
-def plain(network: Network) -> Engine:
-    """The forward and backward passes written out in NumPy, as one would."""
-    x, y, first = network.x, network.y, network.parameters
-    w1, b1, w2, b2 = parameters = tuple(p.copy() for p in first)
+
+def straightforward(network: Network) -> Engine:
+    """The forward and backward passes as most people would write them in NumPy."""
+    x, y = network.x, network.y
+    w1, b1, w2, b2 = parameters = tuple(p.copy() for p in network.parameters)
     n = len(x)
     rows = np.arange(n)
 
@@ -30,8 +32,8 @@ def plain(network: Network) -> Engine:
         loss = -logp[rows, y].mean()
         return loss, z, h, logp
 
-    def backward(passed: Any) -> Any:
-        loss, z, h, logp = passed
+    def backward(saved: Any) -> Any:
+        loss, z, h, logp = saved
         d_scores = np.exp(logp)
         d_scores[rows, y] -= 1
         d_scores /= n
@@ -40,30 +42,30 @@ def plain(network: Network) -> Engine:
         d_w1, d_b1 = x.T @ d_z, d_z.sum(axis=0)
         return loss, (d_w1, d_b1, d_w2, d_b2)
 
-    def update(passed: Any) -> Any:
-        loss, gradients = passed
+    def update(result: Any) -> Any:
+        loss, gradients = result
         for p, d in zip(parameters, gradients, strict=True):
             p -= LEARNING_RATE * d
         return loss
 
-    return _engine("NumPy by hand", network, parameters, forward, backward, update)
+    return on_arrays(BY_HAND, network, parameters, forward, backward, update)
 
 
 def preallocated(network: Network) -> Engine:
-    """The same with no allocation: every call writes into a buffer made beforehand."""
-    x, y, first = network.x, network.y, network.parameters
-    w1, b1, w2, b2 = parameters = tuple(p.copy() for p in first)
-    d_w1, d_b1, d_w2, d_b2 = gradients = tuple(np.empty_like(p) for p in first)
-    steps = tuple(np.empty_like(p) for p in first)
+    """The same without allocations: every call writes into a buffer made beforehand."""
+    x, y, initial = network.x, network.y, network.parameters
+    w1, b1, w2, b2 = parameters = tuple(p.copy() for p in initial)
+    d_w1, d_b1, d_w2, d_b2 = gradients = tuple(np.empty_like(p) for p in initial)
+    steps = tuple(np.empty_like(p) for p in initial)
     (n, _), (hidden, classes), dtype = x.shape, w2.shape, x.dtype
     h, d_h = np.empty((2, n, hidden), dtype)
     logp, e, d_scores = np.empty((3, n, classes), dtype)
     column, picked, loss = np.empty((n, 1), dtype), np.empty(n, dtype), np.empty((), dtype)
     active = np.empty((n, hidden), bool)
-    places = np.arange(n) * classes + y  # of each row's own class, in what is flattened
+    label_positions = np.arange(n) * classes + y  # in the flattened scores
     d_scores_flat = d_scores.reshape(-1)
     x_t, h_t, w2_t = x.T, h.T, w2.T
-    # 0-d arrays, as a Python number is converted anew by each call.
+    # 0-d arrays, because each call would convert a Python number again.
     zero, rate, share, minus_share = (
         np.array(value, dtype) for value in (0, LEARNING_RATE, 1 / n, -1 / n)
     )
@@ -80,7 +82,7 @@ def preallocated(network: Network) -> Engine:
         np.add.reduce(e, 1, out=column, keepdims=True)
         np.log(column, column)
         np.subtract(logp, column, logp)
-        logp.take(places, None, picked, "clip")
+        logp.take(label_positions, None, picked, "clip")
         np.add.reduce(picked, 0, out=loss)
         np.multiply(loss, minus_share, loss)
         return loss
@@ -88,9 +90,9 @@ def preallocated(network: Network) -> Engine:
     def backward(loss: Any) -> Any:
         np.exp(logp, d_scores)
         np.multiply(d_scores, share, d_scores)
-        d_scores_flat.take(places, None, picked, "clip")
+        d_scores_flat.take(label_positions, None, picked, "clip")
         np.subtract(picked, share, picked)
-        d_scores_flat.put(places, picked)
+        d_scores_flat.put(label_positions, picked)
         np.matmul(h_t, d_scores, d_w2)
         np.add.reduce(d_scores, 0, out=d_b2)
         np.matmul(d_scores, w2_t, d_h)
@@ -100,27 +102,11 @@ def preallocated(network: Network) -> Engine:
         np.add.reduce(d_h, 0, out=d_b1)
         return loss, gradients
 
-    def update(passed: Any) -> Any:
-        loss, gradients = passed
+    def update(result: Any) -> Any:
+        loss, gradients = result
         for p, d, step in zip(parameters, gradients, steps, strict=True):
             np.multiply(d, rate, step)
             np.subtract(p, step, p)
         return loss
 
-    return _engine("NumPy, preallocated", network, parameters, forward, backward, update)
-
-
-def _engine(
-    name: str, network: Network, parameters: Arrays, forward: Any, backward: Any, update: Any
-) -> Engine:
-    def reset() -> None:
-        for p, first in zip(parameters, network.parameters, strict=True):
-            p[...] = first
-
-    return Engine(
-        name,
-        {"forward": forward, "backward": backward, "update": update},
-        gradients=lambda passed: passed[1],
-        parameters=lambda: parameters,
-        reset=reset,
-    )
+    return on_arrays(PREALLOCATED, network, parameters, forward, backward, update)

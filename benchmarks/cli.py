@@ -1,135 +1,77 @@
-"""`python -m benchmarks`: the options it takes, what it prints and writes, and how it ends.
+"""`python -m benchmarks`: its options, its output and its exit status.
 
-0: it was measured. 1: the engines do not compute the same, so nothing was (or nobody reads the
-output any more). 2: bad usage, which one line names. 130: Ctrl-C.
+The status is 0 after a measurement and 1 if the engines don't compute the same, in which case
+nothing is timed. `minigrad/app/command.py` lists the others.
 """
 
 from __future__ import annotations
 
 import argparse
 import difflib
-import importlib
 import importlib.util
 import math
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
-from minigrad.api.files import write_aside
-from minigrad.app import console, outputs
-from minigrad.app.settings import UsageError
+from minigrad.api.atomic_write import write_atomically
+from minigrad.app.command import (
+    CommandParser,
+    UsageError,
+    check_distinct_files,
+    check_output_files,
+    run_command,
+)
+from minigrad.app.plotting import picture_format
 from minigrad.rules import REGISTRY
 
-from .settings import Settings
+from .results import BenchmarkResults, read_results
+from .settings import BenchmarkSettings
 
 PARTS = {
-    "steps": "a training step, whole and in phases, on a ladder of networks",
+    "steps": "a training step, whole and in phases, on networks of growing size",
     "ops": "every op, on 1 element and on 1,000,000",
-    "growth": "how the cost grows: chains, fans, batches and widths",
+    "growth": "how the cost grows with ops, batch size and width",
 }
-QUICK = Settings(rounds=3, seconds=1e-4, quick=True)
+QUICK = BenchmarkSettings(rounds=3, seconds=1e-4, quick=True)
+
+DESCRIPTION = """\
+Time minigrad against NumPy by hand and against PyTorch.
+
+The engines take turns, round by round, in one process, on the same data, dtype
+and number of threads. A ratio is the median of the ratios within a round.
+Before the timing, the results of all engines are compared.
+"""
 EXAMPLES = """\
 examples:
-  python -m benchmarks                                   a training step, on one screen
+  python -m benchmarks                       a training step, in about a minute
   python -m benchmarks steps ops growth --json new.json --plot new.png
-  python -m benchmarks --with compile,jax --threads 2
   python -m benchmarks ops --ops add exp matmul
-  python -m benchmarks --compare old.json                what has changed since
+  python -m benchmarks --with compile,jax --threads 2
+  python -m benchmarks --compare old.json    what changed since that run
 """
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command with the given arguments (the process's own by default); its exit status."""
-    return console.run("benchmarks", _command, argv)
-
-
-def _parser() -> console.Parser:
-    usual = Settings()
-    parser = console.Parser(
-        prog="python -m benchmarks",
-        description="Time minigrad against NumPy by hand and against PyTorch. The engines take "
-        "turns, round by round, in one process, on the same data, dtype and number of threads; a "
-        "ratio is the median of the ratios within a round. What an engine computes is compared "
-        "with the others' before it is timed.",
-        epilog="parts:\n"
-        + "".join(f"  {name:8} {what}\n" for name, what in PARTS.items())
-        + "\n"
-        + EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("parts", nargs="*", metavar="PART", help="what to time (steps)")
-    parser.add_argument(
-        "--with",
-        dest="engines",
-        type=_names,
-        default=(),
-        metavar="NAMES",
-        help="more engines, with commas between: compile, jax, mygrad, autograd",
-    )
-    parser.add_argument("--ops", nargs="+", metavar="NAME", help="of the part ops, only these")
-    method = parser.add_argument_group("the method")
-    method.add_argument("--rounds", type=int, metavar="N", help=f"turns of each ({usual.rounds})")
-    method.add_argument(
-        "--seconds", type=float, metavar="S", help=f"how long a turn is ({usual.seconds})"
-    )
-    method.add_argument(
-        "--threads", type=int, metavar="N", help=f"for each library ({usual.threads})"
-    )
-    method.add_argument(
-        "--dtype", choices=("float32", "float64"), help=f"of all numbers ({usual.dtype})"
-    )
-    method.add_argument(
-        "--quick", action="store_true", help="a smoke run: small cases, few rounds, no measurement"
-    )
-    files = parser.add_argument_group("files")
-    files.add_argument("--json", metavar="FILE", help="write all rounds, and the environment")
-    files.add_argument("--plot", metavar="FILE", help="draw time against size, as .png or .svg")
-    files.add_argument(
-        "--compare", metavar="OLD.json", help="say what has changed since, beyond the noise"
-    )
-    return parser
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name for name in text.split(",") if name)
+    """Run the command on the arguments `argv` (default: this process's); return its status."""
+    return run_command("benchmarks", _command, argv)
 
 
 def _command(argv: list[str]) -> int:
     arguments = _parser().parse_args(argv)
-    parts, settings = _asked(arguments)
+    parts, settings = _parts(arguments), _settings(arguments)
     files = {name: getattr(arguments, name) for name in ("plot", "json")}
-    outputs.check_writable(files)
-    outputs.check_distinct(files, {"compare": arguments.compare})
-    _require(settings.engines)
+    check_output_files(files)
+    check_distinct_files(files, {"compare": arguments.compare})
+    _require_packages(settings.engines)
+    old = None if arguments.compare is None else read_results(arguments.compare)
 
-    from . import machine
-    from .agreement import Disagreement, check
-    from .engines import engines
-    from .networks import Network
-    from .record import Record, read
-    from .turns import imports_frozen
+    # Imported here because they need PyTorch and other optional packages, checked above.
+    from .agreement import Disagreement
+    from .run_parts import run_parts
 
-    old = None if arguments.compare is None else read(arguments.compare)
-    cores = len(machine.usable_cores())
-    if not 1 <= settings.threads <= cores:
-        raise UsageError(f"--threads {settings.threads}: use 1 to {cores}, this process's cores")
-    modules = [importlib.import_module(f"{__package__}.{part}") for part in parts]
-    measurements: list[Any] = []
     try:
-        with machine.threads(settings.threads):
-            where = machine.environment(settings.engines)
-            about = f"{machine.describe(where)}\n{_method(settings)}"
-            print(about)
-            # A first step of every engine, in which libraries import what they had put off.
-            network = Network.tutorial(settings.dtype)
-            check(network, engines(network, settings.engines))
-            with imports_frozen():
-                for module in modules:
-                    measurements += (found := module.measure(settings))
-                    print(f"\n{module.table(found)}", flush=True)
+        results = run_parts(parts, settings)
     except Disagreement as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1
@@ -137,62 +79,127 @@ def _command(argv: list[str]) -> int:
         if "CUDA" not in str(error):
             raise
         raise UsageError(f"PyTorch failed on CUDA: {str(error).splitlines()[0]}") from None
-    record = Record(where, settings, tuple(measurements))
-    if old is not None:
-        from .changes import compare
-
-        print(f"\n{compare(old, record)}")
-    if files["json"]:
-        write_aside(files["json"], record.to_json())
-    if files["plot"]:
-        from .plotting import draw
-
-        format = Path(files["plot"]).suffix[1:].lower()
-        write_aside(files["plot"], draw(about, measurements, format))
+    _report(results, old, files)
     return 0
 
 
-def _asked(arguments: argparse.Namespace) -> tuple[list[str], Settings]:
-    """The parts and the settings that were asked for. UsageError for what there is not."""
+def _report(
+    results: BenchmarkResults, old: BenchmarkResults | None, files: dict[str, str | None]
+) -> None:
+    """Print what changed since the `old` results, and write the files."""
+    # Imported here because they need optional packages, too.
+    from .changes import describe_changes
+    from .plotting import draw_benchmarks
+    from .run_parts import heading
+
+    if old is not None:
+        print(f"\n{describe_changes(old, results)}")
+    if files["json"]:
+        write_atomically(files["json"], results.to_json())
+    if files["plot"]:
+        title = heading(results.environment, results.settings)
+        picture = draw_benchmarks(title, results.measurements, picture_format(files["plot"]))
+        write_atomically(files["plot"], picture)
+
+
+# Options ------------------------------------------------------------------------------------------
+
+
+def _parser() -> CommandParser:
+    default = BenchmarkSettings()
+    parts = "".join(f"  {name:8} {what}\n" for name, what in PARTS.items())
+    parser = CommandParser(
+        prog="python -m benchmarks",
+        description=DESCRIPTION,
+        epilog=f"parts:\n{parts}\n{EXAMPLES}",
+    )
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help="what to measure: steps (default), ops, growth"
+    )
+    parser.add_argument(
+        "--with",
+        dest="engines",
+        type=_comma_separated,
+        default=(),
+        metavar="NAMES",
+        help="add engines, separated by commas: compile, jax, mygrad, autograd",
+    )
+    parser.add_argument(
+        "--ops", nargs="+", metavar="NAME", help="measure only these ops in the part ops"
+    )
+    method = parser.add_argument_group("method")
+    method.add_argument(
+        "--rounds", type=int, metavar="N", help=f"turns of each engine (default: {default.rounds})"
+    )
+    method.add_argument(
+        "--seconds", type=float, metavar="S", help=f"length of a turn (default: {default.seconds})"
+    )
+    method.add_argument(
+        "--threads",
+        type=int,
+        metavar="N",
+        help=f"threads of each library (default: {default.threads})",
+    )
+    method.add_argument(
+        "--dtype",
+        choices=("float32", "float64"),
+        help=f"dtype of all numbers (default: {default.dtype})",
+    )
+    method.add_argument(
+        "--quick",
+        action="store_true",
+        help="smoke run with small cases and few rounds; its numbers mean nothing",
+    )
+    output = parser.add_argument_group("output")
+    output.add_argument("--json", metavar="FILE", help="write all rounds and the environment")
+    output.add_argument("--plot", metavar="FILE", help="plot time against size, as .png or .svg")
+    output.add_argument(
+        "--compare", metavar="FILE", help="print what changed since the run that wrote FILE"
+    )
+    return parser
+
+
+def _comma_separated(text: str) -> tuple[str, ...]:
+    return tuple(name for name in text.split(",") if name)
+
+
+def _parts(arguments: argparse.Namespace) -> list[str]:
     parts = list(dict.fromkeys(arguments.parts)) or ["steps"]
     for part in parts:
         if part not in PARTS:
-            raise UsageError(f"there is no part {part!r}: use {', '.join(PARTS)}")
-    settings = QUICK if arguments.quick else Settings()
+            raise UsageError(f"unknown part {part!r}: use {', '.join(PARTS)}")
+    if arguments.ops and "ops" not in parts:
+        raise UsageError("--ops needs the part ops: python -m benchmarks ops --ops ...")
+    return parts
+
+
+def _settings(arguments: argparse.Namespace) -> BenchmarkSettings:
+    settings = QUICK if arguments.quick else BenchmarkSettings()
     for name in ("rounds", "seconds", "threads", "dtype"):
         if (value := getattr(arguments, name)) is not None:
             settings = replace(settings, **{name: value})
     if settings.rounds < 1:
         raise UsageError(f"--rounds {settings.rounds}: use at least 1")
     if not 0 < settings.seconds < math.inf:
-        raise UsageError(f"--seconds {settings.seconds}: use a time above 0")
+        raise UsageError(f"--seconds {settings.seconds}: use a positive number")
     ops = tuple(arguments.ops or ())
     for op in ops:
         if op not in REGISTRY:
             close = difflib.get_close_matches(op, REGISTRY)
-            hint = f"; do you mean {close[0]}?" if close else ""
-            raise UsageError(f"--ops {op}: there is no op of that name{hint}")
-    if ops and "ops" not in parts:
-        raise UsageError("--ops is for the part ops: python -m benchmarks ops --ops ...")
-    return parts, replace(settings, engines=arguments.engines, ops=ops)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            raise UsageError(f"--ops {op}: unknown op{hint}")
+    return replace(settings, engines=arguments.engines, ops=ops)
 
 
-def _require(engines: Sequence[str]) -> None:
-    """UsageError for an engine that there is not, or that is not installed."""
-    for needed in ("torch", "tabulate", "threadpoolctl"):
-        if importlib.util.find_spec(needed) is None:
-            raise UsageError(f"{needed} is not installed: pip install -e '.[bridge]'")
-    from .engines import OPTIONAL
+def _require_packages(engines: Sequence[str]) -> None:
+    """Raise UsageError for a missing package, or an unknown engine."""
+    for package in ("torch", "tabulate", "threadpoolctl"):
+        if importlib.util.find_spec(package) is None:
+            raise UsageError(f"{package} is not installed: pip install -e '.[bridge]'")
+    from .all_engines import OPTIONAL  # here because it imports PyTorch, which was just checked
 
     for name in engines:
         if name not in OPTIONAL:
-            raise UsageError(f"--with {name}: there is {', '.join(OPTIONAL)}")
+            raise UsageError(f"--with {name}: unknown engine, use {', '.join(OPTIONAL)}")
         if importlib.util.find_spec(OPTIONAL[name][0]) is None:
-            raise UsageError(f"--with {name}: it is not installed: pip install {name}")
-
-
-def _method(settings: Settings) -> str:
-    """How it is measured, in a line."""
-    if settings.quick:
-        return "a smoke run: these numbers measure nothing"
-    return f"{settings.dtype}, medians of {settings.rounds} rounds, ± half of the middle half"
+            raise UsageError(f"--with {name}: not installed: pip install {name}")

@@ -1,4 +1,4 @@
-"""The examples in docstrings: none where PyTorch is absent, which every module here needs."""
+"""For pytest: no doctests are collected here if a package that the modules import is missing."""
 
 from __future__ import annotations
 

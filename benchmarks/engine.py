@@ -1,4 +1,4 @@
-"""What an engine is: one way to train a network, whole and in phases, and how to look inside."""
+"""`Engine`: one way to train a network, whole or in phases, with access to its numbers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .turns import Contestant, nothing
+from .networks import Network
+from .turns import Contestant, do_nothing
 
 Arrays = tuple[np.ndarray, ...]
 
@@ -17,12 +18,13 @@ Arrays = tuple[np.ndarray, ...]
 class Engine:
     """One way to train a network.
 
-    A step is `phases` one after the other: the first takes no argument, each other one what the one
-    before returned. The last but one returns what `gradients` reads, and the last what `loss` does.
-    `step` does the same at once, where a library can do better so; otherwise it is the phases.
+    A training step calls the `phases` in order: the first takes no argument, and each other one
+    takes the previous one's result. `gradients` reads the result of the last phase but one, and
+    `loss` that of the last. `step` does the same as the phases in one call, for libraries that are
+    faster this way.
 
-    `gradients` and `parameters` are in the network's own layout, (in, out), whatever the engine's
-    is. `reset` sets the parameters back to the first ones; `finish` waits for what was only begun.
+    `gradients` and `parameters` return arrays in the network's layout (in, out), whatever the
+    engine's own is. `reset` restores the initial parameters; `finish` waits for work under way.
     """
 
     name: str
@@ -31,11 +33,11 @@ class Engine:
     parameters: Callable[[], Arrays]
     reset: Callable[[], None]
     loss: Callable[[Any], np.ndarray] = np.asarray
-    finish: Callable[[], Any] = nothing
+    finish: Callable[[], Any] = do_nothing
     step: Callable[[], Any] | None = None
 
     def contestant(self) -> Contestant:
-        """What is timed of it. Every turn begins with the first parameters."""
+        """The training step to be timed. Every turn starts from the initial parameters."""
         run = self.step
         if run is None:
             forward, backward, update = self.phases.values()
@@ -44,3 +46,29 @@ class Engine:
                 return update(backward(forward()))
 
         return Contestant(run, self.phases, self.reset, self.finish)
+
+
+def on_arrays(
+    name: str,
+    network: Network,
+    parameters: Arrays,
+    forward: Callable[[], Any],
+    backward: Callable[[Any], Any],
+    update: Callable[[Any], Any],
+) -> Engine:
+    """An engine whose `parameters` are NumPy arrays and whose `backward` returns (loss, gradients).
+
+    `update` writes into the parameters in place.
+    """
+
+    def reset() -> None:
+        for p, initial in zip(parameters, network.parameters, strict=True):
+            p[...] = initial
+
+    return Engine(
+        name,
+        {"forward": forward, "backward": backward, "update": update},
+        gradients=lambda result: tuple(np.asarray(d) for d in result[1]),
+        parameters=lambda: parameters,
+        reset=reset,
+    )

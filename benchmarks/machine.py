@@ -1,4 +1,4 @@
-"""The machine: what is known of it, and how all libraries are held to as many threads."""
+"""The machine: its description, and a limit on threads and cores for all libraries."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from typing import Any
 import torch
 from threadpoolctl import threadpool_limits
 
-from bridge.environment import environment as of_the_libraries
+from bridge.environment import environment as library_environment
 
-# The load per core from which on something else is at work here, so that times are not to be had.
+# Load per core above which other processes disturb the times.
 BUSY = 0.5
 
-OTHERS = ("jax", "mygrad", "autograd")  # by the names of their distributions
+OPTIONAL_DISTRIBUTIONS = ("jax", "mygrad", "autograd")
 
 
 @contextmanager
-def threads(count: int) -> Iterator[None]:
-    """Within it every library computes on so many threads, and this process on as many cores.
+def limited_threads(count: int) -> Iterator[None]:
+    """Limit every library to `count` threads and this process to as many cores.
 
-    The cores are for those that ask the system how many there are when they start, as JAX does.
-    ValueError if there are not so many.
+    The limit on cores is for libraries that ask for their number at start-up, like JAX. Raises
+    ValueError if the process has fewer cores.
     """
     cores = usable_cores()
     if not 1 <= count <= len(cores):
-        raise ValueError(f"{count} threads: use 1 to {len(cores)}, this process has so many cores")
+        raise ValueError(f"{count} threads: use 1 to {len(cores)}, this process's cores")
     before = torch.get_num_threads()
     torch.set_num_threads(count)
-    _hold_to(cores[-count:])
+    _restrict_to(cores[-count:])
     try:
         with threadpool_limits(count):
             yield
     finally:
         torch.set_num_threads(before)
-        _hold_to(cores)
+        _restrict_to(cores)
 
 
 def usable_cores() -> list[int]:
@@ -49,20 +49,22 @@ def usable_cores() -> list[int]:
     return list(range(os.cpu_count() or 1))
 
 
-def _hold_to(cores: Sequence[int]) -> None:
+def _restrict_to(cores: Sequence[int]) -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)
 
 
 def environment(engines: Sequence[str] = ()) -> dict[str, Any]:
-    """What a record says of where it was made, as plain data; `engines` as `--with` names them.
+    """The machine and the libraries as JSON values; `engines` as `--with` names them.
 
     >>> sorted(environment())[:4]
     ['blas', 'cores', 'cpu', 'cuda']
     """
-    found = of_the_libraries()
+    found = library_environment()
     versions = found["versions"]
-    versions |= {name: importlib.metadata.version(name) for name in engines if name in OTHERS}
+    for name in engines:
+        if name in OPTIONAL_DISTRIBUTIONS:
+            versions[name] = importlib.metadata.version(name)
     cuda = torch.cuda.is_available()
     return {
         "cpu": _cpu(),
@@ -77,14 +79,13 @@ def environment(engines: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def describe(where: dict[str, Any]) -> str:
-    """An environment in two lines, and a third where it is one in which times mean little."""
+    """An environment in two lines, and a third if the machine is busy."""
     versions, blas = where["versions"], where["blas"]
-    others = [f"{name} {versions[name]}" for name in OTHERS if name in versions]
     libraries = [
         f"minigrad {versions['minigrad']}",
         f"NumPy {versions['numpy']} ({blas['numpy']})",
         f"PyTorch {versions['torch']} ({blas['torch']})",
-        *others,
+        *(f"{name} {versions[name]}" for name in OPTIONAL_DISTRIBUTIONS if name in versions),
         f"Python {versions['python']}",
     ]
     machine = [where["cpu"], f"{where['threads']['torch']} thread(s) each"]
@@ -94,13 +95,13 @@ def describe(where: dict[str, Any]) -> str:
     load, cores = where["load"], where["cores"]["of the machine"]
     if load and cores and load[0] / cores > BUSY:
         lines.append(
-            f"This machine is busy (load {load[0]:.1f} on {cores} cores): wait, and repeat."
+            f"Warning: this machine is busy (load {load[0]:.1f} on {cores} cores); "
+            "repeat the run when it is idle."
         )
     return "\n".join(lines)
 
 
 def _cpu() -> str:
-    """The processor's name, where the system tells."""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):

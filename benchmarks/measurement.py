@@ -1,8 +1,8 @@
-"""What was measured: one number for each round, and what is said of such numbers.
+"""A measured quantity, one number per round, and the statistics of its rounds.
 
-Of a list of rounds the median is what is reported, and the middle half (from the lower to the upper
-quartile) is its spread. A ratio is taken within each round, and its median is what is claimed: it
-is not the ratio of two medians.
+A quantity is reported as the median of its rounds, with the middle half (lower to upper quartile)
+as the spread. A ratio is taken within each round, and the median of these ratios is reported, which
+is not the ratio of the medians.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ import numpy as np
 class Measurement:
     """One quantity of one engine in one case.
 
-    `part` is the part of the benchmark ("steps", "ops", "growth"), `case` what was computed in the
-    words of a table's row, and `size` how large that is, where it has its place on a plot. The
-    `rounds` are in seconds; those of a quantity named "memory" in bytes.
+    `part` is the part of the benchmark ("steps", "ops", "growth"), `case` the label of a table's
+    row, and `size` the place of the case on a plot's axis. `rounds` are seconds, or bytes for the
+    quantity "memory".
 
     >>> Measurement("ops", "exp", 1, "minigrad", "forward", (3e-6, 1e-6, 2e-6)).median
     2e-06
@@ -39,26 +39,26 @@ class Measurement:
 
     @property
     def key(self) -> tuple[str, str, float, str, str]:
-        """What makes it the same measurement in another run."""
+        """Identifies the same measurement in another run."""
         return self.part, self.case, self.size, self.engine, self.quantity
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data for JSON."""
+        """The measurement as JSON values."""
         return asdict(self) | {"rounds": list(self.rounds)}
 
     @classmethod
-    def from_dict(cls, record: dict[str, Any]) -> Measurement:
-        """What `to_dict` gave."""
-        return cls(**(record | {"rounds": tuple(record["rounds"])}))
+    def from_dict(cls, values: dict[str, Any]) -> Measurement:
+        """The inverse of `to_dict`."""
+        return cls(**(values | {"rounds": tuple(values["rounds"])}))
 
 
 def median(rounds: Sequence[float]) -> float:
-    """The middle one of the rounds, or half-way between the middle two."""
+    """The median of the rounds."""
     return float(np.median(rounds))
 
 
 def middle_half(rounds: Sequence[float]) -> tuple[float, float]:
-    """The lower and the upper quartile: half of the rounds lie between them.
+    """The lower and the upper quartile.
 
     >>> middle_half([1.0, 2.0, 3.0, 4.0, 100.0])
     (2.0, 4.0)
@@ -68,7 +68,7 @@ def middle_half(rounds: Sequence[float]) -> tuple[float, float]:
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, ...]:
-    """Ours over theirs, round by round.
+    """The quotients within each round.
 
     >>> ratio([2.0, 6.0], [1.0, 2.0])
     (2.0, 3.0)

@@ -1,9 +1,9 @@
-"""Peak memory of a piece of work, measured alike for every library: in a process of its own.
+"""The peak memory of a piece of work, measured for every library alike: in a separate process.
 
-The child imports everything, does the same work on something tiny, and notes what memory it has;
-then it does the work, and tells by how much the peak of its resident memory rose above that. So
-what is counted is what the system had to give: arrays, buffers, tape and all. Linux alone can set
-that peak back (`/proc/self/clear_refs`).
+The child process imports everything and does the same work on a tiny case. Then it measures by how
+much the full work raises the peak of its resident memory. So everything counts that the operating
+system had to provide: arrays, buffers and tape. Only Linux can reset that peak
+(`/proc/self/clear_refs`).
 
     python -m benchmarks.memory chain minigrad 100000
 """
@@ -19,21 +19,26 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from .all_engines import constructors
+from .chains_and_fans import NAMESPACES, SHAPES
+from .machine import limited_threads
+from .networks import Network
+
 _CLEAR, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
 
 class NotMeasured(Exception):
-    """Memory that could not be measured; the message says why."""
+    """The memory can't be measured; the message says why."""
 
 
 def peak(work: str, engine: str, *sizes: int, dtype: str = "float32", threads: int = 1) -> int:
-    """By how many bytes the work `work` of an engine raises the memory of a process.
+    """The bytes by which an engine's work raises the peak memory of a process.
 
-    `work` is "chain" or "fan", of so many ops, or "step", with a network's n, inputs, hidden units
-    and classes. NotMeasured where the system does not tell.
+    `work` is "chain" or "fan" with the number of ops, or "step" with a network's n, inputs, hidden
+    units and classes. Raises NotMeasured.
     """
     if not _CLEAR.exists():
-        raise NotMeasured(f"{sys.platform} does not set back the peak of a process's memory")
+        raise NotMeasured(f"{sys.platform} can't reset a process's peak memory")
     command = [sys.executable, "-m", __name__, work, engine, *map(str, sizes), dtype, str(threads)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -41,43 +46,38 @@ def peak(work: str, engine: str, *sizes: int, dtype: str = "float32", threads: i
     return int(json.loads(done.stdout))
 
 
-def risen(work: Callable[[], Any]) -> int:
-    """By how many bytes `work()` raises the peak of this process's resident memory."""
+def rise_of_peak(work: Callable[[], Any]) -> int:
+    """The bytes by which `work()` raises the peak of this process's resident memory."""
     gc.collect()
-    # What is free, but still the process's, would be taken first, and not be seen.
+    # Return freed memory to the system: work that reuses it would not be seen.
     if hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
         libc.malloc_trim(0)
-    _CLEAR.write_text("5")  # the peak is now what there is
+    _CLEAR.write_text("5")  # resets the peak to the current size
     before = _kilobytes("VmRSS")
     work()
     return 1024 * (_kilobytes("VmHWM") - before)
 
 
 def _kilobytes(name: str) -> int:
-    """VmRSS is the resident memory, VmHWM its peak, the high-water mark."""
+    """The resident memory (VmRSS) or its peak (VmHWM, "high-water mark")."""
     lines = dict(line.split(":", 1) for line in _STATUS.read_text().splitlines())
     return int(lines[name].split()[0])
 
 
 def _child(arguments: Sequence[str]) -> int:
-    from . import machine
-    from .engines import makers
-    from .growth import NAMESPACES, SHAPES
-    from .networks import Network
-
     work, engine, *sizes, dtype, threads = arguments
     numbers = [int(size) for size in sizes]
-    with machine.threads(int(threads)):
+    with limited_threads(int(threads)):
         if work in SHAPES:
             build, namespace = SHAPES[work], NAMESPACES[engine]
             build(namespace, 10)()
-            return risen(build(namespace, numbers[0]))
-        make = makers()[engine]
-        make(Network.tutorial(dtype)).contestant().run()
+            return rise_of_peak(build(namespace, numbers[0]))
+        construct = constructors()[engine]
+        construct(Network.tutorial(dtype)).contestant().run()
         n, inputs, hidden, classes = numbers
-        run = make(Network.drawn(n, inputs, hidden, classes, dtype)).contestant().run
-        # Some steps: at the second one old gradients are there beside new ones.
-        return risen(lambda: [run() for _ in range(4)])
+        run = construct(Network.drawn(n, inputs, hidden, classes, dtype)).contestant().run
+        # Several steps, because from the second one on old gradients exist next to new ones.
+        return rise_of_peak(lambda: [run() for _ in range(4)])
 
 
 if __name__ == "__main__":

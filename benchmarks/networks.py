@@ -1,9 +1,9 @@
-"""What is trained: two-layer networks of many sizes, with data and first parameters.
+"""The networks to train: two layers, in many sizes, with data and initial parameters.
 
-The numbers are drawn, but from a coarse grid: data are whole eighths, first-layer parameters whole
-parts of 256. The products of the first layer and every sum of them are then exact in float32, in
-whatever order a library adds. So before the first update no two engines can find a hidden unit on
-different sides of ReLU's kink, and their first gradients can be held to rounding alone.
+The numbers are random multiples of a coarse unit: 1/8 for the data and 1/256 for the parameters. So
+the first layer's products and their sums are exact in float32, in any order of summation. Before
+the first update all engines therefore agree on which hidden units ReLU cuts off, and their first
+gradients can be compared within rounding errors.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ LEARNING_RATE = 0.01
 
 @dataclass(frozen=True)
 class Network:
-    """x (n, inputs), y (n,) of int64; first parameters (in, out), (out,), (in, out) and (out,).
+    """Data `x` (n, inputs) and int64 `y` (n,), and the initial parameters W1, b1, W2, b2.
+
+    A weight is (in, out).
 
     >>> network = Network.drawn(256, 784, 512, 10)
     >>> network.name
@@ -35,19 +37,19 @@ class Network:
     def tutorial(cls, dtype: str = "float32") -> Network:
         """Six points with two features, five hidden units, three classes."""
         x = np.array([[0, 0], [1, 0], [1, 1], [0, 0], [0, 0], [0, 1]], dtype)
-        return cls._of(x, np.array([0, 1, 2, 0, 0, 2]), 5, 3)
+        return cls._with_parameters(x, np.array([0, 1, 2, 0, 0, 2]), 5, 3)
 
     @classmethod
     def drawn(
         cls, n: int, inputs: int, hidden: int, classes: int, dtype: str = "float32"
     ) -> Network:
-        """Normal data, to the nearest eighth, with labels drawn evenly."""
+        """Normally distributed data with uniformly distributed labels."""
         rng = np.random.default_rng(0)
         x = _rounded(rng.standard_normal((n, inputs)), 8).astype(dtype)
-        return cls._of(x, rng.integers(0, classes, n), hidden, classes)
+        return cls._with_parameters(x, rng.integers(0, classes, n), hidden, classes)
 
     @classmethod
-    def _of(cls, x: np.ndarray, y: np.ndarray, hidden: int, classes: int) -> Network:
+    def _with_parameters(cls, x: np.ndarray, y: np.ndarray, hidden: int, classes: int) -> Network:
         rng = np.random.default_rng(1)
         n, inputs = x.shape
         shapes = (inputs, hidden), (hidden,), (hidden, classes), (classes,)
@@ -60,10 +62,11 @@ class Network:
 
     @property
     def operations(self) -> int:
-        """Floating-point operations of a training step: those of its matrix products.
+        """The floating-point operations of the matrix products in one training step.
 
-        A product (n, i) (i, o) takes n·i·o multiplications and as many additions. The first layer
-        has one forward and one backward, for its weight; the second one more, for its input.
+        A product (n, i) @ (i, o) takes n·i·o multiplications and as many additions. The first layer
+        has two products: forward, and backward for its weight. The second has a third, for the
+        gradient of its input.
 
         >>> Network.tutorial().operations
         780
@@ -73,11 +76,12 @@ class Network:
 
 
 def _rounded(values: np.ndarray, parts: int) -> np.ndarray:
+    """The nearest multiples of 1/parts."""
     return np.round(values * parts) / parts
 
 
-# (n, inputs, hidden, classes), each some ten to a hundred times the work of the one before.
-RUNGS = (
+# (n, inputs, hidden, classes), each about ten to a hundred times the work of the previous one.
+LADDER = (
     (32, 16, 32, 10),
     (64, 64, 128, 10),
     (128, 256, 256, 10),
@@ -87,6 +91,6 @@ RUNGS = (
 
 
 def ladder(dtype: str, quick: bool = False) -> list[Network]:
-    """The tutorial's network, and larger ones, up to 1024×784 → 2048 → 10."""
-    rungs = RUNGS[:1] if quick else RUNGS
-    return [Network.tutorial(dtype), *(Network.drawn(*rung, dtype) for rung in rungs)]
+    """The tutorial's network and larger ones, in order of size."""
+    sizes = LADDER[:1] if quick else LADDER
+    return [Network.tutorial(dtype), *(Network.drawn(*each, dtype) for each in sizes)]

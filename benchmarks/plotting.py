@@ -1,27 +1,29 @@
-"""The picture of a run: time against size, one line for each engine, and where they cross.
+"""The picture of a benchmark run: time against size, one line per engine.
 
-A library has one colour (of Okabe and Ito's palette, which all eyes can tell apart), and an engine
-its own marker and line besides, so that the picture can be read in grey. NumPy by hand is black:
-below the dashed line, where every buffer is preallocated, no engine on NumPy can come.
+Each library has one colour, from the palette of Okabe and Ito for colour-blind readers. Each engine
+also has its own marker and line style, so the picture is readable in grey. NumPy by hand is black:
+no engine on NumPy can get below the dashed line, preallocated NumPy.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from minigrad.app.plotting import figure_of, saved
+from minigrad.app.plotting import new_figure, picture_bytes
 
 from . import growth, ops, steps
-from .engines import BY_HAND, PREALLOCATED
+from .by_hand import BY_HAND, PREALLOCATED
+from .chains_and_fans import SHAPES
 from .measurement import Measurement, median, middle_half, ratio
 
-TITLE = "minigrad beside PyTorch and NumPy by hand"
+TITLE = "minigrad, PyTorch and NumPy by hand"
 
 _VERMILION, _BLUE, _GREEN, _SKY = "#D55E00", "#0072B2", "#009E73", "#56B4E9"
 _PURPLE, _ORANGE, _GREY = "#CC79A7", "#E69F00", "#999999"
-# Colour, marker and line of each engine.
+# The colour, marker and line style of each engine.
 STYLES: dict[str, tuple[str, str, str]] = {
     BY_HAND: ("black", "", "-"),
     PREALLOCATED: ("black", "", "--"),
@@ -40,205 +42,193 @@ STYLES: dict[str, tuple[str, str, str]] = {
 }
 
 Axes = Any
+# A panel's title, and the function that draws it.
 Panel = tuple[str, Callable[[Axes], None]]
-# size → rounds, for each engine
+# For each engine, the rounds at each size.
 Lines = dict[str, dict[float, tuple[float, ...]]]
 
 
-def draw(about: str, measurements: Sequence[Measurement], format: str) -> bytes:
-    """The picture of all that was measured, in the format "png" or "svg".
+def draw_benchmarks(heading: str, measurements: Sequence[Measurement], format: str) -> bytes:
+    """A picture of all measurements, in the `format` "png" or "svg".
 
-    `about` says in small print on which machine, and how.
+    `heading`, in small print, says on which machine they were made, and how.
     """
-    panels = [*_steps(measurements), *_growth(measurements), *_ops(measurements)]
+    panels = [*_step_panels(measurements), *_growth_panels(measurements)]
+    panels += _op_panels(measurements)
     rows = -(-len(panels) // 2)
-    figure = figure_of(TITLE, (13, 4.7 * rows + 0.6))
-    figure.supxlabel(about, fontsize=7, color="0.35", parse_math=False)
-    grid = figure.subplots(rows, 2, squeeze=False).flat
-    for axes, (title, panel) in zip(grid, panels, strict=False):
+    figure = new_figure(TITLE, (13, 4.7 * rows + 0.6))
+    figure.supxlabel(heading, fontsize=7, color="0.35", parse_math=False)
+    grid = list(figure.subplots(rows, 2, squeeze=False).flat)
+    for axes, (title, draw_panel) in zip(grid, panels, strict=False):
         axes.set_title(title, fontsize=10)
         axes.grid(alpha=0.25)
-        panel(axes)
-    for axes in list(grid)[len(panels) :]:
+        draw_panel(axes)
+    for axes in grid[len(panels) :]:
         axes.remove()
-    return saved(figure, format)
+    return picture_bytes(figure, format)
 
 
-# A training step ----------------------------------------------------------------------------------
+# The part "steps" ---------------------------------------------------------------------------------
 
 
-def _steps(measurements: Sequence[Measurement]) -> list[Panel]:
-    mine = [m for m in measurements if m.part == steps.PART and m.quantity == steps.STEP]
-    if not mine:
+def _step_panels(measurements: Sequence[Measurement]) -> list[Panel]:
+    whole = [m for m in measurements if m.part == steps.PART and m.quantity == steps.STEP]
+    if not whole:
         return []
-    lines, names = _lines(mine), {m.size: m.case for m in mine}
-
-    def ticks(axes: Axes) -> None:
-        labels = [name.replace(" → ", "\n→ ", 1) for name in names.values()]
-        axes.set_xticks(list(names), labels, fontsize=7)
-        axes.tick_params(axis="x", which="minor", bottom=False, labelbottom=False)
-        axes.set_xlabel("network (placed by its floating-point operations per step)")
-
-    def time(axes: Axes) -> None:
-        _time(axes, lines)
-        axes.set_ylabel("time of a step")
-        axes.legend(fontsize=8, loc="upper left")
-        ticks(axes)
-
-    def relative(axes: Axes) -> None:
-        for name, rounds in lines.items():
-            ratios = {size: ratio(each, lines[BY_HAND][size]) for size, each in rounds.items()}
-            _line(axes, name, ratios)
-        axes.set_xscale("log")
-        axes.set_yscale("log")
-        _plain_numbers(axes)
-        axes.set_ylabel("÷ NumPy by hand, within each round")
-        ticks(axes)
-
-    panels: list[Panel] = [("A training step: time against size", time)]
+    lines, names = _lines(whole), {m.size: m.case for m in whole}
+    panels: list[Panel] = [
+        ("A training step: time against size", partial(_draw_step_times, lines, names))
+    ]
     if BY_HAND in lines:
-        panels.append(("The same, relative to NumPy by hand: lower is faster", relative))
+        title = "The same, relative to NumPy by hand: lower is faster"
+        panels.append((title, partial(_draw_step_ratios, lines, names)))
     return panels
 
 
-# How the cost grows -------------------------------------------------------------------------------
+def _draw_step_times(lines: Lines, names: Mapping[float, str], axes: Axes) -> None:
+    _draw_times(axes, lines)
+    axes.set_ylabel("time per step")
+    axes.legend(fontsize=8, loc="upper left")
+    _label_networks(axes, names)
 
 
-def _growth(measurements: Sequence[Measurement]) -> list[Panel]:
+def _draw_step_ratios(lines: Lines, names: Mapping[float, str], axes: Axes) -> None:
+    for name, rounds in lines.items():
+        ratios = {size: ratio(each, lines[BY_HAND][size]) for size, each in rounds.items()}
+        _draw_line(axes, name, ratios)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    _use_plain_numbers(axes)
+    axes.set_ylabel("÷ NumPy by hand, within each round")
+    _label_networks(axes, names)
+
+
+def _label_networks(axes: Axes, names: Mapping[float, str]) -> None:
+    labels = [name.replace(" → ", "\n→ ", 1) for name in names.values()]
+    axes.set_xticks(list(names), labels, fontsize=7)
+    axes.tick_params(axis="x", which="minor", bottom=False, labelbottom=False)
+    axes.set_xlabel("network (placed by its floating-point operations per step)")
+
+
+# The part "growth" --------------------------------------------------------------------------------
+
+
+def _growth_panels(measurements: Sequence[Measurement]) -> list[Panel]:
     mine = [m for m in measurements if m.part == growth.PART]
     panels: list[Panel] = []
-    for shape in growth.SHAPES:
+    for shape in SHAPES:
         of_shape = [m for m in mine if m.case == shape]
         if of_shape:
-            panels.append((f"A {shape} of n ops: the cost of each", _costs(of_shape)))
-    names = {growth.BATCH: "n×784 → 128 → 10", growth.WIDTH: "64×784 → n → 10"}
-    for case, network in names.items():
-        swept = [m for m in mine if m.case == case]
-        if swept:
-            panels.append((f"A training step by {case}: {network}", _swept(swept, case)))
+            title = f"A {shape} of n ops: cost per op"
+            panels.append((title, partial(_draw_cost_per_op, of_shape)))
+    for case, network in growth.SWEPT_NETWORKS.items():
+        sweep = [m for m in mine if m.case == case]
+        if sweep:
+            title = f"A training step by {case}: {network}"
+            panels.append((title, partial(_draw_sweep, sweep, case)))
     return panels
 
 
-def _costs(measurements: Sequence[Measurement]) -> Callable[[Axes], None]:
-    """Time for an op, and memory on an axis of its own, against their number."""
-
-    def panel(axes: Axes) -> None:
-        time = [m for m in measurements if m.quantity != growth.MEMORY]
-        per_op: Lines = {}
-        for m in time:
-            of_engine = per_op.setdefault(m.engine, {})
+def _draw_cost_per_op(measurements: Sequence[Measurement], axes: Axes) -> None:
+    """The time per op, and its memory on a second axis, against the number of ops."""
+    times: Lines = {}
+    for m in measurements:
+        if m.quantity != growth.MEMORY:
+            of_engine = times.setdefault(m.engine, {})
             before = of_engine.get(m.size, (0.0,) * len(m.rounds))
             of_engine[m.size] = tuple(
                 b + r / m.size * 1e6 for b, r in zip(before, m.rounds, strict=True)
             )
-        for name, rounds in per_op.items():
-            _line(axes, name, rounds, label=f"{name}, time")
-        axes.set_xscale("log")
-        axes.set_ylim(bottom=0)
-        axes.set_xlabel("n")
-        axes.set_ylabel("µs for an op, forward and backward")
-        memory = [m for m in measurements if m.quantity == growth.MEMORY]
-        if memory:
-            right = axes.twinx()
-            for name, rounds in _lines(memory).items():
-                per = {n: tuple(r / n for r in each) for n, each in rounds.items()}
-                _line(right, name, per, label=f"{name}, memory (right)", alpha=0.45, fill=True)
-            right.set_ylim(bottom=0)
-            right.set_ylabel("bytes for an op, at the peak")
-            handles = axes.get_legend_handles_labels(), right.get_legend_handles_labels()
-            axes.legend(*(a + b for a, b in zip(*handles, strict=True)), fontsize=8)
-        else:
-            axes.legend(fontsize=8)
-
-    return panel
-
-
-def _swept(measurements: Sequence[Measurement], case: str) -> Callable[[Axes], None]:
-    def panel(axes: Axes) -> None:
-        _time(axes, _lines(measurements))
-        crossovers = growth.crossovers(measurements, case)
-        for engine, start in crossovers.items():
-            if start is not None:
-                axes.axvline(start, color=STYLES[engine][0], linestyle=":", linewidth=1.5)
-        axes.set_xlabel("\n".join(["n", *map(growth.told, crossovers, crossovers.values())]))
-        axes.set_ylabel("time of a step")
-        axes.legend(fontsize=7, loc="upper left")
-
-    return panel
+    for name, rounds in times.items():
+        _draw_line(axes, name, rounds, label=f"{name}, time")
+    axes.set_xscale("log")
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("n")
+    axes.set_ylabel("µs per op, forward and backward")
+    handles, labels = axes.get_legend_handles_labels()
+    memory = _lines([m for m in measurements if m.quantity == growth.MEMORY])
+    if memory:
+        right = axes.twinx()
+        for name, rounds in memory.items():
+            per_op = {n: tuple(r / n for r in each) for n, each in rounds.items()}
+            label = f"{name}, memory (right)"
+            _draw_line(right, name, per_op, label=label, alpha=0.45, hollow=True)
+        right.set_ylim(bottom=0)
+        right.set_ylabel("bytes per op, at the peak")
+        more_handles, more_labels = right.get_legend_handles_labels()
+        handles, labels = handles + more_handles, labels + more_labels
+    axes.legend(handles, labels, fontsize=8)
 
 
-# Ops ----------------------------------------------------------------------------------------------
+def _draw_sweep(measurements: Sequence[Measurement], case: str, axes: Axes) -> None:
+    _draw_times(axes, _lines(measurements))
+    crossovers = growth.crossovers(measurements, case)
+    for engine, start in crossovers.items():
+        if start is not None:
+            axes.axvline(start, color=STYLES[engine][0], linestyle=":", linewidth=1.5)
+    axes.set_xlabel("\n".join(["n", *map(growth.in_words, crossovers, crossovers.values())]))
+    axes.set_ylabel("time per step")
+    axes.legend(fontsize=7, loc="upper left")
 
 
-def _ops(measurements: Sequence[Measurement]) -> list[Panel]:
+# The part "ops" -----------------------------------------------------------------------------------
+
+
+def _op_panels(measurements: Sequence[Measurement]) -> list[Panel]:
     mine = [m for m in measurements if m.part == ops.PART]
-    if not mine:
-        return []
-    rounds = {(m.case, m.size, m.engine, m.quantity): m.rounds for m in mine}
-    sizes = sorted({m.size for m in mine})
-    names = list(dict.fromkeys(m.case for m in mine))
-
-    def of(size: float) -> Callable[[Axes], None]:
-        def panel(axes: Axes) -> None:
-            points = {}
-            for name in names:
-                both = (name, size, ops.MINIGRAD, ops.BOTH) in rounds
-                quantity = ops.BOTH if both else ops.FORWARD
-                theirs, ours = (
-                    median(rounds[name, size, engine, quantity]) * 1e6
-                    for engine in (ops.PYTORCH, ops.MINIGRAD)
-                )
-                points[name] = theirs, ours
-                marker, face = ("o", _VERMILION) if both else ("s", "none")
-                axes.plot(theirs, ours, marker, color=_VERMILION, mfc=face, ms=5, alpha=0.8)
-            ends = [f(v for point in points.values() for v in point) for f in (min, max)]
-            axes.plot(ends, ends, "-", color="black", linewidth=1)
-            axes.annotate(
-                "as fast as PyTorch",
-                ends[-1:] * 2,
-                fontsize=8,
-                ha="right",
-                va="bottom",
-                xytext=(-30, -2),
-                textcoords="offset points",
-            )
-            for name in _outermost(points):
-                axes.annotate(
-                    name, points[name], fontsize=7, xytext=(4, 3), textcoords="offset points"
-                )
-            axes.set_xscale("log")
-            axes.set_yscale("log")
-            _plain_numbers(axes)
-            axes.set_xlabel("PyTorch, µs")
-            axes.set_ylabel("minigrad, µs")
-
-        return panel
-
-    kinds = "filled with backward, hollow forward only"
-    titles = (f"Every op on {size:,.0f} element{'s' * (size > 1)} ({kinds})" for size in sizes)
-    return list(zip(titles, map(of, sizes), strict=True))
+    panels: list[Panel] = []
+    for size in sorted({m.size for m in mine}):
+        elements = f"{size:,.0f} element{'s' * (size > 1)}"
+        title = f"Every op on {elements} (filled: with backward, hollow: forward only)"
+        of_size = [m for m in mine if m.size == size]
+        panels.append((title, partial(_draw_ops, of_size)))
+    return panels
 
 
-def _outermost(points: dict[str, tuple[float, float]], count: int = 8) -> list[str]:
-    """The names of those farthest from the diagonal; but one of those that lie on each other."""
+def _draw_ops(measurements: Sequence[Measurement], axes: Axes) -> None:
+    """A point for each op: PyTorch's time across, minigrad's upwards."""
+    times = {(m.case, m.engine, m.quantity): m.median * 1e6 for m in measurements}
+    points = {}
+    for name in dict.fromkeys(m.case for m in measurements):
+        both = (name, ops.MINIGRAD, ops.BOTH) in times
+        quantity = ops.BOTH if both else ops.FORWARD
+        theirs, ours = (times[name, engine, quantity] for engine in (ops.PYTORCH, ops.MINIGRAD))
+        points[name] = theirs, ours
+        marker, face = ("o", _VERMILION) if both else ("s", "none")
+        axes.plot(theirs, ours, marker, color=_VERMILION, mfc=face, ms=5, alpha=0.8)
+    ends = [pick(v for point in points.values() for v in point) for pick in (min, max)]
+    axes.plot(ends, ends, "-", color="black", linewidth=1)
+    offset = {"textcoords": "offset points"}
+    axes.annotate(
+        "as fast as PyTorch",
+        ends[-1:] * 2,
+        fontsize=8,
+        ha="right",
+        va="bottom",
+        xytext=(-30, -2),
+        **offset,
+    )
+    for name in _outermost(points):
+        axes.annotate(name, points[name], fontsize=7, xytext=(4, 3), **offset)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    _use_plain_numbers(axes)
+    axes.set_xlabel("PyTorch, µs")
+    axes.set_ylabel("minigrad, µs")
+
+
+def _outermost(points: Mapping[str, tuple[float, float]], count: int = 8) -> list[str]:
+    """The points farthest from the diagonal whose labels don't overlap."""
+    logs = {name: (math.log10(theirs), math.log10(ours)) for name, (theirs, ours) in points.items()}
     chosen: list[str] = []
-    for name in sorted(points, key=lambda name: -abs(_ratio(points[name]))):
-        apart = (math.dist(_logs(points[name]), _logs(points[other])) for other in chosen)
-        if len(chosen) < count and all(distance > 0.12 for distance in apart):
+    for name in sorted(logs, key=lambda name: -abs(logs[name][1] - logs[name][0])):
+        distances = (math.dist(logs[name], logs[other]) for other in chosen)
+        if len(chosen) < count and all(distance > 0.12 for distance in distances):
             chosen.append(name)
     return chosen
 
 
-def _logs(point: tuple[float, float]) -> tuple[float, ...]:
-    return tuple(map(math.log10, point))
-
-
-def _ratio(point: tuple[float, float]) -> float:
-    theirs, ours = _logs(point)
-    return ours - theirs
-
-
-# Lines --------------------------------------------------------------------------------------------
+# Lines and axes -----------------------------------------------------------------------------------
 
 
 def _lines(measurements: Sequence[Measurement]) -> Lines:
@@ -248,10 +238,10 @@ def _lines(measurements: Sequence[Measurement]) -> Lines:
     return found
 
 
-def _time(axes: Axes, lines: Lines) -> None:
-    """Seconds against size, with what NumPy itself takes shaded."""
+def _draw_times(axes: Axes, lines: Lines) -> None:
+    """Seconds against size, with the time of preallocated NumPy shaded."""
     for name, rounds in lines.items():
-        _line(axes, name, rounds)
+        _draw_line(axes, name, rounds)
     limit = lines.get(PREALLOCATED)
     axes.set_xscale("log")
     axes.set_yscale("log")
@@ -262,7 +252,7 @@ def _time(axes: Axes, lines: Lines) -> None:
         axes.text(
             0.97,
             0.04,
-            "what NumPy itself takes, with every buffer preallocated",
+            "the time of NumPy itself, with preallocated buffers",
             fontsize=7,
             color="0.35",
             ha="right",
@@ -271,23 +261,21 @@ def _time(axes: Axes, lines: Lines) -> None:
     axes.yaxis.set_major_formatter(_seconds)
 
 
-def _line(
+def _draw_line(
     axes: Axes,
     name: str,
-    rounds: dict[float, tuple[float, ...]],
+    rounds: Mapping[float, tuple[float, ...]],
     label: str | None = None,
     alpha: float = 1.0,
-    fill: bool = False,
+    hollow: bool = False,
 ) -> None:
-    """Medians, and the middle half as a band."""
+    """The medians as a line, and the middle halves as a band."""
     color, marker, line = STYLES[name]
     sizes = sorted(rounds)
-    middles = [median(rounds[size]) for size in sizes]
     low, high = zip(*(middle_half(rounds[size]) for size in sizes), strict=True)
-    face = "white" if fill else color
     axes.plot(
         sizes,
-        middles,
+        [median(rounds[size]) for size in sizes],
         marker=marker,
         linestyle=line,
         color=color,
@@ -295,13 +283,13 @@ def _line(
         markersize=5,
         linewidth=1.5,
         alpha=alpha,
-        markerfacecolor=face,
+        markerfacecolor="white" if hollow else color,
     )
     axes.fill_between(sizes, low, high, color=color, alpha=0.15, linewidth=0)
 
 
 def _seconds(value: float, position: int) -> str:
-    """A time as an axis names it.
+    """A tick's label; Matplotlib also passes its position.
 
     >>> _seconds(1e-5, 0), _seconds(0.01, 0)
     ('10 µs', '10 ms')
@@ -312,8 +300,9 @@ def _seconds(value: float, position: int) -> str:
     return f"{value * 1e9:.0f} ns"
 
 
-def _plain_numbers(axes: Axes) -> None:
-    """A few ticks for each power of ten, with the numbers themselves."""
+def _use_plain_numbers(axes: Axes) -> None:
+    """Label a few ticks per power of ten with plain numbers."""
+    # Imported here because Matplotlib takes a tenth of a second and most runs don't plot.
     from matplotlib.ticker import LogLocator, NullFormatter
 
     for axis, (low, high) in ((axes.yaxis, axes.get_ylim()), (axes.xaxis, axes.get_xlim())):

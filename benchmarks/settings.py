@@ -1,4 +1,4 @@
-"""What a run of the benchmarks is asked to do."""
+"""The settings of a benchmark run."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Settings:
-    """How often, how long, on how many threads, in which dtype, and what besides the usual.
+class BenchmarkSettings:
+    """How long to measure, in which setup, and what.
 
-    - `rounds`: how often each engine has its turn.
-    - `seconds`: how long a turn lasts, about; parts that have many cases take a part of it.
-    - `threads`: how many each library may use.
+    - `rounds`: the number of turns of each engine.
+    - `seconds`: the approximate length of a turn; parts with many cases use a fraction of it.
+    - `threads`: the number of threads of each library.
     - `dtype`: "float32" or "float64".
-    - `engines`: those that are not always there, by the names of `--with`.
-    - `ops`: the rules that the part "ops" is about; all if empty.
-    - `quick`: a smoke run, of small cases and few rounds, which measures nothing.
+    - `engines`: the optional engines, by the names that `--with` takes.
+    - `ops`: the rules that the part "ops" measures; empty for all.
+    - `quick`: a smoke run with small cases and few rounds. Its numbers mean nothing.
     """
 
     rounds: int = 15

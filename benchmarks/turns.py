@@ -1,10 +1,10 @@
-"""How long engines take, measured so that they can be compared: they take turns, round by round.
+"""The timing method: engines take turns, round by round, so that their times can be compared.
 
-A machine is never the same for a minute: clocks, caches and neighbours change. So every engine has
-a turn in every round, in each round at another place, and what is compared is compared within a
-round (`measurement.ratio`). A turn does the same thing many times in a row and divides; a tenth
-more is done before, untimed, in which caches are filled and another engine's threads come to rest.
-Before each turn the garbage collector runs, and during it none does.
+Clock speed, caches and other processes change from minute to minute. So each round gives each
+engine one turn, in a new random order, and times are compared within a round
+(`measurement.ratio`). A turn repeats the same work many times and divides. An untimed lead-in, a
+tenth of the turn, fills the caches and lets another engine's threads come to rest. The garbage
+collector runs before each turn and is off during it.
 """
 
 from __future__ import annotations
@@ -19,61 +19,61 @@ from time import perf_counter
 from typing import Any
 
 
-def nothing() -> None:
-    """What there is to do where there is nothing to do."""
+def do_nothing() -> None:
+    pass
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """What is timed, and what belongs to it that is not.
+    """The work to be timed, and the untimed work around it.
 
-    `run` does the whole thing once. `phases` does it too, a piece at a time: the first takes no
-    argument, and each other one what the one before it returned. `prepare` is called before each
-    turn, untimed. `finish`, which is timed, waits for what was only started: a GPU's work.
+    `run` does the whole work once. `phases` does it in pieces: the first takes no argument, and
+    each other one takes the previous one's result. `prepare` is called before each turn, untimed.
+    `finish` waits for work that is still under way, on a GPU for example, and is timed.
     """
 
     run: Callable[[], Any]
     phases: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
-    prepare: Callable[[], Any] = nothing
-    finish: Callable[[], Any] = nothing
+    prepare: Callable[[], Any] = do_nothing
+    finish: Callable[[], Any] = do_nothing
 
 
 def take_turns(
     contestants: Mapping[str, Contestant], rounds: int, seconds: float
 ) -> dict[str, tuple[float, ...]]:
-    """Seconds for one `run` of each contestant, one number for each round.
+    """The seconds that one `run` of each contestant takes, one number per round.
 
-    A turn lasts about so many `seconds`, but does the thing at least once.
+    A turn takes about `seconds`, or a single run if that takes longer.
 
     >>> times = take_turns({"a": Contestant(list), "b": Contestant(dict)}, rounds=3, seconds=1e-4)
     >>> [(name, len(each)) for name, each in times.items()]
     [('a', 3), ('b', 3)]
     """
-    return _rounds(contestants, rounds, seconds, _turn)
+    return _all_rounds(contestants, rounds, seconds, _turn)
 
 
 def take_turns_in_phases(
     contestants: Mapping[str, Contestant], rounds: int, seconds: float
 ) -> dict[str, dict[str, tuple[float, ...]]]:
-    """As `take_turns`, with the time of each phase, for those contestants that have any.
+    """The seconds that each phase takes, for the contestants that have phases.
 
-    Each phase ends with `finish`, so on a GPU they add up to more than the whole.
+    Each phase ends with `finish`, so the phases of a GPU's work add up to more than the whole.
     """
-    apart = {name: each for name, each in contestants.items() if each.phases}
-    times = _rounds(apart, rounds, seconds, _turn_in_phases)
+    with_phases = {name: each for name, each in contestants.items() if each.phases}
+    times = _all_rounds(with_phases, rounds, seconds, _turn_in_phases)
     return {
-        name: dict(zip(apart[name].phases, zip(*each, strict=True), strict=True))
+        name: dict(zip(with_phases[name].phases, zip(*each, strict=True), strict=True))
         for name, each in times.items()
     }
 
 
-def _rounds(
+def _all_rounds(
     contestants: Mapping[str, Contestant],
     rounds: int,
     seconds: float,
     turn: Callable[[Contestant, int], Any],
 ) -> dict[str, tuple[Any, ...]]:
-    counts = {name: _warmed_up(each, seconds) for name, each in contestants.items()}
+    counts = {name: _repetitions(each, seconds) for name, each in contestants.items()}
     times: dict[str, list[Any]] = {name: [] for name in contestants}
     order, shuffle = list(contestants), random.Random(0).shuffle
     for _ in range(rounds):
@@ -83,25 +83,26 @@ def _rounds(
     return {name: tuple(each) for name, each in times.items()}
 
 
-def _warmed_up(contestant: Contestant, seconds: float) -> int:
-    """How often a turn of so many seconds does the thing; found by doing it that often."""
+def _repetitions(contestant: Contestant, seconds: float) -> int:
+    """How many runs fill a turn of `seconds`, found by doing that many. This also warms up."""
     count = 1
-    # The first time is another matter: code is compiled, pools are filled.
+    # The first run also compiles code and fills pools, so its time is no measure, unless it took so
+    # long that a second one is not worth the wait.
     if _turn(contestant, count) > 20 * seconds:
-        return count  # and what takes that long need not be done twice to be seen to be long
+        return count
     while True:
         spent = _turn(contestant, count) * count
         if spent >= seconds / 2:
             return max(1, round(count * seconds / spent))
-        # Not in one leap, because the first few may be slow yet.
+        # In several steps, as the first runs may still be slow.
         count = min(count * 10, max(count + 1, int(count * seconds / max(spent, 1e-9))))
 
 
 def _turn(contestant: Contestant, count: int) -> float:
-    """The mean time of so many in a row."""
+    """The mean time of `count` runs in a row."""
     run, finish = contestant.run, contestant.finish
     contestant.prepare()
-    with _no_collector():
+    with _collector_off():
         for _ in repeat(None, count // 10):
             run()
         finish()
@@ -113,24 +114,24 @@ def _turn(contestant: Contestant, count: int) -> float:
 
 
 def _turn_in_phases(contestant: Contestant, count: int) -> tuple[float, ...]:
-    """The mean time of each phase of so many in a row."""
+    """The mean time of each phase over `count` runs in a row."""
     (_, first), *others = contestant.phases.items()
     functions, finish = [function for _, function in others], contestant.finish
     spent = [0.0] * len(contestant.phases)
     contestant.prepare()
-    with _no_collector():
+    with _collector_off():
         for _ in repeat(None, count // 10):
             contestant.run()
         finish()
         for _ in repeat(None, count):
             start = perf_counter()
-            passed = first()
+            result = first()
             finish()
             end = perf_counter()
             spent[0] += end - start
             for i, function in enumerate(functions, 1):
                 start = perf_counter()
-                passed = function(passed)
+                result = function(result)
                 finish()
                 end = perf_counter()
                 spent[i] += end - start
@@ -139,9 +140,9 @@ def _turn_in_phases(contestant: Contestant, count: int) -> tuple[float, ...]:
 
 @contextmanager
 def imports_frozen() -> Iterator[None]:
-    """Within it the garbage collector leaves alone what is there already: every module, mostly.
+    """Exclude all objects that exist now, mainly the imported modules, from garbage collection.
 
-    It would go through all that before each turn, which takes longer than the turn.
+    Scanning them before each turn would take longer than the turn.
     """
     gc.collect()
     gc.freeze()
@@ -152,8 +153,8 @@ def imports_frozen() -> Iterator[None]:
 
 
 @contextmanager
-def _no_collector() -> Iterator[None]:
-    """Within it the garbage collector does not run; before it, it has."""
+def _collector_off() -> Iterator[None]:
+    """Collect garbage now, and turn the collector off within the block."""
     was_on = gc.isenabled()
     gc.collect()
     gc.disable()

@@ -15,12 +15,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from minigrad.api.files import write_aside
-from minigrad.app import console, datasets, outputs, settings
-from minigrad.app.datasets import Dataset
-from minigrad.app.options import add_training_options
+from minigrad.api.atomic_write import write_atomically
+from minigrad.app import datasets, settings
+from minigrad.app.command import (
+    CommandParser,
+    UsageError,
+    check_distinct_files,
+    check_output_files,
+    run_command,
+)
+from minigrad.app.datasets import TrainingData
 from minigrad.app.programs import PROGRAMS
-from minigrad.app.settings import Settings, UsageError
+from minigrad.app.settings import Settings
+from minigrad.app.training_options import add_training_options
 
 EXAMPLES = """\
 examples:
@@ -34,17 +41,16 @@ MODES = ("lockstep", "free")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with the given arguments (the process's own by default); its exit status."""
-    return console.run("bridge", _command, argv)
+    return run_command("bridge", _command, argv)
 
 
-def _parser() -> console.Parser:
-    parser = console.Parser(
+def _parser() -> CommandParser:
+    parser = CommandParser(
         prog="python -m bridge",
         description="Run the same program in minigrad and in PyTorch, side by side, and say where "
         "and by how much the two differ: in lockstep, both set to the same state before each step, "
         "and free, each on its own.",
-        epilog=f"defaults for each --data, where no option is given:\n{settings.table()}\n\n"
-        + EXAMPLES,
+        epilog=f"defaults by data set:\n{settings.defaults_table()}\n\n{EXAMPLES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
         argument_default=argparse.SUPPRESS,
@@ -74,9 +80,9 @@ def _command(argv: list[str]) -> int:
     files = {name: arguments.pop(name, None) for name in ("plot", "json")}
     if "hidden" in arguments:
         arguments["hidden"] = tuple(arguments["hidden"])
-    outputs.check_writable(files)
+    check_output_files(files)
     plan = settings.resolve(arguments, {})
-    outputs.check_distinct(files, {"data": plan.data})
+    check_distinct_files(files, {"data": plan.data})
     if plan.epochs == 0:
         raise UsageError("--epochs 0: there is nothing to compare, use at least 1")
     data = datasets.load(plan.data, plan.test_size)
@@ -100,16 +106,20 @@ def _command(argv: list[str]) -> int:
     )
     print(f"\n{verdict}")
     if files["json"]:
-        write_aside(files["json"], _as_json(plan, data, reports, verdict))
+        write_atomically(files["json"], _as_json(plan, data, reports, verdict))
     if files["plot"]:
         from .plotting import draw
 
         rows = [(name, report.rows) for name, report in reports.items()]
-        write_aside(files["plot"], draw(str(data), rows, Path(files["plot"]).suffix[1:].lower()))
+        write_atomically(
+            files["plot"], draw(str(data), rows, Path(files["plot"]).suffix[1:].lower())
+        )
     return 1 if differ else 0
 
 
-def _compared(plan: Settings, data: Dataset, device: str, modes: Sequence[str]) -> dict[str, Any]:
+def _compared(
+    plan: Settings, data: TrainingData, device: str, modes: Sequence[str]
+) -> dict[str, Any]:
     """The report of each program in each mode, by a name for it; printed as they are made."""
     from .environment import DeviceError, check_device, describe
     from .findings import Finding
@@ -153,7 +163,7 @@ def _compared(plan: Settings, data: Dataset, device: str, modes: Sequence[str]) 
 
 
 def _measure(
-    plan: Settings, data: Dataset, epochs: int, advance: Callable[[], Any]
+    plan: Settings, data: TrainingData, epochs: int, advance: Callable[[], Any]
 ) -> Callable[[Any], dict[str, Any] | None]:
     """What is to be known of a program besides its loss, at each logged epoch."""
     from sklearn.metrics import accuracy_score
@@ -181,7 +191,7 @@ def _progress_bar(title: str, total: int) -> Iterator[Callable[[], Any]]:
         yield bar.update
 
 
-def _as_json(plan: Settings, data: Dataset, reports: dict[str, Any], verdict: str) -> bytes:
+def _as_json(plan: Settings, data: TrainingData, reports: dict[str, Any], verdict: str) -> bytes:
     """The whole comparison, as strict JSON."""
     plain = {name: report.to_dict() for name, report in reports.items()}
     environments = [report.pop("environment") for report in plain.values()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from minigrad.app.plotting import figure_of, saved
+from minigrad.app.plotting import new_figure, picture_bytes
 
 from .rows import Row
 
@@ -12,7 +12,7 @@ from .rows import Row
 def draw(title: str, reports: Sequence[tuple[str, Sequence[Row]]], format: str) -> bytes:
     """The picture of some reports, each a name and its rows, in the format "png" or "svg"."""
     count = max(len(reports), 1)
-    figure = figure_of(title, (max(4.5 * count, 6), 6))
+    figure = new_figure(title, (max(4.5 * count, 6), 6))
     axes = figure.subplots(2, count, squeeze=False, sharex="col")
     for (name, rows), above, below in zip(reports, axes[0], axes[1], strict=False):
         steps = [row.step for row in rows]
@@ -33,7 +33,7 @@ def draw(title: str, reports: Sequence[tuple[str, Sequence[Row]]], format: str) 
         below.legend()
         for each in (above, below):
             each.grid(alpha=0.3)
-    return saved(figure, format)
+    return picture_bytes(figure, format)
 
 
 def _shown(distance: float) -> float:

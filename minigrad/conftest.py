@@ -1,4 +1,4 @@
-"""For pytest alone: the names that every doctest of the package finds in its namespace."""
+"""For pytest: the names that every doctest in the package can use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from minigrad import nn, optim
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _names(doctest_namespace: dict[str, Any]) -> None:
+def _doctest_names(doctest_namespace: dict[str, Any]) -> None:
     doctest_namespace |= {
         "minigrad": minigrad,
         "nn": nn,

@@ -1,7 +1,7 @@
-"""What all tests share: hypothesis's profiles, one thread for PyTorch, and what is counted.
+"""Shared by all tests: Hypothesis profiles, one thread for PyTorch, and a summary of the counts.
 
-The default profile repeats itself. `pytest --hypothesis-profile=deep` looks for new failures, and
-draws random programs for as many `--minutes` as one says.
+The default profile draws the same examples in every run. `pytest --hypothesis-profile=deep` draws
+new ones, and random programs for the time that `--minutes` sets.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ settings.load_profile("repeatable")
 try:
     import torch
 except ImportError:
-    # What tests that are skipped share cannot be imported, not even to look for doctests.
+    # These helpers import torch, so collecting their doctests would fail.
     shared = ("bridge/planting", "rules/checker", "rules/checks", "rules/mutants")
     collect_ignore = [f"{name}.py" for name in shared]
 else:
-    # One thread: sums are then taken in one order, and xdist's workers do not fight for cores.
+    # One thread sums in a fixed order, and keeps xdist's workers from competing for cores.
     torch.set_num_threads(1)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("random programs, in the profile deep")
-    group.addoption("--minutes", type=float, default=10, help="how long to draw them (10)")
-    group.addoption("--first-seed", type=int, default=0, help="the seed to begin with (0)")
+    group = parser.getgroup("random programs, with --hypothesis-profile=deep")
+    group.addoption("--minutes", type=float, default=10, help="time to spend (default: 10)")
+    group.addoption("--first-seed", type=int, default=0, help="first seed (default: 0)")
 
 
 @pytest.fixture
 def campaign(request: pytest.FixtureRequest, record_property: Any) -> Campaign:
-    """The random programs that this run is to draw."""
+    """The random programs of this run."""
     options = request.config.option
     return Campaign(options.minutes, options.first_seed, record_property)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say what the tests recorded, in whichever process they ran: random programs, and mutants."""
+    """Print what the tests of all workers recorded: random programs and mutants."""
     recorded = [
         entry
         for outcome in ("passed", "failed")
@@ -55,13 +55,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"{PROGRAMS}: {programs:,} were run in both libraries")
     found = [mutant for name, mutants in recorded if name == "mutants" for mutant in mutants]
     if found:
-        _tell_of_mutants(terminalreporter, found)
+        _summarise_mutants(terminalreporter, found)
 
 
-def _tell_of_mutants(
+def _summarise_mutants(
     terminalreporter: pytest.TerminalReporter, found: list[tuple[str, str, Any, str]]
 ) -> None:
-    """How many were killed: in all, by mutation, and by op."""
+    """Print how many mutants were killed: in all, by mutation, and by op."""
     killed = sum(verdict == "killed" for *_, verdict in found)
     terminalreporter.section(f"mutants killed {killed} of {len(found)}")
     for line in (
@@ -73,7 +73,7 @@ def _tell_of_mutants(
 
 
 def _counts(found: Iterable[tuple[str, str]]) -> list[str]:
-    """For each name how many were killed of how many, and how many cannot be."""
+    """For each name: killed/total, and the number of equivalent mutants."""
     verdicts: dict[str, Counter[str]] = {}
     for name, verdict in found:
         verdicts.setdefault(name, Counter())[verdict] += 1
@@ -85,7 +85,7 @@ def _counts(found: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def _columns(entries: list[str], width: int = 100) -> list[str]:
-    """The entries in as many columns as fit, read downwards."""
+    """The entries in as many columns as fit, filled downwards."""
     column = max(map(len, entries)) + 2
     rows = -(-len(entries) // max(width // column, 1))
     return ["".join(e.ljust(column) for e in entries[i::rows]).rstrip() for i in range(rows)]

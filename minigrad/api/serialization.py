@@ -18,9 +18,8 @@ from typing import IO, Any
 
 import numpy as np
 
-from minigrad.api.files import write_aside
-from minigrad.api.tensor import Tensor
-from minigrad.core.tensor import wrap
+from minigrad.api.atomic_write import write_atomically
+from minigrad.core.tensor import Tensor, wrap
 
 # The dtypes that a tensor can have, under the format's names. The files are little-endian.
 _DTYPES = {"F32": "<f4", "F64": "<f8", "I32": "<i4", "I64": "<i8", "U8": "u1", "BOOL": "?"}
@@ -56,7 +55,7 @@ def save(
     """
     _refuse("save", pickle_module=pickle_module, pickle_protocol=pickle_protocol)
     if isinstance(f, str | os.PathLike):
-        write_aside(f, _pack(obj))
+        write_atomically(f, _pack(obj))
         return
     if not hasattr(f, "write"):
         raise TypeError(f"save(): f must be a path or a binary file, not {type(f).__name__}")

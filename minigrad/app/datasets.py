@@ -1,8 +1,8 @@
 """The data to train on: the tutorial's six points, scikit-learn's bundled sets, or a CSV file.
 
-`load` gives each as a `Dataset`: features in float64, one class number per sample, and (for all
-but the six points) a held-out test part. What a file has wrong is a `DataError` of one line that
-names the file, the line and the column.
+`load` returns `TrainingData`: float64 features and one class number per sample, with a held-out
+test part for all but the six points. A mistake in a file raises a DataError of one line that names
+the file, the line and the column.
 """
 
 from __future__ import annotations
@@ -10,30 +10,35 @@ from __future__ import annotations
 import csv
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from minigrad.api.files import reason
+from minigrad.api.atomic_write import short_message
+from minigrad.app.command import InputError
+
+# scikit-learn takes most of a second to import, so only the functions that need it import it:
+# `--help` and the six points do without.
 
 TOY = "toy"
 BUNDLED = ("iris", "wine", "breast_cancer", "digits")
 
-# One split for all runs, whatever their seed: a checkpoint must be evaluated on samples that it
-# has not been trained on, and two seeds compared on the same ones.
+# The split doesn't depend on the run's seed: a checkpoint must be tested on samples that it wasn't
+# trained on, and runs with different seeds on the same samples.
 SPLIT_SEED = 0
 
 
-class DataError(ValueError):
-    """The data cannot be trained on; the message is one line that says why."""
+class DataError(InputError):
+    """The data can't be trained on."""
 
 
 @dataclass(frozen=True)
-class Dataset:
-    """Samples to train on and, where there is a test part, samples to be judged on.
+class TrainingData:
+    """Samples to train on and, if any are held out, samples to test on.
 
-    `x` and `x_test` are samples x features in float64; `y` and `y_test` are class numbers in
-    int64; `classes[k]` is the label of class k, as it is to be shown.
+    `x` and `x_test` are float64 arrays of samples × features; `y` and `y_test` are int64 class
+    numbers; `classes[k]` is the label of class k.
     """
 
     name: str
@@ -51,16 +56,16 @@ class Dataset:
         )
 
 
-def load(name: str, test_size: float = 0.2) -> Dataset:
-    """The data called `name` ("toy", one of `BUNDLED`, or a CSV file's path), ready to train on.
+def load(name: str, test_size: float = 0.2) -> TrainingData:
+    """The data set `name`: "toy", one of `BUNDLED`, or the path of a CSV file.
 
-    All but the toy data are split into a training and a test part, `test_size` being the test
-    part's share (0: no test part), and standardised with the training part's means and scales.
-    Raises DataError.
+    All but the toy data are split into a training part and a test part, with a share of
+    `test_size` in the test part (0: no test part), and standardised with the means and standard
+    deviations of the training part. Raises DataError.
     """
     if name == TOY:
         x = np.array([[0, 0], [1, 0], [1, 1], [0, 0], [0, 0], [0, 1]], dtype=np.float64)
-        return Dataset(TOY, np.arange(3), x, np.array([0, 1, 2, 0, 0, 2]))
+        return TrainingData(TOY, np.arange(3), x, np.array([0, 1, 2, 0, 0, 2]))
     if name in BUNDLED:
         x, labels = read_bundled(name)
     elif name.lower().endswith(".csv") or os.path.exists(name):
@@ -72,7 +77,7 @@ def load(name: str, test_size: float = 0.2) -> Dataset:
 
 
 def read_bundled(name: str) -> tuple[np.ndarray, np.ndarray]:
-    """One of scikit-learn's bundled sets, as features and labels; nothing is downloaded."""
+    """The features and labels of a data set that comes with scikit-learn."""
     import sklearn.datasets
 
     bunch = getattr(sklearn.datasets, f"load_{name}")()
@@ -80,48 +85,43 @@ def read_bundled(name: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def read_csv(path: str) -> tuple[np.ndarray, np.ndarray]:
-    """A CSV file's features and labels: the last column is the label, numbers or words.
+    """The features and labels of a CSV file, whose last column is the label.
 
-    A first row without a single number among its features is a header if more rows follow. Blank
-    lines are skipped. Raises DataError, which names the line and the column where it can.
+    The first row is a header if none of its features is a number. Blank lines are skipped. Raises
+    DataError, which names the line and the column where it can.
     """
-    rows = _rows(path)
+    rows = _read_rows(path)
     if not rows:
         raise DataError(f"{path} is empty")
-    first_line, first = rows[0]
-    width = len(first)
+    first_line, first_row = rows[0]
+    width = len(first_row)
     if width < 2:
         raise DataError(
             f"{path}, line {first_line}: only one column; "
-            "expected features and then a label, separated by commas"
+            "expected features and a label, separated by commas"
         )
-    header = all(_number(cell) is None for cell in first[:-1])
-    samples = rows[1:] if header else rows
+    has_header = all(_parse_number(cell) is None for cell in first_row[:-1])
+    samples = rows[1:] if has_header else rows
     if not samples:
         raise DataError(f"{path} has a header and no rows of data")
-
-    features = np.empty((len(samples), width - 1))
-    for i, (line, cells) in enumerate(samples):
+    columns = [
+        f"column {j}" + (f" ({name!r})" if has_header and name else "")
+        for j, name in enumerate(first_row, 1)
+    ]
+    features, labels = [], []
+    for line, cells in samples:
         if len(cells) != width:
             raise DataError(
-                f"{path}, line {line}: {len(cells)} columns, where line {first_line} has {width}"
+                f"{path}, line {line}: {len(cells)} columns, but line {first_line} has {width}"
             )
-        for j, cell in enumerate(cells):
-            column = f"column {j + 1}" + (f" ({first[j]!r})" if header and first[j] else "")
-            if cell == "":
-                raise DataError(f"{path}, line {line}, {column}: empty")
-            if j == width - 1:
-                break
-            number = _number(cell)
-            if number is None or not math.isfinite(number):
-                what = "not a number" if number is None else "not finite"
-                raise DataError(f"{path}, line {line}, {column}: {cell!r} is {what}")
-            features[i, j] = number
-    return features, _labels([cells[-1] for _, cells in samples])
+        numbers, label = _parse_row(f"{path}, line {line}", cells, columns)
+        features.append(numbers)
+        labels.append(label)
+    return np.array(features), _parse_labels(labels)
 
 
-def _rows(path: str) -> list[tuple[int, list[str]]]:
-    """The file's rows that are not blank, each with the number of the line on which it starts."""
+def _read_rows(path: str) -> list[tuple[int, list[str]]]:
+    """The file's rows that aren't blank, each with the number of the line on which it starts."""
     rows = []
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
@@ -136,22 +136,43 @@ def _rows(path: str) -> list[tuple[int, list[str]]]:
         raise DataError(f"{path} is not UTF-8 text (byte {error.start})") from None
     except csv.Error as error:
         raise DataError(f"{path}, line {line}: not CSV: {error}") from None
-    except (OSError, ValueError) as error:  # ValueError: a path with a null byte in it
-        raise DataError(f"{path} cannot be read: {reason(error)}") from None
+    except (OSError, ValueError) as error:  # ValueError: a path with a null byte
+        raise DataError(f"{path} cannot be read: {short_message(error)}") from None
     return rows
 
 
-def _number(cell: str) -> float | None:
-    """The cell's number, or None. Python's `1_000` is a word in a CSV file."""
+def _parse_row(where: str, cells: Sequence[str], columns: Sequence[str]) -> tuple[list[float], str]:
+    """The row's features and its label."""
+    *features, label = cells
+    numbers = [
+        _parse_feature(f"{where}, {column}", cell)
+        for cell, column in zip(features, columns[:-1], strict=True)
+    ]
+    if label == "":
+        raise DataError(f"{where}, {columns[-1]}: empty")
+    return numbers, label
+
+
+def _parse_feature(where: str, cell: str) -> float:
+    number = _parse_number(cell)
+    if number is not None and math.isfinite(number):
+        return number
+    if cell == "":
+        raise DataError(f"{where}: empty")
+    raise DataError(f"{where}: {cell!r} is not {'a number' if number is None else 'finite'}")
+
+
+def _parse_number(cell: str) -> float | None:
+    """The cell's number, or None. Python's `1_000` is no number in a CSV file."""
     try:
         return None if "_" in cell else float(cell)
     except ValueError:
         return None
 
 
-def _labels(cells: list[str]) -> np.ndarray:
-    """Numbers if all are (so that 1 and 1.0 are one class, and 10 comes after 9), else words."""
-    numbers = [_number(cell) for cell in cells]
+def _parse_labels(cells: list[str]) -> np.ndarray:
+    """The labels as numbers if all are (so 1 and 1.0 are one class, and 9 sorts before 10)."""
+    numbers = [_parse_number(cell) for cell in cells]
     if any(n is None or not math.isfinite(n) for n in numbers):
         return np.array(cells)
     values = np.array(numbers, dtype=np.float64)
@@ -159,18 +180,18 @@ def _labels(cells: list[str]) -> np.ndarray:
     return whole if np.array_equal(whole, values) else values
 
 
-def _split(name: str, x: np.ndarray, labels: np.ndarray, test_size: float) -> Dataset:
+def _split(name: str, x: np.ndarray, labels: np.ndarray, test_size: float) -> TrainingData:
     from sklearn.model_selection import train_test_split
 
     classes, y, counts = np.unique(labels, return_inverse=True, return_counts=True)
     y = y.astype(np.int64)
     if len(classes) < 2:
-        raise DataError(f"{name} has one class only ({classes[0]}): there is nothing to learn")
+        raise DataError(f"{name} has only one class ({classes[0]}): there is nothing to learn")
     if test_size == 0:
-        (x,) = _standardised(name, x)
-        return Dataset(name, classes, x, y)
+        (x,) = _standardise(name, x)
+        return TrainingData(name, classes, x, y)
 
-    n_test = math.ceil(len(x) * test_size)  # train_test_split's own rounding
+    n_test = math.ceil(len(x) * test_size)  # as train_test_split rounds
     if len(x) - n_test < len(classes):
         raise DataError(
             f"{name} is too small to split: {len(x)} samples of {len(classes)} classes leave "
@@ -180,19 +201,19 @@ def _split(name: str, x: np.ndarray, labels: np.ndarray, test_size: float) -> Da
     x, x_test, y, y_test = train_test_split(
         x, y, test_size=n_test, random_state=SPLIT_SEED, stratify=stratify
     )
-    x, x_test = _standardised(name, x, x_test)
-    return Dataset(name, classes, x, y, x_test, y_test)
+    x, x_test = _standardise(name, x, x_test)
+    return TrainingData(name, classes, x, y, x_test, y_test)
 
 
-def _standardised(name: str, *parts: np.ndarray) -> list[np.ndarray]:
-    """The parts with the first one's means taken away and divided by its scales."""
+def _standardise(name: str, *parts: np.ndarray) -> list[np.ndarray]:
+    """All parts, standardised with the first one's means and standard deviations."""
     from sklearn.preprocessing import StandardScaler
 
-    with np.errstate(over="ignore", invalid="ignore"):  # looked for below, by column
+    with np.errstate(over="ignore", invalid="ignore"):  # reported below, with the column
         scaler = StandardScaler().fit(parts[0])
-        standard = [scaler.transform(part) for part in parts]
-    largest = np.max([np.abs(part).max(axis=0) for part in standard], axis=0)
+        standardised = [scaler.transform(part) for part in parts]
+    largest = np.max([np.abs(part).max(axis=0) for part in standardised], axis=0)
     fits = largest < np.finfo(np.float32).max  # False for NaN as well
     if not fits.all():
         raise DataError(f"{name}, column {np.argmin(fits) + 1}: numbers too large to standardise")
-    return standard
+    return standardised

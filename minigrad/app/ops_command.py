@@ -1,4 +1,4 @@
-"""`minigrad ops`: the table of all ops, or all that is known of some of them."""
+"""`minigrad ops`: a table of all ops, or the details of some of them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ import textwrap
 from collections.abc import Sequence
 
 import minigrad
-from minigrad.api.files import write_aside
-from minigrad.app import outputs
-from minigrad.app.settings import UsageError
+from minigrad.api.atomic_write import write_atomically
+from minigrad.app.command import UsageError, align_columns, check_output_files
 from minigrad.catalogue.accuracy import FUSED, SUMMED
 from minigrad.catalogue.op_table import TABLE, Op, claim, named, names, symbol
 from minigrad.nn import functional
@@ -18,41 +17,37 @@ from minigrad.nn import functional
 WIDTH = 100
 HEADER = ("op", "function", "method", "in-place", "operator", "order", "value", "gradient")
 LEGEND = f"""\
-function: yes, in minigrad itself; F, in minigrad.nn.functional.
-order: how often it can be differentiated. 0: never. every: as often as you like, for derivatives
-can be differentiated again. linear: so too, and the derivative is the same at every point.
-value, gradient: how far from PyTorch's they may be, in either float dtype; integers are exact.
-With an alpha, the values of {", ".join(FUSED)} may be {claim(FUSED["add"].value)} off.
-A gradient that is summed over what its operand was broadcast to may be {claim(SUMMED)} off.
-`minigrad ops NAME` tells more of an op, and why it is not exact."""
+function         yes: in minigrad; F: in minigrad.nn.functional
+order            how often the op can be differentiated. 0: never; every: any number of times;
+                 linear: any number of times, and the derivative is the same at every point
+value, gradient  how far they may be from PyTorch's, in either float dtype; integers are exact.
+                 With alpha, values of {", ".join(FUSED)} may be {claim(FUSED["add"].value)} off.
+                 A gradient summed over broadcast dimensions may be {claim(SUMMED)} off.
+'minigrad ops NAME' describes an op and says why it is not exact."""
 
 
 def ops(wanted: Sequence[str], json_file: str | None = None) -> int:
-    """Print the table, or what there is to know of the ops `wanted`; the exit status.
+    """Print the table, or the details of the ops `wanted`, and return the exit status.
 
-    `json_file` gets the same as data. UsageError for a name that no op has.
+    The same is written to `json_file`, as data. Raises UsageError for an unknown name.
     """
-    outputs.check_writable({"json": json_file})
-    chosen = list(dict.fromkeys(op for name in wanted for op in _named(name))) or list(TABLE)
+    check_output_files({"json": json_file})
+    chosen = list(dict.fromkeys(op for name in wanted for op in _find(name))) or list(TABLE)
     print("\n\n".join(map(details, chosen)) if wanted else f"{table(chosen)}\n\n{LEGEND}")
     if json_file is not None:
-        record = {"minigrad": minigrad.__version__, "ops": [op.to_dict() for op in chosen]}
-        write_aside(json_file, json.dumps(record, indent=1, allow_nan=False).encode() + b"\n")
+        content = {"minigrad": minigrad.__version__, "ops": [op.to_dict() for op in chosen]}
+        text = json.dumps(content, indent=1, allow_nan=False)
+        write_atomically(json_file, text.encode() + b"\n")
     return 0
 
 
 def table(chosen: Sequence[Op]) -> str:
-    """A line for each op, below a header."""
-    rows = [HEADER, *map(cells, chosen)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
+    """A header and a line for each op."""
+    return "\n".join(align_columns([HEADER, *map(cells, chosen)]))
 
 
 def cells(op: Op) -> tuple[str, ...]:
-    """The op's line of the table."""
+    """The op's cells in the table."""
     spaces = ["F" if "functional" in function else "yes" for function in op.functions]
     return (
         op.name,
@@ -67,11 +62,11 @@ def cells(op: Op) -> tuple[str, ...]:
 
 
 def details(op: Op) -> str:
-    """All that is known of one op, in a paragraph and a list."""
-    known = {
+    """The op's signature, summary and facts, as indented text."""
+    facts = {
         "forms": ", ".join(op.forms) or "none: only derivatives of other ops run it",
         "order": {
-            "0": "0: no derivative, and the result never requires grad",
+            "0": "0: it has no derivative, and its result never requires grad",
             "every": "every: each derivative can be differentiated again",
             "linear": "every, and linear: the derivative is the same at every point",
         }[op.order],
@@ -81,11 +76,11 @@ def details(op: Op) -> str:
     }
     if op.rule.name in FUSED:
         fused = FUSED[op.rule.name]
-        known["alpha"] = f"With one, the value may be {claim(fused.value)} off. {fused.why}"
-    known["grad_fn"] = " or ".join(op.grad_fns)
+        facts["alpha"] = f"With alpha, the value may be {claim(fused.value)} off. {fused.why}"
+    facts["grad_fn"] = " or ".join(op.grad_fns)
     title = op.signature if op.name == op.rule.name else f"{op.name}: {op.signature}"
     lines = [_wrapped(title, "", "    "), _wrapped(op.summary, "    ", "    "), ""]
-    lines += [_wrapped(told, f"    {what:10}", " " * 14) for what, told in known.items() if told]
+    lines += [_wrapped(text, f"    {fact:10}", " " * 14) for fact, text in facts.items() if text]
     return "\n".join(lines)
 
 
@@ -93,13 +88,13 @@ def _wrapped(text: str, first: str, rest: str) -> str:
     return textwrap.fill(text, WIDTH, initial_indent=first, subsequent_indent=rest)
 
 
-def _named(name: str) -> list[Op]:
-    """The ops of that name. UsageError, with what may have been meant, where there are none."""
+def _find(name: str) -> list[Op]:
+    """The ops called `name`. Raises UsageError, with suggestions, if there are none."""
     found = named(name)
     if found:
         return found
     if any(hasattr(space, name) for space in (minigrad, functional, minigrad.Tensor)):
-        raise UsageError(f"{name!r} is not an op of its own: see minigrad ops")
+        raise UsageError(f"{name!r} is not a single op: see minigrad ops")
     known = sorted({each for op in TABLE for each in names(op)})
     close = difflib.get_close_matches(name, known, n=3)
     hint = f"did you mean {' or '.join(close)}?" if close else "see minigrad ops"

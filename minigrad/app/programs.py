@@ -1,15 +1,13 @@
 """The tutorial's two programs: one network, trained by a hand-written update and by an optimiser.
 
-Each program is one function of a *namespace*, called `torch` because that is how its code reads:
-given `minigrad` it trains on minigrad, given PyTorch it is an ordinary PyTorch program. So
-nothing here imports either of them, and the same lines can be run side by side in both.
+Each program is a function of a namespace, called `torch` because the code reads like PyTorch's:
+given `minigrad` it trains in minigrad, and given PyTorch it is an ordinary PyTorch program. This
+module imports neither, so the same lines run in both libraries.
 
-A program is a generator. It yields a `Progress` once before the first epoch, with the parameters
-as drawn, and once after each update of them, with the gradients that made it. Whoever runs it does
-everything else in between: sets other parameters, prints, saves, draws curves, stops. With the
-defaults the two are the tutorial's: 2-5-3, ReLU, 1000 epochs of gradient descent at 0.01. Further
-hidden sizes, other activations and losses, mini-batches and (for the second) other optimisers
-generalise them without a new shape.
+A program is a generator. It yields a `Progress` before the first epoch, with the initial
+parameters, and after each update, with the gradients of that update. The caller does everything
+else in between: it sets parameters, prints, saves, or stops. The defaults are the tutorial's: a
+2-5-3 network with ReLU and 1000 epochs of gradient descent at 0.01.
 """
 
 from __future__ import annotations
@@ -27,13 +25,13 @@ DTYPES = ("float32", "float64")
 
 
 class Progress(NamedTuple):
-    """Where a program stands after an update. The parameters and the optimiser are the live ones.
+    """The state of a program after an update, with its live parameters and optimiser.
 
-    `loss` is the mean over the epoch's samples, those still to come counted as 0, each batch's
-    taken before its update (as the tutorial prints it), and `batch_loss` the last batch's; both are
-    NaN before the first epoch. `evaluate(x, y)` runs the network as it now is, without a graph, and
-    returns the loss and the predicted class of each row of `x`. `whole` is whether the epoch is
-    finished.
+    - `loss`: the mean loss over the epoch's samples so far, each batch's loss taken before its
+      update and weighted by its share of all samples. NaN before the first epoch.
+    - `evaluate(x, y)`: the current network's loss and the predicted class of each row of `x`.
+    - `batch_loss`: the last batch's loss.
+    - `whole`: whether the epoch is finished.
     """
 
     epoch: int
@@ -62,11 +60,11 @@ def manual(
     dtype: str = "float32",
     device: str = "cpu",
 ) -> Iterator[Progress]:
-    """Train by hand: W1, B1, ..., Wout, Bout from `randn`, and `W.data -= lr * W.grad.data`.
+    """Train parameters W1, B1, ..., Wout, Bout with `W.data -= lr * W.grad.data`.
 
-    `x` is samples x features, `y` one class number per sample. The first epoch is number
-    `finished` + 1: a run that is taken up again sees the batches it would have seen. All tensors
-    are made on `device`.
+    `x` is samples × features, and `y` has one class number per sample. The first epoch has the
+    number `finished` + 1, so a resumed run sees the batches it would have seen. All tensors are
+    on `device`.
 
     >>> x, y = np.array([[0.0, 0.0], [1.0, 1.0]]), np.array([0, 1])
     >>> for progress in manual(minigrad, x, y, classes=2, epochs=2):
@@ -76,17 +74,15 @@ def manual(
     2 ['W1', 'B1', 'Wout', 'Bout']
     """
     F = torch.nn.functional
-    activate = {"relu": F.relu, "tanh": torch.tanh, "sigmoid": torch.sigmoid}[activation]
     on: dict[str, Any] = {"dtype": getattr(torch, dtype), "device": device}
+    activate = _activation(torch, activation)
 
     torch.manual_seed(seed)
-    sizes = [x.shape[1], *hidden, classes]
-    names = [*(str(i) for i in range(1, len(sizes) - 1)), "out"]
-    parameters = {}
-    for name, (n_in, n_out) in zip(names, pairwise(sizes), strict=True):
-        parameters["W" + name] = torch.randn(n_in, n_out, requires_grad=True, **on)
-        parameters["B" + name] = torch.randn(n_out, requires_grad=True, **on)
-    *hidden_layers, (Wout, Bout) = [(parameters["W" + n], parameters["B" + n]) for n in names]
+    layers = _draw_layers(torch, [x.shape[1], *hidden, classes], on)
+    *hidden_layers, (Wout, Bout) = layers.values()
+    parameters: dict[str, Any] = {}
+    for name, (W, B) in layers.items():
+        parameters |= {"W" + name: W, "B" + name: B}
 
     def forward(x: Any) -> Any:
         for W, B in hidden_layers:
@@ -142,8 +138,10 @@ def automatic(
     dtype: str = "float32",
     device: str = "cpu",
 ) -> Iterator[Progress]:
-    """Train with an `nn.Module`, a criterion and an optimiser. The arguments are `manual`'s, and
-    the optimiser's own; the parameters are linear1.weight, linear1.bias, linear2.weight, ...
+    """Train an `nn.Module` with a criterion and an optimiser.
+
+    The arguments are those of `manual` and the optimiser's. The parameters are linear1.weight,
+    linear1.bias, linear2.weight, ...
 
     >>> x, y = np.array([[0.0, 0.0], [1.0, 1.0]]), np.array([0, 1])
     >>> *_, last = automatic(minigrad, x, y, classes=2, epochs=200, lr=0.5)
@@ -151,37 +149,12 @@ def automatic(
     >>> predicted
     array([0, 1])
     """
-    nn, F, optim = torch.nn, torch.nn.functional, torch.optim
-    activate = {"relu": F.relu, "tanh": torch.tanh, "sigmoid": torch.sigmoid}[activation]
     on: dict[str, Any] = {"dtype": getattr(torch, dtype), "device": device}
-
-    class ModelWithHiddenLayers(nn.Module):  # type: ignore[name-defined]
-        def __init__(self, sizes: list[int]) -> None:
-            super().__init__()
-            for i, (n_in, n_out) in enumerate(pairwise(sizes), 1):
-                setattr(self, f"linear{i}", nn.Linear(n_in, n_out, **on))
-
-        def forward(self, x: Any) -> Any:
-            *hidden_layers, last = self.children()
-            for linear in hidden_layers:
-                x = activate(linear(x))
-            return last(x)
-
     torch.manual_seed(seed)
-    model = ModelWithHiddenLayers([x.shape[1], *hidden, classes])
-    if optimizer == "adam":
-        optimiser = optim.Adam(model.parameters(), lr=lr, weight_decay=weight_decay)
-    else:
-        optimiser = optim.SGD(
-            model.parameters(), lr=lr, momentum=momentum, weight_decay=weight_decay
-        )
-    if loss == "nll":
-        log_softmax, nll_loss = nn.LogSoftmax(dim=1), nn.NLLLoss()
-
-        def criterion(outputs: Any, labels: Any) -> Any:
-            return nll_loss(log_softmax(outputs), labels)
-    else:
-        criterion = {"cross_entropy": nn.CrossEntropyLoss, "mse": nn.MSELoss}[loss]()
+    sizes = [x.shape[1], *hidden, classes]
+    model = _model(torch, sizes, _activation(torch, activation), on)
+    optimiser = _optimiser(torch, optimizer, model.parameters(), lr, momentum, weight_decay)
+    criterion = _criterion(torch.nn, loss)
 
     def evaluate(x: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
         inputs, targets = _tensors(torch, x, y, loss, classes, on)
@@ -208,10 +181,71 @@ def automatic(
 PROGRAMS = {"manual": manual, "auto": automatic}
 
 
+# What the programs are made of --------------------------------------------------------------------
+
+
+def _activation(torch: Any, name: str) -> Callable[[Any], Any]:
+    activation: Callable[[Any], Any] = {
+        "relu": torch.nn.functional.relu,
+        "tanh": torch.tanh,
+        "sigmoid": torch.sigmoid,
+    }[name]
+    return activation
+
+
+def _draw_layers(
+    torch: Any, sizes: Sequence[int], on: dict[str, Any]
+) -> dict[str, tuple[Any, Any]]:
+    """The layers "1", "2", ..., "out", each a weight (in, out) and a bias (out,) from `randn`."""
+    names = [*(str(i) for i in range(1, len(sizes) - 1)), "out"]
+    layers = {}
+    for name, (n_in, n_out) in zip(names, pairwise(sizes), strict=True):
+        weight = torch.randn(n_in, n_out, requires_grad=True, **on)
+        layers[name] = weight, torch.randn(n_out, requires_grad=True, **on)
+    return layers
+
+
+def _model(
+    torch: Any, sizes: Sequence[int], activate: Callable[[Any], Any], on: dict[str, Any]
+) -> Any:
+    nn = torch.nn
+
+    class ModelWithHiddenLayers(nn.Module):  # type: ignore[name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            for i, (n_in, n_out) in enumerate(pairwise(sizes), 1):
+                setattr(self, f"linear{i}", nn.Linear(n_in, n_out, **on))
+
+        def forward(self, x: Any) -> Any:
+            *hidden_layers, last = self.children()
+            for linear in hidden_layers:
+                x = activate(linear(x))
+            return last(x)
+
+    return ModelWithHiddenLayers()
+
+
+def _optimiser(
+    torch: Any, name: str, parameters: Any, lr: float, momentum: float, weight_decay: float
+) -> Any:
+    if name == "adam":
+        return torch.optim.Adam(parameters, lr=lr, weight_decay=weight_decay)
+    return torch.optim.SGD(parameters, lr=lr, momentum=momentum, weight_decay=weight_decay)
+
+
+def _criterion(nn: Any, loss: str) -> Callable[[Any, Any], Any]:
+    if loss == "nll":
+        log_softmax, nll_loss = nn.LogSoftmax(dim=1), nn.NLLLoss()
+        return lambda outputs, labels: nll_loss(log_softmax(outputs), labels)
+    criterion: Callable[[Any, Any], Any]
+    criterion = {"cross_entropy": nn.CrossEntropyLoss, "mse": nn.MSELoss}[loss]()
+    return criterion
+
+
 def _tensors(
     torch: Any, x: np.ndarray, y: np.ndarray, loss: str, classes: int, on: dict[str, Any]
 ) -> tuple[Any, Any]:
-    """The samples as tensors; for the squared error each class as a one-hot row."""
+    """The samples and their targets as tensors; mse has one-hot targets."""
     inputs, labels = torch.from_numpy(x).to(**on), torch.from_numpy(y).to(on["device"])
     return inputs, torch.eye(classes, **on)[labels] if loss == "mse" else labels
 
@@ -219,9 +253,11 @@ def _tensors(
 def batches(
     inputs: Any, targets: Any, batch_size: int | None, seed: int, epoch: int
 ) -> Iterator[tuple[Any, Any, bool]]:
-    """The epoch's batches, and whether each is the last. Their order follows from the seed and the
-    epoch's number alone, so that every namespace and every resumed run sees the same one, with no
-    generator's state to keep."""
+    """Yield the epoch's batches: inputs, targets, and whether the batch is the last.
+
+    Their order depends only on the seed and the epoch's number, so every namespace and every
+    resumed run sees the same batches.
+    """
     samples = len(targets)
     if batch_size is None or batch_size >= samples:
         yield inputs, targets, True

@@ -1,7 +1,7 @@
-"""What a training run is asked to do: the settings, their defaults, and which of them go together.
+"""The settings of a training run: their defaults, and which of them exclude each other.
 
-`DEFAULTS` is the one table of defaults per data set; the help text, the run's header and the run
-itself all read it.
+`training_options` defines the command line's options; `resolve` turns the options that were given
+into `Settings`. `DEFAULTS` is the only table of defaults per data set.
 """
 
 from __future__ import annotations
@@ -9,19 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from minigrad.app.command import UsageError, align_columns
 from minigrad.app.datasets import TOY
-
-# The optimiser's options that the update by hand has not: it is plain gradient descent.
-_NOT_BY_HAND = ("optimizer", "momentum", "weight_decay")
-
-
-class UsageError(ValueError):
-    """Options that make no sense, alone or together; the message is one line that says why."""
 
 
 @dataclass(frozen=True)
 class Defaults:
-    """The settings that suit one data set, where no option says otherwise."""
+    """The defaults for one data set; `lr` is the learning rate for each optimiser."""
 
     update: str
     hidden: tuple[int, ...]
@@ -31,23 +25,30 @@ class Defaults:
     test_size: float
 
 
-_REAL_LR = {"sgd": 0.5, "adam": 0.01}
+_STANDARDISED_LR = {"sgd": 0.5, "adam": 0.01}
 DEFAULTS = {
     TOY: Defaults("both", (5,), {"sgd": 0.01, "adam": 0.01}, 1000, 200, 0.0),
-    "iris": Defaults("auto", (16,), _REAL_LR, 400, 50, 0.2),
-    "wine": Defaults("auto", (16,), _REAL_LR, 400, 50, 0.2),
-    "breast_cancer": Defaults("auto", (16,), _REAL_LR, 400, 50, 0.2),
-    "digits": Defaults("auto", (128,), _REAL_LR, 400, 50, 0.2),
-    # An unknown file may have many features, which make a large step overshoot.
+    "iris": Defaults("auto", (16,), _STANDARDISED_LR, 400, 50, 0.2),
+    "wine": Defaults("auto", (16,), _STANDARDISED_LR, 400, 50, 0.2),
+    "breast_cancer": Defaults("auto", (16,), _STANDARDISED_LR, 400, 50, 0.2),
+    "digits": Defaults("auto", (128,), _STANDARDISED_LR, 400, 50, 0.2),
+    # A CSV file may have many features, with which larger steps overshoot.
     "FILE.csv": Defaults("auto", (16,), {"sgd": 0.1, "adam": 0.01}, 1000, 100, 0.2),
 }
+
+# The manual update is plain gradient descent: its optimiser settings are fixed.
+_MANUAL_UPDATE = {"optimizer": "sgd", "momentum": 0.0, "weight_decay": 0.0}
+# These settings of a checkpoint suit its data set only.
+_PER_DATA_SET = ("lr", "log_every", "test_size")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """All that a run's result depends on (with the data and, if any, the checkpoint it starts
-    from), and how often it prints. `loss` None is each program's own, `batch_size` None all
-    samples at once, `epochs` None what is left of the run that is taken up, or the default."""
+    """Everything that determines a run's result, given the data and the checkpoint it resumes.
+
+    `loss` None stands for each program's own loss, `batch_size` None for all samples at once, and
+    `epochs` None for the rest of the resumed run, or the data set's default.
+    """
 
     data: str
     update: str
@@ -67,11 +68,11 @@ class Settings:
 
     @property
     def programs(self) -> tuple[str, ...]:
-        """The programs to run, in their order."""
+        """The names of the programs to run, in order."""
         return ("manual", "auto") if self.update == "both" else (self.update,)
 
     def arguments(self, program: str) -> dict[str, Any]:
-        """What the program of that name is called with."""
+        """The keyword arguments for the program of that name."""
         arguments = {
             "hidden": self.hidden,
             "activation": self.activation,
@@ -92,18 +93,19 @@ class Settings:
 
 
 def defaults_for(data: str) -> Defaults:
+    """The defaults for a data set's name or a CSV file's path."""
     return DEFAULTS.get(data, DEFAULTS["FILE.csv"])
 
 
 def resolve(given: dict[str, Any], loaded: dict[str, Any]) -> Settings:
-    """Settings from what the command line says, else the loaded checkpoint, else the defaults.
+    """The settings of a run: each from the command line, else the checkpoint, else the defaults.
 
-    Raises UsageError where options that were given contradict each other.
+    Raises UsageError if options in `given` contradict each other.
     """
     data = given.get("data", loaded.get("data", TOY))
+    if loaded.get("data", data) != data:
+        loaded = {k: v for k, v in loaded.items() if k not in _PER_DATA_SET}
     defaults = defaults_for(data)
-    if loaded.get("data", data) != data:  # these three suit the data, the rest is the network's
-        loaded = {k: v for k, v in loaded.items() if k not in ("lr", "log_every", "test_size")}
     values = {
         "update": defaults.update,
         "hidden": defaults.hidden,
@@ -122,44 +124,50 @@ def resolve(given: dict[str, Any], loaded: dict[str, Any]) -> Settings:
         **given,
         "data": data,
     }
-
-    # Which option needs the automatic update, if one was given that does.
-    plain = {"optimizer": "sgd", "momentum": 0.0, "weight_decay": 0.0}
-    needs_auto = next((k for k in _NOT_BY_HAND if given.get(k, plain[k]) != plain[k]), None)
-    if needs_auto and "update" not in given:
-        values["update"] = "auto"
-    if values["update"] != "auto":
-        if needs_auto:
-            option = f"--{needs_auto.replace('_', '-')} {given[needs_auto]}"
-            raise UsageError(
-                f"the update by hand is plain gradient descent, without {option}: "
-                f"leave that out, or use --update auto instead of --update {values['update']}"
-            )
-        values |= plain
-    if values["optimizer"] == "adam":
-        if given.get("momentum"):
-            raise UsageError("--momentum is SGD's: use --optimizer sgd with it, or leave it out")
-        values["momentum"] = 0.0
-    same_optimizer = "lr" in loaded and values["optimizer"] == loaded.get("optimizer")
-    if "lr" not in given and not same_optimizer:
-        values["lr"] = defaults.lr[values["optimizer"]]
+    _settle_update(values, given)
+    _settle_optimizer(values, given, loaded)
     if data == TOY:
         if given.get("test_size"):
-            raise UsageError("the toy data are six points without a test part: no --test-size")
+            raise UsageError("--test-size: the toy data set has no test part, leave it out")
         values["test_size"] = 0.0
     return Settings(**values)
 
 
-def table() -> str:
-    """The defaults per data set, as text for the help."""
+def _settle_update(values: dict[str, Any], given: dict[str, Any]) -> None:
+    """Set the update: an option of the optimiser implies `auto` and excludes the others."""
+    needs_auto = next((k for k, v in _MANUAL_UPDATE.items() if given.get(k, v) != v), None)
+    if needs_auto and "update" not in given:
+        values["update"] = "auto"
+    if values["update"] == "auto":
+        return
+    if needs_auto:
+        option = f"--{needs_auto.replace('_', '-')} {given[needs_auto]}"
+        raise UsageError(
+            f"{option} needs --update auto, not --update {values['update']}: "
+            "the manual update is plain gradient descent"
+        )
+    values.update(_MANUAL_UPDATE)
+
+
+def _settle_optimizer(
+    values: dict[str, Any], given: dict[str, Any], loaded: dict[str, Any]
+) -> None:
+    """Set momentum and learning rate: both belong to one optimiser."""
+    if values["optimizer"] == "adam":
+        if given.get("momentum"):
+            raise UsageError("--momentum needs --optimizer sgd: adam has no momentum option")
+        values["momentum"] = 0.0
+    same_optimizer = "lr" in loaded and values["optimizer"] == loaded.get("optimizer")
+    if "lr" not in given and not same_optimizer:
+        values["lr"] = defaults_for(values["data"]).lr[values["optimizer"]]
+
+
+def defaults_table() -> str:
+    """The defaults per data set, as text for `--help`."""
     rows = [("data", "update", "hidden", "lr (sgd)", "lr (adam)", "epochs", "log every", "test")]
     for name, d in DEFAULTS.items():
         hidden = " ".join(map(str, d.hidden))
         rates = (f"{d.lr['sgd']:g}", f"{d.lr['adam']:g}")
-        part = f"{d.test_size:.0%}" if d.test_size else "none"
-        rows.append((name, d.update, hidden, *rates, str(d.epochs), str(d.log_every), part))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  " + "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
+        share = f"{d.test_size:.0%}" if d.test_size else "none"
+        rows.append((name, d.update, hidden, *rates, str(d.epochs), str(d.log_every), share))
+    return "\n".join(f"  {line}" for line in align_columns(rows))

@@ -1,7 +1,7 @@
-"""`minigrad train`, from its options to all that is printed and written.
+"""`minigrad train`, from the options that were given to everything that is printed and written.
 
-First everything is checked that can be, then the programs are trained one after the other, and
-then, however that ended, the checkpoint, the record and the picture are written.
+All input is checked first. Then the programs train one after the other. However that ends, the
+checkpoint, the report and the plot are written.
 """
 
 from __future__ import annotations
@@ -12,76 +12,135 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from minigrad.api.files import write_aside
-from minigrad.app import checkpoint, datasets, outputs, settings, training
-from minigrad.app.checkpoint import CheckpointError, State
-from minigrad.app.datasets import Dataset
-from minigrad.app.plotting import draw
-from minigrad.app.run_record import as_json
-from minigrad.app.settings import Settings, UsageError
-from minigrad.app.training import Diverged, Keeper, Run
+from minigrad.api.atomic_write import write_atomically
+from minigrad.app import checkpoint, datasets, training
+from minigrad.app.checkpoint import CheckpointError, ProgramState
+from minigrad.app.command import UsageError, check_distinct_files, check_output_files
+from minigrad.app.datasets import TrainingData
+from minigrad.app.plotting import draw_curves, picture_format
+from minigrad.app.settings import Settings, resolve
+from minigrad.app.training import CheckpointKeeper, Diverged, TrainingRun
+from minigrad.app.training_report import training_report
 
-# A plot or a record has this many accuracies along the curve, besides those that are printed.
+# How many accuracies a curve has in addition to the printed ones, for the report and the plot.
 CURVE_POINTS = 100
 
 
 def train(parser: argparse.ArgumentParser, arguments: dict[str, Any]) -> int:
-    """Do what the `arguments` say, those that were given, and return the exit status.
+    """Run the command with the `arguments` that were given, and return its exit status.
 
-    `parser` reads a checkpoint's settings as it read the command line. Raises UsageError,
-    DataError or CheckpointError before anything is trained.
+    `parser` parses a checkpoint's settings like a command line. Raises InputError before any
+    training starts.
     """
     files = {name: arguments.pop(name, None) for name in ("save", "load", "plot", "json")}
-    outputs.check_writable({name: files[name] for name in ("save", "plot", "json")})
-    with _blaming(files["load"]):
-        loaded, states = _loaded(parser, files["load"])
-    plan = settings.resolve(_tidy(arguments), loaded)
-    outputs.check_distinct(files, {"load": files["load"], "data": plan.data})
-    data = datasets.load(plan.data, plan.test_size)
-    print(data)
-    if "auto" in states and plan.optimizer != loaded.get("optimizer", plan.optimizer):
-        print(f"{plan.optimizer} starts without what {loaded['optimizer']} had gathered")
-        states["auto"] = replace(states["auto"], optimizer=None)
-    with _blaming(files["load"]):
-        runs = _prepared(plan, data, states)
-
+    settings, data, runs = _prepare(parser, arguments, files)
     keeper = None
     if files["save"]:
-        keeper = Keeper(files["save"], plan)
+        keeper = CheckpointKeeper(files["save"], settings)
         for run in runs:
             keeper.keep(run)
-    points = CURVE_POINTS if files["plot"] or files["json"] else 0
     began = time.perf_counter()
-    outcome, status = _train_all(runs, keeper, points)
+    outcome, status = _train_all(runs, keeper, has_curves=bool(files["plot"] or files["json"]))
+    seconds = time.perf_counter() - began
 
     if files["json"]:
-        seconds = time.perf_counter() - began
-        write_aside(files["json"], as_json(plan, data, runs, outcome, seconds))
+        write_atomically(files["json"], training_report(settings, data, runs, outcome, seconds))
     if files["plot"]:
-        write_aside(files["plot"], draw(str(data), runs, Path(files["plot"]).suffix[1:].lower()))
+        picture = draw_curves(str(data), runs, picture_format(files["plot"]))
+        write_atomically(files["plot"], picture)
     if status:
-        kept = f"; {keeper.path} has {keeper}" if keeper is not None and keeper.states else ""
-        print(f"minigrad: {'error: ' if status == 2 else ''}{outcome}{kept}", file=sys.stderr)
+        saved = f"; saved {keeper.path}: {keeper}" if keeper is not None and keeper.states else ""
+        print(f"minigrad: {'error: ' if status == 2 else ''}{outcome}{saved}", file=sys.stderr)
     elif keeper is not None:
         print(f"Saved {keeper.path}: {keeper}")
     return status
 
 
-def _prepared(plan: Settings, data: Dataset, states: dict[str, State]) -> list[Run]:
-    """The runs, all ready before the first one is trained: a misfit is found at once."""
-    if states:  # a program that the file has not: what it has instead is the misfit to be named
-        other = State({k: v for state in states.values() for k, v in state.parameters.items()})
-        states = {name: states.get(name, other) for name in plan.programs}
-    return [training.prepare(name, plan, data, states.get(name)) for name in plan.programs]
+# Preparing ----------------------------------------------------------------------------------------
 
 
-def _train_all(runs: Sequence[Run], keeper: Keeper | None, points: int) -> tuple[str, int]:
-    """Train the runs one after the other; how that ended, and the exit status for it."""
+def _prepare(
+    parser: argparse.ArgumentParser, arguments: dict[str, Any], files: dict[str, str | None]
+) -> tuple[Settings, TrainingData, list[TrainingRun]]:
+    """Check all input, load the data and the checkpoint, and build the runs."""
+    check_output_files({name: files[name] for name in ("save", "plot", "json")})
+    with _naming_checkpoint(files["load"]):
+        loaded, states = _load_checkpoint(parser, files["load"])
+    settings = resolve(_with_hidden_tuple(arguments), loaded)
+    check_distinct_files(files, {"load": files["load"], "data": settings.data})
+    data = datasets.load(settings.data, settings.test_size)
+    print(data)
+    if "auto" in states and settings.optimizer != loaded.get("optimizer", settings.optimizer):
+        theirs = loaded["optimizer"]
+        print(f"{settings.optimizer} starts without state: the checkpoint holds that of {theirs}")
+        states["auto"] = replace(states["auto"], optimizer=None)
+    with _naming_checkpoint(files["load"]):
+        return settings, data, _prepare_runs(settings, data, states)
+
+
+def _prepare_runs(
+    settings: Settings, data: TrainingData, states: dict[str, ProgramState]
+) -> list[TrainingRun]:
+    """All runs, prepared before the first one trains, so that a misfit is found at once."""
+    if states:
+        # A program without a state in the checkpoint gets all its parameters, so that `restore`
+        # names those that are missing and those that are unexpected.
+        parameters: dict[str, Any] = {}
+        for state in states.values():
+            parameters |= state.parameters
+        states = {name: states.get(name, ProgramState(parameters)) for name in settings.programs}
+    return [training.prepare(name, settings, data, states.get(name)) for name in settings.programs]
+
+
+def _load_checkpoint(
+    parser: argparse.ArgumentParser, path: str | None
+) -> tuple[dict[str, Any], dict[str, ProgramState]]:
+    """The checkpoint's settings and states; both empty without a path.
+
+    The settings are parsed as command-line options, so they are checked by the same rules.
+    """
+    if path is None:
+        return {}, {}
+    stored, states = checkpoint.read(path)
+    if unknown := stored.keys() - {f.name for f in fields(Settings)}:
+        raise CheckpointError(f"it has unknown settings: {', '.join(map(str, unknown))}")
+    options: list[str] = []
+    for name, value in stored.items():
+        if value is not None:
+            values = value if isinstance(value, list | tuple) else [value]
+            options += [f"--{name.replace('_', '-')}", *map(str, values)]
+    try:
+        return _with_hidden_tuple(vars(parser.parse_args(options))), states
+    except UsageError as error:
+        raise CheckpointError(f"its settings are not valid: {error}") from None
+
+
+def _with_hidden_tuple(arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments with `hidden` as the tuple that Settings has; argparse makes a list."""
+    return arguments | ({"hidden": tuple(arguments["hidden"])} if "hidden" in arguments else {})
+
+
+@contextmanager
+def _naming_checkpoint(path: str | None) -> Iterator[None]:
+    """Add `--load` and the path to a CheckpointError."""
+    try:
+        yield
+    except CheckpointError as error:
+        raise CheckpointError(f"--load {path}: {error}") from None
+
+
+# Training and printing ----------------------------------------------------------------------------
+
+
+def _train_all(
+    runs: Sequence[TrainingRun], keeper: CheckpointKeeper | None, has_curves: bool
+) -> tuple[str, int]:
+    """Train the runs in order; return the outcome in words and the exit status."""
+    points = CURVE_POINTS if has_curves else 0
     run = runs[0]
     try:
         for run in runs:
@@ -92,81 +151,44 @@ def _train_all(runs: Sequence[Run], keeper: Keeper | None, points: int) -> tuple
         return str(error), 2
     except KeyboardInterrupt:
         return f"interrupted after epoch {run.progress.epoch} of {run.program}", 130
-    finally:  # whatever ends it, a closed pipe included
+    finally:  # also if the output pipe was closed
         if keeper is not None:
             keeper.write()
     return "finished", 0
 
 
-def _tidy(arguments: dict[str, Any]) -> dict[str, Any]:
-    return arguments | ({"hidden": tuple(arguments["hidden"])} if "hidden" in arguments else {})
-
-
-def _loaded(
-    parser: argparse.ArgumentParser, path: str | None
-) -> tuple[dict[str, Any], dict[str, State]]:
-    """The checkpoint's settings and states, or none.
-
-    The settings are read as the options that they would be on the command line: a file is checked
-    no less than a user, and by the same rules.
-    """
-    if path is None:
-        return {}, {}
-    stored, states = checkpoint.read(path)
-    if unknown := stored.keys() - {f.name for f in fields(Settings)}:
-        raise CheckpointError(f"unknown settings in it: {', '.join(map(str, unknown))}")
-    options: list[str] = []
-    for name, value in stored.items():
-        if value is not None:
-            values = value if isinstance(value, list | tuple) else [value]
-            options += [f"--{name.replace('_', '-')}", *map(str, values)]
-    try:
-        return _tidy(vars(parser.parse_args(options))), states
-    except UsageError as error:
-        raise CheckpointError(f"its settings are not valid: {error}") from None
-
-
-@contextmanager
-def _blaming(path: str | None) -> Iterator[None]:
-    """Name the checkpoint in what is wrong with it."""
-    try:
-        yield
-    except CheckpointError as error:
-        raise CheckpointError(f"--load {path}: {error}") from None
-
-
-def _header(run: Run) -> str:
-    plan, data = run.settings, run.data
-    sizes = "-".join(map(str, (data.x.shape[1], *plan.hidden, len(data.classes))))
-    loss = plan.loss or {"manual": "nll", "auto": "cross_entropy"}[run.program]
-    update = "gradient descent by hand" if run.program == "manual" else plan.optimizer
-    update += f", momentum {plan.momentum:g}" if plan.momentum else ""
-    update += f", weight decay {plan.weight_decay:g}" if plan.weight_decay else ""
+def _header(run: TrainingRun) -> str:
+    settings, data = run.settings, run.data
+    sizes = "-".join(map(str, (data.x.shape[1], *settings.hidden, len(data.classes))))
+    loss = settings.loss or {"manual": "nll", "auto": "cross_entropy"}[run.program]
+    update = "manual gradient descent" if run.program == "manual" else settings.optimizer
+    update += f", momentum {settings.momentum:g}" if settings.momentum else ""
+    update += f", weight decay {settings.weight_decay:g}" if settings.weight_decay else ""
     epochs = f"epochs {run.start + 1} to {run.last}" if run.epochs else f"epoch {run.start}"
-    if not run.epochs and plan.epochs is None:
-        epochs += " (its run is finished; --epochs N trains on)"
-    batch = f"batches of {plan.batch_size}" if plan.batch_size else "full batch"
+    if not run.epochs and settings.epochs is None:
+        epochs += " (the run is finished; --epochs N continues it)"
+    batch = f"batches of {settings.batch_size}" if settings.batch_size else "full batch"
     return (
-        f"{run.program}: {sizes}, {plan.activation}, {loss}; {update}, lr {plan.lr:g}, {epochs}, "
-        f"{batch}, {plan.dtype}, seed {plan.seed}"
+        f"{run.program}: {sizes}, {settings.activation}, {loss}; {update}, lr {settings.lr:g}, "
+        f"{epochs}, {batch}, {settings.dtype}, seed {settings.seed}"
     )
 
 
-def _print_result(run: Run) -> None:
+def _print_result(run: TrainingRun) -> None:
     data, result = run.data, run.result
-    assert result is not None  # the run has been trained to its end
+    assert result is not None  # set at the end of training
     if result.test_predicted is None or data.y_test is None:
-        print("Predicted:", _labels(data.classes[result.predicted]))
-        print("Truth:    ", _labels(data.classes[data.y]))
+        print("Predicted:", _shortened(data.classes[result.predicted]))
+        print("Truth:    ", _shortened(data.classes[data.y]))
         print(f"Accuracy:  {result.accuracy:.4f}")
     else:
-        print("Predicted (held out):", _labels(data.classes[result.test_predicted]))
-        print("Truth     (held out):", _labels(data.classes[data.y_test]))
+        print("Predicted (held out):", _shortened(data.classes[result.test_predicted]))
+        print("Truth     (held out):", _shortened(data.classes[data.y_test]))
         print(f"Accuracy  (training): {result.accuracy:.4f}")
         print(f"Accuracy  (held out): {result.test_accuracy:.4f}")
 
 
-def _labels(labels: np.ndarray) -> str:
-    """The labels on one line, as NumPy shows an array: the middle of many is left out."""
+def _shortened(labels: np.ndarray) -> str:
+    """The labels on one line, like a NumPy array: the middle of a long one is left out."""
     ends = 12 if labels.dtype.kind in "if" else 4
     return np.array2string(labels, threshold=3 * ends, edgeitems=ends, max_line_width=sys.maxsize)

@@ -1,4 +1,4 @@
-"""Running one of the two programs: printing, measuring, keeping the state, stopping in time."""
+"""Run one of the two programs: print its progress, record its curve, keep its last good state."""
 
 from __future__ import annotations
 
@@ -10,23 +10,27 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from sklearn.metrics import accuracy_score
+from tqdm import tqdm
 
 import minigrad
 from minigrad.app import checkpoint
-from minigrad.app.checkpoint import State
-from minigrad.app.datasets import Dataset
+from minigrad.app.checkpoint import ProgramState
+from minigrad.app.datasets import TrainingData
 from minigrad.app.programs import PROGRAMS, Progress
 from minigrad.app.settings import Settings, defaults_for
 
 
 class Diverged(Exception):
-    """The loss is not a finite number any more; the message says since when."""
+    """The loss is no longer finite; the message says since when."""
 
 
 @dataclass(frozen=True)
-class Point:
-    """One epoch of a curve. The accuracies are of the network after the epoch, where measured;
-    the loss is the mean of the epoch's losses, each before its update."""
+class CurvePoint:
+    """One epoch of a curve.
+
+    The loss is the mean of the epoch's losses, each before its update. The accuracies, where
+    measured, are the network's after the epoch.
+    """
 
     epoch: int
     loss: float
@@ -35,8 +39,8 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """The network as it now is, on all the data there are."""
+class Evaluation:
+    """The current network's loss, predictions and accuracies on all data."""
 
     loss: float
     predicted: np.ndarray
@@ -46,58 +50,58 @@ class Measured:
 
 
 @dataclass
-class Run:
-    """One program on its way: made, then set to a state or not, then trained.
-
-    `epochs` is how many it is to train from `start` on.
-    """
+class TrainingRun:
+    """One program that trains for `epochs` epochs after the first `start`."""
 
     program: str
     settings: Settings
-    data: Dataset
+    data: TrainingData
     start: int
     epochs: int
     steps: Iterator[Progress]
     progress: Progress
-    curve: list[Point] = field(default_factory=list)
-    result: Measured | None = None
+    curve: list[CurvePoint] = field(default_factory=list)
+    result: Evaluation | None = None
 
     @property
     def last(self) -> int:
+        """The number of the last epoch."""
         return self.start + self.epochs
 
-    def measure(self) -> Measured:
+    def evaluate(self) -> Evaluation:
+        """Evaluate the current network on the training part and the test part."""
         data = self.data
         loss, predicted = self.progress.evaluate(data.x, data.y)
         accuracy = float(accuracy_score(data.y, predicted))
         if data.x_test is None or data.y_test is None:
-            return Measured(loss, predicted, accuracy)
+            return Evaluation(loss, predicted, accuracy)
         _, test_predicted = self.progress.evaluate(data.x_test, data.y_test)
         test_accuracy = float(accuracy_score(data.y_test, test_predicted))
-        return Measured(loss, predicted, accuracy, test_predicted, test_accuracy)
+        return Evaluation(loss, predicted, accuracy, test_predicted, test_accuracy)
 
 
 @dataclass
-class Keeper:
-    """The last good state of each program, and the file that it is written to.
+class CheckpointKeeper:
+    """The last good state of each program, to be written to the file `path`.
 
-    Good is a state at an epoch's end whose own loss is finite. Copies are kept, not the live
-    parameters, so that an interrupt in the middle of an epoch, or a loss that has run away, finds
-    a whole and good state to write.
+    A state is good if it is at the end of an epoch and its loss is finite. The states are copies,
+    so an interrupt within an epoch or a diverging loss leaves them intact.
     """
 
     path: str
     settings: Settings
-    states: dict[str, State] = field(default_factory=dict)
+    states: dict[str, ProgramState] = field(default_factory=dict)
     written: bool = True
 
-    def keep(self, run: Run) -> None:
+    def keep(self, run: TrainingRun) -> None:
+        """Copy the run's state if it is good."""
         loss, _ = run.progress.evaluate(run.data.x, run.data.y)
         if math.isfinite(loss):
-            self.written = False  # first: an interrupt between the two must not lose the state
+            self.written = False  # before the copy, in case an interrupt comes between the two
             self.states[run.program] = checkpoint.capture(run.progress, run.last)
 
     def write(self) -> None:
+        """Write the states to the file, unless they have been written."""
         if not self.written:
             checkpoint.write(self.path, self.settings, self.states)
             self.written = True
@@ -106,11 +110,13 @@ class Keeper:
         return ", ".join(f"{name} at epoch {state.epoch}" for name, state in self.states.items())
 
 
-def prepare(program: str, settings: Settings, data: Dataset, state: State | None = None) -> Run:
-    """A program ready to train: drawn from the seed, or set to a checkpoint's `state`.
+def prepare(
+    program: str, settings: Settings, data: TrainingData, state: ProgramState | None = None
+) -> TrainingRun:
+    """A run that is ready to train, from the seed's parameters or from a checkpoint's `state`.
 
-    It trains for the settings' `epochs`, or else what is left of the state's run, or else the
-    data's default. Raises CheckpointError.
+    The number of epochs is the settings', else what is left of the checkpoint's run, else the data
+    set's default. Raises CheckpointError.
     """
     finished = 0 if state is None else state.epoch
     if settings.epochs is not None:
@@ -128,21 +134,21 @@ def prepare(program: str, settings: Settings, data: Dataset, state: State | None
         finished=finished,
         **settings.arguments(program),
     )
-    run = Run(program, settings, data, finished, epochs, steps, next(steps))
+    run = TrainingRun(program, settings, data, finished, epochs, steps, next(steps))
     if state is not None:
         checkpoint.restore(program, run.progress, state)
     return run
 
 
-def train(run: Run, keeper: Keeper | None, points: int, bar: bool) -> None:
-    """Train to the run's last epoch, printing as it goes, and measure the result.
+def train(run: TrainingRun, keeper: CheckpointKeeper | None, points: int, bar: bool) -> None:
+    """Train to the run's last epoch, print the progress, and evaluate the result.
 
-    `points` is how many accuracies the curve should have besides those printed (0: no curve is
-    kept), and `bar` asks for a progress bar. Raises Diverged; the curve so far stays on the run.
+    The curve gets about `points` accuracies in addition to the printed ones (0: no curve). `bar`
+    shows a progress bar. Raises Diverged; the run keeps its curve up to then.
     """
-    every = run.settings.log_every
-    stride = max(1, run.epochs // points) if points else every
-    with _progress_bar(run) if bar else _no_bar() as (advance, say):
+    log_every = run.settings.log_every
+    stride = max(1, run.epochs // points) if points else log_every
+    with _progress_bar(run) if bar else _no_progress_bar() as (advance, print_line):
         for progress in run.steps:
             if not progress.whole:
                 continue
@@ -151,46 +157,44 @@ def train(run: Run, keeper: Keeper | None, points: int, bar: bool) -> None:
             finite = math.isfinite(loss)
             if finite and keeper is not None:
                 keeper.keep(run)
-            printed = epoch % every == 0 or epoch == run.last
-            point = Point(epoch, loss)
+            printed = epoch % log_every == 0 or epoch == run.last
+            point = CurvePoint(epoch, loss)
             if finite and (printed or (epoch - run.start) % stride == 0):
-                now = run.measure()
-                point = Point(epoch, loss, now.accuracy, now.test_accuracy)
+                now = run.evaluate()
+                point = CurvePoint(epoch, loss, now.accuracy, now.test_accuracy)
             if points:
                 run.curve.append(point)
             if not finite:
                 raise _diverged(run, loss, f"in epoch {epoch}")
             advance(loss)
             if printed:
-                say(_line(point))
+                print_line(_progress_line(point))
                 if keeper is not None:
                     keeper.write()
-    result = run.measure()
+    result = run.evaluate()
     if not math.isfinite(result.loss):
         raise _diverged(run, result.loss, f"after epoch {run.last}")
     run.result = result
 
 
-def _line(point: Point) -> str:
+def _progress_line(point: CurvePoint) -> str:
     line = f"Epoch: {point.epoch}, loss: {point.loss:.4f}, train_acc: {point.train_accuracy:.3f}"
     return line if point.test_accuracy is None else f"{line}, test_acc: {point.test_accuracy:.3f}"
 
 
-def _diverged(run: Run, loss: float, when: str) -> Diverged:
+def _diverged(run: TrainingRun, loss: float, when: str) -> Diverged:
     return Diverged(
         f"{run.program}: the loss is {loss} {when}: try a smaller --lr than {run.settings.lr:g}"
     )
 
 
-# What `train` tells the terminal: that an epoch is done, with its loss; and a line to print.
-Terminal = tuple[Callable[[float], None], Callable[[str], None]]
+# How `train` reports: `advance(loss)` after each epoch, and `print_line(line)`.
+Reporters = tuple[Callable[[float], None], Callable[[str], None]]
 
 
 @contextmanager
-def _progress_bar(run: Run) -> Iterator[Terminal]:
-    """A bar on the terminal, with the lines above it."""
-    from tqdm import tqdm
-
+def _progress_bar(run: TrainingRun) -> Iterator[Reporters]:
+    """A progress bar at the bottom of the terminal; lines are printed above it."""
     with tqdm(total=run.epochs, desc=run.program, unit="epoch", leave=False) as bar:
 
         def advance(loss: float) -> None:
@@ -201,5 +205,5 @@ def _progress_bar(run: Run) -> Iterator[Terminal]:
 
 
 @contextmanager
-def _no_bar() -> Iterator[Terminal]:
+def _no_progress_bar() -> Iterator[Reporters]:
     yield lambda loss: None, lambda line: print(line, flush=True)

@@ -1,4 +1,4 @@
-"""The collector runs before each turn, and leaves alone here what all tests have imported."""
+"""Freeze what the tests import: each turn starts with a full garbage collection."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ from benchmarks.turns import imports_frozen
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _frozen() -> Iterator[None]:
+def _imports_frozen() -> Iterator[None]:
     with imports_frozen():
         yield

@@ -1,4 +1,4 @@
-"""benchmarks/ops.py: every rule has a case, wrong ops are refused, and costs are split rightly."""
+"""benchmarks/ops.py and op_calls.py: every rule is measured, and wrong ops are refused."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ for needed in ("tabulate", "threadpoolctl"):
 import minigrad
 from benchmarks.agreement import Disagreement
 from benchmarks.measurement import Measurement
-from benchmarks.ops import BOTH, FORWARD, call, check, in_library, in_numpy, measure, table
-from benchmarks.settings import Settings
+from benchmarks.op_calls import op_call
+from benchmarks.ops import BOTH, FORWARD, check_op, in_library, in_numpy, measure, table
+from benchmarks.settings import BenchmarkSettings
 from minigrad.rules import REGISTRY
 from tests.bridge.planting import planted
 
@@ -23,38 +24,39 @@ FLOAT32 = np.dtype(np.float32)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("size", [1, 100])
 @pytest.mark.parametrize("name", REGISTRY)
-def test_every_rule_has_a_case_in_which_all_agree(name: str, size: int, dtype: str) -> None:
-    asked = call(name, size, np.dtype(dtype))
-    timed = {
-        "minigrad": in_library(name, minigrad, asked),
-        "PyTorch": in_library(name, torch, asked),
-        "NumPy": in_numpy(name, asked),
+def test_every_rule_has_a_call_on_which_all_engines_agree(name: str, size: int, dtype: str) -> None:
+    call = op_call(name, size, np.dtype(dtype))
+    engines = {
+        "minigrad": in_library(name, minigrad, call),
+        "PyTorch": in_library(name, torch, call),
+        "NumPy": in_numpy(name, call),
     }
-    check(name, timed, np.dtype(dtype))
-    first = next(x for x in asked.operands if isinstance(x, np.ndarray))
+    check_op(name, engines, np.dtype(dtype))
+    first = next(x for x in call.operands if isinstance(x, np.ndarray))
     assert first.size == size or name in ("cat", "expand", "matmul", "stack")
-    assert len({each.both is None for each in timed.values()}) == 1
+    assert len({each.both is None for each in engines.values()}) == 1
     differentiable = REGISTRY[name].differentiable
-    assert (timed["minigrad"].both is not None) == differentiable
+    assert (engines["minigrad"].both is not None) == differentiable
     if differentiable:
-        for each in timed.values():
+        for each in engines.values():
             assert each.both is not None
             each.both()
 
 
 @pytest.mark.parametrize("name", [name for name, rule in REGISTRY.items() if rule.differentiable])
 def test_a_wrong_derivative_is_refused(name: str) -> None:
-    asked = call(name, 100, FLOAT32)
+    call = op_call(name, 100, FLOAT32)
     with planted(name, derivative=lambda d: d * 1.0005 + d.dtype.type(1e-3)):
-        timed = {
-            lib: in_library(name, t, asked) for lib, t in (("a", minigrad), ("PyTorch", torch))
+        engines = {
+            "minigrad": in_library(name, minigrad, call),
+            "PyTorch": in_library(name, torch, call),
         }
-        with pytest.raises(Disagreement, match=f"{name}: a computes .* PyTorch has"):
-            check(name, timed, FLOAT32)
+        with pytest.raises(Disagreement, match=f"{name}: minigrad computes .* but PyTorch is"):
+            check_op(name, engines, FLOAT32)
 
 
-def test_a_wrong_value_is_refused_by_the_command() -> None:
-    settings = Settings(rounds=1, seconds=1e-5, quick=True, ops=("exp",))
+def test_a_wrong_value_stops_the_measurement() -> None:
+    settings = BenchmarkSettings(rounds=1, seconds=1e-5, quick=True, ops=("exp",))
     with (
         planted("exp", value=lambda y: y * y.dtype.type(1.0005)),
         pytest.raises(Disagreement, match="exp: minigrad computes"),
@@ -62,8 +64,8 @@ def test_a_wrong_value_is_refused_by_the_command() -> None:
         measure(settings)
 
 
-def test_what_is_measured() -> None:
-    settings = Settings(rounds=2, seconds=1e-5, quick=True, ops=("exp", "eq"))
+def test_ops_without_derivative_are_measured_forward_only() -> None:
+    settings = BenchmarkSettings(rounds=2, seconds=1e-5, quick=True, ops=("exp", "eq"))
     found = measure(settings)
     keys = {(m.case, m.size, m.engine, m.quantity) for m in found}
     engines, sizes = ("minigrad", "PyTorch", "NumPy"), (1, 100)
@@ -75,7 +77,7 @@ def test_what_is_measured() -> None:
     assert [line.split()[0] for line in table(found).splitlines()[3:5]] == ["exp", "eq"]
 
 
-def test_the_fixed_cost_and_the_cost_of_an_element() -> None:
+def test_the_fixed_cost_and_the_cost_per_element() -> None:
     def rounds(engine: str, size: float, quantity: str, *microseconds: float) -> Measurement:
         seconds = tuple(t * 1e-6 for t in microseconds)
         return Measurement("ops", "exp", size, engine, quantity, seconds)
@@ -93,6 +95,6 @@ def test_the_fixed_cost_and_the_cost_of_an_element() -> None:
     text = table(found)
     line = next(line for line in text.splitlines() if line.startswith("exp"))
     forward, both = ["1.00", "2.00", "0.50", "0.50"], ["3.00", "6.00", "1.50", "0.50"]
-    each_element = ["4.00", "8.00", "2.00", "0.50"]  # ns: 4 µs for 1000 elements more
-    assert line.split() == ["exp", *forward, *both, *each_element]
-    assert "median 0.50, largest of exp 0.50" in text
+    per_element = ["4.00", "8.00", "2.00", "0.50"]  # in ns: 4 µs for 1000 more elements
+    assert line.split() == ["exp", *forward, *both, *per_element]
+    assert "median 0.50, largest: exp 0.50" in text

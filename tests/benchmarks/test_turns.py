@@ -1,4 +1,4 @@
-"""benchmarks/turns.py: who has which turn, what of it is timed, and what the collector does."""
+"""benchmarks/turns.py: the order of turns, what is timed, and the garbage collector."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmarks.turns import Contestant, imports_frozen, take_turns, take_turns_
 
 
 class Clock:
-    """A clock that moves only when it is told to, and what was done meanwhile."""
+    """A clock that only `work` advances; `done` lists that work."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -23,7 +23,7 @@ class Clock:
         return self.now
 
     def work(self, name: str, seconds: float, result: Any = None) -> Callable[..., Any]:
-        """A function that takes so long."""
+        """A function that takes `seconds`."""
 
         def run(*arguments: Any) -> Any:
             self.done.append(name)
@@ -45,14 +45,14 @@ def test_the_time_of_one_run(clock: Clock) -> None:
     assert take_turns(contestants, rounds=3, seconds=1) == {"a": (0.25,) * 3, "b": (2.0,) * 3}
 
 
-def test_a_turn_lasts_about_as_long_as_it_is_to(clock: Clock) -> None:
+def test_a_turn_has_the_requested_length(clock: Clock) -> None:
     take_turns({"a": Contestant(clock.work("a", 0.25))}, rounds=1, seconds=16)
     before = len(clock.done)
     take_turns({"a": Contestant(clock.work("a", 0.25))}, rounds=3, seconds=16)
-    assert len(clock.done) - 2 * before == 2 * (64 + 6)  # two rounds more, with their lead-in
+    assert len(clock.done) - 2 * before == 2 * (64 + 6)  # two more rounds with their lead-ins
 
 
-def test_every_round_has_an_order_of_its_own(clock: Clock) -> None:
+def test_every_round_has_its_own_order(clock: Clock) -> None:
     def orders() -> list[str]:
         clock.done.clear()
         take_turns({n: Contestant(clock.work(n, 100.0)) for n in "abc"}, rounds=20, seconds=1)
@@ -65,7 +65,7 @@ def test_every_round_has_an_order_of_its_own(clock: Clock) -> None:
     assert orders() == found
 
 
-def test_a_turn_has_a_lead_in_that_is_not_timed(clock: Clock) -> None:
+def test_the_lead_in_of_a_turn_is_not_timed(clock: Clock) -> None:
     cold: list[bool] = []
 
     def run() -> None:
@@ -73,11 +73,11 @@ def test_a_turn_has_a_lead_in_that_is_not_timed(clock: Clock) -> None:
         cold.clear()
 
     contestant = Contestant(run, prepare=lambda: cold.append(True))
-    # Only the first run after `prepare` takes 10 seconds, and that is not counted.
+    # The first run after `prepare` takes 10 seconds and falls into the lead-in.
     assert take_turns({"a": contestant}, rounds=3, seconds=100) == {"a": (1.0, 1.0, 1.0)}
 
 
-def test_to_prepare_is_not_timed_and_to_finish_is(clock: Clock) -> None:
+def test_prepare_is_not_timed_and_finish_is(clock: Clock) -> None:
     contestant = Contestant(
         clock.work("run", 1.0),
         prepare=clock.work("prepare", 50.0),
@@ -87,20 +87,20 @@ def test_to_prepare_is_not_timed_and_to_finish_is(clock: Clock) -> None:
     assert clock.done[-4:] == ["prepare", "finish", "run", "finish"]
 
 
-def test_phases_take_what_the_one_before_returned(clock: Clock) -> None:
+def test_each_phase_takes_the_result_of_the_previous_one(clock: Clock) -> None:
     seen: list[Any] = []
 
     def forward() -> str:
         clock.now += 1
         return "loss"
 
-    def backward(passed: str) -> str:
-        seen.append(passed)
+    def backward(result: str) -> str:
+        seen.append(result)
         clock.now += 2
         return "gradients"
 
-    def update(passed: str) -> None:
-        seen.append(passed)
+    def update(result: str) -> None:
+        seen.append(result)
         clock.now += 4
 
     phases = {"forward": forward, "backward": backward, "update": update}
@@ -110,22 +110,22 @@ def test_phases_take_what_the_one_before_returned(clock: Clock) -> None:
     assert seen[:2] == ["loss", "gradients"]
 
 
-def test_what_has_no_phases_has_no_turn_in_phases() -> None:
+def test_contestants_without_phases_are_skipped() -> None:
     assert take_turns_in_phases({"a": Contestant(list)}, rounds=1, seconds=1e-4) == {}
 
 
-def test_nobody_to_have_a_turn() -> None:
+def test_without_contestants_there_are_no_times() -> None:
     assert take_turns({}, rounds=2, seconds=1) == {}
 
 
-def test_no_collection_during_a_turn() -> None:
+def test_the_collector_is_off_during_a_turn() -> None:
     seen: set[bool] = set()
     take_turns({"a": Contestant(lambda: seen.add(gc.isenabled()))}, rounds=2, seconds=1e-4)
     assert seen == {False}
     assert gc.isenabled()
 
 
-def test_the_collector_is_as_it_was_after_an_error() -> None:
+def test_the_collectors_state_is_restored_after_an_error() -> None:
     def fail() -> None:
         raise ZeroDivisionError
 
@@ -140,8 +140,8 @@ def test_the_collector_is_as_it_was_after_an_error() -> None:
         gc.enable()
 
 
-def test_what_there_is_is_frozen_for_a_while() -> None:
-    before, there = gc.get_freeze_count(), [[] for _ in range(2000)]
+def test_existing_objects_are_frozen_within_the_block() -> None:
+    before, objects = gc.get_freeze_count(), [[] for _ in range(2000)]
     with imports_frozen():
-        assert gc.get_freeze_count() >= before + len(there)
+        assert gc.get_freeze_count() >= before + len(objects)
     assert gc.get_freeze_count() == 0

@@ -21,7 +21,7 @@ for needed in ("sklearn", "tqdm", "matplotlib", "tabulate"):
 import minigrad
 from bridge import cli, in_lockstep
 from bridge.program import FROM_THE_SEED
-from minigrad.app import options
+from minigrad.app import training_options
 from tests.bridge.planting import planted
 
 
@@ -205,8 +205,8 @@ def test_it_takes_the_options_of_training_from_where_they_are_defined() -> None:
     """All of them, with one definition."""
     parser = cli._parser()
     taken = {option for action in parser._actions for option in action.option_strings}
-    training = cli.console.Parser()
-    options.add_training_options(training)
+    training = cli.CommandParser()
+    training_options.add_training_options(training)
     shared = {option for action in training._actions for option in action.option_strings}
     assert shared < taken
     assert taken - shared == {"--device", "--mode", "--json", "--plot"}

@@ -1,4 +1,4 @@
-"""The two programs, beside PyTorch from equal parameters, beside each other, and taken up again."""
+"""The two programs compared with PyTorch and with each other, and resumed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TOY = datasets.load("toy")
 
 
 def set_to(progress: Progress, parameters: dict[str, np.ndarray], tensor: Any) -> None:
-    """Give a program that has not started yet these parameters; `tensor` makes one of an array."""
+    """Set the parameters of a program that hasn't started; `tensor` converts an array."""
     assert list(progress.parameters) == list(parameters)
     for name, parameter in progress.parameters.items():
         parameter.data.copy_(tensor(parameters[name].copy()))
@@ -33,12 +33,12 @@ def arrays(progress: Progress) -> dict[str, np.ndarray]:
 
 
 def epochs(steps: Iterator[Progress]) -> Iterator[Progress]:
-    """Where the program stands at the end of each epoch."""
+    """The program's progress at the end of each epoch."""
     return (progress for progress in steps if progress.whole)
 
 
 def trajectory(steps: Iterator[Progress]) -> tuple[list[float], dict[str, np.ndarray]]:
-    """Every epoch's loss, and the last parameters."""
+    """Every epoch's loss, and the final parameters."""
     losses = []
     for progress in epochs(steps):
         losses.append(progress.loss)
@@ -46,7 +46,7 @@ def trajectory(steps: Iterator[Progress]) -> tuple[list[float], dict[str, np.nda
 
 
 def both(program: str, x: np.ndarray, y: np.ndarray, **options: Any) -> tuple[Any, Any]:
-    """The program's trajectory in minigrad, and in PyTorch from the same parameters."""
+    """The program's trajectories in minigrad and in PyTorch, from the same parameters."""
     torch = pytest.importorskip("torch")
     found = []
     parameters = None
@@ -70,7 +70,7 @@ def assert_close(ours: Any, theirs: Any, tolerance: float) -> None:
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_a_thousand_epochs_of_the_tutorial_are_pytorchs(program: str) -> None:
+def test_a_thousand_epochs_of_the_tutorial_match_pytorch(program: str) -> None:
     ours, theirs = both(program, TOY.x, TOY.y)
     assert len(ours[0]) == 1000
     assert_close(ours, theirs, 1e-12)
@@ -96,12 +96,12 @@ def problems(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @given(problems())
-def test_the_update_by_hand_is_pytorchs_for_any_network(problem: dict[str, Any]) -> None:
+def test_the_manual_program_matches_pytorch_for_any_network(problem: dict[str, Any]) -> None:
     assert_close(*both("manual", **problem), 1e-12)
 
 
 @given(problems(), st.sampled_from((0.0, 0.9)), st.sampled_from((0.0, 0.01)))
-def test_gradient_descent_is_pytorchs_for_any_network(
+def test_sgd_matches_pytorch_for_any_network(
     problem: dict[str, Any], momentum: float, weight_decay: float
 ) -> None:
     ours, theirs = both("auto", **problem, momentum=momentum, weight_decay=weight_decay)
@@ -109,16 +109,16 @@ def test_gradient_descent_is_pytorchs_for_any_network(
 
 
 @given(problems(), st.sampled_from((0.0, 0.01)))
-def test_adam_is_pytorchs_for_any_network(problem: dict[str, Any], weight_decay: float) -> None:
-    # Adam divides a gradient by its own size: rounding of 1e-17 in one that is almost 0 becomes
-    # lr * 1e-17 / eps, 1e-10 with the default eps of 1e-8, in each epoch.
+def test_adam_matches_pytorch_for_any_network(problem: dict[str, Any], weight_decay: float) -> None:
+    # Adam divides each gradient by its own size. So a rounding error of 1e-17 in a gradient near 0
+    # becomes lr * 1e-17 / eps in each epoch, 1e-10 with the default eps of 1e-8.
     ours, theirs = both("auto", **problem, optimizer="adam", weight_decay=weight_decay)
     assert_close(ours, theirs, 1e-8)
 
 
 @pytest.mark.parametrize("loss", programs.LOSSES)
 @pytest.mark.parametrize("batch_size", [None, 4])
-def test_by_hand_and_by_optimiser_are_the_same_descent(loss: str, batch_size: int | None) -> None:
+def test_both_programs_take_the_same_steps(loss: str, batch_size: int | None) -> None:
     options = {"loss": loss, "batch_size": batch_size, "dtype": "float64", "hidden": (4, 3)}
     options |= {"epochs": 100, "lr": 0.1}
     by_hand = programs.manual(minigrad, TOY.x, TOY.y, **options)
@@ -147,7 +147,7 @@ def test_by_hand_and_by_optimiser_are_the_same_descent(loss: str, batch_size: in
     ],
 )
 @pytest.mark.parametrize("batch_size", [None, 4])
-def test_a_program_taken_up_again_ends_where_it_would_have(
+def test_a_resumed_program_equals_an_uninterrupted_one(
     program: str, options: dict[str, Any], batch_size: int | None
 ) -> None:
     run, options = PROGRAMS[program], {**options, "batch_size": batch_size}
@@ -199,8 +199,8 @@ def test_the_seed_decides_the_parameters(program: str) -> None:
 
 @pytest.mark.parametrize("program", PROGRAMS)
 @pytest.mark.parametrize("loss", programs.LOSSES)
-def test_the_epochs_loss_is_the_mean_over_its_samples(program: str, loss: str) -> None:
-    options = {"loss": loss, "dtype": "float64", "lr": 1e-300, "epochs": 1}  # as if it stood still
+def test_an_epochs_loss_is_the_mean_over_its_samples(program: str, loss: str) -> None:
+    options = {"loss": loss, "dtype": "float64", "lr": 1e-300, "epochs": 1}  # too small to move
     whole, batches = (
         [*epochs(PROGRAMS[program](minigrad, TOY.x, TOY.y, **options, batch_size=b))]
         for b in (None, 4)
@@ -211,7 +211,7 @@ def test_the_epochs_loss_is_the_mean_over_its_samples(program: str, loss: str) -
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_evaluate_predicts_and_leaves_no_trace(program: str) -> None:
+def test_evaluating_predicts_and_changes_no_gradient(program: str) -> None:
     *_, last = PROGRAMS[program](minigrad, TOY.x, TOY.y, lr=0.5)
     before = {name: p.grad.clone() for name, p in last.parameters.items()}
     loss, predicted = last.evaluate(TOY.x[:2], TOY.y[:2])
@@ -226,7 +226,7 @@ def test_evaluate_predicts_and_leaves_no_trace(program: str) -> None:
     seed=st.integers(0, 2**64 - 1),
     epoch=st.integers(1, 1000),
 )
-def test_the_batches_of_an_epoch_are_all_its_samples_in_an_order_of_its_own(
+def test_an_epochs_batches_are_all_samples_in_the_order_of_seed_and_epoch(
     samples: int, batch_size: int, seed: int, epoch: int
 ) -> None:
     x = minigrad.arange(float(samples))
@@ -244,7 +244,7 @@ def test_the_batches_of_an_epoch_are_all_its_samples_in_an_order_of_its_own(
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_each_update_can_be_watched_with_the_gradients_that_made_it(program: str) -> None:
+def test_each_update_is_yielded_with_its_gradients(program: str) -> None:
     steps = PROGRAMS[program](minigrad, TOY.x, TOY.y, epochs=2, batch_size=4, dtype="float64")
     before = arrays(next(steps))
     seen = []
@@ -256,7 +256,7 @@ def test_each_update_can_be_watched_with_the_gradients_that_made_it(program: str
     assert seen == [(1, False), (1, True), (2, False), (2, True)]
 
 
-def test_the_programs_know_no_framework() -> None:
+def test_the_programs_import_neither_library() -> None:
     tree = ast.parse(inspect.getsource(programs))
     imported = {
         name.name if isinstance(node, ast.Import) else node.module
@@ -267,11 +267,11 @@ def test_the_programs_know_no_framework() -> None:
     assert imported == {"__future__", "collections.abc", "itertools", "typing", "numpy"}
 
 
-# From a seed alone --------------------------------------------------------------------------------
+# From the seed alone ------------------------------------------------------------------------------
 
 
 def printed(namespace: Any, program: str, seed: int, every: int = 100) -> str:
-    """What the tutorial prints, after the parameters that it begins with."""
+    """The initial parameters, and what the tutorial prints."""
     steps = PROGRAMS[program](namespace, TOY.x, TOY.y, seed=seed)
     progress = next(steps)
     lines = [repr(p) for p in progress.parameters.values()]
@@ -287,7 +287,7 @@ def printed(namespace: Any, program: str, seed: int, every: int = 100) -> str:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_the_first_parameters_are_pytorchs_to_the_bit(program: str, dtype: str) -> None:
+def test_the_initial_parameters_match_pytorch_to_the_bit(program: str, dtype: str) -> None:
     torch = pytest.importorskip("torch")
     for seed in [*range(30), -1, 2**32, 2**63, 2**64 - 1]:
         for hidden in ((5,), (33, 4)):
@@ -305,6 +305,6 @@ def test_the_first_parameters_are_pytorchs_to_the_bit(program: str, dtype: str) 
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_the_tutorial_prints_what_it_prints_in_pytorch(program: str, seed: int) -> None:
+def test_the_tutorial_prints_the_same_in_both_libraries(program: str, seed: int) -> None:
     torch = pytest.importorskip("torch")
     assert printed(minigrad, program, seed) == printed(torch, program, seed)

@@ -1,6 +1,6 @@
-"""The network in other libraries of automatic differentiation, each as its users write it.
+"""The network in other automatic differentiation libraries, written as their users would.
 
-None of them is needed: each is imported when it is asked for.
+None of the libraries is required, so each is imported only by the engine that needs it.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from .engine import Engine
+from .engine import Engine, on_arrays
 from .networks import LEARNING_RATE, Network
 
 
 def autograd(network: Network) -> Engine:
-    """HIPS autograd: a function of the parameters, and its vector-Jacobian product."""
+    """HIPS autograd: a function of the parameters and its VJP."""
     anp = importlib.import_module("autograd.numpy")
     make_vjp = importlib.import_module("autograd").make_vjp
     x, y = network.x, network.y
@@ -25,7 +25,7 @@ def autograd(network: Network) -> Engine:
     def loss_of(parameters: Any) -> Any:
         w1, b1, w2, b2 = parameters
         z = anp.dot(x, w1) + b1
-        # Not np.maximum, which would share a cotangent between both sides of a tie.
+        # Not np.maximum, which splits the cotangent between both operands at a tie.
         h = anp.where(z > 0, z, 0)
         scores = anp.dot(h, w2) + b2
         shifted = scores - anp.max(scores, axis=1, keepdims=True)
@@ -35,31 +35,21 @@ def autograd(network: Network) -> Engine:
     def forward() -> Any:
         return make_vjp(loss_of)(parameters)
 
-    def backward(passed: Any) -> Any:
-        vjp, loss = passed
+    def backward(result: Any) -> Any:
+        vjp, loss = result
         return loss, vjp(one)
 
-    def update(passed: Any) -> Any:
-        loss, gradients = passed
+    def update(result: Any) -> Any:
+        loss, gradients = result
         for p, d in zip(parameters, gradients, strict=True):
             p -= LEARNING_RATE * d
         return loss
 
-    def reset() -> None:
-        for p, first in zip(parameters, network.parameters, strict=True):
-            p[...] = first
-
-    return Engine(
-        "autograd",
-        {"forward": forward, "backward": backward, "update": update},
-        gradients=lambda passed: tuple(np.asarray(d) for d in passed[1]),
-        parameters=lambda: parameters,
-        reset=reset,
-    )
+    return on_arrays("autograd", network, parameters, forward, backward, update)
 
 
 def mygrad(network: Network) -> Engine:
-    """MyGrad: tensors with a `backward`, as here."""
+    """MyGrad: tensors with a `backward` method."""
     mg = importlib.import_module("mygrad")
     relu = importlib.import_module("mygrad.nnet.activations").relu
     softmax_crossentropy = importlib.import_module("mygrad.nnet.losses").softmax_crossentropy
@@ -81,8 +71,8 @@ def mygrad(network: Network) -> Engine:
         return loss
 
     def reset() -> None:
-        for p, first in zip(parameters, network.parameters, strict=True):
-            p.data[...] = first
+        for p, initial in zip(parameters, network.parameters, strict=True):
+            p.data[...] = initial
 
     return Engine(
         "MyGrad",
@@ -95,15 +85,17 @@ def mygrad(network: Network) -> Engine:
 
 
 def jax(network: Network) -> Engine:
-    """JAX on the CPU: a step is one compiled function, and so is each of two phases.
+    """JAX on the CPU: the step is one compiled function, and so is each of its two phases.
 
-    What is compiled has no forward that could be had without its backward.
+    The first phase is forward and backward together, because JAX compiles them as one.
     """
-    library = _jax(network.x.dtype)
+    library = _import_jax(network.x.dtype)
     jnp, nn = library.numpy, library.nn
-    x, y, first = (library.device_put(each) for each in (network.x, network.y, network.parameters))
+    x, y, initial = (
+        library.device_put(each) for each in (network.x, network.y, network.parameters)
+    )
     rows = np.arange(len(network.x))
-    state = {"parameters": first}
+    state = {"parameters": initial}
 
     def loss_of(parameters: Any, x: Any, y: Any) -> Any:
         w1, b1, w2, b2 = parameters
@@ -117,7 +109,7 @@ def jax(network: Network) -> Engine:
     value_and_grad = library.value_and_grad(loss_of)
 
     @library.jit
-    def whole(parameters: Any, x: Any, y: Any) -> Any:
+    def compiled_step(parameters: Any, x: Any, y: Any) -> Any:
         loss, gradients = value_and_grad(parameters, x, y)
         return loss, updated(parameters, gradients)
 
@@ -126,27 +118,27 @@ def jax(network: Network) -> Engine:
     def forward_and_backward() -> Any:
         return compiled(state["parameters"], x, y)
 
-    def update(passed: Any) -> Any:
-        loss, gradients = passed
+    def update(result: Any) -> Any:
+        loss, gradients = result
         state["parameters"] = compiled_update(state["parameters"], gradients)
         return loss
 
     def step() -> Any:
-        loss, state["parameters"] = whole(state["parameters"], x, y)
+        loss, state["parameters"] = compiled_step(state["parameters"], x, y)
         return loss
 
     return Engine(
         "JAX",
         {"forward and backward": forward_and_backward, "update": update},
-        gradients=lambda passed: tuple(np.asarray(d) for d in passed[1]),
+        gradients=lambda result: tuple(np.asarray(d) for d in result[1]),
         parameters=lambda: tuple(np.asarray(p) for p in state["parameters"]),
-        reset=lambda: state.update(parameters=first),
+        reset=lambda: state.update(parameters=initial),
         finish=lambda: library.block_until_ready(state["parameters"]),
         step=step,
     )
 
 
-def _jax(dtype: np.dtype) -> Any:
+def _import_jax(dtype: np.dtype) -> Any:
     library = importlib.import_module("jax")
     library.config.update("jax_platforms", "cpu")
     library.config.update("jax_enable_x64", dtype == np.float64)

@@ -1,4 +1,4 @@
-"""The data sets: what they are, how they are split, and what a CSV file may and may not have."""
+"""The data sets: their contents, the split, and valid and invalid CSV files."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_the_bundled_data_are_split_and_standardised(
     assert data.classes.tolist() == list(range(classes))
     np.testing.assert_allclose(data.x.mean(0), 0, atol=1e-12)
     constant = np.ptp(data.x, axis=0) == 0
-    assert constant.any() == (name == "digits")  # it has pixels that are always blank
+    assert constant.any() == (name == "digits")  # some of its pixels are always blank
     np.testing.assert_allclose(data.x.std(0)[~constant], 1)
     shares = [np.bincount(y) / len(y) for y in (data.y, data.y_test)]
     np.testing.assert_allclose(*shares, atol=1 / held_out)
@@ -64,13 +64,13 @@ def test_every_bundled_name_loads() -> None:
     assert {datasets.load(name).name for name in BUNDLED} == set(BUNDLED)
 
 
-def test_the_test_part_takes_no_part_in_the_standardising(tmp_path: Path) -> None:
+def test_the_test_part_does_not_affect_the_standardisation(tmp_path: Path) -> None:
     rows = "".join(f"{i},{i * i},{'ab'[i % 2]}\n" for i in range(20))
     data = datasets.load(write(tmp_path, rows), test_size=0.25)
     raw, _ = datasets.read_csv(str(tmp_path / "data.csv"))
     assert data.x_test is not None
     assert (len(data.x), len(data.x_test)) == (15, 5)
-    # The one affine map that standardises the training part takes the test part along.
+    # One affine map, determined by the training part, standardises both parts.
     everything = np.concatenate([data.x, data.x_test])
     order = [np.flatnonzero(raw[:, 0] == v)[0] for v in _unscaled(everything[:, 0], raw[:, 0])]
     slope, offset = np.polyfit(raw[order][:15, 1], data.x[:, 1], 1)
@@ -89,7 +89,7 @@ def test_without_a_test_part_all_samples_are_trained_on() -> None:
     np.testing.assert_allclose(data.x.std(0), 1)
 
 
-# CSV files.
+# CSV files ----------------------------------------------------------------------------------------
 
 cells = st.floats(-1e6, 1e6).map(lambda f: float(f"{f:.6g}"))
 words = st.text("abcxyz ÄÖ,\"'\n;", min_size=1, max_size=6).map(str.strip).filter(bool)
@@ -109,7 +109,7 @@ words = st.text("abcxyz ÄÖ,\"'\n;", min_size=1, max_size=6).map(str.strip).fil
     quoting=st.sampled_from((csv.QUOTE_MINIMAL, csv.QUOTE_ALL)),
     blank=st.integers(0, 8),
 )
-def test_what_csv_writes_is_read(
+def test_files_written_by_the_csv_module_are_read(
     tmp_path_factory: pytest.TempPathFactory,
     table: list[tuple[list[float], str]],
     header: bool,
@@ -152,7 +152,7 @@ def test_labels_are_numbers_or_words(
     assert data.classes[data.y].tolist() == shown
 
 
-def test_a_constant_column_does_no_harm(tmp_path: Path) -> None:
+def test_a_constant_column_becomes_zero(tmp_path: Path) -> None:
     rows = "".join(f"{i},7,{'ab'[i % 2]}\n" for i in range(10))
     data = datasets.load(write(tmp_path, rows))
     assert set(data.x[:, 1]) == {0.0}
@@ -170,8 +170,8 @@ BAD = {
     "header only": ("a,b,label\n", "has a header and no rows of data"),
     "one column": ("a\nb\n", "line 1: only one column"),
     "semicolons": ("1;2;a\n3;4;b\n", "line 1: only one column"),
-    "ragged, short": ("1,2,a\n\n3,b\n", "line 3: 2 columns, where line 1 has 3"),
-    "ragged, long": ("x,y,l\n1,2,a\n3,4,5,b\n", "line 3: 4 columns, where line 1 has 3"),
+    "ragged, short": ("1,2,a\n\n3,b\n", "line 3: 2 columns, but line 1 has 3"),
+    "ragged, long": ("x,y,l\n1,2,a\n3,4,5,b\n", "line 3: 4 columns, but line 1 has 3"),
     "a word": ("x,y,l\n1,2,a\n3,four,b\n", r"line 3, column 2 \('y'\): 'four' is not a number"),
     "a word in line 1": ("1,two,a\n3,4,b\n", "line 1, column 2: 'two' is not a number"),
     "two headers": ("x,y,l\nx,y,l\n1,2,a\n", r"line 2, column 1 \('x'\): 'x' is not a number"),
@@ -184,7 +184,7 @@ BAD = {
     "after a quoted line break": ('1,"a\nb"\nx,c\n', "line 3, column 1: 'x' is not a number"),
     "open quote": ('1,2,a\n3,"4,b\n', "line 2: not CSV"),
     "text after a quote": ('1,2,a\n3,"4"4,b\n', "line 2: not CSV"),
-    "one class": ("1,2,a\n3,4,a\n5,6,a\n", r"has one class only \(a\)"),
+    "one class": ("1,2,a\n3,4,a\n5,6,a\n", r"has only one class \(a\)"),
     "too small": ("1,2,a\n3,4,b\n", "too small to split: 2 samples of 2 classes leave 1"),
     "too many classes": (
         "".join(f"{i},{i}.5\n" for i in range(20)),
@@ -198,7 +198,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_a_bad_file_is_refused_in_one_line_that_names_the_place(case: str, tmp_path: Path) -> None:
+def test_a_bad_file_is_refused_in_one_line_with_its_place(case: str, tmp_path: Path) -> None:
     content, message = BAD[case]
     path = write(tmp_path, content)
     with pytest.raises(DataError, match=message) as caught:

@@ -1,4 +1,4 @@
-"""The record of a run, as strict JSON: what was asked, by which versions, and what came of it."""
+"""What `minigrad train --json` writes: a run's settings, versions, data, curves and results."""
 
 from __future__ import annotations
 
@@ -13,16 +13,20 @@ import numpy as np
 import sklearn
 
 import minigrad
-from minigrad.app.datasets import Dataset
+from minigrad.app.datasets import TrainingData
 from minigrad.app.settings import Settings
-from minigrad.app.training import Run
+from minigrad.app.training import TrainingRun
 
 
-def as_json(
-    settings: Settings, data: Dataset, runs: Sequence[Run], outcome: str, seconds: float
+def training_report(
+    settings: Settings,
+    data: TrainingData,
+    runs: Sequence[TrainingRun],
+    outcome: str,
+    seconds: float,
 ) -> bytes:
-    """The record. A loss that is not a finite number, which JSON has not, is null there."""
-    record = {
+    """The report as strict JSON. A loss that isn't finite becomes null."""
+    report = {
         "outcome": outcome,
         "seconds": round(seconds, 3),
         "versions": {
@@ -40,29 +44,29 @@ def as_json(
             "features": data.x.shape[1],
             "classes": data.classes.tolist(),
         },
-        "programs": {run.program: _program(run) for run in runs},
+        "programs": {run.program: _of_program(run) for run in runs},
     }
-    return json.dumps(record, indent=1, allow_nan=False).encode() + b"\n"
+    return json.dumps(report, indent=1, allow_nan=False).encode() + b"\n"
 
 
-def _program(run: Run) -> dict[str, Any]:
+def _of_program(run: TrainingRun) -> dict[str, Any]:
     return {
         "first_epoch": run.start + 1,
         "last_epoch": run.progress.epoch,
         "planned_epoch": run.last,
-        "curve": [_plain(vars(point)) for point in run.curve],
-        "result": None if run.result is None else _plain(vars(run.result)),
+        "curve": [_json_values(vars(point)) for point in run.curve],
+        "result": None if run.result is None else _json_values(vars(run.result)),
     }
 
 
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    """What there is of the values, as JSON can hold it."""
-    plain = {}
+def _json_values(values: dict[str, Any]) -> dict[str, Any]:
+    """The values that are not None, with arrays as lists and non-finite floats as null."""
+    converted: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, np.ndarray):
-            plain[name] = value.tolist()
+            converted[name] = value.tolist()
         elif isinstance(value, float) and not math.isfinite(value):
-            plain[name] = None
+            converted[name] = None
         elif value is not None:
-            plain[name] = value
-    return plain
+            converted[name] = value
+    return converted

@@ -1,4 +1,4 @@
-"""Settings: which of command line, checkpoint and defaults decides, and what clashes."""
+"""Settings: their precedence, their defaults, and combinations that are refused."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
+from minigrad.app.command import UsageError
 from minigrad.app.datasets import BUNDLED
-from minigrad.app.settings import DEFAULTS, Settings, UsageError, resolve, table
+from minigrad.app.settings import DEFAULTS, Settings, defaults_table, resolve
 
 
 def test_the_defaults_are_the_tutorials() -> None:
-    plan = resolve({}, {})
-    assert plan == Settings(
+    settings = resolve({}, {})
+    assert settings == Settings(
         data="toy",
         update="both",
         hidden=(5,),
@@ -30,23 +31,23 @@ def test_the_defaults_are_the_tutorials() -> None:
         log_every=200,
         test_size=0.0,
     )
-    assert plan.programs == ("manual", "auto")
+    assert settings.programs == ("manual", "auto")
     assert DEFAULTS["toy"].epochs == 1000
 
 
-def test_every_data_set_has_defaults_and_they_are_in_the_table() -> None:
+def test_every_data_set_has_defaults_and_a_line_in_the_table() -> None:
     assert set(DEFAULTS) == {"toy", *BUNDLED, "FILE.csv"}
-    lines = table().splitlines()
+    lines = defaults_table().splitlines()
     assert [line.split()[0] for line in lines] == ["data", *DEFAULTS]
     assert len({line.index(word) for line, word in zip(lines[2:], ["auto"] * 9, strict=False)}) == 1
 
 
 @pytest.mark.parametrize("data", [*BUNDLED, "some.csv"])
-def test_real_data_are_trained_on_automatically_and_judged_on_a_test_part(data: str) -> None:
-    plan = resolve({"data": data}, {})
-    assert plan.programs == ("auto",)
-    assert plan.test_size == 0.2
-    assert plan.hidden == DEFAULTS.get(data, DEFAULTS["FILE.csv"]).hidden
+def test_real_data_have_the_automatic_update_and_a_test_part(data: str) -> None:
+    settings = resolve({"data": data}, {})
+    assert settings.programs == ("auto",)
+    assert settings.test_size == 0.2
+    assert settings.hidden == DEFAULTS.get(data, DEFAULTS["FILE.csv"]).hidden
 
 
 GIVEN: dict[str, Any] = {
@@ -82,14 +83,14 @@ STORED: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", [f.name for f in fields(Settings)])
-def test_the_command_line_comes_before_the_checkpoint_before_the_defaults(name: str) -> None:
+def test_precedence_is_command_line_then_checkpoint_then_defaults(name: str) -> None:
     if name in STORED:
         assert getattr(resolve({}, STORED), name) == STORED[name]
     if name in GIVEN:
         assert getattr(resolve({name: GIVEN[name]}, STORED), name) == GIVEN[name]
 
 
-def test_a_rate_belongs_to_its_optimiser_and_its_data() -> None:
+def test_a_learning_rate_belongs_to_its_optimiser_and_its_data_set() -> None:
     rates = DEFAULTS["wine"].lr
     assert resolve({"data": "wine", "optimizer": "adam"}, {}).lr == rates["adam"]
     assert resolve({"optimizer": "adam"}, STORED).lr == rates["adam"]
@@ -102,31 +103,31 @@ def test_a_rate_belongs_to_its_optimiser_and_its_data() -> None:
 @pytest.mark.parametrize(
     "option", [{"optimizer": "adam"}, {"momentum": 0.9}, {"weight_decay": 0.1}]
 )
-def test_an_option_of_the_optimiser_chooses_the_automatic_update(option: dict[str, Any]) -> None:
+def test_an_option_of_the_optimiser_implies_the_automatic_update(option: dict[str, Any]) -> None:
     assert resolve(option, {}).update == "auto"
     for update in ("manual", "both"):
         (name,) = option
-        with pytest.raises(UsageError, match=f"--{name.replace('_', '-')} .*--update auto"):
+        with pytest.raises(UsageError, match=f"--{name.replace('_', '-')} .* needs --update auto"):
             resolve({"update": update, **option}, {})
 
 
-def test_options_that_change_nothing_choose_nothing() -> None:
+def test_options_with_default_values_imply_nothing() -> None:
     assert resolve({"optimizer": "sgd", "momentum": 0.0, "weight_decay": 0.0}, {}).update == "both"
 
 
-def test_the_update_by_hand_leaves_the_checkpoints_optimiser_behind() -> None:
-    plan = resolve({"update": "manual"}, {**STORED, "optimizer": "adam"})
-    assert (plan.optimizer, plan.momentum, plan.weight_decay) == ("sgd", 0.0, 0.0)
-    assert plan.lr == DEFAULTS["wine"].lr["sgd"]
-    assert "optimizer" not in plan.arguments("manual")
+def test_the_manual_update_ignores_the_checkpoints_optimiser() -> None:
+    settings = resolve({"update": "manual"}, {**STORED, "optimizer": "adam"})
+    assert (settings.optimizer, settings.momentum, settings.weight_decay) == ("sgd", 0.0, 0.0)
+    assert settings.lr == DEFAULTS["wine"].lr["sgd"]
+    assert "optimizer" not in settings.arguments("manual")
 
 
-def test_momentum_is_not_adams() -> None:
-    with pytest.raises(UsageError, match="--momentum is SGD's"):
+def test_adam_has_no_momentum() -> None:
+    with pytest.raises(UsageError, match="--momentum needs --optimizer sgd"):
         resolve({"optimizer": "adam", "momentum": 0.9}, {})
     assert resolve({"optimizer": "adam"}, STORED).momentum == 0.0
 
 
 def test_the_toy_data_have_no_test_part() -> None:
-    with pytest.raises(UsageError, match="no --test-size"):
+    with pytest.raises(UsageError, match="--test-size: the toy data set has no test part"):
         resolve({"test_size": 0.5}, {})

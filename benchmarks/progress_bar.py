@@ -1,4 +1,4 @@
-"""A bar on the terminal, if there is one."""
+"""A progress bar on the terminal, if standard error is one."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ from tqdm import tqdm
 T = TypeVar("T")
 
 
-def progress(cases: Sequence[T], title: str) -> Iterator[T]:
-    """The cases, one after the other, with a bar that says how far it is."""
+def with_progress_bar(cases: Sequence[T], title: str) -> Iterator[T]:
+    """Yield the cases and advance the bar after each."""
     yield from tqdm(cases, desc=title, leave=False, disable=not sys.stderr.isatty())

@@ -1,6 +1,7 @@
-"""The network in a namespace that is PyTorch's or has its face: the tutorial's loop, and modules.
+"""The network in PyTorch's API: the tutorial's manual loop, and `nn.Sequential` with `optim.SGD`.
 
-Each program is written once and runs in minigrad, in PyTorch on the CPU and in PyTorch on CUDA.
+Each program is a function of a namespace, `torch`, so the same code runs in minigrad, in PyTorch on
+the CPU and in PyTorch on CUDA.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 
 from .engine import Engine
 from .networks import LEARNING_RATE, Network
-from .turns import nothing
+from .turns import do_nothing
 
 
 def manual(
@@ -20,11 +21,11 @@ def manual(
     name: str,
     network: Network,
     device: str = "cpu",
-    finish: Callable[[], Any] = nothing,
+    finish: Callable[[], Any] = do_nothing,
 ) -> Engine:
-    """The tutorial's manual loop: its own parameters, and an update written out."""
+    """The tutorial's manual loop: plain parameters and an update written by hand."""
     F = torch.nn.functional
-    x, y = _on(torch, network, device)
+    x, y = _tensors(torch, network, device)
     W1, B1, Wout, Bout = parameters = [
         torch.from_numpy(p.copy()).to(device).requires_grad_() for p in network.parameters
     ]
@@ -33,10 +34,6 @@ def manual(
         z1 = torch.add(torch.matmul(x, W1), B1)
         Zout = torch.add(torch.matmul(F.relu(z1), Wout), Bout)
         return F.nll_loss(F.log_softmax(Zout, dim=1), y)
-
-    def backward(loss: Any) -> Any:
-        loss.backward()
-        return loss
 
     def update(loss: Any) -> Any:
         with torch.no_grad():
@@ -51,14 +48,14 @@ def manual(
         return loss
 
     def reset() -> None:
-        for p, first in zip(parameters, network.parameters, strict=True):
-            p.data.copy_(torch.from_numpy(first))
+        for p, initial in zip(parameters, network.parameters, strict=True):
+            p.data.copy_(torch.from_numpy(initial))
             if p.grad is not None:
                 p.grad.zero_()
 
     return Engine(
         name,
-        {"forward": forward, "backward": backward, "update": update},
+        {"forward": forward, "backward": _backward, "update": update},
         gradients=lambda loss: tuple(_array(p.grad) for p in parameters),
         parameters=lambda: tuple(_array(p) for p in parameters),
         reset=reset,
@@ -72,12 +69,15 @@ def modules(
     name: str,
     network: Network,
     device: str = "cpu",
-    finish: Callable[[], Any] = nothing,
-    compiled: Callable[[Any], Any] | None = None,
+    finish: Callable[[], Any] = do_nothing,
+    compiler: Callable[[Any], Any] | None = None,
 ) -> Engine:
-    """The same as modules, with CrossEntropyLoss and SGD. `compiled` is told to make it faster."""
+    """The same with `nn.Sequential`, `nn.CrossEntropyLoss` and `optim.SGD`.
+
+    `compiler` may replace the function that computes the loss by a faster one.
+    """
     nn = torch.nn
-    x, y = _on(torch, network, device)
+    x, y = _tensors(torch, network, device)
     (inputs, hidden), (_, classes) = network.parameters[0].shape, network.parameters[2].shape
     model = nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, classes))
     model = model.to(device, torch.from_numpy(network.x[:0]).dtype)
@@ -87,14 +87,10 @@ def modules(
     def loss_of(x: Any, y: Any) -> Any:
         return criterion(model(x), y)
 
-    loss_of = loss_of if compiled is None else compiled(loss_of)
+    loss_of = loss_of if compiler is None else compiler(loss_of)
 
     def forward() -> Any:
         return loss_of(x, y)
-
-    def backward(loss: Any) -> Any:
-        loss.backward()
-        return loss
 
     def update(loss: Any) -> Any:
         optimizer.step()
@@ -103,14 +99,14 @@ def modules(
 
     def reset() -> None:
         with torch.no_grad():
-            for p, first in zip(model.parameters(), network.parameters, strict=True):
-                p.copy_(torch.from_numpy(first.T.copy()))
+            for p, initial in zip(model.parameters(), network.parameters, strict=True):
+                p.copy_(torch.from_numpy(initial.T.copy()))
         optimizer.zero_grad()
 
     reset()
     return Engine(
         name,
-        {"forward": forward, "backward": backward, "update": update},
+        {"forward": forward, "backward": _backward, "update": update},
         gradients=lambda loss: tuple(_array(p.grad).T for p in model.parameters()),
         parameters=lambda: tuple(_array(p).T for p in model.parameters()),
         reset=reset,
@@ -119,8 +115,12 @@ def modules(
     )
 
 
-def _on(torch: Any, network: Network, device: str) -> tuple[Any, Any]:
-    """The data, as tensors."""
+def _backward(loss: Any) -> Any:
+    loss.backward()
+    return loss
+
+
+def _tensors(torch: Any, network: Network, device: str) -> tuple[Any, Any]:
     return tuple(torch.from_numpy(each).to(device) for each in (network.x, network.y))
 
 

@@ -1,0 +1,39 @@
+"""Run a command's `main` in this process and look at how it ended."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import pytest
+
+
+class CommandResult(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+
+Command = Callable[..., CommandResult]
+
+
+def in_process(
+    main: Callable[[Sequence[str]], int], capsys: pytest.CaptureFixture[str], *first: str
+) -> Command:
+    """A function that calls `main` with the arguments `first` and its own."""
+
+    def run(*arguments: object) -> CommandResult:
+        status = main([*first, *map(str, arguments)])
+        return CommandResult(status, *capsys.readouterr())
+
+    return run
+
+
+def assert_refused(result: CommandResult, message: str, program: str = "minigrad") -> None:
+    """Status 2, nothing trained, and one line on standard error that matches `message`."""
+    assert result.status == 2
+    assert result.err.startswith(f"{program}: error: ")
+    assert result.err.count("\n") == 1
+    assert re.search(message, result.err), result.err
+    assert "Epoch" not in result.out
