@@ -1,7 +1,7 @@
-"""The checker of the optimiser tests: both sides take the same gradients, step by step.
+"""A check that an optimiser takes PyTorch's steps, given the same gradients.
 
-Gradients are drawn, not computed, so that nothing but the update can differ. What is compared after
-every step is each parameter and each Tensor of its state.
+The gradients are random, not computed, so that only the updates can differ. Each parameter and each
+Tensor of its state is compared after every step.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 
 class Course:
-    """Parameters in two groups, the second with its own learning rate, and gradients for them."""
+    """Parameters in two groups, the second with its own learning rate, and their gradients."""
 
     def __init__(self, seed: int, dtype: str, steps: int = 15) -> None:
         rng = np.random.default_rng(seed)
         self.starts = [np.asarray(rng.standard_normal(shape), dtype) for shape in SHAPES]
         self.grads = [
-            # Now and then a parameter has no gradient, or one of zeros, or a huge or a tiny one.
+            # Some parameters have no gradient, or one of zeros, or a large one.
             [
                 None
                 if rng.random() < 0.1
@@ -47,7 +47,7 @@ class Course:
 
 
 def arrays(params: list[Any], optimizer: Any) -> list[tuple[str, np.ndarray]]:
-    """Every parameter and its state, as arrays, with names to tell them by."""
+    """Return every parameter and its state as (name, array) pairs."""
     found = []
     for i, param in enumerate(params):
         found.append((f"parameter {i}", param.detach().numpy()))
@@ -58,7 +58,7 @@ def arrays(params: list[Any], optimizer: Any) -> list[tuple[str, np.ndarray]]:
 
 
 def check_equal(ours: Any, theirs: Any, rtol: float, when: str) -> None:
-    """The same names, dtypes and shapes, and elements within `rtol` of the greatest of them."""
+    """Check names, dtypes and shapes, and elements within `rtol` of the largest one."""
     assert [name for name, _ in ours] == [name for name, _ in theirs], when
     for (name, a), (_, b) in zip(ours, theirs, strict=True):
         assert (a.dtype, a.shape) == (b.dtype, b.shape), f"{when}: {name}"
@@ -69,7 +69,7 @@ def check_equal(ours: Any, theirs: Any, rtol: float, when: str) -> None:
 def check_trajectory(
     ours: Any, theirs: Any, options: dict[str, Any], seed: int, dtype: str
 ) -> None:
-    """`ours` and `theirs`, two optimiser classes made with `options`, take the same steps."""
+    """Check that two optimiser classes, constructed with `options`, take the same steps."""
     course = Course(seed, dtype)
     rtol = 1e-12 if dtype == "float64" else 2e-5
     pairs = []
@@ -82,6 +82,8 @@ def check_trajectory(
             before = [None if p.grad is None else p.grad.numpy().copy() for p in params]
             optimizer.step()
             for param, grad in zip(params, before, strict=True):
-                assert grad is None or np.array_equal(param.grad.numpy(), grad), "grad was written"
+                assert grad is None or np.array_equal(param.grad.numpy(), grad), (
+                    "the gradient was changed"
+                )
         states = [arrays(params, optimizer) for _, params, optimizer in pairs]
         check_equal(*states, rtol, f"step {step + 1}")

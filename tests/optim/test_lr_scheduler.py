@@ -1,4 +1,4 @@
-"""optim/lr_scheduler.py: the same learning rates as PyTorch's, to the last digit."""
+"""optim/lr_scheduler.py: PyTorch's learning rates, bit for bit."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def walk(optimizer: Any, *schedulers: Any, epochs: int) -> list[Any]:
 
 
 @given(SCHEDULES, RATES)
-def test_every_rate_and_the_whole_state_are_pytorchs(schedule: Any, rates: Any) -> None:
+def test_rates_and_state(schedule: Any, rates: Any) -> None:
     def program(t: Any) -> Any:
         optimizer = optimizer_of(t, rates)
         scheduler = scheduler_of(t, schedule, optimizer)
@@ -72,7 +72,7 @@ def test_chained_schedulers(first: Any, second: Any, rates: Any) -> None:
 
 
 @given(SCHEDULES, RATES, st.integers(0, 20))
-def test_a_schedule_goes_on_from_its_state_also_from_the_other_side(
+def test_schedule_resumes_from_its_state_in_either_library(
     schedule: Any, rates: Any, epochs: int
 ) -> None:
     whole = optimizer_of(torch, rates)
@@ -89,7 +89,7 @@ def test_a_schedule_goes_on_from_its_state_also_from_the_other_side(
 
 
 @given(SCHEDULES, RATES, st.integers(0, 20))
-def test_resuming_by_last_epoch(schedule: Any, rates: Any, last_epoch: int) -> None:
+def test_resume_from_last_epoch(schedule: Any, rates: Any, last_epoch: int) -> None:
     def program(t: Any) -> Any:
         optimizer = optimizer_of(t, rates)
         for group in optimizer.param_groups:
@@ -101,7 +101,7 @@ def test_resuming_by_last_epoch(schedule: Any, rates: Any, last_epoch: int) -> N
 
 
 @given(SCHEDULES, st.lists(st.integers(0, 20), min_size=1, max_size=4))
-def test_going_to_an_epoch(schedule: Any, epochs: Any) -> None:
+def test_step_to_an_epoch(schedule: Any, epochs: Any) -> None:
     def program(t: Any) -> Any:
         optimizer = optimizer_of(t, [0.3])
         scheduler = scheduler_of(t, schedule, optimizer)
@@ -118,7 +118,7 @@ def test_going_to_an_epoch(schedule: Any, epochs: Any) -> None:
 
 
 @given(SCHEDULES)
-def test_a_rate_in_a_tensor_is_changed_in_place(schedule: Any) -> None:
+def test_tensor_lr_is_changed_in_place(schedule: Any) -> None:
     def program(t: Any) -> Any:
         rate = t.tensor(0.5, dtype=t.float64)
         optimizer = t.optim.SGD([t.zeros(1)], lr=rate)
@@ -127,11 +127,11 @@ def test_a_rate_in_a_tensor_is_changed_in_place(schedule: Any) -> None:
         for _ in range(6):
             optimizer.step()
             scheduler.step()
-            # Rounded: a Tensor's arithmetic need not be Python's to the last bit.
+            # Rounded, because a Tensor's arithmetic may differ from Python's in the last bit.
             log.append([round(rate.item(), 12), round(scheduler.get_last_lr()[0].item(), 12)])
         assert optimizer.param_groups[0]["lr"] is rate
         assert scheduler.get_last_lr()[0] is not rate
-        # What another one would start from is still the rate as it was.
+        # The initial rate is unchanged.
         return log, scheduler.base_lrs[0].item(), optimizer.param_groups[0]["initial_lr"].item()
 
     check_same(program)
@@ -157,7 +157,7 @@ def replaced_step(t: Any) -> Any:
     return scheduler.get_last_lr()
 
 
-def step_before_the_scheduler_was_made(t: Any) -> Any:
+def step_before_the_scheduler(t: Any) -> Any:
     optimizer = optimizer_of(t, [1.0])
     optimizer.step()
     scheduler = t.optim.lr_scheduler.StepLR(optimizer, 1)
@@ -165,7 +165,7 @@ def step_before_the_scheduler_was_made(t: Any) -> Any:
     return scheduler.get_last_lr()
 
 
-def in_the_wrong_order(t: Any) -> Any:
+def scheduler_before_optimizer(t: Any) -> Any:
     optimizer = optimizer_of(t, [1.0])
     scheduler = t.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
     for _ in range(2):
@@ -174,12 +174,12 @@ def in_the_wrong_order(t: Any) -> Any:
     return scheduler.get_last_lr()
 
 
-def asking_get_lr(t: Any) -> Any:
+def calling_get_lr(t: Any) -> Any:
     optimizer = optimizer_of(t, [1.0])
     return t.optim.lr_scheduler.ExponentialLR(optimizer, 0.5).get_lr()
 
 
-def ones_own(t: Any) -> Any:
+def custom_scheduler(t: Any) -> Any:
     class Halving(t.optim.lr_scheduler.LRScheduler):
         def get_lr(self) -> Any:
             return [base / 2**self.last_epoch for base in self.base_lrs]
@@ -191,7 +191,7 @@ def ones_own(t: Any) -> Any:
     return log, with_epoch, scheduler.get_last_lr()
 
 
-def a_group_added_later(t: Any) -> Any:
+def group_added_later(t: Any) -> Any:
     optimizer = optimizer_of(t, [1.0])
     scheduler = t.optim.lr_scheduler.CosineAnnealingLR(optimizer, 2)
     optimizer.add_param_group({"params": [t.zeros(1)]})
@@ -200,7 +200,7 @@ def a_group_added_later(t: Any) -> Any:
     return scheduler.get_last_lr()
 
 
-def step_passes_the_closure_on(t: Any) -> Any:
+def step_with_a_closure(t: Any) -> Any:
     optimizer = optimizer_of(t, [1.0])
     t.optim.lr_scheduler.StepLR(optimizer, 1)
     t.optim.lr_scheduler.StepLR(optimizer, 1)
@@ -208,30 +208,30 @@ def step_passes_the_closure_on(t: Any) -> Any:
 
 
 CASES = {
-    "the step replaced": replaced_step,
-    "a step before": step_before_the_scheduler_was_made,
-    "the wrong order": in_the_wrong_order,
-    "get_lr": asking_get_lr,
-    "one's own": ones_own,
-    "a group added later": a_group_added_later,
-    "a closure": step_passes_the_closure_on,
+    "replaced step": replaced_step,
+    "optimizer step before the scheduler": step_before_the_scheduler,
+    "scheduler before optimizer": scheduler_before_optimizer,
+    "get_lr": calling_get_lr,
+    "custom scheduler": custom_scheduler,
+    "group added later": group_added_later,
+    "step with a closure": step_with_a_closure,
     "no optimizer": lambda t: t.optim.lr_scheduler.StepLR(3, 1),
-    "the base": lambda t: t.optim.lr_scheduler.LRScheduler(optimizer_of(t, [1.0])),
-    "resuming without a start": lambda t: t.optim.lr_scheduler.StepLR(
+    "base class": lambda t: t.optim.lr_scheduler.LRScheduler(optimizer_of(t, [1.0])),
+    "resume without initial_lr": lambda t: t.optim.lr_scheduler.StepLR(
         optimizer_of(t, [1.0]), 1, last_epoch=3
     ),
-    "a period of nothing": lambda t: t.optim.lr_scheduler.CosineAnnealingLR(
+    "T_max of 0": lambda t: t.optim.lr_scheduler.CosineAnnealingLR(
         optimizer_of(t, [1.0]), 0
     ).step(),
 }
 
 
 @pytest.mark.parametrize("program", CASES.values(), ids=CASES)
-def test_the_rest_is_as_pytorchs(program: Any) -> None:
+def test_matches_pytorch(program: Any) -> None:
     check_same(program)
 
 
-def test_a_scheduled_run_learns_the_same_as_one_with_the_rates_set_by_hand() -> None:
+def test_scheduled_run_equals_one_with_rates_set_by_hand() -> None:
     runs = []
     for scheduled in (True, False):
         w = nn.Parameter(minigrad.tensor([3.0, -2.0], dtype=minigrad.float64))
