@@ -13,7 +13,7 @@ from twins import check_same, torch
 
 import minigrad
 from minigrad import nn
-from minigrad.nn.module_hooks import in_use
+from minigrad.nn import module_hooks
 
 REGISTER = {
     "pre": "register_forward_pre_hook",
@@ -1052,7 +1052,7 @@ def test_a_module_that_never_ran_the_constructor_is_called_as_before() -> None:
             return x + self.early
 
     nn.ReLU().register_forward_hook(max)
-    assert in_use.ever
+    assert module_hooks.ever_registered
     assert Bare()(1) == 6
 
 
