@@ -1,4 +1,4 @@
-"""nn/loss.py: each is the function of its name, with the options it was made with."""
+"""nn/loss.py: each module calls the function of its name with its options."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SMOOTHING = st.fixed_dictionaries({}, optional={"label_smoothing": st.sampled_fr
 
 
 def check_loss(name: str, options: dict[str, Any], x: np.ndarray, target: np.ndarray) -> None:
-    """The loss and the gradient of its input agree with PyTorch's, for a random cotangent."""
+    """Compare the loss, and the gradient of its input for a random cotangent, with PyTorch's."""
     results = []
     for t in (minigrad, torch):
         made_with = {k: t.from_numpy(v) if k == "weight" else v for k, v in options.items()}
@@ -60,7 +60,7 @@ def test_mse(reduction: str, seed: int) -> None:
     check_loss("MSELoss", {"reduction": reduction}, x, target)
 
 
-def test_the_weight_is_a_buffer() -> None:
+def test_weight_is_a_buffer() -> None:
     def program(t: Any) -> Any:
         loss = t.nn.CrossEntropyLoss(weight=t.ones(3)).double()
         return dict(loss.state_dict()), dict(t.nn.NLLLoss().state_dict()), repr(loss)
@@ -74,12 +74,12 @@ def test_the_weight_is_a_buffer() -> None:
 
 @pytest.mark.parametrize("name", ["CrossEntropyLoss", "NLLLoss", "MSELoss"])
 @pytest.mark.parametrize("flags", [{"reduce": False}, {"size_average": False}, {"reduce": True}])
-def test_the_flags_before_reduction(name: str, flags: dict[str, bool]) -> None:
+def test_deprecated_flags(name: str, flags: dict[str, bool]) -> None:
     check_same(lambda t: getattr(t.nn, name)(**flags).reduction)
 
 
 @pytest.mark.parametrize("name", ["CrossEntropyLoss", "NLLLoss", "MSELoss"])
-def test_an_unknown_reduction_is_refused_when_called(name: str) -> None:
+def test_unknown_reduction_is_refused_when_called(name: str) -> None:
     def program(t: Any) -> Any:
         target = t.zeros(1, 2) if name == "MSELoss" else t.tensor([0])
         return getattr(t.nn, name)(reduction="average")(t.zeros(1, 2), target)

@@ -1,4 +1,4 @@
-"""nn/hooks.py: what is called around a module's forward and on the way back, beside PyTorch's."""
+"""nn/module_hooks.py: hooks before and after forward and in backward, compared with PyTorch's."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ BACKWARD = pytest.mark.parametrize("kind", ["backward_pre", "backward"])
 
 
 def agree(program: Callable[[Any], Any], fails: bool = False) -> Any:
-    """The value that `program` has in both libraries, or what they raise if it `fails`."""
+    """Return the value of `program`, the same in both libraries, or its error if it `fails`."""
     result = check_same(program)
     assert (result.error is not None) == fails, result
     return result.error if fails else result.value
 
 
 def recorder(seen: list[Any], name: str, returned: Any = None) -> Callable[..., Any]:
-    """A hook that notes its name, and what it is given after the module."""
+    """Make a hook that records its name and its arguments after the module."""
 
     def hook(module: Any, *given: Any) -> Any:
         seen.append((name, *given))
@@ -48,8 +48,18 @@ def recorder(seen: list[Any], name: str, returned: Any = None) -> Callable[..., 
     return hook
 
 
+def raising(seen: list[Any]) -> Callable[..., Any]:
+    """Make a hook that records that it was called, and raises."""
+
+    def hook(*given: Any) -> None:
+        seen.append("raising")
+        raise KeyError("hook")
+
+    return hook
+
+
 def two(t: Any) -> Any:
-    """A module with several inputs, of which one may be anything, and several outputs."""
+    """Make a module with several inputs and two outputs."""
 
     class Two(t.nn.Module):
         def forward(self, x: Any, y: Any, *rest: Any, scale: Any = 1) -> Any:
@@ -63,7 +73,7 @@ def leaf(t: Any, *values: float) -> Any:
 
 
 def layer(t: Any) -> Any:
-    """A Linear with the same parameters on both sides."""
+    """Make a Linear with the same parameters in both libraries."""
     result = t.nn.Linear(2, 2)
     with t.no_grad():
         result.weight.copy_(t.tensor([[1.0, 2.0], [3.0, -4.0]]))
@@ -71,10 +81,10 @@ def layer(t: Any) -> Any:
     return result
 
 
-# Order, and the handle ----------------------------------------------------------------------------
+# Order and handles --------------------------------------------------------------------------------
 
 
-def test_every_kind_is_called_in_its_turn_and_given_its_arguments() -> None:
+def test_order_and_arguments_of_every_kind() -> None:
     def program(t: Any) -> Any:
         seen: list[Any] = []
         module = layer(t)
@@ -96,7 +106,7 @@ def test_every_kind_is_called_in_its_turn_and_given_its_arguments() -> None:
 
 
 @KINDS
-def test_prepend_puts_before_all_there_are(kind: str) -> None:
+def test_prepend_puts_a_hook_first(kind: str) -> None:
     def program(t: Any) -> Any:
         seen: list[Any] = []
         module = layer(t)
@@ -109,7 +119,7 @@ def test_prepend_puts_before_all_there_are(kind: str) -> None:
 
 
 @KINDS
-def test_a_hook_that_was_removed_is_called_no_more(kind: str) -> None:
+def test_removed_hook_is_not_called(kind: str) -> None:
     def program(t: Any) -> Any:
         seen: list[Any] = []
         module = layer(t)
@@ -132,7 +142,7 @@ def test_a_hook_that_was_removed_is_called_no_more(kind: str) -> None:
 
 
 @KINDS
-def test_a_handle_empties_the_dictionary(kind: str) -> None:
+def test_removing_a_hook_empties_its_table(kind: str) -> None:
     attribute = "_" + REGISTER[kind].removeprefix("register_").removeprefix("full_") + "s"
 
     def program(t: Any) -> Any:
@@ -146,28 +156,28 @@ def test_a_handle_empties_the_dictionary(kind: str) -> None:
     assert agree(program) == ("tuple", [0, ("list", [True]), 0])
 
 
-def test_the_marks_of_a_hook_go_with_it() -> None:
+def test_removing_a_hook_removes_its_flags() -> None:
     def program(t: Any) -> Any:
         module = t.nn.ReLU()
         handles = [
             module.register_forward_hook(max, with_kwargs=True, always_call=True),
             module.register_forward_pre_hook(max, with_kwargs=True),
         ]
-        marks = [
+        flags = [
             module._forward_hooks_with_kwargs,
             module._forward_hooks_always_called,
             module._forward_pre_hooks_with_kwargs,
         ]
-        before = [len(mark) for mark in marks]
+        before = [len(flag) for flag in flags]
         for handle in handles:
             handle.remove()
-        return before, [len(mark) for mark in marks]
+        return before, [len(flag) for flag in flags]
 
     assert agree(program) == ("tuple", [("list", [1, 1, 1]), ("list", [0, 0, 0])])
 
 
 @BACKWARD
-def test_the_backward_hooks_of_a_call_are_those_there_were_in_it(kind: str) -> None:
+def test_backward_hooks_are_those_at_the_time_of_the_call(kind: str) -> None:
     def program(t: Any) -> Any:
         seen: list[Any] = []
         module = layer(t)
@@ -181,7 +191,7 @@ def test_the_backward_hooks_of_a_call_are_those_there_were_in_it(kind: str) -> N
     assert len(agree(program)[1]) == 1
 
 
-def test_hooks_that_are_registered_in_hooks() -> None:
+def test_hooks_registered_by_a_hook() -> None:
     def program(t: Any) -> Any:
         seen: list[Any] = []
         module = layer(t)
@@ -198,7 +208,7 @@ def test_hooks_that_are_registered_in_hooks() -> None:
     agree(program)
 
 
-def test_children_are_hooked_each_for_itself() -> None:
+def test_hooks_on_every_module_of_a_tree() -> None:
     def program(t: Any) -> Any:
         seen: list[Any] = []
         model = t.nn.Sequential(layer(t), t.nn.ReLU(), layer(t))
@@ -212,7 +222,7 @@ def test_children_are_hooked_each_for_itself() -> None:
     agree(program)
 
 
-def test_arguments_are_named_as_pytorchs() -> None:
+def test_names_of_arguments() -> None:
     def program(t: Any) -> Any:
         module = t.nn.ReLU()
         module.register_forward_pre_hook(hook=max, prepend=True, with_kwargs=True)
@@ -226,7 +236,7 @@ def test_arguments_are_named_as_pytorchs() -> None:
 
 
 @pytest.mark.parametrize("kind", ["pre", "forward"])
-def test_the_options_of_forward_hooks_go_by_name_only(kind: str) -> None:
+def test_options_of_forward_hooks_are_keyword_only(kind: str) -> None:
     for library in (minigrad, torch):
         with pytest.raises(TypeError, match="takes 2 positional arguments"):
             getattr(library.nn.ReLU(), REGISTER[kind])(max, True)
@@ -246,7 +256,7 @@ def test_the_options_of_forward_hooks_go_by_name_only(kind: str) -> None:
         pytest.param(lambda t, args: (), id="none at all"),
     ],
 )
-def test_what_a_pre_hook_returns_takes_the_place_of_the_arguments(change: Any) -> None:
+def test_pre_hook_replaces_the_arguments(change: Any) -> None:
     def program(t: Any) -> Any:
         class Show(t.nn.Module):
             def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -278,7 +288,7 @@ def test_pre_hooks_with_keyword_arguments() -> None:
 
 
 @pytest.mark.parametrize("returned", [1, (1,), (1, 2, 3), [(), {}], "ab", ()])
-def test_a_pre_hook_with_keyword_arguments_returns_both_or_none(returned: Any) -> None:
+def test_pre_hook_with_keyword_arguments_must_return_both_or_none(returned: Any) -> None:
     def program(t: Any) -> Any:
         module = t.nn.ReLU()
         module.register_forward_pre_hook(lambda *given: returned, with_kwargs=True)
@@ -288,7 +298,7 @@ def test_a_pre_hook_with_keyword_arguments_returns_both_or_none(returned: Any) -
 
 
 @pytest.mark.parametrize("returned", [(1, {}), ((), 1), ([3], {}), ((), None)])
-def test_a_pair_of_the_wrong_kinds(returned: Any) -> None:
+def test_pre_hook_returns_a_pair_of_wrong_types(returned: Any) -> None:
     def program(t: Any) -> Any:
         class Show(t.nn.Module):
             def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -315,7 +325,7 @@ def test_a_pair_of_the_wrong_kinds(returned: Any) -> None:
         pytest.param(lambda output: 0, id="something false"),
     ],
 )
-def test_what_a_forward_hook_returns_takes_the_place_of_the_output(change: Any) -> None:
+def test_forward_hook_replaces_the_output(change: Any) -> None:
     def program(t: Any) -> Any:
         seen: list[Any] = []
         module = layer(t)
@@ -327,7 +337,7 @@ def test_what_a_forward_hook_returns_takes_the_place_of_the_output(change: Any) 
 
 
 @pytest.mark.parametrize("with_kwargs", [False, True])
-def test_forward_hooks_of_several_inputs_and_outputs(with_kwargs: bool) -> None:
+def test_forward_hook_with_several_inputs_and_outputs(with_kwargs: bool) -> None:
     def program(t: Any) -> Any:
         seen: list[Any] = []
         module = two(t)
@@ -337,7 +347,7 @@ def test_forward_hooks_of_several_inputs_and_outputs(with_kwargs: bool) -> None:
     agree(program)
 
 
-def test_a_dict_output_reaches_a_forward_hook_as_it_is() -> None:
+def test_forward_hook_gets_a_dict_output() -> None:
     def program(t: Any) -> Any:
         class Named(t.nn.Module):
             def forward(self, x: Any) -> Any:
@@ -352,7 +362,7 @@ def test_a_dict_output_reaches_a_forward_hook_as_it_is() -> None:
     agree(program)
 
 
-def test_forward_hooks_are_part_of_the_graph() -> None:
+def test_ops_of_forward_hooks_are_recorded() -> None:
     def program(t: Any) -> Any:
         module = layer(t)
         module.register_forward_pre_hook(lambda module, args: args[0] * 3)
@@ -364,7 +374,7 @@ def test_forward_hooks_are_part_of_the_graph() -> None:
     agree(program)
 
 
-# Always -------------------------------------------------------------------------------------------
+# always_call --------------------------------------------------------------------------------------
 
 
 def failing(t: Any) -> Any:
@@ -376,7 +386,7 @@ def failing(t: Any) -> Any:
 
 
 def caught(seen: list[Any], call: Callable[[], Any]) -> list[Any]:
-    """What was seen, and what the call raised."""
+    """Append the result of the call, or its error, to `seen`."""
     try:
         seen.append(call())
     except Exception as error:
@@ -415,12 +425,8 @@ def test_always_call_when_another_hook_raises() -> None:
     def program(t: Any) -> Any:
         seen: list[Any] = []
         module = layer(t)
-
-        def refuse(*given: Any) -> None:
-            raise KeyError("hook")
-
         module.register_forward_hook(recorder(seen, "before", returned=1), always_call=True)
-        module.register_forward_hook(refuse)
+        module.register_forward_hook(raising([]))
         module.register_forward_hook(recorder(seen, "after"), always_call=True)
         module.register_forward_hook(recorder(seen, "never"))
         return caught(seen, lambda: module(t.ones(1, 2)))
@@ -439,16 +445,12 @@ def test_always_call_when_a_pre_hook_raises() -> None:
     assert [each[1][0] for each in agree(program)[1]] == ["always", "AttributeError"]
 
 
-def test_a_hook_that_raises_while_another_error_is_on_its_way_warns() -> None:
+def test_always_called_hook_that_raises_after_another_error_warns() -> None:
     def program(t: Any) -> Any:
         seen: list[Any] = []
         module = failing(t)
 
-        def refuse(*given: Any) -> None:
-            seen.append("refuse")
-            raise KeyError("hook")
-
-        module.register_forward_hook(refuse, always_call=True)
+        module.register_forward_hook(raising(seen), always_call=True)
         module.register_forward_hook(recorder(seen, "second"), always_call=True)
         return caught(seen, lambda: module(t.ones(1)))
 
@@ -457,22 +459,18 @@ def test_a_hook_that_raises_while_another_error_is_on_its_way_warns() -> None:
     assert len(result.value[1]) == 3
 
 
-def test_an_always_called_hook_that_raised_is_not_called_again() -> None:
+def test_always_called_hook_that_raised_is_not_called_again() -> None:
     def program(t: Any) -> Any:
         seen: list[Any] = []
         module = layer(t)
 
-        def refuse(*given: Any) -> None:
-            seen.append("refuse")
-            raise KeyError("hook")
-
-        module.register_forward_hook(refuse, always_call=True)
+        module.register_forward_hook(raising(seen), always_call=True)
         return caught(seen, lambda: module(t.ones(1, 2)))
 
-    assert agree(program)[1][:1] == ["refuse"]
+    assert agree(program)[1][:1] == ["raising"]
 
 
-def test_an_interrupt_calls_nothing() -> None:
+def test_always_called_hook_is_not_called_after_an_interrupt() -> None:
     def program(t: Any) -> Any:
         seen: list[Any] = []
 
@@ -491,7 +489,7 @@ def test_an_interrupt_calls_nothing() -> None:
     assert agree(program) == ("list", ["interrupted"])
 
 
-# On the way back ----------------------------------------------------------------------------------
+# Backward hooks -----------------------------------------------------------------------------------
 
 
 def both_hooks(module: Any, seen: list[Any]) -> Any:
@@ -505,7 +503,7 @@ INPUTS: dict[str, Callable[[Any], tuple[Any, ...]]] = {
     "the first": lambda t: (leaf(t, 1, 2), t.tensor([3.0, 4.0])),
     "the second": lambda t: (t.tensor([1.0, 2.0]), leaf(t, 3, 4)),
     "neither": lambda t: (t.tensor([1.0, 2.0]), t.tensor([3.0, 4.0])),
-    "no leaf": lambda t: (leaf(t, 1, 2) * 2, leaf(t, 3, 4) * 3),
+    "non-leaves": lambda t: (leaf(t, 1, 2) * 2, leaf(t, 3, 4) * 3),
     "a number": lambda t: (leaf(t, 1, 2), 3.0),
     "more": lambda t: (leaf(t, 1, 2), leaf(t, 3, 4), None, "rest", leaf(t, 5)),
     "an integer": lambda t: (leaf(t, 1, 2), t.tensor([3, 4])),
@@ -542,7 +540,7 @@ def test_the_same_tensor_twice() -> None:
     agree(program)
 
 
-def test_keyword_arguments_have_no_place_in_grad_input() -> None:
+def test_keyword_arguments_are_not_in_grad_input() -> None:
     def program(t: Any) -> Any:
         seen: list[Any] = []
         module = both_hooks(two(t), seen)
@@ -564,7 +562,7 @@ def test_only_keyword_arguments() -> None:
     assert len(check_same(program).warned) == 1
 
 
-def test_without_an_input_that_requires_grad_the_hook_is_called_at_the_outputs() -> None:
+def test_hook_is_called_at_the_outputs_if_no_input_requires_grad() -> None:
     def program(t: Any) -> Any:
         seen: list[Any] = []
         module = both_hooks(layer(t), seen)
@@ -577,7 +575,7 @@ def test_without_an_input_that_requires_grad_the_hook_is_called_at_the_outputs()
 
 
 @pytest.mark.parametrize("returned", ["tensor", (1,), [None], (None,), (), None])
-def test_what_it_may_return_then(returned: Any) -> None:
+def test_result_of_a_hook_if_no_input_requires_grad(returned: Any) -> None:
     def program(t: Any) -> Any:
         module = layer(t)
         value = t.ones(1, 2) if returned == "tensor" else returned
@@ -605,7 +603,7 @@ class Pair(NamedTuple):
         pytest.param(lambda x, t: 5, True, id="a number"),
     ],
 )
-def test_outputs_of_every_form(form: Any, warns: bool) -> None:
+def test_outputs_of_several_types(form: Any, warns: bool) -> None:
     def program(t: Any) -> Any:
         class Form(t.nn.Module):
             def forward(self, x: Any) -> Any:
@@ -624,7 +622,7 @@ def test_outputs_of_every_form(form: Any, warns: bool) -> None:
     assert len(check_same(program).warned) == warns
 
 
-def test_the_output_of_a_forward_hook_is_what_backward_hooks_follow() -> None:
+def test_backward_hooks_watch_the_output_of_forward_hooks() -> None:
     def program(t: Any) -> Any:
         seen: list[Any] = []
         module = both_hooks(layer(t), seen)
@@ -637,7 +635,7 @@ def test_the_output_of_a_forward_hook_is_what_backward_hooks_follow() -> None:
     agree(program)
 
 
-# What may be returned for the gradients `g` of shape (1, 2), and whether that is accepted.
+# Results of a hook for gradients `g` of shape (1, 2), and whether they are accepted.
 RETURNED: dict[str, tuple[Callable[[Any, Any], Any], bool]] = {
     "a tuple": (lambda t, g: (g[0] * 10,), True),
     "a list": (lambda t, g: [g[0] * 10], True),
@@ -655,9 +653,7 @@ RETURNED: dict[str, tuple[Callable[[Any, Any], Any], bool]] = {
 
 @BACKWARD
 @pytest.mark.parametrize("returned", RETURNED)
-def test_what_a_backward_hook_returns_takes_the_place_of_the_gradients(
-    kind: str, returned: str
-) -> None:
+def test_backward_hook_replaces_the_gradients(kind: str, returned: str) -> None:
     def program(t: Any) -> Any:
         seen: list[Any] = []
         module = layer(t)
@@ -674,7 +670,7 @@ def test_what_a_backward_hook_returns_takes_the_place_of_the_gradients(
 
 @BACKWARD
 @pytest.mark.parametrize("inputs", ["both", "the first", "more", "an integer"])
-def test_gradients_that_are_replaced_among_several(kind: str, inputs: str) -> None:
+def test_backward_hook_replaces_several_gradients(kind: str, inputs: str) -> None:
     def program(t: Any) -> Any:
         def tenfold(module: Any, *grads: Any) -> Any:
             return tuple(None if d is None else d * 10 for d in grads[0])
@@ -691,7 +687,7 @@ def test_gradients_that_are_replaced_among_several(kind: str, inputs: str) -> No
 
 
 @BACKWARD
-def test_a_gradient_where_there_was_none(kind: str) -> None:
+def test_backward_hook_replaces_none_by_a_gradient(kind: str) -> None:
     def program(t: Any) -> Any:
         def ones(module: Any, *grads: Any) -> Any:
             return tuple(t.ones(2) for _ in grads[0])
@@ -705,7 +701,7 @@ def test_a_gradient_where_there_was_none(kind: str) -> None:
     agree(program)
 
 
-def test_a_gradient_that_is_taken_away() -> None:
+def test_backward_hook_replaces_a_gradient_by_none() -> None:
     def program(t: Any) -> Any:
         module = two(t)
         module.register_full_backward_hook(lambda module, inputs, outputs: (inputs[0], None))
@@ -717,14 +713,10 @@ def test_a_gradient_that_is_taken_away() -> None:
 
 
 @BACKWARD
-def test_a_hook_that_raises(kind: str) -> None:
+def test_backward_hook_that_raises(kind: str) -> None:
     def program(t: Any) -> Any:
         module = layer(t)
-
-        def refuse(*given: Any) -> None:
-            raise KeyError("not that one")
-
-        getattr(module, REGISTER[kind])(refuse)
+        getattr(module, REGISTER[kind])(raising([]))
         module(t.ones(1, 2, requires_grad=True)).sum().backward()
 
     assert agree(program, fails=True).kind == "KeyError"
@@ -741,7 +733,7 @@ def test_two_calls_of_one_module() -> None:
     agree(program)
 
 
-def test_backward_again_through_a_retained_graph() -> None:
+def test_second_backward_through_a_retained_graph() -> None:
     def program(t: Any) -> Any:
         seen: list[Any] = []
         module = both_hooks(layer(t), seen)
@@ -754,7 +746,7 @@ def test_backward_again_through_a_retained_graph() -> None:
     agree(program)
 
 
-def test_the_gradient_of_a_parameter_alone_does_not_reach_the_inputs() -> None:
+def test_gradient_of_a_parameter_alone_calls_no_hook_at_the_inputs() -> None:
     def program(t: Any) -> Any:
         seen: list[Any] = []
         module = both_hooks(layer(t), seen)
@@ -783,7 +775,7 @@ def test_hooks_under_create_graph() -> None:
     agree(program)
 
 
-def test_what_backward_hooks_do_to_the_graph() -> None:
+def test_graph_with_backward_hooks() -> None:
     def program(t: Any) -> Any:
         module = both_hooks(layer(t), [])
         x = t.ones(1, 2, requires_grad=True)
@@ -793,7 +785,7 @@ def test_what_backward_hooks_do_to_the_graph() -> None:
     agree(program)
 
 
-def test_an_input_that_is_returned() -> None:
+def test_module_that_returns_its_input() -> None:
     def program(t: Any) -> Any:
         seen: list[Any] = []
         module = both_hooks(t.nn.Identity(), seen)
@@ -805,7 +797,7 @@ def test_an_input_that_is_returned() -> None:
     agree(program)
 
 
-# Where nothing is recorded ------------------------------------------------------------------------
+# no_grad ------------------------------------------------------------------------------------------
 
 
 def test_in_no_grad_only_forward_hooks_are_called() -> None:
@@ -822,7 +814,7 @@ def test_in_no_grad_only_forward_hooks_are_called() -> None:
     assert agree(program)[1][0] == ("list", ["pre", "forward"])
 
 
-def test_in_no_grad_the_inputs_are_the_very_same() -> None:
+def test_in_no_grad_the_inputs_are_passed_unchanged() -> None:
     def program(t: Any) -> Any:
         module = both_hooks(t.nn.Identity(), [])
         x = t.ones(2, requires_grad=True)
@@ -837,7 +829,7 @@ def test_in_no_grad_the_inputs_are_the_very_same() -> None:
 
 
 @BACKWARD
-def test_a_module_that_writes_into_its_input(kind: str) -> None:
+def test_backward_hooks_forbid_writing_into_an_input(kind: str) -> None:
     def program(t: Any) -> Any:
         module = t.nn.ReLU(inplace=True)
         getattr(module, REGISTER[kind])(recorder([], kind))
@@ -848,7 +840,7 @@ def test_a_module_that_writes_into_its_input(kind: str) -> None:
 
 
 @BACKWARD
-def test_a_write_into_the_output_of_a_hooked_module(kind: str) -> None:
+def test_backward_hooks_forbid_writing_into_an_output(kind: str) -> None:
     def program(t: Any) -> Any:
         module = layer(t)
         getattr(module, REGISTER[kind])(recorder([], kind))
@@ -857,7 +849,7 @@ def test_a_write_into_the_output_of_a_hooked_module(kind: str) -> None:
     agree(program, fails=True)
 
 
-def test_writes_in_place_where_no_input_requires_grad_or_nothing_is_recorded() -> None:
+def test_writing_is_allowed_if_nothing_is_recorded() -> None:
     def program(t: Any) -> Any:
         module = both_hooks(t.nn.ReLU(inplace=True), [])
         x, y = t.tensor([-1.0, 2.0]), leaf(t, -1, 2) * 1
@@ -869,7 +861,7 @@ def test_writes_in_place_where_no_input_requires_grad_or_nothing_is_recorded() -
     agree(program)
 
 
-def test_forward_hooks_allow_writes_in_place() -> None:
+def test_forward_hooks_allow_writing() -> None:
     def program(t: Any) -> Any:
         seen: list[Any] = []
         module = t.nn.ReLU(inplace=True)
@@ -886,13 +878,13 @@ def test_forward_hooks_allow_writes_in_place() -> None:
 # The deprecated kind ------------------------------------------------------------------------------
 
 
-def test_the_deprecated_backward_hook_is_refused_by_name() -> None:
+def test_deprecated_backward_hook_is_refused_by_name() -> None:
     with pytest.raises(NotImplementedError, match="register_backward_hook"):
         nn.ReLU().register_backward_hook(max)
 
 
 @pytest.mark.parametrize("removed", [False, True])
-def test_full_and_other_backward_hooks_do_not_mix(removed: bool) -> None:
+def test_full_and_deprecated_backward_hooks_do_not_mix(removed: bool) -> None:
     def program(t: Any) -> Any:
         module = t.nn.ReLU()
         handle = module.register_full_backward_hook(max)
@@ -903,10 +895,10 @@ def test_full_and_other_backward_hooks_do_not_mix(removed: bool) -> None:
     assert agree(program, fails=True).kind == "RuntimeError"
 
 
-# Every module at once -----------------------------------------------------------------------------
+# Global hooks -------------------------------------------------------------------------------------
 
 
-def test_hooks_of_every_module_come_before_its_own() -> None:
+def test_global_hooks_are_called_before_a_modules_own() -> None:
     def program(t: Any) -> Any:
         seen: list[Any] = []
         model = t.nn.Sequential(layer(t), t.nn.ReLU())
@@ -930,7 +922,7 @@ def test_hooks_of_every_module_come_before_its_own() -> None:
 
 
 @pytest.mark.parametrize("kind", GLOBAL)
-def test_a_hook_of_every_module_alone(kind: str) -> None:
+def test_global_hook(kind: str) -> None:
     def program(t: Any) -> Any:
         seen: list[Any] = []
         model = t.nn.Sequential(layer(t), t.nn.ReLU())
@@ -943,7 +935,7 @@ def test_a_hook_of_every_module_alone(kind: str) -> None:
     assert len(agree(program)[1]) == 3
 
 
-def test_the_options_of_a_forward_hook_of_every_module() -> None:
+def test_options_of_global_forward_hooks() -> None:
     def program(t: Any) -> Any:
         seen: list[Any] = []
         register = t.nn.modules.module.register_module_forward_hook
@@ -959,10 +951,10 @@ def test_the_options_of_a_forward_hook_of_every_module() -> None:
     assert len(check_same(program).warned) == 1
 
 
-# Copies, and modules of one's own -----------------------------------------------------------------
+# Copies and custom modules ------------------------------------------------------------------------
 
 
-def test_a_deep_copy_keeps_its_hooks_and_loses_them_by_itself() -> None:
+def test_deepcopy_copies_hooks() -> None:
     def program(t: Any) -> Any:
         seen: list[Any] = []
         module = layer(t)
@@ -986,7 +978,7 @@ def test_a_deep_copy_keeps_its_hooks_and_loses_them_by_itself() -> None:
     agree(program)
 
 
-def test_a_bound_method_and_its_handle_are_copied_along() -> None:
+def test_deepcopy_copies_a_hook_that_is_a_method_and_its_handle() -> None:
     def program(t: Any) -> Any:
         class Counting(t.nn.Module):
             def __init__(self) -> None:
@@ -1013,7 +1005,7 @@ def test_a_bound_method_and_its_handle_are_copied_along() -> None:
     assert agree(program) == ("tuple", [2, 2])
 
 
-def test_a_shallow_copy_shares_its_hooks() -> None:
+def test_shallow_copy_shares_hooks() -> None:
     def program(t: Any) -> Any:
         seen: list[Any] = []
         module = layer(t)
@@ -1025,7 +1017,7 @@ def test_a_shallow_copy_shares_its_hooks() -> None:
     assert agree(program) == 1
 
 
-def test_before_the_constructor_of_module_there_are_no_hooks() -> None:
+def test_registering_before_module_init_raises() -> None:
     def program(t: Any) -> Any:
         class Late(t.nn.Module):
             def __init__(self) -> None:
@@ -1043,7 +1035,7 @@ def test_before_the_constructor_of_module_there_are_no_hooks() -> None:
     agree(program)
 
 
-def test_a_module_that_never_ran_the_constructor_is_called_as_before() -> None:
+def test_module_without_init_can_be_called() -> None:
     class Bare(nn.Module):
         def __init__(self) -> None:
             self.early = 5
@@ -1056,7 +1048,7 @@ def test_a_module_that_never_ran_the_constructor_is_called_as_before() -> None:
     assert Bare()(1) == 6
 
 
-def test_hooks_are_no_members_of_the_tree() -> None:
+def test_hooks_are_not_in_the_tree() -> None:
     def program(t: Any) -> Any:
         module = layer(t)
         for register in REGISTER.values():
@@ -1066,7 +1058,7 @@ def test_hooks_are_no_members_of_the_tree() -> None:
     agree(program)
 
 
-def test_a_call_with_hooks_leaves_no_cycle() -> None:
+def test_call_with_hooks_makes_no_reference_cycle() -> None:
     module = both_hooks(nn.Linear(2, 2), [])
     gc.collect()
     gc.disable()
