@@ -216,12 +216,14 @@ class LayerCase:
     layer: Layer
     inputs: tuple[np.ndarray, ...]
     training: bool
+    dtype: str
     seed: int
 
     def make(self, torch: Any) -> Any:
-        """Construct the module from the seed, in training or in evaluation mode."""
+        """Construct the module from the seed, in training or evaluation mode and in its dtype."""
         torch.manual_seed(self.seed)
-        return self.layer.make(torch).train(self.training)
+        module = self.layer.make(torch).train(self.training)
+        return module if "dtype" in self.layer.options else module.to(getattr(torch, self.dtype))
 
 
 def draw_layer_case(name: str, seed: int) -> LayerCase:
@@ -244,9 +246,9 @@ def draw_layer_case(name: str, seed: int) -> LayerCase:
     else:
         layer = Layer(name, LAYERS[name].options(draw, features))
         inputs = [draw.array((n, 1, features) if LAYERS[name].images else (n, features)).values]
-    real = layer.options.get("dtype", "float32")
-    arrays = tuple(x.astype(real) if x.dtype.kind == "f" else x for x in inputs)
-    return LayerCase(layer, arrays, draw.pick(True, True, False), seed)
+    dtype = layer.options.get("dtype", draw.pick("float32", "float64"))
+    arrays = tuple(x.astype(dtype) if x.dtype.kind == "f" else x for x in inputs)
+    return LayerCase(layer, arrays, draw.pick(True, True, False), dtype, seed)
 
 
 # Optimisers ---------------------------------------------------------------------------------------
@@ -269,7 +271,8 @@ _COMMON: Choices = {
     "lr": (..., 1e-3, 0.01, 0.1, 1.0),
     "weight_decay": (..., ..., 1e-3, 0.1),
     "maximize": (..., ..., ..., True),
-    "foreach": (..., ..., None, False, True),
+    # With True, PyTorch's SGD may write into the gradients.
+    "foreach": (..., ..., None, False),
 }
 
 
@@ -314,8 +317,8 @@ OPTIMIZERS: dict[str, OptimizerSample] = {
 def draw_optimizer_options(name: str, seed: int) -> Options:
     """Draw the options of an optimiser from a seed.
 
-    >>> draw_optimizer_options("Adam", seed=5)
-    {'lr': 1.0, 'amsgrad': True}
+    >>> draw_optimizer_options("SGD", seed=2)
+    {'lr': 0.001, 'weight_decay': 0.001}
     """
     return OPTIMIZERS[name].options(Source(seed, "tame"))
 

@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
 
@@ -37,11 +39,13 @@ from minigrad import nn, optim
 from minigrad.autograd import gradcheck
 from minigrad.optim import lr_scheduler
 from tests.bridge.planting import same_masks
+from tests.profiles import examples
 
 MODULES = [*LAYERS, *LOSSES, *CONTAINERS]
 WITH_FORWARD = [name for name in MODULES if name not in ("ModuleDict", "ModuleList")]
 DRAWING = [name for name, sample in LAYERS.items() if sample.draws]
 MANY_SEEDS = range(60)
+SEEDS = st.integers(0, 2**32 - 1)
 
 
 def with_seeds(names: list[str]) -> Any:
@@ -270,7 +274,11 @@ def check_saved(case: LayerCase, path: Path) -> None:
     check_same_module(minigrad, other, ours, case)
 
 
-@with_seeds(WITH_FORWARD)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=same_masks if n in DRAWING else ()) for n in WITH_FORWARD]
+)
+@settings(max_examples=examples(15))
+@given(SEEDS)
 def test_values_and_gradients(name: str, seed: int) -> None:
     check_against_pytorch(draw_layer_case(name, seed))
 
