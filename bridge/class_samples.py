@@ -325,18 +325,36 @@ def draw_optimizer_options(name: str, seed: int) -> Options:
 
 # Schedulers ---------------------------------------------------------------------------------------
 
-_GAMMA = (0.5, 0.9, 1.1)
 _LAST_EPOCH = (..., ..., -1, 3)  # 3 resumes a schedule
+
+
+def _gamma(draw: Source) -> tuple[float, ...]:
+    return (0.5, 0.9, 1.1, round(draw.rng.uniform(0.01, 1.5), 3))
+
+
+def _cosine(draw: Source) -> Options:
+    eta_min = round(draw.rng.uniform(0, 0.1), 3)
+    return draw.options(
+        T_max=(1, 2, 30, draw.integer(3, 12)),
+        eta_min=(..., 1e-3, eta_min),
+        last_epoch=_LAST_EPOCH,
+    )
+
+
+def _exponential(draw: Source) -> Options:
+    return draw.options(gamma=_gamma(draw), last_epoch=_LAST_EPOCH)
+
+
+def _step(draw: Source) -> Options:
+    step_size = (1, 2, draw.integer(3, 7))
+    return draw.options(step_size=step_size, gamma=(..., *_gamma(draw)), last_epoch=_LAST_EPOCH)
+
 
 # Each draws the options of a scheduler.
 SCHEDULERS: dict[str, Callable[[Source], Options]] = {
-    "CosineAnnealingLR": lambda draw: draw.options(
-        T_max=(1, 2, 5, 30), eta_min=(..., 1e-3), last_epoch=_LAST_EPOCH
-    ),
-    "ExponentialLR": lambda draw: draw.options(gamma=_GAMMA, last_epoch=_LAST_EPOCH),
-    "StepLR": lambda draw: draw.options(
-        step_size=(1, 2, 3, 7), gamma=(..., *_GAMMA), last_epoch=_LAST_EPOCH
-    ),
+    "CosineAnnealingLR": _cosine,
+    "ExponentialLR": _exponential,
+    "StepLR": _step,
 }
 
 
@@ -344,7 +362,7 @@ def draw_scheduler_options(name: str, seed: int) -> Options:
     """Draw the options of a scheduler from a seed.
 
     >>> draw_scheduler_options("StepLR", seed=1)
-    {'step_size': 2, 'gamma': 1.1}
+    {'step_size': 5, 'gamma': 1.1}
     """
     return SCHEDULERS[name](Source(seed, "tame"))
 
@@ -353,5 +371,6 @@ def make_scheduler(torch: Any, name: str, optimizer: Any, options: Options) -> A
     """Construct a scheduler in a namespace. To resume, the learning rates are the initial ones."""
     if options.get("last_epoch", -1) >= 0:
         for group in optimizer.param_groups:
-            group.setdefault("initial_lr", group["lr"])
+            lr = group["lr"]
+            group.setdefault("initial_lr", lr.clone() if isinstance(lr, torch.Tensor) else lr)
     return getattr(torch.optim.lr_scheduler, name)(optimizer, **options)

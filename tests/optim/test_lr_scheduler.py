@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from typing import Any
 
@@ -11,22 +12,20 @@ from hypothesis import strategies as st
 from twins import check_same, torch
 
 import minigrad
+from bridge.class_samples import SCHEDULERS, draw_scheduler_options, make_scheduler
 from minigrad import nn, optim
+from minigrad.optim import lr_scheduler
 
-GAMMAS = st.floats(0.01, 1.5)
-SCHEDULES = st.one_of(
-    st.tuples(st.just("StepLR"), st.fixed_dictionaries({"step_size": st.integers(1, 7)})),
-    st.tuples(
-        st.just("StepLR"), st.fixed_dictionaries({"step_size": st.integers(1, 7), "gamma": GAMMAS})
-    ),
-    st.tuples(st.just("ExponentialLR"), st.fixed_dictionaries({"gamma": GAMMAS})),
-    st.tuples(
-        st.just("CosineAnnealingLR"),
-        st.fixed_dictionaries(
-            {"T_max": st.integers(1, 12)}, optional={"eta_min": st.floats(0, 0.1)}
-        ),
-    ),
-)
+Schedule = tuple[str, dict[str, Any]]  # the name and the options of a scheduler
+
+
+def schedule_of(name: str, seed: int) -> Schedule:
+    return name, dict(draw_scheduler_options(name, seed))
+
+
+SEEDS = st.integers(0, 2**32 - 1)
+SCHEDULES = st.builds(schedule_of, st.sampled_from(sorted(SCHEDULERS)), SEEDS)
+NAMES = pytest.mark.parametrize("name", SCHEDULERS)
 RATES = st.lists(st.floats(1e-4, 2), min_size=1, max_size=3)
 
 
@@ -34,9 +33,9 @@ def optimizer_of(t: Any, rates: list[Any]) -> Any:
     return t.optim.SGD([{"params": [t.zeros(1)], "lr": lr} for lr in rates], lr=1.0)
 
 
-def scheduler_of(t: Any, schedule: Any, optimizer: Any, **more: Any) -> Any:
+def scheduler_of(t: Any, schedule: Schedule, optimizer: Any, **more: Any) -> Any:
     name, options = schedule
-    return getattr(t.optim.lr_scheduler, name)(optimizer, **options, **more)
+    return make_scheduler(t, name, optimizer, options | more)
 
 
 def walk(optimizer: Any, *schedulers: Any, epochs: int) -> list[Any]:
@@ -50,8 +49,7 @@ def walk(optimizer: Any, *schedulers: Any, epochs: int) -> list[Any]:
     return log
 
 
-@given(SCHEDULES, RATES)
-def test_rates_and_state(schedule: Any, rates: Any) -> None:
+def check_rates_and_state(schedule: Schedule, rates: list[float]) -> None:
     def program(t: Any) -> Any:
         optimizer = optimizer_of(t, rates)
         scheduler = scheduler_of(t, schedule, optimizer)
@@ -61,8 +59,14 @@ def test_rates_and_state(schedule: Any, rates: Any) -> None:
     check_same(program)
 
 
+@NAMES
+@given(SEEDS, RATES)
+def test_rates_and_state(name: str, seed: int, rates: list[float]) -> None:
+    check_rates_and_state(schedule_of(name, seed), rates)
+
+
 @given(SCHEDULES, SCHEDULES, RATES)
-def test_chained_schedulers(first: Any, second: Any, rates: Any) -> None:
+def test_chained_schedulers(first: Schedule, second: Schedule, rates: Any) -> None:
     def program(t: Any) -> Any:
         optimizer = optimizer_of(t, rates)
         schedulers = [scheduler_of(t, schedule, optimizer) for schedule in (first, second)]
@@ -73,7 +77,7 @@ def test_chained_schedulers(first: Any, second: Any, rates: Any) -> None:
 
 @given(SCHEDULES, RATES, st.integers(0, 20))
 def test_schedule_resumes_from_its_state_in_either_library(
-    schedule: Any, rates: Any, epochs: int
+    schedule: Schedule, rates: Any, epochs: int
 ) -> None:
     whole = optimizer_of(torch, rates)
     expected = walk(whole, scheduler_of(torch, schedule, whole), epochs=epochs + 10)
@@ -89,7 +93,7 @@ def test_schedule_resumes_from_its_state_in_either_library(
 
 
 @given(SCHEDULES, RATES, st.integers(0, 20))
-def test_resume_from_last_epoch(schedule: Any, rates: Any, last_epoch: int) -> None:
+def test_resume_from_last_epoch(schedule: Schedule, rates: Any, last_epoch: int) -> None:
     def program(t: Any) -> Any:
         optimizer = optimizer_of(t, rates)
         for group in optimizer.param_groups:
@@ -101,7 +105,7 @@ def test_resume_from_last_epoch(schedule: Any, rates: Any, last_epoch: int) -> N
 
 
 @given(SCHEDULES, st.lists(st.integers(0, 20), min_size=1, max_size=4))
-def test_step_to_an_epoch(schedule: Any, epochs: Any) -> None:
+def test_step_to_an_epoch(schedule: Schedule, epochs: Any) -> None:
     def program(t: Any) -> Any:
         optimizer = optimizer_of(t, [0.3])
         scheduler = scheduler_of(t, schedule, optimizer)
@@ -118,7 +122,7 @@ def test_step_to_an_epoch(schedule: Any, epochs: Any) -> None:
 
 
 @given(SCHEDULES)
-def test_tensor_lr_is_changed_in_place(schedule: Any) -> None:
+def test_tensor_lr_is_changed_in_place(schedule: Schedule) -> None:
     def program(t: Any) -> Any:
         rate = t.tensor(0.5, dtype=t.float64)
         optimizer = t.optim.SGD([t.zeros(1)], lr=rate)
@@ -248,3 +252,63 @@ def test_scheduled_run_equals_one_with_rates_set_by_hand() -> None:
                 scheduler.step()
         runs.append(w.tolist())
     assert runs[0] == runs[1]
+
+
+# Planted mistakes ---------------------------------------------------------------------------------
+
+
+def check_is_found(wrong: Any, name: str, option: str = "") -> None:
+    """Check that some schedule, with the option if one is given, shows a wrong scheduler."""
+    schedules = [schedule_of(name, seed) for seed in range(60)]
+    for schedule in (s for s in schedules if not option or option in s[1]):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(lr_scheduler, name, wrong)
+            try:
+                check_rates_and_state(schedule, [0.5])
+            except AssertionError:
+                break
+    else:
+        raise AssertionError(f"{name}: the mistake is not found")
+    check_rates_and_state(schedule, [0.5])
+
+
+def one_epoch_late(kind: Any) -> Any:
+    class Late(kind):  # type: ignore[misc]
+        def get_lr(self) -> Any:
+            if self.last_epoch <= 1:
+                return [group["lr"] for group in self.optimizer.param_groups]
+            self.last_epoch -= 1
+            try:
+                return super().get_lr()
+            finally:
+                self.last_epoch += 1
+
+    return Late
+
+
+@NAMES
+def test_scheduler_that_is_one_epoch_late_is_found(name: str) -> None:
+    check_is_found(one_epoch_late(getattr(lr_scheduler, name)), name)
+
+
+OPTIONS = [
+    (name, option, parameter.default)
+    for name in SCHEDULERS
+    for option, parameter in inspect.signature(getattr(lr_scheduler, name)).parameters.items()
+    if option != "optimizer"
+]
+
+
+@pytest.mark.parametrize(("name", "option", "default"), OPTIONS)
+def test_scheduler_that_misreads_an_option_is_found(name: str, option: str, default: Any) -> None:
+    """It ignores an option, or adds 1 to a required one."""
+
+    def __init__(self: Any, optimizer: Any, **options: Any) -> None:
+        if default is inspect.Parameter.empty:
+            options[option] += 1
+        else:
+            options.pop(option, None)
+        kind.__init__(self, optimizer, **options)
+
+    kind = getattr(lr_scheduler, name)
+    check_is_found(type(name, (kind,), {"__init__": __init__}), name, option)

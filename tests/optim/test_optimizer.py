@@ -15,22 +15,23 @@ from trajectories import SEEDS, Course, arrays, check_equal
 from twins import check_same, same, torch, translate
 
 import minigrad
+from bridge.class_samples import OPTIMIZERS, draw_optimizer_options
 from minigrad import nn, optim
 
-KINDS = {
-    "plain SGD": ("SGD", {"lr": 0.1}),
-    "SGD": ("SGD", {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01}),
-    "Adam": ("Adam", {"lr": 0.1, "amsgrad": True}),
-    "AdamW": ("AdamW", {"lr": 0.1}),
+SAMPLES = {
+    f"{name} {seed}": (name, dict(draw_optimizer_options(name, seed)))
+    for name in OPTIMIZERS
+    for seed in range(4)
 }
+WITH_OPTIONS = pytest.mark.parametrize(("name", "options"), SAMPLES.values(), ids=SAMPLES)
 
 
 @pytest.mark.parametrize(("first", "second"), [(minigrad, torch), (torch, minigrad)])
-@given(st.sampled_from(sorted(KINDS)), SEEDS)
+@given(st.sampled_from(sorted(OPTIMIZERS)), SEEDS)
 def test_training_continues_from_the_other_librarys_state_dict(
-    first: Any, second: Any, kind: str, seed: int
+    first: Any, second: Any, name: str, seed: int
 ) -> None:
-    name, options = KINDS[kind]
+    options = draw_optimizer_options(name, seed)
     course = Course(seed, "float64", steps=8)
 
     def optimizer(t: Any, params: list[Any], **options: Any) -> Any:
@@ -56,7 +57,7 @@ def test_training_continues_from_the_other_librarys_state_dict(
     assert list(ours["state"]) == list(theirs["state"])
 
 
-@pytest.mark.parametrize(("name", "options"), KINDS.values(), ids=KINDS)
+@WITH_OPTIONS
 def test_300_steps_end_where_pytorchs_do(name: str, options: Any) -> None:
     rng = np.random.default_rng(5)
     starts = [rng.standard_normal(shape) for shape in ((4, 3), (4,), (1, 4), (1,))]
@@ -76,7 +77,7 @@ def test_300_steps_end_where_pytorchs_do(name: str, options: Any) -> None:
         np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-10)
 
 
-@pytest.mark.parametrize(("name", "options"), KINDS.values(), ids=KINDS)
+@WITH_OPTIONS
 def test_backward_raises_if_a_step_changed_a_saved_parameter(name: str, options: Any) -> None:
     def program(t: Any) -> Any:
         w = t.nn.Parameter(t.ones(2))
@@ -103,7 +104,7 @@ def test_backward_raises_if_a_step_changed_saved_state() -> None:
     assert check_same(program).error is not None
 
 
-@pytest.mark.parametrize(("name", "options"), KINDS.values(), ids=KINDS)
+@WITH_OPTIONS
 def test_step_writes_in_place_and_records_nothing(name: str, options: Any) -> None:
     data = minigrad.ones(3)
     w = nn.Parameter(data)
