@@ -15,26 +15,14 @@ from hypothesis import strategies as st
 from twins import check_same, torch, translate
 
 import minigrad
+from bridge.class_samples import LAYERS, LOSSES, Layer, draw_layer_case
 from minigrad import nn
 
 # A tree of modules is drawn as plain data and built in both libraries.
-LEAVES = st.sampled_from(
-    [
-        ("Linear", 2, 3),
-        ("Linear", 3, 1, False),
-        ("ReLU",),
-        ("ReLU", True),
-        ("Tanh",),
-        ("Sigmoid",),
-        ("Softmax", 1),
-        ("LogSoftmax", -1),
-        ("Dropout", 0.25),
-        ("Flatten", 0, 1),
-        ("Identity", 5),
-        ("NLLLoss",),
-        ("MSELoss",),
-        ("CrossEntropyLoss",),
-    ]
+LEAVES = st.builds(
+    lambda name, seed: draw_layer_case(name, seed).layer,
+    st.sampled_from([*LAYERS, *LOSSES]),
+    st.integers(0, 99),
 )
 NAMES = st.sampled_from(["a", "b", "c", "weight"])
 TREES = st.recursive(
@@ -52,6 +40,8 @@ TREES = st.recursive(
 
 
 def build(t: Any, tree: Any) -> Any:
+    if isinstance(tree, Layer):
+        return tree.make(t)
     kind, *arguments = tree
     if kind in ("Sequential", "ModuleList"):
         children = [build(t, child) for child in arguments[0]]
@@ -66,7 +56,7 @@ def build(t: Any, tree: Any) -> Any:
     if kind == "Shared":
         child = build(t, arguments[0])
         return t.nn.ModuleList([child, t.nn.Sequential(child), child])
-    return getattr(t.nn, kind)(*arguments)
+    raise ValueError(kind)
 
 
 def custom(t: Any, members: dict[str, Any]) -> Any:
