@@ -70,13 +70,15 @@ class LayerSample:
     """`options(draw, features)`: options of a layer for inputs of shape (n, features).
 
     `inert` options change no result. A layer of `images` takes inputs of shape (n, 1, features). A
-    layer that `draws` random numbers depends on the random stream.
+    layer that `keeps_shape` can stand between linear layers. One that `is_random` draws numbers
+    from the default generator.
     """
 
     options: Callable[[Source, int], Options] = lambda draw, features: {}
     inert: tuple[str, ...] = ()
     images: bool = False
-    draws: bool = False
+    keeps_shape: bool = True
+    is_random: bool = False
 
 
 def _linear(draw: Source, features: int) -> Options:
@@ -107,10 +109,10 @@ def _along_dim(draw: Source, features: int) -> Options:
 
 
 LAYERS: dict[str, LayerSample] = {
-    "Dropout": LayerSample(_dropout, draws=True),
-    "Flatten": LayerSample(_flatten, images=True),
+    "Dropout": LayerSample(_dropout, is_random=True),
+    "Flatten": LayerSample(_flatten, images=True, keeps_shape=False),
     "Identity": LayerSample(_ignored, inert=("args", "kwargs")),
-    "Linear": LayerSample(_linear, inert=("device",)),
+    "Linear": LayerSample(_linear, inert=("device",), keeps_shape=False),
     "LogSoftmax": LayerSample(_along_dim),
     "ReLU": LayerSample(_relu),
     "Sigmoid": LayerSample(),

@@ -6,48 +6,56 @@ report. `bridge.strategies.trainings` has hypothesis draw them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from .class_samples import (
+    CONTAINERS,
+    LAYERS,
+    LOSSES,
+    OPTIMIZERS,
+    SCHEDULERS,
+    Layer,
+    Options,
+    draw_targets,
+    make_scheduler,
+)
 from .closeness import Array
 from .program import Program, training
 from .source import Source
 
-ACTIVATIONS = ("Identity", "ReLU", "Tanh", "Sigmoid", "Softmax", "LogSoftmax")
-OPTIMIZERS = ("SGD", "Adam", "AdamW")
-SCHEDULERS = ("StepLR", "ExponentialLR", "CosineAnnealingLR")
-# Each loss, and what it compares the outputs with: a class, a probability for each class, numbers.
-LOSSES = (
-    ("CrossEntropyLoss", "classes"),
-    ("CrossEntropyLoss", "probabilities"),
-    ("NLLLoss", "classes"),
-    ("MSELoss", "numbers"),
-)
-
-Options = Mapping[str, Any]
+_KEEP_SHAPE = [name for name, sample in LAYERS.items() if sample.keeps_shape]
+_ACTIVATIONS = [name for name in _KEEP_SHAPE if not LAYERS[name].is_random]
+_RANDOM = [name for name in _KEEP_SHAPE if LAYERS[name].is_random]
+# Each loss with each kind of its targets.
+_LOSSES = [(name, targets) for name, sample in LOSSES.items() for targets in sample.targets]
 
 
 @dataclass(frozen=True)
 class Training:
-    """A network of linear layers with what is between them, and all that its training takes.
+    """A network of linear layers with others between them, and the settings of its training.
 
-    `sizes` are those of the layers, inputs first, so that `activations` has two fewer; after each
-    of them comes dropout, unless it is 0. The classes are named as in `torch.nn`, `torch.optim` and
-    `lr_scheduler`; a scheduler takes a step after each epoch. The data follow from the seed.
+    `sizes` are those of the inputs and of each linear layer's outputs, so `between` has two fewer
+    items: the layers after each linear layer but the last. A `container` holds all layers. With
+    `flatten` the inputs have a dimension more. Losses, optimisers and schedulers have their names
+    in `torch.nn`, `torch.optim` and `lr_scheduler`. The scheduler takes a step after each epoch.
+    The data are drawn from the seed.
 
-    >>> one = Training((2, 3, 2), ("Tanh",), loss="MSELoss", targets="numbers", epochs=3)
+    >>> tanh = Layer("Tanh")
+    >>> one = Training((2, 3, 2), ((tanh,),), loss="MSELoss", targets="numbers", epochs=3)
     >>> [step.parameters["0.weight"].dtype for step in one.program()(minigrad, dtype="float64")]
     [torch.float64, torch.float64, torch.float64, torch.float64]
     """
 
     sizes: tuple[int, ...]
-    activations: tuple[str, ...] = ()
+    between: tuple[tuple[Layer, ...], ...] = ()
     bias: bool = True
-    dropout: float = 0.0
+    container: str = "Sequential"
+    flatten: bool = False
     loss: str = "CrossEntropyLoss"
     loss_options: Options = field(default_factory=dict)
     targets: str = "classes"
@@ -84,27 +92,24 @@ class Training:
         )
         if self.scheduler is None:
             return model, self._loss(torch), optimizer
-        scheduler = getattr(torch.optim.lr_scheduler, self.scheduler)
-        return model, self._loss(torch), optimizer, scheduler(optimizer, **self.scheduler_options)
+        scheduler = make_scheduler(torch, self.scheduler, optimizer, self.scheduler_options)
+        return model, self._loss(torch), optimizer, scheduler
 
     def _model(self, torch: Any) -> Any:
-        layers: list[Any] = []
+        layers: list[Any] = [torch.nn.Flatten()] if self.flatten else []
         for i, (inputs, outputs) in enumerate(pairwise(self.sizes)):
             if i:
-                layers.append(_activation(torch, self.activations[i - 1]))
-            if i and self.dropout:
-                layers.append(torch.nn.Dropout(self.dropout))
+                layers += [layer.make(torch) for layer in self.between[i - 1]]
             layers.append(torch.nn.Linear(inputs, outputs, bias=self.bias))
         if self.loss == "NLLLoss":
             layers.append(torch.nn.LogSoftmax(dim=1))
-        return torch.nn.Sequential(*layers)
+        if self.container == "Sequential":
+            return torch.nn.Sequential(*layers)
+        return _chain(torch, self.container, layers)
 
     def _loss(self, torch: Any) -> Any:
-        options = dict(self.loss_options)
-        if options.get("weight") is not None:
-            options["weight"] = torch.tensor(options["weight"])
-        loss = getattr(torch.nn, self.loss)(**options)
-        if options.get("reduction") != "none":
+        loss = Layer(self.loss, self.loss_options).make(torch)
+        if loss.reduction != "none":
             return loss
 
         class Mean(torch.nn.Module):
@@ -118,23 +123,29 @@ class Training:
         return Mean()
 
     def data(self) -> tuple[Array, Array]:
-        """Inputs and targets; numbers of float32, so that they are the same in float64."""
+        """Draw inputs and targets in float32, so that a float64 run gets the same numbers."""
         rng = np.random.default_rng(self.seed)
-        outputs = self.sizes[-1]
         x = rng.standard_normal((self.samples, self.sizes[0])).astype(np.float32)
-        if self.targets == "numbers":
-            return x, rng.standard_normal((self.samples, outputs)).astype(np.float32)
-        if self.targets == "probabilities":
-            return x, rng.dirichlet(np.ones(outputs), self.samples).astype(np.float32)
-        classes = rng.integers(0, outputs, self.samples)
-        if "ignore_index" in self.loss_options:
-            classes[rng.random(self.samples) < 0.2] = self.loss_options["ignore_index"]
-        return x, classes
+        shape = self.samples, self.sizes[-1]
+        targets = draw_targets(rng, self.targets, shape, self.loss_options)
+        return x[:, None] if self.flatten else x, targets
 
 
-def _activation(torch: Any, name: str) -> Any:
-    along = {"dim": 1} if name in ("Softmax", "LogSoftmax") else {}
-    return getattr(torch.nn, name)(**along)
+def _chain(torch: Any, container: str, layers: list[Any]) -> Any:
+    """Make a module that runs the layers of a container without a `forward` in order."""
+
+    class Chain(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            named = {f"layer{i}": layer for i, layer in enumerate(layers)}
+            self.held = getattr(torch.nn, container)(named if container == "ModuleDict" else layers)
+
+        def forward(self, x: Any) -> Any:
+            for layer in self.held.children():
+                x = layer(x)
+            return x
+
+    return Chain()
 
 
 # From a seed --------------------------------------------------------------------------------------
@@ -143,8 +154,8 @@ def _activation(torch: Any, name: str) -> Any:
 def training_of(
     seed: int,
     *,
-    optimizers: Sequence[str] = OPTIMIZERS,
-    schedulers: Sequence[str] = SCHEDULERS,
+    optimizers: Sequence[str] = tuple(OPTIMIZERS),
+    schedulers: Sequence[str] = tuple(SCHEDULERS),
     dropout: bool = True,
     max_steps: int = 200,
 ) -> Training:
@@ -160,23 +171,24 @@ def training_of(
     """
     s = Source(seed, "tame")
     sizes = tuple(_size(s, 64) for _ in range(s.pick(2, 3, 4)))
-    loss, targets = s.pick(*LOSSES)
+    loss, targets = s.pick(*_LOSSES)
     optimizer = s.pick(*optimizers)
     scheduler = s.pick(None, s.pick(*schedulers)) if schedulers else None
     batch_size, steps = _size(s, 32), _size(s, max_steps)
     batches = min(_size(s, 4), steps)
     return Training(
         sizes,
-        tuple(s.pick(*ACTIVATIONS) for _ in sizes[2:]),
+        tuple(_between(s, size, dropout) for size in sizes[1:-1]),
         bias=s.pick(True, True, False),
-        dropout=s.pick(0.0, 0.1, 0.5) if dropout and len(sizes) > 2 else 0.0,
+        container=s.pick("Sequential", s.pick(*CONTAINERS)),
+        flatten=s.pick(True, False, False),
         loss=loss,
-        loss_options=_loss_options(s, loss, targets, sizes[-1]),
+        loss_options=LOSSES[loss].options(s, sizes[-1], targets),
         targets=targets,
         optimizer=optimizer,
-        optimizer_options=_sgd_options(s) if optimizer == "SGD" else _adam_options(s),
+        optimizer_options=OPTIMIZERS[optimizer].options(s),
         scheduler=scheduler,
-        scheduler_options=_scheduler_options(s, scheduler),
+        scheduler_options=SCHEDULERS[scheduler](s) if scheduler else {},
         samples=batches * batch_size - s.integer(0, batch_size - 1),
         batch_size=batch_size,
         epochs=steps // batches,
@@ -191,44 +203,16 @@ def _size(s: Source, most: int) -> int:
     return s.integer(2**digits, min(2 ** (digits + 1) - 1, most))
 
 
-def _loss_options(s: Source, loss: str, targets: str, outputs: int) -> Options:
-    choices: dict[str, tuple[Any, ...]] = {"reduction": (..., "mean", "sum", "none")}
-    if loss != "MSELoss":
-        # Quarters, which are the same in every dtype.
-        choices["weight"] = (..., ..., [s.integer(1, 8) / 4 for _ in range(outputs)])
-    if loss == "CrossEntropyLoss":
-        choices["label_smoothing"] = (..., ..., 0.1, 1.0)
-    if targets == "classes":
-        choices["ignore_index"] = (..., ..., ..., -100, -1, outputs - 1)
-    return s.options(**choices)
-
-
-_COMMON: dict[str, tuple[Any, ...]] = {
-    "lr": (1e-3, 0.01, 0.1, 1.0),
-    "weight_decay": (..., ..., 1e-3, 0.1),
-    "maximize": (..., ..., ..., True),
-}
-
-
-def _sgd_options(s: Source) -> Options:
-    choices: dict[str, tuple[Any, ...]] = s.pick(
-        {},
-        {"momentum": (0.5, 0.9, 0.99), "dampening": (..., 0.3, 1.0)},
-        {"momentum": (0.5, 0.9, 0.99), "nesterov": (True,)},
-    )
-    return s.options(**_COMMON, **choices)
-
-
-def _adam_options(s: Source) -> Options:
-    # With beta1 at a half or below, PyTorch takes the average from its other end.
-    betas = (..., ..., (0.5, 0.9), (0.0, 0.99), (0.95, 0.5))
-    return s.options(**_COMMON, betas=betas, eps=(..., 1e-8, 1e-3), amsgrad=(..., True))
-
-
-def _scheduler_options(s: Source, scheduler: str | None) -> Options:
-    gamma = (0.5, 0.9, 1.1)
-    if scheduler == "StepLR":
-        return s.options(step_size=(1, 2, 3, 7), gamma=gamma)
-    if scheduler == "ExponentialLR":
-        return s.options(gamma=gamma)
-    return s.options(T_max=(1, 2, 5, 30), eta_min=(..., 1e-3)) if scheduler else {}
+def _between(s: Source, features: int, dropout: bool) -> tuple[Layer, ...]:
+    """An activation and sometimes, if `dropout`, a layer that draws random numbers."""
+    names = [s.pick(*_ACTIVATIONS)]
+    if dropout and s.pick(True, False):
+        names.append(s.pick(*_RANDOM))
+    layers: list[Layer] = []
+    for name in names:
+        options = dict(LAYERS[name].options(s, features))
+        if layers and layers[-1].name != "Identity":
+            # An output that backward needs must not be written to.
+            options.pop("inplace", None)
+        layers.append(Layer(name, options))
+    return tuple(layers)

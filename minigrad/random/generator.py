@@ -197,7 +197,7 @@ default_generator = Generator()
 default_generator.seed()
 
 
-# The functions of which PyTorch has one overload. Its errors of the others don't name an argument.
+# Functions with one overload in PyTorch. Its errors for the others don't name the argument.
 _WITHOUT_OVERLOADS = {"uniform_", "normal_", "exponential_", "multinomial"}
 
 

@@ -299,7 +299,7 @@ def _check_weights(weights: np.ndarray, num_samples: int, replacement: bool, in_
 def _winners(weights: np.ndarray, num_samples: int, g: Generator) -> np.ndarray:
     """Draw without replacement, by a race of exponential clocks.
 
-    The smallest of exponential numbers whose rates are the weights is each one with a probability
+    Of exponential random numbers with the weights as rates, each is the smallest with a probability
     proportional to its weight.
     """
     like = np.empty_like(weights)

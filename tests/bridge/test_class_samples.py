@@ -43,7 +43,7 @@ from tests.profiles import examples
 
 MODULES = [*LAYERS, *LOSSES, *CONTAINERS]
 WITH_FORWARD = [name for name in MODULES if name not in ("ModuleDict", "ModuleList")]
-DRAWING = [name for name, sample in LAYERS.items() if sample.draws]
+RANDOM = [name for name, sample in LAYERS.items() if sample.is_random]
 MANY_SEEDS = range(60)
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -53,7 +53,7 @@ def with_seeds(names: list[str]) -> Any:
     return pytest.mark.parametrize(
         ("name", "seed"),
         [
-            pytest.param(name, seed, marks=same_masks if name in DRAWING else ())
+            pytest.param(name, seed, marks=same_masks if name in RANDOM else ())
             for name in names
             for seed in range(6)
         ],
@@ -275,7 +275,7 @@ def check_saved(case: LayerCase, path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=same_masks if n in DRAWING else ()) for n in WITH_FORWARD]
+    "name", [pytest.param(n, marks=same_masks if n in RANDOM else ()) for n in WITH_FORWARD]
 )
 @settings(max_examples=examples(15))
 @given(SEEDS)

@@ -5,7 +5,6 @@ Each of the four checks has tests in which it fails: mistakes that some drawn tr
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,18 +19,11 @@ pytest.importorskip("tabulate")
 
 import minigrad
 from bridge import lockstep, trajectory
-from bridge.drawn_trainings import (
-    ACTIVATIONS,
-    LOSSES,
-    OPTIMIZERS,
-    SCHEDULERS,
-    Training,
-    training_of,
-)
+from bridge.class_samples import CONTAINERS, LAYERS, LOSSES, OPTIMIZERS, SCHEDULERS, Layer
+from bridge.drawn_trainings import Training, training_of
 from bridge.strategies import trainings
-from minigrad import optim
+from minigrad import nn
 from minigrad.app.programs import batches
-from minigrad.nn import activation, loss
 from minigrad.optim import SGD, Adam, AdamW, lr_scheduler
 from tests.bridge.planting import SAME_MASKS
 from tests.profiles import examples
@@ -53,28 +45,10 @@ def must_fail(check: Check, **kinds: Any) -> None:
 # What is drawn ------------------------------------------------------------------------------------
 
 
-def test_nothing_that_there_is_to_train_with_is_left_out() -> None:
-    def classes(module: Any, base: type) -> set[str]:
-        found = inspect.getmembers(module, inspect.isclass)
-        names = {name for name, kind in found if issubclass(kind, base) and name[0] != "_"}
-        return names - {base.__name__}
-
-    assert {*OPTIMIZERS} == classes(optim, optim.Optimizer)
-    assert {*SCHEDULERS} == classes(lr_scheduler, lr_scheduler.LRScheduler)
-    assert {*ACTIVATIONS} == {"Identity"} | classes(activation, minigrad.nn.Module)
-    assert {name for name, _ in LOSSES} == classes(loss, minigrad.nn.Module)
-
-
-def test_every_setting_is_drawn_and_200_steps_are_reached() -> None:
+def test_every_class_is_drawn_and_200_steps_are_reached() -> None:
     seen = [training_of(seed) for seed in range(2**16, 2**16 + 400)]
-    for kind, options in (
-        ("optimizer", ("momentum", "dampening", "nesterov", "weight_decay", "maximize")),
-        ("optimizer", ("betas", "eps", "amsgrad")),
-        ("loss", ("reduction", "weight", "ignore_index", "label_smoothing")),
-        ("scheduler", ("step_size", "gamma", "T_max", "eta_min")),
-    ):
-        given_options = {name for each in seen for name in getattr(each, f"{kind}_options")}
-        assert given_options.issuperset(options)
+    names = {type(part).__name__ for each in seen for part in parts_of(each)}
+    assert names >= {*LAYERS, *LOSSES, *CONTAINERS, *OPTIMIZERS, *SCHEDULERS}
     steps = [each.steps for each in seen]
     sizes = [size for each in seen for size in each.sizes]
     assert min(steps) == min(sizes) == 1
@@ -83,9 +57,15 @@ def test_every_setting_is_drawn_and_200_steps_are_reached() -> None:
     assert {len(each.sizes) for each in seen} == {2, 3, 4}
 
 
+def parts_of(training: Training) -> Iterator[Any]:
+    """The modules, the optimiser and the scheduler of a training."""
+    model, loss, *others = training.setup(minigrad)
+    yield from (*model.modules(), *loss.modules(), *others)
+
+
 @given(trainings())
 def test_a_training_prints_as_the_call_that_makes_it(training: Training) -> None:
-    assert eval(repr(training), {"Training": Training}) == training
+    assert eval(repr(training), {"Training": Training, "Layer": Layer}) == training
 
 
 # Beside PyTorch -----------------------------------------------------------------------------------
@@ -155,6 +135,7 @@ def with_settings(**changes: Any) -> Any:
         (check_lockstep, Adam, with_eps_before_the_correction),
         (check_lockstep, AdamW, with_settings(decoupled_weight_decay=False)),
         (check_lockstep, SGD, with_settings(dampening=0.0)),
+        (check_lockstep, SGD, with_settings(momentum=0.0)),
         (check_free, Adam, with_eps_before_the_correction),
         (check_free, SGD, with_settings(nesterov=False)),
     ],
@@ -164,6 +145,47 @@ def test_a_mistake_in_an_optimiser_is_found(
 ) -> None:
     monkeypatch.setattr(kind, "_update", change(kind._update))
     must_fail(check, optimizers=(kind.__name__,), dropout=False, max_steps=10)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimiser_in_lockstep(name: str) -> None:
+    for seed in range(2**16, 2**16 + 3):
+        check_lockstep(training_of(seed, optimizers=(name,), dropout=False, max_steps=10))
+
+
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_every_scheduler_in_lockstep(name: str) -> None:
+    for seed in range(2**16, 2**16 + 3):
+        check_lockstep(training_of(seed, schedulers=(name,), dropout=False, max_steps=10))
+
+
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_a_scheduler_that_is_one_epoch_late_is_found(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = getattr(lr_scheduler, name)
+
+    class Late(kind):  # type: ignore[misc, valid-type]
+        def get_lr(self) -> Any:
+            if self.last_epoch <= 1:
+                return [group["lr"] for group in self.optimizer.param_groups]
+            self.last_epoch -= 1
+            try:
+                return super().get_lr()
+            finally:
+                self.last_epoch += 1
+
+    monkeypatch.setattr(lr_scheduler, name, Late)
+    must_fail(check_lockstep, schedulers=(name,), dropout=False, max_steps=10)
+
+
+def test_a_layer_that_ignores_an_option_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    class OverClasses(nn.Softmax):
+        def __init__(self, dim: int) -> None:
+            super().__init__(dim=1)
+
+    monkeypatch.setattr(nn, "Softmax", OverClasses)
+    must_fail(check_lockstep, dropout=False, max_steps=10)
 
 
 def test_what_a_scheduler_does_to_the_rate_does_not_hide_an_update(
