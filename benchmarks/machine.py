@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from threadpoolctl import threadpool_limits
 
-from bridge.environment import environment as of_the_libraries
+from bridge.libraries.environment import environment as of_the_libraries
 
 # The load per core from which on something else is at work here, so that times are not to be had.
 BUSY = 0.5

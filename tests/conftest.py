@@ -22,7 +22,7 @@ try:
     import torch
 except ImportError:
     # What tests that are skipped share cannot be imported, not even to look for doctests.
-    shared = ("bridge/planting", "rules/checker", "rules/checks", "rules/mutants")
+    shared = ("bridge/mistakes", "rules/checker", "rules/checks", "rules/mutants")
     collect_ignore = [f"{name}.py" for name in shared]
 else:
     # One thread: sums are then taken in one order, and xdist's workers do not fight for cores.

@@ -1,7 +1,7 @@
-"""A check that an optimiser takes PyTorch's steps, given the same gradients.
+"""Check an optimiser: both libraries get the same gradients at each step.
 
-The gradients are random, not computed, so that only the updates can differ. Each parameter and each
-Tensor of its state is compared after every step.
+Gradients are drawn, not computed, so only the update can differ. Each parameter and each tensor of
+its state is compared after each step.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 
 class Course:
-    """Parameters in two groups, the second with its own learning rate, and their gradients."""
+    """Parameters in two groups, the second with its own learning rate, and gradients."""
 
     def __init__(self, seed: int, dtype: str, steps: int = 15) -> None:
         rng = np.random.default_rng(seed)
         self.starts = [np.asarray(rng.standard_normal(shape), dtype) for shape in SHAPES]
         self.grads = [
-            # Some parameters have no gradient, or one of zeros, or a large one.
+            # Sometimes a gradient is missing, zero or large.
             [
                 None
                 if rng.random() < 0.1
@@ -47,7 +47,7 @@ class Course:
 
 
 def arrays(params: list[Any], optimizer: Any) -> list[tuple[str, np.ndarray]]:
-    """Return every parameter and its state as (name, array) pairs."""
+    """Return every parameter and its state as named arrays."""
     found = []
     for i, param in enumerate(params):
         found.append((f"parameter {i}", param.detach().numpy()))
@@ -58,7 +58,7 @@ def arrays(params: list[Any], optimizer: Any) -> list[tuple[str, np.ndarray]]:
 
 
 def check_equal(ours: Any, theirs: Any, rtol: float, when: str) -> None:
-    """Check names, dtypes and shapes, and elements within `rtol` of the largest one."""
+    """Names, dtypes and shapes are equal, and elements within `rtol` of the largest element."""
     assert [name for name, _ in ours] == [name for name, _ in theirs], when
     for (name, a), (_, b) in zip(ours, theirs, strict=True):
         assert (a.dtype, a.shape) == (b.dtype, b.shape), f"{when}: {name}"
@@ -69,7 +69,7 @@ def check_equal(ours: Any, theirs: Any, rtol: float, when: str) -> None:
 def check_trajectory(
     ours: Any, theirs: Any, options: dict[str, Any], seed: int, dtype: str
 ) -> None:
-    """Check that two optimiser classes, constructed with `options`, take the same steps."""
+    """The optimiser classes `ours` and `theirs`, with the same `options`, take the same steps."""
     course = Course(seed, dtype)
     rtol = 1e-12 if dtype == "float64" else 2e-5
     pairs = []
@@ -82,8 +82,6 @@ def check_trajectory(
             before = [None if p.grad is None else p.grad.numpy().copy() for p in params]
             optimizer.step()
             for param, grad in zip(params, before, strict=True):
-                assert grad is None or np.array_equal(param.grad.numpy(), grad), (
-                    "the gradient was changed"
-                )
+                assert grad is None or np.array_equal(param.grad.numpy(), grad), "grad was written"
         states = [arrays(params, optimizer) for _, params, optimizer in pairs]
         check_equal(*states, rtol, f"step {step + 1}")

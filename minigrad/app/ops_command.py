@@ -61,8 +61,8 @@ def cells(op: Op) -> tuple[str, ...]:
         "yes" if op.in_place else "",
         " ".join(map(symbol, op.operators)),
         op.order,
-        claim(op.bound.value),
-        claim(op.bound.gradient) if op.rule.differentiable else "none",
+        claim(op.tolerance.value),
+        claim(op.tolerance.gradient) if op.rule.differentiable else "none",
     )
 
 
@@ -75,9 +75,9 @@ def details(op: Op) -> str:
             "every": "every: each derivative can be differentiated again",
             "linear": "every, and linear: the derivative is the same at every point",
         }[op.order],
-        "value": claim(op.bound.value),
-        "gradient": claim(op.bound.gradient) if op.rule.differentiable else "none",
-        "why": op.bound.why,
+        "value": claim(op.tolerance.value),
+        "gradient": claim(op.tolerance.gradient) if op.rule.differentiable else "none",
+        "why": op.tolerance.why,
     }
     if op.rule.name in FUSED:
         fused = FUSED[op.rule.name]

@@ -1,8 +1,8 @@
-"""Every op as a user meets it: its forms, how often it can be differentiated, and how exact it is.
+"""Every op as a user meets it: how to write it, how often to differentiate it, how exact it is.
 
-`TABLE` is made from the registry, from the names that minigrad really has, and from the bounds of
-`accuracy.py`. So an op that is entered in the registry is here, and needs no line of its own unless
-it is written otherwise than by its rule's name: `OPERATORS` and `RENAMED` are for those.
+`TABLE` is built from the registry, from minigrad's public names, and from the tolerances in
+`accuracy.py`. A new rule therefore appears here by itself. Only operators (`OPERATORS`) and names
+that differ from the rule's (`RENAMED`) are listed by hand.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 
 import minigrad
-from minigrad.catalogue.accuracy import FUSED, Bound, Exact, Strength, bound
+from minigrad.catalogue.accuracy import FUSED, Exact, OpTolerance, Tolerance, tolerance
 from minigrad.nn import functional
 from minigrad.rules import REGISTRY, Rule
 
-# The rules that operators and indexing run.
+# Rules that operators and indexing call.
 OPERATORS: dict[str, tuple[str, ...]] = {
     "abs": ("abs(x)",),
     "add": ("x + y", "x += y"),
@@ -55,7 +55,7 @@ OPERATORS: dict[str, tuple[str, ...]] = {
     "unsqueeze": ("x[None]",),
 }
 
-# The rules that PyTorch has under another name: that, and how the op is told from others of it.
+# Rules with another name in PyTorch: that name, and a label to tell apart the ops that share it.
 RENAMED: dict[str, tuple[str, str]] = {
     "cast": ("to", "to(dtype)"),
     "contiguous_copy": ("contiguous", "contiguous"),
@@ -66,7 +66,7 @@ RENAMED: dict[str, tuple[str, str]] = {
 
 @dataclass(frozen=True)
 class Op:
-    """One op: the name that a user has for it, its forms, and what is claimed of it."""
+    """One op: its name, its forms, and its accuracy."""
 
     rule: Rule
     name: str
@@ -77,38 +77,38 @@ class Op:
 
     @property
     def forms(self) -> tuple[str, ...]:
-        """All the ways to write it."""
+        """Every way to write the op."""
         return self.functions + self.methods + self.in_place + self.operators
 
     @property
     def order(self) -> str:
-        """How often: "0"; "every" order; or "linear", every too, and the same at every point."""
+        """How often it is differentiable: "0", "every", or "linear" with a constant derivative."""
         if not self.rule.differentiable:
             return "0"
         return "linear" if self.rule.linear else "every"
 
     @property
-    def bound(self) -> Bound:
+    def tolerance(self) -> OpTolerance:
         """How far its value and its gradient may be from PyTorch's."""
-        return bound(self.rule.name)
+        return tolerance(self.rule.name)
 
     @property
     def signature(self) -> str:
-        """How it is called, by the names and defaults of its parameters."""
-        told = inspect.signature(self._told)
-        parameters = [p.replace(annotation=p.empty) for p in told.parameters.values()]
-        bare = told.replace(parameters=parameters, return_annotation=told.empty)
+        """How it is called: parameter names and defaults."""
+        signature = inspect.signature(self._documented)
+        parameters = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
+        bare = signature.replace(parameters=parameters, return_annotation=signature.empty)
         return f"{self.rule.name}{bare}"
 
     @property
     def summary(self) -> str:
-        """What it does: the first paragraph of its docstring, in one line."""
-        first, *_ = (inspect.getdoc(self._told) or "").split("\n\n")
+        """The first paragraph of its docstring, on one line."""
+        first, *_ = (inspect.getdoc(self._documented) or "").split("\n\n")
         return " ".join(first.split())
 
     @property
-    def _told(self) -> Callable[..., Any]:
-        """What tells of it: the function that is called, or, if that chooses a rule, the rule."""
+    def _documented(self) -> Callable[..., Any]:
+        """The public function or, if that dispatches to one of several rules, the rule."""
         if not self.functions:
             return self.rule.forward
         path = self.functions[0].removeprefix("minigrad.")
@@ -118,7 +118,7 @@ class Op:
 
     @property
     def grad_fns(self) -> tuple[str, ...]:
-        """The names that its node may have; which one may depend on the arguments."""
+        """The names its node can have; which one may depend on the arguments."""
         backward = self.rule.backward
         if not self.rule.differentiable:
             return ()
@@ -126,15 +126,15 @@ class Op:
             return (backward,)
         parameters = inspect.signature(self.rule.forward).parameters.values()
         choices = [
-            _KINDS.get(p.annotation, (p.default,))
+            _EXAMPLE_ARGUMENTS.get(p.annotation, (p.default,))
             for p in parameters
             if p.kind is p.POSITIONAL_OR_KEYWORD
         ]
         return tuple(sorted({backward(*each) for each in itertools.product(*choices)}))
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data."""
-        value, gradient, fused = self.bound.value, self.bound.gradient, FUSED.get(self.rule.name)
+        """Return the op as plain data, for JSON."""
+        fused = FUSED.get(self.rule.name)
         return {
             "name": self.name,
             "rule": self.rule.name,
@@ -145,17 +145,19 @@ class Op:
             "in_place": list(self.in_place),
             "operators": list(self.operators),
             "order": self.order,
-            "value": _plain(value),
-            "gradient": _plain(gradient) if self.rule.differentiable else None,
-            "why": self.bound.why,
-            "value_with_alpha": None if fused is None else _plain(fused.value),
+            "value": _tolerance_data(self.tolerance.value),
+            "gradient": (
+                _tolerance_data(self.tolerance.gradient) if self.rule.differentiable else None
+            ),
+            "why": self.tolerance.why,
+            "value_with_alpha": None if fused is None else _tolerance_data(fused.value),
             "grad_fn": list(self.grad_fns),
         }
 
 
-# For each kind of parameter, arguments of every kind that a node's name may depend on.
+# For each annotation of a parameter, one argument of every kind that can decide a node's name.
 _ARRAY = np.ones(())
-_KINDS: dict[str, tuple[Any, ...]] = {
+_EXAMPLE_ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "Array": (_ARRAY,),
     "Operand": (_ARRAY, 1.0),
     "Array | None": (_ARRAY, None),
@@ -165,20 +167,20 @@ _KINDS: dict[str, tuple[Any, ...]] = {
 }
 
 
-def _plain(strength: Strength) -> dict[str, Any]:
-    kind = type(strength).__name__.lower()
-    return {"strength": kind, "bound": strength.bound, "unit": strength.unit}
+def _tolerance_data(tolerance: Tolerance) -> dict[str, Any]:
+    kind = type(tolerance).__name__.lower()
+    return {"tolerance": kind, "bound": tolerance.bound, "unit": tolerance.unit}
 
 
-def claim(strength: Strength) -> str:
-    """What is claimed of values that are held to a strength, in a few letters.
+def claim(tolerance: Tolerance) -> str:
+    """Return a tolerance as the few letters that the table shows.
 
     >>> from minigrad.catalogue.accuracy import Ulps
     >>> claim(Exact()), claim(Ulps(4))
     ('exact', '4 ULP')
     """
-    exact = isinstance(strength, Exact)
-    return "exact" if exact else f"{strength.bound:g} {strength.unit}"
+    exact = isinstance(tolerance, Exact)
+    return "exact" if exact else f"{tolerance.bound:g} {tolerance.unit}"
 
 
 def _op(rule: Rule) -> Op:
@@ -197,7 +199,7 @@ TABLE: tuple[Op, ...] = tuple(sorted(map(_op, REGISTRY.values()), key=lambda op:
 
 
 def named(name: str) -> list[Op]:
-    """The ops that a user may mean by a name: a function, a method, an operator, or a rule.
+    """Return the ops with this name: that of a function, a method, an operator, or a rule.
 
     >>> [op.name for op in named("torch.max")], [op.name for op in named("+=")]
     (['max', 'max(dim=…)'], ['add'])
@@ -208,7 +210,7 @@ def named(name: str) -> list[Op]:
 
 
 def names(op: Op) -> set[str]:
-    """All that the op may be called by.
+    """Return every name of the op.
 
     >>> sorted(names(named("add")[0]))
     ['+', '+=', 'add', 'add_', 'x + y', 'x += y']
@@ -218,7 +220,7 @@ def names(op: Op) -> set[str]:
 
 
 def symbol(operator: str) -> str:
-    """An operator without its operands, where that can be read.
+    """Return an operator without its operands, where that is readable.
 
     >>> symbol("x += y"), symbol("x[a:b]")
     ('+=', 'x[a:b]')

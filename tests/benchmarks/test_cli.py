@@ -21,7 +21,7 @@ for needed in ("sklearn", "tqdm", "matplotlib", "tabulate", "threadpoolctl"):
 from benchmarks import cli, machine, steps
 from benchmarks.engines import makers
 from benchmarks.networks import Network, ladder
-from tests.bridge.planting import planted
+from tests.bridge.mistakes import mistake_in_rule
 
 
 class Ended(NamedTuple):
@@ -100,7 +100,7 @@ def test_the_process_is_held_to_as_many_cores() -> None:
 
 def test_engines_that_disagree(benchmarks: Command, tmp_path: Path) -> None:
     record = tmp_path / "run.json"
-    with planted("relu", derivative=lambda d: d * d.dtype.type(1.0005)):
+    with mistake_in_rule("relu", derivative=lambda d: d * d.dtype.type(1.0005)):
         ended = benchmarks(*FAST, "--json", record)
     assert ended.status == 1
     assert "÷ by hand" not in ended.out

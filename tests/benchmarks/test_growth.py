@@ -77,9 +77,9 @@ def test_a_quick_run_has_all_its_parts() -> None:
 
 def test_a_wrong_gradient_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     from benchmarks.agreement import Disagreement
-    from tests.bridge.planting import planted
+    from tests.bridge.mistakes import mistake_in_rule
 
-    wrong = planted("mul", derivative=lambda d: d * d.dtype.type(1.01))
+    wrong = mistake_in_rule("mul", derivative=lambda d: d * d.dtype.type(1.01))
     with wrong, pytest.raises(Disagreement, match="chain of 10 ops: minigrad computes"):
         measure(Settings(rounds=1, seconds=1e-5, quick=True))
 

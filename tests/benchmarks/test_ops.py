@@ -15,7 +15,7 @@ from benchmarks.measurement import Measurement
 from benchmarks.ops import BOTH, FORWARD, call, check, in_library, in_numpy, measure, table
 from benchmarks.settings import Settings
 from minigrad.rules import REGISTRY
-from tests.bridge.planting import planted
+from tests.bridge.mistakes import mistake_in_rule
 
 FLOAT32 = np.dtype(np.float32)
 
@@ -45,7 +45,7 @@ def test_every_rule_has_a_case_in_which_all_agree(name: str, size: int, dtype: s
 @pytest.mark.parametrize("name", [name for name, rule in REGISTRY.items() if rule.differentiable])
 def test_a_wrong_derivative_is_refused(name: str) -> None:
     asked = call(name, 100, FLOAT32)
-    with planted(name, derivative=lambda d: d * 1.0005 + d.dtype.type(1e-3)):
+    with mistake_in_rule(name, derivative=lambda d: d * 1.0005 + d.dtype.type(1e-3)):
         timed = {
             lib: in_library(name, t, asked) for lib, t in (("a", minigrad), ("PyTorch", torch))
         }
@@ -56,7 +56,7 @@ def test_a_wrong_derivative_is_refused(name: str) -> None:
 def test_a_wrong_value_is_refused_by_the_command() -> None:
     settings = Settings(rounds=1, seconds=1e-5, quick=True, ops=("exp",))
     with (
-        planted("exp", value=lambda y: y * y.dtype.type(1.0005)),
+        mistake_in_rule("exp", value=lambda y: y * y.dtype.type(1.0005)),
         pytest.raises(Disagreement, match="exp: minigrad computes"),
     ):
         measure(settings)

@@ -1,4 +1,4 @@
-"""bridge/class_samples.py: every class has a sample, and its samples find a wrong class.
+"""bridge/drawing/class_samples.py: every class has a sample, and its samples find a wrong class.
 
 Every layer, loss and container is compared with PyTorch, converted both ways, checked against
 differences, saved and loaded. Optimisers and schedulers are compared in tests/optim, and trained in
@@ -22,7 +22,7 @@ torch = pytest.importorskip("torch")
 
 import minigrad
 from bridge import assert_matches_torch, from_torch, to_torch
-from bridge.class_samples import (
+from bridge.drawing.class_samples import (
     CONTAINERS,
     LAYERS,
     LOSSES,
@@ -34,11 +34,11 @@ from bridge.class_samples import (
     draw_optimizer_options,
     draw_scheduler_options,
 )
-from bridge.convert import _SETTINGS
+from bridge.libraries.convert import _SETTINGS
 from minigrad import nn, optim
 from minigrad.autograd import gradcheck
 from minigrad.optim import lr_scheduler
-from tests.bridge.planting import same_masks
+from tests.bridge.mistakes import same_masks
 from tests.profiles import examples
 
 MODULES = [*LAYERS, *LOSSES, *CONTAINERS]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from twins import check_same, torch, translate
 
 import minigrad
-from bridge.class_samples import LAYERS, LOSSES, Layer, draw_layer_case
+from bridge.drawing.class_samples import LAYERS, LOSSES, Layer, draw_layer_case
 from minigrad import nn
 
 # A tree of modules is drawn as plain data and built in both libraries.

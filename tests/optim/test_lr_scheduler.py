@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from twins import check_same, torch
 
 import minigrad
-from bridge.class_samples import SCHEDULERS, draw_scheduler_options, make_scheduler
+from bridge.drawing.class_samples import SCHEDULERS, draw_scheduler_options, make_scheduler
 from minigrad import nn, optim
 from minigrad.optim import lr_scheduler
+from tests.bridge.mistakes import one_epoch_late
 
 Schedule = tuple[str, dict[str, Any]]  # the name and the options of a scheduler
 
@@ -270,20 +271,6 @@ def check_is_found(wrong: Any, name: str, option: str = "") -> None:
     else:
         raise AssertionError(f"{name}: the mistake is not found")
     check_rates_and_state(schedule, [0.5])
-
-
-def one_epoch_late(kind: Any) -> Any:
-    class Late(kind):  # type: ignore[misc]
-        def get_lr(self) -> Any:
-            if self.last_epoch <= 1:
-                return [group["lr"] for group in self.optimizer.param_groups]
-            self.last_epoch -= 1
-            try:
-                return super().get_lr()
-            finally:
-                self.last_epoch += 1
-
-    return Late
 
 
 @NAMES

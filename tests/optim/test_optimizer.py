@@ -15,7 +15,7 @@ from trajectories import SEEDS, Course, arrays, check_equal
 from twins import check_same, same, torch, translate
 
 import minigrad
-from bridge.class_samples import OPTIMIZERS, draw_optimizer_options
+from bridge.drawing.class_samples import OPTIMIZERS, draw_optimizer_options
 from minigrad import nn, optim
 
 SAMPLES = {

@@ -1,6 +1,6 @@
 """Every optimiser takes PyTorch's steps, for any of its options, and a wrong one is found.
 
-The optimisers and their options are the samples of bridge/class_samples.py.
+The optimisers and their options are the samples of bridge/drawing/class_samples.py.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from trajectories import SEEDS, Course, check_trajectory
 from twins import torch
 
 import minigrad
-from bridge.class_samples import OPTIMIZERS, draw_optimizer_options
+from bridge.drawing.class_samples import OPTIMIZERS, draw_optimizer_options
 from minigrad import optim
 
 NAMES = pytest.mark.parametrize("name", OPTIMIZERS)
