@@ -219,7 +219,7 @@ def bits(tensor: Any) -> Any:
 
 
 def state_of(module: Any) -> Any:
-    return {name: bits(tensor) for name, tensor in module.state_dict().items()}
+    return [(name, bits(tensor)) for name, tensor in module.state_dict().items()]
 
 
 def check_same_module(t: Any, converted: Any, made: Any, case: LayerCase) -> None:
