@@ -70,7 +70,8 @@ def check_complete(module: Any, base: type, samples: Iterable[str]) -> None:
         for name, kind in inspect.getmembers(module, inspect.isclass)
         if issubclass(kind, base) and kind is not base and not name.startswith("_")
     }
-    assert classes == set(samples), f"without a sample, or not there: {classes ^ set(samples)}"
+    assert not classes - set(samples), f"without a sample: {classes - set(samples)}"
+    assert not set(samples) - classes, f"a sample of no class: {set(samples) - classes}"
 
 
 TABLES = {
