@@ -67,7 +67,7 @@ def _made(torch: Any, name: str, value: Any) -> Any:
 
 @dataclass(frozen=True)
 class LayerSample:
-    """`options(draw, features)`: options of a layer for inputs of shape (n, features).
+    """How to construct a layer: `options(draw, features)`, for inputs of shape (n, features).
 
     `inert` options change no result. A layer of `images` takes inputs of shape (n, 1, features). A
     layer that `keeps_shape` can stand between linear layers. One that `is_random` draws numbers
@@ -125,7 +125,7 @@ LAYERS: dict[str, LayerSample] = {
 
 @dataclass(frozen=True)
 class LossSample:
-    """`options(draw, classes, targets)`: options of a loss of inputs of shape (n, classes).
+    """How to construct a loss: `options(draw, classes, targets)`, for inputs of shape (n, classes).
 
     `targets` are the kinds of targets it takes: "classes", "probabilities" of classes, or
     "numbers".
@@ -213,7 +213,7 @@ CONTAINERS: dict[str, Callable[[RandomDraws], Options]] = {
 
 @dataclass(frozen=True)
 class LayerCase:
-    """A layer, loss or container, and the inputs of one call; a list or dict has no inputs."""
+    """A layer, loss or container, and the inputs of one call: none for a list or dict."""
 
     layer: Layer
     inputs: tuple[np.ndarray, ...]
@@ -258,9 +258,10 @@ def draw_layer_case(name: str, seed: int) -> LayerCase:
 
 @dataclass(frozen=True)
 class OptimizerSample:
-    """`options(draw)`: options of an optimiser. `state(options)`: its state of each parameter.
+    """How to construct an optimiser: `options(draw)`.
 
-    `inert` options change no result. minigrad accepts `refused` options only if they are false.
+    `state(options)` are the names of its state of a parameter. `inert` options change no result.
+    minigrad accepts `refused` options only if they are false.
     """
 
     options: Callable[[RandomDraws], Options]
@@ -299,7 +300,7 @@ def _adam(draw: RandomDraws) -> Options:
 
 def _adam_or_adamw(draw: RandomDraws) -> Options:
     if "decoupled_weight_decay" not in inspect.signature(torch.optim.Adam).parameters:
-        return _adam(draw)  # added in PyTorch 2.7
+        return _adam(draw)  # an older PyTorch
     return {**_adam(draw), **draw.options(decoupled_weight_decay=(..., ..., ..., True))}
 
 

@@ -94,18 +94,20 @@ def test_class_without_a_sample_is_named(table: str, monkeypatch: pytest.MonkeyP
         check_complete(module, base, samples)
 
 
-def options_of(kind: type, *others: type) -> dict[str, Any]:
-    """Return the options of a constructor with their defaults, and those of other classes.
+def options_of(kind: type, theirs: type | None = None) -> dict[str, Any]:
+    """Return the options of a constructor with their defaults: those of both classes, if two.
 
-    `*args` and `**kwargs` are options only if the first class has them. `**options` are those of a
-    base class.
+    A constructor with `**options` takes the keyword-only options of the other class.
     """
-    found = dict(inspect.signature(kind).parameters)
-    for other in others:
-        for name, parameter in inspect.signature(other).parameters.items():
-            if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-                found.setdefault(name, parameter)
-    not_options = "params", "optimizer", "options"
+    found = inspect.signature(kind).parameters
+    if theirs is not None:
+        passes_on = "options" in found
+        found = {
+            name: parameter
+            for name, parameter in inspect.signature(theirs).parameters.items()
+            if name in found or (passes_on and parameter.kind is parameter.KEYWORD_ONLY)
+        }
+    not_options = "params", "optimizer"
     return {name: found[name].default for name in found if name not in not_options}
 
 
@@ -129,24 +131,16 @@ def drawn_options(name: str) -> list[Options]:
     return [draw[name](name, seed) for seed in MANY_SEEDS]
 
 
-def kinds_of(name: str) -> list[type]:
-    """Return a class of each library."""
-    paths = ("nn", "optim", "optim.lr_scheduler")
-    homes = [
-        home
-        for path in paths
-        for home in (f"minigrad.{path}", f"torch.{path}")
-        if hasattr(_module(home), name)
-    ]
-    return [getattr(_module(home), name) for home in homes]
-
-
-def _module(path: str) -> Any:
-    first, *rest = path.split(".")
-    found = minigrad if first == "minigrad" else torch
-    for name in rest:
-        found = getattr(found, name)
-    return found
+def kinds_of(name: str) -> tuple[type, type]:
+    """Return the class of that name in minigrad and in PyTorch."""
+    for ours, theirs in (
+        (nn, torch.nn),
+        (optim, torch.optim),
+        (lr_scheduler, torch.optim.lr_scheduler),
+    ):
+        if hasattr(ours, name):
+            return getattr(ours, name), getattr(theirs, name)
+    raise ValueError(name)
 
 
 def refused(name: str) -> tuple[str, ...]:
