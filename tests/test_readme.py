@@ -1,4 +1,4 @@
-"""Every README: its Python blocks run as they stand, and so do its shell commands."""
+"""Every README: its Python blocks run as they stand, and its shell commands with fewer steps."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ EXPECTED = re.compile(r"finds no CUDA device|is not installed|this process's cor
 
 
 def shortened(command: list[str]) -> list[str]:
-    """Return the command with this Python, and with less work where that takes long."""
+    """Return the command for this Python, with less work if it would take long."""
     program, *arguments = Path(command[0]).name, *command[1:]
     if program == "pytest":
         path = [] if any("::" in each for each in arguments) else ["tests/test_accuracy.py"]

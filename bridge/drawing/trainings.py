@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from bridge.comparing.closeness import Array
 from bridge.running.program import SteppedProgram, training
 
 from .draws import RandomDraws
@@ -119,7 +118,7 @@ class Training:
 
         return Mean()
 
-    def data(self) -> tuple[Array, Array]:
+    def data(self) -> tuple[np.ndarray, np.ndarray]:
         """Draw inputs and targets in float32, so that a float64 run gets the same numbers."""
         rng = np.random.default_rng(self.seed)
         outputs = self.sizes[-1]
