@@ -24,7 +24,7 @@ import torch
 
 import minigrad
 from bridge.libraries.convert import array_of
-from bridge.libraries.op_calls import arguments
+from bridge.libraries.op_calls import split_arguments
 from bridge.libraries.versions import version_note
 from minigrad.catalogue.accuracy import SUMMED, Exact, Scaled, Tolerance, Ulps
 from minigrad.rules import REGISTRY
@@ -148,7 +148,7 @@ class Replay(AbstractContextManager["Replay"]):
         value: Array,
         pullbacks: Sequence[Pullback | None],
     ) -> OpCall:
-        operands, options = arguments(name, args, options)
+        operands, options = split_arguments(name, args, options)
         requires_grad = [False] * len(operands)
         for i, (x, pullback) in enumerate(zip(operands, pullbacks, strict=False)):
             kinds = getattr(x, "dtype", value.dtype).kind + value.dtype.kind

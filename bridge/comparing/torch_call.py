@@ -48,8 +48,8 @@ class TorchCall:
         self.tolerance: OpTolerance = tolerance(name, options.get("alpha", 1), device)
         shape = None
         if name in _BROADCASTING:
-            # Expand the operands first, so that no gradient is a sum over broadcast copies: that
-            # sum is the engine's, and has another tolerance than the op.
+            # Expand the operands first, so that no gradient is a sum over broadcast copies: the
+            # engine computes that sum, which has its own tolerance.
             shape = np.broadcast_shapes(*(x.shape for x in operands if hasattr(x, "shape")))
         self.operands = tuple(
             self._leaf(x, shape, tracked)

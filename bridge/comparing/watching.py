@@ -17,8 +17,8 @@ def engine_watched(watch: Watch) -> AbstractContextManager[None]:
     """Pass each call that this thread's engine makes through `watch`, within the context.
 
     These are calls of a rule's forward, of a ufunc that writes in place, and of the backward walk.
-    `watch` gets `run`, the function and its arguments. It must return `run(function, *args)`, or
-    what shall take its place.
+    `watch` gets `run`, the function and its arguments. It returns `run(function, *args)` or a
+    replacement for that result.
     """
     return quiet.watched(watch)
 

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from bridge.comparing.closeness import Array
 from bridge.running.program import SteppedProgram, training
 
 from .class_samples import (
@@ -123,7 +122,7 @@ class Training:
 
         return Mean()
 
-    def data(self) -> tuple[Array, Array]:
+    def data(self) -> tuple[np.ndarray, np.ndarray]:
         """Draw inputs and targets in float32, so that a float64 run gets the same numbers."""
         rng = np.random.default_rng(self.seed)
         x = rng.standard_normal((self.samples, self.sizes[0])).astype(np.float32)

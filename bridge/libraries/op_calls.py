@@ -103,10 +103,10 @@ def spelling(name: str) -> Spelling:
     raise KeyError(name)
 
 
-def arguments(name: str, args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, Any]:
+def split_arguments(name: str, args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, Any]:
     """Split the arguments of the rule `name` into a tuple of operands and a dict of options.
 
-    >>> arguments("sum", ("x", 0), {"keepdim": True})
+    >>> split_arguments("sum", ("x", 0), {"keepdim": True})
     (('x',), {'dim': 0, 'keepdim': True})
     """
     rule = REGISTRY[name]

@@ -9,15 +9,15 @@ from typing import Any, ClassVar
 from bridge.comparing.findings import Finding
 
 from .rows import StepRow
-from .tables import table
+from .tables import format_rows
 
 
 @dataclass(kw_only=True)
 class Report(ABC):
     """The outcome of a comparison.
 
-    `faults` has what differs by more than arithmetic allows, the most telling first; `environment`
-    says where the comparison was made.
+    `faults` has what differs by more than arithmetic allows, the likeliest cause first.
+    `environment` describes the machine and the libraries.
     """
 
     mode: ClassVar[str]
@@ -84,4 +84,4 @@ class ProgramReport(Report):
         }
 
     def __str__(self) -> str:
-        return f"{table(self.rows)}\n{self.verdict()}"
+        return f"{format_rows(self.rows)}\n{self.verdict()}"

@@ -15,7 +15,7 @@ from .rows import StepRow
 SHOWN = 10
 
 
-def table(rows: Sequence[StepRow]) -> str:
+def format_rows(rows: Sequence[StepRow]) -> str:
     """Return a table with a line for each measured row or, if none was, for evenly spread rows.
 
     Each line shows the largest differences since the line before: of the losses, the parameters and

@@ -2,7 +2,7 @@
 
 Ops are compared one by one, each from the same operands (`comparing/replay.py`). The final results
 are compared too, up to how far rounding carries them (`comparing/rounding.py`): that finds mistakes
-no op is to blame for, such as ops combined in another way than PyTorch's.
+no op is to blame for, such as ops that are combined differently than in PyTorch.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ from bridge.reporting.rows import StepRow, farthest_apart
 from minigrad.catalogue.accuracy import SUMMED, Exact, Scaled
 
 from .program import SteppedProgram
-from .run import Run, Snapshot, origin_of_parameters
+from .run import ProgramRun, Snapshot, origin_of_parameters
 
 Results = dict[str, Array]
 
@@ -101,9 +101,9 @@ class _LockstepRuns:
 
     def __init__(self, program: SteppedProgram, device: str, dtype: str | None, seed: int) -> None:
         self.program, self.device, self.dtype, self.seed = program, device, dtype, seed
-        self.ours = Run(program, minigrad, "cpu", dtype)
+        self.ours = ProgramRun(program, minigrad, "cpu", dtype)
         self.theirs = self._torch_run()
-        self.repeats: list[Run] = []
+        self.repeats: list[ProgramRun] = []
         self.updater = self._torch_run() if self.ours.optimizer is not None else None
         ours, theirs = (
             {name: (p.dtype, p.shape) for name, p in run.parameter_values().items()}
@@ -116,8 +116,8 @@ class _LockstepRuns:
             )
         self.start = origin_of_parameters(self.ours, self.theirs)
 
-    def _torch_run(self) -> Run:
-        return Run(self.program, torch, self.device, self.dtype)
+    def _torch_run(self) -> ProgramRun:
+        return ProgramRun(self.program, torch, self.device, self.dtype)
 
     def step(self, report: Lockstep, measure: Callable[[Any], Any] | None) -> bool:
         """Do one step in both libraries and report it; return False if the program has ended."""
@@ -182,7 +182,7 @@ class _LockstepRuns:
     def _result_faults(
         self, before: Snapshot, ours: Results, theirs: Results, replay: Replay, blamed: bool
     ) -> tuple[list[Finding], float]:
-        """Return the results of the step that rounding doesn't explain, and the bound they had.
+        """Return the results of the step that rounding doesn't explain, and their bound.
 
         Unless an op or the update is `blamed` already, the first unmatched array leads the list.
         """

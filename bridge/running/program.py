@@ -63,19 +63,7 @@ def training(
     >>> [list(step.parameters) for step in training(setup, (x, y))(minigrad)]
     [['weight', 'bias'], ['weight', 'bias']]
     """
-    whole = _pair(data)
-    given = [] if whole is not None else [_pair(batch) for batch in data]
-    if None in given:
-        raise ValueError(
-            "data must be a pair (inputs, targets) of one length, or a list of such pairs"
-        )
-
-    def batches_of(epoch: int) -> Iterator[tuple[Any, Any, bool]]:
-        if whole is None:
-            last = len(given) - 1
-            yield from ((x, y, i == last) for i, (x, y) in enumerate(given))  # type: ignore[misc]
-        else:
-            yield from batches(*whole, batch_size, seed, epoch)
+    batches_of = _batches(data, batch_size, seed)
 
     def program(torch: Any, device: str = "cpu", dtype: str = "float32") -> Iterator[Step]:
         float_dtype = getattr(torch, dtype)
@@ -102,6 +90,22 @@ def training(
                 yield Step(value.item(), parameters, optimizer)
 
     return program
+
+
+def _batches(
+    data: Sequence[Any], batch_size: int | None, seed: int
+) -> Callable[[int], Iterator[tuple[Array, Array, bool]]]:
+    """Return the function that yields the batches of an epoch, and whether each is its last."""
+    whole = _pair(data)
+    if whole is not None:
+        return lambda epoch: batches(*whole, batch_size, seed, epoch)
+    given = [_pair(batch) for batch in data]
+    pairs = [pair for pair in given if pair is not None]
+    if len(pairs) != len(given):
+        raise ValueError(
+            "data must be a pair (inputs, targets) of one length, or a list of such pairs"
+        )
+    return lambda epoch: ((x, y, i == len(pairs) - 1) for i, (x, y) in enumerate(pairs))
 
 
 def _pair(data: Any) -> tuple[Array, Array] | None:

@@ -1,4 +1,4 @@
-"""Run: one run of a program in one library, and the state that its next step depends on."""
+"""ProgramRun: one run of a program in one library, and the state that its next step depends on."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Snapshot(NamedTuple):
     stream: torch.Tensor
 
 
-class Run:
+class ProgramRun:
     """One run of a program, in one library on one device.
 
     `count` is the number of steps done, and `latest` what the program yielded last. Each run has
@@ -202,7 +202,7 @@ def _array(value: Any) -> Array:
     return array_of(value) if hasattr(value, "detach") else np.asarray(value)
 
 
-def origin_of_parameters(ours: Run, theirs: Run) -> str:
+def origin_of_parameters(ours: ProgramRun, theirs: ProgramRun) -> str:
     """Return FROM_SEED if both runs drew the same first parameters, else COPIED."""
     a, b = ours.parameter_values(), theirs.parameter_values()
     equal = a.keys() == b.keys() and all(difference(a[n], b[n], Exact()) is None for n in a)

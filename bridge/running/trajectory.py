@@ -30,7 +30,7 @@ from bridge.reporting.rows import StepRow, farthest_apart
 from minigrad.catalogue.accuracy import Scaled
 
 from .program import SteppedProgram
-from .run import COPIED, Run, origin_of_parameters
+from .run import COPIED, ProgramRun, origin_of_parameters
 
 TIMES = 2
 # Two float64 runs may be this far apart before anything is measured.
@@ -163,20 +163,20 @@ class _FreeRuns:
 
     def __init__(self, program: SteppedProgram, device: str, dtype: str) -> None:
         self.program, self.device, self.dtype = program, device, dtype
-        self.ours = Run(program, minigrad, "cpu", dtype)
+        self.ours = ProgramRun(program, minigrad, "cpu", dtype)
         self.first = self.ours.snapshot()
-        self.theirs = Run(program, torch, device, dtype)
+        self.theirs = ProgramRun(program, torch, device, dtype)
         self.start = origin_of_parameters(self.ours, self.theirs)
         if self.start == COPIED:
             self.theirs.restore(self.first)
         self.reference = self.theirs if dtype == "float64" else self._new_reference()
 
-    def _torch_run(self, device: str, dtype: str) -> Run:
-        run = Run(self.program, torch, device, dtype)
+    def _torch_run(self, device: str, dtype: str) -> ProgramRun:
+        run = ProgramRun(self.program, torch, device, dtype)
         run.restore(self.first)
         return run
 
-    def _new_reference(self) -> Run:
+    def _new_reference(self) -> ProgramRun:
         device = self.device if self.dtype == "float64" else "cpu"
         return self._torch_run(device, "float64")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import minigrad
-from bridge.libraries.op_calls import arguments, spelling
+from bridge.libraries.op_calls import spelling, split_arguments
 from minigrad.rules import REGISTRY
 
 
@@ -20,10 +20,10 @@ def test_an_unknown_rule_raises() -> None:
 
 
 def test_arguments_are_split_into_operands_and_options() -> None:
-    assert arguments("add", ("x", 2), {"alpha": 3}) == (("x", 2), {"alpha": 3})
-    assert arguments("cat", ("x", "y", "z"), {"dim": 1}) == (("x", "y", "z"), {"dim": 1})
-    assert arguments("clamp", ("x", None, 3), {}) == (("x", None, 3), {})
-    assert arguments("softmax", ("x", -1, None), {}) == (("x",), {"dim": -1, "dtype": None})
+    assert split_arguments("add", ("x", 2), {"alpha": 3}) == (("x", 2), {"alpha": 3})
+    assert split_arguments("cat", ("x", "y", "z"), {"dim": 1}) == (("x", "y", "z"), {"dim": 1})
+    assert split_arguments("clamp", ("x", None, 3), {}) == (("x", None, 3), {})
+    assert split_arguments("softmax", ("x", -1, None), {}) == (("x",), {"dim": -1, "dtype": None})
 
 
 def test_in_place_rules_write_into_a_copy() -> None:

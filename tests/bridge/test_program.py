@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 import minigrad
 from bridge import training
 from bridge.running.program import Step
-from bridge.running.run import Run
+from bridge.running.run import ProgramRun
 
 X, Y = np.arange(10.0).reshape(5, 2), np.array([0, 1, 0, 1, 1])
 LIBRARIES = pytest.mark.parametrize("library", [minigrad, torch])
@@ -106,7 +106,10 @@ def test_a_run_is_restored_from_another_runs_snapshot() -> None:
         return model, loss, torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
 
     program = training(momentum, (X, Y), epochs=5)
-    ours, theirs = Run(program, minigrad, "cpu", None), Run(program, torch, "cpu", "float64")
+    ours, theirs = (
+        ProgramRun(program, minigrad, "cpu", None),
+        ProgramRun(program, torch, "cpu", "float64"),
+    )
     ours.advance_to(3)
     snapshot = ours.snapshot()
     theirs.restore(snapshot)
@@ -122,7 +125,7 @@ def test_a_run_is_restored_from_another_runs_snapshot() -> None:
 
 def test_results_of_a_step() -> None:
     program = training(setup, (X, Y))
-    run = Run(program, minigrad, "cpu", "float32")
+    run = ProgramRun(program, minigrad, "cpu", "float32")
     assert "gradient of weight" not in run.results()
     run.step()
     names = {"loss", "gradient of weight", "gradient of bias", "weight", "bias", "lr of group 0"}
@@ -138,7 +141,7 @@ def test_a_program_gets_only_the_arguments_it_accepts() -> None:
         devices.append(device)
         yield Step(0.0, {})
 
-    Run(program, torch, "cpu", None)
+    ProgramRun(program, torch, "cpu", None)
     with pytest.raises(TypeError, match="dtype"):
-        Run(program, torch, "cpu", "float32")
+        ProgramRun(program, torch, "cpu", "float32")
     assert devices == ["cpu"]

@@ -102,7 +102,7 @@ def test_keys_are_of_every_kind() -> None:
 
 
 @given(st.arrays())
-def test_a_copy_has_the_strides_tensorshe_array(x: np.ndarray) -> None:
+def test_a_copy_has_the_strides_of_the_array(x: np.ndarray) -> None:
     y = copy_with_strides(x)
     np.testing.assert_array_equal(x, y)
     assert not np.shares_memory(x, y)
