@@ -14,7 +14,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from minigrad.api.atomic_write import write_atomically
 from minigrad.app.command import (
     CommandParser,
     UsageError,
@@ -24,6 +23,7 @@ from minigrad.app.command import (
 )
 from minigrad.app.plotting import picture_format
 from minigrad.rules import REGISTRY
+from minigrad.utils.atomic_write import write_atomically
 
 from .results import BenchmarkResults, read_results
 from .settings import BenchmarkSettings

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from threadpoolctl import threadpool_limits
 
-from bridge.environment import environment as library_environment
+from bridge.libraries.environment import environment as library_environment
 
 # Load per core above which other processes disturb the times.
 BUSY = 0.5

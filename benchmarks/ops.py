@@ -20,7 +20,7 @@ import torch
 from tabulate import tabulate
 
 import minigrad
-from bridge.spelling import SPELLED, spelling
+from bridge.libraries.op_calls import SPELLED, spelling
 from minigrad.catalogue.op_table import TABLE
 from minigrad.rules import REGISTRY
 

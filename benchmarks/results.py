@@ -6,8 +6,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from minigrad.api.atomic_write import short_message
 from minigrad.app.command import UsageError
+from minigrad.utils.atomic_write import short_message
 
 from .measurement import Measurement
 from .settings import BenchmarkSettings

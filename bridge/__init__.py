@@ -1,16 +1,14 @@
-"""The bridge: the same computation in minigrad and in PyTorch, and by how much the two differ.
+"""The bridge: run the same computation in minigrad and in PyTorch, and say how far they differ.
 
-Read `minigrad/accuracy.py` (how far apart each op may be, in three strengths, and why) and
-`closeness.py` (how far apart two arrays are) first; neither knows of PyTorch. `replay.py` has
-PyTorch compute each op again from the same operands (its `twin.py`), and `rounding.py` measures how
-far rounding alone carries a program. On these stands what is public:
+- `compare`, `assert_matches_torch`: one function in both libraries;
+- `lockstep`, `trajectory`: one program in both, from the same state at each step, or each freely;
+- `training`, `Step`: programs for these;
+- `to_torch`, `from_torch`: tensors, modules and state dicts, converted bit for bit;
+- `bridge.strategies`, `bridge.random_programs`: property tests.
 
-- `compare`, `assert_matches_torch`: one function, in both libraries;
-- `lockstep`, `trajectory`: one program, step by step, and each library on its own;
-- `training`, `Step`: programs to give to those;
-- `to_torch`, `from_torch`: tensors, modules and state, exact to the bit.
-
-All of that needs PyTorch, which is imported when any of it is asked for.
+Each package imports only those before it: `libraries`, `comparing`, `reporting`, `running`,
+`drawing`, `random_programs`, `strategies`. `README.md` says how to read them. Importing `bridge`
+imports no PyTorch; using one of the names does.
 """
 
 from __future__ import annotations
@@ -19,13 +17,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .comparison import Comparison, assert_matches_torch, compare
-    from .convert import from_torch, to_torch
-    from .environment import DeviceError
-    from .findings import Finding
-    from .free_running import Trajectory, trajectory
-    from .in_lockstep import Lockstep, lockstep
-    from .program import Step, training
+    from .comparing.findings import Finding
+    from .libraries.convert import from_torch, to_torch
+    from .libraries.environment import DeviceError
+    from .running.functions import Comparison, assert_matches_torch, compare
+    from .running.lockstep import Lockstep, lockstep
+    from .running.program import Step, training
+    from .running.trajectory import Trajectory, trajectory
 
 __all__ = [
     "Comparison",
@@ -43,28 +41,28 @@ __all__ = [
     "trajectory",
 ]
 
-_HOMES = {
-    "Comparison": "comparison",
-    "DeviceError": "environment",
-    "Finding": "findings",
-    "Lockstep": "in_lockstep",
-    "Step": "program",
-    "Trajectory": "free_running",
-    "assert_matches_torch": "comparison",
-    "compare": "comparison",
-    "from_torch": "convert",
-    "lockstep": "in_lockstep",
-    "to_torch": "convert",
-    "training": "program",
-    "trajectory": "free_running",
+_MODULES = {
+    "Comparison": "running.functions",
+    "DeviceError": "libraries.environment",
+    "Finding": "comparing.findings",
+    "Lockstep": "running.lockstep",
+    "Step": "running.program",
+    "Trajectory": "running.trajectory",
+    "assert_matches_torch": "running.functions",
+    "compare": "running.functions",
+    "from_torch": "libraries.convert",
+    "lockstep": "running.lockstep",
+    "to_torch": "libraries.convert",
+    "training": "running.program",
+    "trajectory": "running.trajectory",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'bridge' has no attribute {name!r}")
     try:
-        return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+        return getattr(importlib.import_module(f".{_MODULES[name]}", __name__), name)
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise

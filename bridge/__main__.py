@@ -1,4 +1,4 @@
-"""`python -m bridge`: the same program in minigrad and in PyTorch, side by side."""
+"""`python -m bridge`: run the same program in minigrad and in PyTorch, side by side."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""`python -m bridge`: the options it takes, what it prints and writes, and how it ends.
+"""`python -m bridge`: its options, what it prints and writes, and its exit statuses.
 
-0: the two libraries agree. 1: they do not (or nobody reads the output any more). 2: bad usage,
-which one line names. 130: Ctrl-C.
+0: the libraries agree. 1: they differ (or the reader of the output closed it). 2: bad usage, which
+one line explains. 130: Ctrl-C.
 """
 
 from __future__ import annotations
@@ -12,10 +12,8 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from minigrad.api.atomic_write import write_atomically
 from minigrad.app import datasets, settings
 from minigrad.app.command import (
     CommandParser,
@@ -25,9 +23,15 @@ from minigrad.app.command import (
     run_command,
 )
 from minigrad.app.datasets import TrainingData
+from minigrad.app.plotting import picture_format
 from minigrad.app.programs import PROGRAMS
 from minigrad.app.settings import Settings
 from minigrad.app.training_options import add_training_options
+from minigrad.utils.atomic_write import write_atomically
+
+if TYPE_CHECKING:
+    from .reporting.report import ProgramReport
+    from .running.program import SteppedProgram
 
 EXAMPLES = """\
 examples:
@@ -40,19 +44,17 @@ MODES = ("lockstep", "free")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command with the given arguments (the process's own by default); its exit status."""
+    """Run the command with `argv`, or the process's arguments, and return its exit status."""
     return run_command("bridge", _command, argv)
 
 
 def _parser() -> CommandParser:
     parser = CommandParser(
         prog="python -m bridge",
-        description="Run the same program in minigrad and in PyTorch, side by side, and say where "
-        "and by how much the two differ: in lockstep, both set to the same state before each step, "
-        "and free, each on its own.",
+        description="Run the same program in minigrad and in PyTorch, and say where and by how "
+        "much they differ: in lockstep (PyTorch gets minigrad's state before each step) and free "
+        "(each runs on its own).",
         epilog=f"defaults by data set:\n{settings.defaults_table()}\n\n{EXAMPLES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
         argument_default=argparse.SUPPRESS,
     )
     comparison = parser.add_argument_group("the comparison")
@@ -62,14 +64,14 @@ def _parser() -> CommandParser:
     comparison.add_argument(
         "--mode",
         choices=(*MODES, "both"),
-        help="lockstep: each step from one state; free: each library on its own (both)",
+        help="lockstep: both from the same state at each step; free: each on its own (both)",
     )
     files = add_training_options(parser)
     files.add_argument("--json", metavar="FILE", help="write the whole report")
     files.add_argument(
         "--plot",
         metavar="FILE",
-        help="draw both losses, and the distance against the bound, as .png or .svg",
+        help="plot the losses, and the distance and its bound, as .png or .svg",
     )
     return parser
 
@@ -87,86 +89,84 @@ def _command(argv: list[str]) -> int:
         raise UsageError("--epochs 0: there is nothing to compare, use at least 1")
     data = datasets.load(plan.data, plan.test_size)
     try:
-        import torch  # noqa: F401, all that follows needs it
+        import torch  # noqa: F401, the rest needs it
     except ModuleNotFoundError:
         raise UsageError("PyTorch is not installed: pip install 'torch>=2.4,<2.14'") from None
     try:
-        reports = _compared(plan, data, device, MODES if mode == "both" else (mode,))
+        reports = _run_all(plan, data, device, MODES if mode == "both" else (mode,))
     except RuntimeError as error:
         if "CUDA" not in str(error):
             raise
         first, *_ = str(error).splitlines()
         raise UsageError(f"PyTorch failed on --device {device}: {first}") from None
 
-    differ = {name: report.verdict() for name, report in reports.items() if not report.ok}
-    verdict = (
-        "minigrad and PyTorch agree"
-        if not differ
-        else (f"minigrad and PyTorch DIFFER: {'; '.join(differ)}")
-    )
+    differing = [title for title, report in reports.items() if not report.ok]
+    outcome = f"DIFFER: {'; '.join(differing)}" if differing else "agree"
+    verdict = f"minigrad and PyTorch {outcome}"
     print(f"\n{verdict}")
     if files["json"]:
         write_atomically(files["json"], _as_json(plan, data, reports, verdict))
     if files["plot"]:
-        from .plotting import draw
+        from .reporting.plotting import plot  # matplotlib takes long to load
 
-        rows = [(name, report.rows) for name, report in reports.items()]
-        write_atomically(
-            files["plot"], draw(str(data), rows, Path(files["plot"]).suffix[1:].lower())
-        )
-    return 1 if differ else 0
+        rows = [(title, report.rows) for title, report in reports.items()]
+        write_atomically(files["plot"], plot(str(data), rows, picture_format(files["plot"])))
+    return 1 if differing else 0
 
 
-def _compared(
+def _run_all(
     plan: Settings, data: TrainingData, device: str, modes: Sequence[str]
-) -> dict[str, Any]:
-    """The report of each program in each mode, by a name for it; printed as they are made."""
-    from .environment import DeviceError, check_device, describe
-    from .findings import Finding
-    from .free_running import trajectory
-    from .in_lockstep import lockstep
-    from .program import COPIED
+) -> dict[str, ProgramReport]:
+    """Run each program in each mode; print the reports and return them by title."""
+    # PyTorch takes seconds to load, and --help does without it.
+    from .comparing.findings import Finding
+    from .libraries.environment import DeviceError, check_device, describe
+    from .running.lockstep import lockstep
+    from .running.run import COPIED
+    from .running.trajectory import trajectory
 
     try:
         check_device(device)
     except DeviceError as error:
         raise UsageError(f"--device {device}: {error}") from None
-    compare: dict[str, Callable[..., Any]] = {"lockstep": lockstep, "free": trajectory}
-    reports: dict[str, Any] = {}
+    runners: dict[str, Callable[..., ProgramReport]] = {"lockstep": lockstep, "free": trajectory}
+    reports: dict[str, ProgramReport] = {}
     epochs = settings.defaults_for(plan.data).epochs if plan.epochs is None else plan.epochs
     for name in plan.programs:
-        arguments = plan.arguments(name) | {"classes": len(data.classes), "epochs": epochs}
-        del arguments["dtype"]
-
-        def program(
-            torch: Any, device: str, dtype: str, name: str = name, arguments: Any = arguments
-        ) -> Iterator[Any]:
-            return PROGRAMS[name](torch, data.x, data.y, device=device, dtype=dtype, **arguments)
-
+        program = _program(plan, data, name, epochs)
         for mode in modes:
             title = f"{name}, {mode}"
             with _progress_bar(title, 2 * epochs) as advance:
-                report = compare[mode](
-                    program,
-                    device=device,
-                    dtype=plan.dtype,
-                    seed=plan.seed,
-                    measure=_measure(plan, data, epochs, advance),
+                measure = _accuracy_at_logged_epochs(plan, data, epochs, advance)
+                report = runners[mode](
+                    program, device=device, dtype=plan.dtype, seed=plan.seed, measure=measure
                 )
             if not reports:
                 print(f"{data}\n{describe(report.environment)}")
             if report.ok and report.start == COPIED and device == "cpu":
-                report.fault = Finding("the first parameters", "the seed gives others in PyTorch")
+                fault = Finding("the first parameters", "the seed gives others in PyTorch")
+                report.faults.append(fault)
             reports[title] = report
             print(f"\n{title}: {report.start}\n{report}", flush=True)
     return reports
 
 
-def _measure(
+def _program(plan: Settings, data: TrainingData, name: str, epochs: int) -> SteppedProgram:
+    """Return the tutorial's program of that name with the command's settings and data."""
+    arguments = plan.arguments(name) | {"classes": len(data.classes), "epochs": epochs}
+    del arguments["dtype"]
+
+    def program(torch: Any, device: str, dtype: str) -> Iterator[Any]:
+        return PROGRAMS[name](torch, data.x, data.y, device=device, dtype=dtype, **arguments)
+
+    return program
+
+
+def _accuracy_at_logged_epochs(
     plan: Settings, data: TrainingData, epochs: int, advance: Callable[[], Any]
 ) -> Callable[[Any], dict[str, Any] | None]:
-    """What is to be known of a program besides its loss, at each logged epoch."""
-    from sklearn.metrics import accuracy_score
+    """Return the `measure` that gives the accuracy at the end of each logged epoch."""
+    from sklearn.metrics import accuracy_score  # takes long to load
 
     def measure(progress: Any) -> dict[str, Any] | None:
         if not progress.whole:
@@ -182,8 +182,8 @@ def _measure(
 
 @contextmanager
 def _progress_bar(title: str, total: int) -> Iterator[Callable[[], Any]]:
-    """A bar on the terminal, if there is one."""
-    from tqdm import tqdm
+    """Show a progress bar if standard error is a terminal; yield the function that advances it."""
+    from tqdm import tqdm  # only a command needs it
 
     with tqdm(
         total=total, desc=title, unit="epoch", leave=False, disable=not sys.stderr.isatty()
@@ -191,9 +191,11 @@ def _progress_bar(title: str, total: int) -> Iterator[Callable[[], Any]]:
         yield bar.update
 
 
-def _as_json(plan: Settings, data: TrainingData, reports: dict[str, Any], verdict: str) -> bytes:
-    """The whole comparison, as strict JSON."""
-    plain = {name: report.to_dict() for name, report in reports.items()}
+def _as_json(
+    plan: Settings, data: TrainingData, reports: dict[str, ProgramReport], verdict: str
+) -> bytes:
+    """Return the whole comparison as strict JSON."""
+    plain = {title: report.to_dict() for title, report in reports.items()}
     environments = [report.pop("environment") for report in plain.values()]
     record = {
         "ok": all(report.ok for report in reports.values()),

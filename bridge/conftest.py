@@ -1,8 +1,9 @@
-"""For pytest alone: the names that the doctests of the bridge find, and none without PyTorch."""
+"""For pytest only: the names that doctests use, and the files that need PyTorch."""
 
 from __future__ import annotations
 
 import importlib.util
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,16 +13,26 @@ import minigrad
 from minigrad import nn
 
 _HAS_TORCH = importlib.util.find_spec("torch") is not None
-# These know nothing of PyTorch.
-_WITHOUT = {
-    *("__init__.py", "closeness.py", "findings.py", "operands.py", "rows.py", "samples.py"),
-    *("source.py", "spelling.py", "text.py", "versions.py"),
+_WITHOUT_TORCH = {
+    "comparing/closeness.py",
+    "comparing/findings.py",
+    "drawing/cases.py",
+    "drawing/draws.py",
+    "drawing/expressions.py",
+    "drawing/operands.py",
+    "drawing/samples.py",
+    "libraries/op_calls.py",
+    "libraries/versions.py",
+    "reporting/rows.py",
 }
 
 
-def pytest_ignore_collect(collection_path: Any) -> bool | None:
-    """Leave out what cannot be imported."""
-    return True if not _HAS_TORCH and collection_path.name not in _WITHOUT else None
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Ignore files that can't be imported without PyTorch."""
+    if _HAS_TORCH or collection_path.is_dir():
+        return None
+    name = collection_path.relative_to(Path(__file__).parent).as_posix()
+    return None if name in _WITHOUT_TORCH else True
 
 
 @pytest.fixture(autouse=True, scope="session")

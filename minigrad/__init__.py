@@ -21,14 +21,13 @@ from .api.creation import (
     zeros,
     zeros_like,
 )
-from .api.devices import device
 from .api.functions import *  # noqa: F403, add, exp, matmul, …
 from .api.indexing import index_put
 from .api.printing import set_printoptions
-from .api.serialization import load, save
 from .api.size import Size
 from .api.tensor import Tensor
 from .autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
+from .core.devices import device
 from .core.grad_mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .random.generator import Generator
 from .random.sampling import (
@@ -65,6 +64,7 @@ from .rules.dtypes import (
     uint8,
 )
 from .rules.promotion import get_default_dtype, promote_types, set_default_dtype
+from .utils.serialization import load, save
 
 __version__ = "0.1.0"
 __all__ = [

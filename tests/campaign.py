@@ -1,4 +1,4 @@
-"""The deep profile: random programs for as long as one says, counted, from seeds one can name."""
+"""The deep profile: batches of random programs from known seeds, until the time is up."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ PROGRAMS = "random programs"
 
 
 def deep() -> bool:
-    """Whether the deep profile is on: `--hypothesis-profile=deep`."""
+    """Tell whether the profile is `--hypothesis-profile=deep`."""
     return settings().max_examples == settings.get_profile("deep").max_examples
 
 
 @dataclass
 class Campaign:
-    """Batches of random programs, each from a seed of its own, until the time is up.
+    """Batches of random programs, each from its own seed, for `minutes`.
 
-    In the usual profile there is one batch, which is the same every time: its seed is None.
+    The usual profile has one batch, which is always the same; its seed is None.
     """
 
     minutes: float
@@ -29,7 +29,7 @@ class Campaign:
     record: Callable[[str, Any], None]
 
     def seeds(self, lane: int) -> Iterator[int | None]:
-        """The seeds of the batches to run; lanes, which run side by side, have others."""
+        """Yield the seeds of the batches to run; parallel lanes have different seeds."""
         if not deep():
             yield None
             return
@@ -40,9 +40,9 @@ class Campaign:
             seed += 1
             yield seed
 
-    def tell(self, error: BaseException, seed: int | None) -> None:
-        """Add to an error how the programs that led to it are drawn again."""
+    def add_command(self, error: BaseException, seed: int | None) -> None:
+        """Add a note to an error: the command that draws the same programs again."""
         command = "pytest tests/test_random_programs.py::test_random_programs"
         if seed is not None:
             command += f" --hypothesis-profile=deep --minutes=0 --first-seed={seed}"
-        error.add_note(f"seed {seed}; to see it again: {command}")
+        error.add_note(f"seed {seed}; to reproduce: {command}")

@@ -22,7 +22,7 @@ try:
     import torch
 except ImportError:
     # These helpers import torch, so collecting their doctests would fail.
-    shared = ("bridge/planting", "rules/checker", "rules/checks", "rules/mutants")
+    shared = ("bridge/mistakes", "rules/checker", "rules/checks", "rules/mutants")
     collect_ignore = [f"{name}.py" for name in shared]
 else:
     # One thread sums in a fixed order, and keeps xdist's workers from competing for cores.

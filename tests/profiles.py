@@ -1,11 +1,11 @@
-"""How many examples a test asks for: so many in the usual profile, and in others in proportion."""
+"""The number of examples of a test, in proportion to the hypothesis profile."""
 
 from __future__ import annotations
 
 from hypothesis import Phase, settings
 
 USUAL = "repeatable"
-# To see whether a mistake is found at all: the same examples each time, until the first that fails.
+# For tests that a mistake is found: the same examples each time, until the first failure.
 AT_A_GLANCE = settings(
     max_examples=200,
     phases=[Phase.generate],
@@ -17,7 +17,7 @@ AT_A_GLANCE = settings(
 
 
 def examples(count: int) -> int:
-    """`count` in the usual profile of `conftest.py`; in one of 25 times as many examples, 25 times.
+    """Return `count` in the usual profile of `conftest.py`, and a multiple of it in the deep one.
 
     >>> examples(8) * settings.get_profile(USUAL).max_examples == 8 * settings().max_examples
     True

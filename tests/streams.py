@@ -1,4 +1,4 @@
-"""Two generators side by side, minigrad's and PyTorch's: do they draw the same?"""
+"""Comparison of random tensors and generator states with PyTorch's."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-# Where PyTorch's kernels have no fused multiply-add, it rounds some numbers otherwise itself, and
-# the bound is the one that minigrad/distributions.py names.
+# Without fused multiply-add, PyTorch's own kernels round some numbers differently: by at most the
+# bound that minigrad/random/variates.py states.
 FUSED = torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512")
 WITHOUT_FMA = 3e-6
 
 
 def state(generator: Any) -> bytes:
-    """The bytes of a generator's state."""
+    """Return a generator's state as bytes."""
     found: bytes = generator.get_state().numpy().tobytes()
     return found
 
 
 def same_numbers(ours: Any, theirs: Any) -> bool:
-    """Whether two Tensors agree in dtype, shape, layout and, to the bit, in their elements."""
+    """Whether two Tensors agree in dtype, shape, layout and, bit for bit, in their elements."""
     a, b = ours.detach().numpy(), theirs.detach().numpy()
     if (a.dtype, a.shape) != (b.dtype, b.shape):
         return False
@@ -35,5 +35,5 @@ def same_numbers(ours: Any, theirs: Any) -> bool:
 
 
 def _steps(x: Any) -> list[int]:
-    """The strides, but for dimensions of size 1, along which nobody steps."""
+    """Return the strides, without those of dimensions of size 1, which mean nothing."""
     return [step for step, size in zip(x.stride(), x.shape, strict=True) if size > 1]

@@ -1,4 +1,4 @@
-"""minigrad/accuracy.py: a table of rules, with a reason for each bound that is not exact."""
+"""minigrad/catalogue/accuracy.py: tolerances of rules, each with a reason unless it is exact."""
 
 from __future__ import annotations
 
@@ -6,37 +6,37 @@ import inspect
 
 import pytest
 
-from minigrad.catalogue.accuracy import BOUNDS, FUSED, ON_CUDA, Exact, Scaled, bound
+from minigrad.catalogue.accuracy import FUSED, ON_CUDA, TOLERANCES, Exact, Scaled, tolerance
 from minigrad.rules import REGISTRY
 
 
-def test_the_table_is_of_rules() -> None:
-    assert BOUNDS.keys() <= REGISTRY.keys()
+def test_every_entry_is_a_rule() -> None:
+    assert TOLERANCES.keys() <= REGISTRY.keys()
 
 
-@pytest.mark.parametrize("op", BOUNDS)
-def test_what_is_not_exact_has_a_reason(op: str) -> None:
-    assert bound(op).why.endswith(".")
-    assert (bound(op).value, bound(op).gradient) != (Exact(), Exact())
+@pytest.mark.parametrize("op", TOLERANCES)
+def test_an_op_that_is_not_exact_has_a_reason(op: str) -> None:
+    assert tolerance(op).why.endswith(".")
+    assert (tolerance(op).value, tolerance(op).gradient) != (Exact(), Exact())
 
 
-def test_what_is_not_in_the_table_is_exact() -> None:
-    assert bound("add").value == bound("add").gradient == Exact()
-    assert "add" not in BOUNDS
+def test_an_op_without_an_entry_is_exact() -> None:
+    assert tolerance("add").value == tolerance("add").gradient == Exact()
+    assert "add" not in TOLERANCES
 
 
 @pytest.mark.parametrize("op", FUSED)
 def test_an_alpha_may_be_fused(op: str) -> None:
     assert "alpha" in inspect.signature(REGISTRY[op].forward).parameters
-    assert bound(op, alpha=1) == bound(op)
-    assert isinstance(bound(op, alpha=0.1).value, Scaled)
+    assert tolerance(op, alpha=1) == tolerance(op)
+    assert isinstance(tolerance(op, alpha=0.1).value, Scaled)
 
 
 @pytest.mark.parametrize("op", ON_CUDA)
-def test_more_is_allowed_on_a_gpu(op: str) -> None:
-    assert bound(op, device="cuda:0") == ON_CUDA[op] != bound(op, device="cpu")
+def test_a_gpu_has_other_tolerances(op: str) -> None:
+    assert tolerance(op, device="cuda:0") == ON_CUDA[op] != tolerance(op, device="cpu")
     assert ON_CUDA[op].why.endswith(".")
 
 
-def test_an_alpha_of_another_kind_changes_no_bound() -> None:
-    assert bound("exp", alpha=0.1) == bound("exp")
+def test_an_alpha_changes_no_tolerance_of_other_ops() -> None:
+    assert tolerance("exp", alpha=0.1) == tolerance("exp")

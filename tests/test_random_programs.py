@@ -1,7 +1,7 @@
-"""Whole programs, drawn: each does in minigrad what it does in PyTorch (`bridge/drawing.py`).
+"""Random programs do the same in minigrad as in PyTorch (see `bridge/random_programs`).
 
 `pytest tests/test_random_programs.py::test_random_programs --hypothesis-profile=deep --minutes=30`
-goes on for as long as that, on every core, and says how many programs it ran.
+draws programs on every core for 30 minutes, and prints how many it ran.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ torch = pytest.importorskip("torch")
 from profiles import AT_A_GLANCE
 
 import minigrad
-from bridge.drawing import LEAF, NOTHING, OPS, Slot, program_of
-from bridge.random_programs import Program, Statement, Trace, check
+from bridge.random_programs import check
+from bridge.random_programs.program import Program, Statement, Trace
+from bridge.random_programs.writing import LEAF, NOTHING, OPS, Slot, write_program
 from bridge.strategies import programs
 from minigrad.core import inplace
 from minigrad.core import walk as graph
 from minigrad.core.views import View
-from tests.bridge.planting import planted
+from tests.bridge.mistakes import mistake_in_rule
 
 BATCH = 250
 LANES = range(os.cpu_count() or 1) if deep() else range(1)
@@ -54,7 +55,7 @@ def test_random_programs(lane: int, campaign: Campaign) -> None:
         try:
             test()
         except BaseException as error:
-            campaign.tell(error, batch)
+            campaign.add_command(error, batch)
             raise
         finally:
             campaign.record(PROGRAMS, count)
@@ -79,16 +80,16 @@ def many() -> list[Program]:
 def test_every_kind_of_statement_is_drawn(many: list[Program]) -> None:
     text = "\n".join(program.source() for program in many)
     kinds = {
-        "a walk back": r"\.backward\(",
+        "backward": r"\.backward\(",
         "a gradient with a graph": r"autograd\.grad\(",
         "no_grad": r"no_grad\(\)",
         "detach": r"\.detach\(\)",
         "retain_grad": r"\.retain_grad\(\)",
         "a method in place": r"^ *\w+\.\w+_\(",
         "an operator in place": r"^ *\w+ [-+*/]= ",
-        "an assignment to a part": r"^ *\w+\[.*\] = ",
+        "an assignment to elements": r"^ *\w+\[.*\] = ",
         "an error": r"except \w+ as error",
-        "no grad wanted": r"= torch\.tensor\([^a-z]*\)$",
+        "a leaf without requires_grad": r"= torch\.tensor\([^a-z]*\)$",
         "other dtypes": r"dtype=torch\.(int64|float32|bool)",
         "infinities": r"\binf\b.*\n",
         "an empty tensor": r"torch\.zeros\(\(.*0.*\)",
@@ -100,15 +101,15 @@ def test_every_kind_of_statement_is_drawn(many: list[Program]) -> None:
 def test_every_op_is_drawn() -> None:
     for name in OPS:
         texts = [
-            program_of([Slot(LEAF, 3), Slot(name, seed)], ends=False).statements[-1].text
+            write_program([Slot(LEAF, 3), Slot(name, seed)], ends=False).statements[-1].text
             for seed in range(12)
         ]
-        words = {name, name.split("_")[0], *_WRITTEN.get(name, "").split()}
+        words = {name, name.split("_")[0], *_TEXTS.get(name, "").split()}
         assert any(word in text for word in words for text in texts), f"{name}: {texts}"
 
 
-# Ops that are not written by their name.
-_WRITTEN = {
+# Ops whose text doesn't contain their name.
+_TEXTS = {
     "alias": "[...]",
     "cast": "to( bool( long( int( float( double(",
     "index": "[torch",
@@ -120,27 +121,27 @@ _WRITTEN = {
 }
 
 
-def test_values_are_used_again_and_gradients_arrive(many: list[Program]) -> None:
-    shared, deep_, arrived, raised = 0, 0, 0, 0
+def test_values_are_reused_and_leaves_get_gradients(many: list[Program]) -> None:
+    reused, long, with_gradients, raised = 0, 0, 0, 0
     for program in many:
         made = [name for s in program.statements for name in s.names]
         words = Counter(re.findall(r"\b[a-z]\b", program.source()))
-        shared += any(words[name] > 2 for name in made)
-        deep_ += len(program.statements) > 10
-        arrived += any(label.endswith(".grad") for label in program.theirs.values)
+        reused += any(words[name] > 2 for name in made)
+        long += len(program.statements) > 10
+        with_gradients += any(label.endswith(".grad") for label in program.theirs.values)
         raised += any(error is not None for error in program.theirs.errors)
-    assert min(shared, deep_, arrived, len(many) - raised) > len(many) / 3
+    assert min(reused, long, with_gradients, len(many) - raised) > len(many) / 3
     assert raised > len(many) / 20
 
 
-def test_a_program_runs_as_it_is_printed_in_either_library(many: list[Program]) -> None:
+def test_the_printed_program_runs_in_either_library(many: list[Program]) -> None:
     for program in many[:50]:
         for library in ("torch", "minigrad"):
             with contextlib.redirect_stdout(io.StringIO()):
                 exec(program.source(library), {})
 
 
-def test_which_zero_a_sum_of_zeros_gives_is_nobodys_business() -> None:
+def test_the_sign_of_a_sum_of_zeros_is_not_compared() -> None:
     lines = [
         ("a = torch.tensor([[3.0], [-3.0]], dtype=torch.float64)", ("a",)),
         ("b = torch.tensor([[0.0, 3.0, 0.0]], dtype=torch.float64)", ("b",)),
@@ -155,7 +156,7 @@ def test_which_zero_a_sum_of_zeros_gives_is_nobodys_business() -> None:
 
 
 def failure(**kinds: Any) -> str:
-    """What is said of the first program of these kinds that differs; "" if none does."""
+    """Return the message about the first program that differs; "" if none does."""
 
     @AT_A_GLANCE
     @given(programs(**kinds))
@@ -191,24 +192,24 @@ def a_little_more(x: Any) -> Any:
         ("sum", {"derivative": lambda d: d.astype(np.float32).astype(d.dtype) * (1 + 1e-6)}),
         ("add", {"value": lambda y: np.nextafter(y, np.inf)}),
     ],
-    ids=["a value", "a derivative", "a sign", "precision", "one unit in the last place"],
+    ids=["value", "derivative", "sign", "precision", "1 ULP"],
 )
 def test_a_mistake_in_a_rule_is_found(op: str, changes: dict[str, Any]) -> None:
-    with planted(op, **changes):
+    with mistake_in_rule(op, **changes):
         assert failure(actions=ELEMENTWISE)
 
 
-def _nothing(*args: Any, **options: Any) -> None:
+def _do_nothing(*args: Any, **options: Any) -> None:
     pass
 
 
 @pytest.mark.parametrize(
     ("owner", "name", "instead"),
     [
-        (inplace, "count_write", _nothing),
-        (inplace, "_refuse_leaf", _nothing),
-        (inplace, "set_history", _nothing),
-        (View, "refresh", _nothing),
+        (inplace, "count_write", _do_nothing),
+        (inplace, "_refuse_leaf", _do_nothing),
+        (inplace, "set_history", _do_nothing),
+        (View, "refresh", _do_nothing),
         (graph, "summed_to", lambda shape, g: g),
     ],
     ids=lambda x: x if isinstance(x, str) else "",
@@ -220,17 +221,17 @@ def test_a_mistake_in_the_tape_is_found(
     assert failure(actions=WRITES)
 
 
-def test_a_failure_says_what_differs_and_prints_the_program() -> None:
-    with planted("relu", value=a_little_more):
-        said = failure(actions=ELEMENTWISE)
-    first, program = said.split("\n", 1)
+def test_a_failure_names_the_difference_and_prints_the_program() -> None:
+    with mistake_in_rule("relu", value=a_little_more):
+        message = failure(actions=ELEMENTWISE)
+    first, program = message.split("\n", 1)
     assert re.fullmatch(r"\w+( at the end|\.grad)?: .* elements? differs?, worst at .*", first)
     assert program.strip().startswith("import minigrad as torch")
     exec(program, {"minigrad": minigrad})
 
 
-def test_a_failing_campaign_says_how_to_see_it_again() -> None:
+def test_a_failing_campaign_prints_the_command_that_reproduces_it() -> None:
     error = AssertionError()
-    Campaign(1, 0, lambda name, value: None).tell(error, 7)
+    Campaign(1, 0, lambda name, value: None).add_command(error, 7)
     (note,) = error.__notes__
     assert "--hypothesis-profile=deep --minutes=0 --first-seed=7" in note

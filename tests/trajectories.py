@@ -1,7 +1,7 @@
-"""The checker of the optimiser tests: both sides take the same gradients, step by step.
+"""Check an optimiser: both libraries get the same gradients at each step.
 
-Gradients are drawn, not computed, so that nothing but the update can differ. What is compared after
-every step is each parameter and each Tensor of its state.
+Gradients are drawn, not computed, so only the update can differ. Each parameter and each tensor of
+its state is compared after each step.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 
 class Course:
-    """Parameters in two groups, the second with its own learning rate, and gradients for them."""
+    """Parameters in two groups, the second with its own learning rate, and gradients."""
 
     def __init__(self, seed: int, dtype: str, steps: int = 15) -> None:
         rng = np.random.default_rng(seed)
         self.starts = [np.asarray(rng.standard_normal(shape), dtype) for shape in SHAPES]
         self.grads = [
-            # Now and then a parameter has no gradient, or one of zeros, or a huge or a tiny one.
+            # Sometimes a gradient is missing, zero or large.
             [
                 None
                 if rng.random() < 0.1
@@ -47,7 +47,7 @@ class Course:
 
 
 def arrays(params: list[Any], optimizer: Any) -> list[tuple[str, np.ndarray]]:
-    """Every parameter and its state, as arrays, with names to tell them by."""
+    """Return every parameter and its state as named arrays."""
     found = []
     for i, param in enumerate(params):
         found.append((f"parameter {i}", param.detach().numpy()))
@@ -58,7 +58,7 @@ def arrays(params: list[Any], optimizer: Any) -> list[tuple[str, np.ndarray]]:
 
 
 def check_equal(ours: Any, theirs: Any, rtol: float, when: str) -> None:
-    """The same names, dtypes and shapes, and elements within `rtol` of the greatest of them."""
+    """Names, dtypes and shapes are equal, and elements within `rtol` of the largest element."""
     assert [name for name, _ in ours] == [name for name, _ in theirs], when
     for (name, a), (_, b) in zip(ours, theirs, strict=True):
         assert (a.dtype, a.shape) == (b.dtype, b.shape), f"{when}: {name}"
@@ -69,7 +69,7 @@ def check_equal(ours: Any, theirs: Any, rtol: float, when: str) -> None:
 def check_trajectory(
     ours: Any, theirs: Any, options: dict[str, Any], seed: int, dtype: str
 ) -> None:
-    """`ours` and `theirs`, two optimiser classes made with `options`, take the same steps."""
+    """The optimiser classes `ours` and `theirs`, with the same `options`, take the same steps."""
     course = Course(seed, dtype)
     rtol = 1e-12 if dtype == "float64" else 2e-5
     pairs = []

@@ -1,8 +1,7 @@
-"""One program, run in minigrad and in PyTorch: the same value, the same error, the same warnings.
+"""Run one program in minigrad and in PyTorch: values, errors and warnings must be the same.
 
-A program is a function of the namespace (`minigrad` or `torch`). What it returns is compared
-exactly, Tensors by dtype, shape and elements; of an error or a warning, the type and the first
-words.
+A program is a function of the namespace, `minigrad` or `torch`. Values are compared exactly, and
+tensors by dtype, shape and elements. Errors and warnings are compared by type and first words.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ FIRST_WORDS = 4
 
 
 def plain(value: Any) -> Any:
-    """`value` in terms that both sides share: numbers, strings, lists and dictionaries."""
+    """Convert a value to numbers, strings, bytes, lists and dicts, which both sides share."""
     if isinstance(value, minigrad.Tensor | torch.Tensor):
         array = value.detach().numpy()
         return type(value).__name__, str(array.dtype), array.shape, array.tobytes()
@@ -46,19 +45,19 @@ class Saying:
 
     @classmethod
     def of(cls, message: Any) -> Saying:
-        # Not str(message): that of a KeyError is in quotes.
+        # str() of a KeyError would add quotes.
         said = str(message.args[0]) if message.args else ""
         words = said.lower().replace("minigrad", "torch").split()[:FIRST_WORDS]
         return cls(type(message).__name__, tuple(word.rstrip(".,:;") for word in words))
 
     def begins_as(self, other: Saying) -> bool:
-        """Whether this is of the same type and says at least the words that `other` does."""
+        """Tell whether the types are equal and the words begin with those of `other`."""
         return self.kind == other.kind and self.words[: len(other.words)] == other.words
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a program: its value or its error, and its warnings."""
+    """What a program returned or raised, and its warnings."""
 
     value: Any
     error: Saying | None
@@ -72,14 +71,14 @@ def outcome(program: Program, namespace: Any) -> Outcome:
         try:
             value = plain(program(namespace))
         except AssertionError:
-            raise  # the test's own, not the program's
+            raise  # from the test, not from the program
         except Exception as error:
             raised = Saying.of(error)
     return Outcome(value, raised, tuple(Saying.of(warning.message) for warning in caught))
 
 
 def check_same(program: Program) -> Outcome:
-    """Run `program` on both sides and compare. Returns PyTorch's outcome."""
+    """Run `program` in both libraries, compare the outcomes, and return PyTorch's."""
     ours, theirs = outcome(program, minigrad), outcome(program, torch)
     both = f"\nminigrad: {ours}\nPyTorch:  {theirs}"
     assert ours.value == theirs.value, both
@@ -91,12 +90,12 @@ def check_same(program: Program) -> Outcome:
 
 
 def same(a: Any, b: Any) -> bool:
-    """Whether two Tensors have the same dtype, shape and elements."""
+    """Tell whether two tensors have the same dtype, shape and elements."""
     return plain(a)[1:] == plain(b)[1:]
 
 
 def translate(value: Any, namespace: Any) -> Any:
-    """A copy of `value`, such as a state_dict, with every Tensor turned into one of `namespace`."""
+    """Copy `value`, such as a state_dict, with every tensor converted to `namespace`."""
     if isinstance(value, minigrad.Tensor | torch.Tensor):
         return namespace.from_numpy(np.array(value.detach().numpy()))
     if isinstance(value, dict):

@@ -142,7 +142,7 @@ def tensor_or_number(x: Any, function: str) -> Any:
     raise TypeError(f"{function}(): expected tensors or numbers, got {type(x).__name__}")
 
 
-def _as_dtype(x: Any, kind: np.dtype) -> Tensor:
+def _as_dtype(x: Any, kind: np.dtype) -> Any:
     if not isinstance(x, TensorBase):
         return wrap(np.array(x, kind))
     return x if x._array.dtype == kind else OPS["cast"](x, kind)

@@ -1,108 +1,25 @@
-"""Tensors from nothing, from data, and from other tensors' shapes."""
+"""Functions that create tensors: from data, from sizes, and in the shape of another tensor."""
 
 from __future__ import annotations
 
 import builtins
 import math
-import operator
 import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from ..core.creating import array_of, int_of, made, number_of, sizes_of
+from ..core.devices import require_cpu
 from ..core.tensor import wrap
 from ..rules import dtypes, promotion
 from ..rules.dtypes import dtype as DType
-from .devices import require_cpu
 from .tensor import Tensor
-
-
-def made(
-    array: np.ndarray,
-    *,
-    requires_grad: bool | None = False,
-    device: Any = None,
-    pin_memory: bool = False,
-    layout: None = None,
-    out: None = None,
-) -> Tensor:
-    """A tensor around a fresh array, with the options that every creation function takes.
-
-    `device` may be the CPU. RuntimeError for an integer that is to require grad;
-    NotImplementedError for `pin_memory`, `layout` and `out`.
-    """
-    require_cpu(device)
-    for name, value in (("pin_memory", pin_memory), ("layout", layout), ("out", out)):
-        if value is not None and value is not False:
-            raise NotImplementedError(f"argument '{name}' is not implemented")
-    result: Tensor = wrap(array)
-    if requires_grad is not None and not isinstance(requires_grad, builtins.bool):
-        kind = type(requires_grad).__name__
-        raise TypeError(f"argument 'requires_grad' must be bool, not {kind}")
-    if requires_grad:
-        if array.dtype.kind != "f":
-            raise RuntimeError(
-                "Only Tensors of floating point and complex dtype can require gradients, "
-                f"and this one is {dtypes.of_numpy(array.dtype)}"
-            )
-        result._requires_grad = True
-    return result
-
-
-def sizes_of(size: Sequence[Any], options: dict[str, Any], name: str) -> tuple[int, ...]:
-    """The sizes that `*size` gives, ints or one sequence of them, or else `size=` in the options.
-
-    It is taken out of the options. TypeError unless it is there once, and in ints.
-    """
-    if "size" in options:
-        if size:
-            raise TypeError(f"{name}() got multiple values for argument 'size'")
-        size = (options.pop("size"),)
-    elif not size:
-        raise TypeError(f'{name}() missing 1 required positional arguments: "size"')
-    if len(size) == 1 and isinstance(size[0], list | tuple):
-        size = size[0]
-    for position, item in enumerate(size):
-        # A bool passes for an int, but not in front, where it may be an option gone astray.
-        if not hasattr(item, "__index__") or (position == 0 and isinstance(item, builtins.bool)):
-            raise TypeError(
-                f"{name}(): argument 'size' (position 1) must be tuple of ints, not "
-                f"{type(item).__name__} (at position {position})"
-            )
-    found = tuple(map(operator.index, size))
-    if any(s < 0 for s in found):
-        raise RuntimeError(
-            f"Trying to create tensor with negative dimension {min(found)}: {list(found)}"
-        )
-    return found
 
 
 def _kind(dtype: DType | None, otherwise: DType | None = None) -> np.dtype:
     return dtypes.to_numpy(dtype or otherwise or promotion.get_default_dtype())
-
-
-def int_of(value: Any, function: str, argument: str) -> int:
-    """An int from what can serve as one. TypeError for anything else, bool included."""
-    if isinstance(value, builtins.bool) or not hasattr(value, "__index__"):
-        kind = type(value).__name__
-        raise TypeError(f"{function}(): argument '{argument}' must be int, not {kind}")
-    return operator.index(value)
-
-
-def number_of(value: Any, function: str, argument: str) -> float:
-    """A Python number from one, a NumPy scalar or a 0-d tensor.
-
-    TypeError for anything else, OverflowError for an int that needs more than 64 bits.
-    """
-    if isinstance(value, np.generic) or (isinstance(value, Tensor) and value.ndim == 0):
-        value = value.item()
-    if not isinstance(value, builtins.bool | int | float):
-        kind = type(value).__name__
-        raise TypeError(f"{function}(): argument '{argument}' must be Number, not {kind}")
-    if isinstance(value, int) and not -(2**63) <= value < 2**64:
-        raise OverflowError(f"{function}(): argument '{argument}' is an int too big for 64 bits")
-    return value
 
 
 # From data ----------------------------------------------------------------------------------------
@@ -467,11 +384,3 @@ def full_like(
     kind = _kind(dtype, input.dtype)
     value = promotion.converted(number_of(fill_value, "full_like", "fill_value"), kind, "raise")
     return made(np.full_like(array, value, kind), **options)
-
-
-def array_of(input: Any, function: str) -> np.ndarray:
-    """The array of a tensor. TypeError for anything else."""
-    if not isinstance(input, Tensor):
-        kind = type(input).__name__
-        raise TypeError(f"{function}(): argument 'input' (position 1) must be Tensor, not {kind}")
-    return input._array

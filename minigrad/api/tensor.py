@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 
 from ..core import backward, grad_fn, hooks
+from ..core.devices import device, require_cpu
 from ..core.dispatch import OPS
 from ..core.grad_mode import is_grad_enabled, no_grad
 from ..core.inplace import in_place
 from ..core.tensor import TensorBase, make_public, refresh, wrap
 from ..core.versions import count_write
+from ..random import sampling
 from ..rules import REGISTRY, dtypes
 from ..rules.dims import axis
 from ..rules.dtypes import dtype as DType
@@ -25,7 +27,6 @@ from ..rules.dtypes import of_numpy, to_numpy
 from ..rules.promotion import get_default_dtype
 from . import compositions, indexing, printing
 from .compositions import tensor_or_number
-from .devices import device, require_cpu
 from .op_methods import OpMethods
 from .size import Size, size_of
 
@@ -436,7 +437,7 @@ class Tensor(OpMethods, TensorBase):
     index_put = indexing.index_put
     index_put_ = indexing.index_put_
 
-    def where(self, condition: TensorBase, other: Any) -> Any:
+    def where(self, condition: Tensor, other: Any) -> Any:
         """This tensor where `condition` is True, `other` elsewhere."""
         return compositions.where(condition, self, other)
 
@@ -485,10 +486,18 @@ class Tensor(OpMethods, TensorBase):
         count_write(self._counter)
         return self
 
+    # Random numbers ---------------------------------------------------------------------------
+
+    bernoulli_ = sampling.bernoulli_
+    exponential_ = sampling.exponential_
+    normal_ = sampling.normal_
+    random_ = sampling.random_
+    uniform_ = sampling.uniform_
+
     # Operators with a rule of their own -------------------------------------------------------
 
     def __matmul__(self, other: Any) -> Any:
-        return compositions.matmul(self, other) if isinstance(other, TensorBase) else NotImplemented
+        return compositions.matmul(self, other) if isinstance(other, Tensor) else NotImplemented
 
     def __rpow__(self, other: Any) -> Any:
         return OPS["pow"](other, self) if isinstance(other, _NUMBERS) else NotImplemented

@@ -16,11 +16,11 @@ from itertools import count
 from typing import Any
 
 import minigrad
-from minigrad.api.atomic_write import short_message
+from minigrad.api.tensor import Tensor
 from minigrad.app.command import InputError
 from minigrad.app.programs import DTYPES, Progress
 from minigrad.app.settings import Settings
-from minigrad.core.tensor import Tensor
+from minigrad.utils.atomic_write import short_message
 
 _MANUAL_NAME = re.compile(r"[WB](\d+|out)")
 # The file's other keys. No parameter has such a name.

@@ -18,8 +18,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from minigrad.api.atomic_write import check_writable, short_message
 from minigrad.app.plotting import FORMATS, picture_format
+from minigrad.utils.atomic_write import check_writable, short_message
 
 
 class InputError(ValueError):

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minigrad.api.atomic_write import short_message
 from minigrad.app.command import InputError
+from minigrad.utils.atomic_write import short_message
 
 # scikit-learn takes most of a second to import, so only the functions that need it import it:
 # `--help` and the six points do without.

@@ -8,11 +8,11 @@ import textwrap
 from collections.abc import Sequence
 
 import minigrad
-from minigrad.api.atomic_write import write_atomically
 from minigrad.app.command import UsageError, align_columns, check_output_files
 from minigrad.catalogue.accuracy import FUSED, SUMMED
 from minigrad.catalogue.op_table import TABLE, Op, claim, named, names, symbol
 from minigrad.nn import functional
+from minigrad.utils.atomic_write import write_atomically
 
 WIDTH = 100
 HEADER = ("op", "function", "method", "in-place", "operator", "order", "value", "gradient")
@@ -56,8 +56,8 @@ def cells(op: Op) -> tuple[str, ...]:
         "yes" if op.in_place else "",
         " ".join(map(symbol, op.operators)),
         op.order,
-        claim(op.bound.value),
-        claim(op.bound.gradient) if op.rule.differentiable else "none",
+        claim(op.tolerance.value),
+        claim(op.tolerance.gradient) if op.rule.differentiable else "none",
     )
 
 
@@ -70,9 +70,9 @@ def details(op: Op) -> str:
             "every": "every: each derivative can be differentiated again",
             "linear": "every, and linear: the derivative is the same at every point",
         }[op.order],
-        "value": claim(op.bound.value),
-        "gradient": claim(op.bound.gradient) if op.rule.differentiable else "none",
-        "why": op.bound.why,
+        "value": claim(op.tolerance.value),
+        "gradient": claim(op.tolerance.gradient) if op.rule.differentiable else "none",
+        "why": op.tolerance.why,
     }
     if op.rule.name in FUSED:
         fused = FUSED[op.rule.name]

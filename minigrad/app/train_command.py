@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.api.atomic_write import write_atomically
 from minigrad.app import checkpoint, datasets, training
 from minigrad.app.checkpoint import CheckpointError, ProgramState
 from minigrad.app.command import UsageError, check_distinct_files, check_output_files
@@ -25,6 +24,7 @@ from minigrad.app.plotting import draw_curves, picture_format
 from minigrad.app.settings import Settings, resolve
 from minigrad.app.training import CheckpointKeeper, Diverged, TrainingRun
 from minigrad.app.training_report import training_report
+from minigrad.utils.atomic_write import write_atomically
 
 # How many accuracies a curve has in addition to the printed ones, for the report and the plot.
 CURVE_POINTS = 100

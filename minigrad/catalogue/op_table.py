@@ -1,7 +1,7 @@
-"""Every op as a user meets it: its forms, how often it can be differentiated, and how exact it is.
+"""Every op as a user meets it: how to write it, how often to differentiate it, how exact it is.
 
-`TABLE` is made from the registry, from the names that minigrad really has, and from the bounds of
-`accuracy.py`.
+`TABLE` is built from the registry, from minigrad's public names, and from the tolerances in
+`accuracy.py`. A new rule therefore appears here by itself.
 """
 
 from __future__ import annotations
@@ -10,20 +10,27 @@ import inspect
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
-import minigrad
-from minigrad.catalogue.accuracy import FUSED, Bound, Exact, Strength, bound
-from minigrad.nn import functional
-from minigrad.rules import REGISTRY, Rule
+from ..api.functions import PUBLIC
+from ..api.indexing import index_put
+from ..api.tensor import Tensor
+from ..nn import functional
+from ..rules import REGISTRY, Rule
+from .accuracy import FUSED, Exact, OpTolerance, Tolerance, tolerance
+
+# The namespaces with functions for ops, and the names of those functions.
+NAMESPACES: dict[str, dict[str, Any]] = {
+    "minigrad": PUBLIC | {"index_put": index_put},
+    "minigrad.nn.functional": {name: getattr(functional, name) for name in functional.__all__},
+}
 
 
 @dataclass(frozen=True)
 class Op:
-    """One op: the name that a user has for it, its forms, and what is claimed of it."""
+    """One op: its name, its forms, and its accuracy."""
 
     rule: Rule
     name: str
@@ -34,64 +41,64 @@ class Op:
 
     @property
     def forms(self) -> tuple[str, ...]:
-        """All the ways to write it."""
+        """Every way to write the op."""
         return self.functions + self.methods + self.in_place + self.operators
 
     @property
     def order(self) -> str:
-        """How often: "0"; "every" order; or "linear", every too, and the same at every point."""
+        """How often it is differentiable: "0", "every", or "linear" with a constant derivative."""
         if not self.rule.differentiable:
             return "0"
         return "linear" if self.rule.linear else "every"
 
     @property
-    def bound(self) -> Bound:
+    def tolerance(self) -> OpTolerance:
         """How far its value and its gradient may be from PyTorch's."""
-        return bound(self.rule.name)
+        return tolerance(self.rule.name)
 
     @property
     def signature(self) -> str:
-        """How it is called, by the names and defaults of its parameters."""
-        told = inspect.signature(self._told)
-        parameters = [p.replace(annotation=p.empty) for p in told.parameters.values()]
-        bare = told.replace(parameters=parameters, return_annotation=told.empty)
+        """How it is called: parameter names and defaults."""
+        signature = inspect.signature(self._documented)
+        parameters = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
+        bare = signature.replace(parameters=parameters, return_annotation=signature.empty)
         return f"{self.rule.name}{bare}"
 
     @property
     def summary(self) -> str:
-        """What it does: the first paragraph of its docstring, in one line."""
-        first, *_ = (inspect.getdoc(self._told) or "").split("\n\n")
+        """The first paragraph of its docstring, on one line."""
+        first, *_ = (inspect.getdoc(self._documented) or "").split("\n\n")
         return " ".join(first.split())
 
     @property
-    def _told(self) -> Callable[..., Any]:
-        """What tells of it: the function that is called, or, if that chooses a rule, the rule."""
+    def _documented(self) -> Callable[..., Any]:
+        """The public function or, if that dispatches to one of several rules, the rule."""
         if not self.functions:
             return self.rule.forward
-        path = self.functions[0].removeprefix("minigrad.")
-        function: Callable[..., Any] = attrgetter(path)(minigrad)
+        space, _, name = self.functions[0].rpartition(".")
+        function: Callable[..., Any] = NAMESPACES[space][name]
         kinds = {p.kind for p in inspect.signature(function).parameters.values()}
         return self.rule.forward if inspect.Parameter.VAR_KEYWORD in kinds else function
 
     @property
     def grad_fns(self) -> tuple[str, ...]:
-        """The names that its node may have; which one may depend on the arguments."""
-        backward = self.rule.presentation.node
+        """The names its node can have; which one may depend on the arguments."""
+        node = self.rule.presentation.node
         if not self.rule.differentiable:
             return ()
-        if isinstance(backward, str):
-            return (backward,)
-        parameters = inspect.signature(self.rule.forward).parameters.values()
+        if isinstance(node, str):
+            return (node,)
+        parameters = self.rule.signature.parameters.values()
         choices = [
-            _KINDS.get(p.annotation, (p.default,))
+            _EXAMPLE_ARGUMENTS.get(p.annotation, (p.default,))
             for p in parameters
             if p.kind is p.POSITIONAL_OR_KEYWORD
         ]
-        return tuple(sorted({backward(*each) for each in itertools.product(*choices)}))
+        return tuple(sorted({node(*each) for each in itertools.product(*choices)}))
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data."""
-        value, gradient, fused = self.bound.value, self.bound.gradient, FUSED.get(self.rule.name)
+        """Return the op as plain data, for JSON."""
+        fused = FUSED.get(self.rule.name)
         return {
             "name": self.name,
             "rule": self.rule.name,
@@ -102,21 +109,23 @@ class Op:
             "in_place": list(self.in_place),
             "operators": list(self.operators),
             "order": self.order,
-            "value": _plain(value),
-            "gradient": _plain(gradient) if self.rule.differentiable else None,
-            "why": self.bound.why,
-            "value_with_alpha": None if fused is None else _plain(fused.value),
+            "value": _tolerance_data(self.tolerance.value),
+            "gradient": (
+                _tolerance_data(self.tolerance.gradient) if self.rule.differentiable else None
+            ),
+            "why": self.tolerance.why,
+            "value_with_alpha": None if fused is None else _tolerance_data(fused.value),
             "grad_fn": list(self.grad_fns),
         }
 
 
-# For each kind of parameter, arguments of every kind that a node's name may depend on.
+# For each annotation of a parameter, one argument of every kind that can decide a node's name.
 _ARRAY = np.ones(())
-_KINDS: dict[str, tuple[Any, ...]] = {
+_EXAMPLE_ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "Array": (_ARRAY,),
     "Operand": (_ARRAY, 1.0),
-    "Array | None": (_ARRAY, None),
     "Constant": (_ARRAY,),
+    "Array | None": (_ARRAY, None),
     "Constant | None": (_ARRAY, None),
     "Operand | None": (_ARRAY, 1.0, None),
     "int | Sequence[int] | None": (None, 0, (0,)),
@@ -124,29 +133,29 @@ _KINDS: dict[str, tuple[Any, ...]] = {
 }
 
 
-def _plain(strength: Strength) -> dict[str, Any]:
-    kind = type(strength).__name__.lower()
-    return {"strength": kind, "bound": strength.bound, "unit": strength.unit}
+def _tolerance_data(tolerance: Tolerance) -> dict[str, Any]:
+    kind = type(tolerance).__name__.lower()
+    return {"tolerance": kind, "bound": tolerance.bound, "unit": tolerance.unit}
 
 
-def claim(strength: Strength) -> str:
-    """What is claimed of values that are held to a strength, in a few letters.
+def claim(tolerance: Tolerance) -> str:
+    """Return a tolerance as the few letters that the table shows.
 
     >>> from minigrad.catalogue.accuracy import Ulps
     >>> claim(Exact()), claim(Ulps(4))
     ('exact', '4 ULP')
     """
-    exact = isinstance(strength, Exact)
-    return "exact" if exact else f"{strength.bound:g} {strength.unit}"
+    exact = isinstance(tolerance, Exact)
+    return "exact" if exact else f"{tolerance.bound:g} {tolerance.unit}"
 
 
 def _op(rule: Rule) -> Op:
-    public, name = rule.presentation.public or rule.name, rule.presentation.title
-    spaces = {"minigrad": minigrad, "minigrad.nn.functional": functional}
-    functions = tuple(f"{s}.{public}" for s, names in spaces.items() if public in names.__all__)
-    methods = (f"Tensor.{public}",) if hasattr(minigrad.Tensor, public) else ()
-    in_place = (f"Tensor.{public}_",) if hasattr(minigrad.Tensor, f"{public}_") else ()
-    operators = rule.presentation.operators
+    presentation = rule.presentation
+    public, name = presentation.public or rule.name, presentation.title
+    functions = tuple(f"{space}.{public}" for space, names in NAMESPACES.items() if public in names)
+    methods = (f"Tensor.{public}",) if hasattr(Tensor, public) else ()
+    in_place = (f"Tensor.{public}_",) if hasattr(Tensor, f"{public}_") else ()
+    operators = presentation.operators
     if not name and not functions and not methods:
         name = f"{public}_" if in_place else operators[0] if operators else rule.name
     return Op(rule, name or public, functions, methods, in_place, operators)
@@ -156,7 +165,7 @@ TABLE: tuple[Op, ...] = tuple(sorted(map(_op, REGISTRY.values()), key=lambda op:
 
 
 def named(name: str) -> list[Op]:
-    """The ops that a user may mean by a name: a function, a method, an operator, or a rule.
+    """Return the ops with this name: that of a function, a method, an operator, or a rule.
 
     >>> [op.name for op in named("torch.max")], [op.name for op in named("+=")]
     (['max', 'max(dim=…)'], ['add'])
@@ -167,7 +176,7 @@ def named(name: str) -> list[Op]:
 
 
 def names(op: Op) -> set[str]:
-    """All that the op may be called by.
+    """Return every name of the op.
 
     >>> sorted(names(named("add")[0]))
     ['+', '+=', 'add', 'add_', 'x + y', 'x += y']
@@ -177,7 +186,7 @@ def names(op: Op) -> set[str]:
 
 
 def symbol(operator: str) -> str:
-    """An operator without its operands, where that can be read.
+    """Return an operator without its operands, where that is readable.
 
     >>> symbol("x += y"), symbol("x[a:b]")
     ('+=', 'x[a:b]')

@@ -1,4 +1,8 @@
-"""Neural networks: modules, layers and losses, under the names of torch.nn."""
+"""Modules, layers and losses, under the names of torch.nn. It may import `rules`, `core`,
+`autograd`, `api` and `random`. Read `parameter.py`, `module.py` (the tree), `functional.py`,
+`layers.py`, `activation.py`, `loss.py`, `containers.py` and `init.py`; then `module_hooks.py`.
+`modules/` has aliases.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The activations as modules, each a call of the function of the same name in nn.functional."""
+"""Activations as modules. Each calls the function of nn.functional with its name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .module import Module
 
 
 class ReLU(Module):
-    """`max(input, 0)`, elementwise; with `inplace`, written into the input itself.
+    """`max(input, 0)`, elementwise. `inplace` writes into the input.
 
     >>> nn.ReLU()(minigrad.tensor([-1.0, 2.0]))
     tensor([0., 2.])
@@ -47,37 +47,34 @@ class Sigmoid(Module):
         return F.sigmoid(input)
 
 
-class Softmax(Module):
-    """`exp(input) / sum(exp(input))`, the sum over dimension `dim`.
+class _AlongDim(Module):
+    """An activation along one dimension."""
+
+    def __init__(self, dim: int | None = None) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}"
+
+
+class Softmax(_AlongDim):
+    """`exp(input) / sum(exp(input))`, with the sum over dimension `dim`.
 
     >>> nn.Softmax(dim=1)(minigrad.zeros(1, 4))
     tensor([[0.2500, 0.2500, 0.2500, 0.2500]])
     """
 
-    def __init__(self, dim: int | None = None) -> None:
-        super().__init__()
-        self.dim = dim
-
     def forward(self, input: Tensor) -> Tensor:
         return F.softmax(input, self.dim)
 
-    def extra_repr(self) -> str:
-        return f"dim={self.dim}"
 
-
-class LogSoftmax(Module):
-    """The logarithm of `Softmax`, safe where that would underflow.
+class LogSoftmax(_AlongDim):
+    """The logarithm of `Softmax`, without its underflow.
 
     >>> nn.LogSoftmax(dim=0)(minigrad.tensor([0.0, 1000.0]))
     tensor([-1000.,     0.])
     """
 
-    def __init__(self, dim: int | None = None) -> None:
-        super().__init__()
-        self.dim = dim
-
     def forward(self, input: Tensor) -> Tensor:
         return F.log_softmax(input, self.dim)
-
-    def extra_repr(self) -> str:
-        return f"dim={self.dim}"

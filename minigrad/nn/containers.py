@@ -1,7 +1,6 @@
-"""Modules that hold others: Sequential runs them, the list and the dictionary only keep them.
+"""Modules that hold others: Sequential runs them, ModuleList and ModuleDict only hold them.
 
-What a plain Python list or dictionary holds is invisible to `parameters()`, `state_dict()` and
-`to()`; these are the same thing, registered.
+`parameters()`, `state_dict()` and `to()` don't see modules in a plain Python list or dictionary.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from .module import Module, _format
 
 
 class _Numbered(Module):
-    """Submodules in a row, as a Python list has its items; new ones are named by their place."""
+    """Submodules with the interface of a list; a new one is named by its index."""
 
     def __len__(self) -> int:
         return len(self._modules)
@@ -25,7 +24,7 @@ class _Numbered(Module):
 
     def __getitem__(self, idx: int | slice) -> Any:
         if isinstance(idx, slice):
-            return self._holding(list(self._modules.items())[idx])
+            return self._with(list(self._modules.items())[idx])
         return self._modules[self._name_at(idx)]
 
     def __setitem__(self, idx: int, module: Module) -> None:
@@ -49,7 +48,7 @@ class _Numbered(Module):
                 f"{self._get_name()}.extend should be called with an iterable, "
                 f"but got {type(modules).__name__}"
             )
-        for module in list(modules):  # a list, as `modules` may be this one
+        for module in list(modules):  # a copy, as `modules` may be self
             self.append(module)
         return self
 
@@ -70,8 +69,8 @@ class _Numbered(Module):
         del self[key]
         return taken
 
-    def _holding(self, items: list[tuple[str, Any]]) -> Self:
-        """A new container of this type for these (name, module) pairs."""
+    def _with(self, items: list[tuple[str, Any]]) -> Self:
+        """Make a container of this type from (name, module) pairs."""
         raise NotImplementedError
 
     def _name_at(self, idx: int) -> str:
@@ -85,10 +84,10 @@ class _Numbered(Module):
 
 
 class Sequential(_Numbered):
-    """Modules run one after the other, each on what the one before returned.
+    """Modules that run one after the other, each on the output of the previous one.
 
-    Takes the modules in order, or one OrderedDict that names them. It can be indexed and sliced (a
-    slice is a Sequential that shares the modules), added to another, and repeated with `*`.
+    The arguments are the modules in order, or one OrderedDict of names and modules. A Sequential
+    can be indexed, sliced (the slice shares the modules), added to another and repeated with `*`.
 
     >>> net = nn.Sequential(nn.Linear(2, 5), nn.ReLU(), nn.Linear(5, 3))
     >>> net
@@ -116,7 +115,7 @@ class Sequential(_Numbered):
             input = module(input)
         return input
 
-    def _holding(self, items: list[tuple[str, Any]]) -> Self:
+    def _with(self, items: list[tuple[str, Any]]) -> Self:
         return type(self)(OrderedDict(items))
 
     def __add__(self, other: Sequential) -> Sequential:
@@ -145,7 +144,7 @@ class Sequential(_Numbered):
 
 
 class ModuleList(_Numbered):
-    """Submodules in a list, which does not run by itself.
+    """Submodules in a list, without a `forward`.
 
     >>> layers = nn.ModuleList(nn.Linear(4, 4) for _ in range(3))
     >>> layers.append(nn.ReLU())
@@ -162,7 +161,7 @@ class ModuleList(_Numbered):
         if modules is not None:
             self.extend(modules)
 
-    def _holding(self, items: list[tuple[str, Any]]) -> Self:
+    def _with(self, items: list[tuple[str, Any]]) -> Self:
         return type(self)(module for _, module in items)
 
     def __add__(self, other: Iterable[Module]) -> ModuleList:
@@ -172,7 +171,7 @@ class ModuleList(_Numbered):
         return self.extend(other)
 
     def __repr__(self) -> str:
-        # A run of modules that print alike takes one line: (first-last): count x repr.
+        # Adjacent modules with equal reprs take one line: (first-last): count x repr.
         runs: list[list[Any]] = []
         for i, text in enumerate(map(repr, self)):
             if runs and runs[-1][2] == text:
@@ -189,9 +188,9 @@ class ModuleList(_Numbered):
 
 
 class ModuleDict(Module):
-    """Submodules in a dictionary, in the order in which they were put there.
+    """Submodules in a dictionary, in the order of insertion, without a `forward`.
 
-    Takes a mapping, or an iterable of (name, module) pairs.
+    The argument is a mapping, or an iterable of (name, module) pairs.
 
     >>> heads = nn.ModuleDict({"mean": nn.Linear(4, 1), "spread": nn.Linear(4, 1)})
     >>> list(heads), "mean" in heads
@@ -224,15 +223,15 @@ class ModuleDict(Module):
         return key in self._modules
 
     def keys(self) -> Any:
-        """The names, as a dictionary's `keys()`."""
+        """Return the names, like `dict.keys`."""
         return self._modules.keys()
 
     def values(self) -> Any:
-        """The modules, as a dictionary's `values()`."""
+        """Return the modules, like `dict.values`."""
         return self._modules.values()
 
     def items(self) -> Any:
-        """The (name, module) pairs, as a dictionary's `items()`."""
+        """Return the (name, module) pairs, like `dict.items`."""
         return self._modules.items()
 
     def clear(self) -> None:
@@ -240,11 +239,11 @@ class ModuleDict(Module):
         self._modules.clear()
 
     def pop(self, key: str) -> Any:
-        """Remove the module of that name and return it."""
+        """Remove a module and return it."""
         return self._modules.pop(key)
 
     def update(self, modules: Any) -> None:
-        """Put in the modules of a mapping, or of an iterable of pairs, over those of a name."""
+        """Add the modules of a mapping or of an iterable of pairs, replacing those of that name."""
         if not isinstance(modules, Iterable):
             raise TypeError(
                 "ModuleDict.update should be called with an iterable of key/value pairs, "

@@ -1,4 +1,4 @@
-"""The functions of torch.nn.functional: what modules compute, without their parameters."""
+"""The functions of torch.nn.functional, which compute what modules do, without parameters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from ..core.dispatch import OPS
 from ..core.grad_mode import is_grad_enabled
 from ..core.tensor import wrap
 from ..rules.dtypes import dtype as DType
-from ..rules.dtypes import scalar_name
 from ..rules.promotion import promote_types
 
 __all__ = [
@@ -36,17 +35,17 @@ sigmoid, tanh = OPS["sigmoid"], OPS["tanh"]
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """`input @ weight.T + bias`.
+    """Return `input @ weight.T + bias`.
 
     Shapes: input (*, in), weight (out, in) or (in,), bias (out,); the result is (*, out) or (*).
-    RuntimeError where they do not fit.
+    Raises RuntimeError for shapes that don't fit.
 
     >>> F.linear(minigrad.tensor([1., 2.]), minigrad.tensor([[3., 4.]]), minigrad.tensor([10.]))
     tensor([21.])
     """
     if bias is not None and not (isinstance(weight, Tensor) and weight.ndim == 1):
         return _linear(input, weight, bias)
-    _require_tensors("linear", input=input, weight=weight)
+    _check_tensors("linear", input=input, weight=weight)
     if input.ndim == 0 or weight.ndim == 0:
         raise RuntimeError(
             "both arguments to linear need to be at least 1D, but they are "
@@ -56,14 +55,14 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         return functions.matmul(input, weight.t())
     if input.ndim == 2 or bias.ndim > 0:
         raise RuntimeError(
-            "with a weight of one dimension, linear takes a 0-d bias and no 2D input, but they are "
+            "with a 1D weight, linear takes a 0D bias and an input that is not 2D, but they are "
             f"{bias.ndim}D and {input.ndim}D"
         )
     return functions.matmul(input, weight) + bias
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
-    """`max(input, 0)`, element by element; `inplace` writes it into `input`.
+    """Return `max(input, 0)`, elementwise; `inplace` writes it into `input`.
 
     >>> F.relu(minigrad.tensor([-1., 2.]))
     tensor([0., 2.])
@@ -74,28 +73,28 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
 def softmax(
     input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None
 ) -> Tensor:
-    """exp(x) / Σ exp(x) along `dim`; `dtype` converts the input first.
+    """Return exp(x) / Σ exp(x) along `dim`. `dtype` converts the input first.
 
-    Without `dim` it warns and takes dimension 0 of a 0-, 1- or 3-d tensor, 1 of any other.
+    Without `dim` it warns and takes dimension 0 of a 0D, 1D or 3D tensor, else dimension 1.
 
     >>> F.softmax(minigrad.tensor([0., 1.]), dim=0)
     tensor([0.2689, 0.7311])
     """
-    return _softmax(input, _dim(dim, input, "softmax", _stacklevel), dtype)
+    return _softmax(input, _dim_or_default(dim, input, "softmax", _stacklevel), dtype)
 
 
 def log_softmax(
     input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None
 ) -> Tensor:
-    """x − log Σ exp(x) along `dim`, which is as `softmax` says; `dtype` converts the input first.
+    """Return x − log Σ exp(x) along `dim`. `dim` and `dtype` are as in `softmax`.
 
     >>> F.log_softmax(minigrad.tensor([0., 1.]), dim=0)
     tensor([-1.3133, -0.3133])
     """
-    return _log_softmax(input, _dim(dim, input, "log_softmax", _stacklevel), dtype)
+    return _log_softmax(input, _dim_or_default(dim, input, "log_softmax", _stacklevel), dtype)
 
 
-def _dim(dim: int | None, input: Tensor, name: str, stacklevel: int) -> int:
+def _dim_or_default(dim: int | None, input: Tensor, name: str, stacklevel: int) -> int:
     if dim is not None:
         return dim
     warnings.warn(
@@ -106,48 +105,53 @@ def _dim(dim: int | None, input: Tensor, name: str, stacklevel: int) -> int:
     return 0 if input.ndim in (0, 1, 3) else 1
 
 
-def _require_tensors(function: str, **operands: Any) -> None:
-    for name, operand in operands.items():
+def _check_tensors(function: str, **operands: Any) -> None:
+    """Raise TypeError for the first operand that is not a Tensor."""
+    for position, (name, operand) in enumerate(operands.items(), 1):
         if not isinstance(operand, Tensor):
             kind = type(operand).__name__
-            raise TypeError(f"{function}(): argument '{name}' must be Tensor, not {kind}")
+            raise TypeError(
+                f"{function}(): argument '{name}' (position {position}) must be Tensor, not {kind}"
+            )
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """Each element zeroed with probability `p`, the others scaled by 1 / (1 - p).
+    """Zero each element with probability `p` and scale the others by 1 / (1 - p).
 
-    Not `training`, or with p = 0, the input as it is. ValueError for p outside [0, 1].
+    If not `training`, or if p = 0, return the input. Raises ValueError for p outside [0, 1].
 
     >>> F.dropout(minigrad.ones(3), p=0.5, training=False)
     tensor([1., 1., 1.])
     """
     if not 0 <= p <= 1:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
-    _require_tensors("dropout", input=input)
+    _check_tensors("dropout", input=input)
     if not training or p == 0:
         return input
     if p < 1 and not input.is_floating_point():
-        raise RuntimeError(f"dropout needs floats to scale, but the input is {input.dtype}")
-    if p == 1:
-        mask = wrap(np.zeros_like(input._array))
-    else:
-        mask = wrap(np.empty_like(input._array)).bernoulli_(1 - p)
-        mask._array /= input._array.dtype.type(1 - p)
+        raise RuntimeError(f"dropout takes a float input, not {input.dtype}")
+    scale = np.zeros_like(input._array)
+    mask = wrap(scale)
+    if p < 1:
+        mask.bernoulli_(1 - p)
+        scale /= scale.dtype.type(1 - p)
     return input.mul_(mask) if inplace else input * mask
 
 
 # Losses -------------------------------------------------------------------------------------------
 
 
-def _reduction(size_average: bool | None, reduce: bool | None, reduction: str) -> str:
-    """How to reduce, from `reduction` or from the two flags that it replaced."""
+def _reduction(
+    size_average: bool | None, reduce: bool | None, reduction: str, stacklevel: int = 3
+) -> str:
+    """Return the reduction to use: `reduction`, or what the two deprecated flags say."""
     if size_average is not None or reduce is not None:
         average, reduced = size_average is not False, reduce is not False
         reduction = "none" if not reduced else "mean" if average else "sum"
         warnings.warn(
             "size_average and reduce args will be deprecated, "
             f"please use reduction='{reduction}' instead.",
-            stacklevel=4,
+            stacklevel=stacklevel,
         )
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(
@@ -165,12 +169,13 @@ def nll_loss(
     reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Tensor:
-    """The negative log-likelihood of the target classes, given log-probabilities.
+    """Return the negative log-likelihood of the target classes, given log-probabilities.
 
     Shapes: input (C,), (N, C) or (N, C, d1, …), target (int64) the same without C, weight (C,). The
-    result is 0-d, or of the target's shape for reduction "none". A class counts by its weight,
-    and a target equal to `ignore_index` not at all; the mean divides by the weights counted.
-    IndexError for a target that is no class, ValueError or RuntimeError for shapes that do not fit.
+    result is 0-d, or of the target's shape for reduction "none". `weight` has a factor for each
+    class, and targets equal to `ignore_index` are ignored; the mean divides by the sum of the
+    weights. Raises IndexError for a target that is not a class, ValueError or RuntimeError for
+    shapes that don't fit.
 
     >>> F.nll_loss(minigrad.tensor([[-1., -2.], [-3., -4.]]), minigrad.tensor([0, 1]))
     tensor(2.5000)
@@ -199,14 +204,14 @@ def mse_loss(
     reduction: str = "mean",
     weight: Tensor | None = None,
 ) -> Tensor:
-    """(input − target)², reduced; `weight`, of the input's shape, scales the terms.
+    """Return (input − target)², reduced. `weight`, of the input's shape, scales the terms.
 
-    The shapes broadcast, with a warning if they differ, as that is seldom meant.
+    The shapes broadcast, with a warning if they differ.
 
     >>> F.mse_loss(minigrad.tensor([1., 2.]), minigrad.tensor([1., 4.]))
     tensor(2.)
     """
-    _require_tensors("mse_loss", input=input, target=target)
+    _check_tensors("mse_loss", input=input, target=target)
     if input._array.shape != target._array.shape:
         warnings.warn(
             f"Using a target size ({target.shape}) that is different to the input size "
@@ -214,14 +219,14 @@ def mse_loss(
             "Please ensure they have the same size.",
             stacklevel=2,
         )
-    if input.dtype is not target.dtype:  # here a 0-d tensor ranks as high as any
+    if input.dtype is not target.dtype:  # here, as in PyTorch, 0-d tensors promote like others
         common = promote_types(input.dtype, target.dtype)
         input, target = input.to(common), target.to(common)
     reduction = _reduction(size_average, reduce, reduction)
     if weight is None:
         return _mse_loss(input, target, reduction)
     terms = _mse_loss(input, target, "none")
-    if weight._array.shape != input._array.shape:
+    if weight.shape != input.shape:
         raise ValueError("Weights and input must have the same size.")
     terms = terms * weight
     if reduction == "none":
@@ -239,19 +244,19 @@ def cross_entropy(
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Tensor:
-    """The cross entropy between logits and targets, which are classes or their probabilities.
+    """Return the cross entropy of logits and targets, which are classes or probabilities.
 
     Shapes: input (C,), (N, C) or (N, C, d1, …); target the same without C (int64 classes), or the
-    same (floats: probabilities). `weight` is (C,). For classes it is `nll_loss` of `log_softmax`,
-    with `ignore_index` and mean as there; for probabilities the mean divides by the number of
-    distributions. `label_smoothing` in [0, 1] mixes that much of the uniform distribution into
-    the target (Szegedy et al., "Rethinking the Inception Architecture", 2016, §7).
+    same (float probabilities); weight (C,). For classes it is `nll_loss` of `log_softmax`. For
+    probabilities the mean divides by the number of distributions. `label_smoothing` in [0, 1] is
+    the share of the uniform distribution in the target (Szegedy et al., "Rethinking the Inception
+    Architecture", 2016, §7).
 
     >>> F.cross_entropy(minigrad.tensor([[0., 1.], [3., 2.]]), minigrad.tensor([1, 0]))
     tensor(0.3133)
     """
     if not (isinstance(input, Tensor) and isinstance(target, Tensor)):
-        _require_tensors("cross_entropy", input=input, target=target)
+        _check_tensors("cross_entropy", input=input, target=target)
     reduction = _reduction(size_average, reduce, reduction)
     if not 0.0 <= label_smoothing <= 1.0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
@@ -260,25 +265,25 @@ def cross_entropy(
     if target._array.shape == input._array.shape:
         if ignore_index >= 0:
             raise RuntimeError("ignore_index is not supported for floating point target")
-        return _probabilistic(logp, target, weight, reduction, label_smoothing, class_dim)
+        return _cross_entropy_of_probabilities(
+            logp, target, weight, reduction, label_smoothing, class_dim
+        )
     nll = _nll(logp, target, weight, ignore_index, reduction)
     if label_smoothing == 0.0:
         return nll
-    classes = input._array.shape[class_dim]
-    smooth = _smooth(logp, target, weight, ignore_index, reduction, class_dim)
-    return nll * (1 - label_smoothing) + smooth * (label_smoothing / classes)
+    over_classes = _sum_over_classes(logp, target, weight, ignore_index, reduction, class_dim)
+    return nll * (1 - label_smoothing) + over_classes * (label_smoothing / input.shape[class_dim])
 
 
-def _probabilistic(
+def _cross_entropy_of_probabilities(
     logp: Tensor, target: Tensor, weight: Tensor | None, reduction: str, smoothing: float, dim: int
 ) -> Tensor:
-    """Cross entropy where the target gives each class its probability."""
     if not target.is_floating_point():
         raise RuntimeError(
             "Expected floating point type for target with class probabilities, got "
-            f"{scalar_name(target._array)}"
+            f"{target.dtype.scalar_name}"
         )
-    classes = logp._array.shape[dim]
+    classes = logp.shape[dim]
     if smoothing > 0:
         target = target * (1 - smoothing) + smoothing / max(classes, 1)
     terms = logp * target
@@ -290,10 +295,10 @@ def _probabilistic(
     return total / (logp.numel() / classes if classes else 0) if reduction == "mean" else total
 
 
-def _smooth(
+def _sum_over_classes(
     logp: Tensor, target: Tensor, weight: Tensor | None, ignored: int, reduction: str, dim: int
 ) -> Tensor:
-    """The part of the loss that label smoothing adds: every class as if it were the target."""
+    """Return the sum of the losses of all classes, which label smoothing adds a share of."""
     terms = logp if weight is None else logp * _along_classes(weight, logp, dim)
     counted = target != ignored
     terms = functions.where(counted, -terms.sum(dim), 0.0)
@@ -307,11 +312,10 @@ def _smooth(
 
 
 def _along_classes(weight: Tensor, logp: Tensor, dim: int) -> Any:
-    """`weight` shaped to broadcast along the classes of `logp`. RuntimeError if it is not (C,)."""
-    if weight._array.shape != logp._array.shape[dim : dim + 1]:
+    """Reshape `weight` to broadcast along the classes of `logp`; RuntimeError unless it is (C,)."""
+    if weight.shape != logp.shape[dim : dim + 1]:
         raise RuntimeError(
-            "cross_entropy: weight tensor should be defined either for all "
-            f"{logp._array.shape[dim]} classes or no classes but got weight tensor of shape: "
-            f"{list(weight._array.shape)}"
+            f"cross_entropy: weight tensor should be defined either for all {logp.shape[dim]} "
+            f"classes or no classes but got weight tensor of shape: {list(weight.shape)}"
         )
     return weight.reshape([-1 if d == dim else 1 for d in range(logp.ndim)])

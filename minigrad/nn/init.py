@@ -1,7 +1,7 @@
-"""Ways to fill a Tensor with its first values, in place and unrecorded. Each returns the Tensor.
+"""Initial values: functions that fill a Tensor in place, in no_grad, and return it.
 
-The bounds are computed in Python's floats and in PyTorch's order, so that the same random stream
-gives the same digits.
+The bounds are computed in Python floats in PyTorch's order of operations, so that the same seed
+gives the same values bit for bit.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _GAINS = {
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
-    """The factor on the standard deviation that keeps it steady through `nonlinearity`.
+    """Return the gain: the factor that preserves the standard deviation through `nonlinearity`.
 
-    `param` is the slope of a `"leaky_relu"`, 0.01 if not given. ValueError for an unknown name.
+    `param` is the slope of `"leaky_relu"`, by default 0.01. Raises ValueError for an unknown name.
 
     >>> round(nn.init.calculate_gain("leaky_relu", 0.2), 4)
     1.3868
@@ -45,7 +45,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Any = None) -> Tensor:
-    """Fill with numbers drawn uniformly from [a, b).
+    """Fill with uniform random values from [a, b).
 
     >>> w = nn.init.uniform_(minigrad.empty(3, 5), -1.0, 1.0)
     >>> bool((w.abs() <= 1).all())
@@ -56,7 +56,7 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Any = No
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Tensor:
-    """Fill with numbers drawn from the normal distribution of that mean and standard deviation.
+    """Fill with normal random values with the given mean and standard deviation.
 
     >>> nn.init.normal_(minigrad.empty(2), mean=3.0, std=0.0)
     tensor([3., 3.])
@@ -94,7 +94,7 @@ def zeros_(tensor: Tensor) -> Tensor:
 
 
 def eye_(tensor: Tensor) -> Tensor:
-    """Make a matrix the identity, cut off or continued with zeros. ValueError if it is no matrix.
+    """Fill with ones on the diagonal and zeros elsewhere. Raises ValueError if it is not a matrix.
 
     >>> nn.init.eye_(minigrad.empty(2, 3))
     tensor([[1., 0., 0.],
@@ -107,7 +107,7 @@ def eye_(tensor: Tensor) -> Tensor:
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> Tensor:
-    """Fill uniformly from ±gain·sqrt(6 / (fan_in + fan_out)).
+    """Fill with uniform random values in ±gain·sqrt(6 / (fan_in + fan_out)).
 
     Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks"
     (2010).
@@ -121,9 +121,9 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Any = None) ->
 
 
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> Tensor:
-    """Fill from the normal distribution of deviation gain·sqrt(2 / (fan_in + fan_out)).
+    """Fill with normal random values with standard deviation gain·sqrt(2 / (fan_in + fan_out)).
 
-    The source is that of `xavier_uniform_`.
+    See `xavier_uniform_`.
 
     >>> nn.init.xavier_normal_(minigrad.empty(3, 3), gain=0.0)[0]
     tensor([0., 0., 0.])
@@ -138,10 +138,11 @@ def kaiming_uniform_(
     nonlinearity: str = "leaky_relu",
     generator: Any = None,
 ) -> Tensor:
-    """Fill uniformly from ±gain·sqrt(3 / fan), for a layer before a `nonlinearity` of slope `a`.
+    """Fill with uniform random values in ±gain·sqrt(3 / fan).
 
-    `mode` is `"fan_in"`, which keeps the variance steady forwards, or `"fan_out"`, backwards. He et
-    al., "Delving Deep into Rectifiers" (2015).
+    `gain` is that of the `nonlinearity` after the layer, whose negative slope is `a`. `mode` is
+    `"fan_in"`, which preserves the variance in the forward pass, or `"fan_out"`, in the backward
+    pass. He et al., "Delving Deep into Rectifiers" (2015).
 
     >>> w = nn.init.kaiming_uniform_(minigrad.empty(5, 6), nonlinearity="relu")
     >>> bool((w.abs() <= 1).all())
@@ -160,7 +161,9 @@ def kaiming_normal_(
     nonlinearity: str = "leaky_relu",
     generator: Any = None,
 ) -> Tensor:
-    """Fill from the normal distribution of deviation gain / sqrt(fan). See `kaiming_uniform_`.
+    """Fill with normal random values with standard deviation gain / sqrt(fan).
+
+    See `kaiming_uniform_`.
 
     >>> nn.init.kaiming_normal_(minigrad.empty(5, 6), mode="fan_out").shape
     torch.Size([5, 6])
@@ -178,11 +181,11 @@ def trunc_normal_(
     b: float = 2.0,
     generator: Any = None,
 ) -> Tensor:
-    """Fill from the normal distribution of that mean and deviation, as far as it is in [a, b].
+    """Fill with normal random values truncated to [a, b].
 
-    By rejection: what falls outside is drawn again. Where most would, the proposals are uniform
-    instead, and one is kept as often as its density says. Warns if `mean` is more than two
-    deviations outside of [a, b].
+    Values outside [a, b] are drawn again. If most would be outside, uniform proposals are accepted
+    with a probability proportional to their density. Warns if `mean` is more than two standard
+    deviations outside [a, b].
 
     >>> w = nn.init.trunc_normal_(minigrad.empty(3, 5), std=4.0)
     >>> bool((w.abs() <= 2).all())
@@ -209,10 +212,10 @@ def _normal_proposals(
     tensor: Tensor, mean: float, std: float, a: float, b: float, generator: Any
 ) -> Tensor:
     low, high = (full((), bound, dtype=tensor.dtype).item() for bound in (a, b))
-    # The tensor itself: if it has gaps in memory, it draws otherwise than a new one without.
+    # The tensor itself, since the numbers drawn depend on its memory layout.
     drawn = tensor.normal_(mean, std, generator=generator)
     while (outside := (drawn < low) | (drawn > high)).any():
-        # A whole tensor each time, as the order of the stream demands.
+        # A whole tensor each time, as in PyTorch.
         again = empty_like(drawn).normal_(mean, std, generator=generator)
         drawn = where(outside, again, drawn)
     return drawn
@@ -221,31 +224,32 @@ def _normal_proposals(
 def _uniform_proposals(
     tensor: Tensor, mean: float, std: float, a: float, b: float, generator: Any
 ) -> Tensor:
-    mode = max(a, min(mean, b))  # where in [a, b] the density is highest
-    highest = -0.5 * ((mode - mean) / std) ** 2
+    peak = max(a, min(mean, b))  # where in [a, b] the density is highest
+    log_density_at_peak = -0.5 * ((peak - mean) / std) ** 2
 
-    def proposed() -> tuple[Tensor, Tensor]:
+    def propose() -> tuple[Tensor, Tensor]:
         drawn = empty_like(tensor).uniform_(a, b, generator=generator)
-        log_chance = drawn.sub(mean).div(std).pow(2).mul(-0.5).sub(highest)
-        return drawn, empty_like(tensor).uniform_(generator=generator).log() > log_chance
+        log_probability = drawn.sub(mean).div(std).pow(2).mul(-0.5).sub(log_density_at_peak)
+        return drawn, empty_like(tensor).uniform_(generator=generator).log() > log_probability
 
-    kept, rejected = proposed()
+    accepted, rejected = propose()
     while rejected.any():
-        drawn, again = proposed()
-        kept, rejected = where(rejected, drawn, kept), rejected.bitwise_and(again)
-    return kept
+        drawn, rejected_again = propose()
+        accepted = where(rejected, drawn, accepted)
+        rejected = rejected.bitwise_and(rejected_again)
+    return accepted
 
 
 def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tensor:
-    """Not implemented: its digits are LAPACK's, and PyTorch has another LAPACK than NumPy."""
+    """Raise NotImplementedError: PyTorch's values depend on its LAPACK, which NumPy's is not."""
     raise NotImplementedError(
-        "orthogonal_ is not implemented: the digits of a QR decomposition depend on the LAPACK "
+        "orthogonal_ is not implemented: the values of a QR decomposition depend on the LAPACK "
         "library, and PyTorch's is not NumPy's"
     )
 
 
 def _calculate_fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
-    """How many inputs an output has, and how many outputs an input, in an (out, in, *) weight."""
+    """Return the inputs per output and the outputs per input of an (out, in, *) weight."""
     if tensor.dim() < 2:
         raise ValueError(
             "Fan in and fan out can not be computed for tensor with fewer than 2 dimensions"

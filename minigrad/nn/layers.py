@@ -1,4 +1,4 @@
-"""The layers that are not activations: Linear, Flatten, Dropout and Identity."""
+"""Layers other than activations: Linear, Flatten, Dropout and Identity."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from .parameter import Parameter
 class Linear(Module):
     """`input @ weight.T + bias`.
 
-    `input` is (*, in_features), the result (*, out_features), `weight` (out_features, in_features)
-    and `bias` (out_features,), or None with `bias=False`. Both start as PyTorch's do, uniform in
+    Shapes: input (*, in_features), result (*, out_features), `weight` (out_features, in_features),
+    `bias` (out_features,), or None with `bias=False`. Initial values are PyTorch's: uniform in
     ±1/sqrt(in_features), the weight drawn before the bias.
 
     >>> layer = nn.Linear(2, 3)
@@ -49,8 +49,8 @@ class Linear(Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw weight and bias anew."""
-        # This slope gives the bound 1/sqrt(in_features), and in PyTorch's own order of arithmetic.
+        """Draw new initial values."""
+        # This slope gives the bound 1/sqrt(in_features), with PyTorch's rounding.
         init.kaiming_uniform_(self.weight, a=math.sqrt(5))
         if self.bias is not None:
             bound = 1 / math.sqrt(self.in_features) if self.in_features > 0 else 0.0
@@ -67,7 +67,7 @@ class Linear(Module):
 
 
 class Flatten(Module):
-    """`input.flatten(start_dim, end_dim)`: by default, all but the first dimension into one.
+    """`input.flatten(start_dim, end_dim)`: by default, all dimensions but the first.
 
     >>> nn.Flatten()(minigrad.zeros(2, 3, 4)).shape
     torch.Size([2, 12])
@@ -86,10 +86,10 @@ class Flatten(Module):
 
 
 class Dropout(Module):
-    """While training, zero each element with probability `p` and divide the others by 1 - p.
+    """In training mode, zero each element with probability `p` and divide the others by 1 - p.
 
-    Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from Overfitting" (2014).
-    With `inplace`, the input itself is changed. ValueError if `p` is not in [0, 1].
+    `inplace` writes into the input. Raises ValueError if `p` is not in [0, 1]. Srivastava et al.,
+    "Dropout: A Simple Way to Prevent Neural Networks from Overfitting" (2014).
 
     >>> layer = nn.Dropout(p=0.5).eval()
     >>> layer(minigrad.ones(3))
@@ -111,7 +111,7 @@ class Dropout(Module):
 
 
 class Identity(Module):
-    """Its input, unchanged. Any arguments to the constructor are taken and ignored, as in PyTorch.
+    """Return the input unchanged. As in PyTorch, the constructor ignores its arguments.
 
     >>> nn.Identity(54, unused=True)(minigrad.ones(2))
     tensor([1., 1.])

@@ -1,4 +1,4 @@
-"""The losses as modules: each calls a function in nn.functional with the options it was given."""
+"""Losses as modules. Each calls a function of nn.functional with its options."""
 
 from __future__ import annotations
 
@@ -8,42 +8,33 @@ from .module import Module
 
 
 class _Loss(Module):
-    """What every loss has: a reduction, `"mean"`, `"sum"` or `"none"`.
+    """The base of every loss: a `reduction`, which is `"mean"`, `"sum"` or `"none"`.
 
-    `size_average` and `reduce` are the two flags that it replaced; giving one of them warns.
-    """
-
-    def __init__(self, size_average: bool | None, reduce: bool | None, reduction: str) -> None:
-        super().__init__()
-        if size_average is not None or reduce is not None:
-            reduction = F._reduction(size_average, reduce, reduction)
-        self.reduction = reduction
-
-
-class MSELoss(_Loss):
-    """The mean (or sum, or none) of the squared differences of `input` and `target`, of one shape.
-
-    >>> nn.MSELoss()(minigrad.tensor([1.0, 2.0]), minigrad.tensor([1.0, 4.0]))
-    tensor(2.)
+    `size_average` and `reduce` are the two deprecated flags for it; giving one of them warns.
     """
 
     def __init__(
         self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
     ) -> None:
-        super().__init__(size_average, reduce, reduction)
+        super().__init__()
+        if size_average is not None or reduce is not None:
+            reduction = F._reduction(size_average, reduce, reduction, stacklevel=4)
+        self.reduction = reduction
+
+
+class MSELoss(_Loss):
+    """The squared differences of `input` and `target`, reduced.
+
+    >>> nn.MSELoss()(minigrad.tensor([1.0, 2.0]), minigrad.tensor([1.0, 4.0]))
+    tensor(2.)
+    """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.mse_loss(input, target, reduction=self.reduction)
 
 
-class NLLLoss(_Loss):
-    """The negative log-likelihood of classes, from log-probabilities; see `nn.functional.nll_loss`.
-
-    `weight`, one number for each class, is a buffer of the module.
-
-    >>> nn.NLLLoss()(minigrad.tensor([[-1.0, -2.0]]), minigrad.tensor([1]))
-    tensor(2.)
-    """
+class _ClassLoss(_Loss):
+    """The base of losses over classes. `weight`, a number for each class, is a buffer."""
 
     weight: Tensor | None
 
@@ -58,6 +49,14 @@ class NLLLoss(_Loss):
         super().__init__(size_average, reduce, reduction)
         self.register_buffer("weight", weight)
         self.ignore_index = ignore_index
+
+
+class NLLLoss(_ClassLoss):
+    """The negative log-likelihood of classes, given log-probabilities: `nn.functional.nll_loss`.
+
+    >>> nn.NLLLoss()(minigrad.tensor([[-1.0, -2.0]]), minigrad.tensor([1]))
+    tensor(2.)
+    """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.nll_loss(
@@ -69,16 +68,12 @@ class NLLLoss(_Loss):
         )
 
 
-class CrossEntropyLoss(_Loss):
-    """The cross entropy of classes, from scores of any scale; see `nn.functional.cross_entropy`.
-
-    `weight`, one number for each class, is a buffer of the module.
+class CrossEntropyLoss(_ClassLoss):
+    """The cross entropy of classes, given logits: `nn.functional.cross_entropy`.
 
     >>> nn.CrossEntropyLoss()(minigrad.zeros(1, 2), minigrad.tensor([1]))
     tensor(0.6931)
     """
-
-    weight: Tensor | None
 
     def __init__(
         self,
@@ -89,9 +84,7 @@ class CrossEntropyLoss(_Loss):
         reduction: str = "mean",
         label_smoothing: float = 0.0,
     ) -> None:
-        super().__init__(size_average, reduce, reduction)
-        self.register_buffer("weight", weight)
-        self.ignore_index = ignore_index
+        super().__init__(weight, size_average, ignore_index, reduce, reduction)
         self.label_smoothing = label_smoothing
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:

@@ -1,9 +1,8 @@
-"""Module: a tree of named parameters, buffers and submodules, with a `forward` to run it.
+"""Module: a tree of named parameters, buffers and submodules, with a `forward`.
 
-Nothing here computes. A module keeps three dictionaries, of parameters, of buffers and of
-submodules; assigning an attribute files it under the right one, reading an attribute looks through
-them, and all the rest (iterating, saving, loading, converting, printing) are walks over the tree
-that they make.
+A module has three dictionaries: of parameters, of buffers and of submodules. Assigning an attribute
+puts it into one of them, and reading an attribute looks it up there. Everything else (iterating,
+saving, loading, converting, printing) walks over the tree.
 """
 
 from __future__ import annotations
@@ -15,14 +14,15 @@ from typing import Any, NamedTuple, Self
 from ..api.creation import empty
 from ..api.tensor import Tensor
 from ..autograd import no_grad
-from .module_hooks import Call, Hooked, has_hooks, in_use
+from . import module_hooks
+from .module_hooks import Hookable, HookedCall, has_hooks
 from .parameter import Parameter
 
-_EXTRA = "_extra_state"  # what a module's own `get_extra_state` returns is saved under this name
+_EXTRA_STATE = "_extra_state"  # the key of the result of a module's `get_extra_state`
 
 
 class _IncompatibleKeys(NamedTuple):
-    """What `Module.load_state_dict` did not find, and what it did not expect."""
+    """The result of `Module.load_state_dict`."""
 
     missing_keys: list[str]
     unexpected_keys: list[str]
@@ -34,11 +34,11 @@ class _IncompatibleKeys(NamedTuple):
         return f"{type(self).__name__}(missing_keys={missing}, unexpected_keys={unexpected})"
 
 
-class Module(Hooked):
+class Module(Hookable):
     """The base of every layer, loss and model.
 
     A subclass calls `super().__init__()`, assigns its parameters and submodules as attributes, and
-    defines `forward`, which runs when the module is called.
+    defines `forward`. Calling the module calls `forward`.
 
     >>> class Net(nn.Module):
     ...     def __init__(self):
@@ -67,7 +67,7 @@ class Module(Hooked):
 
     def __init__(self) -> None:
         super().__init__()
-        # Straight into __dict__: __setattr__ needs these to be there already.
+        # Not by assignment, since __setattr__ reads these.
         self.__dict__.update(
             training=True,
             _parameters={},
@@ -77,20 +77,20 @@ class Module(Hooked):
         )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if in_use.ever and has_hooks(self):
-            return Call(self, args, kwargs).run()
+        if module_hooks.ever_registered and has_hooks(self):
+            return HookedCall(self, args, kwargs).run()
         return self.forward(*args, **kwargs)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """What the module computes. Every subclass that is called must define it."""
+        """Compute the output. Every subclass that is called must define it."""
         raise NotImplementedError(
             f'Module [{type(self).__name__}] is missing the required "forward" function'
         )
 
-    # Attributes, filed by what they are -----------------------------------------------------------
+    # Attributes -----------------------------------------------------------------------------------
 
     def __getattr__(self, name: str) -> Any:
-        # Python comes here only for what is not in __dict__ and not on the class.
+        # Python calls this only for names that are neither in __dict__ nor on the class.
         for registry in ("_parameters", "_buffers", "_modules"):
             members = self.__dict__.get(registry)
             if members is not None and name in members:
@@ -107,31 +107,22 @@ class Module(Hooked):
                 )
             super().__setattr__(name, value)
         elif isinstance(value, Parameter):
-            self._forget(name, self.__dict__, self._buffers, self._modules)
+            self._remove(name, self.__dict__, self._buffers, self._modules)
             self.register_parameter(name, value)
         elif name in self._parameters:
             if value is not None:
-                raise TypeError(
-                    f"cannot assign '{_typename(value)}' as parameter '{name}' "
-                    "(torch.nn.Parameter or None expected)"
-                )
+                raise _cannot_assign(value, f"parameter '{name}'", "torch.nn.Parameter")
             self._parameters[name] = None
         elif isinstance(value, Module):
-            self._forget(name, self.__dict__, self._buffers)
+            self._remove(name, self.__dict__, self._buffers)
             self._modules[name] = value
         elif name in self._modules:
             if value is not None:
-                raise TypeError(
-                    f"cannot assign '{_typename(value)}' as child module '{name}' "
-                    "(torch.nn.Module or None expected)"
-                )
+                raise _cannot_assign(value, f"child module '{name}'", "torch.nn.Module")
             self._modules[name] = None
         elif name in self._buffers:
             if value is not None and not isinstance(value, Tensor):
-                raise TypeError(
-                    f"cannot assign '{_typename(value)}' as buffer '{name}' "
-                    "(torch.Tensor or None expected)"
-                )
+                raise _cannot_assign(value, f"buffer '{name}'", "torch.Tensor")
             self._buffers[name] = value
         else:
             super().__setattr__(name, value)
@@ -139,17 +130,17 @@ class Module(Hooked):
     def __delattr__(self, name: str) -> None:
         for members in (self._parameters, self._buffers, self._modules):
             if name in members:
-                self._forget(name, members)
+                self._remove(name, members)
                 return
         super().__delattr__(name)
 
-    def _forget(self, name: str, *registries: dict[str, Any]) -> None:
+    def _remove(self, name: str, *registries: dict[str, Any]) -> None:
         for members in registries:
             members.pop(name, None)
         self._non_persistent_buffers_set.discard(name)
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
-        """Add a parameter under `name`; None holds the place of one that is left out.
+        """Add a parameter under `name`. None stands for an optional parameter that is left out.
 
         >>> module = nn.Module()
         >>> module.register_parameter("bias", None)
@@ -164,13 +155,13 @@ class Module(Hooked):
             )
         if param is not None and param.grad_fn is not None:
             raise ValueError(
-                f"Cannot assign non-leaf Tensor to parameter '{name}'. A parameter must be a leaf: "
-                "to make it a function of another Tensor, compute it in forward()."
+                f"Cannot assign non-leaf Tensor to parameter '{name}'. A parameter must be a leaf; "
+                "compute a function of another Tensor in forward()."
             )
         self._parameters[name] = param
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """Add a Tensor that belongs to the module but is not trained.
+        """Add a Tensor that is part of the module's state but not trained.
 
         It is converted along with the parameters, and saved with them if `persistent`.
 
@@ -192,7 +183,7 @@ class Module(Hooked):
             self._non_persistent_buffers_set.add(name)
 
     def add_module(self, name: str, module: Module | None) -> None:
-        """Add a submodule under `name`, which need not be a legal attribute name.
+        """Add a submodule under `name`, which doesn't have to be an identifier.
 
         >>> module = nn.Module()
         >>> module.add_module("0", nn.ReLU())
@@ -207,7 +198,7 @@ class Module(Hooked):
         self._modules[name] = module
 
     def register_module(self, name: str, module: Module | None) -> None:
-        """The same as `add_module`."""
+        """Alias of `add_module`."""
         self.add_module(name, module)
 
     def _check_name(self, kind: str, name: str, registry: str) -> None:
@@ -222,12 +213,12 @@ class Module(Hooked):
         if hasattr(self, name) and name not in self.__dict__[registry]:
             raise KeyError(f"attribute '{name}' already exists")
 
-    # The tree: None is skipped, what is shared met once -------------------------------------------
+    # Walks over the tree: None is skipped, shared members are visited once ------------------------
 
     def named_modules(
         self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Module]]:
-        """This module and all below it, parents first, each with its dotted name.
+        """Iterate over the names and modules of the tree, parents first.
 
         >>> [name for name, _ in nn.Sequential(nn.Linear(1, 1), nn.ReLU()).named_modules()]
         ['', '0', '1']
@@ -243,12 +234,12 @@ class Module(Hooked):
                 yield from child.named_modules(memo, _join(prefix, name), remove_duplicate)
 
     def modules(self, remove_duplicate: bool = True) -> Iterator[Module]:
-        """This module and all below it, parents first."""
+        """Iterate over the modules of the tree, parents first."""
         for _, module in self.named_modules(remove_duplicate=remove_duplicate):
             yield module
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
-        """The modules directly below this one, each with its name."""
+        """Iterate over the names and modules of the direct children."""
         seen: set[Module] = set()
         for name, child in self._modules.items():
             if child is not None and child not in seen:
@@ -256,14 +247,14 @@ class Module(Hooked):
                 yield name, child
 
     def children(self) -> Iterator[Module]:
-        """The modules directly below this one."""
+        """Iterate over the direct children."""
         for _, child in self.named_children():
             yield child
 
     def named_parameters(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Parameter]]:
-        """The parameters here and (if `recurse`) below, each with its dotted name.
+        """Iterate over the names and parameters of this module and, if `recurse`, of the tree.
 
         >>> layer = nn.Linear(2, 3)
         >>> tied = nn.Sequential(layer, nn.ReLU(), layer)
@@ -275,7 +266,7 @@ class Module(Hooked):
         return self._named_members("_parameters", prefix, recurse, remove_duplicate)
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
-        """The parameters here and (if `recurse`) below: what an optimiser is given.
+        """Iterate over the parameters of this module and, if `recurse`, of the tree.
 
         >>> sum(p.numel() for p in nn.Linear(2, 3).parameters())
         9
@@ -286,11 +277,11 @@ class Module(Hooked):
     def named_buffers(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Tensor]]:
-        """The buffers here and (if `recurse`) below, each with its dotted name."""
+        """Iterate over the names and buffers of this module and, if `recurse`, of the tree."""
         return self._named_members("_buffers", prefix, recurse, remove_duplicate)
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
-        """The buffers here and (if `recurse`) below."""
+        """Iterate over the buffers of this module and, if `recurse`, of the tree."""
         for _, buffer in self.named_buffers(recurse=recurse):
             yield buffer
 
@@ -310,7 +301,7 @@ class Module(Hooked):
                 yield _join(path, name), member
 
     def get_submodule(self, target: str) -> Module:
-        """The module of that dotted name; this one for `""`. AttributeError if there is none.
+        """Return the module with a dotted name; self for `""`. AttributeError if there is none.
 
         >>> nn.Sequential(nn.ReLU(), nn.Sequential(nn.Tanh())).get_submodule("1.0")
         Tanh()
@@ -325,7 +316,7 @@ class Module(Hooked):
         return module
 
     def get_parameter(self, target: str) -> Parameter:
-        """The parameter of that dotted name. AttributeError if there is none.
+        """Return the parameter with a dotted name. AttributeError if there is none.
 
         >>> nn.Sequential(nn.Linear(2, 3)).get_parameter("0.bias").shape
         torch.Size([3])
@@ -336,7 +327,7 @@ class Module(Hooked):
         return value
 
     def get_buffer(self, target: str) -> Tensor:
-        """The buffer of that dotted name. AttributeError if there is none."""
+        """Return the buffer with a dotted name. AttributeError if there is none."""
         value = self._get_member(target)
         path, _, name = target.rpartition(".")
         if name not in self.get_submodule(path)._buffers:
@@ -355,13 +346,13 @@ class Module(Hooked):
     def state_dict(
         self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False
     ) -> Any:
-        """Every parameter and persistent buffer by its dotted name, in an OrderedDict.
+        """Return an OrderedDict of every parameter and persistent buffer by its dotted name.
 
-        The Tensors share the module's memory and are detached from the graph, unless `keep_vars`,
-        which gives the parameters themselves. `destination`, if given, is filled and returned.
+        The Tensors are detached and share the module's memory; with `keep_vars` they are the
+        parameters themselves. `destination`, if given, is filled and returned.
 
-        A module that defines `get_extra_state()` adds what that returns, as `_extra_state`, and is
-        given it back through its `set_extra_state(state)` when loading.
+        The result of a module's `get_extra_state()`, if it defines one, is saved as `_extra_state`;
+        loading passes it to `set_extra_state(state)`.
 
         >>> list(nn.Linear(2, 3).state_dict(prefix="layer."))
         ['layer.weight', 'layer.bias']
@@ -371,7 +362,7 @@ class Module(Hooked):
         for name, tensor in self._persistent_members():
             destination[prefix + name] = tensor if keep_vars else tensor.detach()
         if hasattr(self, "get_extra_state"):
-            destination[prefix + _EXTRA] = self.get_extra_state()
+            destination[prefix + _EXTRA_STATE] = self.get_extra_state()
         for name, child in self._modules.items():
             if child is not None:
                 child.state_dict(
@@ -384,12 +375,12 @@ class Module(Hooked):
     ) -> _IncompatibleKeys:
         """Copy the Tensors of `state_dict` into the parameters and buffers of the same names.
 
-        With `assign`, put them in the place of the old ones instead, with their dtypes; a parameter
-        stays a Parameter that wants or does not want gradients as the old one did.
+        `assign` replaces the parameters and buffers instead and keeps the loaded dtypes; a loaded
+        parameter has the `requires_grad` of the one that it replaces.
 
-        Returns the names that were missing and those that were not expected. Raises RuntimeError,
-        naming all of them, if there are any and `strict` is true; and, strict or not, for a Tensor
-        of another shape. Names and shapes that do match have been loaded by then, as in PyTorch.
+        Returns the missing and the unexpected names. Raises RuntimeError for any of these if
+        `strict`, and always for a Tensor of another shape. As in PyTorch, the Tensors that match
+        are loaded nevertheless.
 
         >>> layer = nn.Linear(2, 1)
         >>> layer.load_state_dict({"weight": minigrad.ones(1, 2), "bias": minigrad.zeros(1)})
@@ -424,7 +415,7 @@ class Module(Hooked):
         keys: _IncompatibleKeys,
         errors: list[str],
     ) -> None:
-        """Load `state_dict`, all of whose keys start with `prefix`, into this tree."""
+        """Load `state_dict`, whose keys all start with `prefix`, into this tree."""
         members = dict(self._persistent_members())
         for name, member in members.items():
             key = prefix + name
@@ -436,11 +427,11 @@ class Module(Hooked):
                 errors.append(error)
         known = set(members)
         if hasattr(self, "set_extra_state"):
-            known.add(_EXTRA)
-            if prefix + _EXTRA in state_dict:
-                self.set_extra_state(state_dict[prefix + _EXTRA])
+            known.add(_EXTRA_STATE)
+            if prefix + _EXTRA_STATE in state_dict:
+                self.set_extra_state(state_dict[prefix + _EXTRA_STATE])
             else:
-                keys.missing_keys.append(prefix + _EXTRA)
+                keys.missing_keys.append(prefix + _EXTRA_STATE)
         for key in state_dict:
             name, dot, _ = key.removeprefix(prefix).partition(".")
             if name not in (self._modules if dot else known):
@@ -454,14 +445,14 @@ class Module(Hooked):
     def _load_member(
         self, name: str, member: Tensor, key: str, value: Any, assign: bool
     ) -> str | None:
-        """Load `value` into (or as) one parameter or buffer. Returns what is wrong, if anything."""
+        """Load `value` into (or as) a parameter or buffer. Returns an error message or None."""
         if not isinstance(value, Tensor):
             return (
                 f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like '
                 f"object from checkpoint but received {type(value)}"
             )
         if member.dim() == 0 and tuple(value.shape) == (1,):
-            value = value[0]  # a scalar, as PyTorch saved it before it had 0-d tensors
+            value = value[0]  # the format of scalars before PyTorch had 0-d tensors
         if value.shape != member.shape:
             return (
                 f"size mismatch for {key}: copying a param with shape {value.shape} from "
@@ -477,7 +468,7 @@ class Module(Hooked):
                     value = Parameter(value, member.requires_grad)
                 value.requires_grad_(member.requires_grad)
             setattr(self, name, value)
-        except Exception as error:  # to go on with the rest, and then tell of all that is wrong
+        except Exception as error:  # reported together with all other errors
             return (
                 f'While copying the parameter named "{key}", whose dimensions in the model are '
                 f"{member.shape} and whose dimensions in the checkpoint are {value.shape}, "
@@ -486,7 +477,7 @@ class Module(Hooked):
         return None
 
     def _persistent_members(self) -> Iterator[tuple[str, Tensor]]:
-        """The parameters and the buffers that are to be saved, of this module alone."""
+        """Iterate over this module's own parameters and persistent buffers."""
         for name, param in self._parameters.items():
             if param is not None:
                 yield name, param
@@ -494,7 +485,7 @@ class Module(Hooked):
             if buffer is not None and name not in self._non_persistent_buffers_set:
                 yield name, buffer
 
-    # Every module or every parameter at once ------------------------------------------------------
+    # Changes to the whole tree --------------------------------------------------------------------
 
     def apply(self, fn: Callable[[Module], None]) -> Self:
         """Call `fn` on every module of the tree, children before parents. Returns self.
@@ -510,7 +501,7 @@ class Module(Hooked):
         return self
 
     def train(self, mode: bool = True) -> Self:
-        """Set `training` in the whole tree, by which `Dropout` knows what to do. Returns self."""
+        """Set `training`, which `Dropout` reads, in the whole tree. Returns self."""
         if not isinstance(mode, bool):
             raise ValueError(f"training mode is expected to be boolean, not {mode!r}")
         self.training = mode
@@ -519,7 +510,7 @@ class Module(Hooked):
         return self
 
     def eval(self) -> Self:
-        """The same as `train(False)`.
+        """Equivalent to `train(False)`.
 
         >>> nn.Sequential(nn.Dropout(0.5)).eval()(minigrad.ones(3))
         tensor([1., 1., 1.])
@@ -527,7 +518,7 @@ class Module(Hooked):
         return self.train(False)
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
-        """Set whether the parameters want gradients. Returns self.
+        """Set `requires_grad` of every parameter. Returns self.
 
         >>> [p.requires_grad for p in nn.Linear(2, 3).requires_grad_(False).parameters()]
         [False, False]
@@ -537,7 +528,7 @@ class Module(Hooked):
         return self
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradient of every parameter (`.grad = None`), or fill it with zeros."""
+        """Set the gradient of every parameter to None, or fill it with zeros."""
         for param in self.parameters():
             if set_to_none:
                 param.grad = None
@@ -545,15 +536,15 @@ class Module(Hooked):
                 param.grad.detach_().zero_()
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
-        """Convert the floating-point parameters and buffers, and their gradients, in place.
+        """Convert the floating-point parameters, buffers and gradients, in place. Returns self.
 
-        `to(dtype)`, `to(tensor)` (for its dtype), or keywords. The only device is `"cpu"`.
-        TypeError for a dtype that is not floating-point. Returns self.
+        Call it as `to(dtype)`, as `to(tensor)` for its dtype, or with keywords. The only device is
+        `"cpu"`. Raises TypeError for a dtype that is not floating-point.
 
         >>> nn.Linear(2, 3).to(minigrad.float64).weight.dtype
         torch.float64
         """
-        dtype = empty(0).to(*args, **kwargs).dtype  # Tensor.to knows what the arguments mean
+        dtype = empty(0).to(*args, **kwargs).dtype  # Tensor.to reads the arguments
         if not dtype.is_floating_point:
             raise TypeError(
                 "nn.Module.to only accepts floating point or complex dtypes, but got desired "
@@ -574,13 +565,13 @@ class Module(Hooked):
         return self._convert(lambda t: t.double())
 
     def cpu(self) -> Self:
-        """Returns self: everything is on the CPU."""
+        """Return self: all tensors are on the CPU."""
         return self
 
     def _convert(self, fn: Callable[[Tensor], Tensor]) -> Self:
-        """Replace the data of every floating-point parameter, gradient and buffer by `fn` of it.
+        """Apply `fn` to the data of every floating-point parameter, gradient and buffer.
 
-        The parameters stay the same objects, so that an optimiser which holds them goes on working.
+        The parameters stay the same objects, because an optimiser may hold them.
         """
         for module in self.modules():
             with no_grad():
@@ -599,7 +590,7 @@ class Module(Hooked):
     # Printing -------------------------------------------------------------------------------------
 
     def extra_repr(self) -> str:
-        """What a subclass wants printed between the parentheses of its repr."""
+        """Return the text between the parentheses of the repr. Subclasses override it."""
         return ""
 
     def _get_name(self) -> str:
@@ -618,16 +609,20 @@ class Module(Hooked):
 
 
 def _format(name: str, extra: list[str], children: list[str]) -> str:
-    """`name(…)`, on one line if `extra` has at most one and nothing else is there, or indented."""
+    """Format a repr, on one line if there are no children and at most one line of `extra`."""
     if not children and len(extra) <= 1:
         return f"{name}({''.join(extra)})"
-    # A child's own further lines go in by two more; those of `extra` are its author's to indent.
+    # Indents the lines of the children. The lines of `extra` have their own indentation.
     children = [child.replace("\n", "\n  ") for child in children]
     return "\n  ".join([f"{name}(", *extra, *children]) + "\n)"
 
 
 def _join(prefix: str, name: str) -> str:
     return f"{prefix}.{name}" if prefix else name
+
+
+def _cannot_assign(value: Any, what: str, kind: str) -> TypeError:
+    return TypeError(f"cannot assign '{_typename(value)}' as {what} ({kind} or None expected)")
 
 
 def _typename(value: object) -> str:

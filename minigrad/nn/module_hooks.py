@@ -1,8 +1,8 @@
-"""Hooks of modules: what is to be called before and after `forward`, and on the way back.
+"""Hooks of modules: functions called before and after `forward`, and during `backward`.
 
-A backward hook wants the gradients of all of a module's inputs, or of all its outputs, together;
-but the tape knows ops, not modules. So the inputs are passed through an op that does nothing, as
-one, and so are the outputs: what arrives at those two nodes is what the hooks are given.
+A backward hook gets the gradients of all inputs, or of all outputs, at once; but the tape records
+ops, not modules. So one op that does nothing is applied to all the inputs of a call, and another to
+all its outputs. Their nodes receive the gradients that the hooks get.
 """
 
 from __future__ import annotations
@@ -19,35 +19,23 @@ from ..core.hooks import RemovableHandle
 if TYPE_CHECKING:
     from .module import Module
 
-Hooks = dict[int, Callable[..., Any]]
-Marks = dict[int, bool]  # the numbers of some of these
+HookTable = dict[int, Callable[..., Any]]  # by number, in the order of calling
+HookFlags = dict[int, bool]  # the numbers of the hooks with some option
+
+# Whether any hook was ever registered. Until then, calling a module costs no look-ups.
+ever_registered = False
 
 
-class _InUse:
-    """Whether anything was ever given a hook: only then does a call of a module look for them."""
+class Hookable:
+    """A target for hooks: a module, or all modules at once (`every_module`)."""
 
-    __slots__ = ("ever",)
-
-    def __init__(self) -> None:
-        self.ever = False
-
-
-in_use = _InUse()
-
-
-class Hooked:
-    """What has hooks: a module, or all of them at once (`everywhere`).
-
-    Every kind is a dictionary, in the order in which they are to be called.
-    """
-
-    _forward_pre_hooks: Hooks
-    _forward_pre_hooks_with_kwargs: Marks
-    _forward_hooks: Hooks
-    _forward_hooks_with_kwargs: Marks
-    _forward_hooks_always_called: Marks
-    _backward_pre_hooks: Hooks
-    _backward_hooks: Hooks
+    _forward_pre_hooks: HookTable
+    _forward_pre_hooks_with_kwargs: HookFlags
+    _forward_hooks: HookTable
+    _forward_hooks_with_kwargs: HookFlags
+    _forward_hooks_always_called: HookFlags
+    _backward_pre_hooks: HookTable
+    _backward_hooks: HookTable
     _is_full_backward_hook: bool | None
 
     def __init__(self) -> None:
@@ -65,12 +53,12 @@ class Hooked:
     def register_forward_pre_hook(
         self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
     ) -> RemovableHandle:
-        """Have `hook(module, args)` called before every `forward`. Returns a handle to remove it.
+        """Call `hook(module, args)` before every `forward`. Returns a handle to remove it.
 
-        `args` is the tuple of positional arguments. What the hook returns, unless None, takes their
-        place: a tuple, or one value. With `with_kwargs` it is `hook(module, args, kwargs)`, which
-        returns None or a pair of both, or else the call is a RuntimeError. Hooks are called in the
-        order of registration, but one that is registered with `prepend` before those there are.
+        `args` is the tuple of positional arguments. A result other than None replaces it: a tuple,
+        or a single value. With `with_kwargs` the call is `hook(module, args, kwargs)`; the result
+        must be None or a pair of both (RuntimeError if not). Hooks are called in the order of
+        registration; `prepend` puts a hook before the existing ones.
 
         >>> layer = nn.ReLU()
         >>> handle = layer.register_forward_pre_hook(lambda module, args: args[0] + 1)
@@ -80,8 +68,8 @@ class Hooked:
         >>> layer(minigrad.tensor([-3., 1.]))
         tensor([0., 1.])
         """
-        marks = (self._forward_pre_hooks_with_kwargs,) if with_kwargs else ()
-        return _register(self._forward_pre_hooks, hook, prepend, *marks)
+        flags = (self._forward_pre_hooks_with_kwargs,) if with_kwargs else ()
+        return _register(self._forward_pre_hooks, hook, prepend, *flags)
 
     def register_forward_hook(
         self,
@@ -91,36 +79,36 @@ class Hooked:
         with_kwargs: bool = False,
         always_call: bool = False,
     ) -> RemovableHandle:
-        """Have `hook(module, args, output)` called after every `forward`. Returns a handle.
+        """Call `hook(module, args, output)` after every `forward`. Returns a handle to remove it.
 
-        What the hook returns, unless None, takes the place of the output. With `with_kwargs` it is
-        `hook(module, args, kwargs, output)`. With `always_call` it is called even if the call of
-        the module raises an exception: with the output there is by then, or None, and an exception
-        of its own becomes a warning. `prepend` is as for `register_forward_pre_hook`.
+        A result other than None replaces the output. With `with_kwargs` the call is `hook(module,
+        args, kwargs, output)`. With `always_call` the hook is called even if the call of the module
+        raises: it gets the output so far, or None, and an exception that it raises becomes a
+        warning. `prepend` is as in `register_forward_pre_hook`.
 
         >>> layer = nn.ReLU()
         >>> with layer.register_forward_hook(lambda module, args, output: output * 10):
         ...     layer(minigrad.tensor([-3., 1.]))
         tensor([ 0., 10.])
         """
-        marks = []
+        flags = []
         if with_kwargs:
-            marks.append(self._forward_hooks_with_kwargs)
+            flags.append(self._forward_hooks_with_kwargs)
         if always_call:
-            marks.append(self._forward_hooks_always_called)
-        return _register(self._forward_hooks, hook, prepend, *marks)
+            flags.append(self._forward_hooks_always_called)
+        return _register(self._forward_hooks, hook, prepend, *flags)
 
     def register_full_backward_pre_hook(
         self, hook: Callable[[Any, Any], Any], prepend: bool = False
     ) -> RemovableHandle:
-        """Have `hook(module, grad_output)` called when the output's gradient is known.
+        """Call `hook(module, grad_output)` when the output's gradient is known.
 
-        `grad_output` is a tuple with a gradient for each output, None for what is no tensor or has
-        none. The hook may return another such tuple to go on with; RuntimeError, in backward, if it
-        is of another length. Returns a handle to remove the hook.
+        `grad_output` is a tuple with the gradient of each output, or None for an output that isn't
+        a tensor or has no gradient. A result other than None replaces it; `backward` raises
+        RuntimeError if its length differs. Returns a handle to remove the hook.
 
-        While a module has backward hooks, `forward` is given views of its inputs, and the caller
-        views of the outputs; to write to them in place is a RuntimeError.
+        While a module has backward hooks, `forward` gets views of the inputs and the caller gets
+        views of the outputs. Writing into one of these in place raises RuntimeError.
 
         >>> layer = nn.Tanh()
         >>> _ = layer.register_full_backward_pre_hook(lambda module, grads: (grads[0] * 10,))
@@ -134,15 +122,15 @@ class Hooked:
     def register_full_backward_hook(
         self, hook: Callable[[Any, Any, Any], Any], prepend: bool = False
     ) -> RemovableHandle:
-        """Have `hook(module, grad_input, grad_output)` called when the inputs' gradients are known.
+        """Call `hook(module, grad_input, grad_output)` when the inputs' gradients are known.
 
-        Both are tuples: a gradient for each positional argument, or output, and None for what is no
-        tensor or has none. The hook may return another `grad_input` to go on with; RuntimeError, in
-        backward, if it is of another length. If no input requires grad, it is called as soon as the
-        gradients of the outputs are known, with a warning, and may return nothing but None.
+        Both are tuples with the gradient of each positional argument or output, or None for one
+        that isn't a tensor or has no gradient. A result other than None replaces `grad_input`;
+        `backward` raises RuntimeError if its length differs. If no input requires grad, the hook is
+        called when the gradients of the outputs are known, with a warning, and must return None.
 
-        Returns a handle to remove the hook. Of views and in-place writes, see
-        `register_full_backward_pre_hook`.
+        Returns a handle to remove the hook. See `register_full_backward_pre_hook` about views and
+        in-place writes.
 
         >>> layer = nn.Linear(2, 1)
         >>> def show(module, grad_input, grad_output):
@@ -160,11 +148,11 @@ class Hooked:
         return handle
 
     def register_backward_hook(self, hook: Callable[[Any, Any, Any], Any]) -> RemovableHandle:
-        """NotImplementedError: use `register_full_backward_hook`, for which it is deprecated.
+        """Raise NotImplementedError: deprecated in favour of `register_full_backward_hook`.
 
-        Its hooks are given the gradients of the operands of whichever op came last in `forward`,
-        and which op that is, and in what order its operands are, is PyTorch's own affair.
-        RuntimeError if the module has, or had, a full backward hook, as in PyTorch.
+        Such a hook gets the gradients of the operands of the last op in `forward`, which depends on
+        how PyTorch implements the module. As in PyTorch, raises RuntimeError if the module has or
+        had a full backward hook.
 
         >>> nn.ReLU().register_backward_hook(print)
         Traceback (most recent call last):
@@ -179,37 +167,38 @@ class Hooked:
 
 
 def _register(
-    hooks: Hooks, hook: Callable[..., Any], prepend: bool, *marks: Marks
+    table: HookTable, hook: Callable[..., Any], prepend: bool, *flags: HookFlags
 ) -> RemovableHandle:
-    """Enter a hook among those of its kind, and its number in each of `marks`."""
-    in_use.ever = True
-    handle = RemovableHandle(hooks, extra_dict=list(marks))
-    hooks[handle.id] = hook
-    for mark in marks:
-        mark[handle.id] = True
+    """Add a hook to a table, and its number to each of `flags`."""
+    global ever_registered
+    ever_registered = True
+    handle = RemovableHandle(table, extra_dict=list(flags))
+    table[handle.id] = hook
+    for numbers in flags:
+        numbers[handle.id] = True
     if prepend:
-        for number in list(hooks)[:-1]:
-            hooks[number] = hooks.pop(number)
+        for number in list(table)[:-1]:
+            table[number] = table.pop(number)
     return handle
 
 
-everywhere = Hooked()  # the hooks of all modules, which are called before a module's own
+every_module = Hookable()  # hooks that are called for every module, before its own
 
-_KINDS = ("_backward_hooks", "_backward_pre_hooks", "_forward_hooks", "_forward_pre_hooks")
+_TABLES = ("_backward_hooks", "_backward_pre_hooks", "_forward_hooks", "_forward_pre_hooks")
 
 
 def has_hooks(module: Module) -> bool:
-    """Whether a call of the module is to call anything else, too."""
-    # Not by attribute: a module whose __init__ was never run has no hooks either.
-    own, common = module.__dict__, everywhere.__dict__
-    return any(own.get(kind) or common[kind] for kind in _KINDS)
+    """Whether calling the module calls any hooks."""
+    # Through __dict__, since a module whose __init__ never ran has no hook tables.
+    own, common = module.__dict__, every_module.__dict__
+    return any(own.get(table) or common[table] for table in _TABLES)
 
 
-# Of every module at once --------------------------------------------------------------------------
+# Hooks of every module ----------------------------------------------------------------------------
 
 
 def register_module_forward_pre_hook(hook: Callable[..., Any]) -> RemovableHandle:
-    """`register_forward_pre_hook` for every module there is or will be. Returns a handle.
+    """Register a hook as `register_forward_pre_hook` does, for every module.
 
     >>> from minigrad.nn.modules.module import register_module_forward_pre_hook
     >>> with register_module_forward_pre_hook(lambda module, args: print(module)):
@@ -219,13 +208,13 @@ def register_module_forward_pre_hook(hook: Callable[..., Any]) -> RemovableHandl
     )
     Tanh()
     """
-    return everywhere.register_forward_pre_hook(hook)
+    return every_module.register_forward_pre_hook(hook)
 
 
 def register_module_forward_hook(
     hook: Callable[..., Any], *, with_kwargs: bool = False, always_call: bool = False
 ) -> RemovableHandle:
-    """`register_forward_hook` for every module there is or will be. Returns a handle.
+    """Register a hook as `register_forward_hook` does, for every module.
 
     >>> from minigrad.nn.modules.module import register_module_forward_hook
     >>> with register_module_forward_hook(lambda module, args, output: print(module)):
@@ -235,11 +224,13 @@ def register_module_forward_hook(
       (0): Tanh()
     )
     """
-    return everywhere.register_forward_hook(hook, with_kwargs=with_kwargs, always_call=always_call)
+    return every_module.register_forward_hook(
+        hook, with_kwargs=with_kwargs, always_call=always_call
+    )
 
 
 def register_module_full_backward_pre_hook(hook: Callable[[Any, Any], Any]) -> RemovableHandle:
-    """`register_full_backward_pre_hook` for every module there is or will be. Returns a handle.
+    """Register a hook as `register_full_backward_pre_hook` does, for every module.
 
     >>> from minigrad.nn.modules.module import register_module_full_backward_pre_hook
     >>> x = minigrad.ones(1, requires_grad=True)
@@ -247,11 +238,11 @@ def register_module_full_backward_pre_hook(hook: Callable[[Any, Any], Any]) -> R
     ...     nn.Sequential(nn.Sigmoid(), nn.Tanh())[0](x).backward()
     Sigmoid()
     """
-    return everywhere.register_full_backward_pre_hook(hook)
+    return every_module.register_full_backward_pre_hook(hook)
 
 
 def register_module_full_backward_hook(hook: Callable[[Any, Any, Any], Any]) -> RemovableHandle:
-    """`register_full_backward_hook` for every module there is or will be. Returns a handle.
+    """Register a hook as `register_full_backward_hook` does, for every module.
 
     >>> from minigrad.nn.modules.module import register_module_full_backward_hook
     >>> x = minigrad.ones(1, requires_grad=True)
@@ -259,76 +250,79 @@ def register_module_full_backward_hook(hook: Callable[[Any, Any, Any], Any]) -> 
     ...     nn.Tanh()(x * 0).backward()
     Tanh() (tensor([1.]),) (tensor([1.]),)
     """
-    return everywhere.register_full_backward_hook(hook)
+    return every_module.register_full_backward_hook(hook)
 
 
 # A call -------------------------------------------------------------------------------------------
 
 
-class Call:
-    """One call of a module that has hooks: what it is given and returns, as the hooks leave it."""
+class HookedCall:
+    """One call of a module that has hooks. The hooks may replace its arguments and its result."""
 
     def __init__(self, module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.module, self.args, self.kwargs = module, args, kwargs
-        self.result: Any = None
-        self.called: set[int] = set()  # those that are always called, and have been
+        self.output: Any = None
+        self.called: set[int] = set()  # the hooks with `always_call` that have been called
 
     def run(self) -> Any:
-        """Call the module's forward, and the hooks. Returns what comes out."""
+        """Call the hooks and the module's `forward`, and return the output."""
         try:
             self._run()
         except Exception:
-            self._call_the_rest()
+            self._call_remaining()
             raise
-        return self.result
+        return self.output
 
     def _run(self) -> None:
-        module = self.module
-        before = self._hooks("_backward_pre_hooks")
-        after = self._hooks("_backward_hooks")
-        for owner, number, hook in self._hooks("_forward_pre_hooks"):
-            if number in owner._forward_pre_hooks_with_kwargs:
-                returned = hook(module, self.args, self.kwargs)
-                if returned is not None:
-                    self.args, self.kwargs = _args_and_kwargs(returned)
-            else:
-                returned = hook(module, self.args)
-                if returned is not None:
-                    self.args = returned if isinstance(returned, tuple) else (returned,)
-        way_back = None
-        if before or after:
-            way_back = _WayBack(module, [h for *_, h in before], [h for *_, h in after])
-            self.args = way_back.entering(self.args)
-        self.result = module.forward(*self.args, **self.kwargs)
-        for owner, number, hook in self._hooks("_forward_hooks"):
+        # Looked up first: a hook that `forward` registers is not for this call.
+        before_backward = [hook for *_, hook in self._hooks_in("_backward_pre_hooks")]
+        after_backward = [hook for *_, hook in self._hooks_in("_backward_hooks")]
+        for owner, number, hook in self._hooks_in("_forward_pre_hooks"):
+            self._call_pre_hook(owner, number, hook)
+        backward = None
+        if before_backward or after_backward:
+            backward = _BackwardHooks(self.module, before_backward, after_backward)
+            self.args = backward.watch_inputs(self.args)
+        self.output = self.module.forward(*self.args, **self.kwargs)
+        for owner, number, hook in self._hooks_in("_forward_hooks"):
             if number in owner._forward_hooks_always_called:
                 self.called.add(number)
-            self._after(owner, number, hook)
-        if way_back is not None:
-            self.result = way_back.leaving(self.result)
+            self._call_forward_hook(owner, number, hook)
+        if backward is not None:
+            self.output = backward.watch_output(self.output)
 
-    def _hooks(self, kind: str) -> list[tuple[Hooked, int, Callable[..., Any]]]:
-        """The hooks of a kind in order, each with whose it is and its number."""
-        owners = (everywhere, self.module)
-        return [(owner, *item) for owner in owners for item in getattr(owner, kind).items()]
+    def _hooks_in(self, table: str) -> list[tuple[Hookable, int, Callable[..., Any]]]:
+        """Return the hooks of a table in order, each with its owner and its number."""
+        owners = (every_module, self.module)
+        return [(owner, *item) for owner in owners for item in getattr(owner, table).items()]
 
-    def _after(self, owner: Hooked, number: int, hook: Callable[..., Any]) -> None:
-        if number in owner._forward_hooks_with_kwargs:
-            returned = hook(self.module, self.args, self.kwargs, self.result)
+    def _call_pre_hook(self, owner: Hookable, number: int, hook: Callable[..., Any]) -> None:
+        if number in owner._forward_pre_hooks_with_kwargs:
+            returned = hook(self.module, self.args, self.kwargs)
+            if returned is not None:
+                self.args, self.kwargs = _args_and_kwargs(returned)
         else:
-            returned = hook(self.module, self.args, self.result)
-        if returned is not None:
-            self.result = returned
+            returned = hook(self.module, self.args)
+            if returned is not None:
+                self.args = returned if isinstance(returned, tuple) else (returned,)
 
-    def _call_the_rest(self) -> None:
-        """After an exception, the forward hooks that are always called and have not been."""
-        for owner, number, hook in self._hooks("_forward_hooks"):
+    def _call_forward_hook(self, owner: Hookable, number: int, hook: Callable[..., Any]) -> None:
+        if number in owner._forward_hooks_with_kwargs:
+            returned = hook(self.module, self.args, self.kwargs, self.output)
+        else:
+            returned = hook(self.module, self.args, self.output)
+        if returned is not None:
+            self.output = returned
+
+    def _call_remaining(self) -> None:
+        """After an exception, call the forward hooks with `always_call` that weren't called yet."""
+        for owner, number, hook in self._hooks_in("_forward_hooks"):
             if number not in owner._forward_hooks_always_called or number in self.called:
                 continue
             try:
-                self._after(owner, number, hook)
+                self._call_forward_hook(owner, number, hook)
             except Exception as error:
-                which = "global module" if owner is everywhere else "module"
+                which = "global module" if owner is every_module else "module"
                 warnings.warn(
                     f"{which} forward hook with ``always_call=True`` raised an exception that was "
                     f"silenced as another error was raised in forward: {error}",
@@ -346,130 +340,128 @@ def _args_and_kwargs(returned: Any) -> tuple[Any, Any]:
 
 
 class BackwardHookFunction(Function):
-    """The op that does nothing, to tensors that are to be met together on the way back."""
+    """An op that does nothing, so that the gradients of several tensors meet in one node."""
 
     @staticmethod
     def forward(ctx: Any, *tensors: Tensor) -> tuple[Tensor, ...]:
-        """The same tensors."""
         ctx.mark_non_differentiable(*(t for t in tensors if not t.requires_grad))
         return tensors
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, ...]:
-        """The same gradients."""
         return grads
 
 
-class _WayBack:
-    """The backward hooks of one call, and what they need to know between outputs and inputs."""
+class _BackwardHooks:
+    """The backward hooks of one call, and the gradients known to it during `backward`."""
 
     def __init__(
         self,
         module: Module,
-        before: list[Callable[..., Any]],
-        after: list[Callable[..., Any]],
+        pre_hooks: list[Callable[..., Any]],
+        hooks: list[Callable[..., Any]],
     ) -> None:
-        self.module, self.before, self.after = module, before, after
-        self.inputs = 0  # how many
-        self.followed = False  # whether the gradients of the inputs are to come
-        self.grad_output: Any = None  # from when it is known until the inputs' are
+        self.module, self.pre_hooks, self.hooks = module, pre_hooks, hooks
+        self.input_count = 0
+        self.inputs_watched = False  # whether the gradients of the inputs will be known
+        self.grad_output: Any = None  # set until the gradients of the inputs are known
 
-    def entering(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The arguments as `forward` is to be given them."""
-        self.inputs = len(args)
-        args, self.followed = _followed(args, self._at_inputs)
+    def watch_inputs(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return the arguments to call `forward` with."""
+        self.input_count = len(args)
+        args, self.inputs_watched = _watched(args, self._on_grad_input)
         return args
 
-    def leaving(self, output: Any) -> Any:
-        """The output as the caller is to be given it."""
+    def watch_output(self, output: Any) -> Any:
+        """Return the output to give to the caller."""
         if isinstance(output, tuple):
-            return _followed(output, self._at_outputs)[0]
+            return _watched(output, self._on_grad_output)[0]
         if not isinstance(output, Tensor):
             warnings.warn(
                 "For backward hooks to be called, module output should be a Tensor or a tuple of "
                 f"Tensors but received {type(output)}",
                 stacklevel=5,
             )
-        return _followed((output,), self._at_outputs)[0][0]
+        return _watched((output,), self._on_grad_output)[0][0]
 
-    def _at_outputs(self, _: tuple[Any, ...], grad_output: tuple[Any, ...]) -> Any:
+    def _on_grad_output(self, _: tuple[Any, ...], grad_output: tuple[Any, ...]) -> Any:
         self.grad_output = grad_output
-        for hook in self.before:
+        for hook in self.pre_hooks:
             returned = hook(self.module, self.grad_output)
             if returned is not None:
-                _check_number("Backward pre hook", "grad_output", returned, grad_output)
+                _check_length("Backward pre hook", "grad_output", returned, grad_output)
                 self.grad_output = returned
         returned = self.grad_output
-        if not self.followed:
-            self._without_inputs()
+        if not self.inputs_watched:
+            self._call_without_grad_input()
         return returned
 
-    def _without_inputs(self) -> None:
+    def _call_without_grad_input(self) -> None:
         warnings.warn(
             "Full backward hook is firing when gradients are computed with respect to module "
             "outputs since no inputs require gradients.",
             stacklevel=2,
         )
-        grad_input = (None,) * self.inputs
-        for hook in self.after:
+        grad_input = (None,) * self.input_count
+        for hook in self.hooks:
             returned = hook(self.module, grad_input, self.grad_output)
-            nothing = isinstance(returned, tuple) and all(d is None for d in returned)
-            if returned is not None and not nothing:
+            is_empty = isinstance(returned, tuple) and all(d is None for d in returned)
+            if returned is not None and not is_empty:
                 raise RuntimeError(
                     "Backward hook for Modules where no input requires gradient should always "
                     "return None or None for all gradients."
                 )
         self.grad_output = None
 
-    def _at_inputs(self, grad_input: tuple[Any, ...], _: tuple[Any, ...]) -> Any:
-        if self.grad_output is None:  # the gradient came another way than through the outputs
+    def _on_grad_input(self, grad_input: tuple[Any, ...], _: tuple[Any, ...]) -> Any:
+        if self.grad_output is None:  # the gradient didn't come through the outputs
             return None
-        given = grad_input
-        for hook in self.after:
-            returned = hook(self.module, given, self.grad_output)
+        for hook in self.hooks:
+            returned = hook(self.module, grad_input, self.grad_output)
             if returned is not None:
-                _check_number("Backward hook", "grad_input", returned, given)
-                given = returned
+                _check_length("Backward hook", "grad_input", returned, grad_input)
+                grad_input = returned
         self.grad_output = None
-        return given
+        return grad_input
 
 
-def _check_number(what: str, of: str, returned: Any, expected: Any) -> None:
+def _check_length(hook: str, name: str, returned: Any, expected: Any) -> None:
     if len(returned) != len(expected):
         raise RuntimeError(
-            f"{what} returned an invalid number of {of}, got {len(returned)}, but expected "
+            f"{hook} returned an invalid number of {name}, got {len(returned)}, but expected "
             f"{len(expected)}"
         )
 
 
-def _followed(
-    values: tuple[Any, ...], at_node: Callable[[tuple[Any, ...], tuple[Any, ...]], Any]
+def _watched(
+    values: tuple[Any, ...], on_gradients: Callable[[tuple[Any, ...], tuple[Any, ...]], Any]
 ) -> tuple[tuple[Any, ...], bool]:
-    """The same values, and whether `at_node` will be called when their gradients are known.
+    """Return the values, and whether `on_gradients` will be called with their gradients.
 
-    As a node's hook, that is given what goes out of it and what arrived, and may return other
-    gradients to go out; but each with a place for every value, None where that is no tensor.
+    It is called as a node's hook, with the gradients that the node passes on and those it received.
+    Both tuples have an element for every value, None for one that is not a tensor.
     """
-    places = [i for i, value in enumerate(values) if isinstance(value, Tensor)]
-    tensors = [values[i] for i in places]
+    indices = [i for i, value in enumerate(values) if isinstance(value, Tensor)]
+    tensors = [values[i] for i in indices]
     if not (is_grad_enabled() and any(t.requires_grad for t in tensors)):
         return values, False
     passed = BackwardHookFunction.apply(*tensors)
 
     def spread(gradients: tuple[Any, ...]) -> tuple[Any, ...]:
-        return tuple(_put([None] * len(values), places, gradients))
+        return tuple(_replaced_at([None] * len(values), indices, gradients))
 
-    def hook(outgoing: tuple[Any, ...], arrived: tuple[Any, ...]) -> Any:
-        returned = at_node(spread(outgoing), spread(arrived))
-        return None if returned is None else tuple(returned[i] for i in places)
+    def hook(outgoing: tuple[Any, ...], received: tuple[Any, ...]) -> Any:
+        returned = on_gradients(spread(outgoing), spread(received))
+        return None if returned is None else tuple(returned[i] for i in indices)
 
     (node,) = {t.grad_fn for t in passed if t.grad_fn is not None}
-    node.register_hook(hook)
-    seen = _put(list(values), places, passed)
-    return (tuple(seen) if type(values) is tuple else type(values)(*seen)), True
+    node.register_hook(hook)  # errors name the function, which is `hook` in PyTorch, too
+    replaced = _replaced_at(list(values), indices, passed)
+    # A named tuple takes its elements one by one.
+    return (tuple(replaced) if type(values) is tuple else type(values)(*replaced)), True
 
 
-def _put(things: list[Any], places: list[int], others: tuple[Any, ...]) -> list[Any]:
-    for place, other in zip(places, others, strict=True):
-        things[place] = other
-    return things
+def _replaced_at(items: list[Any], indices: list[int], new: tuple[Any, ...]) -> list[Any]:
+    for i, item in zip(indices, new, strict=True):
+        items[i] = item
+    return items

@@ -1,4 +1,4 @@
-"""Parameter: a Tensor that a Module, when it is assigned to one, files as its own."""
+"""Parameter: a Tensor that a Module registers when it is assigned as an attribute."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from ..core.tensor import wrap
 
 
 class Parameter(Tensor):
-    """A leaf Tensor to be trained, sharing the memory of `data`.
+    """A leaf Tensor to be trained, which shares the memory of `data`.
 
-    `data` is a Tensor, by default an empty one; its history is left behind. Any operation on a
-    Parameter gives a plain Tensor. TypeError if `data` is no Tensor, RuntimeError if it is to have
-    gradients and is not floating-point.
+    `data` is a Tensor, by default an empty one; its graph is not kept. An operation on a Parameter
+    returns a plain Tensor. Raises TypeError if `data` is not a Tensor, RuntimeError for
+    `requires_grad` with an integer dtype.
 
     >>> nn.Parameter(minigrad.tensor([1.0, 2.0]))
     Parameter containing:
@@ -27,18 +27,25 @@ class Parameter(Tensor):
             data = Tensor()
         if not isinstance(data, Tensor):
             raise TypeError(
-                f"Parameter() takes a Tensor, not {type(data).__name__}: "
-                "make one of it first, with minigrad.tensor(...)"
+                f"Parameter() takes a Tensor, not {type(data).__name__}: convert it first, with "
+                "minigrad.tensor(...)"
             )
-        self: Parameter = wrap(data._array[...], cls)
-        self._counter = data._counter
+        self: Parameter = _detached_as(cls, data)
         self.requires_grad_(requires_grad)
         return self
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
-        # Without the gradient, unlike a plain Tensor: that is PyTorch's way.
-        memo[id(self)] = twin = type(self)(self.data.clone(), self.requires_grad)
-        return twin
+        # As in PyTorch, without the gradient, unlike the copy of a plain Tensor.
+        memo[id(self)] = copied = type(self)(self.data.clone(), self.requires_grad)
+        return copied
 
     def __repr__(self) -> str:
         return "Parameter containing:\n" + super().__repr__()
+
+
+def _detached_as(kind: type[Any], tensor: Tensor) -> Any:
+    """Return `tensor.detach()` as an instance of `kind`: the memory and the version counter are
+    shared, the graph is not."""
+    detached = wrap(tensor._array[...], kind)
+    detached._counter = tensor._counter
+    return detached

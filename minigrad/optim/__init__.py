@@ -1,4 +1,7 @@
-"""Optimisers and learning-rate schedulers, under the names of torch.optim."""
+"""Optimisers and learning-rate schedulers, under the names of torch.optim. It may import `rules`,
+`core`, `autograd`, `api` and `random`. Read `optimizer.py` (all but the update itself), `sgd.py`,
+`adam.py`, then `lr_scheduler.py`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Adam and AdamW: steps scaled by running averages of the gradient and of its square."""
+"""Adam and AdamW: steps scaled by moving averages of the gradient and of its square."""
 
 from __future__ import annotations
 
@@ -12,22 +12,21 @@ from .optimizer import Group, Optimizer, ParamsT, check_lr, decayed, writable
 
 
 class Adam(Optimizer):
-    """Adam, of Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2014), Algorithm 1.
+    """Adam: Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2014), Algorithm 1.
 
-    For a parameter p with gradient g (of -g if `maximize`), at its t-th step:
+    For a parameter p with gradient g (-g if `maximize`), at its t-th step:
 
         g = g + weight_decay * p          (or, decoupled:  p = p - lr * weight_decay * p)
         m = beta1 * m + (1 - beta1) * g
         v = beta2 * v + (1 - beta2) * g**2
         p = p - lr * (m / (1 - beta1**t)) / (sqrt(v / (1 - beta2**t)) + eps)
 
-    `amsgrad` puts the greatest v so far in the place of v (Reddi et al., "On the Convergence of
-    Adam and Beyond", 2018). `decoupled_weight_decay` makes it `AdamW`.
+    `amsgrad` uses the largest v so far instead of v (Reddi et al., "On the Convergence of Adam and
+    Beyond", 2018). `decoupled_weight_decay` makes it `AdamW`.
 
-    `lr` may be a Tensor with one element. `foreach` is accepted and changes nothing. Raises
-    ValueError for a negative `lr`, `eps` or `weight_decay`, and for a beta outside [0, 1) or not a
-    float; NotImplementedError for `capturable`, `differentiable` and `fused` when true, and for
-    Tensor betas.
+    `lr` may be a Tensor with one element. `foreach` has no effect. Raises ValueError for a negative
+    `lr`, `eps` or `weight_decay`, and for a beta outside [0, 1) or not a float; NotImplementedError
+    for true `capturable`, `differentiable` and `fused`, and for Tensor betas.
 
     >>> w = nn.Parameter(minigrad.tensor([1.0, -2.0]))
     >>> opt = optim.Adam([w], lr=0.25)
@@ -84,7 +83,7 @@ class Adam(Optimizer):
         super().__init__(params, defaults)
 
     def _update(self, group: Group, pairs: list[tuple[Tensor, Tensor]]) -> None:
-        # As floats: NumPy lets a Python float take the array's dtype, but not its own float64.
+        # Python floats keep the array's dtype; a NumPy float64 would promote it.
         beta1, beta2 = map(float, group["betas"])
         eps, weight_decay = float(group["eps"]), float(group["weight_decay"])
         lr, decoupled = group["lr"], group["decoupled_weight_decay"]
@@ -98,7 +97,7 @@ class Adam(Optimizer):
             count = writable(state["step"])
             count += 1
             t = count.item()
-            # A Tensor `lr` rounds to its own dtype here, as it does in PyTorch.
+            # A Tensor `lr` rounds in its own dtype here, as in PyTorch.
             step_size = float(lr / (1 - beta1**t))
             bias_correction = (1 - beta2**t) ** 0.5
 
@@ -106,22 +105,14 @@ class Adam(Optimizer):
                 p *= float(1 - lr * weight_decay)
             g = decayed(g, p, 0.0 if decoupled else weight_decay, maximize, out=step)
 
-            # m moves towards g from the end that is the nearer, which is how PyTorch interpolates.
-            np.subtract(g, m, out=work)
-            if beta1 > 0.5:
-                work *= 1 - beta1
-                m += work
-            else:
-                work *= beta1
-                np.subtract(g, work, out=m)
-
+            _interpolate(m, g, beta1, work)
             v *= beta2
             np.multiply(g, 1 - beta2, out=work)
             work *= g
             v += work
             if amsgrad:
-                greatest = writable(state["max_exp_avg_sq"])
-                v = np.maximum(greatest, v, out=greatest)
+                largest = writable(state["max_exp_avg_sq"])
+                v = np.maximum(largest, v, out=largest)
 
             denominator = np.sqrt(v, out=work)
             denominator /= bias_correction
@@ -133,15 +124,15 @@ class Adam(Optimizer):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(state_dict)
         for state in self.state.values():
-            # Before PyTorch 1.12 the count of steps was a Python number.
+            # Before PyTorch 1.12, the step count was a Python number.
             if "step" in state and not isinstance(state["step"], Tensor):
                 state["step"] = tensor(float(state["step"]))
 
     def _state_of(self, param: Tensor, amsgrad: bool) -> dict[str, Tensor]:
-        """The state of `param`, made at its first step, in PyTorch's names, dtypes and order."""
+        """Return the state of `param` in PyTorch's names and dtypes, created at its first step."""
         state = self.state[param]
         if not state:
-            # The count has the default dtype, as PyTorch's has, whatever the parameter's is.
+            # The default dtype, as in PyTorch, whatever dtype the parameter has.
             state["step"] = tensor(0.0)
             state["exp_avg"] = zeros_like(param)
             state["exp_avg_sq"] = zeros_like(param)
@@ -150,10 +141,22 @@ class Adam(Optimizer):
         return state
 
 
-class AdamW(Adam):
-    """Adam after a weight decay of its own: `p -= lr * weight_decay * p`, then Adam's step.
+def _interpolate(m: np.ndarray, g: np.ndarray, beta: float, work: np.ndarray) -> None:
+    """Set m to beta * m + (1 - beta) * g, computed from the nearer end as PyTorch does."""
+    np.subtract(g, m, out=work)
+    if beta > 0.5:
+        work *= 1 - beta
+        m += work
+    else:
+        work *= beta
+        np.subtract(g, work, out=m)
 
-    Loshchilov and Hutter, "Decoupled Weight Decay Regularization" (2017). All else is as in `Adam`.
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay: `p -= lr * weight_decay * p` before each step of Adam.
+
+    Loshchilov and Hutter, "Decoupled Weight Decay Regularization" (2017). The keyword options are
+    those of `Adam`, except `decoupled_weight_decay`.
 
     >>> w = nn.Parameter(minigrad.tensor([4.0]))
     >>> opt = optim.AdamW([w], lr=0.5, weight_decay=0.5)
@@ -171,30 +174,14 @@ class AdamW(Adam):
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
         amsgrad: bool = False,
-        *,
-        maximize: bool = False,
-        foreach: bool | None = None,
-        capturable: bool = False,
-        differentiable: bool = False,
-        fused: bool | None = None,
+        **options: Any,
     ) -> None:
         super().__init__(
-            params,
-            lr,
-            betas,
-            eps,
-            weight_decay,
-            amsgrad,
-            foreach=foreach,
-            maximize=maximize,
-            capturable=capturable,
-            differentiable=differentiable,
-            fused=fused,
-            decoupled_weight_decay=True,
+            params, lr, betas, eps, weight_decay, amsgrad, decoupled_weight_decay=True, **options
         )
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(state_dict)
-        # The state of an Adam makes an AdamW no Adam.
+        # It stays an AdamW when it loads the state of an Adam.
         for group in self.param_groups:
             group["decoupled_weight_decay"] = True

@@ -1,8 +1,8 @@
-"""Schedulers: they move the learning rate of every parameter group as the epochs go by.
+"""Schedulers: they change the learning rate of every parameter group, epoch by epoch.
 
-Each follows PyTorch's recursive form, which makes the next learning rate from the present one, so
-that schedulers can be chained and the learning rate changed by hand between; and in the same order
-of arithmetic, so that the digits are the same.
+As in PyTorch, each computes the next learning rate from the current one, so that schedulers can be
+chained and the rate changed by hand in between. The order of operations is PyTorch's, so that the
+rates are equal bit for bit.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ Rate: TypeAlias = float | Tensor
 
 
 class LRScheduler:
-    """The base of every scheduler; subclasses say in `get_lr` what the next learning rates are.
+    """The base of every scheduler; subclasses define `get_lr`, which returns the next rates.
 
-    Making one stores each group's `"lr"` as its `"initial_lr"`. To resume, load the optimiser's and
-    the scheduler's `state_dict`, or pass the `last_epoch` reached, for which the groups must have
-    an `"initial_lr"` already (KeyError if not).
+    The constructor stores each group's `"lr"` as its `"initial_lr"`. To resume, load the
+    `state_dict`s of the optimiser and of the scheduler. Or pass `last_epoch`; then the groups must
+    have an `"initial_lr"` (KeyError if not).
 
     >>> class Halving(optim.lr_scheduler.LRScheduler):
     ...     def get_lr(self):
@@ -38,9 +38,9 @@ class LRScheduler:
     [0.125]
     """
 
-    # While `step` runs; `get_lr` called from elsewhere would take one step more than was asked for.
+    # True while `step` runs. Called by a user, `get_lr` would compute one step too many and warns.
     _get_lr_called_within_step = False
-    # While the constructor runs; a scheduler that starts must leave the learning rate alone.
+    # True while the constructor runs: its step must not change the rates.
     _is_initial = False
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
@@ -54,7 +54,7 @@ class LRScheduler:
                 raise KeyError(
                     f"param 'initial_lr' is not specified in param_groups[{i}] when resuming "
                     "scheduler with last_epoch >= 0: load the optimizer's state first, or start "
-                    "anew with last_epoch=-1"
+                    "from the beginning with last_epoch=-1"
                 )
         self.base_lrs: list[Rate] = _values(optimizer, "initial_lr")
         self.last_epoch = last_epoch
@@ -67,13 +67,13 @@ class LRScheduler:
             self._is_initial = False
 
     def step(self, epoch: int | None = None) -> None:
-        """Go on to the next epoch; to be called after the optimiser's `step`.
+        """Set the learning rates of the next epoch. Call it after the optimiser's `step`.
 
-        With `epoch` (deprecated, and PyTorch's warning says so), go to that epoch, by the
-        schedule's closed form where it has one.
+        With `epoch`, which is deprecated, go to that epoch by the schedule's closed form, if it has
+        one.
         """
         if self._step_count == 1:
-            self._warn_of_wrong_order()
+            self._warn_if_out_of_order()
         if epoch is not None:
             warnings.warn(
                 "The epoch parameter in `scheduler.step()` was not necessary and is being "
@@ -100,25 +100,25 @@ class LRScheduler:
         self._last_lr: list[Rate] = _values(self.optimizer, "lr")
 
     def get_last_lr(self) -> list[Rate]:
-        """The learning rate of each parameter group, as the last `step` left it."""
+        """Return the learning rate of each parameter group after the last `step`."""
         return self._last_lr
 
     def get_lr(self) -> list[Rate]:
-        """The next learning rate of each group, for `step` to call; you want `get_last_lr`."""
-        raise NotImplementedError(f"{type(self).__name__} does not say what the next rates are")
+        """Compute the next learning rate of each group. Users call `get_last_lr` instead."""
+        raise NotImplementedError(f"{type(self).__name__} doesn't define get_lr")
 
     def _get_closed_form_lr(self) -> list[Rate]:
         return self.get_lr()
 
     def state_dict(self) -> dict[str, Any]:
-        """All that the scheduler knows but its optimiser, in PyTorch's names."""
+        """Return the scheduler's attributes, except the optimiser, with PyTorch's names."""
         return {name: value for name, value in vars(self).items() if name != "optimizer"}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what `state_dict` gave. The optimiser's learning rates come with its own."""
+        """Load the result of `state_dict`. The learning rates are in the optimiser's own."""
         vars(self).update(state_dict)
 
-    def _warn_of_wrong_order(self) -> None:
+    def _warn_if_out_of_order(self) -> None:
         if not hasattr(self.optimizer.step, "_watched"):
             warnings.warn(
                 "Seems like `optimizer.step()` has been overridden after learning rate scheduler "
@@ -203,11 +203,11 @@ class ExponentialLR(LRScheduler):
 
 
 class CosineAnnealingLR(LRScheduler):
-    """Let the learning rate fall to `eta_min` along a cosine, over `T_max` epochs, and rise again.
+    """Lower the learning rate to `eta_min` along a cosine over `T_max` epochs, then raise it again.
 
-    At epoch t the rate is `eta_min + (base_lr - eta_min) * (1 + cos(pi * t / T_max)) / 2`, of
+    At epoch t the rate is `eta_min + (base_lr - eta_min) * (1 + cos(pi * t / T_max)) / 2`:
     Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts" (2016), without
-    the restarts. `get_lr` makes each rate from the one before by the quotient of two such cosines.
+    restarts. `get_lr` multiplies the previous rate by the quotient of two such cosines.
 
     >>> opt = optim.SGD([nn.Parameter(minigrad.zeros(2))], lr=1.0)
     >>> scheduler = optim.lr_scheduler.CosineAnnealingLR(opt, T_max=4)
@@ -233,7 +233,7 @@ class CosineAnnealingLR(LRScheduler):
         if self._is_initial:
             return _values(self.optimizer, "lr")
         if (self.last_epoch - 1 - self.T_max) % (2 * self.T_max) == 0:
-            # The epoch before was a lowest point, where the quotient below would divide by zero.
+            # The previous epoch was a minimum, where the quotient below would divide by zero.
             rise = 1 - math.cos(math.pi / self.T_max)
             return [
                 group["lr"] + (base_lr - self.eta_min) * rise / 2
@@ -250,22 +250,22 @@ class CosineAnnealingLR(LRScheduler):
 
 
 def _copy(value: Any) -> Any:
-    """A copy of a Tensor, as a learning rate in one is changed in place; a number as it is."""
+    """Copy a Tensor, which `step` changes in place; return a number as it is."""
     return value.clone() if isinstance(value, Tensor) else value
 
 
 def _values(optimizer: Optimizer, option: str) -> list[Any]:
-    """The `option` of each parameter group."""
+    """Return the `option` of each parameter group, copied."""
     return [_copy(group[option]) for group in optimizer.param_groups]
 
 
 def _watch_steps(optimizer: Optimizer) -> None:
-    """Have `optimizer` remember, from now on, that its `step` was called."""
+    """Wrap `optimizer.step` so that it sets `_opt_called`."""
     if hasattr(optimizer.step, "_watched"):
         return
     method: Any = optimizer.step
     step = method.__func__
-    # An optimiser that held a function which holds the optimiser would outlive its last use.
+    # A strong reference would be a cycle: the optimiser holds the wrapper.
     reference = weakref.ref(optimizer)
 
     @functools.wraps(step)

@@ -1,8 +1,8 @@
-"""Optimizer: what every optimiser shares, which is all but the update itself.
+"""Optimizer: the base of every optimiser, which has everything but the update itself.
 
-It keeps the parameters in groups, each with its own hyperparameters, and a dictionary of state per
-parameter; it loads and saves both in PyTorch's format; and its `step` walks over the parameters
-that have a gradient and hands them, group by group, to the `_update` of the subclass.
+It keeps the parameters in groups with their hyperparameters, and a dictionary of state for each
+parameter. It saves and loads both in PyTorch's format. `step` passes the parameters that have a
+gradient, group by group, to the subclass's `_update`.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from ..core.versions import count_write
 Group: TypeAlias = dict[str, Any]
 ParamsT: TypeAlias = Iterable[Tensor] | Iterable[Group] | Iterable[tuple[str, Tensor]]
 
-# PyTorch's options on how an update is carried out. `foreach`, which is not here, only batches
-# kernel launches and changes no result, so that any value of it is accepted.
+# Options for how PyTorch carries out an update. `foreach` only batches kernel launches and doesn't
+# change the result, so any value of it is accepted.
 _UNSUPPORTED = ("fused", "differentiable", "capturable")
 
 
 class Optimizer:
-    """The base of every optimiser; subclasses say how one group of parameters is updated.
+    """The base of every optimiser; subclasses define how a group of parameters is updated.
 
-    `params` is an iterable of Tensors, of (name, Tensor) pairs such as `named_parameters()` gives,
-    or of dictionaries (parameter groups) whose `"params"` is such an iterable and whose other
-    entries override `defaults` for that group. The order matters: `state_dict` numbers the
-    parameters by it.
+    `params` is an iterable of Tensors, of (name, Tensor) pairs such as those of
+    `named_parameters()`, or of dictionaries (parameter groups). A group's `"params"` is such an
+    iterable, and its other entries override `defaults`. `state_dict` numbers the parameters in this
+    order.
 
-    Raises TypeError for a bare Tensor, a set, or something that is not a Tensor; ValueError for an
-    empty list, a Tensor that is not a leaf, or a parameter in two groups; NotImplementedError for
-    the options `fused`, `differentiable` and `capturable` when they are true.
+    Raises TypeError for a single Tensor, a set, and elements that aren't Tensors; ValueError for an
+    empty list, a Tensor that is not a leaf, and a parameter in two groups; NotImplementedError for
+    true `fused`, `differentiable` and `capturable`.
 
     >>> w = nn.Parameter(minigrad.tensor([1.0, 2.0]))
     >>> opt = optim.SGD([{"params": [w], "lr": 0.5}], lr=0.1)
@@ -67,9 +67,9 @@ class Optimizer:
             self.add_param_group(group)
 
     def add_param_group(self, param_group: Group) -> None:
-        """Add a group, `{"params": …, option: value, …}`, to be optimised with the rest.
+        """Add a parameter group, `{"params": …, option: value, …}`.
 
-        Options that the group leaves out come from the optimiser's defaults.
+        The optimiser's defaults fill in missing options.
 
         >>> a, b = nn.Parameter(minigrad.zeros(2)), nn.Parameter(minigrad.zeros(3))
         >>> opt = optim.SGD([a], lr=0.1)
@@ -84,20 +84,20 @@ class Optimizer:
         if names:
             param_group["param_names"] = names
         for param in params:
-            if not isinstance(param, Tensor):
-                raise TypeError(
-                    "optimizer can only optimize Tensors, but one of the params is "
-                    f"{type(param).__name__}"
-                )
-            if not (param.is_leaf or param.retains_grad):
-                raise ValueError(
-                    "can't optimize a non-leaf Tensor: it is the result of an operation; "
-                    "detach() it, or optimize what it was computed from"
-                )
+            _check_param(param)
         for option, default in self.defaults.items():
             param_group.setdefault(option, default)
-        self._refuse_unsupported(param_group)
+        self._check_supported(param_group)
+        self._check_against_other_groups(param_group)
+        if len(set(params)) != len(params):
+            warnings.warn(
+                "optimizer contains a parameter group with duplicate parameters: "
+                "each is updated once for every time it is listed",
+                stacklevel=3,
+            )
+        self.param_groups.append(param_group)
 
+    def _check_against_other_groups(self, param_group: Group) -> None:
         named = "param_names" in param_group
         present: set[Tensor] = set()
         for group in self.param_groups:
@@ -108,21 +108,14 @@ class Optimizer:
                     "all optimizer param groups should be with/without names. "
                     f"cannot add param group {kind} names to the optimizer"
                 )
-        if not present.isdisjoint(params):
+        if not present.isdisjoint(param_group["params"]):
             raise ValueError("some parameters appear in more than one parameter group")
-        if len(set(params)) != len(params):
-            warnings.warn(
-                "optimizer contains a parameter group with duplicate parameters: "
-                "each is updated once for every time it is listed",
-                stacklevel=3,
-            )
-        self.param_groups.append(param_group)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradient of every parameter (`.grad = None`), or fill it with zeros.
+        """Set the gradient of every parameter to None, or fill it with zeros.
 
-        The two differ at the next step: a parameter without a gradient is left alone, one whose
-        gradient is zero is still moved by its momentum and its weight decay.
+        The two differ at the next step, which skips a parameter without a gradient, but applies
+        momentum and weight decay to one whose gradient is zero.
 
         >>> w = nn.Parameter(minigrad.ones(2))
         >>> opt = optim.SGD([w], lr=0.1)
@@ -137,14 +130,14 @@ class Optimizer:
         for group in self.param_groups:
             for param in group["params"]:
                 if set_to_none:
-                    param._grad = None
+                    param.grad = None
                 elif param.grad is not None:
                     param.grad.detach_().zero_()
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Update every parameter that has a gradient. Returns what `closure` returned, or None.
+        """Update every parameter that has a gradient. Returns the result of `closure`, or None.
 
-        `closure`, if given, is called first, with gradients recorded: it is to clear the gradients,
+        `closure`, if given, is called first, with grad mode enabled. It should clear the gradients,
         compute the loss, call `backward` and return the loss.
 
         >>> w = nn.Parameter(minigrad.tensor(1.0))
@@ -164,20 +157,20 @@ class Optimizer:
             with enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            pairs = [(p, p._grad) for p in group["params"] if p._grad is not None]
-            # A diverging run overflows without a word in PyTorch, and so it does here.
+            pairs = [(p, g) for p in group["params"] if (g := p.grad) is not None]
+            # A diverging run overflows without a warning, as in PyTorch.
             quiet.within(self._update, group, pairs)
         return loss
 
     def _update(self, group: Group, pairs: list[tuple[Tensor, Tensor]]) -> None:
-        """Move parameters, given with their gradients, by the hyperparameters in `group`."""
-        raise NotImplementedError(f"{type(self).__name__} does not say how a step is taken")
+        """Update parameters, each paired with its gradient, by the hyperparameters of `group`."""
+        raise NotImplementedError(f"{type(self).__name__} doesn't define _update")
 
     def state_dict(self) -> dict[str, Any]:
-        """The optimiser's state and hyperparameters, with parameters numbered in their order.
+        """Return the state and the hyperparameters, with parameters replaced by their numbers.
 
-        `{"state": {0: {...}, ...}, "param_groups": [{..., "params": [0, ...]}, ...]}`, as
-        PyTorch's. The Tensors in it are the optimiser's own, not copies.
+        The format is PyTorch's: `{"state": {0: {...}, ...}, "param_groups": [{..., "params": [0,
+        ...]}, ...]}`. It holds the optimiser's own Tensors, not copies.
 
         >>> w = nn.Parameter(minigrad.ones(2))
         >>> opt = optim.SGD([w], lr=0.1, momentum=0.9)
@@ -199,13 +192,13 @@ class Optimizer:
         return {"state": state, "param_groups": packed_groups}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over the state and the hyperparameters of a `state_dict`.
+        """Load the state and the hyperparameters that `state_dict` returned.
 
-        State is matched by the parameters' order and converted to their dtypes. As in PyTorch, a
-        Tensor that has the right dtype already is taken as it is: to let two optimisers go separate
-        ways from one `state_dict`, pass each a `copy.deepcopy` of it.
+        State is matched by the order of the parameters and converted to their dtypes. As in
+        PyTorch, a Tensor that already has the right dtype is not copied: pass a `copy.deepcopy` to
+        load one `state_dict` into several optimisers.
 
-        Raises ValueError if the groups or their sizes differ from this optimiser's.
+        Raises ValueError if the number of groups or their sizes differ.
 
         >>> w, v = nn.Parameter(minigrad.ones(2)), nn.Parameter(minigrad.ones(2))
         >>> first, second = optim.Adam([w], lr=0.5), optim.Adam([v])
@@ -214,12 +207,33 @@ class Optimizer:
         0.5
         """
         saved_groups: list[Group] = deepcopy(state_dict["param_groups"])
+        self._check_loadable(saved_groups)
+        param_of: dict[Any, Tensor] = {}
+        for group, saved in zip(self.param_groups, saved_groups, strict=True):
+            param_of.update(zip(saved["params"], group["params"], strict=True))
+
+        state: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
+        for key, value in state_dict["state"].items():
+            if key in param_of:
+                state[param_of[key]] = _converted(value, param_of[key])
+            else:
+                state[key] = value
+        for group, saved in zip(self.param_groups, saved_groups, strict=True):
+            saved["params"] = group["params"]
+            if "param_names" in group:
+                saved.setdefault("param_names", group["param_names"])
+            # Older versions of PyTorch don't save every option.
+            for option, default in self.defaults.items():
+                saved.setdefault(option, default)
+        self.state = state
+        self.param_groups = saved_groups
+
+    def _check_loadable(self, saved_groups: list[Group]) -> None:
         if len(saved_groups) != len(self.param_groups):
             raise ValueError(
                 "loaded state dict has a different number of parameter groups: "
                 f"{len(saved_groups)}, where the optimizer has {len(self.param_groups)}"
             )
-        param_of: dict[Any, Tensor] = {}
         for i, (group, saved) in enumerate(zip(self.param_groups, saved_groups, strict=True)):
             if len(saved["params"]) != len(group["params"]):
                 raise ValueError(
@@ -227,24 +241,7 @@ class Optimizer:
                     f"optimizer's group: group {i} has {len(saved['params'])} parameters, "
                     f"where the optimizer's has {len(group['params'])}"
                 )
-            self._refuse_unsupported(saved)
-            param_of.update(zip(saved["params"], group["params"], strict=True))
-
-        state: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
-        for key, value in state_dict["state"].items():
-            if key in param_of:
-                state[param_of[key]] = _adopt(value, param_of[key])
-            else:
-                state[key] = value
-        for group, saved in zip(self.param_groups, saved_groups, strict=True):
-            saved["params"] = group["params"]
-            if "param_names" in group:
-                saved.setdefault("param_names", group["param_names"])
-            # An older PyTorch did not write every option yet.
-            for option, default in self.defaults.items():
-                saved.setdefault(option, default)
-        self.state = state
-        self.param_groups = saved_groups
+            self._check_supported(saved)
 
     def __repr__(self) -> str:
         text = f"{type(self).__name__} ("
@@ -254,15 +251,14 @@ class Optimizer:
         return text + ")"
 
     def __getstate__(self) -> dict[str, Any]:
-        # Neither the scratch arrays nor what a scheduler hung on this object belongs to a copy of
-        # it.
+        # A copy needs neither the scratch arrays nor the attributes that a scheduler has set.
         return {name: getattr(self, name) for name in ("defaults", "state", "param_groups")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._scratch = {}
 
-    def _refuse_unsupported(self, group: Group) -> None:
+    def _check_supported(self, group: Group) -> None:
         for option in _UNSUPPORTED:
             if group.get(option):
                 raise NotImplementedError(
@@ -270,9 +266,9 @@ class Optimizer:
                 )
 
     def _workspace(self, array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Two arrays like `array`, their contents undefined, for the temporaries of one update.
+        """Return two uninitialised arrays like `array`, for the temporaries of one update.
 
-        They are kept, one pair for each shape and dtype, so that a step allocates nothing.
+        A pair is kept for each shape and dtype, so that a step allocates nothing.
         """
         key = array.shape, array.dtype
         pair = self._scratch.get(key)
@@ -282,10 +278,10 @@ class Optimizer:
 
 
 def writable(tensor: Tensor) -> np.ndarray:
-    """The array of `tensor`, which the caller is about to write into.
+    """Count a write into `tensor` and return its array for the caller to write into.
 
-    The version counter moves, as for any in-place operation, so that a graph which saved the tensor
-    notices.
+    The version counter moves as for any in-place operation, so that `backward` of a graph that
+    saved the tensor raises.
     """
     count_write(tensor._counter)
     return tensor._array
@@ -294,7 +290,7 @@ def writable(tensor: Tensor) -> np.ndarray:
 def decayed(
     g: np.ndarray, p: np.ndarray, weight_decay: float, maximize: bool, out: np.ndarray
 ) -> np.ndarray:
-    """`g + weight_decay * p`, with -g for g to maximise: in `out`, or g itself if that is all."""
+    """Return `g + weight_decay * p`, with -g for g if `maximize`: `out`, or g if unchanged."""
     if weight_decay != 0:
         np.multiply(p, weight_decay, out=out)
         return (np.subtract if maximize else np.add)(out, g, out=out)
@@ -302,15 +298,15 @@ def decayed(
 
 
 def check_lr(lr: float | Tensor) -> None:
-    """Raise ValueError unless `lr` is a number, or a Tensor of one number, that is at least 0."""
+    """Raise ValueError unless `lr` is at least 0, and has one element if it is a Tensor."""
     if isinstance(lr, Tensor) and lr.numel() != 1:
         raise ValueError(f"Tensor lr must be 1-element, not of shape {tuple(lr.shape)}")
-    if not lr >= 0.0:  # so that NaN is refused too
+    if not lr >= 0.0:  # NaN is invalid, too
         raise ValueError(f"Invalid learning rate: {lr} (it must be at least 0)")
 
 
 def _split_names(params: Any) -> tuple[list[Tensor], list[str]]:
-    """A group's `params` as a list of Tensors and a list of names, empty if they have none."""
+    """Split a group's `params` into a list of Tensors and a list of names, empty without names."""
     if isinstance(params, Tensor):
         return [params], []
     if isinstance(params, set):
@@ -327,13 +323,24 @@ def _split_names(params: Any) -> tuple[list[Tensor], list[str]]:
     return [entry[1] for entry in entries] if names else entries, names
 
 
-def _adopt(value: Any, param: Tensor, key: str | None = None) -> Any:
-    """A loaded piece of state as the state of `param`: in its dtype, all but the count of steps."""
+def _check_param(param: Any) -> None:
+    if not isinstance(param, Tensor):
+        kind = type(param).__name__
+        raise TypeError(f"optimizer can only optimize Tensors, but one of the params is {kind}")
+    if not (param.is_leaf or param.retains_grad):
+        raise ValueError(
+            "can't optimize a non-leaf Tensor: it is the result of an operation. detach() it, or "
+            "optimize the leaves it was computed from"
+        )
+
+
+def _converted(value: Any, param: Tensor, key: str | None = None) -> Any:
+    """Return loaded state in the dtype of `param`, except for the step count."""
     if isinstance(value, Tensor):
         keep = key == "step" or not param.is_floating_point()
         return value if keep else value.to(param.dtype)
     if isinstance(value, dict):
-        return {k: _adopt(v, param, k) for k, v in value.items()}
+        return {k: _converted(v, param, k) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(_adopt(v, param) for v in value)
+        return type(value)(_converted(v, param) for v in value)
     return value

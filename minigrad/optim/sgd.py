@@ -1,4 +1,4 @@
-"""SGD: gradient descent, with momentum if asked for."""
+"""SGD: gradient descent, optionally with momentum."""
 
 from __future__ import annotations
 
@@ -10,22 +10,19 @@ from .optimizer import Group, Optimizer, ParamsT, check_lr, decayed, writable
 
 
 class SGD(Optimizer):
-    """Stochastic gradient descent: `p -= lr * g`, with g the gradient or what these make of it.
-
-    In this order, for a parameter p with gradient g (of -g if `maximize`):
+    """Stochastic gradient descent. For a parameter p with gradient g (-g if `maximize`):
 
         g = g + weight_decay * p
-        b = momentum * b + (1 - dampening) * g      (b = g at the parameter's first step)
+        b = momentum * b + (1 - dampening) * g      (b = g at the first step)
         g = g + momentum * b  if nesterov  else  b
         p = p - lr * g
 
-    PyTorch's form of momentum and of Nesterov's: the learning rate is outside of the momentum,
-    unlike in Sutskever et al., "On the importance of initialization and momentum in deep learning"
-    (2013).
+    As in PyTorch, the learning rate is not part of the momentum buffer b, unlike in Sutskever et
+    al., "On the importance of initialization and momentum in deep learning" (2013).
 
-    `lr` may be a Tensor with one element. `foreach` is accepted and changes nothing. Raises
-    ValueError for a negative `lr`, `momentum` or `weight_decay`, and for `nesterov` without
-    momentum or with dampening; NotImplementedError for `differentiable=True` and `fused=True`.
+    `lr` may be a Tensor with one element. `foreach` has no effect. Raises ValueError for a negative
+    `lr`, `momentum` or `weight_decay`, and for `nesterov` without momentum or with dampening;
+    NotImplementedError for `differentiable=True` and `fused=True`.
 
     >>> w = nn.Parameter(minigrad.tensor([1.0, -2.0]))
     >>> opt = optim.SGD([w], lr=0.5, momentum=0.5)
@@ -72,7 +69,7 @@ class SGD(Optimizer):
         super().__init__(params, defaults)
 
     def _update(self, group: Group, pairs: list[tuple[Tensor, Tensor]]) -> None:
-        # As floats: NumPy lets a Python float take the array's dtype, but not its own float64.
+        # Python floats keep the array's dtype; a NumPy float64 would promote it.
         lr, momentum = float(group["lr"]), float(group["momentum"])
         dampening, weight_decay = float(group["dampening"]), float(group["weight_decay"])
         maximize, nesterov = group["maximize"], group["nesterov"]

@@ -1,4 +1,9 @@
-"""The stream of random numbers, under the names of torch.random."""
+"""PyTorch's CPU random stream: the same seed gives the same numbers. The names are torch.random's.
+It may import `rules`, `core`, `autograd` and `api`. Read `generator.py` (a stream of 32-bit words),
+`variates.py` (numbers from words; `fma.py` rounds them as PyTorch does), `sampling.py` (random
+tensors, and methods that fill a tensor), then `seeding.py` (the default generator's seed and
+state).
+"""
 
 from __future__ import annotations
 

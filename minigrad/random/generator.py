@@ -1,10 +1,9 @@
-"""The source of all randomness: a Mersenne twister, seeded and stepped as PyTorch's is on the CPU.
+"""Generator: a Mersenne twister, seeded and stepped as PyTorch's is on the CPU.
 
-Every random number in minigrad begins as 32-bit *words* of one `Generator`. What is made of them
-(a uniform float, a normal one, a permutation) is in `distributions.py`; here is only the twister
-(M. Matsumoto and T. Nishimura, "Mersenne Twister", ACM TOMACS 8, 1998) and its state. NumPy
-has the same twister and runs it in C; only what NumPy makes of its words is different, so the words
-are all that is taken from it.
+Every random number in minigrad is computed from 32-bit *words* of a `Generator`. This module has
+the twister (M. Matsumoto and T. Nishimura, "Mersenne Twister", ACM TOMACS 8, 1998) and its state;
+`variates.py` computes the numbers. NumPy runs the same twister in C but computes other numbers from
+its words, so only the words are taken from NumPy.
 """
 
 from __future__ import annotations
@@ -14,17 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from ..api.devices import device as Device
-from ..api.devices import require_cpu
-from ..api.tensor import Tensor
-from ..core.tensor import wrap
+from ..core.devices import device as Device
+from ..core.devices import require_cpu
+from ..core.tensor import TensorBase, wrap
+from ..rules.dtypes import of_numpy, uint8
 
-_WORDS = 624  # the twister's memory
-_FIRST_SEED = 67280421310721  # that of a generator nobody has seeded
+_WORDS = 624  # the size of the twister's memory
+_FIRST_SEED = 67280421310721  # the seed of a new generator
 
-# How PyTorch lays out a generator's state, in 5,056 bytes. `left` counts the words that may still
-# be drawn before the memory is stirred anew, plus one; `next` is the place of the next. A normal
-# number may be waiting: they are made in pairs (see `distributions.few_normals`).
+# PyTorch's layout of a generator's state, in 5,056 bytes. `left` is one more than the number of
+# words left before the memory is refilled; `next` is the index of the next word. Normal numbers are
+# computed in pairs (see `variates.few_normals`), so one may be waiting.
 _LAYOUT = np.dtype(
     [
         ("seed", "<u8"),
@@ -43,9 +42,10 @@ _LAYOUT = np.dtype(
 
 
 class Generator:
-    """A stream of random numbers, which a seed starts and `generator=` arguments take.
+    """A stream of random numbers, for the argument `generator` of the functions that draw.
 
-    `device` may be the CPU. A new one is seeded with 67280421310721, whatever `manual_seed` says.
+    `device` must be the CPU. A new generator has the seed 67280421310721, whatever seed
+    `minigrad.manual_seed` set.
 
     >>> g = minigrad.Generator().manual_seed(0)
     >>> minigrad.rand(2, generator=g)
@@ -58,9 +58,9 @@ class Generator:
 
     _seed: int
     _bits: np.random.MT19937
-    _bytes: Any  # NumPy's way to many words at once
-    _fresh: bool  # seeded, and nothing drawn yet: the state's bytes say so
-    waiting_normal: float | None  # the second number of a pair, kept for the next call
+    _bytes: Any  # the method of NumPy that draws many words at once
+    _fresh: bool  # whether nothing was drawn since seeding, which the state records
+    waiting_normal: float | None  # the second number of a pair, for the next call
 
     def __init__(self, device: Any = "cpu") -> None:
         require_cpu(device)
@@ -68,7 +68,7 @@ class Generator:
 
     @property
     def device(self) -> Device:
-        """Where it draws: the CPU."""
+        """The device it draws on: the CPU."""
         return Device("cpu")
 
     def _start(self, seed: int) -> None:
@@ -81,10 +81,10 @@ class Generator:
     # Seeds ------------------------------------------------------------------------------------
 
     def manual_seed(self, seed: int) -> Generator:
-        """Start at `seed`, from -2**63 to 2**64 - 1, and return this generator.
+        """Seed this generator and return it.
 
-        A negative seed stands for 2**64 more. ValueError for one out of range, RuntimeError for
-        what is no int.
+        `seed` is an int from -2**63 to 2**64 - 1; 2**64 is added to a negative one. Raises
+        ValueError for a seed out of range, RuntimeError for one that is not an int.
         """
         if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
             raise RuntimeError(f"manual_seed expected a long, but got {type(seed).__name__}")
@@ -97,18 +97,18 @@ class Generator:
         return self
 
     def seed(self) -> int:
-        """Start at a seed that nobody can foretell, from the operating system, and return it."""
+        """Seed this generator from the operating system's randomness and return the seed."""
         self._start(int.from_bytes(os.urandom(8), "little"))
         return self._seed
 
     def initial_seed(self) -> int:
-        """The seed at which it was started."""
+        """Return the seed that was set last."""
         return self._seed
 
     # State ------------------------------------------------------------------------------------
 
-    def get_state(self) -> Tensor:
-        """All that decides what is drawn next, as a uint8 Tensor of PyTorch's 5,056 bytes.
+    def get_state(self) -> Any:
+        """Return the state as a uint8 Tensor of 5,056 bytes, in PyTorch's layout.
 
         >>> g = minigrad.Generator()
         >>> state = g.get_state()
@@ -130,17 +130,18 @@ class Generator:
             state["normal"], state["normal_waits"] = self.waiting_normal, 1
         return state.tobytes()
 
-    def set_state(self, new_state: Tensor) -> Generator:
-        """Go on from where another generator, or PyTorch's, was when it gave this state.
+    def set_state(self, new_state: Any) -> Generator:
+        """Continue from a state that `get_state` returned, here or in PyTorch. Returns self.
 
-        TypeError unless it is a uint8 Tensor; RuntimeError if it is not 5,056 bytes, or none that
-        a generator gives.
+        Raises TypeError unless it is a uint8 Tensor, RuntimeError unless it has 5,056 bytes that
+        are the state of a generator.
         """
-        if not isinstance(new_state, Tensor):
+        if not isinstance(new_state, TensorBase):
             kind = type(new_state).__name__
             raise TypeError(f"expected a torch.ByteTensor, but got {kind}")
-        if new_state._array.dtype != np.uint8:
-            raise TypeError(f"RNG state must be a torch.ByteTensor, not one of {new_state.dtype}")
+        dtype = of_numpy(new_state._array.dtype)
+        if dtype is not uint8:
+            raise TypeError(f"RNG state must be a torch.ByteTensor, not one of {dtype}")
         packed = new_state._array.tobytes()
         if len(packed) != _LAYOUT.itemsize:
             raise RuntimeError(
@@ -157,7 +158,7 @@ class Generator:
         if 0 <= pos <= _WORDS:
             key = state["words"].astype(np.uint32)
             candidate._bits.state = {"bit_generator": "MT19937", "state": {"key": key, "pos": pos}}
-        # Of what a generator never gives (words of 33 bits, say), something was lost on the way.
+        # Bytes that no generator returns, such as words of 33 bits, don't survive the round trip.
         if candidate._packed() != packed:
             raise RuntimeError("Invalid mt19937 state: these bytes are not from a CPU generator")
         self._become(candidate)
@@ -168,47 +169,47 @@ class Generator:
             setattr(self, name, getattr(other, name))
 
     def clone_state(self) -> Generator:
-        """A new generator that goes on from where this one is."""
+        """Return a new generator with this one's state."""
         return Generator().set_state(self.get_state())
 
     # Drawing ----------------------------------------------------------------------------------
 
     def words(self, n: int) -> np.ndarray:
-        """The next `n` words, each of 32 bits, as a read-only uint32 array."""
-        if n == 0:  # for which NumPy would draw one
+        """Draw the next `n` 32-bit words, as a read-only uint32 array."""
+        if n == 0:  # NumPy would draw one word
             return np.empty(0, np.uint32)
         self._fresh = False
         return np.frombuffer(self._bytes(4 * n), "<u4")
 
     def words64(self, n: int) -> np.ndarray:
-        """`n` numbers of 64 bits, each from two words, of which the first is the upper half."""
+        """Draw `n` numbers of 64 bits, each from two words; the first word is the upper half."""
         halves = self.words(2 * n).astype(np.uint64)
         return (halves[::2] << np.uint64(32)) | halves[1::2]
 
     def few_words(self, n: int) -> list[int]:
-        """The same as `words`, as Python ints: faster for a few dozen."""
+        """Draw the next `n` words as Python ints, which is faster for a few dozen."""
         self._fresh = False
         drawn: list[int] = self._bits.random_raw(n).tolist()
         return drawn
 
 
 default_generator = Generator()
-"""The generator of all calls that name no other. Unlike others it starts at an unknown seed."""
+"""The generator of calls without the argument `generator`. It starts with a random seed."""
 default_generator.seed()
 
 
-# Of the others PyTorch has several forms, and its errors do not say which argument is wrong.
-_OF_ONE_FORM = {"uniform_", "normal_", "exponential_", "multinomial"}
+# Functions with one overload in PyTorch. Its errors for the others don't name the argument.
+_WITHOUT_OVERLOADS = {"uniform_", "normal_", "exponential_", "multinomial"}
 
 
-def chosen(generator: Any, function: str) -> Generator:
-    """The generator to draw from, given the argument `generator` of a function of that name."""
+def generator_or_default(generator: Any, function: str) -> Generator:
+    """Return the generator to draw from, given the argument `generator` of `function`."""
     if generator is None:
         return default_generator
     if isinstance(generator, Generator):
         return generator
     kind = type(generator).__name__
-    if function in _OF_ONE_FORM:
+    if function in _WITHOUT_OVERLOADS:
         raise TypeError(f"{function}(): argument 'generator' must be torch.Generator, not {kind}")
     raise TypeError(
         f"{function}() received an invalid combination of arguments - got (generator={kind}): it "

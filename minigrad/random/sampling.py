@@ -1,11 +1,12 @@
 """Random tensors, and the methods that fill a tensor with random numbers.
 
-From one seed they hold PyTorch's numbers, digit for digit. Here arguments are read and results laid
-out; the numbers are drawn in `distributions.py`. Importing this module attaches the methods.
+From the same seed they hold PyTorch's numbers, bit for bit. This module reads arguments and lays
+out results; `variates.py` draws the numbers.
 """
 
 from __future__ import annotations
 
+import functools
 import operator
 import warnings
 from collections.abc import Callable
@@ -13,48 +14,45 @@ from typing import Any
 
 import numpy as np
 
-from ..api.creation import array_of, int_of, made, number_of, sizes_of
-from ..api.tensor import Tensor
+from ..core.creating import array_of, int_of, made, number_of, sizes_of
 from ..core.dispatch import OPS
 from ..core.inplace import in_place, refuse_write
-from ..core.tensor import wrap
-from ..rules import REGISTRY, dtypes
+from ..core.tensor import TensorBase, wrap
+from ..rules import REGISTRY, dtypes, promotion
 from ..rules.dtypes import dtype as DType
-from ..rules.promotion import get_default_dtype
-from . import variates as distributions
-from .generator import chosen
+from ..rules.dtypes import scalar_name
+from . import variates
+from .generator import Generator, generator_or_default
 
 # New tensors --------------------------------------------------------------------------------------
-#
-# Each is made empty first: an argument that is refused must not have moved the stream.
 
 
-def rand(*size: Any, dtype: DType | None = None, generator: Any = None, **options: Any) -> Tensor:
-    """Uniform values from [0, 1), of shape `size`. NotImplementedError for an integer dtype.
+def rand(*size: Any, dtype: DType | None = None, generator: Any = None, **options: Any) -> Any:
+    """Draw a tensor of shape `size` from the uniform distribution on [0, 1).
+
+    Raises NotImplementedError for an integer dtype.
 
     >>> minigrad.rand(2, 3).shape
     torch.Size([2, 3])
     """
     sizes = sizes_of(size, options, "rand")
-    g, kind = chosen(generator, "rand"), _float_kind(dtype, "check_uniform_bounds")
-    empty = made(np.empty(sizes, kind), **options)
-    empty._array = distributions.uniforms(g, empty._array.size, kind).reshape(sizes)
-    return empty
+    g, kind = generator_or_default(generator, "rand"), _float_kind(dtype, "check_uniform_bounds")
+    like = _checked(np.empty(sizes, kind), options)
+    return made(_uniforms(like, g), **options)
 
 
-def randn(*size: Any, dtype: DType | None = None, generator: Any = None, **options: Any) -> Tensor:
-    """Values from the standard normal distribution, of shape `size`.
+def randn(*size: Any, dtype: DType | None = None, generator: Any = None, **options: Any) -> Any:
+    """Draw a tensor of shape `size` from the standard normal distribution.
 
-    NotImplementedError for an integer dtype.
+    Raises NotImplementedError for an integer dtype.
 
     >>> minigrad.randn(2, 3, requires_grad=True).requires_grad
     True
     """
     sizes = sizes_of(size, options, "randn")
-    g, kind = chosen(generator, "randn"), _float_kind(dtype, "normal_kernel_cpu")
-    empty = made(np.empty(sizes, kind), **options)
-    empty._array = distributions.normals(g, empty._array.size, kind, 0.0, 1.0).reshape(sizes)
-    return empty
+    g, kind = generator_or_default(generator, "randn"), _float_kind(dtype, "normal_kernel_cpu")
+    like = _checked(np.empty(sizes, kind), options)
+    return made(_normals(like, 0.0, 1.0, g), **options)
 
 
 def randint(
@@ -65,10 +63,10 @@ def randint(
     dtype: DType | None = None,
     generator: Any = None,
     **options: Any,
-) -> Tensor:
-    """Integers from [low, high), or [0, high) where one bound is given, of shape `size`.
+) -> Any:
+    """Draw a tensor of shape `size` of integers from [low, high), or from [0, high).
 
-    RuntimeError for an empty range, and for one that the dtype cannot hold.
+    Raises RuntimeError for an empty range, and for one that the dtype cannot hold.
 
     >>> bool((minigrad.randint(3, (5,)) < 3).all())
     True
@@ -80,27 +78,24 @@ def randint(
     if not isinstance(size, list | tuple):
         given = type(size).__name__
         raise TypeError(f"randint(): argument 'size' must be tuple of ints, not {given}")
-    low = int_of(0 if low is None else low, "randint", "low")
-    high = int_of(high, "randint", "high")
+    low, high = _integer_bounds(low, high, "randint")
     sizes = sizes_of((size,), {}, "randint")
-    result = made(np.empty(sizes, dtypes.to_numpy(dtype or dtypes.int64)), **options)
-    result._array = _integers(result._array, low, high, chosen(generator, "randint"))
-    return result
+    g = generator_or_default(generator, "randint")
+    like = _checked(np.empty(sizes, dtypes.to_numpy(dtype or dtypes.int64)), options)
+    return made(_integers(like, low, high, g), **options)
 
 
-def randperm(
-    n: int, *, dtype: DType | None = None, generator: Any = None, **options: Any
-) -> Tensor:
-    """The integers from 0 to n - 1 in random order, of shape (n,).
+def randperm(n: int, *, dtype: DType | None = None, generator: Any = None, **options: Any) -> Any:
+    """Draw a permutation of the integers from 0 to n - 1, of shape (n,).
 
-    RuntimeError for a negative n and for one too large for the dtype.
+    Raises RuntimeError for a negative n and for one too large for the dtype.
 
     >>> sorted(minigrad.randperm(4).tolist())
     [0, 1, 2, 3]
     """
     (n,) = sizes_of((int_of(n, "randperm", "n"),), {}, "randperm")
-    g, kind = chosen(generator, "randperm"), dtypes.to_numpy(dtype or dtypes.int64)
-    if kind.kind == "f" and n > 2 ** (digits := _digits(kind)) + 1:
+    g, kind = generator_or_default(generator, "randperm"), dtypes.to_numpy(dtype or dtypes.int64)
+    if kind.kind == "f" and n > 2 ** (digits := dtypes.of_numpy(kind).digits) + 1:
         name = dtypes.of_numpy(kind).scalar_name
         raise RuntimeError(f"n cannot be greater than 2^{digits}+1 for {name} type.")
     if kind.kind in "iu" and n > np.iinfo(kind).max + 1:
@@ -108,45 +103,43 @@ def randperm(
     if kind.kind == "b":
         raise NotImplementedError("\"randperm\" not implemented for 'Bool'")
     if n >= (2**32 - 1) // 20:
-        raise NotImplementedError("randperm(): argument 'n': PyTorch draws 64 bits for so many")
-    result = made(np.empty(n, kind), **options)
-    result._array = distributions.permutation(g, n).astype(kind)
-    return result
+        raise NotImplementedError(
+            "randperm(): argument 'n' is too large: from there on PyTorch draws 64-bit numbers"
+        )
+    _checked(np.empty(n, kind), options)
+    return made(variates.permutation(g, n).astype(kind), **options)
 
 
 def rand_like(
-    input: Tensor, *, dtype: DType | None = None, generator: Any = None, **options: Any
-) -> Tensor:
-    """As `rand`, with the shape and dtype of `input`, and in memory as `input` is."""
-    g = chosen(generator, "rand_like")
+    input: Any, *, dtype: DType | None = None, generator: Any = None, **options: Any
+) -> Any:
+    """Draw as `rand`, with the shape, dtype and memory layout of `input`."""
+    g = generator_or_default(generator, "rand_like")
     kind = _float_kind(dtype, "check_uniform_bounds", input, "rand_like")
-    result = made(np.empty_like(array_of(input, "rand_like"), kind), **options)
-    values = distributions.uniforms(g, result._array.size, kind)
-    result._array = _laid_out(values, result._array)
-    return result
+    like = _checked(np.empty_like(array_of(input, "rand_like"), kind), options)
+    return made(_uniforms(like, g), **options)
 
 
 def randn_like(
-    input: Tensor, *, dtype: DType | None = None, generator: Any = None, **options: Any
-) -> Tensor:
-    """As `randn`, with the shape and dtype of `input`, and in memory as `input` is."""
-    g = chosen(generator, "randn_like")
+    input: Any, *, dtype: DType | None = None, generator: Any = None, **options: Any
+) -> Any:
+    """Draw as `randn`, with the shape, dtype and memory layout of `input`."""
+    g = generator_or_default(generator, "randn_like")
     kind = _float_kind(dtype, "normal_kernel_cpu", input, "randn_like")
-    result = made(np.empty_like(array_of(input, "randn_like"), kind), **options)
-    result._array = _normals(result._array, 0.0, 1.0, g)
-    return result
+    like = _checked(np.empty_like(array_of(input, "randn_like"), kind), options)
+    return made(_normals(like, 0.0, 1.0, g), **options)
 
 
 def randint_like(
-    input: Tensor,
+    input: Any,
     low: Any = None,
     high: Any = None,
     *,
     dtype: DType | None = None,
     generator: Any = None,
     **options: Any,
-) -> Tensor:
-    """As `randint`, with the shape and dtype of `input`, and in memory as `input` is.
+) -> Any:
+    """Draw as `randint`, with the shape, dtype and memory layout of `input`.
 
     >>> minigrad.randint_like(minigrad.zeros(2), 5, 6)
     tensor([5., 5.])
@@ -154,11 +147,10 @@ def randint_like(
     array = array_of(input, "randint_like")
     if high is None:
         low, high = 0, low
-    low = int_of(0 if low is None else low, "randint_like", "low")
-    high = int_of(high, "randint_like", "high")
-    result = made(np.empty_like(array, dtypes.to_numpy(dtype or input.dtype)), **options)
-    result._array = _integers(result._array, low, high, chosen(generator, "randint_like"))
-    return result
+    low, high = _integer_bounds(low, high, "randint_like")
+    g = generator_or_default(generator, "randint_like")
+    like = _checked(np.empty_like(array, dtypes.to_numpy(dtype or input.dtype)), options)
+    return made(_integers(like, low, high, g), **options)
 
 
 def normal(
@@ -170,61 +162,69 @@ def normal(
     dtype: DType | None = None,
     out: None = None,
     **options: Any,
-) -> Tensor:
-    """Normal values: `normal(mean, std, size)` of two numbers, or one for each element of a tensor.
+) -> Any:
+    """Draw normal values: `normal(mean, std, size)` of two numbers, or one per element of a tensor.
 
-    With tensors, of which one may be a number, the shape is what they broadcast to, and the dtype
-    that of the mean if it is a tensor, else that of the deviation. RuntimeError for a negative
-    deviation, NotImplementedError for a tensor that requires grad.
+    If `mean` or `std` is a tensor, the shape is that of their broadcast. The dtype is that of
+    `mean` if it is a tensor, else that of `std`. Raises RuntimeError for a negative `std`,
+    NotImplementedError for a tensor that requires grad.
 
     >>> minigrad.normal(minigrad.tensor([1., 2.]), 0.)
     tensor([1., 2.])
     >>> minigrad.normal(0., 1., (2, 3)).shape
     torch.Size([2, 3])
     """
-    g = chosen(generator, "normal")
+    g = generator_or_default(generator, "normal")
     if out is not None:
         raise NotImplementedError("argument 'out' is not implemented")
     if size is not None:
-        numbers = _number_of(mean, "normal", "mean"), _number_of(std, "normal", "std")
+        numbers = _float_of(mean, "normal", "mean"), _float_of(std, "normal", "std")
         _check_std(numbers[1])
         if not isinstance(size, list | tuple):
             raise TypeError(f"normal() received an invalid size: {type(size).__name__}")
         sizes = sizes_of((size,), {}, "normal")
-        result = made(np.empty(sizes, _float_kind(dtype, "normal_kernel_cpu")), **options)
-        result._array = _normals(result._array, *numbers, g)
-        return result
-    tensors = {name: x for name, x in (("mean", mean), ("std", std)) if isinstance(x, Tensor)}
-    if not tensors or dtype is not None or options:
+        like = _checked(np.empty(sizes, _float_kind(dtype, "normal_kernel_cpu")), options)
+        return made(_normals(like, *numbers, g), **options)
+    of_tensors = isinstance(mean, TensorBase) or isinstance(std, TensorBase)
+    if not of_tensors or dtype is not None or options:
         given = ", ".join(type(x).__name__ for x in (mean, std))
         raise TypeError(f"normal() received an invalid combination of arguments - got ({given})")
-    for name, x in tensors.items():
-        if x.requires_grad:
+    return _normal_of_tensors(mean, std, g)
+
+
+def _normal_of_tensors(mean: Any, std: Any, g: Generator) -> Any:
+    """Draw as `normal` where `mean` or `std` or both are tensors."""
+    for name, x in (("mean", mean), ("std", std)):
+        if isinstance(x, TensorBase) and x.requires_grad:
             raise NotImplementedError(
-                f"normal(): argument '{name}' requires grad; give it detached, as its gradient is 0"
+                f"normal(): argument '{name}' requires grad: pass {name}.detach(), its gradient is "
+                "zero"
             )
-    if "std" not in tensors:
-        _check_std(_number_of(std, "normal", "std"))
-    elif not (std._array >= 0).all():
-        raise RuntimeError("normal expects all elements of std >= 0.0")
-    kind = _float_kind(None, "normal_kernel_cpu", next(iter(tensors.values())), "normal")
-    if "std" not in tensors:
-        noise = _normals(np.empty(mean.shape, kind), 0.0, _number_of(std, "normal", "std"), g)
+    if not isinstance(std, TensorBase):
+        std = _float_of(std, "normal", "std")
+        _check_std(std)
+        kind = _float_kind(None, "normal_kernel_cpu", mean, "normal")
+        noise = _normals(np.empty(mean.shape, kind), 0.0, std, g)
         return wrap((noise + mean._array).astype(kind, copy=False))
-    centres = mean._array if "mean" in tensors else _number_of(mean, "normal", "mean")
-    shape = _common_shape(np.shape(centres), std._array.shape)
-    noise = _normals(np.empty(shape, kind), 0.0, 1.0, g)
-    noise *= std._array  # not fused with the sum: PyTorch takes two steps here
+    if not (std._array >= 0).all():
+        raise RuntimeError("normal expects all elements of std >= 0.0")
+    of_mean = isinstance(mean, TensorBase)
+    kind = _float_kind(None, "normal_kernel_cpu", mean if of_mean else std, "normal")
+    centres = mean._array if of_mean else _float_of(mean, "normal", "mean")
+    noise = _normals(
+        np.empty(_common_shape(np.shape(centres), std._array.shape), kind), 0.0, 1.0, g
+    )
+    noise *= std._array  # two roundings, as in PyTorch: the product is not fused with the sum
     noise += centres
     return wrap(noise)
 
 
 def bernoulli(
-    input: Tensor, p: float | None = None, *, generator: Any = None, out: None = None
-) -> Tensor:
-    """1 with the probability that `input` has in its place, else 0; or with probability `p`.
+    input: Any, p: float | None = None, *, generator: Any = None, out: None = None
+) -> Any:
+    """Draw ones with probability `p`, by default `input`'s of each element, and zeros.
 
-    RuntimeError for a probability outside [0, 1].
+    Raises RuntimeError for a probability outside [0, 1].
 
     >>> minigrad.bernoulli(minigrad.tensor([0., 1.]))
     tensor([0., 1.])
@@ -232,25 +232,25 @@ def bernoulli(
     array_of(input, "bernoulli")
     if out is not None:
         raise NotImplementedError("argument 'out' is not implemented")
-    g = chosen(generator, "bernoulli")
+    g = generator_or_default(generator, "bernoulli")
     result = OPS["contiguous_copy"](input)
     values = _trials(result._array, input.detach() if p is None else p, g)
-    return _written(result, values, "BernoulliBackward0")
+    return _write(result, values, "BernoulliBackward0")
 
 
 def multinomial(
-    input: Tensor,
+    input: Any,
     num_samples: int,
     replacement: bool = False,
     *,
     generator: Any = None,
     out: None = None,
-) -> Tensor:
-    """`num_samples` indices, as int64, drawn with the weights of `input`: (n,), or (m, n) by rows.
+) -> Any:
+    """Draw `num_samples` int64 indices with the weights `input`, of shape (n,), or (m, n) by rows.
 
-    Without `replacement` no index twice. RuntimeError for weights that are negative, infinite or
-    sum to 0, and for fewer categories than samples. NotImplementedError where so many categories
-    have weight 0 that some of them would have to be drawn.
+    Without `replacement` no index is drawn twice. Raises RuntimeError for weights that are
+    negative, infinite or sum to 0, and for more samples than weights; NotImplementedError for more
+    samples than weights above 0.
 
     >>> minigrad.multinomial(minigrad.tensor([0., 3., 0.]), 2, replacement=True)
     tensor([1, 1])
@@ -259,13 +259,23 @@ def multinomial(
     num_samples = int_of(num_samples, "multinomial", "num_samples")
     if out is not None:
         raise NotImplementedError("argument 'out' is not implemented")
-    g = chosen(generator, "multinomial")
+    g = generator_or_default(generator, "multinomial")
+    in_race = not replacement or num_samples == 1
+    _check_weights(weights, num_samples, replacement, in_race)
+    if in_race:
+        return wrap(_winners(weights, num_samples, g))
+    rows = weights.reshape(-1, weights.shape[-1])
+    indices = variates.with_replacement(g, rows, num_samples)
+    return wrap(indices.reshape(*weights.shape[:-1], num_samples))
+
+
+def _check_weights(weights: np.ndarray, num_samples: int, replacement: bool, in_race: bool) -> None:
     if weights.ndim not in (1, 2):
         raise RuntimeError("prob_dist must be 1 or 2 dim")
     if weights.dtype.kind != "f":
         raise RuntimeError(
             "multinomial only supports floating-point dtypes for input, got: "
-            f"{dtypes.scalar_name(weights)}"
+            f"{scalar_name(weights)}"
         )
     if num_samples <= 0:
         raise RuntimeError("cannot sample n_sample <= 0 samples")
@@ -273,7 +283,6 @@ def multinomial(
         raise RuntimeError(
             "cannot sample n_sample > prob_dist.size(-1) samples without replacement"
         )
-    in_race = not replacement or num_samples == 1
     finite, negative = np.isfinite(weights).all(), (weights < 0).any()
     if in_race and (negative or not finite):
         raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
@@ -282,36 +291,39 @@ def multinomial(
         raise RuntimeError(f"invalid multinomial distribution (encountering probability {found})")
     if not (weights.sum(-1) > 0).all():
         raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
-    if not in_race:
-        rows = weights.reshape(-1, weights.shape[-1])
-        places = distributions.with_replacement(g, rows, num_samples)
-        return wrap(places.reshape(*weights.shape[:-1], num_samples))
-    if (np.count_nonzero(weights, -1) < num_samples).any():
+    if in_race and (np.count_nonzero(weights, -1) < num_samples).any():
         raise NotImplementedError(
             "multinomial(): argument 'num_samples' is larger than the number of weights above 0"
         )
-    # Of exponential numbers with the weights as rates, each is the least as often as its weight
-    # says: a race, in which the first to arrive are the sample.
+
+
+def _winners(weights: np.ndarray, num_samples: int, g: Generator) -> np.ndarray:
+    """Draw without replacement, by a race of exponential clocks.
+
+    Of exponential random numbers with the weights as rates, each is the smallest with a probability
+    proportional to its weight.
+    """
     like = np.empty_like(weights)
-    times = _laid_out(distributions.exponentials(g, like.size, like.dtype, 1.0), like)
+    times = _laid_out(variates.exponentials(g, like.size, like.dtype, 1.0), like)
     with np.errstate(divide="ignore"):
         speeds = weights / times
-    places = np.argsort(-speeds, -1, "stable")[..., :num_samples]
-    return wrap(np.ascontiguousarray(places))
+    return np.ascontiguousarray(np.argsort(-speeds, -1, "stable")[..., :num_samples])
 
 
 # Filling a tensor ---------------------------------------------------------------------------------
 
 
-# `from` is a keyword, so a method has that argument by position alone.
-def uniform_(self: Tensor, from_: float = 0, to: float = 1, /, *, generator: Any = None) -> Tensor:
-    """Fill this tensor with uniform values from [from, to). RuntimeError if it cannot hold them.
+# `from` is a Python keyword, so a method takes this argument by position only.
+def uniform_(self: Any, from_: float = 0, to: float = 1, /, *, generator: Any = None) -> Any:
+    """Fill this tensor with uniform values from [from, to).
+
+    Raises RuntimeError if the dtype can't hold the bounds or their difference.
 
     >>> bool((minigrad.empty(3).uniform_(1, 2) >= 1).all())
     True
     """
-    g = chosen(generator, "uniform_")
-    low, high = _number_of(from_, "uniform_", "from"), _number_of(to, "uniform_", "to")
+    g = generator_or_default(generator, "uniform_")
+    low, high = _float_of(from_, "uniform_", "from"), _float_of(to, "uniform_", "to")
     refuse_write(self, "uniform_")
     kind = _float_kind(None, "check_uniform_bounds", self)
     largest = float(np.finfo(kind).max)
@@ -327,75 +339,78 @@ def uniform_(self: Tensor, from_: float = 0, to: float = 1, /, *, generator: Any
             f"uniform_ expects to-from <= {largest}, the largest {self.dtype.name}, but found "
             f"to={high} and from={low}"
         )
-    values = distributions.uniforms_between(g, self._array.size, kind, low, high)
-    return _written(self, _laid_out(values, self._array), "UniformBackward0")
+    values = variates.uniforms_between(g, self.numel(), kind, low, high)
+    return _write(self, _laid_out(values, self._array), "UniformBackward0")
 
 
-def normal_(self: Tensor, mean: float = 0, std: float = 1, *, generator: Any = None) -> Tensor:
-    """Fill this tensor with values from the normal distribution. RuntimeError for a negative std.
+def normal_(self: Any, mean: float = 0, std: float = 1, *, generator: Any = None) -> Any:
+    """Fill this tensor with normal values. Raises RuntimeError for a negative `std`.
 
     >>> minigrad.empty(2).normal_(3, 0)
     tensor([3., 3.])
     """
-    g = chosen(generator, "normal_")
-    centre, scale = _number_of(mean, "normal_", "mean"), _number_of(std, "normal_", "std")
+    g = generator_or_default(generator, "normal_")
+    centre, scale = _float_of(mean, "normal_", "mean"), _float_of(std, "normal_", "std")
     refuse_write(self, "normal_")
     _check_std(scale)
     _float_kind(None, "normal_kernel_cpu", self)
-    return _written(self, _normals(self._array, centre, scale, g), "NormalBackward0")
+    return _write(self, _normals(self._array, centre, scale, g), "NormalBackward0")
 
 
-def exponential_(self: Tensor, lambd: float = 1, *, generator: Any = None) -> Tensor:
-    """Fill this tensor with values from the exponential distribution of rate `lambd`, above 0.
+def exponential_(self: Any, lambd: float = 1, *, generator: Any = None) -> Any:
+    """Fill this tensor with values from the exponential distribution of rate `lambd`.
+
+    Raises RuntimeError unless the rate is above 0.
 
     >>> bool((minigrad.empty(3).exponential_() >= 0).all())
     True
     """
-    g = chosen(generator, "exponential_")
-    rate = _number_of(lambd, "exponential_", "lambd")
+    g = generator_or_default(generator, "exponential_")
+    rate = _float_of(lambd, "exponential_", "lambd")
     refuse_write(self, "exponential_")
     if not rate > 0:
         raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={rate}")
-    if not self.is_floating_point():
+    kind = dtypes.to_numpy(self.dtype)
+    if kind.kind != "f":
         raise RuntimeError(
             "Exponential distribution is a continuous probability distribution. dtype must be a "
-            f"floating point but you specified {dtypes.scalar_name(self._array)}"
+            f"floating point but you specified {dtypes.of_numpy(kind).scalar_name}"
         )
-    values = distributions.exponentials(g, self._array.size, self._array.dtype, rate)
-    return _written(self, _laid_out(values, self._array), "ExponentialBackward0")
+    values = variates.exponentials(g, self.numel(), kind, rate)
+    return _write(self, _laid_out(values, self._array), "ExponentialBackward0")
 
 
-def bernoulli_(self: Tensor, p: Any = 0.5, *, generator: Any = None) -> Tensor:
+def bernoulli_(self: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
     """Fill this tensor with ones, each with probability `p`, and zeros.
 
-    `p` is a number or a float tensor that broadcasts to this one's shape. RuntimeError outside
-    [0, 1].
+    `p` is a number or a float tensor that broadcasts to this one's shape. Raises RuntimeError if it
+    is not in [0, 1].
 
     >>> minigrad.empty(3).bernoulli_(1)
     tensor([1., 1., 1.])
     """
-    g = chosen(generator, "bernoulli_")
+    g = generator_or_default(generator, "bernoulli_")
     refuse_write(self, "bernoulli_")
-    if isinstance(p, Tensor) and p.requires_grad:
+    if isinstance(p, TensorBase) and p.requires_grad:
         raise NotImplementedError(
-            "bernoulli_(): argument 'p' requires grad; give it detached, as its gradient is 0"
+            "bernoulli_(): argument 'p' requires grad: pass p.detach(), its gradient is zero"
         )
-    name = "BernoulliBackward1" if isinstance(p, Tensor) else "BernoulliBackward2"
-    return _written(self, _trials(self._array, p, g), name)
+    name = "BernoulliBackward1" if isinstance(p, TensorBase) else "BernoulliBackward2"
+    return _write(self, _trials(self._array, p, g), name)
 
 
-def random_(self: Tensor, *bounds: Any, generator: Any = None, **named: Any) -> Tensor:
+def random_(self: Any, *bounds: Any, generator: Any = None, **named: Any) -> Any:
     """Fill this tensor with integers: `random_()`, `random_(to)` or `random_(from, to)`.
 
-    From [from, to), and 0 if there is no `from`. Without `to`, or with None, up to the largest that
-    the dtype has, or among floats to the one up to which it has every integer. RuntimeError for an
-    empty range, and for one that an integer dtype cannot hold; a warning where a float dtype has
-    not every integer in it.
+    They are from [from, to), where `from` is 0 by default. Without `to`, or with None, they go up
+    to the largest value of an integer dtype, or to the last integer up to which a float dtype holds
+    all. Raises RuntimeError for an empty range, and for one that an integer dtype can't hold; warns
+    if a float dtype doesn't hold every integer of the range.
 
     >>> bool((minigrad.empty(5).random_(3) < 3).all())
     True
     """
-    g = chosen(generator, "random_")
+    g = generator_or_default(generator, "random_")
     if unknown := set(named) - {"from", "to"}:
         raise TypeError(f"random_() got an unexpected keyword argument '{unknown.pop()}'")
     names = ("from", "to") if len(bounds) + len(named) == 2 or "from" in named else ("to",)
@@ -404,72 +419,59 @@ def random_(self: Tensor, *bounds: Any, generator: Any = None, **named: Any) -> 
     given = dict(zip(names, bounds, strict=False)) | named
     low, high = (None if given.get(n) is None else _int64_of(given[n], n) for n in ("from", "to"))
     refuse_write(self, "random_")
-    kind = self._array.dtype
     if low is None and high is None:
-        count = 2 if kind.kind == "b" else _last(kind) + 1
-        wide = kind.itemsize == 8
-        numbers = distributions.integers(g, self._array.size, 0, count, wide)
+        kind = dtypes.to_numpy(self.dtype)
+        count = dtypes.of_numpy(kind).last_integer + 1
+        numbers = variates.integers(g, self.numel(), 0, count, wide=kind.itemsize == 8)
         values = _laid_out(numbers.astype(kind), self._array)
     else:
         values = _integers(self._array, 0 if low is None else low, high, g)
-    backward = f"RandomBackward{2 - len(given)}"
-    return _written(self, values, backward)
+    return _write(self, values, f"RandomBackward{2 - len(given)}")
 
 
-# What they share ----------------------------------------------------------------------------------
-
-
-def _written(self: Tensor, values: np.ndarray, backward: str) -> Tensor:
-    """The values written into a tensor, under the name that the node of this write has."""
+def _write(self: Any, values: np.ndarray, backward: str) -> Any:
+    """Write values into a tensor in place. `backward` names the node that records the write."""
     return _writer(backward)(self, wrap(values))
 
 
-_writers: dict[str, Callable[..., Tensor]] = {}
+@functools.cache
+def _writer(backward: str) -> Callable[..., Any]:
+    return in_place(REGISTRY["copy"], node=backward)
 
 
-def _writer(backward: str) -> Callable[..., Tensor]:
-    if backward not in _writers:
-        _writers[backward] = in_place(REGISTRY["copy"], node=backward)
-    return _writers[backward]
+# Arrays like another ------------------------------------------------------------------------------
+#
+# Each returns random values in the shape, dtype and memory layout of the array `like`.
 
 
-def _laid_out(values: np.ndarray, like: np.ndarray) -> np.ndarray:
-    """Flat values in the shape of an array: the first goes where its memory begins, and so on.
-
-    So they come in row order only where the array is contiguous; in a transposed one, by columns.
-    """
-    if like.flags.c_contiguous:
-        return values.reshape(like.shape)
-    outermost_first = sorted(range(like.ndim), key=lambda d: -like.strides[d])
-    in_order = values.reshape([like.shape[d] for d in outermost_first])
-    return in_order.transpose(np.argsort(outermost_first))
+def _uniforms(like: np.ndarray, g: Generator) -> np.ndarray:
+    return _laid_out(variates.uniforms(g, like.size, like.dtype), like)
 
 
-def _normals(like: np.ndarray, mean: float, std: float, g: Any) -> np.ndarray:
-    """Normal values in the shape, the dtype and the layout of an array; blocks need a plain one."""
-    in_blocks = like.flags.c_contiguous
-    return _laid_out(distributions.normals(g, like.size, like.dtype, mean, std, in_blocks), like)
+def _normals(like: np.ndarray, mean: float, std: float, g: Generator) -> np.ndarray:
+    in_blocks = like.flags.c_contiguous  # as in PyTorch
+    return _laid_out(variates.normals(g, like.size, like.dtype, mean, std, in_blocks), like)
 
 
-def _trials(like: np.ndarray, p: Any, g: Any) -> np.ndarray:
-    """Ones and zeros in the shape, the dtype and the layout of an array."""
-    if not isinstance(p, Tensor):
-        p = _number_of(p, "bernoulli_", "p")
+def _trials(like: np.ndarray, p: Any, g: Generator) -> np.ndarray:
+    """Draw ones with probability `p`, a number or a tensor, and zeros."""
+    if not isinstance(p, TensorBase):
+        p = _float_of(p, "bernoulli_", "p")
         if not 0 <= p <= 1:
             raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")
-        return _laid_out(distributions.trials(g, like.size, p).astype(like.dtype), like)
+        return _laid_out(variates.trials(g, like.size, p).astype(like.dtype), like)
     if p._array.dtype.kind != "f":
-        name = dtypes.scalar_name(p._array)
+        name = scalar_name(p._array)
         raise NotImplementedError(f"\"bernoulli_tensor_cpu_p_\" not implemented for '{name}'")
-    chances = p.expand(like.shape)._array
+    chances = OPS["expand"](p, like.shape)._array
     if not ((chances >= 0) & (chances <= 1)).all():
         raise RuntimeError("Expected p_in >= 0 && p_in <= 1: a probability is outside [0, 1]")
-    uniform = distributions.uniforms(g, like.size, chances.dtype)
-    return (_laid_out(uniform, like) < chances).astype(like.dtype)
+    uniforms = variates.uniforms(g, like.size, chances.dtype)
+    return (_laid_out(uniforms, like) < chances).astype(like.dtype)
 
 
-def _integers(like: np.ndarray, low: int, high: int | None, g: Any) -> np.ndarray:
-    """Integers from [low, high), in the shape, the dtype and the layout of an array."""
+def _integers(like: np.ndarray, low: int, high: int | None, g: Generator) -> np.ndarray:
+    """Draw integers from [low, high), or from `low` up to the dtype's last."""
     kind = like.dtype
     if high is not None and low >= high:
         raise RuntimeError(
@@ -480,32 +482,54 @@ def _integers(like: np.ndarray, low: int, high: int | None, g: Any) -> np.ndarra
             raise NotImplementedError("\"random_\" of all 64 bits not implemented for 'Bool'")
         if kind not in (np.float32, np.float64, np.int64):
             raise RuntimeError("random_ of all 64 bits handles only int64, double and float")
-        return _laid_out(distributions.integers(g, like.size, 0, 2**64).astype(kind), like)
+        return _laid_out(variates.integers(g, like.size, 0, 2**64).astype(kind), like)
     for name, bound in (("from", low), ("to - 1", None if high is None else high - 1)):
         if bound is not None:
             _check_fits(name, bound, kind)
     if kind.kind == "f":
         low, high = _representable(low, high, kind)
-    count = (_last(kind) + 1 if high is None else high) - low
-    return _laid_out(distributions.integers(g, like.size, low, count).astype(kind), like)
+    count = (dtypes.of_numpy(kind).last_integer + 1 if high is None else high) - low
+    return _laid_out(variates.integers(g, like.size, low, count).astype(kind), like)
+
+
+def _laid_out(values: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """Return flat values in the shape of an array, in the order of its elements in memory."""
+    if like.flags.c_contiguous:
+        return values.reshape(like.shape)
+    outermost_first = sorted(range(like.ndim), key=lambda d: -like.strides[d])
+    in_order = values.reshape([like.shape[d] for d in outermost_first])
+    return in_order.transpose(np.argsort(outermost_first))
+
+
+# Arguments ----------------------------------------------------------------------------------------
+
+
+def _checked(like: np.ndarray, options: dict[str, Any]) -> np.ndarray:
+    """Return `like` if the options are valid: a wrong one must raise before anything is drawn."""
+    made(like, **options)
+    return like
+
+
+def _integer_bounds(low: Any, high: Any, function: str) -> tuple[int, int]:
+    return int_of(0 if low is None else low, function, "low"), int_of(high, function, "high")
 
 
 def _check_fits(name: str, bound: int, kind: np.dtype) -> None:
-    """RuntimeError or, for floats, a warning where a dtype has not the integers up to `bound`."""
+    """Raise RuntimeError if a dtype can't hold `bound`; warn if a float is too large for it."""
     if kind.kind == "f":
-        digits = _digits(kind)
+        digits = dtypes.of_numpy(kind).digits
         if abs(bound) > 2**digits:
             warnings.warn(
                 f"{name} is out of bounds [-(2^{digits}), 2^{digits}]. Due to precision "
                 f"limitations {kind} can hold every integer only within this range.",
                 stacklevel=4,
             )
-    elif not (bound in (0, 1) if kind.kind == "b" else np.iinfo(kind).min <= bound <= _last(kind)):
+    elif not dtypes.of_numpy(kind).first_integer <= bound <= dtypes.of_numpy(kind).last_integer:
         raise RuntimeError(f"{name} is out of bounds for {kind}")
 
 
 def _representable(low: int, high: int | None, kind: np.dtype) -> tuple[int, int | None]:
-    """The bounds moved inwards, if they are so large that the dtype would round them outwards."""
+    """Move bounds inwards where they are so large that the dtype would round them outwards."""
     first = int(kind.type(low + 1))
     if first < low:
         low = int(np.nextafter(kind.type(first), kind.type(np.inf)))
@@ -516,22 +540,13 @@ def _representable(low: int, high: int | None, kind: np.dtype) -> tuple[int, int
     return low, high
 
 
-def _last(kind: np.dtype) -> int:
-    """The integer up to which a dtype has them all."""
-    return int(2 ** _digits(kind) if kind.kind == "f" else np.iinfo(kind).max)
-
-
-def _digits(kind: np.dtype) -> int:
-    """The bits of a float's mantissa, the hidden one counted."""
-    return int(np.finfo(kind).nmant) + 1
-
-
 def _common_shape(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
     try:
         return np.broadcast_shapes(a, b)
     except ValueError:
         raise RuntimeError(
-            f"The size of tensor a {a} must match the size of tensor b {b}, or broadcast to it"
+            f"The size of tensor a {a} must match the size of tensor b {tuple(b)}, or broadcast to "
+            "it"
         ) from None
 
 
@@ -540,8 +555,8 @@ def _check_std(std: float) -> None:
         raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
 
 
-def _number_of(value: Any, function: str, argument: str) -> float:
-    """A float from a number or a 0-d tensor. TypeError for anything else."""
+def _float_of(value: Any, function: str, argument: str) -> float:
+    """Return a number or a 0-d tensor as a float. Raises TypeError for anything else."""
     try:
         return float(number_of(value, function, argument))
     except TypeError:
@@ -560,19 +575,16 @@ def _int64_of(value: Any, argument: str) -> int:
     return number
 
 
-def _float_kind(
-    dtype: DType | None, kernel: str, like: Tensor | None = None, function: str = ""
-) -> np.dtype:
-    """NumPy's dtype to draw in, by default that of a tensor. NotImplementedError for no float."""
+def _float_kind(dtype: DType | None, kernel: str, like: Any = None, function: str = "") -> np.dtype:
+    """Return the NumPy dtype to draw in: `dtype`, or that of `like`, or the default.
+
+    Raises NotImplementedError, in the name of PyTorch's `kernel`, for a dtype that is not a float.
+    """
     if like is not None:
         array_of(like, function)
-    otherwise = get_default_dtype() if like is None else like.dtype
+    otherwise = promotion.get_default_dtype() if like is None else like.dtype
     kind = dtypes.to_numpy(dtype or otherwise)
     if kind.kind != "f":
         name = dtypes.of_numpy(kind).scalar_name
         raise NotImplementedError(f"\"{kernel}\" not implemented for '{name}'")
     return kind
-
-
-for _method in (uniform_, normal_, exponential_, bernoulli_, random_):
-    setattr(Tensor, _method.__name__, _method)

@@ -1,7 +1,4 @@
-"""The stream of random numbers itself, as torch.random: its seeds and its state.
-
-What is drawn from it is in `sampling.py`, what it is made of in `generator.py`.
-"""
+"""The seed and the state of the default generator."""
 
 from __future__ import annotations
 
@@ -9,25 +6,14 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from ..api.tensor import Tensor
 from .generator import Generator, default_generator
-
-__all__ = [
-    "default_generator",
-    "fork_rng",
-    "get_rng_state",
-    "initial_seed",
-    "manual_seed",
-    "seed",
-    "set_rng_state",
-]
 
 
 def manual_seed(seed: int) -> Generator:
-    """Start the default generator at `seed`, an int or what `int()` makes one of; return it.
+    """Seed the default generator and return it.
 
-    From -2**63 to 2**64 - 1, negative seeds standing for 2**64 more; ValueError outside. From one
-    seed, PyTorch and minigrad draw the same numbers.
+    `seed` is converted by `int()`. It goes from -2**63 to 2**64 - 1 (ValueError outside); 2**64 is
+    added to a negative one. From the same seed, PyTorch and minigrad draw the same numbers.
 
     >>> _ = minigrad.manual_seed(0)
     >>> minigrad.rand(3)
@@ -37,12 +23,12 @@ def manual_seed(seed: int) -> Generator:
 
 
 def seed() -> int:
-    """Start the default generator at a seed that nobody can foretell, and return that seed."""
+    """Seed the default generator from the operating system's randomness; return the seed."""
     return default_generator.seed()
 
 
 def initial_seed() -> int:
-    """The seed at which the default generator was started.
+    """Return the seed of the default generator.
 
     >>> _ = minigrad.manual_seed(-1)
     >>> minigrad.initial_seed() == 2**64 - 1
@@ -51,8 +37,8 @@ def initial_seed() -> int:
     return default_generator.initial_seed()
 
 
-def get_rng_state() -> Tensor:
-    """The state of the default generator: PyTorch's 5,056 bytes, as a uint8 Tensor.
+def get_rng_state() -> Any:
+    """Return the state of the default generator, a uint8 Tensor of 5,056 bytes.
 
     >>> minigrad.get_rng_state().shape
     torch.Size([5056])
@@ -60,10 +46,10 @@ def get_rng_state() -> Tensor:
     return default_generator.get_state()
 
 
-def set_rng_state(new_state: Tensor) -> None:
-    """Have the default generator go on from a state that `get_rng_state` gave, here or in PyTorch.
+def set_rng_state(new_state: Any) -> None:
+    """Set the default generator to a state that `get_rng_state` returned, here or in PyTorch.
 
-    TypeError unless it is a uint8 Tensor, RuntimeError unless it is such a state.
+    Raises TypeError unless it is a uint8 Tensor, RuntimeError unless it is such a state.
 
     >>> state = minigrad.get_rng_state()
     >>> first = minigrad.randn(3)
@@ -82,10 +68,9 @@ def fork_rng(
     _devices_kw: str = "devices",
     device_type: str | None = None,
 ) -> Iterator[None]:
-    """In the block, draw as you like: after it the default generator is where it was before.
+    """Restore the state of the default generator at the end of the block, if `enabled`.
 
-    Not so if not `enabled`. NotImplementedError for any `devices` and any `device_type` but "cpu":
-    there is only the CPU.
+    Raises NotImplementedError for any `devices`, and for a `device_type` other than "cpu".
 
     >>> _ = minigrad.manual_seed(0)
     >>> with minigrad.random.fork_rng():

@@ -1,12 +1,11 @@
-"""From random words to random numbers: NumPy arrays with PyTorch's digits.
+"""Random numbers from random words, as flat NumPy arrays, bit for bit as PyTorch computes them.
 
-A seed gives PyTorch's numbers only if each is made from as many words as there, in the same order
-and with the same roundings. So each function says what it draws; *u53* is a double from the lower
-53 bits of two words, *u24* a float32 from the lower 24 bits of one, both uniform in [0, 1).
+That takes the same number of words in the same order, and the same roundings. So each docstring
+says what is drawn: *u53* is a double from the lower 53 bits of two words, *u24* a float32 from the
+lower 24 bits of one word, both uniform in [0, 1).
 
-The functions know nothing of Tensor. They return flat arrays of `n` numbers. On a machine without
-fused multiply-adds PyTorch itself rounds otherwise: its `uniform_` is then off by a unit in the
-last place of the bounds, and its float32 normals, 16 and more, by up to 2.3e-6 among ten million.
+On a machine without fused multiply-adds, PyTorch rounds differently: `uniform_` by up to one ULP of
+the bounds, and 16 or more float32 normals by up to 2.3e-6 (the largest of ten million).
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ import numpy as np
 from .fma import fma
 from .generator import Generator
 
-_CHUNK = 32_768  # words at a time: with their results, these fit into a processor's cache
+_CHUNK = 32_768  # words at a time, so that they and their results fit into the cache
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 _BITS_53 = np.uint64(2**53 - 1)
 
@@ -27,38 +26,38 @@ _BITS_53 = np.uint64(2**53 - 1)
 
 
 def uniforms(g: Generator, n: int, kind: np.dtype) -> np.ndarray:
-    """Uniform in [0, 1): u24 for float32, u53 for float64."""
+    """Draw from the uniform distribution on [0, 1): u24 for float32, u53 for float64."""
     if kind == _FLOAT64:
         return (g.words64(n) & _BITS_53) * 2.0**-53
     out = np.empty(n, np.float32)
     for start in range(0, n, _CHUNK):
         part = out[start : start + _CHUNK]
-        # Seen as signed, which 24 bits may be, they become floats several times faster.
+        # 24 bits fit into a signed integer, whose conversion to float is several times faster.
         part[...] = (g.words(part.size) & np.uint32(0xFFFFFF)).view(np.int32)
         part *= np.float32(2.0**-24)
     return out
 
 
 def uniforms_between(g: Generator, n: int, kind: np.dtype, low: float, high: float) -> np.ndarray:
-    """Uniform in [low, high): the above, stretched in its own dtype and rounded once."""
+    """Draw from [low, high): `uniforms`, scaled in its own dtype with one rounding."""
     with np.errstate(over="ignore", invalid="ignore"):
         first, last = kind.type(low), kind.type(high)
         out = fma(uniforms(g, n, kind), last - first, first)
-    out[out == last] = first  # where rounding reached the end, which is not included
+    out[out == last] = first  # rounded up to `high`, which is excluded
     return out
 
 
 # Normal -------------------------------------------------------------------------------------------
 #
-# All by G. E. P. Box and M. E. Muller, "A note on the generation of random normal deviates", 1958:
-# of two uniform numbers, one gives a radius sqrt(-2·log u) and the other an angle 2π·u; the
-# point's two coordinates are normal and independent.
+# G. E. P. Box and M. E. Muller, "A note on the generation of random normal deviates", 1958: one
+# uniform number gives a radius sqrt(-2·log u), another an angle 2π·u. The two coordinates of that
+# point are normal and independent.
 
 
 def normals(
     g: Generator, n: int, kind: np.dtype, mean: float, std: float, in_blocks: bool = True
 ) -> np.ndarray:
-    """Normal numbers: 16 and more in blocks, fewer (or all, if not `in_blocks`) in pairs."""
+    """Draw normal numbers: 16 or more in blocks; fewer, or all if not `in_blocks`, in pairs."""
     if n < 16 or not in_blocks:
         return few_normals(g, n, kind, mean, std)
     out = np.empty(n, kind)
@@ -69,22 +68,22 @@ def normals(
         part[...] = uniforms(g, part.size, kind)
         block(part)
     if n > whole:
-        # The last 16 are made once more, from 16 further uniforms; what is drawn for the
-        # incomplete block is used for nothing else.
+        # As in PyTorch: the uniforms of the incomplete block are dropped, and the last 16 numbers
+        # are computed again from 16 more.
         uniforms(g, n - whole, kind)
         out[-16:] = uniforms(g, 16, kind)
         block(out[-16:])
     if mean == 0.0 and std == 1.0:
-        out += kind.type(0)  # of -0 the sum makes 0
+        out += kind.type(0)  # turns -0 into 0
         return out
     with np.errstate(over="ignore", invalid="ignore"):
         return fma(out, kind.type(std), kind.type(mean))
 
 
 def few_normals(g: Generator, n: int, kind: np.dtype, mean: float, std: float) -> np.ndarray:
-    """From pairs of u53 (angle, then radius), in doubles whatever the dtype.
+    """Draw normal numbers from pairs of u53 (angle, then radius), in doubles for any dtype.
 
-    The sine's number waits in the generator, for the next call of any dtype.
+    The second number of an incomplete pair waits in the generator for the next call.
     """
     values: list[float] = []
     if n and g.waiting_normal is not None:
@@ -92,7 +91,7 @@ def few_normals(g: Generator, n: int, kind: np.dtype, mean: float, std: float) -
         g.waiting_normal = None
     pairs = (n - len(values) + 1) // 2
     words = iter(g.few_words(4 * pairs) if pairs else ())
-    # Python's `math` calls the C library that PyTorch calls. NumPy's functions round otherwise.
+    # Python's `math` calls the C library, as PyTorch does. NumPy's own functions round differently.
     for a, b, c, d in zip(words, words, words, words, strict=True):
         angle = 2 * math.pi * ((((a << 32) | b) & 0x1FFFFFFFFFFFFF) * 2.0**-53)
         log = math.log1p(-((((c << 32) | d) & 0x1FFFFFFFFFFFFF) * 2.0**-53))
@@ -102,13 +101,13 @@ def few_normals(g: Generator, n: int, kind: np.dtype, mean: float, std: float) -
     if len(values) > n:
         g.waiting_normal = values.pop()
     if mean == 0.0 and std == 1.0:
-        return np.array(values, kind) + kind.type(0)  # of -0 the sum makes 0
+        return np.array(values, kind) + kind.type(0)  # turns -0 into 0
     with np.errstate(over="ignore"):
         return fma(np.array(values, np.float64), std, mean).astype(kind)
 
 
 def _block_64(d: np.ndarray) -> None:
-    """Blocks of 16 uniform doubles to normal ones, in place, with the C library's functions."""
+    """Turn blocks of 16 uniform doubles into normal ones, in place, with the C library."""
     first, second = d.reshape(-1, 2, 8)[:, 0], d.reshape(-1, 2, 8)[:, 1]
     log = _by_libm(math.log, 1.0 - first)
     radius = np.sqrt(-2.0 * log)
@@ -118,16 +117,16 @@ def _block_64(d: np.ndarray) -> None:
 
 
 def _by_libm(function: Callable[[float], float], x: np.ndarray) -> np.ndarray:
-    """A function of Python's `math`, element by element: slow, and exact where NumPy's is not."""
+    """Apply a function of Python's `math` to each element."""
     return np.fromiter(map(function, x.ravel().tolist()), np.float64, x.size).reshape(x.shape)
 
 
 def _block_32(d: np.ndarray) -> None:
-    """Blocks of 16 uniform float32 to normal ones, in place.
+    """Turn blocks of 16 uniform float32 into normal ones, in place.
 
-    PyTorch computes eight at a time with the polynomials of S. L. Moshier's Cephes library (of its
-    `logf`, `sinf` and `cosf`), in which the compiler fuses each product with the sum after it. The
-    order of the steps below and which of them are fused decide the last bit.
+    PyTorch computes eight at a time with the polynomials of `logf`, `sinf` and `cosf` in S. L.
+    Moshier's Cephes library, and its compiler fuses each product with the sum that follows. The
+    order of the steps below, and which are fused, decide the last bit.
     """
     first, second = d.reshape(-1, 2, 8)[:, 0], d.reshape(-1, 2, 8)[:, 1]
     radius = np.sqrt(np.float32(-2) * _log_32(np.float32(1) - first))
@@ -149,14 +148,14 @@ _LOG = (
 )
 _SINE = (-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)
 _COSINE = (2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2)
-# log 2 and π/4, the first as two and the second as three numbers whose sum it is: the foremost have
-# few bits, so that their products with small whole numbers are exact.
+# log 2 as a sum of two numbers and π/4 as a sum of three. All but the last have few bits, so their
+# products with small integers are exact.
 _LOG_2 = (0.693359375, -2.12194440e-4)
 _QUARTER = (0.78515625, 2.4187564849853515625e-4, 3.77489497744594108e-8)
 
 
 def _log_32(x: np.ndarray) -> np.ndarray:
-    """The logarithm of positive normal float32: log(m · 2**e) = log m + e · log 2."""
+    """Compute the logarithm of positive normal float32: log(m · 2**e) = log m + e · log 2."""
     bits = x.view(np.uint32)
     exponent = ((bits >> 23).astype(np.int32) - 126).astype(np.float32)
     m = (bits & 0x7FFFFF | 0x3F000000).view(np.float32)  # in [1/2, 1)
@@ -171,8 +170,8 @@ def _log_32(x: np.ndarray) -> np.ndarray:
 
 
 def _sine_and_cosine_32(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The sine and the cosine of float32 from 0 to 2π."""
-    # The nearest even multiple of π/4 is taken away, and the polynomials are for what remains.
+    """Compute the sine and the cosine of float32 from 0 to 2π."""
+    # The polynomials take the remainder after subtracting the nearest even multiple of π/4.
     octant = (x * np.float32(4 / math.pi)).astype(np.int32)
     octant += 1
     octant &= ~1
@@ -183,16 +182,16 @@ def _sine_and_cosine_32(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     even = _polynomial(_COSINE, square) * square
     even = _fused(even, square, square * np.float32(-0.5)) + np.float32(1)
     odd = _fused(_polynomial(_SINE, square) * square, x, x)
-    # Every second quarter turn exchanges the two, and half a turn changes signs.
-    exchanged = (octant & 2) != 0
-    sine, cosine = np.where(exchanged, even, odd), np.where(exchanged, odd, even)
+    # A quarter turn swaps sine and cosine; half a turn negates them.
+    swapped = (octant & 2) != 0
+    sine, cosine = np.where(swapped, even, odd), np.where(swapped, odd, even)
     _negate(sine, octant & 4)
     _negate(cosine, (octant + 2) & 4)
     return sine, cosine
 
 
 def _polynomial(coefficients: tuple[float, ...], x: np.ndarray) -> np.ndarray:
-    """Horner's scheme in float32, each step fused: a product exact in float64, one rounding."""
+    """Evaluate by Horner's scheme in float32, with one rounding per step."""
     wide, rounded = x.astype(np.float64), np.empty_like(x)
     first, *others = map(np.float32, coefficients)
     y = np.full_like(wide, first)
@@ -205,7 +204,7 @@ def _polynomial(coefficients: tuple[float, ...], x: np.ndarray) -> np.ndarray:
 
 
 def _fused(a: np.ndarray, b: np.ndarray | float, c: np.ndarray) -> np.ndarray:
-    """a·b + c in float32, rounded once (see `fma.fma`)."""
+    """Return a·b + c in float32, rounded once (see `fma.fma`)."""
     y = a.astype(np.float64)
     y *= b
     y += c
@@ -213,7 +212,7 @@ def _fused(a: np.ndarray, b: np.ndarray | float, c: np.ndarray) -> np.ndarray:
 
 
 def _negate(x: np.ndarray, where_4: np.ndarray) -> None:
-    """Turn the sign of float32 where an int32 is 4 and not 0: that bit, moved to the sign's."""
+    """Negate float32, in place, where an int32 is 4 and not 0: bit 2 is moved to the sign bit."""
     bits = x.view(np.int32)
     bits ^= where_4 << 29
 
@@ -222,28 +221,23 @@ def _negate(x: np.ndarray, where_4: np.ndarray) -> None:
 
 
 def exponentials(g: Generator, n: int, kind: np.dtype, rate: float) -> np.ndarray:
-    """−log(1 − u53) / rate, in doubles whatever the dtype: the distribution function, inverted."""
+    """Draw by inversion: −log(1 − u53) / rate, in doubles for any dtype."""
     log = _by_libm(math.log1p, -uniforms(g, n, _FLOAT64))
     return (-1.0 / rate * log).astype(kind)
 
 
 def trials(g: Generator, n: int, p: float) -> np.ndarray:
-    """True with probability `p`: where u53 is less."""
+    """Draw bools that are True with probability `p`: u53 < p."""
     return uniforms(g, n, _FLOAT64) < p
-
-
-def trials_each(g: Generator, p: np.ndarray) -> np.ndarray:
-    """True with the probability that stands in its place in the flat `p`, by u24 or u53 as p is."""
-    return uniforms(g, p.size, p.dtype) < p
 
 
 # Integers -----------------------------------------------------------------------------------------
 
 
 def integers(g: Generator, n: int, low: int, count: int, wide: bool | None = None) -> np.ndarray:
-    """int64 from `low` on, of which there are `count`: the remainder of a word or two.
+    """Draw int64 from [low, low + count): the remainder of one word, or of two if `wide`.
 
-    `wide` takes two words, as by default do counts from 2**28.
+    By default `wide` is count >= 2**28.
     """
     if wide is None:
         wide = count >= 2**28
@@ -254,9 +248,10 @@ def integers(g: Generator, n: int, low: int, count: int, wide: bool | None = Non
 
 
 def permutation(g: Generator, n: int) -> np.ndarray:
-    """0 to n − 1 as int64, shuffled by exchanging each with itself or one behind it.
+    """Draw a permutation of 0 to n − 1, as int64, from n − 1 words.
 
-    R. A. Fisher and F. Yates, "Statistical Tables", 1938; here from the front, a word for each.
+    R. A. Fisher and F. Yates, "Statistical Tables", 1938: from the front, each element is swapped
+    with itself or a later one.
     """
     order = list(range(n))
     steps = g.words(max(n - 1, 0)) % np.arange(n, 1, -1, dtype=np.uint32)
@@ -266,14 +261,14 @@ def permutation(g: Generator, n: int) -> np.ndarray:
 
 
 def with_replacement(g: Generator, weights: np.ndarray, n: int) -> np.ndarray:
-    """For each row of weights `n` places, as int64 of shape (rows, n).
+    """Draw `n` indices for each row of weights, as int64 of shape (rows, n).
 
-    A place is where u53 falls among the running sums of the row, divided by its whole sum.
+    Each is the position of a u53 among the row's cumulative sums, divided by their total.
     """
-    places = np.empty((len(weights), n), np.int64)
-    for row, out in zip(weights, places, strict=True):
+    indices = np.empty((len(weights), n), np.int64)
+    for row, out in zip(weights, indices, strict=True):
         sums = np.add.accumulate(row)
         sums /= sums[-1]
         sums[-1] = 1
         out[...] = np.searchsorted(sums.astype(np.float64), uniforms(g, n, _FLOAT64))
-    return places
+    return indices

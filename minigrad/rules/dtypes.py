@@ -73,6 +73,13 @@ class dtype:
             return builtins.int(2**self.digits)
         return builtins.int(np.iinfo(self.numpy).max)
 
+    @property
+    def first_integer(self) -> builtins.int:
+        """The smallest n for which the dtype can hold every integer from n to 0."""
+        if self.numpy.kind in "iu":
+            return builtins.int(np.iinfo(self.numpy).min)
+        return -self.last_integer if self.numpy.kind == "f" else 0
+
     def __repr__(self) -> str:
         return f"torch.{self.name}"
 

@@ -1,4 +1,4 @@
-"""The handle that registering a hook gives, under its name in torch.utils.hooks."""
+"""The handle of a registered hook, under its name in torch.utils.hooks."""
 
 from __future__ import annotations
 

@@ -23,12 +23,12 @@ pytest.importorskip("torch")
 from profiles import AT_A_GLANCE
 
 import minigrad
-from bridge.drawing import LEAF, NOTHING, OPS
-from bridge.operands import laid_out
-from bridge.random_programs import Execution, Program, Statement
+from bridge.drawing.operands import laid_out
+from bridge.random_programs.program import Execution, Program, Statement
+from bridge.random_programs.writing import LEAF, NOTHING, OPS
 from bridge.strategies import SEEDS, programs
 from minigrad.core.node import Node, captures
-from tests.bridge.planting import planted
+from tests.bridge.mistakes import mistake_in_rule
 from tests.rules import mutants
 
 Array = np.ndarray
@@ -424,7 +424,7 @@ OF_A_DERIVATIVE: dict[Any, Callable[[Any], Any]] = {
         lambda d: d * 1.01 if hasattr(d, "detach") else d
     ),
 }
-MISTAKES = {t: planted("mul", derivative=change) for t, change in OF_A_DERIVATIVE.items()}
+MISTAKES = {t: mistake_in_rule("mul", derivative=change) for t, change in OF_A_DERIVATIVE.items()}
 MISTAKES[test_nothing_is_written_but_gradients] = mutants.planted("exp", spoiling)
 MISTAKES[test_how_leaves_lie_in_memory_does_not_matter] = mutants.planted("exp", of_rows)
 

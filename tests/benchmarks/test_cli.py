@@ -20,7 +20,7 @@ for needed in ("sklearn", "tqdm", "matplotlib", "tabulate", "threadpoolctl"):
 from benchmarks import cli, machine, steps
 from benchmarks.all_engines import constructors
 from benchmarks.networks import ladder
-from tests.bridge.planting import planted
+from tests.bridge.mistakes import mistake_in_rule
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_threads_and_dtype_are_set_and_restored(benchmarks: Command, tmp_path: P
 
 def test_engines_that_disagree_are_not_timed(benchmarks: Command, tmp_path: Path) -> None:
     record = tmp_path / "run.json"
-    with planted("relu", derivative=lambda d: d * d.dtype.type(1.0005)):
+    with mistake_in_rule("relu", derivative=lambda d: d * d.dtype.type(1.0005)):
         result = benchmarks(*FAST, "--json", record)
     assert result.status == 1
     assert "÷ by hand" not in result.out

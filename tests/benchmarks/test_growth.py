@@ -16,7 +16,7 @@ from benchmarks.chains_and_fans import NAMESPACES, SHAPES
 from benchmarks.growth import crossover, crossovers, measure, table
 from benchmarks.measurement import Measurement
 from benchmarks.settings import BenchmarkSettings
-from tests.bridge.planting import planted
+from tests.bridge.mistakes import mistake_in_rule
 
 QUICK = BenchmarkSettings(rounds=1, seconds=1e-5, quick=True)
 
@@ -75,6 +75,6 @@ def test_a_quick_run_has_all_its_parts() -> None:
 
 
 def test_a_wrong_gradient_is_refused() -> None:
-    wrong = planted("mul", derivative=lambda d: d * d.dtype.type(1.01))
+    wrong = mistake_in_rule("mul", derivative=lambda d: d * d.dtype.type(1.01))
     with wrong, pytest.raises(Disagreement, match="chain of 10 ops: minigrad computes"):
         measure(QUICK)

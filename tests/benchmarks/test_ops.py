@@ -16,7 +16,7 @@ from benchmarks.op_calls import op_call
 from benchmarks.ops import BOTH, FORWARD, check_op, in_library, in_numpy, measure, table
 from benchmarks.settings import BenchmarkSettings
 from minigrad.rules import REGISTRY
-from tests.bridge.planting import planted
+from tests.bridge.mistakes import mistake_in_rule
 
 FLOAT32 = np.dtype(np.float32)
 
@@ -46,7 +46,7 @@ def test_every_rule_has_a_call_on_which_all_engines_agree(name: str, size: int, 
 @pytest.mark.parametrize("name", [name for name, rule in REGISTRY.items() if rule.differentiable])
 def test_a_wrong_derivative_is_refused(name: str) -> None:
     call = op_call(name, 100, FLOAT32)
-    with planted(name, derivative=lambda d: d * 1.0005 + d.dtype.type(1e-3)):
+    with mistake_in_rule(name, derivative=lambda d: d * 1.0005 + d.dtype.type(1e-3)):
         engines = {
             "minigrad": in_library(name, minigrad, call),
             "PyTorch": in_library(name, torch, call),
@@ -58,7 +58,7 @@ def test_a_wrong_derivative_is_refused(name: str) -> None:
 def test_a_wrong_value_stops_the_measurement() -> None:
     settings = BenchmarkSettings(rounds=1, seconds=1e-5, quick=True, ops=("exp",))
     with (
-        planted("exp", value=lambda y: y * y.dtype.type(1.0005)),
+        mistake_in_rule("exp", value=lambda y: y * y.dtype.type(1.0005)),
         pytest.raises(Disagreement, match="exp: minigrad computes"),
     ):
         measure(settings)

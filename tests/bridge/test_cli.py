@@ -1,4 +1,4 @@
-"""`python -m bridge`: what it prints and writes, its statuses, and what it says of bad usage."""
+"""`python -m bridge`: its output, its files, its exit statuses, and its messages on bad usage."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ for needed in ("sklearn", "tqdm", "matplotlib", "tabulate"):
     pytest.importorskip(needed)
 
 import minigrad
-from bridge import cli, in_lockstep
-from bridge.program import FROM_THE_SEED
+from bridge import cli
+from bridge.running import lockstep as lockstep_module
+from bridge.running.run import FROM_SEED
 from minigrad.app import training_options
-from tests.bridge.planting import planted
+from tests.bridge.mistakes import mistake_in_rule
 
 
 class Ended(NamedTuple):
@@ -36,7 +37,7 @@ Bridge = Callable[..., Ended]
 
 @pytest.fixture
 def bridge(capsys: pytest.CaptureFixture[str]) -> Bridge:
-    """The command with these arguments, in this process."""
+    """Run the command in this process."""
 
     def run(*arguments: object) -> Ended:
         status = cli.main([*map(str, arguments)])
@@ -53,7 +54,7 @@ def test_the_tutorial_in_both_libraries(bridge: Bridge) -> None:
     assert ended.out.splitlines()[-1] == "minigrad and PyTorch agree"
     blocks = ended.out.split("\n\n")
     titles = ["manual, lockstep", "manual, free", "auto, lockstep", "auto, free"]
-    titles = [f"{title}: {FROM_THE_SEED}" for title in titles]
+    titles = [f"{title}: {FROM_SEED}" for title in titles]
     assert [block.splitlines()[0] for block in blocks[1:-1]] == titles
     for block in blocks[1:-1]:
         rows = [line.split() for line in block.splitlines()[4:6]]
@@ -71,14 +72,14 @@ def test_the_tutorial_in_both_libraries(bridge: Bridge) -> None:
         "--data breast_cancer --epochs 5 --weight-decay 0.1 --seed 5",
     ],
 )
-def test_real_data_agree(arguments: str, bridge: Bridge) -> None:
+def test_the_libraries_agree_on_real_data(arguments: str, bridge: Bridge) -> None:
     ended = bridge(*arguments.split())
     assert (ended.status, ended.err) == (0, "")
     assert ended.out.count("agree") == 3
 
 
-def test_a_mistake_ends_with_status_1_and_its_name(bridge: Bridge) -> None:
-    with planted("relu", derivative=lambda g: g * g.dtype.type(1.001)):
+def test_a_mistake_is_named_and_gives_status_1(bridge: Bridge) -> None:
+    with mistake_in_rule("relu", derivative=lambda g: g * g.dtype.type(1.001)):
         ended = bridge("--epochs", 3, "--update", "auto")
     assert (ended.status, ended.err) == (1, "")
     assert "DIFFER at step 1: gradient of input of relu (op 2, called at programs.py:" in ended.out
@@ -92,7 +93,7 @@ def test_one_mode_alone(mode: str, bridge: Bridge) -> None:
     assert ended.out.count("auto, ") == 1
 
 
-def test_first_parameters_that_the_seed_does_not_give_in_both_are_a_fault(
+def test_other_first_parameters_from_the_same_seed_are_a_fault(
     bridge: Bridge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(minigrad.nn.Linear, "reset_parameters", lambda self: None)
@@ -102,20 +103,20 @@ def test_first_parameters_that_the_seed_does_not_give_in_both_are_a_fault(
     assert "DIFFER at the first parameters: the seed gives others in PyTorch" in ended.out
 
 
-def test_a_run_that_leaves_the_finite_numbers(bridge: Bridge, tmp_path: Path) -> None:
+def test_a_run_that_overflows(bridge: Bridge, tmp_path: Path) -> None:
     ended = bridge("--lr", 1e30, "--epochs", 20, "--json", tmp_path / "run.json")
     assert ended.status == 0
     assert ", until PyTorch's stopped being finite: " in ended.out
 
 
-def test_the_record(tmp_path: Path, bridge: Bridge) -> None:
+def test_the_json_report(tmp_path: Path, bridge: Bridge) -> None:
     path = tmp_path / "run.json"
     bridge("--epochs", 5, "--json", path, "--seed", 3)
 
-    def refuse(constant: str) -> None:
+    def fail(constant: str) -> None:
         raise AssertionError(f"{constant} is not JSON")
 
-    record = json.loads(path.read_text(), parse_constant=refuse)
+    record = json.loads(path.read_text(), parse_constant=fail)
     assert record["ok"] is True
     assert record["verdict"] == "minigrad and PyTorch agree"
     assert record["settings"]["seed"] == record["environment"]["seed"] == 3
@@ -126,14 +127,14 @@ def test_the_record(tmp_path: Path, bridge: Bridge) -> None:
         assert [row["step"] for row in report["rows"]] == [1, 2, 3, 4, 5]
         assert report["mode"] == name.partition(", ")[2]
         assert report["rows"][-1]["measured"]["torch"]["epoch"] == 5
-    with planted("relu", value=lambda y: y + 1):
+    with mistake_in_rule("relu", value=lambda y: y + 1):
         bridge("--epochs", 5, "--json", path, "--mode", "lockstep")
     fault = json.loads(path.read_text())["reports"]["auto, lockstep"]["fault"]
     assert (fault["op"], fault["what"], fault["step"]) == ("relu", "value", 1)
     assert fault["ours"] == pytest.approx(fault["theirs"] + 1)
 
 
-def test_the_picture(tmp_path: Path, bridge: Bridge) -> None:
+def test_the_plot(tmp_path: Path, bridge: Bridge) -> None:
     path = tmp_path / "run.svg"
     bridge("--epochs", 5, "--plot", path)
     text = "".join(ET.parse(path).getroot().itertext())
@@ -170,7 +171,7 @@ def test_bad_usage_is_one_line(
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
-def test_a_gpu_that_is_not_there_is_one_line(bridge: Bridge, tmp_path: Path) -> None:
+def test_a_missing_gpu_is_one_line(bridge: Bridge, tmp_path: Path) -> None:
     ended = bridge("--device", "cuda", "--json", tmp_path / "run.json")
     assert (ended.status, ended.out) == (2, "")
     assert ended.err.startswith("bridge: error: --device cuda: PyTorch ")
@@ -178,13 +179,13 @@ def test_a_gpu_that_is_not_there_is_one_line(bridge: Bridge, tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_goes_wrong_on_a_gpu_is_one_line(
+def test_an_error_on_the_gpu_is_one_line(
     bridge: Bridge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(device: str) -> None:
         raise RuntimeError("CUDA error: device-side assert triggered\nCompile with …")
 
-    monkeypatch.setattr(in_lockstep, "synchronize", fails)
+    monkeypatch.setattr(lockstep_module, "synchronize", fails)
     ended = bridge("--epochs", 2, "--json", tmp_path / "run.json")
     assert ended.status == 2
     said = "PyTorch failed on --device cpu: CUDA error: device-side assert triggered"
@@ -201,8 +202,7 @@ def test_on_cuda(arguments: str, bridge: Bridge) -> None:
     assert torch.cuda.get_device_name() in ended.out
 
 
-def test_it_takes_the_options_of_training_from_where_they_are_defined() -> None:
-    """All of them, with one definition."""
+def test_it_has_all_options_of_training() -> None:
     parser = cli._parser()
     taken = {option for action in parser._actions for option in action.option_strings}
     training = cli.CommandParser()
@@ -212,25 +212,25 @@ def test_it_takes_the_options_of_training_from_where_they_are_defined() -> None:
     assert taken - shared == {"--device", "--mode", "--json", "--plot"}
 
 
-def test_the_program_is_written_once() -> None:
-    """The bridge has no program of its own: it runs `minigrad.programs`, as `minigrad train`."""
+def test_it_runs_the_programs_of_minigrad_train() -> None:
+    """The bridge has no program of its own."""
     tree = ast.parse(inspect.getsource(cli))
     calls = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     assert "PROGRAMS[name]" in calls
 
 
-def test_as_a_process_it_says_the_same() -> None:
+def test_it_runs_as_a_process() -> None:
     command = [sys.executable, "-m", "bridge", "--epochs", "2", "--mode", "free"]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.splitlines()[-1] == "minigrad and PyTorch agree"
 
 
-def test_without_pytorch_it_says_what_is_missing(tmp_path: Path) -> None:
+def test_without_pytorch_it_names_what_is_missing(tmp_path: Path) -> None:
     (tmp_path / "torch.py").write_text("raise ModuleNotFoundError('no', name='torch')\n")
     program = (
         "import sys; sys.path.insert(0, sys.argv.pop(1)); import bridge\n"
-        "from bridge.closeness import difference\n"
+        "from bridge.comparing.closeness import difference\n"
         "try:\n    bridge.compare\nexcept ImportError as error:\n    print(error)\n"
         "from bridge.cli import main; sys.exit(main([]))"
     )
@@ -242,18 +242,18 @@ def test_without_pytorch_it_says_what_is_missing(tmp_path: Path) -> None:
     assert ended.stderr.count("\n") == 1
 
 
-def test_the_namespace() -> None:
+def test_every_public_name_exists() -> None:
     import bridge
 
     assert all(getattr(bridge, name) is not None for name in bridge.__all__)
-    assert set(bridge._HOMES) == set(bridge.__all__)
+    assert set(bridge._MODULES) == set(bridge.__all__)
     with pytest.raises(AttributeError):
         bridge.nothing  # noqa: B018
 
 
-def test_a_users_own_test_file(tmp_path: Path) -> None:
-    """As a user would have it: outside of this folder, with pytest alone."""
-    (tmp_path / "test_own.py").write_text(
+def test_a_users_test_file(tmp_path: Path) -> None:
+    """It stands outside this repository and uses pytest only."""
+    (tmp_path / "test_user.py").write_text(
         "import numpy as np\n"
         "from bridge import assert_matches_torch\n\n"
         "def test_right():\n"
@@ -264,7 +264,7 @@ def test_a_users_own_test_file(tmp_path: Path) -> None:
         "        return x * (2 if torch is minigrad else 3)\n"
         "    assert_matches_torch(function, np.ones(2))\n"
     )
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_own.py"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_user.py"]
     ended = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert "1 failed, 1 passed" in ended.stdout
-    assert "of mul (op 1, called at test_own.py:10)" in ended.stdout
+    assert "of mul (op 1, called at test_user.py:10)" in ended.stdout

@@ -1,8 +1,9 @@
-"""bridge/environment.py: what is recorded, what is refused, and what is put back."""
+"""bridge/libraries/environment.py: what is recorded, what raises, and what is restored."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ torch = pytest.importorskip("torch")
 
 import minigrad
 from bridge import compare
-from bridge.environment import (
+from bridge.libraries.environment import (
     DeviceError,
     check_device,
     describe,
@@ -22,14 +23,14 @@ from bridge.environment import (
 
 
 @pytest.fixture
-def flushing() -> object:
+def flushing() -> Iterator[None]:
     if not torch.set_flush_denormal(True):
         pytest.skip("this processor cannot flush subnormal numbers")
     yield
     torch.set_flush_denormal(False)
 
 
-def test_what_is_recorded() -> None:
+def test_the_environment_is_recorded() -> None:
     found = environment(seed=7)
     assert found["versions"]["minigrad"] == minigrad.__version__
     assert found["versions"]["torch"] == torch.__version__
@@ -46,7 +47,7 @@ def test_what_is_recorded() -> None:
         assert part in text
 
 
-def test_tf32_is_off_within_and_put_back() -> None:
+def test_tf32_is_off_in_the_block_and_restored() -> None:
     flags = torch.backends.cuda.matmul, torch.backends.cudnn
     before = [flag.allow_tf32 for flag in flags]
     try:
@@ -62,18 +63,18 @@ def test_tf32_is_off_within_and_put_back() -> None:
             flag.allow_tf32 = value
 
 
-def test_threads_are_put_back() -> None:
+def test_the_number_of_threads_is_restored() -> None:
     before = torch.get_num_threads()
     with prepared("cpu"):
         assert torch.get_num_threads() == before
 
 
-def test_flush_to_zero_is_found_out() -> None:
+def test_flush_to_zero_is_detected_as_off() -> None:
     assert flush_to_zero() == {"minigrad": False, "torch": False}
     assert "flush-to-zero" not in describe(environment())
 
 
-def test_flush_to_zero_is_reported(flushing: None) -> None:
+def test_flush_to_zero_is_detected_and_reported(flushing: None) -> None:
     assert flush_to_zero()["torch"]
     assert "flush-to-zero is on" in describe(environment())
     report = compare(lambda torch, x: x * 2, np.ones(2))
@@ -81,20 +82,20 @@ def test_flush_to_zero_is_reported(flushing: None) -> None:
 
 
 @pytest.mark.parametrize("device", ["nowhere", "meta", "mps:0"])
-def test_other_devices_are_refused(device: str) -> None:
+def test_other_devices_raise(device: str) -> None:
     with pytest.raises(DeviceError):
         check_device(device)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
-def test_a_gpu_that_is_not_there_is_said_not_to_be() -> None:
+def test_a_missing_gpu_raises() -> None:
     with pytest.raises(DeviceError, match=r"finds no CUDA device.*use the device cpu"):
         check_device("cuda")
 
 
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_a_gpu_that_is_there_is_named() -> None:
+def test_a_gpu_is_named() -> None:
     check_device("cuda")
     with pytest.raises(DeviceError, match="CUDA device"):
         check_device("cuda:99")

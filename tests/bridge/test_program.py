@@ -1,4 +1,4 @@
-"""bridge/program.py: what a program is, and what `training` makes of a setup and data."""
+"""bridge/running/program.py and run.py: programs made by `training`, and runs of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ torch = pytest.importorskip("torch")
 
 import minigrad
 from bridge import training
-from bridge.program import Run, Step
+from bridge.running.program import Step
+from bridge.running.run import ProgramRun
 
 X, Y = np.arange(10.0).reshape(5, 2), np.array([0, 1, 0, 1, 1])
 LIBRARIES = pytest.mark.parametrize("library", [minigrad, torch])
@@ -47,20 +48,20 @@ def test_a_scheduler_takes_a_step_after_each_epoch(library: Any, data: Any, opti
     assert rates == [0.1, 0.1, 0.05, 0.05, 0.025]
 
 
-def test_both_libraries_see_the_same_batches_in_an_order_that_changes() -> None:
+def test_both_libraries_see_the_same_shuffled_batches() -> None:
     def seen(library: Any, seed: int) -> list[Any]:
         batches: list[Any] = []
 
-        def watching(torch: Any) -> Any:
+        def recording(torch: Any) -> Any:
             model, loss, optimizer = setup(torch)
 
-            def watched(output: Any, target: Any) -> Any:
+            def recorded(output: Any, target: Any) -> Any:
                 batches.append(target.tolist())
                 return loss(output, target)
 
-            return model, watched, optimizer
+            return model, recorded, optimizer
 
-        list(training(watching, (X, np.arange(5) % 2), epochs=3, batch_size=2, seed=seed)(library))
+        list(training(recording, (X, np.arange(5) % 2), epochs=3, batch_size=2, seed=seed)(library))
         return batches
 
     assert seen(minigrad, 0) == seen(torch, 0) != seen(torch, 1)
@@ -69,7 +70,7 @@ def test_both_libraries_see_the_same_batches_in_an_order_that_changes() -> None:
 
 @LIBRARIES
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_model_loss_and_data_are_in_the_dtype(library: Any, dtype: str) -> None:
+def test_model_loss_and_data_get_the_dtype(library: Any, dtype: str) -> None:
     def weighted(torch: Any) -> Any:
         model, _, optimizer = setup(torch)
         return model, torch.nn.CrossEntropyLoss(torch.tensor([1.0, 2.0])), optimizer
@@ -78,13 +79,13 @@ def test_model_loss_and_data_are_in_the_dtype(library: Any, dtype: str) -> None:
     assert last.parameters["weight"].dtype is getattr(library, dtype)
 
 
-def test_tensors_will_do_for_data() -> None:
+def test_data_may_be_tensors() -> None:
     for library in (minigrad, torch):
         data = library.tensor(X.tolist()), library.tensor(Y.tolist())
         assert len(list(training(setup, data)(minigrad))) == 2
 
 
-def test_arrays_that_cannot_be_written_will_do() -> None:
+def test_data_may_be_read_only() -> None:
     x, y = X.copy(), Y.copy()
     x.flags.writeable = y.flags.writeable = False
     for library in (minigrad, torch):
@@ -94,50 +95,53 @@ def test_arrays_that_cannot_be_written_will_do() -> None:
 @pytest.mark.parametrize(
     "data", [(X, Y[:3]), (X,), [X, (X, Y)], (X, Y, X), [(X, Y), (X, Y[:2])], (np.ones(()), Y)]
 )
-def test_data_of_another_kind_are_refused(data: Any) -> None:
+def test_other_data_raise(data: Any) -> None:
     with pytest.raises(ValueError, match=r"data must be a pair \(inputs, targets\)"):
         training(setup, data)
 
 
-def test_a_run_can_be_set_to_another() -> None:
+def test_a_run_is_restored_from_another_runs_snapshot() -> None:
     def momentum(torch: Any) -> Any:
         model, loss, _ = setup(torch)
         return model, loss, torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
 
     program = training(momentum, (X, Y), epochs=5)
-    ours, theirs = Run(program, minigrad, "cpu", None), Run(program, torch, "cpu", "float64")
-    ours.catch_up(3)
+    ours, theirs = (
+        ProgramRun(program, minigrad, "cpu", None),
+        ProgramRun(program, torch, "cpu", "float64"),
+    )
+    ours.advance_to(3)
     snapshot = ours.snapshot()
-    theirs.set(snapshot)
+    theirs.restore(snapshot)
     assert ours.count == 3
     assert theirs.count == 0
-    for name, value in theirs.updated().items():
-        np.testing.assert_array_equal(value, ours.updated()[name])
+    for name, value in theirs.after_update().items():
+        np.testing.assert_array_equal(value, ours.after_update()[name])
         assert value.dtype == np.float64 or "group" in name
-    kept = snapshot.state[0]["momentum_buffer"].clone()
-    theirs.step()  # an optimiser writes into its state: not into the snapshot's
-    assert (snapshot.state[0]["momentum_buffer"] == kept).all()
+    before = snapshot.state[0]["momentum_buffer"].clone()
+    theirs.step()  # must not write into the snapshot
+    assert (snapshot.state[0]["momentum_buffer"] == before).all()
 
 
-def test_what_is_compared_after_a_step() -> None:
+def test_results_of_a_step() -> None:
     program = training(setup, (X, Y))
-    run = Run(program, minigrad, "cpu", "float32")
-    assert "gradient of weight" not in run.outcome()
+    run = ProgramRun(program, minigrad, "cpu", "float32")
+    assert "gradient of weight" not in run.results()
     run.step()
     names = {"loss", "gradient of weight", "gradient of bias", "weight", "bias", "lr of group 0"}
-    assert names <= run.outcome().keys()
+    assert names <= run.results().keys()
     assert not run.step()
-    assert run.outcome()["loss"].dtype == np.float32
+    assert run.results()["loss"].dtype == np.float32
 
 
-def test_a_program_is_told_only_what_it_asks_for() -> None:
-    told: list[Any] = []
+def test_a_program_gets_only_the_arguments_it_accepts() -> None:
+    devices: list[Any] = []
 
     def program(torch: Any, device: str = "?") -> Any:
-        told.append(device)
+        devices.append(device)
         yield Step(0.0, {})
 
-    Run(program, torch, "cpu", None)
+    ProgramRun(program, torch, "cpu", None)
     with pytest.raises(TypeError, match="dtype"):
-        Run(program, torch, "cpu", "float32")
-    assert told == ["cpu"]
+        ProgramRun(program, torch, "cpu", "float32")
+    assert devices == ["cpu"]

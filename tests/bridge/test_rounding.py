@@ -1,4 +1,4 @@
-"""bridge/rounding.py: what moved operands show, and what they do not excuse."""
+"""bridge/comparing/rounding.py: what perturbed operands show, and what they don't excuse."""
 
 from __future__ import annotations
 
@@ -10,88 +10,91 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from bridge.rounding import UNITS, Moved, beside_rounding
+from bridge.comparing.rounding import PERTURBATION, PerturbedOperands, judge_by_rounding
 
 EPS = np.finfo(np.float64).eps
 
 
-def moved(function: Any, *operands: Any, seeds: range = range(20)) -> np.ndarray:
+def perturbed_results(function: Any, *operands: Any, seeds: range = range(20)) -> np.ndarray:
     found = []
     for seed in seeds:
-        with Moved(seed):
+        with PerturbedOperands(seed):
             found.append(np.array(function(*operands).numpy()))
     return np.array(found)
 
 
-def test_operands_are_moved_by_up_to_so_many_units() -> None:
+def test_operands_are_perturbed_by_up_to_4_eps() -> None:
     x = torch.linspace(0.1, 3, 500, dtype=torch.float64)
-    relative = np.abs(moved(lambda x: x * 1.0, x) / x.numpy() - 1) / EPS
-    assert UNITS / 2 < relative.max() <= UNITS + 1
+    relative = np.abs(perturbed_results(lambda x: x * 1.0, x) / x.numpy() - 1) / EPS
+    assert PERTURBATION / 2 < relative.max() <= PERTURBATION + 1
     assert (x == torch.linspace(0.1, 3, 500, dtype=torch.float64)).all()
 
 
-def test_cancellation_shows() -> None:
+def test_cancellation_is_measured() -> None:
     x = torch.tensor([1.0, 1e-3, -1.0], dtype=torch.float64)
-    assert np.ptp(moved(torch.sum, x)) > EPS
+    assert np.ptp(perturbed_results(torch.sum, x)) > EPS
 
 
 @pytest.mark.parametrize("dim", [0, -1])
-def test_what_cancels_inside_of_a_softmax_shows(dim: int) -> None:
+def test_cancellation_inside_a_softmax_is_measured(dim: int) -> None:
     x = torch.tensor([[9.0, 0.0], [0.0, 9.0]], dtype=torch.float64, requires_grad=True)
-    y = moved(lambda: torch.log_softmax(x, dim).detach())
+    y = perturbed_results(lambda: torch.log_softmax(x, dim).detach())
     assert np.ptp(y, axis=0).min() > EPS / 4
 
     def gradient() -> Any:
         (g,) = torch.autograd.grad(torch.log_softmax(x, dim)[0, 0], x)
         return g
 
-    assert np.ptp(moved(gradient)[:, 0, 0]) > EPS / 4
+    assert np.ptp(perturbed_results(gradient)[:, 0, 0]) > EPS / 4
 
 
-def test_an_op_that_is_told_a_coarser_dtype_computes_in_it() -> None:
+def test_an_op_with_a_coarser_dtype_argument_is_perturbed_more() -> None:
     x = torch.tensor([1.0, -1.0], dtype=torch.float64)
-    assert np.ptp(moved(lambda x: x.sum(dtype=torch.float32), x)) > np.finfo(np.float32).eps
+    assert (
+        np.ptp(perturbed_results(lambda x: x.sum(dtype=torch.float32), x))
+        > np.finfo(np.float32).eps
+    )
 
 
-def test_views_and_writes_keep_their_meaning() -> None:
+def test_views_and_writes_still_work() -> None:
     def writes() -> Any:
         x = torch.zeros(3, dtype=torch.float64)
         x.view(3, 1)[1] = 2.0
         x.add_(1.0)
         return x
 
-    np.testing.assert_allclose(moved(writes), [[1.0, 3.0, 1.0]] * 20, rtol=100 * EPS)
+    np.testing.assert_allclose(perturbed_results(writes), [[1.0, 3.0, 1.0]] * 20, rtol=100 * EPS)
 
 
-def test_moves_follow_from_the_seed_and_take_nothing_from_the_stream() -> None:
+def test_perturbations_depend_on_the_seed_and_not_on_the_stream() -> None:
     x = torch.ones(3)
     state = torch.get_rng_state()
-    a, b = (moved(torch.exp, x, seeds=range(3)) for _ in range(2))
+    a, b = (perturbed_results(torch.exp, x, seeds=range(3)) for _ in range(2))
     assert (a == b).all()
     assert (torch.get_rng_state() == state).all()
 
 
-def test_integers_are_left_alone() -> None:
-    assert (moved(lambda x: x * 2, torch.arange(3)) == [0, 2, 4]).all()
+def test_integers_are_not_perturbed() -> None:
+    assert (perturbed_results(lambda x: x * 2, torch.arange(3)) == [0, 2, 4]).all()
 
 
-# What it explains ---------------------------------------------------------------------------------
+# What rounding explains ---------------------------------------------------------------------------
 
 
 def judged(ours: Any, function: Any, *operands: Any, **options: Any) -> Any:
     theirs = {"x": np.asarray(function(*operands).numpy())}
 
-    def run(within: AbstractContextManager[Any]) -> dict[str, np.ndarray]:
-        with within:
+    def rerun(context: AbstractContextManager[Any]) -> dict[str, np.ndarray]:
+        with context:
             return {"x": np.asarray(function(*operands).numpy())}
 
-    found = beside_rounding(
-        {"x": np.asarray(ours, theirs["x"].dtype)}, theirs, ["x"], run, **options
+    found = judge_by_rounding(
+        {"x": np.asarray(ours, theirs["x"].dtype)}, theirs, ["x"], rerun, **options
     )
     return found["x"]
 
 
-def test_a_difference_that_rounding_makes_is_explained() -> None:
+def test_a_difference_by_rounding_is_explained() -> None:
     x = torch.tensor([1.0, 1e-17, -1.0], dtype=torch.float64)
     assert judged(1e-17, torch.sum, x).ok
     assert judged(5e-16, torch.sum, x).ok
@@ -108,7 +111,7 @@ def test_each_element_is_judged_by_itself() -> None:
     assert "times as far as rounding carries it" in str(found)
 
 
-def test_a_kink_that_rounding_decides_is_explained() -> None:
+def test_a_kink_within_rounding_is_explained() -> None:
     w = torch.tensor([0.1, 0.2, -0.3], dtype=torch.float64)
 
     def slope(w: Any) -> Any:
@@ -132,7 +135,7 @@ def test_nan_and_infinity_are_judged() -> None:
     assert not judged([2.0], torch.positive, one, overflowed=True).ok
 
 
-def test_integers_are_judged_where_they_do_not_move() -> None:
+def test_integers_must_be_equal_unless_they_move() -> None:
     x = torch.tensor([1.0, 1.0 + EPS, 3.0], dtype=torch.float64)
     assert judged(1, torch.argmin, x).ok
     assert not judged(2, torch.argmin, x + torch.tensor([0, 1, 2])).ok

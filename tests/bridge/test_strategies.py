@@ -1,4 +1,4 @@
-"""bridge/strategies.py: what the strategies give is what they say, and odd often enough."""
+"""bridge/strategies: values are what the strategies promise, and unusual often enough."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ torch = pytest.importorskip("torch")
 
 import minigrad
 from bridge import strategies as st
-from bridge.operands import copied
-from bridge.text import Text, written
-from tests.bridge.planting import planted
+from bridge.drawing.expressions import Expression, as_code
+from bridge.libraries.convert import copy_with_strides
+from tests.bridge.mistakes import mistake_in_rule
 
 
 def many(strategy: hs.SearchStrategy[Any], count: int = 400) -> list[Any]:
@@ -38,14 +38,14 @@ def test_shapes_have_sizes_0_and_1_and_no_dimensions() -> None:
     assert max(len(shape) for shape in many(st.shapes(max_dims=1))) == 1
 
 
-def test_shapes_that_broadcast_do_and_differ() -> None:
+def test_shapes_that_broadcast_do_so_and_differ() -> None:
     found = many(st.shapes_that_broadcast(3))
     for shapes in found:
         np.broadcast_shapes(*shapes)
     assert sum(len(set(shapes)) > 1 for shapes in found) > 200
 
 
-def test_dims_are_those_that_both_libraries_take() -> None:
+def test_both_libraries_accept_all_dims() -> None:
     for ndim in range(4):
         x = np.zeros((2,) * ndim)
         for t in (minigrad, torch):
@@ -85,14 +85,14 @@ def test_arrays_of_a_shape_and_a_dtype() -> None:
 
 @settings(max_examples=300)
 @given(st.shapes().flatmap(lambda shape: hs.tuples(hs.just(shape), st.keys(shape))))
-def test_keys_give_the_same_in_both_libraries_and_in_numpy(drawn: Any) -> None:
+def test_keys_mean_the_same_in_both_libraries_and_numpy(drawn: Any) -> None:
     shape, key = drawn
     x = np.arange(np.prod(shape), dtype=float).reshape(shape)
     expected = x[key]
     for t in (minigrad, torch):
         parts = key if isinstance(key, tuple) else (key,)
-        of_t = tuple(t.from_numpy(k) if isinstance(k, np.ndarray) else k for k in parts)
-        np.testing.assert_array_equal(t.from_numpy(x)[of_t].numpy(), expected)
+        tensors = tuple(t.from_numpy(k) if isinstance(k, np.ndarray) else k for k in parts)
+        np.testing.assert_array_equal(t.from_numpy(x)[tensors].numpy(), expected)
 
 
 def test_keys_are_of_every_kind() -> None:
@@ -102,8 +102,8 @@ def test_keys_are_of_every_kind() -> None:
 
 
 @given(st.arrays())
-def test_a_copy_lies_as_the_array_does(x: np.ndarray) -> None:
-    y = copied(x)
+def test_a_copy_has_the_strides_of_the_array(x: np.ndarray) -> None:
+    y = copy_with_strides(x)
     np.testing.assert_array_equal(x, y)
     assert not np.shares_memory(x, y)
     if x.size:
@@ -111,22 +111,22 @@ def test_a_copy_lies_as_the_array_does(x: np.ndarray) -> None:
 
 
 @given(st.arrays(hs.sampled_from([(), (2,), (2, 3), (0, 2)]), "float32"))
-def test_an_array_is_written_as_a_program_that_makes_it(x: np.ndarray) -> None:
+def test_the_code_of_an_array_makes_the_array(x: np.ndarray) -> None:
     names = {"torch": torch, "nan": np.nan, "inf": np.inf}
-    made = eval(written(np.array(x)), names)
+    made = eval(as_code(np.array(x)), names)
     assert (made.dtype, tuple(made.shape)) == (torch.float32, x.shape)
     np.testing.assert_array_equal(made.numpy(), x)
 
 
-def test_calls_are_written_with_the_parentheses_that_they_need() -> None:
-    a, b = Text("a"), Text("b")
+def test_expressions_get_the_parentheses_they_need() -> None:
+    a, b = Expression("a"), Expression("b")
     assert str((a + b) * -a) == "(a + b) * (-a)"
     assert str((-1.5) ** a[0]) == "(-1.5) ** a[0]"
     assert str((a @ b).sum((0, 1), keepdim=True)) == "(a @ b).sum((0, 1), keepdim=True)"
     assert str(2 - abs(a)) == "2 - abs(a)"
 
 
-def test_what_a_stranger_writes_finds_a_mistake() -> None:
+def test_a_users_property_test_finds_a_mistake() -> None:
     from bridge import assert_matches_torch
 
     @settings(max_examples=50, phases=[Phase.generate], database=None, derandomize=True)
@@ -136,7 +136,7 @@ def test_what_a_stranger_writes_finds_a_mistake() -> None:
 
     gate()
     with (
-        planted("sigmoid", derivative=lambda d: d * (1 + 5e-4)),
+        mistake_in_rule("sigmoid", derivative=lambda d: d * (1 + 5e-4)),
         warnings.catch_warnings(),
         pytest.raises(AssertionError, match="sigmoid"),
     ):

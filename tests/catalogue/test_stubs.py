@@ -12,7 +12,7 @@ from minigrad.catalogue.stubs import FOLDER, STUBS
 
 
 @pytest.mark.parametrize("name", STUBS)
-def test_the_stubs_are_up_to_date(name: str) -> None:
+def test_the_stubs_arerefresh(name: str) -> None:
     assert (FOLDER / name).read_text() == STUBS[name](), (
         "run python -m minigrad.catalogue.stubs to write them again"
     )

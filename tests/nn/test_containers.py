@@ -1,4 +1,4 @@
-"""nn/containers.py: Sequential, ModuleList and ModuleDict, beside PyTorch's."""
+"""nn/containers.py: Sequential, ModuleList and ModuleDict, compared with PyTorch's."""
 
 from __future__ import annotations
 
@@ -37,9 +37,7 @@ OPERATIONS = st.lists(
 
 
 @given(st.sampled_from(["Sequential", "ModuleList"]), st.integers(0, 4), OPERATIONS)
-def test_lists_behave_as_pytorchs_under_any_sequence_of_operations(
-    kind: str, size: int, operations: Any
-) -> None:
+def test_any_sequence_of_list_operations(kind: str, size: int, operations: Any) -> None:
     def program(t: Any) -> Any:
         def fresh(first: int, count: int) -> Any:
             modules = [t.nn.Dropout((first + i) / 100) for i in range(count)]
@@ -80,7 +78,7 @@ def test_lists_behave_as_pytorchs_under_any_sequence_of_operations(
 
 
 @given(st.integers(-1, 3), st.integers(0, 3))
-def test_sequentials_can_be_repeated(times: int, size: int) -> None:
+def test_sequential_is_repeated_by_multiplication(times: int, size: int) -> None:
     def program(t: Any) -> Any:
         net = t.nn.Sequential(*(t.nn.Linear(i, 1) for i in range(1, size + 1)))
         longer = net * times
@@ -92,7 +90,7 @@ def test_sequentials_can_be_repeated(times: int, size: int) -> None:
     check_same(program)
 
 
-def test_names_survive_slicing_but_not_deletion() -> None:
+def test_slicing_keeps_names_and_deletion_renumbers() -> None:
     def program(t: Any) -> Any:
         named = [("first", t.nn.ReLU()), ("second", t.nn.Tanh()), ("third", t.nn.Sigmoid())]
         net = t.nn.Sequential(OrderedDict(named))
@@ -103,21 +101,21 @@ def test_names_survive_slicing_but_not_deletion() -> None:
     check_same(program)
 
 
-def test_a_sequential_runs_its_modules_in_order() -> None:
+def test_sequential_runs_its_modules_in_order() -> None:
     net = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
     x = minigrad.randn(4, 2)
     assert same(net(x), net[2](net[1](net[0](x))))
     assert nn.Sequential()(x) is x
 
 
-def test_modules_in_a_list_or_a_dictionary_are_registered() -> None:
+def test_parameters_in_a_list_or_dict_are_registered() -> None:
     layers = nn.ModuleList([nn.Linear(1, 1)])
     heads = nn.ModuleDict({"a": nn.Linear(1, 1)})
     assert [name for name, _ in layers.named_parameters()] == ["0.weight", "0.bias"]
     assert [name for name, _ in heads.named_parameters()] == ["a.weight", "a.bias"]
 
 
-def test_extending_a_list_by_itself_ends() -> None:
+def test_list_can_be_extended_by_itself() -> None:
     layers = nn.ModuleList([nn.ReLU(), nn.Tanh()])
     assert len(layers.extend(layers)) == 4
 
@@ -144,8 +142,8 @@ CASES = {
     "a dictionary": dictionary,
     "calling a list": lambda t: t.nn.ModuleList([t.nn.ReLU()])(t.ones(1)),
     "calling a dictionary": lambda t: t.nn.ModuleDict()(t.ones(1)),
-    "a sequential of numbers": lambda t: t.nn.Sequential(3),
-    "a sequential of a list": lambda t: t.nn.Sequential([t.nn.ReLU()]),
+    "a Sequential of numbers": lambda t: t.nn.Sequential(3),
+    "a Sequential of a list": lambda t: t.nn.Sequential([t.nn.ReLU()]),
     "a list of numbers": lambda t: t.nn.ModuleList([3]),
     "a list of one module": lambda t: t.nn.ModuleList(t.nn.ReLU()),
     "setting a number": lambda t: t.nn.Sequential(t.nn.ReLU()).__setitem__(0, 3),
@@ -162,12 +160,12 @@ CASES = {
     "a dictionary of triples": lambda t: t.nn.ModuleDict([("a", t.nn.ReLU(), 1)]),
     "a dictionary with a dot": lambda t: t.nn.ModuleDict({"a.b": t.nn.ReLU()}),
     "a dictionary over a method": lambda t: t.nn.ModuleDict({"pop": t.nn.ReLU()}),
-    "no such key": lambda t: t.nn.ModuleDict()["a"],
-    "no such key to pop": lambda t: t.nn.ModuleDict().pop("a"),
-    "deleting no such key": lambda t: t.nn.ModuleDict().__delitem__("a"),
+    "missing key": lambda t: t.nn.ModuleDict()["a"],
+    "popping a missing key": lambda t: t.nn.ModuleDict().pop("a"),
+    "deleting a missing key": lambda t: t.nn.ModuleDict().__delitem__("a"),
 }
 
 
 @pytest.mark.parametrize("program", CASES.values(), ids=CASES)
-def test_the_rest_is_as_pytorchs(program: Any) -> None:
+def test_matches_pytorch(program: Any) -> None:
     check_same(program)

@@ -1,4 +1,4 @@
-"""nn/functional.py: every argument that PyTorch documents, with values and gradients."""
+"""nn/functional.py: values and gradients for every argument that PyTorch documents."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ import minigrad.nn.functional as F
 
 torch = pytest.importorskip("torch")
 
-# What a call is given: arrays for tensors, anything else as it is.
+# The arguments of a call, with arrays for tensors.
 Arguments = dict[str, Any]
 REDUCTIONS = ("none", "mean", "sum")
 
 
 def outcome(namespace: Any, call: Callable[[Any, Arguments], Any], arguments: Arguments) -> Any:
-    """The value of a call, and the gradients that a random cotangent gives its float tensors.
+    """Return the value of a call and the gradients of its float tensors for a random cotangent.
 
-    Of an error, the name of its type.
+    If the call raises, return the name of the error's type.
     """
     given_ = {}
     for name, value in arguments.items():
@@ -71,7 +71,7 @@ def floats(*shape: int, seed: int = 0, dtype: str = "float64") -> np.ndarray:
     return np.asarray(np.random.default_rng(seed).standard_normal(shape)).astype(dtype)
 
 
-def test_parameters_are_pytorchs() -> None:
+def test_signatures_are_pytorchs() -> None:
     for name in (
         "relu",
         "softmax",
@@ -86,13 +86,13 @@ def test_parameters_are_pytorchs() -> None:
         )
         known = {p.name: p.default for p in ours.parameters.values()}
         wanted = {p.name: p.default for p in theirs.parameters.values()}
-        if name == "mse_loss":  # which has had a weight since 2.6
+        if name == "mse_loss":  # `weight` was added in PyTorch 2.6
             wanted.setdefault("weight", None)
         assert known == wanted, name
         assert list(known)[: len(theirs.parameters)] == list(theirs.parameters), name
 
 
-def test_the_checker_can_fail() -> None:
+def test_check_finds_a_wrong_value() -> None:
     def wrong(functional: Any, arguments: Arguments) -> Any:
         off = 1e-6 if functional is F else 0
         return functional.relu(arguments["input"]) * (1 + off)
@@ -111,8 +111,7 @@ def test_the_checker_can_fail() -> None:
     st.sampled_from([None, (0,), (1,), (3,), (2,), (), (1, 3), (2, 3)]),
 )
 def test_linear(lead: list[int], inside: int, outside: int | None, bias: Any) -> None:
-    """`outside` None is a weight that is a vector."""
-    # A weight that is a vector goes with a 0-d bias; of others, PyTorch takes some by accident.
+    # A 1D weight, for which `outside` is None, takes a 0-d bias. PyTorch accepts some others, too.
     assume(outside is not None or bias in (None, ()))
     assume(lead or bias != (1, 3))  # PyTorch drops that dimension
     arguments: Arguments = {
@@ -124,12 +123,12 @@ def test_linear(lead: list[int], inside: int, outside: int | None, bias: Any) ->
 
 
 @pytest.mark.parametrize(("a", "b"), [((2, 3), (4, 2)), ((3,), (4, 2)), ((), (4, 2)), ((2, 3), ())])
-def test_linear_of_what_does_not_fit(a: Any, b: Any) -> None:
+def test_linear_with_shapes_that_do_not_fit(a: Any, b: Any) -> None:
     for bias in (None, floats(4)):
         check(by_name("linear"), {"input": floats(*a), "weight": floats(*b), "bias": bias})
 
 
-def test_linear_of_several_dtypes() -> None:
+def test_linear_with_several_dtypes() -> None:
     for dtypes in (("float32",) * 3, ("int64",) * 3, ("float32", "float64", "float32")):
         arrays = (floats(2, 3), floats(4, 3, seed=1), floats(4, seed=2))
         named = zip(("input", "weight", "bias"), arrays, dtypes, strict=True)
@@ -142,7 +141,7 @@ def test_linear_of_several_dtypes() -> None:
 
 @given(st.lists(st.integers(0, 3), max_size=3), st.integers(-4, 3))
 @pytest.mark.parametrize("name", ["softmax", "log_softmax"])
-def test_softmaxes(name: str, shape: list[int], dim: int) -> None:
+def test_softmax(name: str, shape: list[int], dim: int) -> None:
     check(by_name(name), {"input": np.asarray(floats(*shape) * 5), "dim": dim})
 
 
@@ -150,13 +149,13 @@ def test_softmaxes(name: str, shape: list[int], dim: int) -> None:
 @pytest.mark.parametrize(
     "row", [[1e4, -1e4], [1e300, 1e300], [np.inf, 1], [-np.inf, 1], [np.nan, 1]]
 )
-def test_softmaxes_at_the_extremes(name: str, row: list[float]) -> None:
+def test_softmax_of_large_and_non_finite_values(name: str, row: list[float]) -> None:
     check(by_name(name), {"input": np.array([row, [0.0, 1.0]]), "dim": 1})
 
 
 @pytest.mark.parametrize("name", ["softmax", "log_softmax"])
 @pytest.mark.parametrize("shape", [(), (2,), (2, 2), (2, 2, 2), (2, 2, 2, 2)])
-def test_softmaxes_without_a_dim_warn_and_choose(name: str, shape: tuple[int, ...]) -> None:
+def test_softmax_without_dim_warns_and_chooses_one(name: str, shape: tuple[int, ...]) -> None:
     x = floats(*shape)
     with pytest.warns(UserWarning, match="Implicit dimension choice"):
         ours = getattr(F, name)(minigrad.from_numpy(x))
@@ -168,7 +167,7 @@ def test_softmaxes_without_a_dim_warn_and_choose(name: str, shape: tuple[int, ..
 @pytest.mark.parametrize("name", ["softmax", "log_softmax"])
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
 @pytest.mark.parametrize("to", ["float32", "float64"])
-def test_softmaxes_convert(name: str, dtype: str, to: str) -> None:
+def test_softmax_converts_to_a_dtype(name: str, dtype: str, to: str) -> None:
     def call(functional: Any, arguments: Arguments) -> Any:
         namespace = minigrad if functional is F else torch
         return getattr(functional, name)(arguments["input"], 0, dtype=getattr(namespace, to))
@@ -195,7 +194,7 @@ def test_relu_in_place() -> None:
 
 @st.composite
 def classifications(draw: st.DrawFn) -> Arguments:
-    """Logits, classes, and whatever else nll_loss and cross_entropy take."""
+    """Logits, classes and the other arguments of nll_loss and cross_entropy."""
     classes = draw(st.integers(1, 4))
     lead = draw(st.sampled_from([(), (1,), (3,), (0,), (2, 2), (2, 0), (2, 1, 2)]))
     shape = (*lead[:1], classes, *lead[1:])
@@ -203,7 +202,7 @@ def classifications(draw: st.DrawFn) -> Arguments:
     ignored = draw(st.sampled_from([-100, -1, 0, 1, 9]))
     labels = st.integers(0, classes - 1) | st.just(ignored)
     if draw(st.integers(0, 9)) == 0:
-        labels = st.integers(-1, classes)  # some of them are none
+        labels = st.integers(-1, classes)  # some are not classes
     size = int(np.prod(lead))
     target = np.array(draw(st.lists(labels, min_size=size, max_size=size)), np.int64)
     arguments: Arguments = {
@@ -221,8 +220,8 @@ def classifications(draw: st.DrawFn) -> Arguments:
     return arguments
 
 
-def without_grad_of_weight(name: str) -> Callable[[Any, Arguments], Any]:
-    """The weights of the classes have no derivative in PyTorch."""
+def with_detached_weight(name: str) -> Callable[[Any, Arguments], Any]:
+    """Call a function by name with its `weight` detached, as PyTorch can't differentiate it."""
 
     def call(functional: Any, arguments: Arguments) -> Any:
         if "weight" in arguments:
@@ -235,15 +234,15 @@ def without_grad_of_weight(name: str) -> Callable[[Any, Arguments], Any]:
 @settings(max_examples=100)
 @given(classifications())
 def test_nll_loss(arguments: Arguments) -> None:
-    check(without_grad_of_weight("nll_loss"), arguments)
+    check(with_detached_weight("nll_loss"), arguments)
 
 
 @settings(max_examples=100)
 @given(classifications(), st.sampled_from([0.0, 0.1, 0.5, 1.0]))
 def test_cross_entropy_of_classes(arguments: Arguments, smoothing: float) -> None:
     if smoothing and arguments["target"].ndim == 0:
-        return  # PyTorch's smoothing of one sample is tested below
-    check(without_grad_of_weight("cross_entropy"), arguments | {"label_smoothing": smoothing})
+        return  # tested below
+    check(with_detached_weight("cross_entropy"), arguments | {"label_smoothing": smoothing})
 
 
 @given(st.sampled_from(REDUCTIONS), st.sampled_from([0.0, 0.3, 1.0]), st.booleans())
@@ -256,17 +255,17 @@ def test_cross_entropy_of_one_sample(reduction: str, smoothing: float, weighted:
     }
     if weighted:
         arguments["weight"] = np.array([0.5, 2.0, 1.0])
-    check(without_grad_of_weight("cross_entropy"), arguments)
+    check(with_detached_weight("cross_entropy"), arguments)
 
 
-def test_ignoring_every_target_gives_nan_as_a_mean() -> None:
+def test_mean_is_nan_if_every_target_is_ignored() -> None:
     for name in ("nll_loss", "cross_entropy"):
         for reduction in REDUCTIONS:
             arguments = {"input": floats(2, 3), "target": np.array([1, 1]), "reduction": reduction}
             check(by_name(name), arguments | {"ignore_index": 1})
 
 
-def test_the_mean_divides_by_the_weights_met() -> None:
+def test_mean_divides_by_the_sum_of_the_weights() -> None:
     x = minigrad.tensor([[-1.0, -2.0], [-3.0, -4.0], [-5.0, -6.0]])
     weight = minigrad.tensor([1.0, 10.0])
     loss = F.nll_loss(x, minigrad.tensor([0, 1, -100]), weight)
@@ -275,7 +274,7 @@ def test_the_mean_divides_by_the_weights_met() -> None:
 
 @pytest.mark.parametrize("weight", [floats(2), floats(3, 1), floats(3, dtype="float32"), [1.0] * 3])
 @pytest.mark.parametrize("name", ["nll_loss", "cross_entropy"])
-def test_weights_that_do_not_fit(name: str, weight: Any) -> None:
+def test_weight_that_does_not_fit(name: str, weight: Any) -> None:
     arguments = {"input": floats(2, 3), "target": np.array([0, 2]), "weight": weight}
     assert isinstance(check(by_name(name), arguments), str)
 
@@ -296,7 +295,7 @@ def test_weights_that_do_not_fit(name: str, weight: Any) -> None:
     ],
 )
 @pytest.mark.parametrize("name", ["nll_loss", "cross_entropy"])
-def test_targets_that_do_not_fit(name: str, target: Any) -> None:
+def test_target_that_does_not_fit(name: str, target: Any) -> None:
     for smoothing in (0.0, 0.1) if name == "cross_entropy" else (None,):
         arguments: Arguments = {"input": floats(2, 3), "target": target}
         if smoothing is not None:
@@ -341,7 +340,6 @@ def test_cross_entropy_is_nll_loss_of_log_softmax() -> None:
 def test_cross_entropy_of_probabilities(
     classes: int, lead: tuple[int, ...], reduction: str, smoothing: float, weighted: bool
 ) -> None:
-    """With gradients with respect to the probabilities, and to the weights where there are any."""
     shape = (*lead[:1], classes, *lead[1:])
     arguments: Arguments = {
         "input": floats(*shape),
@@ -354,7 +352,7 @@ def test_cross_entropy_of_probabilities(
     check(by_name("cross_entropy"), arguments)
 
 
-def test_one_hot_probabilities_are_classes() -> None:
+def test_one_hot_probabilities_equal_classes() -> None:
     x, labels = floats(4, 3), np.array([0, 2, 1, 1])
     for smoothing in (0.0, 0.3):
         for reduction in REDUCTIONS:
@@ -382,7 +380,7 @@ def test_one_hot_probabilities_are_classes() -> None:
     ],
     ids=str,
 )
-def test_probabilities_and_what_does_not_go_with_them(arguments: Arguments) -> None:
+def test_probabilities_with_other_arguments(arguments: Arguments) -> None:
     check(by_name("cross_entropy"), {"input": floats(2, 3), "target": np.ones((2, 3))} | arguments)
 
 
@@ -421,7 +419,7 @@ def test_mse_loss_of_different_shapes_warns() -> None:
             namespace.nn.functional.mse_loss(namespace.zeros(3, 2), namespace.zeros(2))
 
 
-# reduction, and what it replaced ------------------------------------------------------------------
+# reduction and its deprecated flags ---------------------------------------------------------------
 
 LOSSES: dict[str, Arguments] = {
     "nll_loss": {"input": floats(2, 3), "target": np.array([0, 2])},
@@ -471,14 +469,14 @@ def test_dropout_zeroes_with_probability_p_and_scales_the_rest(p: float, dtype: 
         np.testing.assert_allclose(values[kept], 3 * scale, 1e-6)
         np.testing.assert_allclose(x.grad.numpy(), np.where(kept, scale, 0), 1e-6)
     else:
-        assert x.grad.numpy().any() == False  # noqa: E712, of NumPy's
-    # Neighbours do not go together.
+        assert x.grad.numpy().any() == False  # noqa: E712, a NumPy bool
+    # Neighbours are independent.
     if 0 < p < 1:
         both = (kept[1:] & kept[:-1]).mean()
         assert abs(both - (1 - p) ** 2) < 5 / np.sqrt(n)
 
 
-def test_dropout_draws_from_the_one_stream() -> None:
+def test_dropout_draws_from_the_default_generator() -> None:
     x = minigrad.ones(100)
     minigrad.manual_seed(3)
     first, second = F.dropout(x), F.dropout(x)
@@ -490,7 +488,7 @@ def test_dropout_draws_from_the_one_stream() -> None:
 @pytest.mark.parametrize(
     "arguments", [{"training": False}, {"p": 0.0}, {"p": 0.7, "training": False}]
 )
-def test_dropout_that_drops_nothing_gives_its_input(arguments: Arguments) -> None:
+def test_dropout_without_effect_returns_its_input(arguments: Arguments) -> None:
     for namespace in (minigrad, torch):
         x = namespace.ones(3)
         assert namespace.nn.functional.dropout(x, **arguments) is x
@@ -512,15 +510,15 @@ def test_dropout_in_place() -> None:
 
 @pytest.mark.parametrize("x", [floats(3), np.array([np.nan, np.inf]), np.arange(3), floats(0)])
 @pytest.mark.parametrize("p", [1.0, 1, 0, -0.1, 1.1])
-def test_dropout_where_chance_has_no_say(x: np.ndarray, p: float) -> None:
+def test_dropout_with_certain_outcomes(x: np.ndarray, p: float) -> None:
     check(by_name("dropout"), {"input": x, "p": p})
 
 
-def test_dropout_of_what_it_cannot_drop() -> None:
+def test_dropout_refuses_wrong_inputs() -> None:
     for x in (minigrad.arange(3), minigrad.tensor([True])):
         with pytest.raises(RuntimeError, match="float"):
             F.dropout(x, 0.5)
-    with pytest.raises(TypeError, match="'input' must be Tensor, not list"):
+    with pytest.raises(TypeError, match=r"'input' \(position 1\) must be Tensor, not list"):
         F.dropout([1.0], 0.5)
     with pytest.raises(ValueError, match="between 0 and 1"):
         F.dropout(minigrad.ones(1), float("nan"))

@@ -1,4 +1,4 @@
-"""nn/init.py: constants exactly, random fills by their bounds and moments, beside PyTorch's."""
+"""nn/init.py: PyTorch's values bit for bit, and the bounds and moments of random ones."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_calculate_gain(nonlinearity: str, param: float | None) -> None:
 
 
 class Spy:
-    """Stands for a Tensor and notes how it was to be filled."""
+    """A stand-in for a Tensor that returns the arguments it is filled with."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.shape = shape
@@ -52,7 +52,7 @@ class Spy:
     st.sampled_from(["fan_in", "fan_out", "FAN_IN"]),
     st.sampled_from([*NONLINEARITIES, "leaky_relu"]),
 )
-def test_the_bounds_are_pytorchs_to_the_last_bit(
+def test_bounds_are_pytorchs_bit_for_bit(
     kind: str, shape: tuple[int, ...], number: float, mode: str, nonlinearity: str
 ) -> None:
     def program(t: Any) -> Any:
@@ -110,7 +110,7 @@ LAYOUTS = {
 @given(
     st.sampled_from(sorted(FILLS)), SHAPES, st.booleans(), st.sampled_from(sorted(LAYOUTS)), SEEDS
 )
-def test_random_fills_are_pytorchs_to_the_bit(
+def test_random_fills_are_pytorchs_bit_for_bit(
     name: str, shape: tuple[int, ...], double: bool, layout: str, seed: int
 ) -> None:
     filled = []
@@ -125,7 +125,7 @@ def test_random_fills_are_pytorchs_to_the_bit(
     assert state(minigrad.default_generator) == state(torch.default_generator)
 
 
-def test_generators_are_passed_on() -> None:
+def test_generator_argument() -> None:
     for name in ("uniform_", "normal_", "xavier_normal_", "kaiming_uniform_", "trunc_normal_"):
         filled = []
         for t in (minigrad, torch):
@@ -149,20 +149,20 @@ CASES = {
     "eye of a vector": lambda t: t.nn.init.eye_(t.empty(2)),
     "xavier of a vector": lambda t: t.nn.init.xavier_uniform_(t.empty(2)),
     "kaiming of a vector": lambda t: t.nn.init.kaiming_normal_(t.empty(2)),
-    "kaiming of nothing": lambda t: t.nn.init.kaiming_uniform_(t.empty(0, 2)),
-    "kaiming_normal of nothing": lambda t: t.nn.init.kaiming_normal_(t.empty(2, 0)),
+    "kaiming_uniform of an empty tensor": lambda t: t.nn.init.kaiming_uniform_(t.empty(0, 2)),
+    "kaiming_normal of an empty tensor": lambda t: t.nn.init.kaiming_normal_(t.empty(2, 0)),
     "an unknown mode": lambda t: t.nn.init.kaiming_uniform_(t.empty(2, 2), mode="fan"),
     "an unknown nonlinearity": lambda t: t.nn.init.calculate_gain("gelu"),
-    "a slope that is no number": lambda t: t.nn.init.calculate_gain("leaky_relu", True),
+    "a slope that is not a number": lambda t: t.nn.init.calculate_gain("leaky_relu", True),
 }
 
 
 @pytest.mark.parametrize("program", CASES.values(), ids=CASES)
-def test_the_rest_is_as_pytorchs(program: Any) -> None:
+def test_matches_pytorch(program: Any) -> None:
     check_same(program)
 
 
-def test_every_function_takes_pytorchs_arguments() -> None:
+def test_signatures_are_pytorchs() -> None:
     import inspect
 
     names = ("uniform_", "normal_", "constant_", "ones_", "eye_", "kaiming_uniform_")

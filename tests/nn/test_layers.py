@@ -1,4 +1,4 @@
-"""nn/layers.py: Linear, Flatten, Dropout and Identity, beside PyTorch's."""
+"""nn/layers.py: Linear, Flatten, Dropout and Identity, compared with PyTorch's."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_linear_and_its_gradients(
 
 
 @given(SIZES, SIZES, st.sampled_from([None, "float32", "float64"]), st.integers(0, 2**32))
-def test_linear_starts_within_pytorchs_bound_and_from_the_seed(
+def test_linear_is_initialised_within_its_bound_from_the_seed(
     inputs: int, outputs: int, dtype: str | None, seed: int
 ) -> None:
     layers = []
@@ -57,7 +57,7 @@ def test_linear_starts_within_pytorchs_bound_and_from_the_seed(
         assert (param.detach().abs() <= (1 + 1e-6) / math.sqrt(inputs)).all()
 
 
-def test_linear_fills_its_range() -> None:
+def test_linear_is_initialised_uniformly() -> None:
     minigrad.manual_seed(0)
     layer = nn.Linear(100, 1000)
     bound = 0.1
@@ -72,9 +72,7 @@ def test_linear_fills_its_range() -> None:
 
 
 @given(SIZES, SIZES, st.integers(0, 2**32))
-def test_linear_draws_the_weight_first_and_then_the_bias(
-    inputs: int, outputs: int, seed: int
-) -> None:
+def test_linear_draws_the_weight_before_the_bias(inputs: int, outputs: int, seed: int) -> None:
     minigrad.manual_seed(seed)
     layer = nn.Linear(inputs, outputs)
     bound = 1 / math.sqrt(inputs)
@@ -85,7 +83,7 @@ def test_linear_draws_the_weight_first_and_then_the_bias(
     assert_allclose(layer.bias.detach().numpy(), bias.numpy(), rtol=1e-6)
 
 
-def test_dropout_zeroes_and_scales_while_training_alone() -> None:
+def test_dropout_zeroes_and_scales_only_in_training_mode() -> None:
     layer = nn.Dropout(0.25)
     x = minigrad.ones(10_000)
     minigrad.manual_seed(0)
@@ -100,8 +98,8 @@ def test_dropout_zeroes_and_scales_while_training_alone() -> None:
 CASES = {
     "linear without bias": lambda t: repr(t.nn.Linear(2, 3, bias=False)),
     "linear without bias has None": lambda t: t.nn.Linear(2, 3, False).bias,
-    "linear of no inputs": lambda t: t.nn.Linear(0, 2)(t.ones(3, 0)).tolist(),
-    "linear of no outputs": lambda t: t.nn.Linear(2, 0)(t.ones(3, 2)),
+    "linear with 0 inputs": lambda t: t.nn.Linear(0, 2)(t.ones(3, 0)).tolist(),
+    "linear with 0 outputs": lambda t: t.nn.Linear(2, 0)(t.ones(3, 2)),
     "linear of a wrong width": lambda t: t.nn.Linear(2, 3)(t.ones(4, 5)),
     "linear of a wrong dtype": lambda t: t.nn.Linear(2, 3)(t.ones(4, 2, dtype=t.float64)),
     "linear on the CPU": lambda t: str(t.nn.Linear(2, 3, device="cpu").weight.dtype),
@@ -110,19 +108,19 @@ CASES = {
     "flatten too far": lambda t: t.nn.Flatten(1, 5)(t.ones(2, 3)),
     "flatten repr": lambda t: repr(t.nn.Flatten(0, 1)),
     "dropout repr": lambda t: repr(t.nn.Dropout(0.1, inplace=True)),
-    "dropout of too much": lambda t: t.nn.Dropout(1.5),
-    "dropout of too little": lambda t: t.nn.Dropout(-0.5),
+    "dropout with p above 1": lambda t: t.nn.Dropout(1.5),
+    "dropout with p below 0": lambda t: t.nn.Dropout(-0.5),
     "identity": lambda t: t.nn.Identity(1, 2, three=4)(t.ones(2)),
     "identity repr": lambda t: repr(t.nn.Identity(3)),
 }
 
 
 @pytest.mark.parametrize("program", CASES.values(), ids=CASES)
-def test_the_rest_is_as_pytorchs(program: Any) -> None:
+def test_matches_pytorch(program: Any) -> None:
     check_same(program)
 
 
-def test_only_the_cpu() -> None:
+def test_other_devices_are_refused() -> None:
     with pytest.raises(Exception, match="cuda"):
         nn.Linear(2, 3, device="cuda")
 

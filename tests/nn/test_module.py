@@ -1,4 +1,4 @@
-"""nn/module.py: the tree, its attributes, its state and its text, beside torch.nn.Module."""
+"""nn/module.py: walks, attributes, state and repr, compared with torch.nn.Module."""
 
 from __future__ import annotations
 
@@ -15,26 +15,14 @@ from hypothesis import strategies as st
 from twins import check_same, torch, translate
 
 import minigrad
+from bridge.drawing.class_samples import LAYERS, LOSSES, Layer, draw_layer_case
 from minigrad import nn
 
-# A tree of modules is drawn as plain data, and built from it on both sides.
-LEAVES = st.sampled_from(
-    [
-        ("Linear", 2, 3),
-        ("Linear", 3, 1, False),
-        ("ReLU",),
-        ("ReLU", True),
-        ("Tanh",),
-        ("Sigmoid",),
-        ("Softmax", 1),
-        ("LogSoftmax", -1),
-        ("Dropout", 0.25),
-        ("Flatten", 0, 1),
-        ("Identity", 5),
-        ("NLLLoss",),
-        ("MSELoss",),
-        ("CrossEntropyLoss",),
-    ]
+# A tree of modules is drawn as plain data and built in both libraries.
+LEAVES = st.builds(
+    lambda name, seed: draw_layer_case(name, seed).layer,
+    st.sampled_from([*LAYERS, *LOSSES]),
+    st.integers(0, 99),
 )
 NAMES = st.sampled_from(["a", "b", "c", "weight"])
 TREES = st.recursive(
@@ -52,6 +40,8 @@ TREES = st.recursive(
 
 
 def build(t: Any, tree: Any) -> Any:
+    if isinstance(tree, Layer):
+        return tree.make(t)
     kind, *arguments = tree
     if kind in ("Sequential", "ModuleList"):
         children = [build(t, child) for child in arguments[0]]
@@ -66,11 +56,11 @@ def build(t: Any, tree: Any) -> Any:
     if kind == "Shared":
         child = build(t, arguments[0])
         return t.nn.ModuleList([child, t.nn.Sequential(child), child])
-    return getattr(t.nn, kind)(*arguments)
+    raise ValueError(kind)
 
 
 def custom(t: Any, members: dict[str, Any]) -> Any:
-    """A module with parameters, buffers and children of every sort, one of each of them None."""
+    """Make a module with parameters, buffers and children, some of them None."""
 
     class Custom(t.nn.Module):
         def __init__(self) -> None:
@@ -96,7 +86,7 @@ def names(pairs: Any) -> list[str]:
 
 
 @given(TREES)
-def test_every_walk_meets_the_same_names_in_the_same_order(tree: Any) -> None:
+def test_walks_give_the_same_names_in_the_same_order(tree: Any) -> None:
     def program(t: Any) -> Any:
         module = build(t, tree)
         return [
@@ -124,7 +114,7 @@ def test_every_walk_meets_the_same_names_in_the_same_order(tree: Any) -> None:
 
 
 @given(TREES)
-def test_repr_is_pytorchs(tree: Any) -> None:
+def test_repr(tree: Any) -> None:
     check_same(lambda t: repr(build(t, tree)))
 
 
@@ -153,7 +143,7 @@ def test_apply_visits_children_before_parents(tree: Any) -> None:
 
 
 @given(TREES)
-def test_conversion_keeps_the_objects_and_changes_floating_point_alone(tree: Any) -> None:
+def test_conversion_keeps_the_objects_and_converts_only_floats(tree: Any) -> None:
     def program(t: Any) -> Any:
         module = build(t, tree)
         module.register_buffer("count", t.tensor([3]))
@@ -178,7 +168,7 @@ def test_conversion_keeps_the_objects_and_changes_floating_point_alone(tree: Any
     check_same(program)
 
 
-# One random step after another of everything that may be done to an attribute.
+# A random sequence of assignments, deletions and registrations of two attributes.
 VALUES = st.sampled_from(["parameter", "tensor", "module", None, 7])
 TWO = st.sampled_from(["a", "b"])
 STEPS = st.lists(
@@ -198,12 +188,12 @@ def pairs_of_assignments() -> list[Any]:
 
 
 @given(STEPS)
-def test_attributes_are_filed_and_refused_as_pytorch_does(steps: Any) -> None:
+def test_any_sequence_of_assignments(steps: Any) -> None:
     check_attributes(steps)
 
 
 @pytest.mark.parametrize("steps", pairs_of_assignments(), ids=str)
-def test_an_attribute_in_the_place_of_another(steps: Any) -> None:
+def test_assignment_over_another_kind_of_attribute(steps: Any) -> None:
     check_attributes(steps)
 
 
@@ -257,7 +247,7 @@ def assign_before_init(t: Any, value: Any) -> None:
     Early()
 
 
-BAD = {
+ERRORS = {
     "parameter before init": lambda t: assign_before_init(t, t.nn.Parameter(t.ones(1))),
     "module before init": lambda t: assign_before_init(t, t.nn.ReLU()),
     "a number before init": lambda t: assign_before_init(t, 3),
@@ -266,8 +256,8 @@ BAD = {
         "b", None
     ),
     "no forward": lambda t: t.nn.Module()(t.ones(1)),
-    "no such attribute": lambda t: t.nn.Linear(1, 1).wieght,
-    "delete no such attribute": lambda t: t.nn.Linear(1, 1).__delattr__("wieght"),
+    "missing attribute": lambda t: t.nn.Linear(1, 1).wieght,
+    "deleting a missing attribute": lambda t: t.nn.Linear(1, 1).__delattr__("wieght"),
     "parameter name": lambda t: t.nn.Module().register_parameter(3, None),
     "parameter with a dot": lambda t: t.nn.Module().register_parameter("a.b", None),
     "parameter without a name": lambda t: t.nn.Module().register_parameter("", None),
@@ -289,22 +279,22 @@ BAD = {
     "train with a number": lambda t: t.nn.Module().train(1),
     "to an integer dtype": lambda t: t.nn.Linear(1, 1).to(t.int64),
     "load a list": lambda t: t.nn.Linear(1, 1).load_state_dict([1]),
-    "no such submodule": lambda t: t.nn.Sequential(t.nn.ReLU()).get_submodule("0.a"),
+    "missing submodule": lambda t: t.nn.Sequential(t.nn.ReLU()).get_submodule("0.a"),
     "submodule is a parameter": lambda t: t.nn.Linear(1, 1).get_submodule("weight"),
-    "no such parameter": lambda t: t.nn.Linear(1, 1).get_parameter("wieght"),
+    "missing parameter": lambda t: t.nn.Linear(1, 1).get_parameter("wieght"),
     "parameter is a method": lambda t: t.nn.Linear(1, 1).get_parameter("forward"),
-    "no such buffer": lambda t: t.nn.Linear(1, 1).get_buffer("weight2"),
+    "missing buffer": lambda t: t.nn.Linear(1, 1).get_buffer("weight2"),
     "buffer is a parameter": lambda t: t.nn.Linear(1, 1).get_buffer("weight"),
     "too many arguments": lambda t: t.nn.Sequential(t.nn.ReLU())(t.ones(1), 2),
 }
 
 
-@pytest.mark.parametrize("program", BAD.values(), ids=BAD)
-def test_bad_input_is_refused_in_pytorchs_words(program: Any) -> None:
+@pytest.mark.parametrize("program", ERRORS.values(), ids=ERRORS)
+def test_errors(program: Any) -> None:
     check_same(program)
 
 
-def test_a_parameter_that_was_computed_is_refused() -> None:
+def test_non_leaf_parameter_is_refused() -> None:
     def program(t: Any) -> None:
         param = t.nn.Parameter(t.ones(2))
         with t.no_grad():
@@ -315,7 +305,7 @@ def test_a_parameter_that_was_computed_is_refused() -> None:
     check_same(program)
 
 
-def test_lookups_by_dotted_name() -> None:
+def test_look_up_by_dotted_name() -> None:
     net = nn.Sequential(OrderedDict(body=nn.Sequential(nn.Linear(2, 3)), head=nn.NLLLoss()))
     assert net.get_submodule("") is net
     assert net.get_submodule("body.0") is net[0][0]
@@ -324,7 +314,7 @@ def test_lookups_by_dotted_name() -> None:
     assert net.get_buffer("head.seen") is net.head.seen
 
 
-# What may be wrong with a state_dict, each with the key that it is done to.
+# Faults in a state_dict, each with the position of the key that has it.
 FAULTS = st.lists(
     st.tuples(
         st.sampled_from(
@@ -337,9 +327,7 @@ FAULTS = st.lists(
 
 
 @given(TREES, FAULTS, st.booleans(), st.booleans())
-def test_load_state_dict_loads_and_complains_word_for_word(
-    tree: Any, faults: Any, strict: bool, assign: bool
-) -> None:
+def test_load_state_dict_with_faults(tree: Any, faults: Any, strict: bool, assign: bool) -> None:
     def program(t: Any) -> Any:
         module = build(t, tree)
         module.gain = t.nn.Parameter(t.tensor(1.0), requires_grad=False)
@@ -369,14 +357,14 @@ def test_load_state_dict_loads_and_complains_word_for_word(
             keys = module.load_state_dict(state, strict=strict, assign=assign)
             said: Any = [repr(keys), keys.missing_keys, keys.unexpected_keys]
         except RuntimeError as error:
-            # PyTorch's own words end where the underlying error's begin.
+            # The text of the underlying error is not PyTorch's.
             said = [line.split("an exception occurred")[0] for line in str(error).split("\n")]
         return said, dict(module.state_dict()), [p.requires_grad for p in module.parameters()]
 
     check_same(program)
 
 
-def test_assign_keeps_the_tensors_memory_and_the_models_wish_for_gradients() -> None:
+def test_assign_keeps_the_loaded_memory_and_the_old_requires_grad() -> None:
     layer = nn.Linear(2, 1).requires_grad_(False)
     weight, bias = minigrad.ones(1, 2), nn.Parameter(minigrad.zeros(1))
     layer.load_state_dict({"weight": weight, "bias": bias}, assign=True)
@@ -388,7 +376,7 @@ def test_assign_keeps_the_tensors_memory_and_the_models_wish_for_gradients() -> 
     assert layer.weight.tolist() == [[5.0, 1.0]]
 
 
-def test_state_dict_shares_memory_and_keep_vars_gives_the_parameters_themselves() -> None:
+def test_state_dict_shares_memory_and_keep_vars_returns_the_parameters() -> None:
     layer = nn.Linear(2, 3)
     state = layer.state_dict()
     assert isinstance(state, OrderedDict)
@@ -425,7 +413,7 @@ def test_extra_state() -> None:
     check_same(program)
 
 
-def test_a_load_is_seen_by_a_graph_that_saved_the_parameter() -> None:
+def test_backward_raises_if_loading_changed_a_saved_parameter() -> None:
     layer = nn.Linear(2, 2)
     x = minigrad.ones(3, 2, requires_grad=True)
     y = layer(x)
@@ -434,7 +422,7 @@ def test_a_load_is_seen_by_a_graph_that_saved_the_parameter() -> None:
         y.sum().backward()
 
 
-def test_a_torch_state_dict_loads_and_gives_the_same_output() -> None:
+def test_pytorchs_state_dict_gives_the_same_output() -> None:
     sizes = [(3, 4), (4, 2)]
     theirs = torch.nn.Sequential(*(torch.nn.Linear(*s, dtype=torch.float64) for s in sizes))
     ours = nn.Sequential(*(nn.Linear(*s, dtype=minigrad.float64) for s in sizes))
@@ -451,7 +439,7 @@ def test_zero_grad(set_to_none: bool) -> None:
         net = t.nn.Sequential(t.nn.Linear(2, 2), t.nn.Linear(2, 1))
         net[1].requires_grad_(False)
         for param in net[0].parameters():
-            # As with create_graph, it has a history.
+            # It has a graph, as after create_graph.
             param.grad = t.ones_like(param).requires_grad_() * 3
         kept = [param.grad for param in net.parameters()]
         net.zero_grad(set_to_none)
@@ -463,7 +451,7 @@ def test_zero_grad(set_to_none: bool) -> None:
     check_same(program)
 
 
-def test_a_copy_is_independent_and_keeps_what_is_shared_shared() -> None:
+def test_deepcopy_is_independent_and_keeps_sharing() -> None:
     layer = nn.Linear(2, 2)
     net = nn.Sequential(layer, nn.ReLU(), layer)
     twin = copy.deepcopy(net)
@@ -475,7 +463,7 @@ def test_a_copy_is_independent_and_keeps_what_is_shared_shared() -> None:
     assert len(list(twin.parameters())) == 2
 
 
-def test_a_module_dies_without_the_garbage_collector() -> None:
+def test_module_is_freed_without_the_garbage_collector() -> None:
     net = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
     net(minigrad.ones(1, 2)).sum().backward()
     dead = weakref.ref(net[0])
@@ -487,7 +475,7 @@ def test_a_module_dies_without_the_garbage_collector() -> None:
         gc.enable()
 
 
-def test_arguments_and_keywords_reach_forward() -> None:
+def test_forward_gets_arguments_and_keywords() -> None:
     class Scale(nn.Module):
         def forward(self, x: Any, *, by: float) -> Any:
             return x * by
@@ -495,7 +483,7 @@ def test_arguments_and_keywords_reach_forward() -> None:
     assert Scale()(minigrad.ones(2), by=3.0).tolist() == [3.0, 3.0]
 
 
-def test_dir_lists_what_can_be_read_as_an_attribute() -> None:
+def test_dir_lists_parameters_buffers_and_modules() -> None:
     def program(t: Any) -> Any:
         net = t.nn.Sequential(OrderedDict([("body", t.nn.Linear(1, 1)), ("1", t.nn.ReLU())]))
         return [[name for name in dir(net) if name in ("body", "1", "forward", "training")]]

@@ -1,4 +1,4 @@
-"""nn/parameter.py: a Tensor that a Module knows for its own, beside PyTorch's."""
+"""nn/parameter.py: construction, copies and operations, compared with PyTorch's."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ CASES = {
     "repr": lambda t: repr(t.nn.Parameter(t.tensor([1.0, 2.5]))),
     "repr without gradient": lambda t: repr(t.nn.Parameter(t.zeros(2), requires_grad=False)),
     "repr of float64": lambda t: repr(t.nn.Parameter(t.zeros(2, 2, dtype=t.float64))),
-    "of nothing": lambda t: t.nn.Parameter().tolist(),
+    "without data": lambda t: t.nn.Parameter().tolist(),
     "of integers": lambda t: t.nn.Parameter(t.tensor([1])),
     "of integers, without gradient": lambda t: t.nn.Parameter(t.tensor([1]), False).tolist(),
     "under no_grad": lambda t: t.no_grad()(lambda: t.nn.Parameter(t.ones(1)).requires_grad)(),
-    "of a computed tensor": lambda t: t.nn.Parameter(t.ones(1, requires_grad=True) * 2).is_leaf,
+    "of a non-leaf": lambda t: t.nn.Parameter(t.ones(1, requires_grad=True) * 2).is_leaf,
     "of a parameter": lambda t: t.nn.Parameter(t.nn.Parameter(t.ones(1)), False).requires_grad,
     "an operation on it": lambda t: type(t.nn.Parameter(t.ones(1)) * 2).__name__,
     "detached": lambda t: type(t.nn.Parameter(t.ones(1)).detach()).__name__,
     "its data": lambda t: type(t.nn.Parameter(t.ones(1)).data).__name__,
     "its clone": lambda t: type(t.nn.Parameter(t.ones(1)).clone()).__name__,
     "changed in place": lambda t: t.nn.Parameter(t.ones(1)).add_(1),
-    "is it a tensor": lambda t: isinstance(t.nn.Parameter(t.ones(1)), t.Tensor),
-    "is a tensor one": lambda t: isinstance(t.ones(1, requires_grad=True), t.nn.Parameter),
+    "is a Tensor": lambda t: isinstance(t.nn.Parameter(t.ones(1)), t.Tensor),
+    "is a Parameter": lambda t: isinstance(t.ones(1, requires_grad=True), t.nn.Parameter),
 }
 
 
 @pytest.mark.parametrize("program", CASES.values(), ids=CASES)
-def test_as_pytorchs(program: Any) -> None:
+def test_matches_pytorch(program: Any) -> None:
     check_same(program)
 
 
-def test_it_shares_the_memory_of_its_data() -> None:
+def test_shares_the_memory_of_its_data() -> None:
     data = minigrad.zeros(2)
     param = nn.Parameter(data)
     data[0] = 5.0
@@ -44,7 +44,7 @@ def test_it_shares_the_memory_of_its_data() -> None:
     assert not data.requires_grad
 
 
-def test_a_write_to_its_data_is_seen_by_a_graph_that_saved_it() -> None:
+def test_backward_raises_if_its_data_was_changed() -> None:
     def program(t: Any) -> None:
         data = t.ones(2)
         param = t.nn.Parameter(data)
@@ -55,7 +55,7 @@ def test_a_write_to_its_data_is_seen_by_a_graph_that_saved_it() -> None:
     assert check_same(program).error is not None
 
 
-def test_deepcopy_gives_a_parameter_of_its_own() -> None:
+def test_deepcopy_is_independent() -> None:
     param = nn.Parameter(minigrad.zeros(2), requires_grad=False)
     param.grad = minigrad.ones(2)
     twin = copy.deepcopy([param, param])
@@ -67,6 +67,6 @@ def test_deepcopy_gives_a_parameter_of_its_own() -> None:
     assert twin[0].grad is None
 
 
-def test_of_something_else() -> None:
+def test_other_types_are_refused() -> None:
     with pytest.raises(TypeError, match="list"):
         nn.Parameter([1.0, 2.0])

@@ -1,7 +1,8 @@
-"""optim/lr_scheduler.py: the same learning rates as PyTorch's, to the last digit."""
+"""optim/lr_scheduler.py: PyTorch's learning rates, bit for bit."""
 
 from __future__ import annotations
 
+import inspect
 import math
 from typing import Any
 
@@ -11,22 +12,21 @@ from hypothesis import strategies as st
 from twins import check_same, torch
 
 import minigrad
+from bridge.drawing.class_samples import SCHEDULERS, draw_scheduler_options, make_scheduler
 from minigrad import nn, optim
+from minigrad.optim import lr_scheduler
+from tests.bridge.mistakes import one_epoch_late
 
-GAMMAS = st.floats(0.01, 1.5)
-SCHEDULES = st.one_of(
-    st.tuples(st.just("StepLR"), st.fixed_dictionaries({"step_size": st.integers(1, 7)})),
-    st.tuples(
-        st.just("StepLR"), st.fixed_dictionaries({"step_size": st.integers(1, 7), "gamma": GAMMAS})
-    ),
-    st.tuples(st.just("ExponentialLR"), st.fixed_dictionaries({"gamma": GAMMAS})),
-    st.tuples(
-        st.just("CosineAnnealingLR"),
-        st.fixed_dictionaries(
-            {"T_max": st.integers(1, 12)}, optional={"eta_min": st.floats(0, 0.1)}
-        ),
-    ),
-)
+Schedule = tuple[str, dict[str, Any]]  # the name and the options of a scheduler
+
+
+def schedule_of(name: str, seed: int) -> Schedule:
+    return name, dict(draw_scheduler_options(name, seed))
+
+
+SEEDS = st.integers(0, 2**32 - 1)
+SCHEDULES = st.builds(schedule_of, st.sampled_from(sorted(SCHEDULERS)), SEEDS)
+NAMES = pytest.mark.parametrize("name", SCHEDULERS)
 RATES = st.lists(st.floats(1e-4, 2), min_size=1, max_size=3)
 
 
@@ -34,9 +34,9 @@ def optimizer_of(t: Any, rates: list[Any]) -> Any:
     return t.optim.SGD([{"params": [t.zeros(1)], "lr": lr} for lr in rates], lr=1.0)
 
 
-def scheduler_of(t: Any, schedule: Any, optimizer: Any, **more: Any) -> Any:
+def scheduler_of(t: Any, schedule: Schedule, optimizer: Any, **more: Any) -> Any:
     name, options = schedule
-    return getattr(t.optim.lr_scheduler, name)(optimizer, **options, **more)
+    return make_scheduler(t, name, optimizer, options | more)
 
 
 def walk(optimizer: Any, *schedulers: Any, epochs: int) -> list[Any]:
@@ -50,8 +50,7 @@ def walk(optimizer: Any, *schedulers: Any, epochs: int) -> list[Any]:
     return log
 
 
-@given(SCHEDULES, RATES)
-def test_every_rate_and_the_whole_state_are_pytorchs(schedule: Any, rates: Any) -> None:
+def check_rates_and_state(schedule: Schedule, rates: list[float]) -> None:
     def program(t: Any) -> Any:
         optimizer = optimizer_of(t, rates)
         scheduler = scheduler_of(t, schedule, optimizer)
@@ -61,8 +60,14 @@ def test_every_rate_and_the_whole_state_are_pytorchs(schedule: Any, rates: Any) 
     check_same(program)
 
 
+@NAMES
+@given(SEEDS, RATES)
+def test_rates_and_state(name: str, seed: int, rates: list[float]) -> None:
+    check_rates_and_state(schedule_of(name, seed), rates)
+
+
 @given(SCHEDULES, SCHEDULES, RATES)
-def test_chained_schedulers(first: Any, second: Any, rates: Any) -> None:
+def test_chained_schedulers(first: Schedule, second: Schedule, rates: Any) -> None:
     def program(t: Any) -> Any:
         optimizer = optimizer_of(t, rates)
         schedulers = [scheduler_of(t, schedule, optimizer) for schedule in (first, second)]
@@ -72,8 +77,8 @@ def test_chained_schedulers(first: Any, second: Any, rates: Any) -> None:
 
 
 @given(SCHEDULES, RATES, st.integers(0, 20))
-def test_a_schedule_goes_on_from_its_state_also_from_the_other_side(
-    schedule: Any, rates: Any, epochs: int
+def test_schedule_resumes_from_its_state_in_either_library(
+    schedule: Schedule, rates: Any, epochs: int
 ) -> None:
     whole = optimizer_of(torch, rates)
     expected = walk(whole, scheduler_of(torch, schedule, whole), epochs=epochs + 10)
@@ -89,7 +94,7 @@ def test_a_schedule_goes_on_from_its_state_also_from_the_other_side(
 
 
 @given(SCHEDULES, RATES, st.integers(0, 20))
-def test_resuming_by_last_epoch(schedule: Any, rates: Any, last_epoch: int) -> None:
+def test_resume_from_last_epoch(schedule: Schedule, rates: Any, last_epoch: int) -> None:
     def program(t: Any) -> Any:
         optimizer = optimizer_of(t, rates)
         for group in optimizer.param_groups:
@@ -101,7 +106,7 @@ def test_resuming_by_last_epoch(schedule: Any, rates: Any, last_epoch: int) -> N
 
 
 @given(SCHEDULES, st.lists(st.integers(0, 20), min_size=1, max_size=4))
-def test_going_to_an_epoch(schedule: Any, epochs: Any) -> None:
+def test_step_to_an_epoch(schedule: Schedule, epochs: Any) -> None:
     def program(t: Any) -> Any:
         optimizer = optimizer_of(t, [0.3])
         scheduler = scheduler_of(t, schedule, optimizer)
@@ -118,7 +123,7 @@ def test_going_to_an_epoch(schedule: Any, epochs: Any) -> None:
 
 
 @given(SCHEDULES)
-def test_a_rate_in_a_tensor_is_changed_in_place(schedule: Any) -> None:
+def test_tensor_lr_is_changed_in_place(schedule: Schedule) -> None:
     def program(t: Any) -> Any:
         rate = t.tensor(0.5, dtype=t.float64)
         optimizer = t.optim.SGD([t.zeros(1)], lr=rate)
@@ -127,11 +132,11 @@ def test_a_rate_in_a_tensor_is_changed_in_place(schedule: Any) -> None:
         for _ in range(6):
             optimizer.step()
             scheduler.step()
-            # Rounded: a Tensor's arithmetic need not be Python's to the last bit.
+            # Rounded, because a Tensor's arithmetic may differ from Python's in the last bit.
             log.append([round(rate.item(), 12), round(scheduler.get_last_lr()[0].item(), 12)])
         assert optimizer.param_groups[0]["lr"] is rate
         assert scheduler.get_last_lr()[0] is not rate
-        # What another one would start from is still the rate as it was.
+        # The initial rate is unchanged.
         return log, scheduler.base_lrs[0].item(), optimizer.param_groups[0]["initial_lr"].item()
 
     check_same(program)
@@ -157,7 +162,7 @@ def replaced_step(t: Any) -> Any:
     return scheduler.get_last_lr()
 
 
-def step_before_the_scheduler_was_made(t: Any) -> Any:
+def step_before_the_scheduler(t: Any) -> Any:
     optimizer = optimizer_of(t, [1.0])
     optimizer.step()
     scheduler = t.optim.lr_scheduler.StepLR(optimizer, 1)
@@ -165,7 +170,7 @@ def step_before_the_scheduler_was_made(t: Any) -> Any:
     return scheduler.get_last_lr()
 
 
-def in_the_wrong_order(t: Any) -> Any:
+def scheduler_before_optimizer(t: Any) -> Any:
     optimizer = optimizer_of(t, [1.0])
     scheduler = t.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
     for _ in range(2):
@@ -174,12 +179,12 @@ def in_the_wrong_order(t: Any) -> Any:
     return scheduler.get_last_lr()
 
 
-def asking_get_lr(t: Any) -> Any:
+def calling_get_lr(t: Any) -> Any:
     optimizer = optimizer_of(t, [1.0])
     return t.optim.lr_scheduler.ExponentialLR(optimizer, 0.5).get_lr()
 
 
-def ones_own(t: Any) -> Any:
+def custom_scheduler(t: Any) -> Any:
     class Halving(t.optim.lr_scheduler.LRScheduler):
         def get_lr(self) -> Any:
             return [base / 2**self.last_epoch for base in self.base_lrs]
@@ -191,7 +196,7 @@ def ones_own(t: Any) -> Any:
     return log, with_epoch, scheduler.get_last_lr()
 
 
-def a_group_added_later(t: Any) -> Any:
+def group_added_later(t: Any) -> Any:
     optimizer = optimizer_of(t, [1.0])
     scheduler = t.optim.lr_scheduler.CosineAnnealingLR(optimizer, 2)
     optimizer.add_param_group({"params": [t.zeros(1)]})
@@ -200,7 +205,7 @@ def a_group_added_later(t: Any) -> Any:
     return scheduler.get_last_lr()
 
 
-def step_passes_the_closure_on(t: Any) -> Any:
+def step_with_a_closure(t: Any) -> Any:
     optimizer = optimizer_of(t, [1.0])
     t.optim.lr_scheduler.StepLR(optimizer, 1)
     t.optim.lr_scheduler.StepLR(optimizer, 1)
@@ -208,30 +213,30 @@ def step_passes_the_closure_on(t: Any) -> Any:
 
 
 CASES = {
-    "the step replaced": replaced_step,
-    "a step before": step_before_the_scheduler_was_made,
-    "the wrong order": in_the_wrong_order,
-    "get_lr": asking_get_lr,
-    "one's own": ones_own,
-    "a group added later": a_group_added_later,
-    "a closure": step_passes_the_closure_on,
+    "replaced step": replaced_step,
+    "optimizer step before the scheduler": step_before_the_scheduler,
+    "scheduler before optimizer": scheduler_before_optimizer,
+    "get_lr": calling_get_lr,
+    "custom scheduler": custom_scheduler,
+    "group added later": group_added_later,
+    "step with a closure": step_with_a_closure,
     "no optimizer": lambda t: t.optim.lr_scheduler.StepLR(3, 1),
-    "the base": lambda t: t.optim.lr_scheduler.LRScheduler(optimizer_of(t, [1.0])),
-    "resuming without a start": lambda t: t.optim.lr_scheduler.StepLR(
+    "base class": lambda t: t.optim.lr_scheduler.LRScheduler(optimizer_of(t, [1.0])),
+    "resume without initial_lr": lambda t: t.optim.lr_scheduler.StepLR(
         optimizer_of(t, [1.0]), 1, last_epoch=3
     ),
-    "a period of nothing": lambda t: t.optim.lr_scheduler.CosineAnnealingLR(
+    "T_max of 0": lambda t: t.optim.lr_scheduler.CosineAnnealingLR(
         optimizer_of(t, [1.0]), 0
     ).step(),
 }
 
 
 @pytest.mark.parametrize("program", CASES.values(), ids=CASES)
-def test_the_rest_is_as_pytorchs(program: Any) -> None:
+def test_matches_pytorch(program: Any) -> None:
     check_same(program)
 
 
-def test_a_scheduled_run_learns_the_same_as_one_with_the_rates_set_by_hand() -> None:
+def test_scheduled_run_equals_one_with_rates_set_by_hand() -> None:
     runs = []
     for scheduled in (True, False):
         w = nn.Parameter(minigrad.tensor([3.0, -2.0], dtype=minigrad.float64))
@@ -248,3 +253,49 @@ def test_a_scheduled_run_learns_the_same_as_one_with_the_rates_set_by_hand() -> 
                 scheduler.step()
         runs.append(w.tolist())
     assert runs[0] == runs[1]
+
+
+# Planted mistakes ---------------------------------------------------------------------------------
+
+
+def check_is_found(wrong: Any, name: str, option: str = "") -> None:
+    """Check that some schedule, with the option if one is given, shows a wrong scheduler."""
+    schedules = [schedule_of(name, seed) for seed in range(60)]
+    for schedule in (s for s in schedules if not option or option in s[1]):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(lr_scheduler, name, wrong)
+            try:
+                check_rates_and_state(schedule, [0.5])
+            except AssertionError:
+                break
+    else:
+        raise AssertionError(f"{name}: the mistake is not found")
+    check_rates_and_state(schedule, [0.5])
+
+
+@NAMES
+def test_scheduler_that_is_one_epoch_late_is_found(name: str) -> None:
+    check_is_found(one_epoch_late(getattr(lr_scheduler, name)), name)
+
+
+OPTIONS = [
+    (name, option, parameter.default)
+    for name in SCHEDULERS
+    for option, parameter in inspect.signature(getattr(lr_scheduler, name)).parameters.items()
+    if option != "optimizer"
+]
+
+
+@pytest.mark.parametrize(("name", "option", "default"), OPTIONS)
+def test_scheduler_that_misreads_an_option_is_found(name: str, option: str, default: Any) -> None:
+    """It ignores an option, or adds 1 to a required one."""
+
+    def __init__(self: Any, optimizer: Any, **options: Any) -> None:
+        if default is inspect.Parameter.empty:
+            options[option] += 1
+        else:
+            options.pop(option, None)
+        kind.__init__(self, optimizer, **options)
+
+    kind = getattr(lr_scheduler, name)
+    check_is_found(type(name, (kind,), {"__init__": __init__}), name, option)

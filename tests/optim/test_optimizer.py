@@ -1,4 +1,4 @@
-"""optim/optimizer.py: groups, state, saving and loading, and errors, beside PyTorch's."""
+"""optim/optimizer.py: groups, state, saving and loading, and errors, compared with PyTorch's."""
 
 from __future__ import annotations
 
@@ -15,22 +15,23 @@ from trajectories import SEEDS, Course, arrays, check_equal
 from twins import check_same, same, torch, translate
 
 import minigrad
+from bridge.drawing.class_samples import OPTIMIZERS, draw_optimizer_options
 from minigrad import nn, optim
 
-KINDS = {
-    "plain SGD": ("SGD", {"lr": 0.1}),
-    "SGD": ("SGD", {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01}),
-    "Adam": ("Adam", {"lr": 0.1, "amsgrad": True}),
-    "AdamW": ("AdamW", {"lr": 0.1}),
+SAMPLES = {
+    f"{name} {seed}": (name, dict(draw_optimizer_options(name, seed)))
+    for name in OPTIMIZERS
+    for seed in range(4)
 }
+WITH_OPTIONS = pytest.mark.parametrize(("name", "options"), SAMPLES.values(), ids=SAMPLES)
 
 
 @pytest.mark.parametrize(("first", "second"), [(minigrad, torch), (torch, minigrad)])
-@given(st.sampled_from(sorted(KINDS)), SEEDS)
-def test_a_state_dict_goes_from_one_to_the_other_and_training_goes_on(
-    first: Any, second: Any, kind: str, seed: int
+@given(st.sampled_from(sorted(OPTIMIZERS)), SEEDS)
+def test_training_continues_from_the_other_librarys_state_dict(
+    first: Any, second: Any, name: str, seed: int
 ) -> None:
-    name, options = KINDS[kind]
+    options = draw_optimizer_options(name, seed)
     course = Course(seed, "float64", steps=8)
 
     def optimizer(t: Any, params: list[Any], **options: Any) -> Any:
@@ -43,21 +44,21 @@ def test_a_state_dict_goes_from_one_to_the_other_and_training_goes_on(
         leading.step()
 
     taken = [second.nn.Parameter(translate(p, second)) for p in params]
-    following = optimizer(second, taken)  # with other hyperparameters, which the state replaces
+    following = optimizer(second, taken)  # default hyperparameters, which loading replaces
     following.load_state_dict(translate(leading.state_dict(), second))
     for step in range(4, 8):
         for t, group, walker in ((first, params, leading), (second, taken, following)):
             course.set_grads(t, group, step)
             walker.step()
-    check_equal(arrays(params, leading), arrays(taken, following), 1e-12, "after the change")
+    check_equal(arrays(params, leading), arrays(taken, following), 1e-12, "after loading")
 
     ours, theirs = leading.state_dict(), following.state_dict()
     assert ours["param_groups"] == theirs["param_groups"]
     assert list(ours["state"]) == list(theirs["state"])
 
 
-@pytest.mark.parametrize(("name", "options"), KINDS.values(), ids=KINDS)
-def test_a_network_trained_for_long_ends_where_pytorchs_does(name: str, options: Any) -> None:
+@WITH_OPTIONS
+def test_300_steps_end_where_pytorchs_do(name: str, options: Any) -> None:
     rng = np.random.default_rng(5)
     starts = [rng.standard_normal(shape) for shape in ((4, 3), (4,), (1, 4), (1,))]
     x, y = rng.standard_normal((8, 3)), rng.standard_normal((8, 1))
@@ -76,8 +77,8 @@ def test_a_network_trained_for_long_ends_where_pytorchs_does(name: str, options:
         np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-10)
 
 
-@pytest.mark.parametrize(("name", "options"), KINDS.values(), ids=KINDS)
-def test_a_step_is_seen_by_a_graph_that_saved_the_parameter(name: str, options: Any) -> None:
+@WITH_OPTIONS
+def test_backward_raises_if_a_step_changed_a_saved_parameter(name: str, options: Any) -> None:
     def program(t: Any) -> Any:
         w = t.nn.Parameter(t.ones(2))
         optimizer = getattr(t.optim, name)([w], **options)
@@ -89,7 +90,7 @@ def test_a_step_is_seen_by_a_graph_that_saved_the_parameter(name: str, options: 
     assert check_same(program).error is not None
 
 
-def test_a_step_is_seen_by_a_graph_that_saved_the_state() -> None:
+def test_backward_raises_if_a_step_changed_saved_state() -> None:
     def program(t: Any) -> Any:
         w = t.nn.Parameter(t.ones(2))
         optimizer = t.optim.SGD([w], momentum=0.5)
@@ -103,8 +104,8 @@ def test_a_step_is_seen_by_a_graph_that_saved_the_state() -> None:
     assert check_same(program).error is not None
 
 
-@pytest.mark.parametrize(("name", "options"), KINDS.values(), ids=KINDS)
-def test_a_step_keeps_the_parameters_memory_and_records_nothing(name: str, options: Any) -> None:
+@WITH_OPTIONS
+def test_step_writes_in_place_and_records_nothing(name: str, options: Any) -> None:
     data = minigrad.ones(3)
     w = nn.Parameter(data)
     optimizer = getattr(optim, name)([w], **options)
@@ -119,7 +120,7 @@ def test_a_step_keeps_the_parameters_memory_and_records_nothing(name: str, optio
     assert not any(value.requires_grad for value in state)
 
 
-def test_the_state_of_one_parameter_is_not_that_of_another() -> None:
+def test_states_share_no_memory() -> None:
     params = [nn.Parameter(minigrad.ones(2)) for _ in range(2)]
     optimizer = optim.Adam(params)
     for i, param in enumerate(params):
@@ -130,7 +131,7 @@ def test_the_state_of_one_parameter_is_not_that_of_another() -> None:
     assert not any(np.shares_memory(a, b) for i, a in enumerate(memory) for b in memory[i + 1 :])
 
 
-def test_a_transposed_parameter_and_gradient() -> None:
+def test_transposed_parameter_and_gradient() -> None:
     def program(t: Any) -> Any:
         w = t.nn.Parameter(t.arange(6.0).reshape(2, 3).t())
         optimizer = t.optim.Adam([w], weight_decay=0.5)
@@ -141,7 +142,7 @@ def test_a_transposed_parameter_and_gradient() -> None:
     check_same(program)
 
 
-def test_closure_is_called_with_gradients_recorded() -> None:
+def test_closure_runs_with_grad_enabled() -> None:
     def program(t: Any) -> Any:
         w = t.nn.Parameter(t.tensor([1.0, 2.0]))
         optimizer = t.optim.SGD([w], lr=0.5)
@@ -165,7 +166,7 @@ def test_zero_grad(set_to_none: bool) -> None:
     def program(t: Any) -> Any:
         used, unused = t.nn.Parameter(t.ones(2)), t.nn.Parameter(t.ones(2))
         optimizer = t.optim.SGD([used, unused])
-        kept = t.ones(2, requires_grad=True) * 3  # as with create_graph, it has a history
+        kept = t.ones(2, requires_grad=True) * 3  # has a graph, as after create_graph
         used.grad = kept
         optimizer.zero_grad(set_to_none)
         same = used.grad is kept
@@ -197,7 +198,7 @@ def named(t: Any) -> Any:
     return [group["param_names"] for group in optimizer.param_groups], repr(optimizer)
 
 
-def same_group_object(t: Any) -> Any:
+def group_is_not_copied(t: Any) -> Any:
     group = {"params": [t.zeros(1)]}
     return t.optim.SGD([group]).param_groups[0] is group
 
@@ -215,7 +216,7 @@ def duplicates(t: Any) -> Any:
     return w.tolist(), optimizer.state_dict()
 
 
-def foreign_state(t: Any) -> Any:
+def state_of_no_parameter(t: Any) -> Any:
     optimizer = t.optim.SGD([t.zeros(2)])
     state = optimizer.state_dict()
     state["state"] = {"global": 3, 0: {"list": [t.ones(2, dtype=t.float64)], "deep": {"n": 1}}}
@@ -223,7 +224,7 @@ def foreign_state(t: Any) -> Any:
     return optimizer.state_dict()
 
 
-def loading_leaves_what_is_loaded_alone(t: Any) -> Any:
+def loading_does_not_change_the_state_dict(t: Any) -> Any:
     optimizer = t.optim.Adam([t.zeros(2)], lr=t.tensor(0.5))
     state = optimizer.state_dict()
     optimizer.load_state_dict(state)
@@ -236,38 +237,34 @@ def load_groups(t: Any, groups: Any) -> None:
     t.optim.SGD([t.zeros(1)]).load_state_dict({"state": {}, "param_groups": groups})
 
 
-class Base:
-    """What a user's own optimiser looks like."""
+def custom_optimizer(t: Any) -> Any:
+    class Signs(t.optim.Optimizer):
+        def __init__(self, params: Any, lr: float) -> None:
+            super().__init__(params, {"lr": lr})
 
-    @staticmethod
-    def of(t: Any) -> Any:
-        class Signs(t.optim.Optimizer):
-            def __init__(self, params: Any, lr: float) -> None:
-                super().__init__(params, {"lr": lr})
+        @t.no_grad()
+        def step(self, closure: Any = None) -> None:
+            for group in self.param_groups:
+                for p in group["params"]:
+                    p.sub_(group["lr"] * (p.grad > 0))
 
-            @t.no_grad()
-            def step(self, closure: Any = None) -> None:
-                for group in self.param_groups:
-                    for p in group["params"]:
-                        p.sub_(group["lr"] * (p.grad > 0))
-
-        w = t.nn.Parameter(t.ones(2))
-        optimizer = Signs([w], lr=0.5)
-        w.grad = t.tensor([1.0, -1.0])
-        optimizer.step()
-        return w.tolist(), optimizer.state_dict(), repr(optimizer)
+    w = t.nn.Parameter(t.ones(2))
+    optimizer = Signs([w], lr=0.5)
+    w.grad = t.tensor([1.0, -1.0])
+    optimizer.step()
+    return w.tolist(), optimizer.state_dict(), repr(optimizer)
 
 
 CASES = {
     "groups": groups_of,
     "names": named,
-    "the group is kept": same_group_object,
+    "the group is not copied": group_is_not_copied,
     "duplicates": duplicates,
-    "state that is nobody's": foreign_state,
-    "loading": loading_leaves_what_is_loaded_alone,
-    "one's own optimiser": Base.of,
+    "state of no parameter": state_of_no_parameter,
+    "loading": loading_does_not_change_the_state_dict,
+    "custom optimizer": custom_optimizer,
     "a generator": lambda t: len(t.optim.SGD(t.nn.Linear(1, 1).parameters()).param_groups),
-    "nothing": lambda t: t.optim.SGD([]),
+    "empty list": lambda t: t.optim.SGD([]),
     "a tensor": lambda t: t.optim.SGD(t.zeros(2)),
     "a number": lambda t: t.optim.SGD([3]),
     "a list in a list": lambda t: t.optim.SGD([[t.zeros(1)]]),
@@ -279,30 +276,30 @@ CASES = {
     "adding a list": lambda t: t.optim.SGD([t.zeros(1)]).add_param_group([t.zeros(1)]),
     "adding the same again": add_twice,
     "some with names": lambda t: t.optim.SGD([("a", t.zeros(1)), t.zeros(1)]),
-    "a group with names more": lambda t: t.optim.SGD([t.zeros(1)]).add_param_group(
+    "adding a group with names": lambda t: t.optim.SGD([t.zeros(1)]).add_param_group(
         {"params": [("a", t.zeros(1))]}
     ),
-    "a group without names more": lambda t: t.optim.SGD([("a", t.zeros(1))]).add_param_group(
+    "adding a group without names": lambda t: t.optim.SGD([("a", t.zeros(1))]).add_param_group(
         {"params": [t.zeros(1)]}
     ),
     "loading too few groups": lambda t: load_groups(t, []),
     "loading a group of another size": lambda t: load_groups(t, [{"params": [0, 1]}]),
-    "a step of no kind": lambda t: t.optim.Optimizer([t.ones(1)], {}).step(),
+    "a step of the base class": lambda t: t.optim.Optimizer([t.ones(1)], {}).step(),
 }
 
 
 @pytest.mark.parametrize("program", CASES.values(), ids=CASES)
-def test_as_pytorchs(program: Any) -> None:
+def test_matches_pytorch(program: Any) -> None:
     check_same(program)
 
 
-def test_a_retained_tensor_may_be_optimised() -> None:
+def test_tensor_that_retains_grad_may_be_optimized() -> None:
     w = minigrad.ones(1, requires_grad=True) * 2
     w.retain_grad()
     optim.SGD([w])
 
 
-def test_a_copy_goes_its_own_way() -> None:
+def test_deepcopy_is_independent() -> None:
     net = nn.Linear(2, 1)
     optimizer = optim.Adam(net.parameters())
     optim.lr_scheduler.StepLR(optimizer, 1)
@@ -318,7 +315,7 @@ def test_a_copy_goes_its_own_way() -> None:
     assert twin.state[twin_net.weight]["step"] == 2
 
 
-def test_an_optimizer_dies_without_the_garbage_collector() -> None:
+def test_optimizer_is_freed_without_the_garbage_collector() -> None:
     optimizer = optim.SGD([nn.Parameter(minigrad.ones(2))], momentum=0.5)
     optimizer.param_groups[0]["params"][0].grad = minigrad.ones(2)
     scheduler = optim.lr_scheduler.StepLR(optimizer, 1)

@@ -21,12 +21,12 @@ import numpy as np
 import torch
 
 import minigrad
-from bridge.closeness import difference
-from bridge.operands import LAYOUTS, Case, Operand, laid_out, special_cotangents
-from bridge.rounding import beside_rounding
-from bridge.samples import Form
+from bridge.comparing.closeness import difference
+from bridge.comparing.rounding import judge_by_rounding
+from bridge.drawing.operands import LAYOUTS, Case, Operand, laid_out, special_cotangents
+from bridge.drawing.samples import Form
 from minigrad.autograd.gradcheck import GradcheckError
-from minigrad.catalogue.accuracy import SUMMED, Exact, Scaled, Strength, Ulps, bound
+from minigrad.catalogue.accuracy import SUMMED, Exact, Scaled, Tolerance, Ulps, tolerance
 from minigrad.rules import REGISTRY
 
 # One call, run to the end -------------------------------------------------------------------------
@@ -167,7 +167,7 @@ def _named(error: type[Exception] | None) -> str:
 
 def check_close(name: str, form: Form, case: Case, ours: Outcome, theirs: Outcome) -> None:
     """Two outcomes have results and gradients as close as the op's bounds say."""
-    allowed = bound(name, case.options.get("alpha", 1))
+    allowed = tolerance(name, case.options.get("alpha", 1))
     assert len(ours.results) == len(theirs.results), "another number of results"
     for i, (a, b) in enumerate(zip(ours.results, theirs.results, strict=True)):
         _check(f"result {i}", a, b, allowed.value, lambda: _value_terms(name, form, case, theirs))
@@ -204,7 +204,7 @@ def _check(
     what: str,
     ours: np.ndarray,
     theirs: np.ndarray,
-    strength: Strength,
+    strength: Tolerance,
     terms: Callable[[], np.ndarray],
 ) -> None:
     found = difference(ours, theirs, Exact())
@@ -218,7 +218,7 @@ def _check(
 
 
 def _value_terms(name: str, form: Form, case: Case, theirs: Outcome) -> np.ndarray:
-    allowed = bound(name, case.options.get("alpha", 1))
+    allowed = tolerance(name, case.options.get("alpha", 1))
     result = theirs.results[0].astype(np.float64)
     if allowed.value_terms is not None:
         return allowed.value_terms(result)
@@ -231,7 +231,7 @@ def _value_terms(name: str, form: Form, case: Case, theirs: Outcome) -> np.ndarr
 
 
 def _gradient_terms(name: str, form: Form, case: Case, theirs: Outcome, operand: int) -> np.ndarray:
-    allowed, result = bound(name, case.options.get("alpha", 1)), theirs.results[0]
+    allowed, result = tolerance(name, case.options.get("alpha", 1)), theirs.results[0]
     g = cotangent(case, torch.from_numpy(result)).values.astype(np.float64)
     if allowed.gradient_terms is not None:
         dim = case.options.get("dim", 0)
@@ -522,7 +522,7 @@ def check_orders(name: str, form: Form, case: Case, orders: int = 2) -> None:
         if found is not None:
             assert name not in TIED, f"{which}: {found}"
             suspects.append(which)
-    for which, found in beside_rounding(
+    for which, found in judge_by_rounding(
         ours.values, theirs.values, suspects, moved, case.seed
     ).items():
         assert found.ok, f"{which}: {found}"

@@ -16,8 +16,8 @@ from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 from profiles import examples
 
-from bridge.operands import Case, Operand
-from bridge.samples import SAMPLES, Form, forms
+from bridge.drawing.operands import Case, Operand
+from bridge.drawing.samples import SAMPLES, Form, forms
 from bridge.strategies import cases
 from minigrad.rules import REGISTRY
 from tests.rules import checker

@@ -22,9 +22,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import minigrad
-from bridge.samples import case_of
+from bridge.drawing.samples import draw_case
 from minigrad.api.tensor import Tensor
-from minigrad.catalogue.accuracy import Scaled, Ulps, bound
+from minigrad.catalogue.accuracy import Scaled, Ulps, tolerance
 from minigrad.core.errstate import quiet
 from minigrad.rules import REGISTRY
 from minigrad.rules.rule import Pullback, Result
@@ -439,7 +439,7 @@ def ulps_off(call: Seen, i: int) -> Result:
     where it says `Scaled(n)` and in what unit. Of a sum whose unit is up to the terms it is 1 ULP
     again: not all sums round.
     """
-    y, claim = np.array(call.y), bound(call.name, call.options.get("alpha", 1))
+    y, claim = np.array(call.y), tolerance(call.name, call.options.get("alpha", 1))
     off = y
     if isinstance(claim.value, Scaled) and claim.value_terms is not None:
         unit = np.finfo(y.dtype).eps * claim.value_terms(y)
@@ -544,7 +544,7 @@ def seen(name: str) -> list[Seen]:
 
     with planted(name, watched):
         for style, seed in itertools.product(("tame", "wild"), range(100, 100 + SAMPLED)):
-            case = case_of(name, 2**20 + seed, style)
+            case = draw_case(name, 2**20 + seed, style)
             with suppress(Exception):  # which `check_outcome` compares with PyTorch's
                 checker.called(minigrad, FIRST[name], case, checker.leaves_of(minigrad, case))
     return calls

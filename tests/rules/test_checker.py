@@ -19,8 +19,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 torch = pytest.importorskip("torch")
 
-from bridge.operands import Case, Operand
-from bridge.samples import Form, forms
+from bridge.drawing.operands import Case, Operand
+from bridge.drawing.samples import Form, forms
 from bridge.strategies import cases
 from minigrad.api.tensor import Tensor
 from minigrad.core.dispatch import function

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 pytest.importorskip("torch")
 
-from bridge.operands import Case, Operand
-from bridge.samples import SAMPLES, forms, operand_names
+from bridge.drawing.operands import Case, Operand
+from bridge.drawing.samples import SAMPLES, forms, operand_names
 from bridge.strategies import cases_for
 from minigrad.rules import REGISTRY
 from tests.rules.checker import check_outcome

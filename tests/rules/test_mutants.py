@@ -10,8 +10,8 @@ import pytest
 
 pytest.importorskip("torch")
 
-from bridge.operands import Case
-from bridge.samples import SAMPLES, case_of
+from bridge.drawing.operands import Case
+from bridge.drawing.samples import SAMPLES, draw_case
 from tests.rules import checker
 from tests.rules.checks import CHECKS, FIRST, checks_of, for_each_case, together_of
 from tests.rules.mutants import CONTROL, MUTATIONS, Mutant, mutants_of, planted
@@ -54,7 +54,7 @@ def drawn(name: str, check: str) -> list[Case]:
 def few(name: str, check: str) -> list[Case]:
     """A few cases of a check: enough to see that a mutant does what the rule does."""
     style = CHECKS[check].style if check in CHECKS else "tame"
-    return [case_of(name, 2**12 + seed, style) for seed in range(2)]
+    return [draw_case(name, 2**12 + seed, style) for seed in range(2)]
 
 
 def killer(mutant: Mutant, cases_of: Callable[[str, str], list[Case]] = drawn) -> str | None:

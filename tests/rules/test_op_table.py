@@ -13,13 +13,13 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import minigrad
-from bridge.operands import Case, Operand
-from bridge.samples import SAMPLES, Form, forms, in_place
-from bridge.source import Source
-from bridge.spelling import function, functional, joining, method
+from bridge.drawing.draws import RandomDraws
+from bridge.drawing.operands import Case, Operand
+from bridge.drawing.samples import SAMPLES, Form, forms, in_place
+from bridge.libraries.op_calls import function, functional, joining, method
 from minigrad.api.tensor import Tensor
 from minigrad.app import ops_command
-from minigrad.catalogue.accuracy import BOUNDS, FUSED, Exact, bound
+from minigrad.catalogue.accuracy import FUSED, TOLERANCES, Exact, tolerance
 from minigrad.catalogue.op_table import TABLE, Op, _op, claim, named
 from minigrad.core.errstate import quiet
 from minigrad.nn import functional as F
@@ -41,7 +41,7 @@ CELLS = {
 
 def tame_cases(op: Op, count: int = 30) -> list[Case]:
     """Calls that succeed, of a tensor first."""
-    found = [SAMPLES[op.rule.name].case(Source(seed, "tame")) for seed in range(count)]
+    found = [SAMPLES[op.rule.name].case(RandomDraws(seed, "tame")) for seed in range(count)]
     return [case for case in found if isinstance(case.operands[0], Operand)]
 
 
@@ -107,7 +107,7 @@ def test_a_new_rule_needs_no_line_but_its_own() -> None:
         ("TwiceBackward0",),
     )
     assert (op.signature, op.summary) == ("twice(input, *, times=2)", "Twice the operand.")
-    assert claim(op.bound.value) == claim(op.bound.gradient) == "exact"
+    assert claim(op.tolerance.value) == claim(op.tolerance.gradient) == "exact"
 
 
 # Forms --------------------------------------------------------------------------------------------
@@ -236,14 +236,15 @@ def test_a_node_has_one_of_the_names(op: Op) -> None:
 @each_op
 def test_what_is_not_exact_is_told_with_its_reason(op: Op) -> None:
     name, cells, told = op.rule.name, CELLS[op.rule.name], ops_command.details(op)
-    for what, strength in (("value", bound(name).value), ("gradient", bound(name).gradient)):
-        expected = "exact" if strength == Exact() else f"{strength.bound} {strength.unit}"
+    for what in ("value", "gradient"):
+        allowed = getattr(tolerance(name), what)
+        expected = "exact" if allowed == Exact() else f"{allowed.bound} {allowed.unit}"
         assert cells[what] == ("none" if what == "gradient" and op.order == "0" else expected)
         assert re.search(rf"^    {what} +{re.escape(cells[what])}$", told, re.MULTILINE)
-    assert ("    why " in told) == (name in BOUNDS)
+    assert ("    why " in told) == (name in TOLERANCES)
     assert ("    alpha " in told) == (name in FUSED)
     squeezed = " ".join(told.split())
-    assert bound(name).why in squeezed
+    assert tolerance(name).why in squeezed
     assert op.summary in squeezed
     assert all(form in squeezed for form in op.forms)
     assert all(name in squeezed for name in op.grad_fns)

@@ -7,8 +7,8 @@ from hypothesis import settings
 
 pytest.importorskip("torch")
 
-from bridge.operands import Case
-from bridge.samples import SAMPLES, case_of, forms
+from bridge.drawing.operands import Case
+from bridge.drawing.samples import SAMPLES, draw_case, forms
 from bridge.strategies import cases_for
 from minigrad.rules import REGISTRY
 from tests.rules import checker
@@ -63,4 +63,4 @@ def test_in_place_is_out_of_place(name: str, form: str) -> None:
 @pytest.mark.parametrize("name", checker.NOT_ANALYTIC)
 def test_what_is_not_analytic_has_no_complex_step(name: str) -> None:
     with pytest.raises(AssertionError):
-        checker.check_complex_step(name, FIRST[name], case_of(name, 1, "smooth"))
+        checker.check_complex_step(name, FIRST[name], draw_case(name, 1, "smooth"))

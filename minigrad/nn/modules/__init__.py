@@ -1,4 +1,4 @@
-"""What torch.nn.modules has that torch.nn has not."""
+"""The names of torch.nn.modules that torch.nn lacks."""
 
 from __future__ import annotations
 

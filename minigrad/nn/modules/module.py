@@ -1,4 +1,4 @@
-"""Module, and the hooks of every module at once, under their names in torch.nn.modules.module."""
+"""Module and the hooks of all modules, under their names in torch.nn.modules.module."""
 
 from __future__ import annotations
 

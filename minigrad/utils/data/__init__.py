@@ -1,7 +1,6 @@
-"""Datasets, and the loader that hands them out in batches, under the names of torch.utils.data.
-
-From `dataset.py` samples come one by one, `sampler.py` says in which order, `collate.py` makes a
-batch of several, and `dataloader.py` puts the three together.
+"""Datasets and the loader that batches them, with the names of torch.utils.data. It may import what
+`utils` may. Read `dataset.py` (samples), `sampler.py` (their order), `collate.py` (a batch from
+several samples), then `dataloader.py`, which combines the three.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From samples to a batch: what is alike in all of them becomes one tensor."""
+"""Collation: a batch from a list of samples."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from ...rules.dtypes import float64
 
 
 def default_collate(batch: Any) -> Any:
-    """One batch from a list of samples that are all built alike, as the first one is.
+    """Make a batch of a list of samples that all have the structure of the first.
 
-    Tensors and arrays of shape (*) become a tensor of shape (n, *); ints, bools and NumPy's numbers
-    one of shape (n,) and of their dtype; Python floats one of float64. Strings and bytes stay a
-    list. Mappings, tuples and sequences are collated item by item: a mapping keeps its type, a
-    tuple becomes a list unless it is a named one.
+    Tensors and arrays of shape (*) become a tensor of shape (n, *). Ints, bools and NumPy scalars
+    become one of shape (n,) and of their dtype, Python floats one of float64. Strings and bytes
+    stay a list. Mappings, tuples and sequences are collated item by item: a mapping keeps its type,
+    and a tuple becomes a list unless it is a named tuple.
 
-    TypeError for samples of any other type, None included. RuntimeError for tensors of different
-    shapes and for sequences of different lengths, KeyError for a key that some sample lacks.
+    Raises TypeError for samples of any other type, including None; RuntimeError for tensors of
+    different shapes and for sequences of different lengths; KeyError for a key missing in a sample.
 
     >>> default_collate([(1.5, {"name": "a"}), (2.5, {"name": "b"})])
     [tensor([1.5000, 2.5000], dtype=torch.float64), {'name': ['a', 'b']}]
@@ -36,7 +36,7 @@ def default_collate(batch: Any) -> Any:
             return batch
         case np.ndarray():
             if _is_text(first):
-                raise TypeError(_unknown(first.dtype))
+                raise TypeError(_unsupported(first.dtype))
             return stack([as_tensor(array) for array in batch])
         case np.bool_() | np.number():
             return as_tensor(batch)
@@ -47,16 +47,17 @@ def default_collate(batch: Any) -> Any:
         case Mapping():
             return _like(first, {key: default_collate([s[key] for s in batch]) for key in first})
         case Sequence():
-            if not _is_named(first) and any(len(sample) != len(first) for sample in batch):
+            if not _is_named_tuple(first) and any(len(sample) != len(first) for sample in batch):
                 raise RuntimeError("each element in list of batch should be of equal size")
             return _like(first, [default_collate(items) for items in zip(*batch, strict=False)])
-    raise TypeError(_unknown(type(first)))
+    raise TypeError(_unsupported(type(first)))
 
 
 def default_convert(data: Any) -> Any:
-    """One sample with its arrays and NumPy numbers made tensors, and all else left as it is.
+    """Convert the arrays and NumPy scalars in a sample to tensors, and leave the rest.
 
-    Mappings and sequences are converted item by item; tuples become lists unless they are named.
+    Mappings and sequences are converted item by item; tuples become lists unless they are named
+    tuples.
 
     >>> default_convert((np.zeros(2), 7, "a"))
     [tensor([0., 0.], dtype=torch.float64), 7, 'a']
@@ -74,21 +75,21 @@ def default_convert(data: Any) -> Any:
 
 
 def _is_text(array: Any) -> bool:
-    """Whether the elements of an array are strings, bytes or any Python objects."""
+    """Whether the elements of an array are strings, bytes or Python objects."""
     return array.dtype.kind in "OSU"
 
 
-def _is_named(value: Any) -> bool:
+def _is_named_tuple(value: Any) -> bool:
     return isinstance(value, tuple) and hasattr(value, "_fields")
 
 
 def _like(original: Any, contents: Any) -> Any:
-    """A container of the type of `original` around `contents`, a dict or a list.
+    """Return a container of the type of `original` that holds `contents`, a dict or a list.
 
-    A copy that is filled again rather than a new one: so a defaultdict keeps its factory. What
-    can be neither filled nor made from its contents alone, such as a range, is left a list.
+    It is a copy of `original`, refilled, so that a defaultdict keeps its factory. A type that can
+    neither be filled nor made from its contents, such as range, gives `contents` itself.
     """
-    if _is_named(original):
+    if _is_named_tuple(original):
         return type(original)(*contents)
     if isinstance(original, tuple):
         return contents
@@ -107,8 +108,8 @@ def _like(original: Any, contents: Any) -> Any:
         return contents
 
 
-def _unknown(kind: object) -> str:
+def _unsupported(kind: object) -> str:
     return (
         "default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; "
-        f"found {kind}. For samples of another kind, give the DataLoader a collate_fn."
+        f"found {kind}. For samples of other types, pass a collate_fn to the DataLoader."
     )

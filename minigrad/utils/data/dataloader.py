@@ -1,4 +1,4 @@
-"""DataLoader: a dataset's samples, in a sampler's order, in batches."""
+"""DataLoader: a dataset's samples in batches, in the order of a sampler."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from typing import Any, Generic, TypeVar
 from ...random.generator import Generator
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset, samples_at
-from .sampler import BatchSampler, RandomSampler, SequentialSampler, batches, random_seed
+from .sampler import BatchSampler, RandomSampler, SequentialSampler, batch_count, random_seed
 
 T = TypeVar("T", covariant=True)
 
 
 class DataLoader(Generic[T]):
-    """Batches of a dataset's samples; every `iter()` of it goes through the dataset once more.
+    """An iterable of a dataset's samples in batches; each `iter()` goes through the whole dataset.
 
-    `dataset` is anything with `__getitem__` and, unless a sampler is given, `__len__`; or an
-    IterableDataset, whose samples are taken as they come.
+    `dataset` has `__getitem__` and, unless a sampler is given, `__len__`; or it is an
+    IterableDataset, whose order is kept.
 
-    - `batch_size` samples make a batch, the last one fewer, or none at all if `drop_last`. With
-      None, samples come one by one and not in batches.
-    - `shuffle` takes the samples in random order; `sampler`, any iterable of indices, in that one;
-      `batch_sampler`, any iterable of lists of indices, decides the batches too.
-    - `collate_fn` makes a batch of a list of samples: `default_collate`, or for single samples
-      `default_convert`.
-    - `generator` is drawn from in place of the stream.
+    - `batch_size`: the samples per batch. The last batch may have fewer; `drop_last` leaves such a
+      batch out. With None, samples are not batched.
+    - `shuffle`: whether the order is random. `sampler` is an iterable of indices, and
+      `batch_sampler` an iterable of lists of indices.
+    - `collate_fn`: makes a batch of a list of samples. By default `default_collate`, or
+      `default_convert` if samples are not batched.
+    - `generator`: draws the random order in place of the default generator.
 
-    All loading is done in this process, so `worker_init_fn` is never called. NotImplementedError
-    for `num_workers` other than 0, for `pin_memory` and `pin_memory_device`; ValueError for options
-    that exclude each other.
+    All loading happens in this process, so `worker_init_fn` is never called. Raises
+    NotImplementedError for `num_workers` other than 0 and for `pin_memory` and `pin_memory_device`,
+    ValueError for options that exclude each other.
 
-    What is drawn is what PyTorch draws: at `iter()` a seed, shuffled or not, and at the first
-    `next()` of a shuffled one what a RandomSampler draws.
+    It draws the numbers that PyTorch draws: a seed at `iter()`, whether or not it shuffles, and at
+    the first `next()` those of a RandomSampler if it does.
 
     >>> from minigrad.utils.data import TensorDataset
     >>> points = TensorDataset(minigrad.arange(5.0), minigrad.tensor([0, 1, 0, 1, 0]))
@@ -85,29 +85,17 @@ class DataLoader(Generic[T]):
         self.persistent_workers = persistent_workers
         self.pin_memory = pin_memory
         self.pin_memory_device = pin_memory_device
-        self.in_order = in_order  # one process keeps the order, whatever this says
+        self.in_order = in_order  # has no effect: one process always keeps the order
         self._check_loading()
-
         if isinstance(dataset, IterableDataset):
-            _check_nothing_orders_it(shuffle, sampler, batch_sampler)
-        if sampler is not None and shuffle:
-            raise ValueError("sampler option is mutually exclusive with shuffle")
-        if batch_sampler is not None:
-            if batch_size != 1 or shuffle or sampler is not None or drop_last:
-                raise ValueError(
-                    "batch_sampler option is mutually exclusive with batch_size, shuffle, "
-                    "sampler, and drop_last"
-                )
-            batch_size, drop_last = None, False
-        elif batch_size is None and drop_last:
-            raise ValueError(
-                "batch_size=None option disables auto-batching and is mutually exclusive with "
-                "drop_last"
-            )
+            _check_no_order(shuffle, sampler, batch_sampler)
+        _check_exclusive(batch_size, shuffle, sampler, batch_sampler, drop_last)
 
+        if batch_sampler is not None:
+            batch_size, drop_last = None, False
         if sampler is None:
             if isinstance(dataset, IterableDataset):
-                sampler = itertools.repeat(None)  # no index means anything, and they never end
+                sampler = itertools.repeat(None)  # placeholders, without end
             elif shuffle:
                 sampler = RandomSampler(dataset, generator=generator)
             else:
@@ -128,7 +116,7 @@ class DataLoader(Generic[T]):
         self._initialised = True
 
     def _check_loading(self) -> None:
-        """Refuse what one process cannot do, or has no need of."""
+        """Raise for options that need several processes or pinned memory."""
         if self.num_workers < 0:
             raise ValueError(
                 "num_workers option should be non-negative; use num_workers=0, which loads in "
@@ -141,8 +129,8 @@ class DataLoader(Generic[T]):
             ("pin_memory", self.pin_memory, "memory is never pinned; pass False"),
             ("pin_memory_device", self.pin_memory_device, 'memory is never pinned; pass ""'),
         ]
-        for name, given, instead in refused:
-            if given:
+        for name, is_given, instead in refused:
+            if is_given:
                 raise NotImplementedError(f"argument '{name}' is not implemented: {instead}")
         if self.prefetch_factor is not None:
             raise ValueError(
@@ -158,7 +146,7 @@ class DataLoader(Generic[T]):
             )
 
     def __setattr__(self, name: str, value: Any) -> None:
-        # The samplers were made from these; a change would go unnoticed.
+        # The samplers were made from these, so a later change would have no effect.
         if self._initialised and name in (
             "batch_size",
             "batch_sampler",
@@ -174,19 +162,19 @@ class DataLoader(Generic[T]):
 
     @property
     def _index_sampler(self) -> Any:
-        """What one `next()` takes one item from: batches of indices, or single ones."""
+        """The sampler that `next()` takes one item from: of batches of indices, or of indices."""
         return self.sampler if self.batch_sampler is None else self.batch_sampler
 
     def __iter__(self) -> Iterator[Any]:
-        self._check_loading()  # once more: these attributes may have been set since
+        self._check_loading()  # again: these attributes may have been changed
         if self.timeout != 0:
             raise AssertionError("timeout == 0 is required where this process does the loading")
-        return _Loading(self)
+        return _Pass(self)
 
     def __len__(self) -> int:
-        """The number of batches, or of samples where there are no batches.
+        """The number of batches, or of samples if they are not batched.
 
-        Of an IterableDataset it is what that says of itself; TypeError if it says nothing.
+        For an IterableDataset it follows from the dataset's own length; TypeError if it has none.
         """
         if not isinstance(self.dataset, IterableDataset):
             return len(self._index_sampler)
@@ -194,27 +182,45 @@ class DataLoader(Generic[T]):
         self._reported_length = len(reported)
         if self.batch_size is None:
             return self._reported_length
-        return batches(self._reported_length, self.batch_size, self.drop_last)
+        return batch_count(self._reported_length, self.batch_size, self.drop_last)
 
 
-def _check_nothing_orders_it(shuffle: Any, sampler: Any, batch_sampler: Any) -> None:
-    """ValueError for any wish about the order of an IterableDataset, which has its own."""
-    for name, value, given in (
+def _check_no_order(shuffle: Any, sampler: Any, batch_sampler: Any) -> None:
+    """Raise ValueError if an order is given for an IterableDataset, which has its own."""
+    for name, value, is_given in (
         ("shuffle", shuffle, shuffle not in (None, False)),
         ("sampler", sampler, sampler is not None),
         ("batch_sampler", batch_sampler, batch_sampler is not None),
     ):
-        if given:
+        if is_given:
             raise ValueError(
                 f"DataLoader with IterableDataset: expected unspecified {name} option, "
                 f"but got {name}={value}"
             )
 
 
-class _Loading(Iterator[Any]):
+def _check_exclusive(
+    batch_size: Any, shuffle: Any, sampler: Any, batch_sampler: Any, drop_last: Any
+) -> None:
+    """Raise ValueError for options that exclude each other."""
+    if sampler is not None and shuffle:
+        raise ValueError("sampler option is mutually exclusive with shuffle")
+    if batch_sampler is not None:
+        if batch_size != 1 or shuffle or sampler is not None or drop_last:
+            raise ValueError(
+                "batch_sampler option is mutually exclusive with batch_size, shuffle, "
+                "sampler, and drop_last"
+            )
+    elif batch_size is None and drop_last:
+        raise ValueError(
+            "batch_size=None option disables auto-batching and is mutually exclusive with drop_last"
+        )
+
+
+class _Pass(Iterator[Any]):
     """One pass through a loader's dataset.
 
-    An object and not a generator: an error in one batch does not end it, the next one still comes.
+    It is not a generator, which an error would end: after a batch that fails, the next one comes.
     """
 
     def __init__(self, loader: DataLoader[Any]) -> None:
@@ -224,12 +230,12 @@ class _Loading(Iterator[Any]):
         self._collate_fn = loader.collate_fn
         self._sampler = loader._index_sampler
         self._indices = iter(self._sampler)
-        random_seed(loader.generator)  # workers would be seeded by it; PyTorch draws it always
+        random_seed(loader.generator)  # PyTorch draws it for its workers, even without any
         self._fetch: Callable[[Any], Any]
         if isinstance(dataset, IterableDataset):
             samples = iter(dataset)
-            take = _Batches(samples, loader.drop_last).take
-            self._fetch = take if batched else lambda _: next(samples)
+            fetch_batch = _StreamBatches(samples, loader.drop_last).fetch
+            self._fetch = fetch_batch if batched else lambda _: next(samples)
         else:
             self._fetch = lambda i: samples_at(dataset, i) if batched else dataset[i]
         self._yielded = 0
@@ -250,16 +256,16 @@ class _Loading(Iterator[Any]):
         return batch
 
 
-class _Batches:
-    """An IterableDataset's samples, several at a time, until one comes short."""
+class _StreamBatches:
+    """The samples of an IterableDataset in batches, up to the first incomplete one."""
 
     def __init__(self, samples: Iterator[Any], drop_last: bool) -> None:
         self._samples = samples
         self._drop_last = drop_last
         self._ended = False
 
-    def take(self, indices: list[None]) -> list[Any]:
-        """As many samples as there are `indices`, or what is left; StopIteration for nothing."""
+    def fetch(self, indices: list[None]) -> list[Any]:
+        """Return `len(indices)` samples, or those that are left; StopIteration if none are."""
         if self._ended:
             raise StopIteration
         batch = list(itertools.islice(self._samples, len(indices)))
@@ -270,7 +276,7 @@ class _Batches:
 
 
 def get_worker_info() -> None:
-    """None: all loading is done in the main process.
+    """Return None: all loading happens in the main process.
 
     >>> get_worker_info() is None
     True

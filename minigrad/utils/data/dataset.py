@@ -1,4 +1,4 @@
-"""Datasets: where samples come from, by their number or one after another."""
+"""Datasets: samples by index, or as a stream."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ T = TypeVar("T", covariant=True)
 
 
 class Dataset(Generic[T]):
-    """Samples that are asked for by number: subclasses define `__getitem__`, and most `__len__`.
+    """The base of datasets with indices: subclasses define `__getitem__`, and most `__len__`.
 
-    A subclass may define `__getitems__` too, from a list of numbers to a list of samples; a
-    DataLoader then fetches whole batches by it. Two datasets are joined by `+`.
+    A subclass may also define `__getitems__`, which takes a list of indices and returns a list of
+    samples; a DataLoader then fetches a batch with one call. `+` concatenates two datasets.
 
     >>> class Squares(Dataset):
     ...     def __getitem__(self, index):
@@ -39,9 +39,9 @@ class Dataset(Generic[T]):
 
 
 class IterableDataset(Dataset[T], Iterable[T]):
-    """Samples that come one after another: subclasses define `__iter__`. Joined by `+`.
+    """The base of datasets that are streams: subclasses define `__iter__`. `+` chains two of them.
 
-    A DataLoader takes them in the order in which they come.
+    A DataLoader keeps the order of the stream.
 
     >>> class Countdown(IterableDataset):
     ...     def __iter__(self):
@@ -55,9 +55,9 @@ class IterableDataset(Dataset[T], Iterable[T]):
 
 
 class TensorDataset(Dataset[tuple[Tensor, ...]]):
-    """Tensors of equal first size n, read along it: sample i is the tuple of every tensor's i.
+    """Tensors of equal size along dimension 0: sample i is the tuple of their elements at i.
 
-    AssertionError if the first sizes differ, IndexError for a 0-d tensor.
+    Raises AssertionError if the sizes differ, IndexError for a 0-d tensor.
 
     >>> points = TensorDataset(minigrad.tensor([[1., 2.], [3., 4.]]), minigrad.tensor([0, 1]))
     >>> points[1]
@@ -80,10 +80,10 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
 
 
 class StackDataset(Dataset[Any]):
-    """Datasets of equal length side by side: sample i holds sample i of each.
+    """Datasets of equal length, stacked: sample i holds sample i of each.
 
-    As a tuple, or as a dict where the datasets are given by name. ValueError for none at all, for
-    both ways at once, and for different lengths.
+    It holds them as a tuple, or as a dict if the datasets are given by keyword. Raises ValueError
+    for no datasets, for positional and keyword ones together, and for different lengths.
 
     >>> StackDataset(image=[10, 11], label="ab")[1]
     {'image': 11, 'label': 'b'}
@@ -111,14 +111,12 @@ class StackDataset(Dataset[Any]):
         return tuple(dataset[index] for dataset in self.datasets)
 
     def __getitems__(self, indices: list[Any]) -> list[Any]:
-        """The samples of those numbers; ValueError if a dataset gives fewer or more of them."""
+        """Return the samples at `indices`; ValueError if a dataset returns too few or too many."""
+        datasets = self.datasets.values() if isinstance(self.datasets, dict) else self.datasets
+        rows = zip(*(self._samples(dataset, indices) for dataset in datasets), strict=True)
         if isinstance(self.datasets, dict):
-            columns = [self._samples(dataset, indices) for dataset in self.datasets.values()]
-            return [
-                dict(zip(self.datasets, row, strict=True)) for row in zip(*columns, strict=True)
-            ]
-        columns = [self._samples(dataset, indices) for dataset in self.datasets]
-        return list(zip(*columns, strict=True))
+            return [dict(zip(self.datasets, row, strict=True)) for row in rows]
+        return list(rows)
 
     @staticmethod
     def _samples(dataset: Any, indices: list[Any]) -> list[Any]:
@@ -134,10 +132,10 @@ class StackDataset(Dataset[Any]):
 
 
 class ConcatDataset(Dataset[T]):
-    """Datasets one behind the other; also what `+` makes of two.
+    """Concatenated datasets; `+` makes one of two datasets.
 
-    AssertionError for none at all and for an IterableDataset. A number out of range is an
-    IndexError, and a ValueError where it is counted from the end.
+    Raises AssertionError for no datasets and for an IterableDataset. An index out of range raises
+    IndexError, or ValueError if it is negative.
 
     >>> both = ConcatDataset(["ab", "cde"])
     >>> len(both), both[2], both[-1]
@@ -145,7 +143,7 @@ class ConcatDataset(Dataset[T]):
     """
 
     datasets: list[Any]
-    cumulative_sizes: list[int]  # where each dataset ends
+    cumulative_sizes: list[int]  # the end of each dataset
 
     def __init__(self, datasets: Iterable[Any]) -> None:
         self.datasets = list(datasets)
@@ -169,9 +167,9 @@ class ConcatDataset(Dataset[T]):
 
 
 class ChainDataset(IterableDataset[T]):
-    """Iterable datasets, one when the other is through; also what `+` makes of two.
+    """Chained iterable datasets; `+` makes one of two of them.
 
-    The first dataset that is no IterableDataset is an AssertionError when its turn comes.
+    A dataset that is not an IterableDataset raises AssertionError when it is reached.
 
     >>> class Letters(IterableDataset):
     ...     def __iter__(self):
@@ -200,10 +198,11 @@ class ChainDataset(IterableDataset[T]):
 
 
 class Subset(Dataset[T]):
-    """The samples of `dataset` at `indices`, in their order.
+    """The samples of `dataset` at `indices`.
 
-    A list of numbers asks `dataset` for a list. A subclass that overrides `__getitem__` has to
-    override `__getitems__` as well, or a DataLoader would pass it over: NotImplementedError.
+    An index that is a list is passed to `dataset` as a list. A subclass that overrides
+    `__getitem__` must also override `__getitems__`, which a DataLoader calls; if it doesn't, the
+    constructor raises NotImplementedError.
 
     >>> odd = Subset("abcdef", [1, 3, 5])
     >>> odd[0], len(odd), list(odd)
@@ -219,8 +218,8 @@ class Subset(Dataset[T]):
         kind = type(self)
         if kind.__getitem__ is not Subset.__getitem__ and kind.__getitems__ is Subset.__getitems__:
             raise NotImplementedError(
-                f"{kind.__name__} overrides __getitem__ but not __getitems__, by which a "
-                "DataLoader fetches its batches. Add one, for example:\n\n"
+                f"{kind.__name__} overrides __getitem__ but not __getitems__, which a DataLoader "
+                "calls to fetch a batch. Add one, for example:\n\n"
                 "def __getitems__(self, indices):\n"
                 "    return [self[index] for index in indices]\n"
             )
@@ -231,7 +230,7 @@ class Subset(Dataset[T]):
         return self.dataset[self.indices[index]]
 
     def __getitems__(self, indices: list[int]) -> list[Any]:
-        """The samples of those numbers, counted within the subset."""
+        """Return the samples at `indices` of the subset."""
         return samples_at(self.dataset, [self.indices[i] for i in indices])
 
     def __len__(self) -> int:
@@ -239,20 +238,20 @@ class Subset(Dataset[T]):
 
 
 def samples_at(dataset: Any, indices: list[Any]) -> Any:
-    """The samples of those numbers: in one go where the dataset offers it, else one by one."""
-    in_one_go = getattr(dataset, "__getitems__", None)
-    return in_one_go(indices) if in_one_go else [dataset[i] for i in indices]
+    """Return the samples at `indices`: with one call if the dataset has `__getitems__`."""
+    getitems = getattr(dataset, "__getitems__", None)
+    return getitems(indices) if getitems else [dataset[i] for i in indices]
 
 
 def random_split(
     dataset: Any, lengths: Sequence[float], generator: Generator | None = None
 ) -> list[Subset[Any]]:
-    """Random subsets that share no sample: of those lengths, or of those fractions of it.
+    """Split a dataset into random disjoint subsets with the given lengths or fractions.
 
-    Fractions, which sum to 1, are rounded down, and what is left over goes to the first subsets,
-    one sample each. ValueError where lengths do not sum to that of the dataset, and for a fraction
-    outside [0, 1]. A subset left without a sample warns. Draws one `randperm` from the stream, or
-    from `generator`.
+    Fractions sum to 1. They are rounded down, and each sample left over goes to one of the first
+    subsets. Raises ValueError if the lengths don't sum to that of the dataset, and for a fraction
+    outside [0, 1]; warns of an empty subset. Draws one `randperm` from `generator`, by default the
+    default generator.
 
     >>> train, test = random_split(range(10), [0.7, 0.3])
     >>> len(train), len(test), sorted([*train, *test]) == list(range(10))

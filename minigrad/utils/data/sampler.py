@@ -1,7 +1,6 @@
-"""Samplers: in which order a dataset's samples are taken.
+"""Samplers: the order of a dataset's samples, as an iterable of indices.
 
-A sampler is any iterable of indices; each `iter()` of it begins anew. Those that draw begin to do
-so at the first `next()`, and take from the stream what PyTorch's take.
+A random sampler draws from the first `next()` on, the same numbers as PyTorch's.
 """
 
 from __future__ import annotations
@@ -18,17 +17,18 @@ from ...rules import dtypes
 
 T = TypeVar("T", covariant=True)
 
-# With replacement, indices are drawn this many at a time: more would run ahead of the reader.
-_DRAWN_AT_ONCE = 32
+_DRAWN_AT_ONCE = 32  # indices drawn at a time with replacement, as in PyTorch
 
 
 def random_seed(generator: Generator | None = None) -> int:
-    """A seed, two words from the stream or from `generator`."""
+    """Draw a seed (two words) from `generator`, by default the default generator."""
     return int(empty((), dtype=dtypes.int64).random_(generator=generator).item())
 
 
 class Sampler(Generic[T]):
-    """An order of indices, or of lists of them: subclasses define `__iter__`, and most `__len__`.
+    """The base of samplers: subclasses define `__iter__`, and most define `__len__`.
+
+    A sampler gives indices, or lists of indices.
 
     >>> from minigrad.utils.data import DataLoader
     >>> class Backwards(Sampler):
@@ -45,7 +45,7 @@ class Sampler(Generic[T]):
 
 
 class SequentialSampler(Sampler[int]):
-    """The indices of `data_source`, from 0 on.
+    """The indices of `data_source` in order.
 
     >>> list(SequentialSampler("abc"))
     [0, 1, 2]
@@ -64,12 +64,12 @@ class SequentialSampler(Sampler[int]):
 
 
 class RandomSampler(Sampler[int]):
-    """The indices of `data_source` in random order: each once, or any at any time.
+    """Random indices of `data_source`: a permutation, or independent draws with `replacement`.
 
-    `num_samples` of them, by default as many as there are; without `replacement` one order follows
-    the other until there are enough. They are drawn from `generator`, or from a private one whose
-    seed is drawn from the stream. TypeError for a `replacement` that is no bool, ValueError for a
-    `num_samples` that is no positive int.
+    There are `num_samples` of them, by default `len(data_source)`; without `replacement`, as many
+    permutations as that takes. They are drawn from `generator`, by default a new one whose seed is
+    drawn from the default generator. Raises TypeError unless `replacement` is a bool, ValueError
+    unless `num_samples` is a positive int.
 
     >>> sorted(RandomSampler("abc"))
     [0, 1, 2]
@@ -101,7 +101,7 @@ class RandomSampler(Sampler[int]):
 
     @property
     def num_samples(self) -> int:
-        """How many indices one iteration gives: the length of the data as it is now, if unsaid."""
+        """The number of indices per iteration; by default the current length of the data."""
         return len(self.data_source) if self._num_samples is None else self._num_samples
 
     def __iter__(self) -> Iterator[int]:
@@ -118,7 +118,7 @@ class RandomSampler(Sampler[int]):
             whole_orders, rest = divmod(self.num_samples, n)
             for _ in range(whole_orders):
                 yield from randperm(n, generator=generator).tolist()
-            # Drawn even where no rest is needed: PyTorch does, and the generator's state shows it.
+            # Drawn even if nothing is left over, as PyTorch does: the generator's state shows it.
             yield from randperm(n, generator=generator).tolist()[:rest]
 
     def __len__(self) -> int:
@@ -126,7 +126,7 @@ class RandomSampler(Sampler[int]):
 
 
 class SubsetRandomSampler(Sampler[int]):
-    """The given indices in random order, each once, drawn from the stream or from `generator`.
+    """The given indices in random order, drawn from `generator` or the default generator.
 
     >>> sorted(SubsetRandomSampler([2, 4, 6]))
     [2, 4, 6]
@@ -148,11 +148,11 @@ class SubsetRandomSampler(Sampler[int]):
 
 
 class WeightedRandomSampler(Sampler[int]):
-    """`num_samples` indices, drawn with probabilities in proportion to `weights`, of shape (n,).
+    """`num_samples` indices with probabilities proportional to `weights`, of shape (n,).
 
-    The weights need not sum to 1. Without `replacement` no index comes twice. ValueError for
-    weights of another shape, a `num_samples` that is no positive int and a `replacement` that is
-    no bool; what else is wrong with the weights is `multinomial`'s to say, when it draws.
+    Without `replacement` no index is drawn twice. Raises ValueError for weights of another shape,
+    and unless `num_samples` is a positive int and `replacement` a bool. `multinomial` checks the
+    weights themselves when it draws.
 
     >>> list(WeightedRandomSampler([0, 1, 0], 4))
     [1, 1, 1, 1]
@@ -199,8 +199,8 @@ class WeightedRandomSampler(Sampler[int]):
 class BatchSampler(Sampler[list[int]]):
     """The indices of another sampler in lists of `batch_size`.
 
-    The last list may be shorter, and is left out if `drop_last`. ValueError for a `batch_size`
-    that is no positive int and a `drop_last` that is no bool.
+    The last list may be shorter; `drop_last` leaves such a list out. Raises ValueError unless
+    `batch_size` is a positive int and `drop_last` a bool.
 
     >>> list(BatchSampler(range(5), batch_size=2, drop_last=False))
     [[0, 1], [2, 3], [4]]
@@ -227,11 +227,10 @@ class BatchSampler(Sampler[list[int]]):
 
     def __len__(self) -> int:
         indices: Any = self.sampler
-        return batches(len(indices), self.batch_size, self.drop_last)
+        return batch_count(len(indices), self.batch_size, self.drop_last)
 
 
-def batches(samples: int, batch_size: int, drop_last: bool) -> int:
-    """How many batches that many samples make."""
+def batch_count(samples: int, batch_size: int, drop_last: bool) -> int:
     return samples // batch_size if drop_last else -(-samples // batch_size)
 
 

@@ -1,4 +1,4 @@
-"""collate.py: what becomes of samples of every kind, beside PyTorch."""
+"""utils/data/collate.py: batches of samples of every type, compared with PyTorch's."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Point = namedtuple("Point", "x y")
 
 
 class Pair(list):
-    """A list that is not made from its contents alone."""
+    """A list whose constructor takes two elements."""
 
     def __init__(self, first: Any, second: Any) -> None:
         super().__init__([first, second])
@@ -32,7 +32,7 @@ class Named(tuple):
 
 
 def kinds(value: Any) -> Any:
-    """The types of a structure's containers, and what it holds that is no tensor."""
+    """Return the types in a structure, and the values that aren't tensors."""
     if isinstance(value, minigrad.Tensor | torch.Tensor):
         return "Tensor", value.requires_grad
     if isinstance(value, dict | MappingProxyType):
@@ -43,7 +43,7 @@ def kinds(value: Any) -> Any:
 
 
 def contents(value: Any) -> Any:
-    """The same structure in dicts and lists, as `check_same` takes it."""
+    """Return the structure in dicts and lists, as `check_same` takes it."""
     if isinstance(value, dict | MappingProxyType):
         return {key: contents(item) for key, item in value.items()}
     if isinstance(value, list | tuple | deque):
@@ -53,7 +53,7 @@ def contents(value: Any) -> Any:
     return repr(value) if isinstance(value, bytes | complex | set) or value is None else value
 
 
-# Each is a batch for default_collate and one sample for default_convert.
+# Each is a batch for default_collate, and a sample for default_convert.
 BATCHES: dict[str, Callable[[Any], Any]] = {
     "ints": lambda t: [1, 2],
     "floats": lambda t: [1.0, 2.0],
@@ -84,7 +84,7 @@ BATCHES: dict[str, Callable[[Any], Any]] = {
     "0-d arrays": lambda t: [np.array(3), np.array(4)],
     "arrays of two shapes": lambda t: [np.ones(2), np.ones(3)],
     "strided arrays": lambda t: [np.arange(6.0)[::2]] * 2,
-    "arrays backwards": lambda t: [np.arange(2.0)[::-1]] * 2,
+    "reversed arrays": lambda t: [np.arange(2.0)[::-1]] * 2,
     "arrays of strings": lambda t: [np.array(["a"])],
     "NumPy's float32": lambda t: [np.float32(1), np.float32(2)],
     "NumPy's float64": lambda t: [np.float64(1)],
@@ -102,21 +102,21 @@ BATCHES: dict[str, Callable[[Any], Any]] = {
     "lists": lambda t: [[1, 2], [3, 4]],
     "empty lists": lambda t: [[], []],
     "lists in tuples": lambda t: [(1, [2, 3]), (4, [5, 6])],
-    "a list that is made in its own way": lambda t: [Pair(1, 2.0), Pair(3, 4.0)],
+    "a list with a constructor of its own": lambda t: [Pair(1, 2.0), Pair(3, 4.0)],
     "ranges": lambda t: [range(2), range(2)],
     "deques": lambda t: [deque([1, 2])] * 2,
     "dicts": lambda t: [{"a": 1, "b": [1, 2]}, {"a": 2, "b": [3, 4]}],
-    "dicts in an order": lambda t: [OrderedDict(b=1, a=2)] * 2,
-    "dicts with a default": lambda t: [defaultdict(int, a=1)] * 2,
+    "ordered dicts": lambda t: [OrderedDict(b=1, a=2)] * 2,
+    "defaultdicts": lambda t: [defaultdict(int, a=1)] * 2,
     "read-only dicts": lambda t: [MappingProxyType({"a": 1})] * 2,
-    "dicts with a key more": lambda t: [{"a": 1}, {"a": 2, "b": 3}],
-    "dicts with a key less": lambda t: [{"a": 1}, {"b": 2}],
+    "dicts with an extra key": lambda t: [{"a": 1}, {"a": 2, "b": 3}],
+    "dicts with a missing key": lambda t: [{"a": 1}, {"b": 2}],
     "dicts of dicts": lambda t: [{"x": {"y": (t.ones(1), "s")}}] * 2,
     "None inside": lambda t: [{"a": None}] * 2,
     "a number": lambda t: 5,
     "an array": lambda t: np.arange(3),
     "an array of strings": lambda t: np.array(["a", "b"]),
-    "a number of NumPy's": lambda t: np.float32(1.5),
+    "a NumPy scalar": lambda t: np.float32(1.5),
     "a tensor": lambda t: t.arange(3),
     "a string": lambda t: "ab",
 }
@@ -152,7 +152,7 @@ def test_equal_samples_of_any_structure(sample: Any, count: int) -> None:
 
 
 @given(st.lists(NUMBERS, min_size=1, max_size=4), st.sampled_from(["float32", "float64"]))
-def test_numbers_of_any_kinds_together(numbers: list[Any], default: str) -> None:
+def test_mixed_numbers(numbers: list[Any], default: str) -> None:
     def program(t: Any) -> Any:
         before = t.get_default_dtype()
         t.set_default_dtype(getattr(t, default))
@@ -174,7 +174,7 @@ def test_convert_shares_an_arrays_memory_and_collate_does_not() -> None:
         assert collated.tolist() == [[0, 0]]
 
 
-def test_the_samples_themselves_are_left_alone() -> None:
+def test_samples_are_not_changed() -> None:
     for namespace in (minigrad, torch):
         for function in ("default_collate", "default_convert"):
             samples = [{"a": np.ones(1)}, {"a": np.ones(1)}], [[np.ones(1)], [np.ones(1)]]
@@ -184,7 +184,7 @@ def test_the_samples_themselves_are_left_alone() -> None:
                 assert repr(batch) == before
 
 
-def test_a_gradient_flows_through_a_batch() -> None:
+def test_gradient_flows_through_a_batch() -> None:
     def program(t: Any) -> Any:
         x = t.tensor([1.0, 2.0], requires_grad=True)
         (t.utils.data.default_collate([x, x * x]) ** 2).sum().backward()
@@ -193,5 +193,5 @@ def test_a_gradient_flows_through_a_batch() -> None:
     check_same(program)
 
 
-def test_a_counter_is_added_to() -> None:
+def test_counter() -> None:
     check_same(lambda t: dict(t.utils.data.default_convert(Counter("aab"))))

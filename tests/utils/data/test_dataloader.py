@@ -1,4 +1,4 @@
-"""dataloader.py: batches, lengths, arguments and errors, beside PyTorch."""
+"""utils/data/dataloader.py: batches, lengths, arguments and errors, compared with PyTorch's."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def pairs(t: Any, n: int = 5) -> Any:
 
 
 def everything(iterator: Iterator[Any], at_most: int = 50) -> list[Any]:
-    """What an iterator gives, an error in the place of what it could not; none ends it."""
+    """Return an iterator's items, with the names of errors, up to two `stop`s in a row."""
     log: list[Any] = []
     while len(log) < at_most:
         try:
@@ -43,7 +43,7 @@ SIZES = st.none() | st.integers(1, 7)
 
 
 @given(st.integers(0, 12), SIZES, st.booleans(), st.sampled_from(["map", "iterable", "length"]))
-def test_all_batches_twice_and_how_many(
+def test_batches_and_their_number(
     n: int, batch_size: int | None, drop_last: bool, kind: str
 ) -> None:
     def program(t: Any) -> Any:
@@ -61,7 +61,7 @@ INDEX_LISTS = st.lists(st.lists(st.integers(-3, 12), max_size=3), max_size=4)
 
 
 @given(INDEX_LISTS)
-def test_batches_as_a_batch_sampler_wants_them(batches: list[list[int]]) -> None:
+def test_batch_sampler(batches: list[list[int]]) -> None:
     def program(t: Any) -> Any:
         loader = t.utils.data.DataLoader(pairs(t, 10), batch_sampler=batches)
         return [everything(iter(loader)), len(loader)]
@@ -70,9 +70,7 @@ def test_batches_as_a_batch_sampler_wants_them(batches: list[list[int]]) -> None
 
 
 @given(st.lists(st.integers(-3, 12), max_size=8), SIZES, st.booleans())
-def test_the_order_that_a_sampler_wants(
-    indices: list[int], batch_size: int | None, drop_last: bool
-) -> None:
+def test_sampler(indices: list[int], batch_size: int | None, drop_last: bool) -> None:
     def program(t: Any) -> Any:
         loader = t.utils.data.DataLoader(
             pairs(t, 10), batch_size, sampler=indices, drop_last=drop_last
@@ -95,7 +93,7 @@ def test_shuffling_gives_every_sample_once(n: int, batch_size: int | None, drop_
         assert len(samples) == (n - n % batch_size if drop_last and batch_size else n)
 
 
-def test_two_passes_at_once_do_not_disturb_each_other() -> None:
+def test_interleaved_passes_are_independent() -> None:
     def program(t: Any) -> Any:
         loader = t.utils.data.DataLoader(DIGITS, 2)
         first, second = iter(loader), iter(loader)
@@ -105,7 +103,7 @@ def test_two_passes_at_once_do_not_disturb_each_other() -> None:
 
 
 def failing(t: Any, iterable: bool) -> Any:
-    """A dataset in which one sample cannot be had."""
+    """Make a dataset with one sample that raises."""
 
     class Failing(t.utils.data.Dataset):  # type: ignore[misc, name-defined]
         def __len__(self) -> int:
@@ -117,7 +115,7 @@ def failing(t: Any, iterable: bool) -> Any:
             return index
 
     class Source:
-        """Not a generator, which an error would end; and it goes on after its end."""
+        """An iterator that continues after an error and after its end."""
 
         count = -1
 
@@ -140,7 +138,7 @@ def failing(t: Any, iterable: bool) -> Any:
 @pytest.mark.parametrize("iterable", [False, True])
 @pytest.mark.parametrize("batch_size", [None, 1, 2, 3])
 @pytest.mark.parametrize("drop_last", [False, True])
-def test_an_error_in_one_batch_does_not_end_the_pass(
+def test_error_in_a_batch_does_not_end_the_pass(
     iterable: bool, batch_size: int | None, drop_last: bool
 ) -> None:
     def program(t: Any) -> Any:
@@ -153,7 +151,7 @@ def test_an_error_in_one_batch_does_not_end_the_pass(
 
 
 @given(st.integers(0, 7), st.integers(0, 7), SIZES)
-def test_an_iterable_that_says_a_wrong_length(n: int, length: int, size: int | None) -> None:
+def test_iterable_with_a_wrong_length(n: int, length: int, size: int | None) -> None:
     def program(t: Any) -> Any:
         loader = t.utils.data.DataLoader(counting(t, n, length), size)
         return [list(loader), len(loader), list(loader)]
@@ -191,8 +189,8 @@ ORDER: dict[str, Any] = {
 def test_any_two_options(options: dict[str, Any], iterable: bool, shuffle: bool) -> None:
     def program(t: Any) -> Any:
         data = counting(t, 5) if iterable else DIGITS
-        wish = {"shuffle": True} if shuffle else {}
-        loader = t.utils.data.DataLoader(data, **(options | wish))
+        order = {"shuffle": True} if shuffle else {}
+        loader = t.utils.data.DataLoader(data, **(options | order))
         if shuffle:
             return [loader.batch_size, loader.drop_last]
         return list(loader)
@@ -206,24 +204,26 @@ PROGRAMS: dict[str, Callable[[Any, Any], Any]] = {
     "too many by position": lambda t, d: d.DataLoader(DIGITS, *[None] * 14),
     "by position": lambda t, d: list(d.DataLoader(DIGITS, 4, False, None, None, 0, max, False)),
     "a dataset without length": lambda t, d: list(d.DataLoader(5)),
-    "one without length, one by one": lambda t, d: iter(d.DataLoader(5, None)),
-    "one without length, shuffled": lambda t, d: d.DataLoader(5, shuffle=True),
-    "one without length, with a sampler": lambda t, d: list(
+    "without length, unbatched": lambda t, d: iter(d.DataLoader(5, None)),
+    "without length, shuffled": lambda t, d: d.DataLoader(5, shuffle=True),
+    "without length, with a sampler": lambda t, d: list(
         d.DataLoader({3: 1.5}, sampler=[3, 3], batch_size=2)
     ),
-    "one without length, its length": lambda t, d: len(d.DataLoader(counting(t, 3))),
+    "without length, its length": lambda t, d: len(d.DataLoader(counting(t, 3))),
     "the iterator's length": lambda t, d: len(iter(d.DataLoader(DIGITS, 4))),
-    "an iterator of itself": lambda t, d: [(i := iter(d.DataLoader(DIGITS))) is iter(i)],
-    "an empty one": lambda t, d: list(d.DataLoader([])),
-    "an empty one, shuffled": lambda t, d: d.DataLoader([], shuffle=True),
+    "iter() of the iterator": lambda t, d: [(i := iter(d.DataLoader(DIGITS))) is iter(i)],
+    "empty": lambda t, d: list(d.DataLoader([])),
+    "empty, shuffled": lambda t, d: d.DataLoader([], shuffle=True),
     "a list": lambda t, d: list(d.DataLoader([(1, "a"), (2, "b")], 2)),
     "a dictionary": lambda t, d: list(d.DataLoader({0: 1, 1: 2})),
     "a tensor": lambda t, d: list(d.DataLoader(t.arange(5), 2)),
-    "arrays, one by one": lambda t, d: list(d.DataLoader([np.ones(1), (1, "a")], None)),
+    "arrays, unbatched": lambda t, d: list(d.DataLoader([np.ones(1), (1, "a")], None)),
     "a collate_fn": lambda t, d: list(d.DataLoader(DIGITS, 3, collate_fn=sum)),
-    "a collate_fn, one by one": lambda t, d: list(d.DataLoader(DIGITS, None, collate_fn=str)),
+    "a collate_fn, unbatched": lambda t, d: list(d.DataLoader(DIGITS, None, collate_fn=str)),
     "a sampler of lists": lambda t, d: list(d.DataLoader(pairs(t), None, sampler=[[1, 2], [3]])),
-    "a sampler that ends": lambda t, d: list(d.DataLoader(DIGITS, 2, sampler=iter([1, 2, 3]))),
+    "a sampler that is an iterator": lambda t, d: list(
+        d.DataLoader(DIGITS, 2, sampler=iter([1, 2, 3]))
+    ),
     "a sampler without length": lambda t, d: len(d.DataLoader(DIGITS, sampler=iter([1]))),
     "batches in tuples": lambda t, d: list(d.DataLoader(DIGITS, batch_sampler=[(1, 2), (3,)])),
     "collate_fn is read at iter()": lambda t, d: [
@@ -235,13 +235,13 @@ PROGRAMS: dict[str, Callable[[Any, Any], Any]] = {
     ][3:],
     "subscripts": lambda t, d: [d.DataLoader[int] is not None],
     "worker info": lambda t, d: d.get_worker_info(),
-    "an order for an iterable": lambda t, d: d.DataLoader(counting(t, 3), shuffle=5),
-    "any order is random": lambda t, d: type(d.DataLoader(DIGITS, shuffle=5).sampler).__name__,
+    "shuffle with an iterable": lambda t, d: d.DataLoader(counting(t, 3), shuffle=5),
+    "a true value for shuffle": lambda t, d: type(d.DataLoader(DIGITS, shuffle=5).sampler).__name__,
 }
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_as_pytorch(name: str) -> None:
+def test_matches_pytorch(name: str) -> None:
     check_same(lambda t: PROGRAMS[name](t, t.utils.data))
 
 
@@ -276,11 +276,11 @@ ATTRIBUTES += ["collate_fn", "timeout", "generator", "persistent_workers", "othe
 
 
 @pytest.mark.parametrize("name", ATTRIBUTES)
-def test_what_the_samplers_were_made_from_stays(name: str) -> None:
+def test_attributes_that_samplers_depend_on_are_read_only(name: str) -> None:
     def program(t: Any) -> Any:
         class Own(t.utils.data.DataLoader):  # type: ignore[misc, name-defined]
             def __init__(self) -> None:
-                self.batch_size = 99  # before there is anything that could be out of date
+                self.batch_size = 99  # allowed before the constructor ran
                 super().__init__(DIGITS)
 
         loader = Own()
@@ -290,7 +290,7 @@ def test_what_the_samplers_were_made_from_stays(name: str) -> None:
     check_same(program)
 
 
-# PyTorch takes these; here they are refused, and the message says what to do.
+# PyTorch accepts these. minigrad refuses them and says what to pass instead.
 REFUSED: dict[str, tuple[Any, str]] = {
     "num_workers": (2, "num_workers=0"),
     "pin_memory": (True, "False"),
@@ -299,7 +299,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_not_there_is_refused_by_name(name: str) -> None:
+def test_unsupported_option_is_refused_by_name(name: str) -> None:
     value, instead = REFUSED[name]
     with pytest.raises(NotImplementedError, match=name) as error:
         minigrad.utils.data.DataLoader(DIGITS, **{name: value})
@@ -310,7 +310,7 @@ def test_what_is_not_there_is_refused_by_name(name: str) -> None:
         iter(loader)
 
 
-def test_a_function_for_workers_is_taken_and_not_called() -> None:
+def test_worker_init_fn_is_never_called() -> None:
     def fails(worker: int) -> None:
         raise AssertionError(worker)
 
@@ -319,13 +319,13 @@ def test_a_function_for_workers_is_taken_and_not_called() -> None:
         assert len(list(loader)) == len(DIGITS)
 
 
-def test_a_pass_through_an_iterable_has_no_length() -> None:
+def test_pass_through_an_iterable_has_no_length() -> None:
     for namespace in (minigrad, torch):
         with pytest.raises(TypeError, match="has no len"):
             len(iter(namespace.utils.data.DataLoader(counting(namespace, 3, 3))))
 
 
-def test_a_timeout_is_refused_where_pytorch_refuses_it() -> None:
+def test_timeout_is_refused_as_in_pytorch() -> None:
     for namespace in (minigrad, torch):
         loader = namespace.utils.data.DataLoader(DIGITS, timeout=3)
         with pytest.raises(AssertionError, match="timeout == 0"):

@@ -1,4 +1,4 @@
-"""dataset.py: structure, lengths, indices and errors, beside PyTorch."""
+"""utils/data/dataset.py: samples, lengths, indices and errors, compared with PyTorch's."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DIGITS = range(10)
 
 
 def counting(t: Any, n: int, length: int | None = None) -> Any:
-    """An IterableDataset of the numbers below n, which may say how many they are."""
+    """Make an IterableDataset of the numbers below n, with a `__len__` if a length is given."""
 
     class Counting(t.utils.data.IterableDataset):  # type: ignore[misc, name-defined]
         def __iter__(self) -> Iterator[int]:
@@ -32,10 +32,10 @@ def counting(t: Any, n: int, length: int | None = None) -> Any:
     return Counting() if length is None else Reporting()
 
 
-def in_one_go(t: Any, lost: int = 0) -> Any:
-    """A dataset that gives samples by the list, some of them lost."""
+def with_getitems(t: Any, lost: int = 0) -> Any:
+    """Make a dataset with `__getitems__`, which drops the first `lost` samples."""
 
-    class InOneGo(t.utils.data.Dataset):  # type: ignore[misc, name-defined]
+    class WithGetitems(t.utils.data.Dataset):  # type: ignore[misc, name-defined]
         def __len__(self) -> int:
             return 10
 
@@ -45,7 +45,7 @@ def in_one_go(t: Any, lost: int = 0) -> Any:
         def __getitems__(self, indices: Any) -> Any:
             return [["many", i] for i in indices][lost:]
 
-    return InOneGo()
+    return WithGetitems()
 
 
 def tensors(t: Any) -> Any:
@@ -76,22 +76,24 @@ PROGRAMS: dict[str, Callable[[Any, Any], Any]] = {
     "TensorDataset: a list for a tensor": lambda t, d: d.TensorDataset([1, 2]),
     "TensorDataset: an array": lambda t, d: d.TensorDataset(np.ones(3)),
     "StackDataset": lambda t, d: d.StackDataset(DIGITS, "abcdefghij")[3],
-    "StackDataset: by name": lambda t, d: d.StackDataset(a=DIGITS, b=tensors(t))[3],
+    "StackDataset: by keyword": lambda t, d: d.StackDataset(a=DIGITS, b=tensors(t))[3],
     "StackDataset: all": lambda t, d: list(d.StackDataset(range(2), range(2))),
     "StackDataset: length": lambda t, d: len(d.StackDataset(a=DIGITS)),
     "StackDataset: datasets": lambda t, d: list(d.StackDataset(a="x", b="y").datasets),
     "StackDataset: none": lambda t, d: d.StackDataset(),
-    "StackDataset: both ways": lambda t, d: d.StackDataset(DIGITS, a=DIGITS),
+    "StackDataset: positional and keyword": lambda t, d: d.StackDataset(DIGITS, a=DIGITS),
     "StackDataset: two lengths": lambda t, d: d.StackDataset(DIGITS, range(3)),
-    "StackDataset: two lengths by name": lambda t, d: d.StackDataset(a=DIGITS, b=range(3)),
+    "StackDataset: two lengths by keyword": lambda t, d: d.StackDataset(a=DIGITS, b=range(3)),
     "StackDataset: no length": lambda t, d: d.StackDataset(counting(t, 2)),
     "StackDataset: several": lambda t, d: d.StackDataset(DIGITS, "abcdefghij").__getitems__([1, 2]),
-    "StackDataset: several by name": lambda t, d: d.StackDataset(a=DIGITS).__getitems__([1, 2]),
-    "StackDataset: in one go": lambda t, d: d.StackDataset(in_one_go(t), DIGITS).__getitems__([3]),
-    "StackDataset: one lost": lambda t, d: d.StackDataset(in_one_go(t, 1)).__getitems__([3, 4]),
-    "StackDataset: one lost by name": lambda t, d: d.StackDataset(a=in_one_go(t, 1)).__getitems__(
-        [3, 4]
-    ),
+    "StackDataset: several by keyword": lambda t, d: d.StackDataset(a=DIGITS).__getitems__([1, 2]),
+    "StackDataset: __getitems__": lambda t, d: d.StackDataset(
+        with_getitems(t), DIGITS
+    ).__getitems__([3]),
+    "StackDataset: one lost": lambda t, d: d.StackDataset(with_getitems(t, 1)).__getitems__([3, 4]),
+    "StackDataset: one lost by keyword": lambda t, d: d.StackDataset(
+        a=with_getitems(t, 1)
+    ).__getitems__([3, 4]),
     "ConcatDataset: a slice": lambda t, d: d.ConcatDataset([DIGITS])[0:2],
     "ConcatDataset: a string": lambda t, d: d.ConcatDataset([DIGITS])["a"],
     "ConcatDataset: of a generator": lambda t, d: len(d.ConcatDataset(x for x in [DIGITS] * 2)),
@@ -105,23 +107,23 @@ PROGRAMS: dict[str, Callable[[Any, Any], Any]] = {
     "Subset: attributes": lambda t, d: d.Subset("ab", [1]).__dict__,
     "Subset: a list": lambda t, d: d.Subset(tensors(t), [3, 1, 4])[[0, 1]],
     "Subset: a slice": lambda t, d: d.Subset(tensors(t), [3, 1, 4])[1:],
-    "Subset: a slice of what takes none": lambda t, d: d.Subset(DIGITS, [3, 1])[0:2],
+    "Subset: a slice of a dataset without slices": lambda t, d: d.Subset(DIGITS, [3, 1])[0:2],
     "Subset: several": lambda t, d: d.Subset(DIGITS, [3, 1, 4]).__getitems__([0, 2]),
-    "Subset: in one go": lambda t, d: d.Subset(in_one_go(t), [3, 1]).__getitems__([0, 1]),
+    "Subset: __getitems__": lambda t, d: d.Subset(with_getitems(t), [3, 1]).__getitems__([0, 1]),
     "Subset: of a subset": lambda t, d: list(d.Subset(d.Subset(DIGITS, [3, 1, 4]), [2, 0])),
     "Subset: tensor indices": lambda t, d: d.Subset(tensors(t), t.tensor([2, 3]))[0],
 }
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_as_pytorch(name: str) -> None:
+def test_matches_pytorch(name: str) -> None:
     check_same(lambda t: PROGRAMS[name](t, t.utils.data))
 
 
 ASSERTED: dict[str, Callable[[Any, Any], Any]] = {
     "two sizes": lambda t, d: d.TensorDataset(t.ones(2), t.ones(3)),
     "nothing to concatenate": lambda t, d: d.ConcatDataset([]),
-    "no list": lambda t, d: d.ConcatDataset([DIGITS, counting(t, 3)]),
+    "an iterable dataset in the list": lambda t, d: d.ConcatDataset([DIGITS, counting(t, 3)]),
     "a sum of both kinds": lambda t, d: tensors(t) + counting(t, 3),
     "a chain of both kinds": lambda t, d: list(counting(t, 3) + tensors(t)),
     "the length of a chain of both kinds": lambda t, d: len(counting(t, 3, 3) + tensors(t)),
@@ -129,7 +131,7 @@ ASSERTED: dict[str, Callable[[Any, Any], Any]] = {
 
 
 @pytest.mark.parametrize("name", ASSERTED)
-def test_assertions_begin_with_pytorchs_words(name: str) -> None:
+def test_assertion_starts_with_pytorchs_message(name: str) -> None:
     words = []
     for namespace in (minigrad, torch):
         with pytest.raises(AssertionError) as error:
@@ -140,7 +142,7 @@ def test_assertions_begin_with_pytorchs_words(name: str) -> None:
 
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=4), st.integers(-12, 12))
-def test_every_index_of_a_concatenation(lengths: list[int], index: int) -> None:
+def test_concat_dataset_at_any_index(lengths: list[int], index: int) -> None:
     def program(t: Any) -> Any:
         parts = [range(10 * i, 10 * i + length) for i, length in enumerate(lengths)]
         both = t.utils.data.ConcatDataset(parts)
@@ -150,7 +152,7 @@ def test_every_index_of_a_concatenation(lengths: list[int], index: int) -> None:
 
 
 @given(st.lists(st.integers(-10, 9), max_size=5), st.lists(st.integers(-6, 6), max_size=5))
-def test_every_index_of_a_subset(indices: list[int], wanted: list[int]) -> None:
+def test_subset_at_any_index(indices: list[int], wanted: list[int]) -> None:
     def program(t: Any) -> Any:
         subset = t.utils.data.Subset(DIGITS, indices)
         return [len(subset), list(subset), subset.__getitems__(wanted)]
@@ -158,7 +160,7 @@ def test_every_index_of_a_subset(indices: list[int], wanted: list[int]) -> None:
     check_same(program)
 
 
-def test_a_subset_that_would_be_passed_over_is_refused() -> None:
+def test_subset_that_overrides_only_getitem_is_refused() -> None:
     def program(t: Any) -> Any:
         class Own(t.utils.data.Subset):  # type: ignore[misc, name-defined]
             def __getitem__(self, index: Any) -> Any:
@@ -169,7 +171,7 @@ def test_a_subset_that_would_be_passed_over_is_refused() -> None:
     assert check_same(program).error is not None
 
 
-def test_a_subset_that_overrides_both_is_not() -> None:
+def test_subset_that_overrides_both_is_accepted() -> None:
     def program(t: Any) -> Any:
         class Own(t.utils.data.Subset):  # type: ignore[misc, name-defined]
             def __getitem__(self, index: Any) -> Any:
@@ -190,24 +192,24 @@ SPLITS: dict[str, Any] = {
     "a tuple": (4, 6),
     "an array": np.array([4, 6]),
     "all": [10],
-    "none and all": [0, 10],
+    "one empty": [0, 10],
     "too few": [3, 3],
     "too many": [8, 8],
     "nothing": [],
     "fractions": [0.3, 0.7],
     "thirds": [1 / 3] * 3,
     "tenths": [0.1] * 10,
-    "some are left over": [0.15, 0.25, 0.6],
+    "fractions with samples left over": [0.15, 0.25, 0.6],
     "one fraction": [1.0],
-    "one whole": [1],
-    "too small a fraction": [0.3, 0.3],
-    "too large": [0.8, 0.8],
+    "one length of 1": [1],
+    "fractions too small": [0.3, 0.3],
+    "fractions too large": [0.8, 0.8],
     "a negative fraction": [-0.5, 1.5],
     "a fraction above 1": [1.5, -0.5],
     "a length and a fraction": [3, 0.7],
     "an empty part": [0.5, 0.5, 0],
     "a negative length": [-1, 11],
-    "no sequence": None,
+    "None": None,
     "strings": ["a"],
 }
 
@@ -224,18 +226,18 @@ def test_splits(name: str) -> None:
 
 
 @given(st.integers(1, 40), st.lists(st.integers(1, 20), min_size=1, max_size=5))
-def test_any_fractions(n: int, weights: list[int]) -> None:
-    # Such sums may come out a little below 1, or a little above.
+def test_split_by_any_fractions(n: int, weights: list[int]) -> None:
+    # Their sum may be rounded to just below or above 1.
     fractions = [weight / sum(weights) for weight in weights]
     check_same(lambda t: split(t, n, fractions))
 
 
-def test_a_split_of_nothing() -> None:
+def test_split_of_an_empty_dataset() -> None:
     check_same(lambda t: [len(x) for x in t.utils.data.random_split(range(0), [0.5, 0.5])])
     check_same(lambda t: t.utils.data.random_split(counting(t, 3), [0.5, 0.5]))
 
 
-def test_a_length_that_is_no_int_is_refused() -> None:
+def test_float_lengths_are_refused() -> None:
     for namespace in (minigrad, torch):
         with pytest.raises(TypeError, match="randperm"):
             namespace.utils.data.random_split(DIGITS, [10.0])

@@ -1,4 +1,7 @@
-"""sampler.py: arguments, lengths and what is given, beside PyTorch (orders: ../test_data.py)."""
+"""utils/data/sampler.py: arguments, lengths and indices, compared with PyTorch's.
+
+test_random_order.py tests the random orders.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ def settings(sampler: Any) -> list[Any]:
 
 
 PROGRAMS: dict[str, Callable[[Any, Any], Any]] = {
-    "Sampler: no order": lambda t, d: iter(d.Sampler()),
+    "Sampler: no __iter__": lambda t, d: iter(d.Sampler()),
     "Sampler: no length": lambda t, d: len(d.Sampler()),
     "Sampler: no arguments": lambda t, d: d.Sampler(5),
     "subscripts": lambda t, d: [d.Sampler[int] is not None],
@@ -34,13 +37,13 @@ PROGRAMS: dict[str, Callable[[Any, Any], Any]] = {
     "RandomSampler: more": lambda t, d: settings(d.RandomSampler(DIGITS, True, 25)),
     "RandomSampler: empty": lambda t, d: d.RandomSampler(range(0)),
     "RandomSampler: none": lambda t, d: d.RandomSampler(DIGITS, num_samples=0),
-    "RandomSampler: fewer": lambda t, d: d.RandomSampler(DIGITS, num_samples=-1),
+    "RandomSampler: a negative number": lambda t, d: d.RandomSampler(DIGITS, num_samples=-1),
     "RandomSampler: a float": lambda t, d: d.RandomSampler(DIGITS, num_samples=1.5),
     "RandomSampler: NumPy's int": lambda t, d: d.RandomSampler(DIGITS, num_samples=np.int64(3)),
     "RandomSampler: a bool": lambda t, d: settings(d.RandomSampler(DIGITS, num_samples=True)),
-    "RandomSampler: replacement by 1": lambda t, d: d.RandomSampler(DIGITS, replacement=1),
+    "RandomSampler: 1 for replacement": lambda t, d: d.RandomSampler(DIGITS, replacement=1),
     "RandomSampler: no length": lambda t, d: d.RandomSampler(5),
-    "RandomSampler: of nothing": lambda t, d: list(d.RandomSampler("", num_samples=3)),
+    "RandomSampler: of an empty string": lambda t, d: list(d.RandomSampler("", num_samples=3)),
     "SubsetRandomSampler": lambda t, d: d.SubsetRandomSampler([4, 5]).__dict__,
     "SubsetRandomSampler: all": lambda t, d: sorted(d.SubsetRandomSampler([4, 5, 4])),
     "SubsetRandomSampler: length": lambda t, d: len(d.SubsetRandomSampler([4, 5])),
@@ -56,7 +59,9 @@ PROGRAMS: dict[str, Callable[[Any, Any], Any]] = {
     "WeightedRandomSampler: none": lambda t, d: d.WeightedRandomSampler([1], 0),
     "WeightedRandomSampler: a float": lambda t, d: d.WeightedRandomSampler([1], 1.5),
     "WeightedRandomSampler: a bool": lambda t, d: d.WeightedRandomSampler([1], True),
-    "WeightedRandomSampler: by 1": lambda t, d: d.WeightedRandomSampler([1], 1, replacement=1),
+    "WeightedRandomSampler: 1 for replacement": lambda t, d: d.WeightedRandomSampler(
+        [1], 1, replacement=1
+    ),
     "WeightedRandomSampler: a matrix": lambda t, d: d.WeightedRandomSampler([[1.0]], 1),
     "WeightedRandomSampler: a number": lambda t, d: d.WeightedRandomSampler(3.0, 1),
     "WeightedRandomSampler: text": lambda t, d: d.WeightedRandomSampler("ab", 1),
@@ -66,12 +71,12 @@ PROGRAMS: dict[str, Callable[[Any, Any], Any]] = {
     "BatchSampler: an iterator": lambda t, d: list(d.BatchSampler(iter([1, 2, 3]), 2, False)),
     "BatchSampler: no length": lambda t, d: len(d.BatchSampler(iter([1, 2, 3]), 2, False)),
     "BatchSampler: a number": lambda t, d: list(d.BatchSampler(5, 2, False)),
-    "BatchSampler: drop_last unsaid": lambda t, d: d.BatchSampler([1, 2], 2),
+    "BatchSampler: no drop_last": lambda t, d: d.BatchSampler([1, 2], 2),
 }
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_as_pytorch(name: str) -> None:
+def test_matches_pytorch(name: str) -> None:
     check_same(lambda t: PROGRAMS[name](t, t.utils.data))
 
 
@@ -79,7 +84,7 @@ ODD = st.sampled_from([None, True, 2.0, "a", [2], np.int64(2), np.True_, 0, -1])
 
 
 @given(st.integers(0, 9), st.integers(1, 10) | ODD, st.booleans() | ODD)
-def test_batches_of_any_size(n: int, batch_size: Any, drop_last: Any) -> None:
+def test_batch_sampler_with_any_arguments(n: int, batch_size: Any, drop_last: Any) -> None:
     def program(t: Any) -> Any:
         sampler = t.utils.data.BatchSampler(range(n), batch_size, drop_last)
         return [list(sampler), list(sampler), len(sampler)]
@@ -88,7 +93,7 @@ def test_batches_of_any_size(n: int, batch_size: Any, drop_last: Any) -> None:
 
 
 @given(st.integers(1, 9), st.integers(1, 80))
-def test_a_random_sampler_gives_whole_orders_and_then_a_part(n: int, num_samples: int) -> None:
+def test_random_sampler_gives_whole_permutations_then_a_part(n: int, num_samples: int) -> None:
     order = list(minigrad.utils.data.RandomSampler(range(n), num_samples=num_samples))
     assert len(order) == num_samples
     for start in range(0, num_samples, n):
@@ -98,14 +103,14 @@ def test_a_random_sampler_gives_whole_orders_and_then_a_part(n: int, num_samples
 
 
 @given(st.integers(1, 9), st.integers(1, 80))
-def test_with_replacement_any_index_may_come_again(n: int, num_samples: int) -> None:
+def test_random_sampler_with_replacement_gives_valid_indices(n: int, num_samples: int) -> None:
     sampler = minigrad.utils.data.RandomSampler(range(n), True, num_samples)
     order = list(sampler)
     assert len(order) == len(sampler) == num_samples
     assert set(order) <= set(range(n))
 
 
-def test_the_length_follows_the_data() -> None:
+def test_length_follows_the_data() -> None:
     def program(t: Any) -> Any:
         data = [1, 2]
         samplers = t.utils.data.RandomSampler(data), t.utils.data.SequentialSampler(data)

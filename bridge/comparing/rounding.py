@@ -1,0 +1,152 @@
+"""Measure how far rounding alone carries a computation, by perturbing PyTorch's operands.
+
+Two correct libraries round each op differently, by up to its tolerance in
+`minigrad/catalogue/accuracy.py`. How much that changes a program's result depends on the program's
+condition, which is measured here: PyTorch runs the program again several times, and each time the
+floating-point operands of every op are perturbed at random by up to 4 eps, as if another library
+had computed them. A result that moves that far may also differ between the libraries.
+
+This is Monte Carlo arithmetic (Parker, "Monte Carlo Arithmetic: exploiting randomness in
+floating-point arithmetic", 1997). Unlike a derivative, it notices an activation so near its kink
+that rounding decides on which side it falls.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch._decomp import get_decompositions
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from minigrad.catalogue.accuracy import Scaled
+
+from .closeness import Array, Difference, compare_arrays
+
+# The largest relative perturbation of an operand, in eps.
+PERTURBATION = 4
+# A result may be off by twice the farthest that it moved.
+ALLOWED = Scaled(2)
+# How many runs to do at first, and how many more while a result has not moved far enough.
+RUNS = (2, 6, 56)
+
+Results = dict[str, Array]
+
+_aten = torch.ops.aten
+_DECOMPOSED = get_decompositions(
+    [
+        _aten._softmax,
+        _aten._softmax_backward_data,
+        _aten._log_softmax,
+        _aten._log_softmax_backward_data,
+    ]
+)
+
+
+class PerturbedOperands(TorchDispatchMode):
+    """A context in which PyTorch perturbs the floating-point operands of every op by up to 4 eps.
+
+    The softmaxes are decomposed, since perturbing their operands doesn't show what cancels inside
+    of them. The operands of views are left alone, and so is a tensor that an op writes into. The
+    perturbations depend on `seed` only and draw nothing from PyTorch's own random streams.
+    """
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self._generators: dict[torch.device, torch.Generator] = {}
+        self._seed = seed
+        self._positions: dict[Any, tuple[int, ...]] = {}  # of the operands to perturb, by op
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func in _DECOMPOSED:
+            with self:
+                return _DECOMPOSED[func](*args, **kwargs)
+        if func not in self._positions:
+            self._positions[func] = _perturbable(func)
+        perturbed = list(args)
+        for i in self._positions[func]:
+            x = args[i] if i < len(args) else None
+            if isinstance(x, torch.Tensor) and x.is_floating_point():
+                # An op that is given a dtype computes in it, and it may be coarser than x's.
+                perturbed[i] = self._perturb(x, kwargs.get("dtype"))
+        return func(*perturbed, **kwargs)
+
+    def _perturb(self, x: torch.Tensor, computed_in: torch.dtype | None) -> torch.Tensor:
+        generator = self._generators.get(x.device)
+        if generator is None:
+            generator = torch.Generator(x.device).manual_seed(self._seed)
+            self._generators[x.device] = generator
+        units = torch.rand(x.shape, generator=generator, dtype=x.dtype, device=x.device) * 2 - 1
+        eps = torch.finfo(x.dtype).eps
+        if computed_in is not None and computed_in.is_floating_point:
+            eps = max(eps, torch.finfo(computed_in).eps)
+        return x + x * (units * (PERTURBATION * eps))
+
+
+def _perturbable(func: Any) -> tuple[int, ...]:
+    """Return the positions of the operands that may be perturbed: none of a view, none written."""
+    returned = [r.alias_info for r in func._schema.returns if r.alias_info is not None]
+    if any(not alias.is_write for alias in returned):
+        return ()
+    return tuple(i for i, a in enumerate(func._schema.arguments) if a.alias_info is None)
+
+
+def judge_by_rounding(
+    ours: Results,
+    theirs: Results,
+    suspects: list[str],
+    rerun: Callable[[AbstractContextManager[Any]], Results],
+    seed: int = 0,
+    overflowed: bool = False,
+) -> dict[str, Difference]:
+    """Compare the results named in `suspects`, in units of how far rounding carries each element.
+
+    A difference is `ok` if rounding explains it. If a sum `overflowed` on the way in one library
+    only, any element that is not finite is accepted.
+
+    `rerun(context)` computes PyTorch's results again, with the perturbed part inside `context`.
+    """
+    spread = {name: np.zeros(theirs[name].shape) for name in suspects}
+    found: dict[str, Difference] = {}
+    seeds = itertools.count(seed)
+    suspects = list(suspects)
+    for runs in RUNS:
+        for _ in range(runs):
+            perturbed = rerun(PerturbedOperands(next(seeds)))
+            for name in suspects:
+                moved = _movement(perturbed[name], theirs[name])
+                np.maximum(spread[name], moved, out=spread[name])
+        for name in suspects:
+            if overflowed and ours[name].shape == theirs[name].shape:
+                spread[name][~(np.isfinite(ours[name]) & np.isfinite(theirs[name]))] = np.inf
+            found[name] = _in_units_of_spread(ours[name], theirs[name], spread[name])
+        suspects = [name for name in suspects if not found[name].ok]
+        if not suspects:
+            break
+    return found
+
+
+def _movement(perturbed: Array, theirs: Array) -> Array:
+    """Return how far each element moved; infinity if it became finite or ceased to be."""
+    same = (perturbed == theirs) | ((perturbed != perturbed) & (theirs != theirs))
+    with np.errstate(all="ignore"):
+        gap = np.abs(perturbed.astype(np.float64) - theirs)
+    return np.where(same, 0, np.where(np.isfinite(gap), gap, np.inf))
+
+
+def _in_units_of_spread(ours: Array, theirs: Array, spread: Array) -> Difference:
+    if theirs.dtype.kind != "f" and ours.shape == theirs.shape:
+        return compare_arrays(np.where(spread > 0, theirs, ours), theirs, ALLOWED)
+    finite = np.where(np.isfinite(theirs), theirs, 0).astype(np.float64)
+    with np.errstate(over="ignore"):
+        terms = spread / np.finfo(theirs.dtype).eps + 2 * np.abs(finite)
+    found = compare_arrays(ours, theirs, ALLOWED, terms)
+    return replace(found, unit="times as far as rounding carries it")

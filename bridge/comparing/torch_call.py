@@ -1,0 +1,133 @@
+"""TorchCall: one call of a rule, made in PyTorch from copies of the same operands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from bridge.libraries.convert import array_of, tensor_of
+from bridge.libraries.op_calls import spelling
+from minigrad.catalogue.accuracy import OpTolerance, tolerance
+from minigrad.rules import REGISTRY
+
+from .closeness import Array
+
+# Ops whose operands broadcast against each other.
+_BROADCASTING = {
+    name
+    for name, rule in REGISTRY.items()
+    if len(rule.operands) > 1 and (rule.presentation.promotion is not None or name == "where")
+}
+# The magnitudes of the terms of a difference are those of the terms of a sum.
+_SUM_OF = {"sub": "add", "rsub": "add"}
+
+
+class TorchCall:
+    """A call of the rule `name` in PyTorch on `device`, and its gradients.
+
+    - `operands`: copies of the arrays as leaves, and numbers.
+    - `results`: PyTorch's results, the first with its graph.
+    - `tolerance`: how far minigrad's value and gradients may be from these. `value_terms` and
+      `gradient_terms` compute the Σ|terms| that `Scaled` tolerances need.
+
+    The constructor raises whatever PyTorch raises.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        operands: Sequence[Any],
+        options: dict[str, Any],
+        requires_grad: Sequence[bool],
+        device: str,
+    ) -> None:
+        self.name, self.device = name, device
+        self.tolerance: OpTolerance = tolerance(name, options.get("alpha", 1), device)
+        shape = None
+        if name in _BROADCASTING:
+            # Expand the operands first, so that no gradient is a sum over broadcast copies: the
+            # engine computes that sum, which has its own tolerance.
+            shape = np.broadcast_shapes(*(x.shape for x in operands if hasattr(x, "shape")))
+        self.operands = tuple(
+            self._leaf(x, shape, tracked)
+            for x, tracked in zip(operands, requires_grad, strict=True)
+        )
+        self.options = {key: self._option(value) for key, value in options.items()}
+        self.results = _call(name, self.operands, self.options)
+
+    def _leaf(self, x: Any, shape: tuple[int, ...] | None, requires_grad: bool) -> Any:
+        if not isinstance(x, np.ndarray):
+            return x
+        expanded = x if shape is None else np.broadcast_to(x, shape)
+        return tensor_of(expanded, self.device).requires_grad_(requires_grad)
+
+    def _option(self, option: Any) -> Any:
+        if isinstance(option, np.dtype):
+            return getattr(torch, option.name)
+        if isinstance(option, np.ndarray):
+            return tensor_of(option, self.device)
+        if isinstance(option, tuple):
+            return tuple(self._option(item) for item in option)
+        return option
+
+    def differentiable(self, i: int) -> bool:
+        """Whether PyTorch has a gradient for operand `i`."""
+        requires_grad: bool = getattr(self.operands[i], "requires_grad", False)
+        return requires_grad and self.results[0].requires_grad
+
+    def gradient(self, i: int, g: Array) -> Array:
+        """Return the gradient of operand `i` for the cotangent `g` of the first result."""
+        return array_of(_pull_back(self.results[0], self.operands[i], tensor_of(g, self.device)))
+
+    def value_terms(self) -> Array:
+        """Return Σ|terms| of each element of the first result."""
+        if self.tolerance.value_terms is not None:
+            return self.tolerance.value_terms(self._float64_result())
+        return np.abs(array_of(self._call_on_magnitudes()[0]))
+
+    def gradient_terms(self, i: int, g: Array) -> Array:
+        """Return Σ|terms| of each element of the gradient of operand `i`."""
+        if self.tolerance.gradient_terms is not None:
+            dim, cotangent = self.options.get("dim", 0), g.astype(np.float64)
+            return self.tolerance.gradient_terms(self._float64_result(), cotangent, dim)
+        result, operands = self._call_on_magnitudes()
+        magnitude = _magnitude(tensor_of(g, self.device))
+        return np.abs(array_of(_pull_back(result, operands[i], magnitude)))
+
+    def _float64_result(self) -> Array:
+        return array_of(self.results[0]).astype(np.float64)
+
+    def _call_on_magnitudes(self) -> tuple[torch.Tensor, list[Any]]:
+        """Call the op on the magnitudes of its operands; return the result and those magnitudes.
+
+        Since the op is linear in each operand, the result is Σ|terms|.
+        """
+        options = dict(self.options)
+        if "alpha" in options:
+            options["alpha"] = abs(options["alpha"])
+        if options.get("dtype") is not None:
+            options["dtype"] = torch.float64
+        operands = [_magnitude(x) for x in self.operands]
+        return _call(_SUM_OF.get(self.name, self.name), operands, options)[0], operands
+
+
+def _call(name: str, operands: Sequence[Any], options: dict[str, Any]) -> tuple[Any, ...]:
+    with torch.enable_grad():
+        results = spelling(name)(torch, *operands, **options)
+    return tuple(results) if isinstance(results, tuple) else (results,)
+
+
+def _pull_back(result: torch.Tensor, leaf: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
+    (found,) = torch.autograd.grad(result, leaf, g, retain_graph=True, allow_unused=True)
+    return torch.zeros_like(leaf) if found is None else found
+
+
+def _magnitude(x: Any) -> Any:
+    """Return |x| in float64, with 0 for infinities and NaN, which have no rounding error."""
+    if isinstance(x, torch.Tensor) and x.is_floating_point():
+        finite = torch.nan_to_num(x.detach().double(), nan=0.0, posinf=0.0, neginf=0.0)
+        return finite.abs().requires_grad_(x.requires_grad)
+    return abs(x) if isinstance(x, float) else x

@@ -1,0 +1,129 @@
+"""How PyTorch spells a call of each rule, for either namespace.
+
+Most rules are one function or method in PyTorch and take its arguments; the table of ops gives its
+name. `SPELLED` has the others, such as a slice, which PyTorch writes as `x[...]`.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from minigrad.catalogue.op_table import TABLE
+from minigrad.rules import REGISTRY
+
+# Called as `spelling(torch, *operands, **options)`, with the rule's names for the options.
+Spelling = Callable[..., Any]
+
+
+def function(name: str) -> Spelling:
+    """Call the namespace's function of that name."""
+    return lambda torch, *operands, **options: getattr(torch, name)(*operands, **options)
+
+
+def functional(name: str) -> Spelling:
+    """Call the function of that name in `torch.nn.functional`."""
+    return lambda torch, *operands, **options: getattr(torch.nn.functional, name)(
+        *operands, **options
+    )
+
+
+def method(name: str) -> Spelling:
+    """Call the method of that name on the first operand."""
+    return lambda torch, input, *rest, **options: getattr(input, name)(*rest, **options)
+
+
+def joining(name: str) -> Spelling:
+    """Call the function of that name with the operands in one tuple."""
+    return lambda torch, *operands, **options: getattr(torch, name)(operands, **options)
+
+
+def in_place_method(name: str) -> Spelling:
+    """Call the in-place method of that name on a copy of the first operand."""
+    return lambda torch, input, *rest, **options: getattr(input.clone(), name)(*rest, **options)
+
+
+def _slice(torch: Any, input: Any, *, dim: int, start: Any, end: Any, step: int) -> Any:
+    return input[(*(slice(None),) * dim, slice(start, end, step))]
+
+
+def _index(torch: Any, input: Any, *, key: tuple[Any, ...]) -> Any:
+    return input[key]
+
+
+def _index_put(torch: Any, input: Any, value: Any, *, key: tuple[Any, ...]) -> Any:
+    result = input.clone()
+    result[key] = value
+    return result
+
+
+def _gradient_of_indexing(
+    torch: Any, input: Any, *, key: Any, shape: tuple[int, ...], repeats: bool = True
+) -> Any:
+    """Return the gradient of an x of that shape for the cotangent `input` of x[key]."""
+    x = torch.zeros(shape, dtype=input.dtype, device=input.device, requires_grad=True)
+    return torch.autograd.grad(x[key], x, input, create_graph=True)[0]
+
+
+# Rules that are not one function or method of PyTorch with the rule's own arguments.
+SPELLED: dict[str, Spelling] = {
+    "alias": lambda torch, input: input[...],
+    "cat": joining("cat"),
+    "index": _index,
+    "index_put": _index_put,
+    "put": _gradient_of_indexing,
+    "scatter": _gradient_of_indexing,
+    "slice": _slice,
+    "stack": joining("stack"),
+}
+_OPS = {op.rule.name: op for op in TABLE}
+
+
+def spelling(name: str) -> Spelling:
+    """Return the function that calls the rule `name` in a namespace.
+
+    Raises KeyError if PyTorch has no such call.
+
+    >>> import minigrad
+    >>> spelling("slice")(minigrad, minigrad.arange(6), dim=0, start=1, end=None, step=2)
+    tensor([1, 3, 5])
+    """
+    if name in SPELLED:
+        return SPELLED[name]
+    op = _OPS[name]
+    if op.functions:
+        module, _, public = op.functions[0].rpartition(".")
+        return function(public) if module == "minigrad" else functional(public)
+    if op.methods:
+        return method(op.methods[0].removeprefix("Tensor."))
+    if op.in_place:
+        return in_place_method(op.in_place[0].removeprefix("Tensor."))
+    raise KeyError(name)
+
+
+def split_arguments(name: str, args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, Any]:
+    """Split the arguments of the rule `name` into a tuple of operands and a dict of options.
+
+    >>> split_arguments("sum", ("x", 0), {"keepdim": True})
+    (('x',), {'dim': 0, 'keepdim': True})
+    """
+    rule = REGISTRY[name]
+    bound = _signature(name).bind(*args, **options)
+    operands: list[Any] = []
+    named: dict[str, Any] = {}
+    for parameter, value in bound.arguments.items():
+        kind = bound.signature.parameters[parameter].kind
+        if kind is inspect.Parameter.VAR_POSITIONAL:
+            operands += value
+        elif parameter in rule.parameters[: len(rule.operands)]:
+            operands.append(value)
+        else:
+            named[parameter] = value
+    return tuple(operands), named
+
+
+@functools.cache
+def _signature(name: str) -> inspect.Signature:
+    return inspect.signature(REGISTRY[name].forward)

@@ -1,0 +1,127 @@
+"""Check that a random program does the same in minigrad as in PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+
+import minigrad
+from bridge.comparing.closeness import difference
+from bridge.comparing.rounding import judge_by_rounding
+from minigrad.catalogue.accuracy import Exact, Ulps
+
+from .program import Array, Program, Statement, TensorFacts, Trace
+
+
+def check(program: Program) -> None:
+    """Raise AssertionError if the program does something else in minigrad than in PyTorch.
+
+    The message says what differs and prints the program.
+    """
+    for fault in faults(program, program.run(minigrad)):
+        raise AssertionError(f"{fault}\n{program!r}")
+
+
+def faults(program: Program, ours: Trace) -> Iterator[str]:
+    """Yield where minigrad's trace differs from PyTorch's: errors, then facts, then elements."""
+    theirs = program.theirs
+    for statement, a, b in zip(program.statements, ours.errors, theirs.errors, strict=True):
+        if type(a) is not type(b):
+            if not _is_known_exception(a, b, program):
+                yield f"{statement.text}: {_describe(a)} here, {_describe(b)} in PyTorch"
+            return
+    if theirs.errors and theirs.errors[-1] is not None and _is_backward(program.statements[-1]):
+        # How far PyTorch's walk got before the error is undocumented.
+        ours, theirs = _without_gradients(ours), _without_gradients(theirs)
+    for label, facts in theirs.facts.items():
+        if ours.facts.get(label) != facts:
+            yield f"{label}: {ours.facts.get(label)} here, {facts} in PyTorch"
+            return
+    yield from _value_faults(program, ours, theirs)
+
+
+def _value_faults(program: Program, ours: Trace, theirs: Trace) -> Iterator[str]:
+    # Small multiples of a power of two are not rounded, whatever the order of summation.
+    exact = all(map(_is_exact, theirs.values.values()))
+    suspects = []
+    for label, values in theirs.values.items():
+        found = difference(ours.values[label], values, Ulps(0) if exact else Exact())
+        if found is not None and exact:
+            yield f"{label}: {found}"
+        elif found is not None:
+            suspects.append(label)
+    if not suspects:
+        return
+
+    def rerun(context: AbstractContextManager[Any]) -> dict[str, Array]:
+        with context:
+            values = program.run(torch).values
+        return {label: _comparable(values.get(label), theirs.values[label]) for label in suspects}
+
+    # The sign of a sum of zeros depends on the order of summation, and so does that of 1 / x then.
+    zeros = any(
+        difference(ours.values[label], theirs.values[label], Ulps(0)) is None for label in suspects
+    )
+    judged = judge_by_rounding(ours.values, theirs.values, suspects, rerun, overflowed=zeros)
+    yield from (f"{label}: {judged[label]}" for label in suspects if not judged[label].ok)
+
+
+def _describe(error: Exception | None) -> str:
+    return "no error" if error is None else f"{type(error).__name__} ({error})"
+
+
+def _is_known_exception(ours: Exception | None, theirs: Exception | None, program: Program) -> bool:
+    """Tell whether only one library raises an error for a reason that is known and accepted."""
+    mine, other = str(ours), str(theirs)
+    if "view size is not compatible" in mine + other:
+        return True  # the layout of results of non-contiguous operands may differ
+    if ours is None:
+        # Some of PyTorch's ops return a view without need. Its pow saves the result even if only
+        # the base requires grad.
+        of_pow = "modified by an inplace" in other and "output 0 of Pow1" in other
+        return of_pow or "created in no_grad mode and is being modified" in other
+    if theirs is None:
+        # PyTorch ignores the dtypes of empty tensors. Its matmul of stacks copies some operands and
+        # saves the copies. Its linear saves nothing if only the bias requires grad, so there is
+        # nothing to be freed.
+        of_dtype = "not implemented for '" in mine or "same dtype" in mine
+        of_empty = of_dtype and any(x.size == 0 for x in program.theirs.values.values())
+        of_matmul = "modified by an inplace" in mine and "UnsafeViewBackward0 saved it" in mine
+        of_bias = "a second time" in mine and "functional.linear(" in program.source()
+        return of_empty or of_matmul or of_bias
+    return False
+
+
+def _is_backward(statement: Statement) -> bool:
+    return ".backward(" in statement.text or "autograd.grad(" in statement.text
+
+
+def _without_gradients(trace: Trace) -> Trace:
+    facts = {
+        label: known._replace(has_grad=False) if isinstance(known, TensorFacts) else known
+        for label, known in trace.facts.items()
+        if not label.endswith(".grad")
+    }
+    values = {label: x for label, x in trace.values.items() if not label.endswith(".grad")}
+    return replace(trace, facts=facts, values=values)
+
+
+def _is_exact(x: Array) -> bool:
+    """Tell whether all elements are small multiples of 1/8 (float32) or 1/1024 (float64)."""
+    if x.dtype.kind != "f":
+        return True
+    steps, most = (8, 2.0**8) if x.dtype.itemsize == 4 else (1024, 2.0**16)
+    with np.errstate(invalid="ignore", over="ignore"):
+        return bool(((x * steps == np.floor(x * steps)) & (np.abs(x) <= most)).all())
+
+
+def _comparable(x: Array | None, like: Array) -> Array:
+    """Return `x`; if it is missing or has another shape, an array infinitely far from `like`."""
+    if x is not None and x.shape == like.shape:
+        return x
+    return np.full(like.shape, np.inf) if like.dtype.kind == "f" else ~like

@@ -1,0 +1,180 @@
+"""Program: the text of a computation, and what it does in either library, statement by statement.
+
+The text that runs is the text that a failure prints; only the import differs between libraries.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import CodeType, ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Array = np.ndarray
+
+AT_THE_END = " at the end"
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One line of a program.
+
+    `names` are those it assigns to. It runs in `no_grad` unless it is `recording`. `raises` is the
+    type of the error that it raises in PyTorch, or "".
+    """
+
+    text: str
+    names: tuple[str, ...] = ()
+    recording: bool = True
+    raises: str = ""
+
+    @cached_property
+    def _code(self) -> CodeType:
+        return compile(self.text, "a random program", "exec")
+
+    def source(self) -> str:
+        """Return the statement as it stands in a program, which continues after an error."""
+        lines = [self.text]
+        if not self.recording:
+            lines = ["with torch.no_grad():", *_indented(lines)]
+        if self.raises:
+            lines = ["try:", *_indented(lines), f"except {self.raises} as error:"]
+            lines += _indented(["print(type(error).__name__)"])
+        return "\n".join(lines)
+
+    def run(self, names: dict[str, Any]) -> Exception | None:
+        """Run the statement in the namespace `names`, and return the error that it raised."""
+        grad_mode = nullcontext() if self.recording else names["torch"].no_grad()
+        try:
+            with grad_mode, warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                exec(self._code, names)
+        except Exception as error:
+            return error.with_traceback(None)  # the traceback would keep all tensors alive
+        return None
+
+
+def _indented(lines: Sequence[str]) -> list[str]:
+    return [f"    {line}" for line in lines]
+
+
+def values_of(x: Any) -> Array:
+    """Return the elements of a tensor, also of PyTorch's zeros that have no memory."""
+    values: Array = x.detach().numpy(force=True)
+    return values
+
+
+class TensorFacts(NamedTuple):
+    """What a program can see of a tensor other than its elements."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    requires_grad: bool
+    is_leaf: bool
+    has_history: bool
+    has_grad: bool
+
+
+@dataclass
+class Trace:
+    """What a program did in one library.
+
+    `errors` has the error of each statement, or None. `facts` and `values` describe each tensor
+    after its statement ("c") and at the end of the program ("c at the end", "c.grad").
+    """
+
+    errors: list[Exception | None] = field(default_factory=list)
+    facts: dict[str, TensorFacts | str] = field(default_factory=dict)
+    values: dict[str, Array] = field(default_factory=dict)
+
+    def record(self, label: str, x: Any) -> None:
+        """Record the facts and values of `x`, which may be None."""
+        if x is None:
+            self.facts[label] = "None"
+            return
+        self.values[label] = values_of(x).copy()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # PyTorch warns about the .grad of a non-leaf
+            try:
+                has_history, grad = x.grad_fn is not None, x.grad
+                dtype = str(x.dtype).rpartition(".")[2]
+                self.facts[label] = TensorFacts(
+                    dtype, tuple(x.shape), x.requires_grad, x.is_leaf, has_history, grad is not None
+                )
+            except RuntimeError:  # x is a view made in no_grad whose base was written to
+                self.facts[label] = "RuntimeError"
+                return
+        if grad is not None and label.endswith(AT_THE_END):
+            self.record(f"{label.removesuffix(AT_THE_END)}.grad", grad)
+
+
+class Execution:
+    """A program that runs in one library, statement by statement."""
+
+    def __init__(self, namespace: ModuleType) -> None:
+        self.names: dict[str, Any] = {"torch": namespace, "inf": np.inf, "nan": np.nan}
+        self.trace = Trace()
+        self.made: list[str] = []  # names of tensors
+
+    def run(self, statement: Statement) -> Exception | None:
+        """Run the next statement, and return its error."""
+        error = statement.run(self.names)
+        self.trace.errors.append(error)
+        if error is None:
+            for name in statement.names:
+                self.trace.record(name, self.names[name])
+                self.made.append(name)
+        for name in self.made:
+            # PyTorch updates is_leaf of a view whose base got a history only when grad_fn is read.
+            with suppress(RuntimeError, AttributeError):
+                _ = self.names[name].grad_fn
+        return error
+
+    def forget(self, names: Sequence[str]) -> None:
+        """Undo the last statement, which assigned to `names` or failed."""
+        self.trace.errors.pop()
+        for name in names:
+            if self.names.pop(name, None) is not None:
+                self.made.remove(name)
+                self.trace.facts.pop(name)
+                self.trace.values.pop(name, None)
+
+    def finished(self) -> Trace:
+        """Record every tensor at the end of the program, and return the trace."""
+        for name in self.made:
+            self.trace.record(f"{name}{AT_THE_END}", self.names[name])
+        return self.trace
+
+
+@dataclass(frozen=True)
+class Program:
+    """Statements, and PyTorch's trace of them."""
+
+    statements: tuple[Statement, ...]
+    theirs: Trace = field(compare=False)
+
+    def source(self, library: str = "torch") -> str:
+        """Return the program's text for "torch" or "minigrad"."""
+        head = "import torch" if library == "torch" else f"import {library} as torch"
+        body = "\n".join(statement.source() for statement in self.statements)
+        if "inf" in body or "nan" in body:
+            head += '\n\ninf, nan = float("inf"), float("nan")'
+        return f"{head}\n\n{body}\n"
+
+    def run(self, namespace: ModuleType) -> Trace:
+        """Run the program in a library."""
+        execution = Execution(namespace)
+        for statement in self.statements:
+            execution.run(statement)
+        return execution.finished()
+
+    def __repr__(self) -> str:
+        return f"\n{self.source('minigrad')}"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(repr(self))  # or hypothesis prints the fields

@@ -1,0 +1,107 @@
+"""The arguments of functions that create tensors, checked as PyTorch checks them."""
+
+from __future__ import annotations
+
+import builtins
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..rules.dtypes import of_numpy
+from .devices import require_cpu
+from .tensor import TensorBase, wrap
+
+
+def made(
+    array: np.ndarray,
+    *,
+    requires_grad: bool | None = False,
+    device: Any = None,
+    pin_memory: bool = False,
+    layout: None = None,
+    out: None = None,
+) -> Any:
+    """A tensor around a new array, with the options that every creation function takes.
+
+    RuntimeError for a device other than the CPU, and for an integer tensor with `requires_grad`.
+    NotImplementedError for `pin_memory`, `layout` and `out`.
+    """
+    require_cpu(device)
+    for name, value in (("pin_memory", pin_memory), ("layout", layout), ("out", out)):
+        if value is not None and value is not False:
+            raise NotImplementedError(f"argument '{name}' is not implemented")
+    result = wrap(array)
+    if requires_grad is not None and not isinstance(requires_grad, builtins.bool):
+        kind = type(requires_grad).__name__
+        raise TypeError(f"argument 'requires_grad' must be bool, not {kind}")
+    if requires_grad:
+        if array.dtype.kind != "f":
+            raise RuntimeError(
+                "Only Tensors of floating point and complex dtype can require gradients, "
+                f"and this one is {of_numpy(array.dtype)}"
+            )
+        result._requires_grad = True
+    return result
+
+
+def sizes_of(size: Sequence[Any], options: dict[str, Any], name: str) -> tuple[int, ...]:
+    """The sizes given as `*size`, one by one or in a sequence, or as `size=` in the options.
+
+    It is removed from the options. TypeError unless it is given once, in ints.
+    """
+    if "size" in options:
+        if size:
+            raise TypeError(f"{name}() got multiple values for argument 'size'")
+        size = (options.pop("size"),)
+    elif not size:
+        raise TypeError(f'{name}() missing 1 required positional arguments: "size"')
+    if len(size) == 1 and isinstance(size[0], list | tuple):
+        size = size[0]
+    for position, item in enumerate(size):
+        # A bool counts as an int, but not in front: there it may be a misplaced option.
+        if not hasattr(item, "__index__") or (position == 0 and isinstance(item, builtins.bool)):
+            raise TypeError(
+                f"{name}(): argument 'size' (position 1) must be tuple of ints, not "
+                f"{type(item).__name__} (at position {position})"
+            )
+    found = tuple(map(operator.index, size))
+    if any(s < 0 for s in found):
+        raise RuntimeError(
+            f"Trying to create tensor with negative dimension {min(found)}: {list(found)}"
+        )
+    return found
+
+
+def int_of(value: Any, function: str, argument: str) -> int:
+    """An argument as an int. TypeError if it is none, or a bool."""
+    if isinstance(value, builtins.bool) or not hasattr(value, "__index__"):
+        kind = type(value).__name__
+        raise TypeError(f"{function}(): argument '{argument}' must be int, not {kind}")
+    return operator.index(value)
+
+
+def number_of(value: Any, function: str, argument: str) -> float:
+    """A Python number from one, a NumPy scalar or a 0-d tensor.
+
+    TypeError for anything else, OverflowError for an int that needs more than 64 bits.
+    """
+    if isinstance(value, TensorBase) and value._array.ndim == 0:
+        value = value._array.item()
+    elif isinstance(value, np.generic):
+        value = value.item()
+    if not isinstance(value, builtins.bool | int | float):
+        kind = type(value).__name__
+        raise TypeError(f"{function}(): argument '{argument}' must be Number, not {kind}")
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        raise OverflowError(f"{function}(): argument '{argument}' is an int too big for 64 bits")
+    return value
+
+
+def array_of(input: Any, function: str) -> np.ndarray:
+    """The array of a tensor. TypeError for anything else."""
+    if not isinstance(input, TensorBase):
+        kind = type(input).__name__
+        raise TypeError(f"{function}(): argument 'input' (position 1) must be Tensor, not {kind}")
+    return input._array
