@@ -95,7 +95,7 @@ class Replay(AbstractContextManager["Replay"]):
         self._watching.__exit__(*exception)
 
     def _watch(self, run: Callable[..., Any], function: Any, *args: Any, **options: Any) -> Any:
-        if function in _WRITES or isinstance(function, np.ufunc):
+        if function in _IN_PLACE_RULES or isinstance(function, np.ufunc):
             before = tuple(x.copy() for x in args[:2])  # the ufunc writes into `args[0]`
             result = run(function, *args, **options)
             if function in _IN_PLACE_RULES:

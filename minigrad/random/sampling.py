@@ -211,9 +211,8 @@ def _normal_of_tensors(mean: Any, std: Any, g: Generator) -> Any:
     of_mean = isinstance(mean, TensorBase)
     kind = _float_kind(None, "normal_kernel_cpu", mean if of_mean else std, "normal")
     centres = mean._array if of_mean else _float_of(mean, "normal", "mean")
-    noise = _normals(
-        np.empty(_common_shape(np.shape(centres), std._array.shape), kind), 0.0, 1.0, g
-    )
+    shape = _common_shape(np.shape(centres), std._array.shape)
+    noise = _normals(np.empty(shape, kind), 0.0, 1.0, g)
     noise *= std._array  # two roundings, as in PyTorch: the product is not fused with the sum
     noise += centres
     return wrap(noise)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from minigrad.api import atomic_write
+from minigrad.utils import atomic_write
 from minigrad.utils.atomic_write import check_writable, short_message, write_atomically
 
 
