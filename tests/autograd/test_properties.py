@@ -425,8 +425,8 @@ OF_A_DERIVATIVE: dict[Any, Callable[[Any], Any]] = {
     ),
 }
 MISTAKES = {t: mistake_in_rule("mul", derivative=change) for t, change in OF_A_DERIVATIVE.items()}
-MISTAKES[test_nothing_is_written_but_gradients] = mutants.mistake_in_rule("exp", spoiling)
-MISTAKES[test_how_leaves_lie_in_memory_does_not_matter] = mutants.mistake_in_rule("exp", of_rows)
+MISTAKES[test_nothing_is_written_but_gradients] = mutants.planted("exp", spoiling)
+MISTAKES[test_how_leaves_lie_in_memory_does_not_matter] = mutants.planted("exp", of_rows)
 
 
 @pytest.mark.parametrize("test", MISTAKES, ids=lambda test: test.__name__)
