@@ -21,8 +21,8 @@ ROOT = Path(minigrad.__file__).parent
 ORDER = (
     "rules",
     "core",
-    "api",
     "random",
+    "api",
     "autograd",
     "nn",
     "optim",
@@ -132,7 +132,7 @@ def test_imports_go_one_way(package: str) -> None:
 
 def test_rules_import_numpy_only_and_nothing_imports_the_bridge() -> None:
     allowed = {"numpy", "minigrad", *sys.stdlib_module_names}
-    light = ("rules", "core", "api", "random", "autograd", "nn", "optim", "one_page")
+    light = ("rules", "core", "random", "api", "autograd", "nn", "optim", "one_page")
     for found in IMPORTS:
         top = found.target.split(".")[0]
         assert top not in ("bridge", "tests", "benchmarks", "torch"), found
@@ -185,11 +185,10 @@ def test_circles_of_imports_for_types_are_few() -> None:
         ("core.tensor", "core.node"),
         ("core.tensor", "core.views"),
         ("core.hooks", "core.node"),
-        ("core.node", "core.tensor"),
         ("core.observer", "core.node"),
-        ("core.views", "core.tensor"),
         ("autograd.function_node", "autograd.function"),
         ("nn.module_hooks", "nn.module"),
+        ("app.plotting", "app.training"),
     }
 
 

@@ -26,23 +26,27 @@ _ALIASES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "x1": "input", "
 def prepare(rule: Rule, operands: Sequence[Any]) -> tuple[list[Any], list[Any]]:
     """The operands of a call, and the arrays and numbers that the rule gets for them."""
     check_operands(rule, operands)
-    operands = [number_of(x) for x in operands]
     arrays = []
     for x in operands:
-        if isinstance(x, TensorBase):
-            if grad_mode.enabled and rule.differentiable:
-                refresh(x)
-            x = x._array
-        arrays.append(x)
-    promotion, no_bools = rule.presentation.promotion, rule.presentation.no_bools
-    if promotion is None:
-        return operands, arrays
+        if isinstance(x, TensorBase) and grad_mode.enabled and rule.differentiable:
+            refresh(x)
+        arrays.append(x._array if isinstance(x, TensorBase) else number_of(x))
+    if rule.presentation.promotion is not None:
+        arrays = _promoted(rule, arrays)
+    # An operand that isn't a tensor is what the rule gets for it: so the op tells them apart.
+    pairs = zip(operands, arrays, strict=True)
+    return [x if isinstance(x, TensorBase) else array for x, array in pairs], arrays
+
+
+def _promoted(rule: Rule, arrays: list[Any]) -> list[Any]:
+    """Arrays and numbers in the dtype in which PyTorch computes the op."""
+    no_bools = rule.presentation.no_bools
     if no_bools and any(_is_bool(x) for x in arrays):
         raise RuntimeError(no_bools)
     common = result_type(*(x for x in arrays if x is not None))
-    if promotion == "float" and common.kind != "f":
+    if rule.presentation.promotion == "float" and common.kind != "f":
         common = get_default_dtype().numpy
-    return operands, [_in_dtype(x, common) for x in arrays]
+    return [_in_dtype(x, common) for x in arrays]
 
 
 def number_of(argument: Any) -> Any:

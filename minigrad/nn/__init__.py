@@ -1,5 +1,5 @@
-"""Modules, layers and losses, under the names of torch.nn. It may import `rules`, `core`,
-`autograd`, `api` and `random`. Read `parameter.py`, `module.py` (the tree), `functional.py`,
+"""Modules, layers and losses, under the names of torch.nn. It imports `rules`, `core`,
+`random`, `api` and `autograd`. Read `parameter.py`, `module.py` (the tree), `functional.py`,
 `layers.py`, `activation.py`, `loss.py`, `containers.py` and `init.py`; then `module_hooks.py`.
 `modules/` has aliases.
 """

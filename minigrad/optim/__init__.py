@@ -1,5 +1,5 @@
-"""Optimisers and learning-rate schedulers, under the names of torch.optim. It may import `rules`,
-`core`, `autograd`, `api` and `random`. Read `optimizer.py` (all but the update itself), `sgd.py`,
+"""Optimisers and learning-rate schedulers, under the names of torch.optim. It imports `rules`, `core`
+and `api`. Read `optimizer.py` (all but the update itself), `sgd.py`,
 `adam.py`, then `lr_scheduler.py`.
 """
 

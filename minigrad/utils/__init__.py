@@ -1,5 +1,5 @@
-"""Datasets, data loaders and the handle of a hook, under the names of torch.utils. It may import
-`rules`, `core`, `autograd`, `api` and `random`. Read `data/`; `hooks.py` is an alias.
+"""Datasets, data loaders and the handle of a hook, under the names of torch.utils. It imports all
+the packages before it, up to `nn`. Read `data/`, then `serialization.py` (save and load).
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def test_json_has_the_same_ops_as_data(tmp_path: Path, ops: Command) -> None:
     ops("isnan", "add", "--json", path)
     isnan, add = json.loads(path.read_text())["ops"]
     assert (isnan["order"], isnan["gradient"], isnan["grad_fn"]) == ("0", None, [])
-    assert add["value"] == {"strength": "exact", "bound": 0, "unit": "ULP"}
+    assert add["value"] == {"tolerance": "exact", "bound": 0, "unit": "ULP"}
     assert add["value_with_alpha"]["bound"] == 2
     assert add["operators"] == ["x + y", "x += y"]
     assert os.listdir(tmp_path) == ["ops.json"]
