@@ -106,7 +106,10 @@ def spelling(name: str) -> Spelling:
 def split_arguments(name: str, args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, Any]:
     """Split the arguments of the rule `name` into a tuple of operands and a dict of options.
 
-    >>> split_arguments("sum", ("x", 0), {"keepdim": True})
+    The last options are left out if they have their defaults: PyTorch's function may not have
+    them, as `squeeze` has no `dim=None`.
+
+    >>> split_arguments("sum", ("x", 0), {"keepdim": True, "dtype": None})
     (('x',), {'dim': 0, 'keepdim': True})
     """
     rule = REGISTRY[name]
@@ -121,6 +124,11 @@ def split_arguments(name: str, args: tuple[Any, ...], options: dict[str, Any]) -
             operands.append(value)
         else:
             named[parameter] = value
+    for option, value in reversed(list(named.items())):
+        default = bound.signature.parameters[option].default
+        if not (value is default or (type(value) is type(default) and value == default)):
+            break
+        del named[option]
     return tuple(operands), named
 
 

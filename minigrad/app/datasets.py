@@ -78,7 +78,7 @@ def load(name: str, test_size: float = 0.2) -> TrainingData:
 
 def read_bundled(name: str) -> tuple[np.ndarray, np.ndarray]:
     """The features and labels of a data set that comes with scikit-learn."""
-    import sklearn.datasets
+    import sklearn.datasets  # takes most of a second
 
     bunch = getattr(sklearn.datasets, f"load_{name}")()
     return np.asarray(bunch.data, dtype=np.float64), bunch.target
@@ -181,7 +181,7 @@ def _parse_labels(cells: list[str]) -> np.ndarray:
 
 
 def _split(name: str, x: np.ndarray, labels: np.ndarray, test_size: float) -> TrainingData:
-    from sklearn.model_selection import train_test_split
+    from sklearn.model_selection import train_test_split  # takes most of a second
 
     classes, y, counts = np.unique(labels, return_inverse=True, return_counts=True)
     y = y.astype(np.int64)
@@ -207,7 +207,7 @@ def _split(name: str, x: np.ndarray, labels: np.ndarray, test_size: float) -> Tr
 
 def _standardise(name: str, *parts: np.ndarray) -> list[np.ndarray]:
     """All parts, standardised with the first one's means and standard deviations."""
-    from sklearn.preprocessing import StandardScaler
+    from sklearn.preprocessing import StandardScaler  # takes most of a second
 
     with np.errstate(over="ignore", invalid="ignore"):  # reported below, with the column
         scaler = StandardScaler().fit(parts[0])

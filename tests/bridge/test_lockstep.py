@@ -19,7 +19,6 @@ import minigrad.nn.functional as F
 from bridge import lockstep, training, trajectory
 from bridge.running.program import Step
 from bridge.running.run import COPIED, FROM_SEED
-from minigrad.api.tensor import Tensor
 from minigrad.app import programs
 from minigrad.core import backward
 from minigrad.core import walk as graph

@@ -73,7 +73,8 @@ def too_much(x: Any) -> Any:
     return np.asarray(x) * np.asarray(x).dtype.type(1 + 5e-4)
 
 
-@pytest.mark.parametrize("name", [name for name in NOT_ZERO if name in DIFFERENTIABLE])
+# The derivative of `sign` is zero, so scaling it changes nothing.
+@pytest.mark.parametrize("name", sorted({*NOT_ZERO} & {*DIFFERENTIABLE} - {"sign"}))
 @few
 @given(data=st.data())
 def test_a_wrong_derivative_is_found(name: str, data: st.DataObject) -> None:
