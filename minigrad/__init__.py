@@ -1,6 +1,7 @@
-"""minigrad: reverse-mode autograd in plain NumPy, with PyTorch's face.
-
-`import minigrad as torch`, and the rest of the program stays as it is.
+"""Reverse-mode autograd in plain NumPy, with PyTorch's API. With `import minigrad as torch`, the
+rest of a PyTorch program stays as it is. It imports only NumPy. Read `one_page.py`, then the
+packages in the order in which they import each other: `rules`, `core`, `random`, `api`, `autograd`,
+`nn`, `optim`, `utils`, `catalogue`, `app`.
 """
 
 from . import autograd, cuda, nn, optim, random, utils

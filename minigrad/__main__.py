@@ -1,4 +1,4 @@
-"""`python -m minigrad` is the command `minigrad`."""
+"""`python -m minigrad` runs the command `minigrad`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""For pytest: the names that every doctest in the package can use."""
+"""Configuration of pytest: the names that every doctest in the package can use."""
 
 from __future__ import annotations
 

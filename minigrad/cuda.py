@@ -1,8 +1,8 @@
-"""`cuda`: so that a program which asks for a GPU learns that there is none."""
+"""Queries under the names of torch.cuda, which answer that there is no GPU."""
 
 
 def is_available() -> bool:
-    """False: minigrad computes on the CPU.
+    """Return False: minigrad computes on the CPU.
 
     >>> minigrad.device("cuda" if minigrad.cuda.is_available() else "cpu")
     device(type='cpu')
@@ -11,5 +11,5 @@ def is_available() -> bool:
 
 
 def device_count() -> int:
-    """0, as there is none."""
+    """Return the number of GPUs: 0."""
     return 0

@@ -1,8 +1,7 @@
-"""The functions that PyTorch composes of other ops.
+"""Functions of ops that need more than one rule's own function.
 
-They choose among rules (`matmul`, `max`), convert their operands in their own way (`where`), or
-take a list of tensors (`cat`). Everything else at PyTorch's top level is a rule's own function,
-which `core/dispatch.py` makes.
+They choose among rules (`matmul`, `max`), convert operands in their own way (`where`), or take a
+list of tensors (`cat`). All other functions of ops are made from one rule, by `core/dispatch.py`.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..core.dispatch import OPS, function
-from ..core.tensor import TensorBase, wrap
+from ..core.tensor import TensorBase, require_tensor, wrap
 from ..rules import REGISTRY
 from ..rules.dims import axis as dim_from_front
 from ..rules.dtypes import scalar_name
@@ -30,8 +29,8 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     """Multiply two vectors, two matrices, or two stacks of matrices.
 
     Shapes: (m,) (m,) → (); (n, m) (m,) → (n,); (n, m) (m, p) → (n, p); and, with leading dimensions
-    that broadcast, (*, n, m) (*, m, p) → (*, n, p), where a vector on the left is a row and a
-    vector on the right a column. RuntimeError for other shapes, 0-d operands, and different dtypes.
+    that broadcast, (*, n, m) (*, m, p) → (*, n, p). There a vector counts as a row on the left and
+    as a column on the right. RuntimeError for other shapes, 0-d operands, and different dtypes.
 
     >>> minigrad.matmul(minigrad.tensor([[1., 2.]]), minigrad.tensor([3., 4.]))
     tensor([11.])
@@ -71,9 +70,9 @@ _min_result = type("min", (_Extremes,), {"__slots__": ()})
 def max(input: Tensor, *args: Any, **kwargs: Any) -> Any:
     """Return the largest element: `max(x)`, `max(x, dim, keepdim=False)`, or `max(x, other)`.
 
-    Without arguments, a 0-d tensor, whose gradient ties share evenly. Over `dim`, a pair (values,
-    indices), whose gradient goes to the elements at the indices. With another tensor, the larger of
-    each pair, as `maximum`. NaN counts as the largest.
+    `max(x)` is a 0-d tensor, and tied elements share its gradient evenly. Over `dim`, the result is
+    a pair (values, indices), and the gradient goes to the elements at the indices. With another
+    tensor it is `maximum(x, other)`. NaN counts as the largest.
 
     >>> minigrad.max(minigrad.tensor([[1., 5.], [7., 2.]]), dim=1).values
     tensor([5., 7.])
@@ -106,24 +105,22 @@ def _extreme(
 
 
 def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
-    """Choose `input` where `condition` is True and `other` elsewhere; tensors or numbers,
-    broadcast.
+    """Take `input` where `condition` is True and `other` elsewhere, with broadcasting.
 
-    With a condition alone, return the indices where it is True: a tuple of one int64 tensor per
-    dimension. RuntimeError unless the condition is bool.
+    `input` and `other` are tensors or numbers. `where(condition)` returns the indices of the True
+    elements: a tuple of one int64 tensor per dimension. RuntimeError unless the condition is bool.
 
     >>> minigrad.where(minigrad.tensor([True, False]), minigrad.tensor([1., 2.]), 0)
     tensor([1., 0.])
     """
-    if not isinstance(condition, TensorBase):
-        kind = type(condition).__name__
-        raise TypeError(f"where(): argument 'condition' (position 1) must be Tensor, not {kind}")
+    require_tensor(condition, "where", "condition")
+    mask = condition._array
     if input is None and other is None:
-        return tuple(wrap(places) for places in np.nonzero(np.atleast_1d(condition._array)))
-    if condition._array.dtype.kind != "b":
+        return tuple(wrap(places) for places in np.nonzero(np.atleast_1d(mask)))
+    if mask.dtype.kind != "b":
         raise RuntimeError(
             "where expected condition to be a boolean tensor, but got a tensor with dtype "
-            f"{scalar_name(condition._array)}"
+            f"{scalar_name(mask)}"
         )
     choices = [tensor_or_number(x, "where") for x in (input, other)]
     common = result_type(*(x._array if isinstance(x, TensorBase) else x for x in choices))
@@ -134,7 +131,7 @@ _where = OPS["where"]
 
 
 def tensor_or_number(x: Any, function: str) -> Any:
-    """`x`, with a NumPy scalar as a Python number. TypeError for anything else but a tensor."""
+    """A tensor or Python number as it is, a NumPy scalar as a Python number; else a TypeError."""
     if isinstance(x, np.generic):
         x = x.item()
     if isinstance(x, TensorBase | int | float):
@@ -149,15 +146,15 @@ def _as_dtype(x: Any, kind: np.dtype) -> Any:
 
 
 def cat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> Tensor:
-    """Join tensors along `dim`. The dtype is the one that they promote to.
+    """Join tensors along `dim`, in the dtype that they promote to.
 
-    They have the same sizes in all other dimensions; a tensor of shape (0,) is ignored.
-    RuntimeError for other sizes, ValueError for an empty list.
+    Their sizes in all other dimensions must be equal; a tensor of shape (0,) is ignored.
+    RuntimeError for sizes that differ, ValueError for an empty list.
 
     >>> minigrad.cat([minigrad.tensor([1., 2.]), minigrad.tensor([3.])])
     tensor([1., 2., 3.])
     """
-    tensors = _listed(tensors, "cat")
+    tensors = list_of_tensors(tensors, "cat", "tensors")
     if not tensors:
         raise ValueError("torch.cat(): expected a non-empty list of Tensors")
     shapes = [x._array.shape for x in tensors]
@@ -165,7 +162,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> 
         raise RuntimeError(
             f"zero-dimensional tensor (at position {shapes.index(())}) cannot be concatenated"
         )
-    tensors = _promoted(tensors)
+    tensors = _in_one_dtype(tensors)
     shapes = [shape for shape in shapes if shape != (0,)] or shapes
     first = shapes[0]
     d = dim_from_front(dim if axis is None else axis, len(first))
@@ -184,13 +181,13 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> 
 
 
 def stack(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> Tensor:
-    """Join tensors of one shape along a new dimension. RuntimeError if the shapes differ.
+    """Join tensors of equal shape along a new dimension. RuntimeError if the shapes differ.
 
     >>> minigrad.stack([minigrad.tensor([1., 2.]), minigrad.tensor([3., 4.])], dim=1)
     tensor([[1., 3.],
             [2., 4.]])
     """
-    tensors = _listed(tensors, "stack")
+    tensors = list_of_tensors(tensors, "stack", "tensors")
     if not tensors:
         raise RuntimeError("stack expects a non-empty TensorList")
     first = tensors[0]._array.shape
@@ -201,28 +198,27 @@ def stack(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -
                 f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 "
                 f"and {list(x._array.shape)} at entry {position}"
             )
-    return _stack(*_promoted(tensors), dim=d)
+    return _stack(*_in_one_dtype(tensors), dim=d)
 
 
 _cat, _stack = OPS["cat"], OPS["stack"]
 
 
-def _listed(tensors: Sequence[Tensor], function: str) -> Sequence[Tensor]:
-    if isinstance(tensors, list | tuple):
-        for position, x in enumerate(tensors):
-            if not isinstance(x, TensorBase):
-                raise TypeError(
-                    f"expected Tensor as element {position} in argument 0, "
-                    f"but got {type(x).__name__}"
-                )
-        return tensors
-    kind = type(tensors).__name__
-    raise TypeError(
-        f"{function}(): argument 'tensors' (position 1) must be tuple of Tensors, not {kind}"
-    )
+def list_of_tensors(value: Any, function: str, argument: str) -> Sequence[Any]:
+    """The list or tuple of tensors that was given as an argument. TypeError for anything else."""
+    if not isinstance(value, list | tuple):
+        kind = type(value).__name__
+        raise TypeError(
+            f"{function}(): argument '{argument}' (position 1) must be tuple of Tensors, not {kind}"
+        )
+    for position, x in enumerate(value):
+        if not isinstance(x, TensorBase):
+            kind = type(x).__name__
+            raise TypeError(f"expected Tensor as element {position} in argument 0, but got {kind}")
+    return value
 
 
-def _promoted(tensors: Sequence[Tensor]) -> Sequence[Tensor]:
+def _in_one_dtype(tensors: Sequence[Tensor]) -> Sequence[Tensor]:
     """The tensors in the dtype that they promote to."""
     first = tensors[0]._array.dtype
     if all(x._array.dtype is first for x in tensors):
@@ -259,15 +255,15 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     return OPS["reshape"](input, (*shape[:first], merged, *shape[last + 1 :]))
 
 
-# PyTorch has one node for all the views; here each view has its own, with that node's name.
-_one_of_several = function(REGISTRY["select"], node="UnbindBackward0")
+# PyTorch has one node for all the slices. Here each slice has its own, under that node's name.
+_unbound_slice = function(REGISTRY["select"], node="UnbindBackward0")
 
 
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
-    """Split a tensor into its slices along `dim`, without that dimension.
+    """Split a tensor into its slices along `dim`, which don't have that dimension.
 
-    Iterating over a tensor gives these along its first dimension. The slices are views that can't
-    be written to where the write would be recorded.
+    Iterating over a tensor gives its slices along the first dimension. The slices are views, and a
+    write to one is an error where it would be recorded.
 
     >>> minigrad.unbind(minigrad.tensor([[1, 2], [3, 4]]), dim=1)
     (tensor([1, 3]), tensor([2, 4]))
@@ -276,7 +272,7 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     d = dim_from_front(dim, len(shape))
     if not shape:
         raise IndexError("Dimension specified as 0 but tensor has no dimensions")
-    slices = tuple([_one_of_several(input, d, i) for i in range(shape[d])])
+    slices = tuple([_unbound_slice(input, d, i) for i in range(shape[d])])
     for i, each in enumerate(slices):
         if not each._view.creation_meta:
             each._view.creation_meta, each._view.maker = "several", f"Output {i} of Unbind"

@@ -1,7 +1,6 @@
-"""The functions of PyTorch's top level: those of the rules, and those composed of them.
+"""The functions of ops at PyTorch's top level, which `minigrad` exports.
 
-They are put together here from the registry and from `compositions.py`, and `minigrad` exports
-them.
+They are collected here from the registry of rules and from `compositions.py`.
 """
 
 from __future__ import annotations

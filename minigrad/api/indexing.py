@@ -1,7 +1,7 @@
 """`x[key]` and `x[key] = value`.
 
-A key is split as PyTorch splits it: ints, slices and None each make a view, one op each. The rest
-of the key (lists, masks and tensors of indices) makes one gather or one scatter.
+A key is split as PyTorch splits it. Each int, slice and None is one op, which makes a view. The
+rest of the key (lists, masks and tensors of indices) is one gather or one scatter.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import numpy as np
 
 from ..core.dispatch import OPS
 from ..core.inplace import in_place
-from ..core.tensor import TensorBase
+from ..core.tensor import TensorBase, require_tensor
 from ..rules import REGISTRY
 from ..rules.dtypes import scalar_name
-from .compositions import tensor_or_number
+from .compositions import list_of_tensors, tensor_or_number
 
 _alias, _index, _select = OPS["alias"], OPS["index"], OPS["select"]
 _slice, _unsqueeze = OPS["slice"], OPS["unsqueeze"]
@@ -31,7 +31,7 @@ def getitem(self: TensorBase, key: Any) -> Any:
 
 
 def setitem(self: TensorBase, key: Any, value: Any) -> None:
-    """`x[key] = value`: a number, or a tensor that broadcasts to the selected elements."""
+    """`x[key] = value`, where `value` is a number or broadcasts to the selected elements."""
     value = tensor_or_number(value, "__setitem__")
     view, rest = (self, None) if _selects_all(key, self) else _split(self, key)
     if isinstance(value, TensorBase):
@@ -44,14 +44,14 @@ def setitem(self: TensorBase, key: Any, value: Any) -> None:
     masks = all(isinstance(r, slice) or r.dtype.kind == "b" for r in rest)
     if isinstance(value, TensorBase):
         if masks and value._array.size == 1:
-            value = OPS["clone"](value)  # one value under a mask is converted, like a number
+            value = OPS["clone"](value)  # with masks, a single value is converted as a number is
         else:
             _require_same_dtype(view, value)
     _index_put_(view, value, rest)
 
 
 def _selects_all(key: Any, x: TensorBase) -> bool:
-    """Whether a key selects the whole tensor, so that it is written to itself and not to a view."""
+    """Whether a key selects the whole tensor, which is then written to without making a view."""
     if isinstance(key, slice) and x._array.ndim:
         size = x._array.shape[0]
         return key.start in (None, 0) and key.indices(size) == (0, size, 1)
@@ -70,11 +70,12 @@ def _require_same_dtype(target: TensorBase, value: TensorBase) -> None:
 def index_put(
     input: TensorBase, indices: Sequence[TensorBase], values: TensorBase, accumulate: bool = False
 ) -> Any:
-    """Copy `input` with `values`, broadcast, at `indices`: tensors of indices, or masks, one for
-    each dimension from the first on.
+    """Return a copy of `input` with `values` stored at `indices`.
 
-    With `accumulate` the values are added, once for each time an element is named. IndexError for
-    an index out of range, RuntimeError for shapes or dtypes that don't fit.
+    `indices` are tensors of indices, one for each dimension from the first on, or masks, one for
+    as many dimensions as it has. `values` broadcasts. With `accumulate` it is added instead, once
+    for each time that an element is selected. IndexError for an index out of range, RuntimeError
+    for shapes or dtypes that don't fit.
 
     >>> places = (minigrad.tensor([0, 0]),)
     >>> minigrad.index_put(minigrad.zeros(3), places, minigrad.tensor(1.), accumulate=True)
@@ -96,27 +97,13 @@ def index_put_(
 
 def _index_put_key(target: TensorBase, indices: Any, values: Any) -> tuple[Any, ...]:
     """The indices of `index_put` as the key of its rule."""
-    if not isinstance(indices, tuple | list):
-        kind = type(indices).__name__
-        raise TypeError(
-            f"index_put(): argument 'indices' (position 1) must be tuple of Tensors, not {kind}"
-        )
-    for position, index in enumerate(indices):
-        if not isinstance(index, TensorBase):
-            raise TypeError(
-                f"expected Tensor as element {position} in argument 0, but got "
-                f"{type(index).__name__}"
-            )
+    indices = list_of_tensors(indices, "index_put", "indices")
     if not indices:
-        raise RuntimeError("index_put(): at least one tensor of indices is needed")
-    if not isinstance(values, TensorBase):
-        kind = type(values).__name__
-        raise TypeError(f"index_put(): argument 'values' (position 2) must be Tensor, not {kind}")
+        raise RuntimeError("index_put() needs at least one tensor of indices")
+    require_tensor(values, "index_put", "values", position=2)
     _require_same_dtype(target, values)
     entries = [_entry(index) for index in indices]
-    used, ndim = sum(map(_dims_used, entries)), target._array.ndim
-    if used > ndim:
-        raise IndexError(f"too many indices for tensor of dimension {ndim} (got {used})")
+    _count_dims(entries, target._array.ndim)
     return tuple(np.atleast_1d(entry) for entry in entries)
 
 
@@ -127,18 +114,16 @@ def _split(self: TensorBase, key: Any) -> tuple[TensorBase, tuple[Any, ...] | No
         for k in key
     ):
         key = tuple(key)  # a list that holds more than numbers is a tuple of indices
-    alone = not isinstance(key, tuple)
+    ndim, alone = self._array.ndim, not isinstance(key, tuple)
     entries = [_entry(k) for k in ((key,) if alone else key)]
-    ndim, used = self._array.ndim, sum(map(_dims_used, entries))
-    if used > ndim:
-        if ndim == 0 and alone and isinstance(entries[0], int):
-            raise IndexError(
-                "invalid index of a 0-dim tensor. Use `tensor.item()` in Python "
-                "to convert a 0-dim tensor to a number"
-            )
-        raise IndexError(f"too many indices for tensor of dimension {ndim}")
+    if ndim == 0 and alone and type(entries[0]) is int:
+        raise IndexError(
+            "invalid index of a 0-dim tensor. Use `tensor.item()` in Python "
+            "to convert a 0-dim tensor to a number"
+        )
+    used = _count_dims(entries, ndim)
     view, dim, gathers = self, 0, False
-    rest: list[Any] = []  # the gather's key, of which `dim` dimensions of the view are used up
+    rest: list[Any] = []  # the key of the gather; it covers the view's first `dim` dimensions
     for e in entries:
         kind = type(e)
         if kind is int:
@@ -171,13 +156,13 @@ def _split(self: TensorBase, key: Any) -> tuple[TensorBase, tuple[Any, ...] | No
 
 
 def _entry(k: Any) -> Any:
-    """One entry of a key: an int, a bool, a slice, None, `...`, or an array of indices."""
+    """One entry of a key, converted to an int, bool, slice, None, `...` or array of indices."""
     if type(k) is int or k is None or k is Ellipsis or isinstance(k, slice | bool):
         return k
     if isinstance(k, int | np.integer):
         return int(k)
     if isinstance(k, TensorBase | np.ndarray):
-        # A copy, so that a later write to the indices doesn't change the gradient.
+        # Copied, so that a later write to the indices doesn't change the gradient.
         array = np.array(k._array if isinstance(k, TensorBase) else k)
     elif isinstance(k, Sequence) and not isinstance(k, str):
         array = np.array([_entry(item) for item in k] if len(k) else np.empty(0, np.int64))
@@ -196,8 +181,16 @@ def _entry(k: Any) -> Any:
     return array if array.ndim else array.item()
 
 
+def _count_dims(entries: Sequence[Any], ndim: int) -> int:
+    """The number of dimensions that a key indexes. IndexError for more than `ndim`."""
+    used = sum(map(_dims_used, entries))
+    if used > ndim:
+        raise IndexError(f"too many indices for tensor of dimension {ndim} (got {used})")
+    return used
+
+
 def _dims_used(entry: Any) -> int:
-    """The number of dimensions that an entry indexes."""
+    """The number of dimensions that one entry of a key indexes."""
     if entry is None or entry is Ellipsis or isinstance(entry, bool):
         return 0
     return entry.ndim if isinstance(entry, np.ndarray) and entry.dtype.kind == "b" else 1

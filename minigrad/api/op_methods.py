@@ -1,7 +1,7 @@
-"""OpMethods: the methods and operators of Tensor that follow from the rules and the dtypes.
+"""OpMethods: the methods and operators of Tensor that are made from rules and dtypes.
 
-They are made here from the registry: `x.exp()` and `x.exp_()` from a rule's forms, `x + y`, `x +=
-y` and `1 - x` from its operators. All other methods are written out in `tensor.py`.
+A rule's forms give the methods `x.exp()` and `x.exp_()`, its operators the expressions `x + y`,
+`x += y` and `1 - x`. All other methods are written out in `tensor.py`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ..core.dispatch import OPS, function
 from ..core.inplace import in_place
 from ..rules import REGISTRY, Rule, dtypes
 
-# Python's special methods behind an expression. The second one is for a number on the left.
+# Python's special methods for an expression. The second one is for a number on the left.
 _BINARY = {
     "x + y": ("__add__", "__radd__"),
     "x - y": ("__sub__",),
@@ -40,13 +40,13 @@ _UNARY = {"-x": "__neg__", "abs(x)": "__abs__"}
 
 
 class OpMethods:
-    """The methods of Tensor that follow from the rules."""
+    """The methods of Tensor that are made from rules and dtypes."""
 
     __slots__ = ()
 
 
 def methods(rule: Rule) -> Iterator[tuple[str, Callable[..., Any]]]:
-    """The methods of one rule, by their names."""
+    """The names and methods that one rule gives."""
     presentation = rule.presentation
     if "method" in presentation.forms:
         yield rule.name, _with_sizes(rule) if presentation.spread_sizes else OPS[rule.name]
@@ -63,7 +63,7 @@ def methods(rule: Rule) -> Iterator[tuple[str, Callable[..., Any]]]:
 
 
 def _with_sizes(rule: Rule) -> Callable[..., Any]:
-    """A method whose sizes can be given one by one, `x.view(2, 3)`."""
+    """The rule's method, which takes sizes in a sequence or one by one, `x.view(2, 3)`."""
     op, keyword = OPS[rule.name], rule.parameters[1]
 
     def method(self: Any, *sizes: Any, **options: Any) -> Any:
@@ -71,8 +71,8 @@ def _with_sizes(rule: Rule) -> Callable[..., Any]:
             sizes = (*sizes, options.pop(keyword))
         if not sizes:
             raise TypeError(f'{rule.name}() missing 1 required positional arguments: "{keyword}"')
-        one = len(sizes) == 1 and isinstance(sizes[0], Sequence)
-        return op(self, tuple(sizes[0]) if one else sizes, **options)
+        in_sequence = len(sizes) == 1 and isinstance(sizes[0], Sequence)
+        return op(self, tuple(sizes[0]) if in_sequence else sizes, **options)
 
     method.__name__ = method.__qualname__ = rule.name
     method.__doc__, method.__module__ = op.__doc__, op.__module__
@@ -91,13 +91,13 @@ CONVERSIONS = {
 
 
 def _conversion(name: str, target: dtypes.dtype) -> Callable[..., Any]:
-    """The method `x.float()`, or another of its kind."""
+    """The method that converts a tensor to a dtype, such as `x.float()`."""
 
     def convert(self: Any) -> Any:
         return self.to(target)
 
     convert.__name__ = convert.__qualname__ = name
-    convert.__doc__ = f"This tensor as {target.name}; itself if it is that already."
+    convert.__doc__ = f"This tensor converted to {target.name}, or itself if it has that dtype."
     return convert
 
 

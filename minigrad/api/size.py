@@ -1,4 +1,4 @@
-"""`Size`: a tensor's shape, a tuple that prints as PyTorch's."""
+"""`Size`: a tensor's shape, a tuple that prints as PyTorch's does."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Size(tuple[int, ...]):
-    """A tuple of ints. Its slices and sums are sizes too.
+    """A tuple of ints. Its slices, sums and multiples are sizes too.
 
     >>> minigrad.ones(2, 3).shape
     torch.Size([2, 3])
@@ -52,5 +52,5 @@ class Size(tuple[int, ...]):
 
 
 def size_of(shape: tuple[int, ...]) -> Size:
-    """An array's shape as a Size, without the checks."""
+    """Convert an array's shape to a Size, without the checks."""
     return tuple.__new__(Size, shape)

@@ -17,7 +17,7 @@ from ..rules import Rule
 from ..rules.promotion import get_default_dtype, result_type
 from .errstate import quiet
 from .grad_mode import grad_mode
-from .tensor import TensorBase, refresh
+from .tensor import TensorBase, refresh, require_tensor
 
 MISSING: Any = object()  # the default of an argument that has to be given
 _ALIASES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "x1": "input", "x2": "other"}
@@ -86,11 +86,8 @@ def check_operands(rule: Rule, operands: Sequence[Any]) -> None:
         _refuse_operand(rule, 0, operands[0])
 
 
-def _refuse_operand(rule: Rule, position: int, operand: Any) -> NoReturn:
-    raise TypeError(
-        f"{rule.name}(): argument '{rule.parameters[position]}' (position {position + 1}) must be "
-        f"Tensor, not {type(operand).__name__}"
-    )
+def _refuse_operand(rule: Rule, position: int, operand: Any) -> None:
+    require_tensor(operand, rule.name, rule.parameters[position], position + 1)
 
 
 def call_by_names(op: Callable[..., Any], given: dict[str, Any], others: dict[str, Any]) -> Any:

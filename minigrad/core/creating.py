@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..rules.dtypes import of_numpy
 from .devices import require_cpu
-from .tensor import TensorBase, wrap
+from .tensor import TensorBase, require_tensor, wrap
 
 
 def made(
@@ -36,14 +35,7 @@ def made(
     if requires_grad is not None and not isinstance(requires_grad, builtins.bool):
         kind = type(requires_grad).__name__
         raise TypeError(f"argument 'requires_grad' must be bool, not {kind}")
-    if requires_grad:
-        if array.dtype.kind != "f":
-            raise RuntimeError(
-                "Only Tensors of floating point and complex dtype can require gradients, "
-                f"and this one is {of_numpy(array.dtype)}"
-            )
-        result._requires_grad = True
-    return result
+    return result.requires_grad_() if requires_grad else result
 
 
 def sizes_of(size: Sequence[Any], options: dict[str, Any], name: str) -> tuple[int, ...]:
@@ -101,7 +93,5 @@ def number_of(value: Any, function: str, argument: str) -> float:
 
 def array_of(input: Any, function: str) -> np.ndarray:
     """The array of a tensor. TypeError for anything else."""
-    if not isinstance(input, TensorBase):
-        kind = type(input).__name__
-        raise TypeError(f"{function}(): argument 'input' (position 1) must be Tensor, not {kind}")
+    require_tensor(input, function, "input")
     return input._array

@@ -208,6 +208,15 @@ def refresh(tensor: TensorBase) -> None:
         tensor._view.refresh(tensor)
 
 
+def require_tensor(value: Any, function: str, argument: str, position: int = 1) -> None:
+    """TypeError, as PyTorch words it, unless an argument of a function is a tensor."""
+    if not isinstance(value, TensorBase):
+        raise TypeError(
+            f"{function}(): argument '{argument}' (position {position}) must be Tensor, not "
+            f"{type(value).__name__}"
+        )
+
+
 def require_floats(array: np.ndarray) -> None:
     """RuntimeError unless an array's dtype can have gradients."""
     if array.dtype.kind != "f":

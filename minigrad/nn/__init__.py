@@ -1,7 +1,7 @@
-"""Modules, layers and losses, under the names of torch.nn. It imports `rules`, `core`,
-`random`, `api` and `autograd`. Read `parameter.py`, `module.py` (the tree), `functional.py`,
-`layers.py`, `activation.py`, `loss.py`, `containers.py` and `init.py`; then `module_hooks.py`.
-`modules/` has aliases.
+"""Modules, layers and losses, under the names of torch.nn. It imports `rules`, `core`, `api` and
+`autograd`. Read `parameter.py`, `module.py` (the tree), `functional.py`, `layers.py`,
+`activation.py`, `loss.py`, `containers.py` and `init.py`; then `module_hooks.py`. `modules/` has
+aliases.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from ..api import functions
 from ..api.tensor import Tensor
 from ..core.dispatch import OPS
 from ..core.grad_mode import is_grad_enabled
-from ..core.tensor import wrap
+from ..core.tensor import require_tensor, wrap
 from ..rules.dtypes import dtype as DType
 from ..rules.promotion import promote_types
 
@@ -108,11 +108,7 @@ def _dim_or_default(dim: int | None, input: Tensor, name: str, stacklevel: int) 
 def _check_tensors(function: str, **operands: Any) -> None:
     """Raise TypeError for the first operand that is not a Tensor."""
     for position, (name, operand) in enumerate(operands.items(), 1):
-        if not isinstance(operand, Tensor):
-            kind = type(operand).__name__
-            raise TypeError(
-                f"{function}(): argument '{name}' (position {position}) must be Tensor, not {kind}"
-            )
+        require_tensor(operand, function, name, position)
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:

@@ -1,6 +1,6 @@
-"""Optimisers and learning-rate schedulers, under the names of torch.optim. It imports `rules`, `core`
-and `api`. Read `optimizer.py` (all but the update itself), `sgd.py`,
-`adam.py`, then `lr_scheduler.py`.
+"""Optimisers and learning-rate schedulers, under the names of torch.optim. It imports `core`, `api`
+and `autograd`. Read `optimizer.py` (everything except the update), `sgd.py`, `adam.py`, then
+`lr_scheduler.py`.
 """
 
 from __future__ import annotations

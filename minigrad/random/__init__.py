@@ -1,5 +1,5 @@
-"""PyTorch's CPU random stream: the same seed gives the same numbers. The names are torch.random's.
-It imports `rules` and `core`. Read `generator.py` (a stream of 32-bit words),
+"""PyTorch's CPU random stream, under the names of torch.random: the same seed gives the same
+numbers. It imports `rules` and `core`. Read `generator.py` (a stream of 32-bit words),
 `variates.py` (numbers from words; `fma.py` rounds them as PyTorch does), `sampling.py` (random
 tensors, and methods that fill a tensor), then `seeding.py` (the default generator's seed and
 state).

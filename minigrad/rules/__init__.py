@@ -1,9 +1,8 @@
-"""The rules: every op's forward and derivatives, side by side, in plain NumPy.
-
-This package imports NumPy only, and knows no Tensor. Read `rule.py` first, which says what a rule
-is, then `elementwise.py`. `reduction`, `linalg`, `shape`, `indexing` and `nn` are the other
-families. `presentation.py` is how PyTorch presents an op, `dims.py`, `dtypes.py` and `promotion.py`
-are its conventions, and `reading.py` checks that every pullback has a derivative itself.
+"""Rules: every op's forward and derivatives, side by side, in plain NumPy. The package imports only
+NumPy and doesn't know about Tensor. Read `rule.py` (what a rule is), then `elementwise.py`. The
+other families are `reduction.py`, `linalg.py`, `shape.py`, `indexing.py` and `nn.py`.
+`presentation.py` describes how PyTorch presents an op. `dims.py`, `dtypes.py` and `promotion.py`
+are PyTorch's conventions. `reading.py` checks that every pullback is differentiable itself.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""Datasets, data loaders and the handle of a hook, under the names of torch.utils. It imports all
-the packages before it, up to `nn`. Read `data/`, then `serialization.py` (save and load).
+"""Datasets, data loaders and hook handles, under the names of torch.utils, and saving to files. It
+imports `rules`, `core`, `random`, `api` and `nn`. Read `data/`, then `serialization.py` (save and
+load) with `atomic_write.py`. `hooks.py` is an alias.
 """
 
 from __future__ import annotations
