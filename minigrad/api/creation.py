@@ -1,4 +1,4 @@
-"""Functions that create tensors: from data, from sizes, and in the shape of another tensor."""
+"""Functions that create tensors from data, from sizes, and in the shape of another tensor."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def tensor(
     requires_grad: bool = False,
     pin_memory: bool = False,
 ) -> Tensor:
-    """A tensor with a copy of `data`: a number, nested sequences of them, an array or a tensor.
+    """Make a tensor with a copy of `data`: a number, nested sequences, an array or a tensor.
 
-    Python floats become the default dtype, ints int64, bools bool; arrays, NumPy's numbers and
-    tensors keep theirs, and in a sequence all of these promote together. ValueError for ragged
-    sequences, TypeError or RuntimeError for what is no number.
+    Python floats get the default dtype, ints int64 and bools bool. Arrays, NumPy numbers and
+    tensors keep their dtype. The items of a sequence promote to one dtype. ValueError for ragged
+    sequences, TypeError or RuntimeError for items that aren't numbers.
 
     >>> minigrad.tensor([[1, 2], [3, 4]], dtype=minigrad.float32)
     tensor([[1., 2.],
@@ -46,13 +46,12 @@ def tensor(
     wanted = None if dtype is None else _kind(dtype)
     if isinstance(data, Tensor):
         warnings.warn(
-            "To copy construct from a tensor, x.detach().clone() says more plainly what is meant "
-            "than minigrad.tensor(x).",
+            "To copy construct from a tensor, use x.detach().clone() instead of minigrad.tensor(x)",
             stacklevel=2,
         )
         array = data._array.copy()
     elif isinstance(data, np.ndarray):
-        array = _ours(data).copy()
+        array = _supported(data).copy()
     else:
         array = _from_numbers(data, wanted)
     if wanted is not None:
@@ -61,11 +60,11 @@ def tensor(
 
 
 def _from_numbers(data: Any, wanted: np.dtype | None) -> np.ndarray:
-    """An array of a number, or of nested sequences of numbers, in the dtype that is wanted."""
+    """The array of a number or of nested sequences, in the wanted dtype or the promoted one."""
     shape = () if isinstance(data, str) else _shape(data)
     numbers: list[Any] = []
     kinds: set[np.dtype] = set()
-    _gather(data, shape, 0, numbers, kinds)
+    _collect(data, shape, 0, numbers, kinds)
     kind = wanted or (promotion.joined(kinds) if kinds else _kind(None))
     try:
         return promotion.converted(numbers, kind, "ignore").reshape(shape)
@@ -76,11 +75,11 @@ def _from_numbers(data: Any, wanted: np.dtype | None) -> np.ndarray:
 
 
 def _shape(data: Any) -> tuple[int, ...]:
-    """The shape of nested sequences, as their first elements have it."""
+    """The shape of nested sequences, read from their first items."""
     shape: list[int] = []
     while isinstance(data, Sequence | np.ndarray) and not isinstance(data, bytes):
         if isinstance(data, str):
-            raise ValueError("too many dimensions 'str': text is no number")
+            raise ValueError("too many dimensions 'str': a string isn't a number")
         if isinstance(data, np.ndarray):
             shape += data.shape
             break
@@ -91,12 +90,12 @@ def _shape(data: Any) -> tuple[int, ...]:
     return tuple(shape)
 
 
-def _gather(
+def _collect(
     data: Any, shape: tuple[int, ...], depth: int, numbers: list[Any], kinds: set[np.dtype]
 ) -> None:
-    """Put the numbers of nested sequences into `numbers`, row-major, and their dtypes into `kinds`.
+    """Append the numbers in `data` to `numbers`, row-major, and add their dtypes to `kinds`.
 
-    ValueError or TypeError unless they are of that shape from `depth` on.
+    `data` is at nesting depth `depth`. ValueError or TypeError unless its shape is `shape[depth:]`.
     """
     if isinstance(data, np.ndarray):
         if data.shape != shape[depth:]:
@@ -104,32 +103,32 @@ def _gather(
                 f"expected sequence of shape {list(shape[depth:])} at dim {depth} "
                 f"(got {list(data.shape)})"
             )
-        kinds.add(_ours(data).dtype)
+        kinds.add(_supported(data).dtype)
         numbers += data.reshape(-1).tolist()
     elif isinstance(data, Sequence) and not isinstance(data, str | bytes):
         if depth == len(shape):
-            raise TypeError(f"a {type(data).__name__} at dim {depth}, where others are numbers")
+            raise TypeError(f"expected a number at dim {depth} (got {type(data).__name__})")
         if len(data) != shape[depth]:
             raise ValueError(
                 f"expected sequence of length {shape[depth]} at dim {depth} (got {len(data)})"
             )
         for item in data:
-            _gather(item, shape, depth + 1, numbers, kinds)
+            _collect(item, shape, depth + 1, numbers, kinds)
     else:
-        number, kind = _one_number(data)
+        number, kind = _number_and_dtype(data)
         if depth != len(shape):
-            raise TypeError(f"not a sequence at dim {depth}, but {type(data).__name__}")
+            raise TypeError(f"expected a sequence at dim {depth} (got {type(data).__name__})")
         numbers.append(number)
         kinds.add(kind)
 
 
-def _one_number(x: Any) -> tuple[float, np.dtype]:
-    """A number and its dtype, from one of Python's or NumPy's or from a tensor of one element."""
+def _number_and_dtype(x: Any) -> tuple[float, np.dtype]:
+    """The value and the dtype of a Python number, a NumPy scalar or a tensor of one element."""
     if isinstance(x, Tensor):
         if x.numel() != 1:
             raise ValueError(
                 "only one element tensors can be converted to Python scalars; "
-                "join others with minigrad.stack"
+                "join larger tensors with minigrad.stack"
             )
         return x._array.item(), x._array.dtype
     if isinstance(x, np.generic):
@@ -143,7 +142,9 @@ def _one_number(x: Any) -> tuple[float, np.dtype]:
 
 
 def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Tensor:
-    """As `tensor`, but a tensor or an array that need not change is shared and not copied.
+    """Convert `data` to a tensor as `tensor` does, but copy only if the dtype changes.
+
+    A tensor that already has the dtype is returned itself. An array's memory is shared.
 
     >>> x = minigrad.ones(2)
     >>> minigrad.as_tensor(x) is x
@@ -158,10 +159,10 @@ def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Tens
 
 
 def from_numpy(ndarray: np.ndarray) -> Tensor:
-    """A tensor that shares the memory of an array.
+    """Make a tensor that shares the memory of an array.
 
-    TypeError for a dtype that minigrad has not, ValueError for a negative stride or for bytes in
-    another order than the machine's.
+    TypeError for a dtype that minigrad doesn't have, ValueError for negative strides and for a byte
+    order other than the machine's.
 
     >>> a = np.zeros(2)
     >>> x = minigrad.from_numpy(a)
@@ -171,12 +172,12 @@ def from_numpy(ndarray: np.ndarray) -> Tensor:
     """
     if not isinstance(ndarray, np.ndarray):
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
-    result: Tensor = wrap(_ours(ndarray)[...])  # an array belongs to one tensor
+    result: Tensor = wrap(_supported(ndarray)[...])  # an array object belongs to one tensor
     return result
 
 
-def _ours(array: np.ndarray) -> np.ndarray:
-    """The array, free of any subclass, if a tensor can hold it."""
+def _supported(array: np.ndarray) -> np.ndarray:
+    """The array without its subclass. TypeError or ValueError if a tensor can't hold it."""
     if not array.dtype.isnative:
         raise ValueError(
             "given numpy array has byte order different from the native byte order: convert it "
@@ -196,7 +197,7 @@ def _ours(array: np.ndarray) -> np.ndarray:
 
 
 def zeros(*size: Any, dtype: DType | None = None, **options: Any) -> Tensor:
-    """Zeros of shape `size`.
+    """Make a tensor of zeros of shape `size`.
 
     >>> minigrad.zeros(2, 3)
     tensor([[0., 0., 0.],
@@ -206,7 +207,7 @@ def zeros(*size: Any, dtype: DType | None = None, **options: Any) -> Tensor:
 
 
 def ones(*size: Any, dtype: DType | None = None, **options: Any) -> Tensor:
-    """Ones of shape `size`.
+    """Make a tensor of ones of shape `size`.
 
     >>> minigrad.ones(2, dtype=minigrad.int64)
     tensor([1, 1])
@@ -215,7 +216,7 @@ def ones(*size: Any, dtype: DType | None = None, **options: Any) -> Tensor:
 
 
 def empty(*size: Any, dtype: DType | None = None, **options: Any) -> Tensor:
-    """A tensor of shape `size` with whatever was in its memory.
+    """Make an uninitialised tensor of shape `size`.
 
     >>> minigrad.empty(2, 0).shape
     torch.Size([2, 0])
@@ -226,9 +227,10 @@ def empty(*size: Any, dtype: DType | None = None, **options: Any) -> Tensor:
 def full(
     size: Sequence[int], fill_value: Any, *, dtype: DType | None = None, **options: Any
 ) -> Tensor:
-    """`fill_value` in the shape `size`, and of its dtype: the default one for a float.
+    """Make a tensor of shape `size` filled with `fill_value`.
 
-    RuntimeError where a dtype that is asked for cannot hold the value.
+    The dtype is by default that of `fill_value`: bool, int64 or the default float dtype.
+    RuntimeError for a value that `dtype` can't hold.
 
     >>> minigrad.full((2,), 7)
     tensor([7, 7])
@@ -243,7 +245,7 @@ def full(
 
 
 def eye(n: int, m: int | None = None, *, dtype: DType | None = None, **options: Any) -> Tensor:
-    """Ones on the diagonal of an (n, m) matrix of zeros; m is n if it is not given.
+    """Make an (n, m) matrix with ones on the diagonal and zeros elsewhere; by default m = n.
 
     >>> minigrad.eye(2)
     tensor([[1., 0.],
@@ -264,10 +266,11 @@ def arange(
     dtype: DType | None = None,
     **options: Any,
 ) -> Tensor:
-    """The values from `start` up to, not including, `end` by `step`; int64 if all are ints.
+    """Make a tensor of the values from `start` up to but excluding `end`, in steps of `step`.
 
-    With one argument, from 0 up to it. RuntimeError for a step of 0 or in the wrong direction, and
-    for an end that is never reached.
+    `arange(end)` starts at 0. The dtype is by default int64 if all three are ints, else the
+    default float dtype. RuntimeError for a step of 0 or of the wrong sign, and for infinite or NaN
+    ends.
 
     >>> minigrad.arange(1, 2, 0.25)
     tensor([1.0000, 1.2500, 1.5000, 1.7500])
@@ -291,19 +294,19 @@ def arange(
     if kind == np.int64 and not whole:  # PyTorch truncates the numbers before it counts
         start, end, step, whole = int(start), int(end), int(step), True
         if step == 0:
-            raise ValueError("step must be nonzero: it is less than 1, and the dtype is int64")
+            raise ValueError("step must be nonzero after it is truncated to int64")
     count = -((start - end) // step) if whole else math.ceil((end - start) / step)
     number = int if kind.kind in "iu" else float
-    # A product for each place, not a running sum, so that no error adds up.
+    # A product for each element instead of a running sum, so that rounding errors don't add up.
     return made((number(start) + np.arange(count) * number(step)).astype(kind), **options)
 
 
 def linspace(
     start: float, end: float, steps: int, *, dtype: DType | None = None, **options: Any
 ) -> Tensor:
-    """`steps` values from `start` to `end`, both included, evenly spaced.
+    """Make a tensor of `steps` evenly spaced values from `start` to `end`, both included.
 
-    For an integer dtype the ends are truncated first, and then the values between them.
+    For an integer dtype, first the ends are truncated and then the values between them.
 
     >>> minigrad.linspace(0, 1, 5)
     tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
@@ -312,8 +315,8 @@ def linspace(
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
     kind = _kind(dtype)
-    start = _end_of_line(start, "start")
-    end = _end_of_line(end, "end")
+    start = _linspace_end(start, "start")
+    end = _linspace_end(end, "end")
     if steps < 2:
         return made(promotion.converted([start][:steps], kind, "raise"), **options)
     if kind.kind == "b":
@@ -323,14 +326,14 @@ def linspace(
     forwards = np.arange(steps, dtype=between)
     with np.errstate(all="ignore"):
         step = (last - first).astype(between) / between.type(steps - 1)
-        # From both ends towards the middle, so that each end is met exactly.
+        # Computed from both ends towards the middle, so that both ends are exact.
         values = np.where(
             forwards < steps // 2, first + step * forwards, last - step * (steps - 1 - forwards)
         )
         return made(values.astype(kind), **options)
 
 
-def _end_of_line(value: Any, argument: str) -> float:
+def _linspace_end(value: Any, argument: str) -> float:
     if isinstance(value, Tensor) and value.ndim:
         raise RuntimeError(
             "linspace only supports 0-dimensional start and end tensors, but got "
@@ -343,7 +346,7 @@ def _end_of_line(value: Any, argument: str) -> float:
 
 
 def zeros_like(input: Tensor, *, dtype: DType | None = None, **options: Any) -> Tensor:
-    """Zeros of the shape and dtype of `input`.
+    """Make a tensor of zeros with the shape and dtype of `input`.
 
     >>> minigrad.zeros_like(minigrad.tensor([1, 2]))
     tensor([0, 0])
@@ -353,7 +356,7 @@ def zeros_like(input: Tensor, *, dtype: DType | None = None, **options: Any) -> 
 
 
 def ones_like(input: Tensor, *, dtype: DType | None = None, **options: Any) -> Tensor:
-    """Ones of the shape and dtype of `input`.
+    """Make a tensor of ones with the shape and dtype of `input`.
 
     >>> minigrad.ones_like(minigrad.tensor([1., 2.]))
     tensor([1., 1.])
@@ -363,7 +366,7 @@ def ones_like(input: Tensor, *, dtype: DType | None = None, **options: Any) -> T
 
 
 def empty_like(input: Tensor, *, dtype: DType | None = None, **options: Any) -> Tensor:
-    """A tensor of the shape and dtype of `input` with whatever was in its memory.
+    """Make an uninitialised tensor with the shape and dtype of `input`.
 
     >>> minigrad.empty_like(minigrad.ones(2, 3)).shape
     torch.Size([2, 3])
@@ -375,7 +378,9 @@ def empty_like(input: Tensor, *, dtype: DType | None = None, **options: Any) -> 
 def full_like(
     input: Tensor, fill_value: Any, *, dtype: DType | None = None, **options: Any
 ) -> Tensor:
-    """`fill_value` in the shape and dtype of `input`. RuntimeError where that cannot hold it.
+    """Make a tensor filled with `fill_value`, with the shape and dtype of `input`.
+
+    RuntimeError for a value that the dtype can't hold.
 
     >>> minigrad.full_like(minigrad.tensor([1., 2.]), 7)
     tensor([7., 7.])

@@ -1,11 +1,11 @@
-"""The text of a tensor: PyTorch's repr, digit for digit, made from a NumPy array.
+"""The repr of a tensor, made from a NumPy array, digit for digit as in PyTorch.
 
-A program whose import has been changed must print what it printed before, so the text is PyTorch's
-own throughout: it says `dtype=torch.float64`, not `dtype=minigrad.float64`.
+A program must print the same text after its import is changed, so the text says
+`dtype=torch.float64`, not `dtype=minigrad.float64`.
 
-A repr is made in three steps: the numbers become texts of one width (`_number_texts`), the texts
-become nested brackets (`_contents`), and what those do not tell (size, dtype, gradient) follows
-(`_suffixes`, `_append`). The module knows nothing of Tensor.
+A repr is made in three steps: `_number_texts` formats the numbers to one width, `_contents` puts
+them into nested brackets, and `_suffixes` and `_append` add the size, dtype and gradient where the
+brackets don't show them. This module doesn't know about Tensor.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ _PROFILES = {
     "full": _Options(threshold=math.inf),
 }
 
-# Never changed in place but replaced whole, and read once for each repr: another thread sees the
-# old options or the new ones, never a mixture.
+# Replaced as a whole, never changed in place, and read once per repr. So another thread sees either
+# the old options or the new ones, never a mixture.
 _options = _PROFILES["default"]
 
 
@@ -59,25 +59,25 @@ def set_printoptions(
     profile: str | None = None,
     sci_mode: bool | None = None,
 ) -> None:
-    """Choose how tensors are printed, from now on and in every thread.
+    """Set how tensors are printed, in all threads.
 
-    An argument left out keeps what was chosen before, with one exception, which is PyTorch's:
-    `sci_mode` goes back to None.
+    An option that isn't given keeps its value, except that, as in PyTorch, `sci_mode` goes back to
+    None.
 
     Args:
-        precision: digits after the decimal point of a floating-point number (at first 4).
-        threshold: a tensor of more elements than this is summarised (at first 1000).
-        edgeitems: how many items a summary shows at each end of each dimension (at first 3).
-        linewidth: the number of characters after which a line is broken (at first 80).
-        profile: a set of the four above, which they may then refine: "default"; "short"
-            (precision 2, edgeitems 2); or "full" (nothing is summarised).
-        sci_mode: whether floating-point numbers are written as 1.0000e+00. None lets the numbers
-            decide: they are where the largest magnitude is above 1e8 or above 1000 times the
-            smallest, or the smallest below 1e-4 (zeros and what is not finite do not count).
+        precision: digits after the decimal point of a floating-point number (initially 4).
+        threshold: a tensor with more elements is summarised (initially 1000).
+        edgeitems: items that a summary shows at each end of each dimension (initially 3).
+        linewidth: characters after which a line is broken (initially 80).
+        profile: values for the four options above, which they override if given too: "default",
+            "short" (precision 2, edgeitems 2) or "full" (nothing is summarised).
+        sci_mode: whether floating-point numbers are printed as 1.0000e+00. None decides by the
+            finite nonzero elements: yes if the largest magnitude is above 1e8 or above 1000 times
+            the smallest, or the smallest is below 1e-4.
 
     Raises:
-        ValueError: an option is of another kind or out of range. (PyTorch passes over a profile it
-            does not know, and takes any other value; some of them make the next print fail.)
+        ValueError: an option has the wrong type or is out of range. (PyTorch ignores an unknown
+            profile and accepts any other value, and then some values make the next print fail.)
 
     >>> minigrad.set_printoptions(precision=2, threshold=5, edgeitems=1)
     >>> minigrad.tensor([0.123, 1, 2, 3, 4, 5])
@@ -103,9 +103,9 @@ def set_printoptions(
 
 
 def get_printoptions() -> dict[str, Any]:
-    """The options in force, as keyword arguments for `set_printoptions`.
+    """Return the current options, as keyword arguments for `set_printoptions`.
 
-    PyTorch keeps this function out of its top-level namespace, in `torch._tensor_str`.
+    As in PyTorch, whose function is in `torch._tensor_str`, it isn't in the top-level namespace.
 
     >>> from minigrad.api.printing import get_printoptions
     >>> get_printoptions()
@@ -122,17 +122,17 @@ def tensor_repr(
     grad_fn: str | None = None,
     prefix: str = "tensor(",
 ) -> str:
-    """What PyTorch prints for a tensor that holds `array`, under the options in force.
+    """Return what PyTorch prints for a tensor that holds `array`, under the current options.
 
     Args:
-        array: booleans, integers or floating-point numbers, of any shape.
-        default_dtype: the default floating-point dtype, which needs no mention.
-        requires_grad: whether the tensor requires grad, which is told where `grad_fn` is None.
-        grad_fn: the name of the node that made the tensor, such as "AddBackward0".
-        prefix: what opens the text and sets its indentation: the name of the class and "(".
+        array: bools, integers or floating-point numbers, of any shape.
+        default_dtype: the default floating-point dtype, which isn't printed.
+        requires_grad: whether the tensor requires grad, which is printed if `grad_fn` is None.
+        grad_fn: the name of the node that computed the tensor, such as "AddBackward0".
+        prefix: the class name and "(", whose length is the indentation of the lines below.
 
     Raises:
-        TypeError: the array is of another kind, such as complex.
+        TypeError: the array has another kind of dtype, such as complex.
 
     >>> import numpy as np
     >>> from minigrad.api.printing import tensor_repr
@@ -155,7 +155,7 @@ def tensor_repr(
 
 
 def _contents(array: np.ndarray, indent: int, options: _Options) -> str:
-    """The numbers of `array` in nested brackets that open in column `indent`."""
+    """The elements in nested brackets, the first of which is in column `indent`."""
     if array.size == 0:
         return "[]"
     rank, edge = array.ndim, options.edgeitems
@@ -163,7 +163,7 @@ def _contents(array: np.ndarray, indent: int, options: _Options) -> str:
     if summarised and edge == 0:
         return "[...]"
     cut = [summarised and length > 2 * edge for length in array.shape]
-    if any(cut):  # go on with the corners alone: only what is shown has a say in the format
+    if any(cut):  # only the elements that are shown decide the format
         kept = (
             np.r_[:edge, length - edge : length] if is_cut else np.arange(length)
             for length, is_cut in zip(array.shape, cut, strict=True)
@@ -173,7 +173,7 @@ def _contents(array: np.ndarray, indent: int, options: _Options) -> str:
     texts, width = _number_texts(array, options)
     room = options.linewidth - (indent + rank - 1)
     per_line = max(1, math.floor(room / (width + len(", "))))
-    for axis in reversed(range(rank)):  # from the innermost brackets outwards
+    for axis in reversed(range(rank)):  # the innermost brackets first
         rows = _chunks(texts, array.shape[axis])
         innermost = axis == rank - 1
         if cut[axis]:
@@ -181,7 +181,7 @@ def _contents(array: np.ndarray, indent: int, options: _Options) -> str:
                 row.insert(edge, " ..." if innermost else "...")
         if innermost:
             rows = [[", ".join(line) for line in _chunks(row, per_line)] for row in rows]
-        # Vectors stand on adjoining lines, matrices a blank line apart, blocks of them two, ...
+        # Vectors are on adjacent lines, matrices one blank line apart, blocks of matrices two, ...
         separator = "," + "\n" * max(1, rank - 1 - axis) + " " * (indent + axis + 1)
         texts = ["[" + separator.join(row) + "]" for row in rows]
     return texts[0]
@@ -193,10 +193,10 @@ def _chunks(items: list[str], length: int) -> list[list[str]]:
 
 def _number_texts(array: np.ndarray, options: _Options) -> tuple[list[str], int]:
     """The elements as right-justified texts, and the width of their column."""
-    numbers = array.ravel().tolist()  # Python's own, so a float32 is written as the double it is
+    numbers = array.ravel().tolist()  # Python floats: a float32 is formatted as a double
     if array.dtype.kind == "f":
-        # PyTorch looks at these alone for the format and the width. Where the text of another
-        # number is longer than the width, it sticks out.
+        # As in PyTorch, only these decide the format and the width. The text of any other number
+        # (0, inf, NaN) may be wider than the column.
         measured = [number for number in numbers if number != 0 and math.isfinite(number)]
         write = _float_writer(measured, options)
     else:
@@ -206,7 +206,7 @@ def _number_texts(array: np.ndarray, options: _Options) -> tuple[list[str], int]
 
 
 def _float_writer(measured: list[float], options: _Options) -> Callable[[float], str]:
-    """The way to write numbers of which `measured` are the finite ones that are not 0."""
+    """The function that formats a number, given the finite nonzero ones of the array."""
     if not measured:
         scientific = False
     elif options.sci_mode is None:
@@ -223,23 +223,23 @@ def _float_writer(measured: list[float], options: _Options) -> Callable[[float],
 
 
 def _suffixes(array: np.ndarray, default_dtype: np.dtype, options: _Options) -> list[str]:
-    """The size and the dtype, each only where the brackets do not tell it."""
-    if array.size == 0:  # [] reads as a vector of the default dtype
-        size_is_told = array.ndim == 1
-        told = [default_dtype]
+    """The size and the dtype, each only if the brackets don't show it."""
+    if array.size == 0:  # [] is read as a vector of the default dtype
+        size_is_shown = array.ndim == 1
+        shown = [default_dtype]
     else:
-        size_is_told = options.edgeitems > 0
-        told = [default_dtype, np.dtype("int64"), np.dtype("bool")]
-    size = [] if size_is_told else [f"size={array.shape}"]
-    dtype = [] if array.dtype in told else [f"dtype=torch.{array.dtype}"]
+        size_is_shown = options.edgeitems > 0
+        shown = [default_dtype, np.dtype("int64"), np.dtype("bool")]
+    size = [] if size_is_shown else [f"size={array.shape}"]
+    dtype = [] if array.dtype in shown else [f"dtype=torch.{array.dtype}"]
     return size + dtype
 
 
 def _append(text: str, suffixes: list[str], indent: int, options: _Options) -> str:
-    """Put each suffix behind the last line or, where that would get too long, below it.
+    """Append each suffix to the last line, or on a line of its own if that would be too long.
 
-    What is too long is PyTorch's rule: the line of numbers counts as two characters longer than
-    it is, a line of suffixes as long as it is.
+    As in PyTorch, a line with numbers counts as two characters longer than it is, and a line with
+    only suffixes as long as it is.
     """
     length = len(text) - (text.rfind("\n") + 1) + 2
     for suffix in suffixes:

@@ -1,6 +1,7 @@
-"""Tensor:
+"""Tensor: the class that users see.
 
-what users hold. The state is `TensorBase`'s, the ops are `OpMethods`', the rest is here.
+It has its state from `TensorBase`, and the methods that are made from rules from `OpMethods`. All
+other methods are here.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ class Tensor(OpMethods, TensorBase):
     """A multi-dimensional array of one dtype that can remember how it was computed.
 
     Make one with `minigrad.tensor` or another creation function. `Tensor(data)` and
-    `Tensor(*sizes)` are PyTorch's old constructor: the default float dtype, with that data, or
-    uninitialised with those sizes.
+    `Tensor(*sizes)` are PyTorch's old constructor: they give the default float dtype, and the
+    second an uninitialised tensor.
 
     >>> x = minigrad.tensor([1., 2.], requires_grad=True)
     >>> (x * x).sum().backward()
@@ -46,9 +47,9 @@ class Tensor(OpMethods, TensorBase):
 
     __slots__ = ()
 
-    # Before NumPy's operators: the tensor answers `array * tensor` (with a TypeError).
+    # So that `array * tensor` calls the tensor's operator, not NumPy's. It raises TypeError.
     __array_priority__ = 1000
-    __hash__ = object.__hash__  # by identity, although `==` compares elements
+    __hash__ = object.__hash__  # by identity, because `==` compares elements
 
     def __new__(cls, *data: Any) -> Any:
         default = get_default_dtype().numpy
@@ -76,8 +77,8 @@ class Tensor(OpMethods, TensorBase):
     ) -> None:
         """Add the gradient of this tensor to the `.grad` of the leaves, or only of `inputs`.
 
-        `gradient` is the cotangent to start from, of this tensor's shape. A tensor of one element
-        needs none. Otherwise this is `minigrad.autograd.backward` of one tensor, with its errors.
+        `gradient` is the cotangent to start from, of this tensor's shape. A tensor with one element
+        doesn't need it. The rest is as in `minigrad.autograd.backward`.
 
         >>> x = minigrad.tensor([1., 2.], requires_grad=True)
         >>> (x * x).backward(minigrad.tensor([1., 10.]))
@@ -88,21 +89,21 @@ class Tensor(OpMethods, TensorBase):
 
     @property
     def grad_fn(self) -> Any:
-        """The node of the graph that computed this tensor; None for a leaf."""
+        """The node of the op that computed this tensor; None for a leaf."""
         refresh(self)
         return None if self._node is None else grad_fn.grad_fn(self._node)
 
     @property
     def output_nr(self) -> int:
-        """Which result of its `grad_fn` this tensor is; 0 for an op with one result."""
+        """The position of this tensor among the results of its `grad_fn`."""
         return 0 if self._node is None else self._node.output_nr
 
     def register_hook(self, hook: Callable[[Any], Any]) -> hooks.RemovableHandle:
         """Register `hook(grad)`, to be called whenever this tensor's gradient is computed.
 
-        It must not change its argument, but may return another gradient of the same shape and dtype
-        to use instead. Hooks run in the order of registration. After an in-place write to the
-        tensor, they stay with its old history. The handle's `remove()` unregisters the hook.
+        A hook must not change its argument. It may return another gradient of the same shape and
+        dtype to use instead. Hooks run in the order of registration. After an in-place write to the
+        tensor, they belong to its old history. The handle's `remove()` unregisters the hook.
         RuntimeError for a tensor that doesn't require grad.
 
         >>> x = minigrad.tensor([1., 2.], requires_grad=True)
@@ -116,7 +117,7 @@ class Tensor(OpMethods, TensorBase):
     def register_post_accumulate_grad_hook(
         self, hook: Callable[[Any], None]
     ) -> hooks.RemovableHandle:
-        """Register `hook(self)`, to be called after `.grad` of this leaf was accumulated.
+        """Register `hook(self)`, to be called each time `backward` has added to `.grad`.
 
         RuntimeError for a tensor that isn't a leaf or doesn't require grad.
 
@@ -137,7 +138,7 @@ class Tensor(OpMethods, TensorBase):
         return hooks.attached_to(self).add("accumulated", hook)
 
     def retain_grad(self) -> None:
-        """Have `backward` fill the `.grad` of this non-leaf.
+        """Let `backward` fill the `.grad` of this non-leaf.
 
         >>> x = minigrad.tensor([1., 2.], requires_grad=True)
         >>> y = x * 2
@@ -149,7 +150,7 @@ class Tensor(OpMethods, TensorBase):
         hooks.retain_grad(self)
 
     def detach_(self) -> Tensor:
-        """Make this tensor a leaf that doesn't require grad. RuntimeError for a view."""
+        """Turn this tensor into a leaf that doesn't require grad. RuntimeError for a view."""
         if self._is_view():
             raise RuntimeError(
                 "Can't detach views in-place. Use detach() instead, which makes a new tensor."
@@ -165,10 +166,7 @@ class Tensor(OpMethods, TensorBase):
         return size_of(self._array.shape)
 
     def size(self, dim: int | None = None) -> Any:
-        """The shape, or the size of one dimension.
-
-        IndexError for a dimension that doesn't exist.
-        """
+        """Return the shape, or the size of dimension `dim`. IndexError if it doesn't exist."""
         if dim is None:
             return self.shape
         if self._array.ndim == 0:
@@ -214,7 +212,7 @@ class Tensor(OpMethods, TensorBase):
         """The step in memory along each dimension (or along `dim`), in elements."""
         if self._array.size:
             strides = tuple(step // self._array.itemsize for step in self._array.strides)
-        else:  # NumPy's are 0; PyTorch computes them as if each size were at least 1
+        else:  # NumPy's strides are 0; PyTorch computes them as if each size were at least 1
             sizes = [max(size, 1) for size in self._array.shape]
             strides = tuple(math.prod(sizes[d + 1 :]) for d in range(len(sizes)))
         return strides if dim is None else strides[dim]
@@ -224,7 +222,7 @@ class Tensor(OpMethods, TensorBase):
         return self._array.flags.c_contiguous
 
     def contiguous(self) -> Tensor:
-        """This tensor if it is contiguous, else a copy that is."""
+        """This tensor if it is contiguous, else a contiguous copy."""
         return self if self.is_contiguous() else OPS["contiguous_copy"](self)
 
     def data_ptr(self) -> int:
@@ -234,9 +232,9 @@ class Tensor(OpMethods, TensorBase):
     # Conversion to Python and NumPy -----------------------------------------------------------
 
     def numpy(self, *, force: bool = False) -> np.ndarray:
-        """The array, sharing memory. RuntimeError if this tensor requires grad, unless `force`.
+        """Return the elements as an array that shares memory with this tensor.
 
-        In no_grad there is no error, because nothing is recorded there.
+        RuntimeError if this tensor requires grad, unless `force` is set or grad mode is off.
         """
         if self.requires_grad and is_grad_enabled() and not force:
             raise RuntimeError(
@@ -252,7 +250,7 @@ class Tensor(OpMethods, TensorBase):
         return wrap(np.asarray(array))
 
     def item(self) -> Any:
-        """The only element, as a Python number. RuntimeError unless there is exactly one."""
+        """Return the only element as a Python number. RuntimeError for any other number of them."""
         if self._array.size != 1:
             raise RuntimeError(
                 f"a Tensor with {self._array.size} elements cannot be converted to Scalar"
@@ -260,7 +258,7 @@ class Tensor(OpMethods, TensorBase):
         return self._array.item()
 
     def tolist(self) -> Any:
-        """Nested lists of Python numbers; for a 0-d tensor, a number."""
+        """Return the elements as nested lists of Python numbers; for a 0-d tensor, a number."""
         return self._array.tolist()
 
     def _scalar(self) -> Any:
@@ -330,27 +328,25 @@ class Tensor(OpMethods, TensorBase):
                 "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
                 "protocol at the moment; use .detach().clone()"
             )
-        result = wrap(self._array.copy(), type(self))
-        result._requires_grad = self.requires_grad
-        memo[id(self)] = result
+        memo[id(self)] = result = wrap(self._array.copy(), type(self))
+        result.requires_grad_(self.requires_grad)
         if self._grad is not None:
-            result._grad = self._grad.__deepcopy__(memo)
+            result.grad = self._grad.__deepcopy__(memo)
         return result
 
     def __reduce__(self) -> Any:
         raise TypeError(
-            "minigrad tensors are not pickled: use minigrad.save and minigrad.load, "
+            "minigrad tensors can't be pickled: use minigrad.save and minigrad.load, "
             "or .detach().numpy()"
         )
 
     # Conversion to other dtypes ---------------------------------------------------------------
 
     def to(self, *args: Any, **kwargs: Any) -> Tensor:
-        """This tensor in another dtype: `to(dtype)`, `to(device)`, `to(device, dtype)`,
-        `to(other)`.
+        """Convert to another dtype: `to(dtype)`, `to(device)`, `to(device, dtype)`, `to(other)`.
 
-        `non_blocking` has no effect. Without `copy`, a tensor that is right already is returned
-        itself. RuntimeError for a device other than the CPU.
+        A tensor that already has the dtype is returned itself, unless `copy` is set. `non_blocking`
+        has no effect. RuntimeError for a device other than the CPU.
 
         >>> minigrad.tensor([1, 2]).to(minigrad.float64)
         tensor([1., 2.], dtype=torch.float64)
@@ -378,16 +374,16 @@ class Tensor(OpMethods, TensorBase):
         kind = self._array.dtype if wanted is None else to_numpy(wanted)
         if kind == self._array.dtype:
             return self.clone() if options.get("copy") else self
-        # An integer tensor has no history.
+        # An integer result has no history.
         with nullcontext() if kind.kind == "f" else no_grad():
             return OPS["cast"](self, kind)
 
     def type_as(self, other: TensorBase) -> Tensor:
-        """This tensor in the dtype of `other`."""
+        """Convert to the dtype of `other`."""
         return self.to(other)
 
     def cpu(self) -> Tensor:
-        """This tensor: it is on the CPU already."""
+        """Return this tensor, which is on the CPU already."""
         return self
 
     # Shapes -----------------------------------------------------------------------------------
@@ -403,7 +399,7 @@ class Tensor(OpMethods, TensorBase):
 
     @property
     def mT(self) -> Any:
-        """The tensor with its last two dimensions exchanged. RuntimeError for one dimension.
+        """The tensor with its last two dimensions exchanged. RuntimeError for a vector.
 
         >>> minigrad.ones(2, 3, 4).mT.shape
         torch.Size([2, 4, 3])
@@ -438,7 +434,7 @@ class Tensor(OpMethods, TensorBase):
     index_put_ = indexing.index_put_
 
     def where(self, condition: Tensor, other: Any) -> Any:
-        """This tensor where `condition` is True, `other` elsewhere."""
+        """Take this tensor where `condition` is True and `other` elsewhere, with broadcasting."""
         return compositions.where(condition, self, other)
 
     max = compositions.max
@@ -448,7 +444,7 @@ class Tensor(OpMethods, TensorBase):
     # In place ---------------------------------------------------------------------------------
 
     def copy_(self, other: TensorBase, non_blocking: bool = False) -> Any:
-        """Write the elements of `other`, broadcast and converted, to this tensor.
+        """Write `other`, broadcast and converted, to this tensor.
 
         >>> minigrad.zeros(2).copy_(minigrad.tensor([1, 2]))
         tensor([1., 2.])
@@ -471,7 +467,7 @@ class Tensor(OpMethods, TensorBase):
     def masked_fill_(self, mask: TensorBase, value: Any) -> Any:
         """`masked_fill`, in place. RuntimeError for a leaf that requires grad."""
         if isinstance(value, TensorBase):
-            value = OPS["clone"](value)  # like a number, it may be an element of this tensor
+            value = OPS["clone"](value)  # it may share memory with this tensor
         return _masked_fill_(self, mask, value)
 
     def zero_(self) -> Any:
@@ -494,7 +490,7 @@ class Tensor(OpMethods, TensorBase):
     random_ = sampling.random_
     uniform_ = sampling.uniform_
 
-    # Operators with a rule of their own -------------------------------------------------------
+    # Operators that aren't one rule -----------------------------------------------------------
 
     def __matmul__(self, other: Any) -> Any:
         return compositions.matmul(self, other) if isinstance(other, Tensor) else NotImplemented
@@ -503,7 +499,7 @@ class Tensor(OpMethods, TensorBase):
         return OPS["pow"](other, self) if isinstance(other, _NUMBERS) else NotImplemented
 
     def __rtruediv__(self, other: Any) -> Any:
-        """`other / x`, which PyTorch computes as `x.reciprocal() * other`."""
+        """Compute `other / x` as `x.reciprocal() * other`, as PyTorch does."""
         if isinstance(other, _NUMBERS):
             return OPS["mul"](OPS["reciprocal"](self), other)
         return NotImplemented
@@ -520,16 +516,16 @@ class Tensor(OpMethods, TensorBase):
             )
         return OPS["bitwise_not"](self)
 
-    # A tensor is unequal to anything but tensors, arrays and numbers.
+    # Any object other than a tensor, an array or a number is unequal to a tensor.
 
     def __eq__(self, other: object) -> Any:
-        return OPS["eq"](self, _compared(other)) if isinstance(other, _COMPARABLE) else False
+        return OPS["eq"](self, _array_wrapped(other)) if isinstance(other, _COMPARABLE) else False
 
     def __ne__(self, other: object) -> Any:
-        return OPS["ne"](self, _compared(other)) if isinstance(other, _COMPARABLE) else True
+        return OPS["ne"](self, _array_wrapped(other)) if isinstance(other, _COMPARABLE) else True
 
 
-def _compared(other: Any) -> Any:
+def _array_wrapped(other: Any) -> Any:
     return wrap(other) if isinstance(other, np.ndarray) else other
 
 
