@@ -1,15 +1,15 @@
-"""Jacobians, Hessians, and their products with vectors: `grad`, called once or many times.
+"""Jacobians, Hessians and their products with vectors, computed by calls of `grad`.
 
-Let f take x, of n elements, to y, of m. Its Jacobian J is m × n, J[i, j] = ∂y[i] / ∂x[j]; where y
-is one element, its Hessian H is the Jacobian of its gradient. A walk back over the tape takes a
-cotangent v of y to vᵀJ, and everything here is made of that:
+Let f map x, of n elements, to y, of m elements. Its Jacobian J is m × n, with J[i, j] =
+∂y[i] / ∂x[j]. If y has one element, the Hessian H of f is the Jacobian of its gradient. A walk back
+over the tape takes a cotangent v of y to vᵀJ. All functions here consist of such walks:
 
-- `vjp`: vᵀJ itself;
-- `jacobian`: row i of J is vᵀJ for the v that is 1 at i and 0 elsewhere, so it takes m walks;
-- `jvp`: Jv. As a function of u, uᵀJ is linear, and its own Jacobian is Jᵀ: a walk back over the
-  walk back takes v to vᵀJᵀ = (Jv)ᵀ, whatever u is (J. Townsend, "A new trick for calculating
-  Jacobian vector products", 2017, https://j-towns.github.io/2017/06/12/A-new-trick.html);
-- `hessian`, `vhp` and `hvp`: the `jacobian`, the `vjp` and the `jvp` of the gradient.
+- `vjp`: vᵀJ, by one walk.
+- `jacobian`: row i of J is vᵀJ for the unit vector v at i, so it takes m walks.
+- `jvp`: Jv, by two walks. uᵀJ is a linear function of u, and its Jacobian is Jᵀ. So a walk back
+  over the first walk takes v to vᵀJᵀ = (Jv)ᵀ, for any u (J. Townsend, "A new trick for calculating
+  Jacobian vector products", 2017, https://j-towns.github.io/2017/06/12/A-new-trick.html).
+- `hessian`, `vhp` and `hvp`: the `jacobian`, `vjp` and `jvp` of the gradient.
 
 Inputs, outputs and vectors are tensors or tuples of tensors, and results have their structure.
 """
@@ -28,8 +28,8 @@ from ..core.grad_mode import enable_grad
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
 
 Tensors: TypeAlias = tuple[Tensor, ...]
-# Gradients as `grad` gives them: None where nothing depends on the input.
-Found: TypeAlias = Sequence[Tensor | None]
+# Gradients as `grad` returns them: None for an input that nothing depends on.
+Gradients: TypeAlias = Sequence[Tensor | None]
 
 # First derivatives --------------------------------------------------------------------------------
 
@@ -41,30 +41,27 @@ def vjp(
     create_graph: bool = False,
     strict: bool = False,
 ) -> tuple[Any, Any]:
-    """The outputs of `func`, and vᵀJ: the product of a vector with its Jacobian.
+    """Return the outputs of `func`, and vᵀJ: the product of a vector with its Jacobian.
 
-    `v` has the outputs' shapes, and is 1 if it is left out, for one output of one element. vᵀJ has
-    the inputs' shapes. With `create_graph` both results can be differentiated in their turn, with
-    respect to what they were computed from that requires grad; otherwise they have no history.
+    `v` has the shapes of the outputs. It may be left out, and is 1 then, for one output of one
+    element. vᵀJ has the shapes of the inputs. With `create_graph` both results can be
+    differentiated again; otherwise they have no history.
 
-    Where no output depends on an input, vᵀJ is zeros; with `strict` that is a RuntimeError, and so
-    is an output without a history, or a vᵀJ without one where `create_graph` asks for it.
-    RuntimeError for a `v` of another shape, or none where it is needed; TypeError for what is
-    neither a tensor nor a tuple of tensors.
+    vᵀJ is zero for an input that no output depends on. With `strict` that is a RuntimeError, as is
+    an output without a history and, with `create_graph`, a vᵀJ without one. RuntimeError also for a
+    `v` that has the wrong shape or is missing, TypeError for anything other than tensors and tuples
+    of tensors.
 
     >>> x, v = minigrad.tensor([1., 2., 3.]), minigrad.tensor([1., 10., 100.])
     >>> minigrad.autograd.functional.vjp(lambda x: x * x, x, v)
     (tensor([1., 4., 9.]), tensor([  2.,  40., 600.]))
     """
     with enable_grad():
-        many_inputs, x = _inputs(inputs, "vjp", create_graph)
-        many_outputs, y = _outputs(func, x, "vjp", strict)
-        vector = _vector(v, "vjp", y, many_outputs, "user-provided function returns")
-        product = _back(y, x, vector, create_graph)
-        if strict:
-            _check(product, _UNUSED, _LINEAR if create_graph else None)
-        outputs = _results(y, many_outputs, create_graph)
-        return outputs, _results(_or_zeros(product, x), many_inputs, create_graph)
+        f = _Differentiated(func, inputs, "vjp", create_graph, strict)
+        y = f.outputs()
+        product = _walk_back(y, f.x, f.vector_like_outputs(v), create_graph)
+        f.check(product, _UNUSED, _LINEAR if create_graph else None)
+        return f.returned_outputs(y), f.returned_inputs(product)
 
 
 def jvp(
@@ -74,26 +71,23 @@ def jvp(
     create_graph: bool = False,
     strict: bool = False,
 ) -> tuple[Any, Any]:
-    """The outputs of `func`, and Jv: how fast they change as the inputs move along `v`.
+    """Return the outputs of `func`, and Jv: their derivative in the direction `v`.
 
-    `v` has the inputs' shapes, and is 1 if it is left out, for one input of one element. Jv has the
-    outputs' shapes. It takes two walks back, as said at the head of this file. `create_graph`,
-    `strict` and errors are as in `vjp`.
+    `v` has the shapes of the inputs. It may be left out, and is 1 then, for one input of one
+    element. Jv has the shapes of the outputs. `create_graph`, `strict` and errors are as in `vjp`.
 
     >>> x, v = minigrad.tensor([1., 2., 3.]), minigrad.tensor([1., 10., 100.])
     >>> minigrad.autograd.functional.jvp(lambda x: (x * x).sum(), x, v)
     (tensor(14.), tensor(642.))
     """
     with enable_grad():
-        many_inputs, x = _inputs(inputs, "jvp", create_graph)
-        vector = _vector(v, "jvp", x, many_inputs, "input to the user-provided function is")
-        many_outputs, y = _outputs(func, x, "jvp", strict)
-        back, product = _back_and_forth(y, x, vector, create_graph)
-        if strict:
-            _check(back, _UNUSED, _NOT_WALKED)
-            _check(product, _NOT_REACHED, _LINEAR_OUTPUT if create_graph else None)
-        outputs = _results(y, many_outputs, create_graph)
-        return outputs, _results(_or_zeros(product, y), many_outputs, create_graph)
+        f = _Differentiated(func, inputs, "jvp", create_graph, strict)
+        vector = f.vector_like_inputs(v)
+        y = f.outputs()
+        first, product = _walk_twice(y, f.x, vector, create_graph)
+        f.check(first, _UNUSED, _NOT_WALKED)
+        f.check(product, _NOT_REACHED, _LINEAR_OUTPUT if create_graph else None)
+        return f.returned_outputs(y), f.returned_outputs(product)
 
 
 def jacobian(
@@ -104,13 +98,13 @@ def jacobian(
     vectorize: bool = False,
     strategy: str = "reverse-mode",
 ) -> Any:
-    """The Jacobian of `func`, one walk back for each element of its outputs.
+    """Return the Jacobian of `func`, computed by one walk back per element of its outputs.
 
-    The block for an output and an input has the output's shape followed by the input's. There is a
-    tuple of blocks, one for each input, if the inputs are a tuple, and a tuple of what there is for
-    each output, if the outputs are.
+    The block for an output and an input has the output's shape followed by the input's. If the
+    inputs are a tuple, there is a tuple of blocks, one per input. If the outputs are a tuple, there
+    is a tuple of those, one per output.
 
-    `create_graph`, `strict` and errors are as in `vjp`, and RuntimeError for an output without
+    `create_graph`, `strict` and errors are as in `vjp`. RuntimeError also for an output without
     elements. `vectorize=True` and `strategy="forward-mode"` are not implemented.
 
     >>> x, y = minigrad.tensor([1., 2.]), minigrad.tensor(3.)
@@ -120,21 +114,19 @@ def jacobian(
     """
     _check_options(create_graph, strict, vectorize, strategy)
     with enable_grad():
-        many_inputs, x = _inputs(inputs, "jacobian", create_graph)
-        many_outputs, y = _outputs(func, x, "jacobian", strict)
+        f = _Differentiated(func, inputs, "jacobian", create_graph, strict)
         blocks = []
-        for i, output in enumerate(y):
+        for i, output in enumerate(f.outputs()):
             unused = f"Output {i} of the user-provided function is independent of input {{0}}"
             rows = []
             for element in output.reshape(-1):
-                row = _back((element,), x, (None,), create_graph, retain_graph=True)
-                if strict:
-                    _check(row, unused, _LINEAR if create_graph else None)
-                rows.append(_or_zeros(row, x))
-            stacks = [stack([row[j] for row in rows]) for j in range(len(x))]
-            block = [s.view(output.shape + z.shape) for s, z in zip(stacks, x, strict=True)]
-            blocks.append(_results(block, many_inputs, create_graph))
-        return tuple(blocks) if many_outputs else blocks[0]
+                row = _walk_back((element,), f.x, (None,), create_graph, retain_graph=True)
+                f.check(row, unused, _LINEAR if create_graph else None)
+                rows.append(_or_zeros(row, f.x))
+            stacks = [stack([row[j] for row in rows]) for j in range(len(f.x))]
+            block = [s.view(output.shape + x.shape) for s, x in zip(stacks, f.x, strict=True)]
+            blocks.append(f.returned_inputs(block))
+        return tuple(blocks) if f.outputs_in_tuple else blocks[0]
 
 
 # Second derivatives -------------------------------------------------------------------------------
@@ -148,13 +140,13 @@ def hessian(
     vectorize: bool = False,
     outer_jacobian_strategy: str = "reverse-mode",
 ) -> Any:
-    """The Hessian of `func`, which returns one element: the Jacobian of its gradient.
+    """Return the Hessian of `func`, which returns one element: the Jacobian of its gradient.
 
-    For one input, its shape comes twice. For a tuple, `hessian(...)[i][j]` is the block of inputs i
-    and j: the shape of i followed by that of j.
+    For one input, the shape is the input's twice. For a tuple, `hessian(...)[i][j]` is the block of
+    inputs i and j, with the shape of i followed by that of j.
 
-    `create_graph`, `strict` and errors are as in `vjp`; `strict` refuses a constant gradient, too.
-    RuntimeError where `func` does not return one tensor of one element, and for an input without
+    `create_graph`, `strict` and errors are as in `vjp`, but `strict` also refuses a constant
+    gradient. RuntimeError unless `func` returns one tensor of one element, and for an input without
     elements. `vectorize=True` and `outer_jacobian_strategy="forward-mode"` are not implemented.
 
     >>> x = minigrad.tensor([2., 3.])
@@ -162,13 +154,13 @@ def hessian(
     tensor([[6., 4.],
             [4., 0.]])
     """
-    many_inputs, inputs = _tensors(inputs, "inputs", "hessian")
+    inputs_in_tuple, inputs = _tensors(inputs, "inputs", "hessian")
 
     def gradient(*x: Tensor) -> Tensors:
-        return _gradient(func, _fresh(x, create_graph=True), "hessian", strict)[1]
+        return _Differentiated(func, x, "hessian", True, strict).output_and_gradient()[1]
 
-    found = jacobian(gradient, inputs, create_graph, strict, vectorize, outer_jacobian_strategy)
-    return found if many_inputs else found[0][0]
+    blocks = jacobian(gradient, inputs, create_graph, strict, vectorize, outer_jacobian_strategy)
+    return blocks if inputs_in_tuple else blocks[0][0]
 
 
 def vhp(
@@ -178,24 +170,23 @@ def vhp(
     create_graph: bool = False,
     strict: bool = False,
 ) -> tuple[Tensor, Any]:
-    """The output of `func`, which is one element, and vᵀH: a vector's product with its Hessian.
+    """Return the output of `func`, one element, and vᵀH: a vector's product with its Hessian.
 
-    `v` and vᵀH have the inputs' shapes; `v` is 1 if it is left out, for one input of one element.
-    `create_graph`, `strict` and errors are as in `hessian`, but inputs may be without elements.
+    `v` and vᵀH have the shapes of the inputs. `v` may be left out, and is 1 then, for one input of
+    one element. `create_graph`, `strict` and errors are as in `hessian`, but an input may have no
+    elements.
 
     >>> x, v = minigrad.tensor([2., 3.]), minigrad.tensor([1., 10.])
     >>> minigrad.autograd.functional.vhp(lambda x: x[0] * x[0] * x[1], x, v)
     (tensor(12.), tensor([46.,  4.]))
     """
     with enable_grad():
-        many_inputs, x = _inputs(inputs, "vhp", create_graph)
-        vector = _vector(v, "vhp", x, many_inputs, "input to the user-provided function is")
-        y, g = _gradient(func, x, "vhp", strict)
-        product = _back(g, x, vector, create_graph)
-        if strict:
-            _check(product, _LINEAR, _QUADRATIC if create_graph else None)
-        output = _results((y,), False, create_graph)
-        return output, _results(_or_zeros(product, x), many_inputs, create_graph)
+        f = _Differentiated(func, inputs, "vhp", create_graph, strict)
+        vector = f.vector_like_inputs(v)
+        y, gradient = f.output_and_gradient()
+        product = _walk_back(gradient, f.x, vector, create_graph)
+        f.check(product, _LINEAR, _QUADRATIC if create_graph else None)
+        return f.returned_outputs(y), f.returned_inputs(product)
 
 
 def hvp(
@@ -205,108 +196,31 @@ def hvp(
     create_graph: bool = False,
     strict: bool = False,
 ) -> tuple[Tensor, Any]:
-    """The output of `func`, which is one element, and Hv: its Hessian's product with a vector.
+    """Return the output of `func`, one element, and Hv: its Hessian's product with a vector.
 
-    As `vhp`, to which it is equal where H is symmetric, and that is wherever the second derivatives
-    are continuous (Schwarz's theorem); it takes three walks back, and `vhp` two.
+    It is as `vhp`, but takes three walks back instead of two. The results are equal if H is
+    symmetric, as it is where the second derivatives are continuous (Schwarz's theorem).
 
     >>> x, v = minigrad.tensor([2., 3.]), minigrad.tensor([1., 10.])
     >>> minigrad.autograd.functional.hvp(lambda x: x[0] * x[0] * x[1], x, v)
     (tensor(12.), tensor([46.,  4.]))
     """
     with enable_grad():
-        many_inputs, x = _inputs(inputs, "hvp", create_graph)
-        vector = _vector(v, "hvp", x, many_inputs, "input to the user-provided function is")
-        y, g = _gradient(func, x, "hvp", strict)
-        _, product = _back_and_forth(g, x, vector, create_graph)
-        if strict:
-            _check(product, _GRADIENT_NOT_REACHED, _QUADRATIC if create_graph else None)
-        output = _results((y,), False, create_graph)
-        return output, _results(_or_zeros(product, x), many_inputs, create_graph)
-
-
-# In and out ---------------------------------------------------------------------------------------
-
-
-def _tensors(value: Any, what: str, name: str) -> tuple[bool, Tensors]:
-    """Whether `value` is a tuple, and it as a tuple of tensors."""
-    many = isinstance(value, tuple)
-    tensors = value if many else (value,)
-    for i, tensor in enumerate(tensors):
-        if not isinstance(tensor, Tensor):
-            where = f"value at index {i}" if many else f"given {what}"
-            raise TypeError(
-                f"The {what} given to {name} must be either a Tensor or a tuple of Tensors but the "
-                f"{where} has type {type(tensor)}."
-            )
-    return many, tensors
-
-
-def _fresh(tensors: Tensors, create_graph: bool) -> Tensors:
-    """The tensors again, on the same memory, so that what `func` captured is no input of it.
-
-    They are leaves, or views of what is to be differentiated with respect to later.
-    """
-    return tuple(
-        x.view_as(x) if create_graph and x.requires_grad else x.detach().requires_grad_()
-        for x in tensors
-    )
-
-
-def _inputs(inputs: Any, name: str, create_graph: bool) -> tuple[bool, Tensors]:
-    many, tensors = _tensors(inputs, "inputs", name)
-    return many, _fresh(tensors, create_graph)
-
-
-def _outputs(func: Callable[..., Any], x: Tensors, name: str, strict: bool) -> tuple[bool, Tensors]:
-    many, y = _tensors(func(*x), "outputs of the user-provided function", name)
-    if strict:
-        _check(y, None, _UNRECORDED)
-    return many, y
-
-
-def _vector(v: Any, name: str, like: Tensors, many: bool, single: str) -> Found:
-    """`v` as a tuple, of the shapes of `like`; or of None, which stands for a one."""
-    if v is None:
-        if len(like) != 1 or like[0].numel() != 1:
-            raise RuntimeError(
-                f"The vector v can only be None if the {single} a single Tensor with a single "
-                "element."
-            )
-        return (None,)
-    _, v = _tensors(v, "v", name)
-    if len(v) != len(like):
-        if not many:
-            raise RuntimeError(f"The given v should contain a single Tensor, not {len(v)}.")
-        raise RuntimeError(
-            f"v is a tuple of invalid length: should be {len(like)} but got {len(v)}."
-        )
-    for i, (given, model) in enumerate(zip(v, like, strict=True)):
-        if given.shape != model.shape:
-            raise RuntimeError(
-                f"{f'Entry {i} in ' if many else ''}v has invalid size: should be {model.shape} "
-                f"but got {given.shape}."
-            )
-    return v
-
-
-def _or_zeros(found: Found, like: Tensors) -> Tensors:
-    return tuple(zeros_like(x) if g is None else g for g, x in zip(found, like, strict=True))
-
-
-def _results(tensors: Sequence[Tensor], many: bool, create_graph: bool) -> Any:
-    """What the user gets: with a history if that was asked for, and a tuple for a tuple."""
-    results = tuple(x if create_graph else x.detach() for x in tensors)
-    return results if many else results[0]
+        f = _Differentiated(func, inputs, "hvp", create_graph, strict)
+        vector = f.vector_like_inputs(v)
+        y, gradient = f.output_and_gradient()
+        _, product = _walk_twice(gradient, f.x, vector, create_graph)
+        f.check(product, _GRADIENT_NOT_REACHED, _QUADRATIC if create_graph else None)
+        return f.returned_outputs(y), f.returned_inputs(product)
 
 
 # Walks --------------------------------------------------------------------------------------------
 
 
-def _back(
-    y: Tensors, x: Tensors, v: Found, create_graph: bool, retain_graph: bool | None = None
-) -> Found:
-    """vᵀJ, by one walk back from those outputs that have a history."""
+def _walk_back(
+    y: Tensors, x: Tensors, v: Gradients, create_graph: bool, retain_graph: bool | None = None
+) -> Gradients:
+    """vᵀJ, by one walk back from the outputs that have a history."""
     pairs = [(output, u) for output, u in zip(y, v, strict=True) if output.requires_grad]
     if not pairs:
         return (None,) * len(x)
@@ -314,32 +228,132 @@ def _back(
     return grad(outputs, x, cotangents, retain_graph, create_graph, allow_unused=True)
 
 
-def _back_and_forth(y: Tensors, x: Tensors, v: Found, create_graph: bool) -> tuple[Found, Found]:
-    """uᵀJ for some u, as a function of u; and Jv, by a walk back over that."""
+def _walk_twice(
+    y: Tensors, x: Tensors, v: Gradients, create_graph: bool
+) -> tuple[Gradients, Gradients]:
+    """uᵀJ as a function of some u, by a walk back; and Jv, by a walk back over that."""
     u = tuple(zeros_like(output, requires_grad=True) for output in y)
-    back = _back(y, x, u, create_graph=True)
-    return back, _back(_or_zeros(back, x), u, v, create_graph)
+    first = _walk_back(y, x, u, create_graph=True)
+    return first, _walk_back(_or_zeros(first, x), u, v, create_graph)
 
 
-def _gradient(
-    func: Callable[..., Any], x: Tensors, name: str, strict: bool
-) -> tuple[Tensor, Tensors]:
-    """The one element that `func` returns, and its gradient, as a function of `x`."""
-    many, y = _outputs(func, x, name, strict)
-    if many:
-        raise RuntimeError(f"The function given to {name} should return a single Tensor")
-    if y[0].numel() != 1:
+def _or_zeros(gradients: Gradients, like: Tensors) -> Tensors:
+    return tuple(zeros_like(x) if g is None else g for g, x in zip(gradients, like, strict=True))
+
+
+# Inputs and outputs -------------------------------------------------------------------------------
+
+
+class _Differentiated:
+    """A function and its inputs, with the checks and conversions that all derivatives share.
+
+    `x` are the inputs that the function is called with, and `y` its outputs.
+    """
+
+    def __init__(
+        self, func: Callable[..., Any], inputs: Any, name: str, create_graph: bool, strict: bool
+    ) -> None:
+        self.func, self.name, self.create_graph, self.strict = func, name, create_graph, strict
+        self.inputs_in_tuple, inputs = _tensors(inputs, "inputs", name)
+        self.x = _fresh(inputs, create_graph)
+
+    def outputs(self) -> Tensors:
+        """Call the function."""
+        found = _tensors(self.func(*self.x), "outputs of the user-provided function", self.name)
+        self.outputs_in_tuple, self.y = found
+        self.check(self.y, None, _UNRECORDED)
+        return self.y
+
+    def output_and_gradient(self) -> tuple[Tensors, Tensors]:
+        """Call the function, which must return one element, and compute its gradient, recorded."""
+        y = self.outputs()
+        if self.outputs_in_tuple:
+            raise RuntimeError(f"The function given to {self.name} should return a single Tensor")
+        if y[0].numel() != 1:
+            raise RuntimeError(
+                f"The Tensor returned by the function given to {self.name} should contain a single "
+                f"element, but has shape {list(y[0].shape)}: reduce it, for example with .sum()"
+            )
+        gradient = _walk_back(y, self.x, (None,), create_graph=True)
+        self.check(gradient, _LINEAR_FUNC if self.name == "hessian" else _UNUSED, _LINEAR_FUNC)
+        return y, _or_zeros(gradient, self.x)
+
+    def vector_like_inputs(self, v: Any) -> Gradients:
+        only_one = "input to the user-provided function is"
+        return _vector(v, self.name, self.x, self.inputs_in_tuple, only_one)
+
+    def vector_like_outputs(self, v: Any) -> Gradients:
+        only_one = "user-provided function returns"
+        return _vector(v, self.name, self.y, self.outputs_in_tuple, only_one)
+
+    def check(self, tensors: Gradients, unused: str | None, constant: str | None) -> None:
+        if self.strict:
+            _check_dependence(tensors, unused, constant)
+
+    def returned_inputs(self, found: Gradients) -> Any:
+        return _results(_or_zeros(found, self.x), self.inputs_in_tuple, self.create_graph)
+
+    def returned_outputs(self, found: Gradients) -> Any:
+        return _results(_or_zeros(found, self.y), self.outputs_in_tuple, self.create_graph)
+
+
+def _tensors(value: Any, what: str, name: str) -> tuple[bool, Tensors]:
+    """Whether `value` is a tuple, and its tensors as a tuple. TypeError for anything else."""
+    in_tuple = isinstance(value, tuple)
+    tensors = value if in_tuple else (value,)
+    for i, tensor in enumerate(tensors):
+        if not isinstance(tensor, Tensor):
+            where = f"value at index {i}" if in_tuple else f"given {what}"
+            raise TypeError(
+                f"The {what} given to {name} must be either a Tensor or a tuple of Tensors but the "
+                f"{where} has type {type(tensor)}."
+            )
+    return in_tuple, tensors
+
+
+def _fresh(tensors: Tensors, create_graph: bool) -> Tensors:
+    """New tensors on the same memory, so that a tensor which the function captured isn't its input.
+
+    They are leaves, or views of tensors that are to be differentiated with respect to later.
+    """
+    return tuple(
+        x.view_as(x) if create_graph and x.requires_grad else x.detach().requires_grad_()
+        for x in tensors
+    )
+
+
+def _results(tensors: Sequence[Tensor], in_tuple: bool, create_graph: bool) -> Any:
+    """The tensors as the user gets them: a tuple for a tuple, recorded for `create_graph`."""
+    results = tuple(x if create_graph else x.detach() for x in tensors)
+    return results if in_tuple else results[0]
+
+
+def _vector(v: Any, name: str, like: Tensors, in_tuple: bool, only_one: str) -> Gradients:
+    """`v` as a tuple of tensors with the shapes of `like`, or (None,), which stands for a 1."""
+    if v is None:
+        if len(like) != 1 or like[0].numel() != 1:
+            raise RuntimeError(
+                f"The vector v can only be None if the {only_one} a single Tensor with a single "
+                "element."
+            )
+        return (None,)
+    _, v = _tensors(v, "v", name)
+    if len(v) != len(like):
+        if not in_tuple:
+            raise RuntimeError(f"The given v should contain a single Tensor, not {len(v)}.")
         raise RuntimeError(
-            f"The Tensor returned by the function given to {name} should contain a single element, "
-            f"but has shape {list(y[0].shape)}: reduce it, with .sum() say"
+            f"v is a tuple of invalid length: should be {len(like)} but got {len(v)}."
         )
-    found = _back(y, x, (None,), create_graph=True)
-    if strict:
-        _check(found, _LINEAR_FUNC if name == "hessian" else _UNUSED, _LINEAR_FUNC)
-    return y[0], _or_zeros(found, x)
+    for i, (given, model) in enumerate(zip(v, like, strict=True)):
+        if given.shape != model.shape:
+            raise RuntimeError(
+                f"{f'Entry {i} in ' if in_tuple else ''}v has invalid size: should be "
+                f"{model.shape} but got {given.shape}."
+            )
+    return v
 
 
-# Strict mode --------------------------------------------------------------------------------------
+# Strict mode and options --------------------------------------------------------------------------
 
 _UNRECORDED = "Output {0} of the user-provided function does not require gradients"
 _UNUSED = "The output of the user-provided function is independent of input {0}"
@@ -366,19 +380,22 @@ _GRADIENT_NOT_REACHED = (
 )
 
 
-def _check(tensors: Found, unused: str | None, constant: str | None) -> None:
-    """RuntimeError for the first that is None, or that does not require grad if it should."""
+def _check_dependence(tensors: Gradients, unused: str | None, constant: str | None) -> None:
+    """RuntimeError for the first tensor that is None (`unused`) or has no history (`constant`).
+
+    The arguments are the messages; a message of None allows that.
+    """
     for i, tensor in enumerate(tensors):
         said = unused if tensor is None else None if tensor.requires_grad else constant
         if said is not None:
             raise RuntimeError(
                 f"{said.format(i)}. This is not allowed in strict mode; with strict=False, the "
-                "derivative is zeros."
+                "derivative is zero."
             )
 
 
 def _check_options(create_graph: bool, strict: bool, vectorize: bool, strategy: str) -> None:
-    """Refuse what PyTorch does, and then forward mode and walks for several rows at once."""
+    """Raise PyTorch's errors, then NotImplementedError for forward mode and vectorize."""
     if strategy not in ("forward-mode", "reverse-mode"):
         raise AssertionError('Expected strategy to be either "forward-mode" or "reverse-mode".')
     forward = strategy == "forward-mode"
@@ -396,5 +413,5 @@ def _check_options(create_graph: bool, strict: bool, vectorize: bool, strategy: 
         )
     if vectorize:
         raise NotImplementedError(
-            "vectorize=True is not implemented: leave it out; the values are the same"
+            "vectorize=True is not implemented: leave it out, the values are the same"
         )

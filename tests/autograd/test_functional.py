@@ -678,7 +678,7 @@ def _changed(name: str, change: Callable[..., Any]) -> tuple[str, Callable[..., 
 
 MISTAKES: dict[str, tuple[str, Callable[..., Any]]] = {
     "graphs are never created": _changed(
-        "_back", lambda f, y, x, v, create_graph, *retain, **named: f(y, x, v, False, True)
+        "_walk_back", lambda f, y, x, v, create_graph, *retain, **named: f(y, x, v, False, True)
     ),
     "histories are handed out": _changed(
         "_results", lambda f, tensors, many, _: f(tensors, many, 1)
@@ -698,9 +698,9 @@ MISTAKES: dict[str, tuple[str, Callable[..., Any]]] = {
     "zeros are ones": _changed(
         "_or_zeros", lambda f, found, like: tuple(t + (t == 0) for t in f(found, like))
     ),
-    "nothing is strict": _changed("_check", lambda f, *args: None),
+    "nothing is strict": _changed("_check_dependence", lambda f, *args: None),
     "all is strict about constants": _changed(
-        "_check", lambda f, t, unused, constant: f(t, unused, "So")
+        "_check_dependence", lambda f, t, unused, constant: f(t, unused, "So")
     ),
     "the vector is the other way": _changed(
         "_vector", lambda f, *args: tuple(v if v is None else -v for v in f(*args))
@@ -709,7 +709,7 @@ MISTAKES: dict[str, tuple[str, Callable[..., Any]]] = {
         "_vector", lambda f, *args: tuple(v if v is None else v.detach() for v in f(*args))
     ),
     "jvp is vjp": _changed(
-        "_back_and_forth", lambda f, y, x, v, graph: (f(y, x, v, graph)[0], f(y, x, v, graph)[0])
+        "_walk_twice", lambda f, y, x, v, graph: (f(y, x, v, graph)[0], f(y, x, v, graph)[0])
     ),
 }
 
