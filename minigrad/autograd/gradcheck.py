@@ -1,22 +1,23 @@
-"""`gradcheck` and `gradgradcheck`: is what the backward pass computes the derivative?
+"""`gradcheck` and `gradgradcheck`: compare the backward pass with finite differences.
 
 Let J be the Jacobian of a function at a point: J[i, j] is the derivative of the j-th element of an
-output with respect to the i-th of an input. There are two ways to it that share nothing:
+output with respect to the i-th element of an input. It is computed in two independent ways:
 
-- *Numerical*, from values alone: (f(x + εd) − f(x − εd)) / 2ε is how the output changes along a
-  direction d, the row dᵀJ. It is off by an order of ε², from the function's curvature, and by one
-  of (machine epsilon) / ε, from rounding (Press et al., Numerical Recipes, 3rd ed., section 5.7).
-  In float64 both are small at ε = 1e-6; in float32 the second is some percent, hence the warning.
-- *Analytical*, from the backward pass, which carries a cotangent v back to the column Jv.
+- *Numerically*, from values alone: (f(x + εd) − f(x − εd)) / 2ε is the derivative of the output in
+  direction d, the row dᵀJ. Its error has a part of order ε², from the function's curvature, and a
+  part of order (machine epsilon) / ε, from rounding (Press et al., Numerical Recipes, 3rd ed.,
+  section 5.7). At ε = 1e-6 both are small in float64. In float32 the second is a few percent, so
+  there is a warning.
+- *Analytically*, by the backward pass, which takes a cotangent v to the column Jv.
 
-*Slow*: d runs through the unit vectors and gives J row by row, v does and gives J column by column,
-and the two are compared element by element.
+*Slow mode* computes J row by row and column by column, with unit vectors for d and for v, and
+compares the two matrices element by element.
 
-*Fast*: one random u, one random v and one number uᵀJv, numerically (uᵀJ)·v, with two evaluations
-of the function, and analytically u·(Jv), with one backward pass. If the two Jacobians differ by
-D ≠ 0, only for u and v in a set of measure zero is uᵀDv zero. It is how Freivalds checks a product
-of matrices (Probabilistic machines can use less running time, IFIP Congress 1977). What is small
-beside the tolerances may add up in that number, or cancel: there the two modes can disagree.
+*Fast mode* compares one number uᵀJv for a random u and a random v: numerically (uᵀJ)·v, with two
+evaluations of the function, and analytically u·(Jv), with one backward pass. If the two Jacobians
+differ by D ≠ 0, then uᵀDv = 0 only for u and v in a set of measure zero. Freivalds checks matrix
+products in the same way (Probabilistic machines can use less running time, IFIP Congress 1977).
+Errors below the tolerances can add up or cancel in this number, so the two modes can disagree.
 """
 
 from __future__ import annotations
@@ -37,9 +38,9 @@ from .function import Function
 
 
 class GradcheckError(RuntimeError):
-    """What `gradcheck` and `gradgradcheck` raise where a gradient is wrong.
+    """The error that `gradcheck` and `gradgradcheck` raise for a wrong gradient.
 
-    As in PyTorch it is imported, for `autograd.gradcheck` is the function.
+    As in PyTorch, import it from this module: `autograd.gradcheck` is the function.
 
     >>> from minigrad.autograd.gradcheck import GradcheckError
     >>> x = minigrad.tensor([1.0], dtype=minigrad.float64, requires_grad=True)
@@ -71,23 +72,25 @@ def gradcheck(
     fast_mode: bool = False,
     masked: bool | None = None,
 ) -> bool:
-    """True if the gradients of `func` at `inputs` are its derivatives, by central differences.
+    """Return True if the gradients of `func` at `inputs` agree with central differences.
 
-    `inputs` are what `func` is called with, a tensor or a tuple of anything; it returns a tensor or
-    a tuple of tensors. For each output that requires grad, of m elements, and each input that does,
-    of n, there are two Jacobians of shape (n, m), as the first lines of this file explain. They are
-    right where |analytical − numerical| ≤ `atol` + `rtol` · |numerical|; in `fast_mode` one number
-    is compared for each. To move an input by `eps` its elements are written to, and put back.
+    `inputs` are the arguments of `func`: a tensor, or a tuple of any objects. `func` returns a
+    tensor or a tuple of tensors. For each output (m elements) and each input (n elements) that
+    require grad, two Jacobians of shape (n, m) are computed, as described at the top of this file.
+    They must satisfy |analytical − numerical| ≤ `atol` + `rtol` · |numerical|. In `fast_mode` one
+    number is compared per Jacobian. To move an input by `eps`, its elements are written to and then
+    restored.
 
-    Outputs that do not require grad are not looked at, but if none does, they must be constant.
-    Backward must give the same twice within `nondet_tol`, the input's dtype (`check_grad_dtypes`),
-    zeros for zeros, and nothing else where no gradient arrives, at one output or at all of them
-    (`check_undefined_grad`). `masked` is for sparse tensors and changes nothing.
+    The backward pass must also give the same result twice, within `nondet_tol`; gradients of the
+    input's dtype (if `check_grad_dtypes`); zeros for cotangents of zero; and zeros or no gradients
+    if the cotangent of one output or of all is missing (if `check_undefined_grad`). Outputs that
+    don't require grad are ignored, but if none does, all must be constant. `masked` is for sparse
+    tensors and has no effect.
 
-    GradcheckError, or False unless `raise_exception`, where a check fails. ValueError where no
-    input requires grad, RuntimeError for an expanded one (whose elements share their memory) and
-    for negative tolerances, AssertionError for arguments that contradict each other and where the
-    number, a shape or a dtype of the outputs changes. Not implemented: forward mode and batches.
+    If a check fails, GradcheckError, or False without `raise_exception`. ValueError if no input
+    requires grad, RuntimeError for an expanded input (whose elements share memory) and for negative
+    tolerances, AssertionError for contradictory arguments and if the number, a shape or a dtype of
+    the outputs changes. Forward mode and batches are not implemented.
 
     >>> x = minigrad.tensor([[0.5, -1.0]], dtype=minigrad.float64, requires_grad=True)
     >>> minigrad.autograd.gradcheck(lambda x: (x.exp(), x.sum()), x)
@@ -95,15 +98,15 @@ def gradcheck(
     >>> minigrad.autograd.gradcheck(lambda x: x * x.detach(), x, raise_exception=False)
     False
     """
-    _one_of(check_forward_ad=check_forward_ad, check_backward_ad=check_backward_ad)
-    _needs("check_batched_grad", check_batched_grad, check_backward_ad=check_backward_ad)
-    _needs(
+    _require_one_of(check_forward_ad=check_forward_ad, check_backward_ad=check_backward_ad)
+    _require("check_batched_grad", check_batched_grad, check_backward_ad=check_backward_ad)
+    _require(
         "check_batched_forward_grad", check_batched_forward_grad, check_forward_ad=check_forward_ad
     )
-    _refuse(check_forward_ad=check_forward_ad, check_batched_grad=check_batched_grad)
+    _reject_unsupported(check_forward_ad=check_forward_ad, check_batched_grad=check_batched_grad)
     try:
-        check = _Check(func, _tuple(inputs), eps, atol, rtol, nondet_tol, check_grad_dtypes)
-        check.run(fast_mode, check_undefined_grad)
+        checker = _Checker(func, _tuple(inputs), eps, atol, rtol, nondet_tol, check_grad_dtypes)
+        checker.run(fast_mode, check_undefined_grad)
     except GradcheckError:
         if raise_exception:
             raise
@@ -130,42 +133,31 @@ def gradgradcheck(
     fast_mode: bool = False,
     masked: bool = False,
 ) -> bool:
-    """True if the gradients of the gradients of `func` are right: a `gradcheck` of its backward.
+    """Return True if the second derivatives of `func` are right: `gradcheck` of its backward pass.
 
-    Backward is a function of the inputs and of the cotangents `grad_outputs`, one for each output
-    that requires grad and of its shape. Without them they are drawn between −1 and 1, and lie in
-    memory with gaps if `gen_non_contig_grad_outputs`. Of first derivatives it says nothing: they
-    are for `gradcheck`, whose arguments and errors the others are. ValueError where no output
-    requires grad.
+    The backward pass is a function of the inputs and of the cotangents `grad_outputs`, one for each
+    output that requires grad, of its shape. By default they are random numbers between −1 and 1,
+    with gaps in memory if `gen_non_contig_grad_outputs`. First derivatives are not checked. All
+    other arguments and errors are those of `gradcheck`. ValueError if no output requires grad.
 
     >>> x = minigrad.tensor([[0.5, -1.0]], dtype=minigrad.float64, requires_grad=True)
     >>> minigrad.autograd.gradgradcheck(lambda x: x.exp(), x)
     True
     """
-    _one_of(check_fwd_over_rev=check_fwd_over_rev, check_rev_over_rev=check_rev_over_rev)
-    _needs("check_undefined_grad", check_undefined_grad, check_rev_over_rev=check_rev_over_rev)
-    _needs("check_batched_grad", check_batched_grad, check_rev_over_rev=check_rev_over_rev)
-    _refuse(check_fwd_over_rev=check_fwd_over_rev, check_batched_grad=check_batched_grad)
+    _require_one_of(check_fwd_over_rev=check_fwd_over_rev, check_rev_over_rev=check_rev_over_rev)
+    _require("check_undefined_grad", check_undefined_grad, check_rev_over_rev=check_rev_over_rev)
+    _require("check_batched_grad", check_batched_grad, check_rev_over_rev=check_rev_over_rev)
+    _reject_unsupported(
+        check_fwd_over_rev=check_fwd_over_rev, check_batched_grad=check_batched_grad
+    )
     inputs = _tuple(inputs)
-
-    def outputs(*point: Any) -> tuple[Tensor, ...]:
-        return tuple(y for y in _tuple(func(*point)) if y.requires_grad)
-
     if grad_outputs is None:
-        cotangents = tuple(_cotangent(y, gen_non_contig_grad_outputs) for y in outputs(*inputs))
+        ys = _differentiable_outputs(func, inputs)
+        cotangents = tuple(_cotangent(y, gen_non_contig_grad_outputs) for y in ys)
     else:
         cotangents = _tuple(grad_outputs)
-
-    def gradients(*arguments: Any) -> tuple[Tensor, ...]:
-        point, cotangents = arguments[: len(inputs)], arguments[len(inputs) :]
-        ys, xs = outputs(*point), _requiring_grad(point)
-        if not ys:
-            raise ValueError("gradgradcheck expects at least one output to require gradient")
-        found = grad(ys, xs, cotangents, create_graph=True, allow_unused=True)
-        return tuple(g for g in found if g is not None)
-
     return gradcheck(
-        gradients,
+        _backward_of(func, len(inputs)),
         inputs + cotangents,
         eps=eps,
         atol=atol,
@@ -179,8 +171,26 @@ def gradgradcheck(
     )
 
 
-class _Check:
-    """A function at a point, and how closely its gradients are looked at."""
+def _backward_of(func: Callable[..., Any], count: int) -> Callable[..., tuple[Tensor, ...]]:
+    """The backward pass of `func` as a function of its `count` inputs and the cotangents."""
+
+    def gradients(*arguments: Any) -> tuple[Tensor, ...]:
+        inputs, cotangents = arguments[:count], arguments[count:]
+        ys = _differentiable_outputs(func, inputs)
+        if not ys:
+            raise ValueError("gradgradcheck expects at least one output to require gradient")
+        found = grad(ys, _requiring_grad(inputs), cotangents, create_graph=True, allow_unused=True)
+        return tuple(g for g in found if g is not None)
+
+    return gradients
+
+
+def _differentiable_outputs(func: Callable[..., Any], inputs: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple(y for y in _tuple(func(*inputs)) if y.requires_grad)
+
+
+class _Checker:
+    """A function, the inputs at which its gradients are checked, and the tolerances."""
 
     def __init__(
         self,
@@ -192,19 +202,19 @@ class _Check:
         nondet_tol: float,
         dtypes: bool,
     ) -> None:
-        _check_inputs(inputs)
+        _check_points(inputs)
         self.func, self.inputs, self.wanted = func, inputs, _requiring_grad(inputs)
         self.eps, self.atol, self.rtol = eps, atol, rtol
         self.nondet_tol, self.dtypes = nondet_tol, dtypes
         self.outputs = self.call()
-        # Where among them are those that require grad.
+        # The positions of the outputs that require grad.
         self.places = [place for place, y in enumerate(self.outputs) if y.requires_grad]
 
     def call(self) -> tuple[Tensor, ...]:
         return _tuple(self.func(*self.inputs))
 
     def run(self, fast: bool, undefined: bool) -> None:
-        """Every check in its turn; GradcheckError at the first that fails."""
+        """Run all checks. GradcheckError for the first that fails."""
         if not self.places:
             self.check_constant()
             return
@@ -227,8 +237,8 @@ class _Check:
                     raise GradcheckError(_mismatch(output, input, numerical, analytical))
 
     def check_fast(self) -> None:
-        """Compare a number for each Jacobian, and show the whole of one that is wrong."""
-        generator = Generator()  # from the same seed each time: a failure can be seen again
+        """Compare one number per Jacobian. The error shows the whole Jacobian."""
+        generator = Generator()  # always with the same seed, so that a failure can be repeated
         us = [_random(x, generator) for x in self.wanted]
         vs = [_random(self.outputs[place], generator) for place in self.places]
         rows = [self.rows(x, u.view(1, *x.shape)) for x, u in zip(self.wanted, us, strict=True)]
@@ -240,13 +250,13 @@ class _Check:
             for input, u in enumerate(us):
                 numerical = (rows[input][place] * v).sum()
                 analytical = (columns[output][input] * u).sum()
-                # If each element of J may be off by atol, uᵀJv may be by atol · Σᵢⱼ uᵢvⱼ.
+                # If each element of J may be off by atol, uᵀJv may be off by atol · Σᵢⱼ uᵢvⱼ.
                 if not self.close(analytical, numerical, u.sum().item() * v.sum().item()):
                     message = _mismatch(output, input, numerical, analytical)
                     raise GradcheckError(message + self.in_slow_mode(input, place))
 
     def in_slow_mode(self, input: int, place: int) -> str:
-        """What to add where the fast check fails: what the slow one sees there."""
+        """The slow mode's result, for the error message of the fast mode."""
         x, y = self.wanted[input], self.outputs[place]
         numerical = self.rows(x, _units(x))[place]
         analytical = self.columns(place, _units(y))[input].T
@@ -265,25 +275,25 @@ class _Check:
         return text
 
     def check_constant(self) -> None:
-        """Outputs that require no grad must not change. (Integers may: they can only jump.)"""
+        """If no output requires grad, floating-point outputs must not change."""
         for x in self.wanted:
             for change in self.rows(x, _units(x)):
                 if change.is_floating_point() and (change != 0).any():
                     raise GradcheckError("Numerical gradient for function expected to be zero")
 
     def check_zeros(self) -> None:
-        """Backward is linear in the cotangents, so it must carry zeros to zeros."""
-        if not self.carries_zeros([self.outputs[place] for place in self.places]):
+        """The backward pass is linear in the cotangents, so zeros must give zeros."""
+        if not self.zeros_give_zeros([self.outputs[place] for place in self.places]):
             raise GradcheckError("backward not multiplied by grad_output")
 
     def check_undefined(self) -> None:
-        """A gradient that does not arrive is as good as zero, at all outputs and at each."""
+        """A missing cotangent must count as zero, at all outputs together and at each alone."""
         ys = [self.outputs[place] for place in self.places]
         missing = [[i] for i in range(len(ys))] if len(ys) > 1 else []
         try:
             for which in (range(len(ys)), *missing):
                 outputs = [_Undefined.apply(y) if i in which else y for i, y in enumerate(ys)]
-                if not self.carries_zeros(outputs):
+                if not self.zeros_give_zeros(outputs):
                     raise GradcheckError(
                         "Expected all input grads to be undefined or zero when all output grads "
                         "are undefined or zero."
@@ -302,15 +312,15 @@ class _Check:
                 "Expected backward function to handle undefined output grads."
             ) from error
 
-    def carries_zeros(self, outputs: Sequence[Tensor]) -> bool:
-        """Whether the gradients of these outputs from cotangents of zero are zero, or none."""
-        nothing = [zeros_like(y) for y in outputs]
-        found = grad(outputs, self.wanted, nothing, retain_graph=True, allow_unused=True)
+    def zeros_give_zeros(self, outputs: Sequence[Tensor]) -> bool:
+        """Whether cotangents of zero at these outputs give gradients of zero, or None."""
+        cotangents = [zeros_like(y) for y in outputs]
+        found = grad(outputs, self.wanted, cotangents, retain_graph=True, allow_unused=True)
         return not any((g != 0).any() for g in found if g is not None)
 
     def rows(self, x: Tensor, directions: Tensor) -> list[Tensor]:
-        """Numerically, dᵀJ for each direction d of an input: a matrix per output."""
-        point = x.data  # x's own memory; that it is written to, x's version does not tell
+        """Numerically, dᵀJ for each direction d of an input: one matrix per output."""
+        point = x.data  # on the memory of x, but writes don't change the version of x
         origin = point.clone()
 
         def outputs_at(moved: Tensor) -> list[Tensor]:
@@ -331,7 +341,7 @@ class _Check:
         return matrices
 
     def columns(self, place: int, cotangents: Tensor) -> list[Tensor]:
-        """Analytically, Jv for each cotangent v of an output, as rows: a matrix per input."""
+        """Analytically, Jv for each cotangent v of an output, as rows: one matrix per input."""
         first, second = (self.columns_once(self.outputs[place], cotangents) for _ in range(2))
         for a, b in zip(first, second, strict=True):
             if a.numel() and (a - b).abs().max() > self.nondet_tol:
@@ -356,7 +366,7 @@ class _Check:
         return matrices
 
     def close(self, analytical: Tensor, numerical: Tensor, scale: float = 1) -> bool:
-        """Whether the two are equal within the tolerances, of which the absolute one is scaled."""
+        """Whether the two are equal within `rtol` and `scale` times `atol`."""
         for name, tolerance in {"rtol": self.rtol, "atol": self.atol}.items():
             if not tolerance >= 0:
                 raise RuntimeError(
@@ -366,7 +376,7 @@ class _Check:
 
 
 class _Undefined(Function):
-    """The same tensor, but to what it was computed from no gradient is sent back."""
+    """The identity, with a backward that returns no gradient."""
 
     @staticmethod
     def forward(ctx: Any, y: Tensor) -> Tensor:
@@ -388,18 +398,18 @@ def _mismatch(output: int, input: int, numerical: Tensor, analytical: Tensor) ->
 
 
 def _units(x: Tensor) -> Tensor:
-    """The unit vectors of the shape and dtype of `x`, one for each element, in a row."""
+    """The unit vectors of the shape and dtype of `x`, stacked: one per element of `x`."""
     return eye(x.numel(), dtype=x.dtype).view(x.numel(), *x.shape)
 
 
 def _random(x: Tensor, generator: Generator) -> Tensor:
-    """A flat random vector for `x`: positive, of length 1."""
+    """A flat random vector with the size and dtype of `x`: positive, of length 1."""
     vector = rand(x.numel(), generator=generator).to(x.dtype)
     return vector / (vector * vector).sum().sqrt()
 
 
 def _cotangent(y: Tensor, gaps: bool) -> Tensor:
-    """A random cotangent for `y`, whose elements lie in memory with gaps if that is asked for."""
+    """A random cotangent for `y`, with gaps in memory if `gaps`."""
     gaps = gaps and y.numel() > 1
     shape = (*y.shape[:-1], 2 * y.shape[-1]) if gaps else y.shape
     v = empty(shape, dtype=y.dtype).uniform_(-1, 1)
@@ -417,8 +427,8 @@ def _requiring_grad(things: Sequence[Any]) -> tuple[Tensor, ...]:
     return tuple(t for t in things if isinstance(t, Tensor) and t.requires_grad)
 
 
-def _check_inputs(inputs: Sequence[Any]) -> None:
-    """Whether there are inputs that can be moved, and precise enough to tell something by it."""
+def _check_points(inputs: Sequence[Any]) -> None:
+    """Errors for inputs that finite differences can't move, a warning for imprecise dtypes."""
     if not _requiring_grad(inputs):
         raise ValueError(
             "gradcheck expects at least one input tensor to require gradient, but none of them "
@@ -444,7 +454,7 @@ def _check_inputs(inputs: Sequence[Any]) -> None:
 
 
 def _check_alike(outputs: Sequence[Tensor], moved: Sequence[Tensor]) -> None:
-    """Whether the moved inputs give as many outputs, of the same shapes and dtypes."""
+    """AssertionError if moved inputs give another number, shape or dtype of outputs."""
     same = "Expected `func` to return outputs with the same"
     if len(outputs) != len(moved):
         raise AssertionError(f"{same} length, but got {len(outputs)} and {len(moved)}.")
@@ -456,21 +466,20 @@ def _check_alike(outputs: Sequence[Tensor], moved: Sequence[Tensor]) -> None:
                 )
 
 
-def _one_of(**chosen: bool) -> None:
+def _require_one_of(**chosen: bool) -> None:
     if not any(chosen.values()):
         raise AssertionError(f"Expected at least one of {' or '.join(chosen)} to be True")
 
 
-def _needs(name: str, chosen: bool, **needed: bool) -> None:
+def _require(name: str, chosen: bool, **needed: bool) -> None:
     for other, given in needed.items():
         if chosen and not given:
             raise AssertionError(f"Setting {name}=True requires {other} to be True")
 
 
-def _refuse(**chosen: bool) -> None:
+def _reject_unsupported(**chosen: bool) -> None:
     for name, given in chosen.items():
         if given:
             raise NotImplementedError(
-                f"{name}=True is not implemented: there is no forward mode, nor are there batched "
-                "gradients"
+                f"{name}=True is not implemented: forward mode and batched gradients don't exist"
             )
