@@ -1,10 +1,8 @@
-"""The tape. Read `node.py` (what is recorded of an op), then `graph.py` (the walk back over it).
-
-`views.py` follows shared memory, `rereading.py` gives gradients a graph of their own, `hooks.py`
-and `anomaly_mode.py` look on, `grad_fn.py` is what is shown of it all, `grad_mode.py` switches
-recording on and off, `function.py` is for ops of one's own, and `backward.py` is what a user calls.
-Made of that alone, `functional.py` has Jacobians and Hessians, and `gradcheck.py` checks gradients
-against differences.
+"""The names of torch.autograd. `backward`, `grad` and the grad modes are the core's; the rest is
+here. It imports `rules`, `core`, `random` and `api`. Read `function.py` and `function_node.py` (ops
+that users define), `anomaly_mode.py` (errors with the line of the forward pass), `functional.py`
+(Jacobians and Hessians), then `gradcheck.py` (gradients compared with finite differences).
+`grad_mode.py` and `variable.py` are aliases.
 """
 
 from ..core.backward import backward, grad

@@ -1,6 +1,6 @@
-"""Anomaly mode: errors in `backward` that name the line of the forward pass they come from.
+"""Anomaly mode: errors in `backward` show the line of the forward pass that caused them.
 
-While the mode is on, an observer notes the stack for each recorded op and the line of each in-place
+While the mode is on, an observer notes the stack of each recorded op and the line of each in-place
 write. That takes time, so the mode is off by default.
 """
 
@@ -27,8 +27,8 @@ from ..rules.rule import Array, Pullback
 class set_detect_anomaly:
     """Switch anomaly mode on or off at once. As a context manager, restore it afterwards.
 
-    With `check_nan`, a NaN in the result of a pullback is an error. TypeError unless both are
-    bools.
+    With `check_nan`, a NaN in the result of a pullback is an error. TypeError for arguments that
+    aren't bools.
 
     >>> x = minigrad.tensor(-1., requires_grad=True)
     >>> with minigrad.autograd.set_detect_anomaly(True):
@@ -57,10 +57,10 @@ class set_detect_anomaly:
 
 
 class detect_anomaly:
-    """Switch anomaly mode on in the block: errors of `backward` show the line of the forward pass.
+    """Switch anomaly mode on in a block, and warn that it takes time.
 
     With `check_nan`, a NaN in the result of a pullback is an error. The forward pass must run in
-    the block too, so that its lines are known. A warning says that this takes time.
+    the block too, so that its lines are noted.
 
     >>> with warnings.catch_warnings(action="ignore"), minigrad.autograd.detect_anomaly():
     ...     minigrad.is_anomaly_enabled()
@@ -93,7 +93,7 @@ def is_anomaly_enabled() -> bool:
 
 
 def is_anomaly_check_nan_enabled() -> bool:
-    """Whether anomaly mode looks for NaN when it is on.
+    """Whether anomaly mode checks for NaN when it is on.
 
     >>> minigrad.is_anomaly_check_nan_enabled()
     True
@@ -118,20 +118,20 @@ class _Detector(Observer):
         self.running: Node | None = None  # the node whose pullbacks are running
 
     def recorded(self, node: Node) -> None:
-        """Note the stack that led to the op, and the node whose backward recorded it, if any."""
+        """Note the stack of the op, and the node whose pullback recorded it, if any."""
         notes = attached_to_node(node).notes
         notes["traceback_"] = _stack_of_user()
         if self.running is not None:
             notes["parent_"] = self.running
 
     def written(self, counter: list[Any]) -> None:
-        """Note the line of the write behind the count."""
+        """Append the line of the write to the counter, with the version that it made."""
         counter.append((counter[0], _stack_of_user()[-1]))
 
     def pullbacks(
         self, node: Node, pullbacks: Sequence[Pullback | None]
     ) -> Sequence[Pullback | None]:
-        """The pullbacks, with their errors blamed on the node, and with a check for NaN."""
+        """The pullbacks, with a check for NaN; their errors show where the node was recorded."""
 
         def checked(index: int, pullback: Pullback) -> Pullback:
             def call(g: Array) -> Array:
@@ -149,7 +149,7 @@ class _Detector(Observer):
 
     @contextmanager
     def working_on(self, node: Node) -> Iterator[None]:
-        """Blame an error in the block on the node, with a warning that shows where it was made."""
+        """Let an error in the block warn where the node was recorded."""
         before, self.running = self.running, node
         try:
             yield
@@ -160,7 +160,7 @@ class _Detector(Observer):
             self.running = before
 
     def about_write(self, node: Node, counter: list[Any], version: int) -> str:
-        """The lines that saved a tensor at a version, and that first changed it after that."""
+        """The line that saved a tensor at a version, and the line of the next write to it."""
         saved = _notes(node).get("traceback_")
         written = [line for after, line in counter[1:] if after == version + 1]
         if saved is None or not written:
@@ -173,7 +173,7 @@ _ENGINE = f"{Path(__file__).parent.parent}/"
 
 
 def _stack_of_user() -> list[str]:
-    """The stack down to the line that called the engine, formatted as in a traceback."""
+    """The stack down to the line that called minigrad, formatted as in a traceback."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code.co_filename.startswith(_ENGINE):
         frame = frame.f_back
@@ -190,7 +190,7 @@ def _has_nan(d: Any) -> bool:
 
 
 def _warn(node: Node) -> None:
-    """Warn of the line that recorded a node, and of the nodes whose backward led to that."""
+    """Warn with the line that recorded a node, and with those of the nodes that caused it."""
     parts = [f"Error detected in {node.name}. "]
     lines = _notes(node).get("traceback_")
     if lines is None:
@@ -202,6 +202,6 @@ def _warn(node: Node) -> None:
         parts += ["Traceback of forward call that caused the error:\n", *lines]
     while (node := _notes(node).get("parent_")) is not None:  # type: ignore[assignment]
         parts.append(f"\n\nPrevious calculation was induced by {node.name}. ")
-        lines = _notes(node).get("traceback_", ["unknown: it was made outside of anomaly mode\n"])
+        lines = _notes(node).get("traceback_", ["unknown: recorded outside of anomaly mode\n"])
         parts += ["Traceback of forward call that induced the previous calculation:\n", *lines]
     warnings.warn("".join(parts), stacklevel=2)

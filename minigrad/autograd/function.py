@@ -1,6 +1,6 @@
-"""Function: an op that a user defines, with its forward and its backward.
+"""Function: the base class of ops that users define, with a forward and a backward.
 
-`function_node.py` is the node that records a call.
+`function_node.py` has the nodes that record a call.
 """
 
 from __future__ import annotations
@@ -11,24 +11,23 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
+from ..api.creation import zeros_like
 from ..api.tensor import Tensor
 from ..core.grad_mode import no_grad
 from ..core.node import Node
-from ..core.tensor import wrap
+from ..core.views import set_history
 from .function_node import BackwardCFunction, FunctionCtx
 
 __all__ = ["BackwardCFunction", "Function", "FunctionCtx", "once_differentiable"]
 
 
 class Function:
-    """The base of an op that a user defines: subclass it, and call the op by `apply`.
+    """The base class of ops that users define. Call the op of a subclass by `apply`.
 
-    `forward(ctx, *args)` computes with tensors, unrecorded, and returns one tensor or a tuple. It
-    may leave `ctx` to `setup_context(ctx, inputs, output)`, which is called after it.
-    `backward(ctx, *grads)` gets a gradient for each result, and returns one for each argument, or
-    None. With `create_graph` it is recorded, so it can be differentiated.
+    `forward(ctx, *args)` computes with tensors, unrecorded, and returns one tensor or a tuple.
+    Alternatively it is `forward(*args)`, and then `setup_context(ctx, inputs, output)` is called.
+    `backward(ctx, *grads)` gets a gradient for each result, and returns a gradient or None for each
+    argument. With `create_graph` it is recorded, so that it can be differentiated.
 
     >>> class Cube(minigrad.autograd.Function):
     ...     @staticmethod
@@ -71,19 +70,19 @@ class Function:
 
     @staticmethod
     def forward(*args: Any, **kwargs: Any) -> Any:
-        """The op. Subclasses define it."""
+        """Compute the op. Subclasses define this."""
         raise NotImplementedError(
             "You must implement the forward function for custom autograd.Function."
         )
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-        """Keep what `backward` needs. If a subclass defines this, `forward` gets no `ctx`."""
+        """Save what `backward` needs. If a subclass defines this, `forward` gets no `ctx`."""
         raise NotImplementedError("setup_context is not implemented.")
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
-        """The gradients of the arguments, from those of the results. Subclasses define it."""
+        """Compute the arguments' gradients from the results' gradients. Subclasses define this."""
         raise NotImplementedError(
             "You must implement either the backward or vjp method for your custom "
             "autograd.Function to use it with backward mode AD."
@@ -95,7 +94,7 @@ class Function:
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Call `forward(ctx, *args)`, and record the call if an argument requires grad.
 
-        Arguments can be given by the names that `forward` has for them.
+        Arguments can be given by the names of `forward`'s parameters.
         """
         in_forward = cls.setup_context is Function.setup_context
         if kwargs or not in_forward:
@@ -108,12 +107,12 @@ class Function:
                 output = cls.forward(*args)
                 cls.setup_context(ctx, args, output)
         results = output if isinstance(output, tuple) else (output,)
-        results = ctx.enter(args, results)
+        results = ctx.record(args, results)
         return results if isinstance(output, tuple) else results[0]
 
     @classmethod
     def backward_or_vjp(cls) -> Callable[..., Any]:
-        """`backward` or `vjp`, whichever this Function defines. RuntimeError for both."""
+        """`backward` or `vjp`, whichever this Function defines. RuntimeError if it defines both."""
         if cls.vjp is Function.vjp:
             return cls.backward
         if cls.backward is not Function.backward:
@@ -127,9 +126,9 @@ class Function:
 def _by_position(
     forward: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any], takes_ctx: bool
 ) -> tuple[Any, ...]:
-    """The arguments of a call by position; the defaults too, if `forward` takes no `ctx`.
+    """The arguments of a call by position, with the defaults if `forward` takes no `ctx`.
 
-    TypeError for a name that is no parameter, or a keyword-only one.
+    TypeError for a name that isn't a parameter or is keyword-only.
     """
     signature = inspect.signature(forward)
     try:
@@ -139,20 +138,17 @@ def _by_position(
     if not takes_ctx:
         bound.apply_defaults()
     for name in bound.kwargs:
-        if name in signature.parameters and name not in _only_named(signature):
-            raise TypeError(f"forward() missing required argument: one before '{name}'")
-        raise TypeError(f"forward() got an unexpected keyword argument '{name}'")
+        parameter = signature.parameters.get(name)
+        if parameter is None or parameter.kind is parameter.KEYWORD_ONLY:
+            raise TypeError(f"forward() got an unexpected keyword argument '{name}'")
+        raise TypeError(f"forward() missing required argument: one before '{name}'")
     return bound.args[takes_ctx:]
 
 
-def _only_named(signature: inspect.Signature) -> set[str]:
-    return {p.name for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY}
-
-
 def once_differentiable(fn: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorate a `backward` that can't be differentiated, so that it runs unrecorded.
+    """Decorate a `backward` that can't be differentiated, so that it is never recorded.
 
-    Differentiating its gradients raises RuntimeError.
+    Differentiating its gradients is a RuntimeError.
 
     >>> class Double(minigrad.autograd.Function):
     ...     @staticmethod
@@ -174,23 +170,22 @@ def once_differentiable(fn: Callable[..., Any]) -> Callable[..., Any]:
         if not any(isinstance(g, Tensor) and g.requires_grad for g in grads):
             return returned
         if not isinstance(returned, tuple):
-            return _not_again(returned)
-        return tuple(map(_not_again, returned))
+            return _with_error_node(returned)
+        return tuple(map(_with_error_node, returned))
 
     return unrecorded
 
 
-def _not_again(d: Any) -> Any:
-    """The same gradient, with a history that raises an error if it is walked."""
+def _with_error_node(d: Any) -> Any:
+    """The same gradient, with a history whose pullback raises an error."""
     if not isinstance(d, Tensor):
         return d
 
-    def refuse(g: Any) -> Any:
+    def raise_error(g: Any) -> Any:
         raise RuntimeError(
             "trying to differentiate twice a function that was marked with @once_differentiable"
         )
 
-    result, end = d.detach(), wrap(np.zeros_like(d._array)).requires_grad_()
-    result._node = Node("Error", None, (end,), (refuse,), (), d._array)
-    result._requires_grad = True
+    result, leaf = d.detach(), zeros_like(d, requires_grad=True)
+    set_history(result, Node("Error", None, (leaf,), (raise_error,), (), d._array))
     return result

@@ -1,8 +1,8 @@
-"""The node of one call of a Function: what it saved, and how the user's `backward` is called.
+"""The nodes of a call of a Function: what it saved, and how the user's `backward` is called.
 
-Users see the call's context, which `forward` gets as `ctx`, as the `grad_fn` of the results. The
-call has one node on the tape, which holds the context. Between it and each result there is a node
-for that result, so that its cotangent is known by its position.
+A call has one node on the tape, which holds its context. The context is the `ctx` of `forward` and
+the `grad_fn` of the results. Each result has a node between itself and the call's node. It passes
+the cotangent on together with the position of the result.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
 
 class FunctionCtx:
-    """The `ctx` of a `Function`, which carries what `backward` needs.
+    """The `ctx` of a `Function`, which stores what `backward` needs.
 
-    `forward` and `setup_context` may set attributes on it, which `backward` finds there.
+    `forward` and `setup_context` may set attributes on it, and `backward` can read them.
     """
 
     needs_input_grad: tuple[bool, ...]
@@ -43,10 +43,10 @@ class FunctionCtx:
     _materialize_grads = True
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
-        """Save tensors for `saved_tensors`: operands, results, or others. None is saved as None.
+        """Save tensors for `saved_tensors`: operands, results, or others. None is allowed.
 
-        `backward` raises RuntimeError if one of them was written to after the Function was called.
-        A second call replaces the tensors of the first. TypeError for anything but tensors.
+        `backward` raises RuntimeError if one of them was written to after the call. A second
+        `save_for_backward` replaces the tensors of the first. TypeError for anything else.
         """
         for index, tensor in enumerate(tensors):
             if not (tensor is None or isinstance(tensor, Tensor)):
@@ -59,28 +59,28 @@ class FunctionCtx:
 
     def mark_dirty(self, *tensors: Tensor) -> None:
         """Declare that `forward` wrote to these operands. It must also return each of them."""
-        self._dirty = _only_tensors("mark_dirty can only accept variables", tensors)
+        self._dirty = _checked_tensors("mark_dirty can only accept variables", tensors)
 
     def mark_non_differentiable(self, *tensors: Tensor) -> None:
         """Declare that these results don't require grad. `backward` gets zeros for them."""
-        said = "mark_non_differentiable only accepts variable arguments"
-        self._non_differentiable = _only_tensors(said, tensors)
+        message = "mark_non_differentiable only accepts variable arguments"
+        self._non_differentiable = _checked_tensors(message, tensors)
 
     def set_materialize_grads(self, value: bool) -> None:
-        """Choose whether `backward` gets zeros, the default, or None for a missing gradient."""
+        """Choose whether `backward` gets zeros (the default) or None for a missing gradient."""
         self._materialize_grads = value
 
 
-def _only_tensors(said: str, given: tuple[Any, ...]) -> tuple[Tensor, ...]:
+def _checked_tensors(message: str, given: tuple[Any, ...]) -> tuple[Tensor, ...]:
     for index, tensor in enumerate(given):
         if not isinstance(tensor, Tensor):
             kind = type(tensor).__name__
-            raise RuntimeError(f"{said}, but argument {index} is of type {kind}")
+            raise RuntimeError(f"{message}, but argument {index} is of type {kind}")
     return given
 
 
 class ResultNode(Node):
-    """The node of one result of a call. Its cotangent goes on to the call's node."""
+    """The node of one result of a call. It passes the result's cotangent to the call's node."""
 
     __slots__ = ("output_nr",)
 
@@ -102,12 +102,12 @@ class ResultNode(Node):
         return call.context
 
     def over_tensors(self) -> Sequence[Pullback | None] | None:
-        """The same pullback as over arrays: it only passes the cotangent on."""
+        """The same pullback as over arrays, because it only passes the cotangent on."""
         return self.pullbacks
 
 
 class CallNode(Node):
-    """The node of one call of a Function. Its context does the work."""
+    """The node of one call of a Function. Its pullbacks are the context's."""
 
     __slots__ = ("context",)
 
@@ -123,7 +123,7 @@ class CallNode(Node):
 
     @property
     def pullbacks(self) -> Sequence[Pullback | None] | None:
-        """One for each operand. The first that is called has `backward` give all gradients."""
+        """One pullback per operand. The first that is called computes all gradients."""
         return self.context._pullbacks(recorded=False)
 
     @pullbacks.setter
@@ -132,14 +132,15 @@ class CallNode(Node):
             self.context._freed, self.context._saved = True, []
 
     def over_tensors(self) -> Sequence[Pullback | None]:
-        """The same, recorded."""
+        """The same pullbacks, recorded."""
         return self.context._pullbacks(recorded=True)
 
 
 class _Saved(NamedTuple):
-    """A saved tensor: its array, its storage's counter and version, and its place in the graph.
+    """A saved tensor: its array, its storage's counter, and the version when it was saved.
 
-    That is the parent that its gradient goes to, or the number of the result that it is.
+    Its gradient goes to `parent` if it is an operand. `output_nr` is its position if it is a result
+    of the call.
     """
 
     array: np.ndarray
@@ -150,14 +151,14 @@ class _Saved(NamedTuple):
 
 
 class BackwardCFunction(FunctionCtx, GradFn):
-    """The context of one call of a Function, which is also the `grad_fn` of its results."""
+    """The context of one call of a Function, and the `grad_fn` of its results."""
 
     _function: type[Function]
     _call: weakref.ref[CallNode] | None = None
 
     def __init__(self, args: tuple[Any, ...]) -> None:
         self.needs_input_grad = tuple(isinstance(a, Tensor) and a.requires_grad for a in args)
-        self._args = [isinstance(a, Tensor) for a in args]
+        self._are_tensors = [isinstance(a, Tensor) for a in args]
         tensors = [a for a in args if isinstance(a, Tensor)]
         if is_grad_enabled():
             for a in tensors:
@@ -165,12 +166,14 @@ class BackwardCFunction(FunctionCtx, GradFn):
         self._parents = [(a._node or a) if a._requires_grad else None for a in tensors]
         self._saved: list[_Saved | None] = []
         self._freed = False
-        self._before: dict[int, Any] = {}
-        self._after: dict[int, Any] = {}
+        self._prehooks: dict[int, Any] = {}
+        self._hooks: dict[int, Any] = {}
 
     @property
     def _node(self) -> CallNode:  # type: ignore[override]
-        """The node of the call. It holds the context, and not the reverse, to avoid a cycle."""
+        """The node of the call. It refers to the context, which has a weak reference, so that they
+        form no cycle.
+        """
         call = None if self._call is None else self._call()
         if call is None:
             call = CallNode(self)
@@ -179,44 +182,42 @@ class BackwardCFunction(FunctionCtx, GradFn):
 
     # After forward ----------------------------------------------------------------------------
 
-    def enter(self, args: tuple[Any, ...], results: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The results of the call, with their histories if it is recorded."""
+    def record(self, args: tuple[Any, ...], results: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Record the call if grad mode is on and an operand requires grad. Returns the results."""
         recorded = is_grad_enabled() and any(self.needs_input_grad)
         for tensor in self._dirty:
             _check_dirty(tensor, args, results, recorded)
         self._results = [
             (r._array.shape, r._array.dtype) if isinstance(r, Tensor) else None for r in results
         ]
-        shown = tuple(
-            self._entered(place, r, _is_in(r, args), recorded) if isinstance(r, Tensor) else r
+        returned = tuple(
+            self._with_history(place, r, _is_in(r, args), recorded) if isinstance(r, Tensor) else r
             for place, r in enumerate(results)
         )
         if recorded:
-            self._saved = [t if t is None else self._save(t, args, shown) for t in self._to_save]
+            self._saved = [t if t is None else self._save(t, args, returned) for t in self._to_save]
         self._to_save = self._dirty = self._non_differentiable = ()
-        return shown
+        return returned
 
-    def _entered(self, place: int, result: Tensor, given: bool, recorded: bool) -> Tensor:
+    def _with_history(self, place: int, result: Tensor, given: bool, recorded: bool) -> Tensor:
         """One result with its history. An operand that was returned unchanged becomes a view."""
         dirty = _is_in(result, self._dirty)
-        floats = result.is_floating_point() and not _is_in(result, self._non_differentiable)
+        differentiable = result.is_floating_point() and not _is_in(result, self._non_differentiable)
         if dirty:
             count_write(result._counter)
         if given and (not dirty or (result._requires_grad and not recorded)):
-            shared: Tensor = wrap(result._array[...])
-            shared._counter = result._counter
-            if floats:
-                shared._view = View(result, REGISTRY["alias"], ())
-            result = shared
+            operand, result = result, result.detach()
+            if differentiable:
+                result._view = View(operand, REGISTRY["alias"], ())
         view = result._view
         if view is not None and not dirty:
             view.creation_meta = "function"
             view.maker = f"Output {place} of {self._function.__name__}"
-            view.version = result._counter[0]
-        if recorded and floats:
+            view.version = result._version
+        if recorded and differentiable:
             node = ResultNode(self._node, place, result)
             if dirty and view is not None:
-                # The gradient of the part's old values is the call's to compute.
+                # The user's `backward` computes the gradient of the part's old values.
                 parents, pullbacks = (None, self._node), (None, *(node.pullbacks or ()))
                 rebase(result, Node(node.name, None, parents, pullbacks, (), result._array))
             else:
@@ -236,15 +237,15 @@ class BackwardCFunction(FunctionCtx, GradFn):
 
     @property
     def saved_tensors(self) -> tuple[Tensor | None, ...]:
-        """The tensors that `save_for_backward` saved, with the histories that they had.
+        """The tensors that `save_for_backward` saved, with the histories that they had then.
 
         RuntimeError if one was written to since, or if the graph was freed.
         """
         if self._freed:
             raise RuntimeError(FREED)
-        return tuple(saved and self._as_it_was(saved) for saved in self._saved)
+        return tuple(saved and self._restored(saved) for saved in self._saved)
 
-    def _as_it_was(self, saved: _Saved) -> Tensor:
+    def _restored(self, saved: _Saved) -> Tensor:
         array, counter, version, parent, output_nr = saved
         if output_nr is not None and self._results[output_nr] is not None:
             parent = ResultNode(self._node, output_nr, wrap(array))
@@ -267,9 +268,9 @@ class BackwardCFunction(FunctionCtx, GradFn):
         return [None if p is None else pullback_of(i) for i, p in enumerate(self._parents)]
 
     def _backward(self, cotangents: Cotangents | None, recorded: bool) -> list[Any]:
-        """The gradients of the operands, by the user's `backward` and the hooks on this node."""
+        """The gradients of the operands, from the user's `backward` and the hooks on this node."""
         given = tuple(map(as_tensor, cotangents or (None,) * len(self._results)))
-        for hook in tuple(self._before.values()):
+        for hook in tuple(self._prehooks.values()):
             given = replacements(given, hook(given), hook)
         filled = given
         if self._materialize_grads:
@@ -279,17 +280,17 @@ class BackwardCFunction(FunctionCtx, GradFn):
             )
         returned = self._function.backward_or_vjp()(self, *filled)
         gradients = self._checked(returned if isinstance(returned, tuple) else (returned,))
-        for hook in tuple(self._after.values()):
+        for hook in tuple(self._hooks.values()):
             gradients = replacements(gradients, hook(gradients, given), hook)
-        # Arrays are copied, because the user may have kept the tensors.
+        # Arrays are copied, because the user may still hold the tensors.
         return [d if d is None or recorded else d._array.copy() for d in gradients]
 
     def _checked(self, returned: tuple[Any, ...]) -> tuple[Tensor | None, ...]:
-        """What `backward` returned for the operands that are tensors.
+        """The gradients that `backward` returned for the arguments that are tensors.
 
-        RuntimeError if it can't be right.
+        RuntimeError for a wrong number of gradients, a wrong type or a wrong shape.
         """
-        expected, got, name = len(self._args), len(returned), self.name()
+        expected, got, name = len(self._are_tensors), len(returned), self.name()
         if got < expected or any(d is not None for d in returned[expected:]):
             raise RuntimeError(
                 f"function {name} returned an incorrect number of gradients (expected {expected}, "
@@ -297,7 +298,7 @@ class BackwardCFunction(FunctionCtx, GradFn):
             )
         gradients = []
         parents = iter(self._parents)
-        for i, (is_tensor, d) in enumerate(zip(self._args, returned, strict=False)):
+        for i, (is_tensor, d) in enumerate(zip(self._are_tensors, returned, strict=False)):
             if not (d is None or isinstance(d, Tensor)):
                 raise RuntimeError(f"expected Variable or None (got {type(d).__name__})")
             if not is_tensor:
@@ -315,11 +316,11 @@ class BackwardCFunction(FunctionCtx, GradFn):
 
     def register_hook(self, fn: Callable[[Any, Any], Any]) -> RemovableHandle:
         """Register a hook, as on any node."""
-        return registered(self._after, fn)
+        return registered(self._hooks, fn)
 
     def register_prehook(self, fn: Callable[[Any], Any]) -> RemovableHandle:
-        """Register a hook, as on any node, with a gradient for each result."""
-        return registered(self._before, fn)
+        """Register a prehook, as on any node. It gets a gradient for each result."""
+        return registered(self._prehooks, fn)
 
 
 def _is_in(tensor: Any, tensors: Sequence[Any]) -> bool:
@@ -347,7 +348,7 @@ def _check_dirty(
 
 
 def _check_shape(name: str, index: int, d: Tensor, like: Any) -> None:
-    """RuntimeError unless a gradient's shape is its operand's, or that broadcast."""
+    """RuntimeError unless the operand's shape broadcasts to the gradient's shape."""
     try:
         if np.broadcast_shapes(like.shape, d._array.shape) == d._array.shape:
             return

@@ -1,4 +1,4 @@
-"""The switches of grad mode, under their names in torch.autograd.grad_mode."""
+"""The grad modes, under their names in torch.autograd.grad_mode."""
 
 from __future__ import annotations
 

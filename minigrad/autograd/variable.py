@@ -1,4 +1,4 @@
-"""Variable: what a tensor that could have a gradient was called once. Programs still say it."""
+"""Variable: PyTorch's former name for a tensor that can have a gradient, for older programs."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ class _Tensors(type):
 
 
 class Variable(metaclass=_Tensors):
-    """`Variable(data, requires_grad=False)`: a tensor that shares the memory of `data`.
+    """`Variable(data, requires_grad=False)`: a new leaf that shares the memory of `data`.
 
-    It is a leaf, a Tensor like any other; and any Tensor is an instance of this. TypeError if
-    `data` is no tensor, RuntimeError if it is to have gradients and is not floating-point.
+    It returns a Tensor, and any Tensor is an instance of Variable. TypeError if `data` isn't a
+    tensor, RuntimeError if it isn't floating-point and `requires_grad` is true.
 
     >>> Variable(minigrad.ones(2), requires_grad=True)
     tensor([1., 1.], requires_grad=True)
