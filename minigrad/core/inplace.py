@@ -73,7 +73,8 @@ def _is_simple(self: TensorBase, other: Any) -> bool:
     """Whether NumPy alone can do a write: it isn't recorded, and needs no conversion or check."""
     kind = self._array.dtype
     if isinstance(other, TensorBase):
-        if other._array.dtype is not kind or (other._counter is self._counter is not other):
+        shares_memory = other._counter is self._counter and other is not self
+        if other._array.dtype is not kind or shares_memory:
             return False
         if other.requires_grad and grad_mode.enabled:
             return False
