@@ -87,9 +87,12 @@ def check_operands(rule: Rule, operands: Sequence[Any]) -> None:
 
 
 def _refuse_operand(rule: Rule, position: int, operand: Any) -> NoReturn:
+    kind = type(operand).__name__
+    if not rule.parameters:  # any number of operands, which users give in a list
+        raise TypeError(f"expected Tensor as element {position} in argument 0, but got {kind}")
     raise TypeError(
         f"{rule.name}(): argument '{rule.parameters[position]}' (position {position + 1}) must be "
-        f"Tensor, not {type(operand).__name__}"
+        f"Tensor, not {kind}"
     )
 
 
