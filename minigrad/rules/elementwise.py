@@ -464,8 +464,9 @@ def cast(input: Array, dtype: np.dtype) -> Result:
     return input.astype(dtype), (unchanged,) if dtype.kind == "f" else ()
 
 
-def _store(input: Array, value: Operand, out: Array) -> None:
+def _store(input: Array, value: Operand, out: Array) -> Array:
     np.copyto(out, value)
+    return out
 
 
 @differentiable(
