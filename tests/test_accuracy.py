@@ -6,7 +6,15 @@ import inspect
 
 import pytest
 
-from minigrad.catalogue.accuracy import FUSED, ON_CUDA, TOLERANCES, Exact, Scaled, tolerance
+from minigrad.catalogue.accuracy import (
+    ELEMENTWISE,
+    FUSED,
+    ON_CUDA,
+    TOLERANCES,
+    OpTolerance,
+    Scaled,
+    tolerance,
+)
 from minigrad.rules import REGISTRY
 
 
@@ -15,14 +23,22 @@ def test_every_entry_is_a_rule() -> None:
 
 
 @pytest.mark.parametrize("op", TOLERANCES)
-def test_an_op_that_is_not_exact_has_a_reason(op: str) -> None:
+def test_an_entry_has_a_reason_and_makes_a_difference(
+    op: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert tolerance(op).why.endswith(".")
-    assert (tolerance(op).value, tolerance(op).gradient) != (Exact(), Exact())
+    entry = TOLERANCES[op]
+    monkeypatch.delitem(TOLERANCES, op)
+    assert entry != tolerance(op)
 
 
-def test_an_op_without_an_entry_is_exact() -> None:
-    assert tolerance("add").value == tolerance("add").gradient == Exact()
+def test_an_op_without_an_entry_is_exact_unless_it_is_a_ufunc(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert "add" not in TOLERANCES
+    assert tolerance("add") == OpTolerance()
+    monkeypatch.delitem(TOLERANCES, "tanh")
+    assert tolerance("tanh") == ELEMENTWISE
 
 
 @pytest.mark.parametrize("op", FUSED)

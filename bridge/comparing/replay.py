@@ -96,7 +96,8 @@ class Replay(AbstractContextManager["Replay"]):
 
     def _watch(self, run: Callable[..., Any], function: Any, *args: Any, **options: Any) -> Any:
         if function in _IN_PLACE_RULES or isinstance(function, np.ufunc):
-            before = tuple(x.copy() for x in args[:2])  # the ufunc writes into `args[0]`
+            # The function writes into `args[0]`.
+            before = tuple(x.copy() if isinstance(x, np.ndarray) else x for x in args[:2])
             result = run(function, *args, **options)
             if function in _IN_PLACE_RULES:
                 self._replay(_IN_PLACE_RULES[function], before, {}, (result, ()))

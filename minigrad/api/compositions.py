@@ -154,30 +154,10 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> 
     >>> minigrad.cat([minigrad.tensor([1., 2.]), minigrad.tensor([3.])])
     tensor([1., 2., 3.])
     """
-    tensors = list_of_tensors(tensors, "cat", "tensors")
+    require_list(tensors, "cat", "tensors")
     if not tensors:
         raise ValueError("torch.cat(): expected a non-empty list of Tensors")
-    shapes = [x._array.shape for x in tensors]
-    if () in shapes:
-        raise RuntimeError(
-            f"zero-dimensional tensor (at position {shapes.index(())}) cannot be concatenated"
-        )
-    tensors = _in_one_dtype(tensors)
-    shapes = [shape for shape in shapes if shape != (0,)] or shapes
-    first = shapes[0]
-    d = dim_from_front(dim if axis is None else axis, len(first))
-    around = first[:d] + first[d + 1 :]
-    for position, shape in enumerate(shapes):
-        if len(shape) != len(first):
-            raise RuntimeError(
-                f"Tensors must have same number of dimensions: got {len(first)} and {len(shape)}"
-            )
-        if shape[:d] + shape[d + 1 :] != around:
-            raise RuntimeError(
-                f"Sizes of tensors must match except in dimension {d}. Expected {list(first)} "
-                f"but got {list(shape)} for tensor number {position} in the list."
-            )
-    return _cat(*tensors, dim=d)
+    return OPS["cat"](*tensors, dim=dim if axis is None else axis)
 
 
 def stack(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> Tensor:
@@ -187,44 +167,19 @@ def stack(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -
     tensor([[1., 3.],
             [2., 4.]])
     """
-    tensors = list_of_tensors(tensors, "stack", "tensors")
+    require_list(tensors, "stack", "tensors")
     if not tensors:
         raise RuntimeError("stack expects a non-empty TensorList")
-    first = tensors[0]._array.shape
-    d = dim_from_front(dim if axis is None else axis, len(first) + 1)
-    for position, x in enumerate(tensors):
-        if x._array.shape != first:
-            raise RuntimeError(
-                f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 "
-                f"and {list(x._array.shape)} at entry {position}"
-            )
-    return _stack(*_in_one_dtype(tensors), dim=d)
+    return OPS["stack"](*tensors, dim=dim if axis is None else axis)
 
 
-_cat, _stack = OPS["cat"], OPS["stack"]
-
-
-def list_of_tensors(value: Any, function: str, argument: str) -> Sequence[Any]:
-    """The list or tuple of tensors that was given as an argument. TypeError for anything else."""
+def require_list(value: Any, function: str, argument: str) -> None:
+    """TypeError unless an argument is a list or tuple. Its elements are checked elsewhere."""
     if not isinstance(value, list | tuple):
         kind = type(value).__name__
         raise TypeError(
             f"{function}(): argument '{argument}' (position 1) must be tuple of Tensors, not {kind}"
         )
-    for position, x in enumerate(value):
-        if not isinstance(x, TensorBase):
-            kind = type(x).__name__
-            raise TypeError(f"expected Tensor as element {position} in argument 0, but got {kind}")
-    return value
-
-
-def _in_one_dtype(tensors: Sequence[Tensor]) -> Sequence[Tensor]:
-    """The tensors in the dtype that they promote to."""
-    first = tensors[0]._array.dtype
-    if all(x._array.dtype is first for x in tensors):
-        return tensors
-    common = result_type(*(x._array for x in tensors))
-    return [_as_dtype(x, common) for x in tensors]
 
 
 def is_tensor(obj: object) -> bool:

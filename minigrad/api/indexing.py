@@ -13,10 +13,10 @@ import numpy as np
 
 from ..core.dispatch import OPS
 from ..core.inplace import in_place
-from ..core.tensor import TensorBase, require_tensor
+from ..core.tensor import TensorBase, require_element, require_tensor
 from ..rules import REGISTRY
 from ..rules.dtypes import scalar_name
-from .compositions import list_of_tensors, tensor_or_number
+from .compositions import require_list, tensor_or_number
 
 _alias, _index, _select = OPS["alias"], OPS["index"], OPS["select"]
 _slice, _unsqueeze = OPS["slice"], OPS["unsqueeze"]
@@ -97,7 +97,9 @@ def index_put_(
 
 def _index_put_key(target: TensorBase, indices: Any, values: Any) -> tuple[Any, ...]:
     """The indices of `index_put` as the key of its rule."""
-    indices = list_of_tensors(indices, "index_put", "indices")
+    require_list(indices, "index_put", "indices")
+    for position, index in enumerate(indices):
+        require_element(index, position)
     if not indices:
         raise RuntimeError("index_put() needs at least one tensor of indices")
     require_tensor(values, "index_put", "values", position=2)

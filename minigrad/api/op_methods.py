@@ -6,7 +6,7 @@ A rule's forms give the methods `x.exp()` and `x.exp_()`, its operators the expr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..core.dispatch import OPS, function
@@ -71,7 +71,7 @@ def _with_sizes(rule: Rule) -> Callable[..., Any]:
             sizes = (*sizes, options.pop(keyword))
         if not sizes:
             raise TypeError(f'{rule.name}() missing 1 required positional arguments: "{keyword}"')
-        in_sequence = len(sizes) == 1 and isinstance(sizes[0], Sequence)
+        in_sequence = len(sizes) == 1 and isinstance(sizes[0], tuple | list)
         return op(self, tuple(sizes[0]) if in_sequence else sizes, **options)
 
     method.__name__ = method.__qualname__ = rule.name

@@ -11,8 +11,9 @@ There are three kinds of tolerance. Each op has the strictest one that its arith
 NaN equals NaN whatever its bits, infinities are equal if their signs are, and -0 differs from +0
 under `Exact` alone.
 
-`TOLERANCES` lists the ops that are not exact; every other op is exact in value and gradient. An
-entry covers the elements of one call. A gradient that was summed over a broadcast operand is a sum,
+`TOLERANCES` lists the ops that are not exact. An op that is not listed is exact in value and
+gradient, unless NumPy computes it with a floating-point ufunc: then it is `ELEMENTWISE`. An entry
+covers the elements of one call. A gradient that was summed over a broadcast operand is a sum,
 whatever the op, and has the tolerance `SUMMED`. The tests and the bridge enforce all of this.
 
 A `Scaled` tolerance needs Σ|terms|. By default the terms are the contributions of the operand's
@@ -27,6 +28,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+
+from ..rules import REGISTRY
 
 Array = np.ndarray
 
@@ -170,6 +173,7 @@ TOLERANCES: dict[str, OpTolerance] = {
     # tolerance is the sum of two of them, rounded up. CUDA's are 2 ULP at most, except powf's 4.
     "exp": OpTolerance(Ulps(4), Ulps(6), "NumPy's float32 exp errs by up to 2.6 ULP, MKL's by 1."),
     "log": OpTolerance(Ulps(5), why="NumPy's float32 log errs by up to 3.9 ULP, MKL's by 1."),
+    "reciprocal": OpTolerance(why="Both libraries round a quotient correctly."),
     "sqrt": OpTolerance(
         Ulps(1), Ulps(2), "MKL does not round a square root correctly; NumPy does."
     ),
@@ -230,6 +234,13 @@ TOLERANCES: dict[str, OpTolerance] = {
     ),
 }
 
+# For a ufunc without an entry. NumPy documents an error of less than 4 ULP for its functions, SLEEF
+# and MKL an error of 1 ULP. A derivative without cancellation is a product of one or two such
+# values.
+ELEMENTWISE = OpTolerance(
+    Ulps(5), Ulps(12), "NumPy's functions err by less than 4 ULP, and PyTorch's by 1."
+)
+
 # For an `alpha` other than 1.
 FUSED: dict[str, OpTolerance] = dict.fromkeys(
     ("add", "rsub", "sub"),
@@ -254,4 +265,14 @@ def tolerance(op: str, alpha: float = 1, device: str = "cpu") -> OpTolerance:
     """
     if device.startswith("cuda") and op in ON_CUDA:
         return ON_CUDA[op]
-    return FUSED[op] if alpha != 1 and op in FUSED else TOLERANCES.get(op, OpTolerance())
+    if alpha != 1 and op in FUSED:
+        return FUSED[op]
+    return TOLERANCES.get(op, ELEMENTWISE if _is_ufunc(op) else OpTolerance())
+
+
+def _is_ufunc(op: str) -> bool:
+    """Whether NumPy computes an op with one floating-point ufunc of one operand."""
+    if op not in REGISTRY or REGISTRY[op].presentation.promotion != "float":
+        return False
+    ufunc = getattr(np, REGISTRY[op].numpy, None)
+    return isinstance(ufunc, np.ufunc) and ufunc.nin == 1

@@ -17,7 +17,7 @@ from ..rules import Rule
 from ..rules.promotion import get_default_dtype, result_type
 from .errstate import quiet
 from .grad_mode import grad_mode
-from .tensor import TensorBase, refresh, require_tensor
+from .tensor import TensorBase, refresh, require_element, require_tensor
 
 MISSING: Any = object()  # the default of an argument that has to be given
 _ALIASES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "x1": "input", "x2": "other"}
@@ -87,7 +87,10 @@ def check_operands(rule: Rule, operands: Sequence[Any]) -> None:
 
 
 def _refuse_operand(rule: Rule, position: int, operand: Any) -> None:
-    require_tensor(operand, rule.name, rule.parameters[position], position + 1)
+    if rule.parameters:
+        require_tensor(operand, rule.name, rule.parameters[position], position + 1)
+    else:  # any number of operands, which users give in a list
+        require_element(operand, position)
 
 
 def call_by_names(op: Callable[..., Any], given: dict[str, Any], others: dict[str, Any]) -> Any:

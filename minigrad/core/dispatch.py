@@ -236,8 +236,7 @@ class _Filling:
 
     def _of_any_operands(self) -> dict[str, str]:
         return {
-            "operands_fit": "all([isinstance(t, TensorBase) for t in tensors])\n"
-            "and not any([t._view is not None and t._view.is_stale(t) for t in tensors])",
+            "operands_fit": f"all_fit(tensors, {self.rule.presentation.promotion is not None})",
             "give_way": "",
             "operands": "tensors",
             "arrays": "arrays",
@@ -290,6 +289,16 @@ def _view(rule: Rule, first: str, options: str) -> str:
     return statements
 
 
+def all_fit(tensors: Sequence[Any], one_dtype: bool) -> bool:
+    """Whether operands are tensors that can be used as they are."""
+    for t in tensors:
+        if not isinstance(t, TensorBase) or (t._view is not None and t._view.is_stale(t)):
+            return False
+        if one_dtype and t._array.dtype is not tensors[0]._array.dtype:
+            return False
+    return True
+
+
 def number_fits(number: Any, kind: str) -> bool:
     """Whether a Python int can be combined with an array of that kind of dtype as it is."""
     return type(number) is int and (kind == "f" or (kind == "i" and -(2**31) <= number < 2**31))
@@ -321,6 +330,7 @@ _NAMES: dict[str, Any] = {
     "Node": Node,
     "TensorBase": TensorBase,
     "View": View,
+    "all_fit": all_fit,
     "asarray": np.asarray,
     "call_by_names": call_by_names,
     "grad_mode": grad_mode,

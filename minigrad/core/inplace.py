@@ -73,7 +73,9 @@ def _is_simple(self: TensorBase, other: Any) -> bool:
     """Whether NumPy alone can do a write: it isn't recorded, and needs no conversion or check."""
     kind = self._array.dtype
     if isinstance(other, TensorBase):
-        if other._array.dtype is not kind or (other._counter is self._counter is not other):
+        if other._array.dtype is not kind:
+            return False
+        if other._counter is self._counter and not _is_same_memory(other._array, self._array):
             return False
         if other.requires_grad and grad_mode.enabled:
             return False
@@ -82,6 +84,14 @@ def _is_simple(self: TensorBase, other: Any) -> bool:
     if self._view is None:
         return not (self._requires_grad and grad_mode.enabled)
     return 0 not in self._array.strides and not (self.requires_grad and grad_mode.enabled)
+
+
+def _is_same_memory(a: np.ndarray, b: np.ndarray) -> bool:
+    return a is b or (
+        a.shape == b.shape
+        and a.strides == b.strides
+        and a.__array_interface__["data"] == b.__array_interface__["data"]
+    )
 
 
 def _write_recorded(

@@ -217,6 +217,13 @@ def require_tensor(value: Any, function: str, argument: str, position: int = 1) 
         )
 
 
+def require_element(value: Any, position: int) -> None:
+    """TypeError, as PyTorch words it, unless an element of a list is a tensor."""
+    if not isinstance(value, TensorBase):
+        kind = type(value).__name__
+        raise TypeError(f"expected Tensor as element {position} in argument 0, but got {kind}")
+
+
 def require_floats(array: np.ndarray) -> None:
     """RuntimeError unless an array's dtype can have gradients."""
     if array.dtype.kind != "f":

@@ -37,9 +37,7 @@ def walk(
     is one, and then it isn't returned.
     """
     gradients: dict[Parent, Any] = {}  # the cotangents in flight
-    todo: list[
-        tuple[int, Node]
-    ] = []  # a heap with the youngest node first: children before parents
+    todo: list[tuple[int, Node]] = []  # a heap, the youngest node first: children before parents
     special = _Special(seeds, wanted, create_graph, deliver)
     always_special = special.always
 

@@ -56,23 +56,23 @@ def infer_size(shape: Sequence[int], numel: int) -> tuple[int, ...]:
 
     RuntimeError for a second -1, another negative size, or sizes that don't multiply to `numel`.
     """
-    sizes = tuple(index(size, "shape") for size in shape)
-    if sizes.count(-1) > 1:
+    sizes = tuple([size if type(size) is int else index(size, "shape") for size in shape])
+    if not sizes or min(sizes) >= 0:
+        if math.prod(sizes) == numel:
+            return sizes
+    elif sizes.count(-1) > 1:
         raise RuntimeError("only one dimension can be inferred")
-    for size in sizes:
-        if size < -1:
-            raise RuntimeError(f"invalid shape dimension {size}")
-    known = math.prod(size for size in sizes if size != -1)
-    if -1 in sizes:
+    elif min(sizes) < -1:
+        raise RuntimeError(f"invalid shape dimension {next(size for size in sizes if size < -1)}")
+    else:
+        known = -math.prod(sizes)
         if known == 0 and numel == 0:
             raise RuntimeError(
                 f"cannot reshape tensor of 0 elements into shape {list(sizes)} because the "
                 "unspecified dimension size -1 can be any value and is ambiguous"
             )
         if known and numel % known == 0:
-            return tuple(numel // known if size == -1 else size for size in sizes)
-    elif known == numel:
-        return sizes
+            return tuple([numel // known if size == -1 else size for size in sizes])
     raise RuntimeError(f"shape '{list(sizes)}' is invalid for input of size {numel}")
 
 

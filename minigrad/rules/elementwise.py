@@ -464,7 +464,14 @@ def cast(input: Array, dtype: np.dtype) -> Result:
     return input.astype(dtype), (unchanged,) if dtype.kind == "f" else ()
 
 
-@differentiable(INTERNAL, linear=True, operators=("x[a:b] = y",), node="CopyBackwards")
+def _store(input: Array, value: Operand, out: Array) -> Array:
+    np.copyto(out, value)
+    return out
+
+
+@differentiable(
+    INTERNAL, linear=True, operators=("x[a:b] = y",), node="CopyBackwards", write=_store
+)
 def copy(input: Array, other: Operand) -> Result:
     """`other` in the shape and dtype of `input`, whose elements are overwritten."""
     return _overwritten(input, other)

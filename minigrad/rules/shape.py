@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .dims import axis, index, infer_size, named
-from .presentation import INTERNAL, METHOD, SIZES
+from .presentation import INTERNAL, METHOD, PROMOTED, SIZES
 from .rule import Array, Pullback, Result, differentiable, unchanged
 
 
@@ -46,7 +46,7 @@ def view(input: Array, size: Sequence[int]) -> Result:
     """
     before, after = input.shape, infer_size(size, input.size)
     try:
-        return np.reshape(input, after, copy=False), (lambda g: g.reshape(before),)
+        return input.reshape(after, copy=False), (lambda g: g.reshape(before),)
     except ValueError:
         raise RuntimeError(
             "view size is not compatible with input tensor's size and stride (at least one "
@@ -88,17 +88,17 @@ def permute(input: Array, dims: Sequence[int]) -> Result:
     >>> minigrad.ones(2, 3, 4).permute(2, 0, 1).shape
     torch.Size([4, 2, 3])
     """
-    dims = [index(d, "dims") for d in dims]
+    dims = [d if type(d) is int else index(d, "dims") for d in dims]
     if len(dims) != input.ndim:
         raise RuntimeError(
             "permute(sparse_coo): number of dimensions in the tensor input does not match the "
             f"length of the desired ordering of dimensions i.e. input.dim() = {input.ndim} is "
             f"not equal to len(dims) = {len(dims)}"
         )
-    order = tuple(axis(d, input.ndim) for d in dims)
+    order = tuple([axis(d, input.ndim) for d in dims])
     if len(set(order)) != len(order):
         raise RuntimeError("permute(): duplicate dims are not allowed.")
-    back = tuple(order.index(d) for d in range(len(order)))
+    back = tuple(map(order.index, range(len(order))))
     return input.transpose(order), (lambda g: np.transpose(g, back),)
 
 
@@ -176,31 +176,64 @@ def alias(input: Array) -> Result:
     return input[...], (unchanged,)
 
 
-@differentiable(INTERNAL, linear=True)
+@differentiable(PROMOTED, forms=(), linear=True)
 def cat(*tensors: Array, dim: int) -> Result:
     """The tensors joined along `dim`. They have the same sizes in all other dimensions.
 
     Tensors of shape (0,) are ignored, whatever the shape of the others.
     """
-    solid = [x for x in tensors if x.shape != (0,)] or tensors
-    around = (slice(None),) * dim
+    shapes = [x.shape for x in tensors]
+    if () in shapes:
+        raise RuntimeError(
+            f"zero-dimensional tensor (at position {shapes.index(())}) cannot be concatenated"
+        )
+    solid: Sequence[Array] = tensors
+    if (0,) in shapes:
+        solid = [x for x in tensors if x.shape != (0,)] or tensors
+    d = axis(dim, solid[0].ndim)
+    try:
+        y = np.concatenate(solid, d)
+    except ValueError:
+        raise _sizes_differ(solid, d) from None
+    around, end, pullbacks = (slice(None),) * d, 0, []
+    for shape in shapes:
+        start, end = end, end if shape == (0,) else end + shape[d]
+        pullbacks.append(_part((*around, slice(start, end)), shape))
+    return np.ascontiguousarray(y), tuple(pullbacks)
 
-    def part(start: int, x: Array) -> Pullback:
-        if x.shape == (0,):
-            return lambda g: np.zeros_like(g.reshape(-1)[:0])
-        end = start + x.shape[dim]
-        return lambda g: g[(*around, slice(start, end))]
 
-    starts = np.cumsum([0] + [0 if x.shape == (0,) else x.shape[dim] for x in tensors]).tolist()
-    return np.ascontiguousarray(np.concatenate(solid, dim)), tuple(map(part, starts, tensors))
+def _part(key: tuple[slice | int, ...], shape: tuple[int, ...]) -> Pullback:
+    return lambda g: g[key].reshape(shape) if shape == (0,) else g[key]
 
 
-@differentiable(INTERNAL, linear=True)
+def _sizes_differ(tensors: Sequence[Array], d: int) -> RuntimeError:
+    """The error for tensors that can't be joined along `d`."""
+    first = tensors[0].shape
+    for position, x in enumerate(tensors):
+        if x.ndim != len(first):
+            return RuntimeError(
+                f"Tensors must have same number of dimensions: got {len(first)} and {x.ndim}"
+            )
+        if x.shape[:d] + x.shape[d + 1 :] != first[:d] + first[d + 1 :]:
+            return RuntimeError(
+                f"Sizes of tensors must match except in dimension {d}. Expected {list(first)} "
+                f"but got {list(x.shape)} for tensor number {position} in the list."
+            )
+    raise AssertionError("the tensors can be joined")
+
+
+@differentiable(PROMOTED, forms=(), linear=True)
 def stack(*tensors: Array, dim: int) -> Result:
     """The tensors, all of the same shape, joined along a new dimension `dim`."""
-    around = (slice(None),) * dim
-
-    def part(i: int) -> Pullback:
-        return lambda g: g[(*around, i)]
-
-    return np.ascontiguousarray(np.stack(tensors, dim)), tuple(map(part, range(len(tensors))))
+    first = tensors[0].shape
+    d = axis(dim, len(first) + 1)
+    for position, x in enumerate(tensors):
+        if x.shape != first:
+            raise RuntimeError(
+                f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 "
+                f"and {list(x.shape)} at entry {position}"
+            )
+    around = (slice(None),) * d
+    y = np.concatenate([x[(*around, None)] for x in tensors], d)
+    parts = tuple([_part((*around, i), first) for i in range(len(tensors))])
+    return np.ascontiguousarray(y), parts

@@ -327,7 +327,8 @@ def has_ties(call: Seen, i: int) -> bool:
         full = paid_in_full(d, call.cotangent(), tie)
     except ValueError:
         return False
-    return full.shape == d.shape and not np.array_equal(full, d, equal_nan=True)
+    # Near 0, sin(x) is x, and its derivative 1 to within rounding.
+    return full.shape == d.shape and not np.allclose(full, d, rtol=1e-4, atol=0, equal_nan=True)
 
 
 # The mutations ------------------------------------------------------------------------------------

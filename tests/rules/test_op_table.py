@@ -19,7 +19,7 @@ from bridge.drawing.samples import SAMPLES, Form, forms, in_place
 from bridge.libraries.op_calls import function, functional, joining, method
 from minigrad.api.tensor import Tensor
 from minigrad.app import ops_command
-from minigrad.catalogue.accuracy import FUSED, TOLERANCES, Exact, tolerance
+from minigrad.catalogue.accuracy import FUSED, Exact, tolerance
 from minigrad.catalogue.op_table import TABLE, Op, _op, claim, named
 from minigrad.core.errstate import quiet
 from minigrad.nn import functional as F
@@ -241,7 +241,7 @@ def test_what_is_not_exact_is_told_with_its_reason(op: Op) -> None:
         expected = "exact" if allowed == Exact() else f"{allowed.bound} {allowed.unit}"
         assert cells[what] == ("none" if what == "gradient" and op.order == "0" else expected)
         assert re.search(rf"^    {what} +{re.escape(cells[what])}$", told, re.MULTILINE)
-    assert ("    why " in told) == (name in TOLERANCES)
+    assert ("    why " in told) == bool(tolerance(name).why)
     assert ("    alpha " in told) == (name in FUSED)
     squeezed = " ".join(told.split())
     assert tolerance(name).why in squeezed
