@@ -30,14 +30,15 @@ ORDER = (
     "catalogue",
     "app",
 )
-# Private attributes of a tensor, and who may use them; the core uses all of them.
-PRIVATE = {
-    "_array": {*ORDER},
-    "_attached": {"api"},
-    "_counter": {"api", "autograd", "nn", "optim"},
-    "_grad": {"api", "optim"},
-    "_node": {"api", "autograd"},
-    "_requires_grad": {"api", "autograd"},
+# Private attributes of a tensor, and who may use those of another object than `self`. The core uses
+# all of them, and its docstring says what for.
+PRIVATE: dict[str, set[str]] = {
+    "_array": {"random", "api", "autograd", "nn", "optim"},
+    "_attached": set(),
+    "_counter": {"autograd", "nn", "optim"},
+    "_grad": set(),
+    "_node": {"autograd"},
+    "_requires_grad": {"autograd"},
     "_view": {"api", "autograd"},
 }
 

@@ -164,7 +164,7 @@ def _describe_tensor(
     while name in tensors or name == "__metadata__":  # {"a.b": ..., "a": {"b": ...}}
         name += "'"
     # In row order, as the format wants it; np.ascontiguousarray would make a 0-d array 1-d.
-    tensors[name] = tensor._array.copy(order="C")
+    tensors[name] = tensor.numpy(force=True).copy(order="C")
     described: dict[str, Any] = {"parameter" if isinstance(tensor, Parameter) else "tensor": name}
     if isinstance(tensor, Parameter) != tensor.requires_grad:  # not as usual for its kind
         described["requires_grad"] = tensor.requires_grad
