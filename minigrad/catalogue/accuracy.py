@@ -8,17 +8,17 @@ There are three kinds of tolerance. Each op has the strictest one that its arith
 - `Scaled(bound)`: |a - b| <= bound * eps * Σ|terms|. For sums of products: under cancellation, two
   correct sums of a thousand terms can be thousands of ULPs apart.
 
-NaN equals NaN whatever its bits, infinities are equal if their signs are, and -0 differs from +0
-under `Exact` alone.
+NaN equals NaN, whatever the bits. Infinities are equal if their signs are. -0 differs from +0 only
+under `Exact`.
 
 `TOLERANCES` lists the ops that are not exact. An op that is not listed is exact in value and
 gradient, unless NumPy computes it with a floating-point ufunc: then it is `ELEMENTWISE`. An entry
-covers the elements of one call. A gradient that was summed over a broadcast operand is a sum,
-whatever the op, and has the tolerance `SUMMED`. The tests and the bridge enforce all of this.
+covers the elements of one call. A gradient that was summed over a broadcast operand has the
+tolerance `SUMMED`, whatever the op. The tests and the bridge enforce all of this.
 
 A `Scaled` tolerance needs Σ|terms|. By default the terms are the contributions of the operand's
 elements, so the sum is |J| |x| for the value and |J|ᵀ |g| for the gradient, where J is the op's
-Jacobian; the caller computes it. An op that adds up larger terms on the way says so in its entry.
+Jacobian; the caller computes it. An op with larger intermediate terms says so in its entry.
 """
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ class Ulps:
 class Scaled:
     """|ours - theirs| <= bound * eps * terms, where `terms` is the sum of the terms' magnitudes.
 
-    `terms` broadcasts to the shape of the arrays. Any result is accepted where it exceeds the
-    dtype's largest number: whether such a sum overflows depends on the order of summation.
+    `terms` broadcasts to the shape of the arrays. Where it exceeds the dtype's largest number, any
+    result is accepted, because whether the sum overflows depends on the order of summation.
     """
 
     bound: float
@@ -130,7 +130,7 @@ EXACT = Exact()
 
 @dataclass(frozen=True)
 class OpTolerance:
-    """The tolerances of one op, and a sentence that says why they are not exact.
+    """The tolerances of one op, and the reason why they are not exact.
 
     `value_terms(result)` and `gradient_terms(result, cotangent, dim)` return Σ|terms| for ops
     whose terms are not the contributions of their operand's elements.

@@ -1,7 +1,7 @@
-"""Every op as a user meets it: how to write it, how often to differentiate it, how exact it is.
+"""The table of all ops: how to write each, how often it can be differentiated, how exact it is.
 
-`TABLE` is built from the registry, from minigrad's public names, and from the tolerances in
-`accuracy.py`. A new rule therefore appears here by itself.
+`TABLE` is built from the registry of rules, minigrad's public names and the tolerances in
+`accuracy.py`, so a new rule needs no entry here.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Op:
 
     @property
     def order(self) -> str:
-        """How often it is differentiable: "0", "every", or "linear" with a constant derivative."""
+        """The order of differentiation: "0", "every", or "linear" for a constant derivative."""
         if not self.rule.differentiable:
             return "0"
         return "linear" if self.rule.linear else "every"
@@ -72,7 +72,7 @@ class Op:
 
     @property
     def _documented(self) -> Callable[..., Any]:
-        """The public function or, if that dispatches to one of several rules, the rule."""
+        """The public function, or the rule if the function chooses among several rules."""
         if not self.functions:
             return self.rule.forward
         space, _, name = self.functions[0].rpartition(".")
@@ -82,7 +82,7 @@ class Op:
 
     @property
     def grad_fns(self) -> tuple[str, ...]:
-        """The names its node can have; which one may depend on the arguments."""
+        """The names that its node can have, depending on the arguments."""
         node = self.rule.presentation.node
         if not self.rule.differentiable:
             return ()
@@ -119,7 +119,7 @@ class Op:
         }
 
 
-# For each annotation of a parameter, one argument of every kind that can decide a node's name.
+# For each annotation of a parameter, one argument of each kind that can decide a node's name.
 _ARRAY = np.ones(())
 _EXAMPLE_ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "Array": (_ARRAY,),
@@ -139,7 +139,7 @@ def _tolerance_data(tolerance: Tolerance) -> dict[str, Any]:
 
 
 def claim(tolerance: Tolerance) -> str:
-    """Return a tolerance as the few letters that the table shows.
+    """Return the short form of a tolerance, as the table shows it.
 
     >>> from minigrad.catalogue.accuracy import Ulps
     >>> claim(Exact()), claim(Ulps(4))

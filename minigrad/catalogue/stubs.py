@@ -1,4 +1,4 @@
-"""Type stubs for what is made from the registry, so that editors and type checkers know it too.
+"""Type stubs for the functions and methods that are made from rules.
 
 `python -m minigrad.catalogue.stubs` writes `api/functions.pyi` and `api/op_methods.pyi`. A test
 fails if they are out of date.
@@ -98,7 +98,7 @@ def _spelled(signature: inspect.Signature) -> Iterator[str]:
 
 
 def _type(annotation: Any) -> str:
-    """A type as it is spelled in a class that has methods called `int`, `float` and `bool`."""
+    """A type, spelled for a class that has methods named `int`, `float` and `bool`."""
     if annotation in _TYPES:
         return _TYPES[annotation]
     return re.sub(r"\b(int|float|bool)\b", r"\1_", annotation)

@@ -1,7 +1,7 @@
-"""The arguments of an op: checked, unwrapped, and converted to one dtype.
+"""The arguments of an op: checking, unwrapping, and conversion to one dtype.
 
-Most calls need none of this (see `dispatch.py`). The rest pass through `prepare`. The errors of
-NumPy about arguments that don't fit are put into PyTorch's words here too.
+Most calls don't need this (see `dispatch.py`). All others go through `prepare`. This module also
+translates NumPy's errors about arguments into PyTorch's.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .errstate import quiet
 from .grad_mode import grad_mode
 from .tensor import TensorBase, refresh, require_element, require_tensor
 
-MISSING: Any = object()  # the default of an argument that has to be given
+MISSING: Any = object()  # the default of a required argument
 _ALIASES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "x1": "input", "x2": "other"}
 
 
@@ -33,7 +33,7 @@ def prepare(rule: Rule, operands: Sequence[Any]) -> tuple[list[Any], list[Any]]:
         arrays.append(x._array if isinstance(x, TensorBase) else number_of(x))
     if rule.presentation.promotion is not None:
         arrays = _promoted(rule, arrays)
-    # An operand that isn't a tensor is what the rule gets for it: so the op tells them apart.
+    # An operand that isn't a tensor is replaced by what the rule gets. So the op tells them apart.
     pairs = zip(operands, arrays, strict=True)
     return [x if isinstance(x, TensorBase) else array for x, array in pairs], arrays
 
@@ -50,7 +50,7 @@ def _promoted(rule: Rule, arrays: list[Any]) -> list[Any]:
 
 
 def number_of(argument: Any) -> Any:
-    """A NumPy scalar as a Python number, which doesn't widen an array. Anything else is itself."""
+    """A NumPy scalar as a Python number, which doesn't widen an array; anything else unchanged."""
     return argument.item() if isinstance(argument, np.generic) else argument
 
 
@@ -68,7 +68,7 @@ def _in_dtype(operand: Any, kind: np.dtype) -> Any:
 
 
 def check_operands(rule: Rule, operands: Sequence[Any]) -> None:
-    """TypeError for the first operand that is missing or isn't what the rule takes there."""
+    """TypeError for the first operand that is missing or has the wrong type."""
     any_tensor = False
     annotations = rule.operands if rule.parameters else rule.operands * len(operands)
     for i, (annotation, x) in enumerate(zip(annotations, operands, strict=True)):
@@ -111,7 +111,7 @@ _MISFIT = re.compile("broadcast|remapping|cannot assign|boolean array indexing")
 
 
 def raise_as_pytorch(rule: Rule, arrays: Sequence[Any], error: Exception) -> NoReturn:
-    """Raise the error that PyTorch has for NumPy's, if it has another; else NumPy's own."""
+    """Raise PyTorch's error for an error of NumPy about shapes, and any other error unchanged."""
     if not isinstance(error, ValueError | TypeError) or not _MISFIT.search(str(error)):
         raise error
     shapes = [a.shape for a in arrays if isinstance(a, np.ndarray)]

@@ -31,11 +31,11 @@ def backward(
 ) -> None:
     """Add the gradient of `tensors` to the `.grad` of every leaf that they were computed from.
 
-    `grad_tensors` are the cotangents to start from, each with its tensor's shape. None stands for a
-    one, for a tensor of one element. With `inputs`, only their `.grad` is filled; a non-leaf among
-    them retains its gradient from then on. The graph is freed unless `retain_graph` is true.
+    `grad_tensors` are the cotangents to start from, each with its tensor's shape. For a tensor of
+    one element, None means 1. With `inputs`, only their `.grad` is filled; a non-leaf among them
+    retains its gradient from then on. The graph is freed unless `retain_graph` is true.
 
-    With `create_graph`, the gradients have a graph of their own and can be differentiated again.
+    With `create_graph`, the gradients are recorded and can be differentiated again.
 
     RuntimeError if a tensor doesn't require grad, a shape doesn't match, the graph was freed, or a
     saved tensor was modified in place.
@@ -57,7 +57,7 @@ def fill_gradients(
     create_graph: bool,
     inputs: Tensors | None,
 ) -> None:
-    """The work of `backward`, for the function and the method. Their caller gets the warning."""
+    """Do the work of `backward`, the function and the method. The warning is their caller's."""
     seeds = _seeds(_listed(tensors), grad_tensors, create_graph)
     if create_graph:
         warnings.warn(
@@ -97,10 +97,10 @@ def _walked(
     wanted: set[Parent] | None,
     deliver: Callable[[TensorBase, Any], None] | None = None,
 ) -> dict[Parent, Any]:
-    """The gradients that the walk brings: arrays, or Tensors if they are to have a graph."""
+    """The gradients from the walk: arrays, or Tensors with `create_graph`."""
     if retain_graph is None:
         retain_graph = create_graph
-    # The hooks and Functions that run on the way are recorded only for `create_graph`.
+    # Hooks and Functions that run during the walk are recorded only with `create_graph`.
     before, grad_mode.enabled = grad_mode.enabled, create_graph
     try:
         walked: dict[Parent, Any] = quiet.within(
@@ -114,8 +114,8 @@ def _walked(
 def _accumulate(leaf: TensorBase, gradient: Any) -> None:
     """Add a gradient to the `.grad` of a leaf, and call its hooks.
 
-    An array becomes the leaf's own memory, and is added in place. A Tensor has a history to keep,
-    so it is never added in place.
+    The first array becomes the memory of `.grad`, and later ones are added in place. A Tensor has a
+    history, so it is never added in place.
     """
     if leaf._requires_grad:  # it may have changed since the leaf was used
         before = leaf._grad
@@ -194,7 +194,7 @@ def grad(
 
 
 def _as_gradient(d: Any, first: bool) -> Any:
-    """A gradient that the walk brought, as a Tensor; a copy of it unless it is the first."""
+    """A gradient from the walk as a Tensor; a copy of it unless it is the first."""
     if isinstance(d, TensorBase):
         return d if first else OPS["clone"](d)
     return wrap(np.asarray(d if first else d.copy()))
@@ -216,7 +216,7 @@ _ONE = {d.numpy: np.ones((), d.numpy) for d in SUPPORTED if d.is_floating_point}
 
 
 def _seeds(tensors: Sequence[TensorBase], cotangents: Any, create_graph: bool) -> Seeds:
-    """Where the walk starts, and with which cotangents. They are the walk's to keep."""
+    """The nodes and leaves where the walk starts, with cotangents that the walk may keep."""
     if cotangents is None:
         cotangents = (None,) * len(tensors)
     elif isinstance(cotangents, TensorBase):
@@ -246,13 +246,13 @@ def _ones_like(array: np.ndarray) -> np.ndarray:
     if array.size != 1:
         raise RuntimeError(
             "grad can be implicitly created only for scalar outputs; this one has shape "
-            f"{list(array.shape)}: reduce it, with .sum() say, or pass gradient="
+            f"{list(array.shape)}: reduce it, for example with .sum(), or pass gradient="
         )
     return _ONE[array.dtype].copy() if array.ndim == 0 else np.ones_like(array)
 
 
 def _checked_cotangent(index: int, tensor: TensorBase, cotangent: Any) -> Any:
-    """A cotangent that the user gave, in the dtype of its tensor."""
+    """A cotangent given by the user, converted to its tensor's dtype."""
     if not isinstance(cotangent, TensorBase):
         kind = type(cotangent).__name__
         raise TypeError(f"gradients can be either Tensors or None, but got {kind}")

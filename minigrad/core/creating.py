@@ -22,7 +22,7 @@ def made(
     layout: None = None,
     out: None = None,
 ) -> Any:
-    """A tensor around a new array, with the options that every creation function takes.
+    """Make a tensor of a new array, with the options that all creation functions have.
 
     RuntimeError for a device other than the CPU, and for an integer tensor with `requires_grad`.
     NotImplementedError for `pin_memory`, `layout` and `out`.
@@ -41,7 +41,7 @@ def made(
 def sizes_of(size: Sequence[Any], options: dict[str, Any], name: str) -> tuple[int, ...]:
     """The sizes given as `*size`, one by one or in a sequence, or as `size=` in the options.
 
-    It is removed from the options. TypeError unless it is given once, in ints.
+    `size=` is removed from the options. TypeError unless the sizes are ints and given once.
     """
     if "size" in options:
         if size:
@@ -52,7 +52,7 @@ def sizes_of(size: Sequence[Any], options: dict[str, Any], name: str) -> tuple[i
     if len(size) == 1 and isinstance(size[0], list | tuple):
         size = size[0]
     for position, item in enumerate(size):
-        # A bool counts as an int, but not in front: there it may be a misplaced option.
+        # A bool counts as an int, except as the first size, where it may be a misplaced option.
         if not hasattr(item, "__index__") or (position == 0 and isinstance(item, builtins.bool)):
             raise TypeError(
                 f"{name}(): argument 'size' (position 1) must be tuple of ints, not "
@@ -67,7 +67,7 @@ def sizes_of(size: Sequence[Any], options: dict[str, Any], name: str) -> tuple[i
 
 
 def int_of(value: Any, function: str, argument: str) -> int:
-    """An argument as an int. TypeError if it is none, or a bool."""
+    """An argument as an int. TypeError for anything else, and for a bool."""
     if isinstance(value, builtins.bool) or not hasattr(value, "__index__"):
         kind = type(value).__name__
         raise TypeError(f"{function}(): argument '{argument}' must be int, not {kind}")
@@ -75,7 +75,7 @@ def int_of(value: Any, function: str, argument: str) -> int:
 
 
 def number_of(value: Any, function: str, argument: str) -> float:
-    """A Python number from one, a NumPy scalar or a 0-d tensor.
+    """The value of a number, a NumPy scalar or a 0-d tensor, as a Python number.
 
     TypeError for anything else, OverflowError for an int that needs more than 64 bits.
     """
@@ -87,7 +87,7 @@ def number_of(value: Any, function: str, argument: str) -> float:
         kind = type(value).__name__
         raise TypeError(f"{function}(): argument '{argument}' must be Number, not {kind}")
     if isinstance(value, int) and not -(2**63) <= value < 2**64:
-        raise OverflowError(f"{function}(): argument '{argument}' is an int too big for 64 bits")
+        raise OverflowError(f"{function}(): argument '{argument}' is too large for 64 bits")
     return value
 
 

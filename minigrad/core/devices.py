@@ -1,4 +1,4 @@
-"""`device`: minigrad computes on the CPU, and refuses any other device by name."""
+"""`device`: minigrad computes on the CPU, and any other device is an error."""
 
 from __future__ import annotations
 

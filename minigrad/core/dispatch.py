@@ -1,12 +1,12 @@
 """From a rule to a function of tensors: prepare the arguments, compute, and record.
 
-Every op is a function that is made here from one template. It does the same for every rule: it
-unwraps its operands, calls the rule, wraps the result and, if a gradient is wanted, records a
-`Node`. Most calls have operands that fit as they are: tensors of one dtype, or Python numbers. All
-others have them checked and converted first, by `arguments.prepare`.
+Every op is a function that is made here from one template. It unwraps its operands, calls the rule,
+wraps the result and, if a gradient is wanted, records a `Node`. In most calls the operands can be
+used as they are: tensors of one dtype, or Python numbers. In all others `arguments.prepare` checks
+and converts them first.
 
-The template is filled in for each rule at import, as `dataclasses` does it, because a loop over the
-operands in every call would cost as much as the NumPy that it calls.
+The template is filled in for each rule at import, as in `dataclasses`, because a loop over the
+operands in every call would take as long as the call of NumPy.
 `inspect.getsource(minigrad.mul)` shows the result.
 """
 
@@ -95,7 +95,7 @@ def _filled(line: str, fields: dict[str, str]) -> str:
 
 
 class _Filling:
-    """What the template says for one rule.
+    """The contents of the template for one rule.
 
     An operand `x` has its array in the variable `x_array`.
     """
@@ -198,7 +198,7 @@ class _Filling:
             tensor += f' and {dtype}.kind != "b"'
         ways = [tensor]
         if self.kinds[n].startswith("Operand") and n != self.first and promotes:
-            # The way of most calls comes first.
+            # The most common case comes first.
             ways = [f'type({n}) is float and {dtype}.kind == "f"', tensor]
             ways.append(f"number_fits({n}, {dtype}.kind)")
         elif self.kinds[n].startswith("Operand") and n != self.first:
@@ -227,7 +227,7 @@ class _Filling:
         return self._if_operand(n, saved)
 
     def _if_operand(self, n: str, item: str) -> str:
-        """An operand's item in a tuple. A number has one too, unless it makes another overload."""
+        """An operand's item in a tuple; none for a number if it makes another kind of node."""
         if self._is_tensor(n) and callable(self.node):
             return f"*([{item}] if {self._is_tensor(n)} else [])"
         return item
@@ -300,7 +300,7 @@ def all_fit(tensors: Sequence[Any], one_dtype: bool) -> bool:
 
 
 def number_fits(number: Any, kind: str) -> bool:
-    """Whether a Python int can be combined with an array of that kind of dtype as it is."""
+    """Whether a Python int can be combined, unconverted, with an array of that kind of dtype."""
     return type(number) is int and (kind == "f" or (kind == "i" and -(2**31) <= number < 2**31))
 
 
@@ -312,7 +312,7 @@ def missing(rule: Rule, name: str) -> TypeError:
 def retry(
     rule: Rule, operands: Sequence[Any], args: tuple[Any, ...], options: dict[str, Any]
 ) -> tuple[Sequence[Any], Sequence[Any], Any]:
-    """Compute once more with prepared operands, or raise PyTorch's error for what went wrong."""
+    """Compute again with prepared operands, or raise PyTorch's error."""
     operands, arrays = prepare(rule, operands)
     try:
         return operands, arrays, quiet.call(rule.forward, *arrays, *args, **options)

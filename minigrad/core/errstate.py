@@ -1,8 +1,8 @@
-"""Floating-point errors: a context in which NumPy doesn't warn of overflow, 0/0 and the like.
+"""Floating-point errors: a context in which NumPy doesn't warn about overflow, 0/0 and the like.
 
-PyTorch never warns of them: infinity and NaN are results. NumPy's setting is a context variable, so
-each thread keeps one context with the warnings off, and runs its rules in that. It costs a fifth of
-`numpy.errstate`, and leaves the caller's own setting alone.
+PyTorch never warns about them: infinity and NaN are valid results. NumPy's setting is a context
+variable, so each thread keeps one context with the warnings off, and runs rules in it. This costs a
+fifth of `numpy.errstate`, and doesn't change the caller's setting.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class _Quiet(threading.local):
         self._run_inside: Callable[..., Any] = _call
 
     def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Like `run`, but works inside a running rule too: for a debugger that stopped in one."""
+        """Like `run`, but also works inside a running rule, where a debugger may have stopped."""
         return _entered(self.run, function, *args, **kwargs)
 
     def within(self, function: Callable[..., Any], *args: Any) -> Any:
@@ -59,7 +59,7 @@ def _call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 def _entered(
     run: Callable[..., Any], function: Callable[..., Any], *args: Any, **kwargs: Any
 ) -> Any:
-    """`run(function, …)`, or the same by other means if the context was entered already."""
+    """`run(function, …)`, or the same by `numpy.errstate` if the context is already entered."""
     try:
         return run(function, *args, **kwargs)
     except RuntimeError as error:

@@ -1,7 +1,7 @@
-"""grad_fn: the tape as users see it, node by node, under PyTorch's names.
+"""grad_fn: the nodes of the tape as users see them, under PyTorch's names.
 
-The tape has one class of node, which knows nothing of its users. The object that users see is made
-when they ask for it, and stays the same for as long as they hold it.
+The object that users see for a node is made when they ask for it, and stays the same for as long as
+they hold it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .tensor import TensorBase
 class GradFn:
     """A node of the graph: the type of `grad_fn`, and of the nodes in `next_functions`.
 
-    Each kind of node has a class of its own, with PyTorch's name for the op's node.
+    Each kind of node has its own class, named as in PyTorch.
     """
 
     __slots__ = ()
@@ -40,9 +40,9 @@ class GradFn:
 
     @property
     def next_functions(self) -> tuple[tuple[GradFn | None, int], ...]:
-        """The nodes that its gradients go to, each with the number of that node's result.
+        """The nodes that the gradients go to, each with the operand's position among its results.
 
-        For a leaf it is an `AccumulateGrad`, whose `variable` is the leaf. For an operand that
+        The node of a leaf is an `AccumulateGrad`, whose `variable` is the leaf. For an operand that
         doesn't require grad it is None.
 
         >>> x = minigrad.ones(2, requires_grad=True)
@@ -56,7 +56,7 @@ class GradFn:
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """A dictionary for notes. Anomaly mode keeps its own there."""
+        """A dictionary for notes, which anomaly mode uses too."""
         return self._attached().notes
 
     def register_hook(self, fn: Callable[[Any, Any], Any]) -> RemovableHandle:
@@ -96,10 +96,7 @@ class _OpGradFn(GradFn):
         self._node = node
 
     def name(self) -> str:
-        """PyTorch's name.
-
-        A node that PyTorch's authors wrote by hand is shown with its namespace.
-        """
+        """PyTorch's name, with its namespace for a node that isn't generated from a formula."""
         name = type(self).__name__
         return name if name[-1].isdigit() else f"torch::autograd::{name}"
 
@@ -164,7 +161,7 @@ def grad_fn(node: Node) -> GradFn:
 
 
 def edge(parent: Parent) -> tuple[GradFn, int]:
-    """A parent as `next_functions` shows it, with the number of the result that it stands for."""
+    """A parent as `next_functions` shows it, with the position of the result."""
     if isinstance(parent, Node):
         return grad_fn(parent), parent.output_nr
     if parent._attached is None:

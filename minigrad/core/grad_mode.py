@@ -79,7 +79,7 @@ class _Switch:
 
 
 class _BareSwitch(_Switch):
-    """A switch that decorates a function when it is called with one: `@no_grad`."""
+    """A switch that can also decorate without parentheses: `@no_grad`."""
 
     def __new__(cls, orig_func: Callable[..., Any] | None = None) -> Any:
         self = super().__new__(cls)
@@ -130,7 +130,7 @@ class set_grad_enabled(_Switch):
         grad_mode.enabled = mode
 
     def __enter__(self) -> None:
-        # The constructor has noted the mode to restore; this may be the second time in the block.
+        # The constructor has saved the mode to restore, before it changed it.
         grad_mode.enabled = self._to
 
     def _copy(self) -> _Switch:

@@ -1,9 +1,9 @@
-"""Pullbacks over Tensors: how a gradient gets a graph of its own, for `create_graph=True`.
+"""Pullbacks over Tensors, which record the gradient, for `create_graph=True`.
 
-A pullback is plain NumPy code, which doesn't name what it computes with. Run on Tensors, with
-Tensors in place of the arrays that it captured and ops in place of `np`'s functions, it computes
-the same gradient, and the ops that it calls are recorded. So every rule has derivatives of every
-order, though it states only the first, and first-order gradients pay nothing for the others.
+A pullback is NumPy code that doesn't depend on the type of its operands. Run with Tensors in place
+of the arrays that it captured, and with ops in place of NumPy's functions, it computes the same
+gradient, and the ops are recorded. So a rule states its first derivative only, but has derivatives
+of every order. First-order gradients don't pay for this.
 
 A captured array becomes the Tensor that it was: an operand or the op's result, with its history.
 Any other array becomes a constant.
@@ -76,9 +76,9 @@ def named_saved_tensors(node: Node) -> dict[str, TensorBase]:
     tensors, captured = _saved_tensors(node), _captured_names(node.pullbacks or ())
     operands = () if node.rule is None else node.rule.parameters[: len(node.rule.operands)]
     found: dict[str, TensorBase] = {}
-    # The saved versions list operands without a derivative last, whatever their place in the call.
-    # So the name in the rule's own code decides, if it is an operand's. After the operands come
-    # further results, which have only that name.
+    # `saved` lists operands without a derivative last, whatever their position in the call. So the
+    # variable name in the rule's code decides, if it is an operand's. After the operands come
+    # further results, which have only a variable name.
     names = itertools.chain(("result", *operands), itertools.repeat(""))
     for (identity, _, _), name in zip(node.saved, names, strict=False):
         if identity in tensors:
@@ -114,7 +114,7 @@ def _piecewise_linear(pullback: Pullback, rule: Rule, tensors: Sequence[TensorBa
 
 
 def _with_zero_derivative(d: Any, around: Sequence[TensorBase], rule: Rule) -> Any:
-    """`d` with a history that includes these Tensors; and so does, again, its gradient."""
+    """`d` with a history that includes these Tensors. Its gradient may have such a history too."""
     if not (around and grad_mode.enabled):
         return d
     result = wrap(d._array)
@@ -139,10 +139,11 @@ def _zeros(shape: tuple[int, ...], dtype: np.dtype) -> Pullback:
 
 
 def read_over_tensors(thing: Any, tensors: dict[int, TensorBase]) -> Any:
-    """What an object that a pullback uses means over Tensors.
+    """The counterpart over Tensors of an object that a pullback uses.
 
-    A function is the same code in which each name means its Tensor counterpart. An array is the
-    Tensor of its id, or a constant. NumPy and the rules are the ops. Anything else is itself.
+    For a function, it is the same code with the counterparts of its names. For an array, it is the
+    Tensor of its id, or a constant. For NumPy and the rules, it is the ops. Anything else is its
+    own counterpart.
     """
     if isinstance(thing, np.ndarray | np.generic):
         return tensors[id(thing)] if id(thing) in tensors else wrap(np.asarray(thing))
@@ -163,7 +164,7 @@ def read_over_tensors(thing: Any, tensors: dict[int, TensorBase]) -> Any:
 
 
 def _as_key(argument: Any) -> Any:
-    """An argument of a rule; in a key, which has no derivative, arrays in place of Tensors."""
+    """An argument of a rule. In a key, which has no derivative, Tensors become arrays."""
     if isinstance(argument, tuple):
         return tuple(part._array if isinstance(part, TensorBase) else part for part in argument)
     return argument
@@ -175,7 +176,7 @@ _MODULES: dict[str, dict[str, Any]] = {}
 
 
 def _names(module: str) -> dict[str, Any]:
-    """A module's global names, in which NumPy and the rules mean what they do over Tensors."""
+    """A module's global names, with the counterparts over Tensors of NumPy and the rules."""
     if module not in _MODULES:
         names = _MODULES[module] = dict(vars(sys.modules[module]))
         for name, value in vars(sys.modules[module]).items():

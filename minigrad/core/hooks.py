@@ -1,6 +1,6 @@
-"""What users attach to a node or a leaf: hooks, notes, and the graph as they have seen it.
+"""Hooks and notes that users attach to a node or a leaf, and its `grad_fn` while they hold it.
 
-A node or leaf with nothing attached has None in place of an `Attached`, and pays for nothing.
+A node or leaf without any has None instead of an `Attached`, so it costs nothing.
 """
 
 from __future__ import annotations
@@ -56,14 +56,14 @@ def registered(hooks: dict[int, Any], hook: Callable[..., Any]) -> RemovableHand
 
 
 class _LeafHooks:
-    exist = False  # whether any leaf was ever given a hook; the walk looks for them only then
+    exist = False  # whether any leaf ever had a hook; only then the walk looks for them
 
 
 leaf_hooks = _LeafHooks()
 
 
 class Attached:
-    """What is attached to one node or leaf. Hooks of each kind run in the order of registration.
+    """The hooks and notes of a node or leaf. Hooks of a kind run in the order of registration.
 
     - `tensor`: hooks on a tensor's gradient, which they may replace.
     - `before` and `after`: hooks on a node, called with the gradients it receives and sends.
@@ -85,11 +85,11 @@ class Attached:
         self.shown: weakref.ref[Any] | None = None
 
     def add(self, kind: str, hook: Callable[..., Any]) -> RemovableHandle:
-        """Register a hook of that kind."""
+        """Register a hook of the given kind."""
         return registered(getattr(self, kind), hook)
 
     def replaced(self, g: Any) -> Any:
-        """A tensor's gradient, an array, a Tensor or None, after the hooks on the tensor."""
+        """A tensor's gradient (an array, a Tensor or None) after the hooks on the tensor."""
         if not self.tensor and self.retaining is None:
             return g
         given = as_tensor(g)
@@ -114,7 +114,7 @@ class Attached:
         return given if given is None or isinstance(g, TensorBase) else given._array
 
     def leaving(self, pullbacks: Sequence[Pullback | None], g: Any) -> list[Pullback | None]:
-        """A node's pullbacks with the hooks that run after it, which have been called."""
+        """Call a node's pullbacks, then the hooks after it. Returns pullbacks with the results."""
         found = [p and p(g) for p in pullbacks]
         inputs, outputs = tuple(map(_shared, found)), (_shared(g),)
         for hook in tuple(self.after.values()):
@@ -131,7 +131,7 @@ class Attached:
 
 
 def as_tensor(g: Any) -> Any:
-    """A gradient as users see it. An array is copied, because it may be on its way to others."""
+    """A gradient as users see it. An array is copied, because the walk may still use it."""
     return g if g is None or isinstance(g, TensorBase) else wrap(g.copy())
 
 
@@ -188,9 +188,9 @@ def replacements(
 
 
 def attached_to(tensor: TensorBase) -> Attached:
-    """What is attached to the node that computed a tensor, or to a leaf.
+    """The hooks and notes of the node that computed a tensor, or of a leaf.
 
-    RuntimeError if neither.
+    RuntimeError for a tensor that doesn't require grad.
     """
     refresh(tensor)
     if not tensor._requires_grad:
@@ -199,14 +199,14 @@ def attached_to(tensor: TensorBase) -> Attached:
 
 
 def attached_to_node(node: Node) -> Attached:
-    """What is attached to a node, to be added to."""
+    """The hooks and notes of a node, created if there are none."""
     if node.attached is None:
         node.attached = Attached()
     return node.attached
 
 
 def attached_to_leaf(leaf: TensorBase) -> Attached:
-    """What is attached to a leaf, to be added to."""
+    """The hooks and notes of a leaf, created if there are none."""
     leaf_hooks.exist = True
     if leaf._attached is None:
         leaf._attached = Attached()
@@ -214,7 +214,7 @@ def attached_to_leaf(leaf: TensorBase) -> Attached:
 
 
 def retain_grad(tensor: TensorBase) -> None:
-    """Have the walk fill the `.grad` of a non-leaf. RuntimeError if it doesn't require grad."""
+    """Let the walk fill the `.grad` of a non-leaf. RuntimeError if it doesn't require grad."""
     if not tensor.requires_grad:
         raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
     if tensor._node is not None:

@@ -1,8 +1,8 @@
 """From a rule to a method that writes its result into its first operand, `x.add_(y)`.
 
-A write computes the op, stores the result in the tensor's own memory, and moves the version counter
-of its storage. If it is recorded, the tensor takes over the history of the result; a view passes
-that on to its base (`views.py`).
+A write computes the op, stores the result in the tensor's memory, and increments the version
+counter of its storage. If it is recorded, the tensor gets the history of the result. If the tensor
+is a view, its base gets a new history too (`views.py`).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def in_place(
             try:
                 quiet.run(write, self._array, other, self._array)
             except Exception:
-                pass  # what follows raises PyTorch's error for it
+                pass  # the code below raises PyTorch's error
             else:
                 count_write(self._counter)
                 return self
@@ -97,7 +97,7 @@ def _is_same_memory(a: np.ndarray, b: np.ndarray) -> bool:
 def _write_recorded(
     self: TensorBase, compute: Callable[[TensorBase], TensorBase], name: str
 ) -> None:
-    """Write the result that `compute` gives for the tensor as it was, with its history."""
+    """Write the result of `compute`, called with the tensor as it was, and record the write."""
     refresh(self)
     # A copy of the tensor as it was, which pullbacks may save.
     before = wrap(self._array.copy("K"))
@@ -135,7 +135,7 @@ def _write(self: TensorBase, output: np.ndarray, name: str) -> None:
 
 
 def refuse_write(self: TensorBase, name: str) -> None:
-    """Raise the errors of a write to this tensor, before its values are drawn or computed."""
+    """Raise the errors of a write to this tensor, before the values are drawn or computed."""
     if grad_mode.enabled and self._array.dtype.kind == "f" and _any_requires_grad((self,)):
         _refuse_leaf(self)
     _refuse_memory(self._array, name)

@@ -1,8 +1,8 @@
 """A node of the tape: one recorded op, and what it saved for `backward`.
 
-A node has a pullback for each operand and, beside it, the parent that its gradient goes to: the
-node that computed the operand, or the operand itself if it is a leaf. Tensors point to nodes, and
-nodes to their parents, never back. So a graph is freed by reference counting alone.
+For each operand, a node has a pullback and the parent that its gradient goes to: the node that
+computed the operand, or the operand itself if it is a leaf. Tensors refer to nodes, and nodes to
+their parents, never back. So a graph is freed by reference counting alone.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ class Node:
     - `name`: PyTorch's name for this kind of node.
     - `rule`: the op's rule; None for a node that no rule made.
     - `parents`: for each operand that has a derivative, where its gradient goes, or None.
-    - `pullbacks`: one for each parent, None where that is None; None itself once it was freed.
+    - `pullbacks`: one for each parent, None where the parent is None; or None once freed.
     - `saved`: the versions of the result, of the operands of `parents`, and of the other operands.
-    - `keeps`: whether `backward` leaves the pullbacks in place, as they saved nothing.
+    - `keeps`: whether `backward` keeps the pullbacks, because they saved nothing.
     - `shape` and `dtype`: those of the op's result, and so of its cotangent; None for an op with
       several results, whose cotangents come as a `Cotangents`.
     - `sequence_nr`: increases as nodes are made, so that a parent's is always smaller.
@@ -88,14 +88,11 @@ class Node:
             observation.observer.recorded(self)
 
     def grad_fn(self) -> Any:
-        """The `grad_fn` that users see for this node, if it has its own.
-
-        None: `grad_fn.py` makes one.
-        """
+        """The object that users see for this node; None if `grad_fn.py` is to make one."""
         return None
 
     def over_tensors(self) -> Sequence[Pullback | None] | None:
-        """Its pullbacks over Tensors. None: the engine runs their code on Tensors."""
+        """The pullbacks over Tensors; None if the engine is to run their code on Tensors."""
         return None
 
     # Saved arrays -----------------------------------------------------------------------------

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Observer:
-    """The reports that the engine makes. The methods here ignore them."""
+    """The base class of observers, whose methods ignore all reports."""
 
     def recorded(self, node: Node) -> None:
         """An op was recorded."""
@@ -32,11 +32,11 @@ class Observer:
         return pullbacks
 
     def working_on(self, node: Node) -> AbstractContextManager[None]:
-        """A context in which an error is the node's."""
+        """A context for code whose errors are the node's."""
         return nullcontext()
 
     def about_write(self, node: Node, counter: list[Any], version: int) -> str:
-        """A sentence on the write that changed a tensor which a node saved at this version."""
+        """A sentence about the write to a tensor that a node had saved at this version."""
         return (
             "Hint: enable anomaly detection to see the line that saved it and the line that "
             "changed it, with minigrad.autograd.set_detect_anomaly(True, check_nan=False)."
@@ -44,7 +44,7 @@ class Observer:
 
 
 class _Observation:
-    """Who observes: one observer for all threads, as in PyTorch's anomaly mode."""
+    """The current observer: one for all threads, as in PyTorch's anomaly mode."""
 
     __slots__ = ("observer",)
 

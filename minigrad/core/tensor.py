@@ -1,6 +1,6 @@
 """TensorBase: the state of a tensor, which is an array and its place in the graph.
 
-The engine needs no more than this. `api/tensor.py` adds the methods and operators that users call.
+The engine needs only this. `api/tensor.py` adds the methods and operators that users call.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """Version counters: how the engine notices that a saved tensor was changed in place.
 
 Every storage has a counter of the writes to it, which all tensors on that storage share. An op
-remembers the versions of the arrays that its pullbacks capture, and `backward` raises an error if
-one has moved since. A counter is a list whose first item is the count; an observer may append
-notes.
+saves the versions of the arrays that its pullbacks capture, and `backward` raises an error if one
+has changed since. A counter is a list whose first item is the count; an observer may append notes.
 """
 
 from __future__ import annotations
@@ -12,13 +11,13 @@ from typing import Any, TypeAlias
 
 from .observer import observation
 
-# Of an array that an op used: its id, its storage's counter, and the version at that time.
+# The id of an array that an op used, its storage's counter, and the version at that time.
 SavedVersion: TypeAlias = tuple[int, list[Any], int]
-NOT_SAVED: SavedVersion = (0, [0], 0)  # in the place of a Python number
+NOT_SAVED: SavedVersion = (0, [0], 0)  # for an operand that is a Python number
 
 
 class _Writes:
-    """The number of writes to all storages. While it stands still, no saved tensor has changed."""
+    """The number of writes to all storages. Until it changes, no saved tensor has changed."""
 
     __slots__ = ("count",)
 

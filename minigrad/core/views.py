@@ -1,9 +1,9 @@
-"""Views and in-place writes: how a history follows the memory that tensors share.
+"""Views and in-place writes: the histories of tensors that share memory.
 
-A view remembers the op that made it. After a write to the shared storage, the view's history no
-longer tells how its elements were computed. So it is recorded again, as the history of a part of
-its base, when it is next needed. A write *through* a view is a write to a part of its base: the
-base gets a new node, in which the gradient of the written part goes one way and the rest another.
+A view stores the op that made it. After a write to the shared storage, the view's history is no
+longer that of its elements. When it is next needed, it is recorded again, as the history of a part
+of its base. A write *through* a view is a write to a part of its base: the base gets a new node,
+which splits its gradient into that of the written part and the rest.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 
 class View:
-    """How a tensor was made as a view: of which parent, by which op, at which version.
+    """The origin of a view: its parent, the op that made it, and the version at that time.
 
     - `base`: the tensor at the end of the chain of parents.
-    - `creation_meta`: "" for a view with a history to follow. Otherwise why it has none, and can't
-      be written through where that would be recorded: it was made in "no_grad", by a custom
-      "function", or as one of "several" views, or from such a view. (PyTorch's term.)
-    - `maker`: what errors call the op that made such a view.
+    - `creation_meta` (PyTorch's term): "" for a view whose history can be recorded again. Otherwise
+      the reason why it can't, so that a recorded write to it is an error: the view was made in
+      "no_grad", by a custom "function", as one of "several" views, or from such a view.
+    - `maker`: the name of the op that made such a view, for errors.
     """
 
     __slots__ = ("arguments", "base", "creation_meta", "maker", "parent", "rule", "version")
@@ -68,10 +68,10 @@ class View:
             self.record(tensor, positions_in_base(tensor))
 
     def record(self, tensor: TensorBase, positions: Array) -> None:
-        """Record that `tensor`, whose view this is, now is these elements of its base."""
+        """Record `tensor`, whose view this is, as these elements of its base."""
         base, self.version = self.base, tensor._counter[0]
         parent = (base._node or base) if base._requires_grad else None
-        repeats = 0 in tensor._array.strides  # an expanded view has an element more than once
+        repeats = 0 in tensor._array.strides  # an expanded view contains an element repeatedly
         shape = base._array.shape
         set_history(tensor, _part(parent, shape, positions, tensor._array, repeats))
 
@@ -155,7 +155,7 @@ def _part(
 def rebase(tensor: TensorBase, written: Node) -> None:
     """Give the base of the view `tensor` its history after a write, whose node is `written`.
 
-    The view gets the history of a part of that.
+    The view gets the history of a part of the base.
     """
     view = tensor._view
     assert view is not None
@@ -165,7 +165,7 @@ def rebase(tensor: TensorBase, written: Node) -> None:
 
 
 def set_history(tensor: TensorBase, node: Node) -> None:
-    """Make `node` the history of a tensor that was written to. A `retain_grad` moves along."""
+    """Make `node` the history of a tensor that was written to. `retain_grad` stays in effect."""
     old = tensor._node
     if old is not None and old.attached is not None and old.attached.retaining is not None:
         attached_to_node(node).retaining, old.attached.retaining = old.attached.retaining, None
@@ -173,7 +173,7 @@ def set_history(tensor: TensorBase, node: Node) -> None:
 
 
 def positions_in_base(tensor: TensorBase) -> Array:
-    """The positions of a view's elements in its flattened base: the same views, of positions."""
+    """The positions of a view's elements in its flattened base, by the same ops on positions."""
     steps = []
     while tensor._view is not None:
         steps.append(tensor._view)

@@ -33,8 +33,8 @@ def walk(
     nodes in it, and only pullbacks that lead there are called. Gradients are arrays, and each has
     its own memory. With `create_graph` they are Tensors, which may share memory as ops do.
 
-    A leaf that has hooks gets its gradient as soon as that is complete: through `deliver`, if there
-    is one, and then it isn't returned.
+    The hooks of a leaf run as soon as its gradient is complete. With `deliver`, that gradient goes
+    there and isn't returned.
     """
     gradients: dict[Parent, Any] = {}  # the cotangents in flight
     todo: list[tuple[int, Node]] = []  # a heap, the youngest node first: children before parents
@@ -88,7 +88,7 @@ def _sum(a: Any, b: Any) -> Any:
 
 
 def fitted(d: Any, like: Any) -> Any:
-    """A gradient, an array or a Tensor, in the shape and dtype of what it is the gradient of."""
+    """A gradient (an array or a Tensor) in the shape and dtype of its operand, or of its node."""
     if isinstance(d, TensorBase):
         if d._array.shape != like.shape:
             d = _summed_over_tensors(like.shape, d)
@@ -120,7 +120,7 @@ def _check_usable(node: Node) -> None:
 
 
 class _Special:
-    """All that a plain walk does without: pruning, hooks, create_graph and the observer."""
+    """The features that most walks don't use: pruning, hooks, create_graph and the observer."""
 
     def __init__(
         self,
@@ -136,7 +136,7 @@ class _Special:
         self.always = wanted is not None or create_graph or observation.observer is not None
 
     def at(self, node: Node, g: Any) -> tuple[Any, Sequence[Pullback | None]]:
-        """The cotangent and the pullbacks to use at a node; no pullbacks to go no further."""
+        """The cotangent and the pullbacks to use at a node; no pullbacks if the walk ends there."""
         attached = node.attached
         arrived, g = g, g if attached is None else attached.replaced(g)
         if self.wanted is not None and not self._goes_on(node, arrived, g):
@@ -150,13 +150,13 @@ class _Special:
         return g, pullbacks
 
     def _goes_on(self, node: Node, arrived: Any, g: Any) -> bool:
-        """Whether the walk goes on from a node. Keeps its gradient if that is wanted."""
+        """Whether the walk goes on from a node. Stores the node's gradient if it is wanted."""
         wanted, useful = self.wanted or set(), self.useful or set()
         leads = not useful.isdisjoint(node.parents)
         if node not in wanted:
             return leads
         if g is not None:
-            # As in PyTorch, it is the gradient before the hooks, but only if the walk goes on.
+            # As in PyTorch, this is the gradient before the hooks, but only if the walk goes on.
             found = arrived if leads else g
             self.passed[node] = found if self.create_graph else found.copy()
         # The hooks of a node run if `backward` was asked for the gradient of its result.

@@ -9,14 +9,14 @@ from typing import Any
 
 
 def index(argument: int, name: str) -> int:
-    """An argument as an int. TypeError if it is none, or a bool."""
+    """An argument as an int. TypeError for anything else, and for a bool."""
     if isinstance(argument, bool) or not hasattr(argument, "__index__"):
         raise TypeError(f"argument '{name}' must be int, not {type(argument).__name__}")
     return operator.index(argument)
 
 
 def axis(dim: int, ndim: int) -> int:
-    """`dim` counted from the front. IndexError outside [-ndim, ndim); 0-d counts as 1-d."""
+    """`dim`, counted from the front. IndexError outside [-ndim, ndim); 0-d counts as 1-d."""
     reach = ndim or 1
     found = dim if type(dim) is int else index(dim, "dim")
     if not -reach <= found < reach:
@@ -28,7 +28,7 @@ def axis(dim: int, ndim: int) -> int:
 
 
 def axes(dim: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
-    """The dimensions of a reduction; all for None or (). RuntimeError if one is named twice."""
+    """The dimensions of a reduction; None and () mean all. RuntimeError for one named twice."""
     if dim is None:
         return tuple(range(ndim))
     if isinstance(dim, Sequence):
@@ -42,7 +42,7 @@ def axes(dim: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
 
 
 def named(dim: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
-    """Like `axes`, but () means no dimension."""
+    """Like `axes`, except that () means no dimension."""
     return () if isinstance(dim, Sequence) and not dim else axes(dim, ndim)
 
 

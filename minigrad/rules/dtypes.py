@@ -1,6 +1,6 @@
-"""PyTorch's dtypes. Every fact about one is an attribute of it.
+"""PyTorch's dtypes, with every fact about a dtype as an attribute.
 
-Two dtypes make a third by PyTorch's promotion, which is in `promotion.py`.
+`promotion.py` has the rules by which dtypes combine.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class dtype:
     def __init__(self, name: str, scalar_name: str, c_name: str, safetensors_name: str) -> None:
         self.name = name
         self.numpy = np.dtype(name)
-        # PyTorch's error messages use these two names, and files the third.
+        # PyTorch's error messages use the first two names, safetensors files the third.
         self.scalar_name = scalar_name
         self.c_name = c_name
         self.safetensors_name = safetensors_name
@@ -53,15 +53,12 @@ class dtype:
 
     @property
     def category(self) -> builtins.int:
-        """The rank of the dtype's category in promotion:
-
-        0 for bool, 1 for integers, 2 for floats.
-        """
+        """The rank of the category in promotion: 0 for bool, 1 for integers, 2 for floats."""
         return "bif".index(self.numpy.kind.replace("u", "i"))
 
     @property
     def digits(self) -> builtins.int:
-        """The number of binary digits in the significand of a float, with the hidden one."""
+        """The number of bits in the significand of a float, including the hidden one."""
         return builtins.int(np.finfo(self.numpy).nmant) + 1
 
     @property
@@ -97,7 +94,7 @@ float, double, int, long = float32, float64, int32, int64
 
 SUPPORTED = (float32, float64, int32, int64, uint8, bool)
 _OF_NUMPY = {d.numpy: d for d in SUPPORTED}
-# Python's types serve as dtypes too. Python's float is a C double.
+# Python's types can be given as dtypes. Python's float is a C double.
 _OF_PYTHON: dict[object, dtype] = {
     builtins.float: float64,
     builtins.int: int64,
@@ -118,7 +115,7 @@ def of_numpy(numpy_dtype: np.dtype) -> dtype:
 
 
 def to_numpy(d: object) -> np.dtype:
-    """NumPy's dtype for one of ours, or for Python's float, int or bool. TypeError otherwise."""
+    """NumPy's dtype for a minigrad dtype or Python's float, int or bool. TypeError otherwise."""
     if isinstance(d, np.dtype):
         return d
     if isinstance(d, type):
@@ -129,5 +126,5 @@ def to_numpy(d: object) -> np.dtype:
 
 
 def scalar_name(array: np.ndarray) -> str:
-    """The name that PyTorch's error messages give to an array's dtype: "Float", "Long", …"""
+    """The name of an array's dtype in PyTorch's error messages: "Float", "Long", …"""
     return of_numpy(array.dtype).scalar_name

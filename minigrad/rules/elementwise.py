@@ -1,7 +1,7 @@
 """Elementwise ops: each element of the result depends on one element of each operand.
 
 At ties, kinks, infinities and NaN the derivatives are PyTorch's. Where the mathematics leaves a
-choice, the docstring says which one that is.
+choice, the docstring states it.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def masked(g: Array, keep: Array) -> Array:
     """A float `g` where the bool `keep` is True, and 0 elsewhere.
 
     np.where has a branch for each element. On a random mask the processor mispredicts half of them,
-    and a product takes a twentieth of the time. The factors are integers with the bits of `g`,
-    because 0 times infinity or NaN is not 0 among floats.
+    so a product takes a twentieth of the time. It multiplies the bits of `g` as integers, because
+    in floating point 0 times infinity or NaN is not 0.
     """
     bits = g.view(f"i{g.itemsize}")
     kept = keep.astype(bits.dtype)
@@ -96,7 +96,7 @@ def sub(input: Operand, other: Operand, *, alpha: float = 1) -> Result:
     node=lambda input, other, **_: f"RsubBackward{int(not isinstance(other, np.ndarray))}",
 )
 def rsub(input: Operand, other: Operand, *, alpha: float = 1) -> Result:
-    """`other - alpha * input`, which `1 - x` calls.
+    """`other - alpha * input`, broadcast. It computes `1 - x`.
 
     >>> minigrad.rsub(minigrad.tensor([1., 2.]), 1)
     tensor([ 0., -1.])
@@ -180,9 +180,9 @@ def _pow_node(input: Operand, exponent: Operand) -> str:
 def pow(input: Operand, exponent: Operand) -> Result:
     """`input ** exponent`, broadcast.
 
-    The derivative of x ** 0 is 0 everywhere, at 0 and at NaN too; the one with respect to the
-    exponent is 0 where `input` is 0 and `exponent` is not negative. RuntimeError for an integer to
-    a negative power that is a Python number.
+    The derivative of x ** 0 is 0 everywhere, also at 0 and NaN. The derivative with respect to the
+    exponent is 0 where `input` is 0 and `exponent` is not negative. RuntimeError for integers to a
+    negative power that is a Python number.
 
     >>> minigrad.pow(minigrad.tensor([2., 3.]), 2)
     tensor([4., 9.])
@@ -208,7 +208,7 @@ def _power(base: Any, exponent: Any) -> Any:
     if kind == "b":
         raise NotImplementedError("\"pow\" not implemented for 'Bool'")
     if kind == "i":
-        # To a negative power only 1 and -1 stay integers; all others truncate to 0.
+        # Only 1 and -1 have negative powers that are integers; all others are truncated to 0.
         whole = base ** np.maximum(exponent, 0)
         kept = np.where(base == 1, 1, np.where(base == -1, 1 - 2 * (exponent % 2), 0))
         return np.where(exponent < 0, kept, whole).astype(exponent.dtype, copy=False)
@@ -332,7 +332,7 @@ def sign(input: Array) -> Result:
 
 @differentiable(PROMOTED)
 def maximum(input: Array, other: Array) -> Result:
-    """The larger of two, element by element; NaN wins. A tie gives half the gradient to each.
+    """The larger of two elements, or NaN if either is NaN. A tie gives half the gradient to each.
 
     >>> minigrad.maximum(minigrad.tensor([1., 5.]), minigrad.tensor([3., 2.]))
     tensor([3., 5.])
@@ -345,7 +345,7 @@ def maximum(input: Array, other: Array) -> Result:
 
 @differentiable(PROMOTED)
 def minimum(input: Array, other: Array) -> Result:
-    """The smaller of two, element by element; NaN wins. A tie gives half the gradient to each.
+    """The smaller of two elements, or NaN if either is NaN. A tie gives half the gradient to each.
 
     >>> minigrad.minimum(minigrad.tensor([1., 5.]), minigrad.tensor([3., 2.]))
     tensor([1., 2.])
@@ -364,8 +364,8 @@ def _clamp_node(input: Array, min: Operand | None = None, max: Operand | None = 
 def clamp(input: Array, min: Operand | None = None, max: Operand | None = None) -> Result:
     """`input` limited to the interval from `min` to `max`, numbers or tensors.
 
-    Where `min > max`, the result is `max`. The gradient goes to `input` within the bounds and at
-    them, and elsewhere to the bound. RuntimeError if neither bound is given.
+    Where `min > max`, the result is `max`. The gradient goes to `input` where it is within the
+    bounds or equal to one, elsewhere to the bound. RuntimeError if neither bound is given.
 
     >>> minigrad.clamp(minigrad.tensor([-2., 0.5, 2.]), min=-1, max=1)
     tensor([-1.0000,  0.5000,  1.0000])
@@ -387,7 +387,7 @@ def clamp(input: Array, min: Operand | None = None, max: Operand | None = None) 
 
 @differentiable(forms=FUNCTION, numpy="where")
 def where(condition: Constant, input: Operand, other: Operand) -> Result:
-    """`input` where `condition` is True, `other` elsewhere; all three broadcast.
+    """`input` where `condition` is True and `other` elsewhere; all three broadcast.
 
     >>> minigrad.where(minigrad.tensor([True, False]), 1., minigrad.tensor([2., 3.]))
     tensor([1., 3.])
@@ -441,8 +441,8 @@ def masked_fill(input: Array, mask: Constant, value: Operand) -> Result:
 def clone(input: Array) -> Result:
     """A copy, whose gradient goes to `input`.
 
-    It has the strides of `input` if that is dense and doesn't overlap, else those of row-major
-    order.
+    It has the strides of `input` if its elements fill a block of memory without gaps, else
+    row-major strides.
 
     >>> minigrad.clone(minigrad.tensor([1., 2.]))
     tensor([1., 2.])
@@ -473,7 +473,7 @@ def _store(input: Array, value: Operand, out: Array) -> Array:
     INTERNAL, linear=True, operators=("x[a:b] = y",), node="CopyBackwards", write=_store
 )
 def copy(input: Array, other: Operand) -> Result:
-    """`other` in the shape and dtype of `input`, whose elements are overwritten."""
+    """`other` in the shape and dtype of `input`. It replaces all elements of `input`."""
     return _overwritten(input, other)
 
 

@@ -1,8 +1,8 @@
-"""Indexing, and the scatters that carry its gradients back.
+"""Indexing, and the scatters that are its pullbacks.
 
-PyTorch splits `x[key]` into several ops. Ints, slices and None each make a view. Lists, masks and
+PyTorch splits `x[key]` into several ops. Each int, slice and None makes a view. Lists, masks and
 tensors of indices together make one gather, `index`, which copies. The pullback of a gather is a
-scatter: it adds each element of the cotangent to the place that the value came from.
+scatter: it adds each element of the cotangent to the position that the value came from.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def _put_node(input: Array, key: tuple[Any, ...], shape: tuple[int, ...]) -> str
 
 @differentiable(INTERNAL, linear=True, node=_put_node)
 def put(input: Array, key: tuple[Any, ...], shape: tuple[int, ...]) -> Result:
-    """Zeros of that shape with `input` at a key of ints and slices."""
+    """Zeros of the given shape, with `input` at a key of ints and slices."""
     y = np.zeros(shape, input.dtype)
     y[key] = input
     return y, (lambda g: g[key],)
@@ -34,9 +34,9 @@ def put(input: Array, key: tuple[Any, ...], shape: tuple[int, ...]) -> Result:
 
 @differentiable(INTERNAL, node="IndexPutImplBackward0")
 def scatter(input: Array, key: tuple[Entry, ...], shape: tuple[int, ...], repeats: bool) -> Result:
-    """Zeros of that shape with `input` at a key of indices and masks.
+    """Zeros of the given shape, with `input` at a key of indices and masks.
 
-    If the key may name an element more than once (`repeats`), its values are added up.
+    With `repeats`, the key may select an element more than once, and its values are added up.
     """
     y = np.zeros(shape, input.dtype)
     if repeats:
@@ -75,14 +75,14 @@ def slice_(input: Array, dim: int, start: int | None, end: int | None, step: int
 
 @differentiable(INTERNAL, operators=("x[mask]",))
 def index(input: Array, key: tuple[Entry, ...]) -> Result:
-    """A copy of the elements that a key of indices and masks names; it may name one repeatedly."""
+    """A copy of the elements that a key of indices and masks selects, some perhaps repeatedly."""
     shape = input.shape
     masks = all(e.dtype.kind == "b" for e in key if isinstance(e, np.ndarray))
 
     y = input[key]
     if input.flags.c_contiguous:  # NumPy may put the dimensions of the indices first in memory
         y = np.ascontiguousarray(y)
-    # A mask names no element twice.
+    # A mask selects no element twice.
     return y, (lambda g: scatter(g, key, shape, not masks)[0],)
 
 
@@ -90,7 +90,7 @@ def index(input: Array, key: tuple[Entry, ...]) -> Result:
 def index_put(
     input: Array, value: Operand, key: tuple[Entry, ...], accumulate: bool = False
 ) -> Result:
-    """A copy of `input` with `value`, broadcast, stored at (or added to) the key's elements."""
+    """A copy of `input` with `value`, broadcast, stored at or added to the selected elements."""
     y = input.copy()
     try:
         if accumulate:

@@ -2,7 +2,7 @@
 
 For Z = A B and a cotangent G of Z, the cotangents are A ↦ G Bᵀ and B ↦ Aᵀ G (Giles, "Collected
 matrix derivative results for forward and reverse mode algorithmic differentiation", 2008, §2.2.2).
-Each case that PyTorch distinguishes is a rule of its own, and `minigrad.matmul` chooses among them.
+Each case that PyTorch distinguishes is a separate rule, and `minigrad.matmul` chooses among them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .rule import Array, Result, differentiable
 
 
 def same_dtype(input: Array, other: Array, op: str) -> None:
-    """Raise PyTorch's error for `op` if the two dtypes differ or are bool."""
+    """Raise PyTorch's error for `op` if the dtypes differ or are bool."""
     if input.dtype != other.dtype:
         ours, theirs = scalar_name(input), scalar_name(other)
         if op == "dot":
@@ -35,9 +35,9 @@ def same_dtype(input: Array, other: Array, op: str) -> None:
 
 @reads_as(lambda a, b: a @ b)
 def product(a: Array, b: Array) -> Array:
-    """`a @ b` of two matrices, by `dot`, whose fixed cost is half that of `@`.
+    """`a @ b` of two matrices, computed by `dot`, whose fixed cost is half that of `@`.
 
-    `dot` treats a 1×1 matrix as a scale factor, and then returns 0 for 0 times NaN; so those use
+    `dot` treats a 1×1 matrix as a scale factor, and then returns 0 for 0 times NaN. So these use
     `@`.
     """
     return a @ b if a.size == 1 or b.size == 1 else a.dot(b)
@@ -45,9 +45,9 @@ def product(a: Array, b: Array) -> Array:
 
 @differentiable(operators=("x @ y",))
 def mm(input: Array, mat2: Array) -> Result:
-    """The product of two matrices, (n, m) and (m, p) to (n, p), of one dtype.
+    """The product of two matrices: (n, m) (m, p) → (n, p).
 
-    RuntimeError for other shapes or for two dtypes.
+    RuntimeError for other shapes and for different dtypes.
 
     >>> minigrad.mm(minigrad.ones(2, 3), minigrad.ones(3, 1))
     tensor([[3.],
@@ -69,7 +69,9 @@ def mm(input: Array, mat2: Array) -> Result:
 
 @differentiable(operators=("x @ y",))
 def mv(input: Array, vec: Array) -> Result:
-    """The product of a matrix (n, m) and a vector (m,), of shape (n,). RuntimeError otherwise.
+    """The product of a matrix and a vector: (n, m) (m,) → (n,).
+
+    RuntimeError for other shapes and for different dtypes.
 
     >>> minigrad.mv(minigrad.ones(2, 3), minigrad.ones(3))
     tensor([3., 3.])
@@ -86,7 +88,9 @@ def mv(input: Array, vec: Array) -> Result:
 
 @differentiable(operators=("x @ y",))
 def dot(input: Array, tensor: Array) -> Result:
-    """The sum of the products of two vectors of one length, a 0-d result. RuntimeError otherwise.
+    """The dot product of two vectors: (n,) (n,) → ().
+
+    RuntimeError for other shapes and for different dtypes.
 
     >>> minigrad.dot(minigrad.tensor([1., 2.]), minigrad.tensor([3., 4.]))
     tensor(11.)
@@ -105,10 +109,10 @@ def dot(input: Array, tensor: Array) -> Result:
 
 @differentiable(INTERNAL, operators=("x @ y",), node="UnsafeViewBackward0")
 def matmul(input: Array, other: Array) -> Result:
-    """The products of two stacks of matrices, (*, n, m) and (*, m, p) to (*, n, p).
+    """The products of two stacks of matrices: (*, n, m) (*, m, p) → (*, n, p).
 
-    The leading dimensions broadcast. A vector on the left is a row and a vector on the right a
-    column, and the result doesn't have that dimension.
+    The leading dimensions broadcast. A vector counts as a row on the left and as a column on the
+    right, and the result doesn't have that dimension.
     """
     same_dtype(input, other, "matmul")
     if input.ndim == 0 or other.ndim == 0:

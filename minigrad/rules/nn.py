@@ -1,7 +1,7 @@
-"""Ops of neural networks: the affine map, softmax and log-softmax, and the losses.
+"""Ops of neural networks: the affine map, softmax, log-softmax, and losses.
 
-Each could be composed of other ops. As a rule of its own it is more accurate (a softmax shifted by
-its maximum never overflows) and costs one op instead of ten.
+Each could be composed of other ops. As a single rule it is more accurate (a softmax shifted by its
+maximum never overflows) and costs one op instead of ten.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .rule import Array, Constant, Result, differentiable, unchanged
 
 @differentiable(INTERNAL, node="AddmmBackward0")
 def linear(input: Array, weight: Array, bias: Array) -> Result:
-    """`input @ weight.T + bias`: (*, in), (out, in) and (out,) to (*, out)."""
+    """`input @ weight.T + bias`: (*, in) (out, in) (out,) → (*, out)."""
     if input.ndim == 0 or weight.ndim != 2 or input.shape[-1] != weight.shape[1]:
         rows = "x".join(map(str, (math.prod(input.shape[:-1]), *input.shape[-1:])))
         columns = "x".join(map(str, weight.shape[::-1]))
@@ -50,7 +50,7 @@ def linear(input: Array, weight: Array, bias: Array) -> Result:
 
 # Softmax ------------------------------------------------------------------------------------------
 #
-# Both subtract the maximum first. That changes neither result and keeps exp from overflowing.
+# Both subtract the maximum first, so that exp can't overflow. The result is the same.
 
 
 @differentiable()
@@ -104,7 +104,7 @@ def _reduced_dim(dim: int, ndim: int) -> int | tuple[()]:
 # The losses ---------------------------------------------------------------------------------------
 
 
-# PyTorch's second derivative of nll_loss is nll_loss itself, which doesn't depend on the input.
+# PyTorch's second derivative of nll_loss is nll_loss itself, so it has no such node again.
 @differentiable(INTERNAL, derivative_node="NllLossBackwardBackward0", derivative_node_repeats=False)
 def nll_loss(
     input: Array,
@@ -115,9 +115,9 @@ def nll_loss(
 ) -> Result:
     """Minus the log-probability that `input` gives to each target class.
 
-    Shapes: `input` is (C,), (N, C) or (N, C, d1, …), and `target`, int64, the same without C. A
-    term is scaled by the `weight` (C,) of its class. The mean divides by the sum of the weights
-    used, so it is NaN if every target is ignored.
+    Shapes: `input` is (C,), (N, C) or (N, C, d1, …). `target`, int64, has the same shape without C.
+    Each term is scaled by the `weight` (C,) of its class. The mean divides by the sum of these
+    weights, so it is NaN if all targets are ignored.
     """
     given = target.reshape(()) if input.ndim == 1 and target.shape == (1,) else target
     _check_nll(input, given, weight)
@@ -144,7 +144,7 @@ def nll_loss(
     ignores, size = counted is not None, input.size
 
     def pullback(g: Array) -> Array:
-        # From the saved labels and weights themselves, so that a write to them is noticed.
+        # Computed from the saved labels and weights, so that a write to them is detected.
         share = -g if total is None else -g / total
         if weight is not None:
             share = share * weight[label]
@@ -173,7 +173,7 @@ def mse_loss(input: Array, target: Array, reduction: str = "mean") -> Result:
 
 
 def _reduced(terms: Array, total: Array | None, reduction: str) -> Array:
-    """The terms of a loss, their sum, or that over `total`, their mean."""
+    """The terms of a loss, their sum, or (with `total`) their mean."""
     if reduction == "none":
         return terms
     y = np.add.reduce(terms, None)
@@ -185,10 +185,7 @@ def _class_dim(input: Array) -> int:
 
 
 def _places(label: Array, shape: tuple[int, ...]) -> Array | None:
-    """The position of each label's element in the flattened operand;
-
-    None if a label is no class.
-    """
+    """The position of each label's element in the flattened operand; None for an invalid label."""
     if len(shape) == 1:
         key: tuple[Array, ...] = (label,)
     elif len(shape) == 2:

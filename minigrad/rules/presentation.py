@@ -1,7 +1,7 @@
 """How PyTorch presents an op: its promotion, the ways to write it, and the names of its nodes.
 
-A rule computes; a `Presentation` says how users meet it. The functions, methods and operators, the
-op table, the samples of the tests and the printed names of nodes are all made from this one place.
+A rule says what an op computes, a `Presentation` how users see it. The functions, methods and
+operators, the op table, the samples of the tests and the names of nodes are all made from it.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ IN_PLACE = ("function", "method", "in-place")
 class Presentation:
     """How PyTorch presents an op.
 
-    - `promotion`: "common" converts the operands to one dtype first; "float" does too, and converts
-      integers to the default float dtype; None leaves them as they are.
+    - `promotion`: "common" converts the operands to one dtype; "float" also converts integers to
+      the default float dtype; None leaves the operands as they are.
     - `forms`: which of "function", "method" and "in-place" PyTorch has.
     - `operators`: the expressions that call the op, such as "x + y", "x += y" and, for a number on
-      the left, "1 + y".
+      the left, "1 - x".
     - `spread_sizes`: the method's sizes may be given one by one, `x.view(2, 3)`.
-    - `no_bools`: the error for a bool operand, if the op refuses one.
-    - `public`: PyTorch's name for the op, where it isn't the rule's.
-    - `title`: what tells the op from others of that name, "max(dim=…)".
+    - `no_bools`: the error message for a bool operand, if the op doesn't accept bools.
+    - `public`: PyTorch's name for the op, if it isn't the rule's.
+    - `title`: the name in the op table, if several ops have the public name: "max(dim=…)".
     - `node`: PyTorch's name for the op's node, or a function of the rule's arguments that returns
-      it, where PyTorch has several; "" is the rule's name plus "Backward0".
+      it, if PyTorch has several; "" means the rule's name and "Backward0".
     - `derivative_node`: the name of the node that PyTorch shows for the derivative of an op that is
       linear between kinks (ReLU), although that node's own derivative is zero.
-    - `derivative_node_repeats`: whether that derivative has such a node again.
+    - `derivative_node_repeats`: whether the derivative of that node has such a node again.
     """
 
     promotion: str | None = None

@@ -2,8 +2,8 @@
 
 NumPy and PyTorch have the same dtypes, but combine them differently. PyTorch ranks the operands: a
 tensor with dimensions outranks a 0-d tensor, which outranks a Python number. A lower rank counts
-only if its *category* (bool < integer < float) is higher. So float32 times a float64 scalar stays
-float32, and int64 plus float32 is float32, where NumPy says float64.
+only if its *category* (bool < integer < float) is higher. So float32 times a 0-d float64 tensor is
+float32. And int64 plus float32 is float32, where NumPy computes in float64.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _default = dtypes.float32
 
 
 def get_default_dtype() -> dtype:
-    """The dtype of Python floats: float32 unless `set_default_dtype` has changed it.
+    """Return the dtype of Python floats: float32 unless `set_default_dtype` has changed it.
 
     >>> minigrad.get_default_dtype()
     torch.float32
@@ -82,19 +82,19 @@ def _category(kind: np.dtype) -> int:
 
 
 def same_category_or_higher(kind: np.dtype, target: np.dtype) -> bool:
-    """Whether `target` has the category of `kind` or a higher one, as in-place ops demand."""
+    """Whether `target` has the category of `kind` or a higher one, as in-place ops require."""
     return _category(kind) <= _category(target)
 
 
 def joined(equals: Collection[np.dtype]) -> np.dtype:
-    """The dtype that dtypes of equal rank, at least one, promote to."""
-    # NumPy promotes further than PyTorch where an integer meets float32, and nowhere else.
+    """The dtype to which dtypes of equal rank promote. There must be at least one."""
+    # NumPy promotes differently from PyTorch only for an integer dtype and float32: to float64.
     floats = [d for d in equals if d.kind == "f"]
     return np.result_type(*(floats or equals))
 
 
 def promote_types(type1: dtype, type2: dtype) -> dtype:
-    """The dtype of an op on two tensors with dimensions, of dtypes `type1` and `type2`.
+    """Return the dtype to which tensors of dtypes `type1` and `type2` promote.
 
     >>> minigrad.promote_types(minigrad.int64, minigrad.float32)
     torch.float32
@@ -105,8 +105,8 @@ def promote_types(type1: dtype, type2: dtype) -> dtype:
 def converted(numbers: Any, kind: np.dtype, over: Any = "raise") -> np.ndarray:
     """Python numbers as an array. RuntimeError for a number that an integer dtype can't hold.
 
-    `over` decides about a number too large for a float dtype: "ignore" makes it infinite, "raise"
-    is a RuntimeError.
+    A number too large for a float dtype becomes infinite if `over` is "ignore"; by default it is a
+    RuntimeError.
     """
     try:
         with np.errstate(over=over):

@@ -1,8 +1,8 @@
-"""What the code of a pullback may use, so that it can run on Tensors as well as on arrays.
+"""The check that the code of a pullback can run on Tensors as well as on arrays.
 
-A second derivative is the derivative of a pullback. The engine gets it by running the pullback's
-own code on Tensors (`core/higher_order.py`). So that code may use only what means the same there:
-other rules, NumPy functions that some rule computes, and attributes that a Tensor has.
+A second derivative is the derivative of a pullback. The engine computes it by running the
+pullback's code on Tensors (`core/higher_order.py`). So the code may use only names that mean the
+same there: other rules, NumPy functions that some rule computes, and attributes that a Tensor has.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-# NumPy functions that make constants, and attributes of arrays, that need no rule.
+# NumPy functions that make constants, and attributes of arrays. They need no rule.
 _KNOWN = ("zeros", "zeros_like", "T", "dtype", "ndim", "shape")
 
 
 def reads_as(plain: Callable[..., Any]) -> Callable[[F], F]:
-    """Mark a function as a faster way to compute `plain`, which stands for it over Tensors."""
+    """Mark a function as a faster way to compute `plain`, which replaces it over Tensors."""
 
     def mark(function: F) -> F:
         vars(function)["reads_as"] = plain
@@ -34,12 +34,12 @@ def reads_as(plain: Callable[..., Any]) -> Callable[[F], F]:
 
 
 def numpy_names(registry: dict[str, Rule]) -> dict[str, str]:
-    """The rule that each NumPy function stands for in a pullback: "exp", "add.reduce", …"""
+    """The rule that each NumPy function ("exp", "add.reduce", …) means in a pullback."""
     return {rule.numpy: name for name, rule in registry.items() if rule.numpy}
 
 
 def check_pullbacks(rule: Rule, registry: dict[str, Rule]) -> None:
-    """Raise TypeError if a pullback of the rule uses a name that means nothing over Tensors."""
+    """Raise TypeError if a pullback of the rule uses a name that has no meaning over Tensors."""
     known = {*_KNOWN, *(part for name in numpy_names(registry) for part in name.split("."))}
     known.update(name for name, other in registry.items() if "method" in other.presentation.forms)
     for name in _unresolved(rule.forward, {other.forward for other in registry.values()}):
@@ -75,7 +75,7 @@ def _unresolved(forward: Any, rules: set[Any]) -> Iterator[str]:
 
 
 def _helpers(code: CodeType, names: dict[str, Any], rules: set[Any]) -> Iterator[FunctionType]:
-    """The functions of ours, other than rules, that some code calls; as they are read."""
+    """The functions of minigrad, other than rules, that some code calls, as Tensors use them."""
     for name in code.co_names:
         value = names.get(name)
         if isinstance(value, FunctionType) and value not in rules:

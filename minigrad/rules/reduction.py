@@ -1,8 +1,8 @@
-"""Reductions: many elements of the operand make one of the result.
+"""Reductions: each element of the result depends on many elements of the operand.
 
 `dim` is an int or, where PyTorch allows it, a tuple of ints; None reduces over all dimensions.
-`keepdim=True` keeps the reduced dimensions with size 1. A pullback first gives its cotangent those
-dimensions (`_with_kept_dims`), then spreads it over them.
+`keepdim=True` keeps the reduced dimensions with size 1. A pullback first adds these dimensions to
+its cotangent (`_with_kept_dims`), then spreads it over them.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from .rule import Array, Result, differentiable, without_derivative
 
 
 def _with_kept_dims(g: Array, shape: tuple[int, ...], reduced: tuple[int, ...]) -> Array:
-    """A reduction's cotangent as it would be with `keepdim=True`."""
+    """A reduction's cotangent in the shape that it has with `keepdim=True`."""
     return g.reshape(kept(shape, reduced))
 
 
 def _node(name: str) -> Callable[..., str]:
-    """PyTorch numbers the node of a reduction by whether it was given a `dim`."""
+    """A reduction's node name, which PyTorch numbers 1 if `dim` was given, else 0."""
 
     def with_dim_or_without(input: Array, dim: object = None, *_: object, **__: object) -> str:
         return f"{name}Backward{int(dim is not None)}"
@@ -63,7 +63,7 @@ def mean(
     *,
     dtype: np.dtype | None = None,
 ) -> Result:
-    """The mean over `dim`; NaN over nothing. RuntimeError for integers (ask for a float `dtype`).
+    """The mean over `dim`; NaN for no elements. RuntimeError for integers without a float `dtype`.
 
     >>> minigrad.mean(minigrad.tensor([[1., 2.], [3., 4.]]), dim=1)
     tensor([1.5000, 3.5000])
@@ -77,7 +77,7 @@ def mean(
     total = np.add.reduce(input, reduced, dtype, keepdims=_flag(keepdim, "mean"))
     # A NumPy number: division by a Python 0 would raise.
     n = total.dtype.type(math.prod(shape[d] for d in reduced))
-    share = n or 1  # the gradient of an empty mean is empty, whatever it is divided by
+    share = n or 1  # the gradient of an empty mean is empty, whatever the divisor
     return total / n, (
         lambda g: np.broadcast_to(_with_kept_dims(g / share, shape, reduced), shape),
     )
@@ -85,9 +85,9 @@ def mean(
 
 # The largest and the smallest ---------------------------------------------------------------------
 #
-# NaN counts as the largest in `max` and as the smallest in `min`. Over all dimensions, ties share
-# the gradient evenly. Over one `dim`, it goes to the element whose index is returned, the first of
-# ties.
+# NaN counts as the largest in `max` and as the smallest in `min`. Over all dimensions, tied
+# elements share the gradient evenly. Over one `dim`, the gradient goes to the element whose index
+# is returned, the first of tied elements.
 
 
 class Extremes(NamedTuple):
@@ -106,7 +106,7 @@ def _extreme(input: Array, ufunc: np.ufunc, name: str) -> Result:
     y = ufunc.reduce(input, None)
 
     def pullback(g: Array) -> Array:
-        ties = (input == y) | (input != input)  # where y is NaN only the NaNs are tied
+        ties = (input == y) | (input != input)  # if y is NaN, only the NaNs are tied
         return np.where(ties, g / np.add.reduce(ties, None, dtype=g.dtype), 0)
 
     return y, (pullback,)
@@ -121,14 +121,14 @@ def _extreme_along(input: Array, dim: int, keepdim: bool, name: str) -> Result:
     def key() -> tuple[Array, ...]:
         return (*grid[:d], indices.reshape(lengthwise), *grid[d + 1 :]) if shape else ()
 
-    # The pullback uses the indices that the caller gets, so the engine guards them against writes.
+    # The pullback captures the indices that the caller gets, so a write to them is detected.
     return Extremes(input[key()].reshape(indices.shape), indices), (
         lambda g: scatter(g.reshape(lengthwise), key(), shape, repeats=False)[0],
     )
 
 
 def _arg(input: Array, dim: int | None, keepdim: bool, name: str) -> Array:
-    """The index of the extreme along `dim`, or in the flattened operand; the first of ties."""
+    """The index of the first extreme along `dim`, or in the flattened operand."""
     if input.ndim and (input.size if dim is None else input.shape[dim]) == 0:
         if dim is None:
             need = "dim to be specified for input.numel() == 0."
@@ -142,7 +142,7 @@ def _arg(input: Array, dim: int | None, keepdim: bool, name: str) -> Array:
 
 
 def _flag(keepdim: bool, name: str) -> Any:
-    """`keepdim`. TypeError unless it is a bool: an int there is often meant as a second dim."""
+    """`keepdim`. TypeError unless it is a bool: an int is often meant as a second dim."""
     if not isinstance(keepdim, bool | np.bool_):
         raise TypeError(
             f"{name}(): argument 'keepdim' must be bool, not {type(keepdim).__name__}; "
@@ -153,25 +153,25 @@ def _flag(keepdim: bool, name: str) -> Any:
 
 @differentiable(INTERNAL, node="MaxBackward1")
 def max(input: Array) -> Result:
-    """The largest element of all. RuntimeError for an empty tensor."""
+    """The largest element. RuntimeError for an empty tensor."""
     return _extreme(input, np.maximum, "max")
 
 
 @differentiable(INTERNAL, node="MinBackward1")
 def min(input: Array) -> Result:
-    """The smallest element of all. RuntimeError for an empty tensor."""
+    """The smallest element. RuntimeError for an empty tensor."""
     return _extreme(input, np.minimum, "min")
 
 
 @differentiable(INTERNAL, extra_outputs=True, public="max", title="max(dim=…)", node="MaxBackward0")
 def max_dim(input: Array, dim: int, keepdim: bool = False) -> Result:
-    """The largest elements along `dim`, and their indices. IndexError if that has size 0."""
+    """The largest elements along `dim`, and their indices. IndexError if `dim` has size 0."""
     return _extreme_along(input, dim, keepdim, "max")
 
 
 @differentiable(INTERNAL, extra_outputs=True, public="min", title="min(dim=…)", node="MinBackward0")
 def min_dim(input: Array, dim: int, keepdim: bool = False) -> Result:
-    """The smallest elements along `dim`, and their indices. IndexError if that has size 0."""
+    """The smallest elements along `dim`, and their indices. IndexError if `dim` has size 0."""
     return _extreme_along(input, dim, keepdim, "min")
 
 
@@ -225,5 +225,5 @@ def any(input: Array, dim: int | Sequence[int] | None = None, keepdim: bool = Fa
 
 
 def _truth(result: Any, input: np.ndarray) -> Any:
-    """A result of bools; for bytes, which served as bools in early PyTorch, of bytes."""
+    """The result as bools; as uint8 for uint8, which early PyTorch used for bools."""
     return result.astype(input.dtype) if input.dtype.kind == "u" else result

@@ -1,27 +1,28 @@
-"""What a rule is, and the registry of all rules.
+"""The definition of a rule, and the registry of all rules.
 
-A rule is a function of arrays. It returns its result and its *pullbacks*, one per operand:
-functions that carry a cotangent (the gradient with respect to the result) back to that operand.
+A rule is a function of arrays. It returns its result and its *pullbacks*, one per operand: the
+functions that map a cotangent (the gradient with respect to the result) to the gradient with
+respect to that operand.
 
     @differentiable(ARITHMETIC)
     def mul(input: Operand, other: Operand) -> Result:
         return input * other, (lambda g: g * other, lambda g: g * input)
 
-`None` stands for the pullback of an operand that has no derivative. An op without any derivative is
+The pullback of an operand without a derivative is `None`. An op without any derivative is
 registered by `without_derivative` and returns `()`.
 
 The engine relies on this contract, and the tests check it for every rule:
 
 - A rule never writes into its operands. A pullback never writes into its cotangent or into an array
   that it has captured.
-- A pullback returns its cotangent, a view of it, or an array that nothing else holds.
-- A pullback that needs an operand or the result captures *that array itself*, not a view of it, and
-  captures only what PyTorch would save: an in-place write to a saved array is an error.
-- Operands that broadcast need no care: the engine sums each gradient back to its operand's shape.
-- A pullback can be run on Tensors too (`core/higher_order.py`), which gives the derivatives of
-  every higher order. So it computes with operators, methods that a Tensor has, other rules (`put(g,
-  key, shape)[0]`) and NumPy functions that are a rule too. It assigns to no element: use `put` and
-  `scatter`. `check_pullbacks` refuses a rule whose pullbacks use anything else.
+- A pullback returns its cotangent, a view of it, or an array that nothing else refers to.
+- A pullback that needs an operand or the result captures *that array itself*, not a view of it. It
+  captures only what PyTorch saves, because an in-place write to a saved array is an error.
+- Rules ignore broadcasting: the engine sums each gradient to its operand's shape.
+- A pullback can also run on Tensors (`core/higher_order.py`), which gives all higher derivatives.
+  So it uses only operators, methods of Tensor, other rules (`put(g, key, shape)[0]`) and NumPy
+  functions that some rule computes. It never assigns to elements, but uses `put` and `scatter`.
+  `check_pullbacks` raises an error for anything else.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ import numpy as np
 from .presentation import EVERYWHERE, Presentation
 from .reading import check_pullbacks
 
-# A NumPy array; any object that computes like one, when a rule is run on something else.
+# A NumPy array, or a Tensor in a pullback that runs on Tensors.
 Array: TypeAlias = Any
 # An array or a Python number. A number stays a number, so that float32 stays float32.
 Operand: TypeAlias = Any
@@ -45,7 +46,7 @@ Constant: TypeAlias = Any
 Pullback: TypeAlias = Callable[[Any], Any]
 Result: TypeAlias = tuple[Any, tuple[Pullback | None, ...]]
 
-# The annotations of the parameters that are operands: tensors, or what can stand in their place.
+# The annotations of the parameters that are operands.
 OPERANDS = (
     "Array",
     "Operand",
@@ -58,7 +59,7 @@ OPERANDS = (
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One op: its forward with its pullbacks, and what the engine has to know of them.
+    """One op: its forward, which returns the pullbacks too, and its properties.
 
     - `differentiable`: whether any operand has a derivative.
     - `linear`: the derivative is the same everywhere, so nothing is saved, and `backward` can walk
@@ -69,8 +70,9 @@ class Rule:
     - `extra_outputs`: the forward returns a tuple, and only its first array has a derivative.
     - `numpy`: the NumPy function, such as "add.reduce", that means this op in a pullback.
     - `presentation`: how PyTorch presents the op to its users.
-    - `signature`, `parameters`, `operands`: those of `forward`. `parameters` are the names that can
-      be given by position, and `operands` the annotations of the first of them.
+    - `signature`: the signature of `forward`.
+    - `parameters`: the names of the parameters that can be given by position.
+    - `operands`: the annotations of the first of these, which are operands.
     """
 
     name: str
@@ -97,7 +99,7 @@ _loading = True  # a rule may use rules that are registered after it
 
 
 def unchanged(g: Array) -> Array:
-    """The pullback of a sum: the cotangent itself."""
+    """The pullback of a sum, which returns the cotangent itself."""
     return g
 
 
@@ -112,11 +114,11 @@ def differentiable(
     numpy: str | None = None,
     **presented: Any,
 ) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
-    """Register a rule under its own name. The function itself stays as it is.
+    """Register a rule under its name. The function itself isn't changed.
 
-    The arguments are the fields of `Rule`, and those of `Presentation` in which the op differs from
-    its family. By default `numpy` is the ufunc of the rule's name, if there is one. TypeError for a
-    pullback that has no derivative itself (see `reading.py`).
+    The arguments are fields of `Rule`, and those fields of `Presentation` in which the op differs
+    from its family. By default `numpy` is the ufunc with the rule's name, if there is one.
+    TypeError for a pullback that isn't differentiable (see `reading.py`).
     """
 
     def register(forward: Callable[..., Result]) -> Callable[..., Result]:
@@ -154,7 +156,7 @@ def differentiable(
 
 
 def finish_loading() -> None:
-    """Check the pullbacks of all rules, and from now on those of each further one at once."""
+    """Check the pullbacks of all rules. From now on, rules are checked when they are registered."""
     global _loading
     _loading = False
     for rule in REGISTRY.values():
@@ -164,8 +166,5 @@ def finish_loading() -> None:
 def without_derivative(
     presentation: Presentation = EVERYWHERE, **options: Any
 ) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
-    """Register a rule that has no pullbacks, such as a comparison.
-
-    Its results never require grad.
-    """
+    """Register a rule without pullbacks, such as a comparison. Its results never require grad."""
     return differentiable(presentation, derivative=False, **options)

@@ -1,6 +1,6 @@
-"""Shapes: the same elements in another arrangement. All of these ops are linear.
+"""Shape ops: they arrange elements in another way, and are linear.
 
-Those with `view=True` share memory with their operand, as in PyTorch.
+As in PyTorch, the result of an op with `view=True` shares memory with its operand.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ def _reshape_node(input: Array, shape: Sequence[int]) -> str:
 
 @differentiable(SIZES, linear=True, view="maybe", node=_reshape_node)
 def reshape(input: Array, shape: Sequence[int]) -> Result:
-    """The elements, in row-major order, in another shape. One size may be -1, and is inferred.
+    """The elements, in row-major order, in another shape. One size may be -1 and is inferred.
 
-    A view if the memory allows one, else a copy. RuntimeError if the sizes don't fit.
+    The result is a view if the strides allow it, else a copy. RuntimeError for a shape with another
+    number of elements.
 
     >>> minigrad.arange(6).reshape(2, -1)
     tensor([[0, 1, 2],
@@ -37,7 +38,7 @@ def reshape(input: Array, shape: Sequence[int]) -> Result:
 
 @differentiable(SIZES, linear=True, view=True, forms=METHOD)
 def view(input: Array, size: Sequence[int]) -> Result:
-    """Like `reshape`, but never a copy. RuntimeError if the memory doesn't allow a view.
+    """Like `reshape`, but never a copy. RuntimeError if the strides don't allow a view.
 
     >>> minigrad.arange(6).view(3, 2)
     tensor([[0, 1],
@@ -70,7 +71,7 @@ def transpose(input: Array, dim0: int, dim1: int) -> Result:
 
 @differentiable(linear=True, view=True)
 def t(input: Array) -> Result:
-    """A matrix transposed; a vector or a 0-d tensor unchanged. RuntimeError for more dimensions.
+    """The transpose of a matrix; a vector or a 0-d tensor unchanged. RuntimeError otherwise.
 
     >>> minigrad.tensor([[1, 2], [3, 4]]).t()
     tensor([[1, 3],
@@ -83,7 +84,7 @@ def t(input: Array) -> Result:
 
 @differentiable(SIZES, linear=True, view=True, numpy="transpose")
 def permute(input: Array, dims: Sequence[int]) -> Result:
-    """The dimensions in another order. RuntimeError unless each is named once.
+    """The dimensions in another order. RuntimeError unless `dims` names each of them once.
 
     >>> minigrad.ones(2, 3, 4).permute(2, 0, 1).shape
     torch.Size([4, 2, 3])
@@ -108,7 +109,7 @@ def _squeeze_node(input: Array, dim: int | Sequence[int] | None = None) -> str:
 
 @differentiable(linear=True, view=True, node=_squeeze_node)
 def squeeze(input: Array, dim: int | Sequence[int] | None = None) -> Result:
-    """Without the dimensions of size 1: all of them, or those that `dim` names.
+    """Remove the dimensions of size 1: all of them, or those that `dim` names.
 
     >>> minigrad.ones(1, 2, 1).squeeze().shape, minigrad.ones(1, 2, 1).squeeze(0).shape
     (torch.Size([2]), torch.Size([2, 1]))
@@ -121,7 +122,7 @@ def squeeze(input: Array, dim: int | Sequence[int] | None = None) -> Result:
 
 @differentiable(linear=True, view=True, operators=("x[None]",))
 def unsqueeze(input: Array, dim: int) -> Result:
-    """With a new dimension of size 1 at `dim`; -1 puts it last.
+    """Insert a dimension of size 1 at `dim`; -1 puts it last.
 
     >>> minigrad.ones(2, 3).unsqueeze(1).shape
     torch.Size([2, 1, 3])
@@ -132,10 +133,9 @@ def unsqueeze(input: Array, dim: int) -> Result:
 
 @differentiable(SIZES, linear=True, view=True, forms=METHOD, numpy="broadcast_to")
 def expand(input: Array, size: Sequence[int]) -> Result:
-    """Dimensions of size 1 repeated without a copy. -1 keeps a size, and new dimensions go in
-    front.
+    """Repeat dimensions of size 1 without a copy. -1 keeps a size; new dimensions go in front.
 
-    RuntimeError for a change of a size other than 1.
+    RuntimeError for a change of a size that isn't 1.
 
     >>> minigrad.tensor([[1], [2]]).expand(-1, 3)
     tensor([[1, 1, 1],
@@ -178,7 +178,7 @@ def alias(input: Array) -> Result:
 
 @differentiable(PROMOTED, forms=(), linear=True)
 def cat(*tensors: Array, dim: int) -> Result:
-    """The tensors joined along `dim`. They have the same sizes in all other dimensions.
+    """The tensors joined along `dim`. Their sizes in all other dimensions must be equal.
 
     Tensors of shape (0,) are ignored, whatever the shape of the others.
     """
@@ -224,7 +224,7 @@ def _sizes_differ(tensors: Sequence[Array], d: int) -> RuntimeError:
 
 @differentiable(PROMOTED, forms=(), linear=True)
 def stack(*tensors: Array, dim: int) -> Result:
-    """The tensors, all of the same shape, joined along a new dimension `dim`."""
+    """The tensors, of equal shape, joined along a new dimension `dim`."""
     first = tensors[0].shape
     d = axis(dim, len(first) + 1)
     for position, x in enumerate(tensors):
