@@ -234,8 +234,8 @@ TOLERANCES: dict[str, OpTolerance] = {
     ),
 }
 
-# For a ufunc without an entry. NumPy states that its functions err by less than 4 ULP, and SLEEF and
-# MKL by 1. A derivative without cancellation is a product of one or two such values.
+# For a ufunc without an entry. NumPy states that its functions err by less than 4 ULP; SLEEF and MKL
+# state 1. A derivative without cancellation is a product of one or two such values.
 ELEMENTWISE = OpTolerance(
     Ulps(5), Ulps(12), "NumPy's functions err by less than 4 ULP, and PyTorch's by 1."
 )
