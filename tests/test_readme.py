@@ -1,4 +1,7 @@
-"""Every README: its Python blocks run as they stand, and its shell commands with fewer steps."""
+"""Every README: its programs print what it says, its commands run, and its links lead somewhere.
+
+Commands run with fewer steps. `tests/core/test_story.py` runs the programs of the core's README.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,11 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from contextlib import redirect_stdout
+from io import StringIO
+from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -23,68 +30,146 @@ READMES = sorted(
     if not path.relative_to(ROOT).parts[0].startswith(".")
 )
 TEXTS = {name: (ROOT / name).read_text() for name in READMES}
-PROGRAMS = ("minigrad", "pip", "pytest", "python", "python3")
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+PROSE = {name: FENCED.sub("", text) for name, text in TEXTS.items()}
+
+# Python programs ----------------------------------------------------------------------------------
 
 
-def fenced_blocks(text: str) -> list[tuple[str, str]]:
-    """Return the language and the text of each fenced block."""
-    return re.findall(r"^```(\w*)\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+class Program(NamedTuple):
+    """A Python block, and the `text` block after it: what the program prints, or its error."""
+
+    text: str
+    output: str | None
+
+    def check(self) -> None:
+        """Run the program, and compare what it prints with the block and with its comments."""
+        out = StringIO()
+        names: dict[str, object] = {}
+        # A file, because a traceback shows its lines.
+        Path("program.py").write_text(self.text)
+        try:
+            with redirect_stdout(out):
+                exec(compile(self.text, "program.py", "exec"), names)
+        except Exception as error:
+            if self.output is None:
+                raise
+            out.write(f"{type(error).__name__}: {error}")
+        tests = [value for key, value in names.items() if key.startswith("test_")]
+        for test in tests:
+            assert callable(test)
+            test()
+        printed = out.getvalue()
+        assert printed or tests
+        if self.output is not None:
+            assert printed.split() == self.output.split()
+        comments = re.findall(r"^print\(.*\)  # (.+)$", self.text, re.MULTILINE)
+        assert [line for line in printed.splitlines() if line in comments] == comments
 
 
-def commands_in(block: str) -> list[list[str]]:
-    """Return the shell commands of a block, without descriptions after a comment or two spaces."""
-    found = []
-    for line in block.replace("\\\n", " ").splitlines():
-        command = re.split(r"\s{2,}|\s#", line.removeprefix("$ ").strip())[0]
-        parts = [shlex.split(part) for part in command.split(" && ")] if command else []
-        if parts and parts[0] and Path(parts[0][0]).name in PROGRAMS:
-            found += parts
-    return found
+def programs_in(text: str) -> dict[int, Program]:
+    """Return the programs of a README by the number of their block."""
+    blocks = [*FENCED.findall(text), ("", "")]
+    return {
+        number: Program(block, following if language == "text" else None)
+        for number, ((kind, block), (language, following)) in enumerate(pairwise(blocks))
+        if kind == "python"
+        and "import" in block  # else it is an excerpt
+        and "engine." not in block  # else test_story.py runs it
+    }
 
 
-PYTHON = [
-    (name, number, block)
+PROGRAMS = {
+    f"{name} block {number}": program
     for name, text in TEXTS.items()
-    for number, (language, block) in enumerate(fenced_blocks(text))
-    if language == "python" and "import" in block  # else it is an excerpt
-]
-SHELL = [
-    (name, number, commands)
-    for name, text in TEXTS.items()
-    for number, (language, block) in enumerate(fenced_blocks(text))
-    if language != "python" and (commands := commands_in(block))
-]
+    for number, program in programs_in(text).items()
+}
 
 
-def ids(blocks: list[tuple[str, int, object]]) -> list[str]:
-    return [f"{name} block {number}" for name, number, _ in blocks]
-
-
-@pytest.mark.parametrize(("name", "number", "block"), PYTHON, ids=ids(PYTHON))
-def test_a_python_block_runs(
-    name: str, number: int, block: str, capsys: pytest.CaptureFixture[str]
+@pytest.mark.filterwarnings("ignore:Error detected in")  # anomaly mode
+@pytest.mark.parametrize("place", PROGRAMS)
+def test_a_program_prints_what_the_text_says(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if "bridge" in block:
+    program = PROGRAMS[place]
+    if "bridge" in program.text:
         pytest.importorskip("torch")
-    names: dict[str, object] = {}
-    exec(compile(block, f"{name} block {number}", "exec"), names)
-    for key, value in names.items():
-        if key.startswith("test_") and callable(value):
-            value()
-    assert capsys.readouterr().out or any(key.startswith("test_") for key in names)
+    monkeypatch.chdir(tmp_path)
+    program.check()
+
+
+def test_the_first_program_prints_the_same_in_pytorch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch")
+    monkeypatch.chdir(tmp_path)
+    program = PROGRAMS["README.md block 0"]
+    program._replace(text=program.text.replace("import minigrad", "import torch")).check()
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        Program("import math\nprint(math.e)  # 2.72\n", None),
+        Program("import math\nprint(math.e)\n", "2.72"),
+        Program("import nothing_of_this_name\n", "ImportError: there is no such module"),
+        Program("import nothing_of_this_name\n", None),
+        Program("import math\n\n\ndef test_math():\n    assert math.e > 3\n", None),
+    ],
+    ids=["comment", "output", "error", "no error", "test"],
+)
+def test_a_program_that_does_something_else_is_found(
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises((AssertionError, ImportError)):
+        program.check()
 
 
 # Commands -----------------------------------------------------------------------------------------
 
+COMMANDS = ("minigrad", "pip", "pytest", "python", "python3")
+
+
+def commands_in(block: str) -> list[list[str]]:
+    """Return the shell commands of a block, without their comments."""
+    found = []
+    for line in block.replace("\\\n", " ").splitlines():
+        command = line.partition(" #")[0].strip()
+        if command and Path(command.split()[0]).name in COMMANDS:
+            found += [shlex.split(part) for part in command.split(" && ")]
+    return found
+
+
+def commands_in_prose(text: str) -> list[list[str]]:
+    """Return the commands with arguments in running text and tables."""
+    spans = re.findall(r"`([^`\n]+)`", text)
+    return [command for span in spans for command in commands_in(span) if len(command) > 1]
+
+
+SHELL = {
+    f"{name} block {number}": commands
+    for name, text in TEXTS.items()
+    for number, (language, block) in enumerate(FENCED.findall(text))
+    if language != "python" and (commands := commands_in(block))
+}
+IN_BLOCKS = [command for commands in SHELL.values() for command in commands]
+SHELL |= {
+    f"{name} prose": commands
+    for name, text in PROSE.items()
+    if (commands := [each for each in commands_in_prose(text) if each not in IN_BLOCKS])
+}
+
 # Why a command may fail on this machine, with status 2.
-EXPECTED = re.compile(r"finds no CUDA device|is not installed|this process's cores")
+EXPECTED = re.compile(r"finds no CUDA device|(is|--with \w+:) not installed|this process's cores")
 
 
 def shortened(command: list[str]) -> list[str]:
     """Return the command for this Python, with less work if it would take long."""
     program, *arguments = Path(command[0]).name, *command[1:]
     if program == "pytest":
-        path = [] if any("::" in each for each in arguments) else ["tests/test_accuracy.py"]
+        named = any((ROOT / each.partition("::")[0]).exists() for each in arguments)
+        path = [] if named else ["tests/test_accuracy.py"]
         arguments = ["-m", "pytest", *arguments, *path, "--collect-only", "-q", "-n", "0"]
     elif program == "minigrad":
         arguments = ["-m", "minigrad", *arguments]
@@ -132,11 +217,10 @@ def run(command: list[str], directory: Path) -> None:
     assert ended.returncode == 0 or refused, f"{shlex.join(command)}\n{ended.stdout}{ended.stderr}"
 
 
-@pytest.mark.parametrize(("name", "number", "commands"), SHELL, ids=ids(SHELL))
-def test_shell_commands_run(
-    name: str, number: int, commands: list[list[str]], tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("place", SHELL)
+def test_shell_commands_run(place: str, tmp_path: Path) -> None:
     """Run the commands of a block in order, with the files that the reader is assumed to have."""
+    commands = SHELL[place]
     (tmp_path / "benchmarks").mkdir()
     (tmp_path / "measurements.csv").write_text("1.0,2.0,a\n2.0,1.0,b\n0.5,2.5,a\n2.5,0.5,b\n")
     if any("old.json" in command for command in commands):
@@ -145,12 +229,9 @@ def test_shell_commands_run(
         run(command, tmp_path)
 
 
-# What the READMEs must have -----------------------------------------------------------------------
-
-
-def test_commands_are_found_without_their_descriptions() -> None:
+def test_commands_are_found_without_their_comments() -> None:
     block = (
-        "minigrad train --data digits     real data\n"
+        "minigrad train --data digits     # real data\n"
         "python3 -m venv .venv && .venv/bin/pip install -e '.[dev]' && .venv/bin/pytest\n"
         "python -m bridge --epochs 2  # both\n"
         "op  function  method\n"
@@ -172,17 +253,80 @@ def test_a_command_that_fails_is_found(tmp_path: Path) -> None:
         run(["pip", "install", ".[nothing]"], tmp_path)
 
 
+def test_commands_are_found_in_prose() -> None:
+    text = "Run `python -m bridge`, in `minigrad` or `minigrad/rules/`.\n"
+    assert commands_in_prose(text) == [["python", "-m", "bridge"]]
+
+
 @pytest.mark.parametrize("name", ["README.md", "bridge/README.md"])
-def test_python_and_commands_are_found(name: str) -> None:
-    assert any(found == name for found, _, _ in PYTHON)
-    assert any(found == name for found, _, _ in SHELL)
+def test_programs_and_commands_are_found(name: str) -> None:
+    assert any(place.startswith(f"{name} block") for place in PROGRAMS)
+    assert any(place.startswith(f"{name} block") for place in SHELL)
+
+
+# Links, paths and tables --------------------------------------------------------------------------
+
+LINKS = [
+    (name, target)
+    for name, text in PROSE.items()
+    for target in re.findall(r"\]\(([^)\s]+)\)", text)
+    if not target.startswith("http")
+]
+PATHS = [
+    (name, path)
+    for name, text in PROSE.items()
+    for path in re.findall(r"(?<!\[)`([\w./-]+(?:\.py|\.md|/))`", text)
+]
+
+
+def anchors(text: str) -> list[str]:
+    """Return the anchors that GitHub gives to the headings of a text.
+
+    >>> anchors("# Read the code\\n\\n## `walk`: a loop")
+    ['read-the-code', 'walk-a-loop']
+    """
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
+
+
+def leads_somewhere(name: str, target: str) -> bool:
+    """Tell whether a link in a README leads to a file and, after a #, to one of its headings."""
+    path, _, heading = target.partition("#")
+    file = (ROOT / name).parent / path if path else ROOT / name
+    return file.exists() and (not heading or heading in anchors(FENCED.sub("", file.read_text())))
+
+
+@pytest.mark.parametrize(("name", "target"), sorted(set(LINKS)))
+def test_a_link_leads_somewhere(name: str, target: str) -> None:
+    assert leads_somewhere(name, target)
+
+
+@pytest.mark.parametrize(("name", "path"), sorted(set(PATHS)))
+def test_a_path_exists(name: str, path: str) -> None:
+    """From the README's folder, or from the top."""
+    assert ((ROOT / name).parent / path).exists() or (ROOT / path).exists()
+
+
+def test_a_broken_link_is_found() -> None:
+    assert leads_somewhere("README.md", "tests/README.md#mutants")
+    assert not leads_somewhere("README.md", "tests/README.md#no-such-heading")
+    assert not leads_somewhere("README.md", "mutants/README.md")
+
+
+def test_the_first_page_leads_to_every_package_and_readme() -> None:
+    targets = {target.partition("#")[0] for name, target in LINKS if name == "README.md"}
+    folders = {Path(target).parent for target in targets}
+    packages = [path.parent.relative_to(ROOT) for path in ROOT.glob("minigrad/*/__init__.py")]
+    assert set(packages) <= folders
+    assert set(READMES) - {"README.md"} <= targets
 
 
 def test_the_ops_are_as_the_command_prints_them() -> None:
     found = [
         match
         for text in TEXTS.values()
-        for match in re.findall(r"^```\n(op  .*?)^```", text, re.DOTALL | re.MULTILINE)
+        for _, match in FENCED.findall(text)
+        if match.startswith("op  ")
     ]
     assert found
     for block in found:

@@ -54,7 +54,7 @@ _mm, _mv, _dot, _stacked = (OPS[name] for name in ("mm", "mv", "dot", "matmul"))
 # The largest and the smallest ---------------------------------------------------------------------
 
 
-class _Extremes(NamedTuple):
+class _ValuesAndIndices(NamedTuple):
     values: Tensor
     indices: Tensor
 
@@ -63,8 +63,8 @@ class _Extremes(NamedTuple):
         return f"torch.return_types.{name}(\nvalues={self.values!r},\nindices={self.indices!r})"
 
 
-_max_result = type("max", (_Extremes,), {"__slots__": ()})
-_min_result = type("min", (_Extremes,), {"__slots__": ()})
+_max_result = type("max", (_ValuesAndIndices,), {"__slots__": ()})
+_min_result = type("min", (_ValuesAndIndices,), {"__slots__": ()})
 
 
 def max(input: Tensor, *args: Any, **kwargs: Any) -> Any:
@@ -77,7 +77,7 @@ def max(input: Tensor, *args: Any, **kwargs: Any) -> Any:
     >>> minigrad.max(minigrad.tensor([[1., 5.], [7., 2.]]), dim=1).values
     tensor([5., 7.])
     """
-    return _extreme("max", _max_result, "maximum", input, *args, **kwargs)
+    return _max_or_min("max", _max_result, "maximum", input, *args, **kwargs)
 
 
 def min(input: Tensor, *args: Any, **kwargs: Any) -> Any:
@@ -88,10 +88,10 @@ def min(input: Tensor, *args: Any, **kwargs: Any) -> Any:
     >>> minigrad.min(minigrad.tensor([3., 1., 2.]))
     tensor(1.)
     """
-    return _extreme("min", _min_result, "minimum", input, *args, **kwargs)
+    return _max_or_min("min", _min_result, "minimum", input, *args, **kwargs)
 
 
-def _extreme(
+def _max_or_min(
     name: str, result: Any, pairwise: str, input: Tensor, *args: Any, **kwargs: Any
 ) -> Any:
     if "other" in kwargs or (args and isinstance(args[0], TensorBase)):

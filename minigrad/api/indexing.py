@@ -26,14 +26,14 @@ _index_put_ = in_place(REGISTRY["index_put"])
 
 def getitem(self: TensorBase, key: Any) -> Any:
     """`x[key]`: a view for ints, slices, None and `...`; a copy for lists, masks and tensors."""
-    view, rest = _split(self, key)
+    view, rest = _split_key(self, key)
     return view if rest is None else _index(view, rest)
 
 
 def setitem(self: TensorBase, key: Any, value: Any) -> None:
     """`x[key] = value`, where `value` is a number or broadcasts to the selected elements."""
     value = tensor_or_number(value, "__setitem__")
-    view, rest = (self, None) if _selects_all(key, self) else _split(self, key)
+    view, rest = (self, None) if _selects_all(key, self) else _split_key(self, key)
     if isinstance(value, TensorBase):
         ndim = view._array.ndim if rest is None else view._array[rest].ndim
         while value._array.ndim > ndim and value._array.shape[0] == 1:
@@ -109,7 +109,7 @@ def _index_put_key(target: TensorBase, indices: Any, values: Any) -> tuple[Any, 
     return tuple(np.atleast_1d(entry) for entry in entries)
 
 
-def _split(self: TensorBase, key: Any) -> tuple[TensorBase, tuple[Any, ...] | None]:
+def _split_key(self: TensorBase, key: Any) -> tuple[TensorBase, tuple[Any, ...] | None]:
     """The view that the ints, slices and None of a key make, and the key of the gather, if any."""
     if isinstance(key, list) and any(
         k is None or k is Ellipsis or isinstance(k, TensorBase | Sequence | np.ndarray | slice)

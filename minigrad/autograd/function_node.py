@@ -1,4 +1,4 @@
-"""The nodes of a call of a Function: what it saved, and how the user's `backward` is called.
+"""The nodes of a call of a Function, with its saved tensors and the call of its `backward`.
 
 A call has one node on the tape, which holds its context. The context is the `ctx` of `forward` and
 the `grad_fn` of the results. Each result has a node between itself and the call's node. It passes

@@ -154,7 +154,7 @@ def hessian(
     tensor([[6., 4.],
             [4., 0.]])
     """
-    inputs_in_tuple, inputs = _tensors(inputs, "inputs", "hessian")
+    inputs_in_tuple, inputs = _as_tensors(inputs, "inputs", "hessian")
 
     def gradient(*x: Tensor) -> Tensors:
         return _Differentiated(func, x, "hessian", True, strict).output_and_gradient()[1]
@@ -254,12 +254,12 @@ class _Differentiated:
         self, func: Callable[..., Any], inputs: Any, name: str, create_graph: bool, strict: bool
     ) -> None:
         self.func, self.name, self.create_graph, self.strict = func, name, create_graph, strict
-        self.inputs_in_tuple, inputs = _tensors(inputs, "inputs", name)
+        self.inputs_in_tuple, inputs = _as_tensors(inputs, "inputs", name)
         self.x = _fresh(inputs, create_graph)
 
     def outputs(self) -> Tensors:
         """Call the function."""
-        found = _tensors(self.func(*self.x), "outputs of the user-provided function", self.name)
+        found = _as_tensors(self.func(*self.x), "outputs of the user-provided function", self.name)
         self.outputs_in_tuple, self.y = found
         self.check(self.y, None, _UNRECORDED)
         return self.y
@@ -297,7 +297,7 @@ class _Differentiated:
         return _results(_or_zeros(found, self.y), self.outputs_in_tuple, self.create_graph)
 
 
-def _tensors(value: Any, what: str, name: str) -> tuple[bool, Tensors]:
+def _as_tensors(value: Any, what: str, name: str) -> tuple[bool, Tensors]:
     """Whether `value` is a tuple, and its tensors as a tuple. TypeError for anything else."""
     in_tuple = isinstance(value, tuple)
     tensors = value if in_tuple else (value,)
@@ -337,7 +337,7 @@ def _vector(v: Any, name: str, like: Tensors, in_tuple: bool, only_one: str) -> 
                 "element."
             )
         return (None,)
-    _, v = _tensors(v, "v", name)
+    _, v = _as_tensors(v, "v", name)
     if len(v) != len(like):
         if not in_tuple:
             raise RuntimeError(f"The given v should contain a single Tensor, not {len(v)}.")

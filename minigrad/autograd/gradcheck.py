@@ -105,7 +105,7 @@ def gradcheck(
     )
     _reject_unsupported(check_forward_ad=check_forward_ad, check_batched_grad=check_batched_grad)
     try:
-        checker = _Checker(func, _tuple(inputs), eps, atol, rtol, nondet_tol, check_grad_dtypes)
+        checker = _Checker(func, _as_tuple(inputs), eps, atol, rtol, nondet_tol, check_grad_dtypes)
         checker.run(fast_mode, check_undefined_grad)
     except GradcheckError:
         if raise_exception:
@@ -150,12 +150,12 @@ def gradgradcheck(
     _reject_unsupported(
         check_fwd_over_rev=check_fwd_over_rev, check_batched_grad=check_batched_grad
     )
-    inputs = _tuple(inputs)
+    inputs = _as_tuple(inputs)
     if grad_outputs is None:
         ys = _differentiable_outputs(func, inputs)
-        cotangents = tuple(_cotangent(y, gen_non_contig_grad_outputs) for y in ys)
+        cotangents = tuple(_random_cotangent(y, gen_non_contig_grad_outputs) for y in ys)
     else:
-        cotangents = _tuple(grad_outputs)
+        cotangents = _as_tuple(grad_outputs)
     return gradcheck(
         _backward_of(func, len(inputs)),
         inputs + cotangents,
@@ -186,7 +186,7 @@ def _backward_of(func: Callable[..., Any], count: int) -> Callable[..., tuple[Te
 
 
 def _differentiable_outputs(func: Callable[..., Any], inputs: Sequence[Any]) -> tuple[Any, ...]:
-    return tuple(y for y in _tuple(func(*inputs)) if y.requires_grad)
+    return tuple(y for y in _as_tuple(func(*inputs)) if y.requires_grad)
 
 
 class _Checker:
@@ -211,7 +211,7 @@ class _Checker:
         self.places = [place for place, y in enumerate(self.outputs) if y.requires_grad]
 
     def call(self) -> tuple[Tensor, ...]:
-        return _tuple(self.func(*self.inputs))
+        return _as_tuple(self.func(*self.inputs))
 
     def run(self, fast: bool, undefined: bool) -> None:
         """Run all checks. GradcheckError for the first that fails."""
@@ -408,7 +408,7 @@ def _random(x: Tensor, generator: Generator) -> Tensor:
     return vector / (vector * vector).sum().sqrt()
 
 
-def _cotangent(y: Tensor, gaps: bool) -> Tensor:
+def _random_cotangent(y: Tensor, gaps: bool) -> Tensor:
     """A random cotangent for `y`, with gaps in memory if `gaps`."""
     gaps = gaps and y.numel() > 1
     shape = (*y.shape[:-1], 2 * y.shape[-1]) if gaps else y.shape
@@ -419,7 +419,7 @@ def _cotangent(y: Tensor, gaps: bool) -> Tensor:
 # Inputs, outputs and arguments --------------------------------------------------------------------
 
 
-def _tuple(things: Any) -> tuple[Any, ...]:
+def _as_tuple(things: Any) -> tuple[Any, ...]:
     return tuple(things) if isinstance(things, tuple | list) else (things,)
 
 

@@ -88,7 +88,7 @@ class GradFn:
 
 
 class _OpGradFn(GradFn):
-    """The node of an op, with what it saved: `_saved_self`, `_saved_result`, …"""
+    """The node of an op, with its saved tensors: `_saved_self`, `_saved_result`, …"""
 
     __slots__ = ("__weakref__", "_node")
 

@@ -171,7 +171,7 @@ def _replacement(given: Any, returned: Any, hook: Callable[..., Any]) -> Any:
 def replacements(
     given: tuple[Any, ...], returned: Any, hook: Callable[..., Any]
 ) -> tuple[Any, ...]:
-    """The gradients after a hook. A None in what it returned removes a gradient."""
+    """The gradients after a hook. A None that it returned removes a gradient."""
     if returned is None:
         return given
     if not isinstance(returned, tuple):

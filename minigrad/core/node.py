@@ -1,4 +1,4 @@
-"""A node of the tape: one recorded op, and what it saved for `backward`.
+"""A node of the tape: one recorded op, with the versions of the arrays that it saved.
 
 For each operand, a node has a pullback and the parent that its gradient goes to: the node that
 computed the operand, or the operand itself if it is a leaf. Tensors refer to nodes, and nodes to

@@ -58,7 +58,7 @@ class View:
     def refresh(self, tensor: TensorBase) -> None:
         """Record the history of `tensor`, whose view this is, again if its storage has changed.
 
-        RuntimeError if `creation_meta` says that it has none.
+        RuntimeError if `creation_meta` doesn't allow it.
         """
         if self.version == tensor._counter[0]:
             return

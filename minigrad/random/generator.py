@@ -198,7 +198,7 @@ default_generator = Generator()
 default_generator.seed()
 
 
-# Functions with one overload in PyTorch. Its errors for the others don't name the argument.
+# Functions with only one overload in PyTorch. For others, its errors don't name the argument.
 _WITHOUT_OVERLOADS = {"uniform_", "normal_", "exponential_", "multinomial"}
 
 

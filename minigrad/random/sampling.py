@@ -221,9 +221,9 @@ def _normal_of_tensors(mean: Any, std: Any, g: Generator) -> Any:
 def bernoulli(
     input: Any, p: float | None = None, *, generator: Any = None, out: None = None
 ) -> Any:
-    """Draw ones with probability `p`, by default `input`'s of each element, and zeros.
+    """Draw ones and zeros in the shape of `input`, whose elements are the probabilities of a one.
 
-    Raises RuntimeError for a probability outside [0, 1].
+    `p`, if given, is the probability instead. Raises RuntimeError if one is outside [0, 1].
 
     >>> minigrad.bernoulli(minigrad.tensor([0., 1.]))
     tensor([0., 1.])
@@ -234,7 +234,7 @@ def bernoulli(
     g = generator_or_default(generator, "bernoulli")
     result = OPS["contiguous_copy"](input)
     values = _trials(result._array, input.detach() if p is None else p, g)
-    return _write(result, values, "BernoulliBackward0")
+    return _write_values(result, values, "BernoulliBackward0")
 
 
 def multinomial(
@@ -245,11 +245,11 @@ def multinomial(
     generator: Any = None,
     out: None = None,
 ) -> Any:
-    """Draw `num_samples` int64 indices with the weights `input`, of shape (n,), or (m, n) by rows.
+    """Draw `num_samples` int64 indices with probabilities proportional to `input`.
 
-    Without `replacement` no index is drawn twice. Raises RuntimeError for weights that are
-    negative, infinite or sum to 0, and for more samples than weights; NotImplementedError for more
-    samples than weights above 0.
+    `input` has shape (n,), or (m, n) to draw for each row. Without `replacement` no index is drawn
+    twice. Raises RuntimeError for weights that are negative, infinite or sum to 0, and for more
+    samples than weights; NotImplementedError for more samples than weights above 0.
 
     >>> minigrad.multinomial(minigrad.tensor([0., 3., 0.]), 2, replacement=True)
     tensor([1, 1])
@@ -339,7 +339,7 @@ def uniform_(self: Any, from_: float = 0, to: float = 1, /, *, generator: Any = 
             f"to={high} and from={low}"
         )
     values = variates.uniforms_between(g, self.numel(), kind, low, high)
-    return _write(self, _laid_out(values, self._array), "UniformBackward0")
+    return _write_values(self, _laid_out(values, self._array), "UniformBackward0")
 
 
 def normal_(self: Any, mean: float = 0, std: float = 1, *, generator: Any = None) -> Any:
@@ -353,7 +353,7 @@ def normal_(self: Any, mean: float = 0, std: float = 1, *, generator: Any = None
     refuse_write(self, "normal_")
     _check_std(scale)
     _float_kind(None, "normal_kernel_cpu", self)
-    return _write(self, _normals(self._array, centre, scale, g), "NormalBackward0")
+    return _write_values(self, _normals(self._array, centre, scale, g), "NormalBackward0")
 
 
 def exponential_(self: Any, lambd: float = 1, *, generator: Any = None) -> Any:
@@ -376,7 +376,7 @@ def exponential_(self: Any, lambd: float = 1, *, generator: Any = None) -> Any:
             f"floating point but you specified {dtypes.of_numpy(kind).scalar_name}"
         )
     values = variates.exponentials(g, self.numel(), kind, rate)
-    return _write(self, _laid_out(values, self._array), "ExponentialBackward0")
+    return _write_values(self, _laid_out(values, self._array), "ExponentialBackward0")
 
 
 def bernoulli_(self: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
@@ -395,16 +395,16 @@ def bernoulli_(self: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
             "bernoulli_(): argument 'p' requires grad: pass p.detach(), its gradient is zero"
         )
     name = "BernoulliBackward1" if isinstance(p, TensorBase) else "BernoulliBackward2"
-    return _write(self, _trials(self._array, p, g), name)
+    return _write_values(self, _trials(self._array, p, g), name)
 
 
 def random_(self: Any, *bounds: Any, generator: Any = None, **named: Any) -> Any:
     """Fill this tensor with integers: `random_()`, `random_(to)` or `random_(from, to)`.
 
     They are from [from, to), where `from` is 0 by default. Without `to`, or with None, they go up
-    to the largest value of an integer dtype, or to the last integer up to which a float dtype holds
-    all. Raises RuntimeError for an empty range, and for one that an integer dtype can't hold; warns
-    if a float dtype doesn't hold every integer of the range.
+    to the largest integer of the dtype; for a float dtype, to the largest n for which it can hold
+    every integer from 0 to n. Raises RuntimeError for an empty range, and for one that an integer
+    dtype can't hold; warns if a float dtype can't hold every integer of the range.
 
     >>> bool((minigrad.empty(5).random_(3) < 3).all())
     True
@@ -425,10 +425,10 @@ def random_(self: Any, *bounds: Any, generator: Any = None, **named: Any) -> Any
         values = _laid_out(numbers.astype(kind), self._array)
     else:
         values = _integers(self._array, 0 if low is None else low, high, g)
-    return _write(self, values, f"RandomBackward{2 - len(given)}")
+    return _write_values(self, values, f"RandomBackward{2 - len(given)}")
 
 
-def _write(self: Any, values: np.ndarray, backward: str) -> Any:
+def _write_values(self: Any, values: np.ndarray, backward: str) -> Any:
     """Write values into a tensor in place. `backward` names the node that records the write."""
     return _writer(backward)(self, wrap(values))
 

@@ -65,8 +65,8 @@ class Rule:
     - `linear`: the derivative is the same everywhere, so nothing is saved, and `backward` can walk
       the graph again after it was freed.
     - `view`: the result shares the first operand's memory, or may ("maybe").
-    - `write`: writes the result into the first operand, which it returns:
-      `write(input, other, input)`.
+    - `write`: `write(input, other, input)` writes the result into the first operand and returns
+      it.
     - `extra_outputs`: the forward returns a tuple, and only its first array has a derivative.
     - `numpy`: the NumPy function, such as "add.reduce", that means this op in a pullback.
     - `presentation`: how PyTorch presents the op to its users.
