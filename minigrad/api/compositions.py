@@ -1,7 +1,7 @@
-"""Functions of ops that need more than one rule's own function.
+"""Public functions that do more than call one rule.
 
 They choose among rules (`matmul`, `max`), convert operands in their own way (`where`), or take a
-list of tensors (`cat`). All other functions of ops are made from one rule, by `core/dispatch.py`.
+list of tensors (`cat`). `core/dispatch.py` makes all other functions of ops, each from one rule.
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
-"""The command line: `minigrad train` and `minigrad ops`.
-
-`app` is the top layer. It may import any other package of minigrad; only `minigrad.__main__`
-imports it, and it never imports `bridge` or `benchmarks`, which reuse parts of it. Read it in this
-order: `programs` (the two training loops), `datasets`, `settings` and `training_options` (what to
-train), `training` (how), `checkpoint`, `training_report` and `plotting` (what is written), and then
-`command`, `train_command`, `ops_command` and `cli` (the command around them).
+"""The command line: `minigrad train` and `minigrad ops`. It may import every other package of
+minigrad, and only `minigrad.__main__` imports it. `bridge` and `benchmarks` reuse parts of it. Read
+`programs.py` (the two training loops), `datasets.py`, `settings.py` and `training_options.py` (what
+to train), `training.py`, `checkpoint.py`, `training_report.py` and `plotting.py` (the files that it
+writes), then `command.py`, `train_command.py`, `ops_command.py` and `cli.py` (the command).
 """
