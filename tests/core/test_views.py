@@ -298,6 +298,13 @@ def _self_product_in_place(torch: Any) -> Any:
     return y, x.grad
 
 
+def _self_product_of_a_view_in_place(torch: Any) -> Any:
+    y = leaf(torch, 3) * 1
+    view = y[1:]
+    view.mul_(view)  # writes to its own saved operand
+    y.sum().backward()
+
+
 def _accumulate_in_place(torch: Any) -> Any:
     x = leaf(torch, 3)
     total = torch.zeros(3, dtype=torch.float64)
@@ -497,6 +504,7 @@ CASES: dict[str, Program] = {
         _detached_writes_are_seen,
         _data_writes_are_not_seen,
         _self_product_in_place,
+        _self_product_of_a_view_in_place,
         _accumulate_in_place,
         _write_of_a_number_cuts_history,
         _write_under_a_cast,
