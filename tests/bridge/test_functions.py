@@ -70,7 +70,7 @@ def test_every_rule_agrees_on_any_case(name: str, data: st.DataObject) -> None:
     case = replace(data.draw(cases(name)), wanted=None)
     function, inputs = function_and_inputs(name, case)
     first = next(iter(forms(name).values()))
-    assume(all(checker.outcome(t, first, case).error is None for t in (torch, minigrad)))
+    assume(all(checker.call_outcome(t, first, case).error is None for t in (torch, minigrad)))
     report = compare(function, *inputs, seed=case.seed)
     assert report.ok or report.faults[0].note, report
 
@@ -298,7 +298,7 @@ def test_a_missing_device_raises() -> None:
 def test_every_rule_agrees_on_cuda(name: str, data: st.DataObject) -> None:
     case = data.draw(cases(name, "tame"))
     function, inputs = function_and_inputs(name, case)
-    found = checker.outcome(torch, next(iter(forms(name).values())), case)
+    found = checker.call_outcome(torch, next(iter(forms(name).values())), case)
     assume(found.error is None)
     # The mean over no sample is NaN, but CUDA's kernel returns 0 if there is one sample.
     assume(name != "nll_loss" or np.isfinite(found.results[0]).all())
