@@ -1,9 +1,9 @@
 """Small programs with views and in-place writes, drawn by hypothesis, for minigrad and PyTorch.
 
-A program is a list of steps over a list of tensors that grows as it runs. A step picks its operands
-by number, modulo the number of tensors. So every list of steps is a program, and hypothesis can
-shorten a failing one step by step. All elements are small integers in float64: the comparison is
-about which elements went where, not about rounding.
+A program is a list of instructions over a list of tensors that grows as it runs. An instruction
+picks its operands by number, modulo the number of tensors. So every list of instructions is a
+program, and hypothesis can shorten a failing one. All elements are small integers in float64: the
+comparison is about which elements went where, not about rounding.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ import numpy as np
 from hypothesis import strategies as st
 
 
-class Step(NamedTuple):
+class Instruction(NamedTuple):
     """An op, the numbers of its target and its other operand, and a number that varies it."""
 
     op: str
     to: int
     other: int
     vary: int
-    recording: bool  # False runs the step in no_grad
+    recording: bool  # False: runs in no_grad
 
     def __repr__(self) -> str:
-        mode = "" if self.recording else ", no_grad"
-        return f"({self.op} {self.to} {self.other} {self.vary}{mode})"
+        suffix = "" if self.recording else ", no_grad"
+        return f"({self.op} {self.to} {self.other} {self.vary}{suffix})"
 
 
 Action = Callable[[Any, Any, Any, int], Any]  # namespace, tensor, other tensor, vary
@@ -119,17 +119,17 @@ def cotangent(torch: Any, x: Any, seed: int) -> Any:
     return torch.from_numpy(np.array(values, np.float64))
 
 
-def steps(*kinds: dict[str, Action]) -> st.SearchStrategy[Step]:
-    """Draw steps of the given kinds."""
+def instructions(*kinds: dict[str, Action]) -> st.SearchStrategy[Instruction]:
+    """Draw instructions of the given kinds."""
     number = st.integers(0, 7)
     recording = st.integers(0, 7).map(bool)  # one in eight is not recorded
     names = st.one_of(*(st.sampled_from(sorted(kind)) for kind in kinds))
-    return st.builds(Step, names, number, number, number, recording)
+    return st.builds(Instruction, names, number, number, number, recording)
 
 
 @dataclass
 class Run:
-    """A program's run in one library: its tensors, and the type of error of each step."""
+    """A program's run in one library: its tensors, and the type of each instruction's error."""
 
     torch: Any
     tensors: list[Any] = field(default_factory=list)
@@ -138,23 +138,23 @@ class Run:
     def __post_init__(self) -> None:
         self.tensors += [_leaf(self.torch, 0, True), _leaf(self.torch, 0, True) * 1]
 
-    def step(self, step: Step) -> None:
-        """Run one step. Note its error, if any, and continue."""
-        x = self.tensors[step.to % len(self.tensors)]
-        y = self.tensors[step.other % len(self.tensors)]
-        if step.op in WRITE:
-            if _tangled(x, y, step.op in WRITE_OTHER):
+    def execute(self, instruction: Instruction) -> None:
+        """Execute one instruction. Note its error, if any, and continue."""
+        x = self.tensors[instruction.to % len(self.tensors)]
+        y = self.tensors[instruction.other % len(self.tensors)]
+        if instruction.op in WRITE:
+            if _tangled(x, y, instruction.op in WRITE_OTHER):
                 return
             # PyTorch reports a view as a leaf after its base got a history, until grad_fn is read.
             _seen(lambda x: x.grad_fn, x)
-        recording = step.recording or step.op in VIEW
-        mode = contextlib.nullcontext() if recording else self.torch.no_grad()
+        recording = instruction.recording or instruction.op in VIEW
+        context = contextlib.nullcontext() if recording else self.torch.no_grad()
         try:
-            with mode, warnings.catch_warnings(action="ignore"):
-                result = ACTIONS[step.op](self.torch, x, y, step.vary)
+            with context, warnings.catch_warnings(action="ignore"):
+                result = ACTIONS[instruction.op](self.torch, x, y, instruction.vary)
         except Exception as error:
             self.errors.append(type(error).__name__)
-            if step.op.startswith("backward"):
+            if instruction.op.startswith("backward"):
                 # It is unspecified how far PyTorch gets before it finds the error.
                 for tensor in self.tensors:
                     tensor.grad = None

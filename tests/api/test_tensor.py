@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_programs import VIEW, Run, Step
+from small_programs import VIEW, Instruction, Run
 from twins import check_same
 
 import minigrad
@@ -44,7 +44,7 @@ def test_shape_strides_and_contiguity_of_views(steps: list[tuple[str, int]]) -> 
     for namespace in (minigrad, torch):
         run = Run(namespace)
         for op, vary in steps:
-            run.step(Step(op, len(run.tensors) - 1, 0, vary, True))
+            run.execute(Instruction(op, len(run.tensors) - 1, 0, vary, True))
         looks.append(
             [
                 (

@@ -1,7 +1,7 @@
 """functional.py: values, structures, flags and errors, as in PyTorch.
 
 Functions are random: a few ops on inputs that broadcast against each other, then some outputs. Each
-function is described by a `Case`, which both libraries run.
+function is described by a `RandomFunction`, which both libraries run.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ BASES = [(), (1,), (3,), (2, 3), (2, 1), (0,), (2, 0)]
 
 
 @dataclass(frozen=True)
-class Case:
+class RandomFunction:
     """A function to differentiate, its inputs, and the options."""
 
     shapes: tuple[tuple[int, ...], ...]
@@ -182,7 +182,7 @@ class Case:
 
 
 @st.composite
-def cases(draw: Any, scalar: bool = False) -> Case:
+def random_functions(draw: Any, scalar: bool = False) -> RandomFunction:
     base = draw(st.sampled_from(BASES))
     shapes = []
     for _ in range(draw(st.integers(1, 3))):
@@ -192,7 +192,7 @@ def cases(draw: Any, scalar: bool = False) -> Case:
     step = st.tuples(st.integers(0, len(STEPS) - 1), st.integers(0, 1), index)
     end = st.tuples(st.integers(0, len(ENDS) - 1), st.integers(0, 2))
     sums = st.just((2, 0))
-    return Case(
+    return RandomFunction(
         shapes=tuple(shapes),
         values=draw(st.integers(0, 999)),
         dtype=draw(st.sampled_from(["float64", "float64", "float64", "float32"])),
@@ -232,7 +232,7 @@ def gradients_of(torch: Any, results: Any, sources: list[Any]) -> Any:
     return torch.autograd.grad(weighted, sources, allow_unused=True)
 
 
-def program_of(name: str, case: Case) -> Program:
+def program_of(name: str, case: RandomFunction) -> Program:
     """Return a program: call the function, differentiate again, and check the inputs."""
 
     def program(torch: Any) -> Any:
@@ -267,15 +267,15 @@ def program_of(name: str, case: Case) -> Program:
     return program
 
 
-@given(cases())
+@given(random_functions())
 @pytest.mark.parametrize("name", ["vjp", "jvp", "jacobian"])
-def test_first_derivatives(name: str, case: Case) -> None:
+def test_first_derivatives(name: str, case: RandomFunction) -> None:
     check_close(program_of(name, case))
 
 
-@given(cases(scalar=True))
+@given(random_functions(scalar=True))
 @pytest.mark.parametrize("name", ["hessian", "vhp", "hvp"])
-def test_second_derivatives(name: str, case: Case) -> None:
+def test_second_derivatives(name: str, case: RandomFunction) -> None:
     check_close(program_of(name, case))
 
 

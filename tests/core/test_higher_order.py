@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_ops import SMALL_OPS
-from small_programs import COMPUTE, MAKE, VIEW, WRITE, Run, Step, steps
+from small_programs import COMPUTE, MAKE, VIEW, WRITE, Instruction, Run, instructions
 from trajectories import check_equal
 from twins import check_same, outcome
 
@@ -95,15 +95,16 @@ def test_compositions(name: str, outer: str) -> None:
 
 @settings(max_examples=150)
 @given(
-    st.lists(steps(MAKE, COMPUTE, VIEW, VIEW, WRITE), min_size=1, max_size=8), st.integers(0, 100)
+    st.lists(instructions(MAKE, COMPUTE, VIEW, VIEW, WRITE), min_size=1, max_size=8),
+    st.integers(0, 100),
 )
-def test_small_programs(program: list[Step], end: int) -> None:
+def test_small_programs(program: list[Instruction], end: int) -> None:
     """With random views and writes, differentiated twice."""
 
     def twice(torch: Any) -> Any:
         run = Run(torch)
-        for step in program:
-            run.step(step)
+        for instruction in program:
+            run.execute(instruction)
         leaves = [t for t in run.tensors if t.is_leaf and t.requires_grad]
         y = run.tensors[end % len(run.tensors)]
         found: list[Any] = [run.errors]

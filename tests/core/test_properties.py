@@ -32,7 +32,7 @@ from tests.bridge.mistakes import mistake_in_rule
 from tests.rules import mutants
 
 Array = np.ndarray
-Change = Callable[[str, Any], Any]
+LeafChange = Callable[[str, Any], Any]
 
 # Programs that compute and write in place, but take no gradients.
 PLAIN = {"actions": (NOTHING, LEAF, *OPS), "ends": False, "recording": True}
@@ -54,7 +54,7 @@ class Executed:
     `change` is called with each new leaf and its name, and returns the tensor that replaces it.
     """
 
-    def __init__(self, program: Program, change: Change = lambda name, x: x) -> None:
+    def __init__(self, program: Program, change: LeafChange = lambda name, x: x) -> None:
         execution = Execution(minigrad)
         self.leaves: dict[str, Any] = {}
         for statement in program.statements:

@@ -22,9 +22,9 @@ from small_programs import (
     VIEW,
     WRITE,
     WRITE_OTHER,
+    Instruction,
     Run,
-    Step,
-    steps,
+    instructions,
 )
 from twins import check_same
 
@@ -33,15 +33,15 @@ import minigrad
 torch = pytest.importorskip("torch")
 
 Program = Callable[[Any], Any]
-ANY_STEP = steps(MAKE, COMPUTE, VIEW, VIEW, WRITE, WRITE, WRITE_OTHER, FLAG)
+ANY_INSTRUCTION = instructions(MAKE, COMPUTE, VIEW, VIEW, WRITE, WRITE, WRITE_OTHER, FLAG)
 
 
 # Small programs -----------------------------------------------------------------------------------
 
 
 @settings(max_examples=500)
-@given(st.lists(ANY_STEP, min_size=1, max_size=10), st.booleans())
-def test_small_programs(program: list[Step], read_between: bool) -> None:
+@given(st.lists(ANY_INSTRUCTION, min_size=1, max_size=10), st.booleans())
+def test_small_programs(program: list[Instruction], read_between: bool) -> None:
     """Values, gradients, flags and error types agree, whether or not they are read in between.
 
     Reading can matter: a view updates its history when it is read.
@@ -54,14 +54,14 @@ def test_small_programs(program: list[Step], read_between: bool) -> None:
         if read_between:
             assert ours.state() == theirs.state()
 
-    for step in program:
-        ours.step(step)
-        theirs.step(step)
+    for instruction in program:
+        ours.execute(instruction)
+        theirs.execute(instruction)
         compare()
     for k in range(len(ours.tensors)):
-        last = Step("backward", k, 0, 3, True)
-        ours.step(last)
-        theirs.step(last)
+        last = Instruction("backward", k, 0, 3, True)
+        ours.execute(last)
+        theirs.execute(last)
         compare()
     assert ours.state() == theirs.state()
     assert_no_gradients_share(ours.tensors)
@@ -77,10 +77,10 @@ def assert_no_gradients_share(tensors: list[Any]) -> None:
 
 
 @pytest.mark.parametrize("op", ACTIONS)
-def test_every_step_of_small_programs_can_succeed(op: str) -> None:
+def test_every_instruction_of_small_programs_can_succeed(op: str) -> None:
     def succeeds(to: int, other: int, vary: int) -> bool:
         run = Run(torch)
-        run.step(Step(op, to, other, vary, True))
+        run.execute(Instruction(op, to, other, vary, True))
         return run.errors == [None]
 
     assert any(itertools.starmap(succeeds, itertools.product(range(2), range(2), range(8))))
@@ -88,9 +88,9 @@ def test_every_step_of_small_programs_can_succeed(op: str) -> None:
 
 def test_small_programs_can_fail() -> None:
     run = Run(torch)
-    for step in (Step("add_", 0, 1, 0, True), Step("index", 0, 0, 4, True)):
-        run.step(step)
-    run.step(Step("index", 2, 0, 5, True))
+    for instruction in (Instruction("add_", 0, 1, 0, True), Instruction("index", 0, 0, 4, True)):
+        run.execute(instruction)
+    run.execute(Instruction("index", 2, 0, 5, True))
     assert run.errors == ["RuntimeError", None, "IndexError"]
 
 

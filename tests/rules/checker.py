@@ -747,7 +747,7 @@ def check_contract(name: str, case: Case) -> None:
             assert not any(_shared(x, y) for y in others), "a gradient shares memory"
 
 
-def captures(name: str, case: Case) -> bool:
+def captures_an_array(name: str, case: Case) -> bool:
     """Tell whether a pullback of this call captures an array."""
     return bool(RuleCall(name, case).captured)
 
@@ -756,7 +756,7 @@ def check_linear(name: str, case: Case) -> None:
     """Check that a rule declared linear captures no array and ignores its operands' values."""
     if not REGISTRY[name].linear:
         return
-    assert not captures(name, case), "declared linear, but a pullback captures an array"
+    assert not captures_an_array(name, case), "declared linear, but captures an array"
     others = [
         Operand(np.asarray(x.values + 1), x.layout) if isinstance(x, Operand) else x
         for x in case.operands
@@ -778,7 +778,7 @@ def check_derivative_declared(name: str, cases: list[Case]) -> None:
 
 def check_linear_declared(name: str, cases: list[Case]) -> None:
     """Check that a rule declares itself linear exactly if no pullback captures an array."""
-    assert REGISTRY[name].linear != any(captures(name, case) for case in cases), (
+    assert REGISTRY[name].linear != any(captures_an_array(name, case) for case in cases), (
         "wrong declaration of linearity"
     )
 

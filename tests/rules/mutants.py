@@ -229,7 +229,7 @@ def in_float64(call: ObservedCall, i: int) -> bool:
     return i in call.differentiable and call.args[i].dtype == np.float64
 
 
-def captures(call: ObservedCall, i: int) -> bool:
+def captures_writable(call: ObservedCall, i: int) -> bool:
     if i not in call.differentiable:
         return False
     return any(x.size and x.flags.writeable for x in checker._arrays(call.pullbacks[i]))
@@ -472,7 +472,9 @@ MUTATIONS: dict[str, Mutation] = {
     "swapped": Mutation(two_derivatives, swapped),
     "cotangent-ignored": of_pullback(has_derivative, lambda p: lambda g: p(like_ones(g))),
     "cotangent-written": of_pullback(has_derivative, lambda p: lambda g: then_overwritten(p(g), g)),
-    "saved-written": of_pullback(captures, lambda p: lambda g: then_captures_overwritten(p(g), p)),
+    "saved-written": of_pullback(
+        captures_writable, lambda p: lambda g: then_captures_overwritten(p(g), p)
+    ),
     "one-array-for-two": Mutation(two_gradients_alike, one_for_two),
     "kept-and-given-away": of_pullback(
         has_derivative, lambda p: (lambda shelf: lambda g: kept(shelf, p(g)))(Box({}))
