@@ -219,14 +219,16 @@ def _for_masked(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
 @st.composite
 def _for_product(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     """Two matrices of one dtype with any special values, in any layout, many of them 1×1."""
-    n, inner, m = (draw(st.sampled_from([1, 1, 2, 3, 0])) for _ in range(3))
-    dtype = draw(strategies.dtypes())
+    sizes = st.integers(0, 3)
+    n, inner, m = draw(st.tuples(sizes, sizes, sizes) | st.sampled_from([(1, 1, 3), (3, 1, 1)]))
+    dtype, few_values = draw(strategies.dtypes()), draw(st.booleans())
 
-    def matrix(shape: tuple[int, int]) -> np.ndarray:
-        special = hnp.arrays(dtype, shape, elements=st.sampled_from([0.0, -1.0, np.inf, np.nan]))
-        return draw(special | strategies.arrays(shape, dtype))
+    def matrix(*shape: int) -> np.ndarray:
+        if not few_values:
+            return draw(strategies.arrays(shape, dtype))
+        return draw(hnp.arrays(dtype, shape, elements=st.sampled_from([0.0, -1.0, np.inf, np.nan])))
 
-    return matrix((n, inner)), matrix((inner, m))
+    return matrix(n, inner), matrix(inner, m)
 
 
 OPERANDS = {masked: _for_masked(), product: _for_product()}
