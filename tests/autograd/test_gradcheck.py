@@ -125,7 +125,7 @@ RIGHT: dict[str, Program] = {
     "a constant output too": check(lambda torch, x: (x * 2, torch.ones(2)), (2,)),
     "a detached output too": check(lambda torch, x: (x * 2, x.detach() * 3), (2,)),
     "integers": check(lambda torch, x: (x + 0.5).long(), (2,)),
-    "integers besides": check(lambda torch, x: (x * 2, x.long()), (2,)),
+    "an integer output too": check(lambda torch, x: (x * 2, x.long()), (2,)),
     "not contiguous": check(
         lambda torch, x: x * x, lambda torch: leaf(torch, 2, 3).detach().t().requires_grad_()
     ),
@@ -227,7 +227,7 @@ REFUSED: dict[str, Program] = {
     "a number among outputs": check(lambda torch, x: (x * 2, 3), (2,)),
     "a dictionary of outputs": check(lambda torch, x: {"a": x * 2}, (2,)),
     "bools": check(lambda torch, x: x > 0, (2,)),
-    "bools besides": check(lambda torch, x: (x * 2, x > 0), (2,)),
+    "a bool output too": check(lambda torch, x: (x * 2, x > 0), (2,)),
     "an error in the function": check(lambda torch, x: 1 // 0, (2,)),
     "a write to a leaf": check(lambda torch, x: x.add_(1), (2,)),
     "no mode at all": check(lambda torch, x: x, (2,), check_backward_ad=False),

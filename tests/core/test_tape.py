@@ -464,7 +464,7 @@ def test_views_and_writes_die_by_reference_counting() -> None:
         row.mul_(2)
         base[1] = y[0]
         base.add_(y)
-        view.requires_grad  # noqa: B018, asking for it makes the view's history anew
+        view.requires_grad  # noqa: B018, reading it updates the history of the view
         out = (base * view).sum()
         refs = [weakref.ref(t) for t in (base, view, row, out, out._node, base._node)]
         out.backward()

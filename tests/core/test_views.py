@@ -709,7 +709,7 @@ OVERLAPS: dict[str, Any] = {
     "shifted": lambda x: x.view(-1)[1:].copy_(x.view(-1)[:-1]),
     "transposed": lambda x: x.mul_(x.t()),
     "the same": lambda x: x.mul_(x).add_(x.view(3, 3)),
-    "beside": lambda x: x[0].add_(x[1]),
+    "adjacent": lambda x: x[0].add_(x[1]),
     "interleaved": lambda x: x.view(-1)[1::2].add_(x.view(-1)[:-1:2]),
     "columns": lambda x: x[:, 0].copy_(x[0]),
     "filled": lambda x: x.fill_(x[1, 1]),

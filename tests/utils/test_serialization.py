@@ -185,7 +185,7 @@ def a_function() -> None:
 
 
 @pytest.mark.parametrize(
-    ("obj", "named"),
+    ("obj", "message"),
     [
         ({"a": [1, {"b": a_function}]}, "a.1.b is a builtins.function"),
         ({"a": {1, 2}}, "a is a builtins.set"),

@@ -95,7 +95,7 @@ def test_a_new_rule_is_described_from_its_definition() -> None:
     def twice(input: Any, *, times: int = 2) -> Any:
         """Twice the operand.
 
-        And no more.
+        And a second paragraph.
         """
         return input + input, (lambda g: g + g,)
 
