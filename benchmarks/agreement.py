@@ -109,7 +109,7 @@ def check_engines(network: Network, engines: Sequence[Engine]) -> None:
 
 
 def _train_a_few_steps(network: Network, engine: Engine) -> dict[str, np.ndarray]:
-    """Everything that `check_engines` compares, by its name in the message."""
+    """Return everything that `check_engines` compares, with names for the message."""
     found: dict[str, np.ndarray] = {}
     *phases, update = engine.phases.values()
     engine.reset()
@@ -129,7 +129,7 @@ def _train_a_few_steps(network: Network, engine: Engine) -> dict[str, np.ndarray
 
 
 def _changes(engine: Engine, network: Network, when: str) -> dict[str, np.ndarray]:
-    """The change of each parameter since the start. An update is small against its parameter."""
+    """Return the change of each parameter, since an update is small compared to its parameter."""
     engine.finish()
     return {
         f"the change of {name} {when}": p - initial

@@ -1,4 +1,4 @@
-"""What has changed between two runs, beyond the noise.
+"""Report what changed between two runs by more than the noise.
 
 A machine's speed varies from day to day, so each engine is compared by its ratio to a reference of
 the same run: NumPy by hand, or else PyTorch. Only the reference itself is compared by its time.
@@ -15,8 +15,8 @@ from .by_hand import BY_HAND
 from .measurement import Measurement, median, middle_half, ratio
 from .results import BenchmarkResults
 
-# On an idle machine, two runs of the same program can differ by less than this, because code and
-# data lie at other addresses.
+# On an idle machine, two runs of the same program can differ by almost this much, because code and
+# data are at different addresses.
 SMALLEST_CHANGE = 0.05
 REFERENCES = (BY_HAND, "PyTorch")
 
@@ -24,10 +24,10 @@ Key = tuple[str, str, float, str, str]
 
 
 def describe_changes(old: BenchmarkResults, new: BenchmarkResults) -> str:
-    """What is faster and what is slower in `new`, and how the two runs' conditions differ.
+    """Describe what is faster or slower in `new`, and how the conditions of the runs differ.
 
-    Something has changed if the middle halves of its rounds don't overlap and its medians differ by
-    more than 5%.
+    A measurement has changed if the middle halves of its rounds don't overlap and its medians
+    differ by more than 5%.
     """
     before, after = _relative(old.measurements), _relative(new.measurements)
     common = [key for key in after if key in before]
@@ -63,7 +63,7 @@ def has_changed(old: Sequence[float], new: Sequence[float]) -> bool:
 
 
 def _relative(measurements: Sequence[Measurement]) -> dict[Key, tuple[str, Sequence[float]]]:
-    """For each measurement, its reference ("" for none) and its rounds, divided by it."""
+    """Return each measurement's reference ("" for none), and its rounds divided by it."""
     rounds = {each.key: each.rounds for each in measurements}
     found: dict[Key, tuple[str, Sequence[float]]] = {}
     for key, own in rounds.items():

@@ -128,7 +128,7 @@ def _measure_memory(
 def crossover(
     sizes: Sequence[float], ours: Sequence[Sequence[float]], theirs: Sequence[Sequence[float]]
 ) -> float | None:
-    """The size from which on they are faster at every measured size; None if there is none.
+    """The size from which they are faster at every measured size; None if there is none.
 
     Between two sizes the ratio is interpolated linearly on logarithmic axes.
 

@@ -26,7 +26,7 @@ from minigrad.rules import REGISTRY
 
 from .agreement import check_agreement
 from .measurement import Measurement, median, ratio
-from .op_calls import OpCall, op_call
+from .op_arguments import OpArguments, op_arguments
 from .progress_bar import with_progress_bar
 from .settings import BenchmarkSettings
 from .turns import Contestant, take_turns
@@ -48,14 +48,14 @@ Rounds = tuple[float, ...]
 
 @dataclass(frozen=True)
 class TimedOp:
-    """One op in one engine: a call forward, a call forward and backward, and what they compute."""
+    """One op in one engine: a call forward, a call forward and backward, and their results."""
 
     forward: Callable[[], Any]
     both: Callable[[], Any] | None  # None if the op has no derivative
     results: Callable[[], dict[str, np.ndarray]]
 
 
-def in_library(name: str, torch: Any, call: OpCall) -> TimedOp:
+def in_library(name: str, torch: Any, call: OpArguments) -> TimedOp:
     """The op as users call it, on leaves that require grad where they can."""
     leaves, operands = [], []
     for each in call.operands:
@@ -87,7 +87,7 @@ def in_library(name: str, torch: Any, call: OpCall) -> TimedOp:
     return TimedOp(op, both if value.requires_grad else None, results)
 
 
-def in_numpy(name: str, call: OpCall) -> TimedOp:
+def in_numpy(name: str, call: OpArguments) -> TimedOp:
     """The rule's own code on bare arrays: its forward and its operands' pullbacks."""
     rule = REGISTRY[name]
     op = partial(rule.forward, *call.operands, **call.options)
@@ -147,7 +147,7 @@ def measure(settings: BenchmarkSettings) -> list[Measurement]:
     found: list[Measurement] = []
     for name in with_progress_bar(settings.ops or tuple(REGISTRY), PART):
         for size in (SMALL, QUICK_LARGE if settings.quick else LARGE):
-            call = op_call(name, size, settings.numpy_dtype)
+            call = op_arguments(name, size, settings.numpy_dtype)
             engines = {
                 MINIGRAD: in_library(name, minigrad, call),
                 PYTORCH: in_library(name, torch, call),

@@ -1,7 +1,7 @@
 """`python -m bridge`: its options, what it prints and writes, and its exit statuses.
 
-0: the libraries agree. 1: they differ (or the reader of the output closed it). 2: bad usage, which
-one line explains. 130: Ctrl-C.
+0: the libraries agree. 1: they differ (or the reader of the output closed it). 2: bad usage,
+explained in one line. 130: Ctrl-C.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ def deep() -> bool:
 class Campaign:
     """Batches of random programs, each from its own seed, for `minutes`.
 
-    The usual profile has one batch, which is always the same; its seed is None.
+    The usual profile has one batch, which never changes. Its seed is None.
     """
 
     minutes: float

@@ -21,7 +21,7 @@ Command = Callable[..., CommandResult]
 def in_process(
     main: Callable[[Sequence[str]], int], capsys: pytest.CaptureFixture[str], *first: str
 ) -> Command:
-    """A function that calls `main` with the arguments `first` and its own."""
+    """Return a function that calls `main` with the arguments `first` and its own arguments."""
 
     def run(*arguments: object) -> CommandResult:
         status = main([*first, *map(str, arguments)])
@@ -31,7 +31,7 @@ def in_process(
 
 
 def assert_refused(result: CommandResult, message: str, program: str = "minigrad") -> None:
-    """Status 2, nothing trained, and one line on standard error that matches `message`."""
+    """Check for status 2, no training, and one line on standard error that matches `message`."""
     assert result.status == 2
     assert result.err.startswith(f"{program}: error: ")
     assert result.err.count("\n") == 1

@@ -1,9 +1,9 @@
-"""One-line expressions in terms of a namespace `torch`, to be evaluated in minigrad and in PyTorch.
+"""One-line expressions over a namespace `torch`, to be evaluated in minigrad and in PyTorch.
 
-Each sees fresh tensors: `x` float32 (2, 3), `y` float32 (3,), `n` int64 (2, 2), `m` bool (3,), `s`
-0-d float32, `d` float64 (3,), `e` float32 (0, 3), and `w` (3,), a leaf that requires grad; besides
-them `torch`, `F`, `np`, `inf`, `nan`, `put` (index assignment) and `grads` (a value and its
-gradients). What an expression gives, or the type of its error, is to be the same in both.
+Each one gets fresh tensors: `x` float32 (2, 3), `y` float32 (3,), `n` int64 (2, 2), `m` bool (3,),
+`s` 0-d float32, `d` float64 (3,), `e` float32 (0, 3), and `w` (3,), a leaf that requires grad. It
+may also use `torch`, `F`, `np`, `inf`, `nan`, `put` (index assignment) and `grads` (a value and its
+gradients). The value, or the type of the error, must be the same in both libraries.
 """
 
 from __future__ import annotations
@@ -1827,7 +1827,7 @@ F.mse_loss(x)
 F.mse_loss(torch.tensor([inf]), torch.tensor([inf]))
 """
 
-SECTIONS["beside NumPy and Python"] = """
+SECTIONS["with NumPy and Python"] = """
 np.ones(3) * y
 y * np.ones(3)
 np.ones(3, dtype=np.float32) + y
@@ -2021,9 +2021,9 @@ torch.nn.ReLU()(y)
 torch.__version__ is None
 """
 
-# What minigrad refuses though PyTorch gives something, and a word that the error says.
+# What PyTorch accepts and minigrad refuses, with a word from minigrad's error message.
 REFUSED: dict[str, str] = {
-    # Not there: the name says so.
+    # Missing ops and methods.
     "x // 2": "//",
     "x % 2": "%",
     "2 // x": "//",
@@ -2060,7 +2060,7 @@ REFUSED: dict[str, str] = {
     "torch.device('cuda')": "cuda",
     "torch.zeros(2, device='meta')": "meta",
     "x.to('cuda')": "cuda",
-    # Accidents of PyTorch: numbers alone, floats as indices, an empty first row, and the like.
+    # Accidents of PyTorch: ops on numbers only, floats as indices, an empty first row, etc.
     "torch.add(1, 2)": "Tensor, not int",
     "torch.mul(2, 3)": "Tensor, not int",
     "torch.pow(self=2, exponent=y)": "pow",

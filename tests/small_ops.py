@@ -1,11 +1,11 @@
-"""Every kind of op on two small matrices, for the tests that ask of each op what it remembers."""
+"""Every kind of op on two small matrices, for tests of what each op saves and records."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-# An op of a namespace and of two (3, 3) tensors, of which the second is positive.
+# Each op takes a namespace and two (3, 3) tensors. The elements of the second are positive.
 Op = Callable[[Any, Any, Any], Any]
 
 SMALL_OPS: dict[str, Op] = {

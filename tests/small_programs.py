@@ -1,9 +1,9 @@
 """Small programs with views and in-place writes, drawn by hypothesis, for minigrad and PyTorch.
 
-A program is a list of steps over a list of tensors that grows as it runs. A step picks its operands
-by number (modulo how many there are), so that every list of steps is a program, and hypothesis
-can shorten one that fails step by step. All elements are small whole numbers in float64: what is
-compared is which elements went where, not how they were rounded.
+A program is a list of instructions over a list of tensors that grows as it runs. An instruction
+picks its operands by number, modulo the number of tensors. So every list of instructions is a
+program, and hypothesis can shorten a failing one. All elements are small integers in float64: the
+comparison is about which elements went where, not about rounding.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ import numpy as np
 from hypothesis import strategies as st
 
 
-class Step(NamedTuple):
-    """One step: what is done, to which tensor, with which other, and a number to vary it."""
+class Instruction(NamedTuple):
+    """An op, the numbers of its target and its other operand, and a number that varies it."""
 
     op: str
     to: int
     other: int
     vary: int
-    recording: bool  # False runs the step in no_grad
+    recording: bool  # False: runs in no_grad
 
     def __repr__(self) -> str:
-        mode = "" if self.recording else ", no_grad"
-        return f"({self.op} {self.to} {self.other} {self.vary}{mode})"
+        suffix = "" if self.recording else ", no_grad"
+        return f"({self.op} {self.to} {self.other} {self.vary}{suffix})"
 
 
 Action = Callable[[Any, Any, Any, int], Any]  # namespace, tensor, other tensor, vary
 
 
 def _key(x: Any, vary: int) -> Any:
-    """A key into `x`: an int, a slice, a pair, or one with None or `...`."""
+    """Return a key into `x`: an int, a slice, a pair, or one with None or `...`."""
     keys = [0, -1, slice(1, None), slice(None, None, 2), (..., 0), (slice(None), 1), None, ...]
     return keys[vary % len(keys)]
 
 
 def _gather_key(x: Any, vary: int) -> Any:
-    """A key that copies: a list of indices, with a repeat, or a mask."""
+    """Return a key that copies: a list of indices, with a repeat, or a mask."""
     return [[0], [0, 0], [-1, 0], x > 0][vary % 4]
 
 
@@ -114,22 +114,22 @@ def _leaf(torch: Any, vary: int, requires_grad: bool) -> Any:
 
 
 def cotangent(torch: Any, x: Any, seed: int) -> Any:
-    """Whole numbers of the shape of `x`, no two neighbours alike."""
+    """Return integers in the shape of `x`, with no two neighbours equal."""
     values = np.random.default_rng(seed).integers(-3, 4, tuple(x.shape))
     return torch.from_numpy(np.array(values, np.float64))
 
 
-def steps(*kinds: dict[str, Action]) -> st.SearchStrategy[Step]:
-    """Steps of the kinds given."""
+def instructions(*kinds: dict[str, Action]) -> st.SearchStrategy[Instruction]:
+    """Draw instructions of the given kinds."""
     number = st.integers(0, 7)
     recording = st.integers(0, 7).map(bool)  # one in eight is not recorded
     names = st.one_of(*(st.sampled_from(sorted(kind)) for kind in kinds))
-    return st.builds(Step, names, number, number, number, recording)
+    return st.builds(Instruction, names, number, number, number, recording)
 
 
 @dataclass
 class Run:
-    """A program's run in one library: its tensors, and the type of error of each step."""
+    """A program's run in one library: its tensors, and the type of each instruction's error."""
 
     torch: Any
     tensors: list[Any] = field(default_factory=list)
@@ -138,24 +138,24 @@ class Run:
     def __post_init__(self) -> None:
         self.tensors += [_leaf(self.torch, 0, True), _leaf(self.torch, 0, True) * 1]
 
-    def step(self, step: Step) -> None:
-        """Run one step. What goes wrong in it is noted, and the program goes on."""
-        x = self.tensors[step.to % len(self.tensors)]
-        y = self.tensors[step.other % len(self.tensors)]
-        if step.op in WRITE:
-            if _tangled(x, y, step.op in WRITE_OTHER):
+    def execute(self, instruction: Instruction) -> None:
+        """Execute one instruction. Note its error, if any, and continue."""
+        x = self.tensors[instruction.to % len(self.tensors)]
+        y = self.tensors[instruction.other % len(self.tensors)]
+        if instruction.op in WRITE:
+            if _tangled(x, y, instruction.op in WRITE_OTHER):
                 return
-            # PyTorch takes a view whose base has just been given a history for a leaf, until asked.
+            # PyTorch reports a view as a leaf after its base got a history, until grad_fn is read.
             _seen(lambda x: x.grad_fn, x)
-        recording = step.recording or step.op in VIEW
-        mode = contextlib.nullcontext() if recording else self.torch.no_grad()
+        recording = instruction.recording or instruction.op in VIEW
+        context = contextlib.nullcontext() if recording else self.torch.no_grad()
         try:
-            with mode, warnings.catch_warnings(action="ignore"):
-                result = ACTIONS[step.op](self.torch, x, y, step.vary)
+            with context, warnings.catch_warnings(action="ignore"):
+                result = ACTIONS[instruction.op](self.torch, x, y, instruction.vary)
         except Exception as error:
             self.errors.append(type(error).__name__)
-            if step.op.startswith("backward"):
-                # How far PyTorch comes before it finds the error is nobody's business.
+            if instruction.op.startswith("backward"):
+                # It is unspecified how far PyTorch gets before it finds the error.
                 for tensor in self.tensors:
                     tensor.grad = None
             return
@@ -164,9 +164,9 @@ class Run:
             self.tensors.append(result)
 
     def state(self) -> list[list[Any]]:
-        """What can be seen of each tensor, in terms that both libraries share."""
+        """Return what is visible of each tensor, in terms that both libraries share."""
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # PyTorch warns of asking a non-leaf for its .grad
+            warnings.simplefilter("ignore")  # PyTorch warns about .grad of a non-leaf
             return [[_seen(look, x) for look in _LOOKS] for x in self.tensors]
 
 
@@ -181,9 +181,9 @@ _LOOKS: list[Callable[[Any], Any]] = [
 
 
 def _tangled(x: Any, y: Any, uses_y: bool) -> bool:
-    """Whether a write of `y` into `x` is one of which PyTorch makes no promise.
+    """Tell whether PyTorch leaves the result of writing `y` into `x` undefined.
 
-    That is where elements of `x` share their memory with each other, or with elements of `y`.
+    It does where elements of `x` share memory with each other or with elements of `y`.
     """
     if 0 in x.stride():
         return True
@@ -191,7 +191,7 @@ def _tangled(x: Any, y: Any, uses_y: bool) -> bool:
 
 
 def _seen(look: Callable[[Any], Any], x: Any) -> Any:
-    """What a look at a tensor gives: looking at a view of what was written to may raise."""
+    """Return `look(x)`, or RuntimeError, which a view of an overwritten tensor may raise."""
     try:
         return look(x)
     except RuntimeError:
@@ -199,5 +199,5 @@ def _seen(look: Callable[[Any], Any], x: Any) -> Any:
 
 
 def plain(x: Any) -> Any:
-    """A tensor's elements, -0 as 0: which zero a sum of zeros gives is arithmetic, not history."""
+    """Return the elements, with -0 as 0: the sign of a zero sum is arithmetic, not history."""
     return (x.detach().numpy() + 0.0).tolist()

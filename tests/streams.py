@@ -1,4 +1,4 @@
-"""Comparison of random tensors and generator states with PyTorch's."""
+"""Compare random tensors and generator states with PyTorch's."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-# Without fused multiply-add, PyTorch's own kernels round some numbers differently: by at most the
+# Without fused multiply-add, PyTorch's own kernels round some numbers differently, by at most the
 # bound that minigrad/random/variates.py states.
 FUSED = torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512")
 WITHOUT_FMA = 3e-6
@@ -22,7 +22,7 @@ def state(generator: Any) -> bytes:
 
 
 def same_numbers(ours: Any, theirs: Any) -> bool:
-    """Whether two Tensors agree in dtype, shape, layout and, bit for bit, in their elements."""
+    """Tell whether two Tensors have the same dtype, shape, layout and bits."""
     a, b = ours.detach().numpy(), theirs.detach().numpy()
     if (a.dtype, a.shape) != (b.dtype, b.shape):
         return False
@@ -35,5 +35,5 @@ def same_numbers(ours: Any, theirs: Any) -> bool:
 
 
 def _steps(x: Any) -> list[int]:
-    """Return the strides, without those of dimensions of size 1, which mean nothing."""
+    """Return the strides, except those of dimensions of size 1, which have no effect."""
     return [step for step, size in zip(x.stride(), x.shape, strict=True) if size > 1]

@@ -42,7 +42,7 @@ def test_an_op_without_an_entry_is_exact_unless_it_is_a_ufunc(
 
 
 @pytest.mark.parametrize("op", FUSED)
-def test_an_alpha_may_be_fused(op: str) -> None:
+def test_a_fused_alpha_has_a_scaled_tolerance(op: str) -> None:
     assert "alpha" in inspect.signature(REGISTRY[op].forward).parameters
     assert tolerance(op, alpha=1) == tolerance(op)
     assert isinstance(tolerance(op, alpha=0.1).value, Scaled)
@@ -54,5 +54,5 @@ def test_a_gpu_has_other_tolerances(op: str) -> None:
     assert ON_CUDA[op].why.endswith(".")
 
 
-def test_an_alpha_changes_no_tolerance_of_other_ops() -> None:
+def test_alpha_does_not_change_the_tolerance_of_other_ops() -> None:
     assert tolerance("exp", alpha=0.1) == tolerance("exp")

@@ -1,4 +1,4 @@
-"""The whole face, one line at a time: the same text as PyTorch's, or the same type of error."""
+"""The public API, one line at a time: the same text as PyTorch's, or the same type of error."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ import minigrad.nn.functional
 torch = pytest.importorskip("torch")
 
 
-def surroundings(namespace: Any) -> dict[str, Any]:
-    """What an expression can name, fresh each time."""
+def names(namespace: Any) -> dict[str, Any]:
+    """Return the names that an expression may use, with fresh tensors."""
     tensor = namespace.tensor
 
     def put(target: Any, key: Any, value: Any) -> Any:
@@ -51,10 +51,10 @@ def surroundings(namespace: Any) -> dict[str, Any]:
 
 
 def evaluated(expression: str, namespace: Any) -> tuple[str | None, Exception | None]:
-    """What an expression prints as, or its error."""
+    """Return the repr of an expression's value, or its error."""
     with warnings.catch_warnings(action="ignore"):
         try:
-            value = eval(expression, surroundings(namespace))
+            value = eval(expression, names(namespace))
         except Exception as error:
             return None, error
         return re.sub("0x[0-9a-f]+", "0x", repr(value)), None
@@ -82,19 +82,19 @@ def said(outcome: tuple[str | None, Exception | None]) -> str:
 
 
 @pytest.mark.parametrize("expression", REFUSED)
-def test_what_is_refused_is_named(expression: str) -> None:
+def test_an_error_names_what_is_refused(expression: str) -> None:
     text, error = evaluated(expression, minigrad)
     assert isinstance(error, Exception), text
     assert REFUSED[expression] in str(error)
 
 
-def test_the_tables_have_no_line_twice() -> None:
+def test_no_expression_is_repeated() -> None:
     every = [line for section in SECTIONS for line in lines(section)] + list(REFUSED)
     assert len(set(every)) == len(every) > 1500
 
 
 def test_a_difference_is_found() -> None:
-    """In a digit, a dtype, a shape, a flag or a type of error."""
+    """A difference in a digit, a dtype, a shape, a flag or a type of error counts."""
     pairs = [
         ("y", "y + 1e-3"),
         ("y", "y.double()"),

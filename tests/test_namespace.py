@@ -1,4 +1,4 @@
-"""The public namespace: change the import and the program runs; what is there is PyTorch's."""
+"""The public namespace: a program runs when its import is changed, and every name is PyTorch's."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ MODULES: dict[str, tuple[ModuleType, ModuleType]] = {
 
 
 def public(module: ModuleType) -> list[str]:
-    """The names that a module means to be used: `__all__`, or else what it defines itself."""
+    """Return the public names of a module: `__all__`, or else the names that it defines itself."""
     if hasattr(module, "__all__"):
         return list(module.__all__)
     return [
@@ -54,7 +54,7 @@ def public(module: ModuleType) -> list[str]:
 # Importing ----------------------------------------------------------------------------------------
 
 
-def test_importing_loads_numpy_and_nothing_else() -> None:
+def test_importing_loads_only_numpy() -> None:
     script = (
         "import sys, numpy.random; before = set(sys.modules)\n"
         "import minigrad, minigrad.nn.functional, minigrad.optim.lr_scheduler\n"
@@ -81,19 +81,19 @@ def test_all_exists(name: str) -> None:
     assert len(set(names)) == len(names)
 
 
-def test_a_star_import_gives_all() -> None:
+def test_a_star_import_gives_the_names_in_all() -> None:
     namespace: dict[str, Any] = {}
     exec("from minigrad import *", namespace)
     assert set(minigrad.__all__) <= set(namespace)
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_every_public_name_is_pytorchs_too(name: str) -> None:
+def test_every_public_name_is_pytorchs(name: str) -> None:
     ours, theirs = MODULES[name]
     assert [n for n in public(ours) if not hasattr(theirs, n)] == []
 
 
-def test_every_public_attribute_of_a_tensor_is_pytorchs_too() -> None:
+def test_every_public_attribute_of_a_tensor_is_pytorchs() -> None:
     names = [n for n in dir(minigrad.Tensor) if not n.startswith("_")]
     assert len(names) > 100
     assert [n for n in names if not hasattr(torch.Tensor, n)] == []
@@ -108,20 +108,20 @@ def test_every_function_and_class_has_a_docstring() -> None:
 
 # Parameters ---------------------------------------------------------------------------------------
 
-# One way to call a function: the names of its positional parameters, and those of all.
-Call = tuple[list[str], set[str]]
-# Of these PyTorch's own signature says nothing, or is not true.
-UNSAID = {"dtype", "no_grad", "autograd.no_grad", "Tensor.requires_grad_"}
-# NumPy's names, which PyTorch takes and its stubs do not know.
+# One way to call a function: its positional parameter names, and all its parameter names.
+ParameterNames = tuple[list[str], set[str]]
+# PyTorch's own signature of these is missing or wrong.
+WRONG_IN_PYTORCH = {"dtype", "no_grad", "autograd.no_grad", "Tensor.requires_grad_"}
+# NumPy's argument names, which PyTorch accepts but its stubs don't list.
 ALIASES = {"axis", "keepdims"}
 
 
-def stubs(path: str, of_class: str | None = None) -> dict[str, list[Call]]:
-    """What PyTorch's type stubs say of its compiled functions: every overload of each."""
+def stubs(path: str, of_class: str | None = None) -> dict[str, list[ParameterNames]]:
+    """Return every overload of PyTorch's compiled functions, from its type stubs."""
     tree: Any = ast.parse((Path(torch.__file__).parent / path).read_text())
     if of_class is not None:
         tree = next(n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == of_class)
-    found: dict[str, list[Call]] = {}
+    found: dict[str, list[ParameterNames]] = {}
     for node in tree.body:
         if isinstance(node, ast.FunctionDef):
             positional = [_unified(a.arg) for a in node.args.posonlyargs + node.args.args]
@@ -131,7 +131,7 @@ def stubs(path: str, of_class: str | None = None) -> dict[str, list[Call]]:
 
 
 def _unified(name: str) -> str:
-    """A method's `self` is a function's `input`."""
+    """Rename a method's `self` to a function's `input`."""
     return "input" if name == "self" else name
 
 
@@ -139,8 +139,8 @@ FUNCTION_STUBS = stubs("_C/_VariableFunctions.pyi")
 METHOD_STUBS = stubs("_C/__init__.pyi", "TensorBase")
 
 
-def signature(function: Any) -> Call | None:
-    """The names of the parameters of a Python function or class; None where nobody says."""
+def signature(function: Any) -> ParameterNames | None:
+    """Return the parameter names of a Python function or class, or None if unknown."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (ValueError, TypeError):
@@ -154,8 +154,8 @@ def signature(function: Any) -> Call | None:
     return positional, named | set(positional)
 
 
-def pairs() -> Iterator[tuple[str, Call, list[Call]]]:
-    """Every callable that both have: its name, our parameters, and the ways to call theirs."""
+def pairs() -> Iterator[tuple[str, ParameterNames, list[ParameterNames]]]:
+    """Yield the name of every callable that both have, our parameters, and theirs per overload."""
     for module, (ours, theirs) in MODULES.items():
         for name in public(ours):
             mine = getattr(ours, name)
@@ -165,27 +165,27 @@ def pairs() -> Iterator[tuple[str, Call, list[Call]]]:
             other = signature(getattr(theirs, name, None)) if not known else None
             call = signature(mine)
             full_name = f"{module}.{name}".lstrip(".")
-            if call is not None and (known or other) and full_name not in UNSAID:
+            if call is not None and (known or other) and full_name not in WRONG_IN_PYTORCH:
                 yield full_name, call, known or [other]  # type: ignore[list-item]
     for name in dir(minigrad.Tensor):
         mine = getattr(minigrad.Tensor, name)
         if name.startswith("_") or not callable(mine):
             continue
         call, known = signature(mine), METHOD_STUBS.get(name, [])
-        if call is not None and known and f"Tensor.{name}" not in UNSAID:
+        if call is not None and known and f"Tensor.{name}" not in WRONG_IN_PYTORCH:
             yield f"Tensor.{name}", call, known
 
 
 @pytest.mark.parametrize(("name", "ours", "theirs"), [pytest.param(*p, id=p[0]) for p in pairs()])
 def test_parameters_are_named_and_ordered_as_pytorchs(
-    name: str, ours: Call, theirs: list[Call]
+    name: str, ours: ParameterNames, theirs: list[ParameterNames]
 ) -> None:
     positional, every = ours
     assert every - ALIASES <= set().union(*(names for _, names in theirs))
     assert any(positional[: len(other)] == other[: len(positional)] for other, _ in theirs)
 
 
-def test_enough_is_compared() -> None:
+def test_the_main_functions_are_compared() -> None:
     names = [name for name, _, _ in pairs()]
     assert len(names) > 200
     for some in ("add", "Tensor.sum", "nn.Linear", "optim.SGD", "nn.functional.cross_entropy"):
@@ -276,7 +276,7 @@ print(guess.tolist(), loss.requires_grad, [name for name, _ in net.named_paramet
 
 
 def printed(program: str, library: str) -> str:
-    """What a program prints when only its imports are changed."""
+    """Return what a program prints when only its imports are changed."""
     lines = program.replace("import torch\n", f"import {library} as torch\n")
     lines = lines.replace("import torch.", f"import {library}.")
     out = io.StringIO()
@@ -290,18 +290,18 @@ def test_change_the_import_and_the_program_prints_the_same(program: str) -> None
     ours, theirs = printed(program, "minigrad"), printed(program, "torch")
     assert ours == theirs
     assert len(theirs.splitlines()) >= 5
-    assert "1.0" in theirs  # it learned what there was to learn
+    assert "1.0" in theirs  # the training reached full accuracy
 
 
-RANDOMLY_BEGUN: list[Callable[[Any], Any]] = [
+RANDOM: list[Callable[[Any], Any]] = [
     lambda torch: torch.randn(2, 5, requires_grad=True),
     lambda torch: torch.nn.Linear(2, 5).weight,
     lambda torch: torch.rand(3).requires_grad_(),
 ]
 
 
-@pytest.mark.parametrize("make", RANDOMLY_BEGUN)
-def test_what_begins_randomly_is_of_one_kind(make: Callable[[Any], Any]) -> None:
+@pytest.mark.parametrize("make", RANDOM)
+def test_random_tensors_have_pytorchs_dtype_shape_and_flags(make: Callable[[Any], Any]) -> None:
     ours, theirs = make(minigrad), make(torch)
     assert ours.shape == theirs.shape
     assert (str(ours.dtype), ours.requires_grad, ours.is_leaf) == (

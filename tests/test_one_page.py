@@ -1,4 +1,4 @@
-"""The page computes what the engine does, bit for bit, and what PyTorch does, up to rounding."""
+"""The page agrees with the engine bit for bit, and with PyTorch up to rounding."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ def same_bits(a: Array, b: Array) -> bool:
 # The page itself ----------------------------------------------------------------------------------
 
 
-def test_it_fits_on_a_page() -> None:
+def test_the_source_fits_on_a_page() -> None:
     assert len(SOURCE.splitlines()) <= 100
 
 
-def test_it_imports_numpy_and_nothing_else() -> None:
+def test_the_source_imports_only_numpy() -> None:
     imports = [n for n in ast.walk(ast.parse(SOURCE)) if isinstance(n, ast.Import | ast.ImportFrom)]
     assert [ast.unparse(statement) for statement in imports] == ["import numpy as np"]
 
@@ -79,13 +79,13 @@ def test_only_tensors_that_require_a_gradient_get_one() -> None:
 
 
 def first_parameters(dtype: str) -> list[Array]:
-    """The parameters that the page starts from."""
+    """Return the parameters that the page starts from."""
     draw = np.random.default_rng(0).standard_normal
     return [draw(shape, dtype) for shape in SHAPES]
 
 
 def training(dtype: str) -> Iterator[programs.Progress]:
-    """The engine's program with the page's first parameters."""
+    """Run the engine's program with the page's first parameters."""
     steps = programs.manual(minigrad, X, LABELS, epochs=EPOCHS, dtype=dtype)
     progress = next(steps)
     arrays = first_parameters(dtype)
@@ -96,7 +96,7 @@ def training(dtype: str) -> Iterator[programs.Progress]:
 
 
 @pytest.mark.parametrize("dtype", programs.DTYPES)
-def test_every_epoch_of_the_tutorial_is_the_engines(
+def test_every_epoch_of_the_tutorial_has_the_engines_bits(
     dtype: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     losses: list[float] = []
@@ -129,12 +129,12 @@ def test_every_epoch_of_the_tutorial_is_the_engines(
         assert same_bits(engines.detach().numpy(), parameter.data)
 
 
-def test_the_command_prints_what_the_engine_finds() -> None:
+def test_the_command_prints_the_engines_results() -> None:
     command = [sys.executable, "-m", "minigrad.one_page"]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     expected = []
     steps = training("float32")
-    for _ in range(EPOCHS):  # the page prints the network as it is before the update
+    for _ in range(EPOCHS):  # the page prints the loss and accuracy before the update
         progress = next(steps)
         loss, predicted = progress.evaluate(X, LABELS)
         epoch, accuracy = progress.epoch + 1, (predicted == LABELS).mean()
@@ -145,12 +145,12 @@ def test_the_command_prints_what_the_engine_finds() -> None:
     assert run.stderr == ""
 
 
-# Drawn networks -----------------------------------------------------------------------------------
+# Random networks ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Data, and a network as a list of layers, each of a weight and a bias."""
+    """Data, and a network as a list of layers, each a weight and a bias."""
 
     x: Array
     labels: Array
@@ -160,7 +160,7 @@ class Problem:
 def problem(
     seed: int, sizes: list[int], batch: int, biases: list[str], dtype: str = "float64"
 ) -> Problem:
-    """A network with these sizes from input to output; `biases` are the shapes of the biases."""
+    """Return a random network of these sizes; `biases` are the shapes of the biases."""
     rng = np.random.default_rng(seed)
     layers = []
     for (n_in, n_out), bias in zip(pairwise(sizes), biases, strict=True):
@@ -186,8 +186,8 @@ def problems(draw: st.DrawFn, biases: tuple[str, ...] = BIASES) -> Problem:
     return problem(draw(st.integers(0, 2**32)), sizes, draw(size), list(shapes), dtype)
 
 
-def of_page(page: Any) -> SimpleNamespace:
-    """The functions of a training step on the page."""
+def page_functions(page: Any) -> SimpleNamespace:
+    """Return the functions of a training step on the page."""
     return SimpleNamespace(
         ops=page,
         constant=page.tensor,
@@ -198,8 +198,8 @@ def of_page(page: Any) -> SimpleNamespace:
     )
 
 
-def of_library(torch: Any) -> SimpleNamespace:
-    """The same functions in the engine or in PyTorch."""
+def library_functions(torch: Any) -> SimpleNamespace:
+    """Return the same functions in the engine or in PyTorch."""
     return SimpleNamespace(
         ops=torch,
         constant=torch.from_numpy,
@@ -211,10 +211,10 @@ def of_library(torch: Any) -> SimpleNamespace:
 
 
 def trained(library: SimpleNamespace, problem: Problem, steps: int) -> Iterator[tuple[str, Array]]:
-    """The loss, the gradients and the parameters of each step.
+    """Yield the loss, the gradients and the parameters of each step, with their names.
 
-    A layer whose result has its input's size is residual, `x + relu(x W + B)`, so that some tensors
-    are used twice.
+    A layer whose output has the size of its input is residual, `x + relu(x W + B)`, so that some
+    tensors are used twice.
     """
     ops, array = library.ops, library.array
     layers = [(library.leaf(W), library.leaf(B)) for W, B in problem.layers]
@@ -236,13 +236,13 @@ def trained(library: SimpleNamespace, problem: Problem, steps: int) -> Iterator[
 
 
 def differing(page: Any, problem: Problem) -> list[str]:
-    """The names of the values whose bits differ between the page and the engine."""
+    """Return the names of the values whose bits differ between the page and the engine."""
     both = zip(
-        trained(of_page(page), problem, steps=3),
-        trained(of_library(minigrad), problem, steps=3),
+        trained(page_functions(page), problem, steps=3),
+        trained(library_functions(minigrad), problem, steps=3),
         strict=True,
     )
-    # A loss of 0 has a sign on the page: it is -0.
+    # A loss of 0 is -0 on the page.
     return [
         name
         for (name, ours), (_, engines) in both
@@ -251,12 +251,12 @@ def differing(page: Any, problem: Problem) -> list[str]:
 
 
 @given(problems(ONE_DIMENSION))
-def test_any_network_is_the_engines_bit_for_bit(problem: Problem) -> None:
+def test_any_network_has_the_engines_bits(problem: Problem) -> None:
     assert differing(one_page, problem) == []
 
 
 @given(problems())
-def test_any_network_is_pytorchs(problem: Problem) -> None:
+def test_any_network_agrees_with_pytorch(problem: Problem) -> None:
     pytest.importorskip("torch")
     from bridge import assert_matches_torch
 
@@ -264,12 +264,12 @@ def test_any_network_is_pytorchs(problem: Problem) -> None:
 
 
 def page_or_torch(page: Any) -> Any:
-    """A program for the bridge that runs on the page where the bridge would run it on minigrad."""
+    """Return a program for the bridge that runs on the page in place of minigrad."""
 
     def program(torch: Any, x: Any, labels: Any, layers: list[tuple[Any, Any]]) -> dict[str, Any]:
         arrays = [(W.detach().numpy(), B.detach().numpy()) for W, B in layers]
         given = Problem(x.detach().numpy(), labels.numpy(), arrays)
-        library = of_page(page) if torch is minigrad else of_library(torch)
+        library = page_functions(page) if torch is minigrad else library_functions(torch)
         return {name: torch.from_numpy(array) for name, array in trained(library, given, steps=1)}
 
     return program
@@ -290,7 +290,7 @@ MISTAKES = {
         "gradient.sum(axis=d, keepdims=True)",
         "gradient.mean(axis=d, keepdims=True)",
     ),
-    "one of two shares is lost": ("(gradients[parent] + share)", "share"),
+    "one of two contributions is lost": ("(gradients[parent] + share)", "share"),
     "a gradient is doubled": ("tensor.grad = Tensor(total)", "tensor.grad = Tensor(total + total)"),
     "zero_ does nothing": ("self.data[...] = 0", "self.data[...] += 0"),
     "a gradient is one unit too large": (
@@ -305,7 +305,7 @@ ONLY_IN_BITS = ("zero_ does nothing", "a gradient is one unit too large")
 
 
 def page_with(mistake: str) -> Any:
-    """The page with one expression replaced."""
+    """Return the page with one expression replaced."""
     old, new = MISTAKES[mistake]
     assert SOURCE.count(old) == 1
     page = ModuleType("mistaken")
@@ -313,11 +313,11 @@ def page_with(mistake: str) -> Any:
     return page
 
 
-# Two residual layers and a bias of each shape.
+# Two residual layers, and a bias of each shape.
 TELLING = problem(0, [4, 4, 4, 3], 5, ["(n,)", "(1, n)", "(batch, 1)"])
 
 
-def test_the_page_itself_does_not_differ() -> None:
+def test_the_page_without_a_mistake_does_not_differ() -> None:
     assert differing(one_page, TELLING) == []
 
 

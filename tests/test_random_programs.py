@@ -1,7 +1,7 @@
 """Random programs do the same in minigrad as in PyTorch (see `bridge/random_programs`).
 
 `pytest tests/test_random_programs.py::test_random_programs --hypothesis-profile=deep --minutes=30`
-draws programs on every core for 30 minutes, and prints how many it ran.
+draws programs on every core for 30 minutes and prints how many it ran.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ class Course:
         rng = np.random.default_rng(seed)
         self.starts = [np.asarray(rng.standard_normal(shape), dtype) for shape in SHAPES]
         self.grads = [
-            # Sometimes a gradient is missing, zero or large.
+            # Some gradients are missing, zero or large.
             [
                 None
                 if rng.random() < 0.1
@@ -58,7 +58,7 @@ def arrays(params: list[Any], optimizer: Any) -> list[tuple[str, np.ndarray]]:
 
 
 def check_equal(ours: Any, theirs: Any, rtol: float, when: str) -> None:
-    """Names, dtypes and shapes are equal, and elements within `rtol` of the largest element."""
+    """Check that names, dtypes and shapes are equal, and elements within `rtol` of the largest."""
     assert [name for name, _ in ours] == [name for name, _ in theirs], when
     for (name, a), (_, b) in zip(ours, theirs, strict=True):
         assert (a.dtype, a.shape) == (b.dtype, b.shape), f"{when}: {name}"
@@ -69,7 +69,7 @@ def check_equal(ours: Any, theirs: Any, rtol: float, when: str) -> None:
 def check_trajectory(
     ours: Any, theirs: Any, options: dict[str, Any], seed: int, dtype: str
 ) -> None:
-    """The optimiser classes `ours` and `theirs`, with the same `options`, take the same steps."""
+    """Check that the optimiser classes `ours` and `theirs` take the same steps."""
     course = Course(seed, dtype)
     rtol = 1e-12 if dtype == "float64" else 2e-5
     pairs = []

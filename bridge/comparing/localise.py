@@ -47,7 +47,7 @@ def first_unmatched(computed: Sequence[Computed], recorded: RecordedTensors) -> 
 
     Float arrays match if they agree in half the digits of the coarsest dtype so far. Returns None
     if all match, or if the first unmatched array is the gradient of a leaf, which no single op
-    computed. Arrays computed after the last gradient are not looked at: a wrong update shows in the
+    computed. Arrays computed after the last gradient are ignored: a wrong update shows in the
     parameters.
     """
     leaves = [i for i, each in enumerate(computed) if each.op is None]

@@ -135,7 +135,7 @@ def judge_by_rounding(
 
 
 def _movement(perturbed: Array, theirs: Array) -> Array:
-    """Return how far each element moved; infinity if it became finite or ceased to be."""
+    """Return how far each element moved; infinity if it became finite or stopped being finite."""
     same = (perturbed == theirs) | ((perturbed != perturbed) & (theirs != theirs))
     with np.errstate(all="ignore"):
         gap = np.abs(perturbed.astype(np.float64) - theirs)

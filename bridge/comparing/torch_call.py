@@ -21,7 +21,7 @@ _BROADCASTING = {
     for name, rule in REGISTRY.items()
     if len(rule.operands) > 1 and (rule.presentation.promotion is not None or name == "where")
 }
-# The magnitudes of the terms of a difference are those of the terms of a sum.
+# The terms of a difference have the same magnitudes as those of a sum.
 _SUM_OF = {"sub": "add", "rsub": "add"}
 
 

@@ -1,6 +1,6 @@
 """Draw a call of each op: functions from `RandomDraws` to a `Case`.
 
-Each function draws operands and options in the terms of the rule it is for, such as
+Each function draws operands and options in the terms of its rule, such as
 `slice(x, dim=1, start=0, end=2, step=1)`. `samples.py` says which rule uses which function.
 """
 
@@ -46,7 +46,7 @@ def binary(draw: RandomDraws) -> Case:
 
 
 def binary_bits(draw: RandomDraws) -> Case:
-    """Draw what `binary` does, but of integers or bools, and two tensors more often."""
+    """Draw a call like `binary`, but with integers or bools, and two tensors more often."""
     draw.dtype = np.dtype(draw.pick("int64", "int32", "bool"))
     a, b = (draw.array(shape) for shape in draw.shapes(2))
     number = draw.pick(0, -1, 6, True)
@@ -304,7 +304,7 @@ def reduction(draw: RandomDraws) -> Case:
 
 
 def logical_reduction(draw: RandomDraws) -> Case:
-    """Draw what `reduction` does, with half the elements zero."""
+    """Draw a call like `reduction`, with half the elements zero."""
     case = reduction(draw)
     x = case.operands[0]
     assert isinstance(x, Operand)

@@ -293,7 +293,7 @@ def _sgd_state(options: Options) -> tuple[str, ...]:
 
 
 def _adam(draw: RandomDraws) -> Options:
-    # PyTorch interpolates by another formula for a beta1 of at most 1/2.
+    # PyTorch interpolates by a different formula for a beta1 of at most 1/2.
     betas = (..., ..., (0.5, 0.9), (0.0, 0.99), (0.95, 0.5))
     return draw.options(**_COMMON, betas=betas, eps=(..., 1e-8, 1e-3), amsgrad=(..., True))
 

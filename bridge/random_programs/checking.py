@@ -19,7 +19,7 @@ from .program import Array, Program, Statement, TensorFacts, Trace
 
 
 def check(program: Program) -> None:
-    """Raise AssertionError if the program does something else in minigrad than in PyTorch.
+    """Raise AssertionError if the program behaves differently in minigrad and in PyTorch.
 
     The message says what differs and prints the program.
     """
@@ -121,7 +121,7 @@ def _is_exact(x: Array) -> bool:
 
 
 def _comparable(x: Array | None, like: Array) -> Array:
-    """Return `x`; if it is missing or has another shape, an array infinitely far from `like`."""
+    """Return `x`; if it is missing or of a different shape, an array infinitely far from `like`."""
     if x is not None and x.shape == like.shape:
         return x
     return np.full(like.shape, np.inf) if like.dtype.kind == "f" else ~like

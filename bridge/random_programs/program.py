@@ -24,8 +24,8 @@ AT_THE_END = " at the end"
 class Statement:
     """One line of a program.
 
-    `names` are those it assigns to. It runs in `no_grad` unless it is `recording`. `raises` is the
-    type of the error that it raises in PyTorch, or "".
+    It assigns to `names`, and runs in `no_grad` unless it is `recording`. `raises` is the type of
+    its error in PyTorch, or "".
     """
 
     text: str

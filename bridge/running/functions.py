@@ -1,8 +1,8 @@
 """Compare one function in minigrad and in PyTorch: its results, its gradients, and each op.
 
 Ops are compared one by one, each from the same operands (`comparing/replay.py`). The final results
-are compared too, up to how far rounding carries them (`comparing/rounding.py`): that finds mistakes
-no op is to blame for, such as ops that are combined differently than in PyTorch.
+are compared too, up to how far rounding carries them (`comparing/rounding.py`). That finds mistakes
+that no single op makes, such as ops that are combined differently than in PyTorch.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from bridge.libraries.environment import environment, prepared
 from bridge.reporting.report import Report
 from minigrad.catalogue.accuracy import Exact
 
-Function = Callable[..., Any]
+ComparedFunction = Callable[..., Any]
 Errors = type[BaseException] | tuple[type[BaseException], ...] | None
 
 
@@ -69,7 +69,7 @@ class Comparison(Report):
 
 
 def compare(
-    function: Function,
+    function: ComparedFunction,
     *inputs: Any,
     seed: int = 0,
     device: str = "cpu",
@@ -119,7 +119,7 @@ def compare(
 
 
 def assert_matches_torch(
-    function: Function,
+    function: ComparedFunction,
     *inputs: Any,
     seed: int = 0,
     device: str = "cpu",
@@ -190,7 +190,11 @@ class _FunctionRun:
 
 
 def _run(
-    namespace: ModuleType, function: Function, inputs: tuple[Any, ...], seed: int, device: str
+    namespace: ModuleType,
+    function: ComparedFunction,
+    inputs: tuple[Any, ...],
+    seed: int,
+    device: str,
 ) -> _FunctionRun:
     run = _FunctionRun()
     converted = [_convert_input(namespace, x, device) for x in inputs]

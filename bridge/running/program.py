@@ -13,8 +13,8 @@ programs, and `training` makes one from a model, a loss, an optimiser and data:
 
 A program with a parameter `device` or `dtype` is told where to compute, and in which dtype
 ("float32"). It may draw random numbers: from one seed, both libraries draw the same. There are two
-exceptions. On a GPU PyTorch has another random stream, so draw on the CPU and move the result.
-Old builds with MKL (2.4, but not 2.13) draw dropout's masks from MKL's stream.
+exceptions. On a GPU, PyTorch has a different random stream, so draw on the CPU and move the result.
+Older builds with MKL (2.4, but not 2.13) draw dropout's masks from MKL's stream.
 """
 
 from __future__ import annotations

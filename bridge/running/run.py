@@ -25,10 +25,10 @@ COPIED = "PyTorch was given minigrad's parameters, because it drew others"
 
 
 class Snapshot(NamedTuple):
-    """A copy of all that the next step depends on, for PyTorch on the CPU.
+    """A copy of everything that the next step depends on, for PyTorch on the CPU.
 
-    `state` is that of the optimiser, and `stream` that of the random stream, for which both
-    libraries use the same bytes.
+    `state` is the optimiser's state. `stream` is the state of the random stream, which has the same
+    bytes in both libraries.
     """
 
     parameters: dict[str, Array]
@@ -112,7 +112,7 @@ class ProgramRun:
         return {name: array_of(p) for name, p in self.parameters.items()}
 
     def snapshot(self) -> Snapshot:
-        """Copy all that the next step depends on."""
+        """Copy everything that the next step depends on."""
         state = None
         if self.optimizer is not None:
             state = self.optimizer.state_dict()["state"]

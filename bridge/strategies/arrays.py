@@ -68,7 +68,7 @@ def dtypes(kinds: str = "f") -> st.SearchStrategy[np.dtype]:
 
 
 def elements(dtype: Any, special: bool = True) -> st.SearchStrategy[Any]:
-    """Elements of a dtype: small whole numbers, which make ties, and floats between -4 and 4.
+    """Elements of a dtype: small integers, which make ties, and floats between -4 and 4.
 
     With `special`, also zeros of either sign, subnormals, the neighbours of 1, the ends of the
     range, infinities and NaN.

@@ -133,6 +133,7 @@ class CopySlices(Node):
         pullbacks = (to_parent, *(p and to_other(p) for p in of_others))
         super().__init__("CopySlices", written.rule, parents, pullbacks, written.saved, base._array)
         self.written = written
+        self.writes = written.writes  # the write itself may have changed a saved array: v.mul_(v)
 
     def origins(self) -> Iterator[tuple[int, list[Any], Parent | None]]:
         """Those of the written values, whose result isn't a part of the tensor, as in PyTorch."""

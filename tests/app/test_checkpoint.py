@@ -149,7 +149,7 @@ def test_a_checkpoint_of_another_network_is_refused_and_the_tensors_named(
     assert path.read_bytes() == before
 
 
-def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path, train: Command) -> None:
+def test_a_file_that_is_not_a_checkpoint_is_refused(tmp_path: Path, train: Command) -> None:
     path = tmp_path / "net"
     train("--optimizer", "adam", "--epochs", 2, "--save", path)
     content = minigrad.load(path)

@@ -23,7 +23,7 @@ from tests.app.train_output import LOG_LINE, saved_tensors
 COMMAND = [sys.executable, "-m", "minigrad", "train"]
 
 
-def test_it_prints_every_few_epochs_and_the_last(train: Command) -> None:
+def test_every_few_epochs_and_the_last_are_printed(train: Command) -> None:
     result = train("--update", "auto", "--epochs", 7, "--log-every", 3)
     assert [int(m[0]) for m in LOG_LINE.findall(result.out)] == [3, 6, 7]
 
@@ -145,6 +145,8 @@ def test_ctrl_c_prints_one_line_and_leaves_a_whole_checkpoint(
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # pytest may run in the background, where a shell has SIGINT ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         assert process.stdout is not None
         while not process.stdout.readline().startswith("Epoch: 100,"):

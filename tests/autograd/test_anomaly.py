@@ -1,4 +1,4 @@
-"""anomaly_mode.py: errors of backward that name lines of the forward pass. Beside PyTorch."""
+"""anomaly_mode.py: errors of backward that name lines of the forward, as in PyTorch."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ Program = Callable[[Any], Any]
 
 
 @pytest.fixture(autouse=True)
-def _off_again() -> Iterator[None]:
-    """Whatever a test does, both libraries are as they were."""
+def _switched_off_after() -> Iterator[None]:
+    """Switch the mode off in both libraries after each test."""
     yield
     for t in (minigrad, torch):
         t.autograd.set_detect_anomaly(False, check_nan=True)
@@ -35,14 +35,14 @@ def state(torch: Any) -> tuple[bool, bool]:
 
 
 def line_of(text: str) -> int:
-    """The first line of the caller that has this text."""
+    """Return the number of the first line of the caller that contains this text."""
     frame = inspect.currentframe().f_back
     lines, first = inspect.getsourcelines(frame.f_code)
     return first + next(i for i, line in enumerate(lines) if text in line)
 
 
 def failure(torch: Any, program: Callable[[], Any]) -> tuple[str, list[str]]:
-    """The error of a program, and the warnings before it."""
+    """Return a program's error message, and the warnings before it."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         with pytest.raises(RuntimeError) as error:
@@ -50,8 +50,8 @@ def failure(torch: Any, program: Callable[[], Any]) -> tuple[str, list[str]]:
     return str(error.value), [str(w.message) for w in caught]
 
 
-def named(text: str) -> list[int]:
-    """The lines of this file that a text names."""
+def lines_named(text: str) -> list[int]:
+    """Return the numbers of the lines of this file that a text names."""
     return [int(n) for n in re.findall(rf'File "{re.escape(__file__)}", line (\d+)', text)]
 
 
@@ -94,11 +94,11 @@ SWITCHES: dict[str, Program] = {
     "by default": state,
     "on": lambda torch: _set(torch, True),
     "on, without NaN": lambda torch: _set(torch, True, check_nan=False),
-    "on, and on without NaN": lambda torch: (_set(torch, True), _set(torch, True, False)),
-    "on and off": lambda torch: (_set(torch, True, False), _set(torch, False)),
+    "on, then on without NaN": lambda torch: (_set(torch, True), _set(torch, True, False)),
+    "on, then off": lambda torch: (_set(torch, True, False), _set(torch, False)),
     "of 1": lambda torch: _set(torch, 1),
-    "of a string": lambda torch: _set(torch, "on"),
-    "of a check_nan of 1": lambda torch: _set(torch, True, 1),
+    "with a string": lambda torch: _set(torch, "on"),
+    "with check_nan=1": lambda torch: _set(torch, True, 1),
     "within set": lambda torch: _within(torch, lambda: torch.autograd.set_detect_anomaly(True)),
     "within detect": lambda torch: _within(torch, torch.autograd.detect_anomaly),
     "within detect, without NaN": lambda torch: _within(
@@ -106,10 +106,8 @@ SWITCHES: dict[str, Program] = {
     ),
     "nested": _nested,
     "after an error": _after_an_error,
-    "detect that is only made": lambda torch: (torch.autograd.detect_anomaly(), state(torch))[1],
-    "set that is only made": lambda torch: (torch.autograd.set_detect_anomaly(True), state(torch))[
-        1
-    ],
+    "detect, not entered": lambda torch: (torch.autograd.detect_anomaly(), state(torch))[1],
+    "set, not entered": lambda torch: (torch.autograd.set_detect_anomaly(True), state(torch))[1],
 }
 
 
@@ -126,13 +124,13 @@ def _zero_over_zero(torch: Any, x: Any) -> Any:
 
 
 NANS: dict[str, Callable[[Any, Any], Any]] = {
-    "made on the way": _zero_over_zero,
-    "made of an operand": lambda torch, x: x * torch.tensor(float("nan"), dtype=torch.float64),
-    "of a negative root": lambda torch, x: (-x).sqrt(),
+    "in the middle of the graph": _zero_over_zero,
+    "from an operand": lambda torch, x: x * torch.tensor(float("nan"), dtype=torch.float64),
+    "from a negative root": lambda torch, x: (-x).sqrt(),
     "none": lambda torch, x: x.exp(),
     "infinite only": lambda torch, x: (x * 0).log(),
     "in another operand": lambda torch, x: torch.full_like(x, float("nan")) * x.detach() + x,
-    "to the power of": lambda torch, x: (-x) ** (x * 0.5),
+    "from a power": lambda torch, x: (-x) ** (x * 0.5),
 }
 
 
@@ -154,7 +152,7 @@ def test_nan(name: str, check_nan: bool) -> None:
     check_same(program)
 
 
-def test_without_the_mode_nan_is_a_number() -> None:
+def test_without_the_mode_nan_is_not_an_error() -> None:
     def program(torch: Any) -> Any:
         x = leaf(torch)
         _zero_over_zero(torch, x).sum().backward()
@@ -163,20 +161,20 @@ def test_without_the_mode_nan_is_a_number() -> None:
     check_same(program)
 
 
-def test_the_warning_names_the_line_of_the_forward_pass() -> None:
+def test_the_warning_names_the_line_of_the_forward() -> None:
     for t in (minigrad, torch):
         x = leaf(t)
         with t.autograd.set_detect_anomaly(True):
-            y = (-x).sqrt()  # the culprit
-            said, warned = failure(t, lambda y=y: (y * 2).sum().backward())
-        assert said == "Function 'SqrtBackward0' returned nan values in its 0th output."
+            y = (-x).sqrt()  # the cause
+            message, warned = failure(t, lambda y=y: (y * 2).sum().backward())
+        assert message == "Function 'SqrtBackward0' returned nan values in its 0th output."
         (warning,) = warned
         assert warning.startswith("Error detected in SqrtBackward0. Traceback of forward call")
-        assert named(warning)[-1] == line_of("# the culprit")
-        assert "y = (-x).sqrt()  # the culprit" in warning
+        assert lines_named(warning)[-1] == line_of("# the cause")
+        assert "y = (-x).sqrt()  # the cause" in warning
 
 
-def test_a_forward_pass_outside_of_the_mode_is_not_known() -> None:
+def test_a_forward_outside_the_mode_is_unknown() -> None:
     for t in (minigrad, torch):
         x = leaf(t)
         y = (-x).sqrt()
@@ -188,23 +186,23 @@ def test_a_forward_pass_outside_of_the_mode_is_not_known() -> None:
         )
 
 
-def test_a_node_of_a_gradient_names_both_lines() -> None:
+def test_a_node_of_a_gradient_names_the_lines_of_both() -> None:
     for t in (minigrad, torch):
         x = leaf(t, 0.0)
         with t.autograd.set_detect_anomaly(True, check_nan=False):
             y = x.sqrt()  # the forward
             (d,) = t.autograd.grad(y.sum(), x, create_graph=True)  # the gradient
             t.autograd.set_detect_anomaly(True, check_nan=True)
-            said, warned = failure(t, lambda d=d: (d * 0).sum().backward())
-        assert "returned nan values" in said
-        # In PyTorch it is two warnings.
+            message, warned = failure(t, lambda d=d: (d * 0).sum().backward())
+        assert "returned nan values" in message
+        # PyTorch gives two warnings.
         head, induced = "".join(warned).split("Previous calculation was induced by ")
         assert induced.startswith("SqrtBackward0. Traceback of forward call that induced")
-        assert named(head)[-1] == line_of("# the gradient")
-        assert named(induced)[-1] == line_of("# the forward")
+        assert lines_named(head)[-1] == line_of("# the gradient")
+        assert lines_named(induced)[-1] == line_of("# the forward")
 
 
-def test_an_error_of_a_function_is_blamed_on_it() -> None:
+def test_an_error_of_a_custom_function_names_its_call() -> None:
     for t in (minigrad, torch):
         body = {
             "forward": staticmethod(lambda ctx, x: x * 2),
@@ -219,10 +217,10 @@ def test_an_error_of_a_function_is_blamed_on_it() -> None:
                 y.sum().backward()
         (warning,) = (str(w.message) for w in caught)
         assert warning.startswith("Error detected in MineBackward")
-        assert named(warning)[-1] == line_of("# the call")
+        assert lines_named(warning)[-1] == line_of("# the call")
 
 
-# What was written to ----------------------------------------------------------------------------
+# Writes to saved tensors ------------------------------------------------------------------------
 
 WRITES: dict[str, Callable[[Any], Any]] = {
     "itself": lambda y: y.mul_(2),
@@ -233,7 +231,7 @@ WRITES: dict[str, Callable[[Any], Any]] = {
 
 
 @pytest.mark.parametrize("name", WRITES)
-def test_a_write_is_told_with_both_lines(name: str) -> None:
+def test_the_error_after_a_write_names_both_lines(name: str) -> None:
     x = leaf(minigrad)
     with minigrad.autograd.set_detect_anomaly(True):
         y = x * 1
@@ -241,43 +239,43 @@ def test_a_write_is_told_with_both_lines(name: str) -> None:
         with minigrad.no_grad():
             WRITES[name](y)
         WRITES[name](y)
-        said, (warning,) = failure(minigrad, lambda: z.sum().backward())
-    saved, changed = said.split("and then changed at")
-    assert named(saved)[-1] == line_of("# saved here")
+        message, (warning,) = failure(minigrad, lambda: z.sum().backward())
+    saved, changed = message.split("and then changed at")
+    assert lines_named(saved)[-1] == line_of("# saved here")
     definition = inspect.getsourcelines(WRITES[name])[1]
-    assert named(changed)[-1] == definition
+    assert lines_named(changed)[-1] == definition
     assert warning.startswith("Error detected in MulBackward0. Traceback of forward call")
-    assert named(warning)[-1] == line_of("# saved here")
+    assert lines_named(warning)[-1] == line_of("# saved here")
 
 
-def test_a_step_of_an_optimizer_is_told() -> None:
-    """The line is the user's own, not the optimiser's."""
+def test_the_error_after_an_optimizer_step_names_both_lines() -> None:
+    """The line of the write is in the user's code, not in the optimiser."""
     w = minigrad.nn.Parameter(minigrad.tensor([1.0, 2.0]))
     optimizer = minigrad.optim.SGD([w], lr=0.1)
     with minigrad.autograd.set_detect_anomaly(True):
         loss = (w * w).sum()  # saved here
         loss.backward(retain_graph=True)
         optimizer.step()  # changed here
-        said, _ = failure(minigrad, loss.backward)
-    saved, changed = said.split("and then changed at")
-    assert named(saved)[-1] == line_of("# saved here")
-    assert named(changed)[-1] == line_of("# changed here")
+        message, _ = failure(minigrad, loss.backward)
+    saved, changed = message.split("and then changed at")
+    assert lines_named(saved)[-1] == line_of("# saved here")
+    assert lines_named(changed)[-1] == line_of("# changed here")
 
 
-def test_without_the_mode_there_is_a_hint() -> None:
+def test_without_the_mode_the_error_has_a_hint() -> None:
     x = leaf(minigrad)
     y = x * 1
     z = y * y
     y.mul_(2)
-    said, warned = failure(minigrad, lambda: z.sum().backward())
-    assert "Hint: enable anomaly detection" in said
+    message, warned = failure(minigrad, lambda: z.sum().backward())
+    assert "Hint: enable anomaly detection" in message
     assert warned == []
 
 
-# Nothing left behind ----------------------------------------------------------------------------
+# After the mode ---------------------------------------------------------------------------------
 
 
-def test_nothing_is_remembered_when_it_is_off() -> None:
+def test_no_traceback_is_stored_when_it_is_off() -> None:
     def program(torch: Any) -> Any:
         x = leaf(torch)
         with torch.autograd.set_detect_anomaly(True):
@@ -291,14 +289,14 @@ def test_nothing_is_remembered_when_it_is_off() -> None:
     assert "traceback_" in theirs[0]
 
 
-def test_writes_are_forgotten_when_it_is_off() -> None:
+def test_writes_are_not_stored_when_it_is_off() -> None:
     y = minigrad.zeros(2)
     for _ in range(3):
         y.add_(1)
     assert y._counter == [3]
 
 
-def test_gradients_are_the_same() -> None:
+def test_gradients_are_the_same_with_and_without_it() -> None:
     def program(torch: Any, on: bool) -> Any:
         x = leaf(torch, 1.0, 2.0, 3.0)
         with torch.autograd.set_detect_anomaly(on):

@@ -1,4 +1,4 @@
-"""function.py: ops of the user's own, and all that `autograd.Function` offers, beside PyTorch."""
+"""function.py: custom ops, and every feature of `autograd.Function`, as in PyTorch."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def function(
     setup: Callable[..., Any] | None = None,
     **more: Callable[..., Any],
 ) -> Any:
-    """A Function of that forward and backward."""
+    """Return a Function with these static methods."""
     body = {"forward": forward, "backward": backward, "setup_context": setup, **more}
     found = {name: staticmethod(method) for name, method in body.items() if method is not None}
     return type("Mine", (torch.autograd.Function,), found)
 
 
 def check_same_kind(program: Program) -> None:
-    """As `check_same`, but an error, of the same type, may say something else."""
+    """Like `check_same`, but the text of an error may differ; its type must be the same."""
     ours, theirs = outcome(program, minigrad), outcome(program, torch)
     both = f"\nminigrad: {ours}\nPyTorch:  {theirs}"
     assert ours.value == theirs.value, both
@@ -46,13 +46,13 @@ def leaf(torch: Any, *values: float) -> Any:
 
 
 def weights(torch: Any, like: Any, seed: int = 0) -> Any:
-    """Whole numbers, so that nothing is rounded, and no two alike."""
+    """Return distinct integers in the shape of `like`: exact, and each element counts."""
     values = np.random.default_rng(seed).permutation(np.arange(1.0, 1 + like.numel()))
     return torch.from_numpy(values.reshape(tuple(like.shape))).to(like.dtype)
 
 
-def sent_back(torch: Any, y: Any, x: Any) -> Any:
-    """The gradient of `x` when `y` gets a cotangent of its own for each element."""
+def gradient_of(torch: Any, y: Any, x: Any) -> Any:
+    """Return the gradient of `x` if `y` gets a different cotangent for each element."""
     y.backward(weights(torch, y))
     return x.grad
 
@@ -70,7 +70,7 @@ def seven(ctx: Any, g: Any) -> Any:
 
 
 def saving(*made: Callable[[Any], Any]) -> Callable[..., Any]:
-    """A forward that saves what these make of its operand."""
+    """Return a forward that saves the results of these functions of its operand."""
 
     def forward(ctx: Any, x: Any) -> Any:
         ctx.save_for_backward(*(make(x) for make in made))
@@ -86,7 +86,7 @@ def applied(
     of: Callable[[Any, Any], tuple[Any, ...]] = lambda torch, x: (x,),
     **more: Callable[..., Any],
 ) -> Program:
-    """A program: call a Function, of a leaf if nothing else is said, and send its result back."""
+    """Return a program: call a Function on a leaf, or on `of`, and return the leaf's gradient."""
 
     def program(torch: Any) -> Any:
         x = leaf(torch)
@@ -94,12 +94,12 @@ def applied(
         y = result[0] if isinstance(result, tuple) else result
         if not y.requires_grad:
             return "not recorded", y
-        return y, type(y.grad_fn).__name__, sent_back(torch, y, x)
+        return y, type(y.grad_fn).__name__, gradient_of(torch, y, x)
 
     return program
 
 
-# What forward may be given and return ---------------------------------------------------------
+# Arguments and results of forward -------------------------------------------------------------
 
 FORWARD: dict[str, Program] = {
     "one tensor": applied(double, seven),
@@ -117,7 +117,7 @@ FORWARD: dict[str, Program] = {
         lambda ctx, g: (None, None, None, g),
         of=lambda torch, x: (None, "s", [x], x),
     ),
-    "a tensor in a list is not seen": applied(
+    "a tensor in a list is not recorded": applied(
         lambda ctx, xs: xs[0] * 2, seven, of=lambda torch, x: ([x],)
     ),
     "a non-leaf": applied(double, seven, of=lambda torch, x: (x * 3,)),
@@ -126,30 +126,26 @@ FORWARD: dict[str, Program] = {
     "integers": applied(double, seven, of=lambda torch, x: (x.long(),)),
     "0-d": applied(double, seven, of=lambda torch, x: (x.sum(),)),
     "empty": applied(double, seven, of=lambda torch, x: (x[:0],)),
-    "integers come out": applied(lambda ctx, x: x.long(), seven),
-    "another dtype comes out": applied(lambda ctx, x: x.float(), lambda ctx, g: g.double()),
-    "a larger one comes out": applied(
-        lambda ctx, x: x.expand(3, 2).clone(), lambda ctx, g: g.sum(0)
-    ),
-    "no tensor comes out": lambda torch: function(torch, lambda ctx, x: 3, same).apply(leaf(torch)),
-    "nothing comes out": lambda torch: function(torch, lambda ctx, x: None, same).apply(
-        leaf(torch)
-    ),
-    "a list comes out": lambda torch: [
+    "integers as the result": applied(lambda ctx, x: x.long(), seven),
+    "another dtype as the result": applied(lambda ctx, x: x.float(), lambda ctx, g: g.double()),
+    "a larger result": applied(lambda ctx, x: x.expand(3, 2).clone(), lambda ctx, g: g.sum(0)),
+    "a number": lambda torch: function(torch, lambda ctx, x: 3, same).apply(leaf(torch)),
+    "None": lambda torch: function(torch, lambda ctx, x: None, same).apply(leaf(torch)),
+    "a list as the result": lambda torch: [
         y.requires_grad
         for y in function(torch, lambda ctx, x: [x * 2, x * 3], same).apply(leaf(torch))
     ],
-    "tensors and others come out": applied(
+    "tensors and others as results": applied(
         lambda ctx, x: (x * 2, 3, "s", None), lambda ctx, g, *rest: g * (5 + len(rest))
     ),
-    "what others get for them": applied(
+    "the cotangents of others": applied(
         lambda ctx, x: (x * 2, 3, x * 3), lambda ctx, *gs: gs[0] + sum(g is None for g in gs)
     ),
     "an error": applied(lambda ctx, x: 1 / 0, same),
     "no forward": applied(None),
     "no backward": applied(double),
     "forward without ctx": applied(lambda x: x * 2, same),
-    "named and nameless": applied(
+    "with and without names": applied(
         lambda ctx, x, y: x * y, lambda ctx, g: (g * 5, g * 2), of=lambda torch, x: (x, x * 1)
     ),
     "too few arguments": applied(lambda ctx, x, y: x * y, same),
@@ -163,7 +159,7 @@ def test_forward(name: str) -> None:
     check_same(FORWARD[name])
 
 
-# By name ---------------------------------------------------------------------------------------
+# Arguments by name -----------------------------------------------------------------------------
 
 BY_NAME: dict[str, Callable[[Any, Any], Any]] = {
     "all": lambda f, x: f(x=x, k=3.0),
@@ -173,10 +169,10 @@ BY_NAME: dict[str, Callable[[Any, Any], Any]] = {
     "default": lambda f, x: f(x),
     "twice": lambda f, x: f(x, x=x),
     "unknown": lambda f, x: f(x, q=x),
-    "the first missing": lambda f, x: f(k=x),
-    "the second missing": lambda f, x: f(x, m=4.0),
+    "the first one missing": lambda f, x: f(k=x),
+    "the second one missing": lambda f, x: f(x, m=4.0),
     "all three": lambda f, x: f(x, 2.0, m=4.0),
-    "only a name": lambda f, x: f(x, z=4.0),
+    "only one by name": lambda f, x: f(x, z=4.0),
 }
 SIGNATURES: dict[str, Callable[..., Any]] = {
     "plain": lambda x, k=2.0: x * k,
@@ -215,12 +211,12 @@ def test_arguments_by_name(name: str, signature: str, setup: bool) -> None:
             }
             mine = function(torch, with_ctx[signature], backward)
         x = leaf(torch)
-        return sent_back(torch, BY_NAME[name](mine.apply, x), x), seen
+        return gradient_of(torch, BY_NAME[name](mine.apply, x), x), seen
 
     check_same_kind(program)
 
 
-# What backward may return ---------------------------------------------------------------------
+# Results of backward --------------------------------------------------------------------------
 
 BACKWARD: dict[str, Program] = {
     name: applied(lambda ctx, x: x * 2, backward)
@@ -229,20 +225,18 @@ BACKWARD: dict[str, Program] = {
         "a tuple of one": lambda ctx, g: (g * 3,),
         "a list": lambda ctx, g: [g * 3],
         "one too many": lambda ctx, g: (g * 2, g),
-        "Nones too many": lambda ctx, g: (g * 2, None, None),
+        "extra Nones": lambda ctx, g: (g * 2, None, None),
         "none at all": lambda ctx, g: (),
         "a number": lambda ctx, g: 3,
         "an array": lambda ctx, g: np.ones(2),
-        "a shorter one": lambda ctx, g: g[:1],
-        "one that sums to its shape": lambda ctx, g: g[None].expand(3, 2),
-        "one of another shape and the size": lambda ctx, g: g[None],
-        "a 0-d one": lambda ctx, g: g.sum(),
+        "a shorter gradient": lambda ctx, g: g[:1],
+        "a gradient that sums to its shape": lambda ctx, g: g[None].expand(3, 2),
+        "the same size in another shape": lambda ctx, g: g[None],
+        "a 0-d gradient": lambda ctx, g: g.sum(),
         "another float dtype": lambda ctx, g: g.float(),
         "integers": lambda ctx, g: g.long(),
-        "what it was given, changed": lambda ctx, g: g.mul_(2),
-        "a view of what it was given": lambda ctx, g: (
-            g.flip(0) if hasattr(g, "flip") else g[[1, 0]]
-        ),
+        "the cotangent, changed": lambda ctx, g: g.mul_(2),
+        "a view of the cotangent": lambda ctx, g: g.flip(0) if hasattr(g, "flip") else g[[1, 0]],
         "an error": lambda ctx, g: 1 / 0,
     }.items()
 }
@@ -270,7 +264,7 @@ def test_backward(name: str) -> None:
     check_same(BACKWARD[name])
 
 
-def test_a_gradient_of_none_stops_there() -> None:
+def test_none_stops_the_walk() -> None:
     def program(torch: Any) -> Any:
         x, seen = leaf(torch), []
         a = function(torch, double, lambda ctx, g: seen.append(g) or g).apply(x)
@@ -283,7 +277,7 @@ def test_a_gradient_of_none_stops_there() -> None:
     check_same(program)
 
 
-def test_hooks_of_what_gets_no_gradient() -> None:
+def test_hooks_of_a_tensor_without_a_gradient() -> None:
     def program(torch: Any) -> Any:
         x, seen = leaf(torch), []
         y = x.exp()
@@ -297,7 +291,7 @@ def test_hooks_of_what_gets_no_gradient() -> None:
     check_same(program)
 
 
-def test_a_hook_cannot_make_a_gradient_of_none() -> None:
+def test_a_hook_cannot_replace_none_by_a_gradient() -> None:
     def program(torch: Any) -> Any:
         x = leaf(torch)
         y = x.exp()
@@ -308,7 +302,7 @@ def test_a_hook_cannot_make_a_gradient_of_none() -> None:
 
 
 @pytest.mark.parametrize("allow_unused", [True, False])
-def test_grad_of_what_got_none(allow_unused: bool) -> None:
+def test_grad_of_an_input_with_a_gradient_of_none(allow_unused: bool) -> None:
     def program(torch: Any) -> Any:
         x = leaf(torch)
         y = function(torch, double, lambda ctx, g: None).apply(x)
@@ -322,7 +316,7 @@ def test_none_and_a_gradient_add_up_to_the_gradient() -> None:
         x = leaf(torch)
         middle = x * 3
         none = function(torch, double, lambda ctx, g: None).apply(middle)
-        return sent_back(torch, none + middle, x), sent_back(torch, middle * 1 + none, x)
+        return gradient_of(torch, none + middle, x), gradient_of(torch, middle * 1 + none, x)
 
     check_same(program)
 
@@ -349,7 +343,7 @@ def _logging(torch: Any, seen: list[Any], materialize: bool = True) -> Any:
 
 @pytest.mark.parametrize("materialize", [True, False])
 @pytest.mark.parametrize("used", [(0,), (1,), (2,), (0, 1), (0, 2), (1, 1), (0, 1, 2)])
-def test_what_results_that_are_not_used_get(used: tuple[int, ...], materialize: bool) -> None:
+def test_the_cotangents_of_unused_results(used: tuple[int, ...], materialize: bool) -> None:
     def program(torch: Any) -> Any:
         x, seen = leaf(torch), []
         results = _logging(torch, seen, materialize).apply(x)
@@ -359,7 +353,7 @@ def test_what_results_that_are_not_used_get(used: tuple[int, ...], materialize: 
     check_same(program)
 
 
-def test_results_share_a_node_and_are_told_apart_by_number() -> None:
+def test_results_share_a_node_and_differ_in_output_nr() -> None:
     def program(torch: Any) -> Any:
         x = leaf(torch)
         a, b = function(torch, _pair, lambda ctx, a, b: a * 2 + b * 3).apply(x)
@@ -367,14 +361,14 @@ def test_results_share_a_node_and_are_told_apart_by_number() -> None:
         found += [(n is a.grad_fn, i) for n, i in (b * a).grad_fn.next_functions]
         a.register_hook(lambda g: g * 10)
         b.retain_grad()
-        return found, sent_back(torch, a * b, x), b.grad
+        return found, gradient_of(torch, a * b, x), b.grad
 
     check_same(program)
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=6), st.booleans())
-def test_a_function_of_functions(path: list[int], mixed: bool) -> None:
-    """A chain of calls, each of which takes one of the results so far."""
+def test_a_chain_of_functions(path: list[int], mixed: bool) -> None:
+    """Each call takes one of the earlier results."""
 
     def program(torch: Any) -> Any:
         x = leaf(torch)
@@ -383,12 +377,12 @@ def test_a_function_of_functions(path: list[int], mixed: bool) -> None:
         for i in path:
             results += mine.apply(results[i % len(results)])
         y = results[-1] * 3 - results[-2] if mixed else results[-1]
-        return sent_back(torch, y, x)
+        return gradient_of(torch, y, x)
 
     check_same(program)
 
 
-def test_what_backward_keeps_of_what_it_returns_stays_as_it_is() -> None:
+def test_a_gradient_that_backward_keeps_does_not_change() -> None:
     kept: list[Any] = []
 
     def backward(ctx: Any, g: Any) -> Any:
@@ -405,7 +399,7 @@ def test_what_backward_keeps_of_what_it_returns_stays_as_it_is() -> None:
     check_same(program)
 
 
-def test_a_result_twice() -> None:
+def test_the_same_tensor_returned_twice() -> None:
     def forward(ctx: Any, x: Any) -> Any:
         y = x * 2
         return y, y
@@ -413,23 +407,23 @@ def test_a_result_twice() -> None:
     def program(torch: Any) -> Any:
         x = leaf(torch)
         a, b = function(torch, forward, lambda ctx, a, b: a * 2 + b * 3).apply(x)
-        return sent_back(torch, a + 10 * b, x)
+        return gradient_of(torch, a + 10 * b, x)
 
     check_same(program)
 
 
-# What is saved --------------------------------------------------------------------------------
+# Saved tensors --------------------------------------------------------------------------------
 
 
-def _is_saved(ctx: Any, g: Any) -> Any:
+def _times_saved(ctx: Any, g: Any) -> Any:
     (x,) = ctx.saved_tensors
     return g * x
 
 
 SAVED: dict[str, Program] = {
-    "the operand": applied(saving(lambda x: x), _is_saved),
-    "what was computed": applied(saving(lambda x: x * 3), _is_saved),
-    "a view": applied(saving(lambda x: x[:1]), _is_saved),
+    "the operand": applied(saving(lambda x: x), _times_saved),
+    "an intermediate result": applied(saving(lambda x: x * 3), _times_saved),
+    "a view": applied(saving(lambda x: x[:1]), _times_saved),
     "None, too": applied(
         saving(lambda x: None, lambda x: x), lambda ctx, g: g * ctx.saved_tensors[1]
     ),
@@ -442,7 +436,7 @@ SAVED: dict[str, Program] = {
     "an attribute": applied(
         lambda ctx, x: setattr(ctx, "kept", x + 1) or x * 2, lambda ctx, g: g * ctx.kept
     ),
-    "an attribute that is not there": applied(double, lambda ctx, g: ctx.nope),
+    "a missing attribute": applied(double, lambda ctx, g: ctx.nope),
 }
 
 
@@ -457,12 +451,12 @@ def test_a_second_call_of_save_replaces_the_first() -> None:
         ctx.save_for_backward(x * 3)
         return x * 2
 
-    check_same(applied(forward, _is_saved))
+    check_same(applied(forward, _times_saved))
 
 
 @pytest.mark.parametrize("saved", ["operand", "result", "both", "intermediate"])
 @pytest.mark.parametrize("written", ["operand", "result", "neither", "detached operand"])
-def test_a_write_to_what_was_saved(saved: str, written: str) -> None:
+def test_a_write_to_a_saved_tensor(saved: str, written: str) -> None:
     def forward(ctx: Any, x: Any) -> Any:
         y = x * x
         what = {"operand": (x,), "result": (y,), "both": (x, y), "intermediate": (x * 2,)}
@@ -478,12 +472,12 @@ def test_a_write_to_what_was_saved(saved: str, written: str) -> None:
             y.mul_(2)
         elif written != "neither":
             (operand if written == "operand" else operand.detach()).mul_(2)
-        return sent_back(torch, z, x)
+        return gradient_of(torch, z, x)
 
     check_same(program)
 
 
-def test_saved_tensors_are_what_they_were() -> None:
+def test_saved_tensors_keep_their_identity() -> None:
     def forward(ctx: Any, x: Any) -> Any:
         y = x * x
         ctx.save_for_backward(x, y, x * 2)
@@ -499,7 +493,7 @@ def test_saved_tensors_are_what_they_were() -> None:
             return g
 
         y = function(torch, forward, backward).apply(x)
-        sent_back(torch, y, x)
+        gradient_of(torch, y, x)
         return seen
 
     check_same(program)
@@ -510,10 +504,10 @@ def test_saved_tensors_are_what_they_were() -> None:
 def test_a_second_backward(saves: bool, retain: bool) -> None:
     def program(torch: Any) -> Any:
         x = leaf(torch)
-        forward, backward = (saving(lambda x: x), _is_saved) if saves else (double, seven)
+        forward, backward = (saving(lambda x: x), _times_saved) if saves else (double, seven)
         y = function(torch, forward, backward).apply(x)
         y.backward(weights(torch, y), retain_graph=retain)
-        return sent_back(torch, y, x)
+        return gradient_of(torch, y, x)
 
     check_same(program)
 
@@ -521,15 +515,15 @@ def test_a_second_backward(saves: bool, retain: bool) -> None:
 def test_saved_tensors_after_freeing_and_outside_of_backward() -> None:
     def program(torch: Any) -> Any:
         x = leaf(torch)
-        y = function(torch, saving(lambda x: x), _is_saved).apply(x)
+        y = function(torch, saving(lambda x: x), _times_saved).apply(x)
         before = [s is x for s in y.grad_fn.saved_tensors]
-        sent_back(torch, y, x)
+        gradient_of(torch, y, x)
         return before, y.grad_fn.saved_tensors
 
     assert check_same(program).error is not None
 
 
-# What ctx knows -------------------------------------------------------------------------------
+# The context ----------------------------------------------------------------------------------
 
 
 @given(st.lists(st.sampled_from(["leaf", "constant", "number", "none", "computed"]), max_size=4))
@@ -548,7 +542,7 @@ def test_needs_input_grad(kinds: list[str]) -> None:
 
         all_kinds = ["leaf", *kinds]
         y = function(torch, forward, backward).apply(*(args[kind] for kind in all_kinds))
-        gradient = sent_back(torch, y, x)
+        gradient = gradient_of(torch, y, x)
         with torch.no_grad():
             function(torch, forward, backward).apply(*(args[kind] for kind in all_kinds))
         return gradient, seen
@@ -596,7 +590,7 @@ def test_non_differentiable() -> None:
 
         a, b, c = function(torch, forward, backward).apply(x)
         flags = [(y.requires_grad, y.grad_fn is None, y.is_leaf) for y in (a, b, c)]
-        return flags, sent_back(torch, a, x), seen
+        return flags, gradient_of(torch, a, x), seen
 
     check_same(program)
 
@@ -618,7 +612,7 @@ MARKS: dict[str, Program] = {
 
 
 @pytest.mark.parametrize("name", MARKS)
-def test_marks(name: str) -> None:
+def test_marked_tensors(name: str) -> None:
     check_same(MARKS[name])
 
 
@@ -642,7 +636,7 @@ def test_dirty(what: str) -> None:
         found = [y is target, y._version, y.requires_grad, y.grad_fn is before, y.is_leaf]
         found += [y, base, base.requires_grad]
         if base.requires_grad:
-            found += [sent_back(torch, base * base, x)]
+            found += [gradient_of(torch, base * base, x)]
         return found
 
     check_same(program)
@@ -664,7 +658,7 @@ def test_dirty_counts_as_a_write() -> None:
         operand = x * 1
         y = operand * operand
         function(torch, _tripled, seven).apply(operand)
-        return sent_back(torch, y, x)
+        return gradient_of(torch, y, x)
 
     assert check_same(program).error is not None
 
@@ -697,7 +691,7 @@ def test_results_that_share_memory(name: str, of_leaf: bool, then: str) -> None:
         elif then == "write to the operand":
             with torch.no_grad():
                 operand.mul_(2)
-        return found, y, operand, sent_back(torch, y * 1, x)
+        return found, y, operand, gradient_of(torch, y * 1, x)
 
     check_same(program)
 
@@ -710,7 +704,7 @@ def test_a_write_to_a_result(count: int) -> None:
         y = function(torch, forward, lambda ctx, *gs: gs[0] * 7).apply(x)
         y = y if count == 1 else y[0]
         y.mul_(3)
-        return y, y._version, sent_back(torch, y, x)
+        return y, y._version, gradient_of(torch, y, x)
 
     check_same(program)
 
@@ -745,8 +739,8 @@ def test_orders(orders: int) -> None:
     check_same(program)
 
 
-def test_what_backward_computes_itself_is_no_function_of_the_operand() -> None:
-    """An array that `forward` kept as an attribute has no history."""
+def test_an_array_kept_by_forward_has_no_history() -> None:
+    """If backward uses one, the second derivative does not depend on the operand through it."""
 
     def forward(ctx: Any, x: Any) -> Any:
         ctx.slope = 2 * x
@@ -761,8 +755,8 @@ def test_what_backward_computes_itself_is_no_function_of_the_operand() -> None:
     check_same(program)
 
 
-def test_a_backward_of_functions() -> None:
-    """Whose backward is a Function's forward."""
+def test_a_backward_that_calls_functions() -> None:
+    """Its backward is the forward of another Function."""
 
     def program(torch: Any) -> Any:
         inner = function(
@@ -808,7 +802,7 @@ def test_once_differentiable(cotangent: str, again: str | None) -> None:
     check_same(program)
 
 
-# Hooks on its node ----------------------------------------------------------------------------
+# Hooks on the node ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("materialize", [True, False])
@@ -820,12 +814,12 @@ def test_hooks_on_the_node(materialize: bool) -> None:
         a.grad_fn.register_prehook(lambda gs: (gs[0] * 10, *gs[1:]))
         a.grad_fn.register_hook(lambda inputs, outputs: seen.append((inputs, outputs)))
         a.grad_fn.register_hook(lambda inputs, outputs: (inputs[0] * 100,))
-        return sent_back(torch, a, x), seen, gradients
+        return gradient_of(torch, a, x), seen, gradients
 
     check_same(program)
 
 
-# In modules, and where it is defined ----------------------------------------------------------
+# In modules, and subclasses -------------------------------------------------------------------
 
 
 def test_in_a_module() -> None:
@@ -866,7 +860,7 @@ def test_inherited() -> None:
         derived = type("Derived", (base,), {"backward": staticmethod(seven)})
         x = leaf(torch)
         y = derived.apply(x)
-        return y.grad_fn.name(), base.apply(x).grad_fn.name(), sent_back(torch, y, x)
+        return y.grad_fn.name(), base.apply(x).grad_fn.name(), gradient_of(torch, y, x)
 
     check_same(program)
 
@@ -910,7 +904,7 @@ def test_a_call_dies_by_reference_counting(saved: str, walked: str) -> None:
         gc.unfreeze()
 
 
-def test_what_was_saved_is_let_go_of_when_the_graph_is_freed() -> None:
+def test_saved_tensors_are_released_when_the_graph_is_freed() -> None:
     x, kept = leaf(minigrad), []
 
     def forward(ctx: Any, x: Any) -> Any:
@@ -919,21 +913,21 @@ def test_what_was_saved_is_let_go_of_when_the_graph_is_freed() -> None:
         ctx.save_for_backward(middle)
         return x * 1
 
-    y = function(minigrad, forward, _is_saved).apply(x)
+    y = function(minigrad, forward, _times_saved).apply(x)
     assert kept[0]() is not None
     y.sum().backward()
     assert kept[0]() is None
 
 
-# What the user writes on ctx ----------------------------------------------------------------------
+# The user's attributes of ctx ---------------------------------------------------------------------
 
 
 OF_NODES = ["shape", "dtype", "rule", "parents", "pullbacks", "guards", "number", "hooks"]
 
 
 @pytest.mark.parametrize("name", [*OF_NODES, "function", "call", "context", "takes_none"])
-def test_the_context_is_the_users_to_write_on(name: str) -> None:
-    """None of its attributes means anything to the tape."""
+def test_any_attribute_of_the_context_can_be_set(name: str) -> None:
+    """None of them means anything to the tape."""
 
     def forward(ctx: Any, x: Any) -> Any:
         setattr(ctx, name, (3, 1))

@@ -1,7 +1,7 @@
-"""functional.py beside PyTorch: values, structures, flags, and every refusal.
+"""functional.py: values, structures, flags and errors, as in PyTorch.
 
-Functions are drawn: a few ops on inputs that broadcast against each other, of which some outputs
-are made. Each is one recipe, followed in both libraries.
+Functions are random: a few ops on inputs that broadcast against each other, then some outputs. Each
+function is described by a `RandomFunction`, which both libraries run.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ import minigrad
 torch = pytest.importorskip("torch")
 
 Program = Callable[[Any], Any]
-# What of a result's largest element two orders of arithmetic may differ by.
+# How much the two libraries may differ, relative to a result's largest element.
 CLOSE = {"float64": 1e-12, "float32": 1e-5}
 
 
-# Comparing ----------------------------------------------------------------------------------------
+# Comparison ---------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Result:
-    """A tensor, or the gradient of one, as both libraries know it."""
+class Described:
+    """The dtype, the elements and requires_grad of a tensor of either library."""
 
     dtype: str
     array: np.ndarray
@@ -41,8 +41,8 @@ class Result:
 
 def described(value: Any) -> Any:
     if isinstance(value, minigrad.Tensor | torch.Tensor):
-        array = np.array(value.numpy(force=True))  # PyTorch's may be zeros without memory
-        return Result(str(array.dtype), array, value.requires_grad)
+        array = np.array(value.numpy(force=True))  # PyTorch may give zeros without memory
+        return Described(str(array.dtype), array, value.requires_grad)
     if isinstance(value, tuple | list):
         return type(value).__name__, [described(item) for item in value]
     assert value is None or isinstance(value, bool | int | float | str), type(value)
@@ -67,8 +67,8 @@ def assert_close(ours: Any, theirs: Any) -> None:
         assert len(ours[1]) == len(theirs[1])
         for a, b in zip(ours[1], theirs[1], strict=True):
             assert_close(a, b)
-    elif isinstance(theirs, Result):
-        assert isinstance(ours, Result)
+    elif isinstance(theirs, Described):
+        assert isinstance(ours, Described)
         assert (ours.dtype, ours.array.shape) == (theirs.dtype, theirs.array.shape)
         assert ours.requires_grad == theirs.requires_grad
         finite = theirs.array[np.isfinite(theirs.array)]
@@ -79,7 +79,7 @@ def assert_close(ours: Any, theirs: Any) -> None:
 
 
 def check_close(program: Program) -> tuple[Any, Saying | None]:
-    """Run `program` on both sides and compare. Returns PyTorch's value and error."""
+    """Run `program` in both libraries, compare, and return PyTorch's value and error."""
     (ours, our_error), (theirs, their_error) = run(program, minigrad), run(program, torch)
     both = f"\nminigrad: {our_error or ours}\nPyTorch:  {their_error or theirs}"
     assert (our_error is None) == (their_error is None), both
@@ -91,21 +91,21 @@ def check_close(program: Program) -> tuple[Any, Saying | None]:
     return theirs, their_error
 
 
-# Functions that are drawn -------------------------------------------------------------------------
+# Random functions ---------------------------------------------------------------------------------
 
 
 def _small(a: Any) -> Any:
-    """At most a half, where functions that grow or saturate amplify no rounding."""
+    """Return at most a half, so that functions that grow or saturate don't amplify rounding."""
     return a / (a * a + 1)
 
 
-def _written_to(torch: Any, a: Any, b: Any) -> Any:
+def _written_in_place(torch: Any, a: Any, b: Any) -> Any:
     total = a + b
     total.mul_(a)
     return total
 
 
-def _written_to_in_part(torch: Any, a: Any, b: Any) -> Any:
+def _written_in_part(torch: Any, a: Any, b: Any) -> Any:
     product = a * b
     if product.numel():  # a write to no elements cuts the second derivative's graph in PyTorch
         product.flatten()[1:] *= 3.0
@@ -129,8 +129,8 @@ STEPS: list[Callable[[Any, Any, Any], Any]] = [
     lambda torch, a, b: a.sum() * b,
     lambda torch, a, b: a.detach() * b,
     lambda torch, a, b: a * 3.0,
-    _written_to,
-    _written_to_in_part,
+    _written_in_place,
+    _written_in_part,
 ]
 ENDS: list[Callable[[Any, Any], Any]] = [
     lambda torch, a: a,
@@ -147,14 +147,14 @@ BASES = [(), (1,), (3,), (2, 3), (2, 1), (0,), (2, 0)]
 
 
 @dataclass(frozen=True)
-class Case:
-    """A function to differentiate, as a recipe, and where."""
+class RandomFunction:
+    """A function to differentiate, its inputs, and the options."""
 
     shapes: tuple[tuple[int, ...], ...]
     values: int  # a seed
     dtype: str
     wants_grad: tuple[bool, ...]  # for each input, then for each vector
-    tupled: bool  # the inputs; one alone need not be
+    tupled: bool  # whether a single input is in a tuple
     steps: tuple[tuple[int, int, int], ...]
     ends: tuple[tuple[int, int], ...]
     tupled_outputs: bool
@@ -163,7 +163,7 @@ class Case:
     enabled: bool
 
     def tensor(self, torch: Any, shape: tuple[int, ...], which: int) -> Any:
-        """One that may require grad; the same each time."""
+        """Return a tensor that may require grad, with the same values each time."""
         values = np.random.RandomState(self.values + which).randint(-6, 7, shape) / 4
         made = torch.from_numpy(np.asarray(values, self.dtype))
         return made.requires_grad_(self.wants_grad[which % len(self.wants_grad)])
@@ -182,7 +182,7 @@ class Case:
 
 
 @st.composite
-def cases(draw: Any, scalar: bool = False) -> Case:
+def random_functions(draw: Any, scalar: bool = False) -> RandomFunction:
     base = draw(st.sampled_from(BASES))
     shapes = []
     for _ in range(draw(st.integers(1, 3))):
@@ -192,7 +192,7 @@ def cases(draw: Any, scalar: bool = False) -> Case:
     step = st.tuples(st.integers(0, len(STEPS) - 1), st.integers(0, 1), index)
     end = st.tuples(st.integers(0, len(ENDS) - 1), st.integers(0, 2))
     sums = st.just((2, 0))
-    return Case(
+    return RandomFunction(
         shapes=tuple(shapes),
         values=draw(st.integers(0, 999)),
         dtype=draw(st.sampled_from(["float64", "float64", "float64", "float32"])),
@@ -220,7 +220,7 @@ def tensors_in(value: Any) -> Iterator[Any]:
 
 
 def gradients_of(torch: Any, results: Any, sources: list[Any]) -> Any:
-    """The results differentiated again, with respect to what they may have been made from."""
+    """Differentiate the results with respect to the tensors that they may depend on."""
     sources = [x for x in sources if x.requires_grad]
     weighted = [
         (r * torch.from_numpy(np.cos(np.arange(r.numel())).reshape(r.shape)).type_as(r)).sum()
@@ -232,8 +232,8 @@ def gradients_of(torch: Any, results: Any, sources: list[Any]) -> Any:
     return torch.autograd.grad(weighted, sources, allow_unused=True)
 
 
-def program_of(name: str, case: Case) -> Program:
-    """The program: call the function named, differentiate again, and look at the inputs."""
+def program_of(name: str, case: RandomFunction) -> Program:
+    """Return a program: call the function, differentiate again, and check the inputs."""
 
     def program(torch: Any) -> Any:
         inputs = case.inputs(torch)
@@ -267,19 +267,19 @@ def program_of(name: str, case: Case) -> Program:
     return program
 
 
-@given(cases())
+@given(random_functions())
 @pytest.mark.parametrize("name", ["vjp", "jvp", "jacobian"])
-def test_first_derivatives(name: str, case: Case) -> None:
+def test_first_derivatives(name: str, case: RandomFunction) -> None:
     check_close(program_of(name, case))
 
 
-@given(cases(scalar=True))
+@given(random_functions(scalar=True))
 @pytest.mark.parametrize("name", ["hessian", "vhp", "hvp"])
-def test_second_derivatives(name: str, case: Case) -> None:
+def test_second_derivatives(name: str, case: RandomFunction) -> None:
     check_close(program_of(name, case))
 
 
-# What the functions are to each other ------------------------------------------------------------
+# Relations between the functions -----------------------------------------------------------------
 
 
 def _smooth(x: Any, y: Any) -> Any:
@@ -287,13 +287,13 @@ def _smooth(x: Any, y: Any) -> Any:
 
 
 def _points(values: list[int]) -> tuple[Any, Any, Any, Any]:
-    """An x of three and a y of one, and a vector for each."""
+    """Return an x of three elements, a y of one, and a vector for each."""
     numbers = minigrad.tensor(values, dtype=minigrad.float64) / 4
     return numbers[:3], numbers[3:4], numbers[4:7], numbers[7:8]
 
 
 @given(st.lists(st.integers(-8, 8), min_size=8, max_size=8))
-def test_products_are_those_with_the_jacobian(values: list[int]) -> None:
+def test_vjp_and_jvp_are_products_with_the_jacobian(values: list[int]) -> None:
     functional = minigrad.autograd.functional
     x, y, v, w = _points(values)
     by_x, by_y = functional.jacobian(_smooth, (x, y))
@@ -305,7 +305,7 @@ def test_products_are_those_with_the_jacobian(values: list[int]) -> None:
 
 
 @given(st.lists(st.integers(-8, 8), min_size=8, max_size=8))
-def test_products_are_those_with_the_hessian(values: list[int]) -> None:
+def test_vhp_and_hvp_are_products_with_the_hessian(values: list[int]) -> None:
     functional = minigrad.autograd.functional
     x, y, v, w = _points(values)
 
@@ -321,7 +321,7 @@ def test_products_are_those_with_the_hessian(values: list[int]) -> None:
 
 
 @given(st.lists(st.integers(-8, 8), min_size=8, max_size=8))
-def test_jacobians_are_what_differences_say(values: list[int]) -> None:
+def test_jacobians_agree_with_differences(values: list[int]) -> None:
     x, y, v, w = _points(values)
     _, product = minigrad.autograd.functional.jvp(_smooth, (x, y), (v, w))
     h = 1e-5
@@ -329,7 +329,7 @@ def test_jacobians_are_what_differences_say(values: list[int]) -> None:
     np.testing.assert_allclose(product, difference, rtol=1e-6, atol=1e-5)
 
 
-# Arguments, and refusals --------------------------------------------------------------------------
+# Arguments and errors -----------------------------------------------------------------------------
 
 
 def vector(torch: Any, *values: float, grad: bool = False) -> Any:
@@ -348,10 +348,10 @@ def product(x: Any, y: Any) -> Any:
     return (x * y).sum()
 
 
-# Evaluated with these, `F` (the module), `torch`, `x` and `y` (of three elements), `one` (of one).
+# Names in these calls: `F` (the module), `torch`, `x`, `y` (three elements), `one` (one element).
 CALLS: dict[str, str] = {}
 
-CALLS["what is given and returned"] = """
+CALLS["arguments and results"] = """
 F.vjp(cubes, [x])
 F.jvp(cubes, 1.0)
 F.hessian(product, (x, 1.0))
@@ -441,7 +441,7 @@ F.hessian(cubes, x, strict=True, outer_jacobian_strategy="forward-mode")
 F.hessian(cubes, x, strict=True, vectorize=True)
 """
 
-CALLS["one in another"] = """
+CALLS["nested calls"] = """
 F.jacobian(lambda x: F.jacobian(square, x, create_graph=True), x)
 F.jacobian(lambda x: F.jacobian(square, x), x)
 F.jacobian(lambda x: F.jacobian(square, x), x, strict=True)
@@ -472,14 +472,14 @@ def test_calls(call: str, grad: bool) -> None:
     check_close(program)
 
 
-def _with_last_tripled(x: Any) -> Any:
+def _last_tripled(x: Any) -> Any:
     x.view(-1)[-1:] *= 3
     return x
 
 
 FUNCTIONS = ("vjp", "jvp", "jacobian", "hessian", "vhp", "hvp")
-# One input and one output of one element, for every function; `w` is a leaf, `k` a constant.
-ALONE: dict[str, Callable[[Any, Any, Any], Any]] = {
+# Functions of one element: `w` is a leaf, `k` a constant.
+OF_ONE_INPUT: dict[str, Callable[[Any, Any, Any], Any]] = {
     "cubic": lambda x, w, k: x * x * x * w,
     "square": lambda x, w, k: x * x * w,
     "square, scaled by a constant": lambda x, w, k: x * x * k,
@@ -491,10 +491,10 @@ ALONE: dict[str, Callable[[Any, Any, Any], Any]] = {
     "constant": lambda x, w, k: k * 2,
     "detached": lambda x, w, k: x.detach() * x,
     "detached wholly": lambda x, w, k: (x * x).detach(),
-    "an input from outside": lambda x, w, k: x * w + k * k,
+    "the captured input": lambda x, w, k: x * w + k * k,
     "writing": lambda x, w, k: x.mul_(w),
-    "writing to a copy": lambda x, w, k: x.clone().mul_(x),
-    "writing through a view": lambda x, w, k: _with_last_tripled(x * x * x),
+    "a write to a copy": lambda x, w, k: x.clone().mul_(x),
+    "a write through a view": lambda x, w, k: _last_tripled(x * x * x),
     "linear between kinks": lambda x, w, k: x.relu() - x.abs(),
     "linear between kinks, scaled": lambda x, w, k: x.relu() * w,
     "square between kinks": lambda x, w, k: x.abs() * x,
@@ -502,18 +502,20 @@ ALONE: dict[str, Callable[[Any, Any, Any], Any]] = {
 }
 
 
-def alone(name: str, of: str, kind: str, create_graph: bool, strict: bool) -> Program:
-    """A function of one dependence, at an input of one kind; differentiated again if it may be."""
+def program_of_one_input(
+    name: str, of: str, kind: str, create_graph: bool, strict: bool
+) -> Program:
+    """Return a program that differentiates such a function once, and again if it has a graph."""
 
     def program(torch: Any) -> Any:
         x = vector(torch, 1.5, grad=kind != "constant")
         k, w, given = vector(torch, 3), vector(torch, -2, grad=True), x
         if kind == "non-leaf":
             given = x * 1
-        if of == "an input from outside":
+        if of == "the captured input":
             w = k = given
         results = getattr(torch.autograd.functional, name)(
-            lambda x: ALONE[of](x, w, k), given, create_graph=create_graph, strict=strict
+            lambda x: OF_ONE_INPUT[of](x, w, k), given, create_graph=create_graph, strict=strict
         )
         again = gradients_of(torch, results, [x, w]) if create_graph else None
         return results, again, given, given.requires_grad, given.is_leaf, given._version
@@ -526,35 +528,35 @@ FLAGS = list(itertools.product([False, True], [False, True]))  # create_graph, s
 
 @pytest.mark.parametrize(("create_graph", "strict"), FLAGS)
 @pytest.mark.parametrize("kind", ["constant", "leaf", "non-leaf"])
-@pytest.mark.parametrize("of", ALONE)
+@pytest.mark.parametrize("of", OF_ONE_INPUT)
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_one_element(name: str, of: str, kind: str, create_graph: bool, strict: bool) -> None:
-    check_close(alone(name, of, kind, create_graph, strict))
+    check_close(program_of_one_input(name, of, kind, create_graph, strict))
 
 
-# Two inputs and two outputs (for second derivatives, their sum), of which some do not depend.
-TOGETHER: dict[str, Callable[[Any, Any, Any], Any]] = {
-    "each of both": lambda x, y, w: (x * x * y, x * y * y),
-    "each of its own": lambda x, y, w: (x * x * x, y * y * y),
-    "each of its own, linear": lambda x, y, w: (x * 2, y * w),
-    "one of one": lambda x, y, w: (x * x, x * x * x),
-    "one of none": lambda x, y, w: (x * x * x * y, w * w),
+# Two inputs and two outputs (their sum for second derivatives), some of them independent.
+OF_TWO_INPUTS: dict[str, Callable[[Any, Any, Any], Any]] = {
+    "both of both": lambda x, y, w: (x * x * y, x * y * y),
+    "one of each": lambda x, y, w: (x * x * x, y * y * y),
+    "one of each, linear": lambda x, y, w: (x * 2, y * w),
+    "only of the first": lambda x, y, w: (x * x, x * x * x),
+    "constant, the second": lambda x, y, w: (x * x * x * y, w * w),
     "one constant": lambda x, y, w: (x * x * x * y, w.detach()),
-    "none of any": lambda x, y, w: (w * w, w + 1),
+    "both constant": lambda x, y, w: (w * w, w + 1),
     "one linear": lambda x, y, w: (x * x * x, y * w),
     "one quadratic": lambda x, y, w: (x * x * x, y * y * 2),
 }
 
 
-def together(name: str, of: str, create_graph: bool, strict: bool) -> Program:
-    """A function of two inputs, of which the first may be differentiated with respect to again."""
+def program_of_two_inputs(name: str, of: str, create_graph: bool, strict: bool) -> Program:
+    """Return a program that differentiates such a function, and again by the first input."""
 
     def program(torch: Any) -> Any:
         x, y = vector(torch, 1.5, -2, grad=True), vector(torch, 2, 0.5)
         w = vector(torch, -1, 3, grad=True)
 
         def func(x: Any, y: Any) -> Any:
-            a, b = TOGETHER[of](x, y, w)
+            a, b = OF_TWO_INPUTS[of](x, y, w)
             return (a, b) if name in ("vjp", "jvp", "jacobian") else (a + b).sum()
 
         v = () if name in ("jacobian", "hessian") else ((w * 2, y),)
@@ -567,15 +569,15 @@ def together(name: str, of: str, create_graph: bool, strict: bool) -> Program:
 
 
 @pytest.mark.parametrize(("create_graph", "strict"), FLAGS)
-@pytest.mark.parametrize("of", TOGETHER)
+@pytest.mark.parametrize("of", OF_TWO_INPUTS)
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_two_inputs(name: str, of: str, create_graph: bool, strict: bool) -> None:
-    check_close(together(name, of, create_graph, strict))
+    check_close(program_of_two_inputs(name, of, create_graph, strict))
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_what_the_function_captured_is_no_input(name: str) -> None:
-    """Not even where it is the input itself, and not where its gradient is kept."""
+def test_captured_tensors_are_not_inputs(name: str) -> None:
+    """Not even if it is the input itself, or has a gradient."""
 
     def program(torch: Any) -> Any:
         x = vector(torch, 1.5, grad=True)
@@ -589,7 +591,7 @@ def test_what_the_function_captured_is_no_input(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_the_input_handed_back_shares_its_memory(name: str) -> None:
+def test_an_input_that_is_returned_shares_memory(name: str) -> None:
     def program(torch: Any) -> Any:
         x = vector(torch, 1.5)
         results = getattr(torch.autograd.functional, name)(lambda a: a, x)
@@ -599,7 +601,7 @@ def test_the_input_handed_back_shares_its_memory(name: str) -> None:
     check_close(program)
 
 
-def test_writing_into_an_input_that_is_no_leaf_is_allowed_and_seen() -> None:
+def test_a_write_to_a_non_leaf_input_is_visible() -> None:
     def program(torch: Any) -> Any:
         x = vector(torch, 1, -2, 3, grad=True)
         y = x * 2
@@ -630,7 +632,7 @@ def test_the_function_is_called_once_and_recorded(name: str, create_graph: bool)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_an_error_of_the_function_passes_and_leaves_grad_mode_alone(name: str) -> None:
+def test_an_error_of_the_function_restores_grad_mode(name: str) -> None:
     def func(x: Any) -> Any:
         raise KeyError("mine")
 
@@ -640,7 +642,7 @@ def test_an_error_of_the_function_passes_and_leaves_grad_mode_alone(name: str) -
         assert not minigrad.is_grad_enabled()
 
 
-def test_what_is_not_implemented_is_refused_by_name() -> None:
+def test_missing_features_are_refused_by_name() -> None:
     functional = minigrad.autograd.functional
     x = vector(minigrad, 1, 2)
     for options in ({"vectorize": True}, {"vectorize": True, "create_graph": True}):
@@ -657,8 +659,8 @@ def test_what_is_not_implemented_is_refused_by_name() -> None:
             )
 
 
-def test_no_tensors_are_no_derivatives() -> None:
-    """PyTorch looks for the first of them (IndexError)."""
+def test_no_inputs_or_outputs_give_no_derivatives() -> None:
+    """PyTorch raises IndexError."""
     functional, x = minigrad.autograd.functional, vector(minigrad, 1.5)
     assert functional.vjp(lambda: x, ())[1] == ()
     assert functional.jacobian(lambda: x, ()) == ()
@@ -671,7 +673,7 @@ def test_no_tensors_are_no_derivatives() -> None:
 
 
 def _changed(name: str, change: Callable[..., Any]) -> tuple[str, Callable[..., Any]]:
-    """A name of the module, and what it would be with a mistake: `change` is given the original."""
+    """Return a name of the module, and its value with a mistake: `change` of the original."""
     original = getattr(minigrad.autograd.functional, name)
     return name, lambda *args, **kwargs: change(original, *args, **kwargs)
 
@@ -680,17 +682,19 @@ MISTAKES: dict[str, tuple[str, Callable[..., Any]]] = {
     "graphs are never created": _changed(
         "_walk_back", lambda f, y, x, v, create_graph, *retain, **named: f(y, x, v, False, True)
     ),
-    "histories are handed out": _changed(
+    "results keep their histories": _changed(
         "_results", lambda f, tensors, many, _: f(tensors, many, 1)
     ),
-    "histories are cut": _changed("_results", lambda f, tensors, many, _: f(tensors, many, False)),
-    "a tuple comes out of one": _changed(
+    "results are detached": _changed(
+        "_results", lambda f, tensors, many, _: f(tensors, many, False)
+    ),
+    "one result becomes a tuple": _changed(
         "_results", lambda f, tensors, _, graph: f(tensors, 1, graph)
     ),
-    "one comes out of a tuple": _changed(
+    "a tuple becomes one result": _changed(
         "_results", lambda f, tensors, _, graph: f(tensors, 0, graph)
     ),
-    "inputs are used themselves": _changed("_fresh", lambda f, tensors, create_graph: tensors),
+    "inputs are used directly": _changed("_fresh", lambda f, tensors, create_graph: tensors),
     "inputs are all leaves": _changed("_fresh", lambda f, tensors, create_graph: f(tensors, False)),
     "inputs are copied": _changed(
         "_fresh", lambda f, tensors, create_graph: f(tuple(t.clone() for t in tensors), True)
@@ -698,14 +702,14 @@ MISTAKES: dict[str, tuple[str, Callable[..., Any]]] = {
     "zeros are ones": _changed(
         "_or_zeros", lambda f, found, like: tuple(t + (t == 0) for t in f(found, like))
     ),
-    "nothing is strict": _changed("_check_dependence", lambda f, *args: None),
-    "all is strict about constants": _changed(
+    "strict has no effect": _changed("_check_dependence", lambda f, *args: None),
+    "constants are always an error": _changed(
         "_check_dependence", lambda f, t, unused, constant: f(t, unused, "So")
     ),
-    "the vector is the other way": _changed(
+    "the vector has the opposite sign": _changed(
         "_vector", lambda f, *args: tuple(v if v is None else -v for v in f(*args))
     ),
-    "the vector is cut off": _changed(
+    "the vector is detached": _changed(
         "_vector", lambda f, *args: tuple(v if v is None else v.detach() for v in f(*args))
     ),
     "jvp is vjp": _changed(
@@ -716,10 +720,10 @@ MISTAKES: dict[str, tuple[str, Callable[..., Any]]] = {
 
 def _check_all() -> None:
     for name, (create_graph, strict) in itertools.product(FUNCTIONS, FLAGS):
-        for of in TOGETHER:
-            check_close(together(name, of, create_graph, strict))
-        for of, kind in itertools.product(ALONE, ["constant", "leaf", "non-leaf"]):
-            check_close(alone(name, of, kind, create_graph, strict))
+        for of in OF_TWO_INPUTS:
+            check_close(program_of_two_inputs(name, of, create_graph, strict))
+        for of, kind in itertools.product(OF_ONE_INPUT, ["constant", "leaf", "non-leaf"]):
+            check_close(program_of_one_input(name, of, kind, create_graph, strict))
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)

@@ -1,4 +1,4 @@
-"""gradcheck.py: passes where PyTorch's passes, and says what it says where it fails."""
+"""gradcheck.py: passes and fails as PyTorch's does, with the same messages."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ MODES = pytest.mark.parametrize("fast", [False, True], ids=["slow", "fast"])
 
 
 def leaf(torch: Any, *shape: int, dtype: str = "float64") -> Any:
-    """1, 2, 3, …, requiring grad."""
+    """Return 1, 2, 3, …, requiring grad."""
     count = torch.arange(1.0, 1.0 + math.prod(shape)).to(getattr(torch, dtype))
     return count.reshape(shape).detach().requires_grad_()
 
 
 def half(x: Any) -> Any:
-    """x², of whose two gradients one is lost."""
+    """x², with only one of its two gradients."""
     return x * x.detach()
 
 
-def posing(value: Any, surrogate: Any) -> Any:
-    """`value`, but with the gradient of `surrogate`."""
+def faked(value: Any, surrogate: Any) -> Any:
+    """Return `value` with the gradient of `surrogate`."""
     return surrogate + (value - surrogate).detach()
 
 
 def check(func: Callable[..., Any], *inputs: Any, **options: Any) -> Program:
-    """A program: gradcheck of `func`, which is given the namespace too, in either mode.
+    """Return a program: gradcheck of `func`, which also gets the namespace, in either mode.
 
     Inputs are shapes of leaves, or functions of the namespace.
     """
@@ -60,11 +60,11 @@ def check(func: Callable[..., Any], *inputs: Any, **options: Any) -> Program:
     return program
 
 
-# What is said -------------------------------------------------------------------------------------
+# Messages -----------------------------------------------------------------------------------------
 
 
-def said(program: Program, torch: Any, **mode: Any) -> tuple[str, list[str]]:
-    """The error, or the value, and the warnings of a program, in full."""
+def messages(program: Program, torch: Any, **mode: Any) -> tuple[str, list[str]]:
+    """Return a program's error or value, and its warnings, in full."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -74,8 +74,8 @@ def said(program: Program, torch: Any, **mode: Any) -> tuple[str, list[str]]:
     return outcome, [f"{type(w.message).__name__}: {w.message}" for w in caught]
 
 
-# What PyTorch says of itself: its page on fast mode, and its own tests.
-ITS_OWN = [
+# What PyTorch says about itself: its page on fast mode and its own tests.
+ABOUT_PYTORCH = [
     (r"See: \S+ for more background \nabout fast mode. Below", "Below"),
     (r"\n\n(NOTE: If your op|If you are adding a new op|If this is to be)(.|\n)*", ""),
     (r'Please look at "Notes about undefined output(.|\n)*', ""),
@@ -84,12 +84,12 @@ ITS_OWN = [
 NUMBER = re.compile(r"-?(?:\d+\.?\d*(?:e[+-]\d+)?|\binf\b|\bnan\b)")
 
 
-def check_says_the_same(program: Program, **mode: Any) -> str:
-    """Run `program` on both sides and compare all that they say, numbers as numbers."""
-    ours, our_warnings = said(program, minigrad, **mode)
-    theirs, their_warnings = said(program, torch, **mode)
+def check_same_messages(program: Program, **mode: Any) -> str:
+    """Compare all messages of `program` in both libraries, numbers as numbers."""
+    ours, our_warnings = messages(program, minigrad, **mode)
+    theirs, their_warnings = messages(program, torch, **mode)
     both = f"\nminigrad: {ours}\nPyTorch:  {theirs}"
-    for pattern, instead in ITS_OWN:
+    for pattern, instead in ABOUT_PYTORCH:
         ours, theirs = re.sub(pattern, instead, ours), re.sub(pattern, instead, theirs)
     assert NUMBER.sub("#", " ".join(ours.split())) == NUMBER.sub("#", " ".join(theirs.split())), (
         both
@@ -109,23 +109,23 @@ RIGHT: dict[str, Program] = {
     "a matrix": check(lambda torch, x: x @ x.t(), (2, 3)),
     "0-d": check(lambda torch, x: x * x, ()),
     "empty": check(lambda torch, x: x * x, (0,)),
-    "empty, with dimensions": check(lambda torch, x: x * 2, (2, 0)),
-    "of nothing, something": check(lambda torch, x: x.sum(), (0,)),
-    "of something, nothing": check(lambda torch, x: x[:0], (2,)),
+    "empty, of several dimensions": check(lambda torch, x: x * 2, (2, 0)),
+    "an output of no input elements": check(lambda torch, x: x.sum(), (0,)),
+    "no output elements": check(lambda torch, x: x[:0], (2,)),
     "two inputs": check(lambda torch, x, y: x * y.exp(), (2,), (1,)),
     "two outputs": check(lambda torch, x: (x.exp(), x.sum()), (3,)),
-    "two of both": check(lambda torch, x, y: (x * y, x.sum() - y), (2,), (2,)),
+    "two inputs, two outputs": check(lambda torch, x, y: (x * y, x.sum() - y), (2,), (2,)),
     "outputs in a list": check(lambda torch, x: [x * 2, x * 3], (2,)),
     "no outputs": check(lambda torch, x: (), (2,)),
     "the input itself": check(lambda torch, x: x, (2,)),
     "a view of it": check(lambda torch, x: x.view(-1), (2, 2)),
-    "an input that is not used": check(lambda torch, x, y: x * 2, (2,), (3,)),
+    "an unused input": check(lambda torch, x, y: x * 2, (2,), (3,)),
     "another leaf's": check(lambda torch, x: leaf(torch, 2) * 2, (2,)),
     "a constant": check(lambda torch, x: torch.ones(2), (2,)),
-    "a constant besides": check(lambda torch, x: (x * 2, torch.ones(2)), (2,)),
-    "a detached output besides": check(lambda torch, x: (x * 2, x.detach() * 3), (2,)),
+    "a constant output too": check(lambda torch, x: (x * 2, torch.ones(2)), (2,)),
+    "a detached output too": check(lambda torch, x: (x * 2, x.detach() * 3), (2,)),
     "integers": check(lambda torch, x: (x + 0.5).long(), (2,)),
-    "integers besides": check(lambda torch, x: (x * 2, x.long()), (2,)),
+    "an integer output too": check(lambda torch, x: (x * 2, x.long()), (2,)),
     "not contiguous": check(
         lambda torch, x: x * x, lambda torch: leaf(torch, 2, 3).detach().t().requires_grad_()
     ),
@@ -156,30 +156,32 @@ RIGHT: dict[str, Program] = {
     "a float32 output, dtypes checked": check(
         lambda torch, x: x.float() * 2, (2,), eps=1e-2, atol=1e-2, check_grad_dtypes=True
     ),
-    "a backward step instead": check(lambda torch, x: x * x, (2,), eps=-1e-6),
+    "a negative eps": check(lambda torch, x: x * x, (2,), eps=-1e-6),
     "masked": check(lambda torch, x: x * x, (2,), masked=True),
     "nothing undefined": check(lambda torch, x: x * x, (2,), check_undefined_grad=False),
-    "off, but within atol": check(lambda torch, x: posing(half(x), x * 0), (2,), atol=10.0),
-    "off, but within rtol": check(lambda torch, x: posing(half(x), x * 0), (2,), rtol=1.1),
+    "wrong, but within atol": check(lambda torch, x: faked(half(x), x * 0), (2,), atol=10.0),
+    "wrong, but within rtol": check(lambda torch, x: faked(half(x), x * 0), (2,), rtol=1.1),
 }
 WRONG: dict[str, Program] = {
     "half": check(lambda torch, x: half(x), (2,)),
     "half of a matrix": check(lambda torch, x: half(x), (2, 2)),
     "half of 0-d": check(lambda torch, x: half(x), ()),
-    "a gradient where there should be none": check(lambda torch, x: posing(x * 0, x), (2,)),
-    "none where there should be one": check(lambda torch, x: posing(x, x * 0), (2,)),
-    "of the wrong sign": check(lambda torch, x: posing(x.exp(), -x.exp()), (2,)),
-    "of the wrong element": check(lambda torch, x: posing(x, x[[1, 0]] * 2), (2,)),
-    "of an input that is not used": check(lambda torch, x, y: posing(x * 2, x * 2 + y), (2,), (2,)),
+    "a gradient that should be zero": check(lambda torch, x: faked(x * 0, x), (2,)),
+    "a zero gradient": check(lambda torch, x: faked(x, x * 0), (2,)),
+    "the wrong sign": check(lambda torch, x: faked(x.exp(), -x.exp()), (2,)),
+    "the wrong element": check(lambda torch, x: faked(x, x[[1, 0]] * 2), (2,)),
+    "of an unused input": check(lambda torch, x, y: faked(x * 2, x * 2 + y), (2,), (2,)),
     "the second output": check(lambda torch, x: (x * x, half(x)), (2,)),
     "the second input": check(lambda torch, x, y: x * y * y.detach(), (2,), (2,)),
-    "the second of both": check(lambda torch, x, y: (x * y, x * y * y.detach()), (2,), (1,)),
-    "one that is detached from the second": check(lambda torch, x, y: x * y.detach(), (2,), (2,)),
-    "with integers before it": check(
+    "the second input, two outputs": check(
+        lambda torch, x, y: (x * y, x * y * y.detach()), (2,), (1,)
+    ),
+    "detached from the second input": check(lambda torch, x, y: x * y.detach(), (2,), (2,)),
+    "after integers": check(
         lambda torch, n, x: half(x) * n, lambda torch: torch.arange(1, 3), (2,)
     ),
-    "with a string before it": check(lambda torch, s, x: half(x) + len(s), lambda torch: "a", (2,)),
-    "with a constant after it": check(lambda torch, x: (half(x), x.detach()), (2,)),
+    "after a string": check(lambda torch, s, x: half(x) + len(s), lambda torch: "a", (2,)),
+    "before a constant": check(lambda torch, x: (half(x), x.detach()), (2,)),
     "not contiguous": check(
         lambda torch, x: half(x), lambda torch: leaf(torch, 2, 3).detach().t().requires_grad_()
     ),
@@ -192,10 +194,10 @@ WRONG: dict[str, Program] = {
         lambda torch, x: x.relu(), lambda torch: torch.zeros(2).double().requires_grad_()
     ),
     "detached": check(lambda torch, x: (x * 2).detach(), (2,)),
-    "detached, and small": check(lambda torch, x: (x * 1e-300).detach(), (2,)),
-    "detached, whatever the tolerance": check(lambda torch, x: x.detach(), (2,), atol=10.0),
+    "detached, small": check(lambda torch, x: (x * 1e-300).detach(), (2,)),
+    "detached, large atol": check(lambda torch, x: x.detach(), (2,), atol=10.0),
     "detached, and integers": check(lambda torch, x: ((x + 0.5).detach(), (x + 0.5).long()), (2,)),
-    "another value at each call": check(
+    "a different value at each call": check(
         lambda torch, x, calls: x * 0 + calls(), (1,), lambda torch: itertools.count().__next__
     ),
     "no eps": check(lambda torch, x: x * x, (2,), eps=0),
@@ -215,20 +217,20 @@ REFUSED: dict[str, Program] = {
     "expanded": check(
         lambda torch, x: x * x, lambda torch: torch.ones(1).double().expand(3).requires_grad_()
     ),
-    "expanded, the second": check(
+    "expanded, the second input": check(
         lambda torch, k, x: x * x,
         lambda torch: 3,
         lambda torch: torch.ones(2, 1).expand(2, 3).requires_grad_(),
     ),
-    "a number for an output": check(lambda torch, x: 3, (2,)),
-    "None for an output": check(lambda torch, x: None, (2,)),
+    "a number as the output": check(lambda torch, x: 3, (2,)),
+    "None as the output": check(lambda torch, x: None, (2,)),
     "a number among outputs": check(lambda torch, x: (x * 2, 3), (2,)),
     "a dictionary of outputs": check(lambda torch, x: {"a": x * 2}, (2,)),
     "bools": check(lambda torch, x: x > 0, (2,)),
-    "bools besides": check(lambda torch, x: (x * 2, x > 0), (2,)),
+    "a bool output too": check(lambda torch, x: (x * 2, x > 0), (2,)),
     "an error in the function": check(lambda torch, x: 1 // 0, (2,)),
-    "a leaf that is written to": check(lambda torch, x: x.add_(1), (2,)),
-    "no way of differentiating": check(lambda torch, x: x, (2,), check_backward_ad=False),
+    "a write to a leaf": check(lambda torch, x: x.add_(1), (2,)),
+    "no mode at all": check(lambda torch, x: x, (2,), check_backward_ad=False),
     "batches without backward": check(
         lambda torch, x: x, (2,), check_backward_ad=False, check_batched_grad=True
     ),
@@ -242,20 +244,20 @@ REFUSED: dict[str, Program] = {
     ),
     "a negative atol": check(lambda torch, x: x, (2,), atol=-1),
     "a negative rtol": check(lambda torch, x: x, (2,), rtol=-1),
-    "a negative rtol of nothing": check(lambda torch, x: x, (0,), rtol=-1),
+    "a negative rtol, empty": check(lambda torch, x: x, (0,), rtol=-1),
     "both negative": check(lambda torch, x: x, (2,), atol=-1, rtol=-1),
     "atol is NaN": check(lambda torch, x: x, (2,), atol=math.nan),
-    "an output of another shape each time": check(
+    "a different shape at each call": check(
         lambda torch, x, calls: x * torch.ones(calls(), 2),
         (2,),
         lambda torch: itertools.count(1).__next__,
     ),
-    "an output of another shape in turn": check(
+    "a different shape at alternate calls": check(
         lambda torch, x, turns: x.view(turns()),
         (2,),
         lambda torch: itertools.cycle([(1, 2), (2, 1)]).__next__,
     ),
-    "an output of another dtype in turn": check(
+    "a different dtype at alternate calls": check(
         lambda torch, x, turns: x.to(getattr(torch, turns())),
         (2,),
         lambda torch: itertools.cycle(["float64", "float32"]).__next__,
@@ -266,41 +268,41 @@ REFUSED: dict[str, Program] = {
 @MODES
 @pytest.mark.parametrize("name", RIGHT)
 def test_right_gradients(name: str, fast: bool) -> None:
-    assert check_says_the_same(RIGHT[name], fast_mode=fast) == "True"
+    assert check_same_messages(RIGHT[name], fast_mode=fast) == "True"
 
 
 @MODES
 @pytest.mark.parametrize("name", WRONG)
 def test_wrong_gradients(name: str, fast: bool) -> None:
-    assert check_says_the_same(WRONG[name], fast_mode=fast).startswith("GradcheckError: ")
+    assert check_same_messages(WRONG[name], fast_mode=fast).startswith("GradcheckError: ")
 
 
 @MODES
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_refused(name: str, fast: bool) -> None:
+def test_refused_arguments(name: str, fast: bool) -> None:
     # The type and the first words.
     ours, theirs = (
-        said(REFUSED[name], namespace, fast_mode=fast)[0].split()[:5]
+        messages(REFUSED[name], namespace, fast_mode=fast)[0].split()[:5]
         for namespace in (minigrad, torch)
     )
     assert ours == theirs
     assert theirs[0] not in ("True", "False", "GradcheckError:")
 
 
-def test_an_array_of_float32_is_warned_of_and_too_rough() -> None:
+def test_float32_gives_a_warning_and_fails() -> None:
     program = check(lambda torch, k, x: x * x * k, lambda torch: 3, single("float32", 2))
-    theirs = said(program, torch)
-    assert theirs[1] == said(program, minigrad)[1]
+    theirs = messages(program, torch)
+    assert theirs[1] == messages(program, minigrad)[1]
     assert len(theirs[1]) == 1
     assert theirs[1][0].startswith("UserWarning: Input #1 requires gradient")
-    check_says_the_same(program, fast_mode=True)
+    check_same_messages(program, fast_mode=True)
     with pytest.warns(UserWarning, match="Input #0") as caught:
         minigrad.autograd.gradcheck(lambda x: x * 1, leaf(minigrad, 0, dtype="float32"))
     assert caught[0].filename == __file__  # it points to the call
 
 
-def test_each_float32_input_is_warned_of_but_none_that_requires_no_grad() -> None:
-    check_says_the_same(
+def test_each_float32_input_that_requires_grad_gives_a_warning() -> None:
+    check_same_messages(
         check(
             lambda torch, x, c, y: x * y * c,
             single("float32", 2),
@@ -314,32 +316,32 @@ def test_each_float32_input_is_warned_of_but_none_that_requires_no_grad() -> Non
 
 @MODES
 @pytest.mark.parametrize("name", WRONG)
-def test_without_exceptions_what_is_wrong_is_false(name: str, fast: bool) -> None:
-    outcome = check_says_the_same(WRONG[name], fast_mode=fast, raise_exception=False)
+def test_without_exceptions_a_wrong_gradient_gives_false(name: str, fast: bool) -> None:
+    outcome = check_same_messages(WRONG[name], fast_mode=fast, raise_exception=False)
     assert outcome == "False"
 
 
 @MODES
 @pytest.mark.parametrize("name", REFUSED)
-def test_without_exceptions_what_is_refused_still_is(name: str, fast: bool) -> None:
-    ours = said(REFUSED[name], minigrad, fast_mode=fast, raise_exception=False)[0]
-    assert ours.split()[:5] == said(REFUSED[name], minigrad, fast_mode=fast)[0].split()[:5]
+def test_without_exceptions_bad_arguments_still_raise(name: str, fast: bool) -> None:
+    ours = messages(REFUSED[name], minigrad, fast_mode=fast, raise_exception=False)[0]
+    assert ours.split()[:5] == messages(REFUSED[name], minigrad, fast_mode=fast)[0].split()[:5]
 
 
 @pytest.mark.parametrize("name", ["check_forward_ad", "check_batched_grad"])
-def test_what_is_not_implemented_is_named(name: str) -> None:
+def test_missing_features_are_refused_by_name(name: str) -> None:
     with pytest.raises(NotImplementedError, match=f"{name}=True is not implemented"):
         minigrad.autograd.gradcheck(lambda x: x, leaf(minigrad, 2), **{name: True})
 
 
-def test_forward_mode_alone_is_not_implemented_either() -> None:
+def test_forward_mode_alone_is_refused_by_name() -> None:
     with pytest.raises(NotImplementedError, match="check_forward_ad=True is not"):
         minigrad.autograd.gradcheck(
             lambda x: x, leaf(minigrad, 2), check_forward_ad=True, check_backward_ad=False
         )
 
 
-def test_where_to_find_the_error() -> None:
+def test_the_error_class_has_pytorchs_name() -> None:
     def program(torch: Any) -> Any:
         module = __import__(f"{torch.__name__}.autograd.gradcheck", fromlist=["GradcheckError"])
         return [
@@ -352,12 +354,12 @@ def test_where_to_find_the_error() -> None:
     check_same(program)
 
 
-# Where PyTorch goes wrong itself ------------------------------------------------------------------
+# Where PyTorch is wrong ---------------------------------------------------------------------------
 
 
 @MODES
-def test_outputs_before_a_differentiable_one_take_no_part(fast: bool) -> None:
-    """PyTorch mistakes one output for another: with integers in slow mode, else in fast mode."""
+def test_constant_outputs_before_others_are_skipped(fast: bool) -> None:
+    """PyTorch confuses outputs: in slow mode after integers, in fast mode after others."""
     for first in (lambda x: (x + 0.5).long(), lambda x: x.detach() * 3):
         x = leaf(minigrad, 2)
         assert minigrad.autograd.gradcheck(lambda x: (first(x), x * 2), x, fast_mode=fast)  # noqa: B023
@@ -366,22 +368,22 @@ def test_outputs_before_a_differentiable_one_take_no_part(fast: bool) -> None:
 
 
 @MODES
-def test_integers_may_jump(fast: bool) -> None:
-    """In PyTorch only in slow mode."""
+def test_integer_outputs_may_jump(fast: bool) -> None:
+    """In PyTorch, only in slow mode."""
     assert minigrad.autograd.gradcheck(lambda x: x.long(), leaf(minigrad, 2), fast_mode=fast)
 
 
 @MODES
 def test_dtypes_may_be_mixed(fast: bool) -> None:
-    """In PyTorch only in slow mode."""
+    """In PyTorch, only in slow mode."""
     x, y = leaf(minigrad, 2, dtype="float32"), leaf(minigrad, 2)
     with pytest.warns(UserWarning, match="Input #0"):
         minigrad.autograd.gradcheck(lambda x, y: x * y, (x, y), eps=1e-2, fast_mode=fast)
 
 
 @MODES
-def test_a_function_returns_as_many_outputs_each_time(fast: bool) -> None:
-    """In PyTorch it may return more in slow mode, and is out of range with fewer."""
+def test_a_changing_number_of_outputs_is_an_error(fast: bool) -> None:
+    """In PyTorch, more are ignored in slow mode, and fewer are an IndexError."""
     for lengths in ([1, 2], [2, 1]):
         turns = itertools.cycle(lengths).__next__
         with pytest.raises(AssertionError, match="Expected `func` to return outputs with the same"):
@@ -393,7 +395,7 @@ def test_a_function_returns_as_many_outputs_each_time(fast: bool) -> None:
 
 
 @MODES
-def test_an_input_is_put_back_where_the_function_fails(fast: bool) -> None:
+def test_an_input_is_restored_if_the_function_fails(fast: bool) -> None:
     calls = itertools.count().__next__
 
     def fails(x: Any) -> Any:
@@ -413,14 +415,14 @@ HALVES = st.integers(-4, 4).map(lambda n: n / 2)
 
 
 def linear(torch: Any, matrix: Any, wrong: Any) -> Callable[[Any], Any]:
-    """x → `matrix` @ x with the gradient of (`matrix` + `wrong`) @ x."""
+    """Return x → `matrix` @ x, with the gradient of (`matrix` + `wrong`) @ x."""
     a, b = torch.tensor(matrix).double(), torch.tensor(matrix + wrong).double()
-    return lambda x: posing(a @ x, b @ x)
+    return lambda x: faked(a @ x, b @ x)
 
 
 @given(st.integers(1, 3), st.integers(1, 3), st.data())
-def test_tolerances_are_kept_to_the_last_bit(m: int, n: int, data: st.DataObject) -> None:
-    """|analytical − numerical| ≤ atol + rtol · |numerical|, in numbers that are not rounded."""
+def test_tolerances_are_exact(m: int, n: int, data: st.DataObject) -> None:
+    """|analytical − numerical| ≤ atol + rtol · |numerical|, for numbers that are not rounded."""
     matrix = np.array(data.draw(st.lists(HALVES, min_size=m * n, max_size=m * n))).reshape(m, n)
     atol, rtol = data.draw(st.sampled_from([0.0, 2.0**-10])), data.draw(st.sampled_from([0, 2**-8]))
     allowed = atol + rtol * np.abs(matrix)
@@ -443,8 +445,8 @@ def test_tolerances_are_kept_to_the_last_bit(m: int, n: int, data: st.DataObject
 
 
 @given(st.integers(0, 3), st.integers(0, 3), st.data())
-def test_fast_mode_says_what_pytorchs_does(m: int, n: int, data: st.DataObject) -> None:
-    """The same vectors, from the same generator: the numbers it compares are the same."""
+def test_fast_mode_compares_the_same_numbers(m: int, n: int, data: st.DataObject) -> None:
+    """The random vectors come from the same generator."""
     matrix = np.array(data.draw(st.lists(HALVES, min_size=m * n, max_size=m * n))).reshape(m, n)
     wrong = np.array(
         data.draw(st.lists(st.sampled_from([0, 0, 0, 1, -1]), min_size=m * n, max_size=m * n))
@@ -455,7 +457,7 @@ def test_fast_mode_says_what_pytorchs_does(m: int, n: int, data: st.DataObject) 
             linear(torch, matrix, wrong), leaf(torch, n), eps=2.0**-20, fast_mode=True
         )
 
-    check_says_the_same(program)
+    check_same_messages(program)
 
 
 @given(st.integers(1, 4), st.integers(1, 4), st.data())
@@ -471,7 +473,7 @@ def test_fast_mode_finds_each_wrong_element(m: int, n: int, data: st.DataObject)
 
 @pytest.mark.parametrize(("share", "passes"), [(0.999, True), (1.001, False)])
 def test_the_absolute_tolerance_of_fast_mode(share: float, passes: bool) -> None:
-    """Where each element is off by atol, it is as strict as slow mode."""
+    """If each element is off by atol, it is as strict as slow mode."""
 
     def program(torch: Any, **mode: Any) -> Any:
         function = linear(torch, np.zeros((3, 2)), np.full((3, 2), share * 1e-5))
@@ -483,11 +485,11 @@ def test_the_absolute_tolerance_of_fast_mode(share: float, passes: bool) -> None
         assert check_same(functools.partial(program, fast_mode=fast)).value is passes
 
 
-def test_fast_mode_says_so_where_it_alone_fails() -> None:
-    wrong = 9e-4 * np.eye(2)  # within rtol of each element, but not of their sum, which cancels
+def test_fast_mode_says_that_slow_mode_might_pass() -> None:
+    wrong = 9e-4 * np.eye(2)  # within rtol of each element, but not of their sum
     program = check(lambda torch, x: linear(torch, np.diag([1.0, -1.0]), wrong)(x), (2,), atol=0.0)
-    assert check_says_the_same(program) == "True"
-    assert "test might've passed in slow_mode!" in check_says_the_same(program, fast_mode=True)
+    assert check_same_messages(program) == "True"
+    assert "test might've passed in slow_mode!" in check_same_messages(program, fast_mode=True)
 
 
 def test_fast_mode_draws_in_the_default_dtype() -> None:
@@ -499,10 +501,10 @@ def test_fast_mode_draws_in_the_default_dtype() -> None:
         finally:
             torch.set_default_dtype(before)
 
-    check_says_the_same(program, fast_mode=True)
+    check_same_messages(program, fast_mode=True)
 
 
-# What it leaves behind ----------------------------------------------------------------------------
+# Side effects -------------------------------------------------------------------------------------
 
 
 @MODES
@@ -513,7 +515,7 @@ def test_nothing_is_changed(fast: bool, data: st.DataObject) -> None:
     kept: list[tuple[Any, bytes]] = []
 
     class Watching:
-        """minigrad, but what gradcheck is given is kept."""
+        """minigrad, with a gradcheck that keeps its inputs."""
 
         class autograd:
             @staticmethod
@@ -525,7 +527,7 @@ def test_nothing_is_changed(fast: bool, data: st.DataObject) -> None:
             return getattr(minigrad, name)
 
     minigrad.manual_seed(1)
-    said(program, Watching(), fast_mode=fast)
+    messages(program, Watching(), fast_mode=fast)
     assert kept
     for x, before in kept:
         assert x.detach().numpy().tobytes() == before
@@ -538,7 +540,7 @@ def test_nothing_is_changed(fast: bool, data: st.DataObject) -> None:
 
 @MODES
 def test_the_function_is_called_as_in_pytorch(fast: bool) -> None:
-    """With the tensors that were given, moved by as much and as often, with grad mode on."""
+    """It gets the same tensors, moved as far and as often, with grad mode on."""
 
     def program(torch: Any) -> Any:
         x, y, seen = leaf(torch, 2), leaf(torch, 1), []
@@ -555,21 +557,21 @@ def test_the_function_is_called_as_in_pytorch(fast: bool) -> None:
     check_same(program)
 
 
-# Functions with a backward of their own -----------------------------------------------------------
+# Custom backward functions ------------------------------------------------------------------------
 
 
-def own(
+def custom(
     torch: Any,
     forward: Callable[..., Any],
     backward: Callable[..., Any],
     materialize: bool = True,
 ) -> Callable[..., Any]:
-    """`forward` with its own `backward(saved inputs, *cotangents)`.
+    """Return `forward` with a custom `backward(saved inputs, *cotangents)`.
 
-    Unless `materialize`, a cotangent that is undefined arrives there as None, and not as zeros.
+    Without `materialize`, a missing cotangent is None there, not zeros.
     """
 
-    class Own(torch.autograd.Function):
+    class Custom(torch.autograd.Function):
         @staticmethod
         def forward(ctx: Any, *inputs: Any) -> Any:
             ctx.save_for_backward(*inputs)
@@ -580,13 +582,13 @@ def own(
         def backward(ctx: Any, *cotangents: Any) -> Any:
             return backward(ctx.saved_tensors, *cotangents)
 
-    return Own.apply
+    return Custom.apply
 
 
 def double(backward: Callable[..., Any], materialize: bool = True, **options: Any) -> Program:
-    """A program: gradcheck of 2x with its own backward."""
+    """Return a program: gradcheck of 2x with a custom backward."""
     return check(
-        lambda torch, x: own(
+        lambda torch, x: custom(
             torch,
             lambda x: x * 2,
             lambda saved, g: backward(torch, g),
@@ -598,9 +600,9 @@ def double(backward: Callable[..., Any], materialize: bool = True, **options: An
 
 
 def pair(backward: Callable[..., Any], materialize: bool = False) -> Program:
-    """A program: gradcheck of (2x, 3y) with its own backward."""
+    """Return a program: gradcheck of (2x, 3y) with a custom backward."""
     return check(
-        lambda torch, x, y: own(
+        lambda torch, x, y: custom(
             torch,
             lambda x, y: (x * 2, y * 3),
             lambda saved, g, h: backward(torch, g, h),
@@ -612,28 +614,26 @@ def pair(backward: Callable[..., Any], materialize: bool = False) -> Program:
 
 
 def times(g: Any, k: float) -> Any:
-    """k · g, undefined where g is."""
+    """Return k · g, or None if g is None."""
     return None if g is None else g * k
 
 
 def three(torch: Any, gs: tuple[Any, ...], of_two: Any = None) -> Any:
-    """2g + 3h + 4k, but `of_two`, or a RuntimeError, where one alone is undefined."""
+    """Return 2g + 3h + 4k, or if one alone is missing, `of_two` or a RuntimeError."""
     known = [g * k for g, k in zip(gs, (2, 3, 4), strict=True) if g is not None]
     if len(known) == 2:
         return torch.ones(2) @ torch.ones(3) if of_two is None else of_two
     return sum(known) if known else None
 
 
-OWN: dict[str, Program] = {
+CUSTOM: dict[str, Program] = {
     "right": double(lambda torch, g: g * 2),
     "wrong": double(lambda torch, g: g * 3),
     "a constant": double(lambda torch, g: torch.ones(2).double()),
     "not linear in the cotangent": double(lambda torch, g: g * 2 + (g == 0).all()),
-    "of another dtype": double(lambda torch, g: (g * 2).float(), check_grad_dtypes=True),
-    "of no use for None": double(lambda torch, g: g * 2, False),
-    "of no use for None, which is not checked": double(
-        lambda torch, g: g * 2, False, check_undefined_grad=False
-    ),
+    "another dtype": double(lambda torch, g: (g * 2).float(), check_grad_dtypes=True),
+    "fails for None": double(lambda torch, g: g * 2, False),
+    "fails for None, unchecked": double(lambda torch, g: g * 2, False, check_undefined_grad=False),
     "None for None": double(lambda torch, g: times(g, 2), False),
     "zeros for None": double(
         lambda torch, g: torch.zeros(2).double() if g is None else g * 2, False
@@ -646,9 +646,9 @@ OWN: dict[str, Program] = {
         lambda torch, g: g * 2 if g.any() else torch.ones(2) @ torch.ones(3)
     ),
     "the second output wrong": pair(lambda torch, g, h: (g * 2, h * 2), True),
-    "two, of no use for None": pair(lambda torch, g, h: (g * 2, h * 3)),
-    "two, and careful": pair(lambda torch, g, h: (times(g, 2), times(h, 3))),
-    "two, and careful of both together": pair(
+    "two, fails for None": pair(lambda torch, g, h: (g * 2, h * 3)),
+    "two, None for None": pair(lambda torch, g, h: (times(g, 2), times(h, 3))),
+    "two, None for both None": pair(
         lambda torch, g, h: (None, None) if g is None and h is None else (g * 2, h * 3)
     ),
     "two, with ones for one None": pair(
@@ -665,8 +665,8 @@ OWN: dict[str, Program] = {
             else (torch.ones(2).double() if g is None else g * 2, times(h, 3))
         )
     ),
-    "three, of no use for one None": check(
-        lambda torch, x: own(
+    "three, fails for one None": check(
+        lambda torch, x: custom(
             torch,
             lambda x: (x * 2, x * 3, x * 4),
             lambda saved, *gs: three(torch, gs),
@@ -675,7 +675,7 @@ OWN: dict[str, Program] = {
         (2,),
     ),
     "three, with ones for one None": check(
-        lambda torch, x: own(
+        lambda torch, x: custom(
             torch,
             lambda x: (x * 2, x * 3, x * 4),
             lambda saved, *gs: three(torch, gs, torch.ones(2).double()),
@@ -687,14 +687,14 @@ OWN: dict[str, Program] = {
 
 
 @MODES
-@pytest.mark.parametrize("name", OWN)
-def test_functions_with_their_own_backward(name: str, fast: bool) -> None:
-    check_says_the_same(OWN[name], fast_mode=fast)
+@pytest.mark.parametrize("name", CUSTOM)
+def test_custom_backward_functions(name: str, fast: bool) -> None:
+    check_same_messages(CUSTOM[name], fast_mode=fast)
 
 
-def test_what_is_said_of_undefined_gradients_points_to_the_call() -> None:
+def test_the_warning_about_undefined_gradients_points_to_the_call() -> None:
     with pytest.warns(UserWarning, match="Backwards compatibility") as caught:
-        assert not OWN["ones for None"](minigrad, raise_exception=False)
+        assert not CUSTOM["ones for None"](minigrad, raise_exception=False)
     assert caught[0].filename == __file__
 
 
@@ -703,38 +703,38 @@ DRIFTS = {
     "by little": (1e-9, {}),
     "within nondet_tol": (1e-9, {"nondet_tol": 1e-6}),
     "without it": (1e-6, {"nondet_tol": 1e-9}),
-    "nowhere, and nondet_tol negative": (0.0, {"nondet_tol": -1.0}),
+    "none, nondet_tol negative": (0.0, {"nondet_tol": -1.0}),
 }
 
 
 @MODES
 @pytest.mark.parametrize("name", DRIFTS)
-def test_backward_is_to_give_the_same_twice(name: str, fast: bool) -> None:
+def test_backward_must_be_deterministic(name: str, fast: bool) -> None:
     drift, options = DRIFTS[name]
 
     def program(torch: Any, **mode: Any) -> Any:
         count = itertools.count().__next__
         return double(lambda torch, g: g * (2 + drift * count()), **options)(torch, **mode)
 
-    check_says_the_same(program, fast_mode=fast)
+    check_same_messages(program, fast_mode=fast)
 
 
 @MODES
 def test_which_of_two_failures_comes_first(fast: bool) -> None:
-    """One output is wrong, the next is not the same twice: fast mode walks back from all first."""
+    """One output is wrong, the next nondeterministic: fast mode calls every backward first."""
 
     def program(torch: Any, **mode: Any) -> Any:
         count = itertools.count().__next__
-        drifting = own(torch, lambda x: x * 2, lambda saved, g: g * (2 + count()))
+        drifting = custom(torch, lambda x: x * 2, lambda saved, g: g * (2 + count()))
         return check(lambda torch, x: (half(x), drifting(x)), (2,))(torch, **mode)
 
-    said_first = check_says_the_same(program, fast_mode=fast)
+    said_first = check_same_messages(program, fast_mode=fast)
     assert ("reentrant" in said_first) is fast
 
 
 @MODES
 def test_a_gradient_of_another_dtype(fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The engine brings gradients to the dtype of what they are of: only another engine fails."""
+    """This needs another engine: minigrad's converts gradients to their tensor's dtype."""
     actual = minigrad.autograd.grad
 
     def rough(*args: Any, **kwargs: Any) -> Any:
@@ -752,7 +752,7 @@ def test_a_gradient_of_another_dtype(fast: bool, monkeypatch: pytest.MonkeyPatch
 
 
 def second(func: Callable[..., Any], *inputs: Any, **options: Any) -> Program:
-    """A program: gradgradcheck of `func`, as `check`; and where the random stream is after it."""
+    """Return a program: gradgradcheck of `func`, like `check`, and the random state after it."""
 
     def program(torch: Any, **mode: Any) -> Any:
         torch.manual_seed(0)
@@ -773,8 +773,8 @@ def seeds(*values: float, dtype: str = "float64", requires_grad: bool = True) ->
 
 
 def square(torch: Any, backward: Callable[..., Any]) -> Callable[..., Any]:
-    """x² with its own `backward(x, cotangent)`."""
-    return own(torch, lambda x: x * x, lambda saved, g: backward(saved[0], g))
+    """Return x² with a custom `backward(x, cotangent)`."""
+    return custom(torch, lambda x: x * x, lambda saved, g: backward(saved[0], g))
 
 
 SECOND_RIGHT: dict[str, Program] = {
@@ -783,23 +783,21 @@ SECOND_RIGHT: dict[str, Program] = {
     "the input itself": second(lambda torch, x: x, (2,)),
     "0-d": second(lambda torch, x: x * x, ()),
     "empty": second(lambda torch, x: x * x, (0,)),
-    "two of both": second(lambda torch, x, y: (x * y, x.exp()), (2,), (1,)),
+    "two inputs, two outputs": second(lambda torch, x, y: (x * y, x.exp()), (2,), (1,)),
     "a list": second(lambda torch, x: [x.tanh()], (2, 2)),
-    "an input that is not used": second(lambda torch, x, y: x * x, (2,), (2,)),
-    "a constant before it": second(lambda torch, x: (x.detach(), x * x), (2,)),
-    "integers after it": second(lambda torch, x: (x * x, x.long()), (2,)),
+    "an unused input": second(lambda torch, x, y: x * x, (2,), (2,)),
+    "after a constant": second(lambda torch, x: (x.detach(), x * x), (2,)),
+    "before integers": second(lambda torch, x: (x * x, x.long()), (2,)),
     "a number": second(lambda torch, x, k: x * x * k, (2,), lambda torch: 3),
     "not a leaf": second(lambda torch, x: x * x, lambda torch: leaf(torch, 2) * 1),
     "float32": second(lambda torch, x: x * x, single("float32", 2), eps=1e-2, atol=1e-1),
     "a float32 output": second(lambda torch, x: (x * x).float(), (2,), eps=1e-2, atol=1e-1),
-    "cotangents with gaps": second(
-        lambda torch, x: x * x, (2, 3), gen_non_contig_grad_outputs=True
-    ),
-    "one cotangent with gaps": second(
+    "strided cotangents": second(lambda torch, x: x * x, (2, 3), gen_non_contig_grad_outputs=True),
+    "one strided cotangent": second(
         lambda torch, x: (x * x).sum(), (2, 3), gen_non_contig_grad_outputs=True
     ),
     "given cotangents": second(lambda torch, x: x * x, (2,), grad_outputs=seeds(1.0, -2.0)),
-    "given constant cotangents": second(
+    "constant cotangents": second(
         lambda torch, x: x * x, (2,), grad_outputs=seeds(1.0, -2.0, requires_grad=False)
     ),
     "cotangents in a tuple": second(
@@ -807,7 +805,7 @@ SECOND_RIGHT: dict[str, Program] = {
         (2,),
         grad_outputs=lambda torch: (seeds(1.0, -2.0)(torch), seeds(3.0, 0.0)(torch)),
     ),
-    "all that can be asked for": second(
+    "all options": second(
         lambda torch, x: x * x,
         (2,),
         check_grad_dtypes=True,
@@ -815,8 +813,8 @@ SECOND_RIGHT: dict[str, Program] = {
         nondet_tol=1e-3,
         check_undefined_grad=False,
     ),
-    "wrong in the first derivative only": second(lambda torch, x: posing(x * x, x.exp()), (2,)),
-    "its own backward": second(lambda torch, x: square(torch, lambda x, g: 2 * x * g)(x), (2,)),
+    "wrong in the first derivative only": second(lambda torch, x: faked(x * x, x.exp()), (2,)),
+    "a custom backward": second(lambda torch, x: square(torch, lambda x, g: 2 * x * g)(x), (2,)),
 }
 SECOND_WRONG: dict[str, Program] = {
     "detached from the input": second(
@@ -829,22 +827,22 @@ SECOND_WRONG: dict[str, Program] = {
         lambda torch, x: square(torch, lambda x, g: (2 * x * g).detach())(x), (2,)
     ),
     "half": second(
-        lambda torch, x: square(torch, lambda x, g: g * posing(2 * x, x))(x),
+        lambda torch, x: square(torch, lambda x, g: g * faked(2 * x, x))(x),
         (2,),
         grad_outputs=seeds(1.0, -2.0),
     ),
     "half, in float32": second(
-        lambda torch, x: square(torch, lambda x, g: g * posing(2 * x, x))(x),
+        lambda torch, x: square(torch, lambda x, g: g * faked(2 * x, x))(x),
         single("float32", 2),
         eps=2.0**-7,
     ),
-    "cotangents with gaps": second(
-        lambda torch, x: square(torch, lambda x, g: g * posing(2 * x, x))(x),
+    "strided cotangents": second(
+        lambda torch, x: square(torch, lambda x, g: g * faked(2 * x, x))(x),
         (2, 2),
         gen_non_contig_grad_outputs=True,
     ),
     "the second output": second(
-        lambda torch, x: (x * x, square(torch, lambda x, g: g * posing(2 * x, x))(x)), (2,)
+        lambda torch, x: (x * x, square(torch, lambda x, g: g * faked(2 * x, x))(x)), (2,)
     ),
 }
 SECOND_REFUSED: dict[str, Program] = {
@@ -852,7 +850,7 @@ SECOND_REFUSED: dict[str, Program] = {
     "expanded": second(
         lambda torch, x: x * x, lambda torch: torch.ones(1).double().expand(3).requires_grad_()
     ),
-    "a number for an output": second(lambda torch, x: 3, (2,)),
+    "a number as the output": second(lambda torch, x: 3, (2,)),
     "a cotangent of another shape": second(
         lambda torch, x: x * x, (2,), grad_outputs=seeds(1.0, 1.0, 1.0)
     ),
@@ -875,24 +873,24 @@ SECOND_REFUSED: dict[str, Program] = {
 @MODES
 @pytest.mark.parametrize("name", SECOND_RIGHT)
 def test_right_second_gradients(name: str, fast: bool) -> None:
-    assert check_says_the_same(SECOND_RIGHT[name], fast_mode=fast).startswith("(True, ")
+    assert check_same_messages(SECOND_RIGHT[name], fast_mode=fast).startswith("(True, ")
 
 
 @MODES
 @pytest.mark.parametrize("name", SECOND_WRONG)
 def test_wrong_second_gradients(name: str, fast: bool) -> None:
-    """With the same random cotangents: the same numbers."""
-    theirs = check_says_the_same(SECOND_WRONG[name], fast_mode=fast)
+    """The random cotangents, and so the numbers, are the same."""
+    theirs = check_same_messages(SECOND_WRONG[name], fast_mode=fast)
     assert theirs.startswith("GradcheckError: ")
-    theirs = check_says_the_same(SECOND_WRONG[name], fast_mode=fast, raise_exception=False)
+    theirs = check_same_messages(SECOND_WRONG[name], fast_mode=fast, raise_exception=False)
     assert theirs.startswith("(False, ")
 
 
 @MODES
 @pytest.mark.parametrize("name", SECOND_REFUSED)
-def test_what_is_refused_of_second_gradients(name: str, fast: bool) -> None:
+def test_refused_arguments_for_second_gradients(name: str, fast: bool) -> None:
     ours, theirs = (
-        said(SECOND_REFUSED[name], namespace, fast_mode=fast)[0].split()[:5]
+        messages(SECOND_REFUSED[name], namespace, fast_mode=fast)[0].split()[:5]
         for namespace in (minigrad, torch)
     )
     assert ours == theirs
@@ -900,13 +898,13 @@ def test_what_is_refused_of_second_gradients(name: str, fast: bool) -> None:
 
 
 @pytest.mark.parametrize("name", ["check_fwd_over_rev", "check_batched_grad"])
-def test_what_is_not_implemented_of_second_gradients_is_named(name: str) -> None:
+def test_missing_features_for_second_gradients_are_refused_by_name(name: str) -> None:
     with pytest.raises(NotImplementedError, match=f"{name}=True is not implemented"):
         minigrad.autograd.gradgradcheck(lambda x: x, leaf(minigrad, 2), **{name: True})
 
 
-def test_second_gradients_are_looked_at_as_closely(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What gradgradcheck is told, its gradcheck is."""
+def test_gradgradcheck_passes_its_options_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its gradcheck gets the options of gradgradcheck."""
     told: dict[str, Any] = {}
     module = sys.modules["minigrad.autograd.gradcheck"]
     monkeypatch.setattr(module, "gradcheck", lambda func, inputs, **options: told.update(options))
@@ -926,27 +924,27 @@ def test_second_gradients_are_looked_at_as_closely(monkeypatch: pytest.MonkeyPat
 
 
 @MODES
-def test_second_gradients_of_nothing_are_refused(fast: bool) -> None:
-    """In PyTorch the function is called without its arguments."""
+def test_second_gradients_without_outputs_are_refused(fast: bool) -> None:
+    """PyTorch calls the function without its arguments."""
     for function in (lambda x: x.detach(), lambda x: x.long(), lambda x: ()):
         with pytest.raises(ValueError, match="at least one output"):
             minigrad.autograd.gradgradcheck(function, leaf(minigrad, 2), fast_mode=fast)
 
 
 @MODES
-def test_a_cotangent_may_be_none_for_a_one(fast: bool) -> None:
-    """As in `grad`. PyTorch says that it may, and asks it for its requires_grad."""
+def test_a_cotangent_of_none_means_ones(fast: bool) -> None:
+    """As in `grad`. PyTorch documents it, but then fails."""
     x = leaf(minigrad, 2)
     assert minigrad.autograd.gradgradcheck(lambda x: (x * x).sum(), x, (None,), fast_mode=fast)
 
 
 def test_a_cotangent_of_another_dtype() -> None:
-    """In PyTorch only in slow mode."""
+    """In PyTorch, only in slow mode."""
     program = second(lambda torch, x: x * x, (2,), grad_outputs=seeds(1.0, 1.0, dtype="float32"))
-    theirs = check_says_the_same(program)
+    theirs = check_same_messages(program)
     assert theirs.startswith(
         "GradcheckError: Jacobian mismatch for output 0 with respect to input 1"
     )
-    assert said(program, minigrad, fast_mode=True)[0].startswith(
+    assert messages(program, minigrad, fast_mode=True)[0].startswith(
         "GradcheckError: Jacobian mismatch"
     )

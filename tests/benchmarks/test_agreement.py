@@ -45,7 +45,7 @@ Mistake = Callable[[Engine, Network], Engine]
 
 
 def _with_gradients(change: Callable[[list[np.ndarray]], list[np.ndarray]]) -> Mistake:
-    """The gradients that the engine reports are changed."""
+    """Change the gradients that the engine reports."""
 
     def wrong(engine: Engine, network: Network) -> Engine:
         right = engine.gradients
@@ -55,7 +55,7 @@ def _with_gradients(change: Callable[[list[np.ndarray]], list[np.ndarray]]) -> M
 
 
 def _skips_a_parameter(engine: Engine, network: Network) -> Engine:
-    """One parameter keeps its initial value."""
+    """Keep the initial value of one parameter."""
     right = engine.parameters
     return replace(engine, parameters=lambda: (*right()[:3], network.parameters[3]))
 
@@ -158,7 +158,7 @@ def test_empty_and_zero_arrays() -> None:
         check_agreement("x", results, tolerance=1e-6)
 
 
-def test_another_shape_is_refused() -> None:
+def test_a_different_shape_is_refused() -> None:
     results = {name: {"y": np.ones(3)} for name in "abc"}
     results["b"] = {"y": np.ones((1, 3))}
     with pytest.raises(Disagreement, match=r"b computes y with shape \(1, 3\), but the other"):

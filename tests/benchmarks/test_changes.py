@@ -22,7 +22,7 @@ TIMES = {"NumPy by hand": 20.0, "minigrad, manual": 60.0, "PyTorch, manual": 70.
 
 
 def results(seed: int, machine: float = 1.0, **factors: float) -> BenchmarkResults:
-    """A run with 2% noise, on a machine that is slower by `machine`, with slower engines."""
+    """Return a run with 2% noise, on a machine slower by `machine`, with some engines slower."""
     rng = np.random.default_rng(seed)
     speeds = machine * rng.uniform(0.9, 1.1, 15)  # each round's, the same for all engines
     found = []

@@ -32,7 +32,7 @@ def test_chains_and_fans_have_n_ops(name: str, n: int) -> None:
     results = fan.forward()  # keeps the nodes alive, so that their ids are distinct
     nodes = [each.grad_fn for each in results]
     assert len({id(node) for node in nodes}) == n
-    for _ in range(2):  # a second call gives the same: no gradient is left over
+    for _ in range(2):  # a second call gives the same, so gradients are cleared
         chain()
         assert np.allclose(chain.leaf.grad.numpy(), 1 / 16)
         fan()
@@ -47,7 +47,7 @@ def test_the_crossover_starts_the_last_run_of_wins() -> None:
     # A win before a loss does not count.
     assert crossover(sizes, [[4.0], [1.0], [4.0]], theirs) == pytest.approx(10**1.5)
     assert crossover(sizes, [[4.0], [4.0], [1.0]], theirs) is None
-    assert crossover(sizes, [[2.0], [2.0], [4.0]], theirs) == pytest.approx(10)  # a tie is no win
+    assert crossover(sizes, [[2.0], [2.0], [4.0]], theirs) == pytest.approx(10)  # ties don't count
 
 
 def test_crossovers_use_the_ratios_within_a_round() -> None:

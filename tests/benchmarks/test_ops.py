@@ -1,4 +1,4 @@
-"""benchmarks/ops.py and op_calls.py: every rule is measured, and wrong ops are refused."""
+"""benchmarks/ops.py and op_arguments.py: every rule is measured, and wrong ops are refused."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ for needed in ("tabulate", "threadpoolctl"):
 import minigrad
 from benchmarks.agreement import Disagreement
 from benchmarks.measurement import Measurement
-from benchmarks.op_calls import op_call
+from benchmarks.op_arguments import op_arguments
 from benchmarks.ops import BOTH, FORWARD, check_op, in_library, in_numpy, measure, table
 from benchmarks.settings import BenchmarkSettings
 from minigrad.rules import REGISTRY
@@ -25,7 +25,7 @@ FLOAT32 = np.dtype(np.float32)
 @pytest.mark.parametrize("size", [1, 100])
 @pytest.mark.parametrize("name", REGISTRY)
 def test_every_rule_has_a_call_on_which_all_engines_agree(name: str, size: int, dtype: str) -> None:
-    call = op_call(name, size, np.dtype(dtype))
+    call = op_arguments(name, size, np.dtype(dtype))
     engines = {
         "minigrad": in_library(name, minigrad, call),
         "PyTorch": in_library(name, torch, call),
@@ -45,7 +45,7 @@ def test_every_rule_has_a_call_on_which_all_engines_agree(name: str, size: int, 
 
 @pytest.mark.parametrize("name", [name for name, rule in REGISTRY.items() if rule.differentiable])
 def test_a_wrong_derivative_is_refused(name: str) -> None:
-    call = op_call(name, 100, FLOAT32)
+    call = op_arguments(name, 100, FLOAT32)
     with mistake_in_rule(name, derivative=lambda d: d * 1.0005 + d.dtype.type(1e-3)):
         engines = {
             "minigrad": in_library(name, minigrad, call),

@@ -1,4 +1,4 @@
-"""benchmarks/results.py: what `--json` writes, `--compare` reads."""
+"""benchmarks/results.py: `--compare` reads what `--json` writes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.settings import BenchmarkSettings
 from minigrad.app.command import UsageError
 
 
-def test_results_are_read_as_they_were_written(tmp_path: Path) -> None:
+def test_results_are_read_unchanged(tmp_path: Path) -> None:
     file = tmp_path / "run.json"
     settings = BenchmarkSettings(ops=("exp",), engines=("jax",), rounds=3)
     measurement = Measurement("steps", "6×2 → 5 → 3", 780, "minigrad, manual", "step", (1.0, 0.1))
@@ -32,7 +32,7 @@ def test_results_are_read_as_they_were_written(tmp_path: Path) -> None:
         b"\xff",
     ],
 )
-def test_another_file_is_refused(content: bytes, tmp_path: Path) -> None:
+def test_a_file_of_another_kind_is_refused(content: bytes, tmp_path: Path) -> None:
     file = tmp_path / "run.json"
     file.write_bytes(content)
     with pytest.raises(UsageError, match="not a results file") as error:

@@ -28,14 +28,14 @@ same_masks = pytest.mark.skipif(
     not SAME_MASKS, reason="this build of PyTorch draws dropout's masks from MKL"
 )
 
-Change = Callable[[Any], Any]
+ArrayChange = Callable[[Any], Any]
 
 
 @contextmanager
 def mistake_in_rule(
-    name: str, value: Change | None = None, derivative: Change | None = None
+    name: str, value: ArrayChange | None = None, derivative: ArrayChange | None = None
 ) -> Iterator[None]:
-    """Change the rule's value, or what each of its pullbacks returns, within the context."""
+    """Within the context, change the rule's value, or the result of each of its pullbacks."""
     forward = REGISTRY[name].forward
 
     def watch(run: Callable[..., Any], function: Any, *args: Any, **options: Any) -> Any:
@@ -58,7 +58,7 @@ def mistake_in_rule(
 
 
 def one_epoch_late(kind: Any) -> Any:
-    """Make a scheduler whose learning rates come an epoch too late."""
+    """Return a scheduler class whose learning rates come one epoch late."""
 
     class Late(kind):  # type: ignore[misc]
         def get_lr(self) -> Any:

@@ -2,7 +2,7 @@
 
 Every layer, loss and container is compared with PyTorch, converted both ways, checked against
 differences, saved and loaded. Optimisers and schedulers are compared in tests/optim, and trained in
-test_drawn_trainings.py.
+test_trainings.py.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def options_of(kind: type, theirs: type | None = None) -> dict[str, Any]:
 
 
 def check_varied(name: str, options: Iterable[str], draws: Iterable[Options]) -> None:
-    """Check that each option has two values in the draws, of which one may be its default."""
+    """Check that each option takes two values in the draws; its default may be one of them."""
     drawn = list(draws)
     for option in options:
         values = {repr(given.get(option, ...)) for given in drawn}
@@ -122,7 +122,7 @@ def check_varied(name: str, options: Iterable[str], draws: Iterable[Options]) ->
 
 
 def drawn_options(name: str) -> list[Options]:
-    """Draw many options of any class."""
+    """Draw the options of a class many times."""
     draw: dict[str, Callable[[str, int], Options]] = {
         **dict.fromkeys(MODULES, lambda name, seed: draw_layer_case(name, seed).layer.options),
         **dict.fromkeys(OPTIMIZERS, draw_optimizer_options),
@@ -190,7 +190,7 @@ def set_parameters(t: Any, module: Any, seed: int) -> None:
 
 
 def call(module: Any, *inputs: Any) -> tuple[Any, Any]:
-    """Return the output, and the first input afterwards. It is not a leaf: it may be written to."""
+    """Return the output, and the first input after the call, which is a non-leaf, so writable."""
     first = inputs[0] * 1
     return module(first, *inputs[1:]), first
 
@@ -237,7 +237,7 @@ def check_conversion(case: LayerCase) -> None:
         set_parameters(t, module, case.seed)
     check_same_module(torch, to_torch(ours), theirs, case)
     check_same_module(minigrad, from_torch(theirs), ours, case)
-    # And the gradients of the parameters.
+    # The gradients of the parameters too.
     if case.inputs:
         assert_matches_torch(lambda t, module, *inputs: call(module, *inputs), ours, *case.inputs)
 
@@ -302,9 +302,9 @@ Plant = Callable[[pytest.MonkeyPatch], None]
 def check_is_found(
     plant: Plant, name: str, *checks: Callable[[LayerCase], None], option: str = ""
 ) -> None:
-    """Check that, with a mistake planted, one of the checks fails for a case that else passes.
+    """Check that, with a mistake planted, a check fails for a case that passes without it.
 
-    Only cases with the option are tried, if one is given.
+    If an option is given, only cases with it are tried.
     """
     cases = [draw_layer_case(name, seed) for seed in MANY_SEEDS]
     for case in (c for c in cases if not option or option in c.layer.options):

@@ -8,11 +8,10 @@ import json
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
+from commands import Command, in_process
 
 torch = pytest.importorskip("torch")
 for needed in ("sklearn", "tqdm", "matplotlib", "tabulate"):
@@ -26,33 +25,19 @@ from minigrad.app import training_options
 from tests.bridge.mistakes import mistake_in_rule
 
 
-class Ended(NamedTuple):
-    status: int
-    out: str
-    err: str
-
-
-Bridge = Callable[..., Ended]
-
-
 @pytest.fixture
-def bridge(capsys: pytest.CaptureFixture[str]) -> Bridge:
-    """Run the command in this process."""
-
-    def run(*arguments: object) -> Ended:
-        status = cli.main([*map(str, arguments)])
-        return Ended(status, *capsys.readouterr())
-
-    return run
+def bridge(capsys: pytest.CaptureFixture[str]) -> Command:
+    """`python -m bridge` with the given arguments, in this process."""
+    return in_process(cli.main, capsys)
 
 
-def test_the_tutorial_in_both_libraries(bridge: Bridge) -> None:
-    ended = bridge("--epochs", 40, "--log-every", 20)
-    assert (ended.status, ended.err) == (0, "")
-    assert ended.out.splitlines()[0] == "toy: 6 samples, 2 features, 3 classes"
-    assert f"PyTorch {torch.__version__}" in ended.out
-    assert ended.out.splitlines()[-1] == "minigrad and PyTorch agree"
-    blocks = ended.out.split("\n\n")
+def test_the_tutorial_in_both_libraries(bridge: Command) -> None:
+    result = bridge("--epochs", 40, "--log-every", 20)
+    assert (result.status, result.err) == (0, "")
+    assert result.out.splitlines()[0] == "toy: 6 samples, 2 features, 3 classes"
+    assert f"PyTorch {torch.__version__}" in result.out
+    assert result.out.splitlines()[-1] == "minigrad and PyTorch agree"
+    blocks = result.out.split("\n\n")
     titles = ["manual, lockstep", "manual, free", "auto, lockstep", "auto, free"]
     titles = [f"{title}: {FROM_SEED}" for title in titles]
     assert [block.splitlines()[0] for block in blocks[1:-1]] == titles
@@ -72,44 +57,44 @@ def test_the_tutorial_in_both_libraries(bridge: Bridge) -> None:
         "--data breast_cancer --epochs 5 --weight-decay 0.1 --seed 5",
     ],
 )
-def test_the_libraries_agree_on_real_data(arguments: str, bridge: Bridge) -> None:
-    ended = bridge(*arguments.split())
-    assert (ended.status, ended.err) == (0, "")
-    assert ended.out.count("agree") == 3
+def test_the_libraries_agree_on_real_data(arguments: str, bridge: Command) -> None:
+    result = bridge(*arguments.split())
+    assert (result.status, result.err) == (0, "")
+    assert result.out.count("agree") == 3
 
 
-def test_a_mistake_is_named_and_gives_status_1(bridge: Bridge) -> None:
+def test_a_mistake_is_named_and_gives_status_1(bridge: Command) -> None:
     with mistake_in_rule("relu", derivative=lambda g: g * g.dtype.type(1.001)):
-        ended = bridge("--epochs", 3, "--update", "auto")
-    assert (ended.status, ended.err) == (1, "")
-    assert "DIFFER at step 1: gradient of input of relu (op 2, called at programs.py:" in ended.out
-    assert ended.out.splitlines()[-1] == "minigrad and PyTorch DIFFER: auto, lockstep; auto, free"
+        result = bridge("--epochs", 3, "--update", "auto")
+    assert (result.status, result.err) == (1, "")
+    assert "DIFFER at step 1: gradient of input of relu (op 2, called at programs.py:" in result.out
+    assert result.out.splitlines()[-1] == "minigrad and PyTorch DIFFER: auto, lockstep; auto, free"
 
 
 @pytest.mark.parametrize("mode", ["lockstep", "free"])
-def test_one_mode_alone(mode: str, bridge: Bridge) -> None:
-    ended = bridge("--mode", mode, "--epochs", 2, "--update", "auto")
-    assert f"auto, {mode}: " in ended.out
-    assert ended.out.count("auto, ") == 1
+def test_one_mode_alone(mode: str, bridge: Command) -> None:
+    result = bridge("--mode", mode, "--epochs", 2, "--update", "auto")
+    assert f"auto, {mode}: " in result.out
+    assert result.out.count("auto, ") == 1
 
 
-def test_other_first_parameters_from_the_same_seed_are_a_fault(
-    bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+def test_different_first_parameters_from_the_same_seed_are_a_fault(
+    bridge: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(minigrad.nn.Linear, "reset_parameters", lambda self: None)
-    ended = bridge("--epochs", 2, "--update", "auto", "--mode", "free")
-    assert ended.status == 1
-    assert "auto, free: PyTorch was given minigrad's parameters" in ended.out
-    assert "DIFFER at the first parameters: the seed gives others in PyTorch" in ended.out
+    result = bridge("--epochs", 2, "--update", "auto", "--mode", "free")
+    assert result.status == 1
+    assert "auto, free: PyTorch was given minigrad's parameters" in result.out
+    assert "DIFFER at the first parameters: the seed gives others in PyTorch" in result.out
 
 
-def test_a_run_that_overflows(bridge: Bridge, tmp_path: Path) -> None:
-    ended = bridge("--lr", 1e30, "--epochs", 20, "--json", tmp_path / "run.json")
-    assert ended.status == 0
-    assert ", until PyTorch's stopped being finite: " in ended.out
+def test_a_run_that_overflows(bridge: Command, tmp_path: Path) -> None:
+    result = bridge("--lr", 1e30, "--epochs", 20, "--json", tmp_path / "run.json")
+    assert result.status == 0
+    assert ", until PyTorch's stopped being finite: " in result.out
 
 
-def test_the_json_report(tmp_path: Path, bridge: Bridge) -> None:
+def test_the_json_report(tmp_path: Path, bridge: Command) -> None:
     path = tmp_path / "run.json"
     bridge("--epochs", 5, "--json", path, "--seed", 3)
 
@@ -134,7 +119,7 @@ def test_the_json_report(tmp_path: Path, bridge: Bridge) -> None:
     assert fault["ours"] == pytest.approx(fault["theirs"] + 1)
 
 
-def test_the_plot(tmp_path: Path, bridge: Bridge) -> None:
+def test_the_plot(tmp_path: Path, bridge: Command) -> None:
     path = tmp_path / "run.svg"
     bridge("--epochs", 5, "--plot", path)
     text = "".join(ET.parse(path).getroot().itertext())
@@ -159,50 +144,50 @@ def test_the_plot(tmp_path: Path, bridge: Bridge) -> None:
     ],
 )
 def test_bad_usage_is_one_line(
-    arguments: str, said: str, bridge: Bridge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    arguments: str, said: str, bridge: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    ended = bridge(*arguments.split())
-    assert ended.status == 2
-    assert ended.err.count("\n") == 1
-    assert ended.err.startswith("bridge: error: ")
-    assert said in ended.err
+    result = bridge(*arguments.split())
+    assert result.status == 2
+    assert result.err.count("\n") == 1
+    assert result.err.startswith("bridge: error: ")
+    assert said in result.err
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
-def test_a_missing_gpu_is_one_line(bridge: Bridge, tmp_path: Path) -> None:
-    ended = bridge("--device", "cuda", "--json", tmp_path / "run.json")
-    assert (ended.status, ended.out) == (2, "")
-    assert ended.err.startswith("bridge: error: --device cuda: PyTorch ")
-    assert "finds no CUDA device" in ended.err
+def test_a_missing_gpu_is_one_line(bridge: Command, tmp_path: Path) -> None:
+    result = bridge("--device", "cuda", "--json", tmp_path / "run.json")
+    assert (result.status, result.out) == (2, "")
+    assert result.err.startswith("bridge: error: --device cuda: PyTorch ")
+    assert "finds no CUDA device" in result.err
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_error_on_the_gpu_is_one_line(
-    bridge: Bridge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bridge: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(device: str) -> None:
         raise RuntimeError("CUDA error: device-side assert triggered\nCompile with …")
 
     monkeypatch.setattr(lockstep_module, "synchronize", fails)
-    ended = bridge("--epochs", 2, "--json", tmp_path / "run.json")
-    assert ended.status == 2
+    result = bridge("--epochs", 2, "--json", tmp_path / "run.json")
+    assert result.status == 2
     said = "PyTorch failed on --device cpu: CUDA error: device-side assert triggered"
-    assert ended.err == f"bridge: error: {said}\n"
+    assert result.err == f"bridge: error: {said}\n"
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("arguments", ["", "--data digits --optimizer adam --epochs 20"])
-def test_on_cuda(arguments: str, bridge: Bridge) -> None:
-    ended = bridge("--device", "cuda", *arguments.split())
-    assert ended.status == 0, ended.out
-    assert torch.cuda.get_device_name() in ended.out
+def test_on_cuda(arguments: str, bridge: Command) -> None:
+    result = bridge("--device", "cuda", *arguments.split())
+    assert result.status == 0, result.out
+    assert torch.cuda.get_device_name() in result.out
 
 
-def test_it_has_all_options_of_training() -> None:
+def test_the_bridge_has_all_options_of_training() -> None:
     parser = cli._parser()
     taken = {option for action in parser._actions for option in action.option_strings}
     training = cli.CommandParser()
@@ -212,21 +197,21 @@ def test_it_has_all_options_of_training() -> None:
     assert taken - shared == {"--device", "--mode", "--json", "--plot"}
 
 
-def test_it_runs_the_programs_of_minigrad_train() -> None:
-    """The bridge has no program of its own."""
+def test_the_bridge_runs_the_programs_of_minigrad_train() -> None:
+    """It defines no program itself."""
     tree = ast.parse(inspect.getsource(cli))
     calls = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     assert "PROGRAMS[name]" in calls
 
 
-def test_it_runs_as_a_process() -> None:
+def test_the_bridge_runs_as_a_process() -> None:
     command = [sys.executable, "-m", "bridge", "--epochs", "2", "--mode", "free"]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.splitlines()[-1] == "minigrad and PyTorch agree"
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines()[-1] == "minigrad and PyTorch agree"
 
 
-def test_without_pytorch_it_names_what_is_missing(tmp_path: Path) -> None:
+def test_without_pytorch_the_error_names_the_missing_package(tmp_path: Path) -> None:
     (tmp_path / "torch.py").write_text("raise ModuleNotFoundError('no', name='torch')\n")
     program = (
         "import sys; sys.path.insert(0, sys.argv.pop(1)); import bridge\n"
@@ -235,11 +220,11 @@ def test_without_pytorch_it_names_what_is_missing(tmp_path: Path) -> None:
         "from bridge.cli import main; sys.exit(main([]))"
     )
     command = [sys.executable, "-c", program, str(tmp_path)]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert ended.returncode == 2
-    assert ended.stdout.startswith("bridge.compare needs PyTorch: pip install ")
-    assert ended.stderr.startswith("bridge: error: PyTorch is not installed: pip install ")
-    assert ended.stderr.count("\n") == 1
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert result.stdout.startswith("bridge.compare needs PyTorch: pip install ")
+    assert result.stderr.startswith("bridge: error: PyTorch is not installed: pip install ")
+    assert result.stderr.count("\n") == 1
 
 
 def test_every_public_name_exists() -> None:
@@ -252,7 +237,7 @@ def test_every_public_name_exists() -> None:
 
 
 def test_a_users_test_file(tmp_path: Path) -> None:
-    """It stands outside this repository and uses pytest only."""
+    """The file is outside this repository and uses pytest only."""
     (tmp_path / "test_user.py").write_text(
         "import numpy as np\n"
         "from bridge import assert_matches_torch\n\n"
@@ -265,6 +250,6 @@ def test_a_users_test_file(tmp_path: Path) -> None:
         "    assert_matches_torch(function, np.ones(2))\n"
     )
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_user.py"]
-    ended = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
-    assert "1 failed, 1 passed" in ended.stdout
-    assert "of mul (op 1, called at test_user.py:10)" in ended.stdout
+    result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert "1 failed, 1 passed" in result.stdout
+    assert "of mul (op 1, called at test_user.py:10)" in result.stdout

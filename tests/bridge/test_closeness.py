@@ -39,7 +39,7 @@ def test_an_array_is_close_to_itself(tolerance: Tolerance, x: np.ndarray) -> Non
 
 
 @each_tolerance
-def test_another_dtype_or_shape_is_not_close(tolerance: Tolerance) -> None:
+def test_a_different_dtype_or_shape_is_not_close(tolerance: Tolerance) -> None:
     x = np.ones((2, 3))
     assert not close(x, x.astype(np.float32), tolerance)
     assert not close(x, np.ones((3, 2)), tolerance)
@@ -55,7 +55,7 @@ def test_special_numbers_are_close_to_themselves_only(
     tolerance: Tolerance, a: float, b: float
 ) -> None:
     alike = np.array_equal(a, b, equal_nan=True)
-    if a == b == 0:  # whatever their signs
+    if a == b == 0:  # the signs don't matter
         alike = not isinstance(tolerance, Exact) or np.signbit(a) == np.signbit(b)
     elif {a, b} <= {0.0, 5e-324}:  # neighbours
         alike = alike or not isinstance(tolerance, Exact)
@@ -86,7 +86,7 @@ def test_ulps_count_steps(x: np.ndarray, steps: int) -> None:
     with np.errstate(over="ignore"):
         for _ in range(steps):
             y = np.nextafter(y, x.dtype.type(np.inf))
-    # The steps may cross zero, where -0 and 0 are one place.
+    # The steps may cross zero, where -0 and 0 are the same place.
     assert close(x, y, Ulps(steps)) or not np.isfinite(y).all()
     if steps and np.isfinite(y).all():
         far = np.signbit(x) == np.signbit(y)

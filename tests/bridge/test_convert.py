@@ -146,7 +146,7 @@ def test_the_other_library_continues_from_an_optimisers_state(kind: str, seed: i
     np.testing.assert_allclose(v.detach().numpy(), w.detach().numpy(), rtol=1e-14)
 
 
-def test_plain_data_stay_as_they_are() -> None:
+def test_plain_data_are_unchanged() -> None:
     state = OrderedDict(a=[1, (2.5, None)], b={"dtype": minigrad.float32, "name": "x", 3: True})
     theirs = to_torch(state)
     assert type(theirs) is OrderedDict

@@ -59,7 +59,7 @@ def function_and_inputs(name: str, case: Case) -> Any:
         return form(torch, *operands, **options)
 
     inputs = [x.values if isinstance(x, Operand) else x for x in case.operands]
-    if any(isinstance(x, Operand) and x.constant for x in case.operands):  # no array is constant
+    if any(isinstance(x, Operand) and x.constant for x in case.operands):  # an array can't be
         inputs = [torch.from_numpy(x.copy()) if isinstance(x, np.ndarray) else x for x in inputs]
     return function, inputs
 
@@ -70,7 +70,7 @@ def test_every_rule_agrees_on_any_case(name: str, data: st.DataObject) -> None:
     case = replace(data.draw(cases(name)), wanted=None)
     function, inputs = function_and_inputs(name, case)
     first = next(iter(forms(name).values()))
-    assume(all(checker.outcome(t, first, case).error is None for t in (torch, minigrad)))
+    assume(all(checker.call_outcome(t, first, case).error is None for t in (torch, minigrad)))
     report = compare(function, *inputs, seed=case.seed)
     assert report.ok or report.faults[0].note, report
 
@@ -113,7 +113,7 @@ def test_wrongly_combined_ops_are_found(monkeypatch: pytest.MonkeyPatch) -> None
     assert "unlike any in PyTorch" in report.faults[0].what
 
 
-def test_a_tape_that_adds_up_wrongly_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tape_that_sums_gradients_wrongly_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     summed = graph.summed_to
     monkeypatch.setattr(graph, "summed_to", lambda *args: wrong(summed(*args)))
     report = compare(lambda torch, x, b: torch.tanh(x + b), X, X[0])
@@ -161,8 +161,8 @@ def test_dtypes_shapes_and_requires_grad_are_compared() -> None:
 
 
 def test_inputs_of_every_kind() -> None:
-    def function(torch: Any, x: Any, n: Any, pair: Any, named: Any, k: Any, mode: Any) -> Any:
-        assert mode == "sum"
+    def function(torch: Any, x: Any, n: Any, pair: Any, named: Any, k: Any, reduction: Any) -> Any:
+        assert reduction == "sum"
         a, b = pair
         loss = ((x * a)[n] + b * k + named["c"]).sum()
         return {"loss": loss, "parts": [x * 2, (a, None)], "number": loss.item(), "flag": True}
@@ -187,7 +187,7 @@ def test_tensors_and_modules_of_either_library(library: Any) -> None:
     assert all(p.grad is None for p in model.parameters())
 
 
-def test_inputs_are_left_alone() -> None:
+def test_inputs_are_not_changed() -> None:
     x = X.copy()
     compare(lambda torch, x: x.detach().zero_() + 1, x)
     assert (x == X).all()
@@ -298,7 +298,7 @@ def test_a_missing_device_raises() -> None:
 def test_every_rule_agrees_on_cuda(name: str, data: st.DataObject) -> None:
     case = data.draw(cases(name, "tame"))
     function, inputs = function_and_inputs(name, case)
-    found = checker.outcome(torch, next(iter(forms(name).values())), case)
+    found = checker.call_outcome(torch, next(iter(forms(name).values())), case)
     assume(found.error is None)
     # The mean over no sample is NaN, but CUDA's kernel returns 0 if there is one sample.
     assume(name != "nll_loss" or np.isfinite(found.results[0]).all())

@@ -59,7 +59,7 @@ def test_the_first_unmatched_gradient_is_found() -> None:
     assert (found.op, found.number) == ("mul", 1)
 
 
-def test_the_gradient_of_a_leaf_belongs_to_no_op() -> None:
+def test_the_gradient_of_a_leaf_names_no_op() -> None:
     def leaf(torch: Any, x: Any) -> Any:
         return torch.relu(x) + (x if torch is not minigrad else x.detach())
 

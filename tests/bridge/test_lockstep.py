@@ -109,12 +109,12 @@ def test_steps_with_a_loss_near_zero_agree() -> None:
     """Gradients of a loss near 0 are differences of nearly equal numbers."""
     report = lockstep(tutorial("auto", optimizer="adam", lr=0.05, epochs=300))
     assert report.ok, report.verdict()
-    assert any(row.distance > 32 for row in report.rows)  # so rounding was measured
+    assert any(row.distance > 32 for row in report.rows)  # so rounding had to be measured
     assert all(row.distance <= row.bound for row in report.rows)
 
 
 def test_an_activation_at_its_kink_is_not_a_fault() -> None:
-    """The order of summation decides whether the sum is 0, and so relu's derivative."""
+    """The order of summation decides whether the sum is 0, and so the derivative of relu."""
 
     def program(torch: Any, dtype: str = "float32") -> Iterator[Step]:
         w = torch.full((1, 64), 0.1, dtype=getattr(torch, dtype), requires_grad=True)
@@ -158,7 +158,7 @@ def test_a_mistake_in_a_rule_is_named(op: str, kind: str) -> None:
 def test_a_mistake_in_a_rule_is_named_in_the_manual_loop(op: str) -> None:
     with mistake_in_rule(op, value=wrong):
         report = lockstep(tutorial("manual"), steps=2)
-    if op == "sub":  # the update is in place and calls no rule
+    if op == "sub":  # the update is in place and doesn't call the rule
         assert report.ok
         return
     assert report.fault is not None
@@ -192,7 +192,7 @@ def test_a_wrongly_combined_loss_is_found(monkeypatch: pytest.MonkeyPatch) -> No
     assert report.fault.step == 1
 
 
-def test_a_tape_that_adds_up_wrongly_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tape_that_sums_gradients_wrongly_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     summed = graph.summed_to
     monkeypatch.setattr(graph, "summed_to", lambda *args: wrong(summed(*args)))
     report = lockstep(network(lr=0.1))
@@ -293,7 +293,7 @@ def test_random_numbers_are_the_same_in_every_run(run: Any, dtype: str) -> None:
     assert states == (minigrad.get_rng_state().tolist(), torch.get_rng_state().tolist())
 
 
-def test_another_dropout_mask_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_different_dropout_mask_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     dropout = F.dropout
     monkeypatch.setattr(F, "dropout", lambda x, p, *rest: dropout(x, 1 - p, *rest))
     assert not lockstep(training(with_dropout, (X, Y))).ok
@@ -327,7 +327,7 @@ def test_a_program_that_ends_first_in_one_library_is_a_fault() -> None:
     assert report.verdict() == "DIFFER at step 2: the program: ends first in minigrad"
 
 
-def test_parameters_of_other_shapes_raise() -> None:
+def test_different_shapes_of_parameters_raise() -> None:
     def program(torch: Any) -> Iterator[Step]:
         yield Step(0.0, {"w": torch.ones(2 if torch is minigrad else 3)})
 

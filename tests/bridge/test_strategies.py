@@ -1,4 +1,4 @@
-"""bridge/strategies: values are what the strategies promise, and unusual often enough."""
+"""bridge/strategies: values have the promised properties, and special cases are frequent enough."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Drawn trainings: compared with PyTorch, resumed from a file, and with the update by hand.
+"""Random trainings: compared with PyTorch, resumed from a file, and with an update by hand.
 
-Each of the four checks has tests in which it must fail: mistakes that some drawn training shows.
+Each of the four checks is tested with mistakes that some training must show.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ from minigrad.optim import SGD, Adam, AdamW, lr_scheduler
 from tests.bridge.mistakes import SAME_MASKS, one_epoch_late
 from tests.profiles import examples
 
-Check = Callable[[Training], None]
+TrainingCheck = Callable[[Training], None]
 
 
-def must_fail(check: Check, **kinds: Any) -> None:
-    """The check fails for at least one of forty trainings."""
+def must_fail(check: TrainingCheck, **kinds: Any) -> None:
+    """Check that the check fails for at least one of forty trainings."""
 
     def each() -> None:
         for seed in range(2**16, 2**16 + 40):
@@ -53,7 +53,7 @@ def must_fail(check: Check, **kinds: Any) -> None:
 
 
 def parts_of(training: Training) -> Iterator[Any]:
-    """Iterate over the modules, the optimiser and the scheduler of a training."""
+    """Yield the modules, the optimiser and the scheduler of a training."""
     model, loss, *others = training.setup(minigrad)
     yield from (*model.modules(), *loss.modules(), *others)
 
@@ -148,7 +148,7 @@ def with_settings(**changes: Any) -> Any:
     ],
 )
 def test_a_mistake_in_an_optimiser_is_found(
-    check: Check, kind: Any, change: Any, monkeypatch: pytest.MonkeyPatch
+    check: TrainingCheck, kind: Any, change: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kind, "_update", change(kind._update))
     must_fail(check, optimizers=(kind.__name__,), dropout=False, max_steps=10)
@@ -252,7 +252,7 @@ class Session:
 
 
 def steps_of(training: Training) -> list[tuple[np.ndarray, np.ndarray, bool]]:
-    """The batches of every epoch, and whether each is the last of its epoch."""
+    """Return the batches of every epoch, each with whether it is the last of its epoch."""
     return [
         batch
         for epoch in range(1, training.epochs + 1)
@@ -261,14 +261,14 @@ def steps_of(training: Training) -> list[tuple[np.ndarray, np.ndarray, bool]]:
 
 
 def leaves(thing: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the items of nested dicts and lists by path; of tensors, the bits."""
+    """Yield the items of nested dicts and lists by path, tensors as their bits."""
     if isinstance(thing, dict | list | tuple):
         items = thing.items() if isinstance(thing, dict) else enumerate(thing)
         for key, value in items:
             yield from leaves(value, f"{path}.{key}")
     elif isinstance(thing, minigrad.Tensor):
         array = thing.detach().numpy()
-        if array.dtype.kind == "f":  # no standard says which sign a NaN has
+        if array.dtype.kind == "f":  # the sign of a NaN is unspecified
             array = np.where(np.isnan(array), array.dtype.type(np.nan), array)
         yield path, (array.dtype, array.shape, array.tobytes())
     else:
@@ -282,7 +282,7 @@ def assert_same_bits(ours: Any, theirs: Any) -> None:
 
 
 def check_resumed(training: Training, after: int, path: Path, without: str = "") -> None:
-    """Interrupted after a step and resumed by a new session, a training ends with the same bits."""
+    """Check that an interrupted and resumed training ends with the same bits."""
     steps = steps_of(training)
     session = Session(training, training.seed)
     for i, batch in enumerate(steps):
@@ -308,14 +308,14 @@ def test_a_resumed_training_ends_with_the_same_bits(
 
 
 @pytest.mark.parametrize("part", ["model", "state", "schedulers", "stream"])
-def test_a_missing_part_is_noticed(part: str, tmp_path: Path) -> None:
+def test_a_missing_part_is_found(part: str, tmp_path: Path) -> None:
     def check(training: Training) -> None:
         check_resumed(training, training.steps // 2, tmp_path / "half.safetensors", part)
 
     must_fail(check, optimizers=("SGD",), max_steps=10)
 
 
-def test_a_missing_buffer_of_the_optimiser_is_noticed(
+def test_a_missing_buffer_of_the_optimiser_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def without_buffers(self: Any) -> Any:
@@ -332,7 +332,7 @@ def test_a_missing_buffer_of_the_optimiser_is_noticed(
 
 @settings(max_examples=examples(10))
 @given(trainings())
-def test_a_session_does_what_the_program_does(training: Training) -> None:
+def test_a_session_equals_the_program(training: Training) -> None:
     session = Session(training, training.seed)
     for batch in steps_of(training):
         session.step(*batch)
@@ -348,7 +348,7 @@ Update = Callable[[Any, Any, dict[str, Any], dict[str, Any]], None]
 
 
 def by_hand(p: Any, g: Any, buffers: dict[str, Any], given: dict[str, Any]) -> None:
-    """Update the data `p` of a parameter, written out."""
+    """Update the data `p` of a parameter in explicit code."""
     if given["maximize"]:
         g = -g
     if given["weight_decay"]:
@@ -362,7 +362,7 @@ def by_hand(p: Any, g: Any, buffers: dict[str, Any], given: dict[str, Any]) -> N
 
 
 def check_by_hand(training: Training, update: Update = by_hand) -> None:
-    """The loop with the written-out update ends with the same bits as the optimiser."""
+    """Check that a loop with this update ends with the same bits as the optimiser."""
     with_optimizer, by_itself = (Session(training, training.seed) for _ in range(2))
     (group,) = with_optimizer.optimizer.param_groups
     parameters = list(by_itself.model.parameters())
@@ -389,13 +389,13 @@ def test_the_update_by_hand_is_sgds_bit_for_bit(training: Training) -> None:
 def with_the_rate_in_the_buffer(
     p: Any, g: Any, buffers: dict[str, Any], given: dict[str, Any]
 ) -> None:
-    """Equal in exact arithmetic: the buffer includes the learning rate."""
+    """In exact arithmetic this is equal: the buffer includes the learning rate."""
     buffers["b"] = given["momentum"] * buffers.get("b", 0.0) + given["lr"] * g
     p -= buffers["b"]
 
 
 def with_the_decay_first(p: Any, g: Any, buffers: dict[str, Any], given: dict[str, Any]) -> None:
-    """Equal in exact arithmetic without momentum: the decay comes first."""
+    """In exact arithmetic without momentum this is equal: the decay comes first."""
     p *= 1 - given["lr"] * given["weight_decay"]
     p -= given["lr"] * g
 
@@ -408,7 +408,7 @@ def with_the_decay_first(p: Any, g: Any, buffers: dict[str, Any], given: dict[st
     ],
 )
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_another_order_of_rounding_is_found(
+def test_a_different_order_of_rounding_is_found(
     update: Update, options: dict[str, Any], dtype: str
 ) -> None:
     training = Training((3, 4), optimizer_options=options, samples=4, batch_size=4, epochs=5)

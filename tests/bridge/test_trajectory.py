@@ -50,12 +50,10 @@ def test_any_settings_of_the_tutorial_agree(drawn: tuple[Any, str, int]) -> None
 
 
 @pytest.mark.parametrize(("offset", "ok"), [(1e-8, True), (1e-2, False)])
-def test_a_run_on_the_other_side_of_a_kink_is_judged_by_perturbed_runs(
-    offset: float, ok: bool
-) -> None:
+def test_runs_on_both_sides_of_a_kink_are_judged_by_perturbed_runs(offset: float, ok: bool) -> None:
     """minigrad's run is on one side of relu's kink and PyTorch's on the other.
 
-    Rounding explains that only if both are near enough to the kink.
+    Rounding explains this only if both are close enough to the kink.
     """
 
     def program(torch: Any, dtype: str = "float32") -> Iterator[Step]:

@@ -1,4 +1,4 @@
-"""minigrad/catalogue/stubs.py: the type stubs say what there is."""
+"""minigrad/catalogue/stubs.py: the type stubs are up to date and complete."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from minigrad.catalogue.stubs import FOLDER, STUBS
 
 
 @pytest.mark.parametrize("name", STUBS)
-def test_the_stubs_arerefresh(name: str) -> None:
+def test_the_stubs_are_up_to_date(name: str) -> None:
     assert (FOLDER / name).read_text() == STUBS[name](), (
-        "run python -m minigrad.catalogue.stubs to write them again"
+        "run python -m minigrad.catalogue.stubs to update them"
     )
 
 

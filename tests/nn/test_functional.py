@@ -22,7 +22,9 @@ Arguments = dict[str, Any]
 REDUCTIONS = ("none", "mean", "sum")
 
 
-def outcome(namespace: Any, call: Callable[[Any, Arguments], Any], arguments: Arguments) -> Any:
+def value_and_gradients(
+    namespace: Any, call: Callable[[Any, Arguments], Any], arguments: Arguments
+) -> Any:
     """Return the value of a call and the gradients of its float tensors for a random cotangent.
 
     If the call raises, return the name of the error's type.
@@ -46,9 +48,9 @@ def outcome(namespace: Any, call: Callable[[Any, Arguments], Any], arguments: Ar
 
 
 def check(call: Callable[[Any, Arguments], Any], arguments: Arguments, rtol: float = 1e-10) -> Any:
-    """Compare a call's outcome in both libraries; return PyTorch's."""
+    """Compare a call's value_and_gradients in both libraries; return PyTorch's."""
     with warnings.catch_warnings(action="ignore"):
-        ours, theirs = (outcome(n, call, arguments) for n in (minigrad, torch))
+        ours, theirs = (value_and_gradients(n, call, arguments) for n in (minigrad, torch))
     if isinstance(ours, str) or isinstance(theirs, str):
         assert ours == theirs
         return theirs
@@ -443,7 +445,7 @@ def test_deprecated_flags(name: str, average: bool | None, reduce: bool | None) 
     said = []
     for namespace in (minigrad, torch):
         with warnings.catch_warnings(record=True, action="always") as caught:
-            outcome(namespace, by_name(name), arguments)
+            value_and_gradients(namespace, by_name(name), arguments)
         said.append([(w.category, str(w.message)) for w in caught])
     assert said[0] == said[1]
 

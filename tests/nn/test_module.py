@@ -18,7 +18,7 @@ import minigrad
 from bridge.drawing.class_samples import LAYERS, LOSSES, Layer, draw_layer_case
 from minigrad import nn
 
-# A tree of modules is drawn as plain data and built in both libraries.
+# A module tree is drawn as plain data and built in both libraries.
 LEAVES = st.builds(
     lambda name, seed: draw_layer_case(name, seed).layer,
     st.sampled_from([*LAYERS, *LOSSES]),
@@ -314,7 +314,7 @@ def test_look_up_by_dotted_name() -> None:
     assert net.get_buffer("head.seen") is net.head.seen
 
 
-# Faults in a state_dict, each with the position of the key that has it.
+# Faults in a state_dict, with the position of each affected key.
 FAULTS = st.lists(
     st.tuples(
         st.sampled_from(
@@ -355,11 +355,11 @@ def test_load_state_dict_with_faults(tree: Any, faults: Any, strict: bool, assig
                 state[key + (".extra" if fault == "deep extra" else "extra")] = t.zeros(1)
         try:
             keys = module.load_state_dict(state, strict=strict, assign=assign)
-            said: Any = [repr(keys), keys.missing_keys, keys.unexpected_keys]
+            lines: Any = [repr(keys), keys.missing_keys, keys.unexpected_keys]
         except RuntimeError as error:
             # The text of the underlying error is not PyTorch's.
-            said = [line.split("an exception occurred")[0] for line in str(error).split("\n")]
-        return said, dict(module.state_dict()), [p.requires_grad for p in module.parameters()]
+            lines = [line.split("an exception occurred")[0] for line in str(error).split("\n")]
+        return lines, dict(module.state_dict()), [p.requires_grad for p in module.parameters()]
 
     check_same(program)
 

@@ -1,13 +1,15 @@
-"""The checker of rules: each function takes one case of one rule and raises AssertionError.
+"""The checker of rules: each function checks one case of one rule and raises AssertionError.
 
-Against PyTorch, `check_outcome` asks for the same value, gradient, flags, warnings and errors, and
-`check_whole` for the same bits where nothing rounds; `check_second_backward` and `check_write` for
-the same answer when a graph is used twice or what it saved is written to, and `check_orders` for
-the same derivatives of derivatives. Without PyTorch, `check_differences` compares the gradient with
-central differences, `check_complex_step` with what a step into the complex plane gives, which is
-exact, `check_second_differences` the gradient's own gradients, `check_recorded` a gradient that has
-a graph with one that has none, and `check_contract` watches a rule and its pullbacks for what they
-may not do. What a rule declares of itself is compared with all its cases.
+Against PyTorch: `check_outcome` compares values, gradients, flags, warnings and errors, and
+`check_whole` the bits of integer computations, which don't round. `check_second_backward` and
+`check_write` use a graph twice or write to a saved tensor. `check_orders` compares higher
+derivatives.
+
+Without PyTorch: `check_differences` compares gradients with central differences,
+`check_complex_step` with the complex step, which is exact, and `check_second_differences` second
+derivatives with differences of gradients. `check_recorded` compares gradients with and without a
+graph. `check_contract` checks what a rule and its pullbacks may not do. The last functions compare
+a rule's declarations with all its cases.
 """
 
 from __future__ import annotations
@@ -29,28 +31,28 @@ from minigrad.autograd.gradcheck import GradcheckError
 from minigrad.catalogue.accuracy import SUMMED, Exact, Scaled, Tolerance, Ulps, tolerance
 from minigrad.rules import REGISTRY
 
-# One call, run to the end -------------------------------------------------------------------------
+# One call with its backward -----------------------------------------------------------------------
 
 
-# What PyTorch says once in a process, of empty gradients, whose strides it has no use for.
+# PyTorch's warning, once per process, about the strides of empty gradients.
 LAYOUT_WARNING = "grad and param do not obey the gradient layout contract"
 
 
 @dataclass
-class Outcome:
-    """What came of a call and of the backward pass after it: results and gradients, or an error."""
+class CallOutcome:
+    """The results and gradients of a call and its backward, or the error."""
 
     results: tuple[np.ndarray, ...] = ()
-    gradients: tuple[np.ndarray | None, ...] = ()  # for each operand; None where it has none
+    gradients: tuple[np.ndarray | None, ...] = ()  # for each operand, or None
     requires_grad: tuple[bool, ...] = ()
     error: type[Exception] | None = None
     message: str = ""
     warned: tuple[type[Warning], ...] = ()
 
 
-def outcome(t: Any, form: Form, case: Case) -> Outcome:
-    """Make the call in the namespace `t`, and send the case's cotangent back through it."""
-    found = Outcome()
+def call_outcome(t: Any, form: Form, case: Case) -> CallOutcome:
+    """Make the call in the namespace `t`, and call backward with the case's cotangent."""
+    found = CallOutcome()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -62,7 +64,7 @@ def outcome(t: Any, form: Form, case: Case) -> Outcome:
             found.results = tuple(y.detach().numpy() for y in results)
             found.gradients = tuple(_gradient(leaf) for leaf in leaves)
         except AssertionError:
-            raise  # a form's own
+            raise  # of the form itself
         except Exception as error:
             found.error, found.message = type(error), str(error)
     found.warned = tuple(w.category for w in caught if LAYOUT_WARNING not in str(w.message))
@@ -70,7 +72,7 @@ def outcome(t: Any, form: Form, case: Case) -> Outcome:
 
 
 def leaves_of(t: Any, case: Case) -> list[Any]:
-    """The operands as leaves of the namespace `t`; numbers stay numbers."""
+    """Return the operands as leaves of the namespace `t`; numbers stay numbers."""
     wanted = case.wanted or (True,) * len(case.operands)
     return [
         _leaf(t, x, wish) if isinstance(x, Operand) else x
@@ -83,14 +85,14 @@ def _leaf(t: Any, operand: Operand, wanted: bool) -> Any:
 
 
 def called(t: Any, form: Form, case: Case, operands: Sequence[Any]) -> tuple[Any, ...]:
-    """The results of the call; of most ops there is one."""
+    """Return the results of the call, one for most ops."""
     options = {name: _translated(t, value) for name, value in case.options.items()}
     results = form(t, *operands, **options)
     return tuple(results) if isinstance(results, tuple) else (results,)
 
 
 def _translated(t: Any, option: Any) -> Any:
-    """An option as the namespace `t` has it: NumPy's arrays and dtypes are what is neutral."""
+    """Convert an option from NumPy arrays and dtypes to those of the namespace `t`."""
     if isinstance(option, np.dtype):
         return getattr(t, option.name)
     if isinstance(option, np.ndarray):
@@ -101,7 +103,7 @@ def _translated(t: Any, option: Any) -> Any:
 
 
 def cotangent(case: Case, like: Any) -> Operand:
-    """The case's cotangent for a result: random in values and layout, at times with specials."""
+    """Return the case's cotangent: random values and layout, sometimes special values."""
     rng = np.random.default_rng(case.seed + 1)
     dtype, shape = like.detach().numpy().dtype, tuple(like.shape)
     values = np.asarray(rng.standard_normal(shape), dtype)
@@ -112,11 +114,10 @@ def cotangent(case: Case, like: Any) -> Operand:
 
 
 def send_back(t: Any, result: Any, g: Operand) -> None:
-    """Call backward so that `g` arrives at the op that made `result` in the layout it is to have.
+    """Call backward so that `g` arrives at the op that made `result`, in its layout.
 
-    An engine may copy what it is given. What reaches an op in the middle of a graph comes from
-    other ops, and lies in memory as those left it: transposed after a transposition, and with
-    strides of 0 after a sum.
+    An engine may copy a cotangent that the user gives. Inside a graph, a cotangent comes from other
+    ops, in their layout: transposed after a transpose, with strides of 0 after a sum.
     """
     if g.layout == "transposed":
         back = tuple(range(result.ndim))[::-1]
@@ -132,18 +133,18 @@ def _gradient(leaf: Any) -> np.ndarray | None:
     return None if grad is None else grad.numpy()
 
 
-# Beside PyTorch -----------------------------------------------------------------------------------
+# Compared with PyTorch ----------------------------------------------------------------------------
 
 
 def check_outcome(name: str, form: Form, case: Case) -> None:
-    """The call gives what it gives in PyTorch: results, gradients, flags, warnings or the error."""
-    ours, theirs = (outcome(t, form, case) for t in (minigrad, torch))
-    if _refused_dtype_of_nothing(case, ours, theirs):
+    """Check results, gradients, flags, warnings and errors of a call."""
+    ours, theirs = (call_outcome(t, form, case) for t in (minigrad, torch))
+    if _is_dtype_error_of_empty_operand(case, ours, theirs):
         return
     if theirs.error is AttributeError and ours.error is TypeError:
-        return  # PyTorch's own Python stumbles over what is refused here
+        return  # an error inside PyTorch's own Python code
     assert ours.error is theirs.error, (
-        f"{_named(ours.error)} here and {_named(theirs.error)} in PyTorch\n"
+        f"{_name_of(ours.error)} here and {_name_of(theirs.error)} in PyTorch\n"
         f"  here:    {ours.message}\n  PyTorch: {theirs.message}"
     )
     assert ours.warned == theirs.warned, f"warnings: {ours.warned} here, {theirs.warned} in PyTorch"
@@ -151,32 +152,32 @@ def check_outcome(name: str, form: Form, case: Case) -> None:
     assert ours.requires_grad == theirs.requires_grad, "requires_grad differs"
 
 
-def _refused_dtype_of_nothing(case: Case, ours: Outcome, theirs: Outcome) -> bool:
-    """Whether an empty operand has a dtype that PyTorch refuses too, but for elements only.
+def _is_dtype_error_of_empty_operand(case: Case, ours: CallOutcome, theirs: CallOutcome) -> bool:
+    """Tell whether only minigrad refuses a dtype, because an operand is empty.
 
-    It is an accident of PyTorch's loops that they look at no dtype where there is nothing to do.
+    PyTorch doesn't check dtypes in its loops over no elements.
     """
     empty = any(isinstance(x, Operand) and x.values.size == 0 for x in case.operands)
     about_dtype = "not implemented for '" in ours.message or "same dtype" in ours.message
     return empty and theirs.error is None and about_dtype
 
 
-def _named(error: type[Exception] | None) -> str:
+def _name_of(error: type[Exception] | None) -> str:
     return "no error" if error is None else error.__name__
 
 
-def check_close(name: str, form: Form, case: Case, ours: Outcome, theirs: Outcome) -> None:
-    """Two outcomes have results and gradients as close as the op's bounds say."""
+def check_close(name: str, form: Form, case: Case, ours: CallOutcome, theirs: CallOutcome) -> None:
+    """Check that results and gradients are within the op's tolerances."""
     allowed = tolerance(name, case.options.get("alpha", 1))
-    assert len(ours.results) == len(theirs.results), "another number of results"
+    assert len(ours.results) == len(theirs.results), "a different number of results"
     for i, (a, b) in enumerate(zip(ours.results, theirs.results, strict=True)):
         _check(f"result {i}", a, b, allowed.value, lambda: _value_terms(name, form, case, theirs))
     for i, (a, b) in enumerate(zip(ours.gradients, theirs.gradients, strict=True)):
-        assert (a is None) == (b is None), f"operand {i} has a gradient on one side only"
+        assert (a is None) == (b is None), f"operand {i} has a gradient in one library only"
         if a is None or b is None:
             continue
         if a.itemsize == b.itemsize > theirs.results[0].itemsize:
-            # What was computed in float32 is no more exact for having been made float64 after.
+            # A float32 result is no more exact after a conversion to float64.
             with np.errstate(over="ignore"):
                 a, b = (x.astype(theirs.results[0].dtype) for x in (a, b))
         strength = allowed.gradient
@@ -192,11 +193,11 @@ def check_close(name: str, form: Form, case: Case, ours: Outcome, theirs: Outcom
 
 
 def _was_broadcast(case: Case, i: int) -> bool:
-    """Whether the operand was broadcast against the others, so that its gradient is a sum."""
+    """Tell whether the operand was broadcast, so that its gradient is a sum."""
     shapes = [x.values.shape if isinstance(x, Operand) else () for x in case.operands]
     try:
         return shapes[i] != np.broadcast_shapes(*shapes)
-    except ValueError:  # an op that does not broadcast
+    except ValueError:  # an op that doesn't broadcast
         return False
 
 
@@ -208,7 +209,7 @@ def _check(
     terms: Callable[[], np.ndarray],
 ) -> None:
     found = difference(ours, theirs, Exact())
-    if found is not None and found.index is not None:  # elements differ, not the dtype or the shape
+    if found is not None and found.index is not None:  # the elements differ, not the dtype or shape
         scale = None
         if isinstance(strength, Scaled) and ours.dtype.kind == "f":
             with np.errstate(all="ignore"):
@@ -217,7 +218,7 @@ def _check(
     assert found is None, f"{what}: {found}"
 
 
-def _value_terms(name: str, form: Form, case: Case, theirs: Outcome) -> np.ndarray:
+def _value_terms(name: str, form: Form, case: Case, theirs: CallOutcome) -> np.ndarray:
     allowed = tolerance(name, case.options.get("alpha", 1))
     result = theirs.results[0].astype(np.float64)
     if allowed.value_terms is not None:
@@ -230,7 +231,9 @@ def _value_terms(name: str, form: Form, case: Case, theirs: Outcome) -> np.ndarr
     return total.reshape(result.shape)
 
 
-def _gradient_terms(name: str, form: Form, case: Case, theirs: Outcome, operand: int) -> np.ndarray:
+def _gradient_terms(
+    name: str, form: Form, case: Case, theirs: CallOutcome, operand: int
+) -> np.ndarray:
     allowed, result = tolerance(name, case.options.get("alpha", 1)), theirs.results[0]
     g = cotangent(case, torch.from_numpy(result)).values.astype(np.float64)
     if allowed.gradient_terms is not None:
@@ -243,17 +246,17 @@ def _gradient_terms(name: str, form: Form, case: Case, theirs: Outcome, operand:
 
 
 def _magnitudes(slope: np.ndarray, by: np.ndarray) -> np.ndarray:
-    """|J| |x| term by term. What is not finite has no rounding error, so it counts for nothing."""
+    """Return |J| |x| term by term; infinities and NaN, which don't round, count as 0."""
     with np.errstate(all="ignore"):
         product = np.abs(slope * by)
     return np.where(np.isfinite(slope) & np.isfinite(by), product, 0)
 
 
 def _jacobian(form: Form, case: Case) -> list[np.ndarray | None]:
-    """d result / d operand in PyTorch: for each operand, a row for each element of the result.
+    """Return d result / d operand in PyTorch: per operand, a row for each element of the result.
 
-    A row is a cotangent of zeros but for a one, and those zeros times an infinite factor are NaN.
-    In the place of these stand the derivatives with zeros for what is not finite.
+    Rows come from cotangents with a single one. Its zeros times infinite factors are NaN; these are
+    replaced by the derivatives with zeros in place of infinities and NaN.
     """
     found = _rows(form, case)
     if any(slope is not None and not np.isfinite(slope).all() for slope in found):
@@ -264,7 +267,7 @@ def _jacobian(form: Form, case: Case) -> list[np.ndarray | None]:
 
 
 def _finite(case: Case) -> Case:
-    """The case with zeros for what is not finite."""
+    """Return the case with zeros in place of infinities and NaN."""
     operands = [*case.operands]
     for i, x in enumerate(operands):
         if isinstance(x, Operand) and x.differentiable:
@@ -274,14 +277,14 @@ def _finite(case: Case) -> Case:
 
 def _rows(form: Form, case: Case) -> list[np.ndarray | None]:
     operands = [*case.operands]
-    for i, x in enumerate(operands):  # a number is a term as good as any, and so is an integer
+    for i, x in enumerate(operands):  # numbers and integers contribute terms too
         if isinstance(x, int | float):
             operands[i] = Operand(np.asarray(x, np.float64))
         elif isinstance(x, Operand) and "alpha" in case.options:
             operands[i] = Operand(x.values.astype(np.float64))
     leaves = leaves_of(torch, replace(case, operands=tuple(operands), wanted=None))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # they were compared before
+        warnings.simplefilter("ignore")  # compared by check_outcome
         result = called(torch, form, case, leaves)[0]
     held = [i for i, x in enumerate(leaves) if getattr(x, "requires_grad", False)]
     found: list[np.ndarray | None] = [None] * len(leaves)
@@ -298,10 +301,10 @@ def _rows(form: Form, case: Case) -> list[np.ndarray | None]:
 
 
 def check_whole(name: str, form: Form, case: Case) -> None:
-    """Of whole numbers, what PyTorch computes without rounding is the same here, to the bit.
+    """Check that integer computations which PyTorch doesn't round have the same bits here.
 
-    The order of a sum is anyone's where its terms round; where none does there is but one answer.
-    Nothing was rounded where float32 and float64 agree.
+    The order of a sum matters only if its terms round. A computation counts as exact if float32 and
+    float64 agree.
     """
 
     def run(t: Any, dtype: type) -> list[np.ndarray | None]:
@@ -330,30 +333,30 @@ def check_whole(name: str, form: Form, case: Case) -> None:
 
 WITNESSES = ((minigrad, np.float64), (torch, np.float64), (torch, np.float32))
 
-# Ops that PyTorch puts together from several, the last of which gives the node its name.
+# Ops that PyTorch composes of several; the last one gives the node its name.
 COMPOSED = {"linear", "matmul", "nll_loss"}
 
 
 def check_node_name(name: str, form: Form, case: Case) -> None:
-    """The result prints under the same `grad_fn` as PyTorch's."""
+    """Check that the result has the same `grad_fn` name as in PyTorch."""
     nodes = [called(t, form, case, leaves_of(t, case))[0].grad_fn for t in (minigrad, torch)]
     if name == "put" and nodes[1] is None:
-        return  # the gradient of a slice that takes everything is the very tensor
+        return  # the gradient of a full slice is the tensor itself
     ours, theirs = (node.name().removeprefix("torch::autograd::") for node in nodes)
     if name == "slice" and theirs == "AliasBackward0":
-        return  # what PyTorch makes of a slice that takes everything
-    if name in COMPOSED or case.options.get("dim", ...) is None:  # which may not have been given
+        return  # a full slice in PyTorch
+    if name in COMPOSED or case.options.get("dim", ...) is None:  # it may be omitted
         return
     assert ours == theirs, f"grad_fn is {ours} here, {theirs} in PyTorch"
 
 
-# A graph used twice, and what it saved written to -------------------------------------------------
+# A graph used twice, and writes to saved tensors --------------------------------------------------
 
 
 def check_second_backward(name: str, form: Form, case: Case) -> None:
-    """A second walk back through one call raises exactly where it does in PyTorch."""
+    """Check that a second backward through one call raises exactly where PyTorch does."""
     ours, theirs = (_second_backward(t, form, case) for t in (minigrad, torch))
-    assert ours is theirs, f"second backward: {_named(ours)} here, {_named(theirs)} in PyTorch"
+    assert ours is theirs, f"second backward: {_name_of(ours)} here, {_name_of(theirs)} in PyTorch"
 
 
 def _second_backward(t: Any, form: Form, case: Case) -> type[Exception] | None:
@@ -370,30 +373,31 @@ def _second_backward(t: Any, form: Form, case: Case) -> type[Exception] | None:
     return None
 
 
-# Ops for which PyTorch at times makes copies of its operands, and keeps those.
-PYTORCHS_COPY = {"matmul"}
+# PyTorch sometimes copies the operands of these ops and saves the copies.
+COPIED_IN_PYTORCH = {"matmul"}
 
 
 def check_write(name: str, form: Form, case: Case, written: int) -> None:
-    """After a write to an operand (or to the result: -1), backward does as PyTorch's does.
+    """Check backward after a write to an operand, or to result -1 - `written`.
 
-    Both raise RuntimeError, or both give one gradient.
+    Both libraries raise RuntimeError, or both give the same gradient.
     """
     ours, theirs = (_backward_after_write(t, form, case, written) for t in (minigrad, torch))
-    if ours.error and name in PYTORCHS_COPY:
+    if ours.error and name in COPIED_IN_PYTORCH:
         return
     which = f"result {-1 - written}" if written < 0 else f"operand {written}"
     assert ours.error is theirs.error, (
-        f"after a write to {which}: {_named(ours.error)} here, {_named(theirs.error)} in PyTorch"
+        f"after a write to {which}: {_name_of(ours.error)} here, "
+        f"{_name_of(theirs.error)} in PyTorch"
     )
     ours.results = theirs.results
     check_close(name, form, case, ours, theirs)
 
 
-def _backward_after_write(t: Any, form: Form, case: Case, written: int) -> Outcome:
-    found = Outcome()
+def _backward_after_write(t: Any, form: Form, case: Case, written: int) -> CallOutcome:
+    found = CallOutcome()
     leaves = leaves_of(t, case)
-    # Operands of the call proper are what was computed from leaves, as most are in a program.
+    # The operands are computed from leaves, as most operands in programs are.
     operands = [x.clone() if isinstance(x, t.Tensor) else x for x in leaves]
     results = called(t, form, case, operands)
     g = cotangent(case, results[0]).tensor(t)
@@ -406,22 +410,22 @@ def _backward_after_write(t: Any, form: Form, case: Case, written: int) -> Outco
             results[0].backward(g)
         found.gradients = tuple(_gradient(leaf) for leaf in leaves)
     except RuntimeError as error:
-        # The second is what a write to an expanded result meets at once.
+        # The second message comes from the write itself, if the result is expanded.
         said = ("modified by an inplace operation", "more than one element of the written-to")
         assert any(words in str(error) for words in said), error
         found.error = RuntimeError
     return found
 
 
-# Derivatives of derivatives ----------------------------------------------------------------------
+# Higher derivatives ------------------------------------------------------------------------------
 
 
 @dataclass
 class Derivatives:
-    """The derivatives of one call, order by order, each under a name that says of what it is.
+    """The derivatives of a call of every order, by descriptive names.
 
-    A derivative is that of the order before it, sent back under random cotangents, with respect to
-    the operands and to all cotangents so far. `requires_grad` has None for one that there is not.
+    Each order is the derivative of the order before, with random cotangents, with respect to the
+    operands and all earlier cotangents. `requires_grad` is None for a missing derivative.
     """
 
     values: dict[str, np.ndarray] = field(default_factory=dict)
@@ -429,16 +433,16 @@ class Derivatives:
 
 
 def derivatives(t: Any, form: Form, case: Case, orders: int) -> Derivatives:
-    """The derivatives of a call, up to that order, or up to where nothing requires grad."""
+    """Return a call's derivatives up to an order, or until nothing requires grad."""
     found = Derivatives()
     rng = np.random.default_rng(case.seed + 2)
     leaves = leaves_of(t, case)
-    # Non-leaves, as most operands are in a program.
+    # Non-leaves, as most operands in programs are.
     operands = [x * 1 if getattr(x, "requires_grad", False) else x for x in leaves]
     try:
         result = called(t, form, case, operands)[0]
     except Exception as error:
-        raise CallError from error
+        raise RefusedCall from error
     outputs = {"the result": result} if result.requires_grad else {}
     inputs = {
         f"operand {i}": x for i, x in enumerate(operands) if getattr(x, "requires_grad", False)
@@ -467,8 +471,8 @@ def derivatives(t: Any, form: Form, case: Case, orders: int) -> Derivatives:
     return found
 
 
-class CallError(Exception):
-    """The call itself was refused, which is `check_outcome`'s to look at."""
+class RefusedCall(Exception):
+    """The call itself was refused, which `check_outcome` checks."""
 
 
 def _normal(rng: np.random.Generator, like: Any) -> Operand:
@@ -476,29 +480,27 @@ def _normal(rng: np.random.Generator, like: Any) -> Operand:
     return Operand(np.asarray(values, like.detach().numpy().dtype))
 
 
-# Where infinities meet in one library, and are NaN, but not in the other. Sigmoid's second
-# derivative is g y (1 - y) (1 - 2 y) in PyTorch, and that of a product here; mse_loss's gradient is
-# a product of three, taken in another order; and a sum that overflows in one order need not in
-# another.
-MEET_OTHERWISE = {"sigmoid", "mse_loss", "dot", "linear", "matmul", "mm", "mv"}
+# One library may compute NaN from infinities where the other doesn't. Sigmoid's second derivative
+# is g y (1 - y) (1 - 2 y) in PyTorch, and that of a product here. The gradient of mse_loss is a
+# product of three factors in a different order. A sum may overflow in one order only.
+NONFINITE_DIFFERS = {"sigmoid", "mse_loss", "dot", "linear", "matmul", "mm", "mv"}
 
-# In PyTorch's gradient of these, an element that has been moved is not equal to the result any
-# more; so rounding would explain anything. But all that they do is to share a gradient out.
-TIED = {"max", "min"}
+# PyTorch's gradient of these compares elements with the result, so a perturbed element gets no
+# gradient, and rounding would explain any difference. They are compared without perturbation.
+TIE_SENSITIVE = {"max", "min"}
 
 
 def check_orders(name: str, form: Form, case: Case, orders: int = 2) -> None:
-    """The derivatives up to that order are PyTorch's: which there are, their flags and values.
+    """Check that derivatives up to an order have PyTorch's flags and, up to rounding, its values.
 
-    Values are as close as rounding alone explains: no farther apart than twice what PyTorch's own
-    move when each of its ops, of forward and backward passes, gets its operands moved a little.
-    What is infinite or NaN there is that here, too, but for the rules in `MEET_OTHERWISE`: of
-    those, it may be the other of the two.
+    They may differ by twice the change of PyTorch's own derivatives when the operands of each of
+    its forward and backward ops are perturbed slightly. Infinities and NaN must be the same, except
+    for the rules in `NONFINITE_DIFFERS`, where one may replace the other.
     """
 
     def run(t: Any) -> Derivatives:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # they were compared before
+            warnings.simplefilter("ignore")  # compared by check_outcome
             return derivatives(t, form, case, orders)
 
     def moved(within: Any) -> dict[str, np.ndarray]:
@@ -507,7 +509,7 @@ def check_orders(name: str, form: Form, case: Case, orders: int = 2) -> None:
 
     try:
         ours, theirs = run(minigrad), run(torch)
-    except CallError:
+    except RefusedCall:
         return
     assert ours.requires_grad == theirs.requires_grad, (
         f"requires_grad is {ours.requires_grad} here and {theirs.requires_grad} in PyTorch"
@@ -518,9 +520,9 @@ def check_orders(name: str, form: Form, case: Case, orders: int = 2) -> None:
         b = theirs.values[which]
         assert (a.dtype, a.shape) == (b.dtype, b.shape), f"{which}: {a!r} and {b!r}"
         _settle(name, a, b, tiny)
-        found = difference(a, b, SUMMED if name in TIED else Exact(), np.abs(b))
+        found = difference(a, b, SUMMED if name in TIE_SENSITIVE else Exact(), np.abs(b))
         if found is not None:
-            assert name not in TIED, f"{which}: {found}"
+            assert name not in TIE_SENSITIVE, f"{which}: {found}"
             suspects.append(which)
     for which, found in judge_by_rounding(
         ours.values, theirs.values, suspects, moved, case.seed
@@ -529,11 +531,11 @@ def check_orders(name: str, form: Form, case: Case, orders: int = 2) -> None:
 
 
 def _settle(name: str, ours: np.ndarray, theirs: np.ndarray, tiny: float) -> None:
-    """Write PyTorch's elements over ours where the two count as the same although they are not."""
+    """Overwrite our elements with PyTorch's where the difference doesn't count."""
     with np.errstate(all="ignore"):
-        # Next to subnormal numbers rounding is not relative.
+        # Near subnormal numbers, rounding isn't relative.
         same = np.abs(ours - theirs) < tiny
-        if name in MEET_OTHERWISE:
+        if name in NONFINITE_DIFFERS:
             same |= ~(np.isfinite(ours) | np.isfinite(theirs))
     np.copyto(ours, theirs, where=same)
 
@@ -542,20 +544,20 @@ def _settle(name: str, ours: np.ndarray, theirs: np.ndarray, tiny: float) -> Non
 
 
 def check_in_place(name: str, form: Form, out_of_place: Form, case: Case) -> None:
-    """An in-place form gives the bits that the op gives out of place, where they have room."""
+    """Check that an in-place form gives the same bits as the op out of place."""
 
     def of_a_copy(t: Any, input: Any, /, *rest: Any, **options: Any) -> Any:
-        # As the in-place form has it: NumPy may round otherwise in memory that lies otherwise.
+        # In the layout of the in-place form: NumPy's rounding may depend on the layout.
         return out_of_place(t, input.clone(), *rest, **options)
 
-    ours, expected = (outcome(minigrad, each, case) for each in (form, of_a_copy))
+    ours, expected = (call_outcome(minigrad, each, case) for each in (form, of_a_copy))
     target = case.operands[0]
     assert isinstance(target, Operand)
     if expected.error is None:
         result = expected.results[0]
         if result.shape != target.values.shape or result.dtype != target.values.dtype:
-            return  # and `check_outcome` asks what PyTorch says to that
-    assert ours.error is expected.error, f"{_named(ours.error)}, not {_named(expected.error)}"
+            return  # `check_outcome` compares this error with PyTorch's
+    assert ours.error is expected.error, f"{_name_of(ours.error)}, not {_name_of(expected.error)}"
     pairs = [*zip(ours.results, expected.results, strict=True)]
     pairs += zip(ours.gradients, expected.gradients, strict=True)
     for a, b in pairs:
@@ -564,11 +566,11 @@ def check_in_place(name: str, form: Form, out_of_place: Form, case: Case) -> Non
         assert found is None, f"in place and out of place: {found}"
 
 
-# Alone --------------------------------------------------------------------------------------------
+# Without PyTorch ----------------------------------------------------------------------------------
 
 
 def check_differences(name: str, form: Form, case: Case, step: float = 1e-5) -> None:
-    """The gradient agrees with central differences, for a smooth case in float64."""
+    """Check the gradient against central differences, in a smooth float64 case."""
     leaves = leaves_of(minigrad, case)
     result = called(minigrad, form, case, leaves)[0]
     g = np.asarray(np.random.default_rng(case.seed + 1).standard_normal(result.shape))
@@ -583,33 +585,33 @@ def check_differences(name: str, form: Form, case: Case, step: float = 1e-5) -> 
             expected = ((ends[0] - ends[1]) * g).sum() / (2 * step)
             assert abs(actual[index] - expected) <= 1e-6 * (1 + np.abs(actual).max()), (
                 f"gradient of operand {i} at {list(index)}: {actual[index]}, "
-                f"where central differences say {expected}"
+                f"but {expected} by central differences"
             )
 
 
-# Rules whose value is no analytic function between their kinks, and why. All others are: those that
-# choose among their operands too, for NumPy orders complex numbers by their real parts first.
+# Rules that are not analytic between their kinks, with the reason. Those that select an operand
+# are analytic, since NumPy orders complex numbers by their real parts first.
 NOT_ANALYTIC = {
-    "abs": "of a complex number it is the distance from 0, which is real",
-    "sign": "of a complex number it is a direction",
+    "abs": "the absolute value of a complex number is real",
+    "sign": "the sign of a complex number is a direction",
 }
 
 
 def check_complex_step(name: str, form: Form, case: Case, step: float = 1e-20) -> None:
-    """The pullbacks agree with the derivatives by the complex step, for a smooth case.
+    """Check the pullbacks against derivatives by the complex step, in a smooth case.
 
-    For a real-analytic f, f(x + ihv) = f(x) + ihf'(x)v - ... : its imaginary part over h is the
-    derivative along v, with nothing subtracted, so h may be so small that the rest vanishes (Squire
-    and Trapp, "Using Complex Variables to Estimate Derivatives of Real Functions", 1998). What is
-    compared is that under a random cotangent with each operand's pullback along a random direction.
+    For a real-analytic f, f(x + ihv) = f(x) + ihf'(x)v - ..., so the imaginary part divided by h is
+    the derivative along v. Nothing is subtracted, so h may be so small that the other terms vanish
+    (Squire and Trapp, "Using Complex Variables to Estimate Derivatives of Real Functions", 1998).
+    Each operand's derivative is taken along a random direction, under a random cotangent.
     """
     rng = np.random.default_rng(case.seed + 4)
-    for i, pullback in enumerate(Call(name, case).pullbacks):
+    for i, pullback in enumerate(RuleCall(name, case).pullbacks):
         x = case.operands[i]
         if pullback is None or not isinstance(x, Operand) or not x.differentiable:
             continue
         if not x.values.size:
-            continue  # a mean of nothing is NaN, and nothing has a derivative
+            continue  # a mean of no elements is NaN and has no derivative
         v = np.asarray(rng.standard_normal(x.values.shape))
         along = _complex_value(name, case, {i: 1j * step * v}).imag / step
         g = np.asarray(rng.standard_normal(along.shape))
@@ -617,12 +619,12 @@ def check_complex_step(name: str, form: Form, case: Case, step: float = 1e-20) -
         apart = abs(expected.sum() - found.sum())
         assert apart <= 1e-12 * (np.abs(expected).sum() + np.abs(found).sum()), (
             f"derivative by operand {i}, along a direction and under a cotangent: {found.sum()}, "
-            f"where the complex step says {expected.sum()}"
+            f"but {expected.sum()} by the complex step"
         )
 
 
 def _complex_value(name: str, case: Case, shifts: dict[int, np.ndarray]) -> np.ndarray:
-    """The rule's first result, of operands made complex, some of them shifted."""
+    """Return the rule's first result with complex operands, some of them shifted."""
     operands = [x.array() if isinstance(x, Operand) else x for x in case.operands]
     real = [i for i, x in enumerate(case.operands) if isinstance(x, Operand) and x.differentiable]
     for i in real:
@@ -641,7 +643,7 @@ def _complex_value(name: str, case: Case, shifts: dict[int, np.ndarray]) -> np.n
             TypeError,
             ValueError,
             RuntimeError,
-        ):  # it looks at the dtype
+        ):  # it checks the dtype
             for i in real:
                 operands[i] = operands[i].view(_Floats)
             output = forward(*operands, **case.options)[0]
@@ -649,7 +651,7 @@ def _complex_value(name: str, case: Case, shifts: dict[int, np.ndarray]) -> np.n
 
 
 class _Floats(np.ndarray):
-    """Complex numbers that claim to be floats, for rules that have no other objection to them."""
+    """Complex numbers that claim to be floats, for rules that check the dtype."""
 
     @property
     def dtype(self) -> np.dtype:  # type: ignore[override]
@@ -662,7 +664,7 @@ class _Floats(np.ndarray):
 
 
 def check_recorded(name: str, form: Form, case: Case) -> None:
-    """A gradient that has a graph is to the bit the one that has none."""
+    """Check that a gradient has the same bits with and without a graph."""
     leaves = leaves_of(minigrad, case)
     held = [i for i, x in enumerate(leaves) if getattr(x, "requires_grad", False)]
     result = called(minigrad, form, case, leaves)[0]
@@ -672,11 +674,11 @@ def check_recorded(name: str, form: Form, case: Case) -> None:
     )
     for i, a, b in zip(held, recorded, _gradients(form, case, held, g), strict=True):
         found = difference(a.detach().numpy(), b, Exact())
-        assert found is None, f"gradient of operand {i} with a graph and without: {found}"
+        assert found is None, f"gradient of operand {i} with and without a graph: {found}"
 
 
 def _gradients(form: Form, case: Case, held: list[int], g: Operand) -> list[np.ndarray]:
-    """The gradients of the operands in `held`, computed without a graph."""
+    """Return the gradients of the operands in `held`, computed without a graph."""
     leaves = leaves_of(minigrad, case)
     result = called(minigrad, form, case, leaves)[0]
     found = minigrad.autograd.grad(result, [leaves[i] for i in held], g.tensor(minigrad))
@@ -694,7 +696,7 @@ def _moved(form: Form, case: Case, i: int, index: tuple[int, ...], shift: float)
 
 
 def check_second_differences(name: str, form: Form, case: Case) -> None:
-    """The gradient's own gradients agree with central differences, for a smooth case in float64."""
+    """Check the gradients of the gradient against central differences, in a smooth float64 case."""
 
     def results(*operands: Any) -> tuple[Any, ...]:
         return tuple(y for y in called(minigrad, form, case, operands) if y.requires_grad)
@@ -709,14 +711,14 @@ def check_second_differences(name: str, form: Form, case: Case) -> None:
 
 
 def check_contract(name: str, case: Case) -> None:
-    """The rule writes nowhere, returns what is nobody else's, and is linear if it says so."""
-    call = Call(name, case)
+    """Check that a rule only writes to its own arrays and returns unshared memory."""
+    call = RuleCall(name, case)
     held = [*call.arrays, *call.results, *call.captured]
     before = [x.copy() for x in held]
-    # What copy and fill return, the engine writes elsewhere.
+    # The results of copy and fill are copied by the engine.
     if not REGISTRY[name].view and name not in ("copy", "fill"):
         for x in call.results:
-            assert not any(_shared(x, y) for y in call.arrays), "a result is an operand's memory"
+            assert not any(_shared(x, y) for y in call.arrays), "a result shares memory"
     for x in call.captured:
         for y in (*call.arrays, *call.results):
             assert x is y or not _shared(x, y), "a pullback captures a view of an operand or result"
@@ -732,57 +734,57 @@ def check_contract(name: str, case: Case) -> None:
             first, second, third = pullback(g), pullback(g), pullback(np.array(g, order="C"))
         assert difference(g, g_before, Exact()) is None, f"pullback {i} wrote into its cotangent"
         for x, y in zip(held, before, strict=True):
-            assert difference(x, y, Exact()) is None, f"pullback {i} wrote into what was saved"
+            assert difference(x, y, Exact()) is None, f"pullback {i} wrote into a saved array"
         assert difference(first, second, Exact()) is None, f"pullback {i} differs when called again"
         returned += [first, second, third]
-        # A BLAS may sum in another order where its operands lie otherwise.
+        # A BLAS may sum in a different order for a different layout.
         assert np.allclose(first, third, 1e-12, 1e-12, equal_nan=True), (
-            f"pullback {i} depends on how its cotangent lies in memory"
+            f"pullback {i} depends on the layout of its cotangent"
         )
     for i, x in enumerate(returned):
         if not _shared(x, g):
             others = [*held, *returned[:i]]
-            assert not any(_shared(x, y) for y in others), "a gradient is somebody else's memory"
+            assert not any(_shared(x, y) for y in others), "a gradient shares memory"
 
 
-def captures(name: str, case: Case) -> bool:
-    """Whether a pullback of this call holds on to an array: an operand, the result, indices."""
-    return bool(Call(name, case).captured)
+def captures_an_array(name: str, case: Case) -> bool:
+    """Tell whether a pullback of this call captures an array."""
+    return bool(RuleCall(name, case).captured)
 
 
 def check_linear(name: str, case: Case) -> None:
-    """A rule that says it is linear captures no array, nor depends on its operands' values."""
+    """Check that a rule declared linear captures no array and ignores its operands' values."""
     if not REGISTRY[name].linear:
         return
-    assert not captures(name, case), "declared linear, but a pullback captures an array"
+    assert not captures_an_array(name, case), "declared linear, but captures an array"
     others = [
         Operand(np.asarray(x.values + 1), x.layout) if isinstance(x, Operand) else x
         for x in case.operands
     ]
-    calls = [Call(name, case), Call(name, replace(case, operands=tuple(others)))]
+    calls = [RuleCall(name, case), RuleCall(name, replace(case, operands=tuple(others)))]
     g = calls[0].cotangent()
     for pair in zip(*(call.pullbacks for call in calls), strict=True):
         if pair[0] is not None:
             with np.errstate(all="ignore"):
                 a, b = (pullback(g) for pullback in pair)
-            assert difference(a, b, Exact()) is None, "declared linear, but is not"
+            assert difference(a, b, Exact()) is None, "declared linear, but depends on its operands"
 
 
 def check_derivative_declared(name: str, cases: list[Case]) -> None:
-    """A rule says that it has a derivative exactly if it has one in any of its cases."""
-    has_one = any(any(Call(name, case).pullbacks) for case in cases)
-    assert REGISTRY[name].differentiable == has_one, "a derivative, but not declared, or none"
+    """Check that a rule declares a derivative exactly if any of its cases has one."""
+    has_one = any(any(RuleCall(name, case).pullbacks) for case in cases)
+    assert REGISTRY[name].differentiable == has_one, "wrong declaration of a derivative"
 
 
 def check_linear_declared(name: str, cases: list[Case]) -> None:
-    """A rule says that it is linear exactly if no pullback captures an array in any case."""
-    assert REGISTRY[name].linear != any(captures(name, case) for case in cases), (
-        "linear, but not declared, or not linear"
+    """Check that a rule declares itself linear exactly if no pullback captures an array."""
+    assert REGISTRY[name].linear != any(captures_an_array(name, case) for case in cases), (
+        "wrong declaration of linearity"
     )
 
 
-class Call:
-    """A rule called on bare arrays, and what its pullbacks captured."""
+class RuleCall:
+    """A call of a rule on arrays, with the arrays that its pullbacks captured."""
 
     def __init__(self, name: str, case: Case) -> None:
         operands = [x.array() if isinstance(x, Operand) else x for x in case.operands]
@@ -796,16 +798,16 @@ class Call:
         results = output if isinstance(output, tuple) else (output,)
         self.results = [np.asarray(y) for y in results]
         self.captured = list(_arrays(self.pullbacks))
-        assert len(self.pullbacks) in (0, len(operands)), "one pullback for each operand, or none"
+        assert len(self.pullbacks) in (0, len(operands)), "need one pullback per operand, or none"
 
     def cotangent(self) -> np.ndarray:
-        """The case's cotangent for the result, in the layout drawn for it."""
+        """Return the case's cotangent for the result, in the layout drawn for it."""
         like = np.zeros(self.results[0].shape, np.result_type(*self.arrays))
         return cotangent(self.case, torch.from_numpy(like)).array()
 
 
 def _arrays(thing: Any) -> Iterator[np.ndarray]:
-    """The arrays in a structure of tuples, lists and closures."""
+    """Yield the arrays in a structure of tuples, lists and closures."""
     if isinstance(thing, np.ndarray):
         yield thing
     elif isinstance(thing, tuple | list):

@@ -1,7 +1,7 @@
-"""What is asked of every rule, and of how many cases: the one list of the checks.
+"""The checks of every rule, and their numbers of cases.
 
-`test_rules.py` makes them of every rule in the registry, and `test_mutants.py` asks of every
-mutant of a rule that one of them fails.
+`test_rules.py` applies them to every rule in the registry. `test_mutants.py` requires that each
+mutant of a rule fails one of them.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from minigrad.rules import REGISTRY
 from tests.rules import checker
 
 DIFFERENTIABLE = [name for name in SAMPLES if REGISTRY[name].differentiable]
-# Of each rule, the form that stands for the others.
+# One form of each rule stands for the others.
 FIRST = {name: next(iter(forms(name).values())) for name in SAMPLES}
 
 
 @dataclass(frozen=True)
 class Check:
-    """A check of one case of a rule; the style of the cases; and how many.
+    """A check of one case of a rule, the style of the cases, and their number.
 
-    That is so many in the usual profile, or so many times as many as the profile says.
+    The number is `examples` in the usual profile, or `times` the profile's number of examples.
     """
 
     function: Callable[[str, Form, Case], None]
     style: str
     examples: int | None = None
     times: int = 1
-    of_all: bool = False  # of rules without a derivative too
+    of_all: bool = False  # also for rules without a derivative
 
 
 def _contract(name: str, form: Form, case: Case) -> None:
@@ -50,18 +50,18 @@ def _linear(name: str, form: Form, case: Case) -> None:
 
 
 def check_writes(name: str, form: Form, case: Case) -> None:
-    """`check_write` of each operand and of each result, in half of the cases for some gradients."""
-    if case.seed % 2 and name != "pow":  # of which PyTorch saves the result, needed or not
+    """Call `check_write` for every operand and result, in half of the cases with some gradients."""
+    if case.seed % 2 and name != "pow":  # PyTorch always saves the result of pow
         rng = np.random.default_rng(case.seed)
         case = replace(case, wanted=tuple(rng.random(len(case.operands)) < 0.6))
     for i, operand in enumerate(case.operands):
         if isinstance(operand, Operand):
             checker.check_write(name, form, case, i)
-    for i in range(len(checker.Call(name, case).results)):
+    for i in range(len(checker.RuleCall(name, case).results)):
         checker.check_write(name, form, case, -1 - i)
 
 
-# In the order in which they find most, so that of a mutant few have to be made.
+# Those that find most come first, so that few are needed for a mutant.
 CHECKS: dict[str, Check] = {
     "outcome": Check(checker.check_outcome, "wild", times=3, of_all=True),
     "contract": Check(_contract, "tame", of_all=True),
@@ -79,7 +79,7 @@ CHECKS: dict[str, Check] = {
     "second differences": Check(checker.check_second_differences, "smooth"),
 }
 
-# As many of all cases together: these find nothing wrong in any one of them.
+# Checks of all cases of a rule together.
 TOGETHER: dict[str, Callable[[str, list[Case]], None]] = {
     "derivative declared": checker.check_derivative_declared,
     "linear declared": checker.check_linear_declared,
@@ -87,7 +87,7 @@ TOGETHER: dict[str, Callable[[str, list[Case]], None]] = {
 
 
 def checks_of(name: str) -> dict[str, Check]:
-    """The checks that are made of each case of a rule."""
+    """Return the checks of single cases that apply to a rule."""
     differentiable = REGISTRY[name].differentiable
     found = {key: check for key, check in CHECKS.items() if differentiable or check.of_all}
     if name in checker.NOT_ANALYTIC:
@@ -96,7 +96,7 @@ def checks_of(name: str) -> dict[str, Check]:
 
 
 def together_of(name: str) -> dict[str, Callable[[str, list[Case]], None]]:
-    """The checks that are made of all cases of a rule together."""
+    """Return the checks of all cases together that apply to a rule."""
     found = dict(TOGETHER)
     if not REGISTRY[name].differentiable:
         del found["linear declared"]
@@ -106,9 +106,9 @@ def together_of(name: str) -> dict[str, Callable[[str, list[Case]], None]]:
 def for_each(
     given_cases: st.SearchStrategy[Case], of: str, do: Callable[[Case], None], count: int
 ) -> None:
-    """Do something to each of so many cases, which follow from `of` if the profile repeats itself.
+    """Call `do` with `count` cases, which depend on `of` if the profile is repeatable.
 
-    Left to itself, hypothesis would draw the same for all that is made of this function.
+    Without a seed, hypothesis would draw the same cases for every use of this function.
     """
 
     def examples(case: Case) -> None:
@@ -121,7 +121,7 @@ def for_each(
 
 
 def for_each_case(name: str, check: str, do: Callable[[Case], None]) -> None:
-    """Do something to each of the cases of which a rule is asked the check of that name."""
+    """Call `do` with each case of the named check of a rule."""
     asked = CHECKS.get(check, Check(_contract, "tame"))
     count = examples(asked.examples) if asked.examples else asked.times * settings().max_examples
     for_each(cases(name, asked.style), f"{check} of {name}", do, count)

@@ -1,13 +1,12 @@
-"""Mutants: every rule of the registry, wrong in every way that a table of mutations knows.
+"""Mutants: every rule of the registry, made wrong in every way of a table of mutations.
 
-A mutation says of one call of a rule whether it changes anything there, and what. Which mutants a
-rule has is found out by calling it on samples of its own and looking: at its pullbacks and what
-they captured, at shapes, at special values. So a new op has its mutants the day it is added.
+A mutation changes one call of a rule, or leaves it unchanged. Which mutants a rule has is found by
+calling it on samples and inspecting its pullbacks, captured arrays, shapes and special values. So
+a new op has its mutants immediately.
 
-A pullback may be read over Tensors (`autograd/rereading.py`), and then so is the code of its
-mutant, closures only; so what the code below does to arrays is in functions of this module, each of
-which knows what to do with a Tensor. What a mutant holds on to that the rule does not, it keeps in
-a `Box`, where the checker does not see it: otherwise that alone would give it away.
+A mutant's pullback must also run on Tensors (`core/higher_order.py`), which replaces names in its
+code and the contents of its closures. So the functions below accept Tensors too. A mutant keeps its
+own objects in a `Box`, which the checker doesn't inspect. Otherwise they alone would reveal it.
 """
 
 from __future__ import annotations
@@ -31,12 +30,12 @@ from minigrad.rules.rule import Pullback, Result
 from tests.rules import checker
 from tests.rules.checks import FIRST
 
-# A rule that is not itself ------------------------------------------------------------------------
+# A rule replaced by another -----------------------------------------------------------------------
 
 
 @contextmanager
 def planted(name: str, forward: Callable[..., Result]) -> Iterator[None]:
-    """Within it, whoever calls the rule of that name gets `forward` instead."""
+    """Replace the forward of the rule `name`, for everything that calls it."""
     right = REGISTRY[name]
 
     def watch(run: Callable[..., Any], function: Any, *args: Any, **options: Any) -> Any:
@@ -54,8 +53,8 @@ def planted(name: str, forward: Callable[..., Result]) -> Iterator[None]:
 
 
 @dataclass
-class Seen:
-    """One call of a rule as the engine makes it, and what came of it."""
+class ObservedCall:
+    """A call of a rule by the engine, with its result and pullbacks."""
 
     name: str
     forward: Callable[..., Result]
@@ -66,7 +65,7 @@ class Seen:
 
     @property
     def y(self) -> np.ndarray:
-        """The result; the first, if there are more."""
+        """The result, or the first of several."""
         return np.asarray(self.result[0] if isinstance(self.result, tuple) else self.result)
 
     def with_result(self, y: Any) -> Result:
@@ -87,11 +86,11 @@ class Seen:
         ]
 
     def pullback(self, i: int) -> Pullback | None:
-        """The pullback of an operand that gets a gradient."""
+        """Return the pullback of an operand that gets a gradient."""
         return self.pullbacks[i] if i in self.differentiable else None
 
     def gradient(self, i: int) -> np.ndarray:
-        """What a pullback gives for some cotangent."""
+        """Return the result of a pullback for a random cotangent."""
         pullback = self.pullbacks[i]
         assert pullback is not None
         with np.errstate(all="ignore"):
@@ -102,11 +101,11 @@ class Seen:
         return np.asarray(drawn, self.y.dtype)
 
 
-# What mutants do to arrays, and to Tensors in their place -----------------------------------------
+# Changes to arrays, or to Tensors -----------------------------------------------------------------
 
 
 class Box(NamedTuple("Box", [("content", Any)])):
-    """Something that a mutant holds on to, and the rule does not."""
+    """An object that a mutant holds, and the rule doesn't."""
 
 
 def like_ones(g: Any) -> Any:
@@ -120,7 +119,7 @@ def in_float32(d: Any) -> Any:
 
 
 def then_overwritten(d: Any, g: Any) -> Any:
-    """A copy of `d`, made before something is written into `g`."""
+    """Return a copy of `d`, then overwrite `g`."""
     if isinstance(g, np.ndarray) and g.flags.writeable:
         d = np.array(d)
         g[...] = wrong(g)
@@ -137,7 +136,7 @@ def then_captures_overwritten(d: Any, pullback: Pullback) -> Any:
 
 
 def kept(shelf: Box, d: Any) -> Any:
-    """`d`, in an array that stays on the shelf: the same at every call."""
+    """Return `d` in an array that stays on the shelf: the same one for every call."""
     if not isinstance(d, np.ndarray):
         return d
     place = shelf.content.setdefault((d.shape, d.dtype), np.array(d))
@@ -146,7 +145,7 @@ def kept(shelf: Box, d: Any) -> Any:
 
 
 def shared(shelf: Box, who: int, d: Any) -> Any:
-    """`d`, in the array that was given to another operand before; if there is none, in a new."""
+    """Return `d` in the array that another operand received before, or in a new one."""
     if not isinstance(d, np.ndarray):
         return d
     giver, place = shelf.content.pop((d.shape, d.dtype), (who, None))
@@ -158,40 +157,40 @@ def shared(shelf: Box, who: int, d: Any) -> Any:
 
 
 def row_major(x: Any) -> Any:
-    """`x` as it seems to code that takes all memory to be in row-major order."""
+    """Return `x` as code would read it that assumes row-major order."""
     if isinstance(x, np.ndarray) and not x.flags.c_contiguous:
         return x.ravel("K").reshape(x.shape)
     return x
 
 
-def something(d: Any) -> Any:
-    """`d`, if there is an element in it."""
+def nonempty(d: Any) -> Any:
+    """Return `d`, or raise IndexError if it is empty."""
     if (d.numel() if isinstance(d, Tensor) else np.size(d)) == 0:
         raise IndexError("there is no first element")
     return d
 
 
 def first_copy(d: Any, shape: tuple[int, ...]) -> Any:
-    """`d` with the first of what is to be summed over leading dimensions."""
+    """Return the first slice of `d`, instead of the sum over its leading dimensions."""
     lead = len(d.shape) - len(shape)
     return d[(0,) * lead] if lead and 0 not in d.shape[:lead] else d
 
 
 def first_place(d: Any, shape: tuple[int, ...]) -> Any:
-    """`d` with the first of what is to be summed over dimensions of size 1."""
+    """Return the first slice of `d`, instead of the sum over dimensions of size 1."""
     lead = len(d.shape) - len(shape)
     ends = (1 if size == 1 else None for size in shape)
     return d[(slice(None),) * lead + tuple(slice(end) for end in ends)]
 
 
 def averaged(d: Any, shape: tuple[int, ...]) -> Any:
-    """`d` divided by how many are to be summed."""
+    """Return `d` scaled so that the sum becomes a mean."""
     many, few = int(np.prod(d.shape)), int(np.prod(shape))
     return d / (many // few) if few and many > few else d
 
 
 def replaced(d: Any, where: Box) -> Any:
-    """`d`, but wrong at the elements that a mask in a box names."""
+    """Return `d`, but wrong at the elements that a boxed mask selects."""
     if isinstance(d, Tensor):
         mask = minigrad.from_numpy(np.array(where.content))
         return minigrad.where(mask, minigrad.where(minigrad.isfinite(d), d + 1, 0.0), d)
@@ -199,48 +198,48 @@ def replaced(d: Any, where: Box) -> Any:
 
 
 def wrong(x: Any) -> np.ndarray:
-    """Something else than `x` in every element."""
+    """Return an array that differs from `x` in every element."""
     x = np.asarray(x)
     if x.dtype.kind == "b":
         return ~x
     if x.dtype.kind == "i":
-        return np.where(x == 0, np.ones_like(x), np.zeros_like(x))  # which is an index, too
+        return np.where(x == 0, np.ones_like(x), np.zeros_like(x))  # also valid as indices
     with np.errstate(all="ignore"):
         y = np.where(np.isfinite(x), x + 1, 0)
         return np.where(y == x, -x, y).astype(x.dtype)
 
 
-def paid_in_full(d: Any, g: Any, tie: Box) -> Any:
+def full_gradient_at_ties(d: Any, g: Any, tie: Box) -> Any:
     if isinstance(d, Tensor):
         return d  # a smooth case has no ties
     mask, shape = tie.content
     return np.where(mask, g.reshape(shape), d)
 
 
-# Where a mutation applies -------------------------------------------------------------------------
+# Where mutations apply ----------------------------------------------------------------------------
 
-Applies = Callable[[Seen, int], bool]
+Applies = Callable[[ObservedCall, int], bool]
 
 
-def has_derivative(call: Seen, i: int) -> bool:
+def has_derivative(call: ObservedCall, i: int) -> bool:
     return i in call.differentiable
 
 
-def in_float64(call: Seen, i: int) -> bool:
+def in_float64(call: ObservedCall, i: int) -> bool:
     return i in call.differentiable and call.args[i].dtype == np.float64
 
 
-def captures(call: Seen, i: int) -> bool:
+def captures_writable(call: ObservedCall, i: int) -> bool:
     if i not in call.differentiable:
         return False
     return any(x.size and x.flags.writeable for x in checker._arrays(call.pullbacks[i]))
 
 
-def two_derivatives(call: Seen, i: int) -> bool:
+def two_derivatives(call: ObservedCall, i: int) -> bool:
     return i == 0 and len(call.differentiable) > 1
 
 
-def two_gradients_alike(call: Seen, i: int) -> bool:
+def two_gradients_alike(call: ObservedCall, i: int) -> bool:
     if not two_derivatives(call, i):
         return False
     found = [call.gradient(j) for j in call.differentiable]
@@ -251,9 +250,9 @@ def two_gradients_alike(call: Seen, i: int) -> bool:
 
 
 def summed(dims: Callable[[tuple[int, ...], tuple[int, ...]], bool]) -> Applies:
-    """Where the engine sums a gradient over dimensions of which `dims` says yes."""
+    """Return a condition: the engine sums a gradient over dimensions that `dims` accepts."""
 
-    def applies(call: Seen, i: int) -> bool:
+    def applies(call: ObservedCall, i: int) -> bool:
         if i not in call.differentiable:
             return False
         given, wanted = call.gradient(i).shape, call.args[i].shape
@@ -275,7 +274,7 @@ def over_any(given: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
 
 
 def scattered(shape: tuple[int, ...]) -> bool:
-    """Whether an array of that shape can lie in memory in another order than row-major."""
+    """Tell whether an array of this shape can have an order other than row-major."""
     return 0 not in shape and sum(size > 1 for size in shape) > 1
 
 
@@ -287,7 +286,7 @@ SPECIAL: dict[str, Callable[[Any], Any]] = {
 
 
 def special(kind: str, x: Any) -> Any:
-    """A mask of where an operand has a special value, or None if it has none."""
+    """Return a mask of an operand's special values, or None if there are none."""
     if not isinstance(x, np.ndarray) or x.dtype.kind != "f":
         return None
     mask = SPECIAL[kind](x)
@@ -295,7 +294,7 @@ def special(kind: str, x: Any) -> Any:
 
 
 def has(kind: str, derivative: bool) -> Applies:
-    def applies(call: Seen, i: int) -> bool:
+    def applies(call: ObservedCall, i: int) -> bool:
         if derivative and i not in call.differentiable:
             return False
         return call.y.size > 0 and special(kind, call.args[i]) is not None
@@ -303,20 +302,20 @@ def has(kind: str, derivative: bool) -> Applies:
     return applies
 
 
-def tie_of(call: Seen, i: int) -> Box | None:
-    """Where an operand's element is the one that became the result's."""
+def tie_of(call: ObservedCall, i: int) -> Box | None:
+    """Return where the operand's elements equal the result's, as a boxed mask."""
     x, y = call.args[i], call.y
     shape = y.shape
     if isinstance(dim := call.options.get("dim"), int) and not call.options.get("keepdim"):
         shape = np.expand_dims(y, dim).shape if x.ndim else shape
     try:
         return Box((x == y.reshape(shape), shape))
-    except ValueError:  # the two do not broadcast
+    except ValueError:  # they don't broadcast
         return None
 
 
-def has_ties(call: Seen, i: int) -> bool:
-    """Whether an operand's element became the result's, and gets less than all of the gradient."""
+def has_ties(call: ObservedCall, i: int) -> bool:
+    """Tell whether an element equals the result but doesn't get the full gradient."""
     if i not in call.differentiable:
         return False
     tie = tie_of(call, i)
@@ -324,7 +323,7 @@ def has_ties(call: Seen, i: int) -> bool:
         return False
     d = call.gradient(i)
     try:
-        full = paid_in_full(d, call.cotangent(), tie)
+        full = full_gradient_at_ties(d, call.cotangent(), tie)
     except ValueError:
         return False
     # Near 0, sin(x) is x, and its derivative 1 to within rounding.
@@ -336,19 +335,19 @@ def has_ties(call: Seen, i: int) -> bool:
 
 @dataclass(frozen=True)
 class Mutation:
-    """How a call's result or pullbacks are changed, on account of one operand; and where that is.
+    """A change to a call's result or pullbacks at one operand, and the condition for it.
 
-    A mutation of the whole rule has one mutant only: that of operand 0.
+    A mutation of the whole rule has a single mutant, for operand 0.
     """
 
     applies: Applies
-    change: Callable[[Seen, int], Result]
+    change: Callable[[ObservedCall, int], Result]
 
 
 def of_pullback(applies: Applies, change: Callable[[Pullback], Pullback]) -> Mutation:
-    """A mutation that changes the pullback of one operand, whatever the call."""
+    """Return a mutation that changes the pullback of one operand."""
 
-    def changed(call: Seen, i: int) -> Result:
+    def changed(call: ObservedCall, i: int) -> Result:
         pullback = call.pullback(i)
         if pullback is None:
             return call.result, call.pullbacks
@@ -357,7 +356,7 @@ def of_pullback(applies: Applies, change: Callable[[Pullback], Pullback]) -> Mut
     return Mutation(applies, changed)
 
 
-def swapped(call: Seen, i: int) -> Result:
+def swapped(call: ObservedCall, i: int) -> Result:
     found = call.differentiable
     pullbacks = list(call.pullbacks)
     if len(found) > 1:
@@ -366,11 +365,11 @@ def swapped(call: Seen, i: int) -> Result:
     return call.result, tuple(pullbacks)
 
 
-def missing(call: Seen, i: int) -> Result:
+def missing(call: ObservedCall, i: int) -> Result:
     return call.with_pullback(i, None) if call.pullback(i) else (call.result, call.pullbacks)
 
 
-def one_for_two(call: Seen, i: int) -> Result:
+def one_for_two(call: ObservedCall, i: int) -> Result:
     shelf = Box({})
 
     def sharing(who: int, pullback: Pullback) -> Pullback:
@@ -379,8 +378,10 @@ def one_for_two(call: Seen, i: int) -> Result:
     return call.result, tuple(p and sharing(who, p) for who, p in enumerate(call.pullbacks))
 
 
-def badly_summed(how: Callable[[Any, tuple[int, ...]], Any]) -> Callable[[Seen, int], Result]:
-    def change(call: Seen, i: int) -> Result:
+def badly_summed(
+    how: Callable[[Any, tuple[int, ...]], Any],
+) -> Callable[[ObservedCall, int], Result]:
+    def change(call: ObservedCall, i: int) -> Result:
         pullback = call.pullback(i)
         if pullback is None:
             return call.result, call.pullbacks
@@ -390,8 +391,8 @@ def badly_summed(how: Callable[[Any, tuple[int, ...]], Any]) -> Callable[[Seen, 
     return change
 
 
-def wrong_derivative(kind: str) -> Callable[[Seen, int], Result]:
-    def change(call: Seen, i: int) -> Result:
+def wrong_derivative(kind: str) -> Callable[[ObservedCall, int], Result]:
+    def change(call: ObservedCall, i: int) -> Result:
         pullback, mask = call.pullback(i), special(kind, call.args[i])
         if pullback is None or mask is None:
             return call.result, call.pullbacks
@@ -401,44 +402,43 @@ def wrong_derivative(kind: str) -> Callable[[Seen, int], Result]:
     return change
 
 
-def wrong_value(kind: str) -> Callable[[Seen, int], Result]:
-    def change(call: Seen, i: int) -> Result:
+def wrong_value(kind: str) -> Callable[[ObservedCall, int], Result]:
+    def change(call: ObservedCall, i: int) -> Result:
         mask, y = special(kind, call.args[i]), call.y
         if mask is None or not y.size:
             return call.result, call.pullbacks
         try:
             return call.with_result(np.where(np.broadcast_to(mask, y.shape), wrong(y), y))
-        except ValueError:  # no element by element
+        except ValueError:  # not elementwise
             return call.with_result(wrong(y))
 
     return change
 
 
-def ties_in_full(call: Seen, i: int) -> Result:
+def ties_in_full(call: ObservedCall, i: int) -> Result:
     pullback, tie = call.pullback(i), tie_of(call, i)
     if pullback is None or tie is None:
         return call.result, call.pullbacks
-    return call.with_pullback(i, lambda g: paid_in_full(pullback(g), g, tie))
+    return call.with_pullback(i, lambda g: full_gradient_at_ties(pullback(g), g, tie))
 
 
-def crashing(call: Seen, i: int) -> Result:
-    something(call.args[i])
+def crashing(call: ObservedCall, i: int) -> Result:
+    nonempty(call.args[i])
     return call.result, call.pullbacks
 
 
-def on_row_major(call: Seen, i: int) -> Result:
+def on_row_major(call: ObservedCall, i: int) -> Result:
     x = row_major(call.args[i])
     if x is call.args[i]:
         return call.result, call.pullbacks
     return call.forward(*call.args[:i], x, *call.args[i + 1 :], **call.options)
 
 
-def ulps_off(call: Seen, i: int) -> Result:
-    """The value off by as little as its claim in `minigrad/accuracy.py` does not allow.
+def ulps_off(call: ObservedCall, i: int) -> Result:
+    """Change the value by the smallest amount that its tolerance in `accuracy.py` excludes.
 
-    That is 1 ULP where it says `Exact`, n + 1 where it says `Ulps(n)`, and n + 1 times the unit
-    where it says `Scaled(n)` and in what unit. Of a sum whose unit is up to the terms it is 1 ULP
-    again: not all sums round.
+    This is 1 ULP for `Exact`, n + 1 ULPs for `Ulps(n)`, and n + 1 units for `Scaled(n)` if its unit
+    is known. If the unit depends on the terms it is 1 ULP, since not all sums round.
     """
     y, claim = np.array(call.y), tolerance(call.name, call.options.get("alpha", 1))
     off = y
@@ -451,17 +451,17 @@ def ulps_off(call: Seen, i: int) -> Result:
     y = np.where(np.isfinite(y) & (y != 0), off, y)
     fresh = isinstance(call.result, np.ndarray) and call.result.flags.writeable
     if fresh and not REGISTRY[call.name].view:
-        call.result[...] = y  # which the pullbacks may have captured
+        call.result[...] = y  # the pullbacks may have captured this array
         return call.result, call.pullbacks
     return call.with_result(y)
 
 
-def roundable(call: Seen, i: int) -> bool:
+def roundable(call: ObservedCall, i: int) -> bool:
     y = call.y
     return i == 0 and y.dtype.kind == "f" and bool((np.isfinite(y) & (y != 0)).any())
 
 
-# No mutation at all, but put into a rule as the others are: what becomes of it is the harness's.
+# Not a mutation, but planted like one: its outcome shows what the harness itself changes.
 CONTROL = "unchanged"
 
 MUTATIONS: dict[str, Mutation] = {
@@ -473,7 +473,9 @@ MUTATIONS: dict[str, Mutation] = {
     "swapped": Mutation(two_derivatives, swapped),
     "cotangent-ignored": of_pullback(has_derivative, lambda p: lambda g: p(like_ones(g))),
     "cotangent-written": of_pullback(has_derivative, lambda p: lambda g: then_overwritten(p(g), g)),
-    "saved-written": of_pullback(captures, lambda p: lambda g: then_captures_overwritten(p(g), p)),
+    "saved-written": of_pullback(
+        captures_writable, lambda p: lambda g: then_captures_overwritten(p(g), p)
+    ),
     "one-array-for-two": Mutation(two_gradients_alike, one_for_two),
     "kept-and-given-away": of_pullback(
         has_derivative, lambda p: (lambda shelf: lambda g: kept(shelf, p(g)))(Box({}))
@@ -493,7 +495,7 @@ MUTATIONS: dict[str, Mutation] = {
     ),
     "crash-back-from-nothing": of_pullback(
         lambda call, i: i in call.differentiable and 0 in (call.y.size, call.args[i].size),
-        lambda p: lambda g: something(p(something(g))),
+        lambda p: lambda g: nonempty(p(nonempty(g))),
     ),
     "row-major-cotangents": of_pullback(
         lambda call, i: i in call.differentiable and scattered(call.y.shape),
@@ -511,7 +513,7 @@ MUTATIONS: dict[str, Mutation] = {
 
 
 class Mutant(NamedTuple):
-    """One rule, wrong in one way on account of one operand."""
+    """A rule that is wrong in one way at one operand."""
 
     mutation: str
     op: str
@@ -524,38 +526,38 @@ class Mutant(NamedTuple):
             result, pullbacks = right(*args, **options)
             if operand >= len(args):
                 return result, pullbacks
-            return change(Seen(self.op, right, args, options, result, pullbacks), operand)
+            return change(ObservedCall(self.op, right, args, options, result, pullbacks), operand)
 
         return forward
 
 
-SAMPLED = 30  # calls of each style
+SAMPLED = 30  # samples per style
 
 
 @cache
-def seen(name: str) -> list[Seen]:
-    """What the engine calls a rule with in some of its samples."""
-    calls: list[Seen] = []
+def observed_calls(name: str) -> list[ObservedCall]:
+    """Return the engine's calls of a rule in some of its samples."""
+    calls: list[ObservedCall] = []
     right = REGISTRY[name].forward
 
     def watched(*args: Any, **options: Any) -> Result:
         result, pullbacks = right(*args, **options)
-        calls.append(Seen(name, right, args, dict(options), result, pullbacks))
+        calls.append(ObservedCall(name, right, args, dict(options), result, pullbacks))
         return result, pullbacks
 
     with planted(name, watched):
         for style, seed in itertools.product(("tame", "wild"), range(100, 100 + SAMPLED)):
             case = draw_case(name, 2**20 + seed, style)
-            with suppress(Exception):  # which `check_outcome` compares with PyTorch's
+            with suppress(Exception):  # compared with PyTorch's errors by check_outcome
                 checker.called(minigrad, FIRST[name], case, checker.leaves_of(minigrad, case))
     return calls
 
 
 def mutants_of(name: str) -> list[Mutant]:
-    """The mutants of a rule, as its samples show them."""
+    """Return the mutants that apply to a rule's samples."""
     return [
         Mutant(mutation, name, i)
         for mutation, of in MUTATIONS.items()
-        for i in range(max((len(call.args) for call in seen(name)), default=0))
-        if any(i < len(call.args) and of.applies(call, i) for call in seen(name))
+        for i in range(max((len(call.args) for call in observed_calls(name)), default=0))
+        if any(i < len(call.args) and of.applies(call, i) for call in observed_calls(name))
     ]

@@ -1,7 +1,6 @@
-"""The checker is checked: every seeded mistake must be found, and no rule blamed without one.
+"""The checker itself: it finds every planted mistake, and passes rules without one.
 
-A mistake is a broken variant of a rule. The checker sees it as it sees the rule: in the registry,
-and as what minigrad computes when the op is called.
+A mistake is a broken variant of a rule. It replaces the rule in the registry and in minigrad's ops.
 """
 
 from __future__ import annotations
@@ -33,13 +32,13 @@ from tests.rules.checks import CHECKS, DIFFERENTIABLE, FIRST, TOGETHER, for_each
 pytestmark = pytest.mark.filterwarnings(f"ignore:{checker.LAYOUT_WARNING}")
 
 
-# Rules whose gradient is zeros, whatever the cotangent is.
+# Rules whose gradient is zeros for any cotangent.
 ZEROS = {"zero", "sign"}
 
 
 @contextmanager
 def broken(name: str, forward: Callable[..., Any], **changes: Any) -> Iterator[Form]:
-    """A broken variant of a rule in the registry, and the form that calls it."""
+    """Replace a rule in the registry by a broken variant, and return a form that calls it."""
     presented = {n: changes.pop(n) for n in ("node", "derivative_node") if n in changes}
     presentation = replace(REGISTRY[name].presentation, **presented)
     rule = replace(REGISTRY[name], forward=forward, presentation=presentation, **changes)
@@ -48,7 +47,7 @@ def broken(name: str, forward: Callable[..., Any], **changes: Any) -> Iterator[F
     def form(t: Any, /, *operands: Any, **options: Any) -> Any:
         if t is torch:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # they come of the form, not of the rule
+                warnings.simplefilter("ignore")  # warnings come from the form, not from the rule
                 return right(t, *operands, **options)
         return op(*operands, **{key: _in_rules_terms(value) for key, value in options.items()})
 
@@ -94,35 +93,35 @@ def must_fail_together(check: str, name: str) -> None:
         TOGETHER[check](name, found)
 
 
-# Wrong about itself -------------------------------------------------------------------------------
+# Wrong declarations -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", [name for name in DIFFERENTIABLE if not REGISTRY[name].linear])
-def test_a_rule_that_lies_about_being_linear_fails(name: str) -> None:
+def test_a_nonlinear_rule_declared_linear_fails(name: str) -> None:
     with broken(name, REGISTRY[name].forward, linear=True) as form:
         must_fail("linear", name, form)
         must_fail("second backward", name, form)
 
 
 @pytest.mark.parametrize("name", [name for name in DIFFERENTIABLE if REGISTRY[name].linear])
-def test_a_linear_rule_that_does_not_say_so_fails(name: str) -> None:
+def test_a_linear_rule_not_declared_linear_fails(name: str) -> None:
     with broken(name, REGISTRY[name].forward, linear=False) as form:
         must_fail("second backward", name, form)
         must_fail_together("linear declared", name)
 
 
-def test_a_rule_that_lies_about_having_a_derivative_fails() -> None:
+def test_a_wrong_declaration_of_a_derivative_fails() -> None:
     for name in ("exp", "eq"):
         rule = REGISTRY[name]
         with broken(name, rule.forward, differentiable=not rule.differentiable):
             must_fail_together("derivative declared", name)
 
 
-# Wrong by very little -----------------------------------------------------------------------------
+# Very small mistakes ------------------------------------------------------------------------------
 
 
 def changed(name: str, change: Callable[[Pullback], Pullback]) -> Callable[..., Result]:
-    """The rule's forward with all its pullbacks changed."""
+    """Return the rule's forward with all its pullbacks changed."""
     forward = REGISTRY[name].forward
 
     def variant(*args: Any, **options: Any) -> Result:
@@ -135,7 +134,7 @@ def changed(name: str, change: Callable[[Pullback], Pullback]) -> Callable[..., 
 @pytest.mark.parametrize(
     "name", [name for name in DIFFERENTIABLE if name not in (*checker.NOT_ANALYTIC, *ZEROS)]
 )
-def test_a_derivative_too_little_off_for_differences_fails_by_the_complex_step(name: str) -> None:
+def test_an_error_too_small_for_differences_fails_the_complex_step(name: str) -> None:
     def off(pullback: Pullback) -> Pullback:
         return lambda g: pullback(g) * (1 + 1e-9)
 
@@ -144,21 +143,21 @@ def test_a_derivative_too_little_off_for_differences_fails_by_the_complex_step(n
         must_fail("complex step", name, form)
 
 
-# Mistakes that only a derivative's derivative shows -----------------------------------------------
+# Mistakes that only higher derivatives show -------------------------------------------------------
 
-# Rules with no derivative but in the cotangent: all that are linear, and those that select.
-STRAIGHT = {name for name in DIFFERENTIABLE if REGISTRY[name].linear}
-STRAIGHT |= {"clamp", "where", "maximum", "minimum", "max", "min", "max_dim", "min_dim"}
-STRAIGHT |= {"scatter", "index", "index_put", "masked_fill"}
-BENT = [name for name in DIFFERENTIABLE if name not in STRAIGHT]
-# Those whose second derivative is not zero wherever it exists.
+# Rules whose gradient depends on the cotangent only: linear ones and those that select.
+CONSTANT_DERIVATIVE = {name for name in DIFFERENTIABLE if REGISTRY[name].linear}
+CONSTANT_DERIVATIVE |= {"clamp", "where", "maximum", "minimum", "max", "min", "max_dim", "min_dim"}
+CONSTANT_DERIVATIVE |= {"scatter", "index", "index_put", "masked_fill"}
+CURVED = [name for name in DIFFERENTIABLE if name not in CONSTANT_DERIVATIVE]
+# Rules whose second derivative is nonzero wherever it exists.
 SMOOTH = [
-    name for name in BENT if name != "abs" and not REGISTRY[name].presentation.derivative_node
+    name for name in CURVED if name != "abs" and not REGISTRY[name].presentation.derivative_node
 ]
 
 
 def detached(pullback: Pullback) -> Pullback:
-    """What it gives is no function of the cotangent any more."""
+    """Return a pullback whose result doesn't depend on the cotangent."""
     return lambda g: pullback(g.detach() if hasattr(g, "detach") else g)
 
 
@@ -166,8 +165,8 @@ def doubled_when_recorded(pullback: Pullback) -> Pullback:
     return lambda g: pullback(g) * 2 if hasattr(g, "detach") else pullback(g)
 
 
-def of_copies(pullback: Pullback) -> Pullback:
-    """The same of copies of what was captured, which are nobody's operands."""
+def with_copied_captures(pullback: Pullback) -> Pullback:
+    """Return the pullback with copies of the captured arrays, which are no operands."""
     return FunctionType(
         pullback.__code__,
         pullback.__globals__,
@@ -180,11 +179,15 @@ def of_copies(pullback: Pullback) -> Pullback:
 def _copied(thing: Any) -> Any:
     if isinstance(thing, np.ndarray | np.generic):
         return np.array(thing)
-    return of_copies(thing) if isinstance(thing, FunctionType) and thing.__closure__ else thing
+    return (
+        with_copied_captures(thing)
+        if isinstance(thing, FunctionType) and thing.__closure__
+        else thing
+    )
 
 
 @pytest.mark.parametrize("name", DIFFERENTIABLE)
-def test_a_gradient_that_is_cut_from_its_cotangent_fails(name: str) -> None:
+def test_a_gradient_detached_from_its_cotangent_fails(name: str) -> None:
     if name in ZEROS:
         return
     with broken(name, changed(name, detached)) as form:
@@ -192,7 +195,7 @@ def test_a_gradient_that_is_cut_from_its_cotangent_fails(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DIFFERENTIABLE)
-def test_a_gradient_that_is_another_with_a_graph_fails(name: str) -> None:
+def test_a_gradient_that_changes_with_a_graph_fails(name: str) -> None:
     if name in ZEROS:
         return
     with broken(name, changed(name, doubled_when_recorded)) as form:
@@ -200,24 +203,24 @@ def test_a_gradient_that_is_another_with_a_graph_fails(name: str) -> None:
         must_fail("recorded", name, form)
 
 
-@pytest.mark.parametrize("name", BENT)
-def test_a_gradient_that_is_cut_from_its_operands_fails(name: str) -> None:
-    with broken(name, changed(name, of_copies)) as form:
-        run("outcome", name, form, 10)  # at first order it is the same
+@pytest.mark.parametrize("name", CURVED)
+def test_a_gradient_detached_from_its_operands_fails(name: str) -> None:
+    with broken(name, changed(name, with_copied_captures)) as form:
+        run("outcome", name, form, 10)  # the first order is right
         must_fail("second order", name, form)
         if name in SMOOTH:
             must_fail("second differences", name, form)
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in BENT if REGISTRY[name].presentation.derivative_node]
+    "name", [name for name in CURVED if REGISTRY[name].presentation.derivative_node]
 )
-def test_a_flat_rule_that_does_not_say_so_fails(name: str) -> None:
+def test_a_piecewise_linear_rule_not_declared_so_fails(name: str) -> None:
     with broken(name, REGISTRY[name].forward, derivative_node="") as form:
         must_fail("second order", name, form)
 
 
-# Mistakes of one rule ---------------------------------------------------------------------------
+# Mistakes of single rules -----------------------------------------------------------------------
 
 
 def swapped_pullbacks(input: Any, other: Any) -> Result:
@@ -230,7 +233,7 @@ def writes_into_an_operand(input: Any) -> Result:
     return y, (lambda g: g * y,)
 
 
-def all_of_a_tie_to_one(input: Any, other: Any) -> Result:
+def whole_tie_to_one(input: Any, other: Any) -> Result:
     return np.maximum(input, other), (
         lambda g: np.where(input >= other, g, 0),
         lambda g: np.where(input >= other, 0, g),
@@ -242,7 +245,7 @@ def nan_is_zero(input: Any) -> Result:
     return y, (lambda g: np.where(y <= 0, 0, g),)
 
 
-def nan_is_missing(input: Any, other: Any) -> Result:
+def nan_ignored(input: Any, other: Any) -> Result:
     return np.fmax(input, other), (
         lambda g: np.where(input < other, 0, np.where(input == other, g / 2, g)),
         lambda g: np.where(input > other, 0, np.where(input == other, g / 2, g)),
@@ -266,27 +269,27 @@ def in_float32(input: Any, mat2: Any) -> Result:
     return y, (lambda g: np.dot(g, mat2.T), lambda g: np.dot(input.T, g))
 
 
-def a_term_left_out(input: Any, mat2: Any) -> Result:
+def term_left_out(input: Any, mat2: Any) -> Result:
     y = np.dot(input[:, 1:], mat2[1:])
     return y, (lambda g: np.dot(g, mat2.T), lambda g: np.dot(input.T, g))
 
 
-def another_dtype(input: Any) -> Result:
+def wrong_dtype(input: Any) -> Result:
     y = np.exp(input.astype(np.float64))
     return y, (lambda g: g * y,)
 
 
-def its_own_operand(input: Any) -> Result:
+def operand_returned(input: Any) -> Result:
     y = input if input.ndim and (input > 0).all() else np.absolute(input)
     return y, (lambda g: g * np.sign(input),)
 
 
-def a_view_of_an_operand_saved(input: Any, other: Any) -> Result:
+def view_of_operand_saved(input: Any, other: Any) -> Result:
     x, y = input[...], np.asarray(other)[...]
     return input * other, (lambda g: g * y, lambda g: g * x)
 
 
-def a_copy_saved(input: Any, other: Any) -> Result:
+def copy_saved(input: Any, other: Any) -> Result:
     x, y = np.copy(input), np.copy(other)
     return input * other, (lambda g: g * y, lambda g: g * x)
 
@@ -299,20 +302,20 @@ def one_ulp_off(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: An
 MISTAKES: list[tuple[str, Callable[..., Any], str]] = [
     ("mul", swapped_pullbacks, "differences"),
     ("exp", writes_into_an_operand, "contract"),
-    ("maximum", all_of_a_tie_to_one, "outcome"),
+    ("maximum", whole_tie_to_one, "outcome"),
     ("relu", nan_is_zero, "outcome"),
-    ("maximum", nan_is_missing, "outcome"),
+    ("maximum", nan_ignored, "outcome"),
     ("softmax", nan_at_large_values, "outcome"),
     ("exp", contiguous_cotangents_only, "outcome"),
     ("exp", contiguous_cotangents_only, "contract"),
     ("mm", in_float32, "outcome"),
-    ("mm", a_term_left_out, "outcome"),
+    ("mm", term_left_out, "outcome"),
     ("sum", one_ulp_off, "whole"),
-    ("exp", another_dtype, "outcome"),
-    ("abs", its_own_operand, "contract"),
-    ("mul", a_view_of_an_operand_saved, "contract"),
-    ("mul", a_copy_saved, "writes"),
-    ("mul", a_copy_saved, "second differences"),
+    ("exp", wrong_dtype, "outcome"),
+    ("abs", operand_returned, "contract"),
+    ("mul", view_of_operand_saved, "contract"),
+    ("mul", copy_saved, "writes"),
+    ("mul", copy_saved, "second differences"),
 ]
 
 
@@ -326,7 +329,7 @@ def test_a_mistake_fails(name: str, forward: Callable[..., Any], check: str) -> 
         must_fail(check, name, form)
 
 
-def test_an_in_place_form_that_computes_something_else_fails() -> None:
+def test_an_in_place_form_with_a_different_result_fails() -> None:
     def wrong(t: Any, input: Any) -> Any:
         return input.clone().exp_().mul_(1 + 4e-16)
 
@@ -336,12 +339,12 @@ def test_an_in_place_form_that_computes_something_else_fails() -> None:
         checker.check_in_place("exp", wrong, right["function"], case)
 
 
-def test_another_name_of_the_node_fails() -> None:
+def test_a_wrong_node_name_fails() -> None:
     with broken("exp", REGISTRY["exp"].forward, node="ExpBackward") as form:
         must_fail("node name", "exp", form)
 
 
-def test_a_rule_without_samples_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rule_without_samples_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(REGISTRY, "new", REGISTRY["exp"])
     with pytest.raises(AssertionError):
         test_rules.test_every_rule_has_samples_and_a_form()

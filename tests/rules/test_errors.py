@@ -1,4 +1,4 @@
-"""Wrong arguments: the error is of the type that PyTorch raises, for every rule in every form."""
+"""Wrong arguments: every rule in every form raises PyTorch's type of error."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ OPTIONS = [
     (name, form, option)
     for name, form in NAMED
     for option in inspect.signature(REGISTRY[name].forward).parameters
-    if option not in (*operand_names(name), "key", "rounding_mode")  # of which there is but one
+    if option not in (*operand_names(name), "key", "rounding_mode")  # it has only one valid value
 ]
-# Every wrong argument is one of a few, so fewer cases will do.
+# There are only a few wrong arguments, so fewer cases suffice.
 few = settings(max_examples=max(settings.default.max_examples // 3, 1))
 
 NOT_OPERANDS = (None, "a", [1.0], (), object())
 NOT_OPTIONS = (None, "a", 1.5, 99, -99, True, [0], (0, 0), object())
-# What minigrad takes though PyTorch does not, or not in every form.
+# Accepted by minigrad but not by PyTorch, or not in every form.
 LENIENT = {
-    ("squeeze", "dim", None): "as if it were not given",
-    **{(name, "dim", None): "the functional chooses one" for name in ("softmax", "log_softmax")},
-    **{(name, "alpha", True): "True is 1" for name in ("add", "sub", "rsub")},
-    **{("nll_loss", "ignore_index", value): "no class is 1.5" for value in (1.5, True)},
+    ("squeeze", "dim", None): "the same as omitting it",
+    **{(name, "dim", None): "the functional chooses a dim" for name in ("softmax", "log_softmax")},
+    **{(name, "alpha", True): "True counts as 1" for name in ("add", "sub", "rsub")},
+    **{("nll_loss", "ignore_index", value): "no class has this index" for value in (1.5, True)},
 }
 
 
@@ -59,7 +59,7 @@ def test_a_wrong_option(name: str, form: str, option: str, data: st.DataObject) 
     case = data.draw(cases_for(name, form, "tame"))
     wrong = data.draw(st.sampled_from(NOT_OPTIONS))
     assume(isinstance(wrong, list) or (name, option, wrong) not in LENIENT)
-    # One size may stand for a tuple of it, under its name too.
+    # A single size, also by name, may stand for a tuple.
     assume(not (REGISTRY[name].presentation.spread_sizes and isinstance(wrong, int)))
     assume(option != "keepdim" or "dim" in case.options)
     check_outcome(name, forms(name)[form], with_options(case, **{option: wrong}))

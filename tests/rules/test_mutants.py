@@ -1,4 +1,4 @@
-"""The gate, a test of the tests: every mutant of every rule fails a check that its rule passes."""
+"""A test of the tests: every mutant of every rule fails a check that the rule passes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.rules.mutants import CONTROL, MUTATIONS, Mutant, mutants_of, planted
 
 pytestmark = pytest.mark.filterwarnings(f"ignore:{checker.LAYOUT_WARNING}")
 
-# The mutants that no check can find, for they do what the rule does: each with a proof.
+# Mutants that no check can find because they do the same as the rule, each with a proof.
 EQUIVALENT: dict[Mutant, str] = {
     Mutant(mutation, name, 0): "The gradient is zeros, because the operand is overwritten or the "
     "result is constant between jumps. Zeros stay zeros when they are scaled, rounded, dropped or "
@@ -43,22 +43,22 @@ for name in SAMPLES:
 
 
 @cache
-def drawn(name: str, check: str) -> list[Case]:
-    """The cases of which `test_rules.py` makes a check."""
+def all_cases(name: str, check: str) -> list[Case]:
+    """Return the cases that `test_rules.py` uses for a check."""
     found: list[Case] = []
     for_each_case(name, check, found.append)
     return found
 
 
 @cache
-def few(name: str, check: str) -> list[Case]:
-    """A few cases of a check: enough to see that a mutant does what the rule does."""
+def few_cases(name: str, check: str) -> list[Case]:
+    """Return a few cases of a check, enough to run an equivalent mutant."""
     style = CHECKS[check].style if check in CHECKS else "tame"
     return [draw_case(name, 2**12 + seed, style) for seed in range(2)]
 
 
-def killer(mutant: Mutant, cases_of: Callable[[str, str], list[Case]] = drawn) -> str | None:
-    """The first check that fails of a mutant in such cases, or None if it survives them all."""
+def killer(mutant: Mutant, cases_of: Callable[[str, str], list[Case]] = all_cases) -> str | None:
+    """Return the name of the first check that the mutant fails, or None if it survives."""
     with planted(mutant.op, mutant.forward()):
         for key, check in checks_of(mutant.op).items():
             for case in cases_of(mutant.op, key):
@@ -67,10 +67,10 @@ def killer(mutant: Mutant, cases_of: Callable[[str, str], list[Case]] = drawn) -
                     check.function(mutant.op, FIRST[mutant.op], case)
                 except Exception:
                     return key
-        if cases_of is drawn:  # a few do not show all that a rule declares
+        if cases_of is all_cases:  # a few cases don't show a wrong declaration
             for key, declared in together_of(mutant.op).items():
                 try:
-                    declared(mutant.op, copy.deepcopy(drawn(mutant.op, key)))
+                    declared(mutant.op, copy.deepcopy(all_cases(mutant.op, key)))
                 except Exception:
                     return key
     return None
@@ -81,7 +81,7 @@ def test_mutants(mutation: str, name: str, record_property: Callable[[str, objec
     verdicts = {}
     for mutant in PAIRS[mutation, name]:
         equivalent = mutant in EQUIVALENT
-        found = killer(mutant, few if equivalent else drawn)
+        found = killer(mutant, few_cases if equivalent else all_cases)
         verdicts[mutant] = "killed" if found else "equivalent" if equivalent else "survived"
     record_property("mutants", [(*mutant, verdict) for mutant, verdict in verdicts.items()])
     for mutant, verdict in verdicts.items():
@@ -90,12 +90,12 @@ def test_mutants(mutation: str, name: str, record_property: Callable[[str, objec
 
 
 @pytest.mark.parametrize("name", [name for of, name in PAIRS if of == CONTROL])
-def test_what_kills_a_mutant_is_the_mutation(name: str) -> None:
+def test_planting_alone_kills_no_mutant(name: str) -> None:
     for mutant in PAIRS[CONTROL, name]:
-        assert killer(mutant, few) is None
+        assert killer(mutant, few_cases) is None
 
 
-def test_all_that_is_called_equivalent_is_a_mutant() -> None:
+def test_every_equivalent_mutant_is_a_mutant() -> None:
     assert EQUIVALENT.keys() <= {mutant for mutants in PAIRS.values() for mutant in mutants}
 
 

@@ -1,4 +1,4 @@
-"""Every rule in the registry, checked from the registry: `checks.py` says what is asked of it."""
+"""Every rule in the registry passes the checks of `checks.py`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_rule(check: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("check", "name"), [(check, name) for name in SAMPLES for check in together_of(name)]
 )
-def test_what_a_rule_declares(check: str, name: str) -> None:
+def test_a_rules_declarations(check: str, name: str) -> None:
     found: list[Case] = []
     for_each_case(name, check, found.append)
     together_of(name)[check](name, found)
@@ -52,7 +52,7 @@ def test_outcome_of_another_form(name: str, form: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "form"), IN_PLACE)
-def test_in_place_is_out_of_place(name: str, form: str) -> None:
+def test_in_place_equals_out_of_place(name: str, form: str) -> None:
     def check(case: Case) -> None:
         checker.check_in_place(name, forms(name)[form], FIRST[name], case)
 
@@ -61,6 +61,6 @@ def test_in_place_is_out_of_place(name: str, form: str) -> None:
 
 
 @pytest.mark.parametrize("name", checker.NOT_ANALYTIC)
-def test_what_is_not_analytic_has_no_complex_step(name: str) -> None:
+def test_rules_that_are_not_analytic_fail_the_complex_step(name: str) -> None:
     with pytest.raises(AssertionError):
         checker.check_complex_step(name, FIRST[name], draw_case(name, 1, "smooth"))

@@ -102,7 +102,7 @@ BATCHES: dict[str, Callable[[Any], Any]] = {
     "lists": lambda t: [[1, 2], [3, 4]],
     "empty lists": lambda t: [[], []],
     "lists in tuples": lambda t: [(1, [2, 3]), (4, [5, 6])],
-    "a list with a constructor of its own": lambda t: [Pair(1, 2.0), Pair(3, 4.0)],
+    "a list with a custom constructor": lambda t: [Pair(1, 2.0), Pair(3, 4.0)],
     "ranges": lambda t: [range(2), range(2)],
     "deques": lambda t: [deque([1, 2])] * 2,
     "dicts": lambda t: [{"a": 1, "b": [1, 2]}, {"a": 2, "b": [3, 4]}],

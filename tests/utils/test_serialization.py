@@ -1,4 +1,4 @@
-"""save and load: what goes in comes out, others can read it, and what is damaged is refused."""
+"""serialization.py: saved objects are loaded unchanged, others can read them, damage is refused."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def through_bytes(obj: object) -> object:
 
 
 def assert_same(a: object, b: object) -> None:
-    """Equal in type, order, dtype, shape and bits."""
+    """Check for equal types, order, dtypes, shapes and bits."""
     if isinstance(a, Tensor):
         assert isinstance(b, Tensor)
         assert (a.dtype, a.shape, a.requires_grad) == (b.dtype, b.shape, b.requires_grad)
@@ -73,11 +73,11 @@ def assert_same(a: object, b: object) -> None:
             assert_same(value, other)
     else:
         assert type(a) is type(b)
-        assert repr(a) == repr(b)  # tells nan, -0.0 and True from what merely equals them
+        assert repr(a) == repr(b)  # distinguishes nan, -0.0 and True
 
 
 @given(objects)
-def test_what_was_saved_is_loaded(obj: object) -> None:
+def test_a_loaded_object_equals_the_saved_one(obj: object) -> None:
     assert_same(obj, through_bytes(obj))
 
 
@@ -118,14 +118,14 @@ def test_loaded_tensors_own_their_memory_and_can_be_written() -> None:
     ],
     ids=["transposed", "column", "expanded", "0-d", "strided"],
 )
-def test_tensors_in_another_memory_order_are_saved_in_theirs(view: object) -> None:
+def test_tensors_of_any_layout_are_saved(view: object) -> None:
     tensor = view(minigrad.arange(6.0).reshape(2, 3))
     loaded = through_bytes(tensor)
     assert loaded.shape == tensor.shape
     assert loaded.tolist() == tensor.tolist()
 
 
-def test_requires_grad_and_parameters_come_back() -> None:
+def test_requires_grad_and_parameters_are_restored() -> None:
     loaded = through_bytes(
         {
             "leaf": minigrad.ones(2, requires_grad=True),
@@ -139,13 +139,13 @@ def test_requires_grad_and_parameters_come_back() -> None:
     assert loaded["result"].is_leaf
 
 
-def test_names_that_collide_are_kept_apart() -> None:
+def test_names_that_collide_are_distinguished() -> None:
     one, two, three = minigrad.ones(1), minigrad.zeros(1), minigrad.arange(2.0)
     obj = {"a.b": one, "a": {"b": two}, "__metadata__": three, "\ud800": three}
     assert_same(obj, through_bytes(obj))
 
 
-def test_the_tensors_lie_under_their_dotted_names(tmp_path: Path) -> None:
+def test_the_tensors_have_their_dotted_names_in_the_file(tmp_path: Path) -> None:
     path = tmp_path / "state.safetensors"
     buffer = {"momentum_buffer": minigrad.ones(2)}
     minigrad.save({"w": minigrad.zeros(2, 3), "state": {0: buffer}, "x": [minigrad.ones(1)]}, path)
@@ -173,7 +173,7 @@ def test_pytorch_reads_and_writes_the_same_files(tmp_path: Path) -> None:
     assert set(loaded) == {"weight", "bias"}
 
 
-# What cannot be stored.
+# Objects that can't be stored.
 
 
 class Meters(float):
@@ -185,7 +185,7 @@ def a_function() -> None:
 
 
 @pytest.mark.parametrize(
-    ("obj", "named"),
+    ("obj", "message"),
     [
         ({"a": [1, {"b": a_function}]}, "a.1.b is a builtins.function"),
         ({"a": {1, 2}}, "a is a builtins.set"),
@@ -198,13 +198,15 @@ def a_function() -> None:
         ({"a": {(1, 2): 3}}, r"the key \(1, 2\) in a is a tuple"),
     ],
 )
-def test_what_cannot_be_stored_is_named(obj: object, named: str, tmp_path: Path) -> None:
-    with pytest.raises(TypeError, match=named):
+def test_an_object_that_cannot_be_stored_is_named(
+    obj: object, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(TypeError, match=message):
         minigrad.save(obj, tmp_path / "file")
     assert os.listdir(tmp_path) == []
 
 
-def test_an_object_inside_itself_is_refused() -> None:
+def test_an_object_that_contains_itself_is_refused() -> None:
     inside: dict[str, object] = {}
     inside["a"] = [inside]
     with pytest.raises(ValueError, match=r"a\.0 contains itself"):
@@ -215,7 +217,7 @@ def test_an_object_inside_itself_is_refused() -> None:
 
 
 @pytest.mark.parametrize("kind", [str, Path], ids=["str", "path"])
-def test_paths_of_both_kinds_work(kind: type, tmp_path: Path) -> None:
+def test_paths_can_be_strings_or_path_objects(kind: type, tmp_path: Path) -> None:
     path = kind(tmp_path / "a b.safetensors")
     minigrad.save({"x": 1}, path)
     assert minigrad.load(path) == {"x": 1}
@@ -291,7 +293,7 @@ def test_torchs_own_files_are_recognised(tmp_path: Path) -> None:
         minigrad.load(tmp_path / "pickle.pt")
 
 
-def test_a_dtype_that_minigrad_has_not_is_named(tmp_path: Path) -> None:
+def test_a_dtype_unknown_to_minigrad_is_named(tmp_path: Path) -> None:
     safetensors_numpy.save_file({"half": np.ones(2, np.float16)}, tmp_path / "half")
     with pytest.raises(RuntimeError, match="'half' is F16"):
         minigrad.load(tmp_path / "half")

@@ -1,4 +1,4 @@
-"""create_graph: gradients with a history, through all that the tape knows. Beside PyTorch."""
+"""higher_order.py: `create_graph` gives gradients with a history, for every feature of the tape."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_ops import SMALL_OPS
-from small_programs import COMPUTE, MAKE, VIEW, WRITE, Run, Step, steps
+from small_programs import COMPUTE, MAKE, VIEW, WRITE, Instruction, Run, instructions
 from trajectories import check_equal
 from twins import check_same, outcome
 
@@ -31,13 +31,13 @@ def leaf(torch: Any, *values: float) -> Any:
 
 
 def weights(torch: Any, like: Any, seed: int = 0) -> Any:
-    """Whole numbers, so that nothing is rounded, and no two alike."""
+    """Return distinct integers in the shape of `like`: exact, and each element counts."""
     values = np.random.default_rng(seed).permutation(np.arange(1.0, 1 + like.numel()))
     return torch.from_numpy(values.reshape(tuple(like.shape))).to(like.dtype)
 
 
 def chain(torch: Any, y: Any, inputs: list[Any], orders: int) -> list[Any]:
-    """The derivatives of `y`, each of the sum of those before it, weighted."""
+    """Return the derivatives of `y`, each order that of a weighted sum of the order before."""
     found: list[Any] = []
     outputs = [y]
     for order in range(orders):
@@ -60,7 +60,7 @@ def _found(program: Program, t: Any) -> list[Any]:
 
 
 def check_close(program: Program, rtol: float = 1e-9) -> None:
-    """The program returns, in both libraries, tensors that are close, and else equal things."""
+    """Check that both libraries return close tensors, and otherwise equal values."""
     ours, theirs = (_found(program, t) for t in (minigrad, torch))
     assert len(ours) == len(theirs)
     for i, (a, b) in enumerate(zip(ours, theirs, strict=True)):
@@ -81,7 +81,7 @@ def check_close(program: Program, rtol: float = 1e-9) -> None:
 @pytest.mark.parametrize("outer", ["mul", "tanh", "sum dim", "softmax", "mm"])
 @pytest.mark.parametrize("name", [name for name in SMALL_OPS if name != "cast"])
 def test_compositions(name: str, outer: str) -> None:
-    """Of two ops: what comes of one is an operand of the other, which saves it."""
+    """The result of one op is an operand of another, which saves it."""
 
     def program(torch: Any) -> Any:
         x, y = (torch.from_numpy(a.copy()).requires_grad_() for a in (X, Y))
@@ -95,15 +95,16 @@ def test_compositions(name: str, outer: str) -> None:
 
 @settings(max_examples=150)
 @given(
-    st.lists(steps(MAKE, COMPUTE, VIEW, VIEW, WRITE), min_size=1, max_size=8), st.integers(0, 100)
+    st.lists(instructions(MAKE, COMPUTE, VIEW, VIEW, WRITE), min_size=1, max_size=8),
+    st.integers(0, 100),
 )
-def test_small_programs(program: list[Step], end: int) -> None:
-    """With views and writes, drawn at random, and differentiated twice."""
+def test_small_programs(program: list[Instruction], end: int) -> None:
+    """With random views and writes, differentiated twice."""
 
     def twice(torch: Any) -> Any:
         run = Run(torch)
-        for step in program:
-            run.step(step)
+        for instruction in program:
+            run.execute(instruction)
         leaves = [t for t in run.tensors if t.is_leaf and t.requires_grad]
         y = run.tensors[end % len(run.tensors)]
         found: list[Any] = [run.errors]
@@ -267,8 +268,8 @@ def test_retain_graph_and_create_graph(then: str, create: bool, retain: bool | N
     check_same(program)
 
 
-def test_what_a_gradient_needs_of_a_freed_graph() -> None:
-    """A graph that was freed while another walk keeps what it had recorded."""
+def test_a_gradient_needs_a_graph_that_was_freed() -> None:
+    """The graph is freed after the gradient's own graph was recorded."""
 
     def program(torch: Any) -> Any:
         x = leaf(torch)
@@ -286,7 +287,7 @@ def test_what_a_gradient_needs_of_a_freed_graph() -> None:
 
 
 def quietly(program: Program) -> Program:
-    """Without its warning: PyTorch gives it once in a process, minigrad each time."""
+    """Run a program without warnings: PyTorch warns once per process, minigrad each time."""
 
     def unwarned(torch: Any) -> Any:
         with warnings.catch_warnings():
@@ -319,8 +320,8 @@ def test_backward_with_create_graph(before: str) -> None:
     check_same(quietly(program))
 
 
-def test_names_of_gradients_of_backward_with_create_graph() -> None:
-    """What a leaf gets is copied, what another retains is cloned, and more is added."""
+def test_the_nodes_of_gradients_of_backward_with_create_graph() -> None:
+    """A leaf's gradient is copied, a retained one is cloned, and further ones are added."""
 
     def program(torch: Any) -> Any:
         x = leaf(torch)
@@ -332,12 +333,12 @@ def test_names_of_gradients_of_backward_with_create_graph() -> None:
             names += [x.grad.grad_fn.name(), y.grad.grad_fn.name()]
         return names, x.grad, y.grad
 
-    # PyTorch warns but once.
+    # PyTorch warns only once.
     assert outcome(program, minigrad).value == outcome(program, torch).value
 
 
 def test_backward_after_backward_with_create_graph() -> None:
-    """Without a graph, what comes is added in place to a gradient that has one."""
+    """Without create_graph, a gradient is added in place to one that has a graph."""
 
     def program(torch: Any) -> Any:
         x = leaf(torch)
@@ -376,7 +377,7 @@ def test_retained_gradients_have_a_graph() -> None:
     check_same(quietly(program))
 
 
-def test_the_warning_is_of_the_line_that_called() -> None:
+def test_the_warning_points_to_the_calling_line() -> None:
     x = leaf(minigrad)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -386,7 +387,7 @@ def test_the_warning_is_of_the_line_that_called() -> None:
     assert {w.filename for w in caught} == {__file__}
 
 
-# What is cut off --------------------------------------------------------------------------------
+# Cut off from the graph ---------------------------------------------------------------------------
 
 CUT: dict[str, Callable[[Any, Any], Any]] = {
     "detached": lambda torch, w: w * w.detach(),
@@ -394,9 +395,9 @@ CUT: dict[str, Callable[[Any, Any], Any]] = {
     "data": lambda torch, w: w * w.data * w,
     "no_grad": lambda torch, w: w * _in_no_grad(torch, w) * w,
     "constant": lambda torch, w: w * 3,
-    "a number of it": lambda torch, w: w * w[0].item() * w,
-    "integers of it": lambda torch, w: w * w.long() * w,
-    "a mask of it": lambda torch, w: w * (w > 1) * w,
+    "its number": lambda torch, w: w * w[0].item() * w,
+    "its integers": lambda torch, w: w * w.long() * w,
+    "its mask": lambda torch, w: w * (w > 1) * w,
 }
 
 
@@ -406,7 +407,7 @@ def _in_no_grad(torch: Any, w: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", CUT)
-def test_what_is_cut_off(name: str) -> None:
+def test_a_part_is_cut_off(name: str) -> None:
     def program(torch: Any) -> Any:
         w = leaf(torch)
         return chain(torch, CUT[name](torch, w), [w], 3)
@@ -415,9 +416,9 @@ def test_what_is_cut_off(name: str) -> None:
 
 
 @pytest.mark.parametrize("when", ["before the first", "between"])
-@pytest.mark.parametrize("how", ["data", "data of its own"])
-def test_a_leaf_that_got_other_values(how: str, when: str) -> None:
-    """Gradients are of the values that were computed with. (PyTorch's are then of both.)"""
+@pytest.mark.parametrize("how", ["data", "its own data"])
+def test_a_leaf_whose_data_was_replaced(how: str, when: str) -> None:
+    """Gradients belong to the values of the forward. (PyTorch mixes old and new values.)"""
     x = leaf(minigrad)
     y = x * x * x
 
@@ -434,7 +435,7 @@ def test_a_leaf_that_got_other_values(how: str, when: str) -> None:
 
 
 @pytest.mark.parametrize("when", ["before the first", "between"])
-def test_a_leaf_that_was_written_to(when: str) -> None:
+def test_a_leaf_written_to_after_the_forward(when: str) -> None:
     def program(torch: Any) -> Any:
         x = leaf(torch)
         y = x * x * x
@@ -448,12 +449,12 @@ def test_a_leaf_that_was_written_to(when: str) -> None:
     assert check_same(program).error is not None
 
 
-# A training with it -----------------------------------------------------------------------------
+# Training with second derivatives -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("optimizer", ["SGD", "Adam"])
 def test_a_gradient_penalty(optimizer: str) -> None:
-    """The gradient of a network by its operand is a part of the loss."""
+    """The loss contains the gradient of a network with respect to its input."""
     rng = np.random.default_rng(0)
     data = rng.standard_normal((16, 3))
     starts = [rng.standard_normal(shape) / 2 for shape in ((5, 3), (5,), (1, 5), (1,))]
@@ -549,7 +550,7 @@ WRITTEN_TO = {
 
 @pytest.mark.parametrize("name", WRITTEN_TO)
 @pytest.mark.parametrize("written", [True, False])
-def test_what_the_graph_of_a_gradient_saved_is_guarded_too(name: str, written: bool) -> None:
+def test_saved_tensors_of_a_gradient_are_checked_for_writes(name: str, written: bool) -> None:
     def program(torch: Any) -> Any:
         x = torch.tensor([1.0, 2.0], dtype=torch.float64, requires_grad=True)
         constant = torch.tensor([3.0, 5.0], dtype=torch.float64)
@@ -560,6 +561,6 @@ def test_what_the_graph_of_a_gradient_saved_is_guarded_too(name: str, written: b
             with torch.no_grad():
                 saved.mul_(2)
         slope.backward(torch.tensor([1.0, -1.0], dtype=torch.float64))
-        return "guarded not"
+        return "no error"
 
     assert (check_same(program).error is not None) == written

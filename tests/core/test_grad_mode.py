@@ -1,4 +1,4 @@
-"""grad_mode.py: switched on and off as in PyTorch, by context managers, decorators and calls."""
+"""grad_mode.py: context managers, decorators and calls switch the mode as in PyTorch."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _enabled_before_and_after() -> Iterator[None]:
 
 
 def tracked(torch: Any) -> bool:
-    """Whether an op is recorded now."""
+    """Tell whether ops are recorded now."""
     result: bool = (torch.ones(1, requires_grad=True) * 2).requires_grad
     assert result is torch.is_grad_enabled()
     return result
@@ -46,7 +46,7 @@ SWITCHES: dict[str, Callable[[Any], Any]] = {
 
 @given(st.lists(st.tuples(st.sampled_from(sorted(SWITCHES)), st.booleans()), max_size=5))
 def test_nested_switches_and_exceptions(nest: list[tuple[str, bool]]) -> None:
-    """Each level notes the mode on the way in and out; some leave by an exception."""
+    """Each level checks the mode before and after; some levels end with an exception."""
 
     def program(torch: Any) -> list[bool]:
         notes: list[bool] = []
@@ -70,7 +70,7 @@ def test_nested_switches_and_exceptions(nest: list[tuple[str, bool]]) -> None:
 
 @given(st.lists(st.sampled_from(sorted(SWITCHES)), max_size=4))
 def test_switches_made_before_they_are_entered(names: list[str]) -> None:
-    """set_grad_enabled acts when it is called, the others when they are entered."""
+    """set_grad_enabled acts when it is called, the others act when they are entered."""
 
     def program(torch: Any) -> list[bool]:
         notes = []
@@ -88,7 +88,7 @@ def test_switches_made_before_they_are_entered(names: list[str]) -> None:
 
 
 @pytest.mark.parametrize("name", SWITCHES)
-def test_one_switch_used_again_and_again(name: str) -> None:
+def test_one_switch_used_twice(name: str) -> None:
     def program(torch: Any) -> list[bool]:
         switch = SWITCHES[name](torch)
         notes = []
@@ -102,7 +102,7 @@ def test_one_switch_used_again_and_again(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SWITCHES)
-def test_entering_gives_none_and_lets_exceptions_pass(name: str) -> None:
+def test_entering_returns_none_and_exceptions_propagate(name: str) -> None:
     def program(torch: Any) -> Any:
         with SWITCHES[name](torch) as what:
             note = what is None
@@ -128,7 +128,7 @@ def test_decorated_functions(name: str, outside: bool) -> None:
         def add(a: int, *rest: int, times: int = 1) -> int:
             """Adds."""
             notes.append(tracked(torch))
-            if a > 0:  # calls itself
+            if a > 0:  # a recursive call
                 add(a - 1)
                 notes.append(tracked(torch))
             return (a + sum(rest)) * times
@@ -262,10 +262,10 @@ def test_a_decorated_generator_delegates() -> None:
     check_same(program)
 
 
-# What the mode decides ----------------------------------------------------------------------------
+# Effects of the mode ------------------------------------------------------------------------------
 
 
-def test_what_is_computed_without_recording_is_a_leaf() -> None:
+def test_results_in_no_grad_are_leaves() -> None:
     def program(torch: Any) -> Any:
         x = torch.ones(2, requires_grad=True)
         with torch.no_grad():
@@ -277,7 +277,7 @@ def test_what_is_computed_without_recording_is_a_leaf() -> None:
     check_same(program)
 
 
-def test_backward_works_where_nothing_is_recorded() -> None:
+def test_backward_works_in_no_grad() -> None:
     def program(torch: Any) -> Any:
         x = torch.ones(2, requires_grad=True)
         y = (x * x).sum()
@@ -288,7 +288,7 @@ def test_backward_works_where_nothing_is_recorded() -> None:
     check_same(program)
 
 
-def test_leaves_may_be_written_to_in_no_grad() -> None:
+def test_leaves_can_be_written_to_in_no_grad() -> None:
     def program(torch: Any) -> Any:
         x = torch.ones(2, requires_grad=True)
         with torch.no_grad():
@@ -313,7 +313,7 @@ def test_a_non_leaf_written_to_in_no_grad_keeps_its_history() -> None:
 
 
 @pytest.mark.parametrize("what", [1, 0, "yes", None, 1.5])
-def test_set_grad_enabled_wants_a_bool(what: Any) -> None:
+def test_set_grad_enabled_requires_a_bool(what: Any) -> None:
     def program(torch: Any) -> Any:
         torch.set_grad_enabled(what)
         return torch.is_grad_enabled()
@@ -323,7 +323,7 @@ def test_set_grad_enabled_wants_a_bool(what: Any) -> None:
     assert (ours.error and ours.error.kind) == (theirs.error and theirs.error.kind)
 
 
-def test_set_grad_enabled_that_fails_changes_nothing() -> None:
+def test_a_failed_set_grad_enabled_changes_nothing() -> None:
     with pytest.raises(TypeError):
         minigrad.set_grad_enabled("yes")
     assert minigrad.is_grad_enabled()
@@ -332,7 +332,7 @@ def test_set_grad_enabled_that_fails_changes_nothing() -> None:
 # Threads ------------------------------------------------------------------------------------------
 
 
-def test_each_thread_has_a_mode_of_its_own() -> None:
+def test_each_thread_has_its_own_mode() -> None:
     def program(torch: Any) -> list[bool]:
         notes = []
 

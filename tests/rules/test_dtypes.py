@@ -1,4 +1,4 @@
-"""dtypes.py: PyTorch's promotion, asked of PyTorch for every pair there is."""
+"""dtypes.py and promotion.py: PyTorch's promotion, for every pair of operands."""
 
 from __future__ import annotations
 
@@ -134,24 +134,24 @@ def operand(torch: Any, name: str) -> Any:
     return torch.tensor(values, dtype=getattr(torch, kind))
 
 
-def outcome(function: Callable[..., Any], *args: Any) -> Any:
-    """A result in terms that both libraries share; of an error, the type."""
+def result_or_error(function: Callable[..., Any], *args: Any) -> Any:
+    """Return a result as dtype and elements, or the type of the error."""
     try:
-        return _plain(function(*args))
+        return _comparable(function(*args))
     except Exception as error:
         return type(error).__name__
 
 
-def _plain(result: Any) -> Any:
+def _comparable(result: Any) -> Any:
     if isinstance(result, tuple):
-        return [_plain(r) for r in result]
+        return [_comparable(r) for r in result]
     if not hasattr(result, "detach"):
         return type(result).__name__, result
     return str(result.dtype), result.detach().numpy()
 
 
 def agree(ours: Any, theirs: Any) -> bool:
-    """Whether two outcomes are the same: of one type, dtype and shape, and equal up to rounding."""
+    """Tell whether two results have the same type, dtype and shape, and close elements."""
     if isinstance(ours, list) and isinstance(theirs, list):
         return all(map(agree, ours, theirs))
     if not (isinstance(ours, tuple) and isinstance(theirs, tuple)):
@@ -162,20 +162,20 @@ def agree(ours: Any, theirs: Any) -> bool:
     return ours[0] == theirs[0] and shapes and np.allclose(ours[1], theirs[1], 1e-5, 0, True)
 
 
-def test_agreement_is_told_from_difference() -> None:
-    one = _plain(torch.tensor([1.0]))
-    assert agree(one, _plain(minigrad.tensor([1.0])))
+def test_agree_distinguishes_values_dtypes_shapes_and_errors() -> None:
+    one = _comparable(torch.tensor([1.0]))
+    assert agree(one, _comparable(minigrad.tensor([1.0])))
     for other in (torch.tensor([1.001]), torch.tensor([1]), torch.tensor([[1.0]]), 1.0):
-        assert not agree(one, _plain(other))
+        assert not agree(one, _comparable(other))
     assert not agree(one, "TypeError")
     assert not agree("ValueError", "TypeError")
 
 
-def differing(cases: Iterator[tuple[str, Callable[[Any], Any]]]) -> list[str]:
-    """The cases, functions of a namespace, that do not come out the same."""
+def differences(cases: Iterator[tuple[str, Callable[[Any], Any]]]) -> list[str]:
+    """Return the names of the cases, functions of a namespace, that differ."""
     found = []
     for name, case in cases:
-        ours, theirs = outcome(case, minigrad), outcome(case, torch)
+        ours, theirs = result_or_error(case, minigrad), result_or_error(case, torch)
         if not agree(ours, theirs):
             found.append(f"{name}: minigrad {ours}, PyTorch {theirs}")
     return found
@@ -191,7 +191,7 @@ def test_operators_promote(op: str) -> None:
                     lambda torch, a=a, b=b: ARITHMETIC[op](operand(torch, a), operand(torch, b)),
                 )
 
-    assert not differing(cases())
+    assert not differences(cases())
 
 
 @pytest.mark.parametrize("op", IN_PLACE)
@@ -199,13 +199,13 @@ def test_writes_promote(op: str) -> None:
     def cases() -> Iterator[tuple[str, Callable[[Any], Any]]]:
         for a, b in itertools.product(TENSORS, OPERANDS):
             if (op, a, b) == ("**=", "bool 0-d", "bool 1-d"):
-                continue  # wrong in two ways, of which each library names another
+                continue  # wrong in two ways, and each library reports a different one
             yield (
                 f"{a} {op} {b}",
                 lambda torch, a=a, b=b: IN_PLACE[op](operand(torch, a), operand(torch, b)),
             )
 
-    assert not differing(cases())
+    assert not differences(cases())
 
 
 @pytest.mark.filterwarnings("ignore:Using a target size")
@@ -220,10 +220,10 @@ def test_functions_promote(name: str) -> None:
                 ),
             )
 
-    if name == "mse_loss":  # of numbers PyTorch says that they have no `size`
-        assert not [d for d in differing(cases()) if "AttributeError" not in d]
+    if name == "mse_loss":  # PyTorch's error for numbers is that they have no `size`
+        assert not [d for d in differences(cases()) if "AttributeError" not in d]
     else:
-        assert not differing(cases())
+        assert not differences(cases())
 
 
 @pytest.mark.parametrize("name", UNARY)
@@ -232,7 +232,7 @@ def test_functions_of_one_operand(name: str) -> None:
         for a in TENSORS:
             yield f"{name}({a})", lambda torch, a=a: UNARY[name](operand(torch, a))
 
-    assert not differing(cases())
+    assert not differences(cases())
 
 
 @pytest.mark.parametrize("dtype", NAMES)
@@ -252,13 +252,13 @@ def test_dtype_arguments(name: str, dtype: str) -> None:
         for a in TENSORS:
             yield f"{name}({a}, dtype={dtype})", lambda torch, a=a: call(torch, a)
 
-    assert not differing(cases())
+    assert not differences(cases())
 
 
 @given(st.lists(st.sampled_from(OPERANDS), min_size=1, max_size=4))
 def test_result_type_of_many(names: list[str]) -> None:
     assume(set(names) & set(TENSORS))
-    # PyTorch is asked of each rank, and then of what the ranks make together, the highest first.
+    # PyTorch promotes within each rank, and then the ranks, the highest first.
     ranks = []
     for rank, shape in (("1-d", (2,)), ("0-d", ())):
         equals = [getattr(torch, name.split()[0]) for name in names if rank in name]
@@ -330,25 +330,25 @@ DEFAULTED: dict[str, Callable[[Any], Any]] = {
 @pytest.mark.usefixtures("_default_restored")
 @pytest.mark.parametrize("default", ["float32", "float64"])
 @pytest.mark.parametrize("name", DEFAULTED)
-def test_the_default_dtype_is_what_floats_become(name: str, default: str) -> None:
+def test_the_default_dtype_applies_to_floats(name: str, default: str) -> None:
     for namespace in (minigrad, torch):
         namespace.set_default_dtype(getattr(namespace, default))
         assert str(namespace.get_default_dtype()) == f"torch.{default}"
-    assert not differing(iter([(name, DEFAULTED[name])]))
+    assert not differences(iter([(name, DEFAULTED[name])]))
 
 
 @pytest.mark.parametrize("wrong", [minigrad.int64, minigrad.bool, "float64", float, None])
-def test_a_default_that_is_no_float_dtype_is_refused(wrong: Any) -> None:
+def test_a_default_that_is_not_a_float_dtype_is_refused(wrong: Any) -> None:
     with pytest.raises(TypeError):
         minigrad.set_default_dtype(wrong)
     assert minigrad.get_default_dtype() is minigrad.float32
 
 
-# What a dtype is ----------------------------------------------------------------------------------
+# Dtype objects ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_dtypes_say_of_themselves_what_pytorchs_do(name: str) -> None:
+def test_dtypes_have_pytorchs_attributes(name: str) -> None:
     ours, theirs = (getattr(namespace, name) for namespace in (minigrad, torch))
     for attribute in ("is_floating_point", "is_complex", "is_signed", "itemsize"):
         assert getattr(ours, attribute) == getattr(theirs, attribute)
@@ -357,7 +357,7 @@ def test_dtypes_say_of_themselves_what_pytorchs_do(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_dtypes_are_the_same_objects_wherever_they_come_from(name: str) -> None:
+def test_dtypes_are_singletons(name: str) -> None:
     dtype = getattr(minigrad, name)
     assert copy.deepcopy(dtype) is dtype
     assert pickle.loads(pickle.dumps(dtype)) is dtype
@@ -367,14 +367,14 @@ def test_dtypes_are_the_same_objects_wherever_they_come_from(name: str) -> None:
     assert minigrad.from_numpy(np.zeros(1, name)).dtype is dtype
 
 
-def test_other_names_of_dtypes() -> None:
+def test_aliases_of_dtypes() -> None:
     for other, name in (("float", "float32"), ("double", "float64"), ("int", "int32")):
         assert getattr(minigrad, other) is getattr(minigrad, name)
     assert minigrad.long is minigrad.int64
 
 
 @pytest.mark.parametrize(("python", "name"), [(float, "float64"), (int, "int64"), (bool, "bool")])
-def test_pythons_types_serve_as_dtypes(python: type, name: str) -> None:
+def test_python_types_are_accepted_as_dtypes(python: type, name: str) -> None:
     def cases() -> Iterator[tuple[str, Callable[[Any], Any]]]:
         yield "zeros", lambda torch: torch.zeros(2, dtype=python)
         yield "tensor", lambda torch: torch.tensor([1.0, 0.0], dtype=python)
@@ -385,7 +385,7 @@ def test_pythons_types_serve_as_dtypes(python: type, name: str) -> None:
             lambda torch: torch.zeros(1, dtype=torch.promote_types(python, torch.int32)),
         )
 
-    assert not differing(cases())
+    assert not differences(cases())
     assert minigrad.zeros(1, dtype=python).dtype is getattr(minigrad, name)
 
 

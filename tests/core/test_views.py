@@ -1,7 +1,6 @@
 """views.py: histories follow the memory that tensors share, as in PyTorch.
 
-First whole programs with views and in-place writes, drawn at random; then, one by one, the cases of
-which the documentation speaks.
+First come random programs with views and in-place writes, then the cases of the documentation.
 """
 
 from __future__ import annotations
@@ -23,9 +22,9 @@ from small_programs import (
     VIEW,
     WRITE,
     WRITE_OTHER,
+    Instruction,
     Run,
-    Step,
-    steps,
+    instructions,
 )
 from twins import check_same
 
@@ -34,34 +33,35 @@ import minigrad
 torch = pytest.importorskip("torch")
 
 Program = Callable[[Any], Any]
-ANY_STEP = steps(MAKE, COMPUTE, VIEW, VIEW, WRITE, WRITE, WRITE_OTHER, FLAG)
+ANY_INSTRUCTION = instructions(MAKE, COMPUTE, VIEW, VIEW, WRITE, WRITE, WRITE_OTHER, FLAG)
 
 
 # Small programs -----------------------------------------------------------------------------------
 
 
 @settings(max_examples=500)
-@given(st.lists(ANY_STEP, min_size=1, max_size=10), st.booleans())
-def test_small_programs(program: list[Step], watched: bool) -> None:
-    """Values, gradients, flags and the types of errors agree, whether or not one looks on.
+@given(st.lists(ANY_INSTRUCTION, min_size=1, max_size=10), st.booleans())
+def test_small_programs(program: list[Instruction], read_between: bool) -> None:
+    """Values, gradients, flags and error types agree, whether or not they are read in between.
 
-    To look is not idle: a view works its history out anew when it is asked.
+    Reading can matter: a view updates its history when it is read.
     """
+
     ours, theirs = Run(minigrad), Run(torch)
 
     def compare() -> None:
         assert ours.errors == theirs.errors
-        if watched:
+        if read_between:
             assert ours.state() == theirs.state()
 
-    for step in program:
-        ours.step(step)
-        theirs.step(step)
+    for instruction in program:
+        ours.execute(instruction)
+        theirs.execute(instruction)
         compare()
     for k in range(len(ours.tensors)):
-        last = Step("backward", k, 0, 3, True)
-        ours.step(last)
-        theirs.step(last)
+        last = Instruction("backward", k, 0, 3, True)
+        ours.execute(last)
+        theirs.execute(last)
         compare()
     assert ours.state() == theirs.state()
     assert_no_gradients_share(ours.tensors)
@@ -77,10 +77,10 @@ def assert_no_gradients_share(tensors: list[Any]) -> None:
 
 
 @pytest.mark.parametrize("op", ACTIONS)
-def test_every_step_of_small_programs_can_succeed(op: str) -> None:
+def test_every_instruction_of_small_programs_can_succeed(op: str) -> None:
     def succeeds(to: int, other: int, vary: int) -> bool:
         run = Run(torch)
-        run.step(Step(op, to, other, vary, True))
+        run.execute(Instruction(op, to, other, vary, True))
         return run.errors == [None]
 
     assert any(itertools.starmap(succeeds, itertools.product(range(2), range(2), range(8))))
@@ -88,9 +88,9 @@ def test_every_step_of_small_programs_can_succeed(op: str) -> None:
 
 def test_small_programs_can_fail() -> None:
     run = Run(torch)
-    for step in (Step("add_", 0, 1, 0, True), Step("index", 0, 0, 4, True)):
-        run.step(step)
-    run.step(Step("index", 2, 0, 5, True))
+    for instruction in (Instruction("add_", 0, 1, 0, True), Instruction("index", 0, 0, 4, True)):
+        run.execute(instruction)
+    run.execute(Instruction("index", 2, 0, 5, True))
     assert run.errors == ["RuntimeError", None, "IndexError"]
 
 
@@ -146,7 +146,7 @@ def test_the_base_of_a_view_of_a_view() -> None:
     check_same(program)
 
 
-# What happens in the documentation's cases --------------------------------------------------------
+# The documentation's cases ------------------------------------------------------------------------
 
 
 def leaf(torch: Any, *shape: int) -> Any:
@@ -298,6 +298,13 @@ def _self_product_in_place(torch: Any) -> Any:
     return y, x.grad
 
 
+def _self_product_of_a_view_in_place(torch: Any) -> Any:
+    y = leaf(torch, 3) * 1
+    view = y[1:]
+    view.mul_(view)  # writes to its own saved operand
+    y.sum().backward()
+
+
 def _accumulate_in_place(torch: Any) -> Any:
     x = leaf(torch, 3)
     total = torch.zeros(3, dtype=torch.float64)
@@ -351,12 +358,12 @@ def _a_write_through_a_view_is_freed(torch: Any) -> Any:
     x = leaf(torch, 3)
     y = x + 0
     view = y[0:2]
-    y[0] = 7  # neither this nor the sum above saves anything, and yet
+    y[0] = 7  # the graph is freed although neither op saves anything
     y.sum().backward()
     view.sum().backward()
 
 
-def _a_history_is_made_anew_once(torch: Any) -> Any:
+def _a_history_is_updated_once(torch: Any) -> Any:
     x = leaf(torch, 3)
     y = x * 1
     view = y[0:2]
@@ -374,12 +381,12 @@ def _empty_views(torch: Any) -> Any:
     return base, x.grad, history(base[2:])
 
 
-def _a_view_whose_base_comes_to_require_grad(torch: Any) -> Any:
+def _a_view_whose_base_starts_to_require_grad(torch: Any) -> Any:
     x = torch.zeros(3)
     view = x[1:]
     x.requires_grad_()
     before = view.requires_grad, view.is_leaf, repr(view)
-    out = (view * x[1:]).sum() + (view * 2).sum()  # nothing has been recorded of the view
+    out = (view * x[1:]).sum() + (view * 2).sum()  # no op on the view was recorded
     out.backward()
     x.requires_grad_(False)
     return before, view.grad, x.grad, view.requires_grad
@@ -391,7 +398,7 @@ def _a_leaf_that_is_a_view(torch: Any) -> Any:
     with torch.no_grad():
         x += 1
         x[0] = 5
-    (row * row).sum().backward()  # as a part of the base, which does not require grad
+    (row * row).sum().backward()  # row is a part of the base, which does not require grad
     before = x.grad
     (x * x).sum().backward()
     return before, x, x.grad, history(x, row)
@@ -408,7 +415,7 @@ def _views_of_views_are_parts_of_the_base(torch: Any) -> Any:
     return x.grad, names, row.grad_fn.name(), wide.grad_fn.name()
 
 
-def _computed_in_no_grad_from_what_is_stale(torch: Any) -> Any:
+def _stale_view_read_in_no_grad(torch: Any) -> Any:
     w = leaf(torch, 2, 3)
     with torch.no_grad():
         view = w.view(6)
@@ -416,8 +423,8 @@ def _computed_in_no_grad_from_what_is_stale(torch: Any) -> Any:
         return view * 2, view[1:].sum(), view.numpy().tolist(), repr(view)
 
 
-def _ops_on_what_is_stale(torch: Any) -> Any:
-    """Of every arity, each the first to ask the view."""
+def _ops_on_a_stale_view(torch: Any) -> Any:
+    """Each op, whatever its number of operands, is the first to read the view's history."""
     found = []
     for op in (
         lambda v: v.exp(),
@@ -437,13 +444,13 @@ def _ops_on_what_is_stale(torch: Any) -> Any:
         found.append(x.grad.clone())
         constant = torch.zeros(3, dtype=torch.float64)
         view = constant[1:]
-        constant.mul_(x)  # by which the view comes to require grad
+        constant.mul_(x)  # now the view requires grad too
         found.append(op(view).requires_grad)
     x = leaf(torch, 3)
     y = torch.zeros(3, dtype=torch.float64)
     view = y[1:]
     y.add_(x)
-    view.exp_()  # the first to ask the view is a write to it
+    view.exp_()  # the first to read the view's history is a write to it
     y.sum().backward()
     return found, x.grad
 
@@ -456,12 +463,12 @@ def _an_element_of_itself_under_a_mask(torch: Any) -> Any:
     return y, x.grad
 
 
-def _a_view_of_what_was_written(torch: Any) -> Any:
+def _a_view_of_a_written_tensor(torch: Any) -> Any:
     x = leaf(torch, 2, 3)
     y = x * 1
     y.mul_(2)
     with torch.no_grad():
-        late = y[0]  # of what y is now, which nobody has written to since
+        late = y[0]  # y was not written to after this
     return y[0].grad_fn.name(), late * 2, history(late)
 
 
@@ -470,7 +477,7 @@ def _a_written_part_that_was_saved(torch: Any) -> Any:
     y = x * 1
     y[1:].exp_()
     (g,) = torch.autograd.grad(y.sum(), x, create_graph=True)
-    # What was saved is what was written, not the part of y that it became.
+    # The saved array is the one that was written, not a part of y.
     return g, torch.autograd.grad(g.sum(), [x, y], allow_unused=True)
 
 
@@ -497,21 +504,22 @@ CASES: dict[str, Program] = {
         _detached_writes_are_seen,
         _data_writes_are_not_seen,
         _self_product_in_place,
+        _self_product_of_a_view_in_place,
         _accumulate_in_place,
         _write_of_a_number_cuts_history,
         _write_under_a_cast,
         _broadcast_into_a_view,
         _retained_gradients_follow,
         _a_write_through_a_view_is_freed,
-        _a_history_is_made_anew_once,
+        _a_history_is_updated_once,
         _empty_views,
-        _a_view_whose_base_comes_to_require_grad,
+        _a_view_whose_base_starts_to_require_grad,
         _a_leaf_that_is_a_view,
         _views_of_views_are_parts_of_the_base,
-        _computed_in_no_grad_from_what_is_stale,
-        _ops_on_what_is_stale,
+        _stale_view_read_in_no_grad,
+        _ops_on_a_stale_view,
         _an_element_of_itself_under_a_mask,
-        _a_view_of_what_was_written,
+        _a_view_of_a_written_tensor,
         _a_written_part_that_was_saved,
         _names_of_reshaped,
     )
@@ -532,13 +540,13 @@ def _leaf_that_is_a_view(torch: Any) -> Any:
     return torch.arange(6.0).reshape(2, 3).requires_grad_()
 
 
-def _written_in_part(torch: Any) -> Any:
+def _partly_written(torch: Any) -> Any:
     x = torch.zeros(4, dtype=torch.float64).reshape(2, 2)
     x[0] = leaf(torch, 2)
     return x
 
 
-def test_what_a_view_tells_although_its_history_is_lost() -> None:
+def test_attributes_of_a_view_whose_history_is_lost() -> None:
     def program(torch: Any) -> Any:
         base = leaf(torch, 2, 3) * 1
         first, _ = base
@@ -559,21 +567,21 @@ REFUSALS: dict[str, Program] = {
     "a mask of such a leaf": lambda torch: (lambda x: x.__setitem__(x > 2, 0))(
         _leaf_that_is_a_view(torch)
     ),
-    "a view that has not been looked at since": lambda torch: _written_in_part(torch).mul_(2),
-    "the flag of what is no leaf": lambda torch: setattr(leaf(torch, 3) * 1, "requires_grad", True),
+    "a view whose history was not read since": lambda torch: _partly_written(torch).mul_(2),
+    "the flag of a non-leaf": lambda torch: setattr(leaf(torch, 3) * 1, "requires_grad", True),
     "an overlap in a leaf": lambda torch: (lambda x: x[1:].add_(x[:-1]))(leaf(torch, 5)),
     "a view of a leaf": lambda torch: leaf(torch, 2, 3)[0].add_(1),
     "a part of a leaf": lambda torch: leaf(torch, 2, 3).__setitem__((0, 0), 1),
     "an empty view of a leaf": lambda torch: leaf(torch, 2, 3)[2:].zero_(),
     "a view made in no_grad": lambda torch: _no_grad_view(torch, leaf(torch, 2, 3) * 1).add_(1),
-    "what requires grad, into a view made in no_grad": lambda torch: _no_grad_view(
+    "a tensor that requires grad, into a view made in no_grad": lambda torch: _no_grad_view(
         torch, torch.zeros(2, 3, dtype=torch.float64)
     ).copy_(leaf(torch, 3)),
     "a constant, into a view made in no_grad": lambda torch: _no_grad_view(
         torch, torch.zeros(2, 3, dtype=torch.float64)
     ).copy_(torch.ones(3)),
-    "elements that share their memory": lambda torch: (leaf(torch, 3) * 1).expand(2, 3).add_(1),
-    "constants that share their memory": lambda torch: torch.ones(3).expand(2, 3).mul_(2),
+    "elements that share memory": lambda torch: (leaf(torch, 3) * 1).expand(2, 3).add_(1),
+    "constants that share memory": lambda torch: torch.ones(3).expand(2, 3).mul_(2),
     "another shape": lambda torch: (leaf(torch, 3) * 1).add_(torch.ones(2, 3)),
     "another shape, copied": lambda torch: torch.ones(3).copy_(torch.ones(2, 3)),
     "another category": lambda torch: torch.ones(3, dtype=torch.int64).add_(0.5),
@@ -581,7 +589,7 @@ REFUSALS: dict[str, Program] = {
         torch.ones(3)
     ),
     "a view detached in place": lambda torch: (leaf(torch, 3) * 1)[0:].detach_(),
-    "a view of what was never recorded": lambda torch: torch.ones(2, 3)[0].add_(1),
+    "a view of a constant": lambda torch: torch.ones(2, 3)[0].add_(1),
 }
 
 
@@ -617,7 +625,7 @@ def test_detach_in_place_makes_a_leaf() -> None:
     check_same(program)
 
 
-def test_views_of_a_tensor_that_is_dropped_live_on() -> None:
+def test_views_outlive_their_base() -> None:
     def program(torch: Any) -> Any:
         x = leaf(torch, 2, 3)
         view = (x * 1)[0]
@@ -628,7 +636,7 @@ def test_views_of_a_tensor_that_is_dropped_live_on() -> None:
     check_same(program)
 
 
-def test_from_numpy_shares_memory_both_ways() -> None:
+def test_from_numpy_shares_memory_in_both_directions() -> None:
     def program(torch: Any) -> Any:
         array = np.zeros(3)
         x = torch.from_numpy(array)
@@ -640,7 +648,7 @@ def test_from_numpy_shares_memory_both_ways() -> None:
     check_same(program)
 
 
-# Special views, and memory that overlaps ----------------------------------------------------------
+# Special views and overlapping memory -------------------------------------------------------------
 
 
 def _view_in_no_grad(torch: Any, base: Any) -> Any:
@@ -648,7 +656,7 @@ def _view_in_no_grad(torch: Any, base: Any) -> Any:
         return base[:2]
 
 
-def _by_function(torch: Any, base: Any) -> Any:
+def _by_custom_function(torch: Any, base: Any) -> Any:
     class Part(torch.autograd.Function):
         @staticmethod
         def forward(ctx: Any, x: Any) -> Any:
@@ -664,8 +672,8 @@ def _by_function(torch: Any, base: Any) -> Any:
 SPECIAL: dict[str, Any] = {
     "no_grad": _view_in_no_grad,
     "of no_grad": lambda torch, base: _view_in_no_grad(torch, base)[:1],
-    "function": _by_function,
-    "of function": lambda torch, base: _by_function(torch, base).view(2),
+    "function": _by_custom_function,
+    "of function": lambda torch, base: _by_custom_function(torch, base).view(2),
     "unbind": lambda torch, base: torch.unbind(base)[1],
     "iteration": lambda torch, base: list(base)[-1],
 }
@@ -673,7 +681,7 @@ DONE: dict[str, Any] = {
     "nothing": lambda torch, view, base: (view.requires_grad, view.tolist()),
     "written": lambda torch, view, base: view.add_(1),
     "base written": lambda torch, view, base: (base.add_(1), view.requires_grad) and view * 2,
-    "base written, and asked": lambda torch, view, base: base.add_(1) is base and view.grad_fn,
+    "base written, history read": lambda torch, view, base: base.add_(1) is base and view.grad_fn,
     "written in no_grad": lambda torch, view, base: _unrecorded(torch, view),
 }
 
@@ -701,7 +709,7 @@ OVERLAPS: dict[str, Any] = {
     "shifted": lambda x: x.view(-1)[1:].copy_(x.view(-1)[:-1]),
     "transposed": lambda x: x.mul_(x.t()),
     "the same": lambda x: x.mul_(x).add_(x.view(3, 3)),
-    "beside": lambda x: x[0].add_(x[1]),
+    "adjacent": lambda x: x[0].add_(x[1]),
     "interleaved": lambda x: x.view(-1)[1::2].add_(x.view(-1)[:-1:2]),
     "columns": lambda x: x[:, 0].copy_(x[0]),
     "filled": lambda x: x.fill_(x[1, 1]),
@@ -712,7 +720,7 @@ OVERLAPS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", OVERLAPS)
-def test_memory_that_overlaps(name: str) -> None:
+def test_overlapping_memory(name: str) -> None:
     def program(torch: Any) -> Any:
         x = torch.arange(9.0).view(3, 3).clone()
         OVERLAPS[name](x)
@@ -721,7 +729,7 @@ def test_memory_that_overlaps(name: str) -> None:
     check_same(program)
 
 
-def test_writing_everything_is_writing_the_tensor_itself() -> None:
+def test_a_write_to_all_elements_is_a_write_to_the_tensor() -> None:
     def program(torch: Any) -> Any:
         found = []
         for key in (slice(None), Ellipsis, slice(0, None), slice(0, 9), slice(-3, 3)):
@@ -733,13 +741,13 @@ def test_writing_everything_is_writing_the_tensor_itself() -> None:
     check_same(program)
 
 
-ASKING: dict[str, Callable[[Any, Any], Any]] = {
+READS: dict[str, Callable[[Any, Any], Any]] = {
     "its history": lambda torch, v: v.grad_fn is None,
-    "whether it is a leaf": lambda torch, v: v.is_leaf,
-    "to compute with it": lambda torch, v: (v * 2).requires_grad,
-    "in no_grad": lambda torch, v: _in_no_grad(torch, v),
+    "is_leaf": lambda torch, v: v.is_leaf,
+    "an op": lambda torch, v: (v * 2).requires_grad,
+    "an op in no_grad": lambda torch, v: _in_no_grad(torch, v),
     "a view of it": lambda torch, v: v[0].requires_grad,
-    "to print it": lambda torch, v: repr(v),
+    "its text": lambda torch, v: repr(v),
     "its values": lambda torch, v: v.detach(),
 }
 
@@ -751,10 +759,8 @@ def _in_no_grad(torch: Any, v: Any) -> Any:
 
 @pytest.mark.parametrize("recorded", [True, False])
 @pytest.mark.parametrize("of", ["leaf", "computed", "constant"])
-@pytest.mark.parametrize("name", ASKING)
-def test_a_view_made_in_no_grad_whose_base_was_written_to(
-    name: str, of: str, recorded: bool
-) -> None:
+@pytest.mark.parametrize("name", READS)
+def test_a_view_made_in_no_grad_with_a_written_base(name: str, of: str, recorded: bool) -> None:
     def program(torch: Any) -> Any:
         x = leaf(torch, 2, 3)
         base = {"leaf": x, "computed": x * 1}.get(of, x.detach().clone())
@@ -762,16 +768,16 @@ def test_a_view_made_in_no_grad_whose_base_was_written_to(
             view = base[0]
         with torch.set_grad_enabled(recorded and of != "leaf"):
             base.mul_(2)
-        return ASKING[name](torch, view)
+        return READS[name](torch, view)
 
     check_same(program)
 
 
-# What random programs found -----------------------------------------------------------------------
+# Found by random programs -------------------------------------------------------------------------
 
 
 def _stale_view(torch: Any) -> tuple[Any, Any]:
-    """A view made in no_grad, and its base, which was written to since."""
+    """Return a view made in no_grad and its base, which was written to afterwards."""
     base = torch.tensor([[0.5, -1.0, 2.0]], requires_grad=True)
     with torch.no_grad():
         view = base.squeeze()
@@ -790,7 +796,7 @@ def _stale_view(torch: Any) -> tuple[Any, Any]:
         lambda x: x.abs(),
     ],
 )
-def test_what_has_no_derivative_asks_for_no_history(look: Callable[[Any], Any]) -> None:
+def test_ops_without_a_derivative_read_no_history(look: Callable[[Any], Any]) -> None:
     def program(torch: Any) -> Any:
         view, _ = _stale_view(torch)
         return look(view).detach()
@@ -799,7 +805,7 @@ def test_what_has_no_derivative_asks_for_no_history(look: Callable[[Any], Any]) 
 
 
 @pytest.mark.parametrize("value", [1.5, "tensor"])
-def test_only_a_number_fills_memory_that_elements_share(value: Any) -> None:
+def test_elements_that_share_memory_can_be_filled_only_with_a_number(value: Any) -> None:
     check_same(
         lambda torch: (
             torch.zeros(1, 3).expand(2, 3).fill_(torch.tensor(1.5) if value == "tensor" else value)
@@ -818,7 +824,7 @@ def test_only_a_number_fills_memory_that_elements_share(value: Any) -> None:
         lambda torch, x: x.transpose(0, 1).log_softmax(-1),
     ],
 )
-def test_gathers_and_softmaxes_lie_in_row_major_order(op: Callable[[Any, Any], Any]) -> None:
+def test_gathers_and_softmaxes_are_in_row_major_order(op: Callable[[Any, Any], Any]) -> None:
     def program(torch: Any) -> Any:
         y = op(torch, torch.arange(12.0).reshape(2, 3, 2))
         return list(y.stride()), list(y.reshape(-1).shape), y.is_contiguous()
@@ -827,7 +833,7 @@ def test_gathers_and_softmaxes_lie_in_row_major_order(op: Callable[[Any, Any], A
 
 
 @pytest.mark.parametrize("name", ["max", "min"])
-def test_the_indices_that_were_handed_out_must_not_be_written_to(name: str) -> None:
+def test_returned_indices_must_not_be_written_to(name: str) -> None:
     def program(torch: Any) -> Any:
         x = torch.tensor([[3.0, 1.0], [4.0, 2.0]], requires_grad=True)
         values, indices = getattr(x, name)(0)
@@ -837,5 +843,5 @@ def test_the_indices_that_were_handed_out_must_not_be_written_to(name: str) -> N
     assert check_same(program).error is not None
 
 
-def test_shared_memory_is_refused_before_a_dtype_is() -> None:
+def test_shared_memory_is_refused_before_a_dtype() -> None:
     check_same(lambda torch: torch.tensor([[True]]).expand(2, 3).abs_())

@@ -1,4 +1,4 @@
-"""tensor.py: what a tensor is, and how it is turned into other things, beside PyTorch."""
+"""tensor.py: attributes, copies and conversions of a tensor, as in PyTorch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_programs import VIEW, Run, Step
+from small_programs import VIEW, Instruction, Run
 from twins import check_same
 
 import minigrad
@@ -25,7 +25,7 @@ shapes = st.lists(st.integers(0, 3), max_size=3).map(tuple)
 
 
 def check_same_kind(program: Callable[[Any], Any]) -> None:
-    """The same value, or the same type of error."""
+    """Check for the same value, or the same type of error."""
     found = []
     for namespace in (minigrad, torch):
         try:
@@ -35,7 +35,7 @@ def check_same_kind(program: Callable[[Any], Any]) -> None:
     assert found[0] == found[1]
 
 
-# Its shape and memory -----------------------------------------------------------------------------
+# Shape and memory ---------------------------------------------------------------------------------
 
 
 @given(st.lists(st.tuples(st.sampled_from(sorted(VIEW)), st.integers(0, 7)), max_size=4))
@@ -44,7 +44,7 @@ def test_shape_strides_and_contiguity_of_views(steps: list[tuple[str, int]]) -> 
     for namespace in (minigrad, torch):
         run = Run(namespace)
         for op, vary in steps:
-            run.step(Step(op, len(run.tensors) - 1, 0, vary, True))
+            run.execute(Instruction(op, len(run.tensors) - 1, 0, vary, True))
         looks.append(
             [
                 (
@@ -66,7 +66,7 @@ def test_shape_strides_and_contiguity_of_views(steps: list[tuple[str, int]]) -> 
 
 
 def _offset(x: Any, others: list[Any]) -> int | None:
-    """How far into the memory of the first tensor that it shares with a tensor starts."""
+    """Return the offset of `x` in bytes from the first tensor that it shares memory with."""
     for other in others:
         if np.may_share_memory(x.detach().numpy(), other.detach().numpy()):
             difference: int = x.data_ptr() - other.data_ptr()
@@ -132,7 +132,7 @@ def test_conversions_of_notable_floats(name: str, value: float) -> None:
     check_same_kind(lambda namespace: CONVERSIONS[name](namespace.tensor(value).double()))
 
 
-def test_numpy_of_what_requires_grad() -> None:
+def test_numpy_of_a_tensor_that_requires_grad() -> None:
     x = minigrad.ones(2, requires_grad=True)
     for refused in (x.numpy, (x * 2).numpy, lambda: np.asarray(x)):
         with pytest.raises(RuntimeError, match="detach"):
@@ -200,12 +200,12 @@ def test_deepcopy() -> None:
     check_same(program)
 
 
-def test_pickling_is_refused_with_a_better_idea() -> None:
+def test_pickling_is_refused_with_an_alternative() -> None:
     with pytest.raises(TypeError, match=r"minigrad\.save"):
         pickle.dumps(minigrad.ones(2))
 
 
-# Where it can be put ------------------------------------------------------------------------------
+# Identity and attributes --------------------------------------------------------------------------
 
 
 def test_tensors_are_dictionary_keys_by_identity() -> None:
@@ -216,7 +216,7 @@ def test_tensors_are_dictionary_keys_by_identity() -> None:
         assert x in {x}
 
 
-def test_tensors_take_attributes_and_weak_references() -> None:
+def test_tensors_accept_attributes_and_weak_references() -> None:
     x = minigrad.ones(2)
     x.note = "mine"
     assert x.note == "mine"
@@ -229,7 +229,7 @@ def test_tensors_take_attributes_and_weak_references() -> None:
         gc.enable()
 
 
-def test_the_old_constructor() -> None:
+def test_the_legacy_constructor() -> None:
     for make in (
         lambda t: t.Tensor([1, 2]),
         lambda t: t.Tensor([[True], [False]]),
@@ -272,7 +272,7 @@ def test_data_of_another_shape(shape: tuple[int, ...]) -> None:
     check_same(program)
 
 
-def test_data_of_an_integer_dtype_is_refused_where_grad_is_required() -> None:
+def test_data_of_an_integer_dtype_is_refused_if_grad_is_required() -> None:
     def program(namespace: Any) -> Any:
         x = namespace.ones(2, requires_grad=True)
         x.data = namespace.tensor([1, 2])
@@ -292,11 +292,11 @@ def test_requires_grad_in_three_ways(dtype: str, flag: bool) -> None:
         x.requires_grad = flag
         return x.requires_grad
 
-    def at_birth(namespace: Any) -> Any:
+    def by_constructor(namespace: Any) -> Any:
         kind = getattr(namespace, dtype)
         return namespace.ones(2, dtype=kind, requires_grad=flag).requires_grad
 
-    for program in (by_method, by_assignment, at_birth):
+    for program in (by_method, by_assignment, by_constructor):
         check_same(program)
 
 
@@ -328,7 +328,7 @@ def test_to_another_dtype(dtype: str, to: str) -> None:
 
 
 @pytest.mark.parametrize("to", ["float32", "float64"])
-def test_gradients_come_back_in_their_own_dtype(to: str) -> None:
+def test_gradients_have_the_dtype_of_their_leaf(to: str) -> None:
     def program(namespace: Any) -> Any:
         x = namespace.ones(3, requires_grad=True)
         y = x.to(getattr(namespace, to)) * 3
@@ -338,7 +338,7 @@ def test_gradients_come_back_in_their_own_dtype(to: str) -> None:
     check_same(program)
 
 
-def test_integers_made_of_floats_have_no_history() -> None:
+def test_integers_converted_from_floats_have_no_history() -> None:
     def program(namespace: Any) -> Any:
         x = namespace.ones(3, requires_grad=True)
         return [t.requires_grad for t in (x.long(), x.bool(), x.int(), x > 0, x.argmax())]

@@ -1,4 +1,4 @@
-"""What a node is called, for each overload of an op, is what PyTorch calls it."""
+"""Every overload of an op has PyTorch's name for its node."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""creation.py: PyTorch's constructors, argument by argument, over drawn values."""
+"""creation.py: every argument of PyTorch's constructors, over random values."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def of(torch: Any, dtype: str | None) -> Any:
 
 
 def check_same_kind(program: Callable[[Any], Any]) -> None:
-    """The same tensor, or the same type of error."""
+    """Check for the same dtype, shape and values, or the same type of error."""
     results = []
     for namespace in (minigrad, torch):
         try:
@@ -37,7 +37,7 @@ def check_same_kind(program: Callable[[Any], Any]) -> None:
             results.append((str(out.dtype), tuple(out.shape), out.tolist()))
         except Exception as error:
             results.append((type(error).__name__,))
-    assert repr(results[0]) == repr(results[1])  # by repr: NaN is NaN, and -0 is not 0
+    assert repr(results[0]) == repr(results[1])  # by repr: NaN equals NaN, and -0 differs from 0
 
 
 # From data ----------------------------------------------------------------------------------------
@@ -56,7 +56,7 @@ numbers = st.one_of(
 
 
 def takes(dtype: str | None, number: Any) -> bool:
-    """False where PyTorch, without a good reason, takes a NumPy float for no integer."""
+    """False for a NumPy float in an integer tensor, which PyTorch refuses for no good reason."""
     return dtype in (None, *FLOATS) or not isinstance(number, np.floating)
 
 
@@ -69,7 +69,7 @@ def test_tensor_of_a_number(number: Any, dtype: str | None) -> None:
 @given(st.lists(numbers, max_size=4), st.none() | dtypes, st.booleans())
 def test_tensor_of_a_sequence(numbers: list[Any], dtype: str | None, nested: bool) -> None:
     assume(all(takes(dtype, n) for n in numbers))
-    # Of two that do not fit, the first one has a say in PyTorch.
+    # If two numbers don't fit, the type of PyTorch's error depends on their order.
     assume(sum(not abs(n) < 2**31 for n in numbers) < 2)
     data: Any = [numbers, tuple(numbers)] if nested else numbers
     check_same_kind(lambda torch: torch.tensor(data, dtype=of(torch, dtype)))
@@ -89,8 +89,8 @@ def test_tensor_of_an_array_is_a_copy(shape: tuple[int, ...], dtype: str, to: st
 
 
 @given(st.recursive(st.integers(0, 3), lambda inner: st.lists(inner, max_size=3), max_leaves=8))
-def test_ragged_sequences_are_refused(data: Any) -> None:
-    """Wherever NumPy refuses them too; PyTorch drops what follows an empty first row."""
+def test_ragged_sequences_are_refused_as_in_numpy(data: Any) -> None:
+    """PyTorch, unlike NumPy, drops the rows after an empty first row."""
     try:
         expected = np.array(data, np.int64)
     except ValueError:
@@ -113,12 +113,12 @@ def test_tensors_and_arrays_within_sequences() -> None:
             torch.tensor(([1.0], np.array([2]))),
         )
 
-    with warnings.catch_warnings(action="ignore"):  # PyTorch complains of it, once, as of slow
+    with warnings.catch_warnings(action="ignore"):  # PyTorch warns once that this is slow
         ours, theirs = program(minigrad), program(torch)
     assert [repr(x) for x in ours] == [repr(x) for x in theirs]
 
 
-def test_tensor_of_a_tensor_warns_and_forgets_the_history() -> None:
+def test_tensor_of_a_tensor_warns_and_drops_the_history() -> None:
     def program(torch: Any) -> Any:
         x = torch.ones(2, requires_grad=True)
         copy = torch.tensor(x * 3)
@@ -128,7 +128,7 @@ def test_tensor_of_a_tensor_warns_and_forgets_the_history() -> None:
     assert check_same(program).warned
 
 
-def test_as_tensor_shares_what_it_can() -> None:
+def test_as_tensor_shares_memory_where_possible() -> None:
     def program(torch: Any) -> Any:
         array, x = np.zeros(2), torch.ones(2, requires_grad=True)
         shared, other = torch.as_tensor(array), torch.as_tensor(array, dtype=torch.float32)
@@ -146,7 +146,7 @@ def test_as_tensor_shares_what_it_can() -> None:
 
 
 @given(dtypes, st.integers(1, 3), st.booleans())
-def test_from_numpy_shares_memory_of_any_positive_strides(
+def test_from_numpy_shares_memory_for_any_positive_strides(
     dtype: str, step: int, flip: bool
 ) -> None:
     def program(torch: Any) -> Any:
@@ -174,11 +174,11 @@ REFUSED: dict[str, Callable[[], Any]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_from_numpy_refuses(name: str) -> None:
+def test_from_numpy_refuses(name: str) -> None:
     check_same_kind(lambda torch: torch.from_numpy(REFUSED[name]()))
 
 
-def test_from_numpy_takes_subclasses_for_what_they_are() -> None:
+def test_from_numpy_treats_subclasses_as_plain_arrays() -> None:
     for array in (np.ma.array([1.0, 2.0]), np.array([[1.0]]).view(np.matrix)):
         assert type(minigrad.from_numpy(array).numpy()) is np.ndarray
 
@@ -187,7 +187,7 @@ def test_from_numpy_takes_subclasses_for_what_they_are() -> None:
 
 
 @given(st.sampled_from(["zeros", "ones", "empty", "rand", "randn"]), shapes, st.integers(0, 3))
-def test_sizes_may_be_spelled_in_four_ways(name: str, shape: list[int], way: int) -> None:
+def test_sizes_can_be_given_in_four_ways(name: str, shape: list[int], way: int) -> None:
     def program(torch: Any) -> Any:
         make = getattr(torch, name)
         if way == 0:
@@ -215,12 +215,12 @@ def test_filled_tensors(name: str, size: int, dtype: str | None) -> None:
 
 
 @given(numbers, st.none() | dtypes)
-def test_full_holds_the_value_or_says_no(value: Any, dtype: str | None) -> None:
+def test_full_holds_the_value_or_raises(value: Any, dtype: str | None) -> None:
     check_same_kind(lambda torch: torch.full((2,), value, dtype=of(torch, dtype)))
 
 
 @given(numbers, dtypes)
-def test_full_like_holds_the_value_or_says_no(value: Any, dtype: str) -> None:
+def test_full_like_holds_the_value_or_raises(value: Any, dtype: str) -> None:
     check_same_kind(lambda torch: torch.full_like(torch.zeros(2, dtype=of(torch, dtype)), value))
 
 
@@ -231,7 +231,7 @@ def test_full_like_holds_the_value_or_says_no(value: Any, dtype: str) -> None:
     st.none() | dtypes,
     st.booleans(),
 )
-def test_like_another(
+def test_creation_like_another_tensor(
     name: str, shape: list[int], dtype: str, to: str | None, transposed: bool
 ) -> None:
     def program(torch: Any) -> Any:
@@ -243,7 +243,7 @@ def test_like_another(
 
     ours, theirs = program(minigrad), program(torch)
     assert repr(ours[0]) == repr(theirs[0])
-    if min(shape, default=2) > 1:  # else a stride means nothing
+    if min(shape, default=2) > 1:  # otherwise strides have no effect
         assert ours[1] == theirs[1]
 
 
@@ -270,7 +270,7 @@ def test_requires_grad_is_a_bool(wrong: Any) -> None:
 
 
 @pytest.mark.parametrize("device", ["cpu", "cpu:0", None, minigrad.device("cpu")])
-def test_the_device_may_be_the_cpu(device: Any) -> None:
+def test_the_cpu_is_accepted_as_device(device: Any) -> None:
     made = (
         minigrad.zeros(1, device=device),
         minigrad.tensor([1], device=device),
@@ -301,9 +301,9 @@ steps = st.one_of(st.integers(-4, 4), st.sampled_from([0.1, 0.25, -0.5, 1.5, 0.3
 
 
 def check_close(program: Callable[[Any], Any], whole: int = 0) -> None:
-    """The same dtype and shape, and elements up to rounding; or the same type of error.
+    """Check for the same dtype and shape and close elements, or the same type of error.
 
-    Whole numbers may be off by `whole`.
+    Floats may differ by rounding, and integers by `whole`.
     """
     try:
         expected = program(torch)
@@ -314,7 +314,7 @@ def check_close(program: Callable[[Any], Any], whole: int = 0) -> None:
     found = program(minigrad)
     assert str(found.dtype) == str(expected.dtype)
     assert found.shape == expected.shape
-    # PyTorch takes several steps at once, and in one rounding each where the machine can.
+    # PyTorch computes several steps at once, and rounds each only once where the machine can.
     a, b = found.numpy(), expected.numpy()
     largest = np.max(np.abs(b, dtype=float), initial=0, where=np.isfinite(b))
     eps = 4 * np.finfo(b.dtype).eps if b.dtype.kind == "f" else 0
@@ -332,18 +332,18 @@ def test_arange_from_zero(end: Any, dtype: str | None) -> None:
     check_same_kind(lambda torch: torch.arange(end=end, dtype=of(torch, dtype)))
 
 
-def test_arange_adds_up_no_error() -> None:
+def test_arange_does_not_accumulate_rounding_errors() -> None:
     for dtype in FLOATS:
         check_close(lambda torch, dtype=dtype: torch.arange(0, 1000, 0.1, dtype=of(torch, dtype)))
 
 
 @given(ends, ends, st.integers(-1, 12), st.none() | dtypes)
 def test_linspace(start: Any, end: Any, steps: int, dtype: str | None) -> None:
-    # A whole number may come out a bit too small, and be truncated to the one below.
+    # A value just below an integer is truncated to the integer below.
     check_close(lambda torch: torch.linspace(start, end, steps, dtype=of(torch, dtype)), 1)
 
 
 @given(st.integers(-9, 9), st.integers(-9, 9), st.integers(2, 9))
-def test_linspace_meets_both_ends(start: int, end: int, steps: int) -> None:
+def test_linspace_reaches_both_ends(start: int, end: int, steps: int) -> None:
     line = minigrad.linspace(start, end, steps, dtype=minigrad.float64)
     assert (line[0].item(), line[-1].item(), len(line)) == (start, end, steps)

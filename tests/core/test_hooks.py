@@ -1,4 +1,4 @@
-"""hooks.py: what is called when a gradient arrives, in which order, and what it may do."""
+"""hooks.py: when hooks are called, in which order, and what they may return, as in PyTorch."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def leaf(torch: Any, *values: float) -> Any:
 
 
 def weights(torch: Any, like: Any, seed: int = 0) -> Any:
-    """Whole numbers, so that nothing is rounded, and no two alike."""
+    """Return distinct integers in the shape of `like`: exact, and each element counts."""
     values = np.random.default_rng(seed).permutation(np.arange(1.0, 1 + like.numel()))
     return torch.from_numpy(values.reshape(tuple(like.shape))).to(like.dtype)
 
@@ -37,7 +37,7 @@ def back(torch: Any, y: Any, **options: Any) -> None:
 
 
 class Log(list[Any]):
-    """What hooks saw, each under its name."""
+    """The gradients that hooks saw, each with a name."""
 
     def hook(self, name: str, factor: float | None = None) -> Callable[..., Any]:
         def hook(g: Any) -> Any:
@@ -77,7 +77,7 @@ def test_hooks_run_in_the_order_of_registration(which: str) -> None:
 def hooked_graph(
     torch: Any, steps: list[tuple[int, int]], factors: list[float | None], inputs: int | None
 ) -> Any:
-    """What hooks see on every leaf and node of a graph; each step adds or subtracts two values."""
+    """Return what hooks on all leaves and nodes see; each step adds or subtracts two values."""
     log = Log()
     values = [leaf(torch, v) for v in (1.0, 2.0, 3.0)]
     for i, j in steps:
@@ -99,8 +99,7 @@ def hooked_graph(
 
 @given(st.data())
 def test_the_order_among_tensors(data: st.DataObject) -> None:
-    """Of a random graph with hooks on all its leaves and nodes: a leaf's run as soon as its
-    gradient is complete."""
+    """In random graphs, a leaf's hooks run as soon as its gradient is complete."""
     numbers = st.integers(0, 100)
     steps = data.draw(st.lists(st.tuples(numbers, numbers), min_size=1, max_size=8))
     factors = data.draw(st.lists(st.sampled_from([None, 2.0]), min_size=11, max_size=11))
@@ -110,13 +109,13 @@ def test_the_order_among_tensors(data: st.DataObject) -> None:
 
 
 def test_the_order_among_tensors_of_every_small_graph() -> None:
-    """Of two leaves that are complete at once, say, the first operand's comes first."""
+    """If two leaves are complete at the same time, the first operand comes first."""
     for i, j, k, m in product(range(3), range(3), range(4), range(4)):
         steps = [(i, j), (k, m)]
         check_same(partial(hooked_graph, steps=steps, factors=[None] * 5, inputs=None))
 
 
-def test_a_leaf_is_served_as_soon_as_its_gradient_is_complete() -> None:
+def test_the_hooks_of_a_leaf_run_as_soon_as_its_gradient_is_complete() -> None:
     def program(torch: Any) -> Any:
         x, y, log = leaf(torch), leaf(torch), Log()
         early, late = x * 2, y * 3
@@ -143,7 +142,7 @@ def test_a_leaf_that_is_the_root() -> None:
     check_same(program)
 
 
-# What a hook returns --------------------------------------------------------------------------
+# Return values --------------------------------------------------------------------------------
 
 RETURNED: dict[str, Callable[[Any, Any], Any]] = {
     "nothing": lambda torch, g: None,
@@ -158,14 +157,14 @@ RETURNED: dict[str, Callable[[Any, Any], Any]] = {
     "an array": lambda torch, g: np.ones(2),
     "True": lambda torch, g: True,
     "a tuple": lambda torch, g: (g,),
-    "what requires grad": lambda torch, g: (g * 2).requires_grad_(),
+    "one that requires grad": lambda torch, g: (g * 2).requires_grad_(),
     "an error": lambda torch, g: 1 / 0,
 }
 
 
 @pytest.mark.parametrize("which", ["leaf", "interior", "result"])
 @pytest.mark.parametrize("name", RETURNED)
-def test_what_a_hook_returns(name: str, which: str) -> None:
+def test_the_result_of_a_hook(name: str, which: str) -> None:
     def program(torch: Any) -> Any:
         x, log = leaf(torch), Log()
         y = x * 3
@@ -180,8 +179,8 @@ def test_what_a_hook_returns(name: str, which: str) -> None:
 
 
 @pytest.mark.parametrize("which", ["leaf", "interior"])
-def test_a_hook_that_keeps_and_spoils_what_it_returned(which: str) -> None:
-    """The gradient that goes on is nobody else's memory."""
+def test_a_hook_that_keeps_its_result(which: str) -> None:
+    """The gradient that is passed on has its own memory."""
 
     def program(torch: Any) -> Any:
         x, kept = leaf(torch), []
@@ -194,7 +193,7 @@ def test_a_hook_that_keeps_and_spoils_what_it_returned(which: str) -> None:
     check_same(program)
 
 
-def test_a_hook_on_one_use_sees_the_sum_of_all() -> None:
+def test_a_hook_on_one_use_sees_the_total_gradient() -> None:
     def program(torch: Any) -> Any:
         x, log = leaf(torch), Log()
         y = x * 3
@@ -206,11 +205,11 @@ def test_a_hook_on_one_use_sees_the_sum_of_all() -> None:
     check_same(program)
 
 
-def test_a_hook_does_not_change_what_other_paths_get() -> None:
+def test_a_hook_does_not_change_the_gradient_on_other_paths() -> None:
     def program(torch: Any) -> Any:
         x, y = leaf(torch), leaf(torch)
         a, b = x * 1, y * 1
-        total = a + b  # whose gradient goes to both
+        total = a + b  # both get its gradient
         a.register_hook(lambda g: g.mul_(10))
         back(torch, total)
         return y.grad
@@ -218,11 +217,11 @@ def test_a_hook_does_not_change_what_other_paths_get() -> None:
     check_same(program)
 
 
-# Registering, and taking back -------------------------------------------------------------------
+# Registration and removal -------------------------------------------------------------------------
 
 REGISTERING: dict[str, Program] = {
     "on a constant": lambda torch: torch.ones(2).register_hook(print),
-    "on a detached one": lambda torch: leaf(torch).detach().register_hook(print),
+    "on a detached tensor": lambda torch: leaf(torch).detach().register_hook(print),
     "post-accumulate on a non-leaf": lambda torch: (
         leaf(torch) * 2
     ).register_post_accumulate_grad_hook(print),
@@ -269,7 +268,7 @@ def test_removal(which: str) -> None:
 
 
 @pytest.mark.parametrize("which", ["leaf", "interior"])
-def test_removal_and_registering_within_a_hook(which: str) -> None:
+def test_removal_and_registration_within_a_hook(which: str) -> None:
     def program(torch: Any) -> Any:
         x, log, handles = leaf(torch), Log(), []
         y = x * 3
@@ -290,12 +289,12 @@ def test_removal_and_registering_within_a_hook(which: str) -> None:
     ours, theirs = ({}, {})
     for t, found in ((minigrad, ours), (torch, theirs)):
         found["log"] = [name for name, _ in program(t)]
-    # In the walk in which it is removed, a hook may still be called.
+    # A hook that is removed during a walk may still be called in it.
     assert [n for n in ours["log"] if n != "next"] == [n for n in theirs["log"] if n != "next"]
     assert ours["log"].count("next") <= 1
 
 
-def test_hooks_stay_with_the_history_that_they_were_registered_on() -> None:
+def test_hooks_stay_with_the_node_that_they_were_registered_on() -> None:
     def program(torch: Any) -> Any:
         x, log = leaf(torch), Log()
         y = x * 3
@@ -312,7 +311,7 @@ def test_hooks_stay_with_the_history_that_they_were_registered_on() -> None:
 @pytest.mark.parametrize("with_hook", [True, False])
 def test_retain_grad_through_a_write(through: str, with_hook: bool) -> None:
     if with_hook and through == "its base":
-        return  # PyTorch calls no hook of such a view any more, be it registered before or after
+        return  # PyTorch no longer calls the hooks of such a view, old or new
 
     def program(torch: Any) -> Any:
         x, log = leaf(torch), Log()
@@ -331,7 +330,7 @@ def test_retain_grad_through_a_write(through: str, with_hook: bool) -> None:
 
 
 @pytest.mark.parametrize("first", ["retain", "hook"])
-def test_retained_is_what_the_hooks_made_of_it(first: str) -> None:
+def test_the_retained_gradient_is_the_result_of_the_hooks(first: str) -> None:
     def program(torch: Any) -> Any:
         x, log = leaf(torch), Log()
         y = x * 3
@@ -376,7 +375,7 @@ NODE_RETURNS: dict[str, Callable[[Any, Any], Any]] = {
 
 
 @pytest.mark.parametrize("name", NODE_RETURNS)
-def test_what_a_node_hook_returns(name: str) -> None:
+def test_the_result_of_a_node_hook(name: str) -> None:
     def program(torch: Any) -> Any:
         x, y = leaf(torch), leaf(torch, 3.0, 5.0)
         z = x * y
@@ -390,7 +389,7 @@ def test_what_a_node_hook_returns(name: str) -> None:
 PRE_RETURNS: dict[str, Callable[[Any], Any]] = {
     "nothing": lambda gs: None,
     "others": lambda gs: (gs[0] * 10,),
-    "none at all": lambda gs: (),
+    "an empty tuple": lambda gs: (),
     "two": lambda gs: (gs[0], gs[0]),
     "a tensor": lambda gs: gs[0] * 10,
     "another shape": lambda gs: (gs[0][:1],),
@@ -399,7 +398,7 @@ PRE_RETURNS: dict[str, Callable[[Any], Any]] = {
 
 
 @pytest.mark.parametrize("name", PRE_RETURNS)
-def test_what_a_node_prehook_returns(name: str) -> None:
+def test_the_result_of_a_node_prehook(name: str) -> None:
     def program(torch: Any) -> Any:
         x, log = leaf(torch), Log()
         z = x * 3
@@ -411,7 +410,7 @@ def test_what_a_node_prehook_returns(name: str) -> None:
     check_same(program)
 
 
-def test_a_broadcast_operand_gets_its_own_shape() -> None:
+def test_a_broadcast_operand_gets_a_gradient_of_its_own_shape() -> None:
     def program(torch: Any) -> Any:
         x, y, log = leaf(torch), leaf(torch, 3.0), Log()
         z = x * y
@@ -422,7 +421,7 @@ def test_a_broadcast_operand_gets_its_own_shape() -> None:
     check_same(program)
 
 
-def test_an_operand_without_gradient_is_none() -> None:
+def test_an_operand_without_gradient_has_none() -> None:
     def program(torch: Any) -> Any:
         x, log = leaf(torch), Log()
         for z in (x * weights(torch, x), x * 3, weights(torch, x) + x):
@@ -471,7 +470,7 @@ def test_node_hooks_are_removed() -> None:
 
 @pytest.mark.parametrize("wanted", ["x", "y", "z", "x and y", "other"])
 @pytest.mark.parametrize("how", ["grad", "backward"])
-def test_hooks_where_only_some_gradients_are_wanted(how: str, wanted: str) -> None:
+def test_hooks_if_only_some_gradients_are_wanted(how: str, wanted: str) -> None:
     def program(torch: Any) -> Any:
         x, other, log = leaf(torch), leaf(torch), Log()
         y = x * 3
@@ -495,7 +494,7 @@ def test_hooks_where_only_some_gradients_are_wanted(how: str, wanted: str) -> No
 
 
 @pytest.mark.parametrize("again", ["whole", "inputs"])
-def test_inputs_that_are_no_leaves_retain_from_then_on(again: str) -> None:
+def test_non_leaf_inputs_retain_gradients_from_then_on(again: str) -> None:
     def program(torch: Any) -> Any:
         x = leaf(torch)
         y = x * 3
@@ -530,7 +529,7 @@ def test_grad_mode_in_hooks(create_graph: bool) -> None:
 
 @pytest.mark.parametrize("which", ["leaf", "interior", "node", "before"])
 def test_hooks_under_create_graph(which: str) -> None:
-    """What a hook computes is a part of the gradient's graph."""
+    """The ops of a hook are part of the gradient's graph."""
 
     def program(torch: Any) -> Any:
         x, w = leaf(torch), leaf(torch, 3.0, 5.0)
@@ -581,8 +580,8 @@ def test_a_backward_within_a_hook() -> None:
 
 
 @pytest.mark.parametrize("name", ["SGD", "Adam"])
-def test_an_optimizer_that_steps_within_backward(name: str) -> None:
-    """One per parameter, so that no gradient outlives the walk."""
+def test_an_optimizer_that_steps_during_backward(name: str) -> None:
+    """One optimizer per parameter, so that no gradient outlives the walk."""
 
     def program(torch: Any) -> Any:
         w, v = leaf(torch, 1.0, 2.0), leaf(torch, 3.0, 5.0)
@@ -609,7 +608,7 @@ def test_an_optimizer_that_steps_within_backward(name: str) -> None:
         np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-14)
 
 
-def test_it_is_called_once_for_each_backward_with_all_of_grad() -> None:
+def test_a_post_accumulate_hook_runs_once_per_backward_with_the_total() -> None:
     def program(torch: Any) -> Any:
         x, log = leaf(torch), Log()
         x.register_post_accumulate_grad_hook(log.of_leaf("x.grad"))
@@ -621,7 +620,7 @@ def test_it_is_called_once_for_each_backward_with_all_of_grad() -> None:
     check_same(program)
 
 
-def test_a_leaf_that_does_not_require_grad_any_more() -> None:
+def test_a_leaf_that_no_longer_requires_grad() -> None:
     def program(torch: Any) -> Any:
         x, log = leaf(torch), Log()
         x.register_hook(log.hook("x"))
@@ -663,7 +662,7 @@ def test_hooks_keep_nothing_alive() -> None:
         gc.unfreeze()
 
 
-def test_an_error_in_a_hook_leaves_all_as_it_was() -> None:
+def test_an_error_in_a_hook_changes_nothing() -> None:
     def program(torch: Any) -> Any:
         x = leaf(torch)
         y = x * 3

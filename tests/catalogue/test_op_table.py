@@ -1,4 +1,4 @@
-"""minigrad/op_table.py: every cell of the table of ops, held to what minigrad does."""
+"""minigrad/catalogue/op_table.py: every cell of the op table agrees with minigrad."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from minigrad.nn import functional as F
 from minigrad.rules import REGISTRY, differentiable
 from tests.rules import checker
 
-# The rules that nobody writes: only derivatives run them.
-UNWRITTEN = {"put", "scatter"}
+# Rules without a form: only derivatives use them.
+WITHOUT_FORM = {"put", "scatter"}
 OPERATORS = {
     name: rule.presentation.operators
     for name, rule in REGISTRY.items()
@@ -40,7 +40,7 @@ CELLS = {
 
 
 def tame_cases(op: Op, count: int = 30) -> list[Case]:
-    """Calls that succeed, of a tensor first."""
+    """Return calls that succeed, with a tensor as first operand."""
     found = [SAMPLES[op.rule.name].case(RandomDraws(seed, "tame")) for seed in range(count)]
     return [case for case in found if isinstance(case.operands[0], Operand)]
 
@@ -50,15 +50,15 @@ def first_form(op: Op) -> Form:
 
 
 def called(t: Any, form: Form, case: Case) -> tuple[Any, list[Any]]:
-    """The first result of a call, and the operands that require grad, as all do that can."""
+    """Return the first result of a call, and its operands that require grad."""
     leaves = checker.leaves_of(t, case)
     result = checker.called(t, form, case, leaves)[0]
     return result, [leaf for leaf in leaves if getattr(leaf, "requires_grad", False)]
 
 
 @contextmanager
-def watched() -> Iterator[set[str]]:
-    """The names of the rules that run within it."""
+def rules_run() -> Iterator[set[str]]:
+    """Collect the names of the rules that run in the block."""
     ran: set[str] = set()
     rules = {rule.forward: name for name, rule in REGISTRY.items()}
     rules |= {rule.write: name for name, rule in REGISTRY.items() if rule.write is not None}
@@ -72,17 +72,17 @@ def watched() -> Iterator[set[str]]:
         yield ran
 
 
-# Which ops there are ------------------------------------------------------------------------------
+# Ops ----------------------------------------------------------------------------------------------
 
 
-def test_every_rule_is_there_once_under_a_name_of_its_own() -> None:
+def test_every_rule_has_one_row_and_a_unique_name() -> None:
     assert sorted(op.rule.name for op in TABLE) == sorted(REGISTRY)
     assert len({op.name for op in TABLE}) == len(TABLE)
 
 
 @each_op
-def test_every_op_can_be_written_and_says_what_it_does(op: Op) -> None:
-    assert bool(op.forms) != (op.rule.name in UNWRITTEN)
+def test_every_op_has_forms_and_a_summary(op: Op) -> None:
+    assert bool(op.forms) != (op.rule.name in WITHOUT_FORM)
     assert op.summary.endswith(".")
     assert "(" in op.signature
     assert op in named(op.name)
@@ -90,12 +90,12 @@ def test_every_op_can_be_written_and_says_what_it_does(op: Op) -> None:
     assert all(op in named(form) for form in op.forms)
 
 
-def test_a_new_rule_needs_no_line_but_its_own() -> None:
+def test_a_new_rule_is_described_from_its_definition() -> None:
     @differentiable(linear=True)
     def twice(input: Any, *, times: int = 2) -> Any:
         """Twice the operand.
 
-        And no more.
+        And a second paragraph.
         """
         return input + input, (lambda g: g + g,)
 
@@ -114,7 +114,7 @@ def test_a_new_rule_needs_no_line_but_its_own() -> None:
 
 
 @each_op
-def test_the_forms_are_those_that_there_are(op: Op) -> None:
+def test_the_table_lists_exactly_the_existing_forms(op: Op) -> None:
     name = re.sub(r"\(.*\)$|_$", "", op.name)
     name = name if name.isidentifier() else op.rule.name
     cells = CELLS[op.rule.name]
@@ -127,7 +127,7 @@ def test_the_forms_are_those_that_there_are(op: Op) -> None:
 @each_op
 def test_a_form_runs_its_rule(op: Op) -> None:
     for form in (*op.functions, *op.methods, *op.in_place):
-        with watched() as ran:
+        with rules_run() as ran:
             called(minigrad, _form(op, form), tame_cases(op)[-1])
         assert op.rule.name in ran, form
 
@@ -142,7 +142,7 @@ def _form(op: Op, form: str) -> Form:
         return in_place(name) if form in op.in_place else method(name)
     if name in ("cat", "stack"):
         return joining(name)
-    if op.rule.name == "index_put":  # which as a function has no key of slices
+    if op.rule.name == "index_put":  # the function takes no slices
         return lambda t, x, value, key: getattr(t, name)(x, (t.tensor([-1]),), x[-1:])
     return functional(name) if space.endswith("functional") else function(name)
 
@@ -150,7 +150,7 @@ def _form(op: Op, form: str) -> Form:
 MATRIX = minigrad.tensor([[1.0, 2.0], [3.0, 4.0]])
 VECTOR = MATRIX[0].clone()
 STACK = MATRIX[None].clone()
-# What `x` and `y` are, where they are not two matrices.
+# Values of `x` and `y` for ops that don't take two matrices.
 OPERANDS = {"dot": (VECTOR, VECTOR), "mv": (MATRIX, VECTOR), "matmul": (STACK, MATRIX)}
 OPERANDS |= {name: (MATRIX.long(), MATRIX.long()) for name in OPERATORS if "bitwise" in name}
 OPERANDS |= {name: (MATRIX, VECTOR[0].clone()) for name in ("copy", "index_put")}
@@ -161,7 +161,7 @@ def test_an_operator_runs_its_rule(name: str) -> None:
     for written in OPERATORS[name]:
         x, y = OPERANDS.get(name, (MATRIX, MATRIX))
         names = {"x": x.clone(), "y": y, "i": 0, "a": 0, "b": 1, "mask": x > 1}
-        with watched() as ran:
+        with rules_run() as ran:
             exec(written, names)
         assert name in ran, written
 
@@ -177,7 +177,7 @@ METHODS |= {"__rsub__": "1 - x", "__rtruediv__": "1 / x", "__getitem__": "x[i]"}
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_the_operators_are_those_that_there_are(method: str) -> None:
+def test_the_table_lists_exactly_the_existing_operators(method: str) -> None:
     written = {each for op in TABLE for each in op.operators}
     assert (METHODS[method] in written) == (
         getattr(Tensor, method, None) is not getattr(object, method, None)
@@ -188,7 +188,7 @@ def test_the_operators_are_those_that_there_are(method: str) -> None:
 
 
 @each_op
-def test_the_order_is_0_where_no_result_requires_grad(op: Op) -> None:
+def test_the_order_is_0_if_no_result_requires_grad(op: Op) -> None:
     filled = False
     for case in tame_cases(op):
         result, leaves = called(minigrad, first_form(op), case)
@@ -208,7 +208,7 @@ def test_a_derivative_can_be_differentiated_again(op: Op) -> None:
 
 
 def _differentiable_orders(t: Any, op: Op, case: Case) -> int:
-    """How many times, up to three, a sum of squares of the op's result can be differentiated."""
+    """Count how often, up to three times, a sum of squares of the result can be differentiated."""
     result, leaves = called(t, first_form(op), case)
     total = (result * result).sum()
     for order in range(3):
@@ -220,7 +220,7 @@ def _differentiable_orders(t: Any, op: Op, case: Case) -> int:
 
 
 @each_op
-def test_a_node_has_one_of_the_names(op: Op) -> None:
+def test_a_node_has_one_of_the_listed_names(op: Op) -> None:
     found = set()
     for case in tame_cases(op):
         result, _ = called(minigrad, first_form(op), case)
@@ -230,36 +230,36 @@ def test_a_node_has_one_of_the_names(op: Op) -> None:
     assert bool(found) == bool(op.grad_fns)
 
 
-# Bounds -------------------------------------------------------------------------------------------
+# Tolerances ---------------------------------------------------------------------------------------
 
 
 @each_op
-def test_what_is_not_exact_is_told_with_its_reason(op: Op) -> None:
-    name, cells, told = op.rule.name, CELLS[op.rule.name], ops_command.details(op)
+def test_the_details_of_an_op_have_its_tolerances_and_reason(op: Op) -> None:
+    name, cells, described = op.rule.name, CELLS[op.rule.name], ops_command.details(op)
     for what in ("value", "gradient"):
         allowed = getattr(tolerance(name), what)
         expected = "exact" if allowed == Exact() else f"{allowed.bound} {allowed.unit}"
         assert cells[what] == ("none" if what == "gradient" and op.order == "0" else expected)
-        assert re.search(rf"^    {what} +{re.escape(cells[what])}$", told, re.MULTILINE)
-    assert ("    why " in told) == bool(tolerance(name).why)
-    assert ("    alpha " in told) == (name in FUSED)
-    squeezed = " ".join(told.split())
+        assert re.search(rf"^    {what} +{re.escape(cells[what])}$", described, re.MULTILINE)
+    assert ("    why " in described) == bool(tolerance(name).why)
+    assert ("    alpha " in described) == (name in FUSED)
+    squeezed = " ".join(described.split())
     assert tolerance(name).why in squeezed
     assert op.summary in squeezed
     assert all(form in squeezed for form in op.forms)
     assert all(name in squeezed for name in op.grad_fns)
 
 
-# As printed ---------------------------------------------------------------------------------------
+# Printed text -------------------------------------------------------------------------------------
 
 
-def test_it_fits_on_a_screen() -> None:
+def test_every_line_fits_in_100_columns() -> None:
     pages = [ops_command.table(TABLE), ops_command.LEGEND, *map(ops_command.details, TABLE)]
     assert max(len(line) for page in pages for line in page.splitlines()) <= 100
     assert not any(line != line.rstrip() for page in pages for line in page.splitlines())
 
 
-def test_the_signature_is_what_can_be_called() -> None:
+def test_the_signature_is_that_of_the_callable() -> None:
     (softmax,) = named("F.softmax")
     assert softmax.signature == f"softmax{_bare(minigrad.softmax)}"
     (nll,) = named("nll_loss")
@@ -272,6 +272,6 @@ def test_the_signature_is_what_can_be_called() -> None:
 
 
 def _bare(function: Callable[..., Any]) -> str:
-    told = inspect.signature(function)
-    parameters = [p.replace(annotation=p.empty) for p in told.parameters.values()]
-    return str(told.replace(parameters=parameters, return_annotation=told.empty))
+    described = inspect.signature(function)
+    parameters = [p.replace(annotation=p.empty) for p in described.parameters.values()]
+    return str(described.replace(parameters=parameters, return_annotation=described.empty))

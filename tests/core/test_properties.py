@@ -1,7 +1,7 @@
-"""What holds of every program, whatever it computes: properties of the tape, on drawn programs.
+"""Properties of the tape that hold for every program, on random programs.
 
-No other library is asked. A program is run in minigrad (`Ran`), its gradients are taken with
-respect to its leaves, and compared with what mathematics, or the contract of the tape, says.
+A program runs in minigrad only (`Executed`). Its gradients with respect to its leaves are compared
+with what mathematics, or the contract of the tape, requires.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ from tests.bridge.mistakes import mistake_in_rule
 from tests.rules import mutants
 
 Array = np.ndarray
-Change = Callable[[str, Any], Any]
+LeafChange = Callable[[str, Any], Any]
 
-# Programs that compute and write into what they computed, but take no gradients themselves.
+# Programs that compute and write in place, but take no gradients.
 PLAIN = {"actions": (NOTHING, LEAF, *OPS), "ends": False, "recording": True}
 some_programs = programs(**PLAIN, textures=("whole", "normal"))
 wild_programs = programs(**PLAIN)
 
 
-def _spoilt(node: Node) -> bool:
+def _is_overwritten(node: Node) -> bool:
     try:
         node.check_saved()
     except RuntimeError:
@@ -48,14 +48,13 @@ def _spoilt(node: Node) -> bool:
     return False
 
 
-class Ran:
-    """A program that was run in minigrad: its leaves that require grad, and what it made of them.
+class Executed:
+    """A program after it ran in minigrad: its leaves that require grad, and its results.
 
-    `change` is called with each leaf and its name when it has been made, and gives what is to take
-    its place.
+    `change` is called with each new leaf and its name, and returns the tensor that replaces it.
     """
 
-    def __init__(self, program: Program, change: Change = lambda name, x: x) -> None:
+    def __init__(self, program: Program, change: LeafChange = lambda name, x: x) -> None:
         execution = Execution(minigrad)
         self.leaves: dict[str, Any] = {}
         for statement in program.statements:
@@ -71,11 +70,11 @@ class Ran:
             name: x for name, x in self.tensors.items() if x.requires_grad and not x.is_leaf
         }
         assume(self.results)
-        # A program may have written to what was saved, so that there are no gradients.
-        assume(not any(map(_spoilt, self.nodes())))
+        # There are no gradients if the program has written to a saved array.
+        assume(not any(map(_is_overwritten, self.nodes())))
 
     def cotangents(self, seed: int) -> dict[str, Array]:
-        """Random ones for every result: whole numbers, so that sums of them are exact."""
+        """Return random integers for every result, so that sums are exact."""
         rng = np.random.default_rng(seed)
         return {
             name: np.asarray(rng.integers(-4, 5, tuple(x.shape)), x.detach().numpy().dtype)
@@ -83,12 +82,12 @@ class Ran:
         }
 
     def gradients(self, cotangents: dict[str, Array]) -> dict[str, Array]:
-        """What arrives at each leaf from these results: at one that is not reached, zeros."""
+        """Return the gradient of each leaf from these results, zeros if it isn't reached."""
         results = [self.results[name] for name in cotangents]
         return self.of(results, [minigrad.from_numpy(g.copy()) for g in cotangents.values()])
 
     def of(self, results: Any, cotangents: Any = None) -> dict[str, Array]:
-        """What arrives at each leaf from results that were computed from this program's."""
+        """Return the gradient of each leaf from `results`, computed from this program's results."""
         leaves = [*self.leaves.values()]
         arrived = minigrad.autograd.grad(
             results, leaves, cotangents, retain_graph=True, allow_unused=True
@@ -99,7 +98,7 @@ class Ran:
         }
 
     def backward(self, cotangents: dict[str, Array], **options: Any) -> None:
-        """Walk back from all results."""
+        """Call backward from all results."""
         minigrad.autograd.backward(
             [self.results[name] for name in cotangents],
             [minigrad.from_numpy(g) for g in cotangents.values()],
@@ -107,13 +106,13 @@ class Ran:
         )
 
     def total(self, cotangents: dict[str, Array]) -> list[Any]:
-        """Each result times its cotangent, summed: what has the same gradients."""
+        """Return the sum of each result times its cotangent, which has the same gradients."""
         return [
             (self.results[name] * minigrad.from_numpy(g)).sum() for name, g in cotangents.items()
         ]
 
     def nodes(self) -> Iterator[Node]:
-        """All nodes of the graph."""
+        """Yield all nodes of the graph."""
         found, waiting = set(), [x._node for x in self.results.values()]
         while waiting:
             node = waiting.pop()
@@ -123,7 +122,7 @@ class Ran:
                 yield node
 
     def saved(self) -> list[Array]:
-        """All arrays that the graph's pullbacks hold on to."""
+        """Return all arrays that the graph's pullbacks have captured."""
         return [
             x
             for node in self.nodes()
@@ -133,8 +132,8 @@ class Ran:
         ]
 
 
-def assert_close(ran: Ran, ours: dict[str, Array], others: dict[str, Array]) -> None:
-    """Equal but for rounding, on the scale of the largest of all that is compared."""
+def assert_close(ran: Executed, ours: dict[str, Array], others: dict[str, Array]) -> None:
+    """Check for equality up to rounding, relative to the largest of all elements."""
     assert ours.keys() == others.keys()
     both = [*ours.values(), *others.values()]
     assume(all(np.isfinite(x).all() for x in both))
@@ -148,8 +147,9 @@ def assert_close(ran: Ran, ours: dict[str, Array], others: dict[str, Array]) -> 
 
 
 @given(program=some_programs, seed=SEEDS)
+@np.errstate(all="ignore")  # results that aren't finite are skipped
 def test_gradients_are_linear_in_the_cotangent(program: Program, seed: int) -> None:
-    ran = Ran(program)
+    ran = Executed(program)
     g, h = ran.cotangents(seed), ran.cotangents(seed + 1)
     both = ran.gradients({name: np.asarray(3 * g[name] - h[name]) for name in g})
     apart = ran.gradients(g), ran.gradients(h)
@@ -157,11 +157,11 @@ def test_gradients_are_linear_in_the_cotangent(program: Program, seed: int) -> N
 
 
 @given(program=wild_programs, seed=SEEDS)
-def test_a_power_of_two_goes_through_exactly(program: Program, seed: int) -> None:
-    ran = Ran(program)
+def test_a_power_of_two_scales_gradients_exactly(program: Program, seed: int) -> None:
+    ran = Executed(program)
     g = ran.cotangents(seed)
     once, factor = ran.gradients(g), 2.0 ** (seed % 7 - 3)
-    tiny = 1e-30  # from where a factor may make a number subnormal, or infinite
+    tiny = 1e-30  # below this, or above 1 / tiny, scaling may underflow or overflow
     extremes = [np.abs(x[np.isfinite(x) & (x != 0)]) for x in once.values()]
     assume(all(((x > tiny) & (x < 1 / tiny)).all() for x in extremes))
     scaled = ran.gradients({k: np.asarray(x * x.dtype.type(factor)) for k, x in g.items()})
@@ -170,8 +170,9 @@ def test_a_power_of_two_goes_through_exactly(program: Program, seed: int) -> Non
 
 
 @given(program=some_programs, seed=SEEDS)
+@np.errstate(all="ignore")  # results that aren't finite are skipped
 def test_the_gradient_of_a_sum_is_the_sum_of_gradients(program: Program, seed: int) -> None:
-    ran = Ran(program)
+    ran = Executed(program)
     g = ran.cotangents(seed)
     at_once = ran.of([sum(ran.total(g))])
     one_by_one = [ran.gradients({name: x}) for name, x in g.items()]
@@ -180,29 +181,27 @@ def test_the_gradient_of_a_sum_is_the_sum_of_gradients(program: Program, seed: i
 
 
 @given(program=some_programs, seed=SEEDS)
-def test_names_and_the_order_of_independent_parts_do_not_matter(
-    program: Program, seed: int
-) -> None:
+def test_names_and_the_order_of_statements_do_not_matter(program: Program, seed: int) -> None:
     straight = replace(program, statements=tuple(pure(program)))
     rng = np.random.default_rng(seed)
     names = [name for s in straight.statements for name in s.names]
     renamed = dict(zip(names, rng.permutation([f"v{i}" for i in range(len(names))]), strict=True))
     other = replace(program, statements=tuple(shuffled(straight.statements, renamed, rng)))
-    ran, again = Ran(straight), Ran(other)
+    ran, again = Executed(straight), Executed(other)
     g = ran.cotangents(seed)
     arrived = again.gradients({renamed[name]: x for name, x in reversed(g.items())})
     assert_close(ran, ran.gradients(g), {name: arrived[renamed[name]] for name in ran.leaves})
 
 
 def pure(program: Program) -> Iterator[Statement]:
-    """The statements that compute something new."""
+    """Yield the statements that compute something new."""
     return (s for s in program.statements if s.names and not s.raises)
 
 
 def shuffled(
     statements: Sequence[Statement], renamed: dict[str, str], rng: np.random.Generator
 ) -> Iterator[Statement]:
-    """The statements under other names, in any order in which each has what it needs."""
+    """Yield the statements, renamed, in a random order in which each has its operands."""
     made: set[str] = set()
     waiting = [*statements]
     while waiting:
@@ -222,8 +221,8 @@ def names_read(statement: Statement) -> set[str]:
 
 
 @given(program=some_programs, seed=SEEDS)
-def test_how_a_sum_is_put_together_does_not_matter(program: Program, seed: int) -> None:
-    ran = Ran(program)
+def test_the_order_of_a_sum_does_not_matter(program: Program, seed: int) -> None:
+    ran = Executed(program)
     g = ran.cotangents(seed)
     terms = ran.total(g)
     left, right = functools.reduce(operator.add, terms), terms[-1]
@@ -233,8 +232,8 @@ def test_how_a_sum_is_put_together_does_not_matter(program: Program, seed: int) 
 
 
 @given(program=wild_programs, seed=SEEDS)
-def test_a_second_walk_doubles_what_has_arrived(program: Program, seed: int) -> None:
-    ran = Ran(program)
+def test_a_second_backward_doubles_the_gradients(program: Program, seed: int) -> None:
+    ran = Executed(program)
     g = ran.cotangents(seed)
     ran.backward(g, retain_graph=True)
     first = {name: x.grad.numpy().copy() for name, x in ran.leaves.items() if x.grad is not None}
@@ -245,8 +244,8 @@ def test_a_second_walk_doubles_what_has_arrived(program: Program, seed: int) -> 
 
 
 @given(program=wild_programs, seed=SEEDS)
-def test_nothing_is_written_but_gradients(program: Program, seed: int) -> None:
-    ran = Ran(program)
+def test_backward_writes_only_gradients(program: Program, seed: int) -> None:
+    ran = Executed(program)
     g = ran.cotangents(seed)
     watched = [x.detach().numpy() for x in ran.tensors.values() if x is not None]
     watched += [*ran.saved(), *g.values()]
@@ -257,8 +256,8 @@ def test_nothing_is_written_but_gradients(program: Program, seed: int) -> None:
 
 
 @given(program=wild_programs, seed=SEEDS)
-def test_a_gradient_is_memory_of_its_own(program: Program, seed: int) -> None:
-    ran = Ran(program)
+def test_gradients_share_no_memory(program: Program, seed: int) -> None:
+    ran = Executed(program)
     g = ran.cotangents(seed)
     others = [x.detach().numpy() for x in ran.tensors.values() if x is not None]
     others += [*ran.saved(), *g.values()]
@@ -272,23 +271,23 @@ def test_a_gradient_is_memory_of_its_own(program: Program, seed: int) -> None:
 
 
 @given(program=some_programs, seed=SEEDS)
-def test_how_leaves_lie_in_memory_does_not_matter(program: Program, seed: int) -> None:
+def test_the_layout_of_leaves_does_not_matter(program: Program, seed: int) -> None:
     rng = np.random.default_rng(seed)
 
-    def elsewhere(name: str, x: Any) -> Any:
+    def with_layout(name: str, x: Any) -> Any:
         layout = rng.choice(["contiguous", "transposed", "strided"])
         return laid_out(x.detach().numpy().copy(), layout).tensor(minigrad).requires_grad_()
 
-    ran, again = Ran(program), Ran(program, elsewhere)
-    # A view of what does not lie so is refused, and what lies so already is its own contiguous().
+    ran, again = Executed(program), Executed(program, with_layout)
+    # Some layouts make `view` fail, and contiguous() returns a contiguous tensor itself.
     assume(ran.errors == again.errors and ran.results.keys() == again.results.keys())
     g = ran.cotangents(seed)
     assert_close(ran, ran.gradients(g), again.gradients(g))
 
 
-# Beside differences -------------------------------------------------------------------------------
+# Finite differences -------------------------------------------------------------------------------
 
-# Not clamp: of two bounds that are one tensor PyTorch counts neither, as if that were a tie.
+# Not clamp: if both bounds are the same tensor, PyTorch gives it no gradient, as if at a tie.
 doubles = programs(
     actions=[name for name in (NOTHING, LEAF, *OPS) if name != "clamp"],
     textures=("normal",),
@@ -299,26 +298,26 @@ doubles = programs(
 STEP = 1e-6
 
 
-def moved(program: Program, directions: dict[str, Array], step: float) -> Ran:
-    """The program with its leaves so far along the directions."""
+def moved(program: Program, directions: dict[str, Array], step: float) -> Executed:
+    """Run the program with its leaves moved by `step` along the directions."""
 
     def shift(name: str, x: Any) -> Any:
         values = x.detach().numpy() + step * directions[name]
         return minigrad.from_numpy(np.asarray(values)).requires_grad_()
 
-    return Ran(program, shift)
+    return Executed(program, shift)
 
 
-@np.errstate(all="ignore")  # what is not finite is passed over
+@np.errstate(all="ignore")  # results that aren't finite are skipped
 def check_slope(
     program: Program,
     seed: int,
-    function: Callable[[Ran], float],
-    slope: Callable[[Ran, dict[str, Array]], float],
+    function: Callable[[Executed], float],
+    slope: Callable[[Executed, dict[str, Array]], float],
 ) -> None:
-    """Along a random direction, the slope is what central differences of the function say."""
+    """Check the slope along a random direction against central differences of the function."""
     rng = np.random.default_rng(seed)
-    leaves = Ran(program).leaves.items()
+    leaves = Executed(program).leaves.items()
     directions = {name: np.asarray(rng.standard_normal(x.shape)) for name, x in leaves}
     ran = moved(program, directions, 0)
     assume(all(x is None or x.dtype != minigrad.float32 for x in ran.tensors.values()))
@@ -329,10 +328,10 @@ def check_slope(
         (value - values[1]) / place for value, place in zip(values, places, strict=True) if place
     )
     scale = 1 + abs(left) + abs(right) + abs(values[1])
-    # Else there is a kink or a jump, or the function is too steep.
+    # Skip kinks, jumps and functions that are too steep.
     assume(max(abs(right - left), abs(right - half)) < 1e-3 * scale)
     found = slope(ran, directions)
-    assume(np.isfinite(found))  # at the root of 0 it is not
+    assume(np.isfinite(found))  # it isn't at the root of 0
     assert abs(found - (left + right) / 2) <= 1e-4 * scale, f"{found}, not {left} or {right}"
 
 
@@ -341,27 +340,27 @@ def along(gradients: dict[str, Array], directions: dict[str, Array]) -> float:
 
 
 @given(program=doubles, seed=SEEDS)
-def test_gradients_beside_differences(program: Program, seed: int) -> None:
-    def function(ran: Ran) -> float:
+def test_gradients_agree_with_differences(program: Program, seed: int) -> None:
+    def function(ran: Executed) -> float:
         g = ran.cotangents(seed)
         return float(sum((x.detach().numpy() * g[name]).sum() for name, x in ran.results.items()))
 
-    def slope(ran: Ran, directions: dict[str, Array]) -> float:
+    def slope(ran: Executed, directions: dict[str, Array]) -> float:
         return along(ran.gradients(ran.cotangents(seed)), directions)
 
     check_slope(program, seed, function, slope)
 
 
 @given(program=doubles, seed=SEEDS)
-def test_second_derivatives_beside_differences_of_gradients(program: Program, seed: int) -> None:
+def test_second_derivatives_agree_with_differences(program: Program, seed: int) -> None:
     rng = np.random.default_rng(seed + 1)
-    leaves = Ran(program).leaves.items()
+    leaves = Executed(program).leaves.items()
     weights = {name: np.asarray(rng.standard_normal(x.shape)) for name, x in leaves}
 
-    def function(ran: Ran) -> float:
+    def function(ran: Executed) -> float:
         return along(ran.gradients(ran.cotangents(seed)), weights)
 
-    def slope(ran: Ran, directions: dict[str, Array]) -> float:
+    def slope(ran: Executed, directions: dict[str, Array]) -> float:
         leaves = [*ran.leaves.values()]
         cotangents = [minigrad.from_numpy(g) for g in ran.cotangents(seed).values()]
         first = minigrad.autograd.grad(
@@ -375,25 +374,25 @@ def test_second_derivatives_beside_differences_of_gradients(program: Program, se
     check_slope(program, seed, function, slope)
 
 
-# Each of them can fail ----------------------------------------------------------------------------
+# Each property can fail ---------------------------------------------------------------------------
 
 FEW = (LEAF, "mul", "exp", "add", "transpose")
 
 
 def counting() -> Callable[[Any], Any]:
-    """A derivative that is another each time."""
+    """Return a change to a derivative that differs each time."""
     count = itertools.count(1)
     return lambda d: d * next(count)
 
 
 def in_one_place() -> Callable[[Any], Any]:
-    """A derivative that is always in the same memory, for each shape."""
+    """Return a change that puts each derivative of one shape into the same memory."""
     places: dict[Any, Any] = {}
     return lambda d: places.setdefault(d.shape, np.array(d))
 
 
-def spoiling(input: Any) -> Any:
-    """`exp`, with a pullback that writes into what it saved."""
+def exp_that_overwrites(input: Any) -> Any:
+    """`exp`, with a pullback that overwrites what it saved."""
     y = np.exp(input)
 
     def pullback(g: Any) -> Any:
@@ -404,29 +403,29 @@ def spoiling(input: Any) -> Any:
     return y, (pullback,)
 
 
-def of_rows(input: Any) -> Any:
-    """`exp`, with a derivative that is right for what lies in row-major order."""
+def exp_of_rows(input: Any) -> Any:
+    """`exp`, with a derivative that is right only in row-major order."""
     y, rows = np.exp(input), input.flags.c_contiguous
     return y, (lambda g: g * y if rows else g,)
 
 
-# Of a test: how the derivative of `mul` is changed so that it must fail.
-OF_A_DERIVATIVE: dict[Any, Callable[[Any], Any]] = {
+# The change to the derivative of `mul` that makes each test fail.
+CHANGES: dict[Any, Callable[[Any], Any]] = {
     test_gradients_are_linear_in_the_cotangent: np.abs,
-    test_a_power_of_two_goes_through_exactly: lambda d: d + d.dtype.type(1),
+    test_a_power_of_two_scales_gradients_exactly: lambda d: d + d.dtype.type(1),
     test_the_gradient_of_a_sum_is_the_sum_of_gradients: np.abs,
-    test_names_and_the_order_of_independent_parts_do_not_matter: counting(),
-    test_how_a_sum_is_put_together_does_not_matter: counting(),
-    test_a_second_walk_doubles_what_has_arrived: counting(),
-    test_a_gradient_is_memory_of_its_own: in_one_place(),
-    test_gradients_beside_differences: lambda d: d * (1 + 1e-2),
-    test_second_derivatives_beside_differences_of_gradients: (
+    test_names_and_the_order_of_statements_do_not_matter: counting(),
+    test_the_order_of_a_sum_does_not_matter: counting(),
+    test_a_second_backward_doubles_the_gradients: counting(),
+    test_gradients_share_no_memory: in_one_place(),
+    test_gradients_agree_with_differences: lambda d: d * (1 + 1e-2),
+    test_second_derivatives_agree_with_differences: (
         lambda d: d * 1.01 if hasattr(d, "detach") else d
     ),
 }
-MISTAKES = {t: mistake_in_rule("mul", derivative=change) for t, change in OF_A_DERIVATIVE.items()}
-MISTAKES[test_nothing_is_written_but_gradients] = mutants.planted("exp", spoiling)
-MISTAKES[test_how_leaves_lie_in_memory_does_not_matter] = mutants.planted("exp", of_rows)
+MISTAKES = {t: mistake_in_rule("mul", derivative=change) for t, change in CHANGES.items()}
+MISTAKES[test_backward_writes_only_gradients] = mutants.planted("exp", exp_that_overwrites)
+MISTAKES[test_the_layout_of_leaves_does_not_matter] = mutants.planted("exp", exp_of_rows)
 
 
 @pytest.mark.parametrize("test", MISTAKES, ids=lambda test: test.__name__)
@@ -445,5 +444,5 @@ def test_a_mistake_is_found(test: Any) -> None:
         examples()
 
 
-def test_every_property_has_its_mistake() -> None:
+def test_every_property_has_a_mistake() -> None:
     assert {t for t in globals().values() if hasattr(t, "hypothesis")} == MISTAKES.keys()

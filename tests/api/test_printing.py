@@ -1,4 +1,4 @@
-"""printing.py: the same text as PyTorch's, character for character, whatever is printed and how."""
+"""printing.py: the same text as PyTorch's, character for character, for all values and options."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from minigrad.api.printing import get_printoptions, set_printoptions, tensor_rep
 FLOAT32 = np.dtype("float32")
 FLOAT64 = np.dtype("float64")
 
-# What the rules turn on: 1e-4, 1e8 and the ratio 1000 with their neighbours, whole numbers,
-# roundings, what is not finite, and the ends of each float dtype's range.
+# Numbers at which the format changes (1e-4, 1e8, a ratio of 1000) and their neighbours, integers,
+# ties of rounding, infinities and NaN, and the limits of each float dtype.
 NOTABLE = [0.0, 1, 2, 10, 0.1, 0.5, 2.5, 0.125, 0.99995, 9.99995, 123.456, math.inf, math.nan]
 NOTABLE += [1e-4, 9.9999e-5, 1.00005e-4, 1e8, 1e8 + 8, 1e7, 1000, 1001, 999.5, 100, 0.001, 16777216]
 NOTABLE += [1e-45, 1.1e-38, 3.4e38, 1e30, 1e-30]
@@ -33,7 +33,7 @@ SHAPES = (
     .filter(lambda shape: math.prod(shape) <= 200)
 )
 
-# Calls of set_printoptions, one after another.
+# Successive calls of set_printoptions.
 CALLS = st.lists(
     st.fixed_dictionaries(
         {},
@@ -49,8 +49,8 @@ CALLS = st.lists(
     max_size=2,
 )
 
-# Pasts that leave every element as it was; their grad_fn's names are of several lengths.
-PASTS: dict[str, Callable[[Any], Any]] = {
+# Histories that leave the elements unchanged; the names of their grad_fn differ in length.
+HISTORIES: dict[str, Callable[[Any], Any]] = {
     "constant": lambda tensor: tensor,
     "leaf": lambda tensor: tensor.requires_grad_(),
     "view": lambda tensor: tensor.requires_grad_().view_as(tensor),
@@ -61,7 +61,7 @@ PASTS: dict[str, Callable[[Any], Any]] = {
 
 @st.composite
 def arrays(draw: st.DrawFn) -> np.ndarray:
-    """Arrays with elements of one sort or of two: each sort has a say in how all are printed."""
+    """Draw arrays with one or two sorts of elements: every element affects the common format."""
     dtype = np.dtype(draw(st.sampled_from(["float32", "float64", "int64", "int32", "bool"])))
     elements: st.SearchStrategy[Any]
     if dtype.kind == "b":
@@ -93,7 +93,7 @@ def torch() -> Any:
 
 @contextmanager
 def restored(torch: Any) -> Iterator[None]:
-    """Whatever is chosen inside, in either library, is undone at the end."""
+    """Restore the print options of both libraries at the end."""
     options, default_dtype = get_printoptions(), torch.get_default_dtype()
     try:
         yield
@@ -108,7 +108,7 @@ def set_both(torch: Any, **options: Any) -> None:
 
 
 def measures_forced_sci_mode(torch: Any) -> bool:
-    """False for PyTorch 2.4: its columns are as wide as if sci_mode had been left to it."""
+    """False in PyTorch 2.4, which computes column widths as if sci_mode were None."""
     with restored(torch):
         torch.set_printoptions(sci_mode=False)
         return repr(torch.tensor([1e-5, math.nan])) == "tensor([0.0000,    nan])"
@@ -119,22 +119,22 @@ def measures_forced_sci_mode(torch: Any) -> bool:
     array=arrays(),
     calls=CALLS,
     default_dtype=st.sampled_from([FLOAT32, FLOAT64]),
-    past=st.sampled_from(sorted(PASTS)),
+    history=st.sampled_from(sorted(HISTORIES)),
     is_subclass=st.booleans(),
 )
-def test_the_text_is_pytorchs(
+def test_the_text_is_the_same(
     torch: Any,
     array: np.ndarray,
     calls: list[dict[str, Any]],
     default_dtype: np.dtype,
-    past: str,
+    history: str,
     is_subclass: bool,
 ) -> None:
     tensor = torch.from_numpy(array)
     if is_subclass:
         tensor = tensor.as_subclass(type("Weights", (torch.Tensor,), {}))
     if array.dtype.kind == "f":
-        tensor = PASTS[past](tensor)
+        tensor = HISTORIES[history](tensor)
     if not measures_forced_sci_mode(torch):
         calls = [call | {"sci_mode": None} for call in calls]
     with restored(torch):
@@ -152,15 +152,15 @@ def test_the_text_is_pytorchs(
 
 
 @pytest.mark.parametrize("dtype", [FLOAT32, FLOAT64])
-def test_every_pair_of_notable_numbers_is_written_alike(torch: Any, dtype: np.dtype) -> None:
+def test_every_pair_of_notable_numbers_is_printed_the_same(torch: Any, dtype: np.dtype) -> None:
     notable = NOTABLE + (NOTABLE_DOUBLES if dtype == FLOAT64 else [])
     for first, second in itertools.product(notable, repeat=2):
         array = np.array([first, -second], dtype)
         assert tensor_repr(array, default_dtype=FLOAT32) == repr(torch.from_numpy(array))
 
 
-def test_lines_break_alike_at_every_width(torch: Any) -> None:
-    """Lines of numbers (a number of no say in the width is wider) and lines of suffixes."""
+def test_lines_break_at_the_same_places_at_every_width(torch: Any) -> None:
+    """Lines of numbers (with infinities, which don't affect the width) and lines of suffixes."""
     wide = 10.0 ** np.arange(6)
     arrays = [wide, wide.reshape(1, 2, 3), wide.reshape(6, 1).astype(FLOAT32), np.ones((0, 3))]
     arrays += [np.array([first, math.nan, -math.inf, 0] * 3) for first in (0.0, 1.0)]
@@ -174,7 +174,7 @@ def test_lines_break_alike_at_every_width(torch: Any) -> None:
             assert ours == repr(tensor.clone())
 
 
-def test_summaries_are_cut_alike_at_every_threshold(torch: Any) -> None:
+def test_summaries_are_the_same_at_every_threshold(torch: Any) -> None:
     shapes = [(), (1,), (4,), (5,), (2, 3), (5, 1), (1, 4, 2)]
     with restored(torch):
         for shape, edgeitems in itertools.product(shapes, range(4)):
@@ -187,7 +187,7 @@ def test_summaries_are_cut_alike_at_every_threshold(torch: Any) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(calls=CALLS)
-def test_the_options_are_pytorchs(torch: Any, calls: list[dict[str, Any]]) -> None:
+def test_the_options_are_the_same(torch: Any, calls: list[dict[str, Any]]) -> None:
     with restored(torch):
         for call in calls:
             set_both(torch, **call)
@@ -196,13 +196,13 @@ def test_the_options_are_pytorchs(torch: Any, calls: list[dict[str, Any]]) -> No
 
 @pytest.mark.parametrize("shape", [(1001,), (40, 50), (7, 11, 13), (2, 30, 20), (3, 4, 9, 10)])
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int32"])
-def test_the_default_summary_is_pytorchs(torch: Any, shape: tuple[int, ...], dtype: str) -> None:
+def test_the_default_summary_is_the_same(torch: Any, shape: tuple[int, ...], dtype: str) -> None:
     array = (100 * np.random.default_rng(0).standard_normal(shape)).astype(dtype)
     assert tensor_repr(array, default_dtype=FLOAT32) == repr(torch.from_numpy(array))
 
 
-def test_only_what_a_summary_shows_is_read() -> None:
-    """Neither the other elements' number (10^12 here) nor their values count."""
+def test_a_summary_reads_only_the_elements_that_it_shows() -> None:
+    """Neither the number (10^12 here) nor the values of the hidden elements matter."""
     vast = np.broadcast_to(np.float32(1.5), (10**6, 10**6))
     assert tensor_repr(vast, default_dtype=FLOAT32).startswith("tensor([[1.5000, 1.5000, 1.5000,  ")
     hidden = np.ones(2000, FLOAT32)
@@ -225,7 +225,7 @@ def test_only_what_a_summary_shows_is_read() -> None:
         ({"profile": "long"}, "profile must be 'default', 'short' or 'full', not 'long'"),
     ],
 )
-def test_a_bad_option_is_refused_and_nothing_changes(bad: dict[str, Any], message: str) -> None:
+def test_a_bad_option_is_refused_and_changes_nothing(bad: dict[str, Any], message: str) -> None:
     before = get_printoptions()
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         set_printoptions(**({"precision": 7, "sci_mode": True} | bad))

@@ -1,4 +1,4 @@
-"""grad_fn.py: the graph as it is shown: next_functions, variables, and what was saved."""
+"""grad_fn.py: the graph as users see it: next_functions, variables and saved tensors."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ torch = pytest.importorskip("torch")
 X = np.array([[1.0, -2.0, 0.5], [3.0, 0.25, -1.0], [-0.5, 2.0, 4.0]])
 Y = np.array([[0.5, 1.0, 2.0], [0.25, 4.0, 1.0], [2.0, 0.5, 1.0]])
 
-# Ops that are one node here, and several in PyTorch.
-OF_SEVERAL = {"mv", "dot", "bmm", "linear", "linear, no bias", "cross_entropy of probabilities"}
-OF_SEVERAL |= {"cross_entropy", "reshape, copying"}
-# Where PyTorch has an edge for a bound that is not there.
-NO_EDGE = {"clamp tensor"}
+# Ops that are one node here but several in PyTorch.
+SEVERAL_NODES = {"mv", "dot", "bmm", "linear", "linear, no bias", "cross_entropy of probabilities"}
+SEVERAL_NODES |= {"cross_entropy", "reshape, copying"}
+# PyTorch has an edge for the missing bound.
+MISSING_EDGE = {"clamp tensor"}
 
 
 def leaves(torch: Any) -> tuple[Any, Any]:
@@ -37,13 +37,15 @@ def leaf(torch: Any, *values: float) -> Any:
     return torch.tensor(values or (1.0, 2.0), dtype=torch.float64, requires_grad=True)
 
 
-def walk(node: Any, names: dict[Any, str], tell: Callable[[Any], Any] = lambda node: None) -> Any:
-    """The graph below a node, as torchviz finds it: each node once, in the order of discovery.
+def walk(
+    node: Any, names: dict[Any, str], details: Callable[[Any], Any] = lambda node: None
+) -> Any:
+    """List the graph below a node in the order in which torchviz finds it, each node once.
 
-    A node is told by its name, the leaf that is its variable, and where its edges lead.
+    A node's entry has its name, the leaf if it accumulates into one, its edges and `details(node)`.
     """
     found: dict[Any, int] = {}
-    told: list[Any] = []
+    entries: list[Any] = []
     todo = [node]
     while todo:
         node = todo.pop(0)
@@ -54,12 +56,12 @@ def walk(node: Any, names: dict[Any, str], tell: Callable[[Any], Any] = lambda n
     for node in found:
         variable = names.get(getattr(node, "variable", None))
         edges = [(n if n is None else found[n], i) for n, i in node.next_functions]
-        told.append((node.name(), variable, edges, tell(node)))
-    return told
+        entries.append((node.name(), variable, edges, details(node)))
+    return entries
 
 
 def saved(node: Any) -> dict[str, Any]:
-    """The tensors among what a node saved."""
+    """Return the tensors that a node saved, by the names of its attributes."""
     found = {}
     for name in sorted(name for name in dir(node) if name.startswith("_saved_")):
         value = getattr(node, name)
@@ -72,7 +74,7 @@ def saved(node: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("wanted", [(True, True), (True, False), (False, True)])
-@pytest.mark.parametrize("name", [n for n in SMALL_OPS if n not in OF_SEVERAL | NO_EDGE])
+@pytest.mark.parametrize("name", [n for n in SMALL_OPS if n not in SEVERAL_NODES | MISSING_EDGE])
 def test_the_graph_of_an_op(name: str, wanted: tuple[bool, bool]) -> None:
     def program(torch: Any) -> Any:
         x, y = leaves(torch)
@@ -84,9 +86,9 @@ def test_the_graph_of_an_op(name: str, wanted: tuple[bool, bool]) -> None:
     check_same(program)
 
 
-@pytest.mark.parametrize("name", [name for name in SMALL_OPS if name not in OF_SEVERAL])
-def test_what_an_op_saved(name: str) -> None:
-    """What is shown here is shown in PyTorch under the same name, and is the same tensor."""
+@pytest.mark.parametrize("name", [name for name in SMALL_OPS if name not in SEVERAL_NODES])
+def test_the_saved_tensors_of_an_op(name: str) -> None:
+    """Every saved tensor here has the same name in PyTorch, and is the same operand or result."""
     shown: list[dict[str, Any]] = []
     for t in (minigrad, torch):
         x, y = leaves(t)
@@ -98,7 +100,7 @@ def test_what_an_op_saved(name: str) -> None:
                     tensor,
                     [tensor.grad_fn is other.grad_fn for other in (a, b, out)],
                     tensor.requires_grad,
-                    # A 0-d result is kept as the number that it is.
+                    # A 0-d result is saved as a number.
                     tensor.ndim
                     and [tensor.data_ptr() == other.data_ptr() for other in (a, b, out)],
                 )
@@ -108,7 +110,7 @@ def test_what_an_op_saved(name: str) -> None:
     ours, theirs = shown
     for each, (tensor, *facts) in ours.items():
         if each not in theirs:
-            continue  # PyTorch saves something else there: the sizes of an operand, say
+            continue  # not a tensor in PyTorch: an operand's sizes, for example
         other, *expected = theirs[each]
         np.testing.assert_allclose(tensor.numpy(force=True), other.numpy(force=True), 1e-14)
         assert facts == expected, each
@@ -116,7 +118,7 @@ def test_what_an_op_saved(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["exp", "mul", "mm", "pow", "tanh", "softmax", "where", "add"])
-def test_nothing_is_shown_of_a_freed_graph(name: str) -> None:
+def test_the_saved_tensors_of_a_freed_graph_raise_an_error(name: str) -> None:
     def program(torch: Any) -> Any:
         x, y = leaves(torch)
         out = SMALL_OPS[name](torch, x * 1, y * 1)
@@ -136,7 +138,7 @@ def test_nothing_is_shown_of_a_freed_graph(name: str) -> None:
     check_same(program)
 
 
-def test_an_attribute_that_is_not_there() -> None:
+def test_a_missing_attribute() -> None:
     def program(torch: Any) -> Any:
         return hasattr((leaf(torch) * 2).grad_fn, "nope"), hasattr(
             leaf(torch).exp().grad_fn, "_saved_x"
@@ -145,7 +147,7 @@ def test_an_attribute_that_is_not_there() -> None:
     check_same(program)
 
 
-def test_an_operand_without_a_derivative_is_shown_under_its_own_name() -> None:
+def test_an_operand_without_a_derivative_has_its_own_name() -> None:
     def program(torch: Any) -> Any:
         x, y = leaves(torch)
         return torch.where(x > 0, x, y).grad_fn._saved_condition
@@ -156,7 +158,7 @@ def test_an_operand_without_a_derivative_is_shown_under_its_own_name() -> None:
 # Identity -----------------------------------------------------------------------------------------
 
 
-def test_nodes_are_the_same_as_long_as_someone_holds_them() -> None:
+def test_nodes_keep_their_identity_while_they_are_referenced() -> None:
     def program(torch: Any) -> Any:
         x, y = leaf(torch), leaf(torch)
         a = x * y
@@ -178,7 +180,7 @@ def test_nodes_are_the_same_as_long_as_someone_holds_them() -> None:
     check_same(program)
 
 
-def test_the_node_of_a_result_and_of_its_detached() -> None:
+def test_the_node_of_a_result_and_of_its_detached_copy() -> None:
     def program(torch: Any) -> Any:
         x = leaf(torch)
         y = x * 2
@@ -250,7 +252,7 @@ def test_networks(name: str, of_gradient: bool) -> None:
             return walk(out.grad_fn, {x: "x", w: "w"})
         (d,) = torch.autograd.grad(out, w, create_graph=True)
         graph = walk(d.grad_fn, {x: "x", w: "w"})
-        # What derivatives are made of is another matter; but they lead to the same leaves.
+        # The ops of a derivative may differ, but they lead to the same leaves.
         return sorted(variable for _, variable, _, _ in graph if variable)
 
     check_same(program)
@@ -270,7 +272,7 @@ def test_a_module_leads_to_its_parameters() -> None:
 # Memory -------------------------------------------------------------------------------------------
 
 
-def test_looking_keeps_nothing_alive() -> None:
+def test_inspection_keeps_nothing_alive() -> None:
     x, y = leaves(minigrad)
     gc.collect()
     gc.freeze()
@@ -287,7 +289,7 @@ def test_looking_keeps_nothing_alive() -> None:
         gc.unfreeze()
 
 
-def test_a_node_that_is_held_keeps_the_graph() -> None:
+def test_a_reference_to_a_node_keeps_the_graph() -> None:
     def program(torch: Any) -> Any:
         x = leaf(torch)
         node = (x.exp() * x).grad_fn

@@ -1,4 +1,4 @@
-"""backward.py: what a user calls. Every argument, and every refusal, beside PyTorch."""
+"""backward.py: every argument and every error of `backward` and `grad`, as in PyTorch."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def grad_of(torch: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def check_same_kind(program: Program) -> None:
-    """As `check_same`, but an error may say something else, of the same type."""
+    """Like `check_same`, but the text of an error may differ; its type must be the same."""
     ours, theirs = outcome(program, minigrad), outcome(program, torch)
     both = f"\nminigrad: {ours}\nPyTorch:  {theirs}"
     assert ours.value == theirs.value, both
@@ -39,9 +39,9 @@ def check_same_kind(program: Program) -> None:
 
 
 def _backward(make: Callable[[Any, Any], Any], *args: Any, **kwargs: Any) -> Program:
-    """A program: make an output from a leaf of three, walk back from it, return the gradient.
+    """Return a program: compute an output from a leaf of three elements, and return the gradient.
 
-    Arguments that are callable are called with the namespace, for those that are tensors.
+    Arguments that are callable are called with the namespace, to get its tensors.
     """
 
     def program(torch: Any) -> Any:
@@ -55,12 +55,12 @@ def _backward(make: Callable[[Any, Any], Any], *args: Any, **kwargs: Any) -> Pro
 
 
 COTANGENTS: dict[str, Program] = {
-    "a scalar needs none": _backward(lambda torch, x: x.sum()),
-    "nor does one element": _backward(lambda torch, x: x[:1] * 2),
-    "nor does one element in many dimensions": _backward(lambda torch, x: x[:1].view(1, 1, 1)),
-    "more elements do": _backward(lambda torch, x: x * 2),
+    "none for a scalar": _backward(lambda torch, x: x.sum()),
+    "none for one element": _backward(lambda torch, x: x[:1] * 2),
+    "none for one element in many dimensions": _backward(lambda torch, x: x[:1].view(1, 1, 1)),
+    "none for several elements": _backward(lambda torch, x: x * 2),
     "none do": _backward(lambda torch, x: x[:0] * 2),
-    "the shape fits": _backward(lambda torch, x: x * 2, lambda torch: torch.ones(3).double()),
+    "of the same shape": _backward(lambda torch, x: x * 2, lambda torch: torch.ones(3).double()),
     "by name": _backward(lambda torch, x: x * 2, gradient=lambda torch: torch.ones(3).double()),
     "another shape": _backward(lambda torch, x: x * 2, lambda torch: torch.ones(2).double()),
     "one that would broadcast": _backward(
@@ -83,7 +83,7 @@ COTANGENTS: dict[str, Program] = {
     "a constant with a cotangent": lambda torch: torch.ones(2).backward(torch.ones(2)),
     "a detached tensor": _backward(lambda torch, x: x.sum().detach()),
 }
-OTHERWISE_SAID: dict[str, Program] = {
+OWN_WORDS: dict[str, Program] = {
     "a number": _backward(lambda torch, x: x.sum(), 2.0),
     "an unknown argument": _backward(lambda torch, x: x.sum(), retain=True),
 }
@@ -94,9 +94,9 @@ def test_cotangents(name: str) -> None:
     check_same(COTANGENTS[name])
 
 
-@pytest.mark.parametrize("name", OTHERWISE_SAID)
-def test_cotangents_that_are_refused_in_other_words(name: str) -> None:
-    check_same_kind(OTHERWISE_SAID[name])
+@pytest.mark.parametrize("name", OWN_WORDS)
+def test_cotangents_with_errors_in_our_own_words(name: str) -> None:
+    check_same_kind(OWN_WORDS[name])
 
 
 @given(st.lists(st.integers(-3, 3), min_size=3, max_size=3), st.integers(1, 3))
@@ -119,7 +119,7 @@ def test_a_cotangent_is_neither_kept_nor_written_to() -> None:
         assert v.tolist() == [1, 1, 1]
 
 
-def test_gradients_have_the_shape_and_dtype_of_what_they_are_of() -> None:
+def test_gradients_have_the_shape_and_dtype_of_their_leaf() -> None:
     def program(torch: Any) -> Any:
         row = leaf(torch, 1, 2, 3, dtype="float32")
         column = torch.ones(2, 1, dtype=torch.float64, requires_grad=True)
@@ -130,11 +130,11 @@ def test_gradients_have_the_shape_and_dtype_of_what_they_are_of() -> None:
     check_same(program)
 
 
-# backward of many, and with `inputs` --------------------------------------------------------------
+# backward from several tensors, and with `inputs` -------------------------------------------------
 
 
 def _many(*tensors: Any, **kwargs: Any) -> Program:
-    """A program: walk back from several outputs at once, each given as a function of a leaf."""
+    """Return a program: walk back from several outputs, each given as a function of a leaf."""
 
     def program(torch: Any) -> Any:
         x = leaf(torch, 1, -2, 3)
@@ -165,12 +165,12 @@ MANY: dict[str, Program] = {
     "a cotangent alone": _many(_double, grad_tensors=_ones),
     "too few cotangents": _many(_total, _double, grad_tensors=lambda torch: [None]),
     "a missing one": _many(_total, _double),
-    "of which one is a constant": _many(_total, lambda torch, x: torch.ones(1)),
+    "one is a constant": _many(_total, lambda torch, x: torch.ones(1)),
     "none": _many(),
     "the same twice": lambda torch: _twice(torch),
     "not a tensor": lambda torch: torch.autograd.backward(3.0),
     "a tensor alone": lambda torch: torch.autograd.backward(leaf(torch, 1.0)),
-    "a cotangent that is none": _many(_total, grad_tensors=[1.0]),
+    "a cotangent that is not a tensor": _many(_total, grad_tensors=[1.0]),
 }
 
 
@@ -187,21 +187,21 @@ def test_backward_of_many(name: str) -> None:
 
 
 def test_too_many_cotangents_are_refused() -> None:
-    """PyTorch passes over them."""
+    """PyTorch ignores them."""
     with pytest.raises(RuntimeError, match="1 tensors and 2 gradients"):
         minigrad.autograd.backward([leaf(minigrad, 1.0)], [None, None])
     with pytest.raises(RuntimeError, match="1 tensors and 2 gradients"):
         minigrad.autograd.grad(leaf(minigrad, 1.0) * 2, leaf(minigrad, 1.0), [None, None])
 
 
-def test_inputs_limit_what_is_filled_and_what_is_freed() -> None:
+def test_inputs_limit_the_gradients_and_the_freeing() -> None:
     def program(torch: Any) -> Any:
         x, y = leaf(torch, 1, 2), leaf(torch, 3, 4)
         product = x * y
         other = y.exp()
         (product + other).sum().backward(inputs=[x])
         found = x.grad, y.grad
-        other.sum().backward()  # was not walked through, so not freed
+        other.sum().backward()  # was not walked, so it was not freed
         return *found, y.grad.shape
 
     check_same(program)
@@ -218,7 +218,7 @@ def test_inputs_may_be_non_leaves() -> None:
     check_same(program)
 
 
-def test_inputs_may_be_a_non_leaf_and_what_it_was_made_of() -> None:
+def test_inputs_may_be_a_non_leaf_and_its_operand() -> None:
     def program(torch: Any) -> Any:
         x = leaf(torch, 1, 2)
         middle = x * 3
@@ -236,7 +236,7 @@ INPUTS: dict[str, Callable[[Any, Any, Any], Any]] = {
     "the same twice": lambda torch, x, y: [x, x],
     "none": lambda torch, x, y: [],
     "a constant": lambda torch, x, y: [torch.ones(2)],
-    "one that was not used": lambda torch, x, y: [leaf(torch, 1.0)],
+    "an unused leaf": lambda torch, x, y: [leaf(torch, 1.0)],
     "not a tensor": lambda torch, x, y: [3.0],
 }
 
@@ -254,7 +254,7 @@ def test_inputs_of_backward(name: str) -> None:
 # grad ---------------------------------------------------------------------------------------------
 
 
-def test_grad_returns_gradients_and_touches_none() -> None:
+def test_grad_returns_gradients_and_changes_no_grad() -> None:
     def program(torch: Any) -> Any:
         x, y = leaf(torch, 1, 2), leaf(torch, 3, 4)
         x.grad = torch.full_like(x, 5.0)
@@ -268,13 +268,13 @@ GRADS: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
     "of one input": lambda torch, x, y, z: grad_of(torch, z.sum(), x),
     "of a tuple": lambda torch, x, y, z: grad_of(torch, z.sum(), (x, y)),
     "of a non-leaf": lambda torch, x, y, z: grad_of(torch, (z * z).sum(), z),
-    "of a non-leaf and what made it": lambda torch, x, y, z: grad_of(torch, (z * z).sum(), [z, x]),
+    "of a non-leaf and its operand": lambda torch, x, y, z: grad_of(torch, (z * z).sum(), [z, x]),
     "of the output itself": lambda torch, x, y, z: grad_of(torch, z, z, torch.ones_like(z)),
     "of a leaf by itself": lambda torch, x, y, z: grad_of(torch, x, x, torch.ones_like(x)),
     "of inputs that repeat": lambda torch, x, y, z: grad_of(torch, z.sum(), [x, x, y]),
     "of two outputs": lambda torch, x, y, z: grad_of(torch, [z.sum(), x.sum()], [x, y]),
     "of an output twice": lambda torch, x, y, z: grad_of(torch, [z.sum(), z.sum()], x),
-    "of outputs one of which does not reach": lambda torch, x, y, z: grad_of(
+    "of outputs that don't all depend on the input": lambda torch, x, y, z: grad_of(
         torch, [z.sum(), x.sum()], y
     ),
     "with a cotangent": lambda torch, x, y, z: grad_of(torch, z, x, torch.ones_like(z)),
@@ -287,7 +287,7 @@ GRADS: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
     "with a cotangent of another shape": lambda torch, x, y, z: grad_of(
         torch, z, x, torch.ones(3, dtype=torch.float64)
     ),
-    "of what is no scalar": lambda torch, x, y, z: grad_of(torch, z, x),
+    "of a non-scalar without a cotangent": lambda torch, x, y, z: grad_of(torch, z, x),
     "of no input": lambda torch, x, y, z: grad_of(torch, z.sum(), []),
     "of a constant input": lambda torch, x, y, z: grad_of(torch, z.sum(), torch.ones(2)),
     "of a constant output": lambda torch, x, y, z: grad_of(torch, torch.ones(1), x),
@@ -306,7 +306,7 @@ GRADS: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
     "used only through a detached tensor": lambda torch, x, y, z: grad_of(
         torch, (x * y.detach()).sum(), [y], allow_unused=True
     ),
-    "of what is younger than the output": lambda torch, x, y, z: grad_of(
+    "of a tensor newer than the output": lambda torch, x, y, z: grad_of(
         torch, z.sum(), [(x * 2)], allow_unused=True
     ),
     "of a view of an input": lambda torch, x, y, z: grad_of(
@@ -317,11 +317,11 @@ GRADS: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
         grad_of(torch, z.sum(), x, retain_graph=True),
         grad_of(torch, z.sum(), y),
     ),
-    "of a non-leaf whose own past is freed": lambda torch, x, y, z: (
+    "of a non-leaf with a freed history": lambda torch, x, y, z: (
         grad_of(torch, z.sum(), x),
         grad_of(torch, (z * 2).sum(), z),
     ),
-    "not only of inputs": lambda torch, x, y, z: grad_of(torch, z.sum(), x, only_inputs=True),
+    "with only_inputs": lambda torch, x, y, z: grad_of(torch, z.sum(), x, only_inputs=True),
     "not batched": lambda torch, x, y, z: grad_of(torch, z.sum(), x, is_grads_batched=False),
 }
 
@@ -341,7 +341,7 @@ def test_grad(name: str) -> None:
 def test_no_two_results_of_grad_share_memory() -> None:
     x, y = leaf(minigrad, 1, 2), leaf(minigrad, 3, 4)
     z = x + y
-    same = z + 0  # whose gradient goes on to z as it is
+    same = z + 0  # its gradient is passed on to z unchanged
     v = minigrad.ones(2, dtype=minigrad.float64)
     found = minigrad.autograd.grad([same, x], [x, x, y, z, z, same], [v, v])
     arrays = [g._array for g in (*found, v)]
@@ -349,8 +349,8 @@ def test_no_two_results_of_grad_share_memory() -> None:
         assert not np.shares_memory(a, b)
 
 
-def test_grad_leaves_alone_what_is_not_on_the_way() -> None:
-    """What does not lead to an input is not walked through, so a freed part of it is no matter."""
+def test_grad_walks_only_paths_to_the_inputs() -> None:
+    """So a freed graph elsewhere does not matter."""
 
     def program(torch: Any) -> Any:
         x, y = leaf(torch, 1, 2), leaf(torch, 3, 4)
@@ -361,7 +361,7 @@ def test_grad_leaves_alone_what_is_not_on_the_way() -> None:
     check_same(program)
 
 
-def test_grad_leaves_retained_gradients_alone() -> None:
+def test_grad_does_not_fill_retained_gradients() -> None:
     def program(torch: Any) -> Any:
         x = leaf(torch, 1, 2)
         middle = x * 3
@@ -379,7 +379,7 @@ def test_batches_of_gradients_are_refused_by_name() -> None:
     assert x.grad is None
 
 
-def test_only_inputs_is_passed_over_with_a_warning() -> None:
+def test_only_inputs_is_ignored_with_a_warning() -> None:
     def program(torch: Any) -> Any:
         x = leaf(torch, 1, 2)
         return torch.autograd.grad((x * x).sum(), x, only_inputs=False)
@@ -393,34 +393,32 @@ def test_grad_variables_is_refused_by_name() -> None:
         minigrad.autograd.backward([x.sum()], grad_variables=[None])
 
 
-# Leaves, integers, and what may be assigned -------------------------------------------------------
+# Leaves, integers, and assignments ----------------------------------------------------------------
 
 REFUSALS: dict[str, Program] = {
     "an integer leaf": lambda torch: torch.tensor([1], requires_grad=True),
-    "an integer asks": lambda torch: torch.tensor([1]).requires_grad_(),
-    "an integer is set": lambda torch: setattr(torch.tensor([1]), "requires_grad", True),
-    "a bool asks": lambda torch: torch.tensor([True]).requires_grad_(),
-    "an integer does not ask": lambda torch: torch.tensor([1]).requires_grad_(False),
-    "a non-leaf gives up": lambda torch: (leaf(torch, 1) * 2).requires_grad_(False),
-    "a non-leaf gives up, set": lambda torch: setattr(leaf(torch, 1) * 2, "requires_grad", False),
-    "a non-leaf insists": lambda torch: (leaf(torch, 1) * 2).requires_grad_().requires_grad,
+    "True on an integer": lambda torch: torch.tensor([1]).requires_grad_(),
+    "True set on an integer": lambda torch: setattr(torch.tensor([1]), "requires_grad", True),
+    "True on a bool": lambda torch: torch.tensor([True]).requires_grad_(),
+    "False on an integer": lambda torch: torch.tensor([1]).requires_grad_(False),
+    "False on a non-leaf": lambda torch: (leaf(torch, 1) * 2).requires_grad_(False),
+    "False set on a non-leaf": lambda torch: setattr(leaf(torch, 1) * 2, "requires_grad", False),
+    "True on a non-leaf": lambda torch: (leaf(torch, 1) * 2).requires_grad_().requires_grad,
     "write to a leaf": lambda torch: leaf(torch, 1).add_(1),
     "+= to a leaf": lambda torch: leaf(torch, 1).__iadd__(1),
     "write to a view of a leaf": lambda torch: leaf(torch, 1, 2)[0].add_(1),
     "write to a view of a view of a leaf": lambda torch: leaf(torch, 1, 2)[:][0].zero_(),
     "write to an element of a leaf": lambda torch: leaf(torch, 1, 2).__setitem__(0, 5),
     "write to elements of a leaf": lambda torch: leaf(torch, 1, 2).__setitem__([0], 5),
-    "write what requires grad into a leaf": lambda torch: leaf(torch, 1).copy_(leaf(torch, 2)),
-    "write what requires grad into an integer": lambda torch: torch.tensor([1]).add_(
-        leaf(torch, 2)
-    ),
+    "write a leaf into a leaf": lambda torch: leaf(torch, 1).copy_(leaf(torch, 2)),
+    "write a leaf into an integer": lambda torch: torch.tensor([1]).add_(leaf(torch, 2)),
     "grad of another shape": lambda torch: setattr(leaf(torch, 1, 2), "grad", torch.ones(3)),
     "grad of another dtype": lambda torch: setattr(leaf(torch, 1, 2), "grad", torch.ones(2)),
-    "grad that is no tensor": lambda torch: setattr(leaf(torch, 1, 2), "grad", 3.0),
-    "grad that is itself": lambda torch: _own_grad(leaf(torch, 1, 2)),
-    "data that is no tensor": lambda torch: setattr(leaf(torch, 1, 2), "data", 3.0),
-    "numpy of what requires grad": lambda torch: leaf(torch, 1).numpy(),
-    "an array of what requires grad": lambda torch: np.asarray(leaf(torch, 1)),
+    "grad that is not a tensor": lambda torch: setattr(leaf(torch, 1, 2), "grad", 3.0),
+    "grad that is the tensor itself": lambda torch: _own_grad(leaf(torch, 1, 2)),
+    "data that is not a tensor": lambda torch: setattr(leaf(torch, 1, 2), "data", 3.0),
+    "numpy of a tensor that requires grad": lambda torch: leaf(torch, 1).numpy(),
+    "array of a tensor that requires grad": lambda torch: np.asarray(leaf(torch, 1)),
     "deepcopy of a non-leaf": lambda torch: __import__("copy").deepcopy(leaf(torch, 1) * 2),
 }
 READ_ONLY = ["grad_fn", "is_leaf", "shape", "dtype", "device", "ndim", "T", "retains_grad"]
@@ -455,7 +453,7 @@ def test_grad_may_be_assigned_and_deleted() -> None:
     check_same(program)
 
 
-def test_asking_a_non_leaf_for_its_grad_warns() -> None:
+def test_reading_grad_of_a_non_leaf_warns() -> None:
     def program(torch: Any) -> Any:
         y = leaf(torch, 1, 2) * 2
         y.sum().backward()
@@ -464,7 +462,7 @@ def test_asking_a_non_leaf_for_its_grad_warns() -> None:
     assert check_same(program).warned
 
 
-def test_a_leaf_that_gives_up_requiring_grad_gets_none() -> None:
+def test_a_leaf_that_stops_requiring_grad_gets_no_gradient() -> None:
     def program(torch: Any) -> Any:
         x, y = leaf(torch, 1, 2), leaf(torch, 3, 4)
         out = (x * y).sum()
@@ -487,7 +485,7 @@ def test_data_shares_memory_and_has_no_history() -> None:
     check_same(program)
 
 
-def test_detached_tensors_are_leaves_of_their_own() -> None:
+def test_detached_tensors_are_separate_leaves() -> None:
     def program(torch: Any) -> Any:
         x = leaf(torch, 1, 2)
         y = (x * 3).detach().requires_grad_()
@@ -497,7 +495,7 @@ def test_detached_tensors_are_leaves_of_their_own() -> None:
     check_same(program)
 
 
-def test_clone_is_differentiable_and_shares_nothing() -> None:
+def test_clone_is_differentiable_and_shares_no_memory() -> None:
     def program(torch: Any) -> Any:
         x = leaf(torch, 1, 2)
         y = x.clone()
@@ -522,8 +520,8 @@ def test_deepcopy_of_a_leaf(value: Any) -> None:
     check_same(program)
 
 
-def test_the_checker_of_programs_can_fail() -> None:
-    """`plain` tells apart what differs in one bit, in dtype, in shape, or in presence."""
+def test_the_comparison_can_fail() -> None:
+    """`plain` distinguishes one bit, the dtype, the shape, and None."""
     one = torch.tensor([1.0])
     for other in (torch.tensor([1.0000001]), one.double(), one.view(1, 1), None):
         assert plain([one]) != plain([other])

@@ -1,4 +1,4 @@
-"""indexing.py: any key that can be written down, read and assigned to, with gradients."""
+"""indexing.py: reading and assigning with random keys of every kind, with gradients."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Key = tuple[Any, ...]
 
 
 class Indices:
-    """A list or an array of indices or a mask, turned into what the namespace has for it."""
+    """Indices or a mask, to be converted to a list, an array or a tensor of a namespace."""
 
     def __init__(self, values: Any, how: str) -> None:
         self.values, self.how = np.array(values), how
@@ -28,16 +28,16 @@ class Indices:
     def __repr__(self) -> str:
         return f"{self.how}({self.values.tolist()})"
 
-    def made(self, namespace: Any) -> Any:
+    def converted(self, namespace: Any) -> Any:
         if self.how == "list":
             return self.values.tolist()
         return namespace.from_numpy(self.values.copy()) if self.how == "tensor" else self.values
 
 
-def made(key: Any, namespace: Any) -> Any:
+def converted(key: Any, namespace: Any) -> Any:
     if isinstance(key, tuple):
-        return tuple(made(entry, namespace) for entry in key)
-    return key.made(namespace) if isinstance(key, Indices) else key
+        return tuple(converted(entry, namespace) for entry in key)
+    return key.converted(namespace) if isinstance(key, Indices) else key
 
 
 shapes = st.lists(st.sampled_from([2, 3, 1, 4, 0]), max_size=4).map(tuple)
@@ -47,7 +47,7 @@ slices = st.builds(slice, bounds, bounds, st.none() | st.integers(1, 3))
 
 @st.composite
 def indices(draw: st.DrawFn, size: int) -> Indices:
-    """Indices into a dimension of a size."""
+    """Draw indices into a dimension of the given size."""
     shape = draw(st.sampled_from([(1,), (2,), (2,), (3,), (2, 1), (1, 2), (0,), ()]))
     count = int(np.prod(shape))
     numbers = st.integers(-size, size - 1) if size else st.just(0)
@@ -62,14 +62,14 @@ def indices(draw: st.DrawFn, size: int) -> Indices:
 def masks(draw: st.DrawFn, shape: tuple[int, ...]) -> Indices:
     size = int(np.prod(shape))
     values = np.array(draw(st.lists(st.booleans(), min_size=size, max_size=size)), bool)
-    # PyTorch miscounts what `...` stands for beside an array that is a mask of two dimensions.
+    # PyTorch miscounts the dimensions of `...` next to a two-dimensional mask that is an array.
     how = draw(st.sampled_from(["tensor", "array"])) if len(shape) == 1 else "tensor"
     return Indices(values.reshape(shape), how)
 
 
 @st.composite
 def keys(draw: st.DrawFn, shape: tuple[int, ...]) -> Any:
-    """A key into a tensor of a shape. Most are right."""
+    """Draw a key into a tensor of the given shape. Most keys are valid."""
     entries: list[Any] = []
     dim = 0
     while dim < len(shape):
@@ -119,7 +119,7 @@ def cotangent(namespace: Any, out: Any) -> Any:
 
 
 def run(program: Callable[[Any], Any], namespace: Any) -> Any:
-    """What a program returns, tensors as shapes and lists; of an error, the type."""
+    """Return a program's results, tensors as shapes and lists, or the type of its error."""
     with warnings.catch_warnings(action="ignore"):
         try:
             results = program(namespace)
@@ -139,12 +139,12 @@ def check(program: Callable[[Any], Any]) -> Any:
 @example(((2, 3, 4), (0, slice(None), Indices([1], "list"))))
 @example(((2, 3, 4), (Indices([0], "list"), slice(None), Indices([1], "list"))))
 def test_reading(case: tuple[tuple[int, ...], Any]) -> None:
-    """The elements, the gradient, and whether it is a view."""
+    """The elements and the gradient agree, and so does whether the result is a view."""
     shape, key = case
 
     def program(namespace: Any) -> Any:
         x = leaf(namespace, shape)
-        out = x[made(key, namespace)]
+        out = x[converted(key, namespace)]
         out.backward(cotangent(namespace, out))
         return out, x.grad, out._base is x
 
@@ -154,22 +154,22 @@ def test_reading(case: tuple[tuple[int, ...], Any]) -> None:
 @settings(max_examples=200)
 @given(shapes_and_keys, st.data())
 def test_assigning_a_tensor(case: tuple[tuple[int, ...], Any], data: st.DataObject) -> None:
-    """With gradients for what was there and for what is put there."""
+    """The gradients of the target and of the value agree too."""
     shape, key = case
     try:
-        target = tuple(torch.zeros(shape)[made(key, torch)].shape)
+        target = tuple(torch.zeros(shape)[converted(key, torch)].shape)
     except Exception:
         target = (2,)
-    # One that broadcasts to it, or with ones in front, or, now and then, one that does not.
+    # Mostly one that broadcasts or has leading ones; sometimes one that doesn't fit.
     value_shape = [1 if data.draw(st.integers(0, 4)) == 0 else size for size in target]
     value_shape = value_shape[data.draw(st.integers(0, len(target))) :]
     value_shape = [1] * data.draw(st.integers(0, 1)) + value_shape
     if data.draw(st.integers(0, 9)) == 0:
         value_shape = [*value_shape, 3]
-    # Which of two values wins at one place is nobody's promise.
+    # It is unspecified which of two values stays if both go to one place.
     places = torch.arange(float(np.prod(shape))).reshape(shape)
     try:
-        named = places[made(key, torch)].reshape(-1)
+        named = places[converted(key, torch)].reshape(-1)
     except Exception:
         named = torch.zeros(0)
     assume(len(named.unique()) == len(named))
@@ -177,7 +177,7 @@ def test_assigning_a_tensor(case: tuple[tuple[int, ...], Any], data: st.DataObje
     def program(namespace: Any) -> Any:
         x, value = leaf(namespace, shape), leaf(namespace, tuple(value_shape), 100)
         y = x * 1
-        y[made(key, namespace)] = value
+        y[converted(key, namespace)] = value
         y.backward(cotangent(namespace, y))
         return y, x.grad, value.grad
 
@@ -191,7 +191,7 @@ def test_assigning_a_number(case: tuple[tuple[int, ...], Any], number: Any) -> N
     def program(namespace: Any) -> Any:
         x = leaf(namespace, shape)
         y = x * 1
-        y[made(key, namespace)] = number
+        y[converted(key, namespace)] = number
         y.backward(cotangent(namespace, y))
         return y, x.grad
 
@@ -199,14 +199,14 @@ def test_assigning_a_number(case: tuple[tuple[int, ...], Any], number: Any) -> N
 
 
 @given(shapes_and_keys)
-def test_a_write_through_what_was_read(case: tuple[tuple[int, ...], Any]) -> None:
-    """It reaches the tensor where reading gave a view, and else does not."""
+def test_a_write_into_a_result_of_indexing(case: tuple[tuple[int, ...], Any]) -> None:
+    """The write reaches the tensor if the result is a view, and only then."""
     shape, key = case
 
     def program(namespace: Any) -> Any:
         x = leaf(namespace, shape)
         y = x * 1
-        part = y[made(key, namespace)]
+        part = y[converted(key, namespace)]
         part.mul_(3)
         (y * 2).backward(cotangent(namespace, y))
         return y, part, x.grad
@@ -233,7 +233,7 @@ def test_assignment_converts_as_pytorch_does(dtype: str, key: Any, value: Any) -
 
 @given(st.lists(st.integers(1, 3), min_size=1, max_size=3), st.data())
 def test_indices_out_of_bounds(shape: list[int], data: st.DataObject) -> None:
-    """For reading and for writing, by a number and in a list, before and after other indices."""
+    """For reading and writing, as a number and in a list, before and after other indices."""
     dim = data.draw(st.integers(0, len(shape) - 1))
     beyond = data.draw(st.sampled_from([shape[dim], -shape[dim] - 1, 99]))
     wrong = data.draw(
@@ -243,18 +243,18 @@ def test_indices_out_of_bounds(shape: list[int], data: st.DataObject) -> None:
     entries[dim] = wrong
     key = tuple(entries)
     assert (
-        check(lambda namespace: [leaf(namespace, tuple(shape))[made(key, namespace)]])
+        check(lambda namespace: [leaf(namespace, tuple(shape))[converted(key, namespace)]])
         == "IndexError"
     )
 
     def assign(namespace: Any) -> Any:
-        namespace.zeros(shape)[made(key, namespace)] = 1
+        namespace.zeros(shape)[converted(key, namespace)] = 1
         return []
 
     assert check(assign) == "IndexError"
 
 
-def test_gradients_of_what_is_read_often_add_up() -> None:
+def test_gradients_of_repeated_indices_add_up() -> None:
     def program(namespace: Any) -> Any:
         x = leaf(namespace, (4,))
         out = x[namespace.tensor([[0, 0, 3], [3, 3, -1]])]
@@ -264,7 +264,7 @@ def test_gradients_of_what_is_read_often_add_up() -> None:
     check(program)
 
 
-def test_gradients_of_what_is_read_often_add_up_beside_a_mask() -> None:
+def test_gradients_of_repeated_indices_add_up_next_to_a_mask() -> None:
     def program(namespace: Any) -> Any:
         x = leaf(namespace, (3, 2, 4))
         one, two = (namespace.tensor(m) for m in ([False, False, True], [True, False, True]))
@@ -276,8 +276,8 @@ def test_gradients_of_what_is_read_often_add_up_beside_a_mask() -> None:
     check(program)
 
 
-def test_indices_are_not_looked_at_again() -> None:
-    """A later write to a tensor of indices changes no gradient. In PyTorch it is an error."""
+def test_a_later_write_to_indices_does_not_change_the_gradient() -> None:
+    """In PyTorch it is an error."""
     x = leaf(minigrad, (3,))
     rows = minigrad.tensor([0, 0])
     mask = minigrad.tensor([True, False, True])
@@ -303,7 +303,7 @@ def test_a_tensor_of_one_element_can_be_an_index() -> None:
     check(program)
 
 
-def test_iteration_walks_the_first_dimension() -> None:
+def test_iteration_is_over_the_first_dimension() -> None:
     def program(namespace: Any) -> Any:
         x = leaf(namespace, (3, 2))
         rows = list(x)
@@ -329,7 +329,7 @@ def test_index_put_and_its_gradients(accumulate: bool, in_place: bool) -> None:
     def program(torch: Any) -> Any:
         x = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], requires_grad=True)
         value = torch.tensor([7.0, 8.0], requires_grad=True)
-        places = torch.tensor([0, 2, -1] if accumulate else [0, 2])  # 2 and -1 are one place
+        places = torch.tensor([0, 2, -1] if accumulate else [0, 2])  # 2 and -1 are the same place
         y = x * 1
         put = y.index_put_ if in_place else y.index_put
         y = put((places,), value, accumulate)

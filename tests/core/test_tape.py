@@ -1,4 +1,4 @@
-"""graph.py: the tape. Every sentence of what it promises, beside PyTorch."""
+"""The tape: accumulation, order, freed graphs, saved tensors and memory, as in PyTorch."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Y = np.array([[0.5, 1.0, 2.0], [0.25, 4.0, 1.0], [2.0, 0.5, 1.0]])
 
 
 def leaves(torch: Any) -> tuple[Any, Any]:
-    """Two fresh leaves in float64, of shape (3, 3)."""
+    """Return two new float64 leaves of shape (3, 3)."""
     x, y = (torch.from_numpy(array.copy()).requires_grad_() for array in (X, Y))
     return x, y
 
@@ -44,7 +44,7 @@ def array(x: Any) -> np.ndarray:
 # Accumulation -------------------------------------------------------------------------------------
 
 
-def test_backward_fills_the_grad_of_leaves_and_of_nothing_else() -> None:
+def test_backward_fills_grad_of_leaves_only() -> None:
     x, y = leaves(minigrad)
     middle = x * y
     out = middle.sum()
@@ -55,7 +55,7 @@ def test_backward_fills_the_grad_of_leaves_and_of_nothing_else() -> None:
 
 
 @given(st.lists(st.integers(-4, 4), min_size=1, max_size=5))
-def test_backward_adds_to_what_is_in_grad(factors: list[int]) -> None:
+def test_backward_adds_to_grad(factors: list[int]) -> None:
     def program(torch: Any) -> Any:
         x, y = leaves(torch)
         for k in factors:
@@ -65,7 +65,7 @@ def test_backward_adds_to_what_is_in_grad(factors: list[int]) -> None:
     check_same(program)
 
 
-def test_grad_that_was_set_is_added_to_in_place() -> None:
+def test_backward_adds_in_place_to_a_grad_that_was_set() -> None:
     def program(torch: Any) -> Any:
         x, y = leaves(torch)
         x.grad = mine = torch.full((3, 3), 10.0, dtype=torch.float64)
@@ -81,7 +81,7 @@ def test_grad_accumulates_in_place_and_counts_as_a_write() -> None:
         x.sum().backward()
         first = x.grad
         (y * first).sum().backward(retain_graph=True)
-        loss = (y * first).sum()  # saves the gradient, which the next backward writes to
+        loss = (y * first).sum()  # saves the gradient, which the next backward changes
         (x * 2).sum().backward()
         same = x.grad is first
         loss.backward()
@@ -95,7 +95,7 @@ def test_retain_grad_fills_a_non_leaf_too() -> None:
         x, y = leaves(torch)
         middle = x * y
         middle.retain_grad()
-        middle.retain_grad()  # once more changes nothing
+        middle.retain_grad()  # a second call changes nothing
         before = middle.retains_grad, x.retains_grad
         (middle * middle).sum().backward(retain_graph=True)
         (middle * 2).sum().backward()
@@ -115,7 +115,7 @@ def test_retain_grad_of_a_leaf_and_of_a_constant() -> None:
     check_same(lambda torch: torch.ones(2).retain_grad())
 
 
-def test_retain_grad_of_a_tensor_that_died_keeps_nothing() -> None:
+def test_retain_grad_of_a_deleted_tensor_keeps_nothing_alive() -> None:
     x, _ = leaves(minigrad)
     middle = x * 2
     middle.retain_grad()
@@ -127,7 +127,7 @@ def test_retain_grad_of_a_tensor_that_died_keeps_nothing() -> None:
     np.testing.assert_array_equal(array(x.grad), np.full((3, 3), 2.0))
 
 
-# Nothing shared -----------------------------------------------------------------------------------
+# Shared memory ------------------------------------------------------------------------------------
 
 
 @SMALL_OP
@@ -148,8 +148,8 @@ def test_no_grad_shares_memory_with_anything(name: str) -> None:
 
 
 @SMALL_OP
-def test_spoiling_every_gradient_leaves_the_graph_intact(name: str) -> None:
-    """No gradient that the user sees is one that the graph still needs."""
+def test_overwriting_every_gradient_leaves_the_graph_intact(name: str) -> None:
+    """No gradient that the user sees is needed by the graph."""
     x, y = leaves(minigrad)
     out = SMALL_OPS[name](minigrad, x + 0, y + 0)
 
@@ -167,7 +167,7 @@ def test_spoiling_every_gradient_leaves_the_graph_intact(name: str) -> None:
         np.testing.assert_array_equal(first, second)
 
 
-def test_grads_of_what_was_added_are_two() -> None:
+def test_the_two_gradients_of_a_sum_are_separate() -> None:
     def program(torch: Any) -> Any:
         x, y = leaves(torch)
         (x + y).backward(torch.ones(3, 3, dtype=torch.float64))
@@ -177,13 +177,13 @@ def test_grads_of_what_was_added_are_two() -> None:
     check_same(program)
 
 
-# The order, and long, wide and tangled graphs -----------------------------------------------------
+# Long, wide and shared graphs ---------------------------------------------------------------------
 
 
 @contextmanager
 def no_cyclic_gc() -> Iterator[None]:
-    """Only reference counting frees anything in here; `gc.collect()` counts what it has missed."""
-    gc.freeze()  # what there is already, a lot, need not be looked at again and again
+    """Turn the collector off: `gc.collect()` then counts what reference counting did not free."""
+    gc.freeze()  # so that each collection skips all older objects
     gc.disable()
     try:
         yield
@@ -194,7 +194,7 @@ def no_cyclic_gc() -> Iterator[None]:
 
 def test_a_chain_of_a_million_ops() -> None:
     count = 1_000_000
-    with no_cyclic_gc():  # also: a collector that looks at a million nodes is slow
+    with no_cyclic_gc():  # it would also be slow with a million nodes
         w = minigrad.tensor(1.0, requires_grad=True)
         y = w
         for _ in range(count // 2):
@@ -233,7 +233,7 @@ def test_a_wide_fan() -> None:
     check_same(program)
 
 
-def test_a_ladder_of_diamonds_is_walked_once_per_node() -> None:
+def test_a_ladder_of_diamonds_visits_each_node_once() -> None:
     def program(torch: Any) -> Any:
         x = torch.tensor(1.0, dtype=torch.float64, requires_grad=True)
         y = x
@@ -247,7 +247,7 @@ def test_a_ladder_of_diamonds_is_walked_once_per_node() -> None:
 
 @given(st.data())
 def test_random_graphs(data: st.DataObject) -> None:
-    """Sums and products of what came before, in any order; of whole numbers, so exact."""
+    """Sums and products of earlier values, with small integers as elements, so exact."""
     numbers = st.integers(0, 100)
     steps = data.draw(st.lists(st.tuples(st.booleans(), numbers, numbers), max_size=12))
     ends = data.draw(st.lists(numbers, min_size=1, max_size=3))
@@ -256,7 +256,7 @@ def test_random_graphs(data: st.DataObject) -> None:
         values = [torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in (2.0, -1.0, 1)]
         for multiply, i, j in steps:
             a, b = values[i % len(values)], values[j % len(values)]
-            # A sum of at most small numbers, so that nothing is rounded.
+            # Small enough that nothing is rounded.
             values.append((a * b).clamp(-8, 8) if multiply else (a - b).clamp(-8, 8))
         roots = [values[e % len(values)] for e in ends]
         torch.autograd.backward(roots, [torch.full_like(root, 3.0) for root in roots])
@@ -269,7 +269,7 @@ def test_random_graphs(data: st.DataObject) -> None:
 
 
 @SMALL_OP
-def test_a_second_backward_raises_where_pytorch_has_freed_something(name: str) -> None:
+def test_a_second_backward_raises_where_pytorch_freed_saved_tensors(name: str) -> None:
     def program(torch: Any) -> Any:
         out = SMALL_OPS[name](torch, *leaves(torch))
         out.backward(cotangent(torch, out))
@@ -280,7 +280,7 @@ def test_a_second_backward_raises_where_pytorch_has_freed_something(name: str) -
 
 @pytest.mark.parametrize("second", ["exp", "sum"])
 @pytest.mark.parametrize("first", ["exp", "add", "select"])
-def test_a_freed_graph_is_found_wherever_it_is(first: str, second: str) -> None:
+def test_a_freed_node_is_found_anywhere_in_the_graph(first: str, second: str) -> None:
     def program(torch: Any) -> Any:
         x, y = leaves(torch)
         shared = SMALL_OPS[first](torch, x, y)
@@ -292,7 +292,7 @@ def test_a_freed_graph_is_found_wherever_it_is(first: str, second: str) -> None:
 
 
 @SMALL_OP
-def test_retain_graph_keeps_all(name: str) -> None:
+def test_retain_graph_frees_nothing(name: str) -> None:
     out_of: dict[Any, Any] = {}
 
     def program(torch: Any) -> Any:
@@ -309,18 +309,18 @@ def test_retain_graph_keeps_all(name: str) -> None:
             np.testing.assert_allclose(array(ours), array(theirs), rtol=1e-12, atol=1e-12)
 
 
-def test_backward_through_a_graph_that_was_freed_only_in_part() -> None:
+def test_backward_through_a_partly_freed_graph() -> None:
     def program(torch: Any) -> Any:
         x, y = leaves(torch)
         shared = x.exp()
         one, other = (shared * y).sum(), (shared * 2).sum()
-        (one + other).backward(inputs=[y])  # does not come to `exp`
+        (one + other).backward(inputs=[y])  # does not reach `exp`
         other.backward()
 
     check_same(program)
 
 
-def test_freeing_lets_go_of_what_was_saved() -> None:
+def test_freeing_releases_the_saved_arrays() -> None:
     x, y = leaves(minigrad)
     out = (x * 1) * (y * 1)
     saved = [weakref.ref(a) for a in _captured_arrays(out._node)]
@@ -330,7 +330,7 @@ def test_freeing_lets_go_of_what_was_saved() -> None:
 
 
 def _captured_arrays(node: Any) -> list[np.ndarray]:
-    """The arrays in the closures of a node's pullbacks."""
+    """Return the arrays in the closures of a node's pullbacks."""
     cells = [c for p in node.pullbacks if p for c in p.__closure__ or ()]
     return [c.cell_contents for c in cells if isinstance(c.cell_contents, np.ndarray)]
 
@@ -340,8 +340,8 @@ def _captured_arrays(node: Any) -> list[np.ndarray]:
 WRITES: dict[str, Callable[[Any], Any]] = {
     "itself": lambda t: t.mul_(2),
     "a view": lambda t: t[..., 0].zero_(),
-    "a detached one": lambda t: t.detach().mul_(2),
-    "a view of a detached one": lambda t: t.detach().reshape(-1)[0].fill_(7),
+    "a detached tensor": lambda t: t.detach().mul_(2),
+    "a view of a detached tensor": lambda t: t.detach().reshape(-1)[0].fill_(7),
     ".data": lambda t: t.data.mul_(2),
     "+=": lambda t: operator.iadd(t, 1),
     "an element": lambda t: operator.setitem(t, (0,) * t.ndim, 7),
@@ -351,11 +351,11 @@ WRITES: dict[str, Callable[[Any], Any]] = {
 
 @pytest.mark.parametrize("victim", ["input", "other", "output"])
 @SMALL_OP
-def test_a_write_to_what_was_saved_is_an_error_where_it_is_in_pytorch(
+def test_a_write_to_a_saved_tensor_is_an_error_where_it_is_in_pytorch(
     name: str, victim: str
 ) -> None:
     if name == "expand" and victim == "output":
-        return  # a write to elements that share their memory is another matter
+        return  # elements that share memory can't be written to
     for how, write in WRITES.items():
         found: dict[Any, Any] = {}
 
@@ -372,7 +372,7 @@ def test_a_write_to_what_was_saved_is_an_error_where_it_is_in_pytorch(
         both = f"\nafter a write to {how}:\nminigrad: {ours}\nPyTorch:  {theirs}"
         assert (ours.error is None) == (theirs.error is None), both
         assert theirs.error is None or ours.error.begins_as(theirs.error), both
-        if theirs.error is None and how != ".data":  # after that, gradients are no one's promise
+        if theirs.error is None and how != ".data":  # then gradients are undefined
             for a, b in zip(found[minigrad], found[torch], strict=True):
                 assert (a is None) == (b is None), both
                 if a is not None:
@@ -402,7 +402,7 @@ def test_a_write_before_the_op_does_not_matter() -> None:
     check_same(program)
 
 
-def test_a_write_that_is_undone_still_counts() -> None:
+def test_a_write_counts_even_if_it_is_undone() -> None:
     def program(torch: Any) -> Any:
         x, _ = leaves(torch)
         middle = x * 1
@@ -413,7 +413,7 @@ def test_a_write_that_is_undone_still_counts() -> None:
     assert check_same(program).error is not None
 
 
-def test_a_write_after_backward_does_no_harm() -> None:
+def test_a_write_after_backward_does_not_matter() -> None:
     def program(torch: Any) -> Any:
         x, _ = leaves(torch)
         out = (x * x).sum()
@@ -426,7 +426,7 @@ def test_a_write_after_backward_does_no_harm() -> None:
     check_same(program)
 
 
-def test_writing_to_a_numpy_array_escapes_as_it_does_in_pytorch() -> None:
+def test_a_write_to_a_numpy_array_is_not_counted() -> None:
     def program(torch: Any) -> Any:
         x, _ = leaves(torch)
         out = x * x
@@ -464,7 +464,7 @@ def test_views_and_writes_die_by_reference_counting() -> None:
         row.mul_(2)
         base[1] = y[0]
         base.add_(y)
-        view.requires_grad  # noqa: B018, asking for it makes the view's history anew
+        view.requires_grad  # noqa: B018, reading it updates the history of the view
         out = (base * view).sum()
         refs = [weakref.ref(t) for t in (base, view, row, out, out._node, base._node)]
         out.backward()
@@ -473,14 +473,14 @@ def test_views_and_writes_die_by_reference_counting() -> None:
         assert gc.collect() == 0
 
 
-def test_errors_leave_no_cycles_behind() -> None:
+def test_errors_leave_no_reference_cycles() -> None:
     x, _ = leaves(minigrad)
     with no_cyclic_gc():
         out = x.exp().sum()
         out.backward()
         ref = weakref.ref(out._node)
         for failing in (minigrad.Tensor.backward, lambda t: t + x + minigrad.ones(2)):
-            try:  # pytest.raises would hold on to the traceback
+            try:  # pytest.raises would keep the traceback
                 failing(out)
             except RuntimeError:
                 continue
@@ -490,12 +490,12 @@ def test_errors_leave_no_cycles_behind() -> None:
         assert gc.collect() == 0
 
 
-# Gradients that hooks take away -------------------------------------------------------------------
+# Gradients replaced by None -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("of_own", [False, True])
+@pytest.mark.parametrize("custom", [False, True])
 @pytest.mark.parametrize("returned", [(None, 10), (10, None), (None, None), (10, 20)])
-def test_a_gradient_is_replaced_by_none(returned: tuple[int | None, ...], of_own: bool) -> None:
+def test_a_hook_replaces_a_gradient_by_none(returned: tuple[int | None, ...], custom: bool) -> None:
     def program(t: Any) -> Any:
         class Same(t.autograd.Function):
             @staticmethod
@@ -510,7 +510,7 @@ def test_a_gradient_is_replaced_by_none(returned: tuple[int | None, ...], of_own
             return tuple(r and d * r for r, d in zip(returned, inputs, strict=True))
 
         x, y = leaves(t)
-        z = Same.apply(x, y * 2) if of_own else x * (y * 2)
+        z = Same.apply(x, y * 2) if custom else x * (y * 2)
         z.grad_fn.register_hook(hook)
         z.sum().backward()
         return x.grad, y.grad
@@ -519,7 +519,7 @@ def test_a_gradient_is_replaced_by_none(returned: tuple[int | None, ...], of_own
 
 
 @pytest.mark.parametrize("returned", [None, 1.0])
-def test_where_there_is_no_gradient_a_hook_may_return_none_only(returned: float | None) -> None:
+def test_a_hook_can_only_return_none_for_a_missing_gradient(returned: float | None) -> None:
     def program(t: Any) -> Any:
         x, _ = leaves(t)
         y = x * t.ones(3, 3)
@@ -533,8 +533,8 @@ def test_where_there_is_no_gradient_a_hook_may_return_none_only(returned: float 
 # Threads ------------------------------------------------------------------------------------------
 
 
-def test_two_threads_walk_backwards_at_once() -> None:
-    """Each has a graph of its own over weights of its own, and data that both read."""
+def test_two_threads_run_backward_at_the_same_time() -> None:
+    """Each has its own graph and weights; both read the same data."""
     data = minigrad.from_numpy(np.random.default_rng(0).standard_normal((20, 20)))
     barrier = threading.Barrier(2)
     found: dict[int, list[np.ndarray]] = {0: [], 1: []}
@@ -563,7 +563,7 @@ def test_two_threads_walk_backwards_at_once() -> None:
 
 
 def test_an_op_within_an_op() -> None:
-    """A debugger, a profiler or a signal handler may compute while a rule does."""
+    """A debugger, a profiler or a signal handler may run an op while a rule is running."""
     import sys
 
     x = minigrad.ones(2)

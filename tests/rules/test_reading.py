@@ -1,0 +1,295 @@
+"""reading.py: the names that pullbacks may use, and functions that are read as slower ones."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import pkgutil
+from collections.abc import Callable, Iterator
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy import sinh
+from profiles import AT_A_GLANCE, examples
+
+pytest.importorskip("torch")
+
+import minigrad
+from bridge import strategies
+from bridge.comparing.closeness import difference
+from minigrad import rules
+from minigrad.catalogue.accuracy import Exact, tolerance
+from minigrad.core.higher_order import read_over_tensors
+from minigrad.rules import REGISTRY, differentiable
+from minigrad.rules.elementwise import masked
+from minigrad.rules.indexing import put
+from minigrad.rules.linalg import product
+from minigrad.rules.reading import check_pullbacks, reads_as
+from minigrad.rules.rule import Pullback, Result
+
+# Names in pullbacks -------------------------------------------------------------------------------
+
+
+def _registered(forward: Callable[..., Result]) -> None:
+    """Register a rule, and remove it again; raise what the registration raises."""
+    before = dict(REGISTRY)
+    try:
+        differentiable()(forward)
+        assert REGISTRY.keys() - before == {forward.__name__}
+        del REGISTRY[forward.__name__]
+    finally:
+        left = {name: REGISTRY.pop(name) for name in REGISTRY.keys() - before}
+        assert not left, "a refused rule stays in the registry"
+
+
+def _helper(g: Any) -> Any:
+    return np.sinh(g)
+
+
+def _helper_of_helper(g: Any) -> Any:
+    return _helper(g)
+
+
+def _pullback_of_helper(input: Any) -> Pullback:
+    return lambda g: g * np.sinh(input)
+
+
+@reads_as(lambda g: np.sinh(g))
+def _read_as_unknown(g: Any) -> Any:
+    return g * 2
+
+
+@reads_as(lambda g: g * 2)
+def _read_as_known(g: Any) -> Any:
+    return np.sinh(g)
+
+
+def by_attribute(input: Any) -> Result:
+    return input, (lambda g: np.sinh(g),)
+
+
+def by_global_ufunc(input: Any) -> Result:
+    return input, (lambda g: sinh(g),)
+
+
+def in_nested_lambda(input: Any) -> Result:
+    return input, (lambda g: (lambda h: np.sinh(h))(g),)
+
+
+def in_doubly_nested_function(input: Any) -> Result:
+    def pullback(g: Any) -> Any:
+        def inner(h: Any) -> Any:
+            return (lambda k: np.sinh(k))(h)
+
+        return inner(g)
+
+    return input, (pullback,)
+
+
+def in_comprehension(input: Any) -> Result:
+    return input, (lambda g: sum([np.sinh(x) for x in g]),)
+
+
+def in_captured_function(input: Any) -> Result:
+    def captured(g: Any) -> Any:
+        return np.sinh(g)
+
+    return input, (lambda g: captured(g),)
+
+
+def in_second_pullback(input: Any, other: Any) -> Result:
+    return input, (lambda g: g, lambda g: np.sinh(g))
+
+
+def in_one_branch(input: Any) -> Result:
+    if input.size:
+        return input, (lambda g: g,)
+    return input, (lambda g: np.sinh(g),)
+
+
+def in_helper(input: Any) -> Result:
+    return input, (lambda g: _helper(g),)
+
+
+def in_helper_of_helper(input: Any) -> Result:
+    return input, (lambda g: _helper_of_helper(g),)
+
+
+def in_pullback_of_helper(input: Any) -> Result:
+    return input, (_pullback_of_helper(input),)
+
+
+def in_plain_reading(input: Any) -> Result:
+    return input, (lambda g: _read_as_unknown(g),)
+
+
+UNKNOWN = (
+    by_attribute,
+    by_global_ufunc,
+    in_nested_lambda,
+    in_doubly_nested_function,
+    in_comprehension,
+    in_captured_function,
+    in_second_pullback,
+    in_one_branch,
+    in_helper,
+    in_helper_of_helper,
+    in_pullback_of_helper,
+    in_plain_reading,
+)
+
+
+@pytest.mark.parametrize("forward", UNKNOWN, ids=lambda forward: forward.__name__)
+def test_an_unknown_name_is_refused_at_registration(forward: Callable[..., Result]) -> None:
+    message = f"rule '{forward.__name__}': a pullback uses 'sinh', which no rule computes"
+    with pytest.raises(TypeError, match=message):
+        _registered(forward)
+
+
+@pytest.mark.parametrize(
+    ("name", "pullback"),
+    [
+        ("cumsum", lambda g: np.cumsum(g)),
+        ("cumsum", lambda g: g.cumsum()),
+        ("accumulate", lambda g: np.add.accumulate(g)),
+        ("flat", lambda g: g.flat),
+        ("undefined", lambda g: undefined(g)),  # type: ignore[name-defined]  # noqa: F821
+    ],
+)
+def test_any_unknown_function_or_attribute_is_refused(name: str, pullback: Pullback) -> None:
+    def forward(input: Any) -> Result:
+        return input, ((lambda g: g),)
+
+    # The same forward with the code of the pullback in place of its own lambda.
+    constants = tuple(
+        pullback.__code__ if hasattr(constant, "co_code") else constant
+        for constant in forward.__code__.co_consts
+    )
+    code = forward.__code__.replace(co_consts=constants)
+    with pytest.raises(TypeError, match=f"a pullback uses '{name}'"):
+        _registered(FunctionType(code, globals(), "forward"))
+
+
+def test_known_names_are_accepted() -> None:
+    def accepted(input: Any) -> Result:
+        y = np.sinh(input)  # the forward itself may use anything
+
+        def pullback(g: Any) -> Any:
+            shape, key = g.shape, (slice(0, g.shape[0]),)
+            total = np.add.reduce(np.exp(g) * y, 0, keepdims=True)
+            return put(_read_as_known(total), key, shape)[0] + g.T.sum() + np.zeros(shape, g.dtype)
+
+        return y, (pullback,)
+
+    _registered(accepted)
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_every_rule_uses_known_names(name: str) -> None:
+    check_pullbacks(REGISTRY[name], REGISTRY)
+
+
+# Second readings ----------------------------------------------------------------------------------
+
+
+def _functions_with_second_reading() -> Iterator[FunctionType]:
+    """Yield the functions of all modules of rules that are marked by `reads_as`."""
+    for info in pkgutil.iter_modules(rules.__path__):
+        module = importlib.import_module(f"{rules.__name__}.{info.name}")
+        for value in vars(module).values():
+            if isinstance(value, FunctionType) and "reads_as" in vars(value):
+                yield value
+
+
+@st.composite
+def _for_masked(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
+    """A gradient with any special values, in any layout, and a mask that broadcasts with it."""
+    shape, mask_shape = draw(strategies.shapes_that_broadcast(2))
+    dtype = draw(strategies.dtypes())
+    size = math.prod(mask_shape)
+    mask = draw(st.lists(st.booleans(), min_size=size, max_size=size))
+    return draw(strategies.arrays(shape, dtype)), np.reshape(np.array(mask, bool), mask_shape)
+
+
+@st.composite
+def _for_product(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
+    """Two matrices of one dtype with any special values, in any layout, many of them 1×1."""
+    sizes = st.integers(0, 3)
+    n, inner, m = draw(st.tuples(sizes, sizes, sizes) | st.sampled_from([(1, 1, 3), (3, 1, 1)]))
+    dtype, few_values = draw(strategies.dtypes()), draw(st.booleans())
+
+    def matrix(*shape: int) -> np.ndarray:
+        if not few_values:
+            return draw(strategies.arrays(shape, dtype))
+        return draw(hnp.arrays(dtype, shape, elements=st.sampled_from([0.0, -1.0, np.inf, np.nan])))
+
+    return matrix(n, inner), matrix(inner, m)
+
+
+OPERANDS = {masked: _for_masked(), product: _for_product()}
+
+
+def test_every_second_reading_has_operands() -> None:
+    assert set(_functions_with_second_reading()) == OPERANDS.keys()
+
+
+@np.errstate(all="ignore")
+def _check_reading(
+    function: FunctionType, operands: tuple[np.ndarray, ...], compute: Callable[..., Any]
+) -> None:
+    """Check `compute` against the reading of `function`: exactly, or within the tolerance of mm."""
+    found, expected = compute(*operands), vars(function)["reads_as"](*operands)
+    if function is product:
+        a, b = (np.abs(x, dtype=float) for x in operands)
+        wrong = difference(found, expected, tolerance("mm").value, a @ b)
+    else:
+        wrong = difference(found, expected, Exact())
+    assert wrong is None, str(wrong)
+
+
+EACH = pytest.mark.parametrize("function", OPERANDS, ids=lambda function: function.__name__)
+
+
+@EACH
+@settings(max_examples=examples(100))
+@given(data=st.data())
+def test_a_function_equals_its_second_reading(function: FunctionType, data: st.DataObject) -> None:
+    _check_reading(function, data.draw(OPERANDS[function]), function)
+
+
+@EACH
+@settings(max_examples=examples(100))
+@given(data=st.data())
+def test_a_function_over_tensors_is_its_second_reading(
+    function: FunctionType, data: st.DataObject
+) -> None:
+    def over_tensors(*operands: np.ndarray) -> np.ndarray:
+        result = read_over_tensors(function, {})(*map(minigrad.from_numpy, operands))
+        return result.numpy()
+
+    operands = data.draw(OPERANDS[function])
+    _check_reading(function, tuple(x.copy() for x in operands), over_tensors)
+
+
+@pytest.mark.parametrize(
+    ("function", "wrong"),
+    [
+        (masked, lambda g, keep: g * keep),  # infinity times 0 is NaN
+        (masked, lambda g, keep: np.where(keep, g, g.dtype.type(-0.0))),
+        (product, lambda a, b: a.dot(b)),  # 0 times NaN is 0 if one operand is 1×1
+        (product, lambda a, b: a @ b * a.dtype.type(1.001)),
+    ],
+)
+def test_a_wrong_function_is_found(function: FunctionType, wrong: Callable[..., Any]) -> None:
+    @settings(AT_A_GLANCE)
+    @given(OPERANDS[function])
+    def check(operands: tuple[np.ndarray, ...]) -> None:
+        _check_reading(function, operands, wrong)
+
+    with pytest.raises(AssertionError):
+        check()
