@@ -224,7 +224,8 @@ def _seeds(tensors: Sequence[TensorBase], cotangents: Any, create_graph: bool) -
     if len(cotangents) != len(tensors):
         raise RuntimeError(f"got {len(tensors)} tensors and {len(cotangents)} gradients")
     seeds: list[tuple[Parent, Any]] = []
-    for index, (tensor, given) in enumerate(zip(tensors, cotangents, strict=True)):
+    for index, tensor in enumerate(tensors):
+        given = cotangents[index]
         refresh(tensor)
         if not tensor._requires_grad:
             raise RuntimeError(

@@ -142,7 +142,10 @@ def refuse_write(self: TensorBase, name: str) -> None:
 
 
 def _any_requires_grad(operands: Sequence[Any]) -> bool:
-    return any(isinstance(x, TensorBase) and x.requires_grad for x in operands)
+    for x in operands:  # noqa: SIM110 - a generator costs as much as a small write
+        if isinstance(x, TensorBase) and x.requires_grad:
+            return True
+    return False
 
 
 def _refuse_leaf(self: TensorBase) -> None:

@@ -38,7 +38,9 @@ def walk(
     """
     gradients: dict[Parent, Any] = {}  # the cotangents in flight
     todo: list[tuple[int, Node]] = []  # a heap, the youngest node first: children before parents
-    special = _Special(seeds, wanted, create_graph, deliver)
+    special = _PLAIN
+    if wanted is not None or create_graph or leaf_hooks.exist or observation.observer is not None:
+        special = _Special(seeds, wanted, create_graph, deliver)
     always_special = special.always
 
     for parent, cotangent in seeds:
@@ -187,6 +189,9 @@ class _Special:
                     del gradients[leaf]
                     if (g := leaf._attached.entering(g)) is not None:
                         self.deliver(leaf, g)
+
+
+_PLAIN = _Special((), None, False, None)
 
 
 def _nothing(g: Any) -> None:

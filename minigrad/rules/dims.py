@@ -78,6 +78,8 @@ def infer_size(shape: Sequence[int], numel: int) -> tuple[int, ...]:
 
 def dense(array: Any) -> bool:
     """Whether the elements fill one block of memory without gaps, in any order."""
+    if array.flags.forc:
+        return True
     steps = zip(array.shape, array.strides, strict=True)
     reach = sum((size - 1) * step for size, step in steps)
     return bool(reach + array.itemsize == array.nbytes)
