@@ -13,7 +13,7 @@ import numpy as np
 from ..core.creating import array_of, int_of, made, number_of, sizes_of
 from ..core.devices import require_cpu
 from ..core.tensor import wrap
-from ..rules import dtypes, promotion
+from ..rules import dtypes, layout, promotion
 from ..rules.dtypes import dtype as DType
 from .tensor import Tensor
 
@@ -352,7 +352,7 @@ def zeros_like(input: Tensor, *, dtype: DType | None = None, **options: Any) -> 
     tensor([0, 0])
     """
     array = array_of(input, "zeros_like")
-    return made(np.zeros_like(array, _kind(dtype, input.dtype)), **options)
+    return made(_filled_like(array, 0, _kind(dtype, input.dtype)), **options)
 
 
 def ones_like(input: Tensor, *, dtype: DType | None = None, **options: Any) -> Tensor:
@@ -362,7 +362,7 @@ def ones_like(input: Tensor, *, dtype: DType | None = None, **options: Any) -> T
     tensor([1., 1.])
     """
     array = array_of(input, "ones_like")
-    return made(np.ones_like(array, _kind(dtype, input.dtype)), **options)
+    return made(_filled_like(array, 1, _kind(dtype, input.dtype)), **options)
 
 
 def empty_like(input: Tensor, *, dtype: DType | None = None, **options: Any) -> Tensor:
@@ -372,7 +372,7 @@ def empty_like(input: Tensor, *, dtype: DType | None = None, **options: Any) -> 
     torch.Size([2, 3])
     """
     array = array_of(input, "empty_like")
-    return made(np.empty_like(array, _kind(dtype, input.dtype)), **options)
+    return made(layout.empty_like(array, _kind(dtype, input.dtype)), **options)
 
 
 def full_like(
@@ -388,4 +388,10 @@ def full_like(
     array = array_of(input, "full_like")
     kind = _kind(dtype, input.dtype)
     value = promotion.converted(number_of(fill_value, "full_like", "fill_value"), kind, "raise")
-    return made(np.full_like(array, value, kind), **options)
+    return made(_filled_like(array, value, kind), **options)
+
+
+def _filled_like(array: np.ndarray, value: Any, kind: np.dtype) -> np.ndarray:
+    filled = layout.empty_like(array, kind)
+    filled.fill(value)
+    return filled

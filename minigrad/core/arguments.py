@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ..rules import Rule
+from ..rules.layout import elementwise
 from ..rules.promotion import get_default_dtype, result_type
 from .errstate import quiet
 from .grad_mode import grad_mode
@@ -60,8 +61,10 @@ def _is_bool(operand: Any) -> bool:
 
 def _in_dtype(operand: Any, kind: np.dtype) -> Any:
     if isinstance(operand, np.ndarray):
+        if operand.dtype == kind:
+            return operand
         # A number too large for float32 becomes infinite, without a warning.
-        return operand if operand.dtype == kind else quiet.call(operand.astype, kind)
+        return elementwise(quiet.call(operand.astype, kind), (operand,))
     if kind.kind in "iu" and operand is not None and not isinstance(operand, bool):
         return int(np.array(operand).astype(kind))  # an int too large for int32 wraps around
     return operand

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..rules.dtypes import SUPPORTED
+from ..rules.layout import like
 from .dispatch import OPS
 from .errstate import quiet
 from .grad_mode import grad_mode
@@ -121,11 +122,15 @@ def _accumulate(leaf: TensorBase, gradient: Any) -> None:
         before = leaf._grad
         if isinstance(gradient, TensorBase):
             if before is None:
-                leaf._grad = wrap(np.empty_like(gradient._array)).copy_(gradient)
+                laid_out = like(np.empty_like(gradient._array), leaf._array)
+                leaf._grad = wrap(laid_out).copy_(gradient)
             else:
                 leaf._grad = before + gradient
         elif before is None:
-            leaf._grad = wrap(gradient if type(gradient) is np.ndarray else np.asarray(gradient))
+            array = gradient if type(gradient) is np.ndarray else np.asarray(gradient)
+            if not (array.flags.c_contiguous and leaf._array.flags.c_contiguous):
+                array = like(array, leaf._array)
+            leaf._grad = wrap(array)
         else:
             before._array += gradient
             count_write(before._counter)

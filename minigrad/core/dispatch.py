@@ -21,6 +21,7 @@ import numpy as np
 
 from ..rules import REGISTRY, Rule
 from ..rules.dtypes import scalar_name, to_numpy
+from ..rules.layout import elementwise
 from .arguments import MISSING, call_by_names, number_of, prepare, raise_as_pytorch
 from .errstate import quiet
 from .grad_mode import grad_mode
@@ -48,6 +49,7 @@ def {name}({parameters}, **others):
         output, pullbacks = computed
     {extra_outputs}
     result = wrap(output if type(output) is ndarray else asarray(output))
+    {layout}
     {view}
     {parents}
     if {any_parent} and pullbacks and grad_mode.enabled:
@@ -133,6 +135,7 @@ class _Filling:
             "arguments": arguments,
             "options": f"{_tuple(positional)}, dict({', '.join(named)})",
             "extra_outputs": _EXTRA_OUTPUTS if rule.extra_outputs else "",
+            "layout": "" if rule.view else _LAYOUT[rule.presentation.layout].format(**fields),
             "view": _view(rule, self.first, _tuple(positional)) if rule.view else "",
             "check_dtype": _CHECK_DTYPE if has_dtype else "",
             "node_name": f"node_name({arguments})" if callable(self.node) else repr(self.node),
@@ -167,6 +170,9 @@ class _Filling:
             "arrays": _tuple(f"{n}_array" for n in names),
             "unwrapped": _tuple(map(self._unwrapped, names)),
             "rule_operands": ", ".join(f"{n}_array" for n in names),
+            "contiguous": " and ".join(map(self._contiguous, names)),
+            "first": f"{names[0]}_array",
+            "number": names[0],
             "parents": "\n".join(map(self._parent, derivable)),
             "any_parent": "(" + " or ".join(f"to_{n} is not None" for n in derivable) + ")",
             "pullback_names": "" if alone else f"{_tuple(f'by_{n}' for n in names)} = pullbacks",
@@ -182,6 +188,10 @@ class _Filling:
     def _is_tensor(self, n: str) -> str:
         """The condition under which an operand is a tensor, and not a number or None."""
         return "" if self.kinds[n] in ("Array", "Constant") else f"{n}_array is not {n}"
+
+    def _contiguous(self, n: str) -> str:
+        contiguous, is_tensor = f"{n}_array.flags.c_contiguous", self._is_tensor(n)
+        return f"({n}_array is {n} or {contiguous})" if is_tensor else contiguous
 
     def _fits(self, n: str) -> str:
         """The condition under which an operand can be used as it is."""
@@ -252,7 +262,28 @@ class _Filling:
         }
 
 
-_EXTRA_OUTPUTS = "output, *more = output\nmore = [wrap(x) for x in more]"
+# What gives a result its memory layout. An op on contiguous operands needs nothing.
+_LAYOUT = {
+    "elementwise": """\
+if result._array.ndim > 1 and not ({contiguous}):
+    result._array = elementwise(result._array, {arrays})""",
+    # PyTorch computes number ** tensor by another function, whose result is contiguous.
+    "elementwise, contiguous for a number": """\
+if result._array.ndim > 1 and not ({contiguous}):
+    result._array = (
+        ascontiguousarray(output) if {first} is {number} else elementwise(output, {arrays})
+    )""",
+    "first": """\
+if not {first}.flags.c_contiguous:
+    result._array = elementwise(result._array, ({first},))""",
+    "contiguous": """\
+if not result._array.flags.c_contiguous:
+    result._array = ascontiguousarray(output)""",
+    "own": "",
+}
+_EXTRA_OUTPUTS = """\
+output, *more = output
+more = [wrap(x if x.flags.c_contiguous else ascontiguousarray(x)) for x in more]"""
 _CHECK_DTYPE = """\
 if output.dtype.kind != "f":
     raise RuntimeError(f"Autograd not support dtype: {scalar_name(output)} ({rule.name})")"""
@@ -332,6 +363,8 @@ _NAMES: dict[str, Any] = {
     "View": View,
     "all_fit": all_fit,
     "asarray": np.asarray,
+    "ascontiguousarray": np.ascontiguousarray,
+    "elementwise": elementwise,
     "call_by_names": call_by_names,
     "grad_mode": grad_mode,
     "may_share_memory": np.may_share_memory,

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
 from ..rules import Rule
-from ..rules.dims import dense
 from ..rules.dtypes import scalar_name
+from ..rules.layout import dense
 from ..rules.promotion import same_category_or_higher
 from .dispatch import OPERANDS, function, number_fits
 from .errstate import quiet

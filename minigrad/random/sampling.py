@@ -21,6 +21,7 @@ from ..core.tensor import TensorBase, wrap
 from ..rules import REGISTRY, dtypes, promotion
 from ..rules.dtypes import dtype as DType
 from ..rules.dtypes import scalar_name
+from ..rules.layout import empty_like
 from . import variates
 from .generator import Generator, generator_or_default
 
@@ -116,7 +117,7 @@ def rand_like(
     """Draw as `rand`, with the shape, dtype and memory layout of `input`."""
     g = generator_or_default(generator, "rand_like")
     kind = _float_kind(dtype, "check_uniform_bounds", input, "rand_like")
-    like = _checked(np.empty_like(array_of(input, "rand_like"), kind), options)
+    like = _checked(empty_like(array_of(input, "rand_like"), kind), options)
     return made(_uniforms(like, g), **options)
 
 
@@ -126,7 +127,7 @@ def randn_like(
     """Draw as `randn`, with the shape, dtype and memory layout of `input`."""
     g = generator_or_default(generator, "randn_like")
     kind = _float_kind(dtype, "normal_kernel_cpu", input, "randn_like")
-    like = _checked(np.empty_like(array_of(input, "randn_like"), kind), options)
+    like = _checked(empty_like(array_of(input, "randn_like"), kind), options)
     return made(_normals(like, 0.0, 1.0, g), **options)
 
 
@@ -149,7 +150,7 @@ def randint_like(
         low, high = 0, low
     low, high = _integer_bounds(low, high, "randint_like")
     g = generator_or_default(generator, "randint_like")
-    like = _checked(np.empty_like(array, dtypes.to_numpy(dtype or input.dtype)), options)
+    like = _checked(empty_like(array, dtypes.to_numpy(dtype or input.dtype)), options)
     return made(_integers(like, low, high, g), **options)
 
 
@@ -302,7 +303,7 @@ def _winners(weights: np.ndarray, num_samples: int, g: Generator) -> np.ndarray:
     Of exponential random numbers with the weights as rates, each is the smallest with a probability
     proportional to its weight.
     """
-    like = np.empty_like(weights)
+    like = empty_like(weights)
     times = _laid_out(variates.exponentials(g, like.size, like.dtype, 1.0), like)
     with np.errstate(divide="ignore"):
         speeds = weights / times

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Sequence
-from typing import Any
 
 
 def index(argument: int, name: str) -> int:
@@ -74,12 +73,3 @@ def infer_size(shape: Sequence[int], numel: int) -> tuple[int, ...]:
         if known and numel % known == 0:
             return tuple([numel // known if size == -1 else size for size in sizes])
     raise RuntimeError(f"shape '{list(sizes)}' is invalid for input of size {numel}")
-
-
-def dense(array: Any) -> bool:
-    """Whether the elements fill one block of memory without gaps, in any order."""
-    if array.flags.forc:
-        return True
-    steps = zip(array.shape, array.strides, strict=True)
-    reach = sum((size - 1) * step for size, step in steps)
-    return bool(reach + array.itemsize == array.nbytes)

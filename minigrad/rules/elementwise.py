@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from .dims import dense
 from .dtypes import SUPPORTED, of_numpy, scalar_name
 from .presentation import (
     ARITHMETIC,
+    ELEMENTWISE,
     FLOAT_FUNCTION,
     FUNCTION,
     IN_PLACE,
@@ -143,7 +143,7 @@ def div(input: Operand, other: Operand, *, rounding_mode: None = None) -> Result
     return input / other, (lambda g: g / other, lambda g: -g * (div(input, other)[0] / other))
 
 
-@differentiable(linear=True, numpy="negative", forms=IN_PLACE, operators=("-x",))
+@differentiable(ELEMENTWISE, linear=True, numpy="negative", forms=IN_PLACE, operators=("-x",))
 def neg(input: Array) -> Result:
     """`-input`. RuntimeError for bool.
 
@@ -176,7 +176,13 @@ def _pow_node(input: Operand, exponent: Operand) -> str:
     return "PowBackward0"
 
 
-@differentiable(ARITHMETIC, numpy="power", node=_pow_node, operators=("x ** y", "x **= y"))
+@differentiable(
+    ARITHMETIC,
+    layout="elementwise, contiguous for a number",
+    numpy="power",
+    node=_pow_node,
+    operators=("x ** y", "x **= y"),
+)
 def pow(input: Operand, exponent: Operand) -> Result:
     """`input ** exponent`, broadcast.
 
@@ -265,7 +271,7 @@ def sqrt(input: Array) -> Result:
 # Activations --------------------------------------------------------------------------------------
 
 
-@differentiable(forms=IN_PLACE, derivative_node="ThresholdBackwardBackward0")
+@differentiable(ELEMENTWISE, forms=IN_PLACE, derivative_node="ThresholdBackwardBackward0")
 def relu(input: Array) -> Result:
     """`max(input, 0)`. The derivative is 0 at 0, and 1 at NaN.
 
@@ -304,7 +310,7 @@ def tanh(input: Array) -> Result:
 # Selections ---------------------------------------------------------------------------------------
 
 
-@differentiable(numpy="absolute", forms=IN_PLACE, operators=("abs(x)",))
+@differentiable(ELEMENTWISE, numpy="absolute", forms=IN_PLACE, operators=("abs(x)",))
 def abs(input: Array) -> Result:
     """The absolute value. The derivative is 0 at 0 and at NaN.
 
@@ -316,7 +322,7 @@ def abs(input: Array) -> Result:
     return np.absolute(input), (lambda g: g * sign(input)[0],)
 
 
-@differentiable(linear=True, forms=IN_PLACE)
+@differentiable(ELEMENTWISE, linear=True, forms=IN_PLACE)
 def sign(input: Array) -> Result:
     """The sign of each element: -1, 0 or 1, and 0 for NaN. The derivative is 0 everywhere.
 
@@ -384,7 +390,7 @@ def clamp(input: Array, min: Operand | None = None, max: Operand | None = None) 
     )
 
 
-@differentiable(forms=FUNCTION, numpy="where")
+@differentiable(ELEMENTWISE, forms=FUNCTION, numpy="where")
 def where(condition: Constant, input: Operand, other: Operand) -> Result:
     """`input` where `condition` is True and `other` elsewhere; all three broadcast.
 
@@ -436,17 +442,16 @@ def masked_fill(input: Array, mask: Constant, value: Operand) -> Result:
 # Copies -------------------------------------------------------------------------------------------
 
 
-@differentiable(linear=True)
+@differentiable(ELEMENTWISE, linear=True)
 def clone(input: Array) -> Result:
     """A copy, whose gradient goes to `input`.
 
-    It has the strides of `input` if its elements fill a block of memory without gaps, else
-    row-major strides.
+    Its dimensions have the same order in memory as those of `input`, without gaps.
 
     >>> minigrad.clone(minigrad.tensor([1., 2.]))
     tensor([1., 2.])
     """
-    return input.copy("K" if dense(input) else "C"), (unchanged,)
+    return input.copy("K"), (unchanged,)
 
 
 @differentiable(
@@ -457,7 +462,9 @@ def contiguous_copy(input: Array) -> Result:
     return input.copy(), (unchanged,)
 
 
-@differentiable(INTERNAL, linear=True, public="to", title="to(dtype)", node="ToCopyBackward0")
+@differentiable(
+    ELEMENTWISE, forms=(), linear=True, public="to", title="to(dtype)", node="ToCopyBackward0"
+)
 def cast(input: Array, dtype: np.dtype) -> Result:
     """`input` converted to another dtype. The engine converts the gradient back."""
     return input.astype(dtype), (unchanged,) if dtype.kind == "f" else ()
@@ -469,7 +476,12 @@ def _store(input: Array, value: Operand, out: Array) -> Array:
 
 
 @differentiable(
-    INTERNAL, linear=True, operators=("x[a:b] = y",), node="CopyBackwards", write=_store
+    INTERNAL,
+    layout="own",
+    linear=True,
+    operators=("x[a:b] = y",),
+    node="CopyBackwards",
+    write=_store,
 )
 def copy(input: Array, other: Operand) -> Result:
     """`other` in the shape and dtype of `input`. It replaces all elements of `input`."""
@@ -480,7 +492,7 @@ def _fill_node(input: Array, value: Operand) -> str:
     return f"FillBackward{2 + int(isinstance(value, np.ndarray))}"
 
 
-@differentiable(INTERNAL, linear=True, node=_fill_node)
+@differentiable(INTERNAL, layout="own", linear=True, node=_fill_node)
 def fill(input: Array, value: Operand) -> Result:
     """`value`, a number or a 0-d array, in the shape and dtype of `input`."""
     return _overwritten(input, value)
@@ -498,7 +510,7 @@ def _overwritten(input: Array, other: Operand) -> Result:
     return y, (lambda g: np.zeros_like(g), unchanged)
 
 
-@differentiable(INTERNAL, linear=True)
+@differentiable(INTERNAL, layout="own", linear=True)
 def zero(input: Array) -> Result:
     """Zeros in the shape of `input`."""
     return np.zeros_like(input), (lambda g: np.zeros_like(g),)
@@ -567,7 +579,7 @@ def ge(input: Array, other: Operand) -> Result:
     return input >= other, ()
 
 
-@without_derivative()
+@without_derivative(ELEMENTWISE)
 def logical_not(input: Array) -> Result:
     """True where `input` is zero or False.
 
@@ -605,7 +617,7 @@ def _bitwise(name: str, *operands: Operand) -> Array:
     return getattr(np, name)(*operands)
 
 
-@without_derivative(numpy="invert", operators=("~x",))
+@without_derivative(ELEMENTWISE, numpy="invert", operators=("~x",))
 def bitwise_not(input: Array) -> Result:
     """Each bit inverted; for bool, `not`.
 
@@ -645,7 +657,7 @@ def bitwise_xor(input: Operand, other: Operand) -> Result:
     return _bitwise("bitwise_xor", input, other), ()
 
 
-@without_derivative()
+@without_derivative(ELEMENTWISE)
 def isnan(input: Array) -> Result:
     """True where `input` is NaN.
 
@@ -655,7 +667,7 @@ def isnan(input: Array) -> Result:
     return np.isnan(input), ()
 
 
-@without_derivative()
+@without_derivative(ELEMENTWISE)
 def isfinite(input: Array) -> Result:
     """True where `input` is neither infinite nor NaN.
 

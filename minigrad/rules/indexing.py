@@ -13,6 +13,7 @@ import numpy as np
 
 from . import dims
 from .dims import axis
+from .layout import ordered, strides_in
 from .presentation import INTERNAL
 from .rule import Array, Operand, Result, differentiable, unchanged
 
@@ -73,20 +74,47 @@ def slice_(input: Array, dim: int, start: int | None, end: int | None, step: int
     return input[key], (lambda g: put(g, key, shape)[0],)
 
 
-@differentiable(INTERNAL, operators=("x[mask]",))
+@differentiable(INTERNAL, layout="own", operators=("x[mask]",))
 def index(input: Array, key: tuple[Entry, ...]) -> Result:
     """A copy of the elements that a key of indices and masks selects, some perhaps repeatedly."""
     shape = input.shape
     masks = all(e.dtype.kind == "b" for e in key if isinstance(e, np.ndarray))
-
-    y = input[key]
-    if input.flags.c_contiguous:  # NumPy may put the dimensions of the indices first in memory
-        y = np.ascontiguousarray(y)
+    y = np.ascontiguousarray(input[key])
+    if not (
+        input.flags.c_contiguous and all(isinstance(e, slice) or e.flags.c_contiguous for e in key)
+    ):
+        y = ordered(y, _strides(input, key, y.shape))
     # A mask selects no element twice.
     return y, (lambda g: scatter(g, key, shape, not masks)[0],)
 
 
-@differentiable(INTERNAL, operators=("x[mask] = y",))
+def _strides(input: Array, key: tuple[Entry, ...], shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """The strides of the operands of a gather, `input` and the indices, along those of its result.
+
+    `input` has 0 in place of the dimensions that the indices have replaced. A result has the
+    dimensions of the indices in the place of the indexed ones, or first if those aren't together.
+    """
+    indices: dict[int, Array] = {}
+    d = 0
+    for entry in key:
+        arrays: Any = () if isinstance(entry, slice) else (entry,)
+        if arrays and entry.dtype.kind == "b":
+            arrays = entry.nonzero()
+        indices.update(enumerate(arrays, d))
+        d += len(arrays) or 1
+    places = list(indices)
+    together = places[-1] - places[0] + 1 == len(places)
+    before = places[0] if together else 0
+    left = [step for d, step in enumerate(input.strides) if d not in indices]
+    arrays = np.broadcast_arrays(*indices.values())
+    sizes = (1,) * before, arrays[0].shape, (1,) * (len(left) - before)
+    return [
+        (*left[:before], *[0] * arrays[0].ndim, *left[before:]),
+        *[strides_in(shape, array.reshape(*sizes[0], *sizes[1], *sizes[2])) for array in arrays],
+    ]
+
+
+@differentiable(INTERNAL, layout="first", operators=("x[mask] = y",))
 def index_put(
     input: Array, value: Operand, key: tuple[Entry, ...], accumulate: bool = False
 ) -> Result:

@@ -14,7 +14,7 @@ from .dims import axis
 from .dtypes import scalar_name
 from .indexing import scatter
 from .linalg import product, same_dtype
-from .presentation import INTERNAL
+from .presentation import INTERNAL, PROMOTED
 from .rule import Array, Constant, Result, differentiable, unchanged
 
 
@@ -157,7 +157,7 @@ def nll_loss(
     return y, (pullback, None, None)
 
 
-@differentiable(INTERNAL, promotion="common")
+@differentiable(PROMOTED, forms=())
 def mse_loss(input: Array, target: Array, reduction: str = "mean") -> Result:
     """(input − target)², broadcast; the derivative is ±2 (input − target)."""
     if input.dtype.kind != "f":

@@ -7,7 +7,7 @@ operators, the op table, the samples of the tests and the names of nodes are all
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 FUNCTION = ("function",)
 METHOD = ("method",)
@@ -22,6 +22,8 @@ class Presentation:
     - `promotion`: "common" converts the operands to one dtype; "float" also converts integers to
       the default float dtype; None leaves the operands as they are.
     - `forms`: which of "function", "method" and "in-place" PyTorch has.
+    - `layout`: the result's order in memory (see `layout.py`): "contiguous", "elementwise" like the
+      operands, "first" like the first operand; "own" leaves it to the rule.
     - `operators`: the expressions that call the op, such as "x + y", "x += y" and, for a number on
       the left, "1 - x".
     - `spread_sizes`: the method's sizes may be given one by one, `x.view(2, 3)`.
@@ -36,6 +38,7 @@ class Presentation:
     """
 
     promotion: str | None = None
+    layout: str = "contiguous"
     forms: tuple[str, ...] = BOTH
     operators: tuple[str, ...] = ()
     spread_sizes: bool = False
@@ -50,7 +53,8 @@ class Presentation:
 # The families.
 EVERYWHERE = Presentation()
 INTERNAL = Presentation(forms=())  # called by other functions only
-ARITHMETIC = Presentation(promotion="common", forms=IN_PLACE)
-FLOAT_FUNCTION = Presentation(promotion="float", forms=IN_PLACE)  # exp, sin, …
-PROMOTED = Presentation(promotion="common")  # maximum, comparisons, …
+ELEMENTWISE = Presentation(layout="elementwise")
+ARITHMETIC = replace(ELEMENTWISE, promotion="common", forms=IN_PLACE)
+FLOAT_FUNCTION = replace(ELEMENTWISE, promotion="float", forms=IN_PLACE)  # exp, sin, …
+PROMOTED = replace(ELEMENTWISE, promotion="common")  # maximum, comparisons, …
 SIZES = Presentation(spread_sizes=True)

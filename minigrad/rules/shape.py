@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .dims import axis, index, infer_size, named
-from .presentation import INTERNAL, METHOD, PROMOTED, SIZES
+from .presentation import INTERNAL, METHOD, SIZES
 from .rule import Array, Pullback, Result, differentiable, unchanged
 
 
@@ -176,7 +176,7 @@ def alias(input: Array) -> Result:
     return input[...], (unchanged,)
 
 
-@differentiable(PROMOTED, forms=(), linear=True)
+@differentiable(INTERNAL, promotion="common", linear=True)
 def cat(*tensors: Array, dim: int) -> Result:
     """The tensors joined along `dim`. Their sizes in all other dimensions must be equal.
 
@@ -222,7 +222,7 @@ def _sizes_differ(tensors: Sequence[Array], d: int) -> RuntimeError:
     raise AssertionError("the tensors can be joined")
 
 
-@differentiable(PROMOTED, forms=(), linear=True)
+@differentiable(INTERNAL, promotion="common", linear=True)
 def stack(*tensors: Array, dim: int) -> Result:
     """The tensors, of equal shape, joined along a new dimension `dim`."""
     first = tensors[0].shape

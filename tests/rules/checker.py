@@ -172,10 +172,13 @@ def check_close(name: str, form: Form, case: Case, ours: CallOutcome, theirs: Ca
     assert len(ours.results) == len(theirs.results), "a different number of results"
     for i, (a, b) in enumerate(zip(ours.results, theirs.results, strict=True)):
         _check(f"result {i}", a, b, allowed.value, lambda: _value_terms(name, form, case, theirs))
+        if name != "put":  # in PyTorch, the gradient of a slice of everything is the cotangent
+            check_layout(f"result {i}", a, b)
     for i, (a, b) in enumerate(zip(ours.gradients, theirs.gradients, strict=True)):
         assert (a is None) == (b is None), f"operand {i} has a gradient in one library only"
         if a is None or b is None:
             continue
+        check_layout(f"gradient of operand {i}", a, b)
         if a.itemsize == b.itemsize > theirs.results[0].itemsize:
             # A float32 result is no more exact after a conversion to float64.
             with np.errstate(over="ignore"):
@@ -190,6 +193,14 @@ def check_close(name: str, form: Form, case: Case, ours: CallOutcome, theirs: Ca
             strength,
             lambda i=i: _gradient_terms(name, form, case, theirs, i),
         )
+
+
+def check_layout(what: str, ours: np.ndarray, theirs: np.ndarray) -> None:
+    """Check that two arrays have the same strides. A dimension of size 1 may have any."""
+    if ours.shape == theirs.shape and ours.size:
+        steps = zip(ours.shape, ours.strides, theirs.strides, strict=True)
+        differ = any(size != 1 and a != b for size, a, b in steps)
+        assert not differ, f"{what}: strides {ours.strides} here, {theirs.strides} in PyTorch"
 
 
 def _was_broadcast(case: Case, i: int) -> bool:

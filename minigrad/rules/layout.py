@@ -1,0 +1,110 @@
+"""The memory layout of a result: its strides, which are a part of PyTorch's behaviour.
+
+They decide whether `view` works, and whether a `reshape` is a view, so that a write through it
+reaches the tensor. PyTorch has two rules. A reduction, a product or a `cat` is contiguous: its
+elements are in row-major order, without gaps. An elementwise op keeps the order that its operands
+have in memory: the dimension with the smallest stride stays innermost, and the first operand
+decides where operands disagree. NumPy's order (`order="K"`) is row-major where they disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray
+
+
+def dense(array: Any) -> bool:
+    """Whether the elements fill one block of memory without gaps, in any order."""
+    if array.flags.forc:
+        return True
+    steps = zip(array.shape, array.strides, strict=True)
+    reach = sum((size - 1) * step for size, step in steps)
+    return bool(reach + array.itemsize == array.nbytes)
+
+
+def elementwise(output: Array, operands: Sequence[Any]) -> Array:
+    """`output`, the result of an elementwise op, or a copy in the layout that PyTorch gives it.
+
+    >>> x, y = np.ones((2, 3)).T, np.ones((3, 2))
+    >>> elementwise(x + y, (x, y)).strides == x.strides
+    True
+    """
+    arrays = [x for x in operands if isinstance(x, np.ndarray) and x.ndim]
+    if all(x.flags.c_contiguous for x in arrays):
+        return output
+    if all(x.strides == output.strides and x.shape == output.shape for x in arrays):
+        return output
+    return ordered(output, [strides_in(output.shape, x) for x in arrays])
+
+
+def empty_like(array: Array, dtype: np.dtype | None = None) -> Array:
+    """Uninitialised memory in the shape of an array, and in the layout of an elementwise result."""
+    return elementwise(np.empty_like(array, dtype), (array,))
+
+
+def like(array: Array, pattern: Array) -> Array:
+    """`array`, a gradient, or a copy in the layout of `pattern`, its leaf; without gaps."""
+    if not dense(pattern):
+        return np.ascontiguousarray(array)
+    return array if _same(array, pattern.strides) else _copied(array, pattern.strides)
+
+
+def strides_in(shape: tuple[int, ...], x: Array) -> tuple[int, ...]:
+    """The strides of an operand in a shape to which it is broadcast; 0 where it is repeated."""
+    lead = len(shape) - x.ndim
+    sizes = zip(x.shape, shape[lead:], x.strides, strict=True)
+    return (0,) * lead + tuple([step if ours == whole else 0 for ours, whole, step in sizes])
+
+
+def ordered(output: Array, operands: Sequence[Sequence[int]]) -> Array:
+    """`output` in the order in memory of operands with these strides, of which 0 means any.
+
+    This is the insertion sort of PyTorch's `TensorIterator::reorder_dimensions`. With strides of 0
+    the comparison isn't transitive, so another sort would give another order.
+    """
+    shape = output.shape
+    if 0 in shape:
+        return output
+    inner_first = list(range(output.ndim))[::-1]
+    for i in range(1, output.ndim):
+        moved = i
+        for j in range(i - 1, -1, -1):
+            order = _compared(inner_first[j], inner_first[moved], operands, shape)
+            if order < 0:
+                break
+            if order > 0:
+                inner_first[j], inner_first[moved] = inner_first[moved], inner_first[j]
+                moved = j
+    strides, step = [0] * output.ndim, output.itemsize
+    for d in inner_first:
+        strides[d] = step
+        step *= shape[d]
+    return output if _same(output, strides) else _copied(output, strides)
+
+
+def _compared(a: int, b: int, operands: Sequence[Sequence[int]], shape: Sequence[int]) -> int:
+    """Negative if dimension `a` is inside `b` in memory, positive if it is outside, else 0."""
+    for strides in operands:
+        if strides[a] and strides[b]:
+            if strides[a] != strides[b]:
+                return strides[a] - strides[b]
+            if shape[a] > shape[b]:
+                return 1
+    return 0
+
+
+def _same(array: Array, strides: Sequence[int]) -> bool:
+    """Whether an array has these strides. A dimension of size 1 may have any."""
+    steps = zip(array.shape, array.strides, strides, strict=True)
+    return all(size == 1 or ours == theirs for size, ours, theirs in steps)
+
+
+def _copied(array: Array, strides: Sequence[int]) -> Array:
+    """A copy of an array with these strides, which leave no gaps."""
+    outer_first = sorted(range(array.ndim), key=lambda d: -strides[d])
+    in_order = np.array(array.transpose(outer_first), order="C")
+    return in_order.transpose(np.argsort(outer_first))
