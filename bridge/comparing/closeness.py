@@ -135,6 +135,19 @@ def compare_arrays(
     )
 
 
+def strides_of(tensor: Any) -> tuple[int, ...]:
+    """Return the strides of a tensor of either library, in elements, where they mean something.
+
+    They don't in dimensions of size 1, and in an empty tensor.
+
+    >>> import minigrad
+    >>> strides_of(minigrad.ones(2, 1, 3).transpose(0, 2))
+    (1, 3)
+    """
+    sizes = zip(tensor.shape, tensor.stride(), strict=True)
+    return tuple(step for size, step in sizes if size > 1) if tensor.numel() else ()
+
+
 def normwise(ours: Array, theirs: Array, bound: float = np.inf) -> Difference:
     """Return how far apart two arrays are, in eps of the largest magnitude in `theirs`.
 

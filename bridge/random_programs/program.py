@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bridge.comparing.closeness import strides_of
+
 Array = np.ndarray
 
 AT_THE_END = " at the end"
@@ -74,6 +76,7 @@ class TensorFacts(NamedTuple):
 
     dtype: str
     shape: tuple[int, ...]
+    strides: tuple[int, ...]
     requires_grad: bool
     is_leaf: bool
     has_history: bool
@@ -104,7 +107,13 @@ class Trace:
                 has_history, grad = x.grad_fn is not None, x.grad
                 dtype = str(x.dtype).rpartition(".")[2]
                 self.facts[label] = TensorFacts(
-                    dtype, tuple(x.shape), x.requires_grad, x.is_leaf, has_history, grad is not None
+                    dtype,
+                    tuple(x.shape),
+                    strides_of(x),
+                    x.requires_grad,
+                    x.is_leaf,
+                    has_history,
+                    grad is not None,
                 )
             except RuntimeError:  # x is a view made in no_grad whose base was written to
                 self.facts[label] = "RuntimeError"

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 import minigrad
-from bridge.comparing.closeness import Array, difference, normwise
+from bridge.comparing.closeness import Array, difference, normwise, strides_of
 from bridge.comparing.findings import Finding, missing_on_one_side
 from bridge.comparing.localise import RecordedTensors, first_unmatched
 from bridge.comparing.replay import Replay
@@ -114,7 +114,7 @@ def compare(
             unmatched = first_unmatched(replay.computed, recorded)
             report.faults += [unmatched] if unmatched is not None else []
         report.faults += [found for found in report.compared if not found.ok]
-        report.faults += _flag_faults(ours, theirs)
+        report.faults += _fact_faults(ours, theirs)
         return report
 
 
@@ -152,15 +152,16 @@ def _compare_results(
     return found + missing_on_one_side(a, b)
 
 
-def _flag_faults(ours: _FunctionRun, theirs: _FunctionRun) -> list[Finding]:
-    return [
-        Finding(
-            name,
-            f"requires_grad is {flag} in minigrad and {theirs.requires_grad[name]} in PyTorch",
-        )
-        for name, flag in ours.requires_grad.items()
-        if theirs.requires_grad.get(name, flag) != flag
-    ]
+def _fact_faults(ours: _FunctionRun, theirs: _FunctionRun) -> list[Finding]:
+    faults = []
+    for fact in ("requires_grad", "strides"):
+        a, b = getattr(ours, fact), getattr(theirs, fact)
+        differ = (name for name in a if b.get(name, a[name]) != a[name])
+        faults += [
+            Finding(name, f"{fact} is {a[name]} in minigrad and {b[name]} in PyTorch")
+            for name in differ
+        ]
+    return faults
 
 
 def _error_faults(
@@ -182,10 +183,11 @@ def _error_faults(
 
 @dataclass
 class _FunctionRun:
-    """What a function returned or raised: arrays and `requires_grad` flags, by name."""
+    """What a function returned or raised: arrays, strides and `requires_grad` flags, by name."""
 
     results: dict[str, Array] = field(default_factory=dict)
     requires_grad: dict[str, bool] = field(default_factory=dict)
+    strides: dict[str, tuple[int, ...]] = field(default_factory=dict)
     error: Exception | None = None
 
 
@@ -216,9 +218,11 @@ def _run(
         run.error = error
         return run
     run.results = {name: _as_array(y) for name, y in outputs.items()}
+    run.strides = {n: strides_of(y) for n, y in outputs.items() if hasattr(y, "stride")}
     for name, leaf in leaves.items():
         if leaf.is_leaf and leaf.grad is not None:
             run.results[f"gradient of {name}"] = array_of(leaf.grad)
+            run.strides[f"gradient of {name}"] = strides_of(leaf.grad)
     for name, leaf in leaves.items():
         if difference(array_of(leaf), before[name], Exact()) is not None:
             run.results[f"{name} afterwards"] = array_of(leaf)

@@ -144,7 +144,7 @@ def test_nan_equals_nan_and_the_sign_of_infinity_counts() -> None:
         assert not compare(lambda torch, x: x * 2, x).ok
 
 
-def test_dtypes_shapes_and_requires_grad_are_compared() -> None:
+def test_dtypes_shapes_strides_and_requires_grad_are_compared() -> None:
     def faults(ours: Any) -> list[str]:
         changed = lambda torch, x: ours(x) if torch is minigrad else x * 2  # noqa: E731
         return [str(found) for found in compare(changed, X).faults]
@@ -154,6 +154,9 @@ def test_dtypes_shapes_and_requires_grad_are_compared() -> None:
     assert faults(lambda x: (x * 2).detach()) == [
         "gradient of input 0: PyTorch has it, minigrad doesn't",
         "output: requires_grad is False in minigrad and True in PyTorch",
+    ]
+    assert faults(lambda x: (x * 2).t().contiguous().t()) == [
+        "output: strides is (1, 4) in minigrad and (3, 1) in PyTorch"
     ]
 
 

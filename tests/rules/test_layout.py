@@ -1,0 +1,126 @@
+"""The strides of results and gradients are PyTorch's, for operands of any layout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+torch = pytest.importorskip("torch")
+
+import minigrad
+from bridge.comparing.closeness import strides_of
+
+# How to make an operand: its shape, the order of its dimensions in memory, the dimensions of which
+# it takes every second element, and whether it is expanded to the whole shape.
+Recipe = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], bool]
+
+
+@st.composite
+def recipes(draw: st.DrawFn, shape: tuple[int, ...], whole: bool = False) -> Recipe:
+    own = shape
+    if not whole:
+        own = shape[draw(st.sampled_from((0, 0, 0, min(1, len(shape))))) :]
+        own = tuple(draw(st.sampled_from((size, size, size, 1))) for size in own)
+    order = draw(st.permutations(range(len(own))))
+    gaps = draw(st.lists(st.sampled_from(range(len(own))), max_size=1)) if own else []
+    expanded = not whole and draw(st.sampled_from((False, False, False, True)))
+    return own, tuple(order), tuple(gaps), expanded
+
+
+def operand(t: Any, recipe: Recipe, shape: tuple[int, ...]) -> Any:
+    own, order, gaps, expanded = recipe
+    x = t.ones([own[d] * (2 if d in gaps else 1) for d in order])
+    x = x.permute([order.index(d) for d in range(len(own))])
+    for d in gaps:
+        x = x[(slice(None),) * d + (slice(None, None, 2),)]
+    return x.expand(shape) if expanded else x
+
+
+# Sizes of 1 are left out: the strides of views along them may differ, and they take part in the
+# comparison of operands.
+SHAPES = st.lists(st.sampled_from((2, 3, 4)), min_size=1, max_size=4).map(tuple)
+
+OPS: dict[str, Callable[..., Any]] = {
+    "exp": lambda t, x: t.exp(x),
+    "x * 2": lambda t, x: x * 2,
+    "2 ** x": lambda t, x: 2**x,
+    "x + y": lambda t, x, y: x + y,
+    "int + float": lambda t, x, y: x.long() + y,
+    "x < y": lambda t, x, y: x < y,
+    "where": lambda t, x, y, z: t.where(x > 0, y, z),
+    "clamp": lambda t, x, y, z: t.clamp(x, y, z),
+    "mse_loss": lambda t, x, y: t.nn.functional.mse_loss(x, y.expand(x.shape), reduction="none"),
+    "clone": lambda t, x: x.clone(),
+    "double": lambda t, x: x.double(),
+    "zeros_like": lambda t, x: t.zeros_like(x),
+    "rand_like": lambda t, x: t.rand_like(x),
+    "masked_fill": lambda t, x, y: x.masked_fill(y > 0, 1.0),
+    "sum": lambda t, x: x.sum(0),
+    "mean": lambda t, x: x.mean(-1, keepdim=True),
+    "max": lambda t, x: x.max(0).values,
+    "argmax": lambda t, x: x.argmax(-1),
+    "any": lambda t, x: x.bool().any(0),
+    "softmax": lambda t, x: t.softmax(x, 0),
+    "cat": lambda t, x: t.cat([x, x], 0),
+    "matmul": lambda t, x: x @ x.transpose(-1, -2) if x.ndim > 1 else x,
+    "x[i]": lambda t, x: x[t.tensor([[0, 1], [1, 1], [0, 0]]).t()],
+    "x[:, i]": lambda t, x: x[:, t.tensor([0, 1])] if x.ndim > 1 else x,
+    "x[i, :, i]": lambda t, x: x[t.tensor([0, 1]), :, t.tensor([0])] if x.ndim > 2 else x,
+    "x[mask]": lambda t, x: x[x.sum(-1) > 0] if x.ndim > 1 else x,
+    "index_put": lambda t, x: x.index_put((t.tensor([0]),), t.tensor(1.0)),
+    "reshape": lambda t, x: x.reshape(-1),
+}
+
+
+@pytest.mark.parametrize("name", OPS)
+@given(data=st.data())
+def test_the_strides_of_a_result(name: str, data: st.DataObject) -> None:
+    op, shape = OPS[name], data.draw(SHAPES)
+    count = op.__code__.co_argcount - 1
+    made = [data.draw(recipes(shape, whole=i == 0)) for i in range(count)]
+    ours, theirs = (op(t, *(operand(t, recipe, shape) for recipe in made)) for t in LIBRARIES)
+    assert strides_of(ours) == strides_of(theirs)
+    assert ours.is_contiguous() == theirs.is_contiguous()
+
+
+LIBRARIES = (minigrad, torch)
+FUNCTIONS: dict[str, Callable[[Any], Any]] = {
+    "sum": lambda x: x.sum(),
+    "x * x": lambda x: x * x,
+    "sum of exp": lambda x: x.exp().sum(0),
+    "transposed": lambda x: x.transpose(0, -1).relu(),
+    "indexed": lambda x: x[0],
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@given(data=st.data(), twice=st.booleans(), recorded=st.booleans())
+@pytest.mark.filterwarnings("ignore:Using backward")
+def test_a_gradient_has_the_strides_of_its_leaf(
+    name: str, data: st.DataObject, twice: bool, recorded: bool
+) -> None:
+    shape = data.draw(SHAPES)
+    recipe = data.draw(recipes(shape))
+
+    def gradient(t: Any) -> Any:
+        leaf = operand(t, recipe, shape).expand(shape).requires_grad_()
+        for _ in range(1 + twice):
+            y = FUNCTIONS[name](leaf)
+            y.backward(t.ones_like(y), create_graph=recorded)
+        return leaf.grad
+
+    ours, theirs = map(gradient, LIBRARIES)
+    assert strides_of(ours) == strides_of(theirs)
+
+
+@pytest.mark.parametrize("t", LIBRARIES)
+def test_a_write_through_a_reshape_reaches_the_tensor_only_if_that_is_contiguous(t: Any) -> None:
+    x = t.arange(6.0).reshape(2, 3).t()
+    kept, contiguous = x + t.zeros(3, 2), x.masked_fill(x > 9, 0.0)
+    kept.reshape(-1)[0], contiguous.reshape(-1)[0] = 9.0, 9.0
+    assert kept[0, 0] == 0
+    assert contiguous[0, 0] == 9
