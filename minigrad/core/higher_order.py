@@ -180,8 +180,8 @@ def _names(module: str) -> dict[str, Any]:
     if module not in _MODULES:
         names = _MODULES[module] = dict(vars(sys.modules[module]))
         for name, value in vars(sys.modules[module]).items():
-            of_rules = getattr(value, "__module__", "").startswith(_PACKAGE)
-            if value is np or (isinstance(value, FunctionType) and of_rules):
+            of_rules = isinstance(value, FunctionType) and value.__module__.startswith(_PACKAGE)
+            if value is np or of_rules:
                 names[name] = read_over_tensors(value, {})
     return _MODULES[module]
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from heapq import heappop, heappush
 from typing import Any, TypeAlias
 
-import numpy as np
-
 from ..rules.rule import Array, Pullback
+from ..rules.summation import summed
 from .dispatch import OPS
 from .higher_order import over_tensors, read_over_tensors
 from .hooks import leaf_hooks
@@ -102,13 +102,14 @@ def fitted(d: Any, like: Any) -> Any:
 
 def summed_to(shape: tuple[int, ...], gradient: Array) -> Array:
     """A gradient summed over the dimensions along which its operand was broadcast."""
-    lead = gradient.ndim - len(shape)
-    if gradient.shape[lead:] == shape:
-        return np.add.reduce(gradient, 0 if lead == 1 else tuple(range(lead)))
-    stretched = tuple(
-        d for d in range(gradient.ndim) if d < lead or shape[d - lead] != gradient.shape[d]
-    )
-    return np.add.reduce(gradient, stretched, keepdims=True).reshape(shape)
+    return summed(gradient, _stretched(shape, gradient.shape)).reshape(shape)
+
+
+@lru_cache
+def _stretched(shape: tuple[int, ...], wide: tuple[int, ...]) -> tuple[int, ...]:
+    """The dimensions of `wide` along which an operand of a shape was broadcast to it."""
+    lead = len(wide) - len(shape)
+    return tuple(d for d, size in enumerate(wide) if d < lead or shape[d - lead] != size)
 
 
 _summed_over_tensors = read_over_tensors(summed_to, {})

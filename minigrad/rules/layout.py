@@ -61,29 +61,33 @@ def strides_in(shape: tuple[int, ...], x: Array) -> tuple[int, ...]:
 
 
 def ordered(output: Array, operands: Sequence[Sequence[int]]) -> Array:
-    """`output` in the order in memory of operands with these strides, of which 0 means any.
+    """`output` in the order in memory of operands with these strides, of which 0 means any."""
+    if output.size == 0:
+        return output
+    strides, step = [0] * output.ndim, output.itemsize
+    for d in fastest_first(output.shape, operands):
+        strides[d] = step
+        step *= output.shape[d]
+    return output if _same(output, strides) else _copied(output, strides)
+
+
+def fastest_first(shape: Sequence[int], operands: Sequence[Sequence[int]]) -> list[int]:
+    """The dimensions of a loop over operands with these strides, the innermost first.
 
     This is the insertion sort of PyTorch's `TensorIterator::reorder_dimensions`. With strides of 0
     the comparison isn't transitive, so another sort would give another order.
     """
-    shape = output.shape
-    if 0 in shape:
-        return output
-    inner_first = list(range(output.ndim))[::-1]
-    for i in range(1, output.ndim):
+    found = list(range(len(shape)))[::-1]
+    for i in range(1, len(shape)):
         moved = i
         for j in range(i - 1, -1, -1):
-            order = _compared(inner_first[j], inner_first[moved], operands, shape)
+            order = _compared(found[j], found[moved], operands, shape)
             if order < 0:
                 break
             if order > 0:
-                inner_first[j], inner_first[moved] = inner_first[moved], inner_first[j]
+                found[j], found[moved] = found[moved], found[j]
                 moved = j
-    strides, step = [0] * output.ndim, output.itemsize
-    for d in inner_first:
-        strides[d] = step
-        step *= shape[d]
-    return output if _same(output, strides) else _copied(output, strides)
+    return found
 
 
 def _compared(a: int, b: int, operands: Sequence[Sequence[int]], shape: Sequence[int]) -> int:

@@ -16,6 +16,7 @@ from .indexing import scatter
 from .linalg import product, same_dtype
 from .presentation import INTERNAL, PROMOTED
 from .rule import Array, Constant, Result, differentiable, unchanged
+from .summation import losses_summed, summed
 
 
 @differentiable(INTERNAL, node="AddmmBackward0")
@@ -140,7 +141,7 @@ def nll_loss(
         terms = np.where(counted, terms, 0)  # also if the term is infinite or NaN
     total = None
     if reduction == "mean":
-        total = terms.size if scale is None else np.add.reduce(scale, None)
+        total = terms.size if scale is None else losses_summed(scale)
     ignores, size = counted is not None, input.size
 
     def pullback(g: Array) -> Array:
@@ -152,9 +153,10 @@ def nll_loss(
             share = np.where(given != ignore_index, share, 0)
         return scatter(share, (places,), (size,), False)[0].reshape(input.shape)
 
-    y = _reduced(terms, total, reduction)
-    y = y if reduction == "none" else y + 0  # PyTorch's sum of -0 is 0
-    return y, (pullback, None, None)
+    if reduction == "none":
+        return terms, (pullback, None, None)
+    y = losses_summed(terms) + 0  # PyTorch's sum of -0 is 0
+    return y if total is None else y / total, (pullback, None, None)
 
 
 @differentiable(PROMOTED, forms=())
@@ -166,18 +168,12 @@ def mse_loss(input: Array, target: Array, reduction: str = "mean") -> Result:
     difference = input - target
     total = input.dtype.type(difference.size) if reduction == "mean" else None
     slope = 2 if total is None else 2 / total
-    return _reduced(difference * difference, total, reduction), (
+    terms = difference * difference
+    y = terms if reduction == "none" else summed(terms, tuple(range(terms.ndim)))
+    return y if total is None else y / total, (
         lambda g: (input - target) * slope * g,
         lambda g: (target - input) * slope * g,
     )
-
-
-def _reduced(terms: Array, total: Array | None, reduction: str) -> Array:
-    """The terms of a loss, their sum, or (with `total`) their mean."""
-    if reduction == "none":
-        return terms
-    y = np.add.reduce(terms, None)
-    return y if total is None else y / total
 
 
 def _class_dim(input: Array) -> int:
