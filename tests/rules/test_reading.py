@@ -31,6 +31,7 @@ from minigrad.rules.indexing import put
 from minigrad.rules.linalg import product
 from minigrad.rules.reading import check_pullbacks, reads_as
 from minigrad.rules.rule import Pullback, Result
+from minigrad.rules.summation import summed
 
 # Names in pullbacks -------------------------------------------------------------------------------
 
@@ -231,7 +232,16 @@ def _for_product(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     return matrix(n, inner), matrix(inner, m)
 
 
-OPERANDS = {masked: _for_masked(), product: _for_product()}
+@st.composite
+def _for_summed(draw: st.DrawFn) -> tuple[np.ndarray, tuple[int, ...]]:
+    """An array of small integers, of which any order of addition gives the same sum, and dims."""
+    shape = draw(strategies.shapes(max_dims=3).filter(len))
+    x = draw(hnp.arrays(np.float64, shape, elements=st.integers(-3, 3).map(float)))
+    dims = st.lists(st.sampled_from(range(len(shape))), min_size=1, unique=True)
+    return x, tuple(draw(dims))
+
+
+OPERANDS = {masked: _for_masked(), product: _for_product(), summed: _for_summed()}
 
 
 def test_every_second_reading_has_operands() -> None:
@@ -269,11 +279,13 @@ def test_a_function_over_tensors_is_its_second_reading(
     function: FunctionType, data: st.DataObject
 ) -> None:
     def over_tensors(*operands: np.ndarray) -> np.ndarray:
-        result = read_over_tensors(function, {})(*map(minigrad.from_numpy, operands))
+        tensors = (minigrad.from_numpy(x) if isinstance(x, np.ndarray) else x for x in operands)
+        result = read_over_tensors(function, {})(*tensors)
         return result.numpy()
 
     operands = data.draw(OPERANDS[function])
-    _check_reading(function, tuple(x.copy() for x in operands), over_tensors)
+    copies = tuple(x.copy() if isinstance(x, np.ndarray) else x for x in operands)
+    _check_reading(function, copies, over_tensors)
 
 
 @pytest.mark.parametrize(
@@ -283,6 +295,7 @@ def test_a_function_over_tensors_is_its_second_reading(
         (masked, lambda g, keep: np.where(keep, g, g.dtype.type(-0.0))),
         (product, lambda a, b: a.dot(b)),  # 0 times NaN is 0 if one operand is 1×1
         (product, lambda a, b: a @ b * a.dtype.type(1.001)),
+        (summed, lambda x, dims: np.add.reduce(x, dims[:1])),
     ],
 )
 def test_a_wrong_function_is_found(function: FunctionType, wrong: Callable[..., Any]) -> None:
