@@ -137,19 +137,19 @@ def _parser() -> CommandParser:
     method = parser.add_argument_group("method")
     method.add_argument(
         "--rounds",
-        type=_whole_number,
+        type=integer,
         metavar="N",
         help=f"turns of each engine (default: {default.rounds})",
     )
     method.add_argument(
         "--seconds",
-        type=_number,
+        type=number,
         metavar="S",
         help=f"length of a turn (default: {default.seconds})",
     )
     method.add_argument(
         "--threads",
-        type=_whole_number,
+        type=integer,
         metavar="N",
         help=f"threads of each library (default: {default.threads})",
     )
@@ -172,11 +172,12 @@ def _parser() -> CommandParser:
     return parser
 
 
-def _whole_number(text: str) -> int:
+# argparse puts the names of these two into its error messages.
+def integer(text: str) -> int:
     return parse_number(text, int)
 
 
-def _number(text: str) -> float:
+def number(text: str) -> float:
     return parse_number(text, float)
 
 
