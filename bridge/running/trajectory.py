@@ -8,7 +8,7 @@ In float64, the two runs are compared with each other.
 How far PyTorch's run gets depends on chance, for example on which side of its kink an activation
 falls. So if minigrad's run is farther than twice PyTorch's, or than `FLOAT64` in float64, PyTorch's
 run is repeated with the operands of every op perturbed (`comparing/rounding.py`), and the farthest
-of these runs is the yardstick. A library rounds the same operands in the same way at every step, and
+of these runs is the yardstick. A library rounds the same operands in the same way at each step, and
 in a program that goes around in circles these errors add up in one direction. So every other repeat
 is perturbed in the same way at every step.
 """

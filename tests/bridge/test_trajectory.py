@@ -49,6 +49,13 @@ def test_any_settings_of_the_tutorial_agree(drawn: tuple[Any, str, int]) -> None
     assert len(report.rows) == updates
 
 
+def test_the_same_rounding_at_every_step_is_explained() -> None:
+    """With a huge rate the run circles, and each update's rounding goes the same way again."""
+    report = trajectory(tutorial("auto", epochs=250, lr=1e30))
+    assert report.ok, report.verdict()
+    assert len(report.rows) == 250
+
+
 @pytest.mark.parametrize(("offset", "ok"), [(1e-8, True), (1e-2, False)])
 def test_runs_on_both_sides_of_a_kink_are_judged_by_perturbed_runs(offset: float, ok: bool) -> None:
     """minigrad's run is on one side of relu's kink and PyTorch's on the other.
