@@ -8,9 +8,7 @@ In float64, the two runs are compared with each other.
 How far PyTorch's run gets depends on chance, for example on which side of its kink an activation
 falls. So if minigrad's run is farther than twice PyTorch's, or than `FLOAT64` in float64, PyTorch's
 run is repeated with the operands of every op perturbed (`comparing/rounding.py`), and the farthest
-of these runs is the yardstick. A library rounds the same operands in the same way at each step, and
-in a program that goes around in circles these errors add up in one direction. So every other repeat
-is perturbed in the same way at every step.
+of these runs is the yardstick.
 """
 
 from __future__ import annotations
@@ -135,9 +133,8 @@ def trajectory(
             report.farthest = max(report.farthest, report.rows[-1].distance)
         report.yardstick = report.torch_farthest
         while report.ok and report.farthest > report.bound and report.repeats < REPEATS:
-            distance = runs.repeat(
-                len(report.rows), seed + report.repeats, each_step_alike=bool(report.repeats % 2)
-            )
+            perturbed = PerturbedOperands(seed + report.repeats)
+            distance = runs.repeat(len(report.rows), perturbed)
             report.yardstick = max(report.yardstick, distance)
             report.repeats += 1
         # Every step was judged by the bound for the whole run.
@@ -219,13 +216,11 @@ class _FreeRuns:
         )
         return True
 
-    def repeat(self, steps: int, seed: int, each_step_alike: bool) -> float:
+    def repeat(self, steps: int, perturbed: PerturbedOperands) -> float:
         """Repeat PyTorch's run with perturbed operands; return its largest distance."""
         run, reference = self._torch_run(self.device, self.dtype), self._new_reference()
-        largest, perturbed = 0.0, PerturbedOperands(seed)
+        largest = 0.0
         for _ in range(steps):
-            if each_step_alike:
-                perturbed = PerturbedOperands(seed)
             reference.step()
             with perturbed:
                 run.step()
