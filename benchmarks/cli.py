@@ -113,7 +113,6 @@ def _report(
 
 
 def _parser() -> CommandParser:
-    default = BenchmarkSettings()
     parts = "".join(f"  {name:8} {what}\n" for name, what in PARTS.items())
     parser = CommandParser(
         prog="python -m benchmarks",
@@ -134,6 +133,18 @@ def _parser() -> CommandParser:
     parser.add_argument(
         "--ops", nargs="+", metavar="NAME", help="measure only these ops in the part ops"
     )
+    _add_method_options(parser)
+    output = parser.add_argument_group("output")
+    output.add_argument("--json", metavar="FILE", help="write all rounds and the environment")
+    output.add_argument("--plot", metavar="FILE", help="plot time against size, as .png or .svg")
+    output.add_argument(
+        "--compare", metavar="FILE", help="print what changed since the run that wrote FILE"
+    )
+    return parser
+
+
+def _add_method_options(parser: CommandParser) -> None:
+    default = BenchmarkSettings()
     method = parser.add_argument_group("method")
     method.add_argument(
         "--rounds",
@@ -163,13 +174,6 @@ def _parser() -> CommandParser:
         action="store_true",
         help="smoke run with small cases and few rounds; its numbers mean nothing",
     )
-    output = parser.add_argument_group("output")
-    output.add_argument("--json", metavar="FILE", help="write all rounds and the environment")
-    output.add_argument("--plot", metavar="FILE", help="plot time against size, as .png or .svg")
-    output.add_argument(
-        "--compare", metavar="FILE", help="print what changed since the run that wrote FILE"
-    )
-    return parser
 
 
 # argparse puts the names of these two into its error messages.
