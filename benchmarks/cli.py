@@ -16,10 +16,14 @@ from dataclasses import replace
 
 from minigrad.app.command import (
     CommandParser,
+    OutputError,
     UsageError,
     check_distinct_files,
     check_output_files,
+    parse_number,
+    require_package,
     run_command,
+    write_all,
 )
 from minigrad.app.plotting import picture_format
 from minigrad.rules import REGISTRY
@@ -94,19 +98,21 @@ def _report(
 
     if old is not None:
         print(f"\n{describe_changes(old, results)}")
-    if files["json"]:
-        write_atomically(files["json"], results.to_json())
-    if files["plot"]:
-        title = heading(results.environment, results.settings)
-        picture = draw_benchmarks(title, results.measurements, picture_format(files["plot"]))
-        write_atomically(files["plot"], picture)
+    title = heading(results.environment, results.settings)
+
+    def write_plot(path: str) -> None:
+        picture = draw_benchmarks(title, results.measurements, picture_format(path))
+        write_atomically(path, picture)
+
+    writers = {"json": lambda path: write_atomically(path, results.to_json()), "plot": write_plot}
+    if problems := write_all(writers, files):
+        raise OutputError("; ".join(problems))
 
 
 # Options ------------------------------------------------------------------------------------------
 
 
 def _parser() -> CommandParser:
-    default = BenchmarkSettings()
     parts = "".join(f"  {name:8} {what}\n" for name, what in PARTS.items())
     parser = CommandParser(
         prog="python -m benchmarks",
@@ -127,16 +133,34 @@ def _parser() -> CommandParser:
     parser.add_argument(
         "--ops", nargs="+", metavar="NAME", help="measure only these ops in the part ops"
     )
+    _add_method_options(parser)
+    output = parser.add_argument_group("output")
+    output.add_argument("--json", metavar="FILE", help="write all rounds and the environment")
+    output.add_argument("--plot", metavar="FILE", help="plot time against size, as .png or .svg")
+    output.add_argument(
+        "--compare", metavar="FILE", help="print what changed since the run that wrote FILE"
+    )
+    return parser
+
+
+def _add_method_options(parser: CommandParser) -> None:
+    default = BenchmarkSettings()
     method = parser.add_argument_group("method")
     method.add_argument(
-        "--rounds", type=int, metavar="N", help=f"turns of each engine (default: {default.rounds})"
+        "--rounds",
+        type=integer,
+        metavar="N",
+        help=f"turns of each engine (default: {default.rounds})",
     )
     method.add_argument(
-        "--seconds", type=float, metavar="S", help=f"length of a turn (default: {default.seconds})"
+        "--seconds",
+        type=number,
+        metavar="S",
+        help=f"length of a turn (default: {default.seconds})",
     )
     method.add_argument(
         "--threads",
-        type=int,
+        type=integer,
         metavar="N",
         help=f"threads of each library (default: {default.threads})",
     )
@@ -150,13 +174,15 @@ def _parser() -> CommandParser:
         action="store_true",
         help="smoke run with small cases and few rounds; its numbers mean nothing",
     )
-    output = parser.add_argument_group("output")
-    output.add_argument("--json", metavar="FILE", help="write all rounds and the environment")
-    output.add_argument("--plot", metavar="FILE", help="plot time against size, as .png or .svg")
-    output.add_argument(
-        "--compare", metavar="FILE", help="print what changed since the run that wrote FILE"
-    )
-    return parser
+
+
+# argparse puts the names of these two into its error messages.
+def integer(text: str) -> int:
+    return parse_number(text, int)
+
+
+def number(text: str) -> float:
+    return parse_number(text, float)
 
 
 def _comma_separated(text: str) -> tuple[str, ...]:
@@ -194,8 +220,7 @@ def _settings(arguments: argparse.Namespace) -> BenchmarkSettings:
 def _require_packages(engines: Sequence[str]) -> None:
     """Raise UsageError for a missing package, or an unknown engine."""
     for package in ("torch", "tabulate", "threadpoolctl"):
-        if importlib.util.find_spec(package) is None:
-            raise UsageError(f"{package} is not installed: pip install -e '.[bridge]'")
+        require_package(package, "-e '.[bridge]'", "a benchmark")
     from .all_engines import OPTIONAL  # here because it imports PyTorch, which was just checked
 
     for name in engines:

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from minigrad.app.command import UsageError
+from minigrad.app.command import UsageError, with_option
 from minigrad.utils.atomic_write import short_message
 
 from .measurement import Measurement
@@ -44,13 +44,20 @@ class BenchmarkResults:
 
 
 def read_results(path: str) -> BenchmarkResults:
-    """Read the results from a file. Raises UsageError."""
+    """Read the results from a file. Raises UsageError unless they can be compared."""
+    from .changes import describe_changes  # which imports this module
+
+    named = with_option("compare", path)
     try:
         with open(path, "rb") as file:
-            return BenchmarkResults.from_json(file.read())
+            results = BenchmarkResults.from_json(file.read())
+        describe_changes(results, results)  # uses all that a comparison uses
     except OSError as error:
-        raise UsageError(f"--compare {path} cannot be read: {short_message(error)}") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
+        raise UsageError(f"{named} cannot be read: {short_message(error)}") from None
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError):
         raise UsageError(
-            f"--compare {path}: not a results file; python -m benchmarks --json writes one"
+            f"{named}: not a results file; python -m benchmarks --json writes one"
         ) from None
+    if not results.measurements:
+        raise UsageError(f"{named} has no measurements to compare with")
+    return results

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from bridge.cli import main
+try:
+    from bridge.cli import main
+except KeyboardInterrupt:  # these imports take most of a second
+    print("bridge: interrupted", file=sys.stderr)
+    sys.exit(130)
 
 if __name__ == "__main__":
     sys.exit(main())

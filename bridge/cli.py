@@ -17,10 +17,13 @@ from typing import TYPE_CHECKING, Any
 from minigrad.app import datasets, settings
 from minigrad.app.command import (
     CommandParser,
+    OutputError,
     UsageError,
     check_distinct_files,
     check_output_files,
+    require_package,
     run_command,
+    write_all,
 )
 from minigrad.app.datasets import TrainingData
 from minigrad.app.plotting import picture_format
@@ -41,6 +44,13 @@ examples:
   python -m bridge --device cuda
 """
 MODES = ("lockstep", "free")
+# What the command imports, and how it is installed.
+PACKAGES = {
+    "torch": "'torch>=2.4,<2.14'",
+    "tabulate": "tabulate",
+    "sklearn": "scikit-learn",
+    "tqdm": "tqdm",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -80,6 +90,8 @@ def _command(argv: list[str]) -> int:
     arguments = vars(_parser().parse_args(argv))
     device, mode = arguments.pop("device", "cpu"), arguments.pop("mode", "both")
     files = {name: arguments.pop(name, None) for name in ("plot", "json")}
+    for module, package in PACKAGES.items():
+        require_package(module, package, "the bridge")
     if "hidden" in arguments:
         arguments["hidden"] = tuple(arguments["hidden"])
     check_output_files(files)
@@ -88,10 +100,6 @@ def _command(argv: list[str]) -> int:
     if plan.epochs == 0:
         raise UsageError("--epochs 0: there is nothing to compare, use at least 1")
     data = datasets.load(plan.data, plan.test_size)
-    try:
-        import torch  # noqa: F401, the rest needs it
-    except ModuleNotFoundError:
-        raise UsageError("PyTorch is not installed: pip install 'torch>=2.4,<2.14'") from None
     try:
         reports = _run_all(plan, data, device, MODES if mode == "both" else (mode,))
     except RuntimeError as error:
@@ -104,14 +112,30 @@ def _command(argv: list[str]) -> int:
     outcome = f"DIFFER: {'; '.join(differing)}" if differing else "agree"
     verdict = f"minigrad and PyTorch {outcome}"
     print(f"\n{verdict}")
-    if files["json"]:
-        write_atomically(files["json"], _as_json(plan, data, reports, verdict))
-    if files["plot"]:
+    if problems := _write_files(files, plan, data, reports, verdict):
+        raise OutputError("; ".join(problems))
+    return 1 if differing else 0
+
+
+def _write_files(
+    files: dict[str, str | None],
+    plan: Settings,
+    data: TrainingData,
+    reports: dict[str, ProgramReport],
+    verdict: str,
+) -> list[str]:
+    """Write the files that were asked for; return what went wrong."""
+
+    def write_report(path: str) -> None:
+        write_atomically(path, _as_json(plan, data, reports, verdict))
+
+    def write_plot(path: str) -> None:
         from .reporting.plotting import plot  # matplotlib takes long to load
 
         rows = [(title, report.rows) for title, report in reports.items()]
-        write_atomically(files["plot"], plot(str(data), rows, picture_format(files["plot"])))
-    return 1 if differing else 0
+        write_atomically(path, plot(str(data), rows, picture_format(path)))
+
+    return write_all({"json": write_report, "plot": write_plot}, files)
 
 
 def _run_all(

@@ -4,6 +4,18 @@ packages in the order in which they import each other: `rules`, `core`, `random`
 `nn`, `optim`, `utils`, `catalogue`, `app`.
 """
 
+import sys as _sys
+
+if ("minigrad" in _sys.orig_argv and _sys.argv[0] == "-m") or _sys.argv[0].endswith("/minigrad"):
+    # The command starts, mostly with these imports. Ctrl-C must not print where it was in them.
+    def _excepthook(kind, error, trace):  # type: ignore[no-untyped-def]
+        if kind is not KeyboardInterrupt:
+            return _sys.__excepthook__(kind, error, trace)
+        print("minigrad: interrupted", file=_sys.stderr, flush=True)
+        return __import__("os")._exit(130)
+
+    _sys.excepthook = _excepthook
+
 from . import autograd, cuda, nn, optim, random, utils
 from .api import functions
 from .api.creation import (

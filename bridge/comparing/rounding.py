@@ -47,13 +47,16 @@ _DECOMPOSED = get_decompositions(
     ]
 )
 
+_EXPONENTIAL = (_aten._softmax.default, _aten._log_softmax.default)
+
 
 class PerturbedOperands(TorchDispatchMode):
     """A context in which PyTorch perturbs the floating-point operands of every op by up to 4 eps.
 
     The softmaxes are decomposed, since perturbing their operands doesn't show what cancels inside
-    of them. The operands of views are left alone, and so is a tensor that an op writes into. The
-    perturbations depend on `seed` only and draw nothing from PyTorch's own random streams.
+    of them. Their exponents stay at most 0, as in any library. The operands of views are left
+    alone, and so is a tensor that an op writes into. The perturbations depend on `seed` only and
+    draw nothing from PyTorch's own random streams.
     """
 
     def __init__(self, seed: int) -> None:
@@ -67,6 +70,8 @@ class PerturbedOperands(TorchDispatchMode):
     ) -> Any:
         kwargs = kwargs or {}
         if func in _DECOMPOSED:
+            if func in _EXPONENTIAL and args[0].numel():
+                args = (self._below_largest(*args[:2]), *args[1:])
             with self:
                 return _DECOMPOSED[func](*args, **kwargs)
         if func not in self._positions:
@@ -78,6 +83,14 @@ class PerturbedOperands(TorchDispatchMode):
                 # An op that is given a dtype computes in it, and it may be coarser than x's.
                 perturbed[i] = self._perturb(x, kwargs.get("dtype"))
         return func(*perturbed, **kwargs)
+
+    def _below_largest(self, x: torch.Tensor, dim: int) -> torch.Tensor:
+        """Perturb `x` once and subtract its largest, so that no later perturbation overflows exp.
+
+        The decomposition subtracts the largest again, but that is 0 now, and 0 isn't perturbed.
+        """
+        x = self._perturb(x, None)
+        return x - x.amax(dim, keepdim=True)
 
     def _perturb(self, x: torch.Tensor, computed_in: torch.dtype | None) -> torch.Tensor:
         generator = self._generators.get(x.device)

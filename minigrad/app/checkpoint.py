@@ -9,6 +9,7 @@ PyTorch for example, can be loaded too.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -200,6 +201,19 @@ def _check_buffers(buffers: dict[int, dict[str, Any]], parameters: list[Tensor])
         for name, value in entries.items():
             if isinstance(value, Tensor) and value.ndim and value.shape != parameters[index].shape:
                 raise ValueError(f"{name} of parameter {index} is {_size(value)}")
+            if not _is_usable(name, value):
+                raise ValueError(f"{name} of parameter {index} has NaN or infinity in it")
+
+
+def _is_usable(name: str, value: Any) -> bool:
+    """Whether a buffer has no NaN and no infinity, which would spoil the parameters.
+
+    In a good run, Adam's mean of squares can overflow, and its update is 0 then.
+    """
+    if isinstance(value, Tensor):
+        bad = value.isnan() if name == "exp_avg_sq" else ~value.isfinite()
+        return not bool(bad.any())
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _size(tensor: Tensor) -> str:

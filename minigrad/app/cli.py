@@ -9,7 +9,7 @@ import argparse
 from collections.abc import Sequence
 
 import minigrad
-from minigrad.app.command import CommandParser, run_command
+from minigrad.app.command import CommandParser, require_package, run_command
 from minigrad.app.ops_command import ops
 from minigrad.app.settings import defaults_table
 from minigrad.app.training_options import add_training_options
@@ -69,6 +69,8 @@ def _command(argv: list[str]) -> int:
         return 0
     if command == "ops":
         return ops(arguments["names"], arguments["json"])
+    for module, package in (("sklearn", "scikit-learn"), ("tqdm", "tqdm")):
+        require_package(module, package, "minigrad train")
     # scikit-learn takes most of a second to import, and --help needs no training.
     from minigrad.app.train_command import train
 

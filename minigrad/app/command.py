@@ -6,17 +6,21 @@ statuses are:
     0    success
     1    the command's own negative result, or its output pipe was closed
     2    bad usage or bad input; one line on standard error says what is wrong
-    130  interrupted by Ctrl-C
+    130  interrupted by Ctrl-C, SIGTERM or SIGHUP
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import io
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, NoReturn, TypeVar
 
 from minigrad.app.plotting import FORMATS, picture_format
 from minigrad.utils.atomic_write import check_writable, short_message
@@ -28,6 +32,10 @@ class InputError(ValueError):
 
 class UsageError(InputError):
     """Invalid command-line options, alone or in combination."""
+
+
+class OutputError(InputError):
+    """A result can't be written, or not all of them."""
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -45,6 +53,22 @@ class CommandParser(argparse.ArgumentParser):
         raise UsageError(f"{message} (see {self.prog} --help)")
 
 
+Number = TypeVar("Number")
+
+
+def parse_number(text: str, number_type: Callable[[str], Number]) -> Number:
+    """The number in `text`, as `number_type` reads it. Raises ValueError.
+
+    Python also reads 1_000, digits of every script, and spaces around a number. Here they are none.
+
+    >>> parse_number("1e3", float)
+    1000.0
+    """
+    if not text.isascii() or "_" in text or text != text.strip():
+        raise ValueError(f"{text!r} is not a number")
+    return number_type(text)
+
+
 def run_command(
     name: str, command: Callable[[list[str]], int], argv: Sequence[str] | None = None
 ) -> int:
@@ -52,49 +76,137 @@ def run_command(
 
     `name` starts each error message.
     """
+    _open_closed_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Labels and paths may have characters that the terminal's encoding lacks.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        status = command(sys.argv[1:] if argv is None else list(argv))
-        sys.stdout.flush()  # a closed pipe raises here rather than at interpreter exit
+        with _termination_interrupts():
+            status = command(sys.argv[1:] if argv is None else list(argv))
+            sys.stdout.flush()  # a closed pipe raises here rather than at interpreter exit
         return status
-    except InputError as error:
-        return _fail(name, str(error))
-    except BrokenPipeError:  # `minigrad train | head -1`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except OSError as error:
-        known = f"{error.filename}: {short_message(error)}" if error.filename else str(error)
-        return _fail(name, known)
-    except MemoryError:
-        return _fail(name, "not enough memory: use a smaller network or less data")
+    except (InputError, OSError, MemoryError) as error:
+        if isinstance(error, OSError) and error.filename is None:
+            # What can't be printed now can't be printed at interpreter exit either.
+            with suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            if isinstance(error, BrokenPipeError):  # `minigrad train | head -1`
+                return 1
+        print(f"{name}: error: {describe_error(error)}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print(f"{name}: interrupted", file=sys.stderr)
         return 130
 
 
-def _fail(name: str, message: str) -> int:
-    print(f"{name}: error:", message.replace("\n", " "), file=sys.stderr)
-    return 2
+def describe_error(error: Exception) -> str:
+    """One line that says what is wrong."""
+    if isinstance(error, MemoryError):
+        return "not enough memory: use a smaller network or less data"
+    if isinstance(error, OSError):
+        # All files are opened by name.
+        named = "standard output" if error.filename is None else error.filename
+        return f"{named}: {short_message(error)}"
+    return str(error).replace("\n", " ")
+
+
+def _open_closed_streams() -> None:
+    """Discard what is printed to a stream that was closed from the start (`minigrad train >&-`)."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, it stays open
+
+
+@contextmanager
+def _termination_interrupts() -> Iterator[None]:
+    """Within the block, SIGTERM and SIGHUP act like Ctrl-C, unless they are ignored.
+
+    `timeout`, batch systems and lost connections send them.
+    """
+    before = {}
+    if threading.current_thread() is threading.main_thread():  # no other may set handlers
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)  # Windows has no SIGHUP
+            if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+                before[number] = signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+# Files and packages -------------------------------------------------------------------------------
+
+
+def require_package(module: str, package: str, purpose: str) -> None:
+    """Raise UsageError if `module`, which `pip install package` installs, can't be imported."""
+    try:
+        importlib.import_module(module)
+    except ImportError as error:
+        name = module.partition(".")[0]
+        raise UsageError(f"{purpose} needs {name} ({error}): pip install {package}") from None
+
+
+def with_option(option: str, path: str) -> str:
+    """The option and its path as in the shell, where an empty path needs quotes."""
+    return f"--{option} {path or repr('')}"
 
 
 def check_output_files(outputs: dict[str, str | None]) -> None:
     """Raise UsageError for an output file that can't be written.
 
     Each path, or None, is given under its option's name: "plot" for `--plot`. A plot must have the
-    name of a known picture format.
+    name of a known picture format, and needs Matplotlib. `--save` is written several times, so it
+    must be a regular file.
     """
-    plot = outputs.get("plot")
-    if plot is not None and picture_format(plot) not in FORMATS:
-        raise UsageError(f"--plot {plot}: the name must end in .png or .svg")
     for option, path in outputs.items():
-        if path is not None:
+        if path is None:
+            continue
+        if option == "plot":
+            if picture_format(path) not in FORMATS:
+                named = with_option(option, path)
+                raise UsageError(f"{named}: the name must end in .png or .svg")
+            require_package("matplotlib.backends.backend_agg", "matplotlib", "--plot")
+        try:
+            check_writable(path)
+            _check_kind(path, regular=option == "save")
+        except (OSError, ValueError) as error:
+            named = with_option(option, path)
+            raise UsageError(f"{named} cannot be written: {short_message(error)}") from None
+
+
+def _check_kind(path: str, regular: bool) -> None:
+    """Raise OSError if a file is the one that is printed to, or isn't `regular`, but must be."""
+    if not os.path.exists(path):
+        return
+    if not os.path.isfile(path):
+        if regular:
+            raise OSError("it is not a regular file")
+        return
+    try:
+        printed_to = os.fstat(sys.stdout.fileno())
+    except OSError:  # it isn't a file
+        return
+    if os.path.samestat(os.stat(path), printed_to):
+        raise OSError("it is the file that standard output goes to")
+
+
+def write_all(
+    writers: Mapping[str, Callable[[str], None]], files: Mapping[str, str | None]
+) -> list[str]:
+    """Call each option's writer with the path that was given for it, if one was.
+
+    What can't be written must not cost what can: returns the OSErrors, in words.
+    """
+    problems = []
+    for option, write in writers.items():
+        if (path := files[option]) is not None:
             try:
-                check_writable(path)
-            except (OSError, ValueError) as error:
-                problem = short_message(error)
-                raise UsageError(f"--{option} {path} cannot be written: {problem}") from None
+                write(path)
+            except OSError as error:
+                problems.append(describe_error(error))
+    return problems
 
 
 def check_distinct_files(outputs: dict[str, str | None], inputs: dict[str, str | None]) -> None:

@@ -12,10 +12,11 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 
 import numpy as np
 
-from minigrad.app.command import InputError
+from minigrad.app.command import InputError, parse_number
 from minigrad.utils.atomic_write import short_message
 
 # scikit-learn takes most of a second to import, so only the functions that need it import it:
@@ -27,6 +28,31 @@ BUNDLED = ("iris", "wine", "breast_cancer", "digits")
 # The split doesn't depend on the run's seed: a checkpoint must be tested on samples that it wasn't
 # trained on, and runs with different seeds on the same samples.
 SPLIT_SEED = 0
+
+# How pandas, R, SQL and NumPy write a missing value, as far as pandas takes it for one.
+MISSING = frozenset(
+    (
+        "nan",
+        "NaN",
+        "-nan",
+        "-NaN",
+        "NA",
+        "N/A",
+        "n/a",
+        "<NA>",
+        "#NA",
+        "#N/A",
+        "NULL",
+        "null",
+        "None",
+    )
+)
+# What is no label if the others are numbers, in lower case.
+NO_NUMBER = frozenset({each.lower() for each in MISSING} | {"inf", "+inf", "-inf", "infinity"})
+# Names that a label's column usually has.
+LABEL_NAMES = frozenset(
+    ("category", "class", "group", "kind", "label", "outcome", "species", "target", "type", "y")
+)
 
 
 class DataError(InputError):
@@ -68,11 +94,11 @@ def load(name: str, test_size: float = 0.2) -> TrainingData:
         return TrainingData(TOY, np.arange(3), x, np.array([0, 1, 2, 0, 0, 2]))
     if name in BUNDLED:
         x, labels = read_bundled(name)
-    elif name.lower().endswith(".csv") or os.path.exists(name):
+    elif name.lower().endswith(".csv") or os.path.lexists(name):
         x, labels = read_csv(name)
     else:
         known = ", ".join((TOY, *BUNDLED))
-        raise DataError(f"unknown data set {name!r}: choose {known}, or give a .csv file")
+        raise DataError(f"--data: unknown data set {name!r}: choose {known}, or give a .csv file")
     return _split(name, x, labels, test_size)
 
 
@@ -87,8 +113,9 @@ def read_bundled(name: str) -> tuple[np.ndarray, np.ndarray]:
 def read_csv(path: str) -> tuple[np.ndarray, np.ndarray]:
     """The features and labels of a CSV file, whose last column is the label.
 
-    The first row is a header if none of its features is a number. Blank lines are skipped. Raises
-    DataError, which names the line and the column where it can.
+    The first row is a header if none of its features is a number, and in the cases that
+    `_is_header` lists if they are. Blank lines are skipped. Raises DataError, which names the line
+    and the column where it can.
     """
     rows = _read_rows(path)
     if not rows:
@@ -100,7 +127,12 @@ def read_csv(path: str) -> tuple[np.ndarray, np.ndarray]:
             f"{path}, line {first_line}: only one column; "
             "expected features and a label, separated by commas"
         )
-    has_header = all(_parse_number(cell) is None for cell in first_row[:-1])
+    for line, cells in rows:
+        if len(cells) != width:
+            raise DataError(
+                f"{path}, line {line}: {len(cells)} columns, but line {first_line} has {width}"
+            )
+    has_header = _is_header(first_row, [cells[-1] for _, cells in rows[1:]])
     samples = rows[1:] if has_header else rows
     if not samples:
         raise DataError(f"{path} has a header and no rows of data")
@@ -108,16 +140,33 @@ def read_csv(path: str) -> tuple[np.ndarray, np.ndarray]:
         f"column {j}" + (f" ({name!r})" if has_header and name else "")
         for j, name in enumerate(first_row, 1)
     ]
-    features, labels = [], []
-    for line, cells in samples:
-        if len(cells) != width:
-            raise DataError(
-                f"{path}, line {line}: {len(cells)} columns, but line {first_line} has {width}"
-            )
-        numbers, label = _parse_row(f"{path}, line {line}", cells, columns)
-        features.append(numbers)
-        labels.append(label)
+    features = [
+        [
+            _parse_feature(f"{path}, line {line}, {column}", cell)
+            for cell, column in zip(cells[:-1], columns[:-1], strict=True)
+        ]
+        for line, cells in samples
+    ]
+    labels = [(f"{path}, line {line}, {columns[-1]}", cells[-1]) for line, cells in samples]
     return np.array(features), _parse_labels(labels)
+
+
+def _is_header(first: Sequence[str], labels: Sequence[str]) -> bool:
+    """Whether the first row is a header, given the labels of the other rows.
+
+    The names of features may be numbers: of pixels, years or wavelengths. Then it is a header if
+    its label is a word and all others are numbers, if that word is a usual name for a label, or if
+    its features are 0, 1, 2, ..., as pandas numbers them, and no other row has its label.
+    """
+    *names, label = first
+    if all(_parse_feature_or_none(name) is None for name in names):
+        return True
+    if not labels or label in labels or label.lower() in NO_NUMBER:
+        return False
+    if _exact_number(label) is None and all(_exact_number(each) is not None for each in labels):
+        return True
+    numbered = len(names) > 1 and list(names) == [str(i) for i in range(len(names))]
+    return numbered or label.casefold() in LABEL_NAMES
 
 
 def _read_rows(path: str) -> list[tuple[int, list[str]]]:
@@ -129,6 +178,8 @@ def _read_rows(path: str) -> list[tuple[int, list[str]]]:
             line = 1
             for row in reader:
                 cells = [cell.strip() for cell in row]
+                if any("\0" in cell for cell in cells):
+                    raise DataError(f"{path}, line {line}: a null byte: the file is damaged")
                 if any(cells):
                     rows.append((line, cells))
                 line = reader.line_num + 1
@@ -136,25 +187,15 @@ def _read_rows(path: str) -> list[tuple[int, list[str]]]:
         raise DataError(f"{path} is not UTF-8 text (byte {error.start})") from None
     except csv.Error as error:
         raise DataError(f"{path}, line {line}: not CSV: {error}") from None
+    except DataError:
+        raise
     except (OSError, ValueError) as error:  # ValueError: a path with a null byte
         raise DataError(f"{path} cannot be read: {short_message(error)}") from None
     return rows
 
 
-def _parse_row(where: str, cells: Sequence[str], columns: Sequence[str]) -> tuple[list[float], str]:
-    """The row's features and its label."""
-    *features, label = cells
-    numbers = [
-        _parse_feature(f"{where}, {column}", cell)
-        for cell, column in zip(features, columns[:-1], strict=True)
-    ]
-    if label == "":
-        raise DataError(f"{where}, {columns[-1]}: empty")
-    return numbers, label
-
-
 def _parse_feature(where: str, cell: str) -> float:
-    number = _parse_number(cell)
+    number = _parse_feature_or_none(cell)
     if number is not None and math.isfinite(number):
         return number
     if cell == "":
@@ -162,22 +203,49 @@ def _parse_feature(where: str, cell: str) -> float:
     raise DataError(f"{where}: {cell!r} is not {'a number' if number is None else 'finite'}")
 
 
-def _parse_number(cell: str) -> float | None:
-    """The cell's number, or None. Python's `1_000` is no number in a CSV file."""
+def _parse_feature_or_none(cell: str) -> float | None:
     try:
-        return None if "_" in cell else float(cell)
+        return parse_number(cell, float)
     except ValueError:
         return None
 
 
-def _parse_labels(cells: list[str]) -> np.ndarray:
-    """The labels as numbers if all are (so 1 and 1.0 are one class, and 9 sorts before 10)."""
-    numbers = [_parse_number(cell) for cell in cells]
-    if any(n is None or not math.isfinite(n) for n in numbers):
+def _parse_labels(labels: Sequence[tuple[str, str]]) -> np.ndarray:
+    """The labels as an array, given each one's place and text.
+
+    If all are numbers, they are compared as numbers: 1 and 1.0 are one class, and 9 sorts before
+    10. They are compared exactly, because floats would merge large integers.
+    """
+    cells = [cell for _, cell in labels]
+    numbers = [_exact_number(cell) for cell in cells]
+    words = {cell for cell, number in zip(cells, numbers, strict=True) if number is None}
+    refused = {word for word in words if word in MISSING or word == ""}
+    if all(word.lower() in NO_NUMBER for word in words):  # the other labels are numbers
+        refused = words
+    for where, cell in labels:
+        if cell in refused:
+            problem = f"{cell!r} is a missing or infinite value, not a label" if cell else "empty"
+            raise DataError(f"{where}: {problem}")
+    values = [number for number in numbers if number is not None]
+    if len(values) < len(cells):
         return np.array(cells)
-    values = np.array(numbers, dtype=np.float64)
-    whole = values.astype(np.int64) if np.all(np.abs(values) < 2**53) else values
-    return whole if np.array_equal(whole, values) else values
+    if all(value == int(value) for value in values):
+        whole = [int(value) for value in values]
+        fit = all(abs(value) < 2**63 for value in whole)
+        return np.array(whole, dtype=np.int64 if fit else object)
+    if all(Decimal(repr(float(value))) == value for value in values):
+        return np.array(values, dtype=np.float64)
+    first_spelling: dict[Decimal, str] = {}  # some have more digits than a float
+    return np.array([first_spelling.setdefault(v, c) for v, c in zip(values, cells, strict=True)])
+
+
+def _exact_number(cell: str) -> Decimal | None:
+    """The cell's number, or None. Numbers beyond float64's range count as text."""
+    try:
+        number = parse_number(cell, Decimal)
+    except (ValueError, InvalidOperation):
+        return None
+    return number if number.is_finite() and number.adjusted() < 308 else None
 
 
 def _split(name: str, x: np.ndarray, labels: np.ndarray, test_size: float) -> TrainingData:

@@ -18,7 +18,16 @@ import numpy as np
 
 from minigrad.app import checkpoint, datasets, training
 from minigrad.app.checkpoint import CheckpointError, ProgramState
-from minigrad.app.command import UsageError, check_distinct_files, check_output_files
+from minigrad.app.command import (
+    OutputError,
+    UsageError,
+    check_distinct_files,
+    check_output_files,
+    describe_error,
+    require_package,
+    with_option,
+    write_all,
+)
 from minigrad.app.datasets import TrainingData
 from minigrad.app.plotting import draw_curves, picture_format
 from minigrad.app.settings import Settings, resolve
@@ -39,22 +48,45 @@ def train(parser: argparse.ArgumentParser, arguments: dict[str, Any]) -> int:
     files = {name: arguments.pop(name, None) for name in ("save", "load", "plot", "json")}
     settings, data, runs = _prepare(parser, arguments, files)
     keeper = None
-    if files["save"]:
+    if files["save"] is not None:
         keeper = CheckpointKeeper(files["save"], settings)
         for run in runs:
             keeper.keep(run)
     began = time.perf_counter()
-    outcome, status = _train_all(runs, keeper, has_curves=bool(files["plot"] or files["json"]))
+    failure: Exception | None = None
+    has_curves = files["plot"] is not None or files["json"] is not None
+    try:
+        outcome, status = _train_all(runs, keeper, has_curves)
+    except Exception as error:  # a failed save or a closed pipe, for example
+        outcome, status, failure = describe_error(error), 2, error
     seconds = time.perf_counter() - began
 
-    if files["json"]:
-        write_atomically(files["json"], training_report(settings, data, runs, outcome, seconds))
-    if files["plot"]:
-        picture = draw_curves(str(data), runs, picture_format(files["plot"]))
-        write_atomically(files["plot"], picture)
+    def write_report(path: str) -> None:
+        write_atomically(path, training_report(settings, data, runs, outcome, seconds))
+
+    def write_plot(path: str) -> None:
+        write_atomically(path, draw_curves(str(data), runs, picture_format(path)))
+
+    def write_checkpoint(path: str) -> None:
+        if keeper is not None:
+            keeper.write()
+
+    writers = {"save": write_checkpoint, "json": write_report, "plot": write_plot}
+    problems = write_all(writers, files)
+    if failure is not None and not (problems and isinstance(failure, OSError)):
+        raise failure
+    return _end(outcome, status, problems, keeper)
+
+
+def _end(outcome: str, status: int, problems: list[str], keeper: CheckpointKeeper | None) -> int:
+    """Print how the run ended and what the checkpoint holds, and return the exit status."""
+    saved = [] if keeper is None or not keeper.whole else [f"saved {keeper.path}: {keeper}"]
+    failed = ([outcome] if status else []) + problems
+    if problems:
+        raise OutputError("; ".join([*dict.fromkeys(failed), *saved]))
     if status:
-        saved = f"; saved {keeper.path}: {keeper}" if keeper is not None and keeper.states else ""
-        print(f"minigrad: {'error: ' if status == 2 else ''}{outcome}{saved}", file=sys.stderr)
+        kind = "error: " if status == 2 else ""
+        print(f"minigrad: {kind}{'; '.join([outcome, *saved])}", file=sys.stderr)
     elif keeper is not None:
         print(f"Saved {keeper.path}: {keeper}")
     return status
@@ -68,6 +100,9 @@ def _prepare(
 ) -> tuple[Settings, TrainingData, list[TrainingRun]]:
     """Check all input, load the data and the checkpoint, and build the runs."""
     check_output_files({name: files[name] for name in ("save", "plot", "json")})
+    for option in ("save", "load"):
+        if files[option] is not None:
+            require_package("safetensors", "safetensors", f"--{option}")
     with _naming_checkpoint(files["load"]):
         loaded, states = _load_checkpoint(parser, files["load"])
     settings = resolve(_with_hidden_tuple(arguments), loaded)
@@ -130,7 +165,7 @@ def _naming_checkpoint(path: str | None) -> Iterator[None]:
     try:
         yield
     except CheckpointError as error:
-        raise CheckpointError(f"--load {path}: {error}") from None
+        raise CheckpointError(f"{with_option('load', path or '')}: {error}") from None
 
 
 # Training and printing ----------------------------------------------------------------------------
@@ -151,9 +186,6 @@ def _train_all(
         return str(error), 2
     except KeyboardInterrupt:
         return f"interrupted after epoch {run.progress.epoch} of {run.program}", 130
-    finally:  # also if the output pipe was closed
-        if keeper is not None:
-            keeper.write()
     return "finished", 0
 
 

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 import minigrad
 from minigrad.app import checkpoint
-from minigrad.app.checkpoint import ProgramState
+from minigrad.app.checkpoint import CheckpointError, ProgramState
 from minigrad.app.datasets import TrainingData
 from minigrad.app.programs import PROGRAMS, Progress
 from minigrad.app.settings import Settings, defaults_for
@@ -106,6 +106,11 @@ class CheckpointKeeper:
             checkpoint.write(self.path, self.settings, self.states)
             self.written = True
 
+    @property
+    def whole(self) -> bool:
+        """Whether the file holds the last good states of all programs that have one."""
+        return self.written and bool(self.states)
+
     def __str__(self) -> str:
         return ", ".join(f"{name} at epoch {state.epoch}" for name, state in self.states.items())
 
@@ -137,7 +142,20 @@ def prepare(
     run = TrainingRun(program, settings, data, finished, epochs, steps, next(steps))
     if state is not None:
         checkpoint.restore(program, run.progress, state)
+        _check_loss(run)
     return run
+
+
+def _check_loss(run: TrainingRun) -> None:
+    """Raise CheckpointError if the restored network can't be trained or evaluated."""
+    loss, _ = run.progress.evaluate(run.data.x, run.data.y)
+    if not math.isfinite(loss):
+        parameters = run.progress.parameters.items()
+        names = [name for name, p in parameters if not bool(p.detach().isfinite().all())]
+        reason = (
+            f"it has NaN or infinity in {', '.join(names)}" if names else "its numbers overflow"
+        )
+        raise CheckpointError(f"the loss of its {run.program} network is {loss}: {reason}")
 
 
 def train(run: TrainingRun, keeper: CheckpointKeeper | None, points: int, bar: bool) -> None:
@@ -183,9 +201,15 @@ def _progress_line(point: CurvePoint) -> str:
 
 
 def _diverged(run: TrainingRun, loss: float, when: str) -> Diverged:
-    return Diverged(
-        f"{run.program}: the loss is {loss} {when}: try a smaller --lr than {run.settings.lr:g}"
-    )
+    """The error, with advice: settings with which every run diverges, or else the learning rate."""
+    settings, advice = run.settings, []
+    if settings.momentum >= 1:
+        advice.append("a --momentum below 1")
+    # Such a product alone makes each step flip the weights' signs and enlarge them.
+    if settings.lr * settings.weight_decay > 2 and settings.weight_decay > settings.lr:
+        advice.append(f"a smaller --weight-decay than {settings.weight_decay:g}")
+    advice = advice or [f"a smaller --lr than {settings.lr:g}"]
+    return Diverged(f"{run.program}: the loss is {loss} {when}: try {' and '.join(advice)}")
 
 
 # How `train` reports: `advance(loss)` after each epoch, and `print_line(line)`.

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from minigrad.app import datasets, programs
+from minigrad.app.command import parse_number
 
 
 def add_training_options(parser: argparse.ArgumentParser) -> Any:
@@ -136,7 +137,7 @@ def _in_range(
 ) -> Any:
     """The number in `text`, which must lie between `low` and `high`, both included."""
     try:
-        number = number_type(text)
+        number = parse_number(text, number_type)
     except ValueError:
         number = math.nan
     if not low <= number <= high:

@@ -11,7 +11,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from copy import deepcopy
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -47,6 +47,9 @@ class Optimizer:
     >>> w.tolist()
     [0.5, 1.5]
     """
+
+    # Options that old versions of PyTorch didn't have, and how their updates were without them.
+    _added_options: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, params: ParamsT, defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor):
@@ -222,9 +225,8 @@ class Optimizer:
             saved["params"] = group["params"]
             if "param_names" in group:
                 saved.setdefault("param_names", group["param_names"])
-            # Older versions of PyTorch don't save every option.
-            for option, default in self.defaults.items():
-                saved.setdefault(option, default)
+            for option, meaning in self._added_options.items():
+                saved.setdefault(option, meaning)
         self.state = state
         self.param_groups = saved_groups
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
 from ..api.tensor import Tensor
@@ -33,6 +35,14 @@ class SGD(Optimizer):
     >>> w.tolist()
     [-0.25, -3.25]
     """
+
+    _added_options: ClassVar = {
+        "nesterov": False,
+        "maximize": False,
+        "foreach": None,
+        "differentiable": False,
+        "fused": False,
+    }
 
     def __init__(
         self,

@@ -27,6 +27,10 @@ from .atomic_write import write_atomically
 # The dtypes under the format's names. The files are little-endian.
 _DTYPES = {d.safetensors_name: d.numpy.newbyteorder("<") for d in SUPPORTED}
 _METADATA_KEY = "minigrad"
+# How many containers may be inside each other. Beyond it, Python's own limit is near.
+_DEPTH = 100
+# The number that torch.save's old form starts with, after the pickle's first bytes.
+_TORCH_MAGIC = 0x1950A86A20F9469CFC6C.to_bytes(10, "little")
 
 
 def save(
@@ -46,8 +50,9 @@ def save(
     A path is written aside and renamed, so that a kill leaves the old file or the new one, whole.
     PyTorch reads the tensors with `safetensors.torch.load_file`.
 
-    Raises TypeError, naming the key, for what cannot be stored; NotImplementedError for the pickle
-    options, as there is no pickle here.
+    Raises TypeError, naming the key, for what cannot be stored; ValueError for a container that
+    contains itself or is nested more than 100 deep; NotImplementedError for the pickle options, as
+    there is no pickle here; OSError, with the path, if the file cannot be written.
 
     >>> import io
     >>> file = io.BytesIO()
@@ -82,9 +87,9 @@ def load(
     Any other safetensors file loads as a flat dict of its tensors. `map_location` may be the CPU;
     `weights_only` changes nothing, as such a file has nothing but weights and plain values in it.
 
-    Raises RuntimeError if the file is not safetensors, is cut short, or has tensors of a dtype
-    that minigrad has not; OSError if it cannot be read; NotImplementedError for `pickle_module`,
-    `mmap=True` and other devices.
+    Raises RuntimeError if the file is not safetensors, is damaged, or has tensors of a dtype or a
+    shape that minigrad doesn't have; OSError if it cannot be read; NotImplementedError for
+    `pickle_module`, `mmap=True` and other devices.
     """
     if map_location is not None and str(map_location) != "cpu":
         raise NotImplementedError(f"load(): map_location={map_location!r}: there is only the CPU")
@@ -135,6 +140,8 @@ def _describe(
     where = ".".join(path) or "the object itself"
     if id(obj) in inside:
         raise ValueError(f"save(): {where} contains itself")
+    if len(inside) >= _DEPTH:
+        raise ValueError(f"save(): {path[0]} is nested more than {_DEPTH} deep")
     inside = (*inside, id(obj))
     if kind in (list, tuple):
         items = [_describe(v, (*path, str(i)), tensors, inside) for i, v in enumerate(obj)]
@@ -179,36 +186,58 @@ def _unpack(data: bytes, name: str) -> Any:
 
     try:
         table = safetensors.deserialize(data)
-    except safetensors.SafetensorError as error:
+        # What was accepted starts with the length of its header in 8 bytes, then has as much JSON.
+        header = _parse_json(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    except (safetensors.SafetensorError, ValueError) as error:
         why = str(error).removeprefix("Error while deserializing: ")
-        if data[:4] == b"PK\x03\x04" or data[:1] == b"\x80":  # torch.save's zip, and its old form
+        if _is_torchs(data):
             why = "it looks like torch.save's; write it with safetensors.torch.save_file"
         raise RuntimeError(f"{name}: not a whole safetensors file: {why}") from None
-    arrays = {}
-    for tensor_name, stored in table:
-        if stored["dtype"] not in _DTYPES:
-            raise RuntimeError(
-                f"{name}: the tensor {tensor_name!r} is {stored['dtype']}; "
-                f"minigrad has {', '.join(_DTYPES)}"
-            )
-        dtype = _DTYPES[stored["dtype"]]
-        array = np.frombuffer(stored["data"], dtype).reshape(stored["shape"])
-        arrays[tensor_name] = array.astype(dtype.newbyteorder("="))  # a copy: the tensor's own
-
-    # The header was checked just above: its length in 8 bytes, then as much JSON.
-    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-    structure = header.get("__metadata__", {}).get(_METADATA_KEY)
+    arrays = {tensor_name: _read_array(stored, tensor_name, name) for tensor_name, stored in table}
+    structure = (header.get("__metadata__") or {}).get(_METADATA_KEY)
     if structure is None:
         return {tensor_name: wrap(array) for tensor_name, array in arrays.items()}
     try:
-        obj = _rebuild(json.loads(structure), arrays)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        obj = _rebuild(_parse_json(structure), arrays)
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as e:
         raise RuntimeError(
-            f"{name}: minigrad's own metadata is damaged ({type(error).__name__}: {error})"
+            f"{name}: minigrad's own metadata is damaged ({type(e).__name__}: {e})"
         ) from None
     if arrays:
         raise RuntimeError(f"{name}: tensors without a place in its metadata: {', '.join(arrays)}")
     return obj
+
+
+def _parse_json(text: str | bytes) -> Any:
+    """Parse JSON. Raises ValueError for a key given twice, of which Python would keep the last."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            keys = [key for key, _ in pairs]
+            raise ValueError(f"duplicate key {max(keys, key=keys.count)!r}")
+        return found
+
+    return json.loads(text, object_pairs_hook=unique)
+
+
+def _is_torchs(data: bytes) -> bool:
+    """Whether the bytes are torch.save's: a zip file with a pickle in it, or its old form."""
+    return (data[:4] == b"PK\x03\x04" and b"data.pkl" in data) or _TORCH_MAGIC in data[:32]
+
+
+def _read_array(stored: dict[str, Any], tensor_name: str, name: str) -> np.ndarray:
+    if stored["dtype"] not in _DTYPES:
+        raise RuntimeError(
+            f"{name}: the tensor {tensor_name!r} is {stored['dtype']}; "
+            f"minigrad has {', '.join(_DTYPES)}"
+        )
+    dtype = _DTYPES[stored["dtype"]]
+    try:
+        array = np.frombuffer(stored["data"], dtype).reshape(stored["shape"])
+    except ValueError as error:  # more dimensions or a larger size than NumPy has
+        raise RuntimeError(f"{name}: the shape of the tensor {tensor_name!r}: {error}") from None
+    return array.astype(dtype.newbyteorder("="))  # a copy: the tensor's own
 
 
 def _rebuild(node: Any, arrays: dict[str, np.ndarray]) -> Any:
@@ -222,7 +251,10 @@ def _rebuild(node: Any, arrays: dict[str, np.ndarray]) -> Any:
     ((kind, content),) = rest.items()
     match kind:
         case "dict":
-            return {_rebuild(k, arrays): _rebuild(v, arrays) for k, v in content}
+            built = {_rebuild(k, arrays): _rebuild(v, arrays) for k, v in content}
+            if len(built) < len(content):
+                raise ValueError("duplicate key in a dict")
+            return built
         case "list":
             return [_rebuild(item, arrays) for item in content]
         case "tuple":

@@ -130,6 +130,79 @@ def test_another_optimiser_starts_without_state_and_says_so(tmp_path: Path, trai
 # Refused checkpoints ------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("options", ["--epochs 0", "--epochs 5", "--epochs 0 --dtype float64"])
+def test_a_network_whose_loss_is_not_finite_is_refused_and_the_tensors_named(
+    value: float, options: str, tmp_path: Path, train: Command
+) -> None:
+    path = tmp_path / "net"
+    train("--data", "iris", "--update", "both", "--epochs", 1, "--save", path)
+    content = minigrad.load(path)
+    for program, name in (("manual", "W1"), ("auto", "linear2.bias"), ("auto", "linear1.weight")):
+        damaged = dict(content) | {name: content[name].clone()}
+        damaged[name].reshape(-1)[0] = value
+        minigrad.save(damaged, path)
+        result = train("--load", path, "--save", path, *options.split())
+        if value == float("-inf") and name == "linear2.bias":
+            assert "the loss of its auto network is inf" in result.err  # a class is excluded
+        assert_refused(
+            result,
+            f"--load {path}: the loss of its {program} network is (nan|inf): "
+            f"it has NaN or infinity in {name}\n",
+        )
+        assert str(minigrad.load(path)) == str(damaged)
+
+
+def test_finite_numbers_that_overflow_are_not_blamed_on_the_learning_rate(
+    tmp_path: Path, train: Command
+) -> None:
+    path = tmp_path / "net"
+    train("--data", "iris", "--epochs", 1, "--save", path)
+    content = minigrad.load(path)
+    minigrad.save(content | {"linear1.weight": content["linear1.weight"] * 1e38}, path)
+    refused = train("--load", path, "--epochs", 0)
+    assert_refused(refused, "the loss of its auto network is (nan|inf): its numbers overflow\n")
+
+
+def test_infinity_is_accepted_where_the_loss_is_finite(tmp_path: Path, train: Command) -> None:
+    path = tmp_path / "net"
+    train("--data", "iris", "--optimizer", "adam", "--epochs", 2, "--save", path)
+    content = minigrad.load(path)
+    content["linear1.bias"][0] = float("-inf")  # this unit is always off
+    content["optimizer"]["state"][1]["exp_avg_sq"][1] = float("inf")  # the update is 0
+    minigrad.save(content, path)
+    result = train("--load", path, "--epochs", 3)
+    assert (result.status, result.err) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("options", "buffer", "value"),
+    [
+        ("--momentum 0.9", "momentum_buffer", "nan"),
+        ("--momentum 0.9", "momentum_buffer", "inf"),
+        ("--optimizer adam", "exp_avg", "nan"),
+        ("--optimizer adam", "exp_avg", "-inf"),
+        ("--optimizer adam", "exp_avg_sq", "nan"),
+        ("--optimizer adam", "step", "nan"),
+    ],
+)
+def test_an_optimisers_state_that_spoils_the_parameters_is_refused(
+    options: str, buffer: str, value: str, tmp_path: Path, train: Command
+) -> None:
+    path = tmp_path / "net"
+    train("--data", "iris", *options.split(), "--epochs", 2, "--save", path)
+    content = minigrad.load(path)
+    entries = content["optimizer"]["state"][1]
+    if isinstance(entries[buffer], minigrad.Tensor):
+        entries[buffer].reshape(-1)[0] = float(value)
+    else:
+        entries[buffer] = float(value)
+    minigrad.save(content, path)
+    message = f"--load {path}: the optimiser's state does not fit: {buffer} of parameter 1 has NaN"
+    assert_refused(train("--load", path, "--epochs", 3), message)
+    assert train("--load", path, "--epochs", 0).status == 2
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -138,18 +138,77 @@ def test_files_written_by_the_csv_module_are_read(
         (["10", "9", "9", "10"], [9, 10], [10, 9, 9, 10]),
         (["1", "1.0", "0", "-0"], [0, 1], [1, 1, 0, 0]),
         (["0.5", "1", "0.5", "1"], [0.5, 1.0], [0.5, 1.0, 0.5, 1.0]),
-        (["1e30", "1", "1", "1"], [1.0, 1e30], [1e30, 1.0, 1.0, 1.0]),
+        (["1e30", "1", "1", "1"], [1, 10**30], [10**30, 1, 1, 1]),
+        (["1e30", "0.5", "1", "1"], [0.5, 1.0, 1e30], [1e30, 0.5, 1.0, 1.0]),
         (["b", "a", "1", "a"], ["1", "a", "b"], ["b", "a", "1", "a"]),
-        (["nan", "1", "1", "nan"], ["1", "nan"], ["nan", "1", "1", "nan"]),
+        (["1", "1e400", "1", "1"], ["1", "1e400"], ["1", "1e400", "1", "1"]),
+        (["3", "٣", "3", "3"], ["3", "٣"], ["3", "٣", "3", "3"]),
+        (["10", "1_0", "10", "10"], ["10", "1_0"], ["10", "1_0", "10", "10"]),
+        # More digits than float64 has.
+        (
+            ["9007199254740993", "9007199254740992.0"] * 2,
+            [2**53, 2**53 + 1],
+            [2**53 + 1, 2**53] * 2,
+        ),
+        ([str(2**64), str(2**64 + 1), "-1", "-1"], [-1, 2**64, 2**64 + 1], None),
+        (["0.1", "0.10000000000000000001", "0.1", "0.10"], ["0.1", "0.10000000000000000001"], None),
+        (["9007199254740993", "0.5", "0.50", "0.5"], ["0.5", "9007199254740993"], None),
+        # Words that stand for something missing or infinite among numbers only.
+        (["none", "mild", "mild", "none"], ["mild", "none"], ["none", "mild", "mild", "none"]),
+        (["inf", "cav", "inf", "cav"], ["cav", "inf"], ["inf", "cav", "inf", "cav"]),
     ],
 )
 def test_labels_are_numbers_or_words(
-    labels: list[str], classes: list[object], shown: list[object], tmp_path: Path
+    labels: list[str], classes: list[object], shown: list[object] | None, tmp_path: Path
 ) -> None:
     path = write(tmp_path, "".join(f"{i},{label}\n" for i, label in enumerate(labels)))
     data = datasets.load(path, test_size=0)
     assert data.classes.tolist() == classes
-    assert data.classes[data.y].tolist() == shown
+    assert [type(c) for c in data.classes.tolist()] == [type(c) for c in classes]
+    assert shown is None or data.classes[data.y].tolist() == shown
+
+
+@given(st.lists(st.integers(-(2**70), 2**70), min_size=2, max_size=8, unique=True), st.data())
+def test_integers_as_labels_keep_their_order_and_all_digits(
+    tmp_path_factory: pytest.TempPathFactory, numbers: list[int], data: st.DataObject
+) -> None:
+    spellings = [
+        data.draw(st.sampled_from((f"{n}", f"{n:+}", f"{n}.0", f"{n}e0"))) for n in numbers
+    ]
+    rows = "".join(f"{i},{label}\n" for i, label in enumerate(spellings))
+    loaded = datasets.load(write(tmp_path_factory.mktemp("csv"), rows), test_size=0)
+    assert loaded.classes.tolist() == sorted(numbers)
+    assert [sorted(numbers)[k] for k in loaded.y] == numbers
+
+
+@pytest.mark.parametrize(
+    ("first", "labels", "samples"),
+    [
+        ("0,1,class", "0 1 0 1", 4),
+        ("12,2,target", "0 1 0 1", 4),
+        ("2019,2020,whatever", "0 1 0.5 1", 4),  # the other labels are numbers
+        ("400.5,401.5,Species", "a b a b", 4),  # a usual name
+        ("3,4,label", "a b 1 2", 4),
+        ("0,1,whatever", "a b a b", 4),  # as pandas numbers columns
+        ("0,1,2", "0 1 0 1", 4),
+        ("150,setosa,virginica", "0 1 0 1", 4),
+        # Nothing tells these from a sample of a class that has no other.
+        ("2019,2020,c", "a b a b", 5),
+        ("1,2,c", "a b a b", 5),
+        ("1,0,2", "0 1 0 1", 5),
+        # The label has other samples.
+        ("0,1,a", "a b a b", 5),
+        ("0,1,1", "0 1 0 1", 5),
+        ("3,4,label", "a b label b", 5),
+    ],
+)
+def test_a_header_may_have_numbers_in_it(
+    first: str, labels: str, samples: int, tmp_path: Path
+) -> None:
+    rows = "".join(f"{i},{-i},{label}\n" for i, label in enumerate(labels.split()))
+    x, found = datasets.read_csv(write(tmp_path, f"{first}\n{rows}"))
+    assert len(x) == len(found) == samples
+    assert (first.split(",")[-1] in map(str, found)) == (samples == 5)
 
 
 def test_a_constant_column_becomes_zero(tmp_path: Path) -> None:
@@ -181,6 +240,18 @@ BAD = {
     "underscore": ("1,2,a\n1_000,4,b\n", "line 2, column 1: '1_000' is not a number"),
     "empty cell": ("1,2,a\n3,,b\n", "line 2, column 2: empty"),
     "no label": ("1,2,a\n3,4,\n", "line 2, column 3: empty"),
+    "nan as a label": ("1,2,10\n3,4,nan\n5,6,9\n", "line 2, column 3: 'nan' is a missing or inf"),
+    "NA as a label": ("x,y,l\n1,2,10\n3,4,NA\n", r"line 3, column 3 \('l'\): 'NA' is a missing"),
+    "None as a label": ("1,2,10\n3,4,None\n5,6,9\n", "line 2, column 3: 'None' is a missing"),
+    "none as a label": ("1,2,10\n3,4,none\n5,6,9\n", "line 2, column 3: 'none' is a missing"),
+    "inf as a label": ("1,2,10\n3,4,-inf\n5,6,9\n", "line 2, column 3: '-inf' is a missing or inf"),
+    "NA in line 1": ("1,2,NA\n3,4,10\n5,6,9\n", "line 1, column 3: 'NA' is a missing"),
+    "NaN among words": ("1,2,a\n3,4,NaN\n5,6,b\n", "line 2, column 3: 'NaN' is a missing"),
+    "no label among numbers": ("1,2,1\n3,4,\n5,6,2\n", "line 2, column 3: empty"),
+    "a digit of another script": ("1,2,a\n٣,4,b\n", "line 2, column 1: '٣' is not a number"),
+    "a null byte in a label": ("1,2,a\n3,4,a\0b\n", "line 2: a null byte: the file is damaged"),
+    "a null byte in a header": ("x,\0y,l\n3,4,ab\n", "line 1: a null byte"),
+    "UTF-16 without a mark": ("1,2,a\n3,4,b\n".encode("utf-16-le"), "line 1: a null byte"),
     "after a quoted line break": ('1,"a\nb"\nx,c\n', "line 3, column 1: 'x' is not a number"),
     "open quote": ('1,2,a\n3,"4,b\n', "line 2: not CSV"),
     "text after a quote": ('1,2,a\n3,"4"4,b\n', "line 2: not CSV"),
@@ -214,5 +285,10 @@ def test_a_missing_file_a_directory_and_an_unknown_name_are_refused(tmp_path: Pa
         datasets.load(str(tmp_path))
     with pytest.raises(DataError, match="cannot be read"):
         datasets.load("a\0b.csv")
+    (tmp_path / "nowhere").symlink_to("none")
+    with pytest.raises(DataError, match="nowhere cannot be read: No such file"):
+        datasets.load(str(tmp_path / "nowhere"))
+    with pytest.raises(DataError, match="--data: unknown data set ''"):
+        datasets.load("")
     with pytest.raises(DataError, match=r"unknown data set 'irsi': choose toy, iris, .* or give"):
         datasets.load("irsi")

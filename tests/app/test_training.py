@@ -53,6 +53,28 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_state(
     assert plot.exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "advice"),
+    [
+        ("--momentum 1e10", "try a --momentum below 1"),
+        ("--momentum 3", "try a --momentum below 1"),
+        ("--weight-decay 1e20", "try a smaller --weight-decay than 1e+20"),
+        ("--weight-decay 1e20 --optimizer adam --lr 1e20", "try a smaller --lr than 1e+20"),
+        (
+            "--weight-decay 1e20 --momentum 1e10",
+            "try a --momentum below 1 and a smaller --weight-decay than 1e+20",
+        ),
+        ("--momentum 0.9 --weight-decay 0.01 --lr 1e30", "try a smaller --lr than 1e+30"),
+    ],
+)
+def test_the_setting_that_makes_every_run_diverge_is_blamed(
+    options: str, advice: str, train: Command
+) -> None:
+    result = train("--data", "wine", *options.split())
+    assert result.status == 2
+    assert result.err.endswith(f": {advice}\n")
+
+
 def test_divergence_in_the_last_update_is_found(tmp_path: Path, train: Command) -> None:
     path = tmp_path / "net"
     options = ["--data", "wine", "--update", "manual", "--lr", 1e16]
@@ -72,7 +94,7 @@ def test_a_state_with_nan_is_not_saved(tmp_path: Path, train: Command) -> None:
     minigrad.save(content, path)
     result = train("--load", path, "--epochs", 3, "--save", other)
     assert result.status == 2
-    assert "the loss is nan in epoch 2" in result.err
+    assert "the loss of its manual network is nan: it has NaN or infinity in W1" in result.err
     assert not other.exists()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import re
 import subprocess
 import sys
@@ -101,6 +102,9 @@ def test_engines_that_disagree_are_not_timed(benchmarks: Command, tmp_path: Path
             "--with tensorflow: unknown engine, use compile, jax, mygrad, autograd",
         ),
         ("--rounds 0", "--rounds 0: use at least 1"),
+        ("--rounds 1_0", "argument --rounds: invalid integer value: '1_0'"),
+        ("--threads ٣", "argument --threads: invalid integer value: '٣'"),
+        ("--seconds 0.0_1", "argument --seconds: invalid number value: '0.0_1'"),
         ("--seconds 0", "--seconds 0.0: use a positive number"),
         ("--seconds nan", "--seconds nan: use a positive number"),
         ("--threads 0", r"--threads 0: use 1 to \d+, this process's cores"),
@@ -134,8 +138,26 @@ def test_a_missing_package_is_named(package: str) -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=ROOT
     )
     assert done.returncode == 2
-    expected = f"benchmarks: error: {package} is not installed: pip install -e '.[bridge]'\n"
-    assert done.stderr == expected
+    assert done.stderr.startswith(f"benchmarks: error: a benchmark needs {package} (")
+    assert done.stderr.endswith("): pip install -e '.[bridge]'\n")
+
+
+def test_a_failed_file_costs_no_other(
+    benchmarks: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    replace = os.replace
+
+    def full(source: Path, target: Path) -> None:
+        if "run.json" in str(target):
+            raise OSError(28, "No space left on device", str(source))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", full)
+    result = benchmarks(*FAST, "--json", "run.json", "--plot", "run.svg")
+    assert result.status == 2
+    assert result.err == "benchmarks: error: run.json: No space left on device\n"
+    assert os.listdir() == ["run.svg"]
 
 
 def test_an_engine_that_is_not_installed_is_refused(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -123,6 +124,29 @@ def test_the_collector_is_off_during_a_turn() -> None:
     take_turns({"a": Contestant(lambda: seen.add(gc.isenabled()))}, rounds=2, seconds=1e-4)
     assert seen == {False}
     assert gc.isenabled()
+
+
+@pytest.mark.parametrize("phases", [False, True])
+def test_the_collector_runs_before_each_turn(phases: bool) -> None:
+    """Garbage of another engine, or of `prepare`, is not collected at this one's expense."""
+    left: list[weakref.ref[Node]] = []
+    alive_in_turn: list[bool] = []
+
+    class Node:
+        pass
+
+    def leave_garbage() -> None:
+        node = Node()
+        node.itself = node  # a reference cycle, which only the collector frees
+        left.append(weakref.ref(node))
+
+    def run(*arguments: Any) -> None:
+        alive_in_turn.append(any(each() is not None for each in left))
+
+    contestant = Contestant(run, {"only": run} if phases else {}, prepare=leave_garbage)
+    (take_turns_in_phases if phases else take_turns)({"a": contestant}, rounds=3, seconds=1e-4)
+    assert len(left) >= 4
+    assert not any(alive_in_turn)
 
 
 def test_the_collectors_state_is_restored_after_an_error() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import json
+import os
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -141,6 +142,9 @@ def test_the_plot(tmp_path: Path, bridge: Command) -> None:
         ("--update manual --optimizer adam", "plain gradient descent"),
         ("--data nothing.csv", "nothing.csv"),
         ("--plot x.png --json x.png", "same file"),
+        ("--data=", "--data: unknown data set ''"),
+        ("--json=", "--json '' cannot be written: the name is empty"),
+        ("--epochs 1_0", "--epochs: '1_0' is not"),
     ],
 )
 def test_bad_usage_is_one_line(
@@ -223,8 +227,28 @@ def test_without_pytorch_the_error_names_the_missing_package(tmp_path: Path) -> 
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 2
     assert result.stdout.startswith("bridge.compare needs PyTorch: pip install ")
-    assert result.stderr.startswith("bridge: error: PyTorch is not installed: pip install ")
-    assert result.stderr.count("\n") == 1
+    said = "bridge: error: the bridge needs torch (no): pip install 'torch>=2.4,<2.14'\n"
+    assert result.stderr == said
+
+
+def test_a_failed_file_costs_no_other(
+    bridge: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    replace = os.replace
+
+    def full(source: Path, target: Path) -> None:
+        if failing in str(target):
+            raise OSError(28, "No space left on device", str(source))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", full)
+    for failing, written in (("run.json", "run.svg"), ("run.svg", "run.json")):
+        result = bridge("--epochs", 1, "--mode", "free", "--json", "run.json", "--plot", "run.svg")
+        assert result.status == 2
+        assert result.err == f"bridge: error: {failing}: No space left on device\n"
+        assert [path.name for path in tmp_path.iterdir()] == [written]
+        os.remove(written)
 
 
 def test_every_public_name_exists() -> None:

@@ -48,6 +48,18 @@ def test_cancellation_inside_a_softmax_is_measured(dim: int) -> None:
     assert np.ptp(perturbed_results(gradient)[:, 0, 0]) > EPS / 4
 
 
+@pytest.mark.parametrize("size", [1e3, 1e20])
+@pytest.mark.parametrize("function", [torch.softmax, torch.log_softmax])
+def test_perturbing_a_softmax_of_large_numbers_overflows_no_exponential(
+    function: Any, size: float
+) -> None:
+    x = torch.tensor([[size, 0.5 * size, size], [-size, 1.0, -size]])
+    found = perturbed_results(function, x, 1)
+    assert np.isfinite(found).all()
+    assert np.ptp(found[:, 0, 0]) > 0  # a tie, which rounding decides
+    assert perturbed_results(function, x[:, :0], 1).shape == (20, 2, 0)
+
+
 def test_an_op_with_a_coarser_dtype_argument_is_perturbed_more() -> None:
     x = torch.tensor([1.0, -1.0], dtype=torch.float64)
     assert (

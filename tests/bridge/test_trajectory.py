@@ -49,6 +49,14 @@ def test_any_settings_of_the_tutorial_agree(drawn: tuple[Any, str, int]) -> None
     assert len(report.rows) == updates
 
 
+def test_a_run_with_huge_numbers_is_judged_by_perturbed_runs() -> None:
+    """The perturbed runs must not overflow where the others don't."""
+    report = trajectory(tutorial("auto", epochs=250, lr=1e30))
+    assert report.ok, report.verdict()
+    assert len(report.rows) == 250
+    assert not report.diverged
+
+
 @pytest.mark.parametrize(("offset", "ok"), [(1e-8, True), (1e-2, False)])
 def test_runs_on_both_sides_of_a_kink_are_judged_by_perturbed_runs(offset: float, ok: bool) -> None:
     """minigrad's run is on one side of relu's kink and PyTorch's on the other.

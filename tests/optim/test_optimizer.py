@@ -57,6 +57,43 @@ def test_training_continues_from_the_other_librarys_state_dict(
     assert list(ours["state"]) == list(theirs["state"])
 
 
+@pytest.mark.parametrize("in_second_group", [False, True])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("SGD", {"momentum": 0.5, "nesterov": True, "maximize": True, "weight_decay": 0.25}),
+        ("SGD", {"momentum": 0.5, "dampening": 0.5}),
+        ("Adam", {"amsgrad": True, "maximize": True, "betas": (0.5, 0.75), "eps": 0.5}),
+        ("AdamW", {"amsgrad": True, "maximize": True, "weight_decay": 0.5}),
+    ],
+)
+def test_loads_the_state_dict_of_an_older_version_without_an_option(
+    name: str, options: dict[str, Any], in_second_group: bool
+) -> None:
+    """An option that is newer has no effect then, and without an older one a step fails."""
+
+    def program(t: Any, missing: str) -> Any:
+        params = [t.nn.Parameter(t.ones(2)), t.nn.Parameter(t.ones(1))]
+
+        def optimizer() -> Any:
+            return getattr(t.optim, name)([{"params": [p]} for p in params], lr=0.5, **options)
+
+        first, second = optimizer(), optimizer()
+        for p in params:
+            p.grad = t.full_like(p, 0.5)
+        first.step()
+        state = first.state_dict()
+        del state["param_groups"][in_second_group][missing]
+        second.load_state_dict(state)
+        groups = [{k: v for k, v in g.items() if k != "params"} for g in second.param_groups]
+        second.step()
+        return groups, [[round(x, 4) for x in p.tolist()] for p in params]
+
+    saved = getattr(optim, name)([nn.Parameter(minigrad.ones(1))]).state_dict()["param_groups"][0]
+    for missing in saved.keys() - {"params"}:
+        check_same(lambda t, missing=missing: program(t, missing))
+
+
 @WITH_OPTIONS
 def test_300_steps_end_where_pytorchs_do(name: str, options: Any) -> None:
     rng = np.random.default_rng(5)

@@ -213,6 +213,19 @@ def test_an_object_that_contains_itself_is_refused() -> None:
         through_bytes(inside)
 
 
+@pytest.mark.parametrize("kind", [dict, list, tuple])
+def test_deep_nesting_is_loaded_or_refused_by_name(kind: type) -> None:
+    obj: object = 1.5
+    for _ in range(100):
+        obj = {"w": obj} if kind is dict else kind([obj])
+    assert_same(obj, through_bytes(obj))
+    for depth in (101, 400, 5000):
+        for _ in range(depth - 100):
+            obj = [obj]
+        with pytest.raises(ValueError, match="outermost is nested more than 100 deep"):
+            minigrad.save({"outermost": obj}, io.BytesIO())
+
+
 # Files and arguments.
 
 
@@ -269,6 +282,61 @@ def test_a_file_cut_short_anywhere_is_refused(data: st.DataObject) -> None:
         minigrad.load(io.BytesIO(whole[:cut]))
 
 
+def packed(header: str | dict[str, object], content: bytes, length: int = 0) -> bytes:
+    """A safetensors file whose header is padded to `length`."""
+    text = (header if isinstance(header, str) else json.dumps(header)).encode().ljust(length)
+    return len(text).to_bytes(8, "little") + text + content
+
+
+def entry(dtype: str, shape: list[int], size: int) -> dict[str, object]:
+    return {"dtype": dtype, "shape": shape, "data_offsets": [0, size]}
+
+
+@given(length=st.integers(70, 1100), missing=st.integers(-3, 60).filter(bool))
+def test_a_damaged_file_is_not_taken_for_torchs(length: int, missing: int) -> None:
+    whole = packed({"w": entry("F32", [1], 4)}, bytes(4), length)
+    assert minigrad.load(io.BytesIO(whole))["w"].tolist() == [0]
+    damaged = whole[:-missing] if missing > 0 else whole + bytes(-missing)
+    with pytest.raises(RuntimeError, match=r"not a whole safetensors file: (?!.*torch)"):
+        minigrad.load(io.BytesIO(damaged))
+
+
+TWICE = '{"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]%s}%s}'
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        TWICE % ("", ', "w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}'),
+        TWICE % (', "shape": [1]', ""),
+        TWICE % ("", ', "__metadata__": {"a": "1", "a": "2"}'),
+        TWICE % ("", ', "__metadata__": {}, "__metadata__": {}'),
+    ],
+)
+def test_a_key_given_twice_is_refused(header: str) -> None:
+    with pytest.raises(RuntimeError, match=r"not a whole safetensors file: .*duplicate"):
+        minigrad.load(io.BytesIO(packed(header, bytes(4))))
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"), [([1] * 65, 4), ([1] * 1000, 4), ([2**62, 0, 8], 0), ([0, 2**63], 0)]
+)
+def test_a_shape_that_numpy_does_not_have_is_refused(
+    shape: list[int], size: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(packed({"a": entry("F32", shape, size)}, bytes(size)))
+    with pytest.raises(RuntimeError, match=r"file: the shape of the tensor 'a': "):
+        minigrad.load(path)
+
+
+def test_metadata_may_be_null_or_someone_elses() -> None:
+    for metadata in (None, {}, {"format": "pt"}):
+        header = {"__metadata__": metadata, "a": entry("F32", [1], 4)}
+        loaded = minigrad.load(io.BytesIO(packed(header, bytes(4))))
+        assert {name: tensor.tolist() for name, tensor in loaded.items()} == {"a": [0]}
+
+
 @given(st.binary(max_size=200))
 def test_bytes_of_any_kind_are_refused(content: bytes) -> None:
     with pytest.raises(RuntimeError, match="not a whole safetensors file"):
@@ -288,9 +356,16 @@ def test_a_damaged_byte_never_crashes_the_reader(data: st.DataObject) -> None:
 
 def test_torchs_own_files_are_recognised(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
-    torch.save({"w": torch.ones(2)}, tmp_path / "pickle.pt")
-    with pytest.raises(RuntimeError, match=r"looks like torch\.save's"):
-        minigrad.load(tmp_path / "pickle.pt")
+    for options in ({}, {"_use_new_zipfile_serialization": False}):
+        for protocol in (2, 4):
+            torch.save(
+                {"w": torch.ones(2)}, tmp_path / "pickle.pt", pickle_protocol=protocol, **options
+            )
+            with pytest.raises(RuntimeError, match=r"looks like torch\.save's"):
+                minigrad.load(tmp_path / "pickle.pt")
+    np.savez(tmp_path / "arrays.npz", w=np.ones(2))
+    with pytest.raises(RuntimeError, match=r"not a whole safetensors file: (?!.*torch)"):
+        minigrad.load(tmp_path / "arrays.npz")
 
 
 def test_a_dtype_unknown_to_minigrad_is_named(tmp_path: Path) -> None:
@@ -311,11 +386,16 @@ def test_a_dtype_unknown_to_minigrad_is_named(tmp_path: Path) -> None:
         "not json",
         '{"tensor": "w", "list": []}',
         "null",
+        '{"tensor": "w", "requires_grad": true}',
+        '{"tensor": "w", "tensor": "w"}',
+        '{"dict": [["a", 1], ["a", {"tensor": "w"}]]}',
+        '{"dict": [[{"float": ' + "9" * 400 + '}, {"tensor": "w"}]]}',
+        '{"list": [' * 5000 + "]}" * 5000,
     ],
 )
 def test_damaged_metadata_is_refused(structure: str) -> None:
-    content = safetensors_numpy.save({"w": np.ones(2)}, {"minigrad": structure})
-    with pytest.raises(RuntimeError, match="metadata"):
+    content = safetensors_numpy.save({"w": np.ones(2, np.int64)}, {"minigrad": structure})
+    with pytest.raises(RuntimeError, match=r"^the file: .*metadata"):
         minigrad.load(io.BytesIO(content))
 
 
