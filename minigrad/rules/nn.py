@@ -13,6 +13,7 @@ import numpy as np
 from .dims import axis
 from .dtypes import scalar_name
 from .indexing import scatter
+from .layout import elementwise
 from .linalg import product, same_dtype
 from .presentation import INTERNAL, PROMOTED
 from .rule import Array, Constant, Result, differentiable, unchanged
@@ -153,7 +154,7 @@ def nll_loss(
             share = np.where(given != ignore_index, share, 0)
         return scatter(share, (places,), (size,), False)[0].reshape(input.shape)
 
-    if reduction == "none":
+    if reduction == "none" and input.ndim > 1:
         return terms, (pullback, None, None)
     y = losses_summed(terms) + 0  # PyTorch's sum of -0 is 0
     return y if total is None else y / total, (pullback, None, None)
@@ -168,7 +169,7 @@ def mse_loss(input: Array, target: Array, reduction: str = "mean") -> Result:
     difference = input - target
     total = input.dtype.type(difference.size) if reduction == "mean" else None
     slope = 2 if total is None else 2 / total
-    terms = difference * difference
+    terms = elementwise(difference * difference, (input, target))  # the layout decides the digits
     y = terms if reduction == "none" else summed(terms, tuple(range(terms.ndim)))
     return y if total is None else y / total, (
         lambda g: (input - target) * slope * g,
