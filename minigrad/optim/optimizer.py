@@ -19,6 +19,7 @@ from ..api.tensor import Tensor
 from ..autograd import enable_grad
 from ..core.errstate import quiet
 from ..core.versions import count_write
+from ..nn.parameter import zero_grad
 
 Group: TypeAlias = dict[str, Any]
 ParamsT: TypeAlias = Iterable[Tensor] | Iterable[Group] | Iterable[tuple[str, Tensor]]
@@ -128,11 +129,7 @@ class Optimizer:
         True
         """
         for group in self.param_groups:
-            for param in group["params"]:
-                if set_to_none:
-                    param.grad = None
-                elif param.grad is not None:
-                    param.grad.detach_().zero_()
+            zero_grad(group["params"], set_to_none)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient. Returns the result of `closure`, or None.
@@ -295,6 +292,11 @@ def decayed(
         np.multiply(p, weight_decay, out=out)
         return (np.subtract if maximize else np.add)(out, g, out=out)
     return np.negative(g, out=out) if maximize else g
+
+
+def number(option: float | Tensor) -> float:
+    """Return a hyperparameter as a Python float, which keeps an array's dtype."""
+    return float(option.item() if isinstance(option, Tensor) else option)
 
 
 def check_lr(lr: float | Tensor) -> None:

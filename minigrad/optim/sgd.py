@@ -6,7 +6,7 @@ import numpy as np
 
 from ..api.tensor import Tensor
 from ..core.tensor import wrap
-from .optimizer import Group, Optimizer, ParamsT, check_lr, decayed, writable
+from .optimizer import Group, Optimizer, ParamsT, check_lr, decayed, number, writable
 
 
 class SGD(Optimizer):
@@ -69,9 +69,8 @@ class SGD(Optimizer):
         super().__init__(params, defaults)
 
     def _update(self, group: Group, pairs: list[tuple[Tensor, Tensor]]) -> None:
-        # Python floats keep the array's dtype; a NumPy float64 would promote it.
-        lr, momentum = float(group["lr"]), float(group["momentum"])
-        dampening, weight_decay = float(group["dampening"]), float(group["weight_decay"])
+        lr, momentum = number(group["lr"]), number(group["momentum"])
+        dampening, weight_decay = number(group["dampening"]), number(group["weight_decay"])
         maximize, nesterov = group["maximize"], group["nesterov"]
         for param, grad in pairs:
             p, g = writable(param), grad._array
