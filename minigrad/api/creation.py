@@ -20,6 +20,7 @@ from ..core.creating import (
     supported,
 )
 from ..core.devices import require_cpu
+from ..core.errstate import cast
 from ..core.warning import warn_once
 from ..rules import dtypes, promotion
 from ..rules.dtypes import dtype as DType
@@ -63,7 +64,7 @@ def tensor(
     else:
         array = _from_numbers(data, wanted)
     if wanted is not None:
-        array = array.astype(wanted, copy=False)
+        array = cast(array, wanted)
     return made(array, requires_grad=requires_grad, device=device, pin_memory=pin_memory)
 
 
@@ -293,7 +294,7 @@ def arange(
     count = -((start - end) // step) if whole else math.ceil((end - start) / step)
     number = int if kind.kind in "iu" else float
     # A product for each element instead of a running sum, so that rounding errors don't add up.
-    return made((number(start) + np.arange(count) * number(step)).astype(kind), **options)
+    return made(cast(number(start) + np.arange(count) * number(step), kind), **options)
 
 
 def linspace(

@@ -17,7 +17,7 @@ from ..core import backward, grad_fn, hooks
 from ..core.creating import from_array
 from ..core.devices import device, require_cpu
 from ..core.dispatch import OPS
-from ..core.errstate import quiet
+from ..core.errstate import cast
 from ..core.grad_mode import is_grad_enabled, no_grad
 from ..core.inplace import in_place
 from ..core.tensor import TensorBase, make_public, refresh, wrap
@@ -65,8 +65,7 @@ class Tensor(OpMethods, TensorBase):
         if len(data) == 1 and isinstance(data[0], str):
             raise TypeError("new(): invalid data type 'str'")
         if len(data) == 1 and isinstance(data[0], np.ndarray):
-            array = from_array(data[0])._array
-            return wrap(array if array.dtype == default else quiet.call(array.astype, default), cls)
+            return wrap(cast(from_array(data[0])._array, default), cls)
         if len(data) == 1 and isinstance(data[0], Sequence):
             from .creation import tensor  # which imports this class
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from ..api.tensor import Tensor
-from ..core.tensor import wrap
 from .optimizer import Group, Optimizer, ParamsT, check_lr, decayed, number, writable
 
 
@@ -79,8 +78,10 @@ class SGD(Optimizer):
             if momentum != 0:
                 state = self.state[param]
                 if state.get("momentum_buffer") is None:
-                    state["momentum_buffer"] = wrap(g.copy())
-                    b = g
+                    # Not the gradient itself, to which `backward` may add in place.
+                    state["momentum_buffer"] = buffer = grad.detach().clone()
+                    b = buffer._array
+                    b[...] = g
                 else:
                     b = writable(state["momentum_buffer"])
                     b *= momentum
