@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import itertools
 import multiprocessing
 import pickle
 import warnings
@@ -18,6 +19,7 @@ from small_programs import MAKE, VIEW, Instruction, Run, instructions, plain
 from twins import check_same
 
 import minigrad
+from minigrad.utils.hooks import RemovableHandle
 
 torch = pytest.importorskip("torch")
 
@@ -229,6 +231,24 @@ def test_an_array_that_was_pickled_is_like_any_other() -> None:
 
 
 @every_way
+@pytest.mark.parametrize("name", ["float32", "float64", "int32", "int64", "uint8", "bool"])
+def test_a_copy_is_like_any_other(name: str, how: Callable[[Any], Any]) -> None:
+    """Its dtype is the same object."""
+
+    def program(torch: Any) -> Any:
+        like = torch.ones(2, dtype=getattr(torch, name))
+        copied = how(torch.zeros(2, dtype=like.dtype))
+        copied[[0]] = like[:1]
+        param = how(torch.nn.Parameter(torch.zeros(2)))
+        param.grad = torch.ones(2)
+        if like.is_floating_point():
+            like.grad = copied
+        return [copied, copied.dtype is like.dtype, param.grad, torch.cat([copied, like])]
+
+    check_same(program)
+
+
+@every_way
 def test_copies_of_what_ops_return(how: Callable[[Any], Any]) -> None:
     def program(torch: Any) -> Any:
         x = torch.tensor([[1.0, 3.0]])
@@ -277,6 +297,19 @@ def test_a_module_in_another_process() -> None:
     for p, grad in zip(net.parameters(), gradients, strict=True):
         assert grad.tolist() == p.grad.tolist()
         grad += grad  # its dtype is the engine's
+
+
+def test_hooks_of_another_process_keep_their_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RemovableHandle, "_next_id", itertools.count())
+    net = minigrad.nn.Tanh()
+    net.register_forward_hook(_doubled)
+    pickled = pickle.dumps(net)
+    monkeypatch.setattr(RemovableHandle, "_next_id", itertools.count())  # as in a new process
+    copied = pickle.loads(pickled)
+    handle = copied.register_forward_hook(_doubled)
+    assert copied(minigrad.ones(())).item() == net(minigrad.ones(())).item() * 2
+    handle.remove()
+    assert copied(minigrad.ones(())).item() == net(minigrad.ones(())).item()
 
 
 def _doubled(module: Any, args: Any, output: Any) -> Any:
