@@ -22,6 +22,7 @@ from .compositions import require_list, tensor_or_number
 
 _alias, _index, _select = OPS["alias"], OPS["index"], OPS["select"]
 _slice, _unsqueeze = OPS["slice"], OPS["unsqueeze"]
+_NO_SEQUENCES = (int, slice, tuple, TensorBase)  # or a tuple already
 _copy_ = in_place(REGISTRY["copy"])
 _index_put_ = in_place(REGISTRY["index_put"])
 
@@ -113,7 +114,7 @@ def _index_put_key(target: TensorBase, indices: Any, values: Any) -> tuple[Any, 
 
 def _split_key(self: TensorBase, key: Any) -> tuple[TensorBase, tuple[Any, ...] | None]:
     """The view that the ints, slices and None of a key make, and the key of the gather, if any."""
-    if not isinstance(key, int | slice | tuple | TensorBase) and _stands_for_tuple(key):
+    if not isinstance(key, _NO_SEQUENCES) and _stands_for_tuple(key):
         warnings.warn(
             "Using a non-tuple sequence for multidimensional indexing is deprecated; use "
             "x[tuple(seq)] instead of x[seq].",

@@ -83,8 +83,8 @@ class Adam(Optimizer):
         super().__init__(params, defaults)
 
     def _update(self, group: Group, pairs: list[tuple[Tensor, Tensor]]) -> None:
-        beta1, beta2 = map(number, group["betas"])
-        eps, weight_decay = number(group["eps"]), number(group["weight_decay"])
+        beta1, beta2 = map(float, group["betas"])
+        eps, weight_decay = float(group["eps"]), float(group["weight_decay"])
         lr, decoupled = group["lr"], group["decoupled_weight_decay"]
         maximize, amsgrad = group["maximize"], group["amsgrad"]
         for param, grad in pairs:

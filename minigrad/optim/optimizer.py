@@ -308,8 +308,11 @@ def decayed(
 
 
 def number(option: float | Tensor) -> float:
-    """Return a hyperparameter as a Python float, which keeps an array's dtype."""
-    return float(option.item() if isinstance(option, Tensor) else option)
+    """Return a hyperparameter as a Python float, which keeps an array's dtype.
+
+    `float` would warn of a Tensor that requires grad.
+    """
+    return option.item() if isinstance(option, Tensor) else float(option)
 
 
 def check_lr(lr: float | Tensor) -> None:

@@ -68,8 +68,8 @@ class SGD(Optimizer):
         super().__init__(params, defaults)
 
     def _update(self, group: Group, pairs: list[tuple[Tensor, Tensor]]) -> None:
-        lr, momentum = number(group["lr"]), number(group["momentum"])
-        dampening, weight_decay = number(group["dampening"]), number(group["weight_decay"])
+        lr, momentum = number(group["lr"]), float(group["momentum"])
+        dampening, weight_decay = float(group["dampening"]), float(group["weight_decay"])
         maximize, nesterov = group["maximize"], group["nesterov"]
         for param, grad in pairs:
             p, g = writable(param), grad._array
