@@ -42,6 +42,7 @@ from .api.tensor import Tensor
 from .autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from .core.devices import device
 from .core.grad_mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from .core.warning import is_warn_always_enabled, set_warn_always
 from .random.generator import Generator
 from .random.sampling import (
     bernoulli,
@@ -114,6 +115,7 @@ __all__ = [
     "is_anomaly_check_nan_enabled",
     "is_anomaly_enabled",
     "is_grad_enabled",
+    "is_warn_always_enabled",
     "linspace",
     "load",
     "long",
@@ -140,6 +142,7 @@ __all__ = [
     "set_grad_enabled",
     "set_printoptions",
     "set_rng_state",
+    "set_warn_always",
     "tensor",
     "uint8",
     "utils",

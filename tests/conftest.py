@@ -14,6 +14,8 @@ import pytest
 from campaign import PROGRAMS, Campaign
 from hypothesis import settings
 
+import minigrad
+
 settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=40)
 settings.register_profile("deep", deadline=None, max_examples=1000, print_blob=True)
 settings.load_profile("repeatable")
@@ -27,6 +29,9 @@ except ImportError:
 else:
     # One thread sums in a fixed order, and keeps xdist's workers from competing for cores.
     torch.set_num_threads(1)
+    torch.set_warn_always(True)
+# A warning that is given once per process would be given to whichever test comes first.
+minigrad.set_warn_always(True)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -2049,7 +2049,6 @@ REFUSED: dict[str, str] = {
     "torch.div(x, 2, rounding_mode='floor')": "rounding_mode",
     "x.div(2, rounding_mode='trunc')": "rounding_mode",
     "torch.autograd.grad(w.sum(), w, is_grads_batched=True)": "is_grads_batched",
-    "torch.autograd.backward(w.sum(), grad_variables=[None])": "grad_variables",
     # Dtypes and devices.
     "x.byte() ** 2": "Byte",
     "x[x.byte()]": "uint8",

@@ -30,9 +30,11 @@ from bridge.random_programs import check
 from bridge.random_programs.program import Program, Statement, Trace
 from bridge.random_programs.writing import LEAF, NOTHING, OPS, Slot, write_program
 from bridge.strategies import programs
+from minigrad.api import copying, tensor
 from minigrad.core import inplace
 from minigrad.core import walk as graph
 from minigrad.core.views import View
+from minigrad.optim import optimizer
 from tests.bridge.mistakes import mistake_in_rule
 
 BATCH = 250
@@ -85,6 +87,11 @@ def test_every_kind_of_statement_is_drawn(many: list[Program]) -> None:
         "no_grad": r"no_grad\(\)",
         "detach": r"\.detach\(\)",
         "retain_grad": r"\.retain_grad\(\)",
+        "a copy": r"= copy\.copy\(",
+        "a deep copy": r"= copy\.deepcopy\(",
+        "a pickle": r"= pickle\.loads\(",
+        "zero_grad": r"\.zero_grad\(set_to_none=False\)",
+        "a warning": r"= \w+\.T$",
         "a method in place": r"^ *\w+\.\w+_\(",
         "an operator in place": r"^ *\w+ [-+*/]= ",
         "an assignment to elements": r"^ *\w+\[.*\] = ",
@@ -197,6 +204,33 @@ def a_little_more(x: Any) -> Any:
 def test_a_mistake_in_a_rule_is_found(op: str, changes: dict[str, Any]) -> None:
     with mistake_in_rule(op, **changes):
         assert failure(actions=ELEMENTWISE)
+
+
+def _zero_by_detaching(params: Any, set_to_none: bool) -> None:
+    for param in params:
+        if param.grad is not None:
+            param.grad = None if set_to_none else param.grad.detach_().zero_()
+
+
+COPIES = (NOTHING, LEAF, "slice", "select", "mul", "backward", "copies", "copies", "zero_grad", "T")
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "instead"),
+    [
+        (copying, "_owner", lambda array: array),
+        (copying, "_block", lambda array: array.reshape(-1).copy()),
+        (tensor, "warn_once", lambda message: None),
+        (optimizer, "zero_grad", _zero_by_detaching),
+    ],
+    ids=["memory", "layout", "warning", "gradient"],
+)
+def test_a_mistake_in_copies_clearing_or_warnings_is_found(
+    owner: Any, name: str, instead: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert failure(actions=COPIES) == ""
+    monkeypatch.setattr(owner, name, instead)
+    assert failure(actions=COPIES)
 
 
 def _do_nothing(*args: Any, **options: Any) -> None:

@@ -35,7 +35,7 @@ ORDER = (
 PRIVATE: dict[str, set[str]] = {
     "_array": {"random", "api", "autograd", "nn", "optim"},
     "_attached": set(),
-    "_counter": {"autograd", "nn", "optim"},
+    "_counter": {"api", "autograd", "nn", "optim"},
     "_grad": set(),
     "_node": {"autograd"},
     "_requires_grad": {"autograd"},

@@ -35,6 +35,12 @@ def faults(program: Program, ours: Trace) -> Iterator[str]:
             if not _is_known_exception(a, b, program):
                 yield f"{statement.text}: {_describe(a)} here, {_describe(b)} in PyTorch"
             return
+    for statement, mine, other in zip(
+        program.statements, ours.warnings, theirs.warnings, strict=True
+    ):
+        if mine != other:
+            yield f"{statement.text}: warns {mine} here, {other} in PyTorch"
+            return
     if theirs.errors and theirs.errors[-1] is not None and _is_backward(program.statements[-1]):
         # How far PyTorch's walk got before the error is undocumented.
         ours, theirs = _without_gradients(ours), _without_gradients(theirs)

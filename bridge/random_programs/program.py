@@ -5,6 +5,8 @@ The text that runs is the text that a failure prints; only the import differs be
 
 from __future__ import annotations
 
+import copy
+import pickle
 import warnings
 from collections.abc import Sequence
 from contextlib import nullcontext, suppress
@@ -49,16 +51,32 @@ class Statement:
             lines += _indented(["print(type(error).__name__)"])
         return "\n".join(lines)
 
-    def run(self, names: dict[str, Any]) -> Exception | None:
-        """Run the statement in the namespace `names`, and return the error that it raised."""
-        grad_mode = nullcontext() if self.recording else names["torch"].no_grad()
+    def run(self, names: dict[str, Any]) -> tuple[Exception | None, tuple[str, ...]]:
+        """Run the statement in the namespace `names`. Returns its error and its warnings."""
+        torch = names["torch"]
+        grad_mode = nullcontext() if self.recording else torch.no_grad()
+        always, raised = torch.is_warn_always_enabled(), None
+        torch.set_warn_always(True)
         try:
-            with grad_mode, warnings.catch_warnings():
-                warnings.simplefilter("ignore")
+            with grad_mode, warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
                 exec(self._code, names)
         except Exception as error:
-            return error.with_traceback(None)  # the traceback would keep all tensors alive
-        return None
+            raised = error.with_traceback(None)  # the traceback would keep all tensors alive
+        finally:
+            torch.set_warn_always(always)
+        warned = tuple(_words(warning.message) for warning in caught)
+        return raised, tuple(words for words in warned if words != _OF_PERFORMANCE)
+
+
+# The strides of a gradient and of its leaf differ, of which minigrad doesn't warn: it is slower in
+# PyTorch, but not wrong.
+_OF_PERFORMANCE = "UserWarning grad and param"
+
+
+def _words(message: Warning | str) -> str:
+    """The type of a warning and its first words, which both libraries share."""
+    return " ".join([type(message).__name__, *str(message).split()[:3]])
 
 
 def _indented(lines: Sequence[str]) -> list[str]:
@@ -87,11 +105,13 @@ class TensorFacts(NamedTuple):
 class Trace:
     """What a program did in one library.
 
-    `errors` has the error of each statement, or None. `facts` and `values` describe each tensor
-    after its statement ("c") and at the end of the program ("c at the end", "c.grad").
+    `errors` has the error of each statement, or None, and `warnings` its warnings. `facts` and
+    `values` describe each tensor after its statement ("c") and at the end of the program ("c at the
+    end", "c.grad").
     """
 
     errors: list[Exception | None] = field(default_factory=list)
+    warnings: list[tuple[str, ...]] = field(default_factory=list)
     facts: dict[str, TensorFacts | str] = field(default_factory=dict)
     values: dict[str, Array] = field(default_factory=dict)
 
@@ -126,14 +146,21 @@ class Execution:
     """A program that runs in one library, statement by statement."""
 
     def __init__(self, namespace: ModuleType) -> None:
-        self.names: dict[str, Any] = {"torch": namespace, "inf": np.inf, "nan": np.nan}
+        self.names: dict[str, Any] = {
+            "torch": namespace,
+            "inf": np.inf,
+            "nan": np.nan,
+            "copy": copy,
+            "pickle": pickle,
+        }
         self.trace = Trace()
         self.made: list[str] = []  # names of tensors
 
     def run(self, statement: Statement) -> Exception | None:
         """Run the next statement, and return its error."""
-        error = statement.run(self.names)
+        error, warned = statement.run(self.names)
         self.trace.errors.append(error)
+        self.trace.warnings.append(warned)
         if error is None:
             for name in statement.names:
                 self.trace.record(name, self.names[name])
@@ -147,6 +174,7 @@ class Execution:
     def forget(self, names: Sequence[str]) -> None:
         """Undo the last statement, which assigned to `names` or failed."""
         self.trace.errors.pop()
+        self.trace.warnings.pop()
         for name in names:
             if self.names.pop(name, None) is not None:
                 self.made.remove(name)
@@ -171,6 +199,9 @@ class Program:
         """Return the program's text for "torch" or "minigrad"."""
         head = "import torch" if library == "torch" else f"import {library} as torch"
         body = "\n".join(statement.source() for statement in self.statements)
+        for module in ("pickle", "copy"):
+            if f" {module}." in body:
+                head = f"import {module}\n\n{head}".replace("\n\nimport copy", "\nimport copy")
         if "inf" in body or "nan" in body:
             head += '\n\ninf, nan = float("inf"), float("nan")'
         return f"{head}\n\n{body}\n"

@@ -133,7 +133,8 @@ OPS = tuple(sorted(name for name, found in _FORMS.items() if found))
 SMOOTH = tuple(name for name in OPS if REGISTRY[name].differentiable)
 NOTHING, LEAF = "nothing", "leaf"
 # What a slot may do. Ops with a derivative are drawn three times as often as the others.
-ACTIONS = (NOTHING, LEAF, LEAF, "detach", "backward", "grad", "retain_grad", *OPS, *SMOOTH, *SMOOTH)
+_OTHERS = ("detach", "backward", "grad", "retain_grad", "copies", "copies", "zero_grad", "T")
+ACTIONS = (NOTHING, LEAF, LEAF, *_OTHERS, *_OTHERS, *OPS, *SMOOTH, *SMOOTH)
 TEXTURES = ("whole", "normal", "special")
 
 
@@ -190,6 +191,9 @@ class _ProgramWriter:
             "backward": self._write_backward,
             "grad": self._write_grad,
             "retain_grad": self._write_retain_grad,
+            "copies": self._write_copies,
+            "zero_grad": self._write_zero_grad,
+            "T": self._write_transpose,
         }
         actions.get(slot.action, self._write_op)()
 
@@ -278,6 +282,39 @@ class _ProgramWriter:
         x = self._choose_tracked()
         if x is not None:
             self._run(f"{x.name}.retain_grad()")
+
+    def _write_copies(self) -> None:
+        """Write a copy of two leaves, which share memory if any do, and a write to the copy."""
+        leaves = [x for x in self.pool.tensors if x.is_leaf]
+        x = self.pool.choose(leaves)
+        if x is None:
+            return
+        array = values_of(self.execution.names[x.name])
+        others = [y for y in leaves if y.name != x.name]
+        sharing = [
+            y for y in others if np.may_share_memory(array, values_of(self.execution.names[y.name]))
+        ]
+        y = self.pool.choose(sharing or others) or x
+        how = self.pool.pick("copy.deepcopy([{}])", "pickle.loads(pickle.dumps([{}]))", "{}")
+        parts = [f"copy.copy({each.name})" if how == "{}" else each.name for each in (x, y)]
+        self._assign(how.format(", ".join(parts)), 2)
+        self._run(f"{self.statements[-1].names[0]}.detach().zero_()")
+
+    def _write_zero_grad(self) -> None:
+        """Write that a gradient, which may be a view, is cleared."""
+        x = self.pool.choose([x for x in self.pool.tensors if x.is_leaf and x.requires_grad])
+        if x is not None:
+            if self.pool.integer(1, 2) == 1:
+                self._run(f"{x.name}.grad = {x.name}.detach().clone()[...]")
+            end = self.pool.pick("set_to_none=False", "set_to_none=False", "")
+            self._run(f"torch.optim.SGD([{x.name}]).zero_grad({end})")
+
+    def _write_transpose(self) -> None:
+        x = self.pool.choose(self.pool.tensors)
+        if x is not None:
+            self._assign(
+                f"{x.name}.{self.pool.pick('T', 'T', 'mT' if x.values.ndim != 1 else 'T')}"
+            )
 
     def _write_backward(self) -> None:
         y = self._choose_tracked(prefer_computed=True)

@@ -63,8 +63,13 @@ class _ValuesAndIndices(NamedTuple):
         return f"torch.return_types.{name}(\nvalues={self.values!r},\nindices={self.indices!r})"
 
 
-_max_result = type("max", (_ValuesAndIndices,), {"__slots__": ()})
-_min_result = type("min", (_ValuesAndIndices,), {"__slots__": ()})
+def _result_type(name: str) -> type[_ValuesAndIndices]:
+    # Pickle looks for the class under its qualified name.
+    return type(name, (_ValuesAndIndices,), {"__slots__": (), "__qualname__": f"_{name}_result"})
+
+
+_max_result = _result_type("max")
+_min_result = _result_type("min")
 
 
 def max(input: Tensor, *args: Any, **kwargs: Any) -> Any:

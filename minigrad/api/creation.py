@@ -10,9 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from ..core.creating import array_of, int_of, made, number_of, sizes_of
+from ..core.creating import (
+    array_of,
+    from_array,
+    int_of,
+    made,
+    number_of,
+    sizes_of,
+    supported,
+)
 from ..core.devices import require_cpu
-from ..core.tensor import wrap
+from ..core.errstate import cast
+from ..core.warning import warn_once
 from ..rules import dtypes, layout, promotion
 from ..rules.dtypes import dtype as DType
 from .tensor import Tensor
@@ -51,11 +60,11 @@ def tensor(
         )
         array = data._array.copy()
     elif isinstance(data, np.ndarray):
-        array = _supported(data).copy()
+        array = supported(data).copy()
     else:
         array = _from_numbers(data, wanted)
     if wanted is not None:
-        array = array.astype(wanted, copy=False)
+        array = cast(array, wanted)
     return made(array, requires_grad=requires_grad, device=device, pin_memory=pin_memory)
 
 
@@ -103,7 +112,12 @@ def _collect(
                 f"expected sequence of shape {list(shape[depth:])} at dim {depth} "
                 f"(got {list(data.shape)})"
             )
-        kinds.add(_supported(data).dtype)
+        warn_once(
+            "Creating a tensor from a list of numpy.ndarrays is extremely slow. Please consider "
+            "converting the list to a single numpy.ndarray with numpy.array() before converting "
+            "to a tensor."
+        )
+        kinds.add(dtypes.of_numpy(data.dtype).numpy)
         numbers += data.reshape(-1).tolist()
     elif isinstance(data, Sequence) and not isinstance(data, str | bytes):
         if depth == len(shape):
@@ -130,7 +144,7 @@ def _number_and_dtype(x: Any) -> tuple[float, np.dtype]:
                 "only one element tensors can be converted to Python scalars; "
                 "join larger tensors with minigrad.stack"
             )
-        return x._array.item(), x._array.dtype
+        return float(x) if x.is_floating_point() else x._array.item(), x._array.dtype
     if isinstance(x, np.generic):
         return x.item(), dtypes.to_numpy(dtypes.of_numpy(x.dtype))
     if isinstance(x, builtins.bool | int | float):
@@ -161,8 +175,8 @@ def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Tens
 def from_numpy(ndarray: np.ndarray) -> Tensor:
     """Make a tensor that shares the memory of an array.
 
-    TypeError for a dtype that minigrad doesn't have, ValueError for negative strides and for a byte
-    order other than the machine's.
+    It warns of a read-only array. TypeError for a dtype that minigrad doesn't have, ValueError for
+    negative strides and for a byte order other than the machine's.
 
     >>> a = np.zeros(2)
     >>> x = minigrad.from_numpy(a)
@@ -172,25 +186,7 @@ def from_numpy(ndarray: np.ndarray) -> Tensor:
     """
     if not isinstance(ndarray, np.ndarray):
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
-    result: Tensor = wrap(_supported(ndarray)[...])  # an array object belongs to one tensor
-    return result
-
-
-def _supported(array: np.ndarray) -> np.ndarray:
-    """The array without its subclass. TypeError or ValueError if a tensor can't hold it."""
-    if not array.dtype.isnative:
-        raise ValueError(
-            "given numpy array has byte order different from the native byte order: convert it "
-            "with array.astype(array.dtype.newbyteorder('='))"
-        )
-    dtypes.of_numpy(array.dtype)
-    if any(step < 0 for step in array.strides):
-        raise ValueError(
-            "At least one stride in the given numpy array is negative, and tensors with negative "
-            "strides are not currently supported. (You can probably work around this by making a "
-            "copy of your array with array.copy().)"
-        )
-    return np.asarray(array)
+    return from_array(ndarray)
 
 
 # From sizes ---------------------------------------------------------------------------------------
@@ -298,7 +294,7 @@ def arange(
     count = -((start - end) // step) if whole else math.ceil((end - start) / step)
     number = int if kind.kind in "iu" else float
     # A product for each element instead of a running sum, so that rounding errors don't add up.
-    return made((number(start) + np.arange(count) * number(step)).astype(kind), **options)
+    return made(cast(number(start) + np.arange(count) * number(step), kind), **options)
 
 
 def linspace(

@@ -16,5 +16,7 @@ PUBLIC: dict[str, Callable[..., Any]] = {
     name: OPS[name] for name, rule in REGISTRY.items() if "function" in rule.presentation.forms
 } | {f.__name__: f for f in compositions.COMPOSED}
 
+for _name in PUBLIC.keys() & OPS.keys():
+    PUBLIC[_name].__module__ = __name__  # where pickle finds them
 globals().update(PUBLIC)
 __all__ = sorted(PUBLIC)

@@ -6,11 +6,13 @@ rest of the key (lists, masks and tensors of indices) is one gather or one scatt
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from ..core.creating import warn_if_read_only
 from ..core.dispatch import OPS
 from ..core.inplace import in_place
 from ..core.tensor import TensorBase, require_element, require_tensor
@@ -20,6 +22,7 @@ from .compositions import require_list, tensor_or_number
 
 _alias, _index, _select = OPS["alias"], OPS["index"], OPS["select"]
 _slice, _unsqueeze = OPS["slice"], OPS["unsqueeze"]
+_NO_SEQUENCES = (int, slice, tuple, TensorBase)  # or a tuple already
 _copy_ = in_place(REGISTRY["copy"])
 _index_put_ = in_place(REGISTRY["index_put"])
 
@@ -111,11 +114,13 @@ def _index_put_key(target: TensorBase, indices: Any, values: Any) -> tuple[Any, 
 
 def _split_key(self: TensorBase, key: Any) -> tuple[TensorBase, tuple[Any, ...] | None]:
     """The view that the ints, slices and None of a key make, and the key of the gather, if any."""
-    if isinstance(key, list) and any(
-        k is None or k is Ellipsis or isinstance(k, TensorBase | Sequence | np.ndarray | slice)
-        for k in key
-    ):
-        key = tuple(key)  # a list that holds more than numbers is a tuple of indices
+    if not isinstance(key, _NO_SEQUENCES) and _stands_for_tuple(key):
+        warnings.warn(
+            "Using a non-tuple sequence for multidimensional indexing is deprecated; use "
+            "x[tuple(seq)] instead of x[seq].",
+            stacklevel=3,
+        )
+        key = tuple(key)
     ndim, alone = self._array.ndim, not isinstance(key, tuple)
     entries = [_entry(k) for k in ((key,) if alone else key)]
     if ndim == 0 and alone and type(entries[0]) is int:
@@ -157,19 +162,33 @@ def _split_key(self: TensorBase, key: Any) -> tuple[TensorBase, tuple[Any, ...] 
     return (_alias(self) if view is self else view), None
 
 
+def _stands_for_tuple(key: Any) -> bool:
+    """Whether a key is a short sequence of more than numbers. PyTorch reads it as a tuple."""
+    return (
+        isinstance(key, Sequence)
+        and len(key) < 32
+        and any(
+            k is None or k is Ellipsis or isinstance(k, TensorBase | Sequence | np.ndarray | slice)
+            for k in key
+        )
+    )
+
+
 def _entry(k: Any) -> Any:
     """One entry of a key, converted to an int, bool, slice, None, `...` or array of indices."""
     if type(k) is int or k is None or k is Ellipsis or isinstance(k, slice | bool):
         return k
     if isinstance(k, int | np.integer):
         return int(k)
+    if isinstance(k, np.ndarray):
+        warn_if_read_only(k)
     if isinstance(k, TensorBase | np.ndarray):
         # Copied, so that a later write to the indices doesn't change the gradient.
         array = np.array(k._array if isinstance(k, TensorBase) else k)
-    elif isinstance(k, Sequence) and not isinstance(k, str):
+    elif isinstance(k, Sequence) and not isinstance(k, str | bytes):
         array = np.array([_entry(item) for item in k] if len(k) else np.empty(0, np.int64))
-    elif isinstance(k, str):
-        raise TypeError("new(): invalid data type 'str'")
+    elif isinstance(k, str | bytes):
+        raise TypeError(f"new(): invalid data type '{type(k).__name__}'")
     else:
         raise IndexError(
             "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are "

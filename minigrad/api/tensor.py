@@ -14,19 +14,22 @@ from typing import Any
 import numpy as np
 
 from ..core import backward, grad_fn, hooks
+from ..core.creating import from_array
 from ..core.devices import device, require_cpu
 from ..core.dispatch import OPS
+from ..core.errstate import cast
 from ..core.grad_mode import is_grad_enabled, no_grad
 from ..core.inplace import in_place
 from ..core.tensor import TensorBase, make_public, refresh, wrap
 from ..core.versions import count_write
+from ..core.warning import warn_once
 from ..random import sampling
 from ..rules import REGISTRY, dtypes
 from ..rules.dims import axis
 from ..rules.dtypes import dtype as DType
 from ..rules.dtypes import of_numpy, to_numpy
 from ..rules.promotion import get_default_dtype
-from . import compositions, indexing, printing
+from . import compositions, copying, indexing, printing
 from .compositions import tensor_or_number
 from .op_methods import OpMethods
 from .size import Size, size_of
@@ -61,8 +64,12 @@ class Tensor(OpMethods, TensorBase):
             return wrap(data[0]._array[...], cls)
         if len(data) == 1 and isinstance(data[0], str):
             raise TypeError("new(): invalid data type 'str'")
-        if len(data) == 1 and isinstance(data[0], Sequence | np.ndarray):
-            return wrap(np.array(data[0], default), cls)
+        if len(data) == 1 and isinstance(data[0], np.ndarray):
+            return wrap(cast(from_array(data[0])._array, default), cls)
+        if len(data) == 1 and isinstance(data[0], Sequence):
+            from .creation import tensor  # which imports this class
+
+            return wrap(tensor(data[0], dtype=get_default_dtype())._array, cls)
         kinds = ", ".join(type(item).__name__ for item in data)
         raise TypeError(f"Tensor() takes sizes (ints) or one sequence of data, not ({kinds})")
 
@@ -247,7 +254,8 @@ class Tensor(OpMethods, TensorBase):
         return np.array(self.numpy(), dtype, copy=copy)
 
     def __array_wrap__(self, array: np.ndarray, *_: object) -> Any:
-        return wrap(np.asarray(array))
+        # PyTorch had no bool tensors when it chose the dtype of `np.isnan(tensor)`.
+        return from_array(array.astype(np.uint8) if array.dtype == np.bool else array)
 
     def item(self) -> Any:
         """Return the only element as a Python number. RuntimeError for any other number of them."""
@@ -266,14 +274,22 @@ class Tensor(OpMethods, TensorBase):
             raise ValueError("only one element tensors can be converted to Python scalars")
         return self._array.item()
 
-    def __float__(self) -> float:
+    def _float(self) -> float:
+        if self.requires_grad and is_grad_enabled():
+            warn_once(
+                "Converting a tensor with requires_grad=True to a scalar may lead to unexpected "
+                "behavior.\nConsider using tensor.detach() first."
+            )
         return float(self._scalar())
+
+    def __float__(self) -> float:
+        return self._float()
 
     def __int__(self) -> int:
         return int(self._scalar())
 
     def __complex__(self) -> complex:
-        return complex(self._scalar())
+        return complex(self._float())
 
     def __index__(self) -> int:
         if self._array.size != 1 or self._array.dtype.kind == "f":
@@ -323,22 +339,10 @@ class Tensor(OpMethods, TensorBase):
         return object.__format__(self, spec)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        if not self.is_leaf:
-            raise RuntimeError(
-                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
-                "protocol at the moment; use .detach().clone()"
-            )
-        memo[id(self)] = result = wrap(self._array.copy(), type(self))
-        result.requires_grad_(self.requires_grad)
-        if self._grad is not None:
-            result.grad = self._grad.__deepcopy__(memo)
-        return result
+        return copying.deeply_copied(self, memo)
 
-    def __reduce__(self) -> Any:
-        raise TypeError(
-            "minigrad tensors can't be pickled: use minigrad.save and minigrad.load, "
-            "or .detach().numpy()"
-        )
+    def __reduce_ex__(self, protocol: Any) -> Any:  # of `copy.copy` and `pickle`
+        return copying.reduced(self)
 
     # Conversion to other dtypes ---------------------------------------------------------------
 
@@ -390,16 +394,27 @@ class Tensor(OpMethods, TensorBase):
 
     @property
     def T(self) -> Any:
-        """The tensor with its dimensions in reverse order.
+        """The tensor with its dimensions in reverse order. It warns unless there are two of them.
 
-        >>> minigrad.ones(2, 3, 4).T.shape
-        torch.Size([4, 3, 2])
+        >>> minigrad.ones(2, 3).T.shape
+        torch.Size([3, 2])
         """
+        if self._array.ndim == 0:
+            warn_once(_IDENTITY.format("T"))
+        elif self._array.ndim != 2:
+            warn_once(
+                "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is "
+                "deprecated and it will throw an error in a future release. Consider `x.mT` to "
+                "transpose batches of matrices or `x.permute(*torch.arange(x.ndim - 1, -1, -1))` "
+                "to reverse the dimensions of a tensor."
+            )
         return OPS["permute"](self, tuple(range(self._array.ndim))[::-1])
 
     @property
     def mT(self) -> Any:
         """The tensor with its last two dimensions exchanged. RuntimeError for a vector.
+
+        It warns for a 0-d tensor, which it returns.
 
         >>> minigrad.ones(2, 3, 4).mT.shape
         torch.Size([2, 4, 3])
@@ -408,7 +423,10 @@ class Tensor(OpMethods, TensorBase):
             raise RuntimeError(
                 "tensor.mT is only supported on matrices or batches of matrices. Got 1-D tensor."
             )
-        return OPS["transpose"](self, -2, -1) if self._array.ndim else self
+        if self._array.ndim == 0:
+            warn_once(_IDENTITY.format("mT"))
+            return self
+        return OPS["transpose"](self, -2, -1)
 
     def view_as(self, other: TensorBase) -> Any:
         """This tensor viewed in the shape of `other`."""
@@ -519,18 +537,24 @@ class Tensor(OpMethods, TensorBase):
     # Any object other than a tensor, an array or a number is unequal to a tensor.
 
     def __eq__(self, other: object) -> Any:
-        return OPS["eq"](self, _array_wrapped(other)) if isinstance(other, _COMPARABLE) else False
+        return _compared("eq", self, other, otherwise=False)
 
     def __ne__(self, other: object) -> Any:
-        return OPS["ne"](self, _array_wrapped(other)) if isinstance(other, _COMPARABLE) else True
+        return _compared("ne", self, other, otherwise=True)
 
 
-def _array_wrapped(other: Any) -> Any:
-    return wrap(other) if isinstance(other, np.ndarray) else other
+def _compared(op: str, tensor: Tensor, other: Any, otherwise: bool) -> Any:
+    if isinstance(other, np.ndarray):
+        try:
+            other = from_array(other)
+        except TypeError:  # an array of strings, for example
+            return otherwise
+    return OPS[op](tensor, other) if isinstance(other, _COMPARABLE) else otherwise
 
 
 _NUMBERS = (float, int, np.number, np.bool_)
-_COMPARABLE = (TensorBase, *_NUMBERS, np.ndarray)
+_COMPARABLE = (TensorBase, *_NUMBERS)
+_IDENTITY = "Tensor.{} is deprecated on 0-D tensors. This function is the identity in these cases."
 _copy_ = in_place(REGISTRY["copy"])
 _fill_ = in_place(REGISTRY["fill"], fills=True)
 _zero_ = in_place(REGISTRY["zero"], fills=True)

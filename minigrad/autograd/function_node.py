@@ -23,6 +23,7 @@ from ..core.node import FREED, Cotangents, Node, Parent, saved_modified
 from ..core.tensor import refresh, wrap
 from ..core.versions import count_write
 from ..core.views import View, rebase, set_history
+from ..core.warning import warn
 from ..rules import REGISTRY
 from ..rules.rule import Pullback
 
@@ -244,6 +245,12 @@ class BackwardCFunction(FunctionCtx, GradFn):
         if self._freed:
             raise RuntimeError(FREED)
         return tuple(saved and self._restored(saved) for saved in self._saved)
+
+    @property
+    def saved_variables(self) -> tuple[Tensor | None, ...]:
+        """The old name of `saved_tensors`."""
+        warn("'saved_variables' is deprecated; use 'saved_tensors'", DeprecationWarning)
+        return self.saved_tensors
 
     def _restored(self, saved: _Saved) -> Tensor:
         array, counter, version, parent, output_nr = saved

@@ -119,12 +119,16 @@ def raise_as_pytorch(rule: Rule, arrays: Sequence[Any], error: Exception) -> NoR
         raise error
     shapes = [a.shape for a in arrays if isinstance(a, np.ndarray)]
     for a, b in itertools.pairwise(shapes):
-        ndim = max(len(a), len(b))
-        for d in range(1, min(len(a), len(b)) + 1):
-            if a[-d] != b[-d] and 1 not in (a[-d], b[-d]):
-                raise RuntimeError(
-                    f"The size of tensor a ({a[-d]}) must match the size of tensor b ({b[-d]}) at "
-                    f"non-singleton dimension {ndim - d} (shapes {list(a)} and {list(b)} in "
-                    f"{rule.name})"
-                ) from None
+        require_broadcastable(a, b, rule.name)
     raise RuntimeError(f"{rule.name}(): {error}") from None
+
+
+def require_broadcastable(a: tuple[int, ...], b: tuple[int, ...], where: str) -> None:
+    """RuntimeError, as PyTorch words it, unless two shapes broadcast."""
+    for d in range(1, min(len(a), len(b)) + 1):
+        if a[-d] != b[-d] and 1 not in (a[-d], b[-d]):
+            raise RuntimeError(
+                f"The size of tensor a ({a[-d]}) must match the size of tensor b ({b[-d]}) at "
+                f"non-singleton dimension {max(len(a), len(b)) - d} (shapes {list(a)} and "
+                f"{list(b)} in {where})"
+            ) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,6 +17,7 @@ from .node import Parent
 from .tensor import TensorBase, refresh, wrap
 from .versions import count_write
 from .walk import Seeds, walk
+from .warning import warn, warn_once
 
 Tensors = TensorBase | Sequence[TensorBase]
 
@@ -27,7 +27,7 @@ def backward(
     grad_tensors: TensorBase | Sequence[TensorBase | None] | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
-    grad_variables: None = None,
+    grad_variables: TensorBase | Sequence[TensorBase | None] | None = None,
     inputs: Tensors | None = None,
 ) -> None:
     """Add the gradient of `tensors` to the `.grad` of every leaf that they were computed from.
@@ -47,7 +47,13 @@ def backward(
     tensor([ 3., 21.])
     """
     if grad_variables is not None:
-        raise TypeError("backward() no longer takes grad_variables: use grad_tensors")
+        warn("`grad_variables` is deprecated. Use `grad_tensors` instead.", FutureWarning)
+        if grad_tensors is not None:
+            raise RuntimeError(
+                "`grad_tensors` and `grad_variables` (deprecated) arguments both passed to "
+                "`backward()`. Please only use `grad_tensors`."
+            )
+        grad_tensors = grad_variables
     fill_gradients(tensors, grad_tensors, retain_graph, create_graph, inputs)
 
 
@@ -58,16 +64,15 @@ def fill_gradients(
     create_graph: bool,
     inputs: Tensors | None,
 ) -> None:
-    """Do the work of `backward`, the function and the method. The warning is their caller's."""
+    """Do the work of `backward`, the function and the method."""
     seeds = _seeds(_listed(tensors), grad_tensors, create_graph)
     if create_graph:
-        warnings.warn(
+        warn_once(
             "Using backward() with create_graph=True will create a reference cycle between the "
             "parameter and its gradient which can cause a memory leak. We recommend using "
             "autograd.grad when creating the graph to avoid this. If you have to use this "
             "function, make sure to reset the .grad fields of your parameters to None after use "
-            "to break the cycle and avoid the leak.",
-            stacklevel=3,
+            "to break the cycle and avoid the leak."
         )
     wanted = None
     if inputs is not None:
@@ -162,11 +167,10 @@ def grad(
     if is_grads_batched:
         raise NotImplementedError("grad(is_grads_batched=True) is not implemented: call it per row")
     if not only_inputs:
-        warnings.warn(
+        warn(
             "only_inputs argument is deprecated and is ignored now (defaults to True). To "
             "accumulate gradient for other parts of the graph, please use autograd.backward.",
             FutureWarning,
-            stacklevel=2,
         )
     if materialize_grads and allow_unused is False:
         raise ValueError(

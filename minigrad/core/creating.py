@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from ..rules.dtypes import of_numpy
 from .devices import require_cpu
 from .tensor import TensorBase, require_tensor, wrap
+from .warning import warn_once
 
 
 def made(
@@ -95,3 +97,49 @@ def array_of(input: Any, function: str) -> np.ndarray:
     """The array of a tensor. TypeError for anything else."""
     require_tensor(input, function, "input")
     return input._array
+
+
+def supported(array: np.ndarray) -> np.ndarray:
+    """A view of an array that a tensor can hold, without the array's subclass.
+
+    TypeError for a dtype that minigrad doesn't have, ValueError for negative strides, strides
+    between elements, and a byte order other than the machine's.
+    """
+    if not array.dtype.isnative:
+        raise ValueError(
+            "given numpy array has byte order different from the native byte order: convert it "
+            "with array.astype(array.dtype.newbyteorder('='))"
+        )
+    kind = of_numpy(array.dtype).numpy
+    if any(step % array.itemsize for step in array.strides):
+        raise ValueError(
+            "given numpy array strides not a multiple of the element byte size. Copy the numpy "
+            "array to reallocate the memory."
+        )
+    if any(step < 0 for step in array.strides):
+        raise ValueError(
+            "At least one stride in the given numpy array is negative, and tensors with negative "
+            "strides are not currently supported. (You can probably work around this by making a "
+            "copy of your array with array.copy().)"
+        )
+    # NumPy has several objects for one dtype, for example after pickling. The engine has one.
+    return np.asarray(array).view(kind)
+
+
+def from_array(array: np.ndarray) -> Any:
+    """Make a tensor that shares the memory of an array. Errors are those of `supported`.
+
+    It warns of a read-only array.
+    """
+    warn_if_read_only(array)
+    return wrap(supported(array))
+
+
+def warn_if_read_only(array: np.ndarray) -> None:
+    """Warn of a read-only array that a tensor is to share."""
+    if not array.flags.writeable:
+        warn_once(
+            "The given NumPy array is not writable, and PyTorch does not support non-writable "
+            "tensors. Here, writing to the tensor is an error. You may want to copy the array to "
+            "protect its data or make it writable before converting it to a tensor."
+        )

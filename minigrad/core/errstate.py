@@ -70,3 +70,19 @@ def _entered(
 
 
 quiet = _Quiet()
+
+
+def quietly(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorate a function of arrays, which calls no rule, so that NumPy doesn't warn in it."""
+
+    @functools.wraps(function)
+    def silent(*args: Any, **kwargs: Any) -> Any:
+        return quiet.call(function, *args, **kwargs)
+
+    return silent
+
+
+@quietly
+def cast(array: np.ndarray, kind: np.dtype) -> np.ndarray:
+    """An array in another dtype, or itself if it has that dtype."""
+    return array.astype(kind, copy=False)

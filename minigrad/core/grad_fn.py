@@ -38,6 +38,9 @@ class GradFn:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} object at {id(self):#x}>"
 
+    def __reduce__(self) -> Any:
+        raise TypeError(f"cannot pickle '{type(self).__name__}' object")
+
     @property
     def next_functions(self) -> tuple[tuple[GradFn | None, int], ...]:
         """The nodes that the gradients go to, each with the operand's position among its results.

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from .warning import warn
+
 
 class _GradMode(threading.local):
     enabled = True  # a new thread starts with the class's value
@@ -43,6 +45,15 @@ class _Switch:
         return type(self)()
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        if inspect.isclass(function):
+            warn(
+                "Decorating classes is deprecated and will be disabled in future versions. You "
+                "should only decorate functions or methods. To preserve the current behavior of "
+                "class decoration, you can directly decorate the `__init__` method and nothing "
+                "else.",
+                FutureWarning,
+            )
+            return self(lambda *args, **kwargs: function(*args, **kwargs))
         if inspect.isgeneratorfunction(function):
             return self._decorated_generator(function)
 
@@ -132,6 +143,9 @@ class set_grad_enabled(_Switch):
     def __enter__(self) -> None:
         # The constructor has saved the mode to restore, before it changed it.
         grad_mode.enabled = self._to
+
+    def __repr__(self) -> str:
+        return f"torch.autograd.grad_mode.set_grad_enabled(mode={self._to})"
 
     def _copy(self) -> _Switch:
         return set_grad_enabled(self._to)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from ..rules.dtypes import of_numpy
 from ..rules.rule import Pullback
 from .tensor import TensorBase, refresh, wrap
+from .warning import warn
 
 if TYPE_CHECKING:
     from .node import Node
@@ -32,7 +33,8 @@ class RemovableHandle:
     _next_id = itertools.count()
 
     def __init__(self, hooks_dict: dict[int, Any], *, extra_dict: Any = None) -> None:
-        self.id = next(self._next_id)
+        # A module that comes from another process has hooks with numbers of that process.
+        self.id = next(number for number in self._next_id if number not in hooks_dict)
         dicts = extra_dict if isinstance(extra_dict, list) else [extra_dict]
         self._dicts = [hooks_dict, *(d for d in dicts if d is not None)]
 
@@ -219,3 +221,10 @@ def retain_grad(tensor: TensorBase) -> None:
         raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
     if tensor._node is not None:
         attached_to(tensor).retaining = weakref.ref(tensor)
+
+
+def warn_of_hooks(tensor: TensorBase) -> None:
+    """Warn of each hook on a tensor's gradient, since a copy of the tensor won't have it."""
+    attached = tensor._attached if tensor._node is None else tensor._node.attached
+    for hook in attached.tensor.values() if attached is not None else ():
+        warn(f"backward hook {hook!r} on tensor will not be serialized.", UserWarning)

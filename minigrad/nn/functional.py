@@ -149,6 +149,12 @@ def _reduction(
             f"please use reduction='{reduction}' instead.",
             stacklevel=stacklevel,
         )
+    if reduction == "elementwise_mean":
+        warnings.warn(
+            "reduction='elementwise_mean' is deprecated. Please use reduction='mean' instead.",
+            stacklevel=stacklevel,
+        )
+        reduction = "mean"
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(
             f"{reduction} is not a valid value for reduction: use 'none', 'mean' or 'sum'"

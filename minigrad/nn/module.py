@@ -14,9 +14,10 @@ from typing import Any, NamedTuple, Self
 from ..api.creation import empty
 from ..api.tensor import Tensor
 from ..autograd import no_grad
+from ..core.warning import warn
 from . import module_hooks
 from .module_hooks import Hookable, HookedCall, has_hooks
-from .parameter import Parameter
+from .parameter import Parameter, zero_grad
 
 _EXTRA_STATE = "_extra_state"  # the key of the result of a module's `get_extra_state`
 
@@ -344,7 +345,7 @@ class Module(Hookable):
     # Saving and loading ---------------------------------------------------------------------------
 
     def state_dict(
-        self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False
+        self, *args: Any, destination: Any = None, prefix: str = "", keep_vars: bool = False
     ) -> Any:
         """Return an OrderedDict of every parameter and persistent buffer by its dotted name.
 
@@ -357,6 +358,10 @@ class Module(Hookable):
         >>> list(nn.Linear(2, 3).state_dict(prefix="layer."))
         ['layer.weight', 'layer.bias']
         """
+        if args:
+            warn("Positional args are being deprecated, use kwargs instead.", FutureWarning)
+            given = (destination, prefix, keep_vars)
+            destination, prefix, keep_vars = (*args, *given[len(args) :])[:3]
         if destination is None:
             destination = OrderedDict()
         for name, tensor in self._persistent_members():
@@ -529,11 +534,7 @@ class Module(Hookable):
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Set the gradient of every parameter to None, or fill it with zeros."""
-        for param in self.parameters():
-            if set_to_none:
-                param.grad = None
-            elif param.grad is not None:
-                param.grad.detach_().zero_()
+        zero_grad(self.parameters(), set_to_none)
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
         """Convert the floating-point parameters, buffers and gradients, in place. Returns self.

@@ -50,6 +50,12 @@ class Hookable:
             _is_full_backward_hook=None,
         )
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Become the copied or unpickled target that had this state."""
+        global ever_registered
+        self.__dict__.update(state)
+        ever_registered |= has_hooks(self)  # it may come from another process
+
     def register_forward_pre_hook(
         self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
     ) -> RemovableHandle:
@@ -187,7 +193,7 @@ every_module = Hookable()  # hooks that are called for every module, before its 
 _TABLES = ("_backward_hooks", "_backward_pre_hooks", "_forward_hooks", "_forward_pre_hooks")
 
 
-def has_hooks(module: Module) -> bool:
+def has_hooks(module: Hookable) -> bool:
     """Whether calling the module calls any hooks."""
     # Through __dict__, since a module whose __init__ never ran has no hook tables.
     own, common = module.__dict__, every_module.__dict__

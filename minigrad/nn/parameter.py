@@ -1,7 +1,11 @@
-"""Parameter: a Tensor that a Module registers when it is assigned as an attribute."""
+"""Parameter: a Tensor that a Module registers when it is assigned as an attribute.
+
+`zero_grad` is that of modules and of optimisers.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from ..api.tensor import Tensor
@@ -34,10 +38,14 @@ class Parameter(Tensor):
         self.requires_grad_(requires_grad)
         return self
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
-        # As in PyTorch, without the gradient, unlike the copy of a plain Tensor.
-        memo[id(self)] = copied = type(self)(self.data.clone(), self.requires_grad)
-        return copied
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        # As in PyTorch with memory of its own, and without the gradient and the attributes.
+        if id(self) not in memo:
+            memo[id(self)] = type(self)(self.data.clone(), self.requires_grad)
+        return memo[id(self)]
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return Parameter, (self.data, self.requires_grad), self.__dict__
 
     def __repr__(self) -> str:
         return "Parameter containing:\n" + super().__repr__()
@@ -49,3 +57,17 @@ def _detached_as(kind: type[Any], tensor: Tensor) -> Any:
     detached = wrap(tensor._array[...], kind)
     detached._counter = tensor._counter
     return detached
+
+
+def zero_grad(params: Iterable[Tensor], set_to_none: bool) -> None:
+    """Set the gradient of each parameter to None, or fill its memory with zeros."""
+    for param in params:
+        grad = param.grad
+        if set_to_none:
+            param.grad = None
+        elif grad is not None:
+            if grad.is_leaf:  # `detach_` would refuse a view
+                grad.requires_grad_(False)
+            else:
+                grad.detach_()
+            grad.zero_()

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..api.creation import tensor, zeros_like
 from ..api.tensor import Tensor
-from .optimizer import Group, Optimizer, ParamsT, check_lr, decayed, writable
+from .optimizer import Group, Optimizer, ParamsT, check_lr, decayed, number, writable
 
 
 class Adam(Optimizer):
@@ -93,7 +93,6 @@ class Adam(Optimizer):
         super().__init__(params, defaults)
 
     def _update(self, group: Group, pairs: list[tuple[Tensor, Tensor]]) -> None:
-        # Python floats keep the array's dtype; a NumPy float64 would promote it.
         beta1, beta2 = map(float, group["betas"])
         eps, weight_decay = float(group["eps"]), float(group["weight_decay"])
         lr, decoupled = group["lr"], group["decoupled_weight_decay"]
@@ -108,11 +107,11 @@ class Adam(Optimizer):
             count += 1
             t = count.item()
             # A Tensor `lr` rounds in its own dtype here, as in PyTorch.
-            step_size = float(lr / (1 - beta1**t))
+            step_size = number(lr / (1 - beta1**t))
             bias_correction = (1 - beta2**t) ** 0.5
 
             if decoupled and weight_decay != 0:
-                p *= float(1 - lr * weight_decay)
+                p *= number(1 - lr * weight_decay)
             g = decayed(g, p, 0.0 if decoupled else weight_decay, maximize, out=step)
 
             _interpolate(m, g, beta1, work)

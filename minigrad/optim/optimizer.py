@@ -17,8 +17,10 @@ import numpy as np
 
 from ..api.tensor import Tensor
 from ..autograd import enable_grad
+from ..core.arguments import require_broadcastable
 from ..core.errstate import quiet
 from ..core.versions import count_write
+from ..nn.parameter import zero_grad
 
 Group: TypeAlias = dict[str, Any]
 ParamsT: TypeAlias = Iterable[Tensor] | Iterable[Group] | Iterable[tuple[str, Tensor]]
@@ -131,11 +133,7 @@ class Optimizer:
         True
         """
         for group in self.param_groups:
-            for param in group["params"]:
-                if set_to_none:
-                    param.grad = None
-                elif param.grad is not None:
-                    param.grad.detach_().zero_()
+            zero_grad(group["params"], set_to_none)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient. Returns the result of `closure`, or None.
@@ -161,13 +159,25 @@ class Optimizer:
                 loss = closure()
         for group in self.param_groups:
             pairs = [(p, g) for p in group["params"] if (g := p.grad) is not None]
-            # A diverging run overflows without a warning, as in PyTorch.
-            quiet.within(self._update, group, pairs)
+            try:
+                # A diverging run overflows without a warning, as in PyTorch.
+                quiet.within(self._update, group, pairs)
+            except ValueError:
+                self._check_shapes(pairs)
+                raise
         return loss
 
     def _update(self, group: Group, pairs: list[tuple[Tensor, Tensor]]) -> None:
         """Update parameters, each paired with its gradient, by the hyperparameters of `group`."""
         raise NotImplementedError(f"{type(self).__name__} doesn't define _update")
+
+    def _check_shapes(self, pairs: list[tuple[Tensor, Tensor]]) -> None:
+        """RuntimeError if a parameter was resized, but not its gradient or its state."""
+        for param, grad in pairs:
+            _require_shape(param, grad, "a parameter and its gradient", broadcasts=True)
+            for name, value in self.state.get(param, {}).items():
+                if isinstance(value, Tensor) and name != "step":
+                    _require_shape(value, param, f"'{name}' and its parameter", broadcasts=False)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state and the hyperparameters, with parameters replaced by their numbers.
@@ -299,6 +309,14 @@ def decayed(
     return np.negative(g, out=out) if maximize else g
 
 
+def number(option: float | Tensor) -> float:
+    """Return a hyperparameter as a Python float, which keeps an array's dtype.
+
+    `float` would warn of a Tensor that requires grad.
+    """
+    return option.item() if isinstance(option, Tensor) else float(option)
+
+
 def check_lr(lr: float | Tensor) -> None:
     """Raise ValueError unless `lr` is at least 0, and has one element if it is a Tensor."""
     if isinstance(lr, Tensor) and lr.numel() != 1:
@@ -334,6 +352,22 @@ def _check_param(param: Any) -> None:
             "can't optimize a non-leaf Tensor: it is the result of an operation. detach() it, or "
             "optimize the leaves it was computed from"
         )
+
+
+def _require_shape(written: Tensor, read: Tensor, which: str, broadcasts: bool) -> None:
+    """RuntimeError, as PyTorch words it, unless two shapes are equal.
+
+    If `broadcasts`, the second may broadcast to the first.
+    """
+    a, b = written._array.shape, read._array.shape
+    require_broadcastable(a, b, which)
+    common = np.broadcast_shapes(a, b)
+    if a != common or (b != common and not broadcasts):
+        smaller = a if a != common else b
+        raise RuntimeError(
+            f"output with shape {list(smaller)} doesn't match the broadcast shape {list(common)} "
+            f"(of {which})"
+        ) from None
 
 
 def _converted(value: Any, param: Tensor, key: str | None = None) -> Any:

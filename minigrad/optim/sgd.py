@@ -7,8 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..api.tensor import Tensor
-from ..core.tensor import wrap
-from .optimizer import Group, Optimizer, ParamsT, check_lr, decayed, writable
+from .optimizer import Group, Optimizer, ParamsT, check_lr, decayed, number, writable
 
 
 class SGD(Optimizer):
@@ -79,8 +78,7 @@ class SGD(Optimizer):
         super().__init__(params, defaults)
 
     def _update(self, group: Group, pairs: list[tuple[Tensor, Tensor]]) -> None:
-        # Python floats keep the array's dtype; a NumPy float64 would promote it.
-        lr, momentum = float(group["lr"]), float(group["momentum"])
+        lr, momentum = number(group["lr"]), float(group["momentum"])
         dampening, weight_decay = float(group["dampening"]), float(group["weight_decay"])
         maximize, nesterov = group["maximize"], group["nesterov"]
         for param, grad in pairs:
@@ -90,8 +88,10 @@ class SGD(Optimizer):
             if momentum != 0:
                 state = self.state[param]
                 if state.get("momentum_buffer") is None:
-                    state["momentum_buffer"] = wrap(g.copy())
-                    b = g
+                    # Not the gradient itself, to which `backward` may add in place.
+                    state["momentum_buffer"] = buffer = grad.detach().clone()
+                    b = buffer._array
+                    b[...] = g
                 else:
                     b = writable(state["momentum_buffer"])
                     b *= momentum

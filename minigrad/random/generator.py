@@ -172,6 +172,12 @@ class Generator:
         """Return a new generator with this one's state."""
         return Generator().set_state(self.get_state())
 
+    def __reduce__(self) -> Any:  # of `copy` and `pickle`: a copy has a stream of its own
+        return Generator, (), self.get_state()
+
+    def __setstate__(self, state: Any) -> None:
+        self.set_state(state)
+
     # Drawing ----------------------------------------------------------------------------------
 
     def words(self, n: int) -> np.ndarray:

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..core.creating import array_of, int_of, made, number_of, sizes_of
 from ..core.dispatch import OPS
+from ..core.errstate import quietly
 from ..core.inplace import in_place, refuse_write
 from ..core.tensor import TensorBase, wrap
 from ..rules import REGISTRY, dtypes, promotion
@@ -193,6 +194,7 @@ def normal(
     return _normal_of_tensors(mean, std, g)
 
 
+@quietly
 def _normal_of_tensors(mean: Any, std: Any, g: Generator) -> Any:
     """Draw as `normal` where `mean` or `std` or both are tensors."""
     for name, x in (("mean", mean), ("std", std)):
@@ -269,6 +271,7 @@ def multinomial(
     return wrap(indices.reshape(*weights.shape[:-1], num_samples))
 
 
+@quietly
 def _check_weights(weights: np.ndarray, num_samples: int, replacement: bool, in_race: bool) -> None:
     if weights.ndim not in (1, 2):
         raise RuntimeError("prob_dist must be 1 or 2 dim")
@@ -297,6 +300,7 @@ def _check_weights(weights: np.ndarray, num_samples: int, replacement: bool, in_
         )
 
 
+@quietly
 def _winners(weights: np.ndarray, num_samples: int, g: Generator) -> np.ndarray:
     """Draw without replacement, by a race of exponential clocks.
 
@@ -305,8 +309,7 @@ def _winners(weights: np.ndarray, num_samples: int, g: Generator) -> np.ndarray:
     """
     like = empty_like(weights)
     times = _laid_out(variates.exponentials(g, like.size, like.dtype, 1.0), like)
-    with np.errstate(divide="ignore"):
-        speeds = weights / times
+    speeds = weights / times
     return np.ascontiguousarray(np.argsort(-speeds, -1, "stable")[..., :num_samples])
 
 

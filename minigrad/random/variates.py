@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ..core.errstate import quietly
 from .fma import fma
 from .generator import Generator
 
@@ -38,11 +39,11 @@ def uniforms(g: Generator, n: int, kind: np.dtype) -> np.ndarray:
     return out
 
 
+@quietly
 def uniforms_between(g: Generator, n: int, kind: np.dtype, low: float, high: float) -> np.ndarray:
     """Draw from [low, high): `uniforms`, scaled in its own dtype with one rounding."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        first, last = kind.type(low), kind.type(high)
-        out = fma(uniforms(g, n, kind), last - first, first)
+    first, last = kind.type(low), kind.type(high)
+    out = fma(uniforms(g, n, kind), last - first, first)
     out[out == last] = first  # rounded up to `high`, which is excluded
     return out
 
@@ -54,6 +55,7 @@ def uniforms_between(g: Generator, n: int, kind: np.dtype, low: float, high: flo
 # point are normal and independent.
 
 
+@quietly
 def normals(
     g: Generator, n: int, kind: np.dtype, mean: float, std: float, in_blocks: bool = True
 ) -> np.ndarray:
@@ -76,10 +78,10 @@ def normals(
     if mean == 0.0 and std == 1.0:
         out += kind.type(0)  # turns -0 into 0
         return out
-    with np.errstate(over="ignore", invalid="ignore"):
-        return fma(out, kind.type(std), kind.type(mean))
+    return fma(out, kind.type(std), kind.type(mean))
 
 
+@quietly
 def few_normals(g: Generator, n: int, kind: np.dtype, mean: float, std: float) -> np.ndarray:
     """Draw normal numbers from pairs of u53 (angle, then radius), in doubles for any dtype.
 
@@ -102,8 +104,7 @@ def few_normals(g: Generator, n: int, kind: np.dtype, mean: float, std: float) -
         g.waiting_normal = values.pop()
     if mean == 0.0 and std == 1.0:
         return np.array(values, kind) + kind.type(0)  # turns -0 into 0
-    with np.errstate(over="ignore"):
-        return fma(np.array(values, np.float64), std, mean).astype(kind)
+    return fma(np.array(values, np.float64), std, mean).astype(kind)
 
 
 def _block_64(d: np.ndarray) -> None:
@@ -220,6 +221,7 @@ def _negate(x: np.ndarray, where_4: np.ndarray) -> None:
 # Exponential, Bernoulli ---------------------------------------------------------------------------
 
 
+@quietly
 def exponentials(g: Generator, n: int, kind: np.dtype, rate: float) -> np.ndarray:
     """Draw by inversion: −log(1 − u53) / rate, in doubles for any dtype."""
     log = _by_libm(math.log1p, -uniforms(g, n, _FLOAT64))
@@ -260,6 +262,7 @@ def permutation(g: Generator, n: int) -> np.ndarray:
     return np.array(order, np.int64)
 
 
+@quietly
 def with_replacement(g: Generator, weights: np.ndarray, n: int) -> np.ndarray:
     """Draw `n` indices for each row of weights, as int64 of shape (rows, n).
 

@@ -79,6 +79,8 @@ def t(input: Array) -> Result:
     """
     if input.ndim > 2:
         raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D")
+    if input.ndim < 2:
+        return input[...], (unchanged,)
     return input.T, (lambda g: g.T,)
 
 

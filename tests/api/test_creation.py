@@ -12,7 +12,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from twins import check_same
+from twins import check_same, outcome
 
 import minigrad
 
@@ -347,3 +347,26 @@ def test_linspace(start: Any, end: Any, steps: int, dtype: str | None) -> None:
 def test_linspace_reaches_both_ends(start: int, end: int, steps: int) -> None:
     line = minigrad.linspace(start, end, steps, dtype=minigrad.float64)
     assert (line[0].item(), line[-1].item(), len(line)) == (start, end, steps)
+
+
+RECORDS = np.zeros(3, [("a", "f4"), ("b", "u1")])
+FOREIGN: dict[str, np.ndarray] = {
+    "strides between elements": RECORDS["a"],
+    "bytes of a record": RECORDS["b"],
+    "one element of a record": RECORDS["a"][:1],
+    "negative strides": np.arange(3)[::-1],
+    "another byte order": np.arange(3, dtype=np.dtype(np.int64).newbyteorder()),
+    "texts": np.array(["a"]),
+    "objects": np.array([None]),
+}
+
+
+@pytest.mark.parametrize("make", ["from_numpy", "tensor", "as_tensor", "Tensor"])
+@pytest.mark.parametrize("name", FOREIGN)
+def test_arrays_that_a_tensor_can_not_hold(name: str, make: str) -> None:
+    def program(torch: Any) -> Any:
+        return getattr(torch, make)(FOREIGN[name])
+
+    ours, theirs = outcome(program, minigrad), outcome(program, torch)
+    assert ours.value == theirs.value
+    assert ours.error is theirs.error is None or ours.error.kind == theirs.error.kind

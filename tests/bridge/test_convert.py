@@ -90,12 +90,15 @@ def test_nested_modules_make_a_round_trip(training: bool) -> None:
     assert all(module.training == training for module in (*theirs.modules(), *back.modules()))
 
 
-def test_a_converted_module_computes_the_same() -> None:
+@given(st.integers(0, 2**32 - 1))
+def test_a_converted_module_computes_the_same(seed: int) -> None:
+    minigrad.manual_seed(seed)
     model = minigrad.nn.Sequential(minigrad.nn.Linear(3, 4), minigrad.nn.Tanh())
     x = np.ones((2, 3), np.float32)
     ours = model(minigrad.from_numpy(x)).detach().numpy()
     theirs = to_torch(model)(torch.from_numpy(x)).detach().numpy()
-    np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+    # The terms of a sum are below 1 and may cancel.
+    np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-6)
 
 
 def test_conversion_draws_no_random_numbers() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -48,6 +49,61 @@ def test_a_function_that_agrees(dtype: Any) -> None:
     plain = json.loads(json.dumps(report.to_dict(), allow_nan=False))
     assert plain["ok"]
     assert plain["environment"]["seed"] == 0
+
+
+def outputs_of(torch: Any, x: Any, w: Any) -> Any:
+    return {"a": [x * 2, w.sum()], "b": (x @ w, (x > 0, x.detach() * 3)), "c": 1.5}
+
+
+NAMES = ["['a'][0]", "['a'][1]", "['b'][0]", "['b'][1][0]", "['b'][1][1]", "['c']"]
+
+
+@pytest.mark.parametrize("place", range(len(NAMES)))
+def test_every_output_is_judged(place: int) -> None:
+    """One of several outputs is wrong, or its gradient is, or its flag."""
+    name = f"output{NAMES[place]}"
+
+    def wrong_value(torch: Any, x: Any, w: Any) -> Any:
+        outputs = outputs_of(torch, x, w)
+        flat = [*outputs["a"], outputs["b"][0], *outputs["b"][1], outputs["c"]]
+        if torch is minigrad:
+            y = flat[place]
+            flat[place] = ~y if y is flat[3] else y * 1.001
+        return {"a": flat[:2], "b": (flat[2], tuple(flat[3:5])), "c": flat[5]}
+
+    assert compare(outputs_of, X, W).ok
+    report = compare(wrong_value, X, W)
+    assert [found.what for found in report.compared if not found.ok][:1] == [name]
+    with pytest.raises(AssertionError, match=re.escape(name)):
+        assert_matches_torch(wrong_value, X, W)
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_the_gradient_through_every_output_is_judged(place: int) -> None:
+    def cut(torch: Any, x: Any, w: Any) -> Any:
+        outputs = [x * 2, w.sum(), x @ w]
+        if torch is minigrad:
+            y = outputs[place]
+            outputs[place] = y.detach() + (y - y.detach()) * 1.001
+        return outputs
+
+    report = compare(cut, X, W)
+    assert all(found.ok for found in report.compared if found.what.startswith("output"))
+    wrong = {found.what for found in report.compared if not found.ok}
+    assert wrong == {"gradient of input 0", "gradient of input 1"} - {
+        ("gradient of input 1", "gradient of input 0", "")[place]
+    }
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_the_flag_of_every_output_is_judged(place: int) -> None:
+    def detached(torch: Any, x: Any) -> Any:
+        outputs = [x * 2, x + 1, x - 1]
+        if torch is minigrad:
+            outputs[place] = outputs[place].detach()
+        return outputs
+
+    assert f"output[{place}]: requires_grad" in str(compare(detached, X))
 
 
 def function_and_inputs(name: str, case: Case) -> Any:

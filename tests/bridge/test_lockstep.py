@@ -293,6 +293,34 @@ def test_random_numbers_are_the_same_in_every_run(run: Any, dtype: str) -> None:
     assert states == (minigrad.get_rng_state().tolist(), torch.get_rng_state().tolist())
 
 
+@pytest.mark.parametrize("library", ["minigrad", "torch"])
+@pytest.mark.parametrize("where", ["before", "after"])
+def test_each_step_starts_with_the_same_random_stream(library: str, where: str) -> None:
+    """One library draws more numbers than the other, which the next step doesn't notice."""
+
+    def program(torch: Any) -> Any:
+        model = torch.nn.Linear(3, 1)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        yield Step(0.0, dict(model.named_parameters()), optimizer)
+        for _ in range(4):
+            optimizer.zero_grad()
+            loss = model(torch.rand(5, 3)).sum()
+            loss.backward()
+            optimizer.step()
+            if torch.__name__ == library and where == "after":
+                torch.rand(3)
+            yield Step(loss.item(), dict(model.named_parameters()), optimizer)
+            if torch.__name__ == library and where == "before":
+                torch.rand(3)
+
+    report = lockstep(program)
+    assert len(report.rows) == 4
+    assert report.ok == (where == "after"), report.verdict()
+    if where == "before":
+        assert report.fault is not None
+        assert report.fault.step == 2  # the first step draws the same numbers
+
+
 def test_a_different_dropout_mask_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     dropout = F.dropout
     monkeypatch.setattr(F, "dropout", lambda x, p, *rest: dropout(x, 1 - p, *rest))

@@ -387,10 +387,17 @@ def test_only_inputs_is_ignored_with_a_warning() -> None:
     assert len(check_same(program).warned) == 1
 
 
-def test_grad_variables_is_refused_by_name() -> None:
-    x = leaf(minigrad, 1, 2)
-    with pytest.raises(TypeError, match="grad_tensors"):
-        minigrad.autograd.backward([x.sum()], grad_variables=[None])
+@pytest.mark.parametrize("both", [False, True])
+def test_grad_variables_is_the_old_name_of_grad_tensors(both: bool) -> None:
+    def program(torch: Any) -> Any:
+        x = leaf(torch, 1, 2)
+        options = {"grad_tensors": [torch.ones(2)]} if both else {}
+        torch.autograd.backward([x * 2], grad_variables=[torch.ones(2)], **options)
+        return x.grad
+
+    found = check_same(program)
+    assert len(found.warned) == 1
+    assert (found.error is not None) == both
 
 
 # Leaves, integers, and assignments ----------------------------------------------------------------

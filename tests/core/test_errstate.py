@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -129,3 +132,65 @@ def test_watched_calls_pass_through_the_watcher() -> None:
         x.exp()
     x.exp()
     assert seen == ["inner exp", "outer exp", "outer exp"]
+
+
+# Everything that computes with numbers but isn't an op.
+_LARGE = np.array([1e39, -1e300, np.nan, np.inf, -np.inf, 5e-324, 2.0**63, -1.0])
+_DTYPES = ("float32", "float64", "int32", "int64", "uint8", "bool")
+CALLS: dict[str, Callable[[Any], Any]] = {
+    "tensor of an array": lambda dtype: minigrad.tensor(_LARGE, dtype=dtype),
+    "tensor of a list of numbers": lambda dtype: minigrad.tensor([1e-300, 1.0], dtype=dtype),
+    "tensor of a list of arrays": lambda dtype: minigrad.tensor([_LARGE[5:7]], dtype=dtype),
+    "tensor of a tensor": lambda dtype: minigrad.tensor(minigrad.from_numpy(_LARGE), dtype=dtype),
+    "Tensor": lambda dtype: minigrad.Tensor(_LARGE),
+    "as_tensor": lambda dtype: minigrad.as_tensor(_LARGE, dtype=dtype),
+    "full": lambda dtype: minigrad.full((2,), 1e-50, dtype=dtype),
+    "full_like": lambda dtype: minigrad.full_like(minigrad.from_numpy(_LARGE), 1e-50),
+    "arange": lambda dtype: minigrad.arange(0, 1e-44, 2e-45, dtype=dtype),
+    "a large arange": lambda dtype: minigrad.arange(0, 1e39, 2e38),
+    "linspace": lambda dtype: minigrad.linspace(-1e-300, 1e-300, 5, dtype=dtype),
+    "normal": lambda dtype: minigrad.normal(0.0, 1e39, (20,)),
+    "a few normal": lambda dtype: minigrad.normal(0.0, 1e-44, (3,)),
+    "normal of tensors": lambda dtype: minigrad.normal(*[minigrad.full((20,), 3e38)] * 2),
+    "normal around tensors": lambda dtype: minigrad.normal(minigrad.full((20,), 3e38), 3e38),
+    "normal_": lambda dtype: minigrad.zeros(20, dtype=minigrad.float64).normal_(0, 1e308),
+    "uniform_": lambda dtype: minigrad.zeros(20).uniform_(0, 1e-44),
+    "large uniform_": lambda dtype: minigrad.zeros(20).uniform_(-1e38, 1e38),
+    "exponential_": lambda dtype: minigrad.zeros(20).exponential_(1e-300),
+    "small exponential_": lambda dtype: minigrad.zeros(20).exponential_(1e300),
+    "random_": lambda dtype: minigrad.zeros(20, dtype=dtype).random_(),
+    "bernoulli": lambda dtype: minigrad.bernoulli(minigrad.full((3,), 1e-45)),
+    "multinomial": lambda dtype: minigrad.multinomial(minigrad.full((3,), 3e38), 2),
+    "multinomial, small": lambda dtype: minigrad.multinomial(minigrad.full((3,), 1e-45), 2),
+    "multinomial, replaced": lambda dtype: minigrad.multinomial(
+        minigrad.tensor([3e38, 3e38, 1e-45]), 2, replacement=True
+    ),
+    "init": lambda dtype: minigrad.nn.init.kaiming_normal_(minigrad.zeros(5, 5), a=1e100),
+    "trunc_normal_": lambda dtype: minigrad.nn.init.trunc_normal_(minigrad.zeros(9), 0, 1e38),
+    "repr": lambda dtype: repr(minigrad.tensor([3e38, 1e-45, float("nan")])),
+    "deepcopy": lambda dtype: copy.deepcopy(minigrad.from_numpy(_LARGE)),
+}
+
+
+@pytest.mark.parametrize("dtype", _DTYPES)
+@pytest.mark.parametrize("name", CALLS)
+def test_other_functions_never_warn(name: str, dtype: str) -> None:
+    other_errors = NotImplementedError, RuntimeError, ValueError  # a number that doesn't fit
+    with (
+        np.errstate(all="raise"),
+        warnings.catch_warnings(action="ignore", category=UserWarning),
+        contextlib.suppress(*other_errors),
+    ):
+        CALLS[name](getattr(minigrad, dtype))
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])
+@pytest.mark.parametrize("gradient", [3e38, float("nan"), float("inf"), 0.0, 1e-45])
+def test_optimisers_never_warn(name: str, gradient: float) -> None:
+    options = {"momentum": 0.9} if name == "SGD" else {"amsgrad": True}
+    w = minigrad.nn.Parameter(minigrad.tensor([3e38, 1e-45]))
+    optimizer = getattr(minigrad.optim, name)([w], lr=1e38, weight_decay=1e30, **options)
+    with np.errstate(all="raise"):
+        for _ in range(3):
+            w.grad = minigrad.full((2,), gradient)
+            optimizer.step()

@@ -350,3 +350,44 @@ def test_each_thread_has_its_own_mode() -> None:
         return notes
 
     check_same(program)
+
+
+# Classes, and printing ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bare", [False, True])
+@pytest.mark.parametrize("name", ["no_grad", "enable_grad", "set_grad_enabled"])
+def test_decorating_a_class_makes_a_function_and_warns(name: str, bare: bool) -> None:
+    def program(t: Any) -> Any:
+        mode = getattr(t, name)
+        if name == "set_grad_enabled":
+            mode = mode(bare)
+        elif not bare:
+            mode = mode()
+
+        @mode
+        class Net:
+            size = 3
+
+            def __init__(self, n: int, *, m: int) -> None:
+                self.found = [t.is_grad_enabled(), n, m]
+
+            def inside(self) -> bool:
+                return bool(t.is_grad_enabled())
+
+        with t.set_grad_enabled(name == "no_grad"):
+            net = Net(1, m=2)
+            inside = net.inside()
+        return [net.found, inside, type(Net).__name__, hasattr(Net, "size"), t.is_grad_enabled()]
+
+    assert len(check_same(program).warned) == 1
+
+
+@pytest.mark.parametrize("mode", [False, True])
+def test_set_grad_enabled_is_printed_with_its_mode(mode: bool) -> None:
+    def program(t: Any) -> Any:
+        with t.set_grad_enabled(True):
+            switch = t.set_grad_enabled(mode)
+            return str(switch), repr(switch)
+
+    check_same(program)

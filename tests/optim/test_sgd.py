@@ -147,3 +147,35 @@ def test_numpy_numbers_as_hyperparameters_keep_float32_arithmetic() -> None:
             optimizer.step()
         results.append(w.tolist())
     assert results[0] == results[1]
+
+
+@given(
+    st.sampled_from([{}, {"maximize": True}, {"weight_decay": 0.5}, {"nesterov": True}]),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+)
+def test_the_first_momentum_buffer_shares_nothing_with_the_gradient(
+    options: dict[str, Any], transposed: bool, of_transposed: bool, in_place: bool
+) -> None:
+    """It has the gradient's strides, and later changes of the gradient don't reach it."""
+
+    def program(t: Any) -> Any:
+        def matrix(back: bool) -> Any:
+            x = t.arange(6.0)
+            return x.view(3, 2).t() if back else x.view(2, 3)
+
+        w = t.nn.Parameter(matrix(of_transposed))
+        optimizer = t.optim.SGD([w], lr=0.5, momentum=0.5, **options)
+        w.grad = matrix(transposed)
+        optimizer.step()
+        buffer = optimizer.state[w]["momentum_buffer"]
+        if in_place or transposed != of_transposed:  # otherwise PyTorch warns of their strides
+            w.grad.zero_()
+        else:
+            (w * 3).sum().backward()
+        before = buffer.clone()
+        optimizer.step()
+        return before, buffer, w, w.grad, buffer.stride(), buffer.requires_grad, buffer.is_leaf
+
+    check_same(program)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -118,3 +120,21 @@ def test_wrong_generator_argument_is_refused(name: str, generator: Any) -> None:
     for function in (minigrad.rand, minigrad.randn, minigrad.randperm):
         with pytest.raises(TypeError, match="generator"):
             function(3, generator=generator)
+
+
+@given(st.lists(st.sampled_from(["rand", "randn", "randint", "copy", "deepcopy", "pickle"])))
+def test_a_copy_has_a_stream_of_its_own(steps: list[str]) -> None:
+    def program(t: Any) -> Any:
+        generators = [t.Generator().manual_seed(3)]
+        drawn = []
+        for step in steps:
+            if step in ("rand", "randn"):
+                drawn.append(getattr(t, step)(3, generator=generators[0]))
+            elif step == "randint":
+                drawn.append(t.randint(9, (2,), generator=generators[-1]))
+            else:
+                how = {"pickle": lambda g: pickle.loads(pickle.dumps(g))}
+                generators.append(how.get(step, getattr(copy, step, None))(generators[-1]))
+        return drawn, [g.get_state() for g in generators], [g.initial_seed() for g in generators]
+
+    check_same(program)
