@@ -6,6 +6,7 @@ imports go one way, every module imports first, state stays private.
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -173,9 +174,15 @@ def needs(module: str) -> set[str]:
 
 
 def test_circles_of_imports_for_types_are_few() -> None:
-    """Two modules whose classes hold each other. Each such import is listed here."""
+    """Two modules whose classes hold each other. Each such import is listed here.
+
+    All families of compositions count as one.
+    """
     circles = {
-        (i.module.removeprefix("minigrad."), i.target.removeprefix("minigrad."))
+        (
+            re.sub(r"(compositions)\..*", r"\1", i.module.removeprefix("minigrad.")),
+            i.target.removeprefix("minigrad."),
+        )
         for i in OURS
         if i.only_types and i.module in needs(i.target)
     }

@@ -1,6 +1,6 @@
 """The functions of ops at PyTorch's top level, which `minigrad` exports.
 
-They are collected here from the registry of rules and from `compositions.py`.
+They are collected here from the registry of rules and from `compositions/`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from . import compositions
 
 PUBLIC: dict[str, Callable[..., Any]] = {
     name: OPS[name] for name, rule in REGISTRY.items() if "function" in rule.presentation.forms
-} | {f.__name__: f for f in compositions.COMPOSED}
+} | compositions.public("")
 
 for _name in PUBLIC.keys() & OPS.keys():
     PUBLIC[_name].__module__ = __name__  # where pickle finds them

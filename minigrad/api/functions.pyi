@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from ..rules import Rule
 from ..rules.dtypes import dtype as dtype_
+from .compositions.registry import Composition
 from .tensor import Tensor
 
 Number: TypeAlias = float_  # or int, or bool

@@ -18,7 +18,7 @@ from ..core.inplace import in_place
 from ..core.tensor import TensorBase, require_element, require_tensor
 from ..rules import REGISTRY
 from ..rules.dtypes import scalar_name
-from .compositions import require_list, tensor_or_number
+from .compositions.basic import require_list, tensor_or_number
 
 _alias, _index, _select = OPS["alias"], OPS["index"], OPS["select"]
 _slice, _unsqueeze = OPS["slice"], OPS["unsqueeze"]

@@ -6,12 +6,15 @@ A rule's forms give the methods `x.exp()` and `x.exp_()`, its operators the expr
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..core.dispatch import OPS, function
-from ..core.inplace import in_place
+from ..core.inplace import in_place, in_place_composition
 from ..rules import REGISTRY, Rule, dtypes
+from .compositions import COMPOSITIONS
+from .compositions.registry import Composition
 
 # Python's special methods for an expression. The second one is for a number on the left.
 _BINARY = {
@@ -49,7 +52,8 @@ def methods(rule: Rule) -> Iterator[tuple[str, Callable[..., Any]]]:
     """The names and methods that one rule gives."""
     presentation = rule.presentation
     if "method" in presentation.forms:
-        yield rule.name, _with_sizes(rule) if presentation.spread_sizes else OPS[rule.name]
+        op = OPS[rule.name]
+        yield rule.name, _with_sizes(op) if presentation.spread_sizes else op
     if "in-place" in presentation.forms:
         yield f"{rule.name}_", in_place(rule)
     for expression in presentation.operators:
@@ -62,21 +66,31 @@ def methods(rule: Rule) -> Iterator[tuple[str, Callable[..., Any]]]:
             yield _UNARY[expression], OPS[rule.name]
 
 
-def _with_sizes(rule: Rule) -> Callable[..., Any]:
-    """The rule's method, which takes sizes in a sequence or one by one, `x.view(2, 3)`."""
-    op, keyword = OPS[rule.name], rule.parameters[1]
+def composed_methods() -> Iterator[tuple[str, Composition]]:
+    """The names of the methods that the compositions give."""
+    for (_, name), composition in COMPOSITIONS.items():
+        if "method" in composition.forms:
+            yield name, composition
+        if "in-place" in composition.forms:
+            yield f"{name}_", composition
+
+
+def _with_sizes(op: Callable[..., Any]) -> Callable[..., Any]:
+    """A function's method, which takes sizes in a sequence or one by one, `x.view(2, 3)`."""
+    name, signature = op.__name__, inspect.signature(op)
+    keyword = list(signature.parameters)[1]
 
     def method(self: Any, *sizes: Any, **options: Any) -> Any:
         if keyword in options:
             sizes = (*sizes, options.pop(keyword))
         if not sizes:
-            raise TypeError(f'{rule.name}() missing 1 required positional arguments: "{keyword}"')
+            raise TypeError(f'{name}() missing 1 required positional arguments: "{keyword}"')
         in_sequence = len(sizes) == 1 and isinstance(sizes[0], tuple | list)
         return op(self, tuple(sizes[0]) if in_sequence else sizes, **options)
 
-    method.__name__ = method.__qualname__ = rule.name
+    method.__name__ = method.__qualname__ = name
     method.__doc__, method.__module__ = op.__doc__, op.__module__
-    vars(method)["__signature__"] = rule.signature
+    vars(method)["__signature__"] = signature
     return method
 
 
@@ -106,3 +120,11 @@ for _name, _target in CONVERSIONS.items():
 for _rule in REGISTRY.values():
     for _name, _method in methods(_rule):
         setattr(OpMethods, _name, _method)
+for _name, _composition in composed_methods():
+    _function = _composition.function
+    if _name.endswith("_"):
+        setattr(OpMethods, _name, in_place_composition(_function))
+    else:
+        setattr(
+            OpMethods, _name, _with_sizes(_function) if _composition.spread_sizes else _function
+        )

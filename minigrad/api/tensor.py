@@ -30,7 +30,7 @@ from ..rules.dtypes import dtype as DType
 from ..rules.dtypes import of_numpy, to_numpy
 from ..rules.promotion import get_default_dtype
 from . import compositions, copying, indexing, printing
-from .compositions import tensor_or_number
+from .compositions.basic import matmul, tensor_or_number
 from .op_methods import OpMethods
 from .size import Size, size_of
 
@@ -440,10 +440,6 @@ class Tensor(OpMethods, TensorBase):
         """This tensor expanded to the shape of `other`."""
         return OPS["expand"](self, other._array.shape)
 
-    flatten = compositions.flatten
-    swapaxes = compositions.swapaxes
-    unbind = compositions.unbind
-
     # Elements ---------------------------------------------------------------------------------
 
     __getitem__ = indexing.getitem
@@ -453,11 +449,7 @@ class Tensor(OpMethods, TensorBase):
 
     def where(self, condition: Tensor, other: Any) -> Any:
         """Take this tensor where `condition` is True and `other` elsewhere, with broadcasting."""
-        return compositions.where(condition, self, other)
-
-    max = compositions.max
-    min = compositions.min
-    matmul = compositions.matmul
+        return compositions.basic.where(condition, self, other)
 
     # In place ---------------------------------------------------------------------------------
 
@@ -511,7 +503,7 @@ class Tensor(OpMethods, TensorBase):
     # Operators that aren't one rule -----------------------------------------------------------
 
     def __matmul__(self, other: Any) -> Any:
-        return compositions.matmul(self, other) if isinstance(other, Tensor) else NotImplemented
+        return matmul(self, other) if isinstance(other, Tensor) else NotImplemented
 
     def __rpow__(self, other: Any) -> Any:
         return OPS["pow"](other, self) if isinstance(other, _NUMBERS) else NotImplemented

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..api import compositions, op_methods
+from ..api import op_methods
 from ..api.functions import PUBLIC
+from ..core.dispatch import OPS
 from ..rules import REGISTRY, Rule
 
 _HEADER = """\
@@ -26,6 +27,7 @@ from typing import Any, TypeAlias
 
 from ..rules import Rule
 from ..rules.dtypes import dtype as dtype_
+from .compositions.registry import Composition
 from .tensor import Tensor
 
 Number: TypeAlias = float_  # or int, or bool
@@ -48,9 +50,9 @@ def function_stubs() -> str:
     """The text of `api/functions.pyi`."""
     lines = [_HEADER, "PUBLIC: dict[str, Callable[..., Any]]", "__all__: list[str]", ""]
     for name, function in sorted(PUBLIC.items()):
-        composed = function in compositions.COMPOSED
-        result = _type(inspect.signature(function).return_annotation) if composed else "Tensor"
-        lines.append(f"def {name}({_parameters(inspect.signature(function))}) -> {result}: ...")
+        signature = inspect.signature(function)
+        result = "Tensor" if name in OPS and function is OPS[name] else _result(signature)
+        lines.append(f"def {name}({_parameters(signature)}) -> {result}: ...")
     return "\n".join([*lines, ""])
 
 
@@ -60,12 +62,17 @@ def method_stubs() -> str:
         _HEADER,
         "CONVERSIONS: dict[str, dtype_]",
         "def methods(rule: Rule) -> Iterator[tuple[str, Callable[..., Any]]]: ...",
+        "def composed_methods() -> Iterator[tuple[str, Composition]]: ...",
         "",
         "class OpMethods:",
     ]
     for rule in REGISTRY.values():
         for name, _ in op_methods.methods(rule):
             lines.append(f"    def {name}({_method_parameters(rule, name)}) -> Tensor: ...")
+    for name, composition in op_methods.composed_methods():
+        signature = inspect.signature(composition.function)
+        parameters = _composed_parameters(signature, composition.spread_sizes)
+        lines.append(f"    def {name}({parameters}) -> {_result(signature)}: ...")
     lines += [f"    def {name}(self) -> Tensor: ..." for name in op_methods.CONVERSIONS]
     return "\n".join([*lines, ""])
 
@@ -78,6 +85,17 @@ def _method_parameters(rule: Rule, name: str) -> str:
     if rule.presentation.spread_sizes and name == rule.name:
         return f"self, *{others[0].name}: int_ | Sequence[int_]"
     return _parameters(rule.signature.replace(parameters=[first.replace(name="self"), *others]))
+
+
+def _composed_parameters(signature: inspect.Signature, spread_sizes: bool) -> str:
+    first, *others = signature.parameters.values()
+    if spread_sizes:
+        return f"self, *{others[0].name}: int_ | Sequence[int_]"
+    return _parameters(signature.replace(parameters=[first.replace(name="self"), *others]))
+
+
+def _result(signature: inspect.Signature) -> str:
+    return _type(signature.return_annotation)
 
 
 def _parameters(signature: inspect.Signature) -> str:

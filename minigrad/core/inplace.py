@@ -69,6 +69,31 @@ def in_place(
     return op
 
 
+def in_place_composition(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of tensors as a method that writes its result into its first argument."""
+    name = function.__name__.rstrip("_")
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        others = (*args, *kwargs.values())
+        floats = self._array.dtype.kind == "f"
+        recorded = grad_mode.enabled and floats and _any_requires_grad((self, *others))
+        if recorded:
+            _refuse_leaf(self)
+        _refuse_memory(self._array, f"{name}_")
+        _refuse_overlap(self._array, others)
+        if recorded:
+            _write_recorded(self, lambda before: function(before, *args, **kwargs), name)
+        else:
+            with no_grad():
+                result = function(self, *args, **kwargs)
+            _write(self, result._array, name)
+        return self
+
+    method.__name__ = method.__qualname__ = f"{name}_"
+    method.__doc__ = f"`{name}`, in place. RuntimeError for a leaf that requires grad."
+    return method
+
+
 def _is_simple(self: TensorBase, other: Any) -> bool:
     """Whether NumPy alone can do a write: it isn't recorded, and needs no conversion or check."""
     kind = self._array.dtype

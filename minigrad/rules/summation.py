@@ -62,9 +62,7 @@ def _in_turn(rows: Array) -> Array:
     # A 0 is added because PyTorch's sums start with it, so that a sum of -0 is 0.
     if rows.size == len(rows) > 7:  # NumPy's `reduce` adds the elements of a single column pairwise
         return np.add.accumulate(rows)[-1] + 0
-    return np.add.reduce(
-        rows, 0, None, None, False, 0
-    )  # by position: names cost as much as the sum
+    return _add_reduce(rows, 0, None, None, False, 0)  # names cost as much as the sum
 
 
 def _cascade(rows: Array) -> Array:

@@ -12,19 +12,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..core.dispatch import OPS, function
-from ..core.tensor import TensorBase, require_tensor, wrap
-from ..rules import REGISTRY
-from ..rules.dims import axis as dim_from_front
-from ..rules.dtypes import scalar_name
-from ..rules.promotion import result_type
+from ...core.dispatch import OPS, function
+from ...core.tensor import TensorBase, require_tensor, wrap
+from ...rules import REGISTRY
+from ...rules.dims import axis as dim_from_front
+from ...rules.dtypes import scalar_name
+from ...rules.presentation import FUNCTION
+from ...rules.promotion import result_type
+from .registry import composed
 
 if TYPE_CHECKING:
-    from .tensor import Tensor
+    from ..tensor import Tensor
 
 # Products -----------------------------------------------------------------------------------------
 
 
+@composed()
 def matmul(input: Tensor, other: Tensor) -> Tensor:
     """Multiply two vectors, two matrices, or two stacks of matrices.
 
@@ -72,6 +75,7 @@ _max_result = _result_type("max")
 _min_result = _result_type("min")
 
 
+@composed()
 def max(input: Tensor, *args: Any, **kwargs: Any) -> Any:
     """Return the largest element: `max(x)`, `max(x, dim, keepdim=False)`, or `max(x, other)`.
 
@@ -85,6 +89,7 @@ def max(input: Tensor, *args: Any, **kwargs: Any) -> Any:
     return _max_or_min("max", _max_result, "maximum", input, *args, **kwargs)
 
 
+@composed()
 def min(input: Tensor, *args: Any, **kwargs: Any) -> Any:
     """Return the smallest element: `min(x)`, `min(x, dim, keepdim=False)`, or `min(x, other)`.
 
@@ -109,6 +114,7 @@ def _max_or_min(
 # Choosing and joining -----------------------------------------------------------------------------
 
 
+@composed(FUNCTION)
 def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     """Take `input` where `condition` is True and `other` elsewhere, with broadcasting.
 
@@ -150,6 +156,7 @@ def _as_dtype(x: Any, kind: np.dtype) -> Any:
     return x if x._array.dtype == kind else OPS["cast"](x, kind)
 
 
+@composed(FUNCTION)
 def cat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> Tensor:
     """Join tensors along `dim`, in the dtype that they promote to.
 
@@ -165,6 +172,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> 
     return OPS["cat"](*tensors, dim=dim if axis is None else axis)
 
 
+@composed(FUNCTION)
 def stack(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> Tensor:
     """Join tensors of equal shape along a new dimension. RuntimeError if the shapes differ.
 
@@ -187,6 +195,7 @@ def require_list(value: Any, function: str, argument: str) -> None:
         )
 
 
+@composed(FUNCTION)
 def is_tensor(obj: object) -> bool:
     """Return whether an object is a Tensor.
 
@@ -199,6 +208,7 @@ def is_tensor(obj: object) -> bool:
 # Shapes -------------------------------------------------------------------------------------------
 
 
+@composed()
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Merge the dimensions from `start_dim` to `end_dim`, both included, into one.
 
@@ -219,6 +229,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 _unbound_slice = function(REGISTRY["select"], node="UnbindBackward0")
 
 
+@composed()
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """Split a tensor into its slices along `dim`, which don't have that dimension.
 
@@ -239,6 +250,7 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     return slices
 
 
+@composed()
 def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
     """Exchange two dimensions: `transpose` under NumPy's name.
 
@@ -246,6 +258,3 @@ def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
     torch.Size([4, 3, 2])
     """
     return OPS["transpose"](input, axis0, axis1)
-
-
-COMPOSED = (matmul, max, min, where, cat, stack, flatten, swapaxes, unbind, is_tensor)

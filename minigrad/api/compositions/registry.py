@@ -1,0 +1,53 @@
+"""The registry of compositions: functions that are written once, over Tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from ...rules.presentation import BOTH
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """A public function that combines ops.
+
+    - `forms`: which of "function", "method" and "in-place" PyTorch has.
+    - `spread_sizes`: the method's sizes may be given one by one, `x.repeat(2, 3)`.
+    - `module`: where PyTorch has the function: "" for its top level, "nn.functional", "linalg" or
+      "special".
+    """
+
+    function: Callable[..., Any]
+    forms: tuple[str, ...]
+    spread_sizes: bool
+    module: str
+
+
+# By module and name: ("", "flatten"), ("linalg", "norm").
+COMPOSITIONS: dict[tuple[str, str], Composition] = {}
+
+
+def composed(
+    forms: tuple[str, ...] = BOTH, *, spread_sizes: bool = False, module: str = ""
+) -> Callable[[F], F]:
+    """Register a function as a composition. The function itself isn't changed."""
+
+    def register(function: F) -> F:
+        name = function.__name__.rstrip("_")
+        COMPOSITIONS[module, name] = Composition(function, forms, spread_sizes, module)
+        return function
+
+    return register
+
+
+def public(module: str) -> dict[str, Callable[..., Any]]:
+    """The compositions that are functions of a module of PyTorch's, by name."""
+    return {
+        name: composition.function
+        for (place, name), composition in COMPOSITIONS.items()
+        if place == module and "function" in composition.forms
+    }
