@@ -15,7 +15,7 @@ from .grad_mode import grad_mode
 from .hooks import retain_grad
 from .node import Parent
 from .tensor import TensorBase, refresh, wrap
-from .versions import count_write
+from .versions import count_write, hold, let_go
 from .walk import Seeds, walk
 
 Tensors = TensorBase | Sequence[TensorBase]
@@ -118,17 +118,23 @@ def _accumulate(leaf: TensorBase, gradient: Any) -> None:
     history, so it is never added in place.
     """
     if leaf._requires_grad:  # it may have changed since the leaf was used
-        before = leaf._grad
-        if isinstance(gradient, TensorBase):
-            if before is None:
-                leaf._grad = wrap(np.empty_like(gradient._array)).copy_(gradient)
+        hold()  # several threads may share the leaf
+        try:
+            before = leaf._grad
+            if isinstance(gradient, TensorBase):
+                if before is None:
+                    leaf._grad = wrap(np.empty_like(gradient._array)).copy_(gradient)
+                else:
+                    leaf._grad = before + gradient
+            elif before is None:
+                leaf._grad = wrap(
+                    gradient if type(gradient) is np.ndarray else np.asarray(gradient)
+                )
             else:
-                leaf._grad = before + gradient
-        elif before is None:
-            leaf._grad = wrap(gradient if type(gradient) is np.ndarray else np.asarray(gradient))
-        else:
-            before._array += gradient
-            count_write(before._counter)
+                before._array += gradient
+                count_write(before._counter)
+        finally:
+            let_go()
     if leaf._attached is not None:
         leaf._attached.arrived(leaf, gradient)
 

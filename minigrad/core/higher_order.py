@@ -14,6 +14,7 @@ from __future__ import annotations
 import inspect
 import itertools
 import sys
+import threading
 from collections.abc import Sequence
 from types import CellType, FunctionType, SimpleNamespace
 from typing import Any
@@ -173,17 +174,27 @@ def _as_key(argument: Any) -> Any:
 _PACKAGE = Rule.__module__.rpartition(".")[0]
 _RULES = {rule.forward: name for name, rule in REGISTRY.items()}
 _MODULES: dict[str, dict[str, Any]] = {}
+_unfinished: dict[str, dict[str, Any]] = {}
+_reading = threading.RLock()
 
 
 def _names(module: str) -> dict[str, Any]:
     """A module's global names, with the counterparts over Tensors of NumPy and the rules."""
-    if module not in _MODULES:
-        names = _MODULES[module] = dict(vars(sys.modules[module]))
-        for name, value in vars(sys.modules[module]).items():
-            of_rules = getattr(value, "__module__", "").startswith(_PACKAGE)
-            if value is np or (isinstance(value, FunctionType) and of_rules):
-                names[name] = read_over_tensors(value, {})
-    return _MODULES[module]
+    if module in _MODULES:
+        return _MODULES[module]
+    with _reading:
+        if module not in _unfinished:
+            outermost = not _unfinished
+            names = _unfinished[module] = dict(vars(sys.modules[module]))
+            for name, value in vars(sys.modules[module]).items():
+                of_rules = getattr(value, "__module__", "").startswith(_PACKAGE)
+                if value is np or (isinstance(value, FunctionType) and of_rules):
+                    names[name] = read_over_tensors(value, {})
+            if outermost:  # modules refer to each other, so other threads get them all at once
+                _MODULES.update(_unfinished)
+                _unfinished.clear()
+            return names
+        return _unfinished[module]
 
 
 def _numpy_over_tensors() -> SimpleNamespace:

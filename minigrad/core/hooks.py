@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from ..rules.dtypes import of_numpy
 from ..rules.rule import Pullback
 from .tensor import TensorBase, refresh, wrap
+from .versions import hold, let_go
 
 if TYPE_CHECKING:
     from .node import Node
@@ -98,9 +99,13 @@ class Attached:
         if given is None:
             return None
         if self.retaining is not None and (tensor := self.retaining()) is not None:
-            # Not in place: a user may hold the old gradient.
-            before = tensor._grad
-            tensor._grad = given.clone() if before is None else before + given
+            hold()
+            try:
+                # Not in place: a user may hold the old gradient.
+                before = tensor._grad
+                tensor._grad = given.clone() if before is None else before + given
+            finally:
+                let_go()
         return given if isinstance(g, TensorBase) else given._array
 
     def entering(self, g: Any) -> Any:

@@ -7,6 +7,8 @@ has changed since. A counter is a list whose first item is the count; an observe
 
 from __future__ import annotations
 
+import os
+import threading
 from typing import Any, TypeAlias
 
 from .observer import observation
@@ -26,6 +28,14 @@ class _Writes:
 
 
 writes = _Writes()
+
+
+# The lock on all memory: a thread holds it while it adds to elements that another thread may be
+# adding to. A thread can hold it twice, because a garbage collection runs code of users anywhere.
+_lock = threading.RLock()
+hold, let_go = _lock.acquire, _lock.release  # a `with` takes twice as long
+if hasattr(os, "register_at_fork"):  # a child process must not start with a lock that is held
+    os.register_at_fork(before=hold, after_in_parent=let_go, after_in_child=let_go)
 
 
 def count_write(counter: list[Any]) -> None:
