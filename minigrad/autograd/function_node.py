@@ -144,7 +144,7 @@ class _Saved(NamedTuple):
     """
 
     array: np.ndarray
-    counter: list[Any]
+    counter: list[int]
     version: int
     parent: Parent | None
     output_nr: int | None

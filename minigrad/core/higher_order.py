@@ -56,7 +56,7 @@ def _saved_tensors(node: Node) -> dict[int, TensorBase]:
     }
 
 
-def as_it_was(array: Array, counter: list[Any], parent: Parent | None) -> Any:
+def as_it_was(array: Array, counter: list[int], parent: Parent | None) -> Any:
     """The Tensor that an array was when it was saved: its history and its version counter."""
     if isinstance(parent, TensorBase) and parent._array is array:
         return parent

@@ -97,7 +97,7 @@ class Node:
 
     # Saved arrays -----------------------------------------------------------------------------
 
-    def origins(self) -> Iterator[tuple[int, list[Any], Parent | None]]:
+    def origins(self) -> Iterator[tuple[int, list[int], Parent | None]]:
         """For each array that may have been saved: its id, its version counter, and its parent."""
         parents = itertools.chain((self, *self.parents), itertools.repeat(None))
         for (identity, counter, _), parent in zip(self.saved, parents, strict=False):
@@ -154,7 +154,7 @@ FREED = (
 
 
 def saved_modified(
-    node: Node, array: Array, parent: Parent | None, counter: list[Any], version: int
+    node: Node, array: Array, parent: Parent | None, counter: list[int], version: int
 ) -> RuntimeError:
     """The error for a saved array that was written to."""
     about_write = (observation.observer or UNOBSERVED).about_write(node, counter, version)

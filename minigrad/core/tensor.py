@@ -44,7 +44,7 @@ class TensorBase:
 
     _array: np.ndarray
     _attached: Attached | None
-    _counter: list[Any]
+    _counter: list[int]
     _grad: Any
     _node: Node | None
     _requires_grad: bool

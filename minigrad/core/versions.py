@@ -2,19 +2,19 @@
 
 Every storage has a counter of the writes to it, which all tensors on that storage share. An op
 saves the versions of the arrays that its pullbacks capture, and `backward` raises an error if one
-has changed since. A counter is a list whose first item is the count; an observer may append notes.
+has changed since. A counter is a list of one number, which the tensors share.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from .observer import observation
 
 # The id of an array that an op used, its storage's counter, and the version at that time.
-SavedVersion: TypeAlias = tuple[int, list[Any], int]
+SavedVersion: TypeAlias = tuple[int, list[int], int]
 NOT_SAVED: SavedVersion = (0, [0], 0)  # for an operand that is a Python number
 
 
@@ -38,7 +38,7 @@ if hasattr(os, "register_at_fork"):  # a child process must not start with a loc
     os.register_at_fork(before=hold, after_in_parent=let_go, after_in_child=let_go)
 
 
-def count_write(counter: list[Any]) -> None:
+def count_write(counter: list[int]) -> None:
     """Count a write to a storage.
 
     >>> counter = [0]
