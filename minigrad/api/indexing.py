@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from ..core.arguments import read_key
 from ..core.dispatch import OPS
 from ..core.inplace import in_place
-from ..core.tensor import TensorBase, require_element, require_tensor
+from ..core.tensor import TensorBase, require_element, require_tensor, wrap
 from ..rules import REGISTRY
 from ..rules.dtypes import scalar_name
 from .compositions import require_list, tensor_or_number
@@ -35,13 +36,13 @@ def setitem(self: TensorBase, key: Any, value: Any) -> None:
     value = tensor_or_number(value, "__setitem__")
     view, rest = (self, None) if _selects_all(key, self) else _split_key(self, key)
     if isinstance(value, TensorBase):
-        ndim = view._array.ndim if rest is None else view._array[rest].ndim
+        ndim = view._array.ndim if rest is None else view._array[read_key(rest)[0]].ndim
         while value._array.ndim > ndim and value._array.shape[0] == 1:
             value = _select(value, 0, 0)
     if rest is None:
         _copy_(view, value)
         return
-    masks = all(isinstance(r, slice) or r.dtype.kind == "b" for r in rest)
+    masks = all(isinstance(r, slice) or _is_mask(r) for r in rest)
     if isinstance(value, TensorBase):
         if masks and value._array.size == 1:
             value = OPS["clone"](value)  # with masks, a single value is converted as a number is
@@ -104,9 +105,8 @@ def _index_put_key(target: TensorBase, indices: Any, values: Any) -> tuple[Any, 
         raise RuntimeError("index_put() needs at least one tensor of indices")
     require_tensor(values, "index_put", "values", position=2)
     _require_same_dtype(target, values)
-    entries = [_entry(index) for index in indices]
-    _count_dims(entries, target._array.ndim)
-    return tuple(np.atleast_1d(entry) for entry in entries)
+    _count_dims([_entry(index) for index in indices], target._array.ndim)
+    return tuple(indices)
 
 
 def _split_key(self: TensorBase, key: Any) -> tuple[TensorBase, tuple[Any, ...] | None]:
@@ -147,7 +147,7 @@ def _split_key(self: TensorBase, key: Any) -> tuple[TensorBase, tuple[Any, ...] 
             dim += ndim - used
         elif kind is bool:  # a new dimension, of size 1 or 0
             view = _unsqueeze(view, dim)
-            rest.append(np.array([e]))
+            rest.append(wrap(np.array([e])))
             dim, gathers = dim + 1, True
         else:
             rest.append(e)
@@ -158,16 +158,17 @@ def _split_key(self: TensorBase, key: Any) -> tuple[TensorBase, tuple[Any, ...] 
 
 
 def _entry(k: Any) -> Any:
-    """One entry of a key, converted to an int, bool, slice, None, `...` or array of indices."""
+    """One entry of a key, converted to an int, bool, slice, None, `...` or tensor of indices."""
     if type(k) is int or k is None or k is Ellipsis or isinstance(k, slice | bool):
         return k
     if isinstance(k, int | np.integer):
         return int(k)
-    if isinstance(k, TensorBase | np.ndarray):
-        # Copied, so that a later write to the indices doesn't change the gradient.
-        array = np.array(k._array if isinstance(k, TensorBase) else k)
+    if isinstance(k, TensorBase):
+        indices = k
+    elif isinstance(k, np.ndarray):
+        indices = wrap(k.copy())  # a later write to it must not change the gradient
     elif isinstance(k, Sequence) and not isinstance(k, str):
-        array = np.array([_entry(item) for item in k] if len(k) else np.empty(0, np.int64))
+        indices = wrap(np.array([_item(item) for item in k] if len(k) else np.empty(0, np.int64)))
     elif isinstance(k, str):
         raise TypeError("new(): invalid data type 'str'")
     else:
@@ -175,12 +176,23 @@ def _entry(k: Any) -> Any:
             "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are "
             f"valid indices (got {type(k).__name__})"
         )
+    array = indices._array
     if array.dtype.kind not in "bi":
         raise IndexError(
             "tensors used as indices must be long, int, byte or bool tensors, not of "
             f"{array.dtype.name}"
         )
-    return array if array.ndim else array.item()
+    return indices if array.ndim else array.item()
+
+
+def _item(k: Any) -> Any:
+    """One entry of a list of indices: a number, or an array of indices."""
+    entry = _entry(k)
+    return entry._array if isinstance(entry, TensorBase) else entry
+
+
+def _is_mask(entry: Any) -> bool:
+    return isinstance(entry, TensorBase) and entry._array.dtype.kind == "b"
 
 
 def _count_dims(entries: Sequence[Any], ndim: int) -> int:
@@ -195,4 +207,4 @@ def _dims_used(entry: Any) -> int:
     """The number of dimensions that one entry of a key indexes."""
     if entry is None or entry is Ellipsis or isinstance(entry, bool):
         return 0
-    return entry.ndim if isinstance(entry, np.ndarray) and entry.dtype.kind == "b" else 1
+    return entry._array.ndim if _is_mask(entry) else 1

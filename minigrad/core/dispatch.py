@@ -21,7 +21,7 @@ import numpy as np
 
 from ..rules import REGISTRY, Rule
 from ..rules.dtypes import scalar_name, to_numpy
-from .arguments import MISSING, call_by_names, number_of, prepare, raise_as_pytorch
+from .arguments import MISSING, call_by_names, number_of, prepare, raise_as_pytorch, read_key
 from .errstate import quiet
 from .grad_mode import grad_mode
 from .node import Node
@@ -156,6 +156,7 @@ class _Filling:
         derivable = [n for n in names if not self.kinds[n].startswith("Constant")]
         constants = [n for n in names if n not in derivable]
         saved = ["(id(output), result._counter, 0)", *map(self._saved, derivable + constants)]
+        saved += [f"*in_{option.name}" for option in self.options if option.annotation == _KEY]
         if self.rule.extra_outputs:
             saved.append("*[(id(x._array), x._counter, 0) for x in more]")
         alone = len(names) == 1
@@ -252,6 +253,7 @@ class _Filling:
         }
 
 
+_KEY = "tuple[Entry, ...]"  # the annotation of a key of indices and masks, which pullbacks save
 _EXTRA_OUTPUTS = "output, *more = output\nmore = [wrap(x) for x in more]"
 _CHECK_DTYPE = """\
 if output.dtype.kind != "f":
@@ -272,6 +274,8 @@ def _check_option(option: Any) -> str:
         statements.append(f"{name} = to_numpy({name})")
     elif option.annotation == "np.dtype | None":
         statements.append(f"if {name} is not None:\n    {name} = to_numpy({name})")
+    elif option.annotation == _KEY:
+        statements.append(f"{name}, in_{name} = read_key({name})")
     elif option.annotation == "float":
         statements.append(f"if type({name}) not in NUMBERS:\n    {name} = number_of({name})")
     return "\n".join(statements)
@@ -341,6 +345,7 @@ _NAMES: dict[str, Any] = {
     "number_of": number_of,
     "prepare": prepare,
     "quiet": quiet,
+    "read_key": read_key,
     "retry": retry,
     "scalar_name": scalar_name,
     "to_numpy": to_numpy,

@@ -82,7 +82,7 @@ def named_saved_tensors(node: Node) -> dict[str, TensorBase]:
     # further results, which have only a variable name.
     names = itertools.chain(("result", *operands), itertools.repeat(""))
     for (identity, _, _), name in zip(node.saved, names, strict=False):
-        if identity in tensors:
+        if identity in tensors and (name or identity in captured):
             called = captured.get(identity, [])
             own = [n for n in called if n in operands] or ([] if name else called)
             name = name if name == "result" or name in own or not own else own[0]
@@ -148,6 +148,8 @@ def read_over_tensors(thing: Any, tensors: dict[int, TensorBase]) -> Any:
     """
     if isinstance(thing, np.ndarray | np.generic):
         return tensors[id(thing)] if id(thing) in tensors else wrap(np.asarray(thing))
+    if isinstance(thing, tuple):  # a key
+        return tuple([tensors.get(id(part), part) for part in thing])
     if thing is np:
         return _numpy
     if isinstance(thing, np.ufunc):
@@ -157,18 +159,11 @@ def read_over_tensors(thing: Any, tensors: dict[int, TensorBase]) -> Any:
     thing = vars(thing).get("reads_as", thing)
     if thing in _RULES:
         op = OPS[_RULES[thing]]
-        return lambda *args, **options: (op(*map(_as_key, args), **options), ())
+        return lambda *args, **options: (op(*args, **options), ())
     thing = inspect.unwrap(thing)  # an observer may have wrapped it
     cells = (CellType(read_over_tensors(c.cell_contents, tensors)) for c in thing.__closure__ or ())
     names = _names(thing.__globals__["__name__"])
     return FunctionType(thing.__code__, names, thing.__name__, thing.__defaults__, tuple(cells))
-
-
-def _as_key(argument: Any) -> Any:
-    """An argument of a rule. In a key, which has no derivative, Tensors become arrays."""
-    if isinstance(argument, tuple):
-        return tuple(part._array if isinstance(part, TensorBase) else part for part in argument)
-    return argument
 
 
 _PACKAGE = Rule.__module__.rpartition(".")[0]

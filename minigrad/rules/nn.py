@@ -141,7 +141,7 @@ def nll_loss(
     total = None
     if reduction == "mean":
         total = terms.size if scale is None else np.add.reduce(scale, None)
-    ignores, size = counted is not None, input.size
+    ignores, size, shape = counted is not None, input.size, given.shape
 
     def pullback(g: Array) -> Array:
         # Computed from the saved labels and weights, so that a write to them is detected.
@@ -149,7 +149,7 @@ def nll_loss(
         if weight is not None:
             share = share * weight[label]
         if ignores:
-            share = np.where(given != ignore_index, share, 0)
+            share = np.where(target.reshape(shape) != ignore_index, share, 0)
         return scatter(share, (places,), (size,), False)[0].reshape(input.shape)
 
     y = _reduced(terms, total, reduction)

@@ -378,7 +378,7 @@ COPIED_IN_PYTORCH = {"matmul"}
 
 
 def check_write(name: str, form: Form, case: Case, written: int) -> None:
-    """Check backward after a write to an operand, or to result -1 - `written`.
+    """Check backward after a write to an operand, to a key's tensor, or to result -1 - `written`.
 
     Both libraries raise RuntimeError, or both give the same gradient.
     """
@@ -399,11 +399,13 @@ def _backward_after_write(t: Any, form: Form, case: Case, written: int) -> CallO
     leaves = leaves_of(t, case)
     # The operands are computed from leaves, as most operands in programs are.
     operands = [x.clone() if isinstance(x, t.Tensor) else x for x in leaves]
+    case = replace(case, options={k: _translated(t, v) for k, v in case.options.items()})
     results = called(t, form, case, operands)
     g = cotangent(case, results[0]).tensor(t)
     found.results = tuple(y.detach().clone().numpy() for y in results)
+    writable = [*operands, *(x for x in case.options.get("key", ()) if isinstance(x, t.Tensor))]
     try:
-        target = results[-1 - written] if written < 0 else operands[written]
+        target = results[-1 - written] if written < 0 else writable[written]
         with t.no_grad():
             target.copy_(target.logical_not())
         if results[0].requires_grad:

@@ -50,12 +50,16 @@ def _linear(name: str, form: Form, case: Case) -> None:
 
 
 def check_writes(name: str, form: Form, case: Case) -> None:
-    """Call `check_write` for every operand and result, in half of the cases with some gradients."""
+    """Call `check_write` for every operand and result, in half of the cases with some gradients.
+
+    The indices and masks of a key count as operands.
+    """
     if case.seed % 2 and name != "pow":  # PyTorch always saves the result of pow
         rng = np.random.default_rng(case.seed)
         case = replace(case, wanted=tuple(rng.random(len(case.operands)) < 0.6))
-    for i, operand in enumerate(case.operands):
-        if isinstance(operand, Operand):
+    key = [each for each in case.options.get("key", ()) if isinstance(each, np.ndarray)]
+    for i, operand in enumerate([*case.operands, *key]):
+        if isinstance(operand, Operand | np.ndarray):
             checker.check_write(name, form, case, i)
     for i in range(len(checker.RuleCall(name, case).results)):
         checker.check_write(name, form, case, -1 - i)
