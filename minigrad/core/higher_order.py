@@ -74,6 +74,7 @@ def as_it_was(array: Array, counter: list[int], parent: Parent | None) -> Any:
 
 def named_saved_tensors(node: Node) -> dict[str, TensorBase]:
     """A node's saved tensors by PyTorch's names: `_saved_self`, `_saved_other`, `_saved_result`."""
+    node.follow_data()
     tensors, captured = _saved_tensors(node), _captured_names(node.pullbacks or ())
     operands = () if node.rule is None else node.rule.parameters[: len(node.rule.operands)]
     found: dict[str, TensorBase] = {}

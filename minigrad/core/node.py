@@ -19,7 +19,7 @@ from ..rules.dtypes import scalar_name
 from ..rules.rule import Array, Pullback
 from .hooks import Attached
 from .observer import UNOBSERVED, observation
-from .versions import SavedVersion, writes
+from .versions import SavedVersion, current, replaced, writes
 
 if TYPE_CHECKING:
     from .tensor import TensorBase
@@ -105,17 +105,46 @@ class Node:
 
     def check_saved(self) -> None:
         """RuntimeError if an array that a pullback captured was written to since."""
-        if all(counter[0] == version for _, counter, version in self.saved):
-            return
-        # An id suffices to find the captured array: it is alive, so no other array has its id.
-        captured = {id(array): array for p in self.pullbacks or () for array in captures(p)}
-        parents = {identity: parent for identity, _, parent in self.origins()}
-        for identity, counter, version in self.saved:
-            if counter[0] != version and identity in captured:
-                with (observation.observer or UNOBSERVED).working_on(self):
-                    raise saved_modified(
-                        self, captured[identity], parents.get(identity), counter, version
-                    )
+        if any(counter[0] != version for _, counter, version in self.saved):
+            captured, parents = self._captured(), {i: parent for i, _, parent in self.origins()}
+            for identity, counter, version in self.saved:
+                if counter[0] != version and identity in captured:
+                    array, parent = captured[identity], parents.get(identity)
+                    with (observation.observer or UNOBSERVED).working_on(self):
+                        raise saved_modified(self, array, parent, counter, version)
+        if replaced:
+            self.follow_data()
+
+    def _captured(self) -> dict[int, Array]:
+        """The arrays that the pullbacks hold, by their ids.
+
+        An id suffices to find one: it is alive, so no other array has its id.
+        """
+        return {id(array): array for p in self.pullbacks or () for array in captures(p)}
+
+    def follow_data(self) -> None:
+        """Let the pullbacks use the arrays that their operands got by an assignment to `.data`.
+
+        As in PyTorch, this isn't so for the result, and for an operand that was transposed first.
+        """
+        captured, found = self._captured(), {}
+        for place, (identity, _, _) in enumerate(self.saved):
+            if identity in replaced and identity in captured and place not in self._own_places():
+                found[identity] = current(captured[identity])
+        if found:
+            for pullback in self.pullbacks or ():
+                recapture(pullback, found)
+            self.saved = [
+                (id(found[identity]) if identity in found else identity, counter, version)
+                for identity, counter, version in self.saved
+            ]
+
+    def _own_places(self) -> tuple[int, ...]:
+        """The places in `saved` of the tensors that PyTorch makes itself: not the operands."""
+        transposed = "" if self.rule is None else self.rule.presentation.transposed
+        if self.rule is None or not transposed:
+            return (0,)
+        return 0, 1 + self.rule.parameters.index(transposed)
 
 
 class Cotangents(tuple[Any, ...]):
@@ -143,6 +172,18 @@ def captures(thing: Any) -> Iterator[Array]:
     else:
         for cell in getattr(thing, "__closure__", None) or ():
             yield from captures(cell.cell_contents)
+
+
+def recapture(thing: Any, found: dict[int, Array]) -> None:
+    """Let a pullback hold other arrays, by the ids of those that `captures` yields."""
+    for cell in getattr(thing, "__closure__", None) or ():
+        contents = cell.cell_contents
+        if isinstance(contents, tuple | list):
+            cell.cell_contents = tuple([found.get(id(item), item) for item in contents])
+        elif id(contents) in found:
+            cell.cell_contents = found[id(contents)]
+        else:
+            recapture(contents, found)
 
 
 FREED = (

@@ -7,6 +7,7 @@ maximum never overflows) and costs one op instead of ten.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from .presentation import INTERNAL
 from .rule import Array, Constant, Result, differentiable, unchanged
 
 
-@differentiable(INTERNAL, node="AddmmBackward0")
+@differentiable(INTERNAL, node="AddmmBackward0", transposed="weight")
 def linear(input: Array, weight: Array, bias: Array) -> Result:
     """`input @ weight.T + bias`: (*, in) (out, in) (out,) → (*, out)."""
     if input.ndim == 0 or weight.ndim != 2 or input.shape[-1] != weight.shape[1]:
@@ -141,16 +142,21 @@ def nll_loss(
     total = None
     if reduction == "mean":
         total = terms.size if scale is None else np.add.reduce(scale, None)
-    ignores, size, shape = counted is not None, input.size, given.shape
+    ignores, shape = counted is not None, given.shape
+    first, last = _around(input.shape, shape)
 
     def pullback(g: Array) -> Array:
-        # Computed from the saved labels and weights, so that a write to them is detected.
+        # Computed from the saved labels and weights, so that a change of them is noticed.
+        label = target.reshape(shape)
         share = -g if total is None else -g / total
+        if ignores:
+            counted = label != ignore_index
+            label = np.where(counted, label, 0)
         if weight is not None:
             share = share * weight[label]
         if ignores:
-            share = np.where(target.reshape(shape) != ignore_index, share, 0)
-        return scatter(share, (places,), (size,), False)[0].reshape(input.shape)
+            share = np.where(counted, share, 0)
+        return scatter(share, (*first, label, *last), input.shape, False)[0]
 
     y = _reduced(terms, total, reduction)
     y = y if reduction == "none" else y + 0  # PyTorch's sum of -0 is 0
@@ -186,17 +192,22 @@ def _class_dim(input: Array) -> int:
 
 def _places(label: Array, shape: tuple[int, ...]) -> Array | None:
     """The position of each label's element in the flattened operand; None for an invalid label."""
-    if len(shape) == 1:
-        key: tuple[Array, ...] = (label,)
-    elif len(shape) == 2:
-        key = np.arange(shape[0]), label
-    else:
-        grid = np.indices(label.shape, sparse=True)
-        key = (grid[0], label, *grid[1:])
+    first, last = _around(shape, label.shape)
+    key = (*first, label, *last)
     try:
         return np.ravel_multi_index(key, shape)
     except ValueError:
         return None
+
+
+def _around(shape: tuple[int, ...], labels: tuple[int, ...]) -> tuple[Sequence[Array], ...]:
+    """The indices before and after the label in the key of each label's element."""
+    if len(shape) == 1:
+        return (), ()
+    if len(shape) == 2:
+        return (np.arange(shape[0]),), ()
+    grid = np.indices(labels, sparse=True)
+    return grid[:1], grid[1:]
 
 
 def _check_nll(input: Array, target: Array, weight: Array | None) -> None:

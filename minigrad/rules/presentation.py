@@ -30,6 +30,7 @@ class Presentation:
     - `title`: the name in the op table, if several ops have the public name: "max(dim=…)".
     - `node`: PyTorch's name for the op's node, or a function of the rule's arguments that returns
       it, if PyTorch has several; "" means the rule's name and "Backward0".
+    - `transposed`: the operand that PyTorch transposes before the op, by a separate node.
     - `derivative_node`: the name of the node that PyTorch shows for the derivative of an op that is
       linear between kinks (ReLU), although that node's own derivative is zero.
     - `derivative_node_repeats`: whether the derivative of that node has such a node again.
@@ -43,6 +44,7 @@ class Presentation:
     public: str = ""
     title: str = ""
     node: str | Callable[..., str] = ""
+    transposed: str = ""
     derivative_node: str = ""
     derivative_node_repeats: bool = True
 

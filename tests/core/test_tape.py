@@ -21,7 +21,7 @@ from small_ops import SMALL_OPS
 from twins import check_same, outcome
 
 import minigrad
-from minigrad.core.versions import hold, let_go
+from minigrad.core.versions import hold, let_go, replaced
 
 torch = pytest.importorskip("torch")
 
@@ -532,6 +532,70 @@ def test_a_hook_can_only_return_none_for_a_missing_gradient(returned: float | No
         return x.grad
 
     assert (check_same(program).error is None) == (returned is None)
+
+
+# Data -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("of", ["leaf", "operand", "result", "view", "twice"])
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_data_assigned_between_forward_and_backward(of: str, create_graph: bool) -> None:
+    """Backward uses an operand's new data, and the result that was computed from the old."""
+
+    def program(torch: Any) -> Any:
+        x, y = leaves(torch)
+        a = x if of == "leaf" else x * 1
+        part = a[:]
+        z = (part if of == "view" else a).exp() * a * y
+        changed = z if of == "result" else part if of == "view" else a
+        for count in range(1 + (of == "twice")):
+            changed.data = torch.full((3, 3), 2.0 + count, dtype=torch.float64)
+        saved = z.grad_fn._saved_self.detach()
+        out = (z * z).sum()
+        d, e = torch.autograd.grad(out, (x, y), create_graph=create_graph)
+        found = [d.detach(), e.detach(), a._version, saved]
+        if create_graph:
+            (d * e).sum().backward()
+            found += [x.grad, y.grad]
+        return found
+
+    for ours, theirs in zip(program(minigrad), program(torch), strict=True):
+        np.testing.assert_allclose(np.asarray(ours), np.asarray(theirs), 1e-12)
+
+
+def test_data_assigned_to_a_tensor_that_a_function_saved() -> None:
+    def program(torch: Any) -> Any:
+        class Product(torch.autograd.Function):
+            @staticmethod
+            def forward(ctx: Any, a: Any, b: Any) -> Any:
+                result = a * b
+                ctx.save_for_backward(a, b, result)
+                return result
+
+            @staticmethod
+            def backward(ctx: Any, g: Any) -> Any:
+                a, b, result = ctx.saved_tensors
+                return g * b, g * a + result
+
+        x, y = leaves(torch)
+        a = x * 1
+        z = Product.apply(a, y)
+        for t in (a, y, z):
+            t.data = torch.full((3, 3), 2.0, dtype=torch.float64)
+        z.sum().backward()
+        return x.grad, y.grad
+
+    check_same(program)
+
+
+def test_data_assigned_in_every_step_keeps_no_old_array() -> None:
+    w, before, old = minigrad.ones(3, requires_grad=True), set(replaced), []
+    for _ in range(3):
+        (w * w).sum().backward()
+        old.append(weakref.ref(w._array))
+        w.data = w.data - 0.1 * w.grad
+    assert [array() for array in old] == [None] * 3
+    assert replaced.keys() <= before
 
 
 # Threads ------------------------------------------------------------------------------------------

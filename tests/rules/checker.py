@@ -382,7 +382,7 @@ def check_write(name: str, form: Form, case: Case, written: int) -> None:
 
     Both libraries raise RuntimeError, or both give the same gradient.
     """
-    ours, theirs = (_backward_after_write(t, form, case, written) for t in (minigrad, torch))
+    ours, theirs = (_backward_after(_write, t, form, case, written) for t in (minigrad, torch))
     if ours.error and name in COPIED_IN_PYTORCH:
         return
     which = f"result {-1 - written}" if written < 0 else f"operand {written}"
@@ -394,7 +394,31 @@ def check_write(name: str, form: Form, case: Case, written: int) -> None:
     check_close(name, form, case, ours, theirs)
 
 
-def _backward_after_write(t: Any, form: Form, case: Case, written: int) -> CallOutcome:
+def check_assigned_data(name: str, form: Form, case: Case, written: int) -> None:
+    """Check backward after an assignment to `.data`, of the same tensors as in `check_write`."""
+    if name in COMPOSED:  # PyTorch saves views of the operands
+        return
+    ours, theirs = (_backward_after(_assign, t, form, case, written) for t in (minigrad, torch))
+    which = f"result {-1 - written}" if written < 0 else f"operand {written}"
+    assert ours.error is theirs.error, f"after an assignment to the data of {which}"
+    ours.results = theirs.results
+    check_close(name, form, case, ours, theirs)
+
+
+def _write(t: Any, target: Any) -> None:
+    with t.no_grad():
+        target.copy_(target.logical_not())
+
+
+def _assign(t: Any, target: Any) -> None:
+    """Assign the elements in reverse order, so that indices and masks stay valid."""
+    elements = target.detach().numpy()
+    target.data = t.from_numpy(elements.reshape(-1)[::-1].reshape(elements.shape).copy())
+
+
+def _backward_after(
+    change: Callable[[Any, Any], None], t: Any, form: Form, case: Case, changed: int
+) -> CallOutcome:
     found = CallOutcome()
     leaves = leaves_of(t, case)
     # The operands are computed from leaves, as most operands in programs are.
@@ -403,11 +427,9 @@ def _backward_after_write(t: Any, form: Form, case: Case, written: int) -> CallO
     results = called(t, form, case, operands)
     g = cotangent(case, results[0]).tensor(t)
     found.results = tuple(y.detach().clone().numpy() for y in results)
-    writable = [*operands, *(x for x in case.options.get("key", ()) if isinstance(x, t.Tensor))]
+    tensors = [*operands, *(x for x in case.options.get("key", ()) if isinstance(x, t.Tensor))]
     try:
-        target = results[-1 - written] if written < 0 else writable[written]
-        with t.no_grad():
-            target.copy_(target.logical_not())
+        change(t, results[-1 - changed] if changed < 0 else tensors[changed])
         if results[0].requires_grad:
             results[0].backward(g)
         found.gradients = tuple(_gradient(leaf) for leaf in leaves)

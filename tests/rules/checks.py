@@ -7,7 +7,7 @@ mutant of a rule fails one of them.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -50,19 +50,30 @@ def _linear(name: str, form: Form, case: Case) -> None:
 
 
 def check_writes(name: str, form: Form, case: Case) -> None:
-    """Call `check_write` for every operand and result, in half of the cases with some gradients.
-
-    The indices and masks of a key count as operands.
-    """
+    """Call `check_write` for every operand and result, in half of the cases with some gradients."""
     if case.seed % 2 and name != "pow":  # PyTorch always saves the result of pow
         rng = np.random.default_rng(case.seed)
         case = replace(case, wanted=tuple(rng.random(len(case.operands)) < 0.6))
+    for place in _places(name, case):
+        checker.check_write(name, form, case, place)
+
+
+def check_assigned_data(name: str, form: Form, case: Case) -> None:
+    """Call `check_assigned_data` for every operand and result."""
+    for place in _places(name, case):
+        checker.check_assigned_data(name, form, case, place)
+
+
+def _places(name: str, case: Case) -> Iterator[int]:
+    """Yield the places of the operands, and of the indices and masks of a key, then -1 - i for the
+    results.
+    """
     key = [each for each in case.options.get("key", ()) if isinstance(each, np.ndarray)]
     for i, operand in enumerate([*case.operands, *key]):
         if isinstance(operand, Operand | np.ndarray):
-            checker.check_write(name, form, case, i)
+            yield i
     for i in range(len(checker.RuleCall(name, case).results)):
-        checker.check_write(name, form, case, -1 - i)
+        yield -1 - i
 
 
 # Those that find most come first, so that few are needed for a mutant.
@@ -79,6 +90,7 @@ CHECKS: dict[str, Check] = {
     "third order": Check(partial(checker.check_orders, orders=3), "tame", 5),
     "second backward": Check(checker.check_second_backward, "tame"),
     "writes": Check(check_writes, "tame"),
+    "assigned data": Check(check_assigned_data, "tame"),
     "node name": Check(checker.check_node_name, "tame"),
     "second differences": Check(checker.check_second_differences, "smooth"),
 }
