@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arguments import read_key
 from ..core.dispatch import OPS
 from ..core.inplace import in_place
 from ..core.tensor import TensorBase, require_element, require_tensor, wrap
@@ -21,34 +20,54 @@ from .compositions import require_list, tensor_or_number
 
 _alias, _index, _select = OPS["alias"], OPS["index"], OPS["select"]
 _slice, _unsqueeze = OPS["slice"], OPS["unsqueeze"]
-_copy_ = in_place(REGISTRY["copy"])
+_expand, _view = OPS["expand"], OPS["view"]
+_copy_, _fill_ = in_place(REGISTRY["copy"]), in_place(REGISTRY["fill"], fills=True)
 _index_put_ = in_place(REGISTRY["index_put"])
+_index_fill_ = in_place(REGISTRY["index_put"], fills=True)  # of one value, which it may overlap
 
 
 def getitem(self: TensorBase, key: Any) -> Any:
     """`x[key]`: a view for ints, slices, None and `...`; a copy for lists, masks and tensors."""
     view, rest = _split_key(self, key)
-    return view if rest is None else _index(view, rest)
+    if rest is not None:
+        return _index(view, rest)
+    return _alias(self) if view is self else view
 
 
 def setitem(self: TensorBase, key: Any, value: Any) -> None:
     """`x[key] = value`, where `value` is a number or broadcasts to the selected elements."""
     value = tensor_or_number(value, "__setitem__")
     view, rest = (self, None) if _selects_all(key, self) else _split_key(self, key)
-    if isinstance(value, TensorBase):
-        ndim = view._array.ndim if rest is None else view._array[read_key(rest)[0]].ndim
-        while value._array.ndim > ndim and value._array.shape[0] == 1:
-            value = _select(value, 0, 0)
     if rest is None:
-        _copy_(view, value)
+        _assign(view, value)
         return
-    masks = all(isinstance(r, slice) or _is_mask(r) for r in rest)
+    put_ = _index_put_
     if isinstance(value, TensorBase):
-        if masks and value._array.size == 1:
-            value = OPS["clone"](value)  # with masks, a single value is converted as a number is
+        if value._array.size == 1 and all(isinstance(r, slice) or _is_mask(r) for r in rest):
+            put_ = _index_fill_  # a single value is converted as a number is
         else:
             _require_same_dtype(view, value)
-    _index_put_(view, value, rest)
+        value = _without_leading_ones(value)
+    put_(view, value, rest)
+
+
+def _assign(target: TensorBase, value: Any) -> None:
+    """Store a number or a tensor, which broadcasts, by the ops that PyTorch uses."""
+    if isinstance(value, TensorBase) and value._array.shape != target._array.shape:
+        if value._array.ndim == 0:
+            _fill_(target, value)
+            return
+        value = _view(value, _without_leading_ones(value)._array.shape)
+        if value._array.shape != target._array.shape:
+            value = _expand(value, target._array.shape)
+    _copy_(target, value)
+
+
+def _without_leading_ones(value: TensorBase) -> TensorBase:
+    """A view without the leading dimensions of size 1; the tensor itself if there are none."""
+    shape = value._array.shape
+    ones = next((d for d, size in enumerate(shape) if size != 1), len(shape))
+    return _view(value, shape[ones:]) if ones else value
 
 
 def _selects_all(key: Any, x: TensorBase) -> bool:
@@ -57,6 +76,17 @@ def _selects_all(key: Any, x: TensorBase) -> bool:
         size = x._array.shape[0]
         return key.start in (None, 0) and key.indices(size) == (0, size, 1)
     return key is Ellipsis
+
+
+def _is_whole(part: slice, size: int) -> bool:
+    """Whether a slice selects a whole dimension, so that PyTorch ignores it."""
+    start, stop, step = part.start, part.stop, part.step
+    to_end = stop is None or (type(stop) is int and stop >= size)
+    return (
+        to_end
+        and (start is None or (type(start) is int and start == 0))
+        and (step is None or (type(step) is int and step == 1))
+    )
 
 
 def _require_same_dtype(target: TensorBase, value: TensorBase) -> None:
@@ -134,7 +164,7 @@ def _split_key(self: TensorBase, key: Any) -> tuple[TensorBase, tuple[Any, ...] 
                 raise IndexError(f"index {e} is out of bounds for dimension {dim} with size {size}")
             view = _select(view, dim, e)
         elif kind is slice:
-            if alone or e != slice(None):
+            if alone or not _is_whole(e, view._array.shape[dim]):
                 view = _slice(view, dim, e.start, e.stop, 1 if e.step is None else e.step)
             rest.append(slice(None))
             dim += 1
@@ -152,9 +182,7 @@ def _split_key(self: TensorBase, key: Any) -> tuple[TensorBase, tuple[Any, ...] 
         else:
             rest.append(e)
             dim, gathers = dim + _dims_used(e), True
-    if gathers:
-        return view, tuple(rest)
-    return (_alias(self) if view is self else view), None
+    return view, tuple(rest) if gathers else None
 
 
 def _entry(k: Any) -> Any:

@@ -71,10 +71,20 @@ class Attached:
     - `accumulated`: hooks called with a leaf after its `.grad` was accumulated.
     - `retaining`: the tensor whose `.grad` the walk fills, after `retain_grad`.
     - `shown`: the node's `grad_fn`, while a user holds it.
+    - `was_shown`: whether it ever had a `grad_fn`.
     - `notes`: a dictionary for users and observers.
     """
 
-    __slots__ = ("accumulated", "after", "before", "notes", "retaining", "shown", "tensor")
+    __slots__ = (
+        "accumulated",
+        "after",
+        "before",
+        "notes",
+        "retaining",
+        "shown",
+        "tensor",
+        "was_shown",
+    )
 
     def __init__(self) -> None:
         self.tensor: dict[int, Any] = OrderedDict()
@@ -84,6 +94,7 @@ class Attached:
         self.notes: dict[str, Any] = {}
         self.retaining: weakref.ref[TensorBase] | None = None
         self.shown: weakref.ref[Any] | None = None
+        self.was_shown = False
 
     def add(self, kind: str, hook: Callable[..., Any]) -> RemovableHandle:
         """Register a hook of the given kind."""

@@ -81,7 +81,7 @@ class Node:
         self.keeps = keeps
         self.shape = result.shape
         self.dtype = result.dtype
-        self.sequence_nr = _next_number()
+        self.sequence_nr: float = _next_number()
         self.writes = writes.count
         self.attached: Attached | None = None
         if observation.observer is not None:
@@ -125,11 +125,13 @@ class Node:
     def follow_data(self) -> None:
         """Let the pullbacks use the arrays that their operands got by an assignment to `.data`.
 
-        As in PyTorch, this isn't so for the result, and for an operand that was transposed first.
+        As in PyTorch, this isn't so for the result, and for an operand that was transposed before.
         """
-        captured, found = self._captured(), {}
-        for place, (identity, _, _) in enumerate(self.saved):
-            if identity in replaced and identity in captured and place not in self._own_places():
+        captured, found, behind = self._captured(), {}, self.place_behind()
+        for place, (identity, _, _) in enumerate(self.saved, -1):
+            if place in (-1, behind):
+                continue
+            if identity in replaced and identity in captured:
                 found[identity] = current(captured[identity])
         if found:
             for pullback in self.pullbacks or ():
@@ -139,12 +141,12 @@ class Node:
                 for identity, counter, version in self.saved
             ]
 
-    def _own_places(self) -> tuple[int, ...]:
-        """The places in `saved` of the tensors that PyTorch makes itself: not the operands."""
-        transposed = "" if self.rule is None else self.rule.presentation.transposed
-        if self.rule is None or not transposed:
-            return (0,)
-        return 0, 1 + self.rule.parameters.index(transposed)
+    def place_behind(self) -> int | None:
+        """The place in `parents` of the operand to which PyTorch applies another op first."""
+        if self.rule is None:
+            return None
+        name, operand, _ = self.rule.presentation.before
+        return self.rule.presentation.edges.index(operand) if name == self.name else None
 
 
 class Cotangents(tuple[Any, ...]):

@@ -19,7 +19,12 @@ from .presentation import INTERNAL
 from .rule import Array, Constant, Result, differentiable, unchanged
 
 
-@differentiable(INTERNAL, node="AddmmBackward0", transposed="weight")
+@differentiable(
+    INTERNAL,
+    node="AddmmBackward0",
+    edges=("bias", "input", "weight"),
+    before=("AddmmBackward0", "weight", "t"),
+)
 def linear(input: Array, weight: Array, bias: Array) -> Result:
     """`input @ weight.T + bias`: (*, in) (out, in) (out,) → (*, out)."""
     if input.ndim == 0 or weight.ndim != 2 or input.shape[-1] != weight.shape[1]:
@@ -54,7 +59,7 @@ def linear(input: Array, weight: Array, bias: Array) -> Result:
 # Both subtract the maximum first, so that exp can't overflow. The result is the same.
 
 
-@differentiable()
+@differentiable(converts=True)
 def softmax(input: Array, dim: int, dtype: np.dtype | None = None) -> Result:
     """exp(x) / Σ exp(x) along `dim`; the derivative is y (g − Σ g y).
 
@@ -69,7 +74,7 @@ def softmax(input: Array, dim: int, dtype: np.dtype | None = None) -> Result:
     return y, (lambda g: y * (g - np.add.reduce(g * y, d, keepdims=True)),)
 
 
-@differentiable()
+@differentiable(converts=True)
 def log_softmax(input: Array, dim: int, dtype: np.dtype | None = None) -> Result:
     """x − log Σ exp(x) along `dim`; the derivative is g − softmax(x) Σ g.
 

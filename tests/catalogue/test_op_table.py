@@ -153,7 +153,7 @@ STACK = MATRIX[None].clone()
 # Values of `x` and `y` for ops that don't take two matrices.
 OPERANDS = {"dot": (VECTOR, VECTOR), "mv": (MATRIX, VECTOR), "matmul": (STACK, MATRIX)}
 OPERANDS |= {name: (MATRIX.long(), MATRIX.long()) for name in OPERATORS if "bitwise" in name}
-OPERANDS |= {name: (MATRIX, VECTOR[0].clone()) for name in ("copy", "index_put")}
+OPERANDS |= {"copy": (MATRIX, VECTOR), "index_put": (MATRIX, VECTOR[0].clone())}
 
 
 @pytest.mark.parametrize("name", OPERATORS)
@@ -226,6 +226,8 @@ def test_a_node_has_one_of_the_listed_names(op: Op) -> None:
         result, _ = called(minigrad, first_form(op), case)
         if result.grad_fn is not None:
             found.add(type(result.grad_fn).__name__)
+    if op.rule.name == "slice":
+        found.discard("AliasBackward0")  # of a slice of everything, which makes no node of its own
     assert found <= {*op.grad_fns}
     assert bool(found) == bool(op.grad_fns)
 

@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+import torch
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 from profiles import examples
 
 from bridge.drawing.operands import Case, Operand
-from bridge.drawing.samples import SAMPLES, Form, forms
+from bridge.drawing.samples import SAMPLES, Form, form_takes, forms
 from bridge.strategies import cases
 from minigrad.rules import REGISTRY
 from tests.rules import checker
@@ -47,6 +48,13 @@ def _contract(name: str, form: Form, case: Case) -> None:
 
 def _linear(name: str, form: Form, case: Case) -> None:
     checker.check_linear(name, case)
+
+
+def _graph_of_valid(name: str, form: Form, case: Case) -> None:
+    """Check the graph of a call in all its forms, unless it is an error."""
+    for key, each in forms(name).items():
+        if form_takes(name, key, case) and not checker.call_outcome(torch, each, case).error:
+            checker.check_graph(name, each, case)
 
 
 def check_writes(name: str, form: Form, case: Case) -> None:
@@ -91,7 +99,8 @@ CHECKS: dict[str, Check] = {
     "second backward": Check(checker.check_second_backward, "tame"),
     "writes": Check(check_writes, "tame"),
     "assigned data": Check(check_assigned_data, "tame"),
-    "node name": Check(checker.check_node_name, "tame"),
+    "graph": Check(checker.check_graph, "tame"),
+    "graph, wild": Check(_graph_of_valid, "wild"),
     "second differences": Check(checker.check_second_differences, "smooth"),
 }
 
