@@ -26,8 +26,9 @@ from ..rules.reading import numpy_names
 from ..rules.rule import Array, Pullback
 from .dispatch import OPS
 from .grad_mode import grad_mode
-from .node import Node, Parent, captures
+from .node import Node, Parent, captures, next_number
 from .tensor import TensorBase, wrap
+from .versions import NOT_SAVED
 
 
 def over_tensors(node: Node) -> Sequence[Pullback | None]:
@@ -37,13 +38,38 @@ def over_tensors(node: Node) -> Sequence[Pullback | None]:
         return own
     tensors = _saved_tensors(node)
     read = [
-        None if pullback is None else read_over_tensors(pullback, tensors)
+        None if pullback is None else _as_formula(read_over_tensors(pullback, tensors))
         for pullback in node.pullbacks or ()
     ]
     rule = node.rule
     if rule is not None and rule.presentation.derivative_node:
         return [p and _piecewise_linear(p, rule, tuple(tensors.values())) for p in read]
     return read
+
+
+def _as_formula(pullback: Pullback) -> Pullback:
+    """A pullback whose products with a number have the nodes that PyTorch's formulas make.
+
+    Such a node is a `MulBackward1`, without an edge for the number.
+    """
+
+    def call(g: Any) -> Any:
+        start = next_number()
+        d = pullback(g)
+        todo: list[Any] = [d._node] if isinstance(d, TensorBase) else []
+        while todo:
+            node = todo.pop()
+            if isinstance(node, Node) and node.sequence_nr > start:
+                todo += node.parents
+                if node.name == "MulBackward0" and NOT_SAVED in node.saved:
+                    node.name = "MulBackward1"
+                    places = [i for i, each in enumerate(node.saved[1:]) if each is not NOT_SAVED]
+                    node.saved = [node.saved[0], *(node.saved[1 + i] for i in places)]
+                    node.parents = [node.parents[i] for i in places]
+                    node.pullbacks = node.pullbacks and [node.pullbacks[i] for i in places]
+        return d
+
+    return call
 
 
 def _saved_tensors(node: Node) -> dict[int, TensorBase]:

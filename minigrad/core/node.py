@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Parent: TypeAlias = "Node | TensorBase"
 
-_next_number = itertools.count().__next__
+next_number = itertools.count().__next__
 
 
 class Node:
@@ -81,7 +81,7 @@ class Node:
         self.keeps = keeps
         self.shape = result.shape
         self.dtype = result.dtype
-        self.sequence_nr: float = _next_number()
+        self.sequence_nr: float = next_number()
         self.writes = writes.count
         self.attached: Attached | None = None
         if observation.observer is not None:
