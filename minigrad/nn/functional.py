@@ -30,7 +30,9 @@ __all__ = [
 ]
 
 _relu, _softmax, _log_softmax = OPS["relu"], OPS["softmax"], OPS["log_softmax"]
-_linear, _nll_loss, _mse_loss = OPS["linear"], OPS["nll_loss"], OPS["mse_loss"]
+_linear, _mse_loss = OPS["linear"], OPS["mse_loss"]
+# The names of its nodes are given here, because working one out in every call takes time.
+_nll_loss = function(REGISTRY["nll_loss"], node="NllLossBackward0")
 _nll_loss_2d = function(REGISTRY["nll_loss"], node="NllLoss2DBackward0")
 _add, _mul, _div = number_op("add"), number_op("mul"), number_op("div")
 
@@ -47,7 +49,9 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     tensor([21.])
     """
     if bias is not None and not (isinstance(weight, Tensor) and weight.ndim == 1):
-        return _affine(input, weight, bias)
+        if isinstance(input, Tensor) and input._array.ndim != 2:
+            return _affine(input, weight, bias)
+        return _linear(input, weight, bias)
     _check_tensors("linear", input=input, weight=weight)
     if input.ndim == 0 or weight.ndim == 0:
         raise RuntimeError(
@@ -65,10 +69,10 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def _affine(input: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """Return `input @ weight.T + bias`, computed as in PyTorch for each layout of the input."""
-    shape = input._array.shape if isinstance(input, Tensor) else ()
-    if len(shape) in (0, 2) or not (isinstance(weight, Tensor) and isinstance(bias, Tensor)):
-        return _linear(input, weight, bias)
+    """Return `input @ weight.T + bias` for an input that isn't a matrix, computed as in PyTorch."""
+    shape = input._array.shape
+    if not (shape and isinstance(weight, Tensor) and isinstance(bias, Tensor)):
+        return _linear(input, weight, bias)  # raises the error
     if not (bias.ndim == 1 and input.is_contiguous() and bias.is_contiguous()):
         return functions.matmul(input, weight.t()) + bias
     rows = _linear(input.view(math.prod(shape[:-1]), shape[-1]), weight, bias)
@@ -202,9 +206,9 @@ def _nll(
             "The function 'nll_loss_forward' is not differentiable with respect to argument "
             "'weight'. This input cannot have requires_grad True: pass weight.detach()."
         )
-    shape = input._array.shape if isinstance(input, Tensor) else ()
-    if len(shape) < 3:
+    if not isinstance(input, Tensor) or input._array.ndim < 3:
         return _nll_loss(input, target, weight, ignore_index, reduction)
+    shape = input._array.shape
     if len(shape) == 4 or not _fits(target, shape):
         return _nll_loss_2d(input, target, weight, ignore_index, reduction)
     # Any other number of dimensions is made into the one of images.

@@ -110,8 +110,17 @@ def _reduced_dim(dim: int, ndim: int) -> int | tuple[()]:
 # The losses ---------------------------------------------------------------------------------------
 
 
+def _nll_node(input: Array, *_: object, **__: object) -> str:
+    return f"NllLoss{'2D' if input.ndim > 2 else ''}Backward0"
+
+
 # PyTorch's second derivative of nll_loss is nll_loss itself, so it has no such node again.
-@differentiable(INTERNAL, derivative_node="NllLossBackwardBackward0", derivative_node_repeats=False)
+@differentiable(
+    INTERNAL,
+    node=_nll_node,
+    derivative_node="NllLossBackwardBackward0",
+    derivative_node_repeats=False,
+)
 def nll_loss(
     input: Array,
     target: Constant,
@@ -127,12 +136,13 @@ def nll_loss(
     """
     given = target.reshape(()) if input.ndim == 1 and target.shape == (1,) else target
     _check_nll(input, given, weight)
-    label, counted = given, None
-    places = _places(label, input.shape)
+    label, counted, shape = given, None, given.shape
+    first, last = _around(input.shape, shape)
+    places = _places((*first, label, *last), input.shape)
     if places is None or 0 <= ignore_index < input.shape[_class_dim(input)]:
         counted = given != ignore_index
         label = np.where(counted, given, 0)
-        places = _places(label, input.shape)
+        places = _places((*first, label, *last), input.shape)
         if places is None:
             beyond = label[(label < 0) | (label >= input.shape[_class_dim(input)])]
             raise IndexError(f"Target {beyond[0]} is out of bounds.")
@@ -147,21 +157,24 @@ def nll_loss(
     total = None
     if reduction == "mean":
         total = terms.size if scale is None else np.add.reduce(scale, None)
-    ignores, shape = counted is not None, given.shape
-    first, last = _around(input.shape, shape)
+    ignores, size, identity = counted is not None, input.size, id(target)
 
     def pullback(g: Array) -> Array:
-        # Computed from the saved labels and weights, so that a change of them is noticed.
-        label = target.reshape(shape)
         share = -g if total is None else -g / total
-        if ignores:
-            counted = label != ignore_index
-            label = np.where(counted, label, 0)
-        if weight is not None:
-            share = share * weight[label]
-        if ignores:
-            share = np.where(counted, share, 0)
-        return scatter(share, (*first, label, *last), input.shape, False)[0]
+        key, whole = (places,), (size,)
+        # Computed from the saved labels and weights, so that a change of them is noticed. The
+        # places are those of the labels unless others were assigned to the target's data.
+        if ignores or weight is not None or id(target) != identity:
+            label = target.reshape(shape)
+            if ignores:
+                counted = label != ignore_index
+                label = np.where(counted, label, 0)
+            if weight is not None:
+                share = share * weight[label]
+            if ignores:
+                share = np.where(counted, share, 0)
+            key, whole = (*first, label, *last), input.shape
+        return scatter(share, key, whole, False)[0].reshape(input.shape)
 
     y = _reduced(terms, total, reduction)
     y = y if reduction == "none" else y + 0  # PyTorch's sum of -0 is 0
@@ -195,10 +208,8 @@ def _class_dim(input: Array) -> int:
     return 0 if input.ndim == 1 else 1
 
 
-def _places(label: Array, shape: tuple[int, ...]) -> Array | None:
-    """The position of each label's element in the flattened operand; None for an invalid label."""
-    first, last = _around(shape, label.shape)
-    key = (*first, label, *last)
+def _places(key: tuple[Array, ...], shape: tuple[int, ...]) -> Array | None:
+    """The positions that a key selects in the flattened operand; None if it has no such label."""
     try:
         return np.ravel_multi_index(key, shape)
     except ValueError:
