@@ -15,7 +15,7 @@ import numpy as np
 from ..core.creating import warn_if_read_only
 from ..core.dispatch import OPS
 from ..core.inplace import in_place
-from ..core.tensor import TensorBase, require_element, require_tensor
+from ..core.tensor import TensorBase, require_element, require_tensor, wrap
 from ..rules import REGISTRY
 from ..rules.dtypes import scalar_name
 from .compositions.basic import require_list, tensor_or_number
@@ -23,34 +23,54 @@ from .compositions.basic import require_list, tensor_or_number
 _alias, _index, _select = OPS["alias"], OPS["index"], OPS["select"]
 _slice, _unsqueeze = OPS["slice"], OPS["unsqueeze"]
 _NO_SEQUENCES = (int, slice, tuple, TensorBase)  # or a tuple already
-_copy_ = in_place(REGISTRY["copy"])
+_expand, _view = OPS["expand"], OPS["view"]
+_copy_, _fill_ = in_place(REGISTRY["copy"]), in_place(REGISTRY["fill"], fills=True)
 _index_put_ = in_place(REGISTRY["index_put"])
+_index_fill_ = in_place(REGISTRY["index_put"], fills=True)  # of one value, which it may overlap
 
 
 def getitem(self: TensorBase, key: Any) -> Any:
     """`x[key]`: a view for ints, slices, None and `...`; a copy for lists, masks and tensors."""
     view, rest = _split_key(self, key)
-    return view if rest is None else _index(view, rest)
+    if rest is not None:
+        return _index(view, rest)
+    return _alias(self) if view is self else view
 
 
 def setitem(self: TensorBase, key: Any, value: Any) -> None:
     """`x[key] = value`, where `value` is a number or broadcasts to the selected elements."""
     value = tensor_or_number(value, "__setitem__")
     view, rest = (self, None) if _selects_all(key, self) else _split_key(self, key)
-    if isinstance(value, TensorBase):
-        ndim = view._array.ndim if rest is None else view._array[rest].ndim
-        while value._array.ndim > ndim and value._array.shape[0] == 1:
-            value = _select(value, 0, 0)
     if rest is None:
-        _copy_(view, value)
+        _assign(view, value)
         return
-    masks = all(isinstance(r, slice) or r.dtype.kind == "b" for r in rest)
+    put_ = _index_put_
     if isinstance(value, TensorBase):
-        if masks and value._array.size == 1:
-            value = OPS["clone"](value)  # with masks, a single value is converted as a number is
+        if value._array.size == 1 and all(isinstance(r, slice) or _is_mask(r) for r in rest):
+            put_ = _index_fill_  # a single value is converted as a number is
         else:
             _require_same_dtype(view, value)
-    _index_put_(view, value, rest)
+        value = _without_leading_ones(value)
+    put_(view, value, rest)
+
+
+def _assign(target: TensorBase, value: Any) -> None:
+    """Store a number or a tensor, which broadcasts, by the ops that PyTorch uses."""
+    if isinstance(value, TensorBase) and value._array.shape != target._array.shape:
+        if value._array.ndim == 0:
+            _fill_(target, value)
+            return
+        value = _view(value, _without_leading_ones(value)._array.shape)
+        if value._array.shape != target._array.shape:
+            value = _expand(value, target._array.shape)
+    _copy_(target, value)
+
+
+def _without_leading_ones(value: TensorBase) -> TensorBase:
+    """A view without the leading dimensions of size 1; the tensor itself if there are none."""
+    shape = value._array.shape
+    ones = next((d for d, size in enumerate(shape) if size != 1), len(shape))
+    return _view(value, shape[ones:]) if ones else value
 
 
 def _selects_all(key: Any, x: TensorBase) -> bool:
@@ -59,6 +79,17 @@ def _selects_all(key: Any, x: TensorBase) -> bool:
         size = x._array.shape[0]
         return key.start in (None, 0) and key.indices(size) == (0, size, 1)
     return key is Ellipsis
+
+
+def _is_whole(part: slice, size: int) -> bool:
+    """Whether a slice selects a whole dimension, so that PyTorch ignores it."""
+    start, stop, step = part.start, part.stop, part.step
+    to_end = stop is None or (type(stop) is int and stop >= size)
+    return (
+        to_end
+        and (start is None or (type(start) is int and start == 0))
+        and (step is None or (type(step) is int and step == 1))
+    )
 
 
 def _require_same_dtype(target: TensorBase, value: TensorBase) -> None:
@@ -107,9 +138,8 @@ def _index_put_key(target: TensorBase, indices: Any, values: Any) -> tuple[Any, 
         raise RuntimeError("index_put() needs at least one tensor of indices")
     require_tensor(values, "index_put", "values", position=2)
     _require_same_dtype(target, values)
-    entries = [_entry(index) for index in indices]
-    _count_dims(entries, target._array.ndim)
-    return tuple(np.atleast_1d(entry) for entry in entries)
+    _count_dims([_entry(index) for index in indices], target._array.ndim)
+    return tuple(indices)
 
 
 def _split_key(self: TensorBase, key: Any) -> tuple[TensorBase, tuple[Any, ...] | None]:
@@ -139,7 +169,7 @@ def _split_key(self: TensorBase, key: Any) -> tuple[TensorBase, tuple[Any, ...] 
                 raise IndexError(f"index {e} is out of bounds for dimension {dim} with size {size}")
             view = _select(view, dim, e)
         elif kind is slice:
-            if alone or e != slice(None):
+            if alone or not _is_whole(e, view._array.shape[dim]):
                 view = _slice(view, dim, e.start, e.stop, 1 if e.step is None else e.step)
             rest.append(slice(None))
             dim += 1
@@ -152,14 +182,12 @@ def _split_key(self: TensorBase, key: Any) -> tuple[TensorBase, tuple[Any, ...] 
             dim += ndim - used
         elif kind is bool:  # a new dimension, of size 1 or 0
             view = _unsqueeze(view, dim)
-            rest.append(np.array([e]))
+            rest.append(wrap(np.array([e])))
             dim, gathers = dim + 1, True
         else:
             rest.append(e)
             dim, gathers = dim + _dims_used(e), True
-    if gathers:
-        return view, tuple(rest)
-    return (_alias(self) if view is self else view), None
+    return view, tuple(rest) if gathers else None
 
 
 def _stands_for_tuple(key: Any) -> bool:
@@ -175,18 +203,18 @@ def _stands_for_tuple(key: Any) -> bool:
 
 
 def _entry(k: Any) -> Any:
-    """One entry of a key, converted to an int, bool, slice, None, `...` or array of indices."""
+    """One entry of a key, converted to an int, bool, slice, None, `...` or tensor of indices."""
     if type(k) is int or k is None or k is Ellipsis or isinstance(k, slice | bool):
         return k
     if isinstance(k, int | np.integer):
         return int(k)
-    if isinstance(k, np.ndarray):
+    if isinstance(k, TensorBase):
+        indices = k
+    elif isinstance(k, np.ndarray):
         warn_if_read_only(k)
-    if isinstance(k, TensorBase | np.ndarray):
-        # Copied, so that a later write to the indices doesn't change the gradient.
-        array = np.array(k._array if isinstance(k, TensorBase) else k)
+        indices = wrap(k.copy())  # a later write to it must not change the gradient
     elif isinstance(k, Sequence) and not isinstance(k, str | bytes):
-        array = np.array([_entry(item) for item in k] if len(k) else np.empty(0, np.int64))
+        indices = wrap(np.array([_item(item) for item in k] if len(k) else np.empty(0, np.int64)))
     elif isinstance(k, str | bytes):
         raise TypeError(f"new(): invalid data type '{type(k).__name__}'")
     else:
@@ -194,12 +222,23 @@ def _entry(k: Any) -> Any:
             "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are "
             f"valid indices (got {type(k).__name__})"
         )
+    array = indices._array
     if array.dtype.kind not in "bi":
         raise IndexError(
             "tensors used as indices must be long, int, byte or bool tensors, not of "
             f"{array.dtype.name}"
         )
-    return array if array.ndim else array.item()
+    return indices if array.ndim else array.item()
+
+
+def _item(k: Any) -> Any:
+    """One entry of a list of indices: a number, or an array of indices."""
+    entry = _entry(k)
+    return entry._array if isinstance(entry, TensorBase) else entry
+
+
+def _is_mask(entry: Any) -> bool:
+    return isinstance(entry, TensorBase) and entry._array.dtype.kind == "b"
 
 
 def _count_dims(entries: Sequence[Any], ndim: int) -> int:
@@ -214,4 +253,4 @@ def _dims_used(entry: Any) -> int:
     """The number of dimensions that one entry of a key indexes."""
     if entry is None or entry is Ellipsis or isinstance(entry, bool):
         return 0
-    return entry.ndim if isinstance(entry, np.ndarray) and entry.dtype.kind == "b" else 1
+    return entry._array.ndim if _is_mask(entry) else 1

@@ -476,8 +476,6 @@ class Tensor(OpMethods, TensorBase):
 
     def masked_fill_(self, mask: TensorBase, value: Any) -> Any:
         """`masked_fill`, in place. RuntimeError for a leaf that requires grad."""
-        if isinstance(value, TensorBase):
-            value = OPS["clone"](value)  # it may share memory with this tensor
         return _masked_fill_(self, mask, value)
 
     def zero_(self) -> Any:
@@ -550,6 +548,6 @@ _IDENTITY = "Tensor.{} is deprecated on 0-D tensors. This function is the identi
 _copy_ = in_place(REGISTRY["copy"])
 _fill_ = in_place(REGISTRY["fill"], fills=True)
 _zero_ = in_place(REGISTRY["zero"], fills=True)
-_masked_fill_ = in_place(REGISTRY["masked_fill"])
+_masked_fill_ = in_place(REGISTRY["masked_fill"], fills=True)
 
 make_public(Tensor)

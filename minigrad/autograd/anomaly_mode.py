@@ -1,7 +1,7 @@
 """Anomaly mode: errors in `backward` show the line of the forward pass that caused them.
 
-While the mode is on, an observer notes the stack of each recorded op and the line of each in-place
-write. That takes time, so the mode is off by default.
+While the mode is on, an observer notes the stack of each recorded op and the line of each of the
+last in-place writes. That takes time, so the mode is off by default.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import traceback
 import warnings
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -106,6 +107,8 @@ def _state() -> tuple[bool, bool]:
 
 
 def _set(enabled: bool, check_nan: bool) -> None:
+    if not enabled:
+        _detector.writes.clear()
     observation.observer = _detector if enabled else None
     _detector.check_nan = check_nan
 
@@ -116,6 +119,8 @@ class _Detector(Observer):
     def __init__(self) -> None:
         self.check_nan = True
         self.running: Node | None = None  # the node whose pullbacks are running
+        # The last writes: the counter, the version that the write made, and its line.
+        self.writes: deque[tuple[list[int], int, str]] = deque(maxlen=_WRITES)
 
     def recorded(self, node: Node) -> None:
         """Note the stack of the op, and the node whose pullback recorded it, if any."""
@@ -124,9 +129,9 @@ class _Detector(Observer):
         if self.running is not None:
             notes["parent_"] = self.running
 
-    def written(self, counter: list[Any]) -> None:
-        """Append the line of the write to the counter, with the version that it made."""
-        counter.append((counter[0], _stack_of_user()[-1]))
+    def written(self, counter: list[int]) -> None:
+        """Note the line of the write."""
+        self.writes.append((counter, counter[0], _stack_of_user()[-1]))
 
     def pullbacks(
         self, node: Node, pullbacks: Sequence[Pullback | None]
@@ -159,15 +164,18 @@ class _Detector(Observer):
         finally:
             self.running = before
 
-    def about_write(self, node: Node, counter: list[Any], version: int) -> str:
+    def about_write(self, node: Node, counter: list[int], version: int) -> str:
         """The line that saved a tensor at a version, and the line of the next write to it."""
         saved = _notes(node).get("traceback_")
-        written = [line for after, line in counter[1:] if after == version + 1]
+        written = [
+            line for which, after, line in self.writes if which is counter and after == version + 1
+        ]
         if saved is None or not written:
             return super().about_write(node, counter, version)
         return f"It was saved at\n{saved[-1]}and then changed at\n{written[0]}"
 
 
+_WRITES = 1000  # how many writes are remembered
 _detector = _Detector()
 _ENGINE = f"{Path(__file__).parent.parent}/"
 

@@ -21,7 +21,7 @@ from ..core.higher_order import as_it_was
 from ..core.hooks import RemovableHandle, as_tensor, registered, replacements
 from ..core.node import FREED, Cotangents, Node, Parent, saved_modified
 from ..core.tensor import refresh, wrap
-from ..core.versions import count_write
+from ..core.versions import count_write, current
 from ..core.views import View, rebase, set_history
 from ..core.warning import warn
 from ..rules import REGISTRY
@@ -145,7 +145,7 @@ class _Saved(NamedTuple):
     """
 
     array: np.ndarray
-    counter: list[Any]
+    counter: list[int]
     version: int
     parent: Parent | None
     output_nr: int | None
@@ -258,6 +258,8 @@ class BackwardCFunction(FunctionCtx, GradFn):
             parent = ResultNode(self._node, output_nr, wrap(array))
         if counter[0] != version:
             raise saved_modified(self._node, array, parent, counter, version)
+        if output_nr is None:
+            array = current(array)
         tensor: Tensor = as_it_was(array, counter, parent)
         return tensor
 

@@ -122,7 +122,7 @@ class Op:
 # For each annotation of a parameter, one argument of each kind that can decide a node's name.
 _ARRAY = np.ones(())
 _EXAMPLE_ARGUMENTS: dict[str, tuple[Any, ...]] = {
-    "Array": (_ARRAY,),
+    "Array": (_ARRAY, np.ones((1, 1, 1))),
     "Operand": (_ARRAY, 1.0),
     "Constant": (_ARRAY,),
     "Array | None": (_ARRAY, None),

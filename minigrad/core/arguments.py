@@ -19,6 +19,7 @@ from ..rules.promotion import get_default_dtype, result_type
 from .errstate import quiet
 from .grad_mode import grad_mode
 from .tensor import TensorBase, refresh, require_element, require_tensor
+from .versions import SavedVersion
 
 MISSING: Any = object()  # the default of a required argument
 _ALIASES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "x1": "input", "x2": "other"}
@@ -53,6 +54,13 @@ def _promoted(rule: Rule, arrays: list[Any]) -> list[Any]:
 def number_of(argument: Any) -> Any:
     """A NumPy scalar as a Python number, which doesn't widen an array; anything else unchanged."""
     return argument.item() if isinstance(argument, np.generic) else argument
+
+
+def read_key(key: tuple[Any, ...]) -> tuple[tuple[Any, ...], list[SavedVersion]]:
+    """A key as the rule gets it, with arrays in place of tensors, and the versions of these."""
+    tensors = [e for e in key if isinstance(e, TensorBase)]
+    arrays = tuple([e._array if isinstance(e, TensorBase) else e for e in key])
+    return arrays, [(id(t._array), t._counter, t._counter[0]) for t in tensors]
 
 
 def _is_bool(operand: Any) -> bool:

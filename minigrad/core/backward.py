@@ -15,7 +15,7 @@ from .grad_mode import grad_mode
 from .hooks import retain_grad
 from .node import Parent
 from .tensor import TensorBase, refresh, wrap
-from .versions import count_write
+from .versions import count_write, hold, let_go
 from .walk import Seeds, walk
 from .warning import warn, warn_once
 
@@ -124,23 +124,31 @@ def _accumulate(leaf: TensorBase, gradient: Any) -> None:
     history, so it is never added in place.
     """
     if leaf._requires_grad:  # it may have changed since the leaf was used
-        before = leaf._grad
-        if isinstance(gradient, TensorBase):
-            if before is None:
-                laid_out = like(np.empty_like(gradient._array), leaf._array)
-                leaf._grad = wrap(laid_out).copy_(gradient)
-            else:
-                leaf._grad = before + gradient
-        elif before is None:
-            array = gradient if type(gradient) is np.ndarray else np.asarray(gradient)
-            if not (array.flags.c_contiguous and leaf._array.flags.c_contiguous):
-                array = like(array, leaf._array)
-            leaf._grad = wrap(array)
-        else:
-            before._array += gradient
-            count_write(before._counter)
+        hold()  # several threads may share the leaf
+        try:
+            _add(leaf, gradient)
+        finally:
+            let_go()
     if leaf._attached is not None:
         leaf._attached.arrived(leaf, gradient)
+
+
+def _add(leaf: TensorBase, gradient: Any) -> None:
+    before = leaf._grad
+    if isinstance(gradient, TensorBase):
+        if before is None:
+            laid_out = like(np.empty_like(gradient._array), leaf._array)
+            leaf._grad = wrap(laid_out).copy_(gradient)
+        else:
+            leaf._grad = before + gradient
+    elif before is None:
+        array = gradient if type(gradient) is np.ndarray else np.asarray(gradient)
+        if not (array.flags.c_contiguous and leaf._array.flags.c_contiguous):
+            array = like(array, leaf._array)
+        leaf._grad = wrap(array)
+    else:
+        before._array += gradient
+        count_write(before._counter)
 
 
 def grad(

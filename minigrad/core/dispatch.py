@@ -22,7 +22,7 @@ import numpy as np
 from ..rules import REGISTRY, Rule
 from ..rules.dtypes import scalar_name, to_numpy
 from ..rules.layout import elementwise
-from .arguments import MISSING, call_by_names, number_of, prepare, raise_as_pytorch
+from .arguments import MISSING, call_by_names, number_of, prepare, raise_as_pytorch, read_key
 from .errstate import quiet
 from .grad_mode import grad_mode
 from .node import Node
@@ -69,19 +69,24 @@ def {name}({parameters}, **others):
 """
 
 
-def function(rule: Rule, *, node: str = "", operator: bool = False) -> Callable[..., Any]:
+def function(
+    rule: Rule, *, node: str | Callable[..., str] = "", operator: bool = False
+) -> Callable[..., Any]:
     """The rule as a function of tensors.
 
-    `node` is another name for its nodes. With `operator`, it returns NotImplemented for a second
-    operand that is neither a tensor nor a number, as Python's operators should.
+    `node` is another name for its nodes, as in `Presentation`. With `operator`, it returns
+    NotImplemented for a second operand that is neither a tensor nor a number, as Python's operators
+    should.
     """
-    fields = _Filling(rule, node, operator).fields()
+    filling = _Filling(rule, node or rule.presentation.node, operator)
+    fields = filling.fields()
     lines = (_filled(line, fields) for line in TEMPLATE.splitlines())
     source = "\n".join(line for line in lines if line.strip()) + "\n"
     # A name that begins with this file's counts as a part of the engine in tracebacks.
-    file = f"{__file__} ({rule.name}{' operator' if operator else node})"
+    kind = " operator" if operator else node if isinstance(node, str) else " number"
+    file = f"{__file__} ({rule.name}{kind})"
     linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file
-    names = _NAMES | {"rule": rule, "forward": rule.forward, "node_name": rule.presentation.node}
+    names = _NAMES | {"rule": rule, "forward": rule.forward, "node_name": filling.node}
     exec(compile(source, file, "exec"), names)
     op: Callable[..., Any] = names[rule.forward.__name__]
     op.__name__ = op.__qualname__ = rule.name
@@ -102,15 +107,15 @@ class _Filling:
     An operand `x` has its array in the variable `x_array`.
     """
 
-    def __init__(self, rule: Rule, node: str, operator: bool) -> None:
-        self.rule, self.operator = rule, operator
-        self.node = node or rule.presentation.node
+    def __init__(self, rule: Rule, node: str | Callable[..., str], operator: bool) -> None:
+        self.rule, self.node, self.operator = rule, node, operator
         names = rule.parameters[: len(rule.operands)]
         self.kinds = dict(zip(names, rule.operands, strict=False))
         tensors = [n for n in names if self.kinds[n] == "Array"]
         # The operand that decides the dtype.
         self.first = (tensors or list(names) or ["tensors"])[0]
         self.parameters = list(rule.signature.parameters.values())
+        self.converts = rule.presentation.converts
         self.options = [
             p
             for p in self.parameters
@@ -131,7 +136,9 @@ class _Filling:
             "by_name": ", ".join(
                 f"{p.name}={p.name}" for p in self.parameters if p.kind is not p.VAR_POSITIONAL
             ),
-            "check_options": "\n".join(filter(None, map(_check_option, self.options))),
+            "check_options": "\n".join(
+                filter(None, (_check_option(p, self.first, self.converts) for p in self.options))
+            ),
             "arguments": arguments,
             "options": f"{_tuple(positional)}, dict({', '.join(named)})",
             "extra_outputs": _EXTRA_OUTPUTS if rule.extra_outputs else "",
@@ -158,7 +165,9 @@ class _Filling:
         names = list(self.kinds)
         derivable = [n for n in names if not self.kinds[n].startswith("Constant")]
         constants = [n for n in names if n not in derivable]
-        saved = ["(id(output), result._counter, 0)", *map(self._saved, derivable + constants)]
+        edges = self.rule.presentation.edges or derivable
+        saved = ["(id(output), result._counter, 0)", *map(self._saved, [*edges, *constants])]
+        saved += [f"*in_{option.name}" for option in self.options if option.annotation == _KEY]
         if self.rule.extra_outputs:
             saved.append("*[(id(x._array), x._counter, 0) for x in more]")
         alone = len(names) == 1
@@ -175,12 +184,14 @@ class _Filling:
             "number": names[0],
             "parents": "\n".join(map(self._parent, derivable)),
             "any_parent": "(" + " or ".join(f"to_{n} is not None" for n in derivable) + ")",
-            "pullback_names": "" if alone else f"{_tuple(f'by_{n}' for n in names)} = pullbacks",
-            "parent_tuple": _tuple(self._if_operand(n, f"to_{n}") for n in derivable),
+            "pullback_names": ""
+            if alone and len(edges) == 1
+            else f"{_tuple(f'by_{n}' for n in names)} = pullbacks",
+            "parent_tuple": _tuple(self._if_operand(n, f"to_{n}") for n in edges),
             "pullback_tuple": "pullbacks"
-            if alone
+            if alone and len(edges) == 1
             else _tuple(
-                self._if_operand(n, f"by_{n} if to_{n} is not None else None") for n in derivable
+                self._if_operand(n, f"by_{n} if to_{n} is not None else None") for n in edges
             ),
             "saved": "(\n" + "".join(f"    {each},\n" for each in saved) + ")",
         }
@@ -229,18 +240,31 @@ class _Filling:
         return f"to_{n} = ({n}._node or {n}) if {condition} else None"
 
     def _saved(self, n: str) -> str:
+        if not n:
+            return "NOT_SAVED"
         saved, is_tensor = f"(id({n}_array), {n}._counter, {n}._counter[0])", self._is_tensor(n)
         if self.kinds[n].startswith("Constant"):
             return f"*([{saved}] if {is_tensor} else [])" if is_tensor else saved
         if is_tensor and not callable(self.node):
             return f"{saved} if {is_tensor} else NOT_SAVED"
-        return self._if_operand(n, saved)
+        return self._if_operand(n, saved, "NOT_SAVED")
 
-    def _if_operand(self, n: str, item: str) -> str:
-        """An operand's item in a tuple; none for a number if it makes another kind of node."""
-        if self._is_tensor(n) and callable(self.node):
-            return f"*([{item}] if {self._is_tensor(n)} else [])"
-        return item
+    def _if_operand(self, n: str, item: str, none: str = "None") -> str:
+        """An operand's item in a tuple.
+
+        It is `none` for an edge without an operand. If a number makes another kind of node, there
+        is no item for a number. None is a missing tensor if another operand could be missing.
+        """
+        if not n:
+            return none
+        if not (self._is_tensor(n) and callable(self.node)):
+            return item
+        items = f"[{item}] if {self._is_tensor(n)} else "
+        others = [o for o in self.kinds if o != n and self.kinds[o] == "Operand | None"]
+        if self.kinds[n] != "Operand | None" or not others:
+            return f"*({items}[])"
+        beside = " or ".join(map(self._is_tensor, others))
+        return f"*({items}[{none}] if {n} is None and ({beside}) else [])"
 
     # Any number of operands -------------------------------------------------------------------
 
@@ -262,6 +286,7 @@ class _Filling:
         }
 
 
+_KEY = "tuple[Entry, ...]"  # the annotation of a key of indices and masks, which pullbacks save
 # What gives a result its memory layout. An op on contiguous operands needs nothing.
 _LAYOUT = {
     "elementwise": """\
@@ -294,15 +319,21 @@ def _tuple(items: Iterable[str]) -> str:
     return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"
 
 
-def _check_option(option: Any) -> str:
-    """The statement that checks or converts an option, if it needs one."""
+def _check_option(option: Any, first: str, converts: bool) -> str:
+    """The statement that checks or converts an option, if it needs one.
+
+    With `converts`, an option `dtype` converts the operand `first`.
+    """
     name, statements = option.name, []
     if option.default is option.empty:
         statements.append(f"if {name} is MISSING:\n    raise missing(rule, {name!r})")
     if option.annotation == "np.dtype":
         statements.append(f"{name} = to_numpy({name})")
     elif option.annotation == "np.dtype | None":
-        statements.append(f"if {name} is not None:\n    {name} = to_numpy({name})")
+        convert = f"\n    {first} = in_dtype({first}, {name})" if converts else ""
+        statements.append(f"if {name} is not None:\n    {name} = to_numpy({name}){convert}")
+    elif option.annotation == _KEY:
+        statements.append(f"{name}, in_{name} = read_key({name})")
     elif option.annotation == "float":
         statements.append(f"if type({name}) not in NUMBERS:\n    {name} = number_of({name})")
     return "\n".join(statements)
@@ -351,6 +382,13 @@ def retry(
         raise_as_pytorch(rule, arrays, error)
 
 
+def in_dtype(x: Any, dtype: np.dtype) -> Any:
+    """A tensor converted to a dtype by an op of its own; anything else unchanged."""
+    if isinstance(x, TensorBase) and x._array.dtype is not dtype:
+        return OPS["cast"](x, dtype)
+    return x
+
+
 OPERANDS = (TensorBase, float, int, np.number, np.bool_)  # what an operator combines with a tensor
 
 _NAMES: dict[str, Any] = {
@@ -367,6 +405,7 @@ _NAMES: dict[str, Any] = {
     "elementwise": elementwise,
     "call_by_names": call_by_names,
     "grad_mode": grad_mode,
+    "in_dtype": in_dtype,
     "may_share_memory": np.may_share_memory,
     "missing": missing,
     "ndarray": np.ndarray,
@@ -374,6 +413,7 @@ _NAMES: dict[str, Any] = {
     "number_of": number_of,
     "prepare": prepare,
     "quiet": quiet,
+    "read_key": read_key,
     "retry": retry,
     "scalar_name": scalar_name,
     "to_numpy": to_numpy,
@@ -382,3 +422,11 @@ _NAMES: dict[str, Any] = {
 
 # Every rule as a function of tensors, by the name of the rule.
 OPS: dict[str, Callable[..., Any]] = {name: function(rule) for name, rule in REGISTRY.items()}
+
+
+def number_op(name: str) -> Callable[..., Any]:
+    """The op for a tensor and a Python number, as PyTorch's own functions call it.
+
+    Its node is another one, `MulBackward1`, without an edge for the number.
+    """
+    return function(REGISTRY[name], node=lambda *_, **__: f"{name.capitalize()}Backward1")

@@ -11,6 +11,10 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
+from ..rules import REGISTRY
+from ..rules.rule import Pullback
 from .higher_order import named_saved_tensors
 from .hooks import Attached, RemovableHandle, attached_to_leaf, attached_to_node
 from .node import FREED, Node, Parent
@@ -155,12 +159,42 @@ def grad_fn(node: Node) -> GradFn:
     own: GradFn | None = node.grad_fn()
     if own is not None:
         return own
+    if node.attached is None or not node.attached.was_shown:
+        attached_to_node(node).was_shown = True
+        _insert_op_before(node)
     attached = attached_to_node(node)
     shown: GradFn | None = None if attached.shown is None else attached.shown()
     if shown is None:
         shown = _class(node.name)(node)
         attached.shown = weakref.ref(shown)
     return shown
+
+
+def _insert_op_before(node: Node) -> None:
+    """Insert the node of the op that PyTorch applies to an operand first, if there is one."""
+    place = node.place_behind()
+    parent = None if place is None else node.parents[place]
+    if parent is None or node.rule is None:
+        return
+    name = node.rule.presentation.before[2]
+    apply = _OWN_INVERSE[name]
+    shape = parent.shape if isinstance(parent, Node) else parent._array.shape
+    like = apply(np.broadcast_to(np.zeros((), node.dtype), shape))
+    rule = REGISTRY[name]
+    between = Node(rule.node_name((), {}), rule, (parent,), (apply,), (), like, keeps=True)
+    between.sequence_nr = node.sequence_nr - 0.5  # after its parent
+    node.parents = [between if i == place else p for i, p in enumerate(node.parents)]
+    if node.pullbacks is not None:
+        edges = enumerate(node.pullbacks)
+        node.pullbacks = [_followed(p, apply) if p and i == place else p for i, p in edges]
+
+
+def _followed(pullback: Pullback, apply: Pullback) -> Pullback:
+    return lambda g: apply(pullback(g))
+
+
+# Ops that undo themselves, so each is also its own pullback.
+_OWN_INVERSE: dict[str, Pullback] = {"t": lambda g: g.T, "clone": lambda g: g}
 
 
 def edge(parent: Parent) -> tuple[GradFn, int]:

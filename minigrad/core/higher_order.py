@@ -14,6 +14,7 @@ from __future__ import annotations
 import inspect
 import itertools
 import sys
+import threading
 from collections.abc import Sequence
 from types import CellType, FunctionType, SimpleNamespace
 from typing import Any
@@ -25,8 +26,9 @@ from ..rules.reading import numpy_names
 from ..rules.rule import Array, Pullback
 from .dispatch import OPS
 from .grad_mode import grad_mode
-from .node import Node, Parent, captures
+from .node import Node, Parent, captures, next_number
 from .tensor import TensorBase, wrap
+from .versions import NOT_SAVED
 
 
 def over_tensors(node: Node) -> Sequence[Pullback | None]:
@@ -36,13 +38,38 @@ def over_tensors(node: Node) -> Sequence[Pullback | None]:
         return own
     tensors = _saved_tensors(node)
     read = [
-        None if pullback is None else read_over_tensors(pullback, tensors)
+        None if pullback is None else _as_formula(read_over_tensors(pullback, tensors))
         for pullback in node.pullbacks or ()
     ]
     rule = node.rule
     if rule is not None and rule.presentation.derivative_node:
         return [p and _piecewise_linear(p, rule, tuple(tensors.values())) for p in read]
     return read
+
+
+def _as_formula(pullback: Pullback) -> Pullback:
+    """A pullback whose products with a number have the nodes that PyTorch's formulas make.
+
+    Such a node is a `MulBackward1`, without an edge for the number.
+    """
+
+    def call(g: Any) -> Any:
+        start = next_number()
+        d = pullback(g)
+        todo: list[Any] = [d._node] if isinstance(d, TensorBase) else []
+        while todo:
+            node = todo.pop()
+            if isinstance(node, Node) and node.sequence_nr > start:
+                todo += node.parents
+                if node.name == "MulBackward0" and NOT_SAVED in node.saved:
+                    node.name = "MulBackward1"
+                    places = [i for i, each in enumerate(node.saved[1:]) if each is not NOT_SAVED]
+                    node.saved = [node.saved[0], *(node.saved[1 + i] for i in places)]
+                    node.parents = [node.parents[i] for i in places]
+                    node.pullbacks = node.pullbacks and [node.pullbacks[i] for i in places]
+        return d
+
+    return call
 
 
 def _saved_tensors(node: Node) -> dict[int, TensorBase]:
@@ -55,7 +82,7 @@ def _saved_tensors(node: Node) -> dict[int, TensorBase]:
     }
 
 
-def as_it_was(array: Array, counter: list[Any], parent: Parent | None) -> Any:
+def as_it_was(array: Array, counter: list[int], parent: Parent | None) -> Any:
     """The Tensor that an array was when it was saved: its history and its version counter."""
     if isinstance(parent, TensorBase) and parent._array is array:
         return parent
@@ -73,6 +100,7 @@ def as_it_was(array: Array, counter: list[Any], parent: Parent | None) -> Any:
 
 def named_saved_tensors(node: Node) -> dict[str, TensorBase]:
     """A node's saved tensors by PyTorch's names: `_saved_self`, `_saved_other`, `_saved_result`."""
+    node.follow_data()
     tensors, captured = _saved_tensors(node), _captured_names(node.pullbacks or ())
     operands = () if node.rule is None else node.rule.parameters[: len(node.rule.operands)]
     found: dict[str, TensorBase] = {}
@@ -81,7 +109,7 @@ def named_saved_tensors(node: Node) -> dict[str, TensorBase]:
     # further results, which have only a variable name.
     names = itertools.chain(("result", *operands), itertools.repeat(""))
     for (identity, _, _), name in zip(node.saved, names, strict=False):
-        if identity in tensors:
+        if identity in tensors and (name or identity in captured):
             called = captured.get(identity, [])
             own = [n for n in called if n in operands] or ([] if name else called)
             name = name if name == "result" or name in own or not own else own[0]
@@ -147,6 +175,8 @@ def read_over_tensors(thing: Any, tensors: dict[int, TensorBase]) -> Any:
     """
     if isinstance(thing, np.ndarray | np.generic):
         return tensors[id(thing)] if id(thing) in tensors else wrap(np.asarray(thing))
+    if isinstance(thing, tuple):  # a key
+        return tuple([tensors.get(id(part), part) for part in thing])
     if thing is np:
         return _numpy
     if isinstance(thing, np.ufunc):
@@ -156,34 +186,37 @@ def read_over_tensors(thing: Any, tensors: dict[int, TensorBase]) -> Any:
     thing = vars(thing).get("reads_as", thing)
     if thing in _RULES:
         op = OPS[_RULES[thing]]
-        return lambda *args, **options: (op(*map(_as_key, args), **options), ())
+        return lambda *args, **options: (op(*args, **options), ())
     thing = inspect.unwrap(thing)  # an observer may have wrapped it
     cells = (CellType(read_over_tensors(c.cell_contents, tensors)) for c in thing.__closure__ or ())
     names = _names(thing.__globals__["__name__"])
     return FunctionType(thing.__code__, names, thing.__name__, thing.__defaults__, tuple(cells))
 
 
-def _as_key(argument: Any) -> Any:
-    """An argument of a rule. In a key, which has no derivative, Tensors become arrays."""
-    if isinstance(argument, tuple):
-        return tuple(part._array if isinstance(part, TensorBase) else part for part in argument)
-    return argument
-
-
 _PACKAGE = Rule.__module__.rpartition(".")[0]
 _RULES = {rule.forward: name for name, rule in REGISTRY.items()}
 _MODULES: dict[str, dict[str, Any]] = {}
+_unfinished: dict[str, dict[str, Any]] = {}
+_reading = threading.RLock()
 
 
 def _names(module: str) -> dict[str, Any]:
     """A module's global names, with the counterparts over Tensors of NumPy and the rules."""
-    if module not in _MODULES:
-        names = _MODULES[module] = dict(vars(sys.modules[module]))
-        for name, value in vars(sys.modules[module]).items():
-            of_rules = isinstance(value, FunctionType) and value.__module__.startswith(_PACKAGE)
-            if value is np or of_rules:
-                names[name] = read_over_tensors(value, {})
-    return _MODULES[module]
+    if module in _MODULES:
+        return _MODULES[module]
+    with _reading:
+        if module not in _unfinished:
+            outermost = not _unfinished
+            names = _unfinished[module] = dict(vars(sys.modules[module]))
+            for name, value in vars(sys.modules[module]).items():
+                function = isinstance(value, FunctionType)
+                if value is np or (function and value.__module__.startswith(_PACKAGE)):
+                    names[name] = read_over_tensors(value, {})
+            if outermost:  # modules refer to each other, so other threads get them all at once
+                _MODULES.update(_unfinished)
+                _unfinished.clear()
+            return names
+        return _unfinished[module]
 
 
 def _numpy_over_tensors() -> SimpleNamespace:

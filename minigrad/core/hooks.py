@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from ..rules.dtypes import of_numpy
 from ..rules.rule import Pullback
 from .tensor import TensorBase, refresh, wrap
+from .versions import hold, let_go
 from .warning import warn
 
 if TYPE_CHECKING:
@@ -72,10 +73,20 @@ class Attached:
     - `accumulated`: hooks called with a leaf after its `.grad` was accumulated.
     - `retaining`: the tensor whose `.grad` the walk fills, after `retain_grad`.
     - `shown`: the node's `grad_fn`, while a user holds it.
+    - `was_shown`: whether it ever had a `grad_fn`.
     - `notes`: a dictionary for users and observers.
     """
 
-    __slots__ = ("accumulated", "after", "before", "notes", "retaining", "shown", "tensor")
+    __slots__ = (
+        "accumulated",
+        "after",
+        "before",
+        "notes",
+        "retaining",
+        "shown",
+        "tensor",
+        "was_shown",
+    )
 
     def __init__(self) -> None:
         self.tensor: dict[int, Any] = OrderedDict()
@@ -85,6 +96,7 @@ class Attached:
         self.notes: dict[str, Any] = {}
         self.retaining: weakref.ref[TensorBase] | None = None
         self.shown: weakref.ref[Any] | None = None
+        self.was_shown = False
 
     def add(self, kind: str, hook: Callable[..., Any]) -> RemovableHandle:
         """Register a hook of the given kind."""
@@ -100,9 +112,13 @@ class Attached:
         if given is None:
             return None
         if self.retaining is not None and (tensor := self.retaining()) is not None:
-            # Not in place: a user may hold the old gradient.
-            before = tensor._grad
-            tensor._grad = given.clone() if before is None else before + given
+            hold()
+            try:
+                # Not in place: a user may hold the old gradient.
+                before = tensor._grad
+                tensor._grad = given.clone() if before is None else before + given
+            finally:
+                let_go()
         return given if isinstance(g, TensorBase) else given._array
 
     def entering(self, g: Any) -> Any:

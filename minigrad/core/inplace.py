@@ -21,8 +21,11 @@ from .dispatch import OPERANDS, function, number_fits
 from .errstate import quiet
 from .grad_mode import grad_mode, no_grad
 from .tensor import TensorBase, refresh, wrap
-from .versions import NOT_SAVED, count_write
+from .versions import NOT_SAVED, count_write, hold, let_go
 from .views import rebase, set_history
+
+# Up to this size, NumPy's functions keep the interpreter's lock, so other threads wait.
+_ATOMIC = 500
 
 
 def in_place(
@@ -36,15 +39,25 @@ def in_place(
     out_of_place, write = function(rule, node=node, operator=operator), rule.write
 
     def op(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if write is not None and len(args) == 1 and not kwargs and _is_simple(self, args[0]):
-            other = args[0]._array if isinstance(args[0], TensorBase) else args[0]
+        if (
+            write is not None
+            and len(args) == 1
+            and not kwargs
+            and (other := _simple(self, args[0])) is not None
+        ):
+            target = self._array
+            if held := target.size > _ATOMIC:
+                hold()
             try:
-                quiet.run(write, self._array, other, self._array)
+                quiet.run(write, target, other, target)
             except Exception:
                 pass  # the code below raises PyTorch's error
             else:
                 count_write(self._counter)
                 return self
+            finally:
+                if held:
+                    let_go()
         if operator and not isinstance(args[0], OPERANDS):
             return NotImplemented
         others = (*args, *kwargs.values())
@@ -56,12 +69,16 @@ def in_place(
         _refuse_memory(self._array, f"{rule.name}_", shared)
         if not fills:
             _refuse_overlap(self._array, others)
-        if recorded:
-            _write_recorded(self, lambda before: out_of_place(before, *args, **kwargs), rule.name)
-        else:
-            with no_grad():  # an integer tensor has no history, whatever is written to it
-                result = out_of_place(self, *args, **kwargs)
-            _write(self, result._array, rule.name)
+        hold()  # another thread must not write between the reading and the writing
+        try:
+            if recorded:
+                _write_recorded(self, lambda x: out_of_place(x, *args, **kwargs), rule.name)
+            else:
+                with no_grad():  # an integer tensor has no history, whatever is written to it
+                    result = out_of_place(self, *args, **kwargs)
+                _write(self, result._array, rule.name)
+        finally:
+            let_go()
         return self
 
     op.__name__ = op.__qualname__ = f"{rule.name}_"
@@ -94,21 +111,27 @@ def in_place_composition(function: Callable[..., Any]) -> Callable[..., Any]:
     return method
 
 
-def _is_simple(self: TensorBase, other: Any) -> bool:
-    """Whether NumPy alone can do a write: it isn't recorded, and needs no conversion or check."""
+def _simple(self: TensorBase, other: Any) -> Any:
+    """The array or number to write, if NumPy alone can do it; None otherwise.
+
+    It can if the write isn't recorded, and needs no conversion or check.
+    """
     kind = self._array.dtype
     if isinstance(other, TensorBase):
         if other._array.dtype is not kind:
-            return False
+            return None
         if other._counter is self._counter and not _is_same_memory(other._array, self._array):
-            return False
-        if other.requires_grad and grad_mode.enabled:
-            return False
+            return None
+        may_require = other._requires_grad or other._view is not None
+        if may_require and grad_mode.enabled and other.requires_grad:
+            return None
+        other = other._array
     elif not (type(other) is float and kind.kind == "f") and not number_fits(other, kind.kind):
-        return False
-    if self._view is None:
-        return not (self._requires_grad and grad_mode.enabled)
-    return 0 not in self._array.strides and not (self.requires_grad and grad_mode.enabled)
+        return None
+    if self._view is not None and 0 in self._array.strides:
+        return None
+    may_require = self._requires_grad or self._view is not None
+    return None if may_require and grad_mode.enabled and self.requires_grad else other
 
 
 def _is_same_memory(a: np.ndarray, b: np.ndarray) -> bool:

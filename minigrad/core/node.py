@@ -19,14 +19,14 @@ from ..rules.dtypes import scalar_name
 from ..rules.rule import Array, Pullback
 from .hooks import Attached
 from .observer import UNOBSERVED, observation
-from .versions import SavedVersion, writes
+from .versions import SavedVersion, current, replaced, writes
 
 if TYPE_CHECKING:
     from .tensor import TensorBase
 
 Parent: TypeAlias = "Node | TensorBase"
 
-_next_number = itertools.count().__next__
+next_number = itertools.count().__next__
 
 
 class Node:
@@ -81,7 +81,7 @@ class Node:
         self.keeps = keeps
         self.shape = result.shape
         self.dtype = result.dtype
-        self.sequence_nr = _next_number()
+        self.sequence_nr: float = next_number()
         self.writes = writes.count
         self.attached: Attached | None = None
         if observation.observer is not None:
@@ -97,7 +97,7 @@ class Node:
 
     # Saved arrays -----------------------------------------------------------------------------
 
-    def origins(self) -> Iterator[tuple[int, list[Any], Parent | None]]:
+    def origins(self) -> Iterator[tuple[int, list[int], Parent | None]]:
         """For each array that may have been saved: its id, its version counter, and its parent."""
         parents = itertools.chain((self, *self.parents), itertools.repeat(None))
         for (identity, counter, _), parent in zip(self.saved, parents, strict=False):
@@ -105,17 +105,48 @@ class Node:
 
     def check_saved(self) -> None:
         """RuntimeError if an array that a pullback captured was written to since."""
-        if all(counter[0] == version for _, counter, version in self.saved):
-            return
-        # An id suffices to find the captured array: it is alive, so no other array has its id.
-        captured = {id(array): array for p in self.pullbacks or () for array in captures(p)}
-        parents = {identity: parent for identity, _, parent in self.origins()}
-        for identity, counter, version in self.saved:
-            if counter[0] != version and identity in captured:
-                with (observation.observer or UNOBSERVED).working_on(self):
-                    raise saved_modified(
-                        self, captured[identity], parents.get(identity), counter, version
-                    )
+        if any(counter[0] != version for _, counter, version in self.saved):
+            captured, parents = self._captured(), {i: parent for i, _, parent in self.origins()}
+            for identity, counter, version in self.saved:
+                if counter[0] != version and identity in captured:
+                    array, parent = captured[identity], parents.get(identity)
+                    with (observation.observer or UNOBSERVED).working_on(self):
+                        raise saved_modified(self, array, parent, counter, version)
+        if replaced:
+            self.follow_data()
+
+    def _captured(self) -> dict[int, Array]:
+        """The arrays that the pullbacks hold, by their ids.
+
+        An id suffices to find one: it is alive, so no other array has its id.
+        """
+        return {id(array): array for p in self.pullbacks or () for array in captures(p)}
+
+    def follow_data(self) -> None:
+        """Let the pullbacks use the arrays that their operands got by an assignment to `.data`.
+
+        As in PyTorch, this isn't so for the result, and for an operand that was transposed before.
+        """
+        captured, found, behind = self._captured(), {}, self.place_behind()
+        for place, (identity, _, _) in enumerate(self.saved, -1):
+            if place in (-1, behind):
+                continue
+            if identity in replaced and identity in captured:
+                found[identity] = current(captured[identity])
+        if found:
+            for pullback in self.pullbacks or ():
+                recapture(pullback, found)
+            self.saved = [
+                (id(found[identity]) if identity in found else identity, counter, version)
+                for identity, counter, version in self.saved
+            ]
+
+    def place_behind(self) -> int | None:
+        """The place in `parents` of the operand to which PyTorch applies another op first."""
+        if self.rule is None:
+            return None
+        name, operand, _ = self.rule.presentation.before
+        return self.rule.presentation.edges.index(operand) if name == self.name else None
 
 
 class Cotangents(tuple[Any, ...]):
@@ -145,6 +176,18 @@ def captures(thing: Any) -> Iterator[Array]:
             yield from captures(cell.cell_contents)
 
 
+def recapture(thing: Any, found: dict[int, Array]) -> None:
+    """Let a pullback hold other arrays, by the ids of those that `captures` yields."""
+    for cell in getattr(thing, "__closure__", None) or ():
+        contents = cell.cell_contents
+        if isinstance(contents, tuple | list):
+            cell.cell_contents = tuple([found.get(id(item), item) for item in contents])
+        elif id(contents) in found:
+            cell.cell_contents = found[id(contents)]
+        else:
+            recapture(contents, found)
+
+
 FREED = (
     "Trying to backward through the graph a second time (or directly access saved tensors after "
     "they have already been freed). Saved intermediate values of the graph are freed when you call "
@@ -154,7 +197,7 @@ FREED = (
 
 
 def saved_modified(
-    node: Node, array: Array, parent: Parent | None, counter: list[Any], version: int
+    node: Node, array: Array, parent: Parent | None, counter: list[int], version: int
 ) -> RuntimeError:
     """The error for a saved array that was written to."""
     about_write = (observation.observer or UNOBSERVED).about_write(node, counter, version)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..rules.rule import Pullback
 
@@ -22,7 +22,7 @@ class Observer:
     def recorded(self, node: Node) -> None:
         """An op was recorded."""
 
-    def written(self, counter: list[Any]) -> None:
+    def written(self, counter: list[int]) -> None:
         """A storage was written to; its version counter has moved."""
 
     def pullbacks(
@@ -35,7 +35,7 @@ class Observer:
         """A context for code whose errors are the node's."""
         return nullcontext()
 
-    def about_write(self, node: Node, counter: list[Any], version: int) -> str:
+    def about_write(self, node: Node, counter: list[int], version: int) -> str:
         """A sentence about the write to a tensor that a node had saved at this version."""
         return (
             "Hint: enable anomaly detection to see the line that saved it and the line that "

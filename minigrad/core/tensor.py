@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..rules.dtypes import of_numpy
+from .versions import count_replacement
 
 if TYPE_CHECKING:
     from .hooks import Attached
@@ -44,7 +45,7 @@ class TensorBase:
 
     _array: np.ndarray
     _attached: Attached | None
-    _counter: list[Any]
+    _counter: list[int]
     _grad: Any
     _node: Node | None
     _requires_grad: bool
@@ -141,7 +142,7 @@ class TensorBase:
     def data(self) -> Any:
         """The same elements in the same memory, without a history or a shared version counter.
 
-        Setting it gives this tensor another array.
+        Setting it gives this tensor another array. A `backward` that needs this tensor uses that.
         """
         return wrap(self._array[...])
 
@@ -155,7 +156,8 @@ class TensorBase:
                 "data set to a tensor that requires gradients must be floating point or complex "
                 f"dtype, but this is {of_numpy(data._array.dtype)}"
             )
-        self._array = data._array[...]
+        before, self._array = self._array, data._array[...]
+        count_replacement(before, self._array)
 
     @property
     def _version(self) -> int:

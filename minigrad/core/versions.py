@@ -2,17 +2,23 @@
 
 Every storage has a counter of the writes to it, which all tensors on that storage share. An op
 saves the versions of the arrays that its pullbacks capture, and `backward` raises an error if one
-has changed since. A counter is a list whose first item is the count; an observer may append notes.
+has changed since. A counter is a list of one number, which the tensors share.
+
+Assigning to `.data` isn't a write: the tensor gets another array, and `backward` uses that.
 """
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+import os
+import threading
+import weakref
+from typing import TypeAlias
 
+from ..rules.rule import Array
 from .observer import observation
 
 # The id of an array that an op used, its storage's counter, and the version at that time.
-SavedVersion: TypeAlias = tuple[int, list[Any], int]
+SavedVersion: TypeAlias = tuple[int, list[int], int]
 NOT_SAVED: SavedVersion = (0, [0], 0)  # for an operand that is a Python number
 
 
@@ -28,7 +34,15 @@ class _Writes:
 writes = _Writes()
 
 
-def count_write(counter: list[Any]) -> None:
+# The lock on all memory: a thread holds it while it adds to elements that another thread may be
+# adding to. A thread can hold it twice, because a garbage collection runs code of users anywhere.
+_lock = threading.RLock()
+hold, let_go = _lock.acquire, _lock.release  # a `with` takes twice as long
+if hasattr(os, "register_at_fork"):  # a child process must not start with a lock that is held
+    os.register_at_fork(before=hold, after_in_parent=let_go, after_in_child=let_go)
+
+
+def count_write(counter: list[int]) -> None:
     """Count a write to a storage.
 
     >>> counter = [0]
@@ -40,3 +54,22 @@ def count_write(counter: list[Any]) -> None:
     writes.count += 1
     if observation.observer is not None:
         observation.observer.written(counter)
+
+
+# The arrays that tensors had before another was assigned to `.data`, by their ids, with the arrays
+# that they got. An entry lasts as long as something refers to the old array, such as a node.
+replaced: dict[int, tuple[weakref.ref[Array], Array]] = {}
+
+
+def count_replacement(old: Array, new: Array) -> None:
+    """Note that a tensor has another array now, which the nodes that saved it must use."""
+    identity = id(old)
+    replaced[identity] = (weakref.ref(old, lambda _: replaced.pop(identity, None)), new)
+    writes.count += 1
+
+
+def current(array: Array) -> Array:
+    """The array that has replaced a saved array, or the array itself."""
+    while id(array) in replaced:
+        array = replaced[id(array)][1]
+    return array

@@ -37,7 +37,7 @@ def walk(
     there and isn't returned.
     """
     gradients: dict[Parent, Any] = {}  # the cotangents in flight
-    todo: list[tuple[int, Node]] = []  # a heap, the youngest node first: children before parents
+    todo: list[tuple[float, Node]] = []  # a heap, the youngest node first: children before parents
     special = _PLAIN
     if wanted is not None or create_graph or leaf_hooks.exist or observation.observer is not None:
         special = _Special(seeds, wanted, create_graph, deliver)

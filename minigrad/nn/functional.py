@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
@@ -9,11 +10,11 @@ import numpy as np
 
 from ..api import functions
 from ..api.tensor import Tensor
-from ..core.dispatch import OPS
+from ..core.dispatch import OPS, function, number_op
 from ..core.grad_mode import is_grad_enabled
 from ..core.tensor import require_tensor, wrap
+from ..rules import REGISTRY
 from ..rules.dtypes import dtype as DType
-from ..rules.promotion import promote_types
 
 __all__ = [
     "cross_entropy",
@@ -29,7 +30,11 @@ __all__ = [
 ]
 
 _relu, _softmax, _log_softmax = OPS["relu"], OPS["softmax"], OPS["log_softmax"]
-_linear, _nll_loss, _mse_loss = OPS["linear"], OPS["nll_loss"], OPS["mse_loss"]
+_linear, _mse_loss = OPS["linear"], OPS["mse_loss"]
+# The names of its nodes are given here, because working one out in every call takes time.
+_nll_loss = function(REGISTRY["nll_loss"], node="NllLossBackward0")
+_nll_loss_2d = function(REGISTRY["nll_loss"], node="NllLoss2DBackward0")
+_add, _mul, _div = number_op("add"), number_op("mul"), number_op("div")
 
 sigmoid, tanh = OPS["sigmoid"], OPS["tanh"]
 
@@ -44,6 +49,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     tensor([21.])
     """
     if bias is not None and not (isinstance(weight, Tensor) and weight.ndim == 1):
+        if isinstance(input, Tensor) and input._array.ndim != 2:
+            return _affine(input, weight, bias)
         return _linear(input, weight, bias)
     _check_tensors("linear", input=input, weight=weight)
     if input.ndim == 0 or weight.ndim == 0:
@@ -58,7 +65,18 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
             "with a 1D weight, linear takes a 0D bias and an input that is not 2D, but they are "
             f"{bias.ndim}D and {input.ndim}D"
         )
-    return functions.matmul(input, weight) + bias
+    return functions.matmul(input, weight.t()) + bias
+
+
+def _affine(input: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Return `input @ weight.T + bias` for an input that isn't a matrix, computed as in PyTorch."""
+    shape = input._array.shape
+    if not (shape and isinstance(weight, Tensor) and isinstance(bias, Tensor)):
+        return _linear(input, weight, bias)  # raises the error
+    if not (bias.ndim == 1 and input.is_contiguous() and bias.is_contiguous()):
+        return functions.matmul(input, weight.t()) + bias
+    rows = _linear(input.view(math.prod(shape[:-1]), shape[-1]), weight, bias)
+    return rows.view(*shape[:-1], rows._array.shape[-1])
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -194,8 +212,21 @@ def _nll(
             "The function 'nll_loss_forward' is not differentiable with respect to argument "
             "'weight'. This input cannot have requires_grad True: pass weight.detach()."
         )
-    result: Tensor = _nll_loss(input, target, weight, ignore_index, reduction)
-    return result
+    if not isinstance(input, Tensor) or input._array.ndim < 3:
+        return _nll_loss(input, target, weight, ignore_index, reduction)
+    shape = input._array.shape
+    if len(shape) == 4 or not _fits(target, shape):
+        return _nll_loss_2d(input, target, weight, ignore_index, reduction)
+    # Any other number of dimensions is made into the one of images.
+    n, c, places = *shape[:2], math.prod(shape[2:])
+    rows = int(places > 0)
+    images, labels = input.reshape(n, c, rows, places), target.reshape(n, rows, places)
+    result = _nll_loss_2d(images, labels, weight, ignore_index, reduction)
+    return result.view(target.shape) if reduction == "none" else result
+
+
+def _fits(target: Any, shape: tuple[int, ...]) -> bool:
+    return isinstance(target, Tensor) and target._array.shape == shape[:1] + shape[2:]
 
 
 def mse_loss(
@@ -214,6 +245,7 @@ def mse_loss(
     tensor(2.)
     """
     _check_tensors("mse_loss", input=input, target=target)
+    shape = input.shape
     if input._array.shape != target._array.shape:
         warnings.warn(
             f"Using a target size ({target.shape}) that is different to the input size "
@@ -221,19 +253,27 @@ def mse_loss(
             "Please ensure they have the same size.",
             stacklevel=2,
         )
-    if input.dtype is not target.dtype:  # here, as in PyTorch, 0-d tensors promote like others
-        common = promote_types(input.dtype, target.dtype)
-        input, target = input.to(common), target.to(common)
+        input, target = _broadcast(input, target)
     reduction = _reduction(size_average, reduce, reduction)
     if weight is None:
         return _mse_loss(input, target, reduction)
     terms = _mse_loss(input, target, "none")
-    if weight.shape != input.shape:
+    if weight.shape != shape:
         raise ValueError("Weights and input must have the same size.")
     terms = terms * weight
     if reduction == "none":
         return terms
     return terms.sum() / weight.sum() if reduction == "mean" else terms.sum()
+
+
+def _broadcast(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Expand two tensors to their common shape; unchanged if there is none."""
+    try:
+        shape = np.broadcast_shapes(a._array.shape, b._array.shape)
+    except ValueError:
+        return a, b
+    expanded = [x if x._array.shape == shape else x.expand(shape) for x in (a, b)]
+    return expanded[0], expanded[1]
 
 
 def cross_entropy(
@@ -274,7 +314,8 @@ def cross_entropy(
     if label_smoothing == 0.0:
         return nll
     over_classes = _sum_over_classes(logp, target, weight, ignore_index, reduction, class_dim)
-    return nll * (1 - label_smoothing) + over_classes * (label_smoothing / input.shape[class_dim])
+    share = label_smoothing / input.shape[class_dim]
+    return _mul(nll, 1 - label_smoothing) + _mul(over_classes, share)
 
 
 def _cross_entropy_of_probabilities(
@@ -287,14 +328,14 @@ def _cross_entropy_of_probabilities(
         )
     classes = logp.shape[dim]
     if smoothing > 0:
-        target = target * (1 - smoothing) + smoothing / max(classes, 1)
+        target = _add(_mul(target, 1 - smoothing), smoothing / max(classes, 1))
     terms = logp * target
     if weight is not None:
         terms = terms * _along_classes(weight, logp, dim)
     if reduction == "none":
         return -terms.sum(dim)
     total = -terms.sum()
-    return total / (logp.numel() / classes if classes else 0) if reduction == "mean" else total
+    return _div(total, logp.numel() / classes if classes else 0) if reduction == "mean" else total
 
 
 def _sum_over_classes(
@@ -303,7 +344,7 @@ def _sum_over_classes(
     """Return the sum of the losses of all classes, which label smoothing adds a share of."""
     terms = logp if weight is None else logp * _along_classes(weight, logp, dim)
     counted = target != ignored
-    terms = functions.where(counted, -terms.sum(dim), 0.0)
+    terms = functions.masked_fill(-terms.sum(dim), ~counted, 0.0)
     if reduction == "none":
         return terms
     if reduction == "sum":

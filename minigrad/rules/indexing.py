@@ -33,7 +33,7 @@ def put(input: Array, key: tuple[Any, ...], shape: tuple[int, ...]) -> Result:
     return y, (lambda g: g[key],)
 
 
-@differentiable(INTERNAL, node="IndexPutImplBackward0")
+@differentiable(INTERNAL, node="IndexPutImplBackward0", edges=("", "input"))
 def scatter(input: Array, key: tuple[Entry, ...], shape: tuple[int, ...], repeats: bool) -> Result:
     """Zeros of the given shape, with `input` at a key of indices and masks.
 

@@ -7,6 +7,7 @@ maximum never overflows) and costs one op instead of ten.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -20,7 +21,12 @@ from .rule import Array, Constant, Result, differentiable, unchanged
 from .summation import losses_summed, summed
 
 
-@differentiable(INTERNAL, node="AddmmBackward0")
+@differentiable(
+    INTERNAL,
+    node="AddmmBackward0",
+    edges=("bias", "input", "weight"),
+    before=("AddmmBackward0", "weight", "t"),
+)
 def linear(input: Array, weight: Array, bias: Array) -> Result:
     """`input @ weight.T + bias`: (*, in) (out, in) (out,) → (*, out)."""
     if input.ndim == 0 or weight.ndim != 2 or input.shape[-1] != weight.shape[1]:
@@ -55,7 +61,7 @@ def linear(input: Array, weight: Array, bias: Array) -> Result:
 # Both subtract the maximum first, so that exp can't overflow. The result is the same.
 
 
-@differentiable()
+@differentiable(converts=True)
 def softmax(input: Array, dim: int, dtype: np.dtype | None = None) -> Result:
     """exp(x) / Σ exp(x) along `dim`; the derivative is y (g − Σ g y).
 
@@ -70,7 +76,7 @@ def softmax(input: Array, dim: int, dtype: np.dtype | None = None) -> Result:
     return y, (lambda g: y * (g - np.add.reduce(g * y, d, keepdims=True)),)
 
 
-@differentiable()
+@differentiable(converts=True)
 def log_softmax(input: Array, dim: int, dtype: np.dtype | None = None) -> Result:
     """x − log Σ exp(x) along `dim`; the derivative is g − softmax(x) Σ g.
 
@@ -106,8 +112,17 @@ def _reduced_dim(dim: int, ndim: int) -> int | tuple[()]:
 # The losses ---------------------------------------------------------------------------------------
 
 
+def _nll_node(input: Array, *_: object, **__: object) -> str:
+    return f"NllLoss{'2D' if input.ndim > 2 else ''}Backward0"
+
+
 # PyTorch's second derivative of nll_loss is nll_loss itself, so it has no such node again.
-@differentiable(INTERNAL, derivative_node="NllLossBackwardBackward0", derivative_node_repeats=False)
+@differentiable(
+    INTERNAL,
+    node=_nll_node,
+    derivative_node="NllLossBackwardBackward0",
+    derivative_node_repeats=False,
+)
 def nll_loss(
     input: Array,
     target: Constant,
@@ -123,12 +138,13 @@ def nll_loss(
     """
     given = target.reshape(()) if input.ndim == 1 and target.shape == (1,) else target
     _check_nll(input, given, weight)
-    label, counted = given, None
-    places = _places(label, input.shape)
+    label, counted, shape = given, None, given.shape
+    first, last = _around(input.shape, shape)
+    places = _places((*first, label, *last), input.shape)
     if places is None or 0 <= ignore_index < input.shape[_class_dim(input)]:
         counted = given != ignore_index
         label = np.where(counted, given, 0)
-        places = _places(label, input.shape)
+        places = _places((*first, label, *last), input.shape)
         if places is None:
             beyond = label[(label < 0) | (label >= input.shape[_class_dim(input)])]
             raise IndexError(f"Target {beyond[0]} is out of bounds.")
@@ -143,16 +159,24 @@ def nll_loss(
     total = None
     if reduction == "mean":
         total = terms.size if scale is None else losses_summed(scale)
-    ignores, size = counted is not None, input.size
+    ignores, size, identity = counted is not None, input.size, id(target)
 
     def pullback(g: Array) -> Array:
-        # Computed from the saved labels and weights, so that a write to them is detected.
         share = -g if total is None else -g / total
-        if weight is not None:
-            share = share * weight[label]
-        if ignores:
-            share = np.where(given != ignore_index, share, 0)
-        return scatter(share, (places,), (size,), False)[0].reshape(input.shape)
+        key, whole = (places,), (size,)
+        # Computed from the saved labels and weights, so that a change of them is noticed. The
+        # places are those of the labels unless others were assigned to the target's data.
+        if ignores or weight is not None or id(target) != identity:
+            label = target.reshape(shape)
+            if ignores:
+                counted = label != ignore_index
+                label = np.where(counted, label, 0)
+            if weight is not None:
+                share = share * weight[label]
+            if ignores:
+                share = np.where(counted, share, 0)
+            key, whole = (*first, label, *last), input.shape
+        return scatter(share, key, whole, False)[0].reshape(input.shape)
 
     if reduction == "none" and input.ndim > 1:
         return terms, (pullback, None, None)
@@ -181,19 +205,22 @@ def _class_dim(input: Array) -> int:
     return 0 if input.ndim == 1 else 1
 
 
-def _places(label: Array, shape: tuple[int, ...]) -> Array | None:
-    """The position of each label's element in the flattened operand; None for an invalid label."""
-    if len(shape) == 1:
-        key: tuple[Array, ...] = (label,)
-    elif len(shape) == 2:
-        key = np.arange(shape[0]), label
-    else:
-        grid = np.indices(label.shape, sparse=True)
-        key = (grid[0], label, *grid[1:])
+def _places(key: tuple[Array, ...], shape: tuple[int, ...]) -> Array | None:
+    """The positions that a key selects in the flattened operand; None if it has no such label."""
     try:
         return np.ravel_multi_index(key, shape)
     except ValueError:
         return None
+
+
+def _around(shape: tuple[int, ...], labels: tuple[int, ...]) -> tuple[Sequence[Array], ...]:
+    """The indices before and after the label in the key of each label's element."""
+    if len(shape) == 1:
+        return (), ()
+    if len(shape) == 2:
+        return (np.arange(shape[0]),), ()
+    grid = np.indices(labels, sparse=True)
+    return grid[:1], grid[1:]
 
 
 def _check_nll(input: Array, target: Array, weight: Array | None) -> None:

@@ -32,6 +32,11 @@ class Presentation:
     - `title`: the name in the op table, if several ops have the public name: "max(dim=…)".
     - `node`: PyTorch's name for the op's node, or a function of the rule's arguments that returns
       it, if PyTorch has several; "" means the rule's name and "Backward0".
+    - `converts`: whether PyTorch converts the operand to the option `dtype` by a separate op.
+    - `edges`: the operands that have a derivative in the order of PyTorch's `next_functions`, if
+      that isn't the rule's; "" for one that PyTorch has in addition, and that leads nowhere.
+    - `before`: for a node of this name, the operand to which PyTorch applies another op first, "t"
+      or "clone", and that op. It has a node of its own.
     - `derivative_node`: the name of the node that PyTorch shows for the derivative of an op that is
       linear between kinks (ReLU), although that node's own derivative is zero.
     - `derivative_node_repeats`: whether the derivative of that node has such a node again.
@@ -46,6 +51,9 @@ class Presentation:
     public: str = ""
     title: str = ""
     node: str | Callable[..., str] = ""
+    converts: bool = False
+    edges: tuple[str, ...] = ()
+    before: tuple[str, str, str] = ("", "", "")
     derivative_node: str = ""
     derivative_node_repeats: bool = True
 

@@ -35,10 +35,12 @@ def _in_dtype(input: Array, dtype: np.dtype | None) -> Array:
 
 
 def _node(name: str) -> Callable[..., str]:
-    """A reduction's node name, which PyTorch numbers 1 if `dim` was given, else 0."""
+    """A reduction's node name, which PyTorch numbers 1 if `dim` or `keepdim` was given, else 0."""
 
-    def with_dim_or_without(input: Array, dim: object = None, *_: object, **__: object) -> str:
-        return f"{name}Backward{int(dim is not None)}"
+    def with_dim_or_without(
+        input: Array, dim: object = None, keepdim: bool = False, **_: object
+    ) -> str:
+        return f"{name}Backward{int(dim is not None or keepdim)}"
 
     return with_dim_or_without
 

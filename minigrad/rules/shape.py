@@ -21,7 +21,14 @@ def _reshape_node(input: Array, shape: Sequence[int]) -> str:
     return "ReshapeAliasBackward0" if shared else "UnsafeViewBackward0"
 
 
-@differentiable(SIZES, linear=True, view="maybe", node=_reshape_node)
+@differentiable(
+    SIZES,
+    linear=True,
+    view="maybe",
+    node=_reshape_node,
+    edges=("input",),
+    before=("UnsafeViewBackward0", "input", "clone"),
+)
 def reshape(input: Array, shape: Sequence[int]) -> Result:
     """The elements, in row-major order, in another shape. One size may be -1 and is inferred.
 

@@ -276,16 +276,61 @@ def test_gradients_of_repeated_indices_add_up_next_to_a_mask() -> None:
     check(program)
 
 
-def test_a_later_write_to_indices_does_not_change_the_gradient() -> None:
-    """In PyTorch it is an error."""
-    x = leaf(minigrad, (3,))
-    rows = minigrad.tensor([0, 0])
-    mask = minigrad.tensor([True, False, True])
-    out = x[rows].sum() + (x[mask] * minigrad.tensor([1.0, 10.0])).sum()
-    rows.fill_(2)
-    mask.fill_(False)
-    out.backward()
-    assert x.grad.tolist() == [3, 0, 10]
+def _key_uses(namespace: Any, x: Any, key: Any, how: str) -> Any:
+    """Use a key, so that its indices are saved for backward."""
+    if how == "read":
+        return x[key]
+    y, value = x * 1, leaf(namespace, (), 100)
+    if how == "assign":
+        y[key] = value
+    elif how == "assign to a view":
+        y[...][key] = value
+    elif how == "number":
+        y[key] = 7.0
+    else:
+        y = y.index_put(key, value, accumulate=True)
+    return y
+
+
+HOW = ("read", "assign", "assign to a view", "number", "index_put")
+
+
+@settings(max_examples=300)
+@given(shapes_and_keys, st.sampled_from(HOW), st.integers(0, 2))
+@example(((3,), Indices([0, 0], "tensor")), "read", 0)
+@example(((3,), Indices([True, False, True], "tensor")), "read", 0)
+@example(((3,), Indices([0], "tensor")), "assign to a view", 0)
+@example(((3,), Indices(0, "tensor")), "index_put", 0)
+def test_a_write_to_indices_before_backward(
+    case: tuple[tuple[int, ...], Any], how: str, which: int
+) -> None:
+    """It is an error if the indices were saved."""
+    shape, key = case
+
+    def program(namespace: Any) -> Any:
+        x, given = leaf(namespace, shape), converted(key, namespace)
+        out = _key_uses(namespace, x, given, how)
+        tensors = [
+            e for e in (given if isinstance(given, tuple) else (given,)) if hasattr(e, "fill_")
+        ]
+        tensors[which % len(tensors)].fill_(0)
+        out.backward(cotangent(namespace, out))
+        return (x.grad,)
+
+    check(program)
+
+
+def test_a_write_to_indices_before_the_second_backward() -> None:
+    """The gradient of a gradient saves them too."""
+
+    def program(namespace: Any) -> Any:
+        x, rows = leaf(namespace, (3,)), namespace.tensor([0, 0])
+        (d,) = namespace.autograd.grad((x[rows] ** 2).sum(), x, create_graph=True)
+        rows.fill_(2)
+        d.sum().backward()
+        return (x.grad,)
+
+    assert check(program) == "RuntimeError"
 
 
 @pytest.mark.parametrize("key", [0, -1, slice(None), (0, 1), ..., None, (None, 0)], ids=repr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import re
 import warnings
@@ -294,6 +295,21 @@ def test_writes_are_not_stored_when_it_is_off() -> None:
     for _ in range(3):
         y.add_(1)
     assert y._counter == [3]
+
+
+def test_a_bounded_number_of_writes_is_stored_and_none_after_the_mode() -> None:
+    w = minigrad.zeros(1)
+
+    def notes() -> int:
+        """Return the number of notes about writes to `w`: what refers to its counter."""
+        return sum(isinstance(each, tuple) for each in gc.get_referrers(w._counter))
+
+    with minigrad.autograd.set_detect_anomaly(True):
+        for _ in range(3_000):
+            w.add_(1)
+        assert 0 < notes() <= 1_000
+    assert notes() == 0
+    assert w._counter == [3_000]
 
 
 def test_gradients_are_the_same_with_and_without_it() -> None:

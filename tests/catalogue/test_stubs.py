@@ -31,4 +31,4 @@ _OF_EVERY_CLASS = {"__doc__", "__module__", "__slots__"}
 def _names(path: Path) -> set[str]:
     tree = ast.parse(path.read_text())
     found = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
-    return found - {"composed_methods", "methods", "composed_methods"}
+    return found - {"composed_methods", "methods"}

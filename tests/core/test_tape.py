@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gc
 import operator
+import os
+import sys
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +21,7 @@ from small_ops import SMALL_OPS
 from twins import check_same, outcome
 
 import minigrad
+from minigrad.core.versions import hold, let_go, replaced
 
 torch = pytest.importorskip("torch")
 
@@ -530,6 +534,70 @@ def test_a_hook_can_only_return_none_for_a_missing_gradient(returned: float | No
     assert (check_same(program).error is None) == (returned is None)
 
 
+# Data -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("of", ["leaf", "operand", "result", "view", "twice"])
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_data_assigned_between_forward_and_backward(of: str, create_graph: bool) -> None:
+    """Backward uses an operand's new data, and the result that was computed from the old."""
+
+    def program(torch: Any) -> Any:
+        x, y = leaves(torch)
+        a = x if of == "leaf" else x * 1
+        part = a[:]
+        z = (part if of == "view" else a).exp() * a * y
+        changed = z if of == "result" else part if of == "view" else a
+        for count in range(1 + (of == "twice")):
+            changed.data = torch.full((3, 3), 2.0 + count, dtype=torch.float64)
+        saved = z.grad_fn._saved_self.detach()
+        out = (z * z).sum()
+        d, e = torch.autograd.grad(out, (x, y), create_graph=create_graph)
+        found = [d.detach(), e.detach(), a._version, saved]
+        if create_graph:
+            (d * e).sum().backward()
+            found += [x.grad, y.grad]
+        return found
+
+    for ours, theirs in zip(program(minigrad), program(torch), strict=True):
+        np.testing.assert_allclose(np.asarray(ours), np.asarray(theirs), 1e-12)
+
+
+def test_data_assigned_to_a_tensor_that_a_function_saved() -> None:
+    def program(torch: Any) -> Any:
+        class Product(torch.autograd.Function):
+            @staticmethod
+            def forward(ctx: Any, a: Any, b: Any) -> Any:
+                result = a * b
+                ctx.save_for_backward(a, b, result)
+                return result
+
+            @staticmethod
+            def backward(ctx: Any, g: Any) -> Any:
+                a, b, result = ctx.saved_tensors
+                return g * b, g * a + result
+
+        x, y = leaves(torch)
+        a = x * 1
+        z = Product.apply(a, y)
+        for t in (a, y, z):
+            t.data = torch.full((3, 3), 2.0, dtype=torch.float64)
+        z.sum().backward()
+        return x.grad, y.grad
+
+    check_same(program)
+
+
+def test_data_assigned_in_every_step_keeps_no_old_array() -> None:
+    w, before, old = minigrad.ones(3, requires_grad=True), set(replaced), []
+    for _ in range(3):
+        (w * w).sum().backward()
+        old.append(weakref.ref(w._array))
+        w.data = w.data - 0.1 * w.grad
+    assert [array() for array in old] == [None] * 3
+    assert replaced.keys() <= before
+
+
 # Threads ------------------------------------------------------------------------------------------
 
 
@@ -560,6 +628,127 @@ def test_two_threads_run_backward_at_the_same_time() -> None:
         for gradient in found[who]:
             np.testing.assert_array_equal(gradient, found[who][0])
     assert not np.array_equal(found[0][0], found[1][0])
+
+
+@contextmanager
+def threads_that_switch_often() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
+def in_threads(work: Callable[[], None], count: int = 8) -> None:
+    with threads_that_switch_often():
+        threads = [threading.Thread(target=work) for _ in range(count)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("size", [1, 100_000])
+def test_threads_add_to_one_gradient(size: int, first: bool) -> None:
+    for _ in range(4):
+        p = minigrad.zeros(size, requires_grad=True)
+        if not first:
+            p.grad = minigrad.zeros(size)
+
+        def work(p: Any = p) -> None:
+            for _ in range(15):
+                (p * 1.0).sum().backward()
+
+        in_threads(work)
+        assert set(p.grad.tolist()) == {120.0}
+
+
+@pytest.mark.filterwarnings("ignore:Using backward")
+def test_threads_add_to_one_gradient_with_a_history() -> None:
+    p = minigrad.ones(3, requires_grad=True)
+
+    def work() -> None:
+        for _ in range(20):
+            (p * p).sum().backward(create_graph=True)
+
+    in_threads(work)
+    assert p.grad.tolist() == [2 * 160.0] * 3
+
+
+def test_threads_add_to_one_retained_gradient() -> None:
+    h = minigrad.ones(100_000, requires_grad=True) * 1.0
+    h.retain_grad()
+
+    def work() -> None:
+        for _ in range(15):
+            (h * 1.0).sum().backward(retain_graph=True)
+
+    in_threads(work)
+    assert set(h.grad.tolist()) == {120.0}
+
+
+FROM_THREADS: dict[str, Callable[[Any], Any]] = {
+    "number": lambda w: w.add_(1),
+    "tensor": lambda w: w.add_(minigrad.ones(w.shape, dtype=w.dtype)),
+    "alpha": lambda w: w.add_(1, alpha=1.0),
+    "another dtype": lambda w: w.add_(minigrad.ones(1, dtype=minigrad.int64)),
+    "view": lambda w: w[:].add_(1),
+    "operator": lambda w: w.__iadd__(1),
+    "at indices": lambda w: w.index_put_(
+        (minigrad.tensor([0, -1]),), minigrad.tensor(1, dtype=w.dtype), accumulate=True
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FROM_THREADS)
+@pytest.mark.parametrize("size", [1, 3_000, 100_000])
+def test_threads_write_to_one_tensor(name: str, size: int) -> None:
+    w = minigrad.zeros(size)
+
+    def work() -> None:
+        for _ in range(50):
+            FROM_THREADS[name](w)
+
+    in_threads(work, 4)
+    assert {w[0].item(), w[-1].item()} == {400.0 if name == "at indices" and size == 1 else 200.0}
+    if name != "at indices":
+        assert set(w.tolist()) == {200.0}
+
+
+def test_threads_record_writes_to_one_tensor() -> None:
+    """The gradient goes through every write, whichever thread it was in."""
+    x = minigrad.ones(1_000, requires_grad=True)
+    y = x * 1
+
+    def work() -> None:
+        for _ in range(20):
+            y.add_(x)
+
+    in_threads(work, 4)
+    y.sum().backward()
+    assert set(y.tolist()) == set(x.grad.tolist()) == {81.0}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes cannot fork here")
+def test_a_child_process_can_write_although_a_thread_of_its_parent_did() -> None:
+    held = threading.Event()
+
+    def work() -> None:
+        hold()
+        held.set()
+        time.sleep(0.05)  # enough for a fork that doesn't wait
+        let_go()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    held.wait()
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if hold(timeout=10) else 1)
+    thread.join()
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_an_op_within_an_op() -> None:

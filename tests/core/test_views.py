@@ -6,6 +6,7 @@ First come random programs with views and in-place writes, then the cases of the
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -845,3 +846,54 @@ def test_returned_indices_must_not_be_written_to(name: str) -> None:
 
 def test_shared_memory_is_refused_before_a_dtype() -> None:
     check_same(lambda torch: torch.tensor([[True]]).expand(2, 3).abs_())
+
+
+# What a write through a view saves ----------------------------------------------------------------
+
+SAVING_WRITES: dict[str, Callable[[Any, Any, Any], Any]] = {
+    "mul_": lambda torch, v, other: v.mul_(other),
+    "div_": lambda torch, v, other: v.div_(other),
+    "pow_": lambda torch, v, other: v.pow_(other),
+    "index_put_": lambda torch, v, other: v.index_put_((other > 0,), other.sum()),
+    "masked_fill_": lambda torch, v, other: v.masked_fill_(other > 1, 0.5),
+    "add_": lambda torch, v, other: v.add_(other),
+    "copy_": lambda torch, v, other: v.copy_(other),
+}
+
+
+@pytest.mark.parametrize("changed", ["operand", "view", "base", "none"])
+@pytest.mark.parametrize("name", SAVING_WRITES)
+def test_a_saved_operand_of_a_write_through_a_view_changes(name: str, changed: str) -> None:
+    """It is an error exactly where the gradient needs the operand as it was."""
+
+    def program(torch: Any) -> Any:
+        x = torch.tensor([[1.0, 2.0], [3.0, 4.0]], dtype=torch.float64, requires_grad=True)
+        w = torch.tensor([1.5, 2.5], dtype=torch.float64, requires_grad=True)
+        base, other = x * 1, w * 1
+        view = base[0]
+        SAVING_WRITES[name](torch, view, other)
+        if changed != "none":
+            {"operand": other, "view": view, "base": base}[changed].add_(1)
+        base.sum().backward()
+        return x.grad, w.grad
+
+    check_same(program)
+
+
+@pytest.mark.parametrize("which", [0, 1, 2])
+@pytest.mark.parametrize("shape", [(2, 3), (3,), (2, 1, 3)])
+def test_linear_of_a_view_whose_base_was_written_to(which: int, shape: tuple[int, ...]) -> None:
+    def program(torch: Any) -> Any:
+        leaves = [
+            torch.arange(1.0, 1 + math.prod(s), dtype=torch.float64).reshape(s).requires_grad_()
+            for s in (shape, (4, 3), (4,))
+        ]
+        operands = [leaf * 1 for leaf in leaves]
+        base = operands[which]
+        operands[which] = base[:]
+        base.mul_(leaves[which] + 2)
+        out = torch.nn.functional.linear(*operands)
+        (out * out).sum().backward()
+        return out.detach(), [leaf.grad for leaf in leaves]
+
+    check_same(program)

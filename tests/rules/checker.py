@@ -344,21 +344,35 @@ def check_whole(name: str, form: Form, case: Case) -> None:
 
 WITNESSES = ((minigrad, np.float64), (torch, np.float64), (torch, np.float32))
 
-# Ops that PyTorch composes of several; the last one gives the node its name.
-COMPOSED = {"linear", "matmul", "nll_loss"}
 
-
-def check_node_name(name: str, form: Form, case: Case) -> None:
-    """Check that the result has the same `grad_fn` name as in PyTorch."""
-    nodes = [called(t, form, case, leaves_of(t, case))[0].grad_fn for t in (minigrad, torch)]
-    if name == "put" and nodes[1] is None:
+def check_graph(name: str, form: Form, case: Case) -> None:
+    """Check that the graph below the results has the names and edges of PyTorch's."""
+    if case.options.get("dim", ...) is None and not case.options.get("keepdim"):
+        # PyTorch distinguishes dim=None from no dim at all.
+        kept = {k: v for k, v in case.options.items() if k not in ("dim", "keepdim")}
+        case = replace(case, options=kept)
+    ours, theirs = (_graph(t, form, case) for t in (minigrad, torch))
+    if name == "put" and theirs == ["operand 0"]:
         return  # the gradient of a full slice is the tensor itself
-    ours, theirs = (node.name().removeprefix("torch::autograd::") for node in nodes)
-    if name == "slice" and theirs == "AliasBackward0":
-        return  # a full slice in PyTorch
-    if name in COMPOSED or case.options.get("dim", ...) is None:  # it may be omitted
-        return
-    assert ours == theirs, f"grad_fn is {ours} here, {theirs} in PyTorch"
+    assert ours == theirs, f"the graph is {ours} here, {theirs} in PyTorch"
+
+
+def _graph(t: Any, form: Form, case: Case) -> list[str]:
+    leaves = leaves_of(t, case)
+    names = {leaf: f"operand {i}" for i, leaf in enumerate(leaves) if isinstance(leaf, t.Tensor)}
+    with warnings.catch_warnings(action="ignore"):
+        results = called(t, form, case, leaves)
+    return [names[y] if y in names else _shown(y.grad_fn, names) for y in results]
+
+
+def _shown(node: Any, names: dict[Any, str]) -> str:
+    """Return the graph below a node as text, such as `MulBackward0(operand 0, None)`."""
+    if node is None:
+        return "None"
+    if hasattr(node, "variable"):
+        return names.get(node.variable, "a leaf")
+    edges = (f"{_shown(n, names)}{f' at {i}' if i else ''}" for n, i in node.next_functions)
+    return f"{node.name().removeprefix('torch::autograd::')}({', '.join(edges)})"
 
 
 # A graph used twice, and writes to saved tensors --------------------------------------------------
@@ -389,11 +403,11 @@ COPIED_IN_PYTORCH = {"matmul"}
 
 
 def check_write(name: str, form: Form, case: Case, written: int) -> None:
-    """Check backward after a write to an operand, or to result -1 - `written`.
+    """Check backward after a write to an operand, to a key's tensor, or to result -1 - `written`.
 
     Both libraries raise RuntimeError, or both give the same gradient.
     """
-    ours, theirs = (_backward_after_write(t, form, case, written) for t in (minigrad, torch))
+    ours, theirs = (_backward_after(_write, t, form, case, written) for t in (minigrad, torch))
     if ours.error and name in COPIED_IN_PYTORCH:
         return
     which = f"result {-1 - written}" if written < 0 else f"operand {written}"
@@ -405,18 +419,40 @@ def check_write(name: str, form: Form, case: Case, written: int) -> None:
     check_close(name, form, case, ours, theirs)
 
 
-def _backward_after_write(t: Any, form: Form, case: Case, written: int) -> CallOutcome:
+def check_assigned_data(name: str, form: Form, case: Case, written: int) -> None:
+    """Check backward after an assignment to `.data`, of the same tensors as in `check_write`."""
+    ours, theirs = (_backward_after(_assign, t, form, case, written) for t in (minigrad, torch))
+    which = f"result {-1 - written}" if written < 0 else f"operand {written}"
+    assert ours.error is theirs.error, f"after an assignment to the data of {which}"
+    ours.results = theirs.results
+    check_close(name, form, case, ours, theirs)
+
+
+def _write(t: Any, target: Any) -> None:
+    with t.no_grad():
+        target.copy_(target.logical_not())
+
+
+def _assign(t: Any, target: Any) -> None:
+    """Assign the elements in reverse order, so that indices and masks stay valid."""
+    elements = target.detach().numpy()
+    target.data = t.from_numpy(elements.reshape(-1)[::-1].reshape(elements.shape).copy())
+
+
+def _backward_after(
+    change: Callable[[Any, Any], None], t: Any, form: Form, case: Case, changed: int
+) -> CallOutcome:
     found = CallOutcome()
     leaves = leaves_of(t, case)
     # The operands are computed from leaves, as most operands in programs are.
     operands = [x.clone() if isinstance(x, t.Tensor) else x for x in leaves]
+    case = replace(case, options={k: _translated(t, v) for k, v in case.options.items()})
     results = called(t, form, case, operands)
     g = cotangent(case, results[0]).tensor(t)
     found.results = tuple(y.detach().clone().numpy() for y in results)
+    tensors = [*operands, *(x for x in case.options.get("key", ()) if isinstance(x, t.Tensor))]
     try:
-        target = results[-1 - written] if written < 0 else operands[written]
-        with t.no_grad():
-            target.copy_(target.logical_not())
+        change(t, results[-1 - changed] if changed < 0 else tensors[changed])
         if results[0].requires_grad:
             results[0].backward(g)
         found.gradients = tuple(_gradient(leaf) for leaf in leaves)

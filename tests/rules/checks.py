@@ -7,17 +7,18 @@ mutant of a rule fails one of them.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+import torch
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 from profiles import examples
 
 from bridge.drawing.operands import Case, Operand
-from bridge.drawing.samples import SAMPLES, Form, forms
+from bridge.drawing.samples import SAMPLES, Form, form_takes, forms
 from bridge.strategies import cases
 from minigrad.rules import REGISTRY
 from tests.rules import checker
@@ -49,16 +50,38 @@ def _linear(name: str, form: Form, case: Case) -> None:
     checker.check_linear(name, case)
 
 
+def _graph_of_valid(name: str, form: Form, case: Case) -> None:
+    """Check the graph of a call in all its forms, unless it is an error."""
+    for key, each in forms(name).items():
+        if form_takes(name, key, case) and not checker.call_outcome(torch, each, case).error:
+            checker.check_graph(name, each, case)
+
+
 def check_writes(name: str, form: Form, case: Case) -> None:
     """Call `check_write` for every operand and result, in half of the cases with some gradients."""
     if case.seed % 2 and name != "pow":  # PyTorch always saves the result of pow
         rng = np.random.default_rng(case.seed)
         case = replace(case, wanted=tuple(rng.random(len(case.operands)) < 0.6))
-    for i, operand in enumerate(case.operands):
-        if isinstance(operand, Operand):
-            checker.check_write(name, form, case, i)
+    for place in _places(name, case):
+        checker.check_write(name, form, case, place)
+
+
+def check_assigned_data(name: str, form: Form, case: Case) -> None:
+    """Call `check_assigned_data` for every operand and result."""
+    for place in _places(name, case):
+        checker.check_assigned_data(name, form, case, place)
+
+
+def _places(name: str, case: Case) -> Iterator[int]:
+    """Yield the places of the operands, and of the indices and masks of a key, then -1 - i for the
+    results.
+    """
+    key = [each for each in case.options.get("key", ()) if isinstance(each, np.ndarray)]
+    for i, operand in enumerate([*case.operands, *key]):
+        if isinstance(operand, Operand | np.ndarray):
+            yield i
     for i in range(len(checker.RuleCall(name, case).results)):
-        checker.check_write(name, form, case, -1 - i)
+        yield -1 - i
 
 
 # Those that find most come first, so that few are needed for a mutant.
@@ -75,7 +98,9 @@ CHECKS: dict[str, Check] = {
     "third order": Check(partial(checker.check_orders, orders=3), "tame", 5),
     "second backward": Check(checker.check_second_backward, "tame"),
     "writes": Check(check_writes, "tame"),
-    "node name": Check(checker.check_node_name, "tame"),
+    "assigned data": Check(check_assigned_data, "tame"),
+    "graph": Check(checker.check_graph, "tame"),
+    "graph, wild": Check(_graph_of_valid, "wild"),
     "second differences": Check(checker.check_second_differences, "smooth"),
 }
 

@@ -341,7 +341,7 @@ def test_an_in_place_form_with_a_different_result_fails() -> None:
 
 def test_a_wrong_node_name_fails() -> None:
     with broken("exp", REGISTRY["exp"].forward, node="ExpBackward") as form:
-        must_fail("node name", "exp", form)
+        must_fail("graph", "exp", form)
 
 
 def test_a_rule_without_samples_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -41,17 +42,88 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     try:
         n, m = input._array.ndim, other._array.ndim
     except AttributeError:  # not a tensor: the op raises the error
-        return _stacked(input, other)
+        return _bmm(input, other)
     if n == m == 2:
         return _mm(input, other)
     if n == m == 1:
         return _dot(input, other)
     if n == 2 and m == 1:
         return _mv(input, other)
-    return _stacked(input, other)
+    if n == 1 and m == 2:
+        return _squeeze_first(_mm(OPS["unsqueeze"](input, 0), other), 0)
+    if n == 0 or m == 0 or input.shape[-1] != other.shape[-2 if m > 1 else 0]:
+        return _bmm(input, other)  # raises the error
+    if _folds(input, other):
+        return _folded(input, other)
+    return _batched(input, other)
 
 
-_mm, _mv, _dot, _stacked = (OPS[name] for name in ("mm", "mv", "dot", "matmul"))
+def _folds(input: Tensor, other: Tensor) -> bool:
+    """Whether PyTorch makes one matrix of a stack of matrices, to multiply them all at once."""
+    stack, few = (input, other) if input.ndim >= other.ndim else (other, input)
+    if few.ndim > 2:
+        return False
+    if few.requires_grad:  # the gradient of the matrix would be a stack that is summed
+        return True
+    if input.ndim == 2:
+        return False
+    if stack is other:
+        stack = OPS["transpose"](other.detach(), -2, -1)
+    steps, sizes = stack.stride(), stack.shape
+    return stack.numel() == 0 or all(
+        steps[d] == steps[d + 1] * sizes[d + 1] for d in range(stack.ndim - 2)
+    )
+
+
+def _folded(input: Tensor, other: Tensor) -> Tensor:
+    """The product of a stack of matrices and one matrix or vector, in either order."""
+    swapped = other.ndim > input.ndim
+    stack, few = (OPS["transpose"](other, -2, -1), input) if swapped else (input, other)
+    if swapped and few.ndim == 2:
+        few = OPS["t"](few)
+    *lead, size = stack.shape
+    rows = OPS["reshape"](stack, (math.prod(lead), size))
+    if few.ndim == 1:
+        return _unsafe_view(_mv(rows, few), lead)
+    product = _unsafe_view(_mm(rows, few), (*lead, few.shape[1]))
+    return OPS["transpose"](product, -2, -1).contiguous() if swapped else product
+
+
+def _batched(input: Tensor, other: Tensor) -> Tensor:
+    """The products of two stacks, whose leading dimensions broadcast."""
+    if input.ndim == other.ndim == 3 and input.shape[0] != other.shape[0]:
+        if input.shape[0] == 1 and input.requires_grad:
+            return matmul(OPS["squeeze"](input, 0), other)
+        if other.shape[0] == 1 and other.requires_grad:
+            return matmul(input, OPS["squeeze"](other, 0))
+    try:
+        lead = np.broadcast_shapes(input.shape[:-2], other.shape[:-2])
+    except ValueError:
+        return _bmm(input, other)  # raises the error
+    count = math.prod(lead)
+
+    def stack(x: Tensor) -> Tensor:
+        matrix = tuple(x.shape[-2:]) if x.ndim > 1 else (1, *x.shape)
+        return OPS["reshape"](OPS["expand"](x, (*lead, *matrix)), (count, *matrix))
+
+    rows = stack(input)
+    if other.ndim > 1:
+        products = _bmm(rows, stack(other))
+    else:
+        vectors = OPS["reshape"](OPS["expand"](other, (*lead, *other.shape)), (count, -1))
+        products = OPS["squeeze"](_bmm(rows, OPS["unsqueeze"](vectors, 2)), -1)
+    shape = (*lead, *input.shape[-2:-1], *(other.shape[-1:] if other.ndim > 1 else ()))
+    return _unsafe_view(products, shape)
+
+
+def _of_new_memory(name: str, node: str) -> Any:
+    """An op that makes views, for an operand that nothing else refers to: it makes none."""
+    return function(replace(REGISTRY[name], view=False), node=node)
+
+
+_mm, _mv, _dot, _bmm = (OPS[name] for name in ("mm", "mv", "dot", "matmul"))
+_unsafe_view = _of_new_memory("view", "UnsafeViewBackward0")
+_squeeze_first = _of_new_memory("squeeze", "SqueezeBackward4")
 
 
 # The largest and the smallest ---------------------------------------------------------------------
