@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import math
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -74,14 +75,17 @@ def _cascade(rows: Array) -> Array:
     left = []
     for _ in range(3):
         whole = len(rows) // block * block
-        if not whole:
-            break
         if whole < len(rows):
             left.append(_in_turn(rows[whole:]))
-        blocks = rows[:whole].reshape(-1, block, *rows.shape[1:])
-        rows = _add_reduce(blocks, 1, None, None, False, 0)
-    rows = _in_turn(rows)
-    return functools.reduce(np.add, [*left, rows]) if left else rows
+        rows = _sums_of_blocks(rows[:whole], block)
+        if len(rows) < block:
+            break
+    return functools.reduce(np.add, [*left, _in_turn(rows)]) if left else _in_turn(rows)
+
+
+def _sums_of_blocks(rows: Array, block: int) -> Array:
+    blocks = rows.reshape(len(rows) // block, block, *rows.shape[1:])
+    return _add_reduce(blocks, 1, None, None, False, 0)
 
 
 def _in_strands(rows: Array) -> Array:
@@ -150,23 +154,26 @@ def losses_summed(terms: Array) -> Array:
     PyTorch, but not here.)
     """
     terms = terms.reshape(-1)
-    size = len(terms)
-    if not size:
-        return terms.dtype.type(0)
-    rows, left = terms[1:], []
-    if size > 8:
-        block = 16 if size <= 1 << 32 else 1 << ((size - 1).bit_length() // 8)
-        for _ in range(7):
-            whole = len(rows) // block * block
-            if not whole:
-                break
-            if whole < len(rows):
-                left.append(_in_turn(rows[whole:]))
-            rows = np.add.accumulate(rows[:whole].reshape(-1, block), 1)[:, -1]
-    total = _in_turn(rows)
-    for other in (*left[1:], total) if left else ():
-        left[0] = left[0] + other
-    return (left[0] if left else total) + terms[0]
+    size, block = len(terms), 16
+    if size <= 8:
+        return _in_turn(terms[1:]) + terms[0] if size else terms.dtype.type(0)
+    if size > 1 << 32:
+        block = 1 << ((size - 1).bit_length() // 8)
+    rows = terms[1:]
+    left: list[Any] = []
+    while len(rows) >= 16 * block and len(left) < 6:
+        whole = len(rows) // block * block
+        left += [_last_sum(rows[whole:])] if whole < len(rows) else []
+        rows = np.add.accumulate(rows[:whole].reshape(-1, block), 1)[:, -1]
+    sums = [_last_sum(rows[i : i + block]) for i in range(0, len(rows), block)]
+    if len(rows) % block:
+        left.append(sums.pop())
+    blocks = [functools.reduce(operator.add, sums)] if sums else []
+    return functools.reduce(operator.add, [*left, *blocks, terms[0]])
+
+
+def _last_sum(row: Array) -> Array:
+    return np.add.accumulate(row)[-1]
 
 
 # The order over several dimensions ----------------------------------------------------------------
