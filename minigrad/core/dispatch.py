@@ -290,11 +290,11 @@ _KEY = "tuple[Entry, ...]"  # the annotation of a key of indices and masks, whic
 # What gives a result its memory layout. An op on contiguous operands needs nothing.
 _LAYOUT = {
     "elementwise": """\
-if result._array.ndim > 1 and not ({contiguous}):
+if output.ndim > 1 and not ({contiguous}):
     result._array = elementwise(result._array, {arrays})""",
     # PyTorch computes number ** tensor by another function, whose result is contiguous.
     "elementwise, contiguous for a number": """\
-if result._array.ndim > 1 and not ({contiguous}):
+if output.ndim > 1 and not ({contiguous}):
     result._array = (
         ascontiguousarray(output) if {first} is {number} else elementwise(output, {arrays})
     )""",
