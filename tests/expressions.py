@@ -701,6 +701,7 @@ x.mul(other=2)
 torch.div(x, 2)
 torch.div(n, n)
 torch.div(x, y, rounding_mode=None)
+x.byte() ** 2
 x.div(y)
 torch.pow(x, 2)
 torch.pow(2, y)
@@ -2051,7 +2052,6 @@ REFUSED: dict[str, str] = {
     "torch.autograd.grad(w.sum(), w, is_grads_batched=True)": "is_grads_batched",
     "torch.autograd.backward(w.sum(), grad_variables=[None])": "grad_variables",
     # Dtypes and devices.
-    "x.byte() ** 2": "Byte",
     "x[x.byte()]": "uint8",
     "torch.tensor(1j)": "complex",
     "torch.tensor([1 + 2j])": "complex",

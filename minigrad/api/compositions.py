@@ -17,7 +17,7 @@ from ..core.tensor import TensorBase, require_tensor, wrap
 from ..rules import REGISTRY
 from ..rules.dims import axis as dim_from_front
 from ..rules.dtypes import scalar_name
-from ..rules.promotion import result_type
+from ..rules.promotion import converted, python_number, result_type
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -132,8 +132,7 @@ _where = OPS["where"]
 
 def tensor_or_number(x: Any, function: str) -> Any:
     """A tensor or Python number as it is, a NumPy scalar as a Python number; else a TypeError."""
-    if isinstance(x, np.generic):
-        x = x.item()
+    x = python_number(x)
     if isinstance(x, TensorBase | int | float):
         return x
     raise TypeError(f"{function}(): expected tensors or numbers, got {type(x).__name__}")
@@ -141,7 +140,7 @@ def tensor_or_number(x: Any, function: str) -> Any:
 
 def _as_dtype(x: Any, kind: np.dtype) -> Any:
     if not isinstance(x, TensorBase):
-        return wrap(np.array(x, kind))
+        return wrap(np.array(converted(x, kind), kind))
     return x if x._array.dtype == kind else OPS["cast"](x, kind)
 
 

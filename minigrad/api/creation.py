@@ -66,12 +66,12 @@ def _from_numbers(data: Any, wanted: np.dtype | None) -> np.ndarray:
     kinds: set[np.dtype] = set()
     _collect(data, shape, 0, numbers, kinds)
     kind = wanted or (promotion.joined(kinds) if kinds else _kind(None))
-    try:
-        return promotion.converted(numbers, kind, "ignore").reshape(shape)
-    except RuntimeError:
-        if all(-(2**63) <= n < 2**63 for n in numbers if isinstance(n, int)):
-            raise
-        raise ValueError("Overflow when unpacking long long: an int beyond 64 bits") from None
+    if kind.kind in "iu":
+        if not all(-(2**63) <= n < 2**63 for n in numbers if isinstance(n, int)):
+            raise ValueError("Overflow when unpacking long long: an int beyond 64 bits")
+        numbers = [promotion.converted(n, kind) for n in numbers]
+    with np.errstate(over="ignore"):  # a number too large for a float dtype becomes infinite
+        return np.array(numbers, kind).reshape(shape)
 
 
 def _shape(data: Any) -> tuple[int, ...]:
@@ -240,7 +240,7 @@ def full(
         raise TypeError(f"full(): argument 'size' (position 1) must be tuple of ints, not {kind}")
     value = number_of(fill_value, "full", "fill_value")
     as_kind = promotion.of_scalar(value) if dtype is None else _kind(dtype)
-    filling = promotion.converted(value, as_kind, "raise")
+    filling = promotion.converted(value, as_kind)
     return made(np.full(sizes_of((size,), {}, "full"), filling, as_kind), **options)
 
 
@@ -318,10 +318,11 @@ def linspace(
     start = _linspace_end(start, "start")
     end = _linspace_end(end, "end")
     if steps < 2:
-        return made(promotion.converted([start][:steps], kind, "raise"), **options)
+        ends = [promotion.converted(start, kind)]
+        return made(np.array(ends[:steps], kind), **options)
     if kind.kind == "b":
         raise NotImplementedError("\"linspace_cpu\" not implemented for 'Bool'")
-    first, last = promotion.converted(start, kind, "raise"), promotion.converted(end, kind, "raise")
+    first, last = (np.array(promotion.converted(x, kind), kind) for x in (start, end))
     between = np.dtype(np.float64) if kind.kind in "iu" else kind
     forwards = np.arange(steps, dtype=between)
     with np.errstate(all="ignore"):
@@ -387,5 +388,5 @@ def full_like(
     """
     array = array_of(input, "full_like")
     kind = _kind(dtype, input.dtype)
-    value = promotion.converted(number_of(fill_value, "full_like", "fill_value"), kind, "raise")
+    value = promotion.converted(number_of(fill_value, "full_like", "fill_value"), kind)
     return made(np.full_like(array, value, kind), **options)

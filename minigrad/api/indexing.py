@@ -16,6 +16,7 @@ from ..core.inplace import in_place
 from ..core.tensor import TensorBase, require_element, require_tensor
 from ..rules import REGISTRY
 from ..rules.dtypes import scalar_name
+from ..rules.promotion import converted
 from .compositions import require_list, tensor_or_number
 
 _alias, _index, _select = OPS["alias"], OPS["index"], OPS["select"]
@@ -32,7 +33,8 @@ def getitem(self: TensorBase, key: Any) -> Any:
 
 def setitem(self: TensorBase, key: Any, value: Any) -> None:
     """`x[key] = value`, where `value` is a number or broadcasts to the selected elements."""
-    value = tensor_or_number(value, "__setitem__")
+    if not isinstance(value, TensorBase):
+        value = _number_to_store(value, self._array.dtype)
     view, rest = (self, None) if _selects_all(key, self) else _split_key(self, key)
     if isinstance(value, TensorBase):
         ndim = view._array.ndim if rest is None else view._array[rest].ndim
@@ -44,10 +46,23 @@ def setitem(self: TensorBase, key: Any, value: Any) -> None:
     masks = all(isinstance(r, slice) or r.dtype.kind == "b" for r in rest)
     if isinstance(value, TensorBase):
         if masks and value._array.size == 1:
-            value = OPS["clone"](value)  # with masks, a single value is converted as a number is
+            # With masks, a single value is converted as a number is.
+            converted(value._array.item(), view._array.dtype)
+            value = OPS["clone"](value)
         else:
             _require_same_dtype(view, value)
     _index_put_(view, value, rest)
+
+
+def _number_to_store(value: Any, kind: np.dtype) -> Any:
+    """A number as an element of a dtype.
+
+    TypeError for anything else, ValueError for an int beyond 64 bits, RuntimeError for any other
+    number that the dtype can't hold.
+    """
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ValueError("Overflow when unpacking long long: an int beyond 64 bits")
+    return converted(tensor_or_number(value, "__setitem__"), kind)
 
 
 def _selects_all(key: Any, x: TensorBase) -> bool:

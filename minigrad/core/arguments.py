@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ..rules import Rule
-from ..rules.promotion import get_default_dtype, result_type
+from ..rules.promotion import converted, get_default_dtype, python_number, result_type, wrapped
 from .errstate import quiet
 from .grad_mode import grad_mode
 from .tensor import TensorBase, refresh, require_element, require_tensor
@@ -30,7 +30,7 @@ def prepare(rule: Rule, operands: Sequence[Any]) -> tuple[list[Any], list[Any]]:
     for x in operands:
         if isinstance(x, TensorBase) and grad_mode.enabled and rule.differentiable:
             refresh(x)
-        arrays.append(x._array if isinstance(x, TensorBase) else number_of(x))
+        arrays.append(x._array if isinstance(x, TensorBase) else python_number(x))
     if rule.presentation.promotion is not None:
         arrays = _promoted(rule, arrays)
     # An operand that isn't a tensor is replaced by what the rule gets. So the op tells them apart.
@@ -46,25 +46,25 @@ def _promoted(rule: Rule, arrays: list[Any]) -> list[Any]:
     common = result_type(*(x for x in arrays if x is not None))
     if rule.presentation.promotion == "float" and common.kind != "f":
         common = get_default_dtype().numpy
-    return [_in_dtype(x, common) for x in arrays]
-
-
-def number_of(argument: Any) -> Any:
-    """A NumPy scalar as a Python number, which doesn't widen an array; anything else unchanged."""
-    return argument.item() if isinstance(argument, np.generic) else argument
+    checked = [rule.presentation.checked.get(name) for name in rule.parameters]
+    kinds = checked or [None] * len(arrays)
+    return [_in_dtype(x, common, each) for x, each in zip(arrays, kinds, strict=False)]
 
 
 def _is_bool(operand: Any) -> bool:
     return isinstance(operand, bool) or getattr(operand, "dtype", None) == np.bool_
 
 
-def _in_dtype(operand: Any, kind: np.dtype) -> Any:
+def _in_dtype(operand: Any, kind: np.dtype, checked: str | None) -> Any:
+    """An operand in a dtype. `checked` is as in `Presentation.checked`."""
     if isinstance(operand, np.ndarray):
         # A number too large for float32 becomes infinite, without a warning.
         return operand if operand.dtype == kind else quiet.call(operand.astype, kind)
-    if kind.kind in "iu" and operand is not None and not isinstance(operand, bool):
-        return int(np.array(operand).astype(kind))  # an int too large for int32 wraps around
-    return operand
+    if operand is None or isinstance(operand, bool):
+        return operand
+    if checked is not None:
+        return converted(operand, kind) if kind.kind in checked else operand
+    return wrapped(operand, kind) if kind.kind in "iu" else operand
 
 
 def check_operands(rule: Rule, operands: Sequence[Any]) -> None:

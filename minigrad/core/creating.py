@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..rules.promotion import python_number
 from .devices import require_cpu
 from .tensor import TensorBase, require_tensor, wrap
 
@@ -81,13 +82,10 @@ def number_of(value: Any, function: str, argument: str) -> float:
     """
     if isinstance(value, TensorBase) and value._array.ndim == 0:
         value = value._array.item()
-    elif isinstance(value, np.generic):
-        value = value.item()
+    value = python_number(value)
     if not isinstance(value, builtins.bool | int | float):
         kind = type(value).__name__
         raise TypeError(f"{function}(): argument '{argument}' must be Number, not {kind}")
-    if isinstance(value, int) and not -(2**63) <= value < 2**64:
-        raise OverflowError(f"{function}(): argument '{argument}' is too large for 64 bits")
     return value
 
 
