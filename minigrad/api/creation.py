@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core.creating import array_of, int_of, made, number_of, sizes_of
+from ..core.creating import allocated, array_of, int_of, made, number_of, sizes_of
 from ..core.devices import require_cpu
 from ..core.tensor import wrap
+from ..random.fma import fma
 from ..rules import dtypes, promotion
 from ..rules.dtypes import dtype as DType
 from .tensor import Tensor
@@ -203,7 +204,7 @@ def zeros(*size: Any, dtype: DType | None = None, **options: Any) -> Tensor:
     tensor([[0., 0., 0.],
             [0., 0., 0.]])
     """
-    return made(np.zeros(sizes_of(size, options, "zeros"), _kind(dtype)), **options)
+    return made(allocated(np.zeros, sizes_of(size, options, "zeros"), _kind(dtype)), **options)
 
 
 def ones(*size: Any, dtype: DType | None = None, **options: Any) -> Tensor:
@@ -212,7 +213,7 @@ def ones(*size: Any, dtype: DType | None = None, **options: Any) -> Tensor:
     >>> minigrad.ones(2, dtype=minigrad.int64)
     tensor([1, 1])
     """
-    return made(np.ones(sizes_of(size, options, "ones"), _kind(dtype)), **options)
+    return made(allocated(np.ones, sizes_of(size, options, "ones"), _kind(dtype)), **options)
 
 
 def empty(*size: Any, dtype: DType | None = None, **options: Any) -> Tensor:
@@ -221,7 +222,7 @@ def empty(*size: Any, dtype: DType | None = None, **options: Any) -> Tensor:
     >>> minigrad.empty(2, 0).shape
     torch.Size([2, 0])
     """
-    return made(np.empty(sizes_of(size, options, "empty"), _kind(dtype)), **options)
+    return made(allocated(np.empty, sizes_of(size, options, "empty"), _kind(dtype)), **options)
 
 
 def full(
@@ -241,7 +242,7 @@ def full(
     value = number_of(fill_value, "full", "fill_value")
     as_kind = promotion.of_scalar(value) if dtype is None else _kind(dtype)
     filling = promotion.converted(value, as_kind)
-    return made(np.full(sizes_of((size,), {}, "full"), filling, as_kind), **options)
+    return made(allocated(np.full, sizes_of((size,), {}, "full"), filling, as_kind), **options)
 
 
 def eye(n: int, m: int | None = None, *, dtype: DType | None = None, **options: Any) -> Tensor:
@@ -255,7 +256,7 @@ def eye(n: int, m: int | None = None, *, dtype: DType | None = None, **options: 
     m = n if m is None else int_of(m, "eye", "m")
     if n < 0 or m < 0:
         raise RuntimeError(f"n and m must be greater or equal to 0, got {n} and {m}")
-    return made(np.eye(n, m, dtype=_kind(dtype)), **options)
+    return made(allocated(np.eye, n, m, dtype=_kind(dtype)), **options)
 
 
 def arange(
@@ -291,14 +292,47 @@ def arange(
         raise RuntimeError(f"unsupported range: {start} -> {end}")
     if (end - start) * step < 0:
         raise RuntimeError("upper bound and lower bound inconsistent with step sign")
-    if kind == np.int64 and not whole:  # PyTorch truncates the numbers before it counts
-        start, end, step, whole = int(start), int(end), int(step), True
+    count = _arange_count(start, end, step, kind)
+    allocated(np.empty, count, kind)
+    if kind.kind in "iu":
+        start, step = _truncated(start), _truncated(step)
+        return made((start + np.arange(count) * step).astype(kind), **options)
+    return made(_float_range(float(start), float(step), count, kind), **options)
+
+
+def _arange_count(start: float, end: float, step: float, kind: np.dtype) -> int:
+    """The number of values from `start` up to `end`."""
+    if kind == np.int64:  # PyTorch counts with truncated numbers, and for other dtypes with floats
+        start, end, step = _truncated(start), _truncated(end), _truncated(step)
         if step == 0:
             raise ValueError("step must be nonzero after it is truncated to int64")
-    count = -((start - end) // step) if whole else math.ceil((end - start) / step)
-    number = int if kind.kind in "iu" else float
-    # A product for each element instead of a running sum, so that rounding errors don't add up.
-    return made((number(start) + np.arange(count) * number(step)).astype(kind), **options)
+        return -((start - end) // step)
+    with np.errstate(all="ignore"):
+        count = np.ceil(np.float64(float(end) - float(start)) / step)
+    if not 0 <= count < 2.0**63:
+        raise RuntimeError("invalid size, possible overflow?")
+    return int(count)
+
+
+def _truncated(number: float) -> int:
+    return int(promotion.converted(number, dtypes.int64.numpy))
+
+
+def _float_range(start: float, step: float, count: int, kind: np.dtype) -> np.ndarray:
+    """The values of `arange` in a float dtype.
+
+    Their last digits are those of PyTorch's kernel. It fills vectors of 32 bytes, in pairs. The
+    first number of a vector is rounded to the dtype, and the others are counted from there. The
+    numbers that don't fill a pair of vectors are each counted from `start`. (From 32,768 numbers
+    on, PyTorch's threads divide the range, and its digits depend on their number.)
+    """
+    width = 32 // kind.itemsize
+    places = np.arange(count, dtype=np.float64)
+    in_vector = places % width
+    in_vector[count - count % (2 * width) :] = 0
+    with np.errstate(all="ignore"):
+        firsts = fma(places - in_vector, step, start).astype(kind)
+        return fma(in_vector, step, firsts.astype(np.float64)).astype(kind)
 
 
 def linspace(
@@ -318,19 +352,19 @@ def linspace(
     start = _linspace_end(start, "start")
     end = _linspace_end(end, "end")
     if steps < 2:
-        ends = [promotion.converted(start, kind)]
-        return made(np.array(ends[:steps], kind), **options)
+        alone = [promotion.converted(start, kind) for _ in range(steps)]
+        return made(np.array(alone, kind), **options)
     if kind.kind == "b":
         raise NotImplementedError("\"linspace_cpu\" not implemented for 'Bool'")
-    first, last = (np.array(promotion.converted(x, kind), kind) for x in (start, end))
     between = np.dtype(np.float64) if kind.kind in "iu" else kind
-    forwards = np.arange(steps, dtype=between)
+    first, last = (between.type(promotion.converted(x, kind)) for x in (start, end))
+    allocated(np.empty, steps, kind)
+    forwards, half = np.arange(steps, dtype=between), steps // 2
     with np.errstate(all="ignore"):
-        step = (last - first).astype(between) / between.type(steps - 1)
+        step = (last - first) / between.type(steps - 1)
         # Computed from both ends towards the middle, so that both ends are exact.
-        values = np.where(
-            forwards < steps // 2, first + step * forwards, last - step * (steps - 1 - forwards)
-        )
+        values = fma(forwards, step, first)
+        values[half:] = fma(forwards[: steps - half], -step, last)[::-1]
         return made(values.astype(kind), **options)
 
 
@@ -353,7 +387,7 @@ def zeros_like(input: Tensor, *, dtype: DType | None = None, **options: Any) -> 
     tensor([0, 0])
     """
     array = array_of(input, "zeros_like")
-    return made(np.zeros_like(array, _kind(dtype, input.dtype)), **options)
+    return made(allocated(np.zeros_like, array, _kind(dtype, input.dtype)), **options)
 
 
 def ones_like(input: Tensor, *, dtype: DType | None = None, **options: Any) -> Tensor:
@@ -363,7 +397,7 @@ def ones_like(input: Tensor, *, dtype: DType | None = None, **options: Any) -> T
     tensor([1., 1.])
     """
     array = array_of(input, "ones_like")
-    return made(np.ones_like(array, _kind(dtype, input.dtype)), **options)
+    return made(allocated(np.ones_like, array, _kind(dtype, input.dtype)), **options)
 
 
 def empty_like(input: Tensor, *, dtype: DType | None = None, **options: Any) -> Tensor:
@@ -373,7 +407,7 @@ def empty_like(input: Tensor, *, dtype: DType | None = None, **options: Any) -> 
     torch.Size([2, 3])
     """
     array = array_of(input, "empty_like")
-    return made(np.empty_like(array, _kind(dtype, input.dtype)), **options)
+    return made(allocated(np.empty_like, array, _kind(dtype, input.dtype)), **options)
 
 
 def full_like(
@@ -389,4 +423,4 @@ def full_like(
     array = array_of(input, "full_like")
     kind = _kind(dtype, input.dtype)
     value = promotion.converted(number_of(fill_value, "full_like", "fill_value"), kind)
-    return made(np.full_like(array, value, kind), **options)
+    return made(allocated(np.full_like, array, value, kind), **options)

@@ -15,6 +15,7 @@ from ..core.dispatch import OPS
 from ..core.inplace import in_place
 from ..core.tensor import TensorBase, require_element, require_tensor
 from ..rules import REGISTRY
+from ..rules.dims import int64
 from ..rules.dtypes import scalar_name
 from ..rules.promotion import converted
 from .compositions import require_list, tensor_or_number
@@ -146,6 +147,7 @@ def _split_key(self: TensorBase, key: Any) -> tuple[TensorBase, tuple[Any, ...] 
         if kind is int:
             size = view._array.shape[dim]
             if not -size <= e < size:
+                int64(e)
                 raise IndexError(f"index {e} is out of bounds for dimension {dim} with size {size}")
             view = _select(view, dim, e)
         elif kind is slice:

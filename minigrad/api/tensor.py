@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..core import backward, grad_fn, hooks
+from ..core.creating import allocated, sizes_of
 from ..core.devices import device, require_cpu
 from ..core.dispatch import OPS
 from ..core.grad_mode import is_grad_enabled, no_grad
@@ -56,7 +57,8 @@ class Tensor(OpMethods, TensorBase):
         if len(data) == 1 and isinstance(data[0], Size):
             data = tuple(data[0])
         if all(isinstance(size, int) for size in data):
-            return wrap(np.empty(data or 0, default), cls)
+            sizes = sizes_of(data, {}, "new") if data else (0,)
+            return wrap(allocated(np.empty, sizes, default), cls)
         if len(data) == 1 and isinstance(data[0], TensorBase):
             return wrap(data[0]._array[...], cls)
         if len(data) == 1 and isinstance(data[0], str):

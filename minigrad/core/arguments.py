@@ -32,7 +32,10 @@ def prepare(rule: Rule, operands: Sequence[Any]) -> tuple[list[Any], list[Any]]:
             refresh(x)
         arrays.append(x._array if isinstance(x, TensorBase) else python_number(x))
     if rule.presentation.promotion is not None:
-        arrays = _promoted(rule, arrays)
+        try:
+            arrays = _promoted(rule, arrays)
+        except MemoryError as error:
+            raise_as_pytorch(rule, arrays, error)
     # An operand that isn't a tensor is replaced by what the rule gets. So the op tells them apart.
     pairs = zip(operands, arrays, strict=True)
     return [x if isinstance(x, TensorBase) else array for x, array in pairs], arrays
@@ -106,13 +109,16 @@ def call_by_names(op: Callable[..., Any], given: dict[str, Any], others: dict[st
     return op(**{name: value for name, value in given.items() if value is not MISSING})
 
 
-# How to recognise NumPy's errors about shapes.
+# How to recognise NumPy's errors about shapes, and about arrays that no memory can hold.
+_TOO_LARGE = re.compile("too (big|large)|[Mm]aximum allowed")
 _MISFIT = re.compile("broadcast|remapping|cannot assign|boolean array indexing")
 
 
 def raise_as_pytorch(rule: Rule, arrays: Sequence[Any], error: Exception) -> NoReturn:
-    """Raise PyTorch's error for an error of NumPy about shapes, and any other error unchanged."""
-    if not isinstance(error, ValueError | TypeError) or not _MISFIT.search(str(error)):
+    """Raise PyTorch's error for an error of NumPy about shapes or sizes; any other unchanged."""
+    if isinstance(error, MemoryError) or _says(error, _TOO_LARGE):
+        raise RuntimeError(f"{rule.name}(): can't allocate memory: {error}") from None
+    if not _says(error, _MISFIT):
         raise error
     shapes = [a.shape for a in arrays if isinstance(a, np.ndarray)]
     for a, b in itertools.pairwise(shapes):
@@ -125,3 +131,7 @@ def raise_as_pytorch(rule: Rule, arrays: Sequence[Any], error: Exception) -> NoR
                     f"{rule.name})"
                 ) from None
     raise RuntimeError(f"{rule.name}(): {error}") from None
+
+
+def _says(error: Exception, message: re.Pattern[str]) -> bool:
+    return isinstance(error, ValueError | TypeError) and bool(message.search(str(error)))

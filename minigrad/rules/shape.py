@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .dims import axis, index, infer_size, named
+from .dims import axis, indices, infer_size, named
 from .presentation import INTERNAL, METHOD, PROMOTED, SIZES
 from .rule import Array, Pullback, Result, differentiable, unchanged
 
@@ -89,7 +89,7 @@ def permute(input: Array, dims: Sequence[int]) -> Result:
     >>> minigrad.ones(2, 3, 4).permute(2, 0, 1).shape
     torch.Size([4, 2, 3])
     """
-    dims = [d if type(d) is int else index(d, "dims") for d in dims]
+    dims = indices(dims, "dims")
     if len(dims) != input.ndim:
         raise RuntimeError(
             "permute(sparse_coo): number of dimensions in the tensor input does not match the "
@@ -141,7 +141,7 @@ def expand(input: Array, size: Sequence[int]) -> Result:
     tensor([[1, 1, 1],
             [2, 2, 2]])
     """
-    after = [index(each, "size") for each in size]
+    after = indices(size, "size")
     lead = len(after) - input.ndim
     if lead < 0:
         raise RuntimeError(
