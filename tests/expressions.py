@@ -2052,7 +2052,6 @@ REFUSED: dict[str, str] = {
     "torch.autograd.grad(w.sum(), w, is_grads_batched=True)": "is_grads_batched",
     "torch.autograd.backward(w.sum(), grad_variables=[None])": "grad_variables",
     # Dtypes and devices.
-    "x[x.byte()]": "uint8",
     "torch.tensor(1j)": "complex",
     "torch.tensor([1 + 2j])": "complex",
     "torch.as_tensor(np.zeros(2, np.int16))": "int16",

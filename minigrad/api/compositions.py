@@ -7,8 +7,9 @@ list of tensors (`cat`). `core/dispatch.py` makes all other functions of ops, ea
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -94,11 +95,26 @@ def min(input: Tensor, *args: Any, **kwargs: Any) -> Any:
 def _max_or_min(
     name: str, result: Any, pairwise: str, input: Tensor, *args: Any, **kwargs: Any
 ) -> Any:
+    if len(args) + len(kwargs) > 2:
+        _refuse_arguments(name, args, kwargs)
     if "other" in kwargs or (args and isinstance(args[0], TensorBase)):
+        if len(args) + len(kwargs) > 1:
+            _refuse_arguments(name, args, kwargs)
         return OPS[pairwise](input, *args, **kwargs)
     if args or kwargs:
+        if not kwargs.keys() <= {"dim", "axis", "keepdim", "keepdims"}:
+            _refuse_arguments(name, args, kwargs)
         return result(*OPS[f"{name}_dim"](input, *args, **kwargs))
     return OPS[name](input)
+
+
+def _refuse_arguments(name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> NoReturn:
+    given = [type(x).__name__ for x in args]
+    given += [f"{key}={type(x).__name__}" for key, x in kwargs.items()]
+    raise TypeError(
+        f"{name}() received an invalid combination of arguments - got ({', '.join(given)}), but "
+        "expected one of: (), (Tensor other), (int dim, bool keepdim = False)"
+    )
 
 
 # Choosing and joining -----------------------------------------------------------------------------
@@ -108,7 +124,8 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     """Take `input` where `condition` is True and `other` elsewhere, with broadcasting.
 
     `input` and `other` are tensors or numbers. `where(condition)` returns the indices of the True
-    elements: a tuple of one int64 tensor per dimension. RuntimeError unless the condition is bool.
+    elements: a tuple of one int64 tensor per dimension. RuntimeError unless the condition is bool;
+    uint8 works with a warning.
 
     >>> minigrad.where(minigrad.tensor([True, False]), minigrad.tensor([1., 2.]), 0)
     tensor([1., 0.])
@@ -117,7 +134,14 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     mask = condition._array
     if input is None and other is None:
         return tuple(wrap(places) for places in np.nonzero(np.atleast_1d(mask)))
-    if mask.dtype.kind != "b":
+    if mask.dtype.kind == "u":
+        warnings.warn(
+            "where received a uint8 condition tensor. This behavior is deprecated. Use a boolean "
+            "condition instead.",
+            stacklevel=2,
+        )
+        condition = wrap(mask != 0)
+    elif mask.dtype.kind != "b":
         raise RuntimeError(
             "where expected condition to be a boolean tensor, but got a tensor with dtype "
             f"{scalar_name(mask)}"

@@ -6,6 +6,7 @@ rest of the key (lists, masks and tensors of indices) is one gather or one scatt
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,13 +18,14 @@ from ..core.tensor import TensorBase, require_element, require_tensor
 from ..rules import REGISTRY
 from ..rules.dims import int64
 from ..rules.dtypes import scalar_name
+from ..rules.indexing import put_into
 from ..rules.promotion import converted
 from .compositions import require_list, tensor_or_number
 
 _alias, _index, _select = OPS["alias"], OPS["index"], OPS["select"]
 _slice, _unsqueeze = OPS["slice"], OPS["unsqueeze"]
 _copy_ = in_place(REGISTRY["copy"])
-_index_put_ = in_place(REGISTRY["index_put"])
+_index_put_ = in_place(REGISTRY["index_put"], into_shared=put_into)
 
 
 def getitem(self: TensorBase, key: Any) -> Any:
@@ -36,6 +38,10 @@ def setitem(self: TensorBase, key: Any, value: Any) -> None:
     """`x[key] = value`, where `value` is a number or broadcasts to the selected elements."""
     if not isinstance(value, TensorBase):
         value = _number_to_store(value, self._array.dtype)
+    if isinstance(key, TensorBase | np.ndarray | tuple) and (
+        not isinstance(value, TensorBase) or value._array.size == 1
+    ):
+        _refuse_bytes(key if isinstance(key, tuple) else (key,))
     view, rest = (self, None) if _selects_all(key, self) else _split_key(self, key)
     if isinstance(value, TensorBase):
         ndim = view._array.ndim if rest is None else view._array[rest].ndim
@@ -97,7 +103,8 @@ def index_put(
     >>> minigrad.index_put(minigrad.zeros(3), places, minigrad.tensor(1.), accumulate=True)
     tensor([2., 0., 0.])
     """
-    return OPS["index_put"](input, values, _index_put_key(input, indices, values), accumulate)
+    key = _index_put_key(input, indices, values, accumulate)
+    return OPS["index_put"](input, values, key, accumulate)
 
 
 def index_put_(
@@ -108,10 +115,12 @@ def index_put_(
     >>> minigrad.zeros(3).index_put_((minigrad.tensor([2]),), minigrad.tensor([1.]))
     tensor([0., 0., 1.])
     """
-    return _index_put_(self, values, _index_put_key(self, indices, values), accumulate)
+    return _index_put_(self, values, _index_put_key(self, indices, values, accumulate), accumulate)
 
 
-def _index_put_key(target: TensorBase, indices: Any, values: Any) -> tuple[Any, ...]:
+def _index_put_key(
+    target: TensorBase, indices: Any, values: Any, accumulate: bool
+) -> tuple[Any, ...]:
     """The indices of `index_put` as the key of its rule."""
     require_list(indices, "index_put", "indices")
     for position, index in enumerate(indices):
@@ -120,9 +129,25 @@ def _index_put_key(target: TensorBase, indices: Any, values: Any) -> tuple[Any, 
         raise RuntimeError("index_put() needs at least one tensor of indices")
     require_tensor(values, "index_put", "values", position=2)
     _require_same_dtype(target, values)
-    entries = [_entry(index) for index in indices]
+    if values._array.size == 1 and not accumulate:
+        _refuse_bytes(indices)
+    entries = [np.atleast_1d(_entry(index)) for index in indices]
     _count_dims(entries, target._array.ndim)
-    return tuple(np.atleast_1d(entry) for entry in entries)
+    dim = 0
+    for entry in entries:
+        _check_mask(entry, target._array.shape, dim)
+        dim += _dims_used(entry)
+    return tuple(entries)
+
+
+def _refuse_bytes(key: Sequence[Any]) -> None:
+    """RuntimeError for a uint8 mask where PyTorch calls masked_fill_, which takes only bools."""
+    arrays = [k._array if isinstance(k, TensorBase) else k for k in key]
+    kinds = [a.dtype.kind for a in arrays if isinstance(a, np.ndarray) and a.ndim]
+    if "u" in kinds and "i" not in kinds:
+        raise RuntimeError(
+            "masked_fill_ only supports boolean masks, but got mask with dtype unsigned char"
+        )
 
 
 def _split_key(self: TensorBase, key: Any) -> tuple[TensorBase, tuple[Any, ...] | None]:
@@ -140,15 +165,18 @@ def _split_key(self: TensorBase, key: Any) -> tuple[TensorBase, tuple[Any, ...] 
             "to convert a 0-dim tensor to a number"
         )
     used = _count_dims(entries, ndim)
-    view, dim, gathers = self, 0, False
+    view, dim, gathers, dropped = self, 0, False, 0
     rest: list[Any] = []  # the key of the gather; it covers the view's first `dim` dimensions
     for e in entries:
         kind = type(e)
         if kind is int:
-            size = view._array.shape[dim]
+            size = view._array.shape[dim] if dim < view._array.ndim else 0
             if not -size <= e < size:
                 int64(e)
-                raise IndexError(f"index {e} is out of bounds for dimension {dim} with size {size}")
+                raise IndexError(
+                    f"index {e} is out of bounds for dimension {dim + dropped} with size {size}"
+                )
+            dropped += 1
             view = _select(view, dim, e)
         elif kind is slice:
             if alone or e != slice(None):
@@ -167,6 +195,7 @@ def _split_key(self: TensorBase, key: Any) -> tuple[TensorBase, tuple[Any, ...] 
             rest.append(np.array([e]))
             dim, gathers = dim + 1, True
         else:
+            _check_mask(e, view._array.shape, dim)
             rest.append(e)
             dim, gathers = dim + _dims_used(e), True
     if gathers:
@@ -183,6 +212,14 @@ def _entry(k: Any) -> Any:
     if isinstance(k, TensorBase | np.ndarray):
         # Copied, so that a later write to the indices doesn't change the gradient.
         array = np.array(k._array if isinstance(k, TensorBase) else k)
+        if array.dtype.kind == "u":
+            if array.ndim:
+                warnings.warn(
+                    "indexing with dtype torch.uint8 is now deprecated, please use a dtype "
+                    "torch.bool instead.",
+                    stacklevel=4,
+                )
+            array = array != 0
     elif isinstance(k, Sequence) and not isinstance(k, str):
         array = np.array([_entry(item) for item in k] if len(k) else np.empty(0, np.int64))
     elif isinstance(k, str):
@@ -198,6 +235,17 @@ def _entry(k: Any) -> Any:
             f"{array.dtype.name}"
         )
     return array if array.ndim else array.item()
+
+
+def _check_mask(entry: Any, shape: tuple[int, ...], dim: int) -> None:
+    """IndexError if an entry is a mask of another shape than the dimensions from `dim` on."""
+    if entry.dtype.kind == "b":
+        for d, size in enumerate(entry.shape):
+            if shape[dim + d : dim + d + 1] != (size,):
+                raise IndexError(
+                    f"The shape of the mask {list(entry.shape)} at index {d} does not match the "
+                    f"shape of the indexed tensor {list(shape)} at index {dim + d}"
+                )
 
 
 def _count_dims(entries: Sequence[Any], ndim: int) -> int:

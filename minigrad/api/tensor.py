@@ -26,6 +26,7 @@ from ..rules import REGISTRY, dtypes
 from ..rules.dims import axis
 from ..rules.dtypes import dtype as DType
 from ..rules.dtypes import of_numpy, to_numpy
+from ..rules.elementwise import fill_masked
 from ..rules.promotion import get_default_dtype
 from . import compositions, indexing, printing
 from .compositions import tensor_or_number
@@ -536,6 +537,6 @@ _COMPARABLE = (TensorBase, *_NUMBERS, np.ndarray)
 _copy_ = in_place(REGISTRY["copy"])
 _fill_ = in_place(REGISTRY["fill"], fills=True)
 _zero_ = in_place(REGISTRY["zero"], fills=True)
-_masked_fill_ = in_place(REGISTRY["masked_fill"])
+_masked_fill_ = in_place(REGISTRY["masked_fill"], into_shared=fill_masked)
 
 make_public(Tensor)

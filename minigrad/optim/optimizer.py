@@ -159,8 +159,24 @@ class Optimizer:
         for group in self.param_groups:
             pairs = [(p, g) for p in group["params"] if (g := p.grad) is not None]
             # A diverging run overflows without a warning, as in PyTorch.
-            quiet.within(self._update, group, pairs)
+            try:
+                quiet.within(self._update, group, pairs)
+            except ValueError as error:
+                self._refuse_shapes(pairs)
+                raise error
         return loss
+
+    def _refuse_shapes(self, pairs: list[tuple[Tensor, Tensor]]) -> None:
+        """RuntimeError for a parameter whose gradient or state has another shape."""
+        for param, grad in pairs:
+            for name, value in {"gradient": grad, **self.state[param]}.items():
+                shape = value.shape if isinstance(value, Tensor) else ()
+                if shape and shape != param.shape:
+                    raise RuntimeError(
+                        f"The size of tensor a {list(shape)} must match the size of tensor b "
+                        f"{list(param.shape)}: the {name} was made for another parameter, or the "
+                        "parameter was resized"
+                    )
 
     def _update(self, group: Group, pairs: list[tuple[Tensor, Tensor]]) -> None:
         """Update parameters, each paired with its gradient, by the hyperparameters of `group`."""

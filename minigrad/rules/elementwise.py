@@ -462,6 +462,11 @@ def masked_fill(input: Array, mask: Constant, value: Operand) -> Result:
     )
 
 
+def fill_masked(target: Array, mask: Array, value: Operand) -> None:
+    """Store `value` in an array where `mask` is True."""
+    np.copyto(target, np.array(value).astype(target.dtype), where=mask)
+
+
 # Copies -------------------------------------------------------------------------------------------
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .dims import axis, indices, infer_size, named
+from .dims import axis, index, indices, infer_size, named
 from .presentation import INTERNAL, METHOD, PROMOTED, SIZES
 from .rule import Array, Pullback, Result, differentiable, unchanged
 
@@ -180,7 +180,8 @@ def alias(input: Array) -> Result:
 def cat(*tensors: Array, dim: int) -> Result:
     """The tensors joined along `dim`. Their sizes in all other dimensions must be equal.
 
-    Tensors of shape (0,) are ignored, whatever the shape of the others.
+    Tensors of shape (0,) are ignored, whatever the shape of the others. If there are no others,
+    `dim` is ignored too.
     """
     shapes = [x.shape for x in tensors]
     if () in shapes:
@@ -189,7 +190,10 @@ def cat(*tensors: Array, dim: int) -> Result:
         )
     solid: Sequence[Array] = tensors
     if (0,) in shapes:
-        solid = [x for x in tensors if x.shape != (0,)] or tensors
+        solid = [x for x in tensors if x.shape != (0,)]
+        if not solid:
+            index(dim, "dim")
+            solid, dim = tensors, 0
     d = axis(dim, solid[0].ndim)
     try:
         y = np.concatenate(solid, d)
