@@ -52,6 +52,39 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
 _mm, _mv, _dot, _stacked = (OPS[name] for name in ("mm", "mv", "dot", "matmul"))
 
 
+# Quotients ----------------------------------------------------------------------------------------
+
+
+def div(
+    input: Tensor | float, other: Tensor | float, *, rounding_mode: str | None = None
+) -> Tensor:
+    """Divide `input` by `other`, with broadcasting; integers give the default float dtype.
+
+    With `rounding_mode` "trunc" the quotient is rounded towards 0, with "floor" down. Then integers
+    stay integers, and RuntimeError is raised for a division of integers by 0.
+
+    >>> minigrad.div(minigrad.tensor([7, -7]), 2)
+    tensor([ 3.5000, -3.5000])
+    >>> minigrad.div(minigrad.tensor([7, -7]), 2, rounding_mode="floor")
+    tensor([ 3, -4])
+    """
+    if rounding_mode is None:
+        return _div(input, other)
+    return OPS["rounded_div"](input, other, rounding_mode=rounding_mode)
+
+
+_div = OPS["div"]
+
+
+def true_divide(input: Tensor | float, other: Tensor | float) -> Tensor:
+    """Divide: `div` without `rounding_mode`.
+
+    >>> minigrad.true_divide(minigrad.tensor([1, 2]), 2)
+    tensor([0.5000, 1.0000])
+    """
+    return _div(input, other)
+
+
 # The largest and the smallest ---------------------------------------------------------------------
 
 
@@ -266,4 +299,7 @@ def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
     return OPS["transpose"](input, axis0, axis1)
 
 
-COMPOSED = (matmul, max, min, where, cat, stack, flatten, swapaxes, unbind, is_tensor)
+COMPOSED = (
+    *(matmul, div, true_divide, max, min, where, cat, stack),
+    *(flatten, swapaxes, unbind, is_tensor),
+)

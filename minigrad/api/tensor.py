@@ -16,7 +16,7 @@ import numpy as np
 from ..core import backward, grad_fn, hooks
 from ..core.creating import allocated, sizes_of
 from ..core.devices import device, require_cpu
-from ..core.dispatch import OPS
+from ..core.dispatch import OPERANDS, OPS
 from ..core.grad_mode import is_grad_enabled, no_grad
 from ..core.inplace import in_place
 from ..core.tensor import TensorBase, make_public, refresh, wrap
@@ -440,6 +440,8 @@ class Tensor(OpMethods, TensorBase):
         """Take this tensor where `condition` is True and `other` elsewhere, with broadcasting."""
         return compositions.where(condition, self, other)
 
+    div = compositions.div
+    true_divide = compositions.true_divide
     max = compositions.max
     min = compositions.min
     matmul = compositions.matmul
@@ -466,6 +468,16 @@ class Tensor(OpMethods, TensorBase):
                 f"{value._array.ndim} dimensions."
             )
         return _fill_(self, tensor_or_number(value, "fill_"))
+
+    def div_(self, other: Any, *, rounding_mode: str | None = None) -> Any:
+        """`div`, in place. RuntimeError for a leaf that requires grad."""
+        if rounding_mode is None:
+            return _div_(self, other)
+        return _rounded_div_(self, other, rounding_mode=rounding_mode)
+
+    def true_divide_(self, other: Any) -> Any:
+        """`true_divide`, in place. RuntimeError for a leaf that requires grad."""
+        return _div_(self, other)
 
     def masked_fill_(self, mask: TensorBase, value: Any) -> Any:
         """`masked_fill`, in place. RuntimeError for a leaf that requires grad."""
@@ -499,13 +511,15 @@ class Tensor(OpMethods, TensorBase):
         return compositions.matmul(self, other) if isinstance(other, Tensor) else NotImplemented
 
     def __rpow__(self, other: Any) -> Any:
-        return OPS["pow"](other, self) if isinstance(other, _NUMBERS) else NotImplemented
+        return OPS["pow"](other, self) if isinstance(other, OPERANDS) else NotImplemented
 
     def __rtruediv__(self, other: Any) -> Any:
         """Compute `other / x` as `x.reciprocal() * other`, as PyTorch does."""
-        if isinstance(other, _NUMBERS):
+        if isinstance(other, OPERANDS):
             return OPS["mul"](OPS["reciprocal"](self), other)
         return NotImplemented
+
+    __rdiv__ = __rtruediv__
 
     def __pos__(self) -> Tensor:
         if self.dtype is dtypes.bool:
@@ -532,8 +546,9 @@ def _array_wrapped(other: Any) -> Any:
     return wrap(other) if isinstance(other, np.ndarray) else other
 
 
-_NUMBERS = (float, int, np.number, np.bool_)
-_COMPARABLE = (TensorBase, *_NUMBERS, np.ndarray)
+_COMPARABLE = (*OPERANDS, np.ndarray)
+_div_ = in_place(REGISTRY["div"])
+_rounded_div_ = in_place(REGISTRY["rounded_div"])
 _copy_ = in_place(REGISTRY["copy"])
 _fill_ = in_place(REGISTRY["fill"], fills=True)
 _zero_ = in_place(REGISTRY["zero"], fills=True)

@@ -136,17 +136,43 @@ def mul(input: Operand, other: Operand) -> Result:
 
 
 @differentiable(FLOAT_FUNCTION, write=np.divide, operators=("x / y", "x /= y"))
-def div(input: Operand, other: Operand, *, rounding_mode: None = None) -> Result:
-    """`input / other`, broadcast; integers give the default float type.
-
-    NotImplementedError for a `rounding_mode`.
-
-    >>> minigrad.div(minigrad.tensor([1, 2]), 2)
-    tensor([0.5000, 1.0000])
-    """
-    if rounding_mode is not None:
-        raise NotImplementedError(f"div(rounding_mode={rounding_mode!r}) is not implemented")
+def div(input: Operand, other: Operand) -> Result:
+    """`input / other`, broadcast; integers give the default float type."""
     return input / other, (lambda g: g / other, lambda g: -g * (div(input, other)[0] / other))
+
+
+@differentiable(
+    ARITHMETIC, forms=(), public="div", title="div(rounding_mode=…)", node="DivBackward2"
+)
+def rounded_div(input: Operand, other: Operand, *, rounding_mode: str) -> Result:
+    """`input / other` rounded towards 0 ("trunc") or down ("floor"); the derivative is 0."""
+    if not isinstance(rounding_mode, str):
+        kind = type(rounding_mode).__name__
+        raise TypeError(f"div(): argument 'rounding_mode' must be str, not {kind}")
+    if rounding_mode not in ("trunc", "floor"):
+        raise RuntimeError(
+            "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
+            f"'{rounding_mode}'"
+        )
+    kind = np.result_type(input, other).kind
+    if kind == "b":
+        raise NotImplementedError(f"\"div_{rounding_mode}_cpu\" not implemented for 'Bool'")
+    if kind in "iu" and not np.all(other):
+        raise RuntimeError("ZeroDivisionError")
+    if rounding_mode == "floor":
+        y = np.floor_divide(input, other)
+    elif kind == "f":
+        y = np.trunc(input / other)
+    else:
+        # Rounding down and rounding towards 0 differ where the quotient is negative.
+        y = np.floor_divide(input, other)
+        y = y + ((y < 0) & (y * other != input))
+    return y, (lambda g: _zeros(g, other), lambda g: _zeros(g, input, other))
+
+
+def _zeros(g: Array, *saved: Operand) -> Array:
+    """Zeros for the cotangent `g`. The pullback saves operands, so a write to one is an error."""
+    return np.zeros_like(g)
 
 
 @differentiable(linear=True, numpy="negative", forms=IN_PLACE, operators=("-x",))
@@ -401,8 +427,11 @@ def clamp(input: Array, min: Operand | None = None, max: Operand | None = None) 
     """
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
-    if input.dtype.kind == "b" and not isinstance(max if min is None else min, np.ndarray):
-        raise NotImplementedError("\"clamp_scalar_cpu\" not implemented for 'Bool'")
+    one_tensor = (min is None or max is None) and isinstance(
+        max if min is None else min, np.ndarray
+    )
+    if input.dtype.kind == "b" and not one_tensor:  # with one, it is a maximum or a minimum
+        raise NotImplementedError("\"clamp\" not implemented for 'Bool'")
     y = input if min is None else np.maximum(min, input)
     y = y if max is None else np.minimum(max, y)
     low = -np.inf if min is None else min
