@@ -141,9 +141,7 @@ def div(input: Operand, other: Operand) -> Result:
     return input / other, (lambda g: g / other, lambda g: -g * (div(input, other)[0] / other))
 
 
-@differentiable(
-    ARITHMETIC, forms=(), public="div", title="div(rounding_mode=…)", node="DivBackward2"
-)
+@differentiable(ARITHMETIC, forms=(), public="div", title="div(mode=…)", node="DivBackward2")
 def rounded_div(input: Operand, other: Operand, *, rounding_mode: str) -> Result:
     """`input / other` rounded towards 0 ("trunc") or down ("floor"); the derivative is 0."""
     if not isinstance(rounding_mode, str):
