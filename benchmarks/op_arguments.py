@@ -98,6 +98,7 @@ _SPECIAL_ARGUMENTS: dict[str, Callable[[OperandSource], OpArguments]] = {
     "permute": lambda d: d.matrix_arguments(dims=(1, 0)),
     "put": lambda d: OpArguments((d.floats(),), {"key": (slice(0, d.size),), "shape": (d.size,)}),
     "reshape": lambda d: d.matrix_arguments(shape=(d.side**2,)),
+    "rounded_div": lambda d: OpArguments((d.floats(), d.floats()), {"rounding_mode": "floor"}),
     "scatter": lambda d: OpArguments(
         (d.floats(),), {"key": (d.indices(d.size),), "shape": (d.size,), "repeats": True}
     ),

@@ -701,6 +701,47 @@ x.mul(other=2)
 torch.div(x, 2)
 torch.div(n, n)
 torch.div(x, y, rounding_mode=None)
+torch.div(x, y, rounding_mode="trunc")
+torch.div(x, y, rounding_mode="floor")
+torch.div(n, 2, rounding_mode="floor")
+torch.div(-n, 2, rounding_mode="trunc")
+torch.div(-n, 2.5, rounding_mode="floor")
+torch.div(n, 0, rounding_mode="floor")
+torch.div(n.byte(), 2, rounding_mode="trunc")
+torch.div(m, m, rounding_mode="floor")
+torch.div(m, 2, rounding_mode="floor")
+torch.div(5, w, rounding_mode="floor")
+torch.div(w, 0.0, rounding_mode="trunc")
+torch.div(w, 2, rounding_mode="down")
+torch.div(w, 2, rounding_mode=1)
+grads(lambda w: torch.div(w, 2.5, rounding_mode="floor").sum(), w)
+x.div(2, rounding_mode="trunc")
+x.clone().div_(2, rounding_mode="floor")
+n.clone().div_(2, rounding_mode="trunc")
+n.clone().div_(2.0, rounding_mode="floor")
+n.clone().div_(2)
+torch.true_divide(n, 2)
+torch.true_divide(w, y)
+n.true_divide(2)
+x.clone().true_divide_(2)
+n.clone().true_divide_(2)
+w.__rdiv__(2)
+w.__rtruediv__(y)
+w.__rpow__(y)
+w.__radd__(n[0, 0])
+w.__rsub__(s)
+w.__rmul__(d)
+n.__rsub__(True)
+m.__rsub__(1)
+m.__radd__(n[0, 0])
+m.__rmul__(2.5)
+torch.rsub(n, True)
+torch.rsub(m, 1)
+torch.rsub(m, m)
+m.__rpow__(2)
+n.byte().__rpow__(300)
+w.__rpow__("a")
+x.byte() ** 2
 x.div(y)
 torch.pow(x, 2)
 torch.pow(2, y)
@@ -2046,12 +2087,8 @@ REFUSED: dict[str, str] = {
     "torch.zeros(2, out=y)": "out",
     "torch.arange(3, out=n)": "out",
     "torch.zeros(2, pin_memory=True)": "pin_memory",
-    "torch.div(x, 2, rounding_mode='floor')": "rounding_mode",
-    "x.div(2, rounding_mode='trunc')": "rounding_mode",
     "torch.autograd.grad(w.sum(), w, is_grads_batched=True)": "is_grads_batched",
     # Dtypes and devices.
-    "x.byte() ** 2": "Byte",
-    "x[x.byte()]": "uint8",
     "torch.tensor(1j)": "complex",
     "torch.tensor([1 + 2j])": "complex",
     "torch.as_tensor(np.zeros(2, np.int16))": "int16",

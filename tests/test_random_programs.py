@@ -123,6 +123,7 @@ _TEXTS = {
     "index_put": "=",
     "logical_and": "logical",
     "logical_or": "logical",
+    "rounded_div": "div",
     "rsub": "-",
     "slice": ":",
 }

@@ -55,8 +55,9 @@ class PerturbedOperands(TorchDispatchMode):
 
     The softmaxes are decomposed, since perturbing their operands doesn't show what cancels inside
     of them. Their exponents stay at most 0, as in any library. The operands of views are left
-    alone, and so is a tensor that an op writes into. The perturbations depend on `seed` only and
-    draw nothing from PyTorch's own random streams.
+    alone, and so is a tensor that an op writes into, unless it is the op's only operand, as in
+    `x.exp_()`. The perturbations depend on `seed` only and draw nothing from PyTorch's own random
+    streams.
     """
 
     def __init__(self, seed: int) -> None:
@@ -82,6 +83,8 @@ class PerturbedOperands(TorchDispatchMode):
             if isinstance(x, torch.Tensor) and x.is_floating_point():
                 # An op that is given a dtype computes in it, and it may be coarser than x's.
                 perturbed[i] = self._perturb(x, kwargs.get("dtype"))
+        if _is_unary_write(func) and args[0].is_floating_point():
+            args[0].copy_(self._perturb(args[0], None))
         return func(*perturbed, **kwargs)
 
     def _below_largest(self, x: torch.Tensor, dim: int) -> torch.Tensor:
@@ -110,6 +113,13 @@ def _perturbable(func: Any) -> tuple[int, ...]:
     if any(not alias.is_write for alias in returned):
         return ()
     return tuple(i for i, a in enumerate(func._schema.arguments) if a.alias_info is None)
+
+
+def _is_unary_write(func: Any) -> bool:
+    """Tell whether an op writes into its first operand, which is its only tensor."""
+    first, *others = func._schema.arguments
+    writes = first.alias_info is not None and first.alias_info.is_write
+    return writes and not any("Tensor" in str(a.type) for a in others)
 
 
 def judge_by_rounding(

@@ -45,6 +45,11 @@ def binary(draw: RandomDraws) -> Case:
     return Case(draw.pick((a, b), (a, b), (a, draw.number()), (draw.number(), b)))
 
 
+def rounded_quotient(draw: RandomDraws) -> Case:
+    case = binary(draw)
+    return Case(case.operands, {"rounding_mode": draw.pick("trunc", "floor")})
+
+
 def binary_bits(draw: RandomDraws) -> Case:
     """Draw a call like `binary`, but with integers or bools, and two tensors more often."""
     draw.dtype = np.dtype(draw.pick("int64", "int32", "bool"))

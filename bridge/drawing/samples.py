@@ -159,6 +159,7 @@ SAMPLES: dict[str, Sample] = {
     "reciprocal": Sample(cases.unary, {"operator": lambda t, input: 3 / input}),
     "relu": Sample(cases.unary, {"functional": functional("relu")}),
     "reshape": Sample(cases.reshape, _sizes("reshape")),
+    "rounded_div": Sample(cases.rounded_quotient, _also("div") | {"in-place": in_place("div_")}),
     "rsub": Sample(cases.number_minus_tensor, {"operator": lambda t, input, other: other - input}),
     "scatter": Sample(cases.gradient_of_index, {"gradient": spelling("scatter")}),
     "select": Sample(cases.select),

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..core.creating import (
+    allocated,
     array_of,
     from_array,
     int_of,
@@ -22,6 +23,7 @@ from ..core.creating import (
 from ..core.devices import require_cpu
 from ..core.errstate import cast
 from ..core.warning import warn_once
+from ..random.fma import fma
 from ..rules import dtypes, layout, promotion
 from ..rules.dtypes import dtype as DType
 from .tensor import Tensor
@@ -75,12 +77,12 @@ def _from_numbers(data: Any, wanted: np.dtype | None) -> np.ndarray:
     kinds: set[np.dtype] = set()
     _collect(data, shape, 0, numbers, kinds)
     kind = wanted or (promotion.joined(kinds) if kinds else _kind(None))
-    try:
-        return promotion.converted(numbers, kind, "ignore").reshape(shape)
-    except RuntimeError:
-        if all(-(2**63) <= n < 2**63 for n in numbers if isinstance(n, int)):
-            raise
-        raise ValueError("Overflow when unpacking long long: an int beyond 64 bits") from None
+    if kind.kind in "iu":
+        if not all(-(2**63) <= n < 2**63 for n in numbers if isinstance(n, int)):
+            raise ValueError("Overflow when unpacking long long: an int beyond 64 bits")
+        numbers = [promotion.converted(n, kind) for n in numbers]
+    with np.errstate(over="ignore"):  # a number too large for a float dtype becomes infinite
+        return np.array(numbers, kind).reshape(shape)
 
 
 def _shape(data: Any) -> tuple[int, ...]:
@@ -199,7 +201,7 @@ def zeros(*size: Any, dtype: DType | None = None, **options: Any) -> Tensor:
     tensor([[0., 0., 0.],
             [0., 0., 0.]])
     """
-    return made(np.zeros(sizes_of(size, options, "zeros"), _kind(dtype)), **options)
+    return made(allocated(np.zeros, sizes_of(size, options, "zeros"), _kind(dtype)), **options)
 
 
 def ones(*size: Any, dtype: DType | None = None, **options: Any) -> Tensor:
@@ -208,7 +210,7 @@ def ones(*size: Any, dtype: DType | None = None, **options: Any) -> Tensor:
     >>> minigrad.ones(2, dtype=minigrad.int64)
     tensor([1, 1])
     """
-    return made(np.ones(sizes_of(size, options, "ones"), _kind(dtype)), **options)
+    return made(allocated(np.ones, sizes_of(size, options, "ones"), _kind(dtype)), **options)
 
 
 def empty(*size: Any, dtype: DType | None = None, **options: Any) -> Tensor:
@@ -217,7 +219,7 @@ def empty(*size: Any, dtype: DType | None = None, **options: Any) -> Tensor:
     >>> minigrad.empty(2, 0).shape
     torch.Size([2, 0])
     """
-    return made(np.empty(sizes_of(size, options, "empty"), _kind(dtype)), **options)
+    return made(allocated(np.empty, sizes_of(size, options, "empty"), _kind(dtype)), **options)
 
 
 def full(
@@ -236,8 +238,8 @@ def full(
         raise TypeError(f"full(): argument 'size' (position 1) must be tuple of ints, not {kind}")
     value = number_of(fill_value, "full", "fill_value")
     as_kind = promotion.of_scalar(value) if dtype is None else _kind(dtype)
-    filling = promotion.converted(value, as_kind, "raise")
-    return made(np.full(sizes_of((size,), {}, "full"), filling, as_kind), **options)
+    filling = promotion.converted(value, as_kind)
+    return made(allocated(np.full, sizes_of((size,), {}, "full"), filling, as_kind), **options)
 
 
 def eye(n: int, m: int | None = None, *, dtype: DType | None = None, **options: Any) -> Tensor:
@@ -251,7 +253,7 @@ def eye(n: int, m: int | None = None, *, dtype: DType | None = None, **options: 
     m = n if m is None else int_of(m, "eye", "m")
     if n < 0 or m < 0:
         raise RuntimeError(f"n and m must be greater or equal to 0, got {n} and {m}")
-    return made(np.eye(n, m, dtype=_kind(dtype)), **options)
+    return made(allocated(np.eye, n, m, dtype=_kind(dtype)), **options)
 
 
 def arange(
@@ -287,14 +289,47 @@ def arange(
         raise RuntimeError(f"unsupported range: {start} -> {end}")
     if (end - start) * step < 0:
         raise RuntimeError("upper bound and lower bound inconsistent with step sign")
-    if kind == np.int64 and not whole:  # PyTorch truncates the numbers before it counts
-        start, end, step, whole = int(start), int(end), int(step), True
+    count = _arange_count(start, end, step, kind)
+    allocated(np.empty, count, kind)
+    if kind.kind in "iu":
+        start, step = _truncated(start), _truncated(step)
+        return made((start + np.arange(count) * step).astype(kind), **options)
+    return made(_float_range(float(start), float(step), count, kind), **options)
+
+
+def _arange_count(start: float, end: float, step: float, kind: np.dtype) -> int:
+    """The number of values from `start` up to `end`."""
+    if kind == np.int64:  # PyTorch counts with truncated numbers, and for other dtypes with floats
+        start, end, step = _truncated(start), _truncated(end), _truncated(step)
         if step == 0:
             raise ValueError("step must be nonzero after it is truncated to int64")
-    count = -((start - end) // step) if whole else math.ceil((end - start) / step)
-    number = int if kind.kind in "iu" else float
-    # A product for each element instead of a running sum, so that rounding errors don't add up.
-    return made(cast(number(start) + np.arange(count) * number(step), kind), **options)
+        return -((start - end) // step)
+    with np.errstate(all="ignore"):
+        count = np.ceil(np.float64(float(end) - float(start)) / step)
+    if not 0 <= count < 2.0**63:
+        raise RuntimeError("invalid size, possible overflow?")
+    return int(count)
+
+
+def _truncated(number: float) -> int:
+    return int(promotion.converted(number, dtypes.int64.numpy))
+
+
+def _float_range(start: float, step: float, count: int, kind: np.dtype) -> np.ndarray:
+    """The values of `arange` in a float dtype.
+
+    Their last digits are those of PyTorch's kernel. It fills vectors of 32 bytes, in pairs. The
+    first number of a vector is rounded to the dtype, and the others are counted from there. The
+    numbers that don't fill a pair of vectors are each counted from `start`. (From 32,768 numbers
+    on, PyTorch's threads divide the range, and its digits depend on their number.)
+    """
+    width = 32 // kind.itemsize
+    places = np.arange(count, dtype=np.float64)
+    in_vector = places % width
+    in_vector[count - count % (2 * width) :] = 0
+    with np.errstate(all="ignore"):
+        firsts = fma(places - in_vector, step, start).astype(kind)
+        return fma(in_vector, step, firsts.astype(np.float64)).astype(kind)
 
 
 def linspace(
@@ -314,18 +349,19 @@ def linspace(
     start = _linspace_end(start, "start")
     end = _linspace_end(end, "end")
     if steps < 2:
-        return made(promotion.converted([start][:steps], kind, "raise"), **options)
+        alone = [promotion.converted(start, kind) for _ in range(steps)]
+        return made(np.array(alone, kind), **options)
     if kind.kind == "b":
         raise NotImplementedError("\"linspace_cpu\" not implemented for 'Bool'")
-    first, last = promotion.converted(start, kind, "raise"), promotion.converted(end, kind, "raise")
     between = np.dtype(np.float64) if kind.kind in "iu" else kind
-    forwards = np.arange(steps, dtype=between)
+    first, last = (between.type(promotion.converted(x, kind)) for x in (start, end))
+    allocated(np.empty, steps, kind)
+    forwards, half = np.arange(steps, dtype=between), steps // 2
     with np.errstate(all="ignore"):
-        step = (last - first).astype(between) / between.type(steps - 1)
+        step = (last - first) / between.type(steps - 1)
         # Computed from both ends towards the middle, so that both ends are exact.
-        values = np.where(
-            forwards < steps // 2, first + step * forwards, last - step * (steps - 1 - forwards)
-        )
+        values = fma(forwards, step, first)
+        values[half:] = fma(forwards[: steps - half], -step, last)[::-1]
         return made(values.astype(kind), **options)
 
 
@@ -368,7 +404,7 @@ def empty_like(input: Tensor, *, dtype: DType | None = None, **options: Any) -> 
     torch.Size([2, 3])
     """
     array = array_of(input, "empty_like")
-    return made(layout.empty_like(array, _kind(dtype, input.dtype)), **options)
+    return made(allocated(layout.empty_like, array, _kind(dtype, input.dtype)), **options)
 
 
 def full_like(
@@ -383,11 +419,11 @@ def full_like(
     """
     array = array_of(input, "full_like")
     kind = _kind(dtype, input.dtype)
-    value = promotion.converted(number_of(fill_value, "full_like", "fill_value"), kind, "raise")
+    value = promotion.converted(number_of(fill_value, "full_like", "fill_value"), kind)
     return made(_filled_like(array, value, kind), **options)
 
 
 def _filled_like(array: np.ndarray, value: Any, kind: np.dtype) -> np.ndarray:
-    filled = layout.empty_like(array, kind)
+    filled = allocated(layout.empty_like, array, kind)
     filled.fill(value)
     return filled

@@ -6,7 +6,6 @@ rest of the key (lists, masks and tensors of indices) is one gather or one scatt
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,8 +15,12 @@ from ..core.creating import warn_if_read_only
 from ..core.dispatch import OPS
 from ..core.inplace import in_place
 from ..core.tensor import TensorBase, require_element, require_tensor, wrap
+from ..core.warning import warn
 from ..rules import REGISTRY
+from ..rules.dims import int64
 from ..rules.dtypes import scalar_name
+from ..rules.indexing import put_into
+from ..rules.promotion import converted
 from .compositions.basic import require_list, tensor_or_number
 
 _alias, _index, _select = OPS["alias"], OPS["index"], OPS["select"]
@@ -25,8 +28,9 @@ _slice, _unsqueeze = OPS["slice"], OPS["unsqueeze"]
 _NO_SEQUENCES = (int, slice, tuple, TensorBase)  # or a tuple already
 _expand, _view = OPS["expand"], OPS["view"]
 _copy_, _fill_ = in_place(REGISTRY["copy"]), in_place(REGISTRY["fill"], fills=True)
-_index_put_ = in_place(REGISTRY["index_put"])
-_index_fill_ = in_place(REGISTRY["index_put"], fills=True)  # of one value, which it may overlap
+_index_put_ = in_place(REGISTRY["index_put"], into_shared=put_into)
+# Of one value, which it may overlap.
+_index_fill_ = in_place(REGISTRY["index_put"], fills=True, into_shared=put_into)
 
 
 def getitem(self: TensorBase, key: Any) -> Any:
@@ -39,7 +43,12 @@ def getitem(self: TensorBase, key: Any) -> Any:
 
 def setitem(self: TensorBase, key: Any, value: Any) -> None:
     """`x[key] = value`, where `value` is a number or broadcasts to the selected elements."""
-    value = tensor_or_number(value, "__setitem__")
+    if not isinstance(value, TensorBase):
+        value = _number_to_store(value, self._array.dtype)
+    if isinstance(key, TensorBase | np.ndarray | tuple) and (
+        not isinstance(value, TensorBase) or value._array.size == 1
+    ):
+        _refuse_bytes(key if isinstance(key, tuple) else (key,))
     view, rest = (self, None) if _selects_all(key, self) else _split_key(self, key)
     if rest is None:
         _assign(view, value)
@@ -48,6 +57,7 @@ def setitem(self: TensorBase, key: Any, value: Any) -> None:
     if isinstance(value, TensorBase):
         if value._array.size == 1 and all(isinstance(r, slice) or _is_mask(r) for r in rest):
             put_ = _index_fill_  # a single value is converted as a number is
+            converted(value._array.item(), view._array.dtype)
         else:
             _require_same_dtype(view, value)
         value = _without_leading_ones(value)
@@ -71,6 +81,17 @@ def _without_leading_ones(value: TensorBase) -> TensorBase:
     shape = value._array.shape
     ones = next((d for d, size in enumerate(shape) if size != 1), len(shape))
     return _view(value, shape[ones:]) if ones else value
+
+
+def _number_to_store(value: Any, kind: np.dtype) -> Any:
+    """A number as an element of a dtype.
+
+    TypeError for anything else, ValueError for an int beyond 64 bits, RuntimeError for any other
+    number that the dtype can't hold.
+    """
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ValueError("Overflow when unpacking long long: an int beyond 64 bits")
+    return converted(tensor_or_number(value, "__setitem__"), kind)
 
 
 def _selects_all(key: Any, x: TensorBase) -> bool:
@@ -115,7 +136,8 @@ def index_put(
     >>> minigrad.index_put(minigrad.zeros(3), places, minigrad.tensor(1.), accumulate=True)
     tensor([2., 0., 0.])
     """
-    return OPS["index_put"](input, values, _index_put_key(input, indices, values), accumulate)
+    key = _index_put_key(input, indices, values, accumulate)
+    return OPS["index_put"](input, values, key, accumulate)
 
 
 def index_put_(
@@ -126,10 +148,12 @@ def index_put_(
     >>> minigrad.zeros(3).index_put_((minigrad.tensor([2]),), minigrad.tensor([1.]))
     tensor([0., 0., 1.])
     """
-    return _index_put_(self, values, _index_put_key(self, indices, values), accumulate)
+    return _index_put_(self, values, _index_put_key(self, indices, values, accumulate), accumulate)
 
 
-def _index_put_key(target: TensorBase, indices: Any, values: Any) -> tuple[Any, ...]:
+def _index_put_key(
+    target: TensorBase, indices: Any, values: Any, accumulate: bool
+) -> tuple[Any, ...]:
     """The indices of `index_put` as the key of its rule."""
     require_list(indices, "index_put", "indices")
     for position, index in enumerate(indices):
@@ -138,17 +162,34 @@ def _index_put_key(target: TensorBase, indices: Any, values: Any) -> tuple[Any, 
         raise RuntimeError("index_put() needs at least one tensor of indices")
     require_tensor(values, "index_put", "values", position=2)
     _require_same_dtype(target, values)
-    _count_dims([_entry(index) for index in indices], target._array.ndim)
-    return tuple(indices)
+    if values._array.size == 1 and not accumulate:
+        _refuse_bytes(indices)
+    entries = tuple(map(_bool_mask, indices))
+    _count_dims([_entry(entry) for entry in entries], target._array.ndim)
+    dim = 0
+    for entry in entries:
+        _check_mask(entry, target._array.shape, dim)
+        dim += _dims_used(entry)
+    return entries
+
+
+def _refuse_bytes(key: Sequence[Any]) -> None:
+    """RuntimeError for a uint8 mask where PyTorch calls masked_fill_, which takes only bools."""
+    arrays = [k._array if isinstance(k, TensorBase) else k for k in key]
+    kinds = [a.dtype.kind for a in arrays if isinstance(a, np.ndarray) and a.ndim]
+    if "u" in kinds and "i" not in kinds:
+        raise RuntimeError(
+            "masked_fill_ only supports boolean masks, but got mask with dtype unsigned char"
+        )
 
 
 def _split_key(self: TensorBase, key: Any) -> tuple[TensorBase, tuple[Any, ...] | None]:
     """The view that the ints, slices and None of a key make, and the key of the gather, if any."""
     if not isinstance(key, _NO_SEQUENCES) and _stands_for_tuple(key):
-        warnings.warn(
+        warn(
             "Using a non-tuple sequence for multidimensional indexing is deprecated; use "
             "x[tuple(seq)] instead of x[seq].",
-            stacklevel=3,
+            UserWarning,
         )
         key = tuple(key)
     ndim, alone = self._array.ndim, not isinstance(key, tuple)
@@ -159,14 +200,18 @@ def _split_key(self: TensorBase, key: Any) -> tuple[TensorBase, tuple[Any, ...] 
             "to convert a 0-dim tensor to a number"
         )
     used = _count_dims(entries, ndim)
-    view, dim, gathers = self, 0, False
+    view, dim, gathers, dropped = self, 0, False, 0
     rest: list[Any] = []  # the key of the gather; it covers the view's first `dim` dimensions
     for e in entries:
         kind = type(e)
         if kind is int:
-            size = view._array.shape[dim]
+            size = view._array.shape[dim] if dim < view._array.ndim else 0
             if not -size <= e < size:
-                raise IndexError(f"index {e} is out of bounds for dimension {dim} with size {size}")
+                int64(e)
+                raise IndexError(
+                    f"index {e} is out of bounds for dimension {dim + dropped} with size {size}"
+                )
+            dropped += 1
             view = _select(view, dim, e)
         elif kind is slice:
             if alone or not _is_whole(e, view._array.shape[dim]):
@@ -185,6 +230,7 @@ def _split_key(self: TensorBase, key: Any) -> tuple[TensorBase, tuple[Any, ...] 
             rest.append(wrap(np.array([e])))
             dim, gathers = dim + 1, True
         else:
+            _check_mask(e, view._array.shape, dim)
             rest.append(e)
             dim, gathers = dim + _dims_used(e), True
     return view, tuple(rest) if gathers else None
@@ -209,10 +255,10 @@ def _entry(k: Any) -> Any:
     if isinstance(k, int | np.integer):
         return int(k)
     if isinstance(k, TensorBase):
-        indices = k
+        indices = _bool_mask(k)
     elif isinstance(k, np.ndarray):
         warn_if_read_only(k)
-        indices = wrap(k.copy())  # a later write to it must not change the gradient
+        indices = _bool_mask(wrap(k.copy()))  # a later write to it must not change the gradient
     elif isinstance(k, Sequence) and not isinstance(k, str | bytes):
         indices = wrap(np.array([_item(item) for item in k] if len(k) else np.empty(0, np.int64)))
     elif isinstance(k, str | bytes):
@@ -237,8 +283,32 @@ def _item(k: Any) -> Any:
     return entry._array if isinstance(entry, TensorBase) else entry
 
 
+def _bool_mask(k: TensorBase) -> TensorBase:
+    """A tensor of indices, or a uint8 mask, which gets a warning, as a bool one."""
+    if k._array.dtype.kind != "u":
+        return k
+    if k._array.ndim:
+        warn(
+            "indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool "
+            "instead.",
+            UserWarning,
+        )
+    return wrap(k._array != 0)
+
+
 def _is_mask(entry: Any) -> bool:
     return isinstance(entry, TensorBase) and entry._array.dtype.kind == "b"
+
+
+def _check_mask(entry: Any, shape: tuple[int, ...], dim: int) -> None:
+    """IndexError if an entry is a mask of another shape than the dimensions from `dim` on."""
+    if _is_mask(entry):
+        for d, size in enumerate(entry._array.shape):
+            if shape[dim + d : dim + d + 1] != (size,):
+                raise IndexError(
+                    f"The shape of the mask {list(entry.shape)} at index {d} does not match the "
+                    f"shape of the indexed tensor {list(shape)} at index {dim + d}"
+                )
 
 
 def _count_dims(entries: Sequence[Any], ndim: int) -> int:

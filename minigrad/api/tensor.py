@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from ..core import backward, grad_fn, hooks
-from ..core.creating import from_array
+from ..core.creating import allocated, from_array, sizes_of
 from ..core.devices import device, require_cpu
-from ..core.dispatch import OPS
+from ..core.dispatch import OPERANDS, OPS
 from ..core.errstate import cast
 from ..core.grad_mode import is_grad_enabled, no_grad
 from ..core.inplace import in_place
@@ -28,6 +28,7 @@ from ..rules import REGISTRY, dtypes
 from ..rules.dims import axis
 from ..rules.dtypes import dtype as DType
 from ..rules.dtypes import of_numpy, to_numpy
+from ..rules.elementwise import fill_masked
 from ..rules.promotion import get_default_dtype
 from . import compositions, copying, indexing, printing
 from .compositions.basic import matmul, tensor_or_number
@@ -59,7 +60,8 @@ class Tensor(OpMethods, TensorBase):
         if len(data) == 1 and isinstance(data[0], Size):
             data = tuple(data[0])
         if all(isinstance(size, int) for size in data):
-            return wrap(np.empty(data or 0, default), cls)
+            sizes = sizes_of(data, {}, "new") if data else (0,)
+            return wrap(allocated(np.empty, sizes, default), cls)
         if len(data) == 1 and isinstance(data[0], TensorBase):
             return wrap(data[0]._array[...], cls)
         if len(data) == 1 and isinstance(data[0], str):
@@ -474,6 +476,12 @@ class Tensor(OpMethods, TensorBase):
             )
         return _fill_(self, tensor_or_number(value, "fill_"))
 
+    def div_(self, other: Any, *, rounding_mode: str | None = None) -> Any:
+        """`div`, in place. RuntimeError for a leaf that requires grad."""
+        if rounding_mode is None:
+            return _div_(self, other)
+        return _rounded_div_(self, other, rounding_mode=rounding_mode)
+
     def masked_fill_(self, mask: TensorBase, value: Any) -> Any:
         """`masked_fill`, in place. RuntimeError for a leaf that requires grad."""
         return _masked_fill_(self, mask, value)
@@ -504,13 +512,15 @@ class Tensor(OpMethods, TensorBase):
         return matmul(self, other) if isinstance(other, Tensor) else NotImplemented
 
     def __rpow__(self, other: Any) -> Any:
-        return OPS["pow"](other, self) if isinstance(other, _NUMBERS) else NotImplemented
+        return OPS["pow"](other, self) if isinstance(other, OPERANDS) else NotImplemented
 
     def __rtruediv__(self, other: Any) -> Any:
         """Compute `other / x` as `x.reciprocal() * other`, as PyTorch does."""
-        if isinstance(other, _NUMBERS):
+        if isinstance(other, OPERANDS):
             return OPS["mul"](OPS["reciprocal"](self), other)
         return NotImplemented
+
+    __rdiv__ = __rtruediv__
 
     def __pos__(self) -> Tensor:
         if self.dtype is dtypes.bool:
@@ -539,15 +549,15 @@ def _compared(op: str, tensor: Tensor, other: Any, otherwise: bool) -> Any:
             other = from_array(other)
         except TypeError:  # an array of strings, for example
             return otherwise
-    return OPS[op](tensor, other) if isinstance(other, _COMPARABLE) else otherwise
+    return OPS[op](tensor, other) if isinstance(other, OPERANDS) else otherwise
 
 
-_NUMBERS = (float, int, np.number, np.bool_)
-_COMPARABLE = (TensorBase, *_NUMBERS)
 _IDENTITY = "Tensor.{} is deprecated on 0-D tensors. This function is the identity in these cases."
+_div_ = in_place(REGISTRY["div"])
+_rounded_div_ = in_place(REGISTRY["rounded_div"])
 _copy_ = in_place(REGISTRY["copy"])
 _fill_ = in_place(REGISTRY["fill"], fills=True)
 _zero_ = in_place(REGISTRY["zero"], fills=True)
-_masked_fill_ = in_place(REGISTRY["masked_fill"], fills=True)
+_masked_fill_ = in_place(REGISTRY["masked_fill"], fills=True, into_shared=fill_masked)
 
 make_public(Tensor)

@@ -47,7 +47,7 @@ class Function:
     (tensor(12., grad_fn=<MulBackward0>), (tensor(12.),))
     """
 
-    _node_class: type[BackwardCFunction]
+    _node_class: type[BackwardCFunction] = BackwardCFunction  # each subclass has its own
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         warnings.warn(

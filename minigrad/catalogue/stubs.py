@@ -66,10 +66,11 @@ def method_stubs() -> str:
         "",
         "class OpMethods:",
     ]
+    composed = dict(op_methods.composed_methods())
     for rule in REGISTRY.values():
-        for name, _ in op_methods.methods(rule):
+        for name in [n for n, _ in op_methods.methods(rule) if n not in composed]:
             lines.append(f"    def {name}({_method_parameters(rule, name)}) -> Tensor: ...")
-    for name, composition in op_methods.composed_methods():
+    for name, composition in composed.items():
         signature = inspect.signature(composition.function)
         parameters = _composed_parameters(signature, composition.spread_sizes)
         lines.append(f"    def {name}({parameters}) -> {_result(signature)}: ...")

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..rules import Rule
 from ..rules.layout import elementwise
-from ..rules.promotion import get_default_dtype, result_type
+from ..rules.promotion import converted, get_default_dtype, python_number, result_type, wrapped
 from .errstate import quiet
 from .grad_mode import grad_mode
 from .tensor import TensorBase, refresh, require_element, require_tensor
@@ -32,9 +32,12 @@ def prepare(rule: Rule, operands: Sequence[Any]) -> tuple[list[Any], list[Any]]:
     for x in operands:
         if isinstance(x, TensorBase) and grad_mode.enabled and rule.differentiable:
             refresh(x)
-        arrays.append(x._array if isinstance(x, TensorBase) else number_of(x))
+        arrays.append(x._array if isinstance(x, TensorBase) else python_number(x))
     if rule.presentation.promotion is not None:
-        arrays = _promoted(rule, arrays)
+        try:
+            arrays = _promoted(rule, arrays)
+        except MemoryError as error:
+            raise_as_pytorch(rule, arrays, error)
     # An operand that isn't a tensor is replaced by what the rule gets. So the op tells them apart.
     pairs = zip(operands, arrays, strict=True)
     return [x if isinstance(x, TensorBase) else array for x, array in pairs], arrays
@@ -48,12 +51,9 @@ def _promoted(rule: Rule, arrays: list[Any]) -> list[Any]:
     common = result_type(*(x for x in arrays if x is not None))
     if rule.presentation.promotion == "float" and common.kind != "f":
         common = get_default_dtype().numpy
-    return [_in_dtype(x, common) for x in arrays]
-
-
-def number_of(argument: Any) -> Any:
-    """A NumPy scalar as a Python number, which doesn't widen an array; anything else unchanged."""
-    return argument.item() if isinstance(argument, np.generic) else argument
+    checked = [rule.presentation.checked.get(name) for name in rule.parameters]
+    kinds = checked or [None] * len(arrays)
+    return [_in_dtype(x, common, each) for x, each in zip(arrays, kinds, strict=False)]
 
 
 def read_key(key: tuple[Any, ...]) -> tuple[tuple[Any, ...], list[SavedVersion]]:
@@ -67,15 +67,18 @@ def _is_bool(operand: Any) -> bool:
     return isinstance(operand, bool) or getattr(operand, "dtype", None) == np.bool_
 
 
-def _in_dtype(operand: Any, kind: np.dtype) -> Any:
+def _in_dtype(operand: Any, kind: np.dtype, checked: str | None) -> Any:
+    """An operand in a dtype. `checked` is as in `Presentation.checked`."""
     if isinstance(operand, np.ndarray):
         if operand.dtype == kind:
             return operand
         # A number too large for float32 becomes infinite, without a warning.
         return elementwise(quiet.call(operand.astype, kind), (operand,))
-    if kind.kind in "iu" and operand is not None and not isinstance(operand, bool):
-        return int(np.array(operand).astype(kind))  # an int too large for int32 wraps around
-    return operand
+    if operand is None or isinstance(operand, bool):
+        return operand
+    if checked is not None:
+        return converted(operand, kind) if kind.kind in checked else operand
+    return wrapped(operand, kind) if kind.kind in "iu" else operand
 
 
 def check_operands(rule: Rule, operands: Sequence[Any]) -> None:
@@ -117,18 +120,25 @@ def call_by_names(op: Callable[..., Any], given: dict[str, Any], others: dict[st
     return op(**{name: value for name, value in given.items() if value is not MISSING})
 
 
-# How to recognise NumPy's errors about shapes.
+# How to recognise NumPy's errors about shapes, and about arrays that no memory can hold.
+_TOO_LARGE = re.compile("too (big|large)|[Mm]aximum allowed")
 _MISFIT = re.compile("broadcast|remapping|cannot assign|boolean array indexing")
 
 
 def raise_as_pytorch(rule: Rule, arrays: Sequence[Any], error: Exception) -> NoReturn:
-    """Raise PyTorch's error for an error of NumPy about shapes, and any other error unchanged."""
-    if not isinstance(error, ValueError | TypeError) or not _MISFIT.search(str(error)):
+    """Raise PyTorch's error for an error of NumPy about shapes or sizes; any other unchanged."""
+    if isinstance(error, MemoryError) or _says(error, _TOO_LARGE):
+        raise RuntimeError(f"{rule.name}(): can't allocate memory: {error}") from None
+    if not _says(error, _MISFIT):
         raise error
     shapes = [a.shape for a in arrays if isinstance(a, np.ndarray)]
     for a, b in itertools.pairwise(shapes):
         require_broadcastable(a, b, rule.name)
     raise RuntimeError(f"{rule.name}(): {error}") from None
+
+
+def _says(error: Exception, message: re.Pattern[str]) -> bool:
+    return isinstance(error, ValueError | TypeError) and bool(message.search(str(error)))
 
 
 def require_broadcastable(a: tuple[int, ...], b: tuple[int, ...], where: str) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import builtins
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from ..rules.dims import indices, int64
 from ..rules.dtypes import of_numpy
+from ..rules.promotion import python_number
 from .devices import require_cpu
 from .tensor import TensorBase, require_tensor, wrap
 from .warning import warn_once
@@ -40,6 +42,17 @@ def made(
     return result.requires_grad_() if requires_grad else result
 
 
+def allocated(make: Callable[..., np.ndarray], *arguments: Any, **options: Any) -> np.ndarray:
+    """`make(*arguments)`, where `make` is np.empty or a function like it.
+
+    RuntimeError for an array that is too large for the memory, or for any memory.
+    """
+    try:
+        return make(*arguments, **options)
+    except (MemoryError, ValueError) as error:
+        raise RuntimeError(f"can't allocate memory for a tensor: {error}") from None
+
+
 def sizes_of(size: Sequence[Any], options: dict[str, Any], name: str) -> tuple[int, ...]:
     """The sizes given as `*size`, one by one or in a sequence, or as `size=` in the options.
 
@@ -60,7 +73,7 @@ def sizes_of(size: Sequence[Any], options: dict[str, Any], name: str) -> tuple[i
                 f"{name}(): argument 'size' (position 1) must be tuple of ints, not "
                 f"{type(item).__name__} (at position {position})"
             )
-    found = tuple(map(operator.index, size))
+    found = tuple(indices([operator.index(item) for item in size], "size"))
     if any(s < 0 for s in found):
         raise RuntimeError(
             f"Trying to create tensor with negative dimension {min(found)}: {list(found)}"
@@ -69,11 +82,14 @@ def sizes_of(size: Sequence[Any], options: dict[str, Any], name: str) -> tuple[i
 
 
 def int_of(value: Any, function: str, argument: str) -> int:
-    """An argument as an int. TypeError for anything else, and for a bool."""
+    """An argument as an int. TypeError for anything else and for a bool.
+
+    ValueError for an int of more than 64 bits.
+    """
     if isinstance(value, builtins.bool) or not hasattr(value, "__index__"):
         kind = type(value).__name__
         raise TypeError(f"{function}(): argument '{argument}' must be int, not {kind}")
-    return operator.index(value)
+    return int64(value)
 
 
 def number_of(value: Any, function: str, argument: str) -> float:
@@ -83,13 +99,10 @@ def number_of(value: Any, function: str, argument: str) -> float:
     """
     if isinstance(value, TensorBase) and value._array.ndim == 0:
         value = value._array.item()
-    elif isinstance(value, np.generic):
-        value = value.item()
+    value = python_number(value)
     if not isinstance(value, builtins.bool | int | float):
         kind = type(value).__name__
         raise TypeError(f"{function}(): argument '{argument}' must be Number, not {kind}")
-    if isinstance(value, int) and not -(2**63) <= value < 2**64:
-        raise OverflowError(f"{function}(): argument '{argument}' is too large for 64 bits")
     return value
 
 

@@ -22,7 +22,8 @@ import numpy as np
 from ..rules import REGISTRY, Rule
 from ..rules.dtypes import scalar_name, to_numpy
 from ..rules.layout import elementwise
-from .arguments import MISSING, call_by_names, number_of, prepare, raise_as_pytorch, read_key
+from ..rules.promotion import LARGEST, python_number
+from .arguments import MISSING, call_by_names, prepare, raise_as_pytorch, read_key
 from .errstate import quiet
 from .grad_mode import grad_mode
 from .node import Node
@@ -221,6 +222,8 @@ class _Filling:
         if self.kinds[n].startswith("Operand") and n != self.first and promotes:
             # The most common case comes first.
             ways = [f'type({n}) is float and {dtype}.kind == "f"', tensor]
+            if "f" in presentation.checked.get(n, ""):
+                ways[0] += f" and -LARGEST <= {n} <= LARGEST"
             ways.append(f"number_fits({n}, {dtype}.kind)")
         elif self.kinds[n].startswith("Operand") and n != self.first:
             ways.append(f"type({n}) in NUMBERS")
@@ -335,7 +338,7 @@ def _check_option(option: Any, first: str, converts: bool) -> str:
     elif option.annotation == _KEY:
         statements.append(f"{name}, in_{name} = read_key({name})")
     elif option.annotation == "float":
-        statements.append(f"if type({name}) not in NUMBERS:\n    {name} = number_of({name})")
+        statements.append(f"if type({name}) not in NUMBERS:\n    {name} = python_number({name})")
     return "\n".join(statements)
 
 
@@ -363,7 +366,7 @@ def all_fit(tensors: Sequence[Any], one_dtype: bool) -> bool:
 
 def number_fits(number: Any, kind: str) -> bool:
     """Whether a Python int can be combined, unconverted, with an array of that kind of dtype."""
-    return type(number) is int and (kind == "f" or (kind == "i" and -(2**31) <= number < 2**31))
+    return type(number) is int and -(2**31) <= number < 2**31 and (kind == "f" or kind == "i")
 
 
 def missing(rule: Rule, name: str) -> TypeError:
@@ -392,6 +395,7 @@ def in_dtype(x: Any, dtype: np.dtype) -> Any:
 OPERANDS = (TensorBase, float, int, np.number, np.bool_)  # what an operator combines with a tensor
 
 _NAMES: dict[str, Any] = {
+    "LARGEST": LARGEST,
     "MISSING": MISSING,
     "NOT_SAVED": NOT_SAVED,
     "NUMBERS": frozenset({bool, int, float}),
@@ -410,8 +414,8 @@ _NAMES: dict[str, Any] = {
     "missing": missing,
     "ndarray": np.ndarray,
     "number_fits": number_fits,
-    "number_of": number_of,
     "prepare": prepare,
+    "python_number": python_number,
     "quiet": quiet,
     "read_key": read_key,
     "retry": retry,

@@ -8,7 +8,8 @@ is a view, its base gets a new history too (`views.py`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
@@ -17,24 +18,33 @@ from ..rules import Rule
 from ..rules.dtypes import scalar_name
 from ..rules.layout import dense
 from ..rules.promotion import same_category_or_higher
+from .arguments import read_key
 from .dispatch import OPERANDS, function, number_fits
 from .errstate import quiet
 from .grad_mode import grad_mode, no_grad
 from .tensor import TensorBase, refresh, wrap
 from .versions import NOT_SAVED, count_write, hold, let_go
 from .views import rebase, set_history
+from .warning import warn
 
 # Up to this size, NumPy's functions keep the interpreter's lock, so other threads wait.
 _ATOMIC = 500
 
 
 def in_place(
-    rule: Rule, *, fills: bool = False, node: str = "", operator: bool = False
+    rule: Rule,
+    *,
+    fills: bool = False,
+    into_shared: Callable[..., None] | None = None,
+    node: str = "",
+    operator: bool = False,
 ) -> Callable[..., Any]:
     """The rule as a method that writes its result into its first operand, `x.add_(y)`.
 
     With `fills`, it may write a number to a tensor whose elements share memory, as `fill_` may.
-    `node` and `operator` are as in `dispatch.function`.
+    With `into_shared`, it may write to some elements of such a tensor, with a warning:
+    `into_shared(array, *args)` does that, because the result, which has a value for every element,
+    doesn't say which ones. `node` and `operator` are as in `dispatch.function`.
     """
     out_of_place, write = function(rule, node=node, operator=operator), rule.write
 
@@ -66,19 +76,13 @@ def in_place(
         if recorded:
             _refuse_leaf(self)
         shared = fills and not any(isinstance(x, TensorBase) for x in others)
+        store: Callable[[np.ndarray, np.ndarray], None] | None = None
+        if into_shared is not None and _warn_of_shared(self._array, rule.name):
+            store, shared = partial(_store_parts, into_shared, args), True
         _refuse_memory(self._array, f"{rule.name}_", shared)
         if not fills:
             _refuse_overlap(self._array, others)
-        hold()  # another thread must not write between the reading and the writing
-        try:
-            if recorded:
-                _write_recorded(self, lambda x: out_of_place(x, *args, **kwargs), rule.name)
-            else:
-                with no_grad():  # an integer tensor has no history, whatever is written to it
-                    result = out_of_place(self, *args, **kwargs)
-                _write(self, result._array, rule.name)
-        finally:
-            let_go()
+        _write_result(self, lambda x: out_of_place(x, *args, **kwargs), rule.name, recorded, store)
         return self
 
     op.__name__ = op.__qualname__ = f"{rule.name}_"
@@ -98,12 +102,7 @@ def in_place_composition(function: Callable[..., Any]) -> Callable[..., Any]:
             _refuse_leaf(self)
         _refuse_memory(self._array, f"{name}_")
         _refuse_overlap(self._array, others)
-        if recorded:
-            _write_recorded(self, lambda before: function(before, *args, **kwargs), name)
-        else:
-            with no_grad():
-                result = function(self, *args, **kwargs)
-            _write(self, result._array, name)
+        _write_result(self, lambda before: function(before, *args, **kwargs), name, recorded)
         return self
 
     method.__name__ = method.__qualname__ = f"{name}_"
@@ -142,8 +141,31 @@ def _is_same_memory(a: np.ndarray, b: np.ndarray) -> bool:
     )
 
 
+def _write_result(
+    self: TensorBase,
+    compute: Callable[[TensorBase], TensorBase],
+    name: str,
+    recorded: bool,
+    store: Callable[[np.ndarray, np.ndarray], None] | None = None,
+) -> None:
+    """Write the result of `compute`, called with the tensor, by `store` or as a whole."""
+    hold()  # another thread must not write between the reading and the writing
+    try:
+        if recorded:
+            _write_recorded(self, compute, name, store)
+        else:
+            with no_grad():  # an integer tensor has no history, whatever is written to it
+                result = compute(self)
+            _write(self, result._array, name, store)
+    finally:
+        let_go()
+
+
 def _write_recorded(
-    self: TensorBase, compute: Callable[[TensorBase], TensorBase], name: str
+    self: TensorBase,
+    compute: Callable[[TensorBase], TensorBase],
+    name: str,
+    store: Callable[[np.ndarray, np.ndarray], None] | None,
 ) -> None:
     """Write the result of `compute`, called with the tensor as it was, and record the write."""
     refresh(self)
@@ -151,8 +173,10 @@ def _write_recorded(
     before = wrap(self._array.copy("K"))
     before._node, before._requires_grad = self._node, self._requires_grad
     result = compute(before)
-    _write(self, result._array, name)
+    _write(self, result._array, name, store)
     if (node := result._node) is not None:
+        if store is not None:
+            node.pullbacks = tuple(p and _refuse_gradient for p in node.pullbacks or ())
         # If the pullbacks saved the result, this tensor must not be written to again.
         (identity, _, _), *others = node.saved or (NOT_SAVED,)
         node.saved = [(identity, self._counter, self._counter[0]), *others]
@@ -162,7 +186,37 @@ def _write_recorded(
             rebase(self, node)
 
 
-def _write(self: TensorBase, output: np.ndarray, name: str) -> None:
+def _refuse_gradient(g: Any) -> NoReturn:
+    """The pullback of a write to elements that share memory, which has no derivative in PyTorch."""
+    raise RuntimeError(_SHARED_MEMORY)
+
+
+def _store_parts(
+    into_shared: Callable[..., None], args: tuple[Any, ...], target: np.ndarray, _: np.ndarray
+) -> None:
+    arrays = [read_key(x)[0] if isinstance(x, tuple) else x for x in read_key(args)[0]]
+    quiet.call(into_shared, target, *arrays)
+
+
+def _warn_of_shared(target: np.ndarray, name: str) -> bool:
+    """Warn before a write to an array whose elements share memory. Returns whether they do."""
+    shares = _shares_memory(target)
+    if shares:
+        warn(
+            f"Use of {name}_ on expanded tensors is deprecated. Please clone() the tensor before "
+            "performing this operation. This also applies to advanced indexing e.g. tensor[mask] = "
+            "scalar",
+            UserWarning,
+        )
+    return shares
+
+
+def _write(
+    self: TensorBase,
+    output: np.ndarray,
+    name: str,
+    store: Callable[[np.ndarray, np.ndarray], None] | None,
+) -> None:
     """Store a result in a tensor's own memory.
 
     RuntimeError if its shape or category doesn't fit.
@@ -178,7 +232,10 @@ def _write(self: TensorBase, output: np.ndarray, name: str) -> None:
             f"result type {scalar_name(output)} can't be cast to the desired output type "
             f"{scalar_name(target)}"
         )
-    quiet.call(np.copyto, target, output, "unsafe")
+    if store is None:
+        quiet.call(np.copyto, target, output, "unsafe")
+    else:
+        store(target, output)
     count_write(self._counter)
 
 
@@ -238,9 +295,17 @@ def _refuse_memory(target: np.ndarray, method: str, shared: bool = False) -> Non
     """RuntimeError if an array is read-only or, unless `shared`, if its elements share memory."""
     if not target.flags.writeable:
         raise RuntimeError(f"{method} cannot write: the array is read-only")
-    steps = zip(target.strides, target.shape, strict=True)
-    if not shared and target.size and any(step == 0 and size > 1 for step, size in steps):
-        raise RuntimeError(
-            "unsupported operation: more than one element of the written-to tensor refers to a "
-            "single memory location. Please clone() the tensor before performing the operation."
-        )
+    if not shared and _shares_memory(target):
+        raise RuntimeError(_SHARED_MEMORY)
+
+
+_SHARED_MEMORY = (
+    "unsupported operation: more than one element of the written-to tensor refers to a single "
+    "memory location. Please clone() the tensor before performing the operation."
+)
+
+
+def _shares_memory(array: np.ndarray) -> bool:
+    """Whether elements of an array are in the same place in memory."""
+    steps = zip(array.strides, array.shape, strict=True)
+    return array.size > 0 and any(step == 0 and size > 1 for step, size in steps)

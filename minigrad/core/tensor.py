@@ -60,12 +60,22 @@ class TensorBase:
 
     @requires_grad.setter
     def requires_grad(self, requires_grad: bool) -> None:
+        if not isinstance(requires_grad, bool):
+            raise RuntimeError("requires_grad must be a bool")
         if not self.is_leaf:
             raise RuntimeError(_ONLY_LEAVES)
         self.requires_grad_(requires_grad)
 
     def requires_grad_(self, requires_grad: bool = True) -> Any:
-        """Set `requires_grad` of a leaf. RuntimeError for integers, and for False on a non-leaf."""
+        """Set `requires_grad` of a leaf. RuntimeError for integers, and for False on a non-leaf.
+
+        TypeError for a flag that isn't a bool.
+        """
+        if not isinstance(requires_grad, bool):
+            kind = type(requires_grad).__name__
+            raise TypeError(
+                f"requires_grad_(): argument 'requires_grad' (position 1) must be bool, not {kind}"
+            )
         if not self.is_leaf and not requires_grad:
             raise RuntimeError(
                 f"{_ONLY_LEAVES} If you want to use a computed variable in a subgraph that doesn't "
@@ -73,7 +83,7 @@ class TensorBase:
             )
         if requires_grad:
             require_floats(self._array)
-        self._requires_grad = bool(requires_grad)
+        self._requires_grad = requires_grad
         return self
 
     @property

@@ -191,10 +191,10 @@ def nll_loss(
 ) -> Tensor:
     """Return the negative log-likelihood of the target classes, given log-probabilities.
 
-    Shapes: input (C,), (N, C) or (N, C, d1, …), target (int64) the same without C, weight (C,). The
-    result is 0-d, or of the target's shape for reduction "none". `weight` has a factor for each
-    class, and targets equal to `ignore_index` are ignored; the mean divides by the sum of the
-    weights. Raises IndexError for a target that is not a class, ValueError or RuntimeError for
+    Shapes: input (C,), (N, C) or (N, C, d1, …), target (int64 or uint8) the same without C, weight
+    (C,). The result is 0-d, or of the target's shape for reduction "none". `weight` has a factor
+    for each class, and targets equal to `ignore_index` are ignored; the mean divides by the sum of
+    the weights. Raises IndexError for a target that is not a class, ValueError or RuntimeError for
     shapes that don't fit.
 
     >>> F.nll_loss(minigrad.tensor([[-1., -2.], [-3., -4.]]), minigrad.tensor([0, 1]))
@@ -303,8 +303,14 @@ def cross_entropy(
     if not 0.0 <= label_smoothing <= 1.0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     class_dim = 0 if input.ndim == 1 else 1
+    of_classes = target._array.shape == input._array.shape
+    if of_classes and not target.is_floating_point():
+        raise RuntimeError(
+            "Expected floating point type for target with class probabilities, got "
+            f"{target.dtype.scalar_name}"
+        )
     logp = _log_softmax(input, class_dim)
-    if target._array.shape == input._array.shape:
+    if of_classes:
         if ignore_index >= 0:
             raise RuntimeError("ignore_index is not supported for floating point target")
         return _cross_entropy_of_probabilities(
@@ -321,11 +327,6 @@ def cross_entropy(
 def _cross_entropy_of_probabilities(
     logp: Tensor, target: Tensor, weight: Tensor | None, reduction: str, smoothing: float, dim: int
 ) -> Tensor:
-    if not target.is_floating_point():
-        raise RuntimeError(
-            "Expected floating point type for target with class probabilities, got "
-            f"{target.dtype.scalar_name}"
-        )
     classes = logp.shape[dim]
     if smoothing > 0:
         target = _add(_mul(target, 1 - smoothing), smoothing / max(classes, 1))

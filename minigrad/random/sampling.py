@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.creating import array_of, int_of, made, number_of, sizes_of
+from ..core.creating import allocated, array_of, int_of, made, number_of, sizes_of
 from ..core.dispatch import OPS
 from ..core.errstate import quietly
 from ..core.inplace import in_place, refuse_write
@@ -39,7 +39,7 @@ def rand(*size: Any, dtype: DType | None = None, generator: Any = None, **option
     """
     sizes = sizes_of(size, options, "rand")
     g, kind = generator_or_default(generator, "rand"), _float_kind(dtype, "check_uniform_bounds")
-    like = _checked(np.empty(sizes, kind), options)
+    like = _checked(allocated(np.empty, sizes, kind), options)
     return made(_uniforms(like, g), **options)
 
 
@@ -53,7 +53,7 @@ def randn(*size: Any, dtype: DType | None = None, generator: Any = None, **optio
     """
     sizes = sizes_of(size, options, "randn")
     g, kind = generator_or_default(generator, "randn"), _float_kind(dtype, "normal_kernel_cpu")
-    like = _checked(np.empty(sizes, kind), options)
+    like = _checked(allocated(np.empty, sizes, kind), options)
     return made(_normals(like, 0.0, 1.0, g), **options)
 
 
@@ -83,7 +83,7 @@ def randint(
     low, high = _integer_bounds(low, high, "randint")
     sizes = sizes_of((size,), {}, "randint")
     g = generator_or_default(generator, "randint")
-    like = _checked(np.empty(sizes, dtypes.to_numpy(dtype or dtypes.int64)), options)
+    like = _checked(allocated(np.empty, sizes, dtypes.to_numpy(dtype or dtypes.int64)), options)
     return made(_integers(like, low, high, g), **options)
 
 
@@ -104,11 +104,11 @@ def randperm(n: int, *, dtype: DType | None = None, generator: Any = None, **opt
         raise RuntimeError(f"value cannot be converted to type {kind} without overflow")
     if kind.kind == "b":
         raise NotImplementedError("\"randperm\" not implemented for 'Bool'")
+    _checked(allocated(np.empty, n, kind), options)
     if n >= (2**32 - 1) // 20:
         raise NotImplementedError(
             "randperm(): argument 'n' is too large: from there on PyTorch draws 64-bit numbers"
         )
-    _checked(np.empty(n, kind), options)
     return made(variates.permutation(g, n).astype(kind), **options)
 
 
@@ -118,7 +118,7 @@ def rand_like(
     """Draw as `rand`, with the shape, dtype and memory layout of `input`."""
     g = generator_or_default(generator, "rand_like")
     kind = _float_kind(dtype, "check_uniform_bounds", input, "rand_like")
-    like = _checked(empty_like(array_of(input, "rand_like"), kind), options)
+    like = _checked(allocated(empty_like, array_of(input, "rand_like"), kind), options)
     return made(_uniforms(like, g), **options)
 
 
@@ -128,7 +128,7 @@ def randn_like(
     """Draw as `randn`, with the shape, dtype and memory layout of `input`."""
     g = generator_or_default(generator, "randn_like")
     kind = _float_kind(dtype, "normal_kernel_cpu", input, "randn_like")
-    like = _checked(empty_like(array_of(input, "randn_like"), kind), options)
+    like = _checked(allocated(empty_like, array_of(input, "randn_like"), kind), options)
     return made(_normals(like, 0.0, 1.0, g), **options)
 
 
@@ -151,7 +151,7 @@ def randint_like(
         low, high = 0, low
     low, high = _integer_bounds(low, high, "randint_like")
     g = generator_or_default(generator, "randint_like")
-    like = _checked(empty_like(array, dtypes.to_numpy(dtype or input.dtype)), options)
+    like = _checked(allocated(empty_like, array, dtypes.to_numpy(dtype or input.dtype)), options)
     return made(_integers(like, low, high, g), **options)
 
 
@@ -185,7 +185,9 @@ def normal(
         if not isinstance(size, list | tuple):
             raise TypeError(f"normal() received an invalid size: {type(size).__name__}")
         sizes = sizes_of((size,), {}, "normal")
-        like = _checked(np.empty(sizes, _float_kind(dtype, "normal_kernel_cpu")), options)
+        like = _checked(
+            allocated(np.empty, sizes, _float_kind(dtype, "normal_kernel_cpu")), options
+        )
         return made(_normals(like, *numbers, g), **options)
     of_tensors = isinstance(mean, TensorBase) or isinstance(std, TensorBase)
     if not of_tensors or dtype is not None or options:
@@ -207,7 +209,7 @@ def _normal_of_tensors(mean: Any, std: Any, g: Generator) -> Any:
         std = _float_of(std, "normal", "std")
         _check_std(std)
         kind = _float_kind(None, "normal_kernel_cpu", mean, "normal")
-        noise = _normals(np.empty(mean.shape, kind), 0.0, std, g)
+        noise = _normals(allocated(np.empty, mean.shape, kind), 0.0, std, g)
         return wrap((noise + mean._array).astype(kind, copy=False))
     if not (std._array >= 0).all():
         raise RuntimeError("normal expects all elements of std >= 0.0")
@@ -215,7 +217,7 @@ def _normal_of_tensors(mean: Any, std: Any, g: Generator) -> Any:
     kind = _float_kind(None, "normal_kernel_cpu", mean if of_mean else std, "normal")
     centres = mean._array if of_mean else _float_of(mean, "normal", "mean")
     shape = _common_shape(np.shape(centres), std._array.shape)
-    noise = _normals(np.empty(shape, kind), 0.0, 1.0, g)
+    noise = _normals(allocated(np.empty, shape, kind), 0.0, 1.0, g)
     noise *= std._array  # two roundings, as in PyTorch: the product is not fused with the sum
     noise += centres
     return wrap(noise)

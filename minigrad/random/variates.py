@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ..core.creating import allocated
 from ..core.errstate import quietly
 from .fma import fma
 from .generator import Generator
@@ -268,7 +269,7 @@ def with_replacement(g: Generator, weights: np.ndarray, n: int) -> np.ndarray:
 
     Each is the position of a u53 among the row's cumulative sums, divided by their total.
     """
-    indices = np.empty((len(weights), n), np.int64)
+    indices = allocated(np.empty, (len(weights), n), np.int64)
     for row, out in zip(weights, indices, strict=True):
         sums = np.add.accumulate(row)
         sums /= sums[-1]

@@ -8,10 +8,26 @@ from collections.abc import Sequence
 
 
 def index(argument: int, name: str) -> int:
-    """An argument as an int. TypeError for anything else, and for a bool."""
+    """An argument as an int. TypeError for anything else and for a bool, else as `int64`."""
     if isinstance(argument, bool) or not hasattr(argument, "__index__"):
         raise TypeError(f"argument '{name}' must be int, not {type(argument).__name__}")
-    return operator.index(argument)
+    return int64(argument)
+
+
+def int64(number: int) -> int:
+    """An object that counts as an int, as an int. ValueError for more than 64 bits."""
+    found = operator.index(number)
+    if not -(2**63) <= found < 2**63:
+        raise ValueError(f"Overflow when unpacking long long: {found} needs more than 64 bits")
+    return found
+
+
+def indices(arguments: Sequence[int], name: str) -> list[int]:
+    """An argument that is a sequence of ints. TypeError if an item isn't an int of 64 bits."""
+    try:
+        return [index(each, name) for each in arguments]
+    except ValueError as error:
+        raise TypeError(f"argument '{name}' failed to unpack: {error}") from None
 
 
 def axis(dim: int, ndim: int) -> int:
@@ -19,6 +35,7 @@ def axis(dim: int, ndim: int) -> int:
     reach = ndim or 1
     found = dim if type(dim) is int else index(dim, "dim")
     if not -reach <= found < reach:
+        int64(found)
         raise IndexError(
             f"Dimension out of range (expected to be in range of [{-reach}, {reach - 1}], "
             f"but got {found})"
@@ -72,4 +89,5 @@ def infer_size(shape: Sequence[int], numel: int) -> tuple[int, ...]:
             )
         if known and numel % known == 0:
             return tuple([numel // known if size == -1 else size for size in sizes])
+    indices(sizes, "shape")
     raise RuntimeError(f"shape '{list(sizes)}' is invalid for input of size {numel}")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .dtypes import SUPPORTED, of_numpy, scalar_name
+from .dtypes import SUPPORTED, int64, of_numpy, scalar_name
 from .presentation import (
     ARITHMETIC,
     ELEMENTWISE,
@@ -20,7 +20,7 @@ from .presentation import (
     INTERNAL,
     PROMOTED,
 )
-from .promotion import converted
+from .promotion import converted, python_number, wrapped
 from .reading import reads_as
 from .rule import Array, Constant, Operand, Result, differentiable, unchanged, without_derivative
 
@@ -64,7 +64,7 @@ def add(input: Operand, other: Operand, *, alpha: float = 1) -> Result:
     >>> minigrad.add(minigrad.tensor([1., 2.]), 10, alpha=2)
     tensor([21., 22.])
     """
-    if alpha == 1:
+    if alpha == 1 and type(alpha) is int:
         return input + other, (unchanged, unchanged)
     return input + _scaled(other, alpha, input), (unchanged, lambda g: g * alpha)
 
@@ -82,9 +82,10 @@ def sub(input: Operand, other: Operand, *, alpha: float = 1) -> Result:
     >>> minigrad.sub(minigrad.tensor([1., 2.]), minigrad.tensor(1.))
     tensor([0., 1.])
     """
-    if alpha == 1:
+    if alpha == 1 and type(alpha) is int:
         return input - other, (unchanged, lambda g: -g)
-    return input - _scaled(other, alpha, input), (unchanged, lambda g: g * -alpha)
+    # Negated first, as in PyTorch: with uint8, -255 is a valid factor and 256 isn't.
+    return input + _scaled(other, alpha, input, negated=True), (unchanged, lambda g: g * -alpha)
 
 
 @differentiable(
@@ -105,18 +106,23 @@ def rsub(input: Operand, other: Operand, *, alpha: float = 1) -> Result:
     return y, (to_input, to_other)
 
 
-def _scaled(other: Operand, alpha: float, like: Operand) -> Operand:
+def _scaled(other: Operand, alpha: float, like: Operand, negated: bool = False) -> Operand:
     """`alpha * other` in the dtype of the sum, to which both operands were converted."""
     if not isinstance(alpha, int | float):
         raise TypeError(f"argument 'alpha' must be Number, not {type(alpha).__name__}")
     dtype = (like if isinstance(like, np.ndarray) else other).dtype
-    if isinstance(alpha, float) and dtype.kind != "f":
+    if isinstance(alpha, bool) and dtype.kind != "b":
+        raise RuntimeError("Boolean alpha only supported for Boolean results.")
+    if isinstance(alpha, float) and dtype.kind in "biu":
         raise RuntimeError(
             "For integral input tensors, argument alpha must not be a floating point number."
         )
-    if dtype.kind == "u":
-        alpha = alpha % 256  # bytes wrap around; NumPy would refuse a negative factor
-    return np.multiply(other, alpha).astype(dtype, copy=False)
+    alpha = python_number(alpha)
+    if negated:
+        alpha = -alpha if isinstance(alpha, float) else wrapped(-alpha, int64.numpy)
+    if not isinstance(other, np.ndarray):
+        other = np.array(other, dtype)
+    return np.multiply(other, converted(alpha, dtype))
 
 
 @differentiable(ARITHMETIC, write=np.multiply, operators=("x * y", "x *= y"))
@@ -130,17 +136,41 @@ def mul(input: Operand, other: Operand) -> Result:
 
 
 @differentiable(FLOAT_FUNCTION, write=np.divide, operators=("x / y", "x /= y"))
-def div(input: Operand, other: Operand, *, rounding_mode: None = None) -> Result:
-    """`input / other`, broadcast; integers give the default float type.
-
-    NotImplementedError for a `rounding_mode`.
-
-    >>> minigrad.div(minigrad.tensor([1, 2]), 2)
-    tensor([0.5000, 1.0000])
-    """
-    if rounding_mode is not None:
-        raise NotImplementedError(f"div(rounding_mode={rounding_mode!r}) is not implemented")
+def div(input: Operand, other: Operand) -> Result:
+    """`input / other`, broadcast; integers give the default float type."""
     return input / other, (lambda g: g / other, lambda g: -g * (div(input, other)[0] / other))
+
+
+@differentiable(ARITHMETIC, forms=(), public="div", title="div(mode=…)", node="DivBackward2")
+def rounded_div(input: Operand, other: Operand, *, rounding_mode: str) -> Result:
+    """`input / other` rounded towards 0 ("trunc") or down ("floor"); the derivative is 0."""
+    if not isinstance(rounding_mode, str):
+        kind = type(rounding_mode).__name__
+        raise TypeError(f"div(): argument 'rounding_mode' must be str, not {kind}")
+    if rounding_mode not in ("trunc", "floor"):
+        raise RuntimeError(
+            "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
+            f"'{rounding_mode}'"
+        )
+    kind = np.result_type(input, other).kind
+    if kind == "b":
+        raise NotImplementedError(f"\"div_{rounding_mode}_cpu\" not implemented for 'Bool'")
+    if kind in "iu" and not np.all(other):
+        raise RuntimeError("ZeroDivisionError")
+    if rounding_mode == "floor":
+        y = np.floor_divide(input, other)
+    elif kind == "f":
+        y = np.trunc(input / other)
+    else:
+        # Rounding down and rounding towards 0 differ where the quotient is negative.
+        y = np.floor_divide(input, other)
+        y = y + ((y < 0) & (y * other != input))
+    return y, (lambda g: _zeros(g, other), lambda g: _zeros(g, input, other))
+
+
+def _zeros(g: Array, *saved: Operand) -> Array:
+    """Zeros for the cotangent `g`. The pullback saves operands, so a write to one is an error."""
+    return np.zeros_like(g)
 
 
 @differentiable(ELEMENTWISE, linear=True, numpy="negative", forms=IN_PLACE, operators=("-x",))
@@ -182,13 +212,14 @@ def _pow_node(input: Operand, exponent: Operand) -> str:
     numpy="power",
     node=_pow_node,
     operators=("x ** y", "x **= y"),
+    checked={"exponent": ""},
 )
 def pow(input: Operand, exponent: Operand) -> Result:
     """`input ** exponent`, broadcast.
 
     The derivative of x ** 0 is 0 everywhere, also at 0 and NaN. The derivative with respect to the
     exponent is 0 where `input` is 0 and `exponent` is not negative. RuntimeError for integers to a
-    negative power that is a Python number.
+    negative power that is a Python number, or that their dtype can't hold.
 
     >>> minigrad.pow(minigrad.tensor([2., 3.]), 2)
     tensor([4., 9.])
@@ -208,29 +239,47 @@ def pow(input: Operand, exponent: Operand) -> Result:
 
 def _power(base: Any, exponent: Any) -> Any:
     """`base ** exponent` as PyTorch computes it: small powers as products, integers truncated."""
-    kind = exponent.dtype.kind if hasattr(exponent, "dtype") else "number"
-    if "u" in (kind, base.dtype.kind if hasattr(base, "dtype") else "number"):
-        raise NotImplementedError("\"pow\" not implemented for 'Byte': convert it first")
-    if kind == "b":
-        raise NotImplementedError("\"pow\" not implemented for 'Bool'")
-    if kind == "i":
-        # Only 1 and -1 have negative powers that are integers; all others are truncated to 0.
-        whole = base ** np.maximum(exponent, 0)
-        kept = np.where(base == 1, 1, np.where(base == -1, 1 - 2 * (exponent % 2), 0))
-        return np.where(exponent < 0, kept, whole).astype(exponent.dtype, copy=False)
-    if kind == "f":
-        return base**exponent
+    if hasattr(exponent, "dtype"):
+        kind = exponent.dtype.kind
+        if kind == "b":
+            raise NotImplementedError("\"pow\" not implemented for 'Bool'")
+        return _float_power(base, exponent) if kind == "f" else _integer_power(base, exponent)
     if base.dtype.kind == "b":  # the exponent is a Python bool
         return base | (not exponent)
-    if exponent < 0 and base.dtype.kind == "i":
-        raise RuntimeError("Integers to negative integer powers are not allowed.")
+    if base.dtype.kind in "iu":
+        if exponent < 0:
+            raise RuntimeError("Integers to negative integer powers are not allowed.")
+        exponent = converted(exponent, base.dtype)
     if exponent == 3:
         return base * base * base
-    if exponent == -2:
-        return 1 / (base * base)
-    if exponent == -0.5:
-        return 1 / np.sqrt(base)
+    if base.dtype.kind == "f":
+        if exponent == -2:
+            return 1 / (base * base)
+        if exponent == -0.5:
+            return 1 / np.sqrt(base)
     return base**exponent
+
+
+def _float_power(base: Any, exponent: Array) -> Array:
+    """`base ** exponent` for an array of exponents.
+
+    Where one exponent is for many bases, NumPy computes x ** 0.5 as a square root, which has other
+    results for -0 and -inf. So each base gets an exponent of its own.
+    """
+    shape = np.broadcast_shapes(np.shape(base), exponent.shape)
+    if exponent.shape != shape or 0 in exponent.strides or not shape:
+        exponent = np.broadcast_to(exponent, shape or (1,)).copy()
+    return np.power(base, exponent).reshape(shape)
+
+
+def _integer_power(base: Any, exponent: Array) -> Array:
+    """`base ** exponent` for an array of exponents. Negative powers are truncated to integers."""
+    if exponent.dtype.kind == "u":
+        return np.power(base, exponent)
+    whole = base ** np.maximum(exponent, 0)
+    # Only 1 and -1 have negative powers that aren't 0.
+    kept = np.where(base == 1, 1, np.where(base == -1, 1 - 2 * (exponent % 2), 0))
+    return np.where(exponent < 0, kept, whole).astype(exponent.dtype, copy=False)
 
 
 # Exponentials and roots ---------------------------------------------------------------------------
@@ -365,7 +414,7 @@ def _clamp_node(input: Array, min: Operand | None = None, max: Operand | None = 
     return f"ClampBackward{int(not isinstance(max if min is None else min, np.ndarray))}"
 
 
-@differentiable(ARITHMETIC, node=_clamp_node)
+@differentiable(ARITHMETIC, node=_clamp_node, checked={"min": "iuf", "max": "iuf"})
 def clamp(input: Array, min: Operand | None = None, max: Operand | None = None) -> Result:
     """`input` limited to the interval from `min` to `max`, numbers or tensors.
 
@@ -377,8 +426,11 @@ def clamp(input: Array, min: Operand | None = None, max: Operand | None = None) 
     """
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
-    if input.dtype.kind == "b" and not isinstance(max if min is None else min, np.ndarray):
-        raise NotImplementedError("\"clamp_scalar_cpu\" not implemented for 'Bool'")
+    one_tensor = (min is None or max is None) and isinstance(
+        max if min is None else min, np.ndarray
+    )
+    if input.dtype.kind == "b" and not one_tensor:  # with one, it is a maximum or a minimum
+        raise NotImplementedError("\"clamp\" not implemented for 'Bool'")
     y = input if min is None else np.maximum(min, input)
     y = y if max is None else np.minimum(max, y)
     low = -np.inf if min is None else min
@@ -429,14 +481,18 @@ def masked_fill(input: Array, mask: Constant, value: Operand) -> Result:
                 "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
                 f"{value.ndim} dimension(s)."
             )
-        filling = value.astype(input.dtype, copy=False)
-    else:
-        filling = converted(value, input.dtype)
+        value = value.item()
+    filling = np.array(converted(value, input.dtype), input.dtype)
     return np.where(mask, filling, input), (
         lambda g: np.where(mask, 0, g),
         None,
         lambda g: np.where(mask, g, 0),
     )
+
+
+def fill_masked(target: Array, mask: Array, value: Operand) -> None:
+    """Store `value` in an array where `mask` is True."""
+    np.copyto(target, np.array(value).astype(target.dtype), where=mask)
 
 
 # Copies -------------------------------------------------------------------------------------------
@@ -494,7 +550,12 @@ def _fill_node(input: Array, value: Operand) -> str:
 
 @differentiable(INTERNAL, layout="own", linear=True, node=_fill_node)
 def fill(input: Array, value: Operand) -> Result:
-    """`value`, a number or a 0-d array, in the shape and dtype of `input`."""
+    """`value`, a number or a 0-d array, in the shape and dtype of `input`.
+
+    RuntimeError for a number that the dtype can't hold.
+    """
+    if not isinstance(value, np.ndarray):
+        value = converted(value, input.dtype)
     return _overwritten(input, value)
 
 

@@ -79,7 +79,11 @@ def index(input: Array, key: tuple[Entry, ...]) -> Result:
     """A copy of the elements that a key of indices and masks selects, some perhaps repeatedly."""
     shape = input.shape
     masks = all(e.dtype.kind == "b" for e in key if isinstance(e, np.ndarray))
-    y = np.ascontiguousarray(input[key])
+    try:
+        y = np.ascontiguousarray(input[key])
+    except IndexError as error:
+        key = _selecting_nothing(key, shape, error)
+        y = np.ascontiguousarray(input[key])
     if not (
         input.flags.c_contiguous and all(isinstance(e, slice) or e.flags.c_contiguous for e in key)
     ):
@@ -121,15 +125,53 @@ def index_put(
     """A copy of `input` with `value`, broadcast, stored at or added to the selected elements."""
     y = input.copy()
     try:
-        if accumulate:
-            np.add.at(y, key, value)
-        else:
-            y[key] = value
+        put_into(y, value, key, accumulate)
+    except IndexError as error:
+        key = _selecting_nothing(key, input.shape, error)
     except ValueError:
         raise RuntimeError(
             f"shape mismatch: value tensor of shape {list(np.shape(value))} cannot be broadcast to "
-            f"indexing result of shape {list(input[key].shape)}"
+            f"indexing result of shape {list(input[_with_zeros(key)].shape)}"
         ) from None
     if accumulate:
         return y, (unchanged, lambda g: g[key])
     return y, (lambda g: index_put(g, 0, key)[0], lambda g: g[key])
+
+
+def put_into(
+    target: Array, value: Operand, key: tuple[Entry, ...], accumulate: bool = False
+) -> None:
+    """Store `value` at the selected elements of an array, or add it to them."""
+    if accumulate:
+        np.add.at(target, key, value)
+    else:
+        target[key] = value
+
+
+def _selecting_nothing(
+    key: tuple[Entry, ...], shape: tuple[int, ...], error: IndexError
+) -> tuple[Entry, ...]:
+    """The key with every index replaced by 0, if a size of 0 in another dimension selects nothing.
+
+    Then PyTorch accepts any index. Otherwise this raises its error for one that is out of bounds.
+    """
+    others, d = [], 0
+    for e in key:
+        if isinstance(e, np.ndarray):
+            d += e.ndim if e.dtype.kind == "b" else 1
+        else:
+            others.append(shape[d])
+            d += 1
+    if 0 in (*others, *shape[d:]) and "out of bounds" in str(error):
+        return _with_zeros(key)
+    if "with size 0" in str(error):
+        raise IndexError("index is out of bounds for dimension with size 0") from None
+    message = str(error).replace("for axis", "for dimension").replace("arrays", "tensors")
+    raise IndexError(message) from None
+
+
+def _with_zeros(key: tuple[Entry, ...]) -> tuple[Entry, ...]:
+    """A key of the same shape, with 0 for every index."""
+    return tuple(
+        np.zeros_like(e) if isinstance(e, np.ndarray) and e.dtype.kind == "i" else e for e in key
+    )

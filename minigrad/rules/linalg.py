@@ -29,7 +29,7 @@ def same_dtype(input: Array, other: Array, op: str) -> None:
             "expected m1 and m2 to have the same dtype, but got: "
             f"{ours.lower()} != {theirs.lower()}"
         )
-    if input.dtype.kind == "b":
+    if input.dtype.kind == "b" and input.size and other.size:
         raise NotImplementedError(f"\"{op}\" not implemented for 'Bool'")
 
 

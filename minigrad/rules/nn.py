@@ -132,9 +132,10 @@ def nll_loss(
 ) -> Result:
     """Minus the log-probability that `input` gives to each target class.
 
-    Shapes: `input` is (C,), (N, C) or (N, C, d1, …). `target`, int64, has the same shape without C.
-    Each term is scaled by the `weight` (C,) of its class. The mean divides by the sum of these
-    weights, so it is NaN if all targets are ignored.
+    Shapes: `input` is (C,), (N, C) or (N, C, d1, …). `target` has the same shape without C. It is
+    int64, or uint8 if `input` has at most two dimensions. Each term is scaled by the `weight` (C,)
+    of its class. The mean divides by the sum of these weights, so it is NaN if all targets are
+    ignored.
     """
     given = target.reshape(()) if input.ndim == 1 and target.shape == (1,) else target
     _check_nll(input, given, weight)
@@ -229,8 +230,10 @@ def _check_nll(input: Array, target: Array, weight: Array | None) -> None:
         raise ValueError("Expected 1 or more dimensions (got 0)")
     if target.shape != (shape[:1] + shape[2:] if len(shape) > 1 else ()):
         _refuse_target(shape, target.shape)
-    if target.dtype != np.int64:
+    if target.dtype != np.int64 and (target.dtype != np.uint8 or len(shape) > 2):
         found = scalar_name(target)
+        if len(shape) > 2:
+            raise RuntimeError(f"expected scalar type Long but found {found}")
         raise RuntimeError(f"expected target dtype to be Long or Byte, but got {found}")
     if input.dtype.kind != "f":
         found = scalar_name(input)

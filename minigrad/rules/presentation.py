@@ -6,8 +6,8 @@ operators, the op table, the samples of the tests and the names of nodes are all
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 FUNCTION = ("function",)
 METHOD = ("method",)
@@ -27,6 +27,9 @@ class Presentation:
     - `operators`: the expressions that call the op, such as "x + y", "x += y" and, for a number on
       the left, "1 - x".
     - `spread_sizes`: the method's sizes may be given one by one, `x.view(2, 3)`.
+    - `checked`: operands, with the kinds of dtypes (such as "iuf") for which a number that the
+      dtype can't hold is an error. For other kinds the rule gets the number as it is. A number for
+      any other operand wraps around or becomes infinite.
     - `no_bools`: the error message for a bool operand, if the op doesn't accept bools.
     - `public`: PyTorch's name for the op, if it isn't the rule's.
     - `title`: the name in the op table, if several ops have the public name: "max(dim=…)".
@@ -47,6 +50,7 @@ class Presentation:
     forms: tuple[str, ...] = BOTH
     operators: tuple[str, ...] = ()
     spread_sizes: bool = False
+    checked: Mapping[str, str] = field(default_factory=dict, hash=False)
     no_bools: str = ""
     public: str = ""
     title: str = ""

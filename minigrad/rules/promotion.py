@@ -8,7 +8,7 @@ float32. And int64 plus float32 is float32, where NumPy computes in float64.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
@@ -59,7 +59,7 @@ def result_type(*operands: object) -> np.dtype:
 
     There are three ranks, highest first: arrays with dimensions, 0-d arrays, numbers. Within a
     rank dtypes promote as usual. A lower rank decides only if its category is higher than those of
-    all ranks above it.
+    all ranks above it. RuntimeError for an int that doesn't fit int64, if it decides.
     """
     ranks: list[list[np.dtype]] = [[], [], []]
     for operand in operands:
@@ -73,8 +73,19 @@ def result_type(*operands: object) -> np.dtype:
             candidate = joined(rank)
             if result is None or _category(candidate) > _category(result):
                 result = candidate
+                if rank is ranks[2] and candidate.kind == "i":
+                    _refuse_uint64(operands)
     assert result is not None, "result_type() needs at least one operand"
     return result
+
+
+def _refuse_uint64(operands: Iterable[object]) -> None:
+    """RuntimeError for a number that is an int of 64 bits without a sign."""
+    if any(isinstance(x, int) and x >= 2**63 for x in operands):
+        raise RuntimeError(
+            "Promotion for uint16, uint32, uint64 types is not supported: the number doesn't fit "
+            "int64"
+        )
 
 
 def _category(kind: np.dtype) -> int:
@@ -102,14 +113,56 @@ def promote_types(type1: dtype, type2: dtype) -> dtype:
     return of_numpy(joined([to_numpy(type1), to_numpy(type2)]))
 
 
-def converted(numbers: Any, kind: np.dtype, over: Any = "raise") -> np.ndarray:
-    """Python numbers as an array. RuntimeError for a number that an integer dtype can't hold.
+# Numbers ------------------------------------------------------------------------------------------
 
-    A number too large for a float dtype becomes infinite if `over` is "ignore"; by default it is a
-    RuntimeError.
+
+def python_number(x: Any) -> Any:
+    """A NumPy scalar as a Python number; anything else unchanged.
+
+    OverflowError for an int that needs more than 64 bits.
     """
-    try:
-        with np.errstate(over=over):
-            return np.array(numbers, kind)
-    except (OverflowError, ValueError, FloatingPointError):
-        raise RuntimeError(f"value cannot be converted to type {kind} without overflow") from None
+    if isinstance(x, np.generic):
+        x = x.item()
+    if isinstance(x, int) and not -(2**63) <= x < 2**64:
+        raise OverflowError("int too big to convert: a number has at most 64 bits")
+    return x
+
+
+def converted(number: float, kind: np.dtype) -> Any:
+    """A number as an element of a dtype, as a Python number.
+
+    RuntimeError for a number that the dtype can't hold. uint8 also holds the negatives of its
+    numbers: they wrap around.
+    """
+    number = python_number(number)
+    if kind.kind == "b":
+        return bool(number)
+    if kind.kind not in "iu":
+        # Only float32 can't hold every Python float. It can hold the infinities and NaN.
+        if kind != np.float32 or abs(number) <= LARGEST or not abs(number) < np.inf:
+            return number
+    else:
+        lowest, highest = _LIMITS[kind]
+        if isinstance(number, float):
+            # A float is compared with floats, as in C++. So 2.0 ** 63 is accepted for int64.
+            lowest, highest = float(lowest), float(highest)
+        elif lowest == 0:
+            lowest = -highest
+        if lowest <= number <= highest:
+            return wrapped(int(number), kind)
+    raise RuntimeError(f"value cannot be converted to type {kind} without overflow")
+
+
+def wrapped(number: int, kind: np.dtype) -> int:
+    """An int as an element of an integer dtype; bits that don't fit are lost."""
+    lowest, highest = _LIMITS[kind]
+    return int((number - lowest) % (highest - lowest + 1) + lowest)
+
+
+# The smallest and the largest number that each integer dtype can hold.
+_LIMITS: dict[np.dtype, tuple[float, float]] = {
+    d.numpy: (np.iinfo(d.numpy).min, np.iinfo(d.numpy).max)
+    for d in dtypes.SUPPORTED
+    if d.numpy.kind in "iu"
+}
+LARGEST = float(np.finfo(np.float32).max)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .dims import axis, index, infer_size, named
+from .dims import axis, index, indices, infer_size, named
 from .presentation import INTERNAL, METHOD, SIZES
 from .rule import Array, Pullback, Result, differentiable, unchanged
 
@@ -98,7 +98,7 @@ def permute(input: Array, dims: Sequence[int]) -> Result:
     >>> minigrad.ones(2, 3, 4).permute(2, 0, 1).shape
     torch.Size([4, 2, 3])
     """
-    dims = [d if type(d) is int else index(d, "dims") for d in dims]
+    dims = indices(dims, "dims")
     if len(dims) != input.ndim:
         raise RuntimeError(
             "permute(sparse_coo): number of dimensions in the tensor input does not match the "
@@ -150,7 +150,7 @@ def expand(input: Array, size: Sequence[int]) -> Result:
     tensor([[1, 1, 1],
             [2, 2, 2]])
     """
-    after = [index(each, "size") for each in size]
+    after = indices(size, "size")
     lead = len(after) - input.ndim
     if lead < 0:
         raise RuntimeError(
@@ -189,7 +189,8 @@ def alias(input: Array) -> Result:
 def cat(*tensors: Array, dim: int) -> Result:
     """The tensors joined along `dim`. Their sizes in all other dimensions must be equal.
 
-    Tensors of shape (0,) are ignored, whatever the shape of the others.
+    Tensors of shape (0,) are ignored, whatever the shape of the others. If there are no others,
+    `dim` is ignored too.
     """
     shapes = [x.shape for x in tensors]
     if () in shapes:
@@ -198,7 +199,10 @@ def cat(*tensors: Array, dim: int) -> Result:
         )
     solid: Sequence[Array] = tensors
     if (0,) in shapes:
-        solid = [x for x in tensors if x.shape != (0,)] or tensors
+        solid = [x for x in tensors if x.shape != (0,)]
+        if not solid:
+            index(dim, "dim")
+            solid, dim = tensors, 0
     d = axis(dim, solid[0].ndim)
     try:
         y = np.concatenate(solid, d)

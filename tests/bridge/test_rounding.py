@@ -68,6 +68,11 @@ def test_an_op_with_a_coarser_dtype_argument_is_perturbed_more() -> None:
     )
 
 
+def test_the_only_operand_of_a_write_is_perturbed() -> None:
+    x = torch.tensor([1.0], dtype=torch.float64)
+    assert np.ptp(perturbed_results(lambda: x.clone().exp_().log_())) > EPS / 2
+
+
 def test_views_and_writes_still_work() -> None:
     def writes() -> Any:
         x = torch.zeros(3, dtype=torch.float64)

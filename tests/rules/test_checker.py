@@ -33,7 +33,7 @@ pytestmark = pytest.mark.filterwarnings(f"ignore:{checker.LAYOUT_WARNING}")
 
 
 # Rules whose gradient is zeros for any cotangent.
-ZEROS = {"zero", "sign"}
+ZEROS = {"zero", "sign", "rounded_div"}
 
 
 @contextmanager
@@ -148,7 +148,7 @@ def test_an_error_too_small_for_differences_fails_the_complex_step(name: str) ->
 # Rules whose gradient depends on the cotangent only: linear ones and those that select.
 CONSTANT_DERIVATIVE = {name for name in DIFFERENTIABLE if REGISTRY[name].linear}
 CONSTANT_DERIVATIVE |= {"clamp", "where", "maximum", "minimum", "max", "min", "max_dim", "min_dim"}
-CONSTANT_DERIVATIVE |= {"scatter", "index", "index_put", "masked_fill"}
+CONSTANT_DERIVATIVE |= {"rounded_div", "scatter", "index", "index_put", "masked_fill"}
 CURVED = [name for name in DIFFERENTIABLE if name not in CONSTANT_DERIVATIVE]
 # Rules whose second derivative is nonzero wherever it exists.
 SMOOTH = [

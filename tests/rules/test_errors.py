@@ -36,7 +36,6 @@ NOT_OPTIONS = (None, "a", 1.5, 99, -99, True, [0], (0, 0), object())
 LENIENT = {
     ("squeeze", "dim", None): "the same as omitting it",
     **{(name, "dim", None): "the functional chooses a dim" for name in ("softmax", "log_softmax")},
-    **{(name, "alpha", True): "True counts as 1" for name in ("add", "sub", "rsub")},
     **{("nll_loss", "ignore_index", value): "no class has this index" for value in (1.5, True)},
 }
 

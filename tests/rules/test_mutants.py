@@ -33,6 +33,22 @@ EQUIVALENT: dict[Mutant, str] = {
         "row-major-operands",
     )
     if (mutation, name) != ("row-major-operands", "sign")
+} | {
+    Mutant(mutation, "rounded_div", operand): "The gradient is zeros, because the result is "
+    "constant between jumps. Zeros stay zeros however they are scaled, rounded, dropped, laid out "
+    "or summed."
+    for operand in (0, 1)
+    for mutation in (
+        "scaled",
+        "dropped",
+        "cotangent-ignored",
+        "in-float32",
+        "first-leading-copy",
+        "first-place",
+        "mean-for-sum",
+        "row-major-cotangents",
+    )
+    if (mutation, operand) != ("first-leading-copy", 0)
 }
 
 

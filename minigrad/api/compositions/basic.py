@@ -9,17 +9,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import numpy as np
 
 from ...core.dispatch import OPS, function
 from ...core.tensor import TensorBase, require_tensor, wrap
+from ...core.warning import warn_once
 from ...rules import REGISTRY
 from ...rules.dims import axis as dim_from_front
 from ...rules.dtypes import scalar_name
-from ...rules.presentation import FUNCTION
-from ...rules.promotion import result_type
+from ...rules.presentation import FUNCTION, IN_PLACE
+from ...rules.promotion import converted, python_number, result_type
 from .registry import composed
 
 if TYPE_CHECKING:
@@ -126,6 +127,41 @@ _unsafe_view = _of_new_memory("view", "UnsafeViewBackward0")
 _squeeze_first = _of_new_memory("squeeze", "SqueezeBackward4")
 
 
+# Quotients ----------------------------------------------------------------------------------------
+
+
+@composed()
+def div(
+    input: Tensor | float, other: Tensor | float, *, rounding_mode: str | None = None
+) -> Tensor:
+    """Divide `input` by `other`, with broadcasting; integers give the default float dtype.
+
+    With `rounding_mode` "trunc" the quotient is rounded towards 0, with "floor" down. Then integers
+    stay integers, and RuntimeError is raised for a division of integers by 0.
+
+    >>> minigrad.div(minigrad.tensor([7, -7]), 2)
+    tensor([ 3.5000, -3.5000])
+    >>> minigrad.div(minigrad.tensor([7, -7]), 2, rounding_mode="floor")
+    tensor([ 3, -4])
+    """
+    if rounding_mode is None:
+        return _div(input, other)
+    return OPS["rounded_div"](input, other, rounding_mode=rounding_mode)
+
+
+_div = OPS["div"]
+
+
+@composed(IN_PLACE)
+def true_divide(input: Tensor | float, other: Tensor | float) -> Tensor:
+    """Divide: `div` without `rounding_mode`.
+
+    >>> minigrad.true_divide(minigrad.tensor([1, 2]), 2)
+    tensor([0.5000, 1.0000])
+    """
+    return _div(input, other)
+
+
 # The largest and the smallest ---------------------------------------------------------------------
 
 
@@ -176,11 +212,26 @@ def min(input: Tensor, *args: Any, **kwargs: Any) -> Any:
 def _max_or_min(
     name: str, result: Any, pairwise: str, input: Tensor, *args: Any, **kwargs: Any
 ) -> Any:
+    if len(args) + len(kwargs) > 2:
+        _refuse_arguments(name, args, kwargs)
     if "other" in kwargs or (args and isinstance(args[0], TensorBase)):
+        if len(args) + len(kwargs) > 1:
+            _refuse_arguments(name, args, kwargs)
         return OPS[pairwise](input, *args, **kwargs)
     if args or kwargs:
+        if not kwargs.keys() <= {"dim", "axis", "keepdim", "keepdims"}:
+            _refuse_arguments(name, args, kwargs)
         return result(*OPS[f"{name}_dim"](input, *args, **kwargs))
     return OPS[name](input)
+
+
+def _refuse_arguments(name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> NoReturn:
+    given = [type(x).__name__ for x in args]
+    given += [f"{key}={type(x).__name__}" for key, x in kwargs.items()]
+    raise TypeError(
+        f"{name}() received an invalid combination of arguments - got ({', '.join(given)}), but "
+        "expected one of: (), (Tensor other), (int dim, bool keepdim = False)"
+    )
 
 
 # Choosing and joining -----------------------------------------------------------------------------
@@ -191,7 +242,8 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     """Take `input` where `condition` is True and `other` elsewhere, with broadcasting.
 
     `input` and `other` are tensors or numbers. `where(condition)` returns the indices of the True
-    elements: a tuple of one int64 tensor per dimension. RuntimeError unless the condition is bool.
+    elements: a tuple of one int64 tensor per dimension. RuntimeError unless the condition is bool;
+    uint8 works with a warning.
 
     >>> minigrad.where(minigrad.tensor([True, False]), minigrad.tensor([1., 2.]), 0)
     tensor([1., 0.])
@@ -200,7 +252,13 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     mask = condition._array
     if input is None and other is None:
         return tuple(wrap(places) for places in np.nonzero(np.atleast_1d(mask)))
-    if mask.dtype.kind != "b":
+    if mask.dtype.kind == "u":
+        warn_once(
+            "where received a uint8 condition tensor. This behavior is deprecated. Use a boolean "
+            "condition instead."
+        )
+        condition = wrap(mask != 0)
+    elif mask.dtype.kind != "b":
         raise RuntimeError(
             "where expected condition to be a boolean tensor, but got a tensor with dtype "
             f"{scalar_name(mask)}"
@@ -215,8 +273,7 @@ _where = OPS["where"]
 
 def tensor_or_number(x: Any, function: str) -> Any:
     """A tensor or Python number as it is, a NumPy scalar as a Python number; else a TypeError."""
-    if isinstance(x, np.generic):
-        x = x.item()
+    x = python_number(x)
     if isinstance(x, TensorBase | int | float):
         return x
     raise TypeError(f"{function}(): expected tensors or numbers, got {type(x).__name__}")
@@ -224,7 +281,7 @@ def tensor_or_number(x: Any, function: str) -> Any:
 
 def _as_dtype(x: Any, kind: np.dtype) -> Any:
     if not isinstance(x, TensorBase):
-        return wrap(np.array(x, kind))
+        return wrap(np.array(converted(x, kind), kind))
     return x if x._array.dtype == kind else OPS["cast"](x, kind)
 
 

@@ -1,0 +1,168 @@
+"""Arguments at the edge of what PyTorch accepts: the same result, error and warnings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from twins import check_same
+
+import minigrad
+
+torch = pytest.importorskip("torch")
+
+# `x` is (3, 2), `v` (3,), `u` a uint8 mask of two of three elements, `b` (2, 3) expanded from one
+# element and `r` from one row; `put` is an index assignment.
+EXPRESSIONS = """
+F.nll_loss(x, u)
+F.nll_loss(x, u, weight=torch.tensor([1.0, 2.0]))
+F.nll_loss(x, u, ignore_index=1)
+F.nll_loss(x, u * 200, ignore_index=200)
+F.nll_loss(x, u * 200)
+F.nll_loss(v, u[0])
+F.nll_loss(x[None], u[None, :2])
+F.cross_entropy(x, u)
+F.cross_entropy(x, u, reduction="none")
+F.cross_entropy(x, u, label_smoothing=0.1)
+F.cross_entropy(x[None], u[None, :2])
+F.cross_entropy(x, u.int())
+F.cross_entropy(x, u > 0)
+F.cross_entropy(torch.tensor(1.0), torch.tensor(0))
+F.cross_entropy(x, x.long())
+v[u]
+v[u * 2]
+x[u, 0]
+x[u, :]
+x[:, u[:2]]
+x[u[0]]
+x[u[1]]
+v[u[:2]]
+v.index_put((u,), torch.tensor([1.0, 2.0]))
+v.index_put((u,), torch.tensor(1.0))
+v.index_put((u,), torch.tensor(1.0), accumulate=True)
+put(v, u, torch.tensor([1.0, 2.0]))
+put(v, u, 1.0)
+put(v, u, torch.tensor(1.0))
+put(x, (u, 0), 1.0)
+put(v, u[0], 1.0)
+v.masked_fill(u, 1.0)
+v.masked_fill_(u, 1.0)
+v[torch.tensor([True, False])]
+x[torch.tensor([[True, False]])]
+x[:, torch.tensor([True, False, True])]
+put(v, torch.tensor([True, False]), 1.0)
+v.index_put((torch.tensor([True, False]),), torch.tensor(1.0))
+v[torch.tensor([3])]
+v[torch.tensor([-4])]
+v[[1, 5]]
+v[3]
+x[0, 2]
+x[torch.tensor([0, 1]), torch.tensor([0, 1, 0])]
+x[..., ...]
+x[..., ..., 0]
+x[0, ..., ...]
+put(v, torch.tensor([3]), 1.0)
+v.index_put((torch.tensor([7]),), torch.tensor([1.0, 2.0]))
+v.index_put((torch.tensor([0]),), torch.tensor([1.0, 2.0]))
+torch.zeros(2, 3, 0, 2)[..., :, [2]]
+torch.zeros(2, 3, 0, 2)[..., :, [2]].sum()
+torch.zeros(0, 2)[:, torch.tensor([5])]
+torch.zeros(0, 2)[torch.tensor([0])]
+torch.zeros(2, 0)[torch.tensor([5])]
+put(torch.zeros(0, 2), (slice(None), torch.tensor([5])), 1.0)
+put(torch.zeros(0, 2), torch.tensor([5]), 1.0)
+torch.zeros(2, 0, 2)[0, ..., torch.zeros(0, dtype=torch.bool)]
+torch.zeros(2, 0, 2)[0, ..., torch.zeros(2, dtype=torch.bool)]
+torch.zeros(2, 0, 2)[0, torch.zeros(0, 2, dtype=torch.bool)]
+v.max(0, 0, 0)
+v.min(foo=1)
+torch.cat([torch.zeros(0), torch.zeros(0)], dim=1)
+torch.cat([torch.zeros(0)], dim=-5)
+torch.cat([torch.zeros(0), torch.zeros(0, dtype=torch.int64)], dim=3)
+torch.cat([torch.zeros(0), x], dim=3)
+torch.cat([torch.zeros(0), x], dim=1)
+torch.cat([torch.zeros(0), torch.zeros(0, 2)], dim=2)
+torch.stack([torch.zeros(0)], dim=2)
+x.requires_grad_("a").requires_grad
+x.requires_grad_(1).requires_grad
+x.requires_grad_(None).requires_grad
+setattr(x, "requires_grad", 1)
+torch.nn.Linear(1, 1).requires_grad_(1).weight
+torch.nn.Parameter(x, requires_grad=True).requires_grad
+torch.autograd.Function.apply(x)
+b.masked_fill_(b > 0, 3.0)
+r.masked_fill_(r > 1, torch.tensor(3.0))
+r.masked_fill_(r > 9, 3.0)
+b.index_put_((torch.tensor([0, 1]), torch.tensor([1, 0])), torch.tensor([5.0, 6.0]))
+r.index_put_((torch.tensor([1]),), torch.tensor([5.0, 6.0, 7.0]))
+b.index_put_((torch.tensor([0, 1]),), torch.tensor(5.0), accumulate=True)
+put(r, torch.tensor([0]), 4.0)
+put(r, r > 1, torch.tensor([4.0, 5.0, 6.0, 7.0]))
+put(r, 0, 4.0)
+b.add_(1.0)
+b.copy_(r)
+b.fill_(2.0)
+b.requires_grad_().mul(1).expand(2, 3).masked_fill_(b > 0, 2.0)
+(w * 1).expand(2, 3).masked_fill_(b > 0, 2.0).sum().backward()
+(w * 1).expand(2, 3).index_put_((torch.tensor([0]),), w[0]).sum().backward()
+resized(torch.optim.SGD, momentum=0.9)
+resized(torch.optim.SGD)
+resized(torch.optim.Adam)
+resized(torch.optim.AdamW)
+"""
+
+# Errors that PyTorch words in another way.
+ERRORS = """
+v.max(1.0, 2.0)
+v.max(v, v)
+v.min(other=v, dim=0)
+torch.max(v, 0, v)
+torch.cat([torch.zeros(0)], dim="a")
+"""
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS.split("\n")[1:-1])
+def test_an_argument(expression: str) -> None:
+    check_same(lambda torch: eval(expression, names(torch)))
+
+
+@pytest.mark.parametrize("expression", ERRORS.split("\n")[1:-1])
+def test_an_error(expression: str) -> None:
+    kinds = []
+    for namespace in (minigrad, torch):
+        with pytest.raises(Exception) as caught:  # noqa: PT011 - its type is compared
+            eval(expression, names(namespace))
+        kinds.append(caught.type)
+    assert kinds[0] is kinds[1]
+
+
+def names(torch: Any) -> dict[str, Any]:
+    """Return the names that an expression may use, with fresh tensors."""
+
+    def put(target: Any, key: Any, value: Any) -> Any:
+        target[key] = value
+        return target
+
+    def resized(optimizer: Any, **options: Any) -> Any:
+        """Step, resize the parameter, and step again."""
+        parameter = torch.nn.Parameter(torch.ones(2))
+        stepping = optimizer([parameter], lr=0.1, **options)
+        parameter.grad = torch.ones(2)
+        stepping.step()
+        parameter.data, parameter.grad = torch.ones(3), None
+        parameter.grad = torch.ones(3)
+        stepping.step()
+        return parameter.data
+
+    return {
+        "torch": torch,
+        "F": torch.nn.functional,
+        "put": put,
+        "resized": resized,
+        "x": torch.tensor([[-1.0, -2.0], [-3.0, -4.0], [-5.0, -6.0]]),
+        "v": torch.tensor([1.0, 2.0, 3.0]),
+        "u": torch.tensor([1, 0, 1], dtype=torch.uint8),
+        "b": torch.ones(1, 1).expand(2, 3),
+        "r": torch.tensor([[1.0, 2.0, 3.0]]).expand(2, 3),
+        "w": torch.ones(1, 3, requires_grad=True),
+    }
