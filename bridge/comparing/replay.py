@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 import minigrad
-from bridge.libraries.convert import array_of
+from bridge.libraries.convert import array_of, copy_with_strides
 from bridge.libraries.op_calls import split_arguments
 from bridge.libraries.versions import version_note
 from minigrad.catalogue.accuracy import SUMMED, Exact, Scaled, Tolerance, Ulps
@@ -97,13 +97,13 @@ class Replay(AbstractContextManager["Replay"]):
     def _watch(self, run: Callable[..., Any], function: Any, *args: Any, **options: Any) -> Any:
         if function in _IN_PLACE_RULES or isinstance(function, np.ufunc):
             # The function writes into `args[0]`.
-            before = tuple(x.copy() if isinstance(x, np.ndarray) else x for x in args[:2])
+            before = tuple(map(_copied, args[:2]))
             result = run(function, *args, **options)
             if function in _IN_PLACE_RULES:
                 self._replay(_IN_PLACE_RULES[function], before, {}, (result, ()))
             return result
         if function in _RULES:
-            before = tuple(x.copy() if isinstance(x, np.ndarray) else x for x in args)
+            before = tuple(map(_copied, args))
             result = run(function, *args, **options)
             result = self._replay(_RULES[function], before, options, result)
             self._check_unwritten(self.ops[-1], args, before)
@@ -247,6 +247,11 @@ def _sum_to(d: Array, shape: tuple[int, ...]) -> Array:
     d = np.add.reduce(d, tuple(range(d.ndim - len(shape))))
     stretched = tuple(k for k, size in enumerate(shape) if size != d.shape[k])
     return np.add.reduce(d, stretched, keepdims=True)
+
+
+def _copied(x: Any) -> Any:
+    """An argument as it is now. The strides of an array decide the last digits of a sum."""
+    return copy_with_strides(x) if isinstance(x, np.ndarray) else x
 
 
 def _operand_name(op: OpCall, i: int) -> str:

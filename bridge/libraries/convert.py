@@ -74,8 +74,8 @@ def copy_with_strides(array: np.ndarray) -> np.ndarray:
 
 
 def tensor_of(array: np.ndarray, device: str | torch.device = "cpu") -> torch.Tensor:
-    """Copy an array into a tensor of PyTorch."""
-    return torch.from_numpy(np.array(array, order="C")).to(device)
+    """Copy an array into a tensor of PyTorch, with its strides."""
+    return torch.from_numpy(copy_with_strides(array)).to(device)
 
 
 # Modules that both libraries have, and their attributes other than parameters, buffers and

@@ -65,7 +65,19 @@ def test_every_rule_agrees_with_pytorch(name: str, data: st.DataObject) -> None:
     replay, _ = replayed(name, case, special=True)
     assert [found for found in replay.findings if not found.note] == []
     # A cast to the same dtype and a zero without a history call no rule.
-    assert name in {op.name for op in replay.ops} or name in ("cast", "zero")
+    assert was_called(name, replay) or name in ("cast", "zero")
+
+
+# PyTorch calls other ops for some of their cases, and so does minigrad: for a slice of everything,
+# and for products of stacks and vectors.
+REPLACED = ("linear", "matmul", "put", "slice")
+
+
+def was_called(name: str, replay: Replay) -> bool:
+    """Tell whether the op was called. Discard the case if another op may replace it and did."""
+    called = name in {op.name for op in replay.ops}
+    assume(called or name not in REPLACED)
+    return called
 
 
 def too_much(x: Any) -> Any:
@@ -73,8 +85,11 @@ def too_much(x: Any) -> Any:
     return np.asarray(x) * np.asarray(x).dtype.type(1 + 5e-4)
 
 
-# The derivative of `sign` is zero, so scaling it changes nothing.
-@pytest.mark.parametrize("name", sorted({*NOT_ZERO} & {*DIFFERENTIABLE} - {"sign"}))
+# These derivatives are zero, so scaling them changes nothing.
+ZERO_DERIVATIVE = {"sign", "rounded_div"}
+
+
+@pytest.mark.parametrize("name", sorted({*NOT_ZERO} & {*DIFFERENTIABLE} - ZERO_DERIVATIVE))
 @few
 @given(data=st.data())
 def test_a_wrong_derivative_is_found(name: str, data: st.DataObject) -> None:
@@ -82,6 +97,7 @@ def test_a_wrong_derivative_is_found(name: str, data: st.DataObject) -> None:
     assume(succeeds(name, case))
     with mistake_in_rule(name, derivative=too_much):
         replay, (_, *gradients) = replayed(name, case)
+    was_called(name, replay)
     assume(has_finite_nonzero_elements(gradients))
     assert replay.first is not None
     assert replay.first.op == name
@@ -101,6 +117,7 @@ def test_a_wrong_value_is_found(name: str, data: st.DataObject) -> None:
 
     with mistake_in_rule(name, value=wrong):
         replay, (value, *_) = replayed(name, case)
+    was_called(name, replay)
     assume(value.size and (value.dtype.kind != "f" or has_finite_nonzero_elements([value])))
     found = [found for found in replay.findings if found.op == name]
     assert found
@@ -120,6 +137,7 @@ def test_an_exact_op_must_not_be_off_by_one_ulp(name: str, data: st.DataObject) 
     )
     with mistake_in_rule(name, value=lambda x: np.asarray(np.nextafter(x, x.dtype.type(np.inf)))):
         replay, (value, *_) = replayed(name, case)
+    was_called(name, replay)
     assume(value.dtype.kind == "f" and value.size and np.isfinite(value).all())
     found = next(found for found in replay.findings if found.op == name)
     assert (found.what, found.distance, found.bound) == ("value", 1, 0)
