@@ -126,29 +126,26 @@ def _accumulate(leaf: TensorBase, gradient: Any) -> None:
     if leaf._requires_grad:  # it may have changed since the leaf was used
         hold()  # several threads may share the leaf
         try:
-            _add(leaf, gradient)
+            before = leaf._grad
+            if isinstance(gradient, TensorBase):
+                leaf._grad = _laid_out(gradient, leaf) if before is None else before + gradient
+            elif before is not None:
+                before._array += gradient
+                count_write(before._counter)
+            else:
+                array = gradient if type(gradient) is np.ndarray else np.asarray(gradient)
+                if not (array.flags.c_contiguous and leaf._array.flags.c_contiguous):
+                    array = like(array, leaf._array)
+                leaf._grad = wrap(array)
         finally:
             let_go()
     if leaf._attached is not None:
         leaf._attached.arrived(leaf, gradient)
 
 
-def _add(leaf: TensorBase, gradient: Any) -> None:
-    before = leaf._grad
-    if isinstance(gradient, TensorBase):
-        if before is None:
-            laid_out = like(np.empty_like(gradient._array), leaf._array)
-            leaf._grad = wrap(laid_out).copy_(gradient)
-        else:
-            leaf._grad = before + gradient
-    elif before is None:
-        array = gradient if type(gradient) is np.ndarray else np.asarray(gradient)
-        if not (array.flags.c_contiguous and leaf._array.flags.c_contiguous):
-            array = like(array, leaf._array)
-        leaf._grad = wrap(array)
-    else:
-        before._array += gradient
-        count_write(before._counter)
+def _laid_out(gradient: TensorBase, leaf: TensorBase) -> Any:
+    """A recorded copy of a gradient in the memory layout of its leaf."""
+    return wrap(like(np.empty_like(gradient._array), leaf._array)).copy_(gradient)
 
 
 def grad(

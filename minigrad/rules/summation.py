@@ -5,6 +5,9 @@ pairwise along memory, and row after row across it. PyTorch's CPU kernel (`casca
 vectors of 32 bytes, in four strands and in blocks. Here, each step of its order is one
 `np.add.reduce` across memory. The order is that of x86 with AVX2 or AVX-512, on one thread: PyTorch
 divides sums of more than 32,768 elements among its threads.
+
+A *way* is a function that adds up the rows of an array, its parts along the first dimension. It is
+made for one shape, and kept for the next array of that shape.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import functools
 import math
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -22,7 +25,9 @@ from .dims import kept
 from .layout import fastest_first
 from .reading import reads_as
 
-Array = Any
+Array: TypeAlias = Any
+Shape: TypeAlias = tuple[int, ...]
+Way: TypeAlias = Callable[[Array], Array]
 _VECTOR = 32  # bytes
 _add_reduce: Any = np.add.reduce
 
@@ -39,111 +44,129 @@ def summed(x: Array, dims: tuple[int, ...], keepdims: bool = False) -> Array:
     >>> float(summed(x, (0,))), float(np.add.reduce(x))
     (4.0, 1.0)
     """
-    if x.dtype.kind != "f" or not dims or not x.size:
-        return _add_reduce(x, dims, keepdims=keepdims)
-    if not x.flags.c_contiguous:
+    if x.flags.c_contiguous:
+        y = _over_contiguous(x.shape, dims, x.dtype)(x)
+    elif x.dtype.kind == "f" and dims and x.size:
         y = _over_strides(x, dims)
-    elif len(dims) == x.ndim:
-        y = _along(x.reshape(-1))
-    elif dims == (0,) and x.ndim == 2:
-        y = _down(x)
-    elif max(dims) < len(dims):  # the first ones
-        rest = x.shape[len(dims) :]
-        y = _down(x.reshape(-1, math.prod(rest))).reshape(rest)
     else:
-        y = _over_strides(x, dims)
+        y = _add_reduce(x, dims)
     return y.reshape(kept(x.shape, dims)) if keepdims else y
 
 
-# The order over one dimension, the first ----------------------------------------------------------
+@functools.lru_cache(1024)
+def _over_contiguous(shape: Shape, dims: tuple[int, ...], dtype: np.dtype) -> Way:
+    """The way to sum a contiguous array over any of its dimensions."""
+    if dtype.kind != "f" or not dims or 0 in shape:
+        return lambda x: _add_reduce(x, dims)
+    size, itemsize = math.prod(shape), dtype.itemsize
+    if len(dims) == len(shape):
+        every = _along((size,), itemsize)
+        return every if len(shape) == 1 else lambda x: every(x.reshape(-1))
+    if max(dims) >= len(dims):
+        return lambda x: _over_strides(x, dims)
+    rest = shape[len(dims) :]  # the dims are the first ones
+    columns, lanes = math.prod(rest), _VECTOR // itemsize
+    rows = (size // columns, columns)
+    if columns == 1:
+        down = _along(rows, itemsize)
+    else:
+        down = _across(rows, 4 * lanes if columns >= lanes else 4)
+    return down if rows == shape else lambda x: down(x.reshape(rows)).reshape(rest)
 
 
-def _in_turn(rows: Array) -> Array:
-    """Add row after row."""
+# Ways over the first dimension --------------------------------------------------------------------
+
+
+def _in_turn(shape: Shape) -> Way:
+    """Row after row."""
     # A 0 is added because PyTorch's sums start with it, so that a sum of -0 is 0.
-    if rows.size == len(rows) > 7:  # NumPy's `reduce` adds the elements of a single column pairwise
-        return np.add.accumulate(rows)[-1] + 0
-    return _add_reduce(rows, 0, None, None, False, 0)  # names cost as much as the sum
+    if math.prod(shape) == shape[0] > 7:  # `add.reduce` adds the elements of one column pairwise
+        return lambda rows: np.add.accumulate(rows)[-1] + 0
+    return lambda rows: _add_reduce(rows, 0, None, None, False, 0)  # names cost as much as the sum
 
 
-def _cascade(rows: Array) -> Array:
-    """Add in blocks, the sums of blocks in blocks, and so on, on four levels."""
-    size = len(rows)
+def _cascade(shape: Shape) -> Way:
+    """In blocks, the sums of blocks in blocks, and so on, on four levels."""
+    size = shape[0]
     block = 16 if size <= 1 << 20 else 1 << ((size - 1).bit_length() // 4)
-    if size <= block:
-        return _in_turn(rows)
-    left = []
-    for _ in range(3):
-        whole = len(rows) // block * block
-        if whole < len(rows):
-            left.append(_in_turn(rows[whole:]))
-        rows = _sums_of_blocks(rows[:whole], block)
-        if len(rows) < block:
-            break
-    return functools.reduce(np.add, [*left, _in_turn(rows)]) if left else _in_turn(rows)
+    levels: list[tuple[int, Shape, Way | None]] = []  # rows in blocks, their shape, for the others
+    while size > block and len(levels) < 3:
+        whole = size // block * block
+        left = _in_turn((size - whole, *shape[1:])) if whole < size else None
+        levels.append((whole, (whole // block, block, *shape[1:]), left))
+        size = whole // block
+    last = _in_turn((size, *shape[1:]))
+    if len(levels) == 1 and levels[0][2] is None:
+        blocks = levels[0][1]
+        return lambda rows: last(_add_reduce(rows.reshape(blocks), 1, None, None, False, 0))
+
+    def add(rows: Array) -> Array:
+        totals = []
+        for whole, blocks, left in levels:
+            if left is not None:
+                totals.append(left(rows[whole:]))
+            rows = _add_reduce(rows[:whole].reshape(blocks), 1, None, None, False, 0)
+        return functools.reduce(operator.add, [*totals, last(rows)])
+
+    return add if levels else last
 
 
-def _sums_of_blocks(rows: Array, block: int) -> Array:
-    blocks = rows.reshape(len(rows) // block, block, *rows.shape[1:])
-    return _add_reduce(blocks, 1, None, None, False, 0)
-
-
-def _in_strands(rows: Array) -> Array:
-    """Add every fourth row into one of four strands, the rows left over to the first, then all."""
-    size = len(rows)
+def _in_strands(shape: Shape) -> Way:
+    """Every fourth row into one of four strands, the rows left over into the first, then all."""
+    size, *rest = shape
     if size <= 4:
-        return _in_turn(rows)
+        return _in_turn(shape)
     if size < 8:
-        return _in_turn(rows.take(_STRANDS[size], 0))
+        places, turn = _STRANDS[size], _in_turn(shape)
+        return lambda rows: turn(rows.take(places, 0))
     whole = size // 4
-    strands = _cascade(rows[: 4 * whole].reshape(whole, 4, *rows.shape[1:]))
-    for row in rows[4 * whole :]:
-        strands[0] += row
-    return _in_turn(strands)
+    by_strand, turn = (whole, 4, *rest), _in_turn((4, *rest))
+    strands = _cascade(by_strand)
+    if 4 * whole == size:
+        return lambda rows: turn(strands(rows.reshape(by_strand)))
+
+    def add(rows: Array) -> Array:
+        sums = strands(rows[: 4 * whole].reshape(by_strand))
+        for row in rows[4 * whole :]:
+            sums[0] += row
+        return turn(sums)
+
+    return add
 
 
 # With fewer than eight rows, each strand but the first is a single row.
 _STRANDS = {size: [0, *range(4, size), 1, 2, 3] for size in (5, 6, 7)}
 
 
-def _along(rows: Array) -> Array:
-    """Add rows that are next to each other in memory: vectors in strands, then their lanes."""
-    lanes = _VECTOR // rows.itemsize
-    whole = len(rows) // lanes * lanes
-    if not whole:
-        return _in_strands(rows)
-    vectors = _in_strands(rows[:whole].reshape(-1, lanes, *rows.shape[1:]))
-    return _in_turn(np.concatenate((rows[whole:], vectors)))
-
-
-def _down(rows: Array) -> Array:
-    """Add the rows of a matrix whose elements are next to each other in memory."""
-    return _way_down(rows.shape, rows.itemsize)(rows)
-
-
-@functools.lru_cache
-def _way_down(shape: tuple[int, int], itemsize: int) -> Callable[[Array], Array]:
-    """The way to add the rows of a matrix of this shape."""
+def _along(shape: Shape, itemsize: int) -> Way:
+    """Rows that are next to each other in memory: vectors in strands, then their lanes."""
+    size, *rest = shape
     lanes = _VECTOR // itemsize
-    return _along if shape[1] == 1 else _way_across(shape, 4 * lanes if shape[1] >= lanes else 4)
+    whole = size // lanes * lanes
+    if not whole:
+        return _in_strands(shape)
+    vectors = (whole // lanes, lanes, *rest)
+    strands, turn = _in_strands(vectors), _in_turn((size - whole + lanes, *rest))
+    if whole == size:
+        return lambda rows: turn(strands(rows.reshape(vectors)))
+    return lambda rows: turn(np.concatenate((rows[whole:], strands(rows[:whole].reshape(vectors)))))
 
 
-def _way_across(shape: tuple[int, ...], together: int) -> Callable[[Array], Array]:
-    """Add `together` columns at a time in blocks, and the columns left over in strands."""
-    wide = shape[-1] // together * together
-    if wide == shape[-1]:
-        return _cascade
-    if shape[0] <= 4:
-        return _in_turn
-    if shape[0] < 8:
-        places = np.arange(math.prod(shape)).reshape(shape)
-        places[..., wide:] = places[_STRANDS[shape[0]], ..., wide:]
-        return lambda rows: _in_turn(rows.take(places))
-    if not wide:
-        return _in_strands
-    return lambda rows: np.concatenate(
-        (_cascade(rows[..., :wide]), _in_strands(rows[..., wide:])), -1
-    )
+def _across(shape: Shape, together: int) -> Way:
+    """`together` columns at a time in blocks, and the columns left over in strands."""
+    size, *middle, columns = shape
+    wide = columns // together * together
+    if wide == columns:
+        return _cascade(shape)
+    if not wide or size <= 4:
+        return _in_strands(shape)
+    if size < 8:
+        places, turn = np.arange(math.prod(shape)).reshape(shape), _in_turn(shape)
+        places[..., wide:] = places[_STRANDS[size], ..., wide:]
+        return lambda rows: turn(rows.take(places))
+    blocks = _cascade((size, *middle, wide))
+    strands = _in_strands((size, *middle, columns - wide))
+    return lambda rows: np.concatenate((blocks(rows[..., :wide]), strands(rows[..., wide:])), -1)
 
 
 def losses_summed(terms: Array) -> Array:
@@ -156,7 +179,8 @@ def losses_summed(terms: Array) -> Array:
     terms = terms.reshape(-1)
     size, block = len(terms), 16
     if size <= 8:
-        return _in_turn(terms[1:]) + terms[0] if size else terms.dtype.type(0)
+        rest = _add_reduce(terms[1:], 0, None, None, False, 0)
+        return rest + terms[0] if size else rest
     if size > 1 << 32:
         block = 1 << ((size - 1).bit_length() // 8)
     rows = terms[1:]
@@ -195,23 +219,23 @@ def _over_strides(x: Array, dims: tuple[int, ...]) -> Array:
     order = [0, *range(count - 1, 1, -1), *range(len(sizes) - 1, max(count, 2) - 1, -1), second]
     order = list(dict.fromkeys(order))
     rows = as_strided(x, [sizes[d] for d in order], [strides[d] for d in order], writeable=False)
-    y = _block(np.ascontiguousarray(rows), strides[0], strides[second], x.itemsize)
+    way = _over_block(rows.shape, strides[0], strides[second], x.itemsize)
+    y = way(np.ascontiguousarray(rows))
     if count > 1:  # the last dimension of the block was reduced, too, and so were the first ones
         y = np.ascontiguousarray(np.moveaxis(y, -1, count - 2))
-        y = _in_turn(y.reshape(-1, *y.shape[count - 1 :]))
+        y = y.reshape(-1, *y.shape[count - 1 :])
+        y = _in_turn(y.shape)(y)
     return y.reshape(shape)
 
 
-def _block(rows: Array, down: int, across: int, itemsize: int) -> Array:
-    """Sum over the first dimension, given its stride in memory and that of the last dimension."""
+def _over_block(shape: Shape, down: int, across: int, itemsize: int) -> Way:
+    """The way to sum a block, given the strides in memory of its first and its last dimension."""
     lanes = _VECTOR // itemsize
-    if down == itemsize and len(rows) >= lanes:
-        return _along(rows)
-    if across == itemsize and rows.shape[-1] >= lanes:
-        return _way_across(rows.shape, 4 * lanes)(rows)
-    if down < across:
-        return _in_strands(rows)
-    return _way_across(rows.shape, 4)(rows)
+    if down == itemsize and shape[0] >= lanes:
+        return _along(shape, itemsize)
+    if across == itemsize and shape[-1] >= lanes:
+        return _across(shape, 4 * lanes)
+    return _in_strands(shape) if down < across else _across(shape, 4)
 
 
 def _merged(x: Array, dims: tuple[int, ...]) -> tuple[list[tuple[int, int]], ...]:
