@@ -40,7 +40,7 @@ def summed(x: Array, dims: tuple[int, ...], keepdims: bool = False) -> Array:
     (4.0, 1.0)
     """
     if x.dtype.kind != "f" or not dims or not x.size:
-        return _add_reduce(x, dims, keepdims=keepdims)
+        return _add_reduce(x, dims, x.dtype, keepdims=keepdims)  # NumPy would sum bools in int64
     if not x.flags.c_contiguous:
         y = _over_strides(x, dims)
     elif len(dims) == x.ndim:
