@@ -63,8 +63,8 @@ replaced: dict[int, tuple[weakref.ref[Array], Array]] = {}
 
 def count_replacement(old: Array, new: Array) -> None:
     """Note that a tensor has another array now, which the nodes that saved it must use."""
-    identity = id(old)
-    replaced[identity] = (weakref.ref(old, lambda _: replaced.pop(identity, None)), new)
+    identity, forget = id(old), replaced.pop  # when Python exits, it deletes the name `replaced`
+    replaced[identity] = (weakref.ref(old, lambda _: forget(identity, None)), new)
     writes.count += 1
 
 

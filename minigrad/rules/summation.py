@@ -49,7 +49,7 @@ def summed(x: Array, dims: tuple[int, ...], keepdims: bool = False) -> Array:
     elif x.dtype.kind == "f" and dims and x.size:
         y = _over_strides(x, dims)
     else:
-        y = _add_reduce(x, dims)
+        y = _add_reduce(x, dims, x.dtype)  # NumPy would sum bools in int64
     return y.reshape(kept(x.shape, dims)) if keepdims else y
 
 
@@ -57,7 +57,7 @@ def summed(x: Array, dims: tuple[int, ...], keepdims: bool = False) -> Array:
 def _over_contiguous(shape: Shape, dims: tuple[int, ...], dtype: np.dtype) -> Way:
     """The way to sum a contiguous array over any of its dimensions."""
     if dtype.kind != "f" or not dims or 0 in shape:
-        return lambda x: _add_reduce(x, dims)
+        return lambda x: _add_reduce(x, dims, dtype)  # NumPy would sum bools in int64
     size, itemsize = math.prod(shape), dtype.itemsize
     if len(dims) == len(shape):
         every = _along((size,), itemsize)

@@ -104,8 +104,11 @@ class ObservedCall:
 # Changes to arrays, or to Tensors -----------------------------------------------------------------
 
 
-class Box(NamedTuple("Box", [("content", Any)])):
+@dataclass(frozen=True)
+class Box:
     """An object that a mutant holds, and the rule doesn't."""
+
+    content: Any
 
 
 def like_ones(g: Any) -> Any:
