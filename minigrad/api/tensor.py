@@ -506,6 +506,20 @@ class Tensor(OpMethods, TensorBase):
     def __rpow__(self, other: Any) -> Any:
         return OPS["pow"](other, self) if isinstance(other, _NUMBERS) else NotImplemented
 
+    def __rfloordiv__(self, other: Any) -> Any:
+        return OPS["floor_divide"](other, self) if isinstance(other, _NUMBERS) else NotImplemented
+
+    def __rmod__(self, other: Any) -> Any:
+        return OPS["remainder"](other, self) if isinstance(other, _NUMBERS) else NotImplemented
+
+    def __rlshift__(self, other: Any) -> Any:
+        op = OPS["bitwise_left_shift"]
+        return op(other, self) if isinstance(other, _NUMBERS) else NotImplemented
+
+    def __rrshift__(self, other: Any) -> Any:
+        op = OPS["bitwise_right_shift"]
+        return op(other, self) if isinstance(other, _NUMBERS) else NotImplemented
+
     def __rtruediv__(self, other: Any) -> Any:
         """Compute `other / x` as `x.reciprocal() * other`, as PyTorch does."""
         if isinstance(other, _NUMBERS):
