@@ -16,7 +16,7 @@ if ("minigrad" in _sys.orig_argv and _sys.argv[0] == "-m") or _sys.argv[0].endsw
 
     _sys.excepthook = _excepthook
 
-from . import autograd, cuda, nn, optim, random, utils
+from . import autograd, cuda, nn, optim, random, special, utils
 from .api import functions
 from .api.creation import (
     arange,
@@ -143,6 +143,7 @@ __all__ = [
     "set_printoptions",
     "set_rng_state",
     "set_warn_always",
+    "special",
     "tensor",
     "uint8",
     "utils",

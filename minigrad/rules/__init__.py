@@ -16,6 +16,7 @@ from . import (
     reduction,
     rounding,
     shape,
+    special,
     trigonometry,
 )
 from .rule import REGISTRY, Rule, differentiable, finish_loading, without_derivative
@@ -34,6 +35,7 @@ __all__ = [
     "reduction",
     "rounding",
     "shape",
+    "special",
     "trigonometry",
     "without_derivative",
 ]

@@ -205,10 +205,10 @@ def pow(input: Operand, exponent: Operand) -> Result:
 def _power(base: Any, exponent: Any) -> Any:
     """`base ** exponent` as PyTorch computes it: small powers as products, integers truncated."""
     kind = exponent.dtype.kind if hasattr(exponent, "dtype") else "number"
-    if "u" in (kind, base.dtype.kind if hasattr(base, "dtype") else "number"):
-        raise NotImplementedError("\"pow\" not implemented for 'Byte': convert it first")
     if kind == "b":
         raise NotImplementedError("\"pow\" not implemented for 'Bool'")
+    if kind == "u":
+        return base**exponent
     if kind == "i":
         # Only 1 and -1 have negative powers that are integers; all others are truncated to 0.
         whole = base ** np.maximum(exponent, 0)
@@ -218,7 +218,7 @@ def _power(base: Any, exponent: Any) -> Any:
         return base**exponent
     if base.dtype.kind == "b":  # the exponent is a Python bool
         return base | (not exponent)
-    if exponent < 0 and base.dtype.kind == "i":
+    if exponent < 0 and base.dtype.kind in "iu":
         raise RuntimeError("Integers to negative integer powers are not allowed.")
     if exponent == 3:
         return base * base * base

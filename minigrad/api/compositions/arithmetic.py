@@ -10,7 +10,7 @@ import numpy as np
 from ...core.dispatch import OPS
 from ...core.tensor import TensorBase, require_tensor, wrap
 from ...rules.dtypes import float64, scalar_name, to_numpy
-from ...rules.presentation import BOTH, FUNCTION, IN_PLACE
+from ...rules.presentation import BOTH, IN_PLACE
 from .registry import COMPOSITIONS, Composition, composed
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def positive(input: Tensor) -> Tensor:
     return input
 
 
-@composed(IN_PLACE)
+@composed(BOTH)
 def float_power(input: Any, exponent: Any) -> Tensor:
     """Return `input ** exponent`, computed in float64. One of them must be a tensor.
 
@@ -170,12 +170,12 @@ def equal(input: Tensor, other: Tensor) -> bool:
 # Other names --------------------------------------------------------------------------------------
 
 
-def _alias(alias: str, name: str, forms: tuple[str, ...] = IN_PLACE, module: str = "") -> None:
+def _alias(alias: str, name: str) -> None:
     """Register another name of an op, or of a composition."""
     function: Callable[..., Any] = (
         COMPOSITIONS["", name].function if ("", name) in COMPOSITIONS else OPS[name]
     )
-    COMPOSITIONS[module, alias] = Composition(function, forms, False, module)
+    COMPOSITIONS["", alias] = Composition(function, IN_PLACE, False, "")
 
 
 for _alias_name, _name in {
@@ -201,7 +201,3 @@ for _alias_name, _name in {
     "true_divide": "div",
 }.items():
     _alias(_alias_name, _name)
-
-for _name in ("exp2", "expm1", "log1p", "round", "sinc"):
-    _alias(_name, _name, FUNCTION, "special")
-_alias("expit", "sigmoid", FUNCTION, "special")
