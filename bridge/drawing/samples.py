@@ -17,7 +17,7 @@ from bridge.libraries.op_calls import function, functional, method, spelling
 from minigrad.rules import REGISTRY
 from minigrad.rules.rule import OPERANDS
 
-from . import cases
+from . import cases, cases_elementwise
 from .cases import CaseFunction
 from .draws import RandomDraws
 from .operands import Case, Operand
@@ -181,6 +181,10 @@ SAMPLES: dict[str, Sample] = {
     "where": Sample(
         cases.where, {"method": lambda t, condition, x, other: x.where(condition, other)}
     ),
+}
+
+SAMPLES |= {
+    name: Sample(case, more) for name, (case, more) in cases_elementwise.ELEMENTWISE.items()
 }
 
 

@@ -516,7 +516,9 @@ class Tensor(OpMethods, TensorBase):
         return OPS["pow"](other, self) if isinstance(other, _COMPARABLE) else NotImplemented
 
     def __rfloordiv__(self, other: Any) -> Any:
-        return OPS["floor_divide"](other, self) if isinstance(other, _COMPARABLE) else NotImplemented
+        return (
+            OPS["floor_divide"](other, self) if isinstance(other, _COMPARABLE) else NotImplemented
+        )
 
     def __rmod__(self, other: Any) -> Any:
         return OPS["remainder"](other, self) if isinstance(other, _COMPARABLE) else NotImplemented

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from .dtypes import scalar_name
-from .presentation import ARITHMETIC, BOTH, ELEMENTWISE, FLOAT_FUNCTION, IN_PLACE, PROMOTED
+from .presentation import ARITHMETIC, ELEMENTWISE, FLOAT_FUNCTION, IN_PLACE, PROMOTED
 from .rule import Array, Operand, Result, differentiable, unchanged, without_derivative
 from .trigonometry import require_floats
 
@@ -339,5 +339,3 @@ def logical_xor(input: Array, other: Array) -> Result:
     tensor([False,  True])
     """
     return np.logical_xor(input, other), ()
-
-

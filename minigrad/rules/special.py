@@ -45,9 +45,7 @@ def erf(input: Array) -> Result:
     >>> minigrad.erf(minigrad.tensor([0., 1.]))
     tensor([0.0000, 0.8427])
     """
-    return scipy_special("erf", input), (
-        lambda g: TWO_OVER_ROOT_PI * np.exp(-(input * input)) * g,
-    )
+    return scipy_special("erf", input), (lambda g: TWO_OVER_ROOT_PI * np.exp(-(input * input)) * g,)
 
 
 @differentiable(FLOAT_FUNCTION)
@@ -310,9 +308,7 @@ def xlogy(input: Operand, other: Operand) -> Result:
     )
 
 
-@differentiable(
-    FLOAT_FUNCTION, forms=(), public="xlog1py", node=_number_node("SpecialXlog1Py")
-)
+@differentiable(FLOAT_FUNCTION, forms=(), public="xlog1py", node=_number_node("SpecialXlog1Py"))
 def special_xlog1py(input: Operand, other: Operand) -> Result:
     """`input * log1p(other)`, and 0 where `input` is 0 and `other` isn't NaN.
 
@@ -355,9 +351,7 @@ def logit(input: Array, eps: float | None = None) -> Result:
     outside = np.nan if eps is None else 0.0
     inside = (input >= low) & (input <= high)
     x = input if eps is None else np.minimum(np.maximum(input, low), high)
-    return np.log(x / (1 - x)), (
-        lambda g: np.where(inside, g / (input * (1 - input)), outside),
-    )
+    return np.log(x / (1 - x)), (lambda g: np.where(inside, g / (input * (1 - input)), outside),)
 
 
 # Mantissa and exponent ----------------------------------------------------------------------------
