@@ -132,7 +132,7 @@ def trunc_quotient(input: Operand, other: Operand) -> Array:
     forms=(),
     linear=True,
     public="div",
-    title="div(rounding_mode=…)",
+    title="div(mode=…)",
     node="DivBackward2",
 )
 def div_rounded(input: Operand, other: Operand, *, rounding_mode: str = "floor") -> Result:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -171,11 +170,8 @@ def equal(input: Tensor, other: Tensor) -> bool:
 
 
 def _alias(alias: str, name: str) -> None:
-    """Register another name of an op, or of a composition."""
-    function: Callable[..., Any] = (
-        COMPOSITIONS["", name].function if ("", name) in COMPOSITIONS else OPS[name]
-    )
-    COMPOSITIONS["", alias] = Composition(function, IN_PLACE, False, "")
+    """Register another name of an op."""
+    COMPOSITIONS["", alias] = Composition(OPS[name], IN_PLACE, False, "")
 
 
 for _alias_name, _name in {
@@ -188,7 +184,6 @@ for _alias_name, _name in {
     "arctan2": "atan2",
     "arctanh": "atanh",
     "clip": "clamp",
-    "divide": "div",
     "fix": "trunc",
     "greater": "gt",
     "greater_equal": "ge",
@@ -201,3 +196,4 @@ for _alias_name, _name in {
     "true_divide": "div",
 }.items():
     _alias(_alias_name, _name)
+COMPOSITIONS["", "divide"] = Composition(div, IN_PLACE, False, "")
