@@ -34,7 +34,9 @@ def integers_with_number(draw: RandomDraws) -> Case:
 
 
 def rounded(draw: RandomDraws) -> Case:
-    case = cases.unary(draw)
+    case = between(draw)
+    if draw.style == "smooth":
+        return case
     return replace(case, options=draw.options(decimals=(..., 0, 1, 3, -1)))
 
 
@@ -66,6 +68,29 @@ def nan_to_num(draw: RandomDraws) -> Case:
     numbers = (..., 0.0, 1.5, -2.0)
     case = cases.unary(draw)
     return replace(case, options=draw.options(nan=numbers, posinf=numbers, neginf=numbers))
+
+
+def without_gradient(case: Callable[[RandomDraws], Case]) -> Callable[[RandomDraws], Case]:
+    """Draw operands that don't require grad: in PyTorch, backward would raise an error."""
+
+    def draw_it(draw: RandomDraws) -> Case:
+        drawn = case(draw)
+        return replace(drawn, wanted=(False,) * len(drawn.operands))
+
+    return draw_it
+
+
+def between(draw: RandomDraws) -> Case:
+    """Draw a tensor; if smooth, of numbers that are not at a jump."""
+    case = cases.unary(draw)
+    x = case.operands[0]
+    if draw.style != "smooth":
+        return case
+    return Case((replace(x, values=np.asarray(x.values + 0.005)),))  # type: ignore
+
+
+def moderate(draw: RandomDraws) -> Case:
+    return Case((draw.array(draw.shape(), moderate=True),))
 
 
 def fraction(draw: RandomDraws) -> Case:
@@ -134,8 +159,8 @@ ELEMENTWISE: dict[str, tuple[Callable[[RandomDraws], Case], _FUNCTION]] = {
     **{
         name: (cases.unary, {})
         for name in (
-            *("sin", "cos", "tan", "atan", "sinh", "cosh", "asinh", "deg2rad", "rad2deg", "sinc"),
-            *("expm1", "exp2", "floor", "ceil", "trunc", "frac", "sgn", "signbit"),
+            *("sin", "cos", "atan", "sinh", "cosh", "asinh", "deg2rad", "rad2deg"),
+            *("expm1", "exp2", "signbit"),
             *("isinf", "isposinf", "isneginf", "erf", "erfc", "i0"),
         )
     },
@@ -143,10 +168,12 @@ ELEMENTWISE: dict[str, tuple[Callable[[RandomDraws], Case], _FUNCTION]] = {
         name: (cases.unary_positive, {})
         for name in ("log2", "log10", "log1p", "rsqrt", "lgamma", "digamma")
     },
-    **{name: (fraction, {}) for name in ("asin", "acos", "atanh", "erfinv")},
+    **{name: (between, {}) for name in ("floor", "ceil", "trunc", "frac")},
+    **{name: (fraction, {}) for name in ("asin", "acos", "atanh", "erfinv", "tan")},
     **{name: (cases.tensors(2), {}) for name in ("atan2", "hypot", "logaddexp", "logaddexp2")},
-    **{name: (cases.tensors(2), {}) for name in ("fmax", "fmin", "heaviside", "nextafter")},
-    **{name: (two_positive, {}) for name in ("igamma", "igammac")},
+    **{name: (cases.tensors(2), {}) for name in ("fmax", "fmin")},
+    **{name: (without_gradient(cases.tensors(2)), {}) for name in ("heaviside", "nextafter")},
+    **{name: (without_gradient(two_positive), {}) for name in ("igamma", "igammac")},
     **{
         f"special_{name}": (cases.unary, of_special(name))
         for name in ("erfcx", "i0e", "i1", "i1e", "log_ndtr")
@@ -163,7 +190,7 @@ ELEMENTWISE: dict[str, tuple[Callable[[RandomDraws], Case], _FUNCTION]] = {
         divided,
         {"function": lambda t, *args, **options: t.div(*args, **options)},
     ),
-    "floor_divide": (cases.binary, _with(operator.floordiv)),
+    "floor_divide": (without_gradient(cases.binary), _with(operator.floordiv)),
     "fmod": (binary_with_tensor, {}),
     "frexp": (cases.unary, {"function": lambda t, input: t.frexp(input)}),
     "gcd": (integers, {}),
@@ -179,6 +206,7 @@ ELEMENTWISE: dict[str, tuple[Callable[[RandomDraws], Case], _FUNCTION]] = {
     "special_entr": (cases.unary_positive, of_special("entr")),
     "special_ndtri": (probability, of_special("ndtri")),
     "special_xlog1py": (positive_with_number, of_special("xlog1py")),
-    "special_zeta": (positive_with_number, of_special("zeta")),
+    "sinc": (moderate, {}),
+    "special_zeta": (without_gradient(positive_with_number), of_special("zeta")),
     "xlogy": (positive_with_number, {}),
 }

@@ -211,7 +211,7 @@ def draw_case(name: str, seed: int, style: str = "wild") -> Case:
     """
     draw = RandomDraws(seed, style)
     case = SAMPLES[name].case(draw)
-    if draw.wild and draw.pick(True, False):
+    if draw.wild and draw.pick(True, False) and case.wanted is None:
         wanted = tuple(bool(chosen) for chosen in draw.rng.random(len(case.operands)) < 0.5)
         case = replace(case, wanted=wanted)
     return replace(case, seed=seed)

@@ -231,19 +231,6 @@ def _require_integers(name: str, x: Array) -> None:
 # Signs --------------------------------------------------------------------------------------------
 
 
-@differentiable(ELEMENTWISE, linear=True, forms=IN_PLACE)
-def sgn(input: Array) -> Result:
-    """The sign of each element: -1, 0 or 1, and 0 for NaN. The derivative is 0 everywhere.
-
-    >>> minigrad.sgn(minigrad.tensor([-3., 0., 2.]))
-    tensor([-1.,  0.,  1.])
-    """
-    if input.dtype.kind == "b":
-        return input.copy(), ()
-    y = np.subtract(input > 0, input < 0, dtype=input.dtype)
-    return y, (lambda g: np.zeros_like(g),)
-
-
 @without_derivative(ELEMENTWISE)
 def signbit(input: Array) -> Result:
     """True where the sign of an element is negative, also at -0.
@@ -274,13 +261,15 @@ def copysign(input: Array, other: Operand) -> Result:
     )
 
 
-@without_derivative(PROMOTED, forms=IN_PLACE)
+@without_derivative(ELEMENTWISE, forms=IN_PLACE)
 def heaviside(input: Array, values: Array) -> Result:
     """0 below zero, 1 above zero, and `values` at zero. RuntimeError for different dtypes.
 
     >>> minigrad.heaviside(minigrad.tensor([-1., 0., 2.]), minigrad.tensor([0.5]))
     tensor([0.0000, 0.5000, 1.0000])
     """
+    if input.dtype != values.dtype:
+        raise RuntimeError("heaviside is not yet implemented for tensors with different dtypes.")
     above = np.asarray(input > 0, input.dtype)
     return np.where(input == 0, values, above), ()
 

@@ -88,8 +88,8 @@ def atan2(input: Array, other: Array) -> Result:
     tensor([0.7854, 3.1416])
     """
     return np.arctan2(input, other), (
-        lambda g: g * (other * _inverse_square(input, other)),
-        lambda g: g * (-input * _inverse_square(input, other)),
+        lambda g: g * other * _inverse_square(input, other),
+        lambda g: g * -input * _inverse_square(input, other),
     )
 
 
@@ -225,7 +225,7 @@ def log10(input: Array) -> Result:
     return np.log10(input), (lambda g: g / (input * LOG_10),)
 
 
-@differentiable(FLOAT_FUNCTION)
+@differentiable(FLOAT_FUNCTION, node="Log1PBackward0")
 def log1p(input: Array) -> Result:
     """log(1 + x), exact for small x too.
 
@@ -265,7 +265,7 @@ def rsqrt(input: Array) -> Result:
     tensor([0.5000, 1.0000])
     """
     y = 1 / np.sqrt(input)
-    return y, (lambda g: -0.5 * g * y**3,)
+    return y, (lambda g: -0.5 * g * (y * y * y),)
 
 
 @differentiable(PROMOTED, forms=BOTH)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-torch = pytest.importorskip("torch")
-
 import minigrad
+
+torch = pytest.importorskip("torch")
 
 
 def gradient(t: Any, name: str, *args: Any) -> tuple[str, list[float]]:

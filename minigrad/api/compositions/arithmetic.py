@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...core.dispatch import OPS
+from ...core.dispatch import OPS, function
 from ...core.tensor import TensorBase, require_tensor, wrap
+from ...rules import REGISTRY
 from ...rules.dtypes import float64, scalar_name, to_numpy
 from ...rules.presentation import BOTH, IN_PLACE
 from .registry import COMPOSITIONS, Composition, composed
@@ -196,4 +197,6 @@ for _alias_name, _name in {
     "true_divide": "div",
 }.items():
     _alias(_alias_name, _name)
+_sgn = function(REGISTRY["sign"], node="SgnBackward0")
+COMPOSITIONS["", "sgn"] = Composition(_sgn, IN_PLACE, False, "")
 COMPOSITIONS["", "divide"] = Composition(div, IN_PLACE, False, "")
