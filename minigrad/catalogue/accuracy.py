@@ -223,7 +223,6 @@ TOLERANCES: dict[str, OpTolerance] = {
             Scaled(32),
             "A log of a sum of exps; the derivative is a quotient with an exp of a difference.",
             value_terms=lambda y: np.abs(y) + 1,
-            gradient_terms=lambda y, g, dim: np.abs(g),
         ),
     ),
     "sinc": OpTolerance(

@@ -130,7 +130,6 @@ def trunc_quotient(input: Operand, other: Operand) -> Array:
 @differentiable(
     ARITHMETIC,
     forms=(),
-    linear=True,
     public="div",
     title="div(mode=…)",
     node="DivBackward2",
@@ -146,7 +145,15 @@ def div_rounded(input: Operand, other: Operand, *, rounding_mode: str = "floor")
             f"but found '{rounding_mode}'"
         )
     quotient = floor_quotient if rounding_mode == "floor" else trunc_quotient
-    return quotient(input, other), (lambda g: np.zeros_like(g), lambda g: np.zeros_like(g))
+    return quotient(input, other), (
+        lambda g: _zeros(g, other),
+        lambda g: _zeros(g, input, other),
+    )
+
+
+def _zeros(g: Array, *saved: Operand) -> Array:
+    """Zeros like `g`, from a pullback that PyTorch lets save these operands."""
+    return np.zeros_like(g)
 
 
 @without_derivative(ARITHMETIC, operators=("x // y", "x //= y"))

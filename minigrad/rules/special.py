@@ -146,7 +146,7 @@ def polygamma(input: Array, n: int) -> Result:
         y = _trigamma(input)
     else:
         factor = math.factorial(n) * (1 if n % 2 else -1)
-        y = (factor * scipy_special("zeta", n + 1.0, input)).astype(input.dtype)
+        y = (factor * _zeta(n + 1.0, input)).astype(input.dtype)
     return y, (lambda g: g * polygamma(input, n + 1)[0],)
 
 
@@ -197,7 +197,7 @@ def igamma(input: Array, other: Array) -> Result:
     tensor([0.6321])
     """
     require_floats("igamma", input)
-    return scipy_special("gammainc", input, other), ()
+    return _at_limits(scipy_special("gammainc", input, other), input, other, 0), ()
 
 
 @without_derivative(PROMOTED, forms=("function", "method", "in-place"))
@@ -208,7 +208,15 @@ def igammac(input: Array, other: Array) -> Result:
     tensor([0.3679])
     """
     require_floats("igammac", input)
-    return scipy_special("gammaincc", input, other), ()
+    return _at_limits(scipy_special("gammaincc", input, other), input, other, 1), ()
+
+
+def _at_limits(y: Array, a: Array, x: Array, start: int) -> Array:
+    """The incomplete gamma function with PyTorch's values at 0 and infinity, even beside NaN."""
+    valid = ~((x < 0) | (a < 0)) & (a != 0)
+    y = np.where(valid & np.isinf(x) & ~np.isinf(a), 1 - start, y)
+    y = np.where(valid & np.isinf(a), np.where(np.isinf(x), np.nan, start), y)
+    return np.where(valid & (x == 0), start, y).astype(a.dtype)
 
 
 @without_derivative(FLOAT_FUNCTION, forms=(), public="zeta")
@@ -219,7 +227,14 @@ def special_zeta(input: Operand, other: Operand) -> Result:
     tensor([1.6449])
     """
     like = input if isinstance(input, np.ndarray) else other
-    return scipy_special("zeta", input, other).astype(like.dtype), ()
+    return _zeta(input, other).astype(like.dtype), ()
+
+
+def _zeta(x: Operand, q: Operand) -> Array:
+    """SciPy's zeta function, with PyTorch's NaN for an infinite `q`."""
+    return np.where(
+        (np.asarray(q) == np.inf) & (np.asarray(x) != 1), np.nan, scipy_special("zeta", x, q)
+    )
 
 
 # Bessel functions ---------------------------------------------------------------------------------
@@ -254,7 +269,7 @@ def special_i1(input: Array) -> Result:
     tensor([0.0000, 0.5652])
     """
     y = scipy_special("i1", input)
-    tiny = np.abs(input) <= np.finfo(input.dtype).eps
+    tiny = ~(np.abs(input) > np.finfo(input.dtype).eps)
 
     def to_input(g: Array) -> Array:
         x = np.where(tiny, 1, input)
@@ -271,7 +286,7 @@ def special_i1e(input: Array) -> Result:
     tensor([0.0000, 0.2079])
     """
     y = scipy_special("i1e", input)
-    tiny = np.abs(input) <= np.finfo(input.dtype).eps
+    tiny = ~(np.abs(input) > np.finfo(input.dtype).eps)
 
     def to_input(g: Array) -> Array:
         x = np.where(tiny, 1, input)
