@@ -94,10 +94,17 @@ def moderate(draw: RandomDraws) -> Case:
 
 
 def moderate_tensors(count: int) -> Callable[[RandomDraws], Case]:
-    """Draw tensors without special values, around which rounding decides the derivatives."""
-    return lambda draw: Case(
-        tuple(draw.array(shape, moderate=True, positive=True) for shape in draw.shapes(count))
-    )
+    """Draw tensors of one float dtype without special values.
+
+    Around these, and between dtypes, rounding decides the derivatives.
+    """
+
+    def draw_it(draw: RandomDraws) -> Case:
+        dtype = draw.dtype if draw.dtype.kind == "f" else np.dtype(np.float64)
+        shapes = draw.shapes(count)
+        return Case(tuple(draw.array(s, moderate=True, positive=True, dtype=dtype) for s in shapes))
+
+    return draw_it
 
 
 def fraction(draw: RandomDraws) -> Case:
