@@ -16,7 +16,9 @@ if ("minigrad" in _sys.orig_argv and _sys.argv[0] == "-m") or _sys.argv[0].endsw
 
     _sys.excepthook = _excepthook
 
-from . import autograd, cuda, nn, optim, random, utils
+from math import e, inf, nan, pi
+
+from . import autograd, cuda, nn, optim, random, special, utils
 from .api import functions
 from .api.creation import (
     arange,
@@ -81,6 +83,7 @@ from .rules.promotion import get_default_dtype, promote_types, set_default_dtype
 from .utils.serialization import load, save
 
 __version__ = "0.1.0"
+newaxis = None
 __all__ = [
     "Generator",
     "Size",
@@ -95,6 +98,7 @@ __all__ = [
     "device",
     "double",
     "dtype",
+    "e",
     "empty",
     "empty_like",
     "enable_grad",
@@ -108,6 +112,7 @@ __all__ = [
     "get_default_dtype",
     "get_rng_state",
     "index_put",
+    "inf",
     "initial_seed",
     "int",
     "int32",
@@ -121,12 +126,15 @@ __all__ = [
     "long",
     "manual_seed",
     "multinomial",
+    "nan",
+    "newaxis",
     "nn",
     "no_grad",
     "normal",
     "ones",
     "ones_like",
     "optim",
+    "pi",
     "promote_types",
     "rand",
     "rand_like",
@@ -143,6 +151,7 @@ __all__ = [
     "set_printoptions",
     "set_rng_state",
     "set_warn_always",
+    "special",
     "tensor",
     "uint8",
     "utils",

@@ -43,6 +43,7 @@ _TYPES = {
     "Operand | None": "Tensor | Number | None",
     "np.dtype": "dtype_",
     "np.dtype | None": "dtype_ | None",
+    "Result": "Tensor",  # of a rule that is public under another name
 }
 
 

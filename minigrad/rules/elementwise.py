@@ -137,40 +137,12 @@ def mul(input: Operand, other: Operand) -> Result:
 
 @differentiable(FLOAT_FUNCTION, write=np.divide, operators=("x / y", "x /= y"))
 def div(input: Operand, other: Operand) -> Result:
-    """`input / other`, broadcast; integers give the default float type."""
+    """`input / other`, broadcast; integers give the default float type.
+
+    >>> minigrad.div(minigrad.tensor([1, 2]), 2)
+    tensor([0.5000, 1.0000])
+    """
     return input / other, (lambda g: g / other, lambda g: -g * (div(input, other)[0] / other))
-
-
-@differentiable(ARITHMETIC, forms=(), public="div", title="div(mode=…)", node="DivBackward2")
-def rounded_div(input: Operand, other: Operand, *, rounding_mode: str) -> Result:
-    """`input / other` rounded towards 0 ("trunc") or down ("floor"); the derivative is 0."""
-    if not isinstance(rounding_mode, str):
-        kind = type(rounding_mode).__name__
-        raise TypeError(f"div(): argument 'rounding_mode' must be str, not {kind}")
-    if rounding_mode not in ("trunc", "floor"):
-        raise RuntimeError(
-            "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
-            f"'{rounding_mode}'"
-        )
-    kind = np.result_type(input, other).kind
-    if kind == "b":
-        raise NotImplementedError(f"\"div_{rounding_mode}_cpu\" not implemented for 'Bool'")
-    if kind in "iu" and not np.all(other):
-        raise RuntimeError("ZeroDivisionError")
-    if rounding_mode == "floor":
-        y = np.floor_divide(input, other)
-    elif kind == "f":
-        y = np.trunc(input / other)
-    else:
-        # Rounding down and rounding towards 0 differ where the quotient is negative.
-        y = np.floor_divide(input, other)
-        y = y + ((y < 0) & (y * other != input))
-    return y, (lambda g: _zeros(g, other), lambda g: _zeros(g, input, other))
-
-
-def _zeros(g: Array, *saved: Operand) -> Array:
-    """Zeros for the cotangent `g`. The pullback saves operands, so a write to one is an error."""
-    return np.zeros_like(g)
 
 
 @differentiable(ELEMENTWISE, linear=True, numpy="negative", forms=IN_PLACE, operators=("-x",))
@@ -580,7 +552,7 @@ def zero(input: Array) -> Result:
 # Comparisons and logic, which have no derivative --------------------------------------------------
 
 
-@without_derivative(PROMOTED, numpy="equal", operators=("x == y",))
+@without_derivative(ARITHMETIC, numpy="equal", operators=("x == y",))
 def eq(input: Array, other: Operand) -> Result:
     """`input == other`, element by element.
 
@@ -590,7 +562,7 @@ def eq(input: Array, other: Operand) -> Result:
     return input == other, ()
 
 
-@without_derivative(PROMOTED, numpy="not_equal", operators=("x != y",))
+@without_derivative(ARITHMETIC, numpy="not_equal", operators=("x != y",))
 def ne(input: Array, other: Operand) -> Result:
     """`input != other`, element by element.
 
@@ -600,7 +572,7 @@ def ne(input: Array, other: Operand) -> Result:
     return input != other, ()
 
 
-@without_derivative(PROMOTED, numpy="less", operators=("x < y",))
+@without_derivative(ARITHMETIC, numpy="less", operators=("x < y",))
 def lt(input: Array, other: Operand) -> Result:
     """`input < other`, element by element.
 
@@ -610,7 +582,7 @@ def lt(input: Array, other: Operand) -> Result:
     return input < other, ()
 
 
-@without_derivative(PROMOTED, numpy="less_equal", operators=("x <= y",))
+@without_derivative(ARITHMETIC, numpy="less_equal", operators=("x <= y",))
 def le(input: Array, other: Operand) -> Result:
     """`input <= other`, element by element.
 
@@ -620,7 +592,7 @@ def le(input: Array, other: Operand) -> Result:
     return input <= other, ()
 
 
-@without_derivative(PROMOTED, numpy="greater", operators=("x > y",))
+@without_derivative(ARITHMETIC, numpy="greater", operators=("x > y",))
 def gt(input: Array, other: Operand) -> Result:
     """`input > other`, element by element.
 
@@ -630,7 +602,7 @@ def gt(input: Array, other: Operand) -> Result:
     return input > other, ()
 
 
-@without_derivative(PROMOTED, numpy="greater_equal", operators=("x >= y",))
+@without_derivative(ARITHMETIC, numpy="greater_equal", operators=("x >= y",))
 def ge(input: Array, other: Operand) -> Result:
     """`input >= other`, element by element.
 
@@ -640,7 +612,7 @@ def ge(input: Array, other: Operand) -> Result:
     return input >= other, ()
 
 
-@without_derivative(ELEMENTWISE)
+@without_derivative(ELEMENTWISE, forms=IN_PLACE)
 def logical_not(input: Array) -> Result:
     """True where `input` is zero or False.
 
@@ -650,7 +622,7 @@ def logical_not(input: Array) -> Result:
     return np.logical_not(input), ()
 
 
-@without_derivative(PROMOTED)
+@without_derivative(PROMOTED, forms=IN_PLACE)
 def logical_and(input: Array, other: Array) -> Result:
     """True where both are nonzero.
 
@@ -660,7 +632,7 @@ def logical_and(input: Array, other: Array) -> Result:
     return np.logical_and(input, other), ()
 
 
-@without_derivative(PROMOTED)
+@without_derivative(PROMOTED, forms=IN_PLACE)
 def logical_or(input: Array, other: Array) -> Result:
     """True where either is nonzero.
 
@@ -678,7 +650,7 @@ def _bitwise(name: str, *operands: Operand) -> Array:
     return getattr(np, name)(*operands)
 
 
-@without_derivative(ELEMENTWISE, numpy="invert", operators=("~x",))
+@without_derivative(ELEMENTWISE, numpy="invert", forms=IN_PLACE, operators=("~x",))
 def bitwise_not(input: Array) -> Result:
     """Each bit inverted; for bool, `not`.
 
@@ -688,7 +660,7 @@ def bitwise_not(input: Array) -> Result:
     return _bitwise("invert", input), ()
 
 
-@without_derivative(PROMOTED, operators=("x & y",))
+@without_derivative(ARITHMETIC, operators=("x & y", "x &= y"))
 def bitwise_and(input: Operand, other: Operand) -> Result:
     """Bits set in both; for bool, `and`.
 
@@ -698,7 +670,7 @@ def bitwise_and(input: Operand, other: Operand) -> Result:
     return _bitwise("bitwise_and", input, other), ()
 
 
-@without_derivative(PROMOTED, operators=("x | y",))
+@without_derivative(ARITHMETIC, operators=("x | y", "x |= y"))
 def bitwise_or(input: Operand, other: Operand) -> Result:
     """Bits set in either; for bool, `or`.
 
@@ -708,7 +680,7 @@ def bitwise_or(input: Operand, other: Operand) -> Result:
     return _bitwise("bitwise_or", input, other), ()
 
 
-@without_derivative(PROMOTED, operators=("x ^ y",))
+@without_derivative(ARITHMETIC, operators=("x ^ y", "x ^= y"))
 def bitwise_xor(input: Operand, other: Operand) -> Result:
     """Bits set in exactly one of the two; for bool, `!=`.
 
