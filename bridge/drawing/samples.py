@@ -17,7 +17,7 @@ from bridge.libraries.op_calls import function, functional, method, spelling
 from minigrad.rules import REGISTRY
 from minigrad.rules.rule import OPERANDS
 
-from . import cases
+from . import cases, cases_indexing
 from .cases import CaseFunction
 from .draws import RandomDraws
 from .operands import Case, Operand
@@ -181,6 +181,11 @@ SAMPLES: dict[str, Sample] = {
     "where": Sample(
         cases.where, {"method": lambda t, condition, x, other: x.where(condition, other)}
     ),
+}
+
+SAMPLES |= {
+    name: Sample(case, {} if REGISTRY[name].presentation.forms else {"function": spelling(name)})
+    for name, case in cases_indexing.CASES.items()
 }
 
 

@@ -7,7 +7,18 @@ are PyTorch's conventions. `reading.py` checks that every pullback is differenti
 
 from __future__ import annotations
 
-from . import elementwise, indexing, linalg, nn, reduction, shape
+from . import (
+    elementwise,
+    embedding,
+    indexing,
+    linalg,
+    nn,
+    reduction,
+    scans,
+    scatter,
+    shape,
+    statistics,
+)
 from .rule import REGISTRY, Rule, differentiable, finish_loading, without_derivative
 
 finish_loading()
@@ -17,10 +28,14 @@ __all__ = [
     "Rule",
     "differentiable",
     "elementwise",
+    "embedding",
     "indexing",
     "linalg",
     "nn",
     "reduction",
+    "scans",
+    "scatter",
     "shape",
+    "statistics",
     "without_derivative",
 ]

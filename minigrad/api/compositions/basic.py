@@ -199,7 +199,9 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     require_tensor(condition, "where", "condition")
     mask = condition._array
     if input is None and other is None:
-        return tuple(wrap(places) for places in np.nonzero(np.atleast_1d(mask)))
+        return tuple(
+            wrap(np.ascontiguousarray(places)) for places in np.nonzero(np.atleast_1d(mask))
+        )
     if mask.dtype.kind != "b":
         raise RuntimeError(
             "where expected condition to be a boolean tensor, but got a tensor with dtype "
