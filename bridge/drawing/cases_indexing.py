@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from .cases import CaseFunction, full_reduction, reduction
+from .cases import CaseFunction, full_reduction
 from .draws import RandomDraws
 from .operands import Case, Operand
 
@@ -17,9 +16,7 @@ def _float_array(draw: RandomDraws, shape: tuple[int, ...], **options: Any) -> O
     return draw.array(shape, dtype=dtype, **options)
 
 
-def _index(
-    draw: RandomDraws, shape: tuple[int, ...], dim: int, repeats: bool = True
-) -> np.ndarray:
+def _index(draw: RandomDraws, shape: tuple[int, ...], dim: int, repeats: bool = True) -> np.ndarray:
     """Draw an index along `dim` that is no larger than `shape` apart from it."""
     size = shape[dim] if shape else 1
     sizes = [n if draw.pick(True, True, False) else max(n - 1, 0) for n in shape]
@@ -39,7 +36,7 @@ def gather_along(draw: RandomDraws) -> Case:
         index = index + draw.pick(-9, 9)
     drop = bool(shape and index.shape[d] and draw.pick(True, False))
     if drop:
-        index = np.ascontiguousarray(np.take(index, 0, d))
+        index = np.asarray(np.take(index, 0, d), order="C")
     options: dict[str, Any] = {"dim": draw.pick(d, d - max(len(shape), 1))}
     return Case((x, Operand(index)), {**options, "drop": True} if drop else options)
 
@@ -72,16 +69,22 @@ def scatter_extreme(draw: RandomDraws) -> Case:
 
 def scatter_product(draw: RandomDraws) -> Case:
     x, source, index, d = _scattered(draw)
+    # PyTorch has no second derivative for several zeros at one place.
+    values = np.where(source.values == 0, np.ones_like(source.values), source.values)
+    source = Operand(values, source.layout)
     return Case((x, source, index), {"dim": d, "include_self": draw.pick(True, False)})
 
 
 def embedding(draw: RandomDraws) -> Case:
-    rows, width = draw.integer(1, 4), draw.size()
+    # PyTorch's own second derivative fails for a size of 0.
+    rows, width = draw.integer(1, 4), draw.integer(1, 4)
     weight = _float_array(draw, (rows, width))
-    index = np.asarray(draw.rng.integers(0, rows, draw.shape(most=2)))
+    lead = tuple(max(size, 1) for size in draw.shape(most=2))
+    index = np.asarray(draw.rng.integers(0, rows, lead))
     if draw.odd(12):
         index = index + draw.pick(rows, -rows)
-    options = draw.options(padding_idx=(..., 0, rows - 1), scale_grad_by_freq=(..., True))
+    # The gradient without a row isn't the derivative of the value.
+    options = draw.options(padding_idx=(..., 0, rows - 1)) if draw.wild else {}
     return Case((weight, Operand(index)), options)
 
 
@@ -92,22 +95,26 @@ def scan(draw: RandomDraws) -> Case:
     return Case((draw.array(shape, moderate=True),), {"dim": draw.dim(len(shape)), **options})
 
 
+def gradient_of_scan(draw: RandomDraws) -> Case:
+    """Draw the cotangent of a `cumsum`."""
+    draw.was_odd = True
+    shape = draw.shape()
+    x = _float_array(draw, shape, moderate=True)
+    return Case((x,), {"dim": draw.integer(0, max(len(shape) - 1, 0))})
+
+
 def plain_scan(draw: RandomDraws) -> Case:
     shape = draw.shape()
     return Case((draw.array(shape, moderate=True),), {"dim": draw.dim(len(shape))})
 
 
-def _moderately(case: Case, draw: RandomDraws) -> Case:
-    x = case.operands[0]
-    assert isinstance(x, Operand)
-    again = draw.array(x.values.shape, moderate=True, dtype=x.values.dtype)
-    return replace(case, operands=(Operand(again.values, again.layout),))
-
-
 def spread(draw: RandomDraws) -> Case:
-    case = _moderately(reduction(draw), draw)
-    options = {"dim": None, **case.options, "correction": draw.pick(0, 1, 1, 0.5)}
-    return replace(case, options=options)
+    # PyTorch warns about lines of a single element.
+    shape = tuple(max(size, 2) for size in draw.shape(least=1))
+    dim = draw.pick(None, draw.dim(len(shape)), tuple(range(len(shape)))[: draw.integer(1, 2)])
+    options = {"dim": dim, "correction": draw.pick(0, 1, 1, 0.5)}
+    x = _float_array(draw, shape, moderate=True)
+    return Case((x,), options | draw.options(keepdim=(..., True, False)))
 
 
 def product_over(draw: RandomDraws) -> Case:
@@ -115,17 +122,17 @@ def product_over(draw: RandomDraws) -> Case:
     x = draw.array(tuple(max(size, 1) for size in draw.shape()), moderate=True)
     options = draw.options(keepdim=(..., True, False))
     dim = draw.pick(None, draw.dim(x.values.ndim))
-    if dim is None:
+    if dim is None and draw.wild:  # a product of many elements is too large for differences
         return Case((x,), {})
+    dim = 0 if dim is None else dim
     return Case((x,), {**options, "dim": dim})
 
 
 def log_sum(draw: RandomDraws) -> Case:
-    case = _moderately(reduction(draw), draw)
-    options = dict(case.options)
-    if options.get("dim") is None:
-        options["dim"] = 0
-    return replace(case, options=options)
+    shape = tuple(max(size, 1) for size in draw.shape())
+    dim = draw.pick(draw.dim(len(shape)), tuple(range(len(shape))))
+    options = {"dim": dim, **draw.options(keepdim=(..., True, False))}
+    return Case((draw.array(shape, moderate=True),), options)
 
 
 def norm(draw: RandomDraws) -> Case:
@@ -153,6 +160,7 @@ CASES: dict[str, CaseFunction] = {
     "amin": extreme,
     "cumprod": scan,
     "cumsum": scan,
+    "cumsum_back": gradient_of_scan,
     "deviation": spread,
     "embedding": embedding,
     "gather_along": gather_along,

@@ -214,6 +214,9 @@ TOLERANCES: dict[str, OpTolerance] = {
     "amax": _EXTREME,
     "amin": _EXTREME,
     "cumsum": OpTolerance(gradient=SUMMED, why="The gradient is a sum in float64, rounded once."),
+    "cumsum_back": OpTolerance(gradient=SUMMED, why="Sums in float64, rounded once."),
+    "median": _EXTREME,
+    "nanmedian": _EXTREME,
     "cumprod": OpTolerance(Ulps(1), SUMMED, "The gradient is a sum of products of all elements."),
     "logcumsumexp": OpTolerance(
         Ulps(4), SUMMED, "A log of a sum of exps, in float64; the derivative goes by logarithms."

@@ -8,27 +8,23 @@ from typing import Any
 import numpy as np
 
 from .dims import axis
+from .dtypes import scalar_name
 from .indexing import put
-from .presentation import IN_PLACE
+from .presentation import IN_PLACE, INTERNAL
 from .reduction import _in_dtype
 from .rule import Array, Result, differentiable
 
 
-def reversal(shape: tuple[int, ...], dim: int) -> tuple[Any, ...]:
-    """The key of an array with its elements along `dim` in reverse order."""
-    size = shape[dim] if shape else 0
-    return (*(slice(None),) * dim, np.arange(size)[::-1].copy())
-
-
 def summed_type(input: Array, dtype: np.dtype | None) -> np.dtype:
+    """The dtype of sums and products: int64 for integers, unless another is given."""
     if dtype is None and input.dtype.kind in "biu":
         return np.dtype(np.int64)
     return dtype or input.dtype
 
 
-def _from_the_end(g: Array, dim: int, back: tuple[Any, ...]) -> Array:
-    """The sums of the elements of `g` from each place to the end."""
-    return cumsum(g[back], dim)[0][back]
+def _wide(x: Array) -> Array:
+    """`x` in the dtype in which PyTorch accumulates: float64 for float32."""
+    return x.astype(np.float64) if x.dtype == np.float32 else x
 
 
 @differentiable(linear=True, forms=IN_PLACE)
@@ -38,12 +34,19 @@ def cumsum(input: Array, dim: int, *, dtype: np.dtype | None = None) -> Result:
     >>> minigrad.cumsum(minigrad.tensor([1., 2., 3.]), dim=0)
     tensor([1., 3., 6.])
     """
-    d, shape = axis(dim, input.ndim), input.shape
+    d = axis(dim, input.ndim)
     x = _in_dtype(input, summed_type(input, dtype))
-    wide = x.astype(np.float64) if x.dtype == np.float32 else x  # PyTorch adds in float64
-    y = np.add.accumulate(wide, d) if shape else wide
-    back = reversal(shape, d)
-    return y.astype(x.dtype), (lambda g: _from_the_end(g, d, back) if shape else g,)
+    y = np.add.accumulate(_wide(x), d) if input.ndim else _wide(x)
+    if x.dtype.kind == "f":
+        y = y + 0  # PyTorch's sums start with 0, so that a sum of -0 is 0
+    return y.astype(x.dtype), (lambda g: cumsum_back(g, d)[0],)
+
+
+@differentiable(INTERNAL, linear=True, node="FlipBackward0")
+def cumsum_back(input: Array, dim: int) -> Result:
+    """The sums of the elements along `dim` from each place to the end: the gradient of `cumsum`."""
+    y = np.flip(cumsum(np.flip(input, dim), dim)[0], dim) if input.ndim else input
+    return y, (lambda g: cumsum(g, dim)[0],)
 
 
 @differentiable(forms=IN_PLACE)
@@ -55,82 +58,73 @@ def cumprod(input: Array, dim: int, *, dtype: np.dtype | None = None) -> Result:
     """
     d, shape = axis(dim, input.ndim), input.shape
     x = _in_dtype(input, summed_type(input, dtype))
-    wide = x.astype(np.float64) if x.dtype == np.float32 else x
-    y = (np.multiply.accumulate(wide, d) if shape else wide).astype(x.dtype)
-    back = reversal(shape, d)
-    zeros = bool(shape) and bool((input == 0).any())
-    first, later, not_earlier = masks(shape, d) if zeros else (None, None, None)
+    y = (np.multiply.accumulate(_wide(x), d) if shape else _wide(x)).astype(x.dtype)
 
     def pullback(g: Array) -> Array:
-        if not shape:
+        if math.prod(shape) <= 1 or shape[d] == 1:
             return g
-        if zeros:
-            return _by_factors(input, g, d, first, later, not_earlier)
-        return _from_the_end(g * y, d, back) / input
+        if (input == 0).any():
+            return _by_factors(input, g, d)
+        return cumsum_back(g * y, d)[0] / input
 
     return y, (pullback,)
 
 
-def masks(shape: tuple[int, ...], dim: int) -> tuple[Array, Array, Array]:
-    """The first places along `dim`; and of two places, whether the second is later, or as late."""
-    place = np.arange(shape[dim])
-    first = np.zeros(shape, np.bool_)
-    first[(*(slice(None),) * dim, slice(0, 1))] = True
-    to, start = place[:, None], place[:, None, None]
-    return first, to > start, to >= start
+def _places(input: Array, dim: int) -> Array:
+    """The place of each element along `dim`, counted from 1."""
+    return cumsum(1 + np.zeros_like(input), dim)[0]
 
 
-def _by_factors(
-    input: Array, g: Array, dim: int, first: Array, later: Array, not_earlier: Array
-) -> Array:
-    """The gradient of `cumprod`, from the products between any two places."""
+def _by_factors(input: Array, g: Array, dim: int) -> Array:
+    """The gradient of `cumprod` without a division, from the products between any two places."""
     shape = input.shape
-    sizes = (math.prod(shape[:dim]), 1, shape[dim], math.prod(shape[dim + 1 :]))
-    between = cumprod(np.where(later, input.reshape(sizes), 1), 2)[0]
-    total = np.add.reduce(np.where(not_earlier, g.reshape(sizes) * between, 0), 2)
-    return total.reshape(shape) * _before(input, dim, first)
+    lead, size, rest = math.prod(shape[:dim]), shape[dim], math.prod(shape[dim + 1 :])
+    place = _places(input, dim)
+    to, start = place.reshape((lead, 1, size, rest)), place.reshape((lead, size, 1, rest))
+    x, cotangent = input.reshape((lead, 1, size, rest)), g.reshape((lead, 1, size, rest))
+    between = cumprod(np.where(to > start, x, 1), 2)[0]
+    total = np.add.reduce(np.where(to >= start, cotangent * between, 0), 2)
+    return total.reshape(shape) * _before(input, dim)
 
 
-def _before(input: Array, dim: int, first: Array) -> Array:
+def _before(input: Array, dim: int) -> Array:
     """The products of the elements along `dim` before each place."""
     lead = (slice(None),) * dim
     products = cumprod(input, dim)[0][(*lead, slice(None, -1))]
-    return np.where(first, 1, put(products, (*lead, slice(1, None)), input.shape)[0])
+    shifted = put(products, (*lead, slice(1, None)), input.shape)[0]
+    return np.where(_places(input, dim) == 1, 1, shifted)
 
 
-def others(input: Array, dim: int, first: Array, back: tuple[Any, ...]) -> Array:
+def others(input: Array, dim: int) -> Array:
     """The products of all other elements along `dim`, without a division."""
-    return _before(input, dim, first) * _before(input[back], dim, first)[back]
+    back = (*(slice(None),) * dim, [*range(input.shape[dim] - 1, -1, -1)])
+    return _before(input, dim) * _before(input[back], dim)[back]
 
 
-@differentiable(promotion="float")
+@differentiable()
 def logcumsumexp(input: Array, dim: int) -> Result:
     """The logarithms of the sums of exponentials along `dim` up to each place.
 
     >>> minigrad.logcumsumexp(minigrad.tensor([0., 0.]), dim=0)
     tensor([0.0000, 0.6931])
     """
+    if input.dtype.kind in "biu":
+        kind = scalar_name(input)
+        raise NotImplementedError(f"\"logcumsumexp_out_cpu\" not implemented for '{kind}'")
     d, shape = axis(dim, input.ndim), input.shape
-    wide = input.astype(np.float64)
-    y = (np.logaddexp.accumulate(wide, d) if shape else wide).astype(input.dtype)
-
-    back, lowest = reversal(shape, d), float(np.finfo(input.dtype).min)
+    y = np.logaddexp.accumulate(_wide(input), d) if shape else _wide(input)
+    y = y.astype(input.dtype)
+    # A finite number in place of log(0), because inf - inf is NaN.
+    lowest = float(np.finfo(input.dtype).min)
+    back: Any = (*(slice(None),) * d, np.arange(shape[d] if shape else 0)[::-1].copy())
 
     def pullback(g: Array) -> Array:
-        if not shape:
+        if not math.prod(shape) or not shape:
             return g
-        return _of_positive(g, input, y, d, back, lowest) - _of_positive(
-            -g, input, y, d, back, lowest
+        logs = np.log(np.absolute(g))
+        up, down = np.where(g > 0, logs, lowest) - y, np.where(g < 0, logs, lowest) - y
+        return np.exp(logcumsumexp(up[back], d)[0][back] + input) - np.exp(
+            logcumsumexp(down[back], d)[0][back] + input
         )
 
     return y, (pullback,)
-
-
-def _of_positive(
-    g: Array, input: Array, y: Array, dim: int, back: tuple[Any, ...], lowest: float
-) -> Array:
-    """The gradient of `logcumsumexp` for the positive elements of a cotangent, by logarithms."""
-    positive = g > 0
-    # A finite number in place of log(0), because inf - inf is NaN.
-    logs = np.where(positive, np.log(np.where(positive, g, 1)), lowest) - y
-    return np.exp(logcumsumexp(logs[back], dim)[0][back] + input)

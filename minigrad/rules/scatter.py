@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .dims import axis, kept
+from .dims import axis
 from .dtypes import of_numpy
 from .indexing import put
 from .presentation import INTERNAL
@@ -55,14 +55,12 @@ def gather_along(input: Array, index: Constant, dim: int, drop: bool = False) ->
 
     With `drop`, the index doesn't have the dimension `dim`: it has one element along it.
     """
-    d, shape, dtype = axis(dim, input.ndim), input.shape, input.dtype
+    d, shape = axis(dim, input.ndim), input.shape
     sizes = (*index.shape[:d], 1, *index.shape[d:]) if drop else index.shape
     key = _places(index.reshape(sizes), d, shape or (1,), "gather")
     y = input.reshape(shape or (1,))[key].reshape(index.shape)
     return y, (
-        lambda g: scatter_sum(
-            np.zeros(shape, dtype), g.reshape(sizes), index.reshape(sizes), d
-        )[0],
+        lambda g: scatter_sum(np.zeros_like(input), g.reshape(sizes), index.reshape(sizes), d)[0],
         None,
     )
 
@@ -72,8 +70,10 @@ def _operands(input: Array, src: Operand, index: Array, dim: int, name: str) -> 
     d = axis(dim, input.ndim)
     y = np.array(input.reshape(input.shape or (1,)), order="C")
     if not isinstance(src, np.ndarray):
-        return y, _places(index, d, y.shape, name), converted(src, np.result_type(src)).astype(
-            input.dtype
+        return (
+            y,
+            _places(index, d, y.shape, name),
+            converted(src, np.result_type(src)).astype(input.dtype),
         )
     if src.dtype != input.dtype:
         raise RuntimeError(
@@ -152,15 +152,15 @@ def _shares(
     g: Array, input: Array, src: Array, index: Array, y: Array, dim: int, include_self: bool
 ) -> tuple[Array, Array]:
     """The gradients of `input` and `src` in `scatter_extreme`."""
+    # PyTorch counts a tied element of `input` even without `include_self`.
     ours = 1 * (input == y)
-    if not include_self:
-        ours = scatter_values(ours, 0, index, dim)[0]
     theirs = 1 * (src[_first(index.shape)] == gather_along(y, index, dim)[0])
     share = g / scatter_sum(ours, theirs, index, dim)[0]
     read = gather_along(share, index, dim)[0] * theirs
     if index.shape != src.shape:
         read = put(read, _first(index.shape), src.shape)[0]
-    return share * ours, read
+    own = share * ours
+    return own if include_self else scatter_values(own, 0, index, dim)[0], read
 
 
 @differentiable(INTERNAL, public="scatter_reduce", node="ScatterReduceBackward0")
@@ -179,17 +179,18 @@ def scatter_product(
         np.multiply.at(y, key, values)
     y = y.reshape(input.shape)
     return y, (
-        lambda g: _of_product(g, input, src, index, d, include_self),
+        lambda g: _of_product(g, input, src, index, y, d, include_self),
         lambda g: _of_factors(g, input, src, index, y, d, include_self),
         None,
     )
 
 
 def _of_product(
-    g: Array, input: Array, src: Array, index: Array, dim: int, include_self: bool
+    g: Array, input: Array, src: Array, index: Array, y: Array, dim: int, include_self: bool
 ) -> Array:
     nonzero = np.where(input == 0, 1, input)
-    product = scatter_product(nonzero, src, index, dim, include_self)[0]
+    rest = scatter_product(nonzero, src, index, dim, include_self)[0]
+    product = np.where(input == 0, rest, y)
     d = g * product / nonzero
     return d if include_self else scatter_values(d, 0, index, dim)[0]
 

@@ -13,23 +13,23 @@ from .elementwise import sign
 from .presentation import INTERNAL
 from .reduction import _flag, _in_dtype, _node, _with_kept_dims, mean
 from .rule import Array, Result, differentiable
-from .scans import masks, others, reversal, summed_type
+from .scans import _wide, others, summed_type
 from .summation import summed
 
 # Spread -------------------------------------------------------------------------------------------
 
 
 def _squares(
-    input: Array, reduced: tuple[int, ...], correction: float, keepdim: bool
+    input: Array, reduced: tuple[int, ...], correction: float, keepdim: Any
 ) -> tuple[Array, float]:
     """The variance in float64, and the factor of the deviations in its derivative."""
-    if input.dtype.kind != "f":
+    if input.dtype.kind in "biu":
         raise RuntimeError("std and var only support floating point and complex dtypes")
     count = math.prod(input.shape[d] for d in reduced)
     left = count - correction
-    wide = input.astype(np.float64)
+    wide = _wide(input)
     around = np.add.reduce(wide, reduced, keepdims=True) / np.float64(count)
-    squares = np.add.reduce((wide - around) ** 2, reduced, keepdims=keepdim)
+    squares: Any = np.add.reduce((wide - around) ** 2, reduced, keepdims=keepdim)
     return squares / np.float64(max(left, 0)), 2 / left if left else math.inf
 
 
@@ -57,9 +57,7 @@ def deviation(
     reduced = axes(dim, input.ndim)
     squares, share = _squares(input, reduced, correction, _flag(keepdim, "std"))
     y = np.asarray(np.sqrt(squares).astype(input.dtype))
-    return y, (
-        lambda g: _of_variance(np.where(y == 0, 0, g / (2 * y)), input, reduced, share),
-    )
+    return y, (lambda g: _of_variance(np.where(y == 0, 0, g / (2 * y)), input, reduced, share),)
 
 
 # Products and norms -------------------------------------------------------------------------------
@@ -78,17 +76,16 @@ def prod(
     reduced = axes(None if dim is None else axis(dim, input.ndim), input.ndim)
     x = _in_dtype(input, summed_type(input, dtype))
     y = np.asarray(np.multiply.reduce(x, reduced, dtype=x.dtype, keepdims=_flag(keepdim, "prod")))
-    zeros = bool(shape) and bool((input == 0).any())
-    line, d = (shape, reduced[0]) if shape and dim is not None else ((input.size,), 0)
-    first, back = (masks(line, d)[0], reversal(line, d)) if zeros else (None, ())
 
     def pullback(g: Array) -> Array:
-        if not shape:
+        if not shape and dim is not None:
             return g
         cotangent = _with_kept_dims(g, shape, reduced)
-        if zeros:
-            return cotangent * others(input.reshape(line), d, first, back).reshape(shape)
-        return cotangent * _with_kept_dims(y, shape, reduced) / input
+        if not (input == 0).any():
+            return cotangent * (_with_kept_dims(y, shape, reduced) / input)
+        if dim is None:
+            return cotangent * others(input.reshape((-1,)), 0).reshape(shape)
+        return cotangent * others(input, reduced[0])
 
     return y, (pullback,)
 
@@ -182,7 +179,7 @@ def _extreme_norm(input: Array, ord: float, reduced: tuple[int, ...], keepdim: b
 # Order --------------------------------------------------------------------------------------------
 
 
-def _extreme_over(input: Array, dim: Any, keepdim: bool, ufunc: np.ufunc, name: str) -> Result:
+def _extreme_over(input: Array, dim: Any, keepdim: bool, ufunc: Any, name: str) -> Result:
     shape, reduced = input.shape, axes(dim, input.ndim)
     if not input.size:
         if isinstance(dim, Sequence) and not dim:

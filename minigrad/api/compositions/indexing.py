@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from ...core.tensor import TensorBase, require_tensor, wrap
 from ...rules import REGISTRY
 from ...rules.dims import axis as dim_from_front
 from ...rules.dtypes import scalar_name
-from ...rules.presentation import BOTH, FUNCTION, IN_PLACE
+from ...rules.presentation import FUNCTION, IN_PLACE
 from .registry import composed
 
 if TYPE_CHECKING:
@@ -442,9 +441,7 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     values = OPS["slice"](OPS["reshape"](source, (-1,)), 0, 0, count, 1)
     wide = input if input._array.shape == shape else OPS["expand"](input, shape)
     if not shape:
-        line = _masked_scatter(
-            OPS["reshape"](wide, (1,)), values, (OPS["reshape"](cover, (1,)),)
-        )
+        line = _masked_scatter(OPS["reshape"](wide, (1,)), values, (OPS["reshape"](cover, (1,)),))
         return OPS["reshape"](line, ())
     return _masked_scatter(wide, values, (cover,))
 
@@ -462,9 +459,7 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     require_tensor(input, "nonzero", "input")
     x = input._array
     if as_tuple:
-        return tuple(
-            wrap(np.ascontiguousarray(places)) for places in np.nonzero(np.atleast_1d(x))
-        )
+        return tuple(wrap(np.ascontiguousarray(places)) for places in np.nonzero(np.atleast_1d(x)))
     if not x.ndim:
         return wrap(np.zeros((int(bool(x)), 0), np.int64))
     # The rows are those of a transposed matrix, as PyTorch's.

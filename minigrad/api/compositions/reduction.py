@@ -11,20 +11,17 @@ import numpy as np
 
 from ...core.dispatch import OPS
 from ...core.tensor import TensorBase, require_tensor, wrap
-from ...rules.dims import axes, named
+from ...rules.dims import axes
 from ...rules.dims import axis as dim_from_front
 from ...rules.dtypes import scalar_name, to_numpy
 from ...rules.presentation import FUNCTION
-from ...rules.promotion import get_default_dtype
 from .registry import composed
 from .results import result_type
 from .sorting import sort
 
 if TYPE_CHECKING:
-    from ...rules.dtypes import dtype as DType
+    from ...rules.dtypes import dtype as dtype_
     from ..tensor import Tensor
-
-Dims = int | Sequence[int] | None
 
 # Spread -------------------------------------------------------------------------------------------
 
@@ -47,7 +44,7 @@ def _spread_arguments(
     reduced = axes(dim, x.ndim)
     count = math.prod(x.shape[d] for d in reduced)
     left = math.prod(size for d, size in enumerate(x.shape) if d not in reduced)
-    if count - correction <= 0 and left:
+    if (count if left else 0) - correction <= 0:
         warnings.warn(
             f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the "
             "reduction factor (input numel divided by output numel).",
@@ -152,8 +149,10 @@ def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> 
     """
     require_tensor(input, "aminmax", "input")
     if dim is None and not input._array.size:
-        raise RuntimeError("aminmax(): cannot compute aminmax over an empty dimension as the "
-                           "operation has no identity.")
+        raise RuntimeError(
+            "aminmax(): cannot compute aminmax over an empty dimension as the "
+            "operation has no identity."
+        )
     dims = tuple(range(input._array.ndim)) if dim is None else dim
     return _aminmax_result(OPS["amin"](input, dims, keepdim), OPS["amax"](input, dims, keepdim))
 
@@ -166,7 +165,11 @@ def _without_nan(input: Tensor) -> Tensor:
 
 @composed()
 def nansum(
-    input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DType | None = None
+    input: Tensor,
+    dim: int | Sequence[int] | None = None,
+    keepdim: bool = False,
+    *,
+    dtype: dtype_ | None = None,
 ) -> Tensor:
     """Return the sum over `dim` of the elements that aren't NaN.
 
@@ -179,7 +182,11 @@ def nansum(
 
 @composed()
 def nanmean(
-    input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DType | None = None
+    input: Tensor,
+    dim: int | Sequence[int] | None = None,
+    keepdim: bool = False,
+    *,
+    dtype: dtype_ | None = None,
 ) -> Tensor:
     """Return the mean over `dim` of the elements that aren't NaN.
 
@@ -197,7 +204,7 @@ def nanmean(
 
 
 @composed()
-def count_nonzero(input: Tensor, dim: Dims = None) -> Tensor:
+def count_nonzero(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
     """Return how many elements over `dim` aren't zero.
 
     >>> minigrad.count_nonzero(minigrad.tensor([0., 1., 2.]))
@@ -215,10 +222,10 @@ def count_nonzero(input: Tensor, dim: Dims = None) -> Tensor:
 def norm(
     input: Tensor,
     p: float | str | None = "fro",
-    dim: Dims = None,
+    dim: int | Sequence[int] | None = None,
     keepdim: bool = False,
     out: None = None,
-    dtype: DType | None = None,
+    dtype: dtype_ | None = None,
 ) -> Tensor:
     """Return the `p`-norm over `dim`: (Σ|x|ᵖ)^(1/p), or its limit for 0, inf and -inf.
 
@@ -241,7 +248,11 @@ def norm(
 
 
 def vector_norm(
-    input: Tensor, ord: Any, dim: Dims, keepdim: bool, dtype: DType | None = None
+    input: Tensor,
+    ord: Any,
+    dim: int | Sequence[int] | None,
+    keepdim: bool,
+    dtype: dtype_ | None = None,
 ) -> Tensor:
     """The norm of the elements over `dim`, as vectors."""
     if dtype is not None:
@@ -435,7 +446,7 @@ def diff(
     return y
 
 
-def _part(x: Tensor, d: int, start: int | None, end: int | None) -> Tensor:
+def _part(x: Tensor, d: int, start: int | None, end: int | None) -> Any:
     return OPS["slice"](x, d, start, end, 1)
 
 

@@ -15,7 +15,7 @@ def result_type(name: str, *fields: str) -> Any:
 
     made = type(
         name,
-        (namedtuple(name, fields),),  # type: ignore[misc]
+        (namedtuple(name, fields),),
         {"__slots__": (), "__repr__": shown, "__module__": __name__},
     )
     made.__qualname__ = f"_{name}_result"

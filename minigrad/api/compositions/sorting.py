@@ -15,7 +15,6 @@ from ...core.tensor import TensorBase, require_tensor, wrap
 from ...rules import REGISTRY
 from ...rules.dims import axis as dim_from_front
 from ...rules.dims import index as integer
-from ...rules.dims import kept
 from ...rules.dtypes import scalar_name
 from ...rules.presentation import FUNCTION
 from .registry import composed
@@ -103,9 +102,7 @@ def msort(input: Tensor) -> Tensor:
 
 
 @composed()
-def topk(
-    input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
-) -> Any:
+def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
     """Return the `k` largest (or smallest) elements along `dim` and their indices, in order.
 
     RuntimeError if there are fewer than `k`.
@@ -293,7 +290,7 @@ def searchsorted(
     if not line.ndim:
         raise RuntimeError("torch.searchsorted(): boundaries tensor should have positive dimension")
     _check_search(line, values, isinstance(input, TensorBase))
-    where = "right" if right or side == "right" else "left"
+    where: Any = "right" if right or side == "right" else "left"
     kind = np.int32 if out_int32 else np.int64
     order_ = None if sorter is None else _checked_sorter(sorter, line)
     if order_ is not None:
@@ -459,8 +456,9 @@ def isin(
     """
     if not isinstance(elements, TensorBase) and not isinstance(test_elements, TensorBase):
         require_tensor(elements, "isin", "elements")
-    x, y = (e._array if isinstance(e, TensorBase) else np.asarray(e) for e in
-            (elements, test_elements))
+    x, y = (
+        e._array if isinstance(e, TensorBase) else np.asarray(e) for e in (elements, test_elements)
+    )
     return wrap(np.asarray(np.isin(x, y, invert=invert)))
 
 
