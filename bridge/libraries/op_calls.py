@@ -75,11 +75,6 @@ def _gather(torch: Any, input: Any, index: Any, *, dim: int, drop: bool = False)
     return torch.gather(input, dim, index)
 
 
-def _gradient_of_cumsum(torch: Any, input: Any, *, dim: int) -> Any:
-    x = torch.zeros(input.shape, dtype=input.dtype, requires_grad=True)
-    return torch.autograd.grad(torch.cumsum(x, dim), x, input, create_graph=True)[0]
-
-
 def _scatter_reduce(
     torch: Any,
     input: Any,
@@ -98,7 +93,6 @@ def _scatter_reduce(
 SPELLED: dict[str, Spelling] = {
     "alias": lambda torch, input: input[...],
     "cat": joining("cat"),
-    "cumsum_back": _gradient_of_cumsum,
     "deviation": lambda torch, input, **options: torch.std(input, **options),
     "embedding": lambda torch, weight, input, **options: torch.nn.functional.embedding(
         input, weight, **options

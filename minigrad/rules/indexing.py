@@ -25,7 +25,9 @@ def _put_node(input: Array, key: tuple[Any, ...], shape: tuple[int, ...]) -> str
     return f"{'Select' if any(isinstance(e, int) for e in key) else 'Slice'}BackwardBackward0"
 
 
-@differentiable(INTERNAL, linear=True, node=_put_node)
+@differentiable(
+    INTERNAL, linear=True, public="gradient of x[a:b]", title="gradient of x[a:b]", node=_put_node
+)
 def put(input: Array, key: tuple[Any, ...], shape: tuple[int, ...]) -> Result:
     """Zeros of the given shape, with `input` at a key of ints and slices."""
     y = np.zeros(shape, input.dtype)
@@ -33,7 +35,13 @@ def put(input: Array, key: tuple[Any, ...], shape: tuple[int, ...]) -> Result:
     return y, (lambda g: g[key],)
 
 
-@differentiable(INTERNAL, node="IndexPutImplBackward0", edges=("", "input"))
+@differentiable(
+    INTERNAL,
+    public="gradient of x[mask]",
+    title="gradient of x[mask]",
+    node="IndexPutImplBackward0",
+    edges=("", "input"),
+)
 def scatter(input: Array, key: tuple[Entry, ...], shape: tuple[int, ...], repeats: bool) -> Result:
     """Zeros of the given shape, with `input` at a key of indices and masks.
 

@@ -10,7 +10,7 @@ import numpy as np
 from .dims import axis
 from .dtypes import scalar_name
 from .indexing import put
-from .presentation import IN_PLACE, INTERNAL
+from .reading import reads_as
 from .reduction import _in_dtype
 from .rule import Array, Result, differentiable
 
@@ -27,29 +27,35 @@ def _wide(x: Array) -> Array:
     return x.astype(np.float64) if x.dtype == np.float32 else x
 
 
-@differentiable(linear=True, forms=IN_PLACE)
+def _by_reversal(g: Array, dim: int) -> Array:
+    back = (*(slice(None),) * dim, [*range(g.shape[dim] - 1, -1, -1)])
+    return cumsum(g[back], dim)[0][back]
+
+
+@reads_as(_by_reversal)
+def _from_the_end(g: Array, dim: int) -> Array:
+    """The sums of the elements of `g` from each place to the end."""
+    sums = np.add.accumulate(_wide(np.flip(g, dim)), dim).astype(g.dtype)
+    return np.flip(sums, dim).copy()
+
+
+@differentiable(linear=True)
 def cumsum(input: Array, dim: int, *, dtype: np.dtype | None = None) -> Result:
     """The sums of the elements along `dim` up to each place; integers are summed in int64.
 
     >>> minigrad.cumsum(minigrad.tensor([1., 2., 3.]), dim=0)
     tensor([1., 3., 6.])
     """
-    d = axis(dim, input.ndim)
+    d, shape = axis(dim, input.ndim), input.shape
     x = _in_dtype(input, summed_type(input, dtype))
-    y = np.add.accumulate(_wide(x), d) if input.ndim else _wide(x)
+    y = np.add.accumulate(_wide(x), d) if shape else _wide(x)
     if x.dtype.kind == "f":
         y = y + 0  # PyTorch's sums start with 0, so that a sum of -0 is 0
-    return y.astype(x.dtype), (lambda g: cumsum_back(g, d)[0],)
+    one = math.prod(shape) <= 1 or shape[d] == 1
+    return y.astype(x.dtype), (lambda g: g if one else _from_the_end(g, d),)
 
 
-@differentiable(INTERNAL, linear=True, node="FlipBackward0")
-def cumsum_back(input: Array, dim: int) -> Result:
-    """The sums of the elements along `dim` from each place to the end: the gradient of `cumsum`."""
-    y = np.flip(cumsum(np.flip(input, dim), dim)[0], dim) if input.ndim else input
-    return y, (lambda g: cumsum(g, dim)[0],)
-
-
-@differentiable(forms=IN_PLACE)
+@differentiable()
 def cumprod(input: Array, dim: int, *, dtype: np.dtype | None = None) -> Result:
     """The products of the elements along `dim` up to each place; integers give int64.
 
@@ -65,7 +71,7 @@ def cumprod(input: Array, dim: int, *, dtype: np.dtype | None = None) -> Result:
             return g
         if (input == 0).any():
             return _by_factors(input, g, d)
-        return cumsum_back(g * y, d)[0] / input
+        return _from_the_end(g * y, d) / input
 
     return y, (pullback,)
 
@@ -75,16 +81,32 @@ def _places(input: Array, dim: int) -> Array:
     return cumsum(1 + np.zeros_like(input), dim)[0]
 
 
-def _by_factors(input: Array, g: Array, dim: int) -> Array:
-    """The gradient of `cumprod` without a division, from the products between any two places."""
+def _factors(input: Array, dim: int) -> tuple[Array, Array]:
+    """The products between any two places along `dim`, and whether the second is as late."""
     shape = input.shape
     lead, size, rest = math.prod(shape[:dim]), shape[dim], math.prod(shape[dim + 1 :])
     place = _places(input, dim)
     to, start = place.reshape((lead, 1, size, rest)), place.reshape((lead, size, 1, rest))
-    x, cotangent = input.reshape((lead, 1, size, rest)), g.reshape((lead, 1, size, rest))
-    between = cumprod(np.where(to > start, x, 1), 2)[0]
-    total = np.add.reduce(np.where(to >= start, cotangent * between, 0), 2)
-    return total.reshape(shape) * _before(input, dim)
+    x = input.reshape((lead, 1, size, rest))
+    return cumprod(np.where(to > start, x, 1), 2)[0], to >= start
+
+
+def _by_factors_of_any(input: Array, g: Array, dim: int) -> Array:
+    between, reached = _factors(input, dim)
+    cotangent = g.reshape((between.shape[0], 1, *between.shape[2:]))
+    total = np.add.reduce(np.where(reached, cotangent * between, 0), 2)
+    return total.reshape(input.shape) * _before(input, dim)
+
+
+@reads_as(_by_factors_of_any)
+def _by_factors(input: Array, g: Array, dim: int) -> Array:
+    """The gradient of `cumprod` without a division, from the products between any two places."""
+    between, reached = _factors(input, dim)
+    cotangent = g.reshape((between.shape[0], 1, *between.shape[2:]))
+    # A product of 0 has no gradient, even if the cotangent is infinite.
+    terms = np.where(reached & (between != 0), cotangent * between, 0)
+    total, before = np.add.reduce(terms, 2).reshape(input.shape), _before(input, dim)
+    return np.where(before == 0, 0, total * before)
 
 
 def _before(input: Array, dim: int) -> Array:

@@ -125,7 +125,12 @@ def scatter_values(input: Array, src: Operand, index: Constant, dim: int) -> Res
     )
 
 
-@differentiable(INTERNAL, public="scatter_reduce", node="ScatterReduceBackward0")
+@differentiable(
+    INTERNAL,
+    public="scatter_reduce",
+    title="scatter_reduce(amax)",
+    node="ScatterReduceBackward0",
+)
 def scatter_extreme(
     input: Array, src: Array, index: Constant, dim: int, largest: bool, include_self: bool
 ) -> Result:
@@ -163,7 +168,12 @@ def _shares(
     return own if include_self else scatter_values(own, 0, index, dim)[0], read
 
 
-@differentiable(INTERNAL, public="scatter_reduce", node="ScatterReduceBackward0")
+@differentiable(
+    INTERNAL,
+    public="scatter_reduce",
+    title="scatter_reduce(prod)",
+    node="ScatterReduceBackward0",
+)
 def scatter_product(
     input: Array, src: Array, index: Constant, dim: int, include_self: bool
 ) -> Result:
@@ -188,9 +198,9 @@ def scatter_product(
 def _of_product(
     g: Array, input: Array, src: Array, index: Array, y: Array, dim: int, include_self: bool
 ) -> Array:
+    """The gradient of `input`. PyTorch saves the result `y` for it too, and doesn't use it."""
     nonzero = np.where(input == 0, 1, input)
-    rest = scatter_product(nonzero, src, index, dim, include_self)[0]
-    product = np.where(input == 0, rest, y)
+    product = scatter_product(nonzero, src, index, dim, include_self)[0]
     d = g * product / nonzero
     return d if include_self else scatter_values(d, 0, index, dim)[0]
 

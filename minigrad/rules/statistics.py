@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .dims import axes, axis, kept
-from .elementwise import sign
+from .elementwise import pow, sign
 from .presentation import INTERNAL
 from .reduction import _flag, _in_dtype, _node, _with_kept_dims, mean
 from .rule import Array, Result, differentiable
@@ -150,21 +150,21 @@ def vector_norm(
         if ord == 2:
             return cotangent * np.where(norm == 0, 0, input / norm)
         if ord < 1:
-            powers = np.where(input == 0, 0, sign(input)[0] * np.absolute(input) ** (ord - 1))
-            return powers * cotangent * norm ** (1 - ord)
-        share = np.where(norm == 0, 0, cotangent / norm ** (ord - 1))
+            powers = np.where(input == 0, 0, sign(input)[0] * pow(np.absolute(input), ord - 1)[0])
+            return powers * cotangent * pow(norm, 1 - ord)[0]
+        share = np.where(norm == 0, 0, cotangent / pow(norm, ord - 1)[0])
         if ord < 2:
-            powers = np.where(input == 0, 0, sign(input)[0] * np.absolute(input) ** (ord - 1))
+            powers = np.where(input == 0, 0, sign(input)[0] * pow(np.absolute(input), ord - 1)[0])
         else:
-            powers = input * np.absolute(input) ** (ord - 2)
+            powers = input * pow(np.absolute(input), ord - 2)[0]
         return powers * share
 
     return y, (pullback,)
 
 
-def _extreme_norm(input: Array, ord: float, reduced: tuple[int, ...], keepdim: bool) -> Result:
+def _extreme_norm(input: Array, ord: float, reduced: tuple[int, ...], keepdim: Any) -> Result:
     shape = input.shape
-    ufunc = np.maximum if ord > 0 else np.minimum
+    ufunc: Any = np.maximum if ord > 0 else np.minimum
     y = np.asarray(ufunc.reduce(np.absolute(input), reduced, keepdims=keepdim))
 
     def pullback(g: Array) -> Array:

@@ -641,7 +641,6 @@ def check_differences(name: str, form: Form, case: Case, step: float = 1e-5) -> 
 NOT_ANALYTIC = {
     "abs": "the absolute value of a complex number is real",
     "logcumsumexp": "NumPy's logaddexp takes no complex numbers",
-    "vector_norm": "the absolute value of a complex number is real",
 }
 
 

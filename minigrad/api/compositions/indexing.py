@@ -314,7 +314,8 @@ def index_reduce(
     """
     if reduce not in ("prod", "mean", "amax", "amin"):
         raise RuntimeError(
-            f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}"
+            "index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got "
+            f"{reduce}"
         )
     d, _, _ = _slices("index_reduce", input, dim, index)
     _check_source("index_reduce", input, d, index, source)

@@ -512,3 +512,30 @@ def _widths(name: str, y: Any, x: Any, dx: Any, dim: int) -> tuple[int, Any]:
     if x._array.ndim < y._array.ndim:
         x = OPS["reshape"](x, (*[1] * (y._array.ndim - x._array.ndim), *x._array.shape))
     return d, diff(x, 1, d)
+
+
+# Scans in place, for which PyTorch requires the dtype of the tensor -------------------------------
+
+_InPlace = ("in-place",)
+
+
+@composed(_InPlace)
+def cumsum(input: Tensor, dim: int, *, dtype: dtype_ | None = None) -> Tensor:
+    """`cumsum`, in place. RuntimeError for a `dtype` other than the tensor's."""
+    _require_own_dtype(input, dtype)
+    return OPS["cumsum"](input, dim, dtype=dtype or input.dtype)
+
+
+@composed(_InPlace)
+def cumprod(input: Tensor, dim: int, *, dtype: dtype_ | None = None) -> Tensor:
+    """`cumprod`, in place. RuntimeError for a `dtype` other than the tensor's."""
+    _require_own_dtype(input, dtype)
+    return OPS["cumprod"](input, dim, dtype=dtype or input.dtype)
+
+
+def _require_own_dtype(input: Tensor, dtype: dtype_ | None) -> None:
+    if dtype is not None and to_numpy(dtype) != input._array.dtype:
+        raise RuntimeError(
+            f"Bad in-place call: input tensor dtype {input.dtype} and output tensor dtype {dtype} "
+            "should match"
+        )
