@@ -61,7 +61,7 @@ def scatter_values(draw: RandomDraws) -> Case:
     return Case((x, draw.pick(source, source, value), index), {"dim": d})
 
 
-def scatter_extreme(draw: RandomDraws) -> Case:
+def scatter_amax(draw: RandomDraws) -> Case:
     x, source, index, d = _scattered(draw)
     options = {"largest": draw.pick(True, False), "include_self": draw.pick(True, False)}
     return Case((x, source, index), {"dim": d, **options})
@@ -160,7 +160,7 @@ CASES: dict[str, CaseFunction] = {
     "median": middle,
     "nanmedian": middle,
     "prod": product_over,
-    "scatter_extreme": scatter_extreme,
+    "scatter_amax": scatter_amax,
     "scatter_product": scatter_product,
     "scatter_sum": scatter_sum,
     "scatter_values": scatter_values,

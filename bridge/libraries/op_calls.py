@@ -102,7 +102,7 @@ SPELLED: dict[str, Spelling] = {
     "index_put": _index_put,
     "put": _gradient_of_indexing,
     "scatter": _gradient_of_indexing,
-    "scatter_extreme": _scatter_reduce,
+    "scatter_amax": _scatter_reduce,
     "scatter_product": _scatter_reduce,
     "scatter_sum": lambda torch, input, src, index, *, dim: torch.scatter_add(
         input, dim, index, src

@@ -241,7 +241,7 @@ TOLERANCES: dict[str, OpTolerance] = {
     "scatter_product": OpTolerance(
         Ulps(16), Ulps(32), "Each library multiplies in its own order, and divides in backward."
     ),
-    "scatter_extreme": OpTolerance(Ulps(0), SUMMED, "Exact, except for the sign of a tied zero."),
+    "scatter_amax": OpTolerance(Ulps(0), SUMMED, "Exact, except for the sign of a tied zero."),
     # Layers and losses.
     "softmax": OpTolerance(
         SUMMED,

@@ -26,7 +26,7 @@ def _put_node(input: Array, key: tuple[Any, ...], shape: tuple[int, ...]) -> str
 
 
 @differentiable(
-    INTERNAL, linear=True, public="gradient of x[a:b]", title="gradient of x[a:b]", node=_put_node
+    INTERNAL, linear=True, public="x[a:b]'s grad", title="x[a:b]'s grad", node=_put_node
 )
 def put(input: Array, key: tuple[Any, ...], shape: tuple[int, ...]) -> Result:
     """Zeros of the given shape, with `input` at a key of ints and slices."""
@@ -37,8 +37,8 @@ def put(input: Array, key: tuple[Any, ...], shape: tuple[int, ...]) -> Result:
 
 @differentiable(
     INTERNAL,
-    public="gradient of x[mask]",
-    title="gradient of x[mask]",
+    public="x[mask]'s grad",
+    title="x[mask]'s grad",
     node="IndexPutImplBackward0",
     edges=("", "input"),
 )

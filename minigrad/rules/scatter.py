@@ -127,11 +127,9 @@ def scatter_values(input: Array, src: Operand, index: Constant, dim: int) -> Res
 
 @differentiable(
     INTERNAL,
-    public="scatter_reduce",
-    title="scatter_reduce(amax)",
     node="ScatterReduceBackward0",
 )
-def scatter_extreme(
+def scatter_amax(
     input: Array, src: Array, index: Constant, dim: int, largest: bool, include_self: bool
 ) -> Result:
     """The largest or smallest of the elements that are scattered to each place.
@@ -156,7 +154,7 @@ def scatter_extreme(
 def _shares(
     g: Array, input: Array, src: Array, index: Array, y: Array, dim: int, include_self: bool
 ) -> tuple[Array, Array]:
-    """The gradients of `input` and `src` in `scatter_extreme`."""
+    """The gradients of `input` and `src` in `scatter_amax`."""
     # PyTorch counts a tied element of `input` even without `include_self`.
     ours = 1 * (input == y)
     theirs = 1 * (src[_first(index.shape)] == gather_along(y, index, dim)[0])
@@ -171,7 +169,6 @@ def _shares(
 @differentiable(
     INTERNAL,
     public="scatter_reduce",
-    title="scatter_reduce(prod)",
     node="ScatterReduceBackward0",
 )
 def scatter_product(

@@ -164,7 +164,7 @@ def scatter_reduce(
     if reduce == "prod":
         return OPS["scatter_product"](input, src, index, dim, include_self)
     if reduce in ("amax", "amin"):
-        return OPS["scatter_extreme"](input, src, index, dim, reduce == "amax", include_self)
+        return OPS["scatter_amax"](input, src, index, dim, reduce == "amax", include_self)
     if reduce not in ("sum", "mean"):
         raise RuntimeError(
             f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}"
