@@ -8,7 +8,7 @@ import numpy as np
 
 from .cases import CaseFunction, full_reduction
 from .draws import RandomDraws
-from .operands import Case, Operand
+from .operands import LAYOUTS, Case, Operand, laid_out
 
 
 def _float_array(draw: RandomDraws, shape: tuple[int, ...], **options: Any) -> Operand:
@@ -28,6 +28,10 @@ def _index(draw: RandomDraws, shape: tuple[int, ...], dim: int, repeats: bool = 
     return np.ascontiguousarray(places[tuple(slice(0, n) for n in sizes)])
 
 
+def _laid_out(draw: RandomDraws, index: np.ndarray) -> Operand:
+    return laid_out(index, draw.pick(*LAYOUTS[:3]) if draw.wild else "contiguous")
+
+
 def gather_along(draw: RandomDraws) -> Case:
     shape = draw.shape()
     x, d = draw.array(shape), draw.integer(0, max(len(shape) - 1, 0))
@@ -38,7 +42,7 @@ def gather_along(draw: RandomDraws) -> Case:
     if drop:
         index = np.asarray(np.take(index, 0, d), order="C")
     options: dict[str, Any] = {"dim": draw.pick(d, d - max(len(shape), 1))}
-    return Case((x, Operand(index)), {**options, "drop": True} if drop else options)
+    return Case((x, _laid_out(draw, index)), {**options, "drop": True} if drop else options)
 
 
 def _scattered(draw: RandomDraws, repeats: bool = True, whole: bool = False) -> Any:
@@ -47,7 +51,7 @@ def _scattered(draw: RandomDraws, repeats: bool = True, whole: bool = False) -> 
     index = _index(draw, shape, d, repeats)
     # PyTorch's own backward fails for a source that is larger than the index.
     source = draw.array(index.shape, dtype=x.values.dtype)
-    return x, source, Operand(index), d
+    return x, source, _laid_out(draw, index), d
 
 
 def scatter_sum(draw: RandomDraws) -> Case:
@@ -85,7 +89,7 @@ def embedding(draw: RandomDraws) -> Case:
         index = np.asarray(index + draw.pick(rows, -rows))
     # The gradient without a row isn't the derivative of the value.
     options = draw.options(padding_idx=(..., 0, rows - 1)) if draw.wild else {}
-    return Case((weight, Operand(index)), options)
+    return Case((weight, _laid_out(draw, index)), options)
 
 
 def scan(draw: RandomDraws) -> Case:
