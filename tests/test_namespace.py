@@ -113,6 +113,7 @@ def test_every_function_and_class_has_a_docstring() -> None:
 ParameterNames = tuple[list[str], set[str]]
 # PyTorch's own signature of these is missing or wrong.
 WRONG_IN_PYTORCH = {"dtype", "no_grad", "autograd.no_grad", "Tensor.requires_grad_"}
+WRONG_IN_PYTORCH |= {"unique", "unique_consecutive"}  # they take *args and **kwargs
 # NumPy's argument names, which PyTorch accepts but its stubs don't list.
 ALIASES = {"axis", "keepdims"}
 

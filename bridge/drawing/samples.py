@@ -17,7 +17,7 @@ from bridge.libraries.op_calls import function, functional, method, spelling
 from minigrad.rules import REGISTRY
 from minigrad.rules.rule import OPERANDS
 
-from . import cases, cases_elementwise
+from . import cases, cases_elementwise, cases_indexing
 from .cases import CaseFunction
 from .draws import RandomDraws
 from .operands import Case, Operand
@@ -186,6 +186,10 @@ SAMPLES: dict[str, Sample] = {
 
 SAMPLES |= {
     name: Sample(case, more) for name, (case, more) in cases_elementwise.ELEMENTWISE.items()
+}
+SAMPLES |= {
+    name: Sample(case, {} if REGISTRY[name].presentation.forms else {"function": spelling(name)})
+    for name, case in cases_indexing.CASES.items()
 }
 
 

@@ -67,18 +67,55 @@ def _gradient_of_indexing(
     return torch.autograd.grad(x[key], x, input, create_graph=True)[0]
 
 
+def _gather(torch: Any, input: Any, index: Any, *, dim: int, drop: bool = False) -> Any:
+    """Return `gather`; with `drop`, for an index without the dimension `dim`."""
+    if drop:
+        d = dim % input.ndim
+        return torch.gather(input, d, index.unsqueeze(d)).squeeze(d)
+    return torch.gather(input, dim, index)
+
+
+def _scatter_reduce(
+    torch: Any,
+    input: Any,
+    src: Any,
+    index: Any,
+    *,
+    dim: int,
+    include_self: bool,
+    largest: bool | None = None,
+) -> Any:
+    reduce = "prod" if largest is None else "amax" if largest else "amin"
+    return torch.scatter_reduce(input, dim, index, src, reduce, include_self=include_self)
+
+
 # Rules that are not one function or method of PyTorch with the rule's own arguments.
 SPELLED: dict[str, Spelling] = {
     "alias": lambda torch, input: input[...],
     "cat": joining("cat"),
+    "deviation": lambda torch, input, **options: torch.std(input, **options),
+    "embedding": lambda torch, weight, input, **options: torch.nn.functional.embedding(
+        input, weight, **options
+    ),
     "frexp": function("frexp"),
+    "gather_along": _gather,
     "index": _index,
     "index_put": _index_put,
     "polygamma": lambda torch, input, *, n: torch.polygamma(n, input),
     "put": _gradient_of_indexing,
     "scatter": _gradient_of_indexing,
+    "scatter_amax": _scatter_reduce,
+    "scatter_product": _scatter_reduce,
+    "scatter_sum": lambda torch, input, src, index, *, dim: torch.scatter_add(
+        input, dim, index, src
+    ),
+    "scatter_values": lambda torch, input, src, index, *, dim: torch.scatter(
+        input, dim, index, src
+    ),
     "slice": _slice,
     "stack": joining("stack"),
+    "variance": lambda torch, input, **options: torch.var(input, **options),
+    "vector_norm": lambda torch, input, *, ord, **options: torch.norm(input, ord, **options),
 }
 _OPS = {op.rule.name: op for op in TABLE}
 

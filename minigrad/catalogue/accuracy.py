@@ -167,6 +167,7 @@ _SELECTION = OpTolerance(
     why="Exact, except for the sign of a zero tied with the other zero: PyTorch's own vectorised "
     "and scalar loops pick different ones.",
 )
+_EXTREME = OpTolerance(Ulps(0), Ulps(0), "Exact, except for the sign of a zero.")
 
 _SPECIAL = OpTolerance(
     Scaled(64),
@@ -277,6 +278,38 @@ TOLERANCES: dict[str, OpTolerance] = {
     "index": OpTolerance(gradient=SUMMED, why="The gradient of a repeated element is a sum."),
     "scatter": OpTolerance(SUMMED, why="Values scattered to one place are summed."),
     "index_put": OpTolerance(gradient=SUMMED, why="The gradient of a broadcast value is a sum."),
+    # Scans, statistics, gathers and scatters.
+    "amax": _EXTREME,
+    "amin": _EXTREME,
+    "cumsum": OpTolerance(gradient=SUMMED, why="The gradient is a sum in float64, rounded once."),
+    "median": _EXTREME,
+    "nanmedian": _EXTREME,
+    "cumprod": OpTolerance(Ulps(1), SUMMED, "The gradient is a sum of products of all elements."),
+    "logcumsumexp": OpTolerance(
+        Ulps(4), SUMMED, "A log of a sum of exps, in float64; the derivative goes by logarithms."
+    ),
+    "logsumexp": OpTolerance(Ulps(8), SUMMED, "A log of a sum of exps, which differ by ULPs."),
+    "prod": OpTolerance(Ulps(8), Ulps(16), "Each library multiplies in its own order."),
+    "variance": OpTolerance(
+        Ulps(2**10),
+        Scaled(2**16),
+        "Two passes in float64 here, a running mean in PyTorch: the differences from the mean "
+        "cancel where elements are nearly equal.",
+    ),
+    "deviation": OpTolerance(
+        Ulps(2**10),
+        Scaled(2**16),
+        "Two passes in float64 here, a running mean in PyTorch: the differences from the mean "
+        "cancel where elements are nearly equal.",
+    ),
+    "vector_norm": OpTolerance(Ulps(16), SUMMED, "Powers, their sum in some order, and a root."),
+    "gather_along": OpTolerance(gradient=SUMMED, why="The gradient of a repeated place is a sum."),
+    "embedding": OpTolerance(gradient=SUMMED, why="The gradient of a repeated row is a sum."),
+    "scatter_sum": OpTolerance(SUMMED, why="Values scattered to one place are summed."),
+    "scatter_product": OpTolerance(
+        Ulps(16), Ulps(32), "Each library multiplies in its own order, and divides in backward."
+    ),
+    "scatter_amax": OpTolerance(Ulps(0), SUMMED, "Exact, except for the sign of a tied zero."),
     # Layers and losses.
     "softmax": OpTolerance(
         SUMMED,

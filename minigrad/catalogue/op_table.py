@@ -136,6 +136,7 @@ _EXAMPLE_ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "Array | None": (_ARRAY, None),
     "Constant | None": (_ARRAY, None),
     "Operand | None": (_ARRAY, 1.0, None),
+    "int | None": (None, 0),
     "int | Sequence[int] | None": (None, 0, (0,)),
     "tuple[Any, ...]": ((0,), (slice(None),)),
 }

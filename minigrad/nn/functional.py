@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..api import functions
+from ..api import compositions, functions
 from ..api.tensor import Tensor
 from ..core.dispatch import OPS, function, number_op
 from ..core.grad_mode import is_grad_enabled
@@ -363,3 +363,10 @@ def _along_classes(weight: Tensor, logp: Tensor, dim: int) -> Any:
             f"classes or no classes but got weight tensor of shape: {list(weight.shape)}"
         )
     return weight.reshape([-1 if d == dim else 1 for d in range(logp.ndim)])
+
+
+# The functions that are compositions --------------------------------------------------------------
+
+_MADE = compositions.public("nn.functional")
+globals().update(_MADE)
+__all__ = sorted({*__all__, *_MADE})

@@ -9,14 +9,18 @@ from __future__ import annotations
 
 from . import (
     elementwise,
+    embedding,
     indexing,
     interpolation,
     linalg,
     nn,
     reduction,
     rounding,
+    scans,
+    scatter,
     shape,
     special,
+    statistics,
     trigonometry,
 )
 from .rule import REGISTRY, Rule, differentiable, finish_loading, without_derivative
@@ -28,14 +32,18 @@ __all__ = [
     "Rule",
     "differentiable",
     "elementwise",
+    "embedding",
     "indexing",
     "interpolation",
     "linalg",
     "nn",
     "reduction",
     "rounding",
+    "scans",
+    "scatter",
     "shape",
     "special",
+    "statistics",
     "trigonometry",
     "without_derivative",
 ]

@@ -25,7 +25,9 @@ def _put_node(input: Array, key: tuple[Any, ...], shape: tuple[int, ...]) -> str
     return f"{'Select' if any(isinstance(e, int) for e in key) else 'Slice'}BackwardBackward0"
 
 
-@differentiable(INTERNAL, linear=True, node=_put_node)
+@differentiable(
+    INTERNAL, linear=True, public="x[a:b]'s grad", title="x[a:b]'s grad", node=_put_node
+)
 def put(input: Array, key: tuple[Any, ...], shape: tuple[int, ...]) -> Result:
     """Zeros of the given shape, with `input` at a key of ints and slices."""
     y = np.zeros(shape, input.dtype)
@@ -33,7 +35,13 @@ def put(input: Array, key: tuple[Any, ...], shape: tuple[int, ...]) -> Result:
     return y, (lambda g: g[key],)
 
 
-@differentiable(INTERNAL, node="IndexPutImplBackward0", edges=("", "input"))
+@differentiable(
+    INTERNAL,
+    public="x[mask]'s grad",
+    title="x[mask]'s grad",
+    node="IndexPutImplBackward0",
+    edges=("", "input"),
+)
 def scatter(input: Array, key: tuple[Entry, ...], shape: tuple[int, ...], repeats: bool) -> Result:
     """Zeros of the given shape, with `input` at a key of indices and masks.
 

@@ -650,6 +650,7 @@ NOT_ANALYTIC = {
         ),
         "NumPy and SciPy don't compute it for complex numbers",
     ),
+    "logcumsumexp": "NumPy's logaddexp takes no complex numbers",
 }
 
 

@@ -6,6 +6,9 @@ They import `core` and `rules`, and `registry.py` collects them. Read `basic.py`
 
 from . import arithmetic as arithmetic
 from . import basic as basic
+from . import indexing as indexing
+from . import reduction as reduction
+from . import sorting as sorting
 from . import special as special
 from .registry import COMPOSITIONS as COMPOSITIONS
 from .registry import public as public

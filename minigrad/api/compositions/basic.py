@@ -251,7 +251,9 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     require_tensor(condition, "where", "condition")
     mask = condition._array
     if input is None and other is None:
-        return tuple(wrap(places) for places in np.nonzero(np.atleast_1d(mask)))
+        return tuple(
+            wrap(np.ascontiguousarray(places)) for places in np.nonzero(np.atleast_1d(mask))
+        )
     if mask.dtype.kind == "u":
         warn_once(
             "where received a uint8 condition tensor. This behavior is deprecated. Use a boolean "
