@@ -7,7 +7,7 @@ are PyTorch's conventions. `reading.py` checks that every pullback is differenti
 
 from __future__ import annotations
 
-from . import elementwise, indexing, linalg, nn, reduction, shape
+from . import elementwise, indexing, linalg, nn, rearranging, reduction, shape, triangles
 from .rule import REGISTRY, Rule, differentiable, finish_loading, without_derivative
 
 finish_loading()
@@ -20,7 +20,9 @@ __all__ = [
     "indexing",
     "linalg",
     "nn",
+    "rearranging",
     "reduction",
     "shape",
+    "triangles",
     "without_derivative",
 ]

@@ -5,5 +5,6 @@ They import `core` and `rules`, and `registry.py` collects them. Read `basic.py`
 """
 
 from . import basic as basic
+from . import shape as shape
 from .registry import COMPOSITIONS as COMPOSITIONS
 from .registry import public as public
