@@ -16,7 +16,7 @@ if ("minigrad" in _sys.orig_argv and _sys.argv[0] == "-m") or _sys.argv[0].endsw
 
     _sys.excepthook = _excepthook
 
-from . import autograd, cuda, nn, optim, random, utils
+from . import autograd, cuda, linalg, nn, optim, random, utils
 from .api import functions
 from .api.creation import (
     arange,
@@ -116,6 +116,7 @@ __all__ = [
     "is_anomaly_enabled",
     "is_grad_enabled",
     "is_warn_always_enabled",
+    "linalg",
     "linspace",
     "load",
     "long",

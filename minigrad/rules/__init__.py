@@ -7,7 +7,17 @@ are PyTorch's conventions. `reading.py` checks that every pullback is differenti
 
 from __future__ import annotations
 
-from . import elementwise, indexing, linalg, nn, rearranging, reduction, shape, triangles
+from . import (
+    elementwise,
+    factorisations,
+    indexing,
+    linalg,
+    nn,
+    rearranging,
+    reduction,
+    shape,
+    triangles,
+)
 from .rule import REGISTRY, Rule, differentiable, finish_loading, without_derivative
 
 finish_loading()
@@ -17,6 +27,7 @@ __all__ = [
     "Rule",
     "differentiable",
     "elementwise",
+    "factorisations",
     "indexing",
     "linalg",
     "nn",

@@ -5,6 +5,8 @@ They import `core` and `rules`, and `registry.py` collects them. Read `basic.py`
 """
 
 from . import basic as basic
+from . import linalg as linalg
+from . import products as products
 from . import shape as shape
 from .registry import COMPOSITIONS as COMPOSITIONS
 from .registry import public as public

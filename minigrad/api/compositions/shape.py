@@ -265,12 +265,12 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
     d, where = dim_from_front(dim, input.ndim), indices_or_sections
     size = input.shape[d]
     if isinstance(where, TensorBase):
-        if where._array.dtype != np.int64 or where.ndim > 1:
+        if where._array.dtype != np.int64 or where._array.ndim > 1:
             raise RuntimeError(
                 "tensor_split expected tensor_indices_or_sections to have dtype of long and to be "
                 "either a zero-dimensional or one-dimensional tensor"
             )
-        where = where.tolist()
+        where = where._array.tolist()
     if isinstance(where, Sequence):
         points = [slice(0, index(i, "indices")).indices(size)[1] for i in where]
         starts, ends = [0, *points], [*points, size]
@@ -651,14 +651,15 @@ def narrow(input: Tensor, dim: int, start: int | Tensor, length: int) -> Tensor:
     if isinstance(start, TensorBase):
         if start.ndim or start._array.dtype.kind not in "iu":
             raise RuntimeError("start must be an 0-dim integral Tensor.")
-        start = start.item()
+        start = int(start._array)
     if length < 0:
         raise RuntimeError("narrow(): length must be non-negative.")
     d = dim_from_front(dim, input.ndim)
     size, first = input.shape[d], index(start, "start")
     if not -size <= first <= size:
         raise IndexError(
-            f"Dimension out of range (expected to be in range of [{-size}, {size}], but got {first})"
+            f"Dimension out of range (expected to be in range of [{-size}, {size}], but got "
+            f"{first})"
         )
     first = first + size if first < 0 else first
     if first + length > size:
@@ -789,8 +790,8 @@ def sum_to_size(input: Tensor, size: Sequence[int]) -> Tensor:
 def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Any, ...]:
     """Return a grid of coordinates from vectors: one tensor for each, with a dimension for each.
 
-    With `indexing="xy"` the first two dimensions are those of the second and the first vector. Without `indexing`, it is "ij", and
-    a warning says so in PyTorch. RuntimeError for other tensors than vectors or numbers.
+    With `indexing="xy"` the first two dimensions are those of the second and the first vector.
+    RuntimeError for other tensors than vectors and 0-d ones.
 
     >>> x, y = minigrad.meshgrid(minigrad.arange(2), minigrad.arange(2), indexing="ij")
     >>> x, y
@@ -1017,8 +1018,8 @@ def _copying(view: Callable[..., Any], name: str) -> Callable[..., Any]:
 
     function.__name__ = function.__qualname__ = f"{name}_copy"
     function.__doc__ = f"`{name}`, except that the result is a copy, which is contiguous."
-    parameters = inspect.signature(view)
-    vars(function)["__signature__"] = parameters
+    signature = inspect.signature(view)
+    vars(function)["__signature__"] = signature.replace(return_annotation="Any")
     return function
 
 
