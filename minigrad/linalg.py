@@ -7,4 +7,4 @@ from .rules.factorisations import LinAlgError
 
 _FUNCTIONS = compositions.public("linalg")
 globals().update(_FUNCTIONS)
-__all__ = ["LinAlgError", *sorted(_FUNCTIONS)]  # noqa: PLE0604
+__all__ = ["LinAlgError", *sorted(_FUNCTIONS)]

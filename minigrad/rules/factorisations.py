@@ -61,16 +61,15 @@ def solve(input: Array, other: Array) -> Result:
 
 
 @differentiable(INTERNAL, layout="own", node="LinalgPinvBackward0")
-def pinv(input: Array, cutoff: Any, hermitian: bool) -> Result:
-    """The pseudo-inverses, in which singular values up to a cutoff count as 0.
+def pinv(input: Array, atol: Any, rtol: Any, hermitian: bool) -> Result:
+    """The pseudo-inverses, in which singular values up to a tolerance count as 0.
 
-    The cutoff has an element for each matrix. With `hermitian`, the lower triangle alone is read.
+    It is the larger of `atol` and `rtol` times the largest singular value; both may have an element
+    for each matrix. With `hermitian`, the lower triangle alone is read.
     """
-    if hermitian:
-        lower = np.tril(input)
-        input = lower + _transposed(np.tril(input, -1))
-    u, s, vh = _lapack(np.linalg.svd, input, full_matrices=False)
-    kept = s > np.asarray(cutoff)[..., None]
+    read = np.tril(input) + _transposed(np.tril(input, -1)) if hermitian else input
+    u, s, vh = _lapack(np.linalg.svd, read, full_matrices=False)
+    kept = s > np.maximum(atol, rtol * s.max(-1, initial=0))[..., None]
     inverse = np.where(kept, 1 / np.where(kept, s, 1), 0)
     y = np.ascontiguousarray((_transposed(vh) * inverse[..., None, :]) @ _transposed(u))
     y = y.astype(input.dtype, copy=False)
@@ -160,12 +159,13 @@ def eigh(input: Array, uplo: str) -> Result:
     """
     w, v = _lapack(np.linalg.eigh, input, uplo)
     size = w.shape[-1]
-    y = _packed(w, _transposed(v))
+    y, one = _packed(w, _transposed(v)), np.eye(size, dtype=w.dtype)
 
     def to_input(g: Array) -> Array:
         w, v = y[..., :size], _columns(y, size, size, size)
         inner = _transposed(v) @ _columns(g, size, size, size)
-        inner = _apart(inner, w[..., None, :] - w[..., :, None])
+        inner = (inner - _transposed(inner)) * 0.5  # V stays orthogonal
+        inner = _apart(inner, w[..., None, :] - w[..., :, None] + one)
         return v @ _with_diagonal(inner, g[..., :size]) @ _transposed(v)
 
     return y, (to_input,)
@@ -180,13 +180,13 @@ def svd(input: Array) -> Result:
     """
     u, s, vh = _lapack(np.linalg.svd, input, full_matrices=False)
     (m, n), k = input.shape[-2:], s.shape[-1]
-    y = _packed(s, _transposed(u), _transposed(vh))
+    y, one = _packed(s, _transposed(u), _transposed(vh)), np.eye(k, dtype=s.dtype)
 
     def to_input(g: Array) -> Array:
         s, u, vh = y[..., :k], _columns(y, k, m, k), _columns(y, k + m * k, k, n)
         gs, gu, gvh = g[..., :k], _columns(g, k, m, k), _columns(g, k + m * k, k, n)
         row, column = s[..., None, :], s[..., :, None]
-        gap = row * row - column * column
+        gap = row * row - column * column + one
         utgu, vtgv = _transposed(u) @ gu, vh @ _transposed(gvh)
         inner = _apart(utgu - _transposed(utgu), gap) * row
         inner = inner + column * _apart(vtgv - _transposed(vtgv), gap)
@@ -253,8 +253,8 @@ def _with_diagonal(x: Array, on: Array) -> Array:
 
 
 def _apart(x: Array, gap: Array) -> Array:
-    """`x / gap`, but 0 where `x` is 0, so that equal values spoil only derivatives that use them."""
-    return np.where(x == 0, 0, x / gap)
+    """`x / gap`, but 0 for 0 / 0, so that equal values spoil only derivatives that use them."""
+    return x / np.where((x == 0) & (gap == 0), 1, gap)
 
 
 # The exponential ----------------------------------------------------------------------------------
@@ -298,7 +298,7 @@ def _exponential(x: Array) -> Array:
     ratio = np.where(np.isfinite(norm) & (norm > 0), norm, 1) / _LARGEST_NORM
     halvings = np.maximum(np.ceil(np.log2(ratio)), 0).astype(int)
     a = a / (2.0**halvings)[..., None, None]
-    power, even, odd = one, 0, 0
+    power, even, odd = one, np.zeros_like(a), np.zeros_like(a)
     for i in range(0, len(_PADE), 2):
         even = even + _PADE[i] * power
         if i + 1 < len(_PADE):

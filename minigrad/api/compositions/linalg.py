@@ -17,7 +17,6 @@ from ...core.tensor import TensorBase, require_tensor, wrap
 from ...rules import REGISTRY
 from ...rules.dims import axis as dim_from_front
 from ...rules.dtypes import scalar_name
-from ...rules.factorisations import LinAlgError
 from ...rules.presentation import BOTH, FUNCTION
 from .basic import cat, matmul
 from .products import in_cheapest_order
@@ -95,12 +94,31 @@ def _transposed(x: Any) -> Any:
 
 # A packed result is new memory that nothing else refers to, so its parts aren't views.
 _slice = function(replace(REGISTRY["slice"], view=False), node="SliceBackward0")
-_view = function(replace(REGISTRY["reshape"], view=False, presentation=replace(
-    REGISTRY["reshape"].presentation, node="ViewBackward0", before=("", "", ""), edges=()
-)))
-_turned = function(replace(REGISTRY["transpose"], view=False, presentation=replace(
-    REGISTRY["transpose"].presentation, layout="own"
-)))
+_view = function(
+    replace(
+        REGISTRY["reshape"],
+        view=False,
+        presentation=replace(
+            REGISTRY["reshape"].presentation, node="ViewBackward0", before=("", "", ""), edges=()
+        ),
+    )
+)
+_turned = function(
+    replace(
+        REGISTRY["transpose"],
+        view=False,
+        presentation=replace(REGISTRY["transpose"].presentation, layout="own"),
+    )
+)
+
+
+_first_rows = function(
+    replace(
+        REGISTRY["slice"],
+        view=False,
+        presentation=replace(REGISTRY["slice"].presentation, layout="own", node="SliceBackward0"),
+    )
+)
 
 
 def _vector(packed: Any, start: int, size: int) -> Any:
@@ -181,9 +199,12 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     _same_dtype("solve", A, B)
     vector = B.ndim == 1 or (A.ndim - 1 == B.ndim and A.shape[:-1] == B.shape)
     if vector and not left:
-        raise RuntimeError("linalg.solve: Vector broadcasting of the left hand side is not supported for left=False. In this case linalg.solve is equivalent to B / A.squeeze(-1)")
+        raise RuntimeError("linalg.solve: B must be matrices, not vectors, for left=False")
     X = _solved(A, OPS["unsqueeze"](B, -1) if vector else B, left, "solve")
-    return OPS["squeeze"](X, -1) if vector else X
+    if not vector:
+        return X
+    x = OPS["squeeze"](X, -1)
+    return _by_columns(x) if x.ndim > 1 else x  # as PyTorch has it, although it is no matrix
 
 
 def _solved(A: Any, B: Any, left: bool, name: str) -> Any:
@@ -196,7 +217,9 @@ def _solved(A: Any, B: Any, left: bool, name: str) -> Any:
             f"{B.shape[-1]})"
         )
     _leading(A, B)
-    return OPS["solve"](A, B) if left else _transposed(OPS["solve"](_transposed(A), _transposed(B)))
+    if left:
+        return OPS["solve"](A, B)
+    return _by_columns(_transposed(OPS["solve"](_transposed(A), _transposed(B))))
 
 
 def _leading(A: Any, B: Any) -> tuple[int, ...]:
@@ -246,7 +269,11 @@ def _triangle(A: Any, upper: bool, unitriangular: bool) -> Any:
 
 @composed(BOTH)
 def triangular_solve(
-    input: Tensor, A: Tensor, upper: bool = True, transpose: bool = False, unitriangular: bool = False
+    input: Tensor,
+    A: Tensor,
+    upper: bool = True,
+    transpose: bool = False,
+    unitriangular: bool = False,
 ) -> Any:
     """Solve A X = input for triangular A, or Aᵀ X = input: a pair (solution, cloned_coefficient).
 
@@ -258,7 +285,8 @@ def triangular_solve(
     _matrices("triangular_solve", A, square=True)
     part = _triangle(A, upper, unitriangular)
     solution = _solved(_transposed(part) if transpose else part, input, True, "triangular_solve")
-    return _TriangularSolve(solution, OPS["expand"](A, (*_leading(A, input), *A.shape[-2:])).clone())
+    copy = OPS["expand"](A, (*_leading(A, input), *A.shape[-2:]))
+    return _TriangularSolve(solution, _by_columns(copy))
 
 
 _TriangularSolve = _results("triangular_solve", "solution", "cloned_coefficient")
@@ -329,7 +357,9 @@ def slogdet(A: Tensor) -> Any:
     """
     _matrices("slogdet", A, square=True)
     log, sign = OPS["slogdet"](A)
-    return _Slogdet(sign, log)
+    everywhere = wrap(np.ones(sign.shape, bool))
+    # The sign has a gradient, which is 0.
+    return _Slogdet(OPS["where"](everywhere, sign, OPS["sign"](log)), log)
 
 
 @composed(BOTH)
@@ -358,7 +388,9 @@ def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
             [1., 1.]])
     """
     _matrices("cholesky", A, square=True)
-    return _transposed(OPS["cholesky"](_transposed(A))) if upper else OPS["cholesky"](A)
+    if upper:
+        return _by_columns(_transposed(OPS["cholesky"](_transposed(A))))
+    return OPS["cholesky"](A)
 
 
 @composed(FUNCTION, module="linalg")
@@ -371,6 +403,14 @@ def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -
     return _CholeskyEx(cholesky(A, upper=upper), _info(A, of=np.linalg.cholesky))
 
 
+def _with_whole_gradient(L: Any, upper: bool) -> Any:
+    """A triangle of matrices. As in PyTorch, the gradient isn't 0 in the other triangle."""
+    with no_grad():
+        part = _triangle(L, upper, False)
+        rest = OPS["sub"](part, L)
+    return OPS["add"](L, rest)
+
+
 @composed(BOTH)
 def cholesky_inverse(L: Tensor, upper: bool = False) -> Tensor:
     """Return the inverses of L Lᵀ, given the triangles L, or of Lᵀ L if `upper`.
@@ -379,7 +419,7 @@ def cholesky_inverse(L: Tensor, upper: bool = False) -> Tensor:
     tensor([[0.2500]])
     """
     _matrices("cholesky_inverse", L, square=True)
-    part = _triangle(L, upper, False)
+    part = _with_whole_gradient(L, upper)
     whole = matmul(_transposed(part), part) if upper else matmul(part, _transposed(part))
     return OPS["inv"](whole)
 
@@ -395,7 +435,7 @@ def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False) -> Tensor:
         if x.ndim < 2:
             raise RuntimeError(f"{name} should have at least 2 dimensions, but has {x.ndim}")
     _matrices("cholesky_solve", L, square=True)
-    part = _triangle(L, upper, False)
+    part = _with_whole_gradient(L, upper)
     first, then = (_transposed(part), part) if upper else (part, _transposed(part))
     return _solved(then, _solved(first, B, True, "cholesky_solve"), True, "cholesky_solve")
 
@@ -560,7 +600,7 @@ def pinv(
     """
     _matrices("pinv", A, square=hermitian)
     rtol = rcond if rtol is None else rtol
-    return OPS["pinv"](A, _cutoff(A, atol, rtol, hermitian), hermitian)
+    return OPS["pinv"](A, *_tolerances(A, atol, rtol), hermitian)
 
 
 @composed(BOTH)
@@ -602,8 +642,8 @@ def matrix_rank(
 def lstsq(A: Tensor, B: Tensor, rcond: Any = None, *, driver: str | None = None) -> Any:
     """Solve min ‖A X - B‖: a named tuple (solution, residuals, rank, singular_values).
 
-    The residuals are given for more rows than columns and full rank. The `driver` is "gels",
-    "gelsy" (the default), "gelsd" or "gelss"; only the last two give the singular values.
+    The `driver` is "gels", "gelsy" (the default), "gelsd" or "gelss". Only the last two give the
+    singular values. All but "gelsy" give the residuals, for more rows than columns and full rank.
 
     >>> A, B = minigrad.tensor([[1.], [1.]]), minigrad.tensor([[1.], [3.]])
     >>> minigrad.linalg.lstsq(A, B).solution
@@ -614,15 +654,20 @@ def lstsq(A: Tensor, B: Tensor, rcond: Any = None, *, driver: str | None = None)
     right = OPS["unsqueeze"](B, -1) if vector else B
     _leading(A, right)
     (m, n), kind = A.shape[-2:], A._array.dtype
-    X = matmul(OPS["pinv"](A, _cutoff(A, None, rcond, False), False), right)
+    X = matmul(OPS["pinv"](A, *_tolerances(A, None, rcond), False), right)
     values = _singular_values(A._array, False)
     rank = (values > _cutoff(A, None, rcond, False)[..., None]).sum(-1, dtype=np.int64)
-    residuals: Any = wrap(np.zeros(0, kind))
-    if m > n and (driver == "gels" or (rank == n).all()):
+    residuals = OPS["slice"](OPS["reshape"](X, (-1,)), 0, 0, 0, 1)
+    if m > n and (driver == "gels" or (driver in ("gelsd", "gelss") and (rank == n).all())):
         gap = OPS["sub"](matmul(A, X), right)
         residuals = OPS["sum"](OPS["mul"](gap, gap), -2)
+    if m > n:  # LAPACK writes the solution into the first rows of B
+        rest = wrap(np.zeros((*X.shape[:-2], m - n, X.shape[-1]), kind))
+        X = _first_rows(_by_columns(cat([X, rest], -2)), X.ndim - 2, 0, n, 1)
+    else:
+        X = _by_columns(X)
     return _Lstsq(
-        OPS["squeeze"](X, -1) if vector else _by_columns(X),
+        OPS["squeeze"](X, -1) if vector else X,
         residuals,
         wrap(np.zeros(0, np.int64) if driver == "gels" else np.asarray(rank)),
         wrap(values if driver in ("gelsd", "gelss") else np.zeros(0, kind)),
@@ -641,7 +686,7 @@ def _check_lstsq(A: Any, B: Any, driver: str | None) -> None:
             "torch.linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss)"
         )
     vector = B.ndim == 1 or (A.ndim - 1 == B.ndim and A.shape[:-1] == B.shape)
-    if B.ndim < 2 and not vector or A.shape[-2] != B.shape[-1 if vector else -2]:
+    if (B.ndim < 2 and not vector) or A.shape[-2] != B.shape[-1 if vector else -2]:
         raise RuntimeError(
             "linalg.lstsq: input.size(-2) should match other.size(-2), but got "
             f"{list(A.shape)} and {list(B.shape)}"
@@ -659,7 +704,9 @@ def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
     tensor(6.)
     """
     if not isinstance(tensors, list | tuple):
-        raise TypeError("linalg_multi_dot(): argument 'tensors' (position 1) must be tuple of Tensors")
+        raise TypeError(
+            "linalg_multi_dot(): argument 'tensors' (position 1) must be tuple of Tensors"
+        )
     if len(tensors) < 2:
         raise RuntimeError("multi_dot(): expected at least 2 tensors but got " + str(len(tensors)))
     parts = list(tensors)
@@ -698,7 +745,11 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
             raise NotImplementedError("linalg.vecdot is not implemented for 'Bool'")
     y_kind = OPS["mul"](x, y)
     total = OPS["sum"](y_kind, dim)
-    return total if total._array.dtype == y_kind._array.dtype else OPS["cast"](total, y_kind._array.dtype)
+    return (
+        total
+        if total._array.dtype == y_kind._array.dtype
+        else OPS["cast"](total, y_kind._array.dtype)
+    )
 
 
 @composed(FUNCTION, module="linalg")
@@ -754,9 +805,9 @@ def vander(x: Tensor, N: int | None = None) -> Tensor:
     tensor([[1., 2., 4.],
             [1., 3., 9.]])
     """
-    if x.ndim == 0 or x._array.dtype.kind == "b":
-        what = "a 0-d tensor" if x.ndim == 0 else "bool"
-        raise RuntimeError(f"linalg.vander: Expected dim of at least 1 and numbers, but got {what}")
+    if x._array.dtype.kind == "b":
+        raise RuntimeError("linalg.vander: Expected numbers, but got a tensor of bools")
+    x = OPS["unsqueeze"](x, 0) if x.ndim == 0 else x
     count = x.shape[-1] if N is None else N
     if count <= 1:
         raise RuntimeError(f"N must be greater than 1, but got {count}")

@@ -118,9 +118,7 @@ def addmm(
 
 
 @composed(IN_PLACE)
-def addmv(
-    input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1
-) -> Tensor:
+def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """`beta * input + alpha * (mat @ vec)`; `input` broadcasts.
 
     >>> minigrad.addmv(minigrad.ones(1), minigrad.ones(1, 3), minigrad.ones(3))
@@ -132,9 +130,7 @@ def addmv(
 
 
 @composed(IN_PLACE)
-def addr(
-    input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: float = 1
-) -> Tensor:
+def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """`beta * input + alpha * outer(vec1, vec2)`; `input` broadcasts.
 
     >>> minigrad.addr(minigrad.zeros(1), minigrad.tensor([1., 2.]), minigrad.tensor([3., 4.]))
@@ -241,12 +237,13 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
         if dims < 0:
             raise RuntimeError(f"tensordot expects dims >= 0, but got dims={dims}")
         if dims > min(a.ndim, b.ndim):
-            raise RuntimeError(
-                "tensordot expects dims < ndim_a or ndim_b, but got dims={dims}"
-            )
+            raise RuntimeError("tensordot expects dims < ndim_a or ndim_b, but got dims={dims}")
         dims = (list(range(a.ndim - dims, a.ndim)), list(range(dims)))
     ours, theirs = (
-        [dim_from_front(index(d, "dims"), x.ndim) for d in ([each] if isinstance(each, int) else each)]
+        [
+            dim_from_front(index(d, "dims"), x.ndim)
+            for d in ([each] if isinstance(each, int) else each)
+        ]
         for each, x in zip(dims, (a, b), strict=True)
     )
     if len(ours) != len(theirs):
@@ -324,7 +321,9 @@ def _equation(args: tuple[Any, ...]) -> tuple[str, list[Any]]:
         for i in subscripts:
             if i is not Ellipsis and not 0 <= i < 52:
                 raise ValueError("einsum(): subscripts must be within the range [0, 52)")
-            parts.append("..." if i is Ellipsis else (string.ascii_uppercase + string.ascii_lowercase)[i])
+            parts.append(
+                "..." if i is Ellipsis else (string.ascii_uppercase + string.ascii_lowercase)[i]
+            )
         return "".join(parts)
 
     pairs = len(args) // 2
@@ -433,8 +432,12 @@ def _contracted(
     batch = [n for n in shared if n in later]
     free_a = [n for n in of_a if n not in of_b]
     free_b = [n for n in of_b if n not in of_a]
-    lead = [max(a.shape[of_a.index(n)], b.shape[of_b.index(n)]) if 0 not in
-            (a.shape[of_a.index(n)], b.shape[of_b.index(n)]) else 0 for n in batch]
+    lead = [
+        max(a.shape[of_a.index(n)], b.shape[of_b.index(n)])
+        if 0 not in (a.shape[of_a.index(n)], b.shape[of_b.index(n)])
+        else 0
+        for n in batch
+    ]
     rows = [a.shape[of_a.index(n)] for n in free_a]
     columns = [b.shape[of_b.index(n)] for n in free_b]
     middle = [a.shape[of_a.index(n)] for n in summed]
@@ -488,8 +491,8 @@ def matrix_power(input: Tensor, n: int) -> Tensor:
             )
         input, power = OPS["inv"](input), -power
     if power == 0:
-        one = np.eye(input.shape[-1], dtype=input._array.dtype)
-        return wrap(np.ascontiguousarray(np.broadcast_to(one, input._array.shape)))
+        # The identity has a gradient, which is 0.
+        return input.clone().copy_(wrap(np.eye(input.shape[-1], dtype=input._array.dtype)))
     if power == 1:
         return input.clone()
     half = matrix_power(input, power // 2)
