@@ -17,7 +17,7 @@ from bridge.libraries.op_calls import function, functional, method, spelling
 from minigrad.rules import REGISTRY
 from minigrad.rules.rule import OPERANDS
 
-from . import cases
+from . import cases, cases_shape
 from .cases import CaseFunction
 from .draws import RandomDraws
 from .operands import Case, Operand
@@ -115,12 +115,14 @@ SAMPLES: dict[str, Sample] = {
     "clone": Sample(cases.unary),
     "contiguous_copy": Sample(cases.noncontiguous, {"method": spelling("contiguous_copy")}),
     "copy": Sample(cases.copy, {"in-place": in_place("copy_")}),
+    "diagonal": Sample(cases_shape.diagonal),
     "div": Sample(cases.binary, _operators(operator.truediv, operator.itruediv)),
     "dot": Sample(cases.product(("n", "n")), _operators(operator.matmul)),
     "eq": Sample(cases.binary, _operators(operator.eq)),
     "exp": Sample(cases.unary),
     "expand": Sample(cases.expand, _sizes("expand")),
     "fill": Sample(cases.fill, {"in-place": in_place("fill_")}),
+    "flip": Sample(cases_shape.flip),
     "ge": Sample(cases.binary, _operators(operator.ge)),
     "gt": Sample(cases.binary, _operators(operator.gt)),
     "index": Sample(cases.index, {"operator": spelling("index")}),
@@ -156,9 +158,14 @@ SAMPLES: dict[str, Sample] = {
     "permute": Sample(cases.permute, _sizes("permute")),
     "pow": Sample(cases.power, _operators(operator.pow, operator.ipow)),
     "put": Sample(cases.gradient_of_view, {"gradient": spelling("put")}),
+    "put_diagonal": Sample(
+        cases_shape.gradient_of_diagonal, {"gradient": spelling("put_diagonal")}
+    ),
+    "put_windows": Sample(cases_shape.gradient_of_unfold, {"gradient": spelling("put_windows")}),
     "reciprocal": Sample(cases.unary, {"operator": lambda t, input: 3 / input}),
     "relu": Sample(cases.unary, {"functional": functional("relu")}),
     "reshape": Sample(cases.reshape, _sizes("reshape")),
+    "roll": Sample(cases_shape.roll),
     "rsub": Sample(cases.number_minus_tensor, {"operator": lambda t, input, other: other - input}),
     "scatter": Sample(cases.gradient_of_index, {"gradient": spelling("scatter")}),
     "select": Sample(cases.select),
@@ -174,6 +181,9 @@ SAMPLES: dict[str, Sample] = {
     "t": Sample(cases.matrix),
     "tanh": Sample(cases.unary),
     "transpose": Sample(cases.transpose),
+    "tril": Sample(cases_shape.triangle),
+    "triu": Sample(cases_shape.triangle),
+    "unfold": Sample(cases_shape.unfold),
     "unsqueeze": Sample(cases.unsqueeze),
     "view": Sample(cases.view, _sizes("view")),
     "zero": Sample(cases.unary, {"in-place": in_place("zero_")}),

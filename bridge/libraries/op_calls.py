@@ -67,6 +67,25 @@ def _gradient_of_indexing(
     return torch.autograd.grad(x[key], x, input, create_graph=True)[0]
 
 
+def _gradient_of(torch: Any, view: Callable[..., Any], cotangent: Any, shape: Any) -> Any:
+    """Return the gradient of an x of that shape for a cotangent of view(x)."""
+    x = torch.zeros(shape, dtype=cotangent.dtype, device=cotangent.device, requires_grad=True)
+    return torch.autograd.grad(view(x), x, cotangent, create_graph=True)[0]
+
+
+def _put_diagonal(
+    torch: Any, input: Any, *, shape: tuple[int, ...], offset: int, dim1: int, dim2: int
+) -> Any:
+    return _gradient_of(torch, lambda x: x.diagonal(offset, dim1, dim2), input, shape)
+
+
+def _put_windows(
+    torch: Any, input: Any, *, dimension: int, step: int, shape: tuple[int, ...]
+) -> Any:
+    size = input.shape[-1]
+    return _gradient_of(torch, lambda x: x.unfold(dimension, size, step), input, shape)
+
+
 # Rules that are not one function or method of PyTorch with the rule's own arguments.
 SPELLED: dict[str, Spelling] = {
     "alias": lambda torch, input: input[...],
@@ -74,6 +93,8 @@ SPELLED: dict[str, Spelling] = {
     "index": _index,
     "index_put": _index_put,
     "put": _gradient_of_indexing,
+    "put_diagonal": _put_diagonal,
+    "put_windows": _put_windows,
     "scatter": _gradient_of_indexing,
     "slice": _slice,
     "stack": joining("stack"),

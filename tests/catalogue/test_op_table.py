@@ -27,7 +27,7 @@ from minigrad.rules import REGISTRY, differentiable
 from tests.rules import checker
 
 # Rules without a form: only derivatives use them.
-WITHOUT_FORM = {"put", "scatter"}
+WITHOUT_FORM = {"put", "put_diagonal", "put_windows", "scatter"}
 OPERATORS = {
     name: rule.presentation.operators
     for name, rule in REGISTRY.items()

@@ -1025,7 +1025,7 @@ def _copying(view: Callable[..., Any], name: str) -> Callable[..., Any]:
 
 for _name in ("alias", "diagonal", "expand", "permute", "squeeze", "t", "transpose", "unsqueeze"):
     composed(FUNCTION)(_copying(OPS[_name], _name))
-for _name in ("as_strided", "unfold", "view"):
+for _name in ("unfold", "view"):
     composed(FUNCTION)(_copying(OPS[_name], _name))
 for _view in (split_with_sizes, unbind):
     composed(FUNCTION)(_copying(_view, _view.__name__))
