@@ -29,7 +29,7 @@ def gradient_of_diagonal(draw: RandomDraws) -> Case:
     draw.was_odd = True  # the diagonal would raise the errors
     shape = draw.shape(least=2)
     first, second = (int(d) for d in draw.rng.permutation(len(shape))[:2])
-    offset = draw.pick(0, 1, -1, 3)
+    offset = draw.pick(0, 0, 0, 1, -1, 3)
     values = _cotangent(draw, np.diagonal(np.zeros(shape), offset, first, second).shape)
     return Case((values,), {"shape": shape, "offset": offset, "dim1": first, "dim2": second})
 

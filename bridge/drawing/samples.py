@@ -19,6 +19,7 @@ from minigrad.rules.rule import OPERANDS
 
 from . import cases, cases_shape
 from .cases import CaseFunction
+from .cases_factorisations import FACTORISED
 from .draws import RandomDraws
 from .operands import Case, Operand
 
@@ -191,6 +192,56 @@ SAMPLES: dict[str, Sample] = {
     "where": Sample(
         cases.where, {"method": lambda t, condition, x, other: x.where(condition, other)}
     ),
+}
+
+
+# The results of these have several parts with a derivative, which are joined to compare them.
+# Singular vectors and eigenvectors are unique up to their signs only, so they are squared.
+
+
+def _eigh(t: Any, input: Any, *, uplo: str) -> Any:
+    w, v = t.linalg.eigh(input + input.mT, uplo)
+    return t.cat([w[..., None, :], v * v], -2)
+
+
+def _svd(t: Any, input: Any) -> Any:
+    u, s, vh = t.linalg.svd(input, False)
+    return t.cat([s[..., None, :], u * u, (vh * vh).mT], -2)
+
+
+def _qr(t: Any, input: Any) -> Any:
+    q, r = t.linalg.qr(input)
+    return t.cat([q.mT * q.mT, r * r], -1)
+
+
+def _slogdet(t: Any, input: Any) -> Any:
+    sign, log = t.linalg.slogdet(input)
+    return log, sign
+
+
+def _pinv(t: Any, input: Any, *, atol: Any, rtol: Any, hermitian: bool) -> Any:
+    return t.linalg.pinv(input, atol=atol, rtol=rtol, hermitian=hermitian)
+
+
+def _cofactors(t: Any, input: Any) -> Any:
+    return t.linalg.det(input)[..., None, None] * t.linalg.inv(input).mT
+
+
+FACTORISATIONS: dict[str, Form] = {
+    "cholesky": lambda t, input: t.linalg.cholesky(input + input.mT),
+    "cofactors": _cofactors,
+    "det": lambda t, input: t.linalg.det(input),
+    "eigh": _eigh,
+    "inv": lambda t, input: t.linalg.inv(input),
+    "matrix_exp": lambda t, input: t.linalg.matrix_exp(input),
+    "pinv": _pinv,
+    "qr": _qr,
+    "slogdet": _slogdet,
+    "solve": lambda t, input, other: t.linalg.solve(input, other),
+    "svd": _svd,
+}
+SAMPLES |= {
+    name: Sample(case, {"linalg": FACTORISATIONS[name]}) for name, case in FACTORISED.items()
 }
 
 
