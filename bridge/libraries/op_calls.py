@@ -30,6 +30,11 @@ def functional(name: str) -> Spelling:
     )
 
 
+def of_linalg(name: str) -> Spelling:
+    """Call the function of that name in `torch.linalg`."""
+    return lambda torch, *operands, **options: getattr(torch.linalg, name)(*operands, **options)
+
+
 def method(name: str) -> Spelling:
     """Call the method of that name on the first operand."""
     return lambda torch, input, *rest, **options: getattr(input, name)(*rest, **options)
@@ -116,6 +121,8 @@ def spelling(name: str) -> Spelling:
     op = _OPS[name]
     if op.functions:
         module, _, public = op.functions[0].rpartition(".")
+        if module == "minigrad.linalg":
+            return of_linalg(public)
         return function(public) if module == "minigrad" else functional(public)
     if op.methods:
         return method(op.methods[0].removeprefix("Tensor."))

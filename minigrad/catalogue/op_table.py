@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..api import compositions
 from ..api.functions import PUBLIC
 from ..api.indexing import index_put
 from ..api.tensor import Tensor
@@ -24,6 +25,7 @@ from .accuracy import FUSED, Exact, OpTolerance, Tolerance, tolerance
 # The namespaces with functions for ops, and the names of those functions.
 NAMESPACES: dict[str, dict[str, Any]] = {
     "minigrad": PUBLIC | {"index_put": index_put},
+    "minigrad.linalg": compositions.public("linalg"),
     "minigrad.nn.functional": {name: getattr(functional, name) for name in functional.__all__},
 }
 

@@ -15,8 +15,8 @@ torch = pytest.importorskip("torch")
 import minigrad
 from bridge.drawing.draws import RandomDraws
 from bridge.drawing.operands import Case, Operand
-from bridge.drawing.samples import SAMPLES, Form, forms, in_place
-from bridge.libraries.op_calls import function, functional, joining, method
+from bridge.drawing.samples import FACTORISATIONS, SAMPLES, Form, forms, in_place
+from bridge.libraries.op_calls import function, functional, joining, method, of_linalg
 from minigrad.api.tensor import Tensor
 from minigrad.app import ops_command
 from minigrad.catalogue.accuracy import FUSED, Exact, tolerance
@@ -27,7 +27,7 @@ from minigrad.rules import REGISTRY, differentiable
 from tests.rules import checker
 
 # Rules without a form: only derivatives use them.
-WITHOUT_FORM = {"put", "put_diagonal", "put_windows", "scatter"}
+WITHOUT_FORM = {"cofactors", "put", "put_diagonal", "put_windows", "scatter"}
 OPERATORS = {
     name: rule.presentation.operators
     for name, rule in REGISTRY.items()
@@ -138,6 +138,10 @@ def _form(op: Op, form: str) -> Form:
         return lambda t, x, value, key: getattr(x.clone(), name)((t.tensor([-1]),), x[-1:])
     if form == "Tensor.where":
         return SAMPLES["where"].forms["method"]
+    if space == "minigrad.linalg" and op.rule.name in FACTORISATIONS:
+        return FACTORISATIONS[op.rule.name]
+    if space == "minigrad.linalg":
+        return of_linalg(name)
     if space == "Tensor":
         return in_place(name) if form in op.in_place else method(name)
     if name in ("cat", "stack"):

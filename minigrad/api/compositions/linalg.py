@@ -412,32 +412,32 @@ def _with_whole_gradient(L: Any, upper: bool) -> Any:
 
 
 @composed(BOTH)
-def cholesky_inverse(L: Tensor, upper: bool = False) -> Tensor:
-    """Return the inverses of L Lᵀ, given the triangles L, or of Lᵀ L if `upper`.
+def cholesky_inverse(input: Tensor, upper: bool = False) -> Tensor:
+    """Return the inverses of L Lᵀ, given the triangles L as `input`, or of Lᵀ L if `upper`.
 
     >>> minigrad.cholesky_inverse(minigrad.tensor([[2.]]))
     tensor([[0.2500]])
     """
-    _matrices("cholesky_inverse", L, square=True)
-    part = _with_whole_gradient(L, upper)
+    _matrices("cholesky_inverse", input, square=True)
+    part = _with_whole_gradient(input, upper)
     whole = matmul(_transposed(part), part) if upper else matmul(part, _transposed(part))
     return OPS["inv"](whole)
 
 
 @composed(BOTH)
-def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False) -> Tensor:
-    """Solve A X = B, given the triangles L of A = L Lᵀ, or of A = Lᵀ L if `upper`.
+def cholesky_solve(input: Tensor, input2: Tensor, upper: bool = False) -> Tensor:
+    """Solve A X = input, given triangles `input2`: L for A = L Lᵀ, or Lᵀ if `upper`.
 
     >>> minigrad.cholesky_solve(minigrad.tensor([[1.]]), minigrad.tensor([[2.]]))
     tensor([[0.2500]])
     """
-    for name, x in (("b", B), ("u", L)):
+    for name, x in (("b", input), ("u", input2)):
         if x.ndim < 2:
             raise RuntimeError(f"{name} should have at least 2 dimensions, but has {x.ndim}")
-    _matrices("cholesky_solve", L, square=True)
-    part = _with_whole_gradient(L, upper)
+    _matrices("cholesky_solve", input2, square=True)
+    part = _with_whole_gradient(input2, upper)
     first, then = (_transposed(part), part) if upper else (part, _transposed(part))
-    return _solved(then, _solved(first, B, True, "cholesky_solve"), True, "cholesky_solve")
+    return _solved(then, _solved(first, input, True, "cholesky_solve"), True, "cholesky_solve")
 
 
 @composed(FUNCTION, module="linalg")
@@ -647,7 +647,7 @@ def lstsq(A: Tensor, B: Tensor, rcond: Any = None, *, driver: str | None = None)
 
     >>> A, B = minigrad.tensor([[1.], [1.]]), minigrad.tensor([[1.], [3.]])
     >>> minigrad.linalg.lstsq(A, B).solution
-    tensor([[2.]])
+    tensor([[2.0000]])
     """
     _check_lstsq(A, B, driver)
     vector = B.ndim == 1 or (A.ndim - 1 == B.ndim and A.shape[:-1] == B.shape)

@@ -240,17 +240,24 @@ def unsafe_chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]
 
 
 @composed(FUNCTION)
-def unsafe_split(tensor: Tensor, split_size: int, dim: int = 0) -> tuple[Tensor, ...]:
+def unsafe_split(input: Tensor, split_size: int, dim: int = 0) -> tuple[Tensor, ...]:
     """Like `split`, but a write to a part isn't refused.
 
     >>> minigrad.unsafe_split(minigrad.arange(3), 2)
     (tensor([0, 1]), tensor([2]))
     """
-    return tuple(_equal_parts(tensor, split_size, _dim_of(tensor, dim, "split")))
+    return tuple(_equal_parts(input, split_size, _dim_of(input, dim, "split")))
 
 
 @composed()
-def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
+def tensor_split(
+    input: Tensor,
+    sections: Any = None,
+    dim: int = 0,
+    *,
+    indices: Any = None,
+    tensor_indices_or_sections: Any = None,
+) -> tuple[Tensor, ...]:
     """Split a tensor along `dim` before each of some indices, or into a number of sections.
 
     The sizes of sections differ by at most one. Indices and the number may be an int64 tensor.
@@ -262,7 +269,10 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
         raise RuntimeError(
             "tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims"
         )
-    d, where = dim_from_front(dim, input.ndim), indices_or_sections
+    d, where = (
+        dim_from_front(dim, input.ndim),
+        _first(sections, indices, tensor_indices_or_sections),
+    )
     size = input.shape[d]
     if isinstance(where, TensorBase):
         if where._array.dtype != np.int64 or where._array.ndim > 1:
@@ -283,6 +293,14 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
     return tuple(_cut(input, [i * small + min(i, larger) for i in range(1, sections + 1)], d))
 
 
+def _first(*given: Any) -> Any:
+    """The argument that was given, under one of its names. TypeError for none."""
+    for each in given:
+        if each is not None:
+            return each
+    raise TypeError("missing the argument 'sections' or 'indices'")
+
+
 def _stacked_split(name: str, input: Any, where: Any, dim: int, least: int) -> tuple[Any, ...]:
     if input.ndim < least:
         raise RuntimeError(
@@ -299,33 +317,35 @@ def _stacked_split(name: str, input: Any, where: Any, dim: int, least: int) -> t
 
 
 @composed()
-def hsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+def hsplit(input: Tensor, sections: Any = None, *, indices: Any = None) -> tuple[Tensor, ...]:
     """Split a tensor along its columns, or a vector along its only dimension.
 
     >>> minigrad.hsplit(minigrad.arange(4), 2)
     (tensor([0, 1]), tensor([2, 3]))
     """
-    return _stacked_split("hsplit", input, indices_or_sections, 0 if input.ndim == 1 else 1, 1)
+    return _stacked_split(
+        "hsplit", input, _first(sections, indices), 0 if input.ndim == 1 else 1, 1
+    )
 
 
 @composed()
-def vsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+def vsplit(input: Tensor, sections: Any = None, *, indices: Any = None) -> tuple[Tensor, ...]:
     """Split a tensor of two or more dimensions along its rows.
 
     >>> minigrad.vsplit(minigrad.tensor([[1, 2], [3, 4]]), 2)
     (tensor([[1, 2]]), tensor([[3, 4]]))
     """
-    return _stacked_split("vsplit", input, indices_or_sections, 0, 2)
+    return _stacked_split("vsplit", input, _first(sections, indices), 0, 2)
 
 
 @composed()
-def dsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+def dsplit(input: Tensor, sections: Any = None, *, indices: Any = None) -> tuple[Tensor, ...]:
     """Split a tensor of three or more dimensions along its third one.
 
     >>> [x.shape for x in minigrad.dsplit(minigrad.ones(1, 1, 4), [1])]
     [torch.Size([1, 1, 1]), torch.Size([1, 1, 3])]
     """
-    return _stacked_split("dsplit", input, indices_or_sections, 2, 3)
+    return _stacked_split("dsplit", input, _first(sections, indices), 2, 3)
 
 
 # Joining ------------------------------------------------------------------------------------------
