@@ -166,7 +166,7 @@ _FACTORISED = OpTolerance(
     Scaled(64),
     Scaled(256),
     "Each LAPACK factorises a matrix in its own order. The error of each element is relative to "
-    "the whole matrix and grows with its condition; the bounds are for well-conditioned ones.",
+    "the whole matrix and grows with its condition number; the bounds are for small ones.",
     value_terms=lambda y: 1 + np.abs(y).max(initial=0),
     gradient_terms=lambda y, g, dim: (1 + np.abs(y).max(initial=0)) ** 3 * np.abs(g).sum(),
 )

@@ -1,6 +1,7 @@
 """Rules: every op's forward and derivatives, side by side, in plain NumPy. The package imports only
 NumPy and doesn't know about Tensor. Read `rule.py` (what a rule is), then `elementwise.py`. The
-other families are `reduction.py`, `linalg.py`, `shape.py`, `indexing.py` and `nn.py`.
+other families are `reduction.py`, `linalg.py` (products), `factorisations.py` (inverses and
+decompositions), `shape.py`, `rearranging.py`, `triangles.py`, `indexing.py` and `nn.py`.
 `presentation.py` describes how PyTorch presents an op. `dims.py`, `dtypes.py` and `promotion.py`
 are PyTorch's conventions. `reading.py` checks that every pullback is differentiable itself.
 """

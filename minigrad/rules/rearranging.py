@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -10,6 +11,12 @@ from numpy.lib.stride_tricks import as_strided
 from .dims import axis, index
 from .presentation import INTERNAL, METHOD, SIZES
 from .rule import Array, Result, differentiable
+
+
+def _ints(given: Any, name: str) -> tuple[int, ...]:
+    """One int, or several in a sequence. TypeError for anything else."""
+    several = given if isinstance(given, list | tuple) else (given,)
+    return tuple([index(each, name) for each in several])
 
 
 @differentiable(SIZES, linear=True, layout="first", numpy="flip")
@@ -20,11 +27,12 @@ def flip(input: Array, dims: Sequence[int]) -> Result:
     tensor([[2, 1],
             [4, 3]])
     """
-    over = tuple([axis(d, input.ndim) for d in ((dims,) if isinstance(dims, int) else dims)])
+    over = tuple([axis(d, input.ndim) for d in _ints(dims, "dims")])
     for d in over:
         if over.count(d) > 1:
             raise RuntimeError(f"dim {d} appears multiple times in the list of dims")
-    y = np.flip(input, over) if input.ndim else input
+    over = over if input.ndim else ()
+    y = np.flip(input, over)
     return y.copy("K"), (lambda g: np.flip(g, over),)
 
 
@@ -40,10 +48,10 @@ def roll(
     >>> minigrad.roll(minigrad.tensor([1, 2, 3]), 1)
     tensor([3, 1, 2])
     """
-    by = (index(shifts, "shifts"),) if not isinstance(shifts, Sequence) else tuple(shifts)
+    by = _ints(shifts, "shifts")
     if not by:
         raise RuntimeError("`shifts` required")
-    over = () if dims is None else tuple(dims) if isinstance(dims, Sequence) else (dims,)
+    over = () if dims is None else _ints(dims, "dims")
     if not over and len(by) == 1:
         y = np.roll(input, by[0])
     elif len(by) != len(over):
@@ -51,7 +59,9 @@ def roll(
     else:
         if not input.ndim:
             raise IndexError("Dimension specified as 0 but tensor has no dimensions")
-        y = np.roll(input, by, tuple([axis(d, input.ndim) for d in over]))
+        # As in PyTorch, the dimensions of an empty tensor aren't checked.
+        places = tuple([axis(d, input.ndim) for d in over]) if input.size else ()
+        y = np.roll(input, by, places) if places else input.copy()
     back = tuple([-each for each in by])
     return y, (lambda g: roll(g, back, over)[0],)
 

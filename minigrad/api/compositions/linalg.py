@@ -78,6 +78,11 @@ def _floats(name: str, x: Any) -> None:
         )
 
 
+def _flag(name: str, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise TypeError(f"argument '{name}' must be bool, not {type(value).__name__}")
+
+
 def _same_dtype(name: str, a: Any, b: Any) -> None:
     if a._array.dtype != b._array.dtype:
         raise RuntimeError(
@@ -492,6 +497,8 @@ def eigh(A: Tensor, UPLO: str = "L") -> Any:
 
 def _eigh(A: Any, UPLO: str) -> Any:
     _matrices("eigh", A, square=True)
+    if not isinstance(UPLO, str):
+        raise TypeError(f"argument 'UPLO' must be str, not {type(UPLO).__name__}")
     if UPLO.upper() not in ("L", "U"):
         raise RuntimeError(f"Expected UPLO argument to be 'L' or 'U', but got {UPLO}")
     return OPS["eigh"](A, UPLO.upper())
@@ -566,6 +573,8 @@ def _tolerances(A: Any, atol: Any, rtol: Any) -> tuple[Any, Any]:
 def _tolerance(x: Any) -> Any:
     if isinstance(x, TensorBase):
         return x._array
+    if x is not None and not isinstance(x, int | float | np.number):
+        raise TypeError(f"a tolerance must be a Tensor or a float, not {type(x).__name__}")
     return None if x is None else np.asarray(float(x))
 
 
@@ -598,6 +607,7 @@ def pinv(
     >>> minigrad.linalg.pinv(minigrad.tensor([[2.], [0.]]))
     tensor([[0.5000, 0.0000]])
     """
+    _flag("hermitian", hermitian)
     _matrices("pinv", A, square=hermitian)
     rtol = rcond if rtol is None else rtol
     return OPS["pinv"](A, *_tolerances(A, atol, rtol), hermitian)
@@ -630,6 +640,7 @@ def matrix_rank(
     >>> minigrad.linalg.matrix_rank(minigrad.eye(3))
     tensor(3)
     """
+    _flag("hermitian", hermitian)
     _matrices("matrix_rank", A, square=hermitian)
     if tol is not None:
         atol, rtol = tol, 0.0
