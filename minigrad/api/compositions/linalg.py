@@ -480,6 +480,80 @@ def _complete_qr(A: Any) -> Any:
     return _Qr(wrap(np.ascontiguousarray(q)), wrap(np.ascontiguousarray(r)))
 
 
+_Geqrf = _results("geqrf", "a", "tau")
+
+
+@composed(BOTH)
+def geqrf(input: Tensor) -> Any:
+    """Return the QR decompositions as LAPACK stores them: a named tuple (a, tau), without history.
+
+    The upper triangle of `a` is R. The columns below it and `tau` are the reflections that make Q.
+
+    >>> minigrad.geqrf(minigrad.tensor([[2.]])).tau
+    tensor([0.])
+    """
+    if input.ndim < 2:
+        raise RuntimeError("torch.geqrf: input must have at least 2 dimensions.")
+    _floats("geqrf", input)
+    h, tau = np.linalg.qr(input._array, "raw")
+    return _Geqrf(wrap(np.ascontiguousarray(h).swapaxes(-1, -2)), wrap(tau))
+
+
+@composed(FUNCTION, module="linalg")
+def householder_product(A: Tensor, tau: Tensor) -> Tensor:
+    """Return the first columns of the products of reflections, which `geqrf` returns.
+
+    The i-th reflection is 1 - tau[i] v vᵀ, with the vector v below the diagonal in column i of A.
+
+    >>> minigrad.linalg.householder_product(minigrad.ones(2, 1), minigrad.tensor([1.]))
+    tensor([[ 0.],
+            [-1.]])
+    """
+    _check_reflections("householder_product", A, tau)
+    m, n = A.shape[-2:]
+    kind = A._array.dtype
+    start = np.zeros((*A.shape[:-2], m, n), kind)
+    start[..., range(n), range(n)] = 1
+    return _by_columns(_reflected(A, tau, A.clone().copy_(wrap(start))))
+
+
+def _check_reflections(name: str, A: Any, tau: Any) -> None:
+    _matrices(name, A)
+    require_tensor(tau, name, "tau", 2)
+    if A.shape[-2] < A.shape[-1]:
+        raise RuntimeError(
+            f"{name}: input.shape[-2] must be greater than or equal to input.shape[-1]"
+        )
+    if tau.ndim != A.ndim - 1 or tau.shape[:-1] != A.shape[:-2] or tau.shape[-1:] > A.shape[-1:]:
+        raise RuntimeError(
+            f"{name}: tau must have one element for each reflection, but has shape "
+            f"{list(tau.shape)}, and input {list(A.shape)}"
+        )
+    _same_dtype(name, A, tau)
+
+
+def _reflected(A: Any, tau: Any, x: Any) -> Any:
+    """The product of the reflections and x."""
+    below = OPS["tril"](A, -1)
+    for i in range(tau.shape[-1])[::-1]:
+        unit = np.zeros((A.shape[-2], 1), A._array.dtype)
+        unit[i] = 1
+        v = OPS["add"](OPS["slice"](below, A.ndim - 1, i, i + 1, 1), wrap(unit))
+        factor = OPS["unsqueeze"](OPS["slice"](tau, tau.ndim - 1, i, i + 1, 1), -1)
+        x = OPS["sub"](x, OPS["mul"](factor, matmul(v, matmul(_transposed(v), x))))
+    return x
+
+
+@composed(BOTH)
+def orgqr(input: Tensor, input2: Tensor) -> Tensor:
+    """Return the products of reflections: `linalg.householder_product` under LAPACK's name.
+
+    >>> minigrad.orgqr(minigrad.ones(1, 1), minigrad.tensor([1.]))
+    tensor([[0.]])
+    """
+    return householder_product(input, input2)
+
+
 @composed(FUNCTION, module="linalg")
 def eigh(A: Tensor, UPLO: str = "L") -> Any:
     """Return the eigenvalues, in ascending order, and the eigenvectors of symmetric matrices.
