@@ -95,6 +95,9 @@ def _put_windows(
 SPELLED: dict[str, Spelling] = {
     "alias": lambda torch, input: input[...],
     "cat": joining("cat"),
+    "cofactors": lambda torch, input: (
+        torch.linalg.det(input)[..., None, None] * torch.linalg.inv(input).mT
+    ),
     "index": _index,
     "index_put": _index_put,
     "put": _gradient_of_indexing,
