@@ -78,6 +78,15 @@ def _gradient_of(torch: Any, view: Callable[..., Any], cotangent: Any, shape: An
     return torch.autograd.grad(view(x), x, cotangent, create_graph=True)[0]
 
 
+def _slogdet(torch: Any, input: Any) -> tuple[Any, Any]:
+    sign, log = torch.linalg.slogdet(input)
+    return log, sign
+
+
+def _pinv(torch: Any, input: Any, *, atol: Any, rtol: Any, hermitian: bool) -> Any:
+    return torch.linalg.pinv(input, atol=float(atol), rtol=float(rtol), hermitian=hermitian)
+
+
 def _put_diagonal(
     torch: Any, input: Any, *, shape: tuple[int, ...], offset: int, dim1: int, dim2: int
 ) -> Any:
@@ -95,16 +104,19 @@ def _put_windows(
 SPELLED: dict[str, Spelling] = {
     "alias": lambda torch, input: input[...],
     "cat": joining("cat"),
+    "cholesky": of_linalg("cholesky"),
     "cofactors": lambda torch, input: (
         torch.linalg.det(input)[..., None, None] * torch.linalg.inv(input).mT
     ),
     "index": _index,
     "index_put": _index_put,
+    "pinv": _pinv,
     "put": _gradient_of_indexing,
     "put_diagonal": _put_diagonal,
     "put_windows": _put_windows,
     "scatter": _gradient_of_indexing,
     "slice": _slice,
+    "slogdet": _slogdet,
     "stack": joining("stack"),
 }
 _OPS = {op.rule.name: op for op in TABLE}
