@@ -10,6 +10,11 @@ import numpy as np
 
 from minigrad.rules import REGISTRY
 
+# The results of these rules are packed, in signs that differ between libraries, or, for cofactors,
+# no function of PyTorch's.
+_NOT_MEASURED = {"cofactors", "eigh", "qr", "svd"}
+MEASURED = tuple(name for name in REGISTRY if name not in _NOT_MEASURED)
+
 
 @dataclass(frozen=True)
 class OpArguments:
@@ -65,6 +70,12 @@ def _two_halves(d: OperandSource) -> OpArguments:
     return OpArguments((d.floats(half), d.floats(half)), {"dim": 0})
 
 
+def _regular(d: OperandSource) -> np.ndarray:
+    """A symmetric matrix that is far from a singular one."""
+    x = d.floats(*d.square) / max(d.side, 1)
+    return np.asarray(x + x.T + 2 * np.eye(d.side, dtype=d.dtype), d.dtype)
+
+
 # The rules that take anything but float vectors.
 _SPECIAL_ARGUMENTS: dict[str, Callable[[OperandSource], OpArguments]] = {
     "argmax": lambda d: d.matrix_arguments(dim=1),
@@ -78,6 +89,27 @@ _SPECIAL_ARGUMENTS: dict[str, Callable[[OperandSource], OpArguments]] = {
     "cast": lambda d: OpArguments((d.floats(),), {"dtype": np.dtype(np.float64)}),
     "cat": _two_halves,
     "clamp": lambda d: OpArguments((d.floats(), 0.3, 0.7)),
+    "cholesky": lambda d: OpArguments((_regular(d),)),
+    "det": lambda d: OpArguments((_regular(d),)),
+    "diagonal": lambda d: d.matrix_arguments(),
+    "flip": lambda d: OpArguments((d.floats(),), {"dims": (0,)}),
+    "inv": lambda d: OpArguments((_regular(d),)),
+    "matrix_exp": lambda d: OpArguments((_regular(d),)),
+    "pinv": lambda d: OpArguments(
+        (_regular(d),), {"atol": np.zeros(()), "rtol": np.full((), 1e-6), "hermitian": False}
+    ),
+    "slogdet": lambda d: OpArguments((_regular(d),)),
+    "put_diagonal": lambda d: OpArguments(
+        (d.floats(),), {"shape": (d.size, d.size), "offset": 0, "dim1": 0, "dim2": 1}
+    ),
+    "put_windows": lambda d: OpArguments(
+        (d.floats(*d.square),), {"dimension": 0, "step": d.side, "shape": (d.side**2,)}
+    ),
+    "roll": lambda d: OpArguments((d.floats(),), {"shifts": 1}),
+    "solve": lambda d: OpArguments((_regular(d), d.floats(*d.square))),
+    "tril": lambda d: d.matrix_arguments(),
+    "triu": lambda d: d.matrix_arguments(),
+    "unfold": lambda d: OpArguments((d.floats(),), {"dimension": 0, "size": 1, "step": 1}),
     "contiguous_copy": lambda d: OpArguments((d.floats(*d.square).T,)),
     "expand": lambda d: OpArguments((d.floats(d.side, 1),), {"size": d.square}),
     "fill": lambda d: OpArguments((d.floats(), 0.5)),

@@ -26,7 +26,7 @@ from minigrad.rules import REGISTRY
 
 from .agreement import check_agreement
 from .measurement import Measurement, median, ratio
-from .op_arguments import OpArguments, op_arguments
+from .op_arguments import MEASURED, OpArguments, op_arguments
 from .progress_bar import with_progress_bar
 from .settings import BenchmarkSettings
 from .turns import Contestant, take_turns
@@ -145,7 +145,7 @@ def measure(settings: BenchmarkSettings) -> list[Measurement]:
     Raises Disagreement if minigrad or NumPy doesn't compute what PyTorch does.
     """
     found: list[Measurement] = []
-    for name in with_progress_bar(settings.ops or tuple(REGISTRY), PART):
+    for name in with_progress_bar(settings.ops or MEASURED, PART):
         for size in (SMALL, QUICK_LARGE if settings.quick else LARGE):
             call = op_arguments(name, size, settings.numpy_dtype)
             engines = {

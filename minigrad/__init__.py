@@ -18,7 +18,7 @@ if ("minigrad" in _sys.orig_argv and _sys.argv[0] == "-m") or _sys.argv[0].endsw
 
 from math import e, inf, nan, pi
 
-from . import autograd, cuda, nn, optim, random, special, utils
+from . import autograd, cuda, linalg, nn, optim, random, special, utils
 from .api import functions
 from .api.creation import (
     arange,
@@ -121,6 +121,7 @@ __all__ = [
     "is_anomaly_enabled",
     "is_grad_enabled",
     "is_warn_always_enabled",
+    "linalg",
     "linspace",
     "load",
     "long",

@@ -28,6 +28,7 @@ MODULES: dict[str, tuple[ModuleType, ModuleType]] = {
     "": (minigrad, torch),
     "autograd": (minigrad.autograd, torch.autograd),
     "autograd.functional": (minigrad.autograd.functional, torch.autograd.functional),
+    "linalg": (minigrad.linalg, torch.linalg),
     "nn": (minigrad.nn, torch.nn),
     "nn.functional": (minigrad.nn.functional, torch.nn.functional),
     "nn.init": (minigrad.nn.init, torch.nn.init),

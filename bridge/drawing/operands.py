@@ -82,13 +82,14 @@ class Case:
     """One call of a rule: its operands, and its options by the rule's names.
 
     `wanted` says which operands require grad; None stands for all that can. `seed` is that of the
-    cotangent.
+    cotangent, which has no special values if `finite` is set.
     """
 
     operands: tuple[Operand | float | None, ...]
     options: Mapping[str, Any] = field(default_factory=dict)
     wanted: tuple[bool, ...] | None = None
     seed: int = 0
+    finite: bool = False
 
     def __repr__(self) -> str:
         operands = "".join(f"\n    {operand!r}" for operand in self.operands)

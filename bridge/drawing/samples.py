@@ -17,8 +17,9 @@ from bridge.libraries.op_calls import function, functional, method, spelling
 from minigrad.rules import REGISTRY
 from minigrad.rules.rule import OPERANDS
 
-from . import cases, cases_elementwise, cases_indexing
+from . import cases, cases_elementwise, cases_indexing, cases_shape
 from .cases import CaseFunction
+from .cases_factorisations import FACTORISED
 from .draws import RandomDraws
 from .operands import Case, Operand
 
@@ -115,12 +116,14 @@ SAMPLES: dict[str, Sample] = {
     "clone": Sample(cases.unary),
     "contiguous_copy": Sample(cases.noncontiguous, {"method": spelling("contiguous_copy")}),
     "copy": Sample(cases.copy, {"in-place": in_place("copy_")}),
+    "diagonal": Sample(cases_shape.diagonal),
     "div": Sample(cases.binary, _operators(operator.truediv, operator.itruediv)),
     "dot": Sample(cases.product(("n", "n")), _operators(operator.matmul)),
     "eq": Sample(cases.binary, _operators(operator.eq)),
     "exp": Sample(cases.unary),
     "expand": Sample(cases.expand, _sizes("expand")),
     "fill": Sample(cases.fill, {"in-place": in_place("fill_")}),
+    "flip": Sample(cases_shape.flip),
     "ge": Sample(cases.binary, _operators(operator.ge)),
     "gt": Sample(cases.binary, _operators(operator.gt)),
     "index": Sample(cases.index, {"operator": spelling("index")}),
@@ -156,9 +159,14 @@ SAMPLES: dict[str, Sample] = {
     "permute": Sample(cases.permute, _sizes("permute")),
     "pow": Sample(cases.power, _operators(operator.pow, operator.ipow)),
     "put": Sample(cases.gradient_of_view, {"gradient": spelling("put")}),
+    "put_diagonal": Sample(
+        cases_shape.gradient_of_diagonal, {"gradient": spelling("put_diagonal")}
+    ),
+    "put_windows": Sample(cases_shape.gradient_of_unfold, {"gradient": spelling("put_windows")}),
     "reciprocal": Sample(cases.unary, {"operator": lambda t, input: 3 / input}),
     "relu": Sample(cases.unary, {"functional": functional("relu")}),
     "reshape": Sample(cases.reshape, _sizes("reshape")),
+    "roll": Sample(cases_shape.roll),
     "rounded_div": Sample(cases.rounded_quotient, _also("div") | {"in-place": in_place("div_")}),
     "rsub": Sample(cases.number_minus_tensor, {"operator": lambda t, input, other: other - input}),
     "scatter": Sample(cases.gradient_of_index, {"gradient": spelling("scatter")}),
@@ -175,6 +183,9 @@ SAMPLES: dict[str, Sample] = {
     "t": Sample(cases.matrix),
     "tanh": Sample(cases.unary),
     "transpose": Sample(cases.transpose),
+    "tril": Sample(cases_shape.triangle),
+    "triu": Sample(cases_shape.triangle),
+    "unfold": Sample(cases_shape.unfold),
     "unsqueeze": Sample(cases.unsqueeze),
     "view": Sample(cases.view, _sizes("view")),
     "zero": Sample(cases.unary, {"in-place": in_place("zero_")}),
@@ -190,6 +201,56 @@ SAMPLES |= {
 SAMPLES |= {
     name: Sample(case, {} if REGISTRY[name].presentation.forms else {"function": spelling(name)})
     for name, case in cases_indexing.CASES.items()
+}
+
+
+# The results of these have several parts with a derivative, which are joined to compare them.
+# Singular vectors and eigenvectors are unique up to their signs only, so they are squared.
+
+
+def _eigh(t: Any, input: Any, *, uplo: str) -> Any:
+    w, v = t.linalg.eigh(input + input.mT, uplo)
+    return t.cat([w[..., None, :], v * v], -2)
+
+
+def _svd(t: Any, input: Any) -> Any:
+    u, s, vh = t.linalg.svd(input, False)
+    return t.cat([s[..., None, :], u * u, (vh * vh).mT], -2)
+
+
+def _qr(t: Any, input: Any) -> Any:
+    q, r = t.linalg.qr(input)
+    return t.cat([q.mT * q.mT, r * r], -1)
+
+
+def _slogdet(t: Any, input: Any) -> Any:
+    sign, log = t.linalg.slogdet(input)
+    return log, sign
+
+
+def _pinv(t: Any, input: Any, *, atol: Any, rtol: Any, hermitian: bool) -> Any:
+    return t.linalg.pinv(input, atol=atol, rtol=rtol, hermitian=hermitian)
+
+
+def _cofactors(t: Any, input: Any) -> Any:
+    return t.linalg.det(input)[..., None, None] * t.linalg.inv(input).mT
+
+
+FACTORISATIONS: dict[str, Form] = {
+    "cholesky": lambda t, input: t.linalg.cholesky(input + input.mT),
+    "cofactors": _cofactors,
+    "det": lambda t, input: t.linalg.det(input),
+    "eigh": _eigh,
+    "inv": lambda t, input: t.linalg.inv(input),
+    "matrix_exp": lambda t, input: t.linalg.matrix_exp(input),
+    "pinv": _pinv,
+    "qr": _qr,
+    "slogdet": _slogdet,
+    "solve": lambda t, input, other: t.linalg.solve(input, other),
+    "svd": _svd,
+}
+SAMPLES |= {
+    name: Sample(case, {"linalg": FACTORISATIONS[name]}) for name, case in FACTORISED.items()
 }
 
 

@@ -30,6 +30,11 @@ def functional(name: str) -> Spelling:
     )
 
 
+def of_linalg(name: str) -> Spelling:
+    """Call the function of that name in `torch.linalg`."""
+    return lambda torch, *operands, **options: getattr(torch.linalg, name)(*operands, **options)
+
+
 def method(name: str) -> Spelling:
     """Call the method of that name on the first operand."""
     return lambda torch, input, *rest, **options: getattr(input, name)(*rest, **options)
@@ -89,10 +94,42 @@ def _scatter_reduce(
     return torch.scatter_reduce(input, dim, index, src, reduce, include_self=include_self)
 
 
+def _gradient_of(torch: Any, view: Callable[..., Any], cotangent: Any, shape: Any) -> Any:
+    """Return the gradient of an x of that shape for a cotangent of view(x)."""
+    x = torch.zeros(shape, dtype=cotangent.dtype, device=cotangent.device, requires_grad=True)
+    return torch.autograd.grad(view(x), x, cotangent, create_graph=True)[0]
+
+
+def _slogdet(torch: Any, input: Any) -> tuple[Any, Any]:
+    sign, log = torch.linalg.slogdet(input)
+    return log, sign
+
+
+def _pinv(torch: Any, input: Any, *, atol: Any, rtol: Any, hermitian: bool) -> Any:
+    return torch.linalg.pinv(input, atol=float(atol), rtol=float(rtol), hermitian=hermitian)
+
+
+def _put_diagonal(
+    torch: Any, input: Any, *, shape: tuple[int, ...], offset: int, dim1: int, dim2: int
+) -> Any:
+    return _gradient_of(torch, lambda x: x.diagonal(offset, dim1, dim2), input, shape)
+
+
+def _put_windows(
+    torch: Any, input: Any, *, dimension: int, step: int, shape: tuple[int, ...]
+) -> Any:
+    size = input.shape[-1]
+    return _gradient_of(torch, lambda x: x.unfold(dimension, size, step), input, shape)
+
+
 # Rules that are not one function or method of PyTorch with the rule's own arguments.
 SPELLED: dict[str, Spelling] = {
     "alias": lambda torch, input: input[...],
     "cat": joining("cat"),
+    "cholesky": of_linalg("cholesky"),
+    "cofactors": lambda torch, input: (
+        torch.linalg.det(input)[..., None, None] * torch.linalg.inv(input).mT
+    ),
     "deviation": lambda torch, input, **options: torch.std(input, **options),
     "embedding": lambda torch, weight, input, **options: torch.nn.functional.embedding(
         input, weight, **options
@@ -102,7 +139,10 @@ SPELLED: dict[str, Spelling] = {
     "index": _index,
     "index_put": _index_put,
     "polygamma": lambda torch, input, *, n: torch.polygamma(n, input),
+    "pinv": _pinv,
     "put": _gradient_of_indexing,
+    "put_diagonal": _put_diagonal,
+    "put_windows": _put_windows,
     "scatter": _gradient_of_indexing,
     "scatter_amax": _scatter_reduce,
     "scatter_product": _scatter_reduce,
@@ -113,6 +153,7 @@ SPELLED: dict[str, Spelling] = {
         input, dim, index, src
     ),
     "slice": _slice,
+    "slogdet": _slogdet,
     "stack": joining("stack"),
     "variance": lambda torch, input, **options: torch.var(input, **options),
     "vector_norm": lambda torch, input, *, ord, **options: torch.norm(input, ord, **options),
@@ -136,6 +177,8 @@ def spelling(name: str) -> Spelling:
         module, _, public = op.functions[0].rpartition(".")
         if module == "minigrad.special":
             return lambda torch, *args, **options: getattr(torch.special, public)(*args, **options)
+        if module == "minigrad.linalg":
+            return of_linalg(public)
         return function(public) if module == "minigrad" else functional(public)
     if op.methods:
         return method(op.methods[0].removeprefix("Tensor."))

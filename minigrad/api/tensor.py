@@ -430,6 +430,39 @@ class Tensor(OpMethods, TensorBase):
             return self
         return OPS["transpose"](self, -2, -1)
 
+    @property
+    def H(self) -> Any:
+        """The transpose of a matrix. RuntimeError for other tensors than matrices and 0-d ones.
+
+        >>> minigrad.ones(2, 3).H.shape
+        torch.Size([3, 2])
+        """
+        if self._array.ndim == 0:
+            warn_once(_IDENTITY.format("H"))
+            return self
+        if self._array.ndim != 2:
+            raise RuntimeError(
+                "tensor.H is only supported on matrices (2-D tensors). Got "
+                f"{self._array.ndim}-D tensor."
+            )
+        return OPS["transpose"](self, 0, 1)
+
+    @property
+    def mH(self) -> Any:
+        """The tensor with its last two dimensions exchanged: `mT`, because numbers are real.
+
+        >>> minigrad.ones(2, 3, 4).mH.shape
+        torch.Size([2, 4, 3])
+        """
+        if self._array.ndim == 1:
+            raise RuntimeError(
+                "tensor.mH is only supported on matrices or batches of matrices. Got 1-D tensor."
+            )
+        if self._array.ndim == 0:
+            warn_once(_IDENTITY.format("mH"))
+            return self
+        return OPS["transpose"](self, -2, -1)
+
     def view_as(self, other: TensorBase) -> Any:
         """This tensor viewed in the shape of `other`."""
         return OPS["view"](self, other._array.shape)

@@ -17,7 +17,8 @@ from minigrad.utils.atomic_write import write_atomically
 WIDTH = 100
 HEADER = ("op", "function", "method", "in-place", "operator", "order", "value", "gradient")
 LEGEND = f"""\
-function         yes: in minigrad; F: in minigrad.nn.functional; S: only in minigrad.special
+function         yes: in minigrad; F: in minigrad.nn.functional; L: in minigrad.linalg;
+                 S: only in minigrad.special
 order            how often the op can be differentiated. 0: never; every: any number of times;
                  linear: any number of times, and the derivative is the same at every point
 value, gradient  how far they may be from PyTorch's, in either float dtype; integers are exact.
@@ -42,7 +43,12 @@ def ops(wanted: Sequence[str], json_file: str | None = None) -> int:
 
 
 # How the table shows the namespace of a function.
-_SPACES = {"minigrad": "yes", "minigrad.nn.functional": "F", "minigrad.special": "S"}
+_SPACES = {
+    "minigrad": "yes",
+    "minigrad.nn.functional": "F",
+    "minigrad.linalg": "L",
+    "minigrad.special": "S",
+}
 
 
 def table(chosen: Sequence[Op]) -> str:

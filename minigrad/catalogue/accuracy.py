@@ -162,6 +162,14 @@ def _axis(y: Array, dim: int) -> int | tuple[()]:
 
 
 _PRODUCT = OpTolerance(SUMMED, SUMMED, "Each BLAS sums products in its own order.")
+_FACTORISED = OpTolerance(
+    Scaled(64),
+    Scaled(256),
+    "Each LAPACK factorises a matrix in its own order. The error of each element is relative to "
+    "the whole matrix and grows with its condition number; the bounds are for small ones.",
+    value_terms=lambda y: 1 + np.abs(y).max(initial=0),
+    gradient_terms=lambda y, g, dim: (1 + np.abs(y).max(initial=0)) ** 3 * np.abs(g).sum(),
+)
 _SELECTION = OpTolerance(
     Ulps(0),
     why="Exact, except for the sign of a zero tied with the other zero: PyTorch's own vectorised "
@@ -310,6 +318,18 @@ TOLERANCES: dict[str, OpTolerance] = {
         Ulps(16), Ulps(32), "Each library multiplies in its own order, and divides in backward."
     ),
     "scatter_amax": OpTolerance(Ulps(0), SUMMED, "Exact, except for the sign of a tied zero."),
+    # Inverses, solutions and factorisations.
+    "cholesky": _FACTORISED,
+    "cofactors": _FACTORISED,
+    "det": _FACTORISED,
+    "eigh": _FACTORISED,
+    "inv": _FACTORISED,
+    "matrix_exp": _FACTORISED,
+    "pinv": _FACTORISED,
+    "qr": _FACTORISED,
+    "slogdet": _FACTORISED,
+    "solve": _FACTORISED,
+    "svd": _FACTORISED,
     # Layers and losses.
     "softmax": OpTolerance(
         SUMMED,

@@ -25,6 +25,7 @@ from .accuracy import FUSED, Exact, OpTolerance, Tolerance, tolerance
 # The namespaces with functions for ops, and the names of those functions.
 NAMESPACES: dict[str, dict[str, Any]] = {
     "minigrad": PUBLIC | {"index_put": index_put},
+    "minigrad.linalg": compositions.public("linalg"),
     "minigrad.nn.functional": {name: getattr(functional, name) for name in functional.__all__},
     "minigrad.special": compositions.public("special"),
 }

@@ -71,7 +71,7 @@ class View:
         """Record `tensor`, whose view this is, as these elements of its base."""
         base, self.version = self.base, tensor._counter[0]
         parent = (base._node or base) if base._requires_grad else None
-        repeats = 0 in tensor._array.strides  # an expanded view contains an element repeatedly
+        repeats = _may_repeat(tensor._array)
         shape = base._array.shape
         set_history(tensor, _part(parent, shape, positions, tensor._array, repeats))
 
@@ -138,6 +138,18 @@ class CopySlices(Node):
     def origins(self) -> Iterator[tuple[int, list[Any], Parent | None]]:
         """Those of the written values, whose result isn't a part of the tensor, as in PyTorch."""
         return self.written.origins()
+
+
+def _may_repeat(array: Array) -> bool:
+    """Whether a view may contain an element repeatedly, as expanded ones and windows do."""
+    if 0 in array.strides:
+        return True
+    reach = 0
+    for stride, size in sorted(zip(array.strides, array.shape, strict=True)):
+        if size > 1 and stride <= reach:
+            return True
+        reach += stride * (size - 1)
+    return False
 
 
 def _part(

@@ -10,10 +10,12 @@ from __future__ import annotations
 from . import (
     elementwise,
     embedding,
+    factorisations,
     indexing,
     interpolation,
     linalg,
     nn,
+    rearranging,
     reduction,
     rounding,
     scans,
@@ -21,6 +23,7 @@ from . import (
     shape,
     special,
     statistics,
+    triangles,
     trigonometry,
 )
 from .rule import REGISTRY, Rule, differentiable, finish_loading, without_derivative
@@ -33,10 +36,12 @@ __all__ = [
     "differentiable",
     "elementwise",
     "embedding",
+    "factorisations",
     "indexing",
     "interpolation",
     "linalg",
     "nn",
+    "rearranging",
     "reduction",
     "rounding",
     "scans",
@@ -44,6 +49,7 @@ __all__ = [
     "shape",
     "special",
     "statistics",
+    "triangles",
     "trigonometry",
     "without_derivative",
 ]

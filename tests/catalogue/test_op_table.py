@@ -17,8 +17,8 @@ from bridge.drawing.cases_elementwise import of_special
 from bridge.drawing.cases_indexing import CASES
 from bridge.drawing.draws import RandomDraws
 from bridge.drawing.operands import Case, Operand
-from bridge.drawing.samples import SAMPLES, Form, forms, in_place
-from bridge.libraries.op_calls import function, functional, joining, method
+from bridge.drawing.samples import FACTORISATIONS, SAMPLES, Form, forms, in_place
+from bridge.libraries.op_calls import function, functional, joining, method, of_linalg
 from minigrad.api.tensor import Tensor
 from minigrad.app import ops_command
 from minigrad.catalogue.accuracy import FUSED, Exact, tolerance
@@ -29,7 +29,9 @@ from minigrad.rules import REGISTRY, differentiable
 from tests.rules import checker
 
 # Rules without a form of their name: derivatives use them, or a function that chooses among rules.
-WITHOUT_FORM = {"put", "scatter", "scatter_amax"}
+WITHOUT_FORM = {"cofactors", "put", "put_diagonal", "put_windows", "scatter", "scatter_amax"}
+# Rules for which some calls run others: a slice of everything, a product of a stack as one of mm.
+ELSEWHERE = ("slice", "matmul", "linear", "cofactors")
 OPERATORS = {
     name: rule.presentation.operators
     for name, rule in REGISTRY.items()
@@ -144,6 +146,10 @@ def _form(op: Op, form: str) -> Form:
         return lambda t, x, value, key: getattr(x.clone(), name)((t.tensor([-1]),), x[-1:])
     if form == "Tensor.where":
         return SAMPLES["where"].forms["method"]
+    if space == "minigrad.linalg" and op.rule.name in FACTORISATIONS:
+        return FACTORISATIONS[op.rule.name]
+    if space == "minigrad.linalg":
+        return of_linalg(name)
     if space == "Tensor":
         return in_place(name) if form in op.in_place else method(name)
     if name in ("cat", "stack"):
@@ -245,8 +251,7 @@ def test_a_node_has_one_of_the_listed_names(op: Op) -> None:
         result, _ = called(minigrad, first_form(op), case)
         names = set(_names_below(result.grad_fn))
         found |= bool(names)
-        # A slice of everything makes no node of its own, and a product of a stack may be one of mm.
-        assert not names or names & {*op.grad_fns} or op.rule.name in ("slice", "matmul", "linear")
+        assert not names or names & {*op.grad_fns} or op.rule.name in ELSEWHERE
     assert found == bool(op.grad_fns)
 
 

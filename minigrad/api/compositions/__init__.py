@@ -7,7 +7,10 @@ They import `core` and `rules`, and `registry.py` collects them. Read `basic.py`
 from . import arithmetic as arithmetic
 from . import basic as basic
 from . import indexing as indexing
+from . import linalg as linalg
+from . import products as products
 from . import reduction as reduction
+from . import shape as shape
 from . import sorting as sorting
 from . import special as special
 from .registry import COMPOSITIONS as COMPOSITIONS

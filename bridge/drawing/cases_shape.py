@@ -1,0 +1,74 @@
+"""Draw calls of the ops on triangles, diagonals, windows and orders of elements."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .cases import _cotangent, _some_dims
+from .draws import RandomDraws
+from .operands import Case
+
+
+def triangle(draw: RandomDraws) -> Case:
+    x = draw.array(draw.shape(least=0 if draw.odd(12) else 2))
+    return Case((x,), draw.options(diagonal=(..., ..., 0, 1, -1, 2, -4)))
+
+
+def diagonal(draw: RandomDraws) -> Case:
+    shape = draw.shape(least=2)
+    first, second = (int(d) for d in draw.rng.permutation(len(shape))[:2])
+    if draw.odd(12):
+        second = draw.pick(first, 9)
+    dims = draw.pick({}, {"dim1": first - draw.pick(0, len(shape)), "dim2": second})
+    return Case((draw.array(shape),), {**draw.options(offset=(..., 0, 1, -1, 3, -3)), **dims})
+
+
+def gradient_of_diagonal(draw: RandomDraws) -> Case:
+    draw.was_odd = True  # the diagonal would raise the errors
+    shape = draw.shape(least=2)
+    first, second = (int(d) for d in draw.rng.permutation(len(shape))[:2])
+    offset = draw.pick(0, 0, 0, 1, -1, 3)
+    values = _cotangent(draw, np.diagonal(np.zeros(shape), offset, first, second).shape)
+    return Case((values,), {"shape": shape, "offset": offset, "dim1": first, "dim2": second})
+
+
+def flip(draw: RandomDraws) -> Case:
+    shape = draw.shape()
+    return Case((draw.array(shape),), {"dims": _some_dims(draw, len(shape))})
+
+
+def roll(draw: RandomDraws) -> Case:
+    shape = draw.shape(least=1)
+    if draw.pick(True, False, False):
+        return Case((draw.array(shape),), {"shifts": draw.integer(-5, 5)})
+    dims = _some_dims(draw, len(shape)) or (0,)
+    shifts = tuple(draw.integer(-5, 5) for _ in dims)
+    if draw.odd(12):
+        shifts = (*shifts, 1)
+    return Case((draw.array(shape),), {"shifts": shifts, "dims": dims})
+
+
+def _windows(draw: RandomDraws) -> tuple[tuple[int, ...], dict[str, Any]]:
+    shape = draw.shape(least=1)
+    dim = draw.dim(len(shape), negative=draw.wild)
+    longest = shape[dim] if -len(shape) <= dim < len(shape) else 1
+    size = draw.integer(0, longest) if not draw.odd(12) else draw.pick(-1, longest + 1)
+    step = draw.pick(1, 1, 2, 3) if not draw.odd(12) else draw.pick(0, -1)
+    return shape, {"dimension": dim, "size": size, "step": step}
+
+
+def unfold(draw: RandomDraws) -> Case:
+    shape, options = _windows(draw)
+    return Case((draw.array(shape),), options)
+
+
+def gradient_of_unfold(draw: RandomDraws) -> Case:
+    draw.was_odd = True  # unfold would raise the errors
+    shape, options = _windows(draw)
+    dim, size, step = (options[name] for name in ("dimension", "size", "step"))
+    dim %= len(shape)
+    count = (shape[dim] - size) // step + 1
+    windows = _cotangent(draw, (*shape[:dim], count, *shape[dim + 1 :], size))
+    return Case((windows,), {"dimension": dim, "step": step, "shape": shape})

@@ -1,0 +1,993 @@
+"""The functions of torch.linalg: checks, shapes and named results around `rules/factorisations.py`.
+
+Those with several results unpack them from the one result of a rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from ...core.dispatch import OPS, function
+from ...core.grad_mode import no_grad
+from ...core.tensor import TensorBase, require_tensor, wrap
+from ...rules import REGISTRY
+from ...rules.dims import axis as dim_from_front
+from ...rules.dtypes import scalar_name
+from ...rules.presentation import BOTH, FUNCTION
+from .basic import cat, matmul
+from .products import in_cheapest_order
+from .products import matrix_power as power
+from .registry import composed
+from .shape import movedim
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+
+def _results(name: str, *fields: str) -> Any:
+    """The class of PyTorch's named results: `_results("linalg_qr", "Q", "R")`."""
+
+    def shown(self: Any) -> str:
+        parts = ",\n".join(f"{f}={x!r}" for f, x in zip(fields, self, strict=True))
+        return f"torch.return_types.{name}(\n{parts})"
+
+    made = NamedTuple(f"{name}_result", [(f, Any) for f in fields])  # type: ignore[misc]
+    made.__repr__ = shown  # type: ignore[method-assign]
+    made.__module__, made.__qualname__ = __name__, f"_{name}_result"  # where pickle finds it
+    globals()[f"_{name}_result"] = made
+    return made
+
+
+_Eigh = _results("linalg_eigh", "eigenvalues", "eigenvectors")
+_Svd = _results("linalg_svd", "U", "S", "Vh")
+_OldSvd = _results("svd", "U", "S", "V")
+_Qr = _results("linalg_qr", "Q", "R")
+_OldQr = _results("qr", "Q", "R")
+_Slogdet = _results("linalg_slogdet", "sign", "logabsdet")
+_OldSlogdet = _results("slogdet", "sign", "logabsdet")
+_InvEx = _results("linalg_inv_ex", "inverse", "info")
+_SolveEx = _results("linalg_solve_ex", "result", "info")
+_CholeskyEx = _results("linalg_cholesky_ex", "L", "info")
+_Lstsq = _results("linalg_lstsq", "solution", "residuals", "rank", "singular_values")
+
+
+def _matrices(name: str, x: Any, square: bool = False) -> None:
+    """RuntimeError unless an argument is a stack of matrices of floats."""
+    require_tensor(x, f"linalg_{name}", "A")
+    if x.ndim < 2:
+        raise RuntimeError(
+            f"linalg.{name}: The input tensor A must have at least 2 dimensions, but got {x.ndim}"
+        )
+    if square and x.shape[-1] != x.shape[-2]:
+        raise RuntimeError(
+            f"linalg.{name}: A must be batches of square matrices, but they are {x.shape[-2]} by "
+            f"{x.shape[-1]} matrices"
+        )
+    _floats(name, x)
+
+
+def _floats(name: str, x: Any) -> None:
+    if x._array.dtype.kind != "f":
+        raise RuntimeError(
+            f"linalg.{name}: Expected a floating point or complex tensor as input. Got "
+            f"{scalar_name(x._array)}"
+        )
+
+
+def _flag(name: str, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise TypeError(f"argument '{name}' must be bool, not {type(value).__name__}")
+
+
+def _same_dtype(name: str, a: Any, b: Any) -> None:
+    if a._array.dtype != b._array.dtype:
+        raise RuntimeError(
+            f"linalg.{name}: Expected A and B to have the same dtype, but found A of type "
+            f"{scalar_name(a._array)} and B of type {scalar_name(b._array)} instead"
+        )
+
+
+def _transposed(x: Any) -> Any:
+    return OPS["transpose"](x, -2, -1)
+
+
+# Parts of packed results --------------------------------------------------------------------------
+
+# A packed result is new memory that nothing else refers to, so its parts aren't views.
+_slice = function(replace(REGISTRY["slice"], view=False), node="SliceBackward0")
+_view = function(
+    replace(
+        REGISTRY["reshape"],
+        view=False,
+        presentation=replace(
+            REGISTRY["reshape"].presentation, node="ViewBackward0", before=("", "", ""), edges=()
+        ),
+    )
+)
+_turned = function(
+    replace(
+        REGISTRY["transpose"],
+        view=False,
+        presentation=replace(REGISTRY["transpose"].presentation, layout="own"),
+    )
+)
+
+
+_first_rows = function(
+    replace(
+        REGISTRY["slice"],
+        view=False,
+        presentation=replace(REGISTRY["slice"].presentation, layout="own", node="SliceBackward0"),
+    )
+)
+
+
+def _vector(packed: Any, start: int, size: int) -> Any:
+    return _slice(packed, packed.ndim - 1, start, start + size, 1)
+
+
+def _rows(packed: Any, start: int, rows: int, columns: int) -> Any:
+    part = _vector(packed, start, rows * columns)
+    return _view(part, (*part.shape[:-1], rows, columns))
+
+
+def _columns(packed: Any, start: int, rows: int, columns: int) -> Any:
+    return _turned(_rows(packed, start, columns, rows), -2, -1)
+
+
+# Inverses and solutions ---------------------------------------------------------------------------
+
+
+@composed(FUNCTION, module="linalg")
+def inv(A: Tensor) -> Tensor:
+    """Return the inverses of square matrices. LinAlgError for a singular one.
+
+    >>> minigrad.linalg.inv(minigrad.tensor([[2., 0.], [0., 4.]]))
+    tensor([[0.5000, 0.0000],
+            [0.0000, 0.2500]])
+    """
+    _matrices("inv", A, square=True)
+    return OPS["inv"](A)
+
+
+@composed(BOTH)
+def inverse(input: Tensor) -> Tensor:
+    """Return the inverses of square matrices: `linalg.inv` under another name.
+
+    >>> minigrad.inverse(minigrad.tensor([[2.]]))
+    tensor([[0.5000]])
+    """
+    _matrices("inv", input, square=True)
+    return OPS["inv"](input)
+
+
+def _info(x: Any, *, of: Any) -> Any:
+    """0 for each matrix of a stack that a function accepts, 1 for the others."""
+    found = np.zeros(x.shape[:-2], np.int32)
+    for place in np.ndindex(found.shape):
+        try:
+            of(x._array[place])
+        except np.linalg.LinAlgError:
+            found[place] = 1
+    return wrap(found)
+
+
+@composed(FUNCTION, module="linalg")
+def inv_ex(A: Tensor, *, check_errors: bool = False) -> Any:
+    """Return the inverses of square matrices, and 0 for each: a named tuple (inverse, info).
+
+    LinAlgError for a singular one, also without `check_errors`.
+
+    >>> minigrad.linalg.inv_ex(minigrad.tensor([[2.]])).info
+    tensor(0, dtype=torch.int32)
+    """
+    _matrices("inv", A, square=True)
+    return _InvEx(OPS["inv"](A), _info(A, of=np.linalg.inv))
+
+
+@composed(FUNCTION, module="linalg")
+def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
+    """Solve A X = B, or X A = B if `left` is False, for square matrices A.
+
+    B is a stack of matrices, or of vectors if its shape is that of A without the last dimension, or
+    if it has one dimension. LinAlgError for a singular A, RuntimeError for shapes that don't fit.
+
+    >>> minigrad.linalg.solve(minigrad.tensor([[2., 0.], [0., 4.]]), minigrad.tensor([1., 1.]))
+    tensor([0.5000, 0.2500])
+    """
+    _matrices("solve", A, square=True)
+    require_tensor(B, "linalg_solve", "B", 2)
+    _same_dtype("solve", A, B)
+    vector = B.ndim == 1 or (A.ndim - 1 == B.ndim and A.shape[:-1] == B.shape)
+    if vector and not left:
+        raise RuntimeError("linalg.solve: B must be matrices, not vectors, for left=False")
+    X = _solved(A, OPS["unsqueeze"](B, -1) if vector else B, left, "solve")
+    if not vector:
+        return X
+    x = OPS["squeeze"](X, -1)
+    return _by_columns(x) if x.ndim > 1 else x  # as PyTorch has it, although it is no matrix
+
+
+def _solved(A: Any, B: Any, left: bool, name: str) -> Any:
+    if B.ndim < 2:
+        raise RuntimeError(f"linalg.{name}: B must have at least 2 dimensions")
+    if A.shape[-1] != B.shape[-2 if left else -1]:
+        raise RuntimeError(
+            f"linalg.{name}: Incompatible shapes of A and B for the equation "
+            f"{'AX = B' if left else 'XA = B'} ({A.shape[-2]}x{A.shape[-1]} and {B.shape[-2]}x"
+            f"{B.shape[-1]})"
+        )
+    _leading(A, B)
+    if left:
+        return OPS["solve"](A, B)
+    return _by_columns(_transposed(OPS["solve"](_transposed(A), _transposed(B))))
+
+
+def _leading(A: Any, B: Any) -> tuple[int, ...]:
+    try:
+        return np.broadcast_shapes(tuple(A.shape[:-2]), tuple(B.shape[:-2]))
+    except ValueError:
+        raise RuntimeError(
+            f"The batch dimensions of A {list(A.shape[:-2])} and B {list(B.shape[:-2])} don't "
+            "broadcast"
+        ) from None
+
+
+@composed(FUNCTION, module="linalg")
+def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = False) -> Any:
+    """Solve A X = B like `solve`, and return 0 for each A, too: a named tuple (result, info).
+
+    >>> minigrad.linalg.solve_ex(minigrad.tensor([[2.]]), minigrad.tensor([1.])).info
+    tensor(0, dtype=torch.int32)
+    """
+    return _SolveEx(solve(A, B, left=left), _info(A, of=np.linalg.inv))
+
+
+@composed(FUNCTION, module="linalg")
+def solve_triangular(
+    A: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False
+) -> Tensor:
+    """Solve A X = B, or X A = B, for triangular matrices A, of which one triangle is read.
+
+    With `unitriangular`, the diagonal counts as ones.
+
+    >>> A = minigrad.tensor([[2., 0.], [1., 1.]])
+    >>> minigrad.linalg.solve_triangular(A, minigrad.tensor([[2.], [2.]]), upper=False)
+    tensor([[1.],
+            [1.]])
+    """
+    _matrices("solve_triangular", A, square=True)
+    require_tensor(B, "linalg_solve_triangular", "B", 2)
+    _same_dtype("solve_triangular", A, B)
+    return _solved(_triangle(A, upper, unitriangular), B, left, "solve_triangular")
+
+
+def _triangle(A: Any, upper: bool, unitriangular: bool) -> Any:
+    step = 1 if unitriangular else 0
+    part = OPS["triu"](A, step) if upper else OPS["tril"](A, -step)
+    return OPS["add"](part, wrap(np.eye(A.shape[-1], dtype=A._array.dtype))) if step else part
+
+
+@composed(BOTH)
+def triangular_solve(
+    input: Tensor,
+    A: Tensor,
+    upper: bool = True,
+    transpose: bool = False,
+    unitriangular: bool = False,
+) -> Any:
+    """Solve A X = input for triangular A, or Aᵀ X = input: a pair (solution, cloned_coefficient).
+
+    >>> minigrad.triangular_solve(minigrad.tensor([[2.]]), minigrad.tensor([[4.]])).solution
+    tensor([[0.5000]])
+    """
+    if input.ndim < 2 or A.ndim < 2:
+        raise RuntimeError("torch.triangular_solve: Expected b and A to have at least 2 dimensions")
+    _matrices("triangular_solve", A, square=True)
+    part = _triangle(A, upper, unitriangular)
+    solution = _solved(_transposed(part) if transpose else part, input, True, "triangular_solve")
+    copy = OPS["expand"](A, (*_leading(A, input), *A.shape[-2:]))
+    return _TriangularSolve(solution, _by_columns(copy))
+
+
+_TriangularSolve = _results("triangular_solve", "solution", "cloned_coefficient")
+
+
+@composed(FUNCTION, module="linalg")
+def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
+    """Return the inverse for `tensordot` of a tensor whose first `ind` dimensions count as rows.
+
+    >>> minigrad.linalg.tensorinv(minigrad.eye(4).reshape(2, 2, 4), 2).shape
+    torch.Size([4, 2, 2])
+    """
+    if ind <= 0:
+        raise RuntimeError("Expected a strictly positive integer for 'ind'")
+    rows, columns = A.shape[:ind], A.shape[ind:]
+    n, m = int(np.prod(rows)), int(np.prod(columns))
+    if n != m:
+        raise RuntimeError(
+            "Expected self to satisfy the requirement prod(self.shape[ind:]) == "
+            f"prod(self.shape[:ind]), but got {m} != {n}"
+        )
+    return OPS["reshape"](inv(OPS["reshape"](A, (n, m))), (*columns, *rows))
+
+
+@composed(FUNCTION, module="linalg")
+def tensorsolve(A: Tensor, B: Tensor, dims: Sequence[int] | None = None) -> Tensor:
+    """Solve tensordot(A, X, X.ndim) = B. The dimensions `dims` of A are moved to its end first.
+
+    >>> minigrad.linalg.tensorsolve(minigrad.eye(4).reshape(2, 2, 4), minigrad.ones(2, 2))
+    tensor([1., 1., 1., 1.])
+    """
+    if dims is not None:
+        ndim = A.ndim
+        A = movedim(A, tuple(dims), tuple(range(ndim - len(dims), ndim)))
+    rest = tuple(A.shape[B.ndim :])
+    size = int(np.prod(rest))
+    if size != B.numel() or A.numel() != size * size:
+        raise RuntimeError(
+            "Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == "
+            f"prod(self.shape[:other.ndim]), but got {size} != {B.numel()}"
+        )
+    X = solve(OPS["reshape"](A, (size, size)), OPS["reshape"](B, (size,)))
+    return OPS["reshape"](X, rest)
+
+
+# Determinants -------------------------------------------------------------------------------------
+
+
+@composed(FUNCTION, module="linalg")
+def det(A: Tensor) -> Tensor:
+    """Return the determinants of square matrices.
+
+    >>> minigrad.linalg.det(minigrad.tensor([[2., 0.], [0., 4.]]))
+    tensor(8.)
+    """
+    _matrices("det", A, square=True)
+    return OPS["det"](A)
+
+
+@composed(FUNCTION, module="linalg")
+def slogdet(A: Tensor) -> Any:
+    """Return the signs and logarithms of determinants: a named tuple (sign, logabsdet).
+
+    >>> minigrad.linalg.slogdet(minigrad.tensor([[-1.]]))
+    torch.return_types.linalg_slogdet(
+    sign=tensor(-1.),
+    logabsdet=tensor(0.))
+    """
+    _matrices("slogdet", A, square=True)
+    log, sign = OPS["slogdet"](A)
+    everywhere = wrap(np.ones(sign.shape, bool))
+    # The sign has a gradient, which is 0.
+    return _Slogdet(OPS["where"](everywhere, sign, OPS["sign"](log)), log)
+
+
+@composed(BOTH)
+def logdet(input: Tensor) -> Tensor:
+    """Return the logarithms of determinants; NaN for a negative one.
+
+    >>> minigrad.logdet(minigrad.eye(2))
+    tensor(0.)
+    """
+    _matrices("logdet", input, square=True)
+    log, sign = OPS["slogdet"](input)
+    return OPS["where"](sign == -1, float("nan"), log)
+
+
+# Factorisations -----------------------------------------------------------------------------------
+
+
+@composed(FUNCTION, module="linalg")
+def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
+    """Return the triangles L for which L Lᵀ = A, or their transposes if `upper`.
+
+    LinAlgError unless the matrices are positive definite.
+
+    >>> minigrad.linalg.cholesky(minigrad.tensor([[4., 2.], [2., 2.]]))
+    tensor([[2., 0.],
+            [1., 1.]])
+    """
+    _matrices("cholesky", A, square=True)
+    if upper:
+        return _by_columns(_transposed(OPS["cholesky"](_transposed(A))))
+    return OPS["cholesky"](A)
+
+
+@composed(FUNCTION, module="linalg")
+def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -> Any:
+    """Return the triangles of `cholesky`, and 0 for each: a named tuple (L, info).
+
+    >>> minigrad.linalg.cholesky_ex(minigrad.eye(2)).info
+    tensor(0, dtype=torch.int32)
+    """
+    return _CholeskyEx(cholesky(A, upper=upper), _info(A, of=np.linalg.cholesky))
+
+
+def _with_whole_gradient(L: Any, upper: bool) -> Any:
+    """A triangle of matrices. As in PyTorch, the gradient isn't 0 in the other triangle."""
+    with no_grad():
+        part = _triangle(L, upper, False)
+        rest = OPS["sub"](part, L)
+    return OPS["add"](L, rest)
+
+
+@composed(BOTH)
+def cholesky_inverse(input: Tensor, upper: bool = False) -> Tensor:
+    """Return the inverses of L Lᵀ, given the triangles L as `input`, or of Lᵀ L if `upper`.
+
+    >>> minigrad.cholesky_inverse(minigrad.tensor([[2.]]))
+    tensor([[0.2500]])
+    """
+    _matrices("cholesky_inverse", input, square=True)
+    part = _with_whole_gradient(input, upper)
+    whole = matmul(_transposed(part), part) if upper else matmul(part, _transposed(part))
+    return OPS["inv"](whole)
+
+
+@composed(BOTH)
+def cholesky_solve(input: Tensor, input2: Tensor, upper: bool = False) -> Tensor:
+    """Solve A X = input, given triangles `input2`: L for A = L Lᵀ, or Lᵀ if `upper`.
+
+    >>> minigrad.cholesky_solve(minigrad.tensor([[1.]]), minigrad.tensor([[2.]]))
+    tensor([[0.2500]])
+    """
+    for name, x in (("b", input), ("u", input2)):
+        if x.ndim < 2:
+            raise RuntimeError(f"{name} should have at least 2 dimensions, but has {x.ndim}")
+    _matrices("cholesky_solve", input2, square=True)
+    part = _with_whole_gradient(input2, upper)
+    first, then = (_transposed(part), part) if upper else (part, _transposed(part))
+    return _solved(then, _solved(first, input, True, "cholesky_solve"), True, "cholesky_solve")
+
+
+@composed(FUNCTION, module="linalg")
+def qr(A: Tensor, mode: str = "reduced") -> Any:
+    """Return Q with orthonormal columns and upper triangles R for which Q R = A: a named tuple.
+
+    `mode` is "reduced", "complete" (Q is square), or "r" (without Q).
+
+    >>> minigrad.linalg.qr(minigrad.tensor([[3.], [4.]]), "r").R.abs()
+    tensor([[5.]])
+    """
+    require_tensor(A, "linalg_qr", "A")
+    if mode not in ("reduced", "complete", "r"):
+        raise RuntimeError(
+            f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', "
+            "or 'complete'"
+        )
+    _matrices("qr", A)
+    m, n = A.shape[-2:]
+    k = min(m, n)
+    if mode == "complete" and m > n:
+        return _complete_qr(A)
+    packed = OPS["qr"](A)
+    q = wrap(np.zeros(0, A._array.dtype)) if mode == "r" else _columns(packed, 0, m, k)
+    return _Qr(q, _columns(packed, m * k, k, n))
+
+
+def _complete_qr(A: Any) -> Any:
+    if A.requires_grad:
+        raise NotImplementedError(
+            "linalg.qr: the derivative for mode='complete' and more rows than columns is not "
+            "implemented; PyTorch doesn't have it, either. Detach A first."
+        )
+    q, r = np.linalg.qr(A._array, "complete")
+    return _Qr(wrap(np.ascontiguousarray(q)), wrap(np.ascontiguousarray(r)))
+
+
+_Geqrf = _results("geqrf", "a", "tau")
+
+
+@composed(BOTH)
+def geqrf(input: Tensor) -> Any:
+    """Return the QR decompositions as LAPACK stores them: a named tuple (a, tau), without history.
+
+    The upper triangle of `a` is R. The columns below it and `tau` are the reflections that make Q.
+
+    >>> minigrad.geqrf(minigrad.tensor([[2.]])).tau
+    tensor([0.])
+    """
+    if input.ndim < 2:
+        raise RuntimeError("torch.geqrf: input must have at least 2 dimensions.")
+    _floats("geqrf", input)
+    h, tau = np.linalg.qr(input._array, "raw")
+    return _Geqrf(wrap(np.ascontiguousarray(h).swapaxes(-1, -2)), wrap(tau))
+
+
+@composed(FUNCTION, module="linalg")
+def householder_product(A: Tensor, tau: Tensor) -> Tensor:
+    """Return the first columns of the products of reflections, which `geqrf` returns.
+
+    The i-th reflection is 1 - tau[i] v vᵀ, with the vector v below the diagonal in column i of A.
+
+    >>> minigrad.linalg.householder_product(minigrad.ones(2, 1), minigrad.tensor([1.]))
+    tensor([[ 0.],
+            [-1.]])
+    """
+    _check_reflections("householder_product", A, tau)
+    m, n = A.shape[-2:]
+    kind = A._array.dtype
+    start = np.zeros((*A.shape[:-2], m, n), kind)
+    start[..., range(n), range(n)] = 1
+    return _by_columns(_reflected(A, tau, A.clone().copy_(wrap(start))))
+
+
+def _check_reflections(name: str, A: Any, tau: Any) -> None:
+    _matrices(name, A)
+    require_tensor(tau, name, "tau", 2)
+    if A.shape[-2] < A.shape[-1]:
+        raise RuntimeError(
+            f"{name}: input.shape[-2] must be greater than or equal to input.shape[-1]"
+        )
+    if tau.ndim != A.ndim - 1 or tau.shape[:-1] != A.shape[:-2] or tau.shape[-1:] > A.shape[-1:]:
+        raise RuntimeError(
+            f"{name}: tau must have one element for each reflection, but has shape "
+            f"{list(tau.shape)}, and input {list(A.shape)}"
+        )
+    _same_dtype(name, A, tau)
+
+
+def _reflected(A: Any, tau: Any, x: Any) -> Any:
+    """The product of the reflections and x."""
+    below = OPS["tril"](A, -1)
+    for i in range(tau.shape[-1])[::-1]:
+        unit = np.zeros((A.shape[-2], 1), A._array.dtype)
+        unit[i] = 1
+        v = OPS["add"](OPS["slice"](below, A.ndim - 1, i, i + 1, 1), wrap(unit))
+        factor = OPS["unsqueeze"](OPS["slice"](tau, tau.ndim - 1, i, i + 1, 1), -1)
+        x = OPS["sub"](x, OPS["mul"](factor, matmul(v, matmul(_transposed(v), x))))
+    return x
+
+
+@composed(BOTH)
+def orgqr(input: Tensor, input2: Tensor) -> Tensor:
+    """Return the products of reflections: `linalg.householder_product` under LAPACK's name.
+
+    >>> minigrad.orgqr(minigrad.ones(1, 1), minigrad.tensor([1.]))
+    tensor([[0.]])
+    """
+    return householder_product(input, input2)
+
+
+@composed(FUNCTION, module="linalg")
+def eigh(A: Tensor, UPLO: str = "L") -> Any:
+    """Return the eigenvalues, in ascending order, and the eigenvectors of symmetric matrices.
+
+    The result is a named tuple (eigenvalues, eigenvectors). One triangle of A is read: the lower
+    one, or the upper one if `UPLO` is "U". The gradient of the eigenvectors is infinite where two
+    eigenvalues are equal.
+
+    >>> minigrad.linalg.eigh(minigrad.tensor([[2., 0.], [0., 1.]])).eigenvalues
+    tensor([1., 2.])
+    """
+    packed, n = _eigh(A, UPLO), A.shape[-1]
+    return _Eigh(_vector(packed, 0, n), _columns(packed, n, n, n))
+
+
+def _eigh(A: Any, UPLO: str) -> Any:
+    _matrices("eigh", A, square=True)
+    if not isinstance(UPLO, str):
+        raise TypeError(f"argument 'UPLO' must be str, not {type(UPLO).__name__}")
+    if UPLO.upper() not in ("L", "U"):
+        raise RuntimeError(f"Expected UPLO argument to be 'L' or 'U', but got {UPLO}")
+    return OPS["eigh"](A, UPLO.upper())
+
+
+@composed(FUNCTION, module="linalg")
+def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
+    """Return the eigenvalues of symmetric matrices, in ascending order.
+
+    >>> minigrad.linalg.eigvalsh(minigrad.tensor([[2., 0.], [0., 1.]]))
+    tensor([1., 2.])
+    """
+    return _vector(_eigh(A, UPLO), 0, A.shape[-1])
+
+
+@composed(FUNCTION, module="linalg")
+def svd(A: Tensor, full_matrices: bool = True, *, driver: str | None = None) -> Any:
+    """Return the singular value decompositions A = U diag(S) Vh: a named tuple (U, S, Vh).
+
+    With `full_matrices`, U and Vh are square. The gradients of U and Vh are infinite where two
+    singular values are equal. RuntimeError for a `driver`, which only CUDA has.
+
+    >>> minigrad.linalg.svd(minigrad.tensor([[2., 0.], [0., 1.]])).S
+    tensor([2., 1.])
+    """
+    _matrices("svd", A)
+    if driver is not None:
+        raise RuntimeError(
+            "torch.linalg.svd: keyword argument `driver=` is only supported on CUDA inputs with "
+            "cuSOLVER backend."
+        )
+    (m, n), packed = A.shape[-2:], OPS["svd"](A)
+    k = min(m, n)
+    u, s = _columns(packed, k, m, k), _vector(packed, 0, k)
+    vh = _columns(packed, k + m * k, k, n)
+    if full_matrices and m != n:
+        full_u, _, full_vh = np.linalg.svd(A._array)
+        with no_grad():
+            u_part = wrap(full_u[..., :, k:]) if m > k else None
+            vh_part = wrap(full_vh[..., k:, :]) if n > k else None
+        u = u if u_part is None else _by_columns(cat([u, u_part], -1))
+        vh = vh if vh_part is None else _by_columns(cat([vh, vh_part], -2))
+    return _Svd(u, s, vh)
+
+
+def _by_columns(x: Any) -> Any:
+    return _turned(_transposed(x).contiguous(), -2, -1)
+
+
+@composed(FUNCTION, module="linalg")
+def svdvals(A: Tensor, *, driver: str | None = None) -> Tensor:
+    """Return the singular values of matrices, in descending order.
+
+    >>> minigrad.linalg.svdvals(minigrad.tensor([[2., 0.], [0., 1.]]))
+    tensor([2., 1.])
+    """
+    return svd(A, False, driver=driver).S
+
+
+# Pseudo-inverses and ranks ------------------------------------------------------------------------
+
+
+def _tolerances(A: Any, atol: Any, rtol: Any) -> tuple[Any, Any]:
+    """The absolute and relative tolerance as arrays; by default eps times the larger size."""
+    absolute, relative = (_tolerance(x) for x in (atol, rtol))
+    if relative is None:
+        default = np.finfo(A._array.dtype).eps * max(A.shape[-2:], default=0)
+        relative = default if absolute is None else np.where(absolute > 0, 0, default)
+    return np.asarray(0.0 if absolute is None else absolute), np.asarray(relative)
+
+
+def _tolerance(x: Any) -> Any:
+    if isinstance(x, TensorBase):
+        return x._array
+    if x is not None and not isinstance(x, int | float | np.number):
+        raise TypeError(f"a tolerance must be a Tensor or a float, not {type(x).__name__}")
+    return None if x is None else np.asarray(float(x))
+
+
+def _cutoff(A: Any, atol: Any, rtol: Any, hermitian: bool) -> np.ndarray:
+    absolute, relative = _tolerances(A, atol, rtol)
+    largest = _singular_values(A._array, hermitian).max(-1, initial=0)
+    return np.maximum(absolute, relative * largest)
+
+
+def _singular_values(array: np.ndarray, hermitian: bool) -> np.ndarray:
+    if hermitian:
+        return np.abs(np.linalg.eigvalsh(array))
+    return np.linalg.svd(array, compute_uv=False)
+
+
+@composed(FUNCTION, module="linalg")
+def pinv(
+    A: Tensor,
+    rcond: Any = None,
+    hermitian: bool = False,
+    *,
+    atol: Any = None,
+    rtol: Any = None,
+) -> Tensor:
+    """Return the pseudo-inverses of matrices.
+
+    Singular values up to `atol`, or `rtol` times the largest one, count as 0. `rcond` is an older
+    name of `rtol`. With `hermitian`, the matrices are taken as symmetric.
+
+    >>> minigrad.linalg.pinv(minigrad.tensor([[2.], [0.]]))
+    tensor([[0.5000, 0.0000]])
+    """
+    _flag("hermitian", hermitian)
+    _matrices("pinv", A, square=hermitian)
+    rtol = rcond if rtol is None else rtol
+    return OPS["pinv"](A, *_tolerances(A, atol, rtol), hermitian)
+
+
+@composed(BOTH)
+def pinverse(input: Tensor, rcond: float = 1e-15) -> Tensor:
+    """Return the pseudo-inverses of matrices: `linalg.pinv` under its older name.
+
+    >>> minigrad.pinverse(minigrad.tensor([[2.], [0.]]))
+    tensor([[0.5000, 0.0000]])
+    """
+    return pinv(input, rcond)
+
+
+@composed(FUNCTION, module="linalg")
+def matrix_rank(
+    A: Tensor,
+    tol: Any = None,
+    hermitian: bool = False,
+    *,
+    atol: Any = None,
+    rtol: Any = None,
+) -> Tensor:
+    """Return the number of singular values above a tolerance, in int64.
+
+    The tolerance is the larger of `atol` and `rtol` times the largest one; `tol` is an older name
+    of `atol`, without a relative one.
+
+    >>> minigrad.linalg.matrix_rank(minigrad.eye(3))
+    tensor(3)
+    """
+    _flag("hermitian", hermitian)
+    _matrices("matrix_rank", A, square=hermitian)
+    if tol is not None:
+        atol, rtol = tol, 0.0
+    values = _singular_values(A._array, hermitian)
+    cutoff = _cutoff(A, atol, rtol, hermitian)
+    return wrap(np.asarray((values > cutoff[..., None]).sum(-1, dtype=np.int64)))
+
+
+@composed(FUNCTION, module="linalg")
+def lstsq(A: Tensor, B: Tensor, rcond: Any = None, *, driver: str | None = None) -> Any:
+    """Solve min ‖A X - B‖: a named tuple (solution, residuals, rank, singular_values).
+
+    The `driver` is "gels", "gelsy" (the default), "gelsd" or "gelss". Only the last two give the
+    singular values. All but "gelsy" give the residuals, for more rows than columns and full rank.
+
+    >>> A, B = minigrad.tensor([[1.], [1.]]), minigrad.tensor([[1.], [3.]])
+    >>> minigrad.linalg.lstsq(A, B).solution
+    tensor([[2.0000]])
+    """
+    _check_lstsq(A, B, driver)
+    vector = B.ndim == 1 or (A.ndim - 1 == B.ndim and A.shape[:-1] == B.shape)
+    right = OPS["unsqueeze"](B, -1) if vector else B
+    _leading(A, right)
+    (m, n), kind = A.shape[-2:], A._array.dtype
+    X = matmul(OPS["pinv"](A, *_tolerances(A, None, rcond), False), right)
+    values = _singular_values(A._array, False)
+    rank = (values > _cutoff(A, None, rcond, False)[..., None]).sum(-1, dtype=np.int64)
+    residuals = OPS["slice"](OPS["reshape"](X, (-1,)), 0, 0, 0, 1)
+    if m > n and (driver == "gels" or (driver in ("gelsd", "gelss") and (rank == n).all())):
+        gap = OPS["sub"](matmul(A, X), right)
+        residuals = OPS["sum"](OPS["mul"](gap, gap), -2)
+    if m > n:  # LAPACK writes the solution into the first rows of B
+        rest = wrap(np.zeros((*X.shape[:-2], m - n, X.shape[-1]), kind))
+        X = _first_rows(_by_columns(cat([X, rest], -2)), X.ndim - 2, 0, n, 1)
+    else:
+        X = _by_columns(X)
+    return _Lstsq(
+        OPS["squeeze"](X, -1) if vector else X,
+        residuals,
+        wrap(np.zeros(0, np.int64) if driver == "gels" else np.asarray(rank)),
+        wrap(values if driver in ("gelsd", "gelss") else np.zeros(0, kind)),
+    )
+
+
+def _check_lstsq(A: Any, B: Any, driver: str | None) -> None:
+    _matrices("lstsq", A)
+    require_tensor(B, "linalg_lstsq", "B", 2)
+    if B.ndim == 0:
+        raise RuntimeError("linalg.lstsq: other must have at least 1 dimension.")
+    if A._array.dtype != B._array.dtype:
+        raise RuntimeError("linalg.lstsq: Expected input and other to have the same dtype")
+    if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
+        raise RuntimeError(
+            "torch.linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss)"
+        )
+    vector = B.ndim == 1 or (A.ndim - 1 == B.ndim and A.shape[:-1] == B.shape)
+    if (B.ndim < 2 and not vector) or A.shape[-2] != B.shape[-1 if vector else -2]:
+        raise RuntimeError(
+            "linalg.lstsq: input.size(-2) should match other.size(-2), but got "
+            f"{list(A.shape)} and {list(B.shape)}"
+        )
+
+
+# Products and others ------------------------------------------------------------------------------
+
+
+@composed(FUNCTION, module="linalg")
+def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
+    """Return the product of matrices in the cheapest order; the first and last may be vectors.
+
+    >>> minigrad.linalg.multi_dot([minigrad.ones(2), minigrad.ones(2, 3), minigrad.ones(3)])
+    tensor(6.)
+    """
+    if not isinstance(tensors, list | tuple):
+        raise TypeError(
+            "linalg_multi_dot(): argument 'tensors' (position 1) must be tuple of Tensors"
+        )
+    if len(tensors) < 2:
+        raise RuntimeError("multi_dot(): expected at least 2 tensors but got " + str(len(tensors)))
+    parts = list(tensors)
+    row, column = parts[0].ndim == 1, parts[-1].ndim == 1
+    if row:
+        parts[0] = OPS["unsqueeze"](parts[0], 0)
+    if column:
+        parts[-1] = OPS["unsqueeze"](parts[-1], -1)
+    for i, x in enumerate(parts):
+        if x.ndim != 2:
+            raise RuntimeError(
+                f"multi_dot(): tensor {i} must be 2D (or 1D at either end) but got {x.ndim}D"
+            )
+        if x._array.dtype != parts[0]._array.dtype:
+            raise RuntimeError("multi_dot(): all tensors must have be the same dtype")
+        if i and parts[i - 1].shape[1] != x.shape[0]:
+            raise RuntimeError(
+                f"multi_dot(): tensors {i - 1} and {i} with shapes {list(parts[i - 1].shape)} and "
+                f"{list(x.shape)} cannot be multiplied"
+            )
+    result = in_cheapest_order(parts)
+    if column:
+        result = OPS["squeeze"](result, -1)
+    return OPS["squeeze"](result, 0) if row else result
+
+
+@composed(FUNCTION, module="linalg")
+def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
+    """Return the dot products along a dimension; the others broadcast.
+
+    >>> minigrad.linalg.vecdot(minigrad.ones(2, 3), minigrad.ones(3))
+    tensor([3., 3.])
+    """
+    for each in (x, y):
+        if each._array.dtype.kind == "b":
+            raise NotImplementedError("linalg.vecdot is not implemented for 'Bool'")
+    y_kind = OPS["mul"](x, y)
+    total = OPS["sum"](y_kind, dim)
+    return (
+        total
+        if total._array.dtype == y_kind._array.dtype
+        else OPS["cast"](total, y_kind._array.dtype)
+    )
+
+
+@composed(FUNCTION, module="linalg")
+def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
+    """Return the cross products of vectors of size 3 along a dimension.
+
+    >>> minigrad.linalg.cross(minigrad.tensor([1., 0., 0.]), minigrad.tensor([0., 1., 0.]))
+    tensor([0., 0., 1.])
+    """
+    if input.ndim != other.ndim:
+        raise RuntimeError(
+            "linalg.cross: inputs must have the same number of dimensions, but got "
+            f"{input.ndim} and {other.ndim}"
+        )
+    d = dim_from_front(dim, input.ndim)
+    if input.ndim == 0 or input.shape[d] != 3 or other.shape[d] != 3:
+        raise RuntimeError(f"linalg.cross: inputs dimension {dim} must have length 3")
+    a = [OPS["roll"](input, (-i,), (d,)) for i in (1, 2)]
+    b = [OPS["roll"](other, (-i,), (d,)) for i in (1, 2)]
+    return OPS["sub"](OPS["mul"](a[0], b[1]), OPS["mul"](a[1], b[0]))
+
+
+@composed(BOTH)
+def cross_(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
+    """Return the cross products of vectors of size 3 along a dimension, by default the first such.
+
+    >>> minigrad.cross(minigrad.tensor([1., 0., 0.]), minigrad.tensor([0., 1., 0.]), dim=0)
+    tensor([0., 0., 1.])
+    """
+    if dim is None:
+        common = np.broadcast_shapes(tuple(input.shape), tuple(other.shape))
+        if 3 not in common:
+            raise RuntimeError("no dimension of size 3 in input")
+        dim = common.index(3)
+    return cross(input, other, dim=dim)
+
+
+@composed(FUNCTION, module="linalg")
+def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
+    """Return a view of the diagonals of matrices.
+
+    >>> minigrad.linalg.diagonal(minigrad.ones(2, 3, 3)).shape
+    torch.Size([2, 3])
+    """
+    return OPS["diagonal"](A, offset, dim1, dim2)
+
+
+@composed(FUNCTION, module="linalg")
+def vander(x: Tensor, N: int | None = None) -> Tensor:
+    """Return the first N powers of each element, from 0 on, in a new last dimension.
+
+    >>> minigrad.linalg.vander(minigrad.tensor([2., 3.]), 3)
+    tensor([[1., 2., 4.],
+            [1., 3., 9.]])
+    """
+    if x._array.dtype.kind == "b":
+        raise RuntimeError("linalg.vander: Expected numbers, but got a tensor of bools")
+    x = OPS["unsqueeze"](x, 0) if x.ndim == 0 else x
+    count = x.shape[-1] if N is None else N
+    if count <= 1:
+        raise RuntimeError(f"N must be greater than 1, but got {count}")
+    kind = np.dtype(np.int64) if x._array.dtype.kind in "iu" else x._array.dtype
+    base = OPS["cast"](x, kind) if x._array.dtype != kind else x
+    powers = [OPS["expand"](wrap(np.ones((), kind)), x.shape)]
+    for _ in range(count - 1):
+        powers.append(OPS["mul"](powers[-1], base))
+    return OPS["stack"](*powers, dim=-1)
+
+
+@composed(FUNCTION, module="linalg")
+def matrix_exp(A: Tensor) -> Tensor:
+    """Return the exponentials of square matrices.
+
+    >>> minigrad.linalg.matrix_exp(minigrad.zeros(1, 1))
+    tensor([[1.]])
+    """
+    return OPS["matrix_exp"](A)
+
+
+@composed(FUNCTION, module="linalg")
+def matrix_power(A: Tensor, n: int) -> Tensor:
+    """Return the n-th power of square matrices; the inverse is raised to a negative power.
+
+    >>> minigrad.linalg.matrix_power(minigrad.tensor([[2.]]), 3)
+    tensor([[8.]])
+    """
+    return power(A, n)
+
+
+@composed(FUNCTION, module="linalg")
+def matmul_(input: Tensor, other: Tensor) -> Tensor:
+    """Multiply vectors, matrices or stacks: `minigrad.matmul` in this namespace.
+
+    >>> minigrad.linalg.matmul(minigrad.ones(2), minigrad.ones(2))
+    tensor(2.)
+    """
+    return matmul(input, other)
+
+
+# Names at the top level ---------------------------------------------------------------------------
+
+
+@composed(BOTH)
+def det_(input: Tensor) -> Tensor:
+    """Return the determinants of square matrices.
+
+    >>> minigrad.det(minigrad.eye(2))
+    tensor(1.)
+    """
+    return det(input)
+
+
+@composed(BOTH)
+def slogdet_(input: Tensor) -> Any:
+    """Return the signs and logarithms of determinants: a named tuple (sign, logabsdet).
+
+    >>> minigrad.slogdet(minigrad.eye(2)).sign
+    tensor(1.)
+    """
+    return _OldSlogdet(*slogdet(input))
+
+
+@composed(BOTH)
+def cholesky_(input: Tensor, upper: bool = False) -> Tensor:
+    """Return the triangles L for which L Lᵀ = A, or their transposes if `upper`.
+
+    >>> minigrad.cholesky(minigrad.tensor([[4.]]))
+    tensor([[2.]])
+    """
+    return cholesky(input, upper=upper)
+
+
+@composed(BOTH)
+def qr_(input: Tensor, some: bool = True) -> Any:
+    """Return Q and R of the QR decompositions; without `some`, Q is square.
+
+    >>> minigrad.qr(minigrad.tensor([[3.], [4.]])).R.abs()
+    tensor([[5.]])
+    """
+    return _OldQr(*qr(input, "reduced" if some else "complete"))
+
+
+@composed(BOTH)
+def svd_(input: Tensor, some: bool = True, compute_uv: bool = True) -> Any:
+    """Return U, S and V of the singular value decompositions A = U diag(S) Vᵀ.
+
+    Without `some`, U and V are square. Without `compute_uv`, they are zeros.
+
+    >>> minigrad.svd(minigrad.tensor([[2.]])).S
+    tensor([2.])
+    """
+    u, s, vh = svd(input, not some)
+    if not compute_uv:
+        (m, n), lead, kind = input.shape[-2:], tuple(input.shape[:-2]), input._array.dtype
+        return _OldSvd(wrap(np.zeros((*lead, m, m), kind)), s, wrap(np.zeros((*lead, n, n), kind)))
+    return _OldSvd(u, s, _transposed(vh))
