@@ -200,7 +200,7 @@ ELEMENTWISE: dict[str, tuple[Callable[[RandomDraws], Case], _FUNCTION]] = {
         {"function": lambda t, *args, **options: t.div(*args, **options)},
     ),
     "floor_divide": (without_gradient(cases.binary), _with(operator.floordiv)),
-    "frexp": (cases.unary, {"function": lambda t, input: t.frexp(input)}),
+    "frexp": (moderate, {"function": lambda t, input: t.frexp(input)}),
     "gcd": (integers, {}),
     "lcm": (integers, {}),
     "lerp": (lerp, {}),
