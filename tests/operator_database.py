@@ -40,7 +40,6 @@ UNINITIALISED += ("new_empty", "new_empty_strided")
 # Ops that fall short, and why. Each must still fail.
 _DETACHED = "a mean or std that requires grad is refused"
 SHORTFALLS: dict[str, str] = {
-    "arange": "a step of zero is a NotImplementedError",
     "bernoulli": "there is no method",
     "cat": "the result of operands that are not in row-major order is",
     "full_like": "a number outside the range of the dtype is refused",

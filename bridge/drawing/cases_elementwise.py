@@ -196,7 +196,7 @@ ELEMENTWISE: dict[str, tuple[Callable[[RandomDraws], Case], _FUNCTION]] = {
     "clamp_min": (bounded, {}),
     "copysign": (binary_with_tensor, {}),
     "floor_divide": (without_gradient(cases.binary), _with(operator.floordiv)),
-    "frexp": (cases.unary, {"function": lambda t, input: t.frexp(input)}),
+    "frexp": (moderate, {"function": lambda t, input: t.frexp(input)}),
     "gcd": (integers, {}),
     "lcm": (integers, {}),
     "lerp": (lerp, {}),

@@ -96,7 +96,7 @@ def sub(input: Operand, other: Operand, *, alpha: float = 1) -> Result:
     no_bools=_NO_MINUS,
     node=lambda input, other, **_: f"RsubBackward{int(not isinstance(other, np.ndarray))}",
 )
-def rsub(input: Operand, other: Operand, *, alpha: float = 1) -> Result:
+def rsub(input: Array, other: Operand, *, alpha: float = 1) -> Result:
     """`other - alpha * input`, broadcast. It computes `1 - x`.
 
     >>> minigrad.rsub(minigrad.tensor([1., 2.]), 1)

@@ -106,7 +106,7 @@ def _refuse_zero(input: Operand, other: Operand) -> None:
         if isinstance(x, np.ndarray):
             if x.dtype.kind == "b":
                 raise NotImplementedError("a division of bools is not implemented")
-            if x.dtype.kind != "f" and not np.all(other) and x.size:
+            if x.dtype.kind != "f" and not np.all(other) and np.size(input) and np.size(other):
                 raise RuntimeError("ZeroDivisionError")
 
 
@@ -178,7 +178,10 @@ def remainder(input: Operand, other: Operand) -> Result:
     tensor([1., 2.])
     """
     _refuse_zero(input, other)
-    return np.remainder(input, other), (
+    y = np.remainder(input, other)
+    if y.dtype.kind == "f":  # PyTorch's zero has the sign of `input`
+        y = np.where(y == 0, np.copysign(y, input), y)
+    return y, (
         unchanged,
         lambda g: -g * rounded_div(input, other, rounding_mode="floor")[0],
     )

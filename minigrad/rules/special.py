@@ -167,7 +167,7 @@ def _trigamma(input: Array) -> Array:
     return np.where(reflected, -1, 1).astype(input.dtype) * (y + series / x)
 
 
-@differentiable(FLOAT_FUNCTION)
+@differentiable(FLOAT_FUNCTION, layout="contiguous")
 def mvlgamma(input: Array, p: int) -> Result:
     """The logarithm of the gamma function of dimension `p`. RuntimeError for p < 1.
 
@@ -318,7 +318,7 @@ def xlogy(input: Operand, other: Operand) -> Result:
     """
     y = np.where((np.asarray(input) == 0) & ~np.isnan(other), 0, input * np.log(other))
     return np.asarray(y, _float_of(input, other)), (
-        lambda g: g * np.where((input == 0) & (other <= 0), 0, np.log(other)),
+        lambda g: np.where((input == 0) & (other <= 0), 0, xlogy(g, other)[0]),
         lambda g: g * input / other,
     )
 
@@ -332,7 +332,7 @@ def special_xlog1py(input: Operand, other: Operand) -> Result:
     """
     y = np.where((np.asarray(input) == 0) & ~np.isnan(other), 0, input * np.log1p(other))
     return np.asarray(y, _float_of(input, other)), (
-        lambda g: g * np.where((input == 0) & (other <= -1), 0, np.log1p(other)),
+        lambda g: np.where((input == 0) & (other <= -1), 0, special_xlog1py(g, other)[0]),
         lambda g: g * input / (other + 1),
     )
 

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...core.dispatch import OPS
+from ...rules.layout import elementwise
 from ...rules.presentation import BOTH, FUNCTION
 from .registry import COMPOSITIONS, Composition, composed
 
@@ -42,7 +43,9 @@ def frexp(input: Tensor) -> Any:
     >>> minigrad.frexp(minigrad.tensor([4., 3.])).exponent
     tensor([3, 2], dtype=torch.int32)
     """
-    return _frexp_result(*OPS["frexp"](input))
+    mantissa, exponent = OPS["frexp"](input)
+    exponent._array = elementwise(exponent._array, (input._array,))
+    return _frexp_result(mantissa, exponent)
 
 
 @composed(FUNCTION, module="special")
