@@ -17,7 +17,7 @@ from bridge.libraries.op_calls import function, functional, method, spelling
 from minigrad.rules import REGISTRY
 from minigrad.rules.rule import OPERANDS
 
-from . import cases
+from . import cases, cases_nn
 from .cases import CaseFunction
 from .draws import RandomDraws
 from .operands import Case, Operand
@@ -182,6 +182,7 @@ SAMPLES: dict[str, Sample] = {
         cases.where, {"method": lambda t, condition, x, other: x.where(condition, other)}
     ),
 }
+SAMPLES |= {name: Sample(*each) for name, each in cases_nn.SAMPLES.items()}
 
 
 def operand_names(name: str) -> list[str]:
@@ -192,7 +193,12 @@ def operand_names(name: str) -> list[str]:
 
 def forms(name: str) -> dict[str, Form]:
     """Return PyTorch's forms of an op by name, such as "function" and "in-place operator"."""
-    made = {"function": function(name), "method": method(name), "in-place": in_place(f"{name}_")}
+    at_top = not REGISTRY[name].presentation.module
+    made = {
+        "function": function(name) if at_top else functional(name),
+        "method": method(name),
+        "in-place": in_place(f"{name}_"),
+    }
     return {form: made[form] for form in REGISTRY[name].presentation.forms} | dict(
         SAMPLES[name].forms
     )

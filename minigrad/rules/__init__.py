@@ -7,7 +7,7 @@ are PyTorch's conventions. `reading.py` checks that every pullback is differenti
 
 from __future__ import annotations
 
-from . import elementwise, indexing, linalg, nn, reduction, shape
+from . import activations, elementwise, indexing, linalg, losses, nn, reduction, shape
 from .rule import REGISTRY, Rule, differentiable, finish_loading, without_derivative
 
 finish_loading()
@@ -15,10 +15,12 @@ finish_loading()
 __all__ = [
     "REGISTRY",
     "Rule",
+    "activations",
     "differentiable",
     "elementwise",
     "indexing",
     "linalg",
+    "losses",
     "nn",
     "reduction",
     "shape",

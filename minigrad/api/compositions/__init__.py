@@ -4,6 +4,9 @@ PyTorch composes most of them itself (`CompositeImplicitAutograd`), so their gra
 They import `core` and `rules`, and `registry.py` collects them. Read `basic.py` first.
 """
 
+from . import activations as activations
 from . import basic as basic
+from . import distances as distances
+from . import losses as losses
 from .registry import COMPOSITIONS as COMPOSITIONS
 from .registry import public as public
