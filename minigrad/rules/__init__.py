@@ -7,7 +7,19 @@ are PyTorch's conventions. `reading.py` checks that every pullback is differenti
 
 from __future__ import annotations
 
-from . import activations, elementwise, indexing, linalg, losses, nn, reduction, shape
+from . import (
+    activations,
+    convolution,
+    elementwise,
+    indexing,
+    linalg,
+    losses,
+    nn,
+    padding,
+    pooling,
+    reduction,
+    shape,
+)
 from .rule import REGISTRY, Rule, differentiable, finish_loading, without_derivative
 
 finish_loading()
@@ -16,12 +28,15 @@ __all__ = [
     "REGISTRY",
     "Rule",
     "activations",
+    "convolution",
     "differentiable",
     "elementwise",
     "indexing",
     "linalg",
     "losses",
     "nn",
+    "padding",
+    "pooling",
     "reduction",
     "shape",
     "without_derivative",

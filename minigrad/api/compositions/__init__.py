@@ -6,7 +6,10 @@ They import `core` and `rules`, and `registry.py` collects them. Read `basic.py`
 
 from . import activations as activations
 from . import basic as basic
+from . import convolution as convolution
 from . import distances as distances
 from . import losses as losses
+from . import padding as padding
+from . import pooling as pooling
 from .registry import COMPOSITIONS as COMPOSITIONS
 from .registry import public as public
