@@ -100,6 +100,17 @@ def log_softmax(
     return _log_softmax(input, _dim_or_default(dim, input, "log_softmax", _stacklevel), dtype)
 
 
+def softmin(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None
+) -> Tensor:
+    """Return the softmax of −input along `dim`. `dim` and `dtype` are as in `softmax`.
+
+    >>> F.softmin(minigrad.tensor([0., 1.]), dim=0)
+    tensor([0.7311, 0.2689])
+    """
+    return _softmax(-input, _dim_or_default(dim, input, "softmin", _stacklevel), dtype)
+
+
 def _dim_or_default(dim: int | None, input: Tensor, name: str, stacklevel: int) -> int:
     if dim is not None:
         return dim
@@ -342,7 +353,7 @@ globals().update(_MADE)
 __all__ = sorted(
     {
         *("cross_entropy", "dropout", "linear", "log_softmax", "mse_loss", "nll_loss", "relu"),
-        *("sigmoid", "softmax", "tanh"),
+        *("sigmoid", "softmax", "softmin", "tanh"),
         *_MADE,
     }
 )

@@ -9,7 +9,11 @@ from . import basic as basic
 from . import convolution as convolution
 from . import distances as distances
 from . import losses as losses
+from . import attention as attention
+from . import dropout as dropout
+from . import normalisation as normalisation
 from . import padding as padding
 from . import pooling as pooling
+from . import resampling as resampling
 from .registry import COMPOSITIONS as COMPOSITIONS
 from .registry import public as public
