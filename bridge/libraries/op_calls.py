@@ -14,6 +14,8 @@ from typing import Any
 from minigrad.catalogue.op_table import TABLE
 from minigrad.rules import REGISTRY
 
+from . import nn_calls
+
 # Called as `spelling(torch, *operands, **options)`, with the rule's names for the options.
 Spelling = Callable[..., Any]
 
@@ -77,7 +79,7 @@ SPELLED: dict[str, Spelling] = {
     "scatter": _gradient_of_indexing,
     "slice": _slice,
     "stack": joining("stack"),
-}
+} | nn_calls.SPELLED
 _OPS = {op.rule.name: op for op in TABLE}
 
 

@@ -24,7 +24,7 @@ _FUNCTIONAL = replace(ELEMENTWISE, forms=FUNCTION, module="nn.functional")
 
 
 def _floats_only(input: Array, kernel: str) -> None:
-    if input.dtype.kind != "f":
+    if input.dtype.kind in "biu":
         raise NotImplementedError(f"\"{kernel}\" not implemented for '{scalar_name(input)}'")
 
 
@@ -48,7 +48,7 @@ def leaky_relu(input: Array, negative_slope: float = 0.01) -> Result:
     )
 
 
-@differentiable(_KERNEL, node="PreluKernelBackward0")
+@differentiable(_KERNEL, public="prelu", node="PreluKernelBackward0")
 def prelu_kernel(input: Array, weight: Array) -> Result:
     """`input` where it is positive, elsewhere `weight * input`, broadcast."""
     _floats_only(input, "prelu_cpu")
@@ -98,7 +98,7 @@ def hardshrink(input: Array, lambd: float = 0.5) -> Result:
     tensor([-2.,  0.])
     """
     _floats_only(input, "hardshrink_cpu")
-    return masked(input, ~((input >= -lambd) & (input <= lambd))), (
+    return np.where((input >= -lambd) & (input <= lambd), 0, input), (
         lambda g: masked(g, ~((input >= -lambd) & (input <= lambd))),
     )
 
@@ -115,7 +115,9 @@ def softshrink(input: Array, lambd: float = 0.5) -> Result:
     _floats_only(input, "softshrink_cpu")
     moved = np.where(input > lambd, input - lambd, input + lambd)
     inside = (input >= -lambd) & (input <= lambd)
-    return masked(moved, ~inside), (lambda g: masked(g, ~((input >= -lambd) & (input <= lambd))),)
+    return np.where(inside, 0, moved), (
+        lambda g: masked(g, ~((input >= -lambd) & (input <= lambd))),
+    )
 
 
 # Exponentials -------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ Sizes = tuple[int, ...]
 _CHUNK = 1 << 21  # elements of a matrix of windows; larger ones leave the processor's cache
 
 
-@differentiable(INTERNAL, layout="images")
+@differentiable(INTERNAL, public="conv2d", layout="images")
 def convolution(
     input: Array,
     weight: Array,
@@ -223,7 +223,7 @@ def _chunks(count: int, size: int) -> Iterator[slice]:
 # Columns of windows -------------------------------------------------------------------------------
 
 
-@differentiable(INTERNAL, linear=True, node="Im2ColBackward0")
+@differentiable(INTERNAL, public="unfold", linear=True, node="Im2ColBackward0")
 def im2col(
     input: Array, kernel_size: Sizes, dilation: Sizes, padding: Sizes, stride: Sizes
 ) -> Result:
@@ -238,7 +238,7 @@ def im2col(
     )
 
 
-@differentiable(INTERNAL, linear=True, node="Col2ImBackward0")
+@differentiable(INTERNAL, public="fold", linear=True, node="Col2ImBackward0")
 def col2im(
     input: Array,
     output_size: Sizes,

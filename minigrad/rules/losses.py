@@ -23,7 +23,7 @@ _LOSS = replace(PROMOTED, forms=(), layout="own")
 
 
 def _floats_only(input: Array, kernel: str) -> None:
-    if input.dtype.kind != "f":
+    if input.dtype.kind in "biu":
         raise NotImplementedError(f"\"{kernel}\" not implemented for '{scalar_name(input)}'")
 
 

@@ -46,6 +46,7 @@ def _hat(
 
 @differentiable(
     INTERNAL,
+    public="layer_norm",
     layout="images",
     extra_outputs=True,
     node=lambda *args, **_: f"Native{args[7]}NormBackward0",
@@ -98,7 +99,7 @@ def normalise(
     )
 
 
-@differentiable(INTERNAL, layout="images", node="NativeBatchNormBackward0")
+@differentiable(INTERNAL, public="batch_norm", layout="images", node="NativeBatchNormBackward0")
 def normalise_by(
     input: Array,
     weight: Array | None,

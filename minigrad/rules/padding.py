@@ -8,7 +8,7 @@ from .presentation import INTERNAL
 from .rule import Array, Result, differentiable
 
 
-@differentiable(INTERNAL, layout="images", linear=True, node="ConstantPadNdBackward0")
+@differentiable(INTERNAL, public="pad", layout="images", linear=True, node="ConstantPadNdBackward0")
 def constant_pad(input: Array, padding: tuple[tuple[int, int], ...], value: float) -> Result:
     """`input` with elements added before and after its last dimensions; negative numbers remove."""
     lead = input.ndim - len(padding)

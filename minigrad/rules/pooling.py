@@ -59,7 +59,11 @@ def _pool_node(name: str, suffix: str) -> Callable[..., str]:
 
 
 @differentiable(
-    INTERNAL, layout="images", extra_outputs=True, node=_pool_node("Max", "WithIndices")
+    INTERNAL,
+    public="max_pool2d",
+    layout="images",
+    extra_outputs=True,
+    node=_pool_node("Max", "WithIndices"),
 )
 def max_pool(
     input: Array,
@@ -128,6 +132,7 @@ def _to_elements(
 
 @differentiable(
     INTERNAL,
+    public="adaptive_max_pool2d",
     layout="images",
     extra_outputs=True,
     node=lambda input, windows, *_: f"AdaptiveMaxPool{windows.ndim - 1}DBackward0",
@@ -154,7 +159,9 @@ def max_of_windows(input: Array, windows: np.ndarray, size: int) -> Result:
 # Means --------------------------------------------------------------------------------------------
 
 
-@differentiable(INTERNAL, layout="images", linear=True, node=_pool_node("Avg", ""))
+@differentiable(
+    INTERNAL, public="avg_pool2d", layout="images", linear=True, node=_pool_node("Avg", "")
+)
 def avg_pool(
     input: Array,
     kernel: Sizes,
@@ -212,6 +219,7 @@ def _counts(
 
 @differentiable(
     INTERNAL,
+    public="adaptive_avg_pool2d",
     layout="images",
     node=lambda input, windows, *_: f"AdaptiveAvgPool{windows.ndim - 1}DBackward0",
     linear=True,

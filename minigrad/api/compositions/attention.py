@@ -115,5 +115,5 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     a, b = input1.reshape(rows, first), input2.reshape(rows, second)
     filters = weight.permute(1, 0, 2).reshape(first, outputs * second)
     products = OPS["mm"](a, filters).reshape(rows, outputs, second)
-    y = (products * b.unsqueeze(1)).sum(-1).reshape(*lead, outputs)
+    y = (products * b.unsqueeze(1)).sum(-1).to(input1.dtype).reshape(*lead, outputs)
     return y if bias is None else y + bias

@@ -50,6 +50,10 @@ def batch_norm(
     """
     _floats_only("batch_norm", input)
     shape = tuple(input.shape)
+    if input.numel() == 0:
+        y = input.clone()
+        y = y if weight is None else y * weight[0]
+        return y if bias is None else y + bias[0]
     if training and math.prod(shape[:1] + shape[2:]) == 1:
         raise ValueError(
             f"Expected more than 1 value per channel when training, got input size {input.shape}"

@@ -206,7 +206,7 @@ def _adapted(name: str, nd: int, input: Any, output_size: Any) -> tuple[int, ...
     return sizes
 
 
-def _windows(inside: Sequence[int], outside: Sequence[int]) -> np.ndarray:
+def adapted_windows(inside: Sequence[int], outside: Sequence[int]) -> np.ndarray:
     """The flat indices of the elements of each window, -1 after the last one."""
     edges = [
         [range(i * n // m, -(-(i + 1) * n // m)) for i in range(m)]
@@ -229,8 +229,8 @@ def _adaptive_max_pool(nd: int, input: Any, output_size: Any) -> tuple[Tensor, T
     if input._array.dtype.kind != "f":
         raise NotImplementedError(f"adaptive_max_pool{nd}d is not implemented for {input.dtype}")
     if nd > 1:
-        return OPS["max_of_windows"](input, _windows(inside, sizes), nd)
-    windows = _windows((1, *inside), (1, *sizes))
+        return OPS["max_of_windows"](input, adapted_windows(inside, sizes), nd)
+    windows = adapted_windows((1, *inside), (1, *sizes))
     values, indices = OPS["max_of_windows"](input.unsqueeze(-2), windows, 2)
     return values.squeeze(-2), indices.squeeze(-2)
 
@@ -244,7 +244,7 @@ def _adaptive_avg_pool(nd: int, input: Any, output_size: Any) -> Tensor:
     inside = input.shape[-nd:]
     if all(size == 1 for size in sizes):
         return input.mean(tuple(range(-nd, 0)), keepdim=True)
-    return OPS["mean_of_windows"](input, _windows(inside, sizes), nd)
+    return OPS["mean_of_windows"](input, adapted_windows(inside, sizes), nd)
 
 
 @composed(FUNCTION, module="nn.functional")
