@@ -31,10 +31,10 @@ def threshold(draw: RandomDraws) -> Case:
 
 
 def prelu(draw: RandomDraws) -> Case:
-    shape = draw.shape()
-    weight = tuple(draw.pick(size, 1) if d == 1 else 1 for d, size in enumerate(shape))
+    shape = draw.pick((3, 4), (4, 2), (4,), (0, 3))
     x = draw.array(shape)
-    return Case((x, draw.array(weight, dtype=x.values.dtype)))
+    size = draw.pick(shape[1], 1) if len(shape) > 1 else 1
+    return Case((x, draw.array((size,), dtype=x.values.dtype)))
 
 
 def glu(draw: RandomDraws) -> Case:
@@ -119,7 +119,7 @@ def convolution(draw: RandomDraws) -> Case:
         "padding": tuple(draw.pick(0, 1) for _ in range(nd)),
         "dilation": tuple(draw.pick(1, 2) for _ in range(nd)),
         "transposed": transposed,
-        "output_padding": tuple(draw.pick(0, s - 1) * transposed for s in stride),
+        "output_padding": tuple(draw.pick(0, s - 1) * (transposed and draw.wild) for s in stride),
         "groups": groups,
     }
     return Case((x, weight, draw.pick(bias, None)), options)
@@ -201,7 +201,8 @@ def normalise(draw: RandomDraws) -> Case:
         "eps": draw.pick(1e-5, 0.5),
         "kind": kind,
     }
-    return Case((x, draw.pick(weight, weight, None), draw.pick(bias, bias, None)), options)
+    parameters = draw.pick((weight, bias), (weight, bias), (weight, None), (None, None))
+    return Case((x, *parameters), options)
 
 
 def normalise_by(draw: RandomDraws) -> Case:
@@ -215,7 +216,8 @@ def normalise_by(draw: RandomDraws) -> Case:
         Operand(np.abs(var.values), constant=True),
     )
     options = {"eps": draw.pick(1e-5, 0.5)}
-    return Case((x, draw.pick(weight, None), draw.pick(bias, None), *statistics), options)
+    # Without a weight, PyTorch's own second derivative fails.
+    return Case((x, weight, draw.pick(bias, None), *statistics), options)
 
 
 def _f(name: str) -> dict[str, Any]:
@@ -248,7 +250,7 @@ SAMPLES: dict[str, tuple[Any, ...]] = {
     "hardsigmoid": (unary, _f("hardsigmoid")),
     "hardswish": (unary, _f("hardswish")),
     "hardtanh": (unary_with(min_val=(..., -2, 0), max_val=(..., 1, 2.5)), _f("hardtanh")),
-    "huber_loss": (loss(delta=(..., 0.5, 2)), _f("huber_loss")),
+    "huber_loss": (loss(delta=(0.505, 2.005)), _f("huber_loss")),
     "im2col": (im2col, _called("im2col")),
     "leaky_relu": (unary_with(negative_slope=(..., 0.1, 1, -2)), _f("leaky_relu")),
     "logsigmoid": (unary,),
@@ -260,7 +262,7 @@ SAMPLES: dict[str, tuple[Any, ...]] = {
     "normalise_by": (normalise_by, _called("normalise_by")),
     "prelu_kernel": (prelu, _called("prelu_kernel")),
     "silu": (unary, _f("silu")),
-    "smooth_l1_loss": (loss(beta=(..., 0.5, 2)), _f("smooth_l1_loss")),
+    "smooth_l1_loss": (loss(beta=(0.505, 2.005)), _f("smooth_l1_loss")),
     "soft_margin_loss": (signed_loss, _f("soft_margin_loss")),
     "softplus": (unary_with(beta=(..., 1, 2, 0.5), threshold=(..., 20, 1)),),
     "softshrink": (unary_with(lambd=(..., 0, 0.5, 1)),),

@@ -249,7 +249,7 @@ class _Filling:
         saved, is_tensor = f"(id({n}_array), {n}._counter, {n}._counter[0])", self._is_tensor(n)
         if self.kinds[n].startswith("Constant"):
             return f"*([{saved}] if {is_tensor} else [])" if is_tensor else saved
-        if is_tensor and not callable(self.node):
+        if is_tensor and (not callable(self.node) or self.kinds[n] == "Array | None"):
             return f"{saved} if {is_tensor} else NOT_SAVED"
         return self._if_operand(n, saved, "NOT_SAVED")
 
@@ -261,7 +261,7 @@ class _Filling:
         """
         if not n:
             return none
-        if not (self._is_tensor(n) and callable(self.node)):
+        if not (self._is_tensor(n) and callable(self.node)) or self.kinds[n] == "Array | None":
             return item
         items = f"[{item}] if {self._is_tensor(n)} else "
         others = [o for o in self.kinds if o != n and self.kinds[o] == "Operand | None"]

@@ -35,7 +35,7 @@ def _logistic(x: Array) -> Array:
 # Rectifiers ---------------------------------------------------------------------------------------
 
 
-@differentiable(_KERNEL)
+@differentiable(_KERNEL, derivative_node="LeakyReluBackwardBackward0")
 def leaky_relu(input: Array, negative_slope: float = 0.01) -> Result:
     """`input` where it is positive, elsewhere `negative_slope * input`. The kink counts as below.
 
@@ -73,7 +73,7 @@ def threshold(input: Array, threshold: float, value: float) -> Result:
     )
 
 
-@differentiable(_KERNEL)
+@differentiable(_KERNEL, derivative_node="HardtanhBackwardBackward0")
 def hardtanh(input: Array, min_val: float = -1.0, max_val: float = 1.0) -> Result:
     """`input` limited to the interval; the derivative is 0 at its ends.
 
@@ -90,7 +90,7 @@ def hardtanh(input: Array, min_val: float = -1.0, max_val: float = 1.0) -> Resul
     )
 
 
-@differentiable(replace(ELEMENTWISE, forms=BOTH))
+@differentiable(replace(ELEMENTWISE, forms=BOTH), derivative_node="HardshrinkBackwardBackward0")
 def hardshrink(input: Array, lambd: float = 0.5) -> Result:
     """0 from `-lambd` to `lambd`, both included, and `input` elsewhere.
 
@@ -103,7 +103,7 @@ def hardshrink(input: Array, lambd: float = 0.5) -> Result:
     )
 
 
-@differentiable(_FUNCTIONAL)
+@differentiable(_FUNCTIONAL, derivative_node="SoftshrinkBackwardBackward0")
 def softshrink(input: Array, lambd: float = 0.5) -> Result:
     """`input` moved by `lambd` towards 0, and 0 where it is nearer. RuntimeError for lambd < 0.
 
@@ -115,7 +115,7 @@ def softshrink(input: Array, lambd: float = 0.5) -> Result:
     _floats_only(input, "softshrink_cpu")
     moved = np.where(input > lambd, input - lambd, input + lambd)
     inside = (input >= -lambd) & (input <= lambd)
-    return np.where(inside, 0, moved), (
+    return np.where(inside, input * 0, moved), (
         lambda g: masked(g, ~((input >= -lambd) & (input <= lambd))),
     )
 
@@ -207,7 +207,8 @@ def logsigmoid(input: Array) -> Result:
         e = np.exp(np.where(input < 0, input, -input))
         return g * np.where(input < 0, 1 - e / (1 + e), e / (1 + e))
 
-    return np.minimum(input, 0) - np.log1p(np.exp(-np.absolute(input))), (pullback,)
+    below = np.where(input < 0, input, 0)
+    return below - np.log1p(np.exp(np.where(input < 0, input, -input))), (pullback,)
 
 
 @differentiable(_KERNEL)

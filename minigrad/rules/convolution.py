@@ -16,10 +16,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from .dtypes import scalar_name
 from .padding import constant_pad
 from .presentation import INTERNAL
 from .reading import reads_as
 from .rule import Array, Result, differentiable
+from .summation import summed
 
 Sizes = tuple[int, ...]
 _CHUNK = 1 << 21  # elements of a matrix of windows; larger ones leave the processor's cache
@@ -78,8 +80,13 @@ def convolution(
 
     if bias is not None:
         y += bias.reshape(-1, *(1,) * len(inside))
-    others = (0, *range(2, y.ndim))
-    return y, (to_input, to_weight, lambda g: np.add.reduce(g, others))
+
+    # PyTorch saves the input and the weight for each of the three, and so do the pullbacks.
+    return y, (
+        lambda g: to_input(g).reshape(input.shape),
+        to_weight,
+        lambda g: summed(g, (0, *range(2, max(input.ndim, weight.ndim)))),
+    )
 
 
 def _to_weight_as_convolution(
@@ -223,11 +230,17 @@ def _chunks(count: int, size: int) -> Iterator[slice]:
 # Columns of windows -------------------------------------------------------------------------------
 
 
+def _refuse_integers(input: Array, kernel: str) -> None:
+    if input.dtype.kind in "iu":
+        raise NotImplementedError(f"\"{kernel}\" not implemented for '{scalar_name(input)}'")
+
+
 @differentiable(INTERNAL, public="unfold", linear=True, node="Im2ColBackward0")
 def im2col(
     input: Array, kernel_size: Sizes, dilation: Sizes, padding: Sizes, stride: Sizes
 ) -> Result:
     """The windows of images (N, C, H, W) as columns: (N, C × window, windows)."""
+    _refuse_integers(input, "im2col_out_cpu")
     n, c, *inside = input.shape
     sizes = zip(inside, kernel_size, stride, padding, dilation, strict=True)
     outside = tuple([(n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in sizes])
@@ -248,6 +261,7 @@ def col2im(
     stride: Sizes,
 ) -> Result:
     """Columns of windows, added up in the places of the windows: the derivative of `im2col`."""
+    _refuse_integers(input, "col2im_out_cpu")
     n, window = len(input), math.prod(kernel_size)
     sizes = zip(output_size, kernel_size, stride, padding, dilation, strict=True)
     outside = [(m + 2 * p - d * (k - 1) - 1) // s + 1 for m, k, s, p, d in sizes]

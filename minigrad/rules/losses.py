@@ -43,7 +43,8 @@ def smooth_l1_loss(
 ) -> Result:
     """d² / (2 beta) where |d| < beta, and |d| − beta / 2 elsewhere; d = input − target."""
     _floats_only(input, "smooth_l1_cpu")
-    z = np.absolute(input - target)
+    d = input - target
+    z = np.where(d < 0, -d, d)
     y, share = _reduced(
         np.where(z < beta, 0.5 * z * z / beta, z - 0.5 * beta), reduction, (input, target)
     )
@@ -59,7 +60,8 @@ def smooth_l1_loss(
 def huber_loss(input: Array, target: Array, reduction: str = "mean", delta: float = 1.0) -> Result:
     """d² / 2 where |d| <= delta, and delta (|d| − delta / 2) elsewhere; d = input − target."""
     _floats_only(input, "huber_cpu")
-    z = np.absolute(input - target)
+    d = input - target
+    z = np.where(d < 0, -d, d)
     y, share = _reduced(
         np.where(z <= delta, 0.5 * z * z, delta * (z - 0.5 * delta)), reduction, (input, target)
     )
@@ -74,7 +76,10 @@ def huber_loss(input: Array, target: Array, reduction: str = "mean", delta: floa
 @differentiable(INTERNAL, layout="own")
 def soft_margin_loss(input: Array, target: Constant, reduction: str = "mean") -> Result:
     """log(1 + exp(−target × input)), for targets 1 and −1."""
-    _floats_only(input, "soft_margin_cpu")
+    if input.dtype.kind in "biu":
+        raise RuntimeError(
+            f"result type Float can't be cast to the desired output type {scalar_name(input)}"
+        )
     y, share = _reduced(np.log1p(np.exp(-target * input)), reduction, (input, target))
 
     def slope(g: Array) -> Array:
@@ -105,15 +110,15 @@ def binary_cross_entropy(
         terms = terms * weight
     y, share = _reduced(terms, reduction, (input, target))
 
-    def weighted(g: Array) -> Array:
-        return g / share if weight is None else g * weight / share
+    def weighted(d: Array) -> Array:
+        return d / share if weight is None else d * weight / share
 
     def to_target(g: Array) -> Array:
         low, high = clamp(np.log(1 - input), -100)[0], clamp(np.log(input), -100)[0]
-        return weighted(g) * (low - high)
+        return weighted(g * (low - high))
 
     return y, (
-        lambda g: weighted(g) * (input - target) / clamp((1 - input) * input, 1e-12)[0],
+        lambda g: weighted(g * (input - target) / clamp((1 - input) * input, 1e-12)[0]),
         to_target,
         None,
     )
@@ -132,7 +137,8 @@ def binary_cross_entropy_with_logits(
     `pos_weight` is a factor of the terms with `target`.
     """
     _floats_only(input, "binary_cross_entropy_with_logits")
-    rest = np.log1p(np.exp(-np.absolute(input))) + np.maximum(-input, 0)
+    negative = input < 0
+    rest = np.log1p(np.exp(np.where(negative, input, -input))) + np.where(negative, -input, 0)
     if pos_weight is not None:
         rest = ((pos_weight - 1) * target + 1) * rest
     terms = (1 - target) * input + rest

@@ -15,10 +15,11 @@ import numpy as np
 from .presentation import INTERNAL
 from .reading import reads_as
 from .rule import Array, Constant, Result, differentiable
+from .summation import summed
 
 
 def _mean(x: Array, over: tuple[int, ...], count: int) -> Array:
-    return np.add.reduce(x, over, keepdims=True) / count
+    return summed(x, over, True) / count
 
 
 def _rstd_again(x: Array, rstd: Array, over: tuple[int, ...], count: int, eps: float) -> Array:
@@ -68,16 +69,16 @@ def normalise(
     """
     shape, count = input.shape, math.prod(split[d] for d in over)
     x = input.reshape(split)
-    mean = np.add.reduce(x, over, np.float64, keepdims=True) / count
+    mean = _mean(x, over, count)
     centred = x - mean
-    var = np.add.reduce(centred * centred, over, keepdims=True) / count
-    rstd = (1 / np.sqrt(var + eps)).astype(x.dtype)
-    mean, var = mean.astype(x.dtype), var.astype(x.dtype)
+    var = _mean(centred * centred, over, count)
+    rstd = 1 / np.sqrt(var + eps)
     y = ((x - mean) * rstd).reshape(shape)
     if weight is not None:
         y = y * weight.reshape(affine)
     if bias is not None:
         y = y + bias.reshape(affine)
+    size, shift = np.shape(weight), np.shape(bias)
     padded = (1,) * (len(shape) - len(affine)) + affine
     repeated = tuple([d for d, size in enumerate(padded) if size == 1])
 
@@ -90,13 +91,17 @@ def normalise(
 
     def to_weight(g: Array) -> Array:
         hat = _hat(input.reshape(split), mean, rstd, over, count, eps).reshape(shape)
-        return np.add.reduce(g * hat, repeated).reshape(weight.shape)
+        return summed(g * hat, repeated).reshape(size)
 
     return (y, mean, var), (
         to_input,
         to_weight,
-        lambda g: np.add.reduce(g, repeated).reshape(bias.shape),
+        lambda g: summed(g, repeated).reshape(shift),
     )
+
+
+def _per_channel(input: Array) -> tuple[int, ...]:
+    return (1, -1, *(1,) * (input.ndim - 2))
 
 
 @differentiable(INTERNAL, public="batch_norm", layout="images", node="NativeBatchNormBackward0")
@@ -109,7 +114,7 @@ def normalise_by(
     eps: float,
 ) -> Result:
     """`normalise` with a given mean and variance for each channel, which is dimension 1."""
-    affine = (1, -1, *(1,) * (input.ndim - 2))
+    affine = _per_channel(input)
     rstd = 1 / np.sqrt(var + eps)
     y = (input - mean.reshape(affine)) * rstd.reshape(affine).astype(input.dtype)
     if weight is not None:
@@ -119,12 +124,12 @@ def normalise_by(
     others = (0, *range(2, input.ndim))
 
     def scale() -> Any:
-        return (1 / np.sqrt(var + eps)).reshape(affine)
+        return (1 / np.sqrt(var + eps)).reshape(_per_channel(input))  # which PyTorch saves, too
 
     return y, (
         lambda g: g * scale() if weight is None else g * (scale() * weight.reshape(affine)),
-        lambda g: np.add.reduce(g * ((input - mean.reshape(affine)) * scale()), others),
-        lambda g: np.add.reduce(g, others),
+        lambda g: summed(g * ((input - mean.reshape(affine)) * scale()), others),
+        lambda g: summed(g, others),
         None,
         None,
     )

@@ -21,6 +21,8 @@ def constant_pad(input: Array, padding: tuple[tuple[int, int], ...], value: floa
                 f"The input size {size}, plus negative padding {before} and {after}, resulted in a "
                 f"negative output size, which is invalid. Check dimension {d} of your input."
             )
+        if size + min(before, 0) + min(after, 0) < 0:
+            raise RuntimeError("narrow(): length must be non-negative.")
         source.append(slice(max(-before, 0), size - max(-after, 0)))
         place.append(slice(max(before, 0), sizes[d] - max(after, 0)))
     y = np.full(sizes, value).astype(input.dtype) if value else np.zeros(sizes, input.dtype)

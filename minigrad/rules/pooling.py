@@ -64,6 +64,7 @@ def _pool_node(name: str, suffix: str) -> Callable[..., str]:
     layout="images",
     extra_outputs=True,
     node=_pool_node("Max", "WithIndices"),
+    derivative_node="MaxPool2DWithIndicesBackwardBackward0",
 )
 def max_pool(
     input: Array,
@@ -108,7 +109,7 @@ def max_pool(
         shift = sum(k * d * step for k, d, step in zip(place, dilation, flat, strict=True))
         np.copyto(indices, origin + shift, where=better)
     apart = all(s >= d * (k - 1) + 1 for k, s, d in zip(kernel, stride, dilation, strict=True))
-    return (y, indices), (_to_elements(indices, lead, size, not apart),)
+    return (y, indices), (_to_elements(input, indices, lead, size, not apart),)
 
 
 def _grid(each: list[Array]) -> tuple[Array, ...]:
@@ -116,16 +117,16 @@ def _grid(each: list[Array]) -> tuple[Array, ...]:
 
 
 def _to_elements(
-    indices: Array, lead: Sizes, size: Sizes, repeats: bool
+    input: Array, indices: Array, lead: Sizes, size: Sizes, repeats: bool
 ) -> Callable[[Array], Array]:
     """The pullback of values that were taken from these places of the last dimensions."""
-    rows, shape = math.prod(lead), (*lead, *size)
+    rows = math.prod(lead)
     whole = (rows, math.prod(size))
     image = np.arange(rows)[:, None]
 
     def pullback(g: Array) -> Array:
         key = (image, indices.reshape((rows, -1)))
-        return scatter(g.reshape((rows, -1)), key, whole, repeats)[0].reshape(shape)
+        return scatter(g.reshape((rows, -1)), key, whole, repeats)[0].reshape(input.shape)
 
     return pullback
 
@@ -136,6 +137,7 @@ def _to_elements(
     layout="images",
     extra_outputs=True,
     node=lambda input, windows, *_: f"AdaptiveMaxPool{windows.ndim - 1}DBackward0",
+    derivative_node="AdaptiveMaxPool2DBackwardBackward0",
 )
 def max_of_windows(input: Array, windows: np.ndarray, size: int) -> Result:
     """The largest elements of windows of any form, and their indices.
@@ -153,14 +155,18 @@ def max_of_windows(input: Array, windows: np.ndarray, size: int) -> Result:
         better = ((v > y) | (v != v)) & (index >= 0)
         np.copyto(y, v, where=better)
         np.copyto(indices, index, where=better)
-    return (y, indices), (_to_elements(indices, lead, inside, True),)
+    return (y, indices), (_to_elements(input, indices, lead, inside, True),)
 
 
 # Means --------------------------------------------------------------------------------------------
 
 
 @differentiable(
-    INTERNAL, public="avg_pool2d", layout="images", linear=True, node=_pool_node("Avg", "")
+    INTERNAL,
+    public="avg_pool2d",
+    layout="images",
+    node=_pool_node("Avg", ""),
+    derivative_node="AvgPool2DBackwardBackward0",
 )
 def avg_pool(
     input: Array,
@@ -189,14 +195,14 @@ def avg_pool(
     if divisor_override is None:
         counts = _counts(size, kernel, stride, padding, outside, count_include_pad)
     counts = counts.astype(input.dtype)
-    ones, flat, shape = np.ones((1, 1, *kernel), input.dtype), math.prod(lead), input.shape
+    ones, flat = np.ones((1, 1, *kernel), input.dtype), math.prod(lead)
     each = zip(size, outside, kernel, stride, padding, strict=True)
     rest = tuple([n - (m - 1) * s + 2 * p - k for n, m, k, s, p in each])
 
     def pullback(g: Array) -> Array:
         images = (g / counts).reshape((flat, 1, *outside))
         d = convolution(images, ones, None, stride, padding, one, True, rest, 1)[0]
-        return d.reshape(shape)
+        return d.reshape(input.shape)
 
     if input.dtype.kind != "f":
         return np.trunc(y / counts).astype(input.dtype), ()
@@ -222,13 +228,13 @@ def _counts(
     public="adaptive_avg_pool2d",
     layout="images",
     node=lambda input, windows, *_: f"AdaptiveAvgPool{windows.ndim - 1}DBackward0",
-    linear=True,
+    derivative_node="AdaptiveAvgPool2DBackwardBackward0",
 )
 def mean_of_windows(input: Array, windows: np.ndarray, size: int) -> Result:
     """The means of windows of any form, listed as for `max_of_windows`."""
     lead, inside = input.shape[:-size], input.shape[-size:]
     rows, whole = math.prod(lead), (math.prod(lead), math.prod(inside))
-    shape, inner = input.shape, windows >= 0
+    inner = windows >= 0
     counts = inner.sum(-1).astype(input.dtype)
     x = input.reshape(whole)[:, windows]
     y = np.where(inner, x, 0).sum(-1) / counts
@@ -236,6 +242,6 @@ def mean_of_windows(input: Array, windows: np.ndarray, size: int) -> Result:
     def pullback(g: Array) -> Array:
         shares = (g / counts).reshape((rows, *counts.shape, 1))
         shares = np.where(inner, shares, 0)
-        return scatter(shares, (slice(None), windows), whole, True)[0].reshape(shape)
+        return scatter(shares, (slice(None), windows), whole, True)[0].reshape(input.shape)
 
     return y.reshape(*lead, *counts.shape), (pullback,)
