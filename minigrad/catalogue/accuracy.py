@@ -261,6 +261,7 @@ TOLERANCES: dict[str, OpTolerance] = {
     "silu": _ACTIVATION,
     "smooth_l1_loss": OpTolerance(SUMMED, SUMMED, "PyTorch rounds products and sums together."),
     "soft_margin_loss": _LOSS,
+    "softshrink": OpTolerance(Ulps(0), why="PyTorch's loops give the zeros different signs."),
     "softplus": _ACTIVATION,
     "softmax": OpTolerance(
         SUMMED,

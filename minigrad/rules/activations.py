@@ -17,7 +17,8 @@ from .dtypes import scalar_name
 from .elementwise import masked
 from .indexing import put
 from .presentation import BOTH, ELEMENTWISE, FUNCTION
-from .rule import Array, Result, differentiable
+from .reading import reads_as
+from .rule import Array, Result, also_saved, differentiable
 
 _KERNEL = replace(ELEMENTWISE, forms=())  # called by a function that has an argument `inplace`
 _FUNCTIONAL = replace(ELEMENTWISE, forms=FUNCTION, module="nn.functional")
@@ -54,7 +55,7 @@ def prelu_kernel(input: Array, weight: Array) -> Result:
     _floats_only(input, "prelu_cpu")
     return np.where(input > 0, input, weight * input), (
         lambda g: np.where(input > 0, g, weight * g),
-        lambda g: np.where(input > 0, 0, input * g),
+        lambda g: also_saved(np.where(input > 0, 0, input * g), weight),
     )
 
 
@@ -194,6 +195,12 @@ def softplus(input: Array, beta: float = 1, threshold: float = 20) -> Result:
     return np.where(x > threshold, input, np.log1p(np.exp(x)) / beta), (pullback,)
 
 
+@reads_as(lambda x, decay: np.exp(np.where(x < 0, x, -x)))
+def _decay(x: Array, decay: Array) -> Array:
+    """exp(−|x|), which the forward computed."""
+    return decay
+
+
 @differentiable(_FUNCTIONAL, node="LogSigmoidBackward0")
 def logsigmoid(input: Array) -> Result:
     """The logarithm of `sigmoid(input)`, computed without overflow.
@@ -204,11 +211,11 @@ def logsigmoid(input: Array) -> Result:
     _floats_only(input, "log_sigmoid_cpu")
 
     def pullback(g: Array) -> Array:
-        e = np.exp(np.where(input < 0, input, -input))
+        e = _decay(input, decay)
         return g * np.where(input < 0, 1 - e / (1 + e), e / (1 + e))
 
-    below = np.where(input < 0, input, 0)
-    return below - np.log1p(np.exp(np.where(input < 0, input, -input))), (pullback,)
+    decay = np.exp(np.where(input < 0, input, -input))
+    return np.where(input < 0, input, 0) - np.log1p(decay), (pullback,)
 
 
 @differentiable(_KERNEL)

@@ -20,7 +20,7 @@ from .dtypes import scalar_name
 from .padding import constant_pad
 from .presentation import INTERNAL
 from .reading import reads_as
-from .rule import Array, Result, differentiable
+from .rule import Array, Result, also_saved, differentiable
 from .summation import summed
 
 Sizes = tuple[int, ...]
@@ -81,11 +81,11 @@ def convolution(
     if bias is not None:
         y += bias.reshape(-1, *(1,) * len(inside))
 
-    # PyTorch saves the input and the weight for each of the three, and so do the pullbacks.
+    others = (0, *range(2, y.ndim))
     return y, (
-        lambda g: to_input(g).reshape(input.shape),
-        to_weight,
-        lambda g: summed(g, (0, *range(2, max(input.ndim, weight.ndim)))),
+        lambda g: also_saved(to_input(g), input),
+        lambda g: also_saved(to_weight(g), weight),
+        lambda g: also_saved(summed(g, others), input, weight),
     )
 
 

@@ -16,7 +16,7 @@ from .dtypes import scalar_name
 from .elementwise import clamp
 from .layout import elementwise
 from .presentation import INTERNAL, PROMOTED
-from .rule import Array, Constant, Result, differentiable
+from .rule import Array, Constant, Result, also_saved, differentiable
 from .summation import summed
 
 _LOSS = replace(PROMOTED, forms=(), layout="own")
@@ -115,7 +115,7 @@ def binary_cross_entropy(
 
     def to_target(g: Array) -> Array:
         low, high = clamp(np.log(1 - input), -100)[0], clamp(np.log(input), -100)[0]
-        return weighted(g * (low - high))
+        return also_saved(weighted(g * (low - high)), target)
 
     return y, (
         lambda g: weighted(g * (input - target) / clamp((1 - input) * input, 1e-12)[0]),
@@ -158,7 +158,7 @@ def binary_cross_entropy_with_logits(
 
     def to_target(g: Array) -> Array:
         if pos_weight is None:
-            return weighted(g) * -input
+            return also_saved(weighted(g) * -input, target)
         return weighted(g) * (logsigmoid(-input)[0] - pos_weight * logsigmoid(input)[0])
 
     return y, (to_input, to_target, None, None)

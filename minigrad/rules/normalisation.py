@@ -14,7 +14,7 @@ import numpy as np
 
 from .presentation import INTERNAL
 from .reading import reads_as
-from .rule import Array, Constant, Result, differentiable
+from .rule import Array, Constant, Result, also_saved, differentiable
 from .summation import summed
 
 
@@ -91,12 +91,12 @@ def normalise(
 
     def to_weight(g: Array) -> Array:
         hat = _hat(input.reshape(split), mean, rstd, over, count, eps).reshape(shape)
-        return summed(g * hat, repeated).reshape(size)
+        return also_saved(summed(g * hat, repeated).reshape(size), weight)
 
     return (y, mean, var), (
         to_input,
         to_weight,
-        lambda g: summed(g, repeated).reshape(shift),
+        lambda g: also_saved(summed(g, repeated).reshape(shift), input, weight),
     )
 
 
@@ -128,8 +128,10 @@ def normalise_by(
 
     return y, (
         lambda g: g * scale() if weight is None else g * (scale() * weight.reshape(affine)),
-        lambda g: summed(g * ((input - mean.reshape(affine)) * scale()), others),
-        lambda g: summed(g, others),
+        lambda g: also_saved(
+            summed(g * ((input - mean.reshape(affine)) * scale()), others), weight
+        ),
+        lambda g: also_saved(summed(g, others), input, weight),
         None,
         None,
     )

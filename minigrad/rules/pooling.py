@@ -65,6 +65,7 @@ def _pool_node(name: str, suffix: str) -> Callable[..., str]:
     extra_outputs=True,
     node=_pool_node("Max", "WithIndices"),
     derivative_node="MaxPool2DWithIndicesBackwardBackward0",
+    derivative_node_repeats=False,
 )
 def max_pool(
     input: Array,
@@ -82,7 +83,7 @@ def max_pool(
     lead, size = input.shape[:-nd], input.shape[-nd:]
     each = zip(size, kernel, stride, padding, dilation, strict=True)
     outside = tuple([pooled_size(*numbers, ceil_mode) for numbers in each])
-    lowest = -np.inf if input.dtype.kind == "f" else np.iinfo(input.dtype).min
+    lowest = np.iinfo(input.dtype).min if input.dtype.kind in "iu" else -np.inf
     ends = _ends(size, padding, _reach(kernel, outside, stride, dilation))
     x = padded(input, padding, lowest, ends)
     starts = []  # along each dimension, the first element of each window that isn't padding
@@ -138,6 +139,7 @@ def _to_elements(
     extra_outputs=True,
     node=lambda input, windows, *_: f"AdaptiveMaxPool{windows.ndim - 1}DBackward0",
     derivative_node="AdaptiveMaxPool2DBackwardBackward0",
+    derivative_node_repeats=False,
 )
 def max_of_windows(input: Array, windows: np.ndarray, size: int) -> Result:
     """The largest elements of windows of any form, and their indices.
@@ -167,6 +169,7 @@ def max_of_windows(input: Array, windows: np.ndarray, size: int) -> Result:
     layout="images",
     node=_pool_node("Avg", ""),
     derivative_node="AvgPool2DBackwardBackward0",
+    derivative_node_repeats=False,
 )
 def avg_pool(
     input: Array,
@@ -204,7 +207,7 @@ def avg_pool(
         d = convolution(images, ones, None, stride, padding, one, True, rest, 1)[0]
         return d.reshape(input.shape)
 
-    if input.dtype.kind != "f":
+    if input.dtype.kind in "iu":
         return np.trunc(y / counts).astype(input.dtype), ()
     return y / counts, (pullback,)
 
@@ -229,6 +232,7 @@ def _counts(
     layout="images",
     node=lambda input, windows, *_: f"AdaptiveAvgPool{windows.ndim - 1}DBackward0",
     derivative_node="AdaptiveAvgPool2DBackwardBackward0",
+    derivative_node_repeats=False,
 )
 def mean_of_windows(input: Array, windows: np.ndarray, size: int) -> Result:
     """The means of windows of any form, listed as for `max_of_windows`."""

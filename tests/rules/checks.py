@@ -117,6 +117,8 @@ def checks_of(name: str) -> dict[str, Check]:
     found = {key: check for key, check in CHECKS.items() if differentiable or check.of_all}
     if name in checker.NOT_ANALYTIC:
         del found["complex step"]
+    if name in checker.IN_OTHER_BLOCKS:
+        del found["recorded"]
     if name in checker.WITHOUT_SECOND_IN_PYTORCH:
         found = {key: check for key, check in found.items() if "order" not in key}
     return found

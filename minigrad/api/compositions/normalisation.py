@@ -11,6 +11,7 @@ import numpy as np
 from ...core.dispatch import OPS
 from ...core.tensor import require_tensor, wrap
 from ...rules.dtypes import scalar_name
+from ...rules.layout import channels_last
 from ...rules.presentation import FUNCTION
 from .padding import pad
 from .pooling import avg_pool2d, avg_pool3d
@@ -197,6 +198,8 @@ def group_norm(
                 f"input, but got {called} of shape {list(each.shape)} and input of shape "
                 f"{list(shape)}"
             )
+    if not channels_last(input._array):
+        input = input.contiguous()
     split = (shape[0], num_groups, shape[1] // num_groups * math.prod(shape[2:]))
     channels = (1, shape[1], *(1,) * (len(shape) - 2))
     return OPS["normalise"](input, weight, bias, split, (2,), channels, eps, "Group")[0]
