@@ -88,7 +88,7 @@ def probabilities(draw: RandomDraws) -> Case:
 
 def logits(draw: RandomDraws) -> Case:
     case = loss()(draw)
-    weights = [None, None]
+    weights: list[Operand | None] = [None, None]
     for place, x in enumerate(case.operands):
         assert isinstance(x, Operand)
         if draw.pick(True, False):
@@ -149,7 +149,8 @@ def col2im(draw: RandomDraws) -> Case:
 
 def constant_pad(draw: RandomDraws) -> Case:
     shape = draw.shape(least=1)
-    pairs = tuple((draw.pick(0, 1, 2, -1), draw.pick(1, 0, 2)) for _ in shape)
+    ends = ((draw.pick(0, 1, 2, -1 if n else 0), draw.pick(1, 0, 2)) for n in shape)
+    pairs = tuple(ends)
     return Case((draw.array(shape),), {"padding": pairs, "value": draw.pick(0, 1.5, -2)})
 
 

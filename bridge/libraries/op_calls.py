@@ -70,7 +70,7 @@ def _gradient_of_indexing(
 
 
 # Rules that are not one function or method of PyTorch with the rule's own arguments.
-SPELLED: dict[str, Spelling] = {
+_OTHERS: dict[str, Spelling] = {
     "alias": lambda torch, input: input[...],
     "cat": joining("cat"),
     "index": _index,
@@ -79,7 +79,8 @@ SPELLED: dict[str, Spelling] = {
     "scatter": _gradient_of_indexing,
     "slice": _slice,
     "stack": joining("stack"),
-} | nn_calls.SPELLED
+}
+SPELLED = _OTHERS | nn_calls.SPELLED
 _OPS = {op.rule.name: op for op in TABLE}
 
 

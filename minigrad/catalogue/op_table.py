@@ -130,6 +130,9 @@ _EXAMPLE_ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "Operand | None": (_ARRAY, 1.0, None),
     "int | Sequence[int] | None": (None, 0, (0,)),
     "tuple[Any, ...]": ((0,), (slice(None),)),
+    "Sizes": ((1, 1), (1, 1, 1)),
+    "np.ndarray": (np.ones((1, 1, 1), int), np.ones((1, 1, 1, 1), int)),
+    "Kind": ("Batch", "Group", "Layer"),
 }
 
 

@@ -171,7 +171,7 @@ def padded(
         return x
     lead = x.ndim - len(padding)
     sizes = zip(x.shape[lead:], padding, ends, strict=True)
-    y = np.full((*x.shape[:lead], *[n + p + e for n, p, e in sizes]), filling, x.dtype)
+    y: Array = np.full((*x.shape[:lead], *[n + p + e for n, p, e in sizes]), filling, x.dtype)
     y[(..., *[slice(p, p + n) for n, p in zip(x.shape[lead:], padding, strict=True)])] = x
     return y
 
@@ -202,7 +202,7 @@ def added_windows(
     kernel, outside = columns.shape[2 : 2 + nd], columns.shape[2 + nd :]
     each = zip(size, kernel, outside, stride, padding, dilation, strict=True)
     reach = [max(n + 2 * p, (m - 1) * s + (k - 1) * d + 1) for n, k, m, s, p, d in each]
-    y = np.zeros((*columns.shape[:2], *reach), columns.dtype)
+    y: Array = np.zeros((*columns.shape[:2], *reach), columns.dtype)
     # One addition for each place in the window, or for each window if there are fewer of them.
     if math.prod(kernel) <= math.prod(outside):
         for k in itertools.product(*map(range, kernel)):

@@ -8,7 +8,7 @@ the input, so that a second derivative goes through them too (`reads_as`).
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from .presentation import INTERNAL
 from .reading import reads_as
 from .rule import Array, Constant, Result, also_saved, differentiable
 from .summation import summed
+
+Kind: TypeAlias = str  # "Batch", "Layer" or "Group"
 
 
 def _mean(x: Array, over: tuple[int, ...], count: int) -> Array:
@@ -60,7 +62,7 @@ def normalise(
     over: tuple[int, ...],
     affine: tuple[int, ...],
     eps: float,
-    kind: str,
+    kind: Kind,
 ) -> Result:
     """(x − mean) / √(var + eps) × weight + bias, the mean, and the variance.
 
@@ -78,7 +80,7 @@ def normalise(
         y = y * weight.reshape(affine)
     if bias is not None:
         y = y + bias.reshape(affine)
-    size, shift = np.shape(weight), np.shape(bias)
+    size, shift = (() if p is None else p.shape for p in (weight, bias))
     padded = (1,) * (len(shape) - len(affine)) + affine
     repeated = tuple([d for d, size in enumerate(padded) if size == 1])
 

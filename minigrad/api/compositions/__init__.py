@@ -5,12 +5,12 @@ They import `core` and `rules`, and `registry.py` collects them. Read `basic.py`
 """
 
 from . import activations as activations
+from . import attention as attention
 from . import basic as basic
 from . import convolution as convolution
 from . import distances as distances
-from . import losses as losses
-from . import attention as attention
 from . import dropout as dropout
+from . import losses as losses
 from . import normalisation as normalisation
 from . import padding as padding
 from . import pooling as pooling

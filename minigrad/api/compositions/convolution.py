@@ -15,8 +15,6 @@ from .registry import composed
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
-Sizes = int | Sequence[int]
-
 
 def sizes_of(value: Any, nd: int, name: str, function: str) -> tuple[int, ...]:
     """An int, or a sequence of one int or of `nd`, as a tuple of `nd` ints."""
@@ -172,15 +170,15 @@ def conv1d(
     input: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
-    stride: Sizes = 1,
-    padding: Sizes | str = 0,
-    dilation: Sizes = 1,
+    stride: int | Sequence[int] = 1,
+    padding: int | Sequence[int] | str = 0,
+    dilation: int | Sequence[int] = 1,
     groups: int = 1,
 ) -> Tensor:
     """Return the 1D convolution of images with filters, in fact a correlation.
 
-    Shapes: input (N, C, L), or the same without N; weight (O, C / groups, K); bias (O,). The padding
-    "same" keeps the sizes, for stride 1. RuntimeError for shapes that don't fit.
+    Shapes: input (N, C, L), or the same without N; weight (O, C / groups, K); bias (O,).
+    The padding "same" keeps the sizes, for stride 1. RuntimeError for shapes that don't fit.
 
     >>> minigrad.conv1d(minigrad.ones(1, 1, 3), minigrad.ones(1, 1, 2)).shape
     torch.Size([1, 1, 2])
@@ -194,11 +192,11 @@ def conv_transpose1d(
     input: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
-    stride: Sizes = 1,
-    padding: Sizes = 0,
-    output_padding: Sizes = 0,
+    stride: int | Sequence[int] = 1,
+    padding: int | Sequence[int] = 0,
+    output_padding: int | Sequence[int] = 0,
     groups: int = 1,
-    dilation: Sizes = 1,
+    dilation: int | Sequence[int] = 1,
 ) -> Tensor:
     """Return the transposed 1D convolution: the derivative of `conv1d` for its input.
 
@@ -220,15 +218,15 @@ def conv2d(
     input: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
-    stride: Sizes = 1,
-    padding: Sizes | str = 0,
-    dilation: Sizes = 1,
+    stride: int | Sequence[int] = 1,
+    padding: int | Sequence[int] | str = 0,
+    dilation: int | Sequence[int] = 1,
     groups: int = 1,
 ) -> Tensor:
     """Return the 2D convolution of images with filters, in fact a correlation.
 
-    Shapes: input (N, C, H, W), or the same without N; weight (O, C / groups, K, L); bias (O,). The padding
-    "same" keeps the sizes, for stride 1. RuntimeError for shapes that don't fit.
+    Shapes: input (N, C, H, W), or the same without N; weight (O, C / groups, K, L); bias (O,).
+    The padding "same" keeps the sizes, for stride 1. RuntimeError for shapes that don't fit.
 
     >>> minigrad.conv2d(minigrad.ones(1, 1, 3, 3), minigrad.ones(1, 1, 2, 2)).shape
     torch.Size([1, 1, 2, 2])
@@ -242,11 +240,11 @@ def conv_transpose2d(
     input: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
-    stride: Sizes = 1,
-    padding: Sizes = 0,
-    output_padding: Sizes = 0,
+    stride: int | Sequence[int] = 1,
+    padding: int | Sequence[int] = 0,
+    output_padding: int | Sequence[int] = 0,
     groups: int = 1,
-    dilation: Sizes = 1,
+    dilation: int | Sequence[int] = 1,
 ) -> Tensor:
     """Return the transposed 2D convolution: the derivative of `conv2d` for its input.
 
@@ -268,15 +266,15 @@ def conv3d(
     input: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
-    stride: Sizes = 1,
-    padding: Sizes | str = 0,
-    dilation: Sizes = 1,
+    stride: int | Sequence[int] = 1,
+    padding: int | Sequence[int] | str = 0,
+    dilation: int | Sequence[int] = 1,
     groups: int = 1,
 ) -> Tensor:
     """Return the 3D convolution of images with filters, in fact a correlation.
 
-    Shapes: input (N, C, D, H, W), or the same without N; weight (O, C / groups, K, L, M); bias (O,). The padding
-    "same" keeps the sizes, for stride 1. RuntimeError for shapes that don't fit.
+    Shapes: input (N, C, D, H, W), or the same without N; weight (O, C / groups, K, L, M); bias
+    (O,). The padding "same" keeps the sizes, for stride 1. RuntimeError for shapes that don't fit.
 
     >>> minigrad.conv3d(minigrad.ones(1, 1, 3, 3, 3), minigrad.ones(1, 1, 2, 2, 2)).shape
     torch.Size([1, 1, 2, 2, 2])
@@ -290,11 +288,11 @@ def conv_transpose3d(
     input: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
-    stride: Sizes = 1,
-    padding: Sizes = 0,
-    output_padding: Sizes = 0,
+    stride: int | Sequence[int] = 1,
+    padding: int | Sequence[int] = 0,
+    output_padding: int | Sequence[int] = 0,
     groups: int = 1,
-    dilation: Sizes = 1,
+    dilation: int | Sequence[int] = 1,
 ) -> Tensor:
     """Return the transposed 3D convolution: the derivative of `conv3d` for its input.
 
@@ -316,10 +314,10 @@ def conv_transpose3d(
 @composed(FUNCTION, module="nn.functional")
 def unfold(
     input: Tensor,
-    kernel_size: Sizes,
-    dilation: Sizes = 1,
-    padding: Sizes = 0,
-    stride: Sizes = 1,
+    kernel_size: int | Sequence[int],
+    dilation: int | Sequence[int] = 1,
+    padding: int | Sequence[int] = 0,
+    stride: int | Sequence[int] = 1,
 ) -> Tensor:
     """Return the windows of images as columns: (N, C, H, W) → (N, C × window, windows).
 
@@ -350,11 +348,11 @@ def unfold(
 @composed(FUNCTION, module="nn.functional")
 def fold(
     input: Tensor,
-    output_size: Sizes,
-    kernel_size: Sizes,
-    dilation: Sizes = 1,
-    padding: Sizes = 0,
-    stride: Sizes = 1,
+    output_size: int | Sequence[int],
+    kernel_size: int | Sequence[int],
+    dilation: int | Sequence[int] = 1,
+    padding: int | Sequence[int] = 0,
+    stride: int | Sequence[int] = 1,
 ) -> Tensor:
     """Return images with the columns of windows added up: (N, C × window, windows) → (N, C, H, W).
 

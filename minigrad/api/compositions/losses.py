@@ -187,10 +187,8 @@ def poisson_nll_loss(
     """
     _require("poisson_nll_loss", input=input, target=target)
     reduction = reduction_of(size_average, reduce, reduction)
-    if log_input:
-        terms = input.exp() - target * input
-    else:
-        terms = input - target * (input + eps).log()
+    expected = input.exp() if log_input else input
+    terms = expected - target * (input if log_input else (input + eps).log())
     if full:
         stirling = target * target.log() - target + (target * (2 * math.pi)).log() * 0.5
         terms = terms + OPS["masked_fill"](stirling, target <= 1, 0)
@@ -220,13 +218,15 @@ def gaussian_nll_loss(
     if isinstance(var, float):
         if var < 0:
             raise ValueError("var has negative entry/entries")
-        var = OPS["fill"](input.detach(), var)
+        spread: Any = OPS["fill"](input.detach(), var)
     elif (var._array < 0).any():
         raise ValueError("var has negative entry/entries")
-    ours, sizes = tuple(input.shape), tuple(var.shape)
+    else:
+        spread = var
+    ours, sizes = tuple(input.shape), tuple(spread.shape)
     if sizes != ours:
         if ours[:-1] == sizes:
-            var = var.unsqueeze(-1)
+            spread = spread.unsqueeze(-1)
         elif not (
             len(ours) == len(sizes)
             and sum(b for a, b in zip(ours, sizes, strict=True) if a != b) == 1
@@ -234,9 +234,9 @@ def gaussian_nll_loss(
             raise ValueError("var is of incorrect size")
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(f"{reduction} is not valid")
-    var = var.clone()
-    var.data.clamp_(min=eps)
-    terms = 0.5 * (var.log() + (input - target) ** 2 / var)
+    spread = spread.clone()
+    spread.data.clamp_(min=eps)
+    terms = 0.5 * (spread.log() + (input - target) ** 2 / spread)
     if full:
         terms = terms + 0.5 * math.log(2 * math.pi)
     return reduced(terms, reduction)
@@ -503,7 +503,7 @@ def triplet_margin_loss(
     >>> F = minigrad.nn.functional
     >>> x = minigrad.zeros(1, 1)
     >>> F.triplet_margin_loss(x, x + 3, x + 2)
-    tensor(2.0000)
+    tensor(2.)
     """
     _require("triplet_margin_loss", anchor=anchor, positive=positive, negative=negative)
     reduction = reduction_of(size_average, reduce, reduction)
@@ -530,7 +530,7 @@ def triplet_margin_with_distance_loss(
     >>> F = minigrad.nn.functional
     >>> x = minigrad.zeros(1, 1)
     >>> F.triplet_margin_with_distance_loss(x, x + 3, x + 2)
-    tensor(2.0000)
+    tensor(2.)
     """
     reduction = reduction_of(None, None, reduction)
     distance = pairwise_distance if distance_function is None else distance_function

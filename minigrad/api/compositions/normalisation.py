@@ -245,7 +245,7 @@ def instance_norm(
     rows = input.contiguous().view(1, n * c, *shape[2:])
     y = batch_norm(rows, mean, var, *parameters, use_input_stats, momentum, eps)
     for running, each in ((running_mean, mean), (running_var, var)):
-        if running is not None and use_input_stats:
+        if running is not None and each is not None and use_input_stats:
             running.detach().copy_(each.view(n, c).mean(0))
     return y.view(*shape)
 

@@ -20,8 +20,6 @@ from .registry import composed
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
-Sizes = int | Sequence[int]
-
 
 def _require(name: str, nd: int, input: Any) -> None:
     require_tensor(input, name, "input")
@@ -250,10 +248,10 @@ def _adaptive_avg_pool(nd: int, input: Any, output_size: Any) -> Tensor:
 @composed(FUNCTION, module="nn.functional")
 def max_pool1d_with_indices(
     input: Tensor,
-    kernel_size: Sizes,
-    stride: Sizes | None = None,
-    padding: Sizes = 0,
-    dilation: Sizes = 1,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
+    dilation: int | Sequence[int] = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> tuple[Tensor, Tensor]:
@@ -270,10 +268,10 @@ def max_pool1d_with_indices(
 @composed(FUNCTION, module="nn.functional")
 def max_pool1d(
     input: Tensor,
-    kernel_size: Sizes,
-    stride: Sizes | None = None,
-    padding: Sizes = 0,
-    dilation: Sizes = 1,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
+    dilation: int | Sequence[int] = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
@@ -295,9 +293,9 @@ def max_pool1d(
 def max_unpool1d(
     input: Tensor,
     indices: Tensor,
-    kernel_size: Sizes,
-    stride: Sizes | None = None,
-    padding: Sizes = 0,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
     output_size: Sequence[int] | None = None,
 ) -> Tensor:
     """Put the elements that `max_pool1d` returned back in their places, with zeros elsewhere.
@@ -317,9 +315,9 @@ def max_unpool1d(
 @composed(FUNCTION)
 def avg_pool1d(
     input: Tensor,
-    kernel_size: Sizes,
-    stride: Sizes | None = None,
-    padding: Sizes = 0,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
 ) -> Tensor:
@@ -380,14 +378,15 @@ def adaptive_max_pool1d(input: Tensor, output_size: Any, return_indices: bool = 
 def lp_pool1d(
     input: Tensor,
     norm_type: float,
-    kernel_size: Sizes,
-    stride: Sizes | None = None,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
     ceil_mode: bool = False,
 ) -> Tensor:
     """Return the `norm_type`-th root of the sum of the powers in each window.
 
     >>> F = minigrad.nn.functional
-    >>> F.lp_pool1d(minigrad.tensor([[1., 3., 2., 0.]]), 2, 2).shape == F.avg_pool1d(minigrad.tensor([[1., 3., 2., 0.]]), 2).shape
+    >>> x = minigrad.tensor([[1., 3., 2., 0.]])
+    >>> F.lp_pool1d(x, 2, 2).shape == F.avg_pool1d(x, 2).shape
     True
     """
     window = math.prod(sizes_of(kernel_size, 1, "kernel_size", "lp_pool1d"))
@@ -398,10 +397,10 @@ def lp_pool1d(
 @composed(FUNCTION, module="nn.functional")
 def max_pool2d_with_indices(
     input: Tensor,
-    kernel_size: Sizes,
-    stride: Sizes | None = None,
-    padding: Sizes = 0,
-    dilation: Sizes = 1,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
+    dilation: int | Sequence[int] = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> tuple[Tensor, Tensor]:
@@ -418,10 +417,10 @@ def max_pool2d_with_indices(
 @composed(FUNCTION, module="nn.functional")
 def max_pool2d(
     input: Tensor,
-    kernel_size: Sizes,
-    stride: Sizes | None = None,
-    padding: Sizes = 0,
-    dilation: Sizes = 1,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
+    dilation: int | Sequence[int] = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
@@ -444,9 +443,9 @@ def max_pool2d(
 def max_unpool2d(
     input: Tensor,
     indices: Tensor,
-    kernel_size: Sizes,
-    stride: Sizes | None = None,
-    padding: Sizes = 0,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
     output_size: Sequence[int] | None = None,
 ) -> Tensor:
     """Put the elements that `max_pool2d` returned back in their places, with zeros elsewhere.
@@ -465,9 +464,9 @@ def max_unpool2d(
 @composed(FUNCTION, module="nn.functional")
 def avg_pool2d(
     input: Tensor,
-    kernel_size: Sizes,
-    stride: Sizes | None = None,
-    padding: Sizes = 0,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
@@ -534,14 +533,15 @@ def adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool = 
 def lp_pool2d(
     input: Tensor,
     norm_type: float,
-    kernel_size: Sizes,
-    stride: Sizes | None = None,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
     ceil_mode: bool = False,
 ) -> Tensor:
     """Return the `norm_type`-th root of the sum of the powers in each window.
 
     >>> F = minigrad.nn.functional
-    >>> F.lp_pool2d(minigrad.arange(16.).reshape(1, 4, 4), 2, 2).shape == F.avg_pool2d(minigrad.arange(16.).reshape(1, 4, 4), 2).shape
+    >>> x = minigrad.arange(16.).reshape(1, 4, 4)
+    >>> F.lp_pool2d(x, 2, 2).shape == F.avg_pool2d(x, 2).shape
     True
     """
     window = math.prod(sizes_of(kernel_size, 2, "kernel_size", "lp_pool2d"))
@@ -552,10 +552,10 @@ def lp_pool2d(
 @composed(FUNCTION, module="nn.functional")
 def max_pool3d_with_indices(
     input: Tensor,
-    kernel_size: Sizes,
-    stride: Sizes | None = None,
-    padding: Sizes = 0,
-    dilation: Sizes = 1,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
+    dilation: int | Sequence[int] = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> tuple[Tensor, Tensor]:
@@ -572,10 +572,10 @@ def max_pool3d_with_indices(
 @composed(FUNCTION, module="nn.functional")
 def max_pool3d(
     input: Tensor,
-    kernel_size: Sizes,
-    stride: Sizes | None = None,
-    padding: Sizes = 0,
-    dilation: Sizes = 1,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
+    dilation: int | Sequence[int] = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
@@ -597,9 +597,9 @@ def max_pool3d(
 def max_unpool3d(
     input: Tensor,
     indices: Tensor,
-    kernel_size: Sizes,
-    stride: Sizes | None = None,
-    padding: Sizes = 0,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
     output_size: Sequence[int] | None = None,
 ) -> Tensor:
     """Put the elements that `max_pool3d` returned back in their places, with zeros elsewhere.
@@ -618,9 +618,9 @@ def max_unpool3d(
 @composed(FUNCTION, module="nn.functional")
 def avg_pool3d(
     input: Tensor,
-    kernel_size: Sizes,
-    stride: Sizes | None = None,
-    padding: Sizes = 0,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
@@ -684,14 +684,15 @@ def adaptive_max_pool3d(input: Tensor, output_size: Any, return_indices: bool = 
 def lp_pool3d(
     input: Tensor,
     norm_type: float,
-    kernel_size: Sizes,
-    stride: Sizes | None = None,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
     ceil_mode: bool = False,
 ) -> Tensor:
     """Return the `norm_type`-th root of the sum of the powers in each window.
 
     >>> F = minigrad.nn.functional
-    >>> F.lp_pool3d(minigrad.arange(64.).reshape(1, 4, 4, 4), 2, 2).shape == F.avg_pool3d(minigrad.arange(64.).reshape(1, 4, 4, 4), 2).shape
+    >>> x = minigrad.arange(64.).reshape(1, 4, 4, 4)
+    >>> F.lp_pool3d(x, 2, 2).shape == F.avg_pool3d(x, 2).shape
     True
     """
     window = math.prod(sizes_of(kernel_size, 3, "kernel_size", "lp_pool3d"))
