@@ -1,8 +1,10 @@
 """Rules: every op's forward and derivatives, side by side, in plain NumPy. The package imports only
 NumPy and doesn't know about Tensor. Read `rule.py` (what a rule is), then `elementwise.py`. The
-other families are `reduction.py`, `linalg.py`, `shape.py`, `indexing.py` and `nn.py`.
-`presentation.py` describes how PyTorch presents an op. `dims.py`, `dtypes.py` and `promotion.py`
-are PyTorch's conventions. `reading.py` checks that every pullback is differentiable itself.
+other families are `reduction.py`, `linalg.py`, `shape.py`, `indexing.py` and `nn.py`; for neural
+networks also `activations.py`, `losses.py`, `convolution.py`, `pooling.py`, `padding.py` and
+`normalisation.py`. `presentation.py` describes how PyTorch presents an op. `dims.py`, `dtypes.py`
+and `promotion.py` are PyTorch's conventions. `reading.py` checks that every pullback is
+differentiable itself.
 """
 
 from __future__ import annotations
