@@ -113,7 +113,11 @@ def test_every_function_and_class_has_a_docstring() -> None:
 # One way to call a function: its positional parameter names, and all its parameter names.
 ParameterNames = tuple[list[str], set[str]]
 # PyTorch's own signature of these is missing or wrong.
-WRONG_IN_PYTORCH = {"dtype", "no_grad", "autograd.no_grad", "Tensor.requires_grad_"}
+WRONG_IN_PYTORCH = {
+    *("dtype", "no_grad", "autograd.no_grad", "Tensor.requires_grad_"),
+    # These accept the parameters of `max_pool2d_with_indices` and kin.
+    *(f"nn.functional.{kind}max_pool{n}d" for kind in ("", "adaptive_") for n in (1, 2, 3)),
+}
 WRONG_IN_PYTORCH |= {"unique", "unique_consecutive"}  # they take *args and **kwargs
 # NumPy's argument names, which PyTorch accepts but its stubs don't list.
 ALIASES = {"axis", "keepdims"}

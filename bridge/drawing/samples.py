@@ -17,7 +17,7 @@ from bridge.libraries.op_calls import function, functional, method, spelling
 from minigrad.rules import REGISTRY
 from minigrad.rules.rule import OPERANDS
 
-from . import cases, cases_elementwise, cases_indexing, cases_shape
+from . import cases, cases_elementwise, cases_indexing, cases_nn, cases_shape
 from .cases import CaseFunction
 from .cases_factorisations import FACTORISED
 from .draws import RandomDraws
@@ -194,6 +194,7 @@ SAMPLES: dict[str, Sample] = {
         cases.where, {"method": lambda t, condition, x, other: x.where(condition, other)}
     ),
 }
+SAMPLES |= {name: Sample(*each) for name, each in cases_nn.SAMPLES.items()}
 
 SAMPLES |= {
     name: Sample(case, more) for name, (case, more) in cases_elementwise.ELEMENTWISE.items()
@@ -262,7 +263,12 @@ def operand_names(name: str) -> list[str]:
 
 def forms(name: str) -> dict[str, Form]:
     """Return PyTorch's forms of an op by name, such as "function" and "in-place operator"."""
-    made = {"function": function(name), "method": method(name), "in-place": in_place(f"{name}_")}
+    at_top = not REGISTRY[name].presentation.module
+    made = {
+        "function": function(name) if at_top else functional(name),
+        "method": method(name),
+        "in-place": in_place(f"{name}_"),
+    }
     return {form: made[form] for form in REGISTRY[name].presentation.forms} | dict(
         SAMPLES[name].forms
     )

@@ -14,6 +14,8 @@ from typing import Any
 from minigrad.catalogue.op_table import TABLE
 from minigrad.rules import REGISTRY
 
+from . import nn_calls
+
 # Called as `spelling(torch, *operands, **options)`, with the rule's names for the options.
 Spelling = Callable[..., Any]
 
@@ -123,7 +125,7 @@ def _put_windows(
 
 
 # Rules that are not one function or method of PyTorch with the rule's own arguments.
-SPELLED: dict[str, Spelling] = {
+_OTHERS: dict[str, Spelling] = {
     "alias": lambda torch, input: input[...],
     "cat": joining("cat"),
     "cholesky": of_linalg("cholesky"),
@@ -158,6 +160,7 @@ SPELLED: dict[str, Spelling] = {
     "variance": lambda torch, input, **options: torch.var(input, **options),
     "vector_norm": lambda torch, input, *, ord, **options: torch.norm(input, ord, **options),
 }
+SPELLED = _OTHERS | nn_calls.SPELLED
 _OPS = {op.rule.name: op for op in TABLE}
 
 

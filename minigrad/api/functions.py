@@ -13,7 +13,9 @@ from ..rules import REGISTRY
 from . import compositions
 
 PUBLIC: dict[str, Callable[..., Any]] = {
-    name: OPS[name] for name, rule in REGISTRY.items() if "function" in rule.presentation.forms
+    name: OPS[name]
+    for name, rule in REGISTRY.items()
+    if "function" in rule.presentation.forms and not rule.presentation.module
 } | compositions.public("")
 
 for _name in PUBLIC.keys() & OPS.keys():

@@ -184,6 +184,27 @@ _SPECIAL = OpTolerance(
     value_terms=lambda y: np.abs(y) + 1,
 )
 
+# Most slopes are less than 1, and so are the terms of the result next to the linear part.
+_ACTIVATION = OpTolerance(
+    Scaled(16),
+    Scaled(16),
+    "The libraries' exp, log1p, tanh and erf differ, and terms of order 1 cancel.",
+    value_terms=lambda y: np.abs(y) + 1,
+    gradient_terms=lambda y, g, dim: np.abs(g) * (1 + np.abs(y)),
+)
+_LOSS = OpTolerance(
+    SUMMED,
+    SUMMED,
+    "The libraries' exp and log differ, and the terms are summed.",
+    value_terms=lambda y: np.abs(y) + 1,
+)
+_NORMALISATION = OpTolerance(
+    SUMMED,
+    SUMMED,
+    "Means over many elements are subtracted; each library sums them in its own order.",
+    value_terms=lambda y: np.abs(y) + 1,
+)
+
 TOLERANCES: dict[str, OpTolerance] = {
     # Elementwise functions. NumPy, SLEEF, MKL and CUDA each document their largest error; the
     # tolerance is the sum of two of them, rounded up. CUDA's are 2 ULP at most, except powf's 4.
@@ -330,7 +351,39 @@ TOLERANCES: dict[str, OpTolerance] = {
     "slogdet": _FACTORISED,
     "solve": _FACTORISED,
     "svd": _FACTORISED,
+    # Windows.
+    "convolution": _PRODUCT,
+    "avg_pool": OpTolerance(gradient=SUMMED, why="The gradients of overlapping windows are added."),
+    "col2im": OpTolerance(SUMMED, why="Overlapping windows are added."),
+    "im2col": OpTolerance(gradient=SUMMED, why="The gradients of overlapping windows are added."),
+    "max_pool": OpTolerance(gradient=SUMMED, why="The gradients of overlapping windows are added."),
+    "max_of_windows": OpTolerance(gradient=SUMMED, why="Windows may overlap."),
+    "mean_of_windows": OpTolerance(SUMMED, SUMMED, "NumPy sums pairwise; windows may overlap."),
     # Layers and losses.
+    "binary_cross_entropy": _LOSS,
+    "binary_cross_entropy_with_logits": _LOSS,
+    "elu": _ACTIVATION,
+    "gelu": _ACTIVATION,
+    "gelu_backward": OpTolerance(
+        SUMMED,
+        SUMMED,
+        "The libraries' erf, exp and tanh differ.",
+        value_terms=lambda y: np.abs(y) + 1,
+    ),
+    "glu": OpTolerance(SUMMED, SUMMED, "The libraries' exp differ."),
+    "hardsigmoid": OpTolerance(Ulps(1), why="PyTorch multiplies by 1/6 in vectors."),
+    "hardswish": OpTolerance(Ulps(2), Ulps(2), "PyTorch multiplies by 1/6 in vectors."),
+    "huber_loss": OpTolerance(SUMMED, SUMMED, "PyTorch rounds products and sums together."),
+    "logsigmoid": _ACTIVATION,
+    "mish": _ACTIVATION,
+    "normalise": _NORMALISATION,
+    "normalise_by": _NORMALISATION,
+    "prelu_kernel": OpTolerance(gradient=SUMMED, why="The gradient of a weight is a sum."),
+    "silu": _ACTIVATION,
+    "smooth_l1_loss": OpTolerance(SUMMED, SUMMED, "PyTorch rounds products and sums together."),
+    "soft_margin_loss": _LOSS,
+    "softshrink": OpTolerance(Ulps(0), why="PyTorch's loops give the zeros different signs."),
+    "softplus": _ACTIVATION,
     "softmax": OpTolerance(
         SUMMED,
         SUMMED,

@@ -140,6 +140,9 @@ _EXAMPLE_ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "int | None": (None, 0),
     "int | Sequence[int] | None": (None, 0, (0,)),
     "tuple[Any, ...]": ((0,), (slice(None),)),
+    "Sizes": ((1, 1), (1, 1, 1)),
+    "np.ndarray": (np.ones((1, 1, 1), int), np.ones((1, 1, 1, 1), int)),
+    "Kind": ("Batch", "Group", "Layer"),
 }
 # The same for parameters that are given by name.
 _EXAMPLE_OPTIONS: dict[str, tuple[Any, ...]] = {"int": (0, 1)}

@@ -21,7 +21,7 @@ import numpy as np
 
 from ..rules import REGISTRY, Rule
 from ..rules.dtypes import scalar_name, to_numpy
-from ..rules.layout import elementwise
+from ..rules.layout import elementwise, like_images
 from ..rules.promotion import LARGEST, python_number
 from .arguments import MISSING, call_by_names, prepare, raise_as_pytorch, read_key
 from .errstate import quiet
@@ -142,7 +142,7 @@ class _Filling:
             ),
             "arguments": arguments,
             "options": f"{_tuple(positional)}, dict({', '.join(named)})",
-            "extra_outputs": _EXTRA_OUTPUTS if rule.extra_outputs else "",
+            "extra_outputs": self._extra_outputs(fields["first"]) if rule.extra_outputs else "",
             "layout": "" if rule.view else _LAYOUT[rule.presentation.layout].format(**fields),
             "view": _view(rule, self.first, _tuple(positional)) if rule.view else "",
             "check_dtype": _CHECK_DTYPE if has_dtype else "",
@@ -151,6 +151,10 @@ class _Filling:
             "keeps": str(rule.linear),
             "results": "(result, *more)" if rule.extra_outputs else "result",
         }
+
+    def _extra_outputs(self, first: str) -> str:
+        images = self.rule.presentation.layout == "images"
+        return _EXTRA_IMAGES.format(first=first) if images else _EXTRA_OUTPUTS
 
     def _parameter(self, parameter: Any) -> str:
         if parameter.kind is parameter.VAR_POSITIONAL:
@@ -248,7 +252,7 @@ class _Filling:
         saved, is_tensor = f"(id({n}_array), {n}._counter, {n}._counter[0])", self._is_tensor(n)
         if self.kinds[n].startswith("Constant"):
             return f"*([{saved}] if {is_tensor} else [])" if is_tensor else saved
-        if is_tensor and not callable(self.node):
+        if is_tensor and (not callable(self.node) or self.kinds[n] == "Array | None"):
             return f"{saved} if {is_tensor} else NOT_SAVED"
         return self._if_operand(n, saved, "NOT_SAVED")
 
@@ -260,7 +264,7 @@ class _Filling:
         """
         if not n:
             return none
-        if not (self._is_tensor(n) and callable(self.node)):
+        if not (self._is_tensor(n) and callable(self.node)) or self.kinds[n] == "Array | None":
             return item
         items = f"[{item}] if {self._is_tensor(n)} else "
         others = [o for o in self.kinds if o != n and self.kinds[o] == "Operand | None"]
@@ -307,11 +311,17 @@ if not {first}.flags.c_contiguous:
     "contiguous": """\
 if not result._array.flags.c_contiguous:
     result._array = ascontiguousarray(output)""",
+    "images": """\
+if not ({first}.flags.c_contiguous and result._array.flags.c_contiguous):
+    result._array = like_images(output, {first})""",
     "own": "",
 }
 _EXTRA_OUTPUTS = """\
 output, *more = output
 more = [wrap(x if x.flags.c_contiguous else ascontiguousarray(x)) for x in more]"""
+_EXTRA_IMAGES = """\
+output, *more = output
+more = [wrap(like_images(x, {first})) for x in more]"""
 _CHECK_DTYPE = """\
 if output.dtype.kind != "f":
     raise RuntimeError(f"Autograd not support dtype: {scalar_name(output)} ({rule.name})")"""
@@ -410,6 +420,7 @@ _NAMES: dict[str, Any] = {
     "call_by_names": call_by_names,
     "grad_mode": grad_mode,
     "in_dtype": in_dtype,
+    "like_images": like_images,
     "may_share_memory": np.may_share_memory,
     "missing": missing,
     "ndarray": np.ndarray,

@@ -9,25 +9,13 @@ from typing import Any
 import numpy as np
 
 from ..api import compositions, functions
+from ..api.compositions.losses import reduction_of
 from ..api.tensor import Tensor
 from ..core.dispatch import OPS, function, number_op
 from ..core.grad_mode import is_grad_enabled
 from ..core.tensor import require_tensor, wrap
 from ..rules import REGISTRY
 from ..rules.dtypes import dtype as DType
-
-__all__ = [
-    "cross_entropy",
-    "dropout",
-    "linear",
-    "log_softmax",
-    "mse_loss",
-    "nll_loss",
-    "relu",
-    "sigmoid",
-    "softmax",
-    "tanh",
-]
 
 _relu, _softmax, _log_softmax = OPS["relu"], OPS["softmax"], OPS["log_softmax"]
 _linear, _mse_loss = OPS["linear"], OPS["mse_loss"]
@@ -112,6 +100,17 @@ def log_softmax(
     return _log_softmax(input, _dim_or_default(dim, input, "log_softmax", _stacklevel), dtype)
 
 
+def softmin(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None
+) -> Tensor:
+    """Return the softmax of −input along `dim`. `dim` and `dtype` are as in `softmax`.
+
+    >>> F.softmin(minigrad.tensor([0., 1.]), dim=0)
+    tensor([0.7311, 0.2689])
+    """
+    return _softmax(-input, _dim_or_default(dim, input, "softmin", _stacklevel), dtype)
+
+
 def _dim_or_default(dim: int | None, input: Tensor, name: str, stacklevel: int) -> int:
     if dim is not None:
         return dim
@@ -155,31 +154,6 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
 # Losses -------------------------------------------------------------------------------------------
 
 
-def _reduction(
-    size_average: bool | None, reduce: bool | None, reduction: str, stacklevel: int = 3
-) -> str:
-    """Return the reduction to use: `reduction`, or what the two deprecated flags say."""
-    if size_average is not None or reduce is not None:
-        average, reduced = size_average is not False, reduce is not False
-        reduction = "none" if not reduced else "mean" if average else "sum"
-        warnings.warn(
-            "size_average and reduce args will be deprecated, "
-            f"please use reduction='{reduction}' instead.",
-            stacklevel=stacklevel,
-        )
-    if reduction == "elementwise_mean":
-        warnings.warn(
-            "reduction='elementwise_mean' is deprecated. Please use reduction='mean' instead.",
-            stacklevel=stacklevel,
-        )
-        reduction = "mean"
-    if reduction not in ("none", "mean", "sum"):
-        raise ValueError(
-            f"{reduction} is not a valid value for reduction: use 'none', 'mean' or 'sum'"
-        )
-    return reduction
-
-
 def nll_loss(
     input: Tensor,
     target: Tensor,
@@ -200,7 +174,7 @@ def nll_loss(
     >>> F.nll_loss(minigrad.tensor([[-1., -2.], [-3., -4.]]), minigrad.tensor([0, 1]))
     tensor(2.5000)
     """
-    reduction = _reduction(size_average, reduce, reduction)
+    reduction = reduction_of(size_average, reduce, reduction)
     return _nll(input, target, weight, ignore_index, reduction)
 
 
@@ -254,7 +228,7 @@ def mse_loss(
             stacklevel=2,
         )
         input, target = _broadcast(input, target)
-    reduction = _reduction(size_average, reduce, reduction)
+    reduction = reduction_of(size_average, reduce, reduction)
     if weight is None:
         return _mse_loss(input, target, reduction)
     terms = _mse_loss(input, target, "none")
@@ -299,7 +273,7 @@ def cross_entropy(
     """
     if not (isinstance(input, Tensor) and isinstance(target, Tensor)):
         _check_tensors("cross_entropy", input=input, target=target)
-    reduction = _reduction(size_average, reduce, reduction)
+    reduction = reduction_of(size_average, reduce, reduction)
     if not 0.0 <= label_smoothing <= 1.0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     class_dim = 0 if input.ndim == 1 else 1
@@ -365,8 +339,22 @@ def _along_classes(weight: Tensor, logp: Tensor, dim: int) -> Any:
     return weight.reshape([-1 if d == dim else 1 for d in range(logp.ndim)])
 
 
-# The functions that are compositions --------------------------------------------------------------
+# The functions that are made from rules and compositions ------------------------------------------
 
-_MADE = compositions.public("nn.functional")
+_MADE: dict[str, Any] = {
+    name: OPS[name]
+    for name, rule in REGISTRY.items()
+    if rule.presentation.module == "nn.functional" and "function" in rule.presentation.forms
+} | compositions.public("nn.functional")
+_ALSO_AT_TOP = ("hardshrink", "prelu")  # PyTorch has these in both places
+_WRITTEN = ("celu", "elu", "hardtanh", "leaky_relu", "rrelu", "selu", "threshold")
+_MADE |= {name: functions.PUBLIC[name] for name in _ALSO_AT_TOP}
+_MADE |= {f"{name}_": compositions.activations.written(_MADE[name]) for name in _WRITTEN}
 globals().update(_MADE)
-__all__ = sorted({*__all__, *_MADE})
+__all__ = sorted(
+    {
+        *("cross_entropy", "dropout", "linear", "log_softmax", "mse_loss", "nll_loss", "relu"),
+        *("sigmoid", "softmax", "softmin", "tanh"),
+        *_MADE,
+    }
+)

@@ -18,7 +18,7 @@ class _Loss(Module):
     ) -> None:
         super().__init__()
         if size_average is not None or reduce is not None:
-            reduction = F._reduction(size_average, reduce, reduction, stacklevel=4)
+            reduction = F.reduction_of(size_average, reduce, reduction, stacklevel=4)
         self.reduction = reduction
 
 

@@ -53,6 +53,29 @@ def like(array: Array, pattern: Array) -> Array:
     return array if _same(array, pattern.strides) else _copied(array, pattern.strides)
 
 
+def channels_last(x: Array) -> bool:
+    """Whether images (N, C, H, W) or (N, C, D, H, W) have the channels innermost in memory.
+
+    The test is PyTorch's, which for sizes of 1 depends on the strides.
+    """
+    if x.ndim not in (4, 5) or x.strides[1] == 0:
+        return False
+    least = 0
+    for d in (1, *range(x.ndim - 1, 1, -1), 0):
+        size, step = x.shape[d], x.strides[d]
+        if size == 0 or step < least or (d == 0 and least == x.strides[1]):
+            return False
+        least = step * max(size, 1)
+    return True
+
+
+def like_images(output: Array, x: Array) -> Array:
+    """`output`, or a copy of it: contiguous, but with the channels innermost if `x` has them so."""
+    if not channels_last(x) or output.ndim != x.ndim:
+        return np.ascontiguousarray(output)
+    return np.moveaxis(np.ascontiguousarray(np.moveaxis(output, 1, -1)), -1, 1)
+
+
 def strides_in(shape: tuple[int, ...], x: Array) -> tuple[int, ...]:
     """The strides of an operand in a shape to which it is broadcast; 0 where it is repeated."""
     lead = len(shape) - x.ndim

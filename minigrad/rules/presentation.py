@@ -22,8 +22,10 @@ class Presentation:
     - `promotion`: "common" converts the operands to one dtype; "float" also converts integers to
       the default float dtype; None leaves the operands as they are.
     - `forms`: which of "function", "method" and "in-place" PyTorch has.
+    - `module`: where PyTorch has the function: "" for its top level, or "nn.functional".
     - `layout`: the result's order in memory (see `layout.py`): "contiguous", "elementwise" like the
-      operands, "first" like the first operand; "own" leaves it to the rule.
+      operands, "first" like the first operand, "images" with the channels innermost if it has
+      them so; "own" leaves it to the rule.
     - `operators`: the expressions that call the op, such as "x + y", "x += y" and, for a number on
       the left, "1 - x".
     - `spread_sizes`: the method's sizes may be given one by one, `x.view(2, 3)`.
@@ -48,6 +50,7 @@ class Presentation:
     promotion: str | None = None
     layout: str = "contiguous"
     forms: tuple[str, ...] = BOTH
+    module: str = ""
     operators: tuple[str, ...] = ()
     spread_sizes: bool = False
     checked: Mapping[str, str] = field(default_factory=dict, hash=False)

@@ -103,6 +103,11 @@ def unchanged(g: Array) -> Array:
     return g
 
 
+def also_saved(gradient: Array, *others: Array | None) -> Array:
+    """`gradient`. PyTorch saves `others` too, so a write to one of them is an error."""
+    return gradient
+
+
 def differentiable(
     presentation: Presentation = EVERYWHERE,
     *,

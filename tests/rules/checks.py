@@ -132,6 +132,10 @@ def checks_of(name: str) -> dict[str, Check]:
         del found["third order"]
     if name in FACTORISED:
         found = {key: check for key, check in found.items() if key not in OF_FACTORISATIONS}
+    if name in checker.IN_OTHER_BLOCKS:
+        del found["recorded"]
+    if name in checker.WITHOUT_SECOND_IN_PYTORCH:
+        found = {key: check for key, check in found.items() if "order" not in key}
     return found
 
 

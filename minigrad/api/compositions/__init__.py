@@ -4,12 +4,22 @@ PyTorch composes most of them itself (`CompositeImplicitAutograd`), so their gra
 They import `core` and `rules`, and `registry.py` collects them. Read `basic.py` first.
 """
 
+from . import activations as activations
 from . import arithmetic as arithmetic
+from . import attention as attention
 from . import basic as basic
+from . import convolution as convolution
+from . import distances as distances
+from . import dropout as dropout
 from . import indexing as indexing
 from . import linalg as linalg
+from . import losses as losses
+from . import normalisation as normalisation
+from . import padding as padding
+from . import pooling as pooling
 from . import products as products
 from . import reduction as reduction
+from . import resampling as resampling
 from . import shape as shape
 from . import sorting as sorting
 from . import special as special

@@ -1,0 +1,271 @@
+"""Draw calls of the ops of neural networks: activations, convolution, pooling, normalisation.
+
+`SAMPLES` lists for each rule its cases, and its forms other than those in the registry.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from bridge.libraries.op_calls import functional, spelling
+from minigrad.api.compositions.pooling import adapted_windows
+
+from .cases import CaseFunction, unary
+from .draws import RandomDraws
+from .operands import Case, Operand
+
+# Activations --------------------------------------------------------------------------------------
+
+
+def unary_with(**choices: tuple[Any, ...]) -> CaseFunction:
+    """Draw a tensor, and one of the choices for each option."""
+    return lambda draw: Case((draw.array(draw.shape()),), draw.options(**choices))
+
+
+def threshold(draw: RandomDraws) -> Case:
+    numbers = {"threshold": draw.pick(0, 0.5, -1, 2), "value": draw.pick(0, 7, -1.5)}
+    return Case((draw.array(draw.shape()),), numbers)
+
+
+def prelu(draw: RandomDraws) -> Case:
+    shape = draw.pick((3, 4), (4, 2), (4,), (0, 3))
+    x = draw.array(shape)
+    size = draw.pick(shape[1], 1) if len(shape) > 1 else 1
+    return Case((x, draw.array((size,), dtype=x.values.dtype)))
+
+
+def glu(draw: RandomDraws) -> Case:
+    shape = list(draw.shape(least=1))
+    dim = draw.dim(len(shape))
+    if -len(shape) <= dim < len(shape) and not draw.odd(12):
+        shape[dim] += shape[dim] % 2
+    return Case((draw.array(tuple(shape)),), {"dim": dim})
+
+
+def gelu_backward(draw: RandomDraws) -> Case:
+    draw.was_odd = True
+    shape, dtype = draw.shape(), draw.dtype if draw.dtype.kind == "f" else np.dtype("float64")
+    grad, x = (draw.array(shape, moderate=True, dtype=dtype) for _ in range(2))
+    return Case((grad, x), {"approximate": draw.pick("none", "tanh")})
+
+
+# Losses -------------------------------------------------------------------------------------------
+
+_REDUCTIONS = (..., "mean", "sum", "none")
+
+
+def loss(**choices: tuple[Any, ...]) -> CaseFunction:
+    """Draw an input and a target of one shape, without special values."""
+
+    def case(draw: RandomDraws) -> Case:
+        shape = draw.shape()
+        dtype = draw.dtype
+        operands = (draw.array(shape, moderate=True, dtype=dtype) for _ in range(2))
+        return Case(tuple(operands), draw.options(reduction=_REDUCTIONS, **choices))
+
+    return case
+
+
+def signed_loss(draw: RandomDraws) -> Case:
+    shape = draw.shape()
+    x = draw.array(shape, moderate=True, dtype=draw.dtype)
+    signs = Operand(np.asarray(draw.rng.choice([-1, 1], shape), x.values.dtype), constant=True)
+    return Case((x, signs), draw.options(reduction=_REDUCTIONS))
+
+
+def probabilities(draw: RandomDraws) -> Case:
+    case = loss()(draw)
+    operands = []
+    for x in case.operands:
+        assert isinstance(x, Operand)
+        kind = x.values.dtype
+        operands.append(Operand(np.asarray(1 / (1 + np.exp(-x.values)), kind), x.layout))
+    return Case((*operands, None), case.options)
+
+
+def logits(draw: RandomDraws) -> Case:
+    case = loss()(draw)
+    weights: list[Operand | None] = [None, None]
+    for place, x in enumerate(case.operands):
+        assert isinstance(x, Operand)
+        if draw.pick(True, False):
+            weights[place] = Operand(np.asarray(np.abs(x.values) + 1), constant=True)
+    return Case((*case.operands, *weights), case.options)
+
+
+# Windows ------------------------------------------------------------------------------------------
+
+
+def _images(draw: RandomDraws, nd: int, channels: int, least: int = 3) -> Operand:
+    shape = (draw.pick(1, 2), channels, *[draw.integer(least, least + 2) for _ in range(nd)])
+    return draw.array(shape, moderate=True, dtype=draw.dtype)
+
+
+def convolution(draw: RandomDraws) -> Case:
+    nd, groups = draw.pick(1, 2), draw.pick(1, 1, 2)
+    transposed = draw.pick(True, False)
+    x = _images(draw, nd, 2 * groups)
+    kernel = tuple(draw.pick(1, 2) for _ in range(nd))
+    sizes = (2 * groups, 1, *kernel) if transposed else (groups, 2, *kernel)
+    outputs = groups
+    weight = draw.array(sizes, moderate=True, dtype=draw.dtype)
+    bias = draw.array((outputs,), moderate=True, dtype=draw.dtype)
+    stride = tuple(draw.pick(1, 2) for _ in range(nd))
+    options = {
+        "stride": stride,
+        "padding": tuple(draw.pick(0, 1) for _ in range(nd)),
+        "dilation": tuple(draw.pick(1, 2) for _ in range(nd)),
+        "transposed": transposed,
+        "output_padding": tuple(draw.pick(0, s - 1) * (transposed and draw.wild) for s in stride),
+        "groups": groups,
+    }
+    return Case((x, weight, draw.pick(bias, None)), options)
+
+
+def _window_options(draw: RandomDraws) -> dict[str, Any]:
+    return {
+        "kernel_size": (draw.pick(1, 2), 2),
+        "dilation": (draw.pick(1, 2), 1),
+        "padding": (draw.pick(0, 1), 0),
+        "stride": (draw.pick(1, 2), draw.pick(1, 2)),
+    }
+
+
+def im2col(draw: RandomDraws) -> Case:
+    return Case((_images(draw, 2, draw.pick(1, 2)),), _window_options(draw))
+
+
+def col2im(draw: RandomDraws) -> Case:
+    options, size = _window_options(draw), (draw.integer(3, 5), 4)
+    each = zip(size, *options.values(), strict=True)
+    rows = math.prod(options["kernel_size"])
+    windows = math.prod((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, d, p, s in each)
+    x = draw.array((2, 2 * rows, windows), moderate=True, dtype=draw.dtype)
+    return Case((x,), {"output_size": size, **options})
+
+
+def constant_pad(draw: RandomDraws) -> Case:
+    shape = draw.shape(least=1)
+    ends = ((draw.pick(0, 1, 2, -1 if n else 0), draw.pick(1, 0, 2)) for n in shape)
+    pairs = tuple(ends)
+    return Case((draw.array(shape),), {"padding": pairs, "value": draw.pick(0, 1.5, -2)})
+
+
+def pool(**choices: tuple[Any, ...]) -> CaseFunction:
+    def case(draw: RandomDraws) -> Case:
+        nd = draw.pick(2, 2, 3)
+        kernel = tuple(draw.pick(2, 3) for _ in range(nd))
+        options = {
+            "kernel": kernel,
+            "stride": tuple(draw.pick(1, 2, k) for k in kernel),
+            "padding": tuple(draw.pick(0, 1) for _ in kernel),
+        }
+        if "dilation" in choices:
+            options["dilation"] = (1,) * nd
+        rest = {k: draw.pick(*v) for k, v in choices.items() if k != "dilation"}
+        return Case((_images(draw, nd, draw.pick(1, 2)),), {**options, **rest})
+
+    return case
+
+
+def windows(draw: RandomDraws) -> Case:
+    nd = draw.pick(2, 2, 3)
+    x = _images(draw, nd, draw.pick(1, 2))
+    inside = x.values.shape[2:]
+    outside = tuple(draw.pick(2, 3) for _ in range(nd))
+    return Case((x,), {"windows": adapted_windows(inside, outside), "size": nd})
+
+
+# Normalisation ------------------------------------------------------------------------------------
+
+
+def normalise(draw: RandomDraws) -> Case:
+    kind = draw.pick("Batch", "Layer", "Group")
+    shape = draw.pick((3, 4), (2, 4, 3), (2, 4, 2, 3))
+    channels = (1, 4, *(1,) * (len(shape) - 2))
+    split, over, affine, size = shape, (0, *range(2, len(shape))), channels, (4,)
+    if kind == "Layer":
+        first = draw.integer(1, len(shape) - 1)
+        over, affine, size = tuple(range(first, len(shape))), shape[first:], shape[first:]
+    elif kind == "Group":
+        split, over = (shape[0], 2, 2 * math.prod(shape[2:])), (2,)
+    x, weight, bias = (
+        draw.array(each, moderate=True, dtype=draw.dtype) for each in (shape, size, size)
+    )
+    options = {
+        "split": split,
+        "over": over,
+        "affine": affine,
+        "eps": draw.pick(0.5, 2.0),  # equal elements have no deviation of their own
+        "kind": kind,
+    }
+    parameters = draw.pick((weight, bias), (weight, bias), (weight, None), (None, None))
+    return Case((x, *parameters), options)
+
+
+def normalise_by(draw: RandomDraws) -> Case:
+    shape = draw.pick((3, 4), (2, 4, 3), (2, 4, 2, 3))
+    x, weight, bias, mean, var = (
+        draw.array(each, moderate=True, dtype=draw.dtype)
+        for each in (shape, (4,), (4,), (4,), (4,))
+    )
+    statistics = (
+        Operand(mean.values, constant=True),
+        Operand(np.abs(var.values), constant=True),
+    )
+    options = {"eps": draw.pick(1e-5, 0.5)}
+    # Without a weight, PyTorch's own second derivative fails.
+    return Case((x, weight, draw.pick(bias, None), *statistics), options)
+
+
+def _f(name: str) -> dict[str, Any]:
+    return {"functional": functional(name)}
+
+
+def _called(name: str) -> dict[str, Any]:
+    return {"functional": spelling(name)}
+
+
+SAMPLES: dict[str, tuple[Any, ...]] = {
+    "avg_pool": (
+        pool(
+            ceil_mode=(True, False),
+            count_include_pad=(True, False),
+            divisor_override=(None, None, 3),
+        ),
+        _called("avg_pool"),
+    ),
+    "binary_cross_entropy": (probabilities, _f("binary_cross_entropy")),
+    "binary_cross_entropy_with_logits": (logits, _called("binary_cross_entropy_with_logits")),
+    "col2im": (col2im, _called("col2im")),
+    "constant_pad": (constant_pad, _called("constant_pad")),
+    "convolution": (convolution, _called("convolution")),
+    "elu": (unary_with(alpha=(..., 1, 0.5, 2)), _called("elu")),
+    "gelu": (unary_with(approximate=(..., "none", "tanh")),),
+    "gelu_backward": (gelu_backward, _called("gelu_backward")),
+    "glu": (glu,),
+    "hardshrink": (unary_with(lambd=(..., 0, 0.5, 1)),),
+    "hardsigmoid": (unary, _f("hardsigmoid")),
+    "hardswish": (unary, _f("hardswish")),
+    "hardtanh": (unary_with(min_val=(..., -2, 0), max_val=(..., 1, 2.5)), _f("hardtanh")),
+    "huber_loss": (loss(delta=(0.505, 2.005)), _f("huber_loss")),
+    "im2col": (im2col, _called("im2col")),
+    "leaky_relu": (unary_with(negative_slope=(..., 0.1, 1, -2)), _f("leaky_relu")),
+    "logsigmoid": (unary,),
+    "max_of_windows": (windows, _called("max_of_windows")),
+    "max_pool": (pool(dilation=(), ceil_mode=(True, False)), _called("max_pool")),
+    "mean_of_windows": (windows, _called("mean_of_windows")),
+    "mish": (unary, _f("mish")),
+    "normalise": (normalise, _called("normalise")),
+    "normalise_by": (normalise_by, _called("normalise_by")),
+    "prelu_kernel": (prelu, _called("prelu_kernel")),
+    "silu": (unary, _f("silu")),
+    "smooth_l1_loss": (loss(beta=(0.505, 2.005)), _f("smooth_l1_loss")),
+    "soft_margin_loss": (signed_loss, _f("soft_margin_loss")),
+    "softplus": (unary_with(beta=(..., 1, 2, 0.5), threshold=(..., 20, 1)),),
+    "softshrink": (unary_with(lambd=(..., 0, 0.5, 1)),),
+    "threshold": (threshold, _f("threshold")),
+}

@@ -1,0 +1,120 @@
+"""Attention, and the bilinear map."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...core.dispatch import OPS
+from ...core.tensor import require_tensor, wrap
+from ...rules.presentation import FUNCTION
+from .basic import matmul
+from .registry import composed
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+
+@composed(FUNCTION, module="nn.functional")
+def scaled_dot_product_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Tensor:
+    """Return softmax(scale × query keyᵀ + mask) value: (*, L, E) (*, S, E) (*, S, V) → (*, L, V).
+
+    `scale` is 1 / √E by default. A bool mask tells which keys take part; a float mask is added.
+    `is_causal` lets a query see the keys up to its own position. A query that sees no key gets
+    zeros. `enable_gqa` repeats the heads of keys and values (Vaswani et al., 2017).
+
+    >>> x = minigrad.tensor([[1., 0.]])
+    >>> minigrad.nn.functional.scaled_dot_product_attention(x, x, x)
+    tensor([[1., 0.]])
+    """
+    for place, (name, each) in enumerate((("query", query), ("key", key), ("value", value)), 1):
+        require_tensor(each, "scaled_dot_product_attention", name, place)
+        if each.dtype != query.dtype:
+            raise RuntimeError(
+                "Expected query, key, and value to have the same dtype, but got query.dtype: "
+                f"{query.dtype}, key.dtype: {key.dtype} and value.dtype: {value.dtype} instead."
+            )
+        if each.ndim < 2:
+            raise RuntimeError(
+                "Expected query, key, and value to all be at least 2 dimensional, but got "
+                f"{query.ndim}, {key.ndim} and {value.ndim} instead."
+            )
+    if attn_mask is not None and is_causal:
+        raise RuntimeError(
+            "_scaled_dot_product_attention: Explicit attn_mask should not be set when "
+            "is_causal=True"
+        )
+    if enable_gqa:
+        key, value = (_repeated(x, query.shape[-3] // x.shape[-3]) for x in (key, value))
+    length, width = query.shape[-2:]
+    factor = math.sqrt(1 / math.sqrt(width) if scale is None else scale)
+    scores = matmul(query * factor, (key * factor).transpose(-2, -1))
+    if is_causal:
+        attn_mask = wrap(np.tri(length, key.shape[-2], dtype=bool))
+    if attn_mask is not None:
+        if attn_mask._array.dtype.kind == "b":
+            zeros = np.zeros(attn_mask.shape, query._array.dtype)
+            attn_mask = OPS["masked_fill"](wrap(zeros), ~attn_mask, -math.inf)
+        scores = scores + attn_mask
+    weights = OPS["softmax"](scores, -1)
+    blind = (scores == -math.inf).all(-1, keepdim=True)
+    if blind._array.any():
+        weights = OPS["masked_fill"](weights, blind, 0)
+    if dropout_p > 0:
+        mask = wrap(np.empty_like(weights._array)).bernoulli_(1 - dropout_p) / (1 - dropout_p)
+        weights = weights * mask
+    return matmul(weights, value)
+
+
+def _repeated(x: Tensor, times: int) -> Tensor:
+    """The heads, dimension −3, each repeated."""
+    shape = list(x.shape)
+    spread = x.unsqueeze(-3).expand(*shape[:-2], times, *shape[-2:])
+    return spread.reshape(*shape[:-3], shape[-3] * times, *shape[-2:])
+
+
+@composed(FUNCTION, module="nn.functional")
+@composed(FUNCTION)
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Return Σ input1[i] weight[o, i, j] input2[j] + bias[o]: (*, I) (*, J) (O, I, J) → (*, O).
+
+    RuntimeError for shapes that don't fit.
+
+    >>> x = minigrad.tensor([[1., 2.]])
+    >>> minigrad.bilinear(x, x, minigrad.ones(1, 2, 2))
+    tensor([[9.]])
+    """
+    require_tensor(input1, "bilinear", "input1")
+    require_tensor(input2, "bilinear", "input2", 2)
+    require_tensor(weight, "bilinear", "weight", 3)
+    lead = tuple(input1.shape[:-1])
+    if tuple(input2.shape[:-1]) != lead:
+        raise RuntimeError(
+            f"bilinear(): input batch dimensions do not match: {list(input1.shape)} and "
+            f"{list(input2.shape)}"
+        )
+    outputs, first, second = weight.shape
+    if (input1.shape[-1], input2.shape[-1]) != (first, second):
+        raise RuntimeError(
+            f"bilinear(): input1 size does not match weight size: got {input1.shape[-1]} and "
+            f"{input2.shape[-1]} but expected {first} and {second}"
+        )
+    if bias is not None and tuple(bias.shape) != (outputs,):
+        raise RuntimeError(f"bilinear(): bias size does not match weight size: {list(bias.shape)}")
+    rows = math.prod(lead)
+    a, b = input1.reshape(rows, first), input2.reshape(rows, second)
+    filters = weight.permute(1, 0, 2).reshape(first, outputs * second)
+    products = OPS["mm"](a, filters).reshape(rows, outputs, second)
+    y = (products * b.unsqueeze(1)).sum(-1).to(input1.dtype).reshape(*lead, outputs)
+    return y if bias is None else y + bias

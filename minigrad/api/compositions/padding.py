@@ -1,0 +1,93 @@
+"""Padding in all modes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...core.dispatch import OPS
+from ...core.tensor import require_tensor
+from ...rules.dims import index
+from ...rules.presentation import FUNCTION
+from .registry import composed
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+
+@composed(FUNCTION, module="nn.functional")
+def pad(
+    input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None
+) -> Tensor:
+    """Add elements at the ends of the last dimensions; a negative number removes elements.
+
+    `pad` lists the numbers before and after the last dimension, then those for the dimension in
+    front of it, and so on. `mode` is "constant" (with `value`, 0 by default), "reflect",
+    "replicate" or "circular"; the last three pad the last 1, 2 or 3 dimensions after one or two
+    others. RuntimeError for numbers that the sizes don't allow.
+
+    >>> minigrad.nn.functional.pad(minigrad.tensor([1., 2., 3.]), (1, 2))
+    tensor([0., 1., 2., 3., 0., 0.])
+    """
+    require_tensor(input, "pad", "input")
+    numbers = [index(each, "pad") for each in pad]
+    if len(numbers) % 2:
+        raise RuntimeError(f"Padding length must be divisible by 2, but it is {len(numbers)}")
+    if len(numbers) // 2 > input.ndim:
+        raise RuntimeError(
+            "Padding length should be less than or equal to two times the input dimension but got "
+            f"padding length {len(numbers)} and input of dimension {input.ndim}"
+        )
+    pairs = tuple(zip(numbers[0::2], numbers[1::2], strict=True))[::-1]
+    if mode == "constant":
+        return OPS["constant_pad"](input, pairs, 0 if value is None else value)
+    if value is not None and value != 0:
+        raise ValueError(f'Padding mode "{mode}" doesn\'t take in value argument')
+    if input.ndim not in (len(pairs) + 1, len(pairs) + 2) or not 1 <= len(pairs) <= 3:
+        raise NotImplementedError(
+            "Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now"
+        )
+    places = {"reflect": _reflected, "replicate": _replicated, "circular": _circular}
+    if mode not in places:
+        raise NotImplementedError(f"Unrecognised padding mode {mode}")
+    first = input.ndim - len(pairs)
+    if any(size == 0 for size in input.shape[-len(pairs) - 1 :]):
+        raise RuntimeError(f"Expected non-empty dimensions in the input, but got {input.shape}")
+    for d, (before, after) in enumerate(pairs, first):
+        if before or after:
+            place = places[mode](input.shape[d], before, after)
+            input = OPS["index"](input, (*(slice(None),) * d, place))
+    return input if any(numbers) else input.clone()
+
+
+def _reflected(size: int, before: int, after: int) -> np.ndarray:
+    if max(before, after) >= size:
+        raise RuntimeError(
+            "Argument #4: Padding size should be less than the corresponding input dimension, but "
+            f"got: padding ({before}, {after}) for a dimension of size {size}"
+        )
+    _check_left(size, before, after)
+    place = np.abs(np.arange(-before, size + after))
+    return size - 1 - np.abs(size - 1 - place)
+
+
+def _replicated(size: int, before: int, after: int) -> np.ndarray:
+    _check_left(size, before, after)
+    return np.clip(np.arange(-before, size + after), 0, size - 1)
+
+
+def _circular(size: int, before: int, after: int) -> np.ndarray:
+    if max(before, after) > size:
+        raise RuntimeError("Padding value causes wrapping around more than once.")
+    _check_left(size, before, after)
+    left = np.arange(max(-before, 0), size - max(-after, 0))  # what negative numbers leave
+    return left[np.arange(-max(before, 0), len(left) + max(after, 0)) % len(left)]
+
+
+def _check_left(size: int, before: int, after: int) -> None:
+    if size + before + after < 1:
+        raise RuntimeError(
+            f"the padding ({before}, {after}) leaves nothing of a dimension of size {size}"
+        )

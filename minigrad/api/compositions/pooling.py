@@ -1,0 +1,705 @@
+"""Pooling in one, two and three dimensions."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...core.dispatch import OPS
+from ...core.tensor import require_tensor
+from ...rules.layout import channels_last
+from ...rules.pooling import pooled_size
+from ...rules.presentation import FUNCTION
+from .convolution import sizes_of
+from .registry import composed
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+
+def _require(name: str, nd: int, input: Any) -> None:
+    require_tensor(input, name, "input")
+    if input.ndim not in (nd + 1, nd + 2):
+        raise RuntimeError(
+            f"{name}: Expected {nd + 1}D or {nd + 2}D tensor, but got {list(input.shape)}"
+        )
+    if 0 in input.shape[1 if input.ndim == nd + 2 else 0 :]:
+        raise RuntimeError(
+            f"{name}: Expected {nd + 1}D or {nd + 2}D tensor with optional 0 dim batch size for "
+            f"input, but got: {list(input.shape)}"
+        )
+
+
+def _sizes(
+    name: str,
+    nd: int,
+    input: Any,
+    kernel: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    ceil: bool,
+) -> list[tuple[int, ...]]:
+    """The checked sizes of the windows."""
+    _require(name, nd, input)
+    given = () if stride is None or stride == [] or stride == () else stride
+    values = (kernel, kernel if given == () else given, padding, dilation)
+    names = ("kernel_size", "stride", "padding", "dilation")
+    found = [sizes_of(v, nd, called, name) for v, called in zip(values, names, strict=True)]
+    for sizes, called in zip(found, names, strict=True):
+        if called != "padding" and min(sizes) <= 0:
+            raise RuntimeError(f"{called} should be greater than zero, but got {list(sizes)}")
+    if any(
+        p < 0 or p > ((k - 1) * d + 1) // 2
+        for k, p, d in zip(found[0], found[2], found[3], strict=True)
+    ):
+        raise RuntimeError(
+            "pad should be at most half of effective kernel size and not negative, but got "
+            f"pad={list(found[2])}, kernel_size={list(found[0])} and dilation={list(found[3])}"
+        )
+    counts = [
+        pooled_size(n, k, s, p, d, ceil)
+        for n, k, s, p, d in zip(input.shape[-nd:], *found, strict=True)
+    ]
+    if min(counts) < 1:
+        raise RuntimeError(
+            f"Given input size: {list(input.shape)}. Calculated output size: {counts}. Output size "
+            "is too small"
+        )
+    return found
+
+
+# The largest element ------------------------------------------------------------------------------
+
+
+def _max_pool(
+    nd: int, input: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil: bool
+) -> tuple[Tensor, Tensor]:
+    name = f"max_pool{nd}d"
+    sizes = _sizes(name, nd, input, kernel, stride, padding, dilation, ceil)
+    if input._array.dtype.kind == "b":
+        raise NotImplementedError(f"\"{name}\" not implemented for 'Bool'")
+    if nd > 1:
+        return OPS["max_pool"](input, *sizes, ceil)
+    # PyTorch, too, pools a row as an image.
+    kernel, stride, padding, dilation = ((n, *s) for n, s in zip((1, 1, 0, 1), sizes, strict=True))
+    values, indices = OPS["max_pool"](input.unsqueeze(-2), kernel, stride, padding, dilation, ceil)
+    return values.squeeze(-2), indices.squeeze(-2)
+
+
+def _max_unpool(
+    nd: int, input: Any, indices: Any, kernel: Any, stride: Any, padding: Any, size: Any
+) -> Tensor:
+    name = f"max_unpool{nd}d"
+    require_tensor(input, name, "input")
+    require_tensor(indices, name, "indices", 2)
+    kernel = sizes_of(kernel, nd, "kernel_size", name)
+    stride = kernel if stride is None else sizes_of(stride, nd, "stride", name)
+    padding = sizes_of(padding, nd, "padding", name)
+    if input.ndim not in (nd + 1, nd + 2):
+        raise RuntimeError(
+            f"Input to {name} should be a {nd + 1}d or {nd + 2}d Tensor, but got a tensor with "
+            f"{input.ndim} dimensions"
+        )
+    usual = [
+        (n - 1) * s + k - 2 * p
+        for n, k, s, p in zip(input.shape[-nd:], kernel, stride, padding, strict=True)
+    ]
+    sizes = usual if size is None else list(size)[-nd:]
+    if size is not None:
+        if len(size) not in (nd, nd + 2):
+            raise ValueError(
+                f"output_size should be a sequence containing {nd} or {nd + 2} elements, but it "
+                f"has a length of '{len(size)}'"
+            )
+        for given, n, s in zip(sizes, usual, stride, strict=True):
+            if not n - s < given < n + s:
+                raise ValueError(f'invalid output_size "{sizes}" (expected about {usual})')
+    if indices._array.dtype != np.int64:
+        raise RuntimeError(f"elements in indices should be type int64 but got: {indices.dtype}")
+    if input.shape != indices.shape:
+        raise RuntimeError(
+            "Expected shape of indices to be same as that of the input tensor "
+            f"({list(input.shape)}) but got indices tensor with shape: {list(indices.shape)}"
+        )
+    if min(stride) <= 0:
+        raise RuntimeError(f"strides should be greater than zero, but got stride: {list(stride)}")
+    lead = tuple(input.shape[:-nd])
+    rows, places = math.prod(lead), math.prod(sizes)
+    key = indices._array.reshape(rows, -1)
+    if key.size and not (key.min() >= 0 and key.max() < places):
+        raise RuntimeError(f"Found an invalid max index: an index is outside of [0, {places})")
+    image = np.broadcast_to(np.arange(rows)[:, None], key.shape)
+    flat = OPS["scatter"](input.reshape(rows, -1), (image, key), (rows, places), False)
+    y = flat.reshape(*lead, *sizes)
+    return in_image_layout(y, input) if nd == 2 else y
+
+
+def in_image_layout(y: Tensor, input: Tensor) -> Tensor:
+    """`y` with the channels innermost in memory if `input` has them so."""
+    if not channels_last(input._array):
+        return y
+    last = (0, *range(2, y.ndim), 1)
+    back = (0, y.ndim - 1, *range(1, y.ndim - 1))
+    return y.permute(*last).contiguous().permute(*back)
+
+
+# Means --------------------------------------------------------------------------------------------
+
+
+def _avg_pool(
+    nd: int,
+    input: Any,
+    kernel: Any,
+    stride: Any,
+    padding: Any,
+    ceil: bool,
+    count_include_pad: bool,
+    divisor: int | None,
+) -> Tensor:
+    sizes = _sizes(f"avg_pool{nd}d", nd, input, kernel, stride, padding, 1, ceil)[:3]
+    if divisor == 0:
+        raise RuntimeError("divisor must be not zero")
+    if nd > 1:
+        return OPS["avg_pool"](input, *sizes, ceil, count_include_pad, divisor)
+    kernel, stride, padding = ((n, *s) for n, s in zip((1, 1, 0), sizes, strict=True))
+    row = input.unsqueeze(-2)
+    return OPS["avg_pool"](row, kernel, stride, padding, ceil, count_include_pad, None).squeeze(-2)
+
+
+# Windows of adapted sizes -------------------------------------------------------------------------
+
+
+def _adapted(name: str, nd: int, input: Any, output_size: Any) -> tuple[int, ...]:
+    """The output sizes; None means the input's."""
+    require_tensor(input, name, "input")
+    given = (output_size,) * nd if not isinstance(output_size, list | tuple) else output_size
+    if len(given) == 1:
+        given = (*given,) * nd
+    if len(given) != nd:
+        raise RuntimeError(f"{name}: output_size must have {nd} elements, but got {list(given)}")
+    if input.ndim <= nd and nd > 1:
+        raise ValueError(f"Input dimension should be at least {nd + 1}")
+    if input.ndim not in (nd + 1, nd + 2):
+        raise RuntimeError(
+            f"{name}(): Expected {nd + 1}D or {nd + 2}D tensor, but got {list(input.shape)}"
+        )
+    sizes = tuple(
+        int(n if size is None else size) for size, n in zip(given, input.shape[-nd:], strict=True)
+    )
+    if min(sizes) < 0:
+        raise RuntimeError(
+            f"{name}: elements of output_size must be greater than or equal to 0 but received "
+            f"{list(sizes)}"
+        )
+    if 0 in input.shape[-nd - (input.ndim == nd + 1) :]:
+        raise RuntimeError(
+            f"{name}(): Expected input to have non-zero size for non-batch dimensions, but input "
+            f"has sizes {list(input.shape)}"
+        )
+    return sizes
+
+
+def adapted_windows(inside: Sequence[int], outside: Sequence[int]) -> np.ndarray:
+    """The flat indices of the elements of each window, -1 after the last one."""
+    edges = [
+        [range(i * n // m, -(-(i + 1) * n // m)) for i in range(m)]
+        for n, m in zip(inside, outside, strict=True)
+    ]
+    windows = [
+        [int(np.ravel_multi_index(place, tuple(inside))) for place in itertools.product(*each)]
+        for each in itertools.product(*edges)
+    ]
+    longest = max((len(w) for w in windows), default=1)
+    table = np.full((len(windows), longest), -1)
+    for row, window in zip(table, windows, strict=True):
+        row[: len(window)] = window
+    return table.reshape(*outside, longest)
+
+
+def _adaptive_max_pool(nd: int, input: Any, output_size: Any) -> tuple[Tensor, Tensor]:
+    sizes = _adapted(f"adaptive_max_pool{nd}d", nd, input, output_size)
+    inside = input.shape[-nd:]
+    if input._array.dtype.kind != "f":
+        raise NotImplementedError(f"adaptive_max_pool{nd}d is not implemented for {input.dtype}")
+    if nd > 1:
+        return OPS["max_of_windows"](input, adapted_windows(inside, sizes), nd)
+    windows = adapted_windows((1, *inside), (1, *sizes))
+    values, indices = OPS["max_of_windows"](input.unsqueeze(-2), windows, 2)
+    return values.squeeze(-2), indices.squeeze(-2)
+
+
+def _adaptive_avg_pool(nd: int, input: Any, output_size: Any) -> Tensor:
+    sizes = _adapted(f"adaptive_avg_pool{nd}d", nd, input, output_size)
+    if input._array.dtype.kind != "f":
+        raise NotImplementedError(f"adaptive_avg_pool{nd}d is not implemented for {input.dtype}")
+    if nd == 1:
+        return _adaptive_avg_pool(2, input.unsqueeze(-2), (1, *sizes)).squeeze(-2)
+    inside = input.shape[-nd:]
+    if all(size == 1 for size in sizes):
+        return input.mean(tuple(range(-nd, 0)), keepdim=True)
+    return OPS["mean_of_windows"](input, adapted_windows(inside, sizes), nd)
+
+
+@composed(FUNCTION, module="nn.functional")
+def max_pool1d_with_indices(
+    input: Tensor,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
+    dilation: int | Sequence[int] = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """Return the result of `max_pool1d`, and the index of each element.
+
+    >>> F = minigrad.nn.functional
+    >>> len(F.max_pool1d_with_indices(minigrad.tensor([[1., 3., 2., 0.]]), 2))
+    2
+    """
+    values, indices = _max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode)
+    return values, indices
+
+
+@composed(FUNCTION, module="nn.functional")
+def max_pool1d(
+    input: Tensor,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
+    dilation: int | Sequence[int] = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
+    """Return the largest element of each window of the last 1 dimension.
+
+    Shapes: one or two dimensions before those. The stride is the window's size by default, and
+    padding is at most half of it. `ceil_mode` allows windows that reach over the end.
+    `return_indices` also returns the index of each element in the flattened last dimensions.
+
+    >>> F = minigrad.nn.functional
+    >>> F.max_pool1d(minigrad.tensor([[1., 3., 2., 0.]]), 2)
+    tensor([[3., 2.]])
+    """
+    values, indices = _max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode)
+    return (values, indices) if return_indices else values
+
+
+@composed(FUNCTION, module="nn.functional")
+def max_unpool1d(
+    input: Tensor,
+    indices: Tensor,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
+    output_size: Sequence[int] | None = None,
+) -> Tensor:
+    """Put the elements that `max_pool1d` returned back in their places, with zeros elsewhere.
+
+    `output_size` chooses among the sizes that give an input of this size.
+
+    >>> F = minigrad.nn.functional
+    >>> x = minigrad.tensor([[1., 3., 2., 0.]])
+    >>> y, indices = F.max_pool1d(x, 2, return_indices=True)
+    >>> F.max_unpool1d(y, indices, 2).shape == x.shape
+    True
+    """
+    return _max_unpool(1, input, indices, kernel_size, stride, padding, output_size)
+
+
+@composed(FUNCTION, module="nn.functional")
+@composed(FUNCTION)
+def avg_pool1d(
+    input: Tensor,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> Tensor:
+    """Return the mean of each window of the last dimension.
+
+    The arguments are those of `max_pool1d`. Without `count_include_pad`, padding doesn't count.
+
+    >>> F = minigrad.nn.functional
+    >>> F.avg_pool1d(minigrad.tensor([[1., 3., 2., 0.]]), 2)
+    tensor([[2., 1.]])
+    """
+    return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
+
+
+@composed(FUNCTION, module="nn.functional")
+@composed(FUNCTION)
+def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
+    """Return the means of `output_size` windows that cover the last 1 dimension evenly.
+
+    None in `output_size` keeps a size.
+
+    >>> F = minigrad.nn.functional
+    >>> F.adaptive_avg_pool1d(minigrad.tensor([[1., 3., 2., 0.]]), 2)
+    tensor([[2., 1.]])
+    """
+    return _adaptive_avg_pool(1, input, output_size)
+
+
+@composed(FUNCTION, module="nn.functional")
+def adaptive_max_pool1d_with_indices(
+    input: Tensor, output_size: Any, return_indices: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Return the result of `adaptive_max_pool1d`, and the index of each element.
+
+    >>> F = minigrad.nn.functional
+    >>> len(F.adaptive_max_pool1d_with_indices(minigrad.tensor([[1., 3., 2., 0.]]), 2))
+    2
+    """
+    values, indices = _adaptive_max_pool(1, input, output_size)
+    return values, indices
+
+
+@composed(FUNCTION, module="nn.functional")
+def adaptive_max_pool1d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
+    """Return the largest elements of `output_size` windows that cover the input evenly.
+
+    `return_indices` also returns their indices in the flattened last 1 dimension.
+
+    >>> F = minigrad.nn.functional
+    >>> F.adaptive_max_pool1d(minigrad.tensor([[1., 3., 2., 0.]]), 2)
+    tensor([[3., 2.]])
+    """
+    values, indices = _adaptive_max_pool(1, input, output_size)
+    return (values, indices) if return_indices else values
+
+
+@composed(FUNCTION, module="nn.functional")
+def lp_pool1d(
+    input: Tensor,
+    norm_type: float,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    ceil_mode: bool = False,
+) -> Tensor:
+    """Return the `norm_type`-th root of the sum of the powers in each window.
+
+    >>> F = minigrad.nn.functional
+    >>> x = minigrad.tensor([[1., 3., 2., 0.]])
+    >>> F.lp_pool1d(x, 2, 2).shape == F.avg_pool1d(x, 2).shape
+    True
+    """
+    window = math.prod(sizes_of(kernel_size, 1, "kernel_size", "lp_pool1d"))
+    mean = avg_pool1d(input**norm_type, kernel_size, stride, 0, ceil_mode)
+    return _root_of(mean, window, norm_type)
+
+
+@composed(FUNCTION, module="nn.functional")
+def max_pool2d_with_indices(
+    input: Tensor,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
+    dilation: int | Sequence[int] = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """Return the result of `max_pool2d`, and the index of each element.
+
+    >>> F = minigrad.nn.functional
+    >>> len(F.max_pool2d_with_indices(minigrad.arange(16.).reshape(1, 4, 4), 2))
+    2
+    """
+    values, indices = _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode)
+    return values, indices
+
+
+@composed(FUNCTION, module="nn.functional")
+def max_pool2d(
+    input: Tensor,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
+    dilation: int | Sequence[int] = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
+    """Return the largest element of each window of the last 2 dimensions.
+
+    Shapes: one or two dimensions before those. The stride is the window's size by default, and
+    padding is at most half of it. `ceil_mode` allows windows that reach over the end.
+    `return_indices` also returns the index of each element in the flattened last dimensions.
+
+    >>> F = minigrad.nn.functional
+    >>> F.max_pool2d(minigrad.arange(16.).reshape(1, 4, 4), 2)
+    tensor([[[ 5.,  7.],
+             [13., 15.]]])
+    """
+    values, indices = _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode)
+    return (values, indices) if return_indices else values
+
+
+@composed(FUNCTION, module="nn.functional")
+def max_unpool2d(
+    input: Tensor,
+    indices: Tensor,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
+    output_size: Sequence[int] | None = None,
+) -> Tensor:
+    """Put the elements that `max_pool2d` returned back in their places, with zeros elsewhere.
+
+    `output_size` chooses among the sizes that give an input of this size.
+
+    >>> F = minigrad.nn.functional
+    >>> x = minigrad.arange(16.).reshape(1, 4, 4)
+    >>> y, indices = F.max_pool2d(x, 2, return_indices=True)
+    >>> F.max_unpool2d(y, indices, 2).shape == x.shape
+    True
+    """
+    return _max_unpool(2, input, indices, kernel_size, stride, padding, output_size)
+
+
+@composed(FUNCTION, module="nn.functional")
+def avg_pool2d(
+    input: Tensor,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
+    """Return the mean of each window of the last 2 dimensions.
+
+    The arguments are those of `max_pool2d`. Without `count_include_pad`, padding doesn't count.
+    `divisor_override` replaces the number of elements.
+
+    >>> F = minigrad.nn.functional
+    >>> F.avg_pool2d(minigrad.arange(16.).reshape(1, 4, 4), 2)
+    tensor([[[ 2.5000,  4.5000],
+             [10.5000, 12.5000]]])
+    """
+    return _avg_pool(
+        2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    )
+
+
+@composed(FUNCTION, module="nn.functional")
+def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
+    """Return the means of `output_size` windows that cover the last 2 dimensions evenly.
+
+    None in `output_size` keeps a size.
+
+    >>> F = minigrad.nn.functional
+    >>> F.adaptive_avg_pool2d(minigrad.arange(16.).reshape(1, 4, 4), 2)
+    tensor([[[ 2.5000,  4.5000],
+             [10.5000, 12.5000]]])
+    """
+    return _adaptive_avg_pool(2, input, output_size)
+
+
+@composed(FUNCTION, module="nn.functional")
+def adaptive_max_pool2d_with_indices(
+    input: Tensor, output_size: Any, return_indices: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Return the result of `adaptive_max_pool2d`, and the index of each element.
+
+    >>> F = minigrad.nn.functional
+    >>> len(F.adaptive_max_pool2d_with_indices(minigrad.arange(16.).reshape(1, 4, 4), 2))
+    2
+    """
+    values, indices = _adaptive_max_pool(2, input, output_size)
+    return values, indices
+
+
+@composed(FUNCTION, module="nn.functional")
+def adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
+    """Return the largest elements of `output_size` windows that cover the input evenly.
+
+    `return_indices` also returns their indices in the flattened last 2 dimensions.
+
+    >>> F = minigrad.nn.functional
+    >>> F.adaptive_max_pool2d(minigrad.arange(16.).reshape(1, 4, 4), 2)
+    tensor([[[ 5.,  7.],
+             [13., 15.]]])
+    """
+    values, indices = _adaptive_max_pool(2, input, output_size)
+    return (values, indices) if return_indices else values
+
+
+@composed(FUNCTION, module="nn.functional")
+def lp_pool2d(
+    input: Tensor,
+    norm_type: float,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    ceil_mode: bool = False,
+) -> Tensor:
+    """Return the `norm_type`-th root of the sum of the powers in each window.
+
+    >>> F = minigrad.nn.functional
+    >>> x = minigrad.arange(16.).reshape(1, 4, 4)
+    >>> F.lp_pool2d(x, 2, 2).shape == F.avg_pool2d(x, 2).shape
+    True
+    """
+    window = math.prod(sizes_of(kernel_size, 2, "kernel_size", "lp_pool2d"))
+    mean = avg_pool2d(input**norm_type, kernel_size, stride, 0, ceil_mode)
+    return _root_of(mean, window, norm_type)
+
+
+@composed(FUNCTION, module="nn.functional")
+def max_pool3d_with_indices(
+    input: Tensor,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
+    dilation: int | Sequence[int] = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """Return the result of `max_pool3d`, and the index of each element.
+
+    >>> F = minigrad.nn.functional
+    >>> len(F.max_pool3d_with_indices(minigrad.arange(64.).reshape(1, 4, 4, 4), 2))
+    2
+    """
+    values, indices = _max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode)
+    return values, indices
+
+
+@composed(FUNCTION, module="nn.functional")
+def max_pool3d(
+    input: Tensor,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
+    dilation: int | Sequence[int] = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
+    """Return the largest element of each window of the last 3 dimensions.
+
+    Shapes: one or two dimensions before those. The stride is the window's size by default, and
+    padding is at most half of it. `ceil_mode` allows windows that reach over the end.
+    `return_indices` also returns the index of each element in the flattened last dimensions.
+
+    >>> F = minigrad.nn.functional
+    >>> F.max_pool3d(minigrad.arange(64.).reshape(1, 4, 4, 4), 2).shape
+    torch.Size([1, 2, 2, 2])
+    """
+    values, indices = _max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode)
+    return (values, indices) if return_indices else values
+
+
+@composed(FUNCTION, module="nn.functional")
+def max_unpool3d(
+    input: Tensor,
+    indices: Tensor,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
+    output_size: Sequence[int] | None = None,
+) -> Tensor:
+    """Put the elements that `max_pool3d` returned back in their places, with zeros elsewhere.
+
+    `output_size` chooses among the sizes that give an input of this size.
+
+    >>> F = minigrad.nn.functional
+    >>> x = minigrad.arange(64.).reshape(1, 4, 4, 4)
+    >>> y, indices = F.max_pool3d(x, 2, return_indices=True)
+    >>> F.max_unpool3d(y, indices, 2).shape == x.shape
+    True
+    """
+    return _max_unpool(3, input, indices, kernel_size, stride, padding, output_size)
+
+
+@composed(FUNCTION, module="nn.functional")
+def avg_pool3d(
+    input: Tensor,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
+    """Return the mean of each window of the last 3 dimensions.
+
+    The arguments are those of `max_pool3d`. Without `count_include_pad`, padding doesn't count.
+    `divisor_override` replaces the number of elements.
+
+    >>> F = minigrad.nn.functional
+    >>> F.avg_pool3d(minigrad.arange(64.).reshape(1, 4, 4, 4), 2).shape
+    torch.Size([1, 2, 2, 2])
+    """
+    return _avg_pool(
+        3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    )
+
+
+@composed(FUNCTION, module="nn.functional")
+def adaptive_avg_pool3d(input: Tensor, output_size: Any) -> Tensor:
+    """Return the means of `output_size` windows that cover the last 3 dimensions evenly.
+
+    None in `output_size` keeps a size.
+
+    >>> F = minigrad.nn.functional
+    >>> F.adaptive_avg_pool3d(minigrad.arange(64.).reshape(1, 4, 4, 4), 2).shape
+    torch.Size([1, 2, 2, 2])
+    """
+    return _adaptive_avg_pool(3, input, output_size)
+
+
+@composed(FUNCTION, module="nn.functional")
+def adaptive_max_pool3d_with_indices(
+    input: Tensor, output_size: Any, return_indices: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Return the result of `adaptive_max_pool3d`, and the index of each element.
+
+    >>> F = minigrad.nn.functional
+    >>> len(F.adaptive_max_pool3d_with_indices(minigrad.arange(64.).reshape(1, 4, 4, 4), 2))
+    2
+    """
+    values, indices = _adaptive_max_pool(3, input, output_size)
+    return values, indices
+
+
+@composed(FUNCTION, module="nn.functional")
+def adaptive_max_pool3d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
+    """Return the largest elements of `output_size` windows that cover the input evenly.
+
+    `return_indices` also returns their indices in the flattened last 3 dimensions.
+
+    >>> F = minigrad.nn.functional
+    >>> F.adaptive_max_pool3d(minigrad.arange(64.).reshape(1, 4, 4, 4), 2).shape
+    torch.Size([1, 2, 2, 2])
+    """
+    values, indices = _adaptive_max_pool(3, input, output_size)
+    return (values, indices) if return_indices else values
+
+
+@composed(FUNCTION, module="nn.functional")
+def lp_pool3d(
+    input: Tensor,
+    norm_type: float,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    ceil_mode: bool = False,
+) -> Tensor:
+    """Return the `norm_type`-th root of the sum of the powers in each window.
+
+    >>> F = minigrad.nn.functional
+    >>> x = minigrad.arange(64.).reshape(1, 4, 4, 4)
+    >>> F.lp_pool3d(x, 2, 2).shape == F.avg_pool3d(x, 2).shape
+    True
+    """
+    window = math.prod(sizes_of(kernel_size, 3, "kernel_size", "lp_pool3d"))
+    mean = avg_pool3d(input**norm_type, kernel_size, stride, 0, ceil_mode)
+    return _root_of(mean, window, norm_type)
+
+
+def _root_of(mean: Tensor, window: int, norm_type: float) -> Tensor:
+    total = OPS["sign"](mean) * OPS["relu"](abs(mean)) * window
+    return total ** (1.0 / norm_type)

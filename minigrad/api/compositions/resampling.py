@@ -1,0 +1,299 @@
+"""Images in another resolution: interpolation, and pixels that are moved between dimensions."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...core.dispatch import OPS
+from ...core.tensor import require_tensor, wrap
+from ...rules.presentation import FUNCTION
+from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d, in_image_layout
+from .registry import composed
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+# Interpolation ------------------------------------------------------------------------------------
+
+# For each element of the result along one dimension: a list of places and their weights.
+Taps = list[tuple[np.ndarray, Any]]
+_DIMS = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3}
+_AREA = (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)
+
+
+@composed(FUNCTION, module="nn.functional")
+def interpolate(
+    input: Tensor,
+    size: Any = None,
+    scale_factor: Any = None,
+    mode: str = "nearest",
+    align_corners: bool | None = None,
+    recompute_scale_factor: bool | None = None,
+    antialias: bool = False,
+) -> Tensor:
+    """Return images (N, C, *) in another size, or scaled by a factor.
+
+    `mode` is "nearest", "nearest-exact", "area", or, for one, two and two, or three dimensions,
+    "linear", "bilinear" and "bicubic", or "trilinear". With `align_corners` the centres of the
+    corner pixels stay in place, else the corners of the image. NotImplementedError for `antialias`.
+
+    >>> x = minigrad.tensor([[[1., 3.]]])
+    >>> minigrad.nn.functional.interpolate(x, 4)
+    tensor([[[1., 1., 3., 3.]]])
+    """
+    require_tensor(input, "interpolate", "input")
+    nd = input.ndim - 2
+    if mode in ("nearest", "nearest-exact", "area") and align_corners is not None:
+        raise ValueError(
+            "align_corners option can only be set with the interpolating modes: linear | "
+            "bilinear | bicubic | trilinear"
+        )
+    if not 1 <= nd <= 3:
+        raise NotImplementedError(
+            f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {input.ndim}D)"
+        )
+    if antialias:
+        raise NotImplementedError("interpolate(): argument 'antialias' is not supported")
+    sizes, factors = _sizes(input, size, scale_factor, recompute_scale_factor)
+    if min(sizes) <= 0 or 0 in input.shape[2:]:
+        raise RuntimeError(
+            f"Input and output sizes should be greater than 0, but got input "
+            f"{list(input.shape[2:])} and output {sizes}"
+        )
+    if mode == "area":
+        return _AREA[nd - 1](input, sizes)
+    if mode not in (*_DIMS, "nearest", "nearest-exact") or _DIMS.get(mode, nd) != nd:
+        raise NotImplementedError(f"Got {input.ndim}D input, but {mode!r} mode needs another")
+    kind = input._array.dtype
+    if kind.kind != "f" and not (kind == np.uint8 and mode.startswith("nearest")):
+        raise NotImplementedError(
+            f"interpolate(mode={mode!r}) is not implemented for {input.dtype}"
+        )
+    y = input
+    for d, (m, factor) in enumerate(zip(sizes, factors, strict=True), 2):
+        taps = _taps(mode, y.shape[d], m, factor, bool(align_corners), kind)
+        y = _along(y, d, taps)
+    return in_image_layout(y if y is not input else y.clone(), input)
+
+
+def _sizes(
+    input: Tensor, size: Any, scale_factor: Any, recompute: bool | None
+) -> tuple[list[int], list[float | None]]:
+    """The sizes of the result, and the factors that decide the places of its elements."""
+    inside = input.shape[2:]
+    if size is not None and scale_factor is not None:
+        raise ValueError("only one of size or scale_factor should be defined")
+    given = scale_factor if size is None else size
+    if given is None:
+        raise ValueError("either size or scale_factor should be defined")
+    each = list(given) if isinstance(given, list | tuple) else [given] * len(inside)
+    if len(each) != len(inside):
+        raise ValueError(
+            f"Input and output must have the same number of spatial dimensions, but got input with "
+            f"spatial dimensions of {list(inside)} and output size of {given}."
+        )
+    if size is not None:
+        if recompute:
+            raise ValueError("recompute_scale_factor is not meaningful with an explicit size.")
+        return [int(n) for n in each], [None] * len(each)
+    sizes = [math.floor(float(n) * f) for n, f in zip(inside, each, strict=True)]
+    return sizes, [None] * len(each) if recompute else [float(f) for f in each]
+
+
+def _taps(mode: str, n: int, m: int, factor: float | None, corners: bool, kind: np.dtype) -> Taps:
+    """The places and weights of the elements of a dimension of size n that give one of size m."""
+    real = kind if kind.kind == "f" and not mode.startswith("nearest") else np.dtype(np.float32)
+    number = real.type
+    target = np.arange(m).astype(real)
+    scale = number(n / m) if factor is None else number(1 / factor)
+    if factor is None:
+        scale = number(n) / number(m)
+    if mode == "nearest":
+        return [(np.minimum(np.floor(target * scale).astype(np.int64), n - 1), 1)]
+    if mode == "nearest-exact":
+        place = np.floor((target + number(0.5)) * scale).astype(np.int64)
+        return [(np.minimum(place, n - 1), 1)]
+    if corners:
+        source = target * (number(n - 1) / number(m - 1) if m > 1 else number(0))
+    else:
+        source = (target + number(0.5)) * scale - number(0.5)
+    if mode == "bicubic":
+        first = np.floor(source)
+        weights = _cubic(source - first)
+        places = [np.clip(first.astype(np.int64) + k, 0, n - 1) for k in (-1, 0, 1, 2)]
+        return list(zip(places, weights, strict=True))
+    source = np.maximum(source, 0)
+    low = np.minimum(source.astype(np.int64), n - 1)
+    share = np.clip(source - low.astype(real), 0, 1).astype(real)
+    return [(low, 1 - share), (np.minimum(low + 1, n - 1), share)]
+
+
+def _cubic(t: np.ndarray) -> list[np.ndarray]:
+    """The weights of four neighbours (Keys, "Cubic convolution interpolation", 1981)."""
+    a = -0.75
+
+    def near(x: np.ndarray) -> np.ndarray:
+        return ((a + 2) * x - (a + 3)) * x * x + 1
+
+    def far(x: np.ndarray) -> np.ndarray:
+        return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
+
+    return [far(t + 1), near(t), near(1 - t), far(2 - t)]
+
+
+def _along(x: Tensor, d: int, taps: Taps) -> Tensor:
+    """The weighted sum of elements along dimension d."""
+    total: Any = None
+    for place, weight in taps:
+        part = OPS["index"](x, (*(slice(None),) * d, place))
+        if weight is not taps[0][1] or not isinstance(weight, int):
+            part = part * wrap(np.asarray(weight).reshape(-1, *(1,) * (x.ndim - d - 1)))
+        total = part if total is None else total + part
+    return total
+
+
+@composed(FUNCTION, module="nn.functional")
+def upsample(
+    input: Tensor,
+    size: Any = None,
+    scale_factor: Any = None,
+    mode: str = "nearest",
+    align_corners: bool | None = None,
+) -> Tensor:
+    """`interpolate` under its former name. It warns.
+
+    >>> import warnings
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     minigrad.nn.functional.upsample(minigrad.tensor([[[1., 3.]]]), 4)
+    tensor([[[1., 1., 3., 3.]]])
+    """
+    warnings.warn(
+        "`nn.functional.upsample` is deprecated. Use `nn.functional.interpolate` instead.",
+        stacklevel=2,
+    )
+    return interpolate(input, size, scale_factor, mode, align_corners)
+
+
+@composed(FUNCTION, module="nn.functional")
+def upsample_nearest(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
+    """`interpolate` in the mode "nearest". It warns.
+
+    >>> import warnings
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     minigrad.nn.functional.upsample_nearest(minigrad.tensor([[[1., 3.]]]), 4)
+    tensor([[[1., 1., 3., 3.]]])
+    """
+    warnings.warn(
+        "`nn.functional.upsample_nearest` is deprecated. Use `nn.functional.interpolate` instead.",
+        stacklevel=2,
+    )
+    return interpolate(input, size, scale_factor)
+
+
+@composed(FUNCTION, module="nn.functional")
+def upsample_bilinear(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
+    """`interpolate` in the mode "bilinear", with aligned corners. It warns.
+
+    >>> import warnings
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     minigrad.nn.functional.upsample_bilinear(minigrad.tensor([[[[1., 3.]]]]), (1, 3))
+    tensor([[[[1., 2., 3.]]]])
+    """
+    warnings.warn(
+        "`nn.functional.upsample_bilinear` is deprecated. Use `nn.functional.interpolate` instead.",
+        stacklevel=2,
+    )
+    return interpolate(input, size, scale_factor, "bilinear", True)
+
+
+# Pixels -------------------------------------------------------------------------------------------
+
+
+@composed(FUNCTION, module="nn.functional")
+@composed(FUNCTION)
+def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
+    """Move channels into pixels: (*, C r², H, W) → (*, C, H r, W r), with r = `upscale_factor`.
+
+    RuntimeError for shapes that don't allow it (Shi et al., 2016).
+
+    >>> minigrad.pixel_shuffle(minigrad.ones(1, 4, 1, 1), 2).shape
+    torch.Size([1, 1, 2, 2])
+    """
+    require_tensor(input, "pixel_shuffle", "input")
+    r = upscale_factor
+    if input.ndim < 3:
+        raise RuntimeError(
+            f"pixel_shuffle expects input to have at least 3 dimensions, but got {input.ndim}"
+        )
+    if r <= 0:
+        raise RuntimeError(f"pixel_shuffle expects a positive upscale_factor, but got {r}")
+    *lead, c, h, w = input.shape
+    if c % (r * r):
+        raise RuntimeError(
+            "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square "
+            f"of upscale_factor, but input.size(-3)={c} is not divisible by {r * r}"
+        )
+    n = len(lead)
+    parts = input.reshape(*lead, c // (r * r), r, r, h, w)
+    order = (*range(n), n, n + 3, n + 1, n + 4, n + 2)
+    y = parts.permute(*order).reshape(*lead, c // (r * r), h * r, w * r)
+    return in_image_layout(y if y.is_contiguous() else y.contiguous(), input)
+
+
+@composed(FUNCTION, module="nn.functional")
+@composed(FUNCTION)
+def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
+    """Move pixels into channels: (*, C, H r, W r) → (*, C r², H, W), with r = `downscale_factor`.
+
+    >>> minigrad.pixel_unshuffle(minigrad.ones(1, 1, 2, 2), 2).shape
+    torch.Size([1, 4, 1, 1])
+    """
+    require_tensor(input, "pixel_unshuffle", "input")
+    r = downscale_factor
+    if input.ndim < 3:
+        raise RuntimeError(
+            f"pixel_unshuffle expects input to have at least 3 dimensions, but got {input.ndim}"
+        )
+    if r <= 0:
+        raise RuntimeError(f"pixel_unshuffle expects a positive downscale_factor, but got {r}")
+    *lead, c, h, w = input.shape
+    if h % r or w % r:
+        raise RuntimeError(
+            "pixel_unshuffle expects height and width to be divisible by downscale_factor, but "
+            f"input.size(-2)={h} and input.size(-1)={w} are not divisible by {r}"
+        )
+    n = len(lead)
+    parts = input.reshape(*lead, c, h // r, r, w // r, r)
+    order = (*range(n), n, n + 2, n + 4, n + 1, n + 3)
+    y = parts.permute(*order).reshape(*lead, c * r * r, h // r, w // r)
+    return in_image_layout(y if y.is_contiguous() else y.contiguous(), input)
+
+
+@composed(FUNCTION, module="nn.functional")
+@composed(FUNCTION)
+def channel_shuffle(input: Tensor, groups: int) -> Tensor:
+    """Interleave the groups of channels: dimension 1 as (groups, C / groups), transposed.
+
+    RuntimeError for fewer than 3 dimensions, or if C isn't divisible by `groups`.
+
+    >>> minigrad.channel_shuffle(minigrad.arange(4).reshape(1, 4, 1), 2).flatten()
+    tensor([0, 2, 1, 3])
+    """
+    require_tensor(input, "channel_shuffle", "input")
+    if input.ndim < 3:
+        raise RuntimeError(
+            f"channel_shuffle expects input with > 2 dims, but got input with sizes "
+            f"{list(input.shape)}"
+        )
+    if groups <= 0 or input.shape[1] % groups:
+        raise RuntimeError(
+            f"Number of channels must be divisible by groups. Got {input.shape[1]} channels and "
+            f"{groups} groups."
+        )
+    n, c, *inside = input.shape
+    y = input.reshape(n, groups, c // groups, *inside).transpose(1, 2).reshape(n, c, *inside)
+    return in_image_layout(y if y.is_contiguous() else y.contiguous(), input)

@@ -1,0 +1,164 @@
+"""Losses that PyTorch computes by a kernel of their own, on operands of equal shape.
+
+Each has terms, one per element, and a reduction: "none", "mean" or "sum". Losses that PyTorch
+composes of other ops are in `api/compositions/losses.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from .activations import logsigmoid
+from .dtypes import scalar_name
+from .elementwise import clamp
+from .layout import elementwise
+from .presentation import INTERNAL, PROMOTED
+from .rule import Array, Constant, Result, also_saved, differentiable
+from .summation import summed
+
+_LOSS = replace(PROMOTED, forms=(), layout="own")
+
+
+def _floats_only(input: Array, kernel: str) -> None:
+    if input.dtype.kind in "biu":
+        raise NotImplementedError(f"\"{kernel}\" not implemented for '{scalar_name(input)}'")
+
+
+def _reduced(terms: Array, reduction: str, operands: tuple[Any, ...]) -> tuple[Array, Any]:
+    """The loss, and the number by which a cotangent of it is divided."""
+    terms = elementwise(terms, operands)  # the layout decides the digits
+    if reduction == "none":
+        return terms, 1
+    total = summed(terms, tuple(range(terms.ndim)))
+    count = terms.dtype.type(terms.size if reduction == "mean" else 1)
+    return (total / count if reduction == "mean" else total), count
+
+
+@differentiable(_LOSS)
+def smooth_l1_loss(
+    input: Array, target: Array, reduction: str = "mean", beta: float = 1.0
+) -> Result:
+    """d² / (2 beta) where |d| < beta, and |d| − beta / 2 elsewhere; d = input − target."""
+    _floats_only(input, "smooth_l1_cpu")
+    d = input - target
+    z = np.where(d < 0, -d, d)
+    y, share = _reduced(
+        np.where(z < beta, 0.5 * z * z / beta, z - 0.5 * beta), reduction, (input, target)
+    )
+
+    def slope(g: Array) -> Array:
+        d = input - target
+        return np.where(d <= -beta, -g, np.where(d >= beta, g, d * g / beta)) / share
+
+    return y, (slope, lambda g: -slope(g))
+
+
+@differentiable(_LOSS)
+def huber_loss(input: Array, target: Array, reduction: str = "mean", delta: float = 1.0) -> Result:
+    """d² / 2 where |d| <= delta, and delta (|d| − delta / 2) elsewhere; d = input − target."""
+    _floats_only(input, "huber_cpu")
+    d = input - target
+    z = np.where(d < 0, -d, d)
+    y, share = _reduced(
+        np.where(z <= delta, 0.5 * z * z, delta * (z - 0.5 * delta)), reduction, (input, target)
+    )
+
+    def slope(g: Array) -> Array:
+        d = input - target
+        return np.where(d < -delta, -g * delta, np.where(d > delta, g * delta, d * g)) / share
+
+    return y, (slope, lambda g: -slope(g))
+
+
+@differentiable(INTERNAL, layout="own")
+def soft_margin_loss(input: Array, target: Constant, reduction: str = "mean") -> Result:
+    """log(1 + exp(−target × input)), for targets 1 and −1."""
+    if input.dtype.kind in "biu":
+        raise RuntimeError(
+            f"result type Float can't be cast to the desired output type {scalar_name(input)}"
+        )
+    y, share = _reduced(np.log1p(np.exp(-target * input)), reduction, (input, target))
+
+    def slope(g: Array) -> Array:
+        z = np.exp(-target * input)
+        return -target * g * z / (1 + z) / share
+
+    return y, (slope, None)
+
+
+@differentiable(INTERNAL, layout="own")
+def binary_cross_entropy(
+    input: Array, target: Array, weight: Constant | None = None, reduction: str = "mean"
+) -> Result:
+    """−target log(input) − (1 − target) log(1 − input), times `weight`.
+
+    The logarithms are at least −100. RuntimeError for an input outside [0, 1].
+    """
+    _floats_only(input, "binary_cross_entropy")
+    if input.dtype != target.dtype:
+        raise RuntimeError(f"Found dtype {scalar_name(target)} but expected {scalar_name(input)}")
+    if not ((input >= 0) & (input <= 1)).all():
+        raise RuntimeError("all elements of input should be between 0 and 1")
+    if not ((target >= 0) & (target <= 1)).all():
+        raise RuntimeError("all elements of target should be between 0 and 1")
+    terms = (target - 1) * np.maximum(np.log1p(-input), -100)
+    terms = terms - target * np.maximum(np.log(input), -100)
+    if weight is not None:
+        terms = terms * weight
+    y, share = _reduced(terms, reduction, (input, target))
+
+    def weighted(d: Array) -> Array:
+        return d / share if weight is None else d * weight / share
+
+    def to_target(g: Array) -> Array:
+        low, high = clamp(np.log(1 - input), -100)[0], clamp(np.log(input), -100)[0]
+        return also_saved(weighted(g * (low - high)), target)
+
+    return y, (
+        lambda g: weighted(g * (input - target) / clamp((1 - input) * input, 1e-12)[0]),
+        to_target,
+        None,
+    )
+
+
+@differentiable(INTERNAL, layout="own")
+def binary_cross_entropy_with_logits(
+    input: Array,
+    target: Array,
+    weight: Constant | None = None,
+    pos_weight: Constant | None = None,
+    reduction: str = "mean",
+) -> Result:
+    """`binary_cross_entropy` of `sigmoid(input)`, computed without overflow.
+
+    `pos_weight` is a factor of the terms with `target`.
+    """
+    _floats_only(input, "binary_cross_entropy_with_logits")
+    negative = input < 0
+    rest = np.log1p(np.exp(np.where(negative, input, -input))) + np.where(negative, -input, 0)
+    if pos_weight is not None:
+        rest = ((pos_weight - 1) * target + 1) * rest
+    terms = (1 - target) * input + rest
+    if weight is not None:
+        terms = terms * weight
+    y, share = _reduced(terms, reduction, (input, target))
+
+    def weighted(g: Array) -> Array:
+        return g / share if weight is None else g * weight / share
+
+    def to_input(g: Array) -> Array:
+        s = 1 / (1 + np.exp(-input))
+        if pos_weight is None:
+            return weighted(g) * (s - target)
+        t = pos_weight * target
+        return weighted(g) * ((t + 1 - target) * s - t)
+
+    def to_target(g: Array) -> Array:
+        if pos_weight is None:
+            return also_saved(weighted(g) * -input, target)
+        return weighted(g) * (logsigmoid(-input)[0] - pos_weight * logsigmoid(input)[0])
+
+    return y, (to_input, to_target, None, None)

@@ -1,0 +1,139 @@
+"""Normalisation: subtract a mean and divide by a standard deviation, then scale and shift.
+
+The statistics of `normalise` are the input's own, so its derivative goes through them. A pullback
+over arrays uses the statistics that the forward computed; over Tensors it computes them again from
+the input, so that a second derivative goes through them too (`reads_as`).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from .presentation import INTERNAL
+from .reading import reads_as
+from .rule import Array, Constant, Result, also_saved, differentiable
+from .summation import summed
+
+Kind: TypeAlias = str  # "Batch", "Layer" or "Group"
+
+
+def _mean(x: Array, over: tuple[int, ...], count: int) -> Array:
+    return summed(x, over, True) / count
+
+
+def _rstd_again(x: Array, rstd: Array, over: tuple[int, ...], count: int, eps: float) -> Array:
+    centred = x - _mean(x, over, count)
+    return 1 / np.sqrt(_mean(centred * centred, over, count) + eps)
+
+
+@reads_as(_rstd_again)
+def _rstd(x: Array, rstd: Array, over: tuple[int, ...], count: int, eps: float) -> Array:
+    return rstd
+
+
+def _hat_again(
+    x: Array, mean: Array, rstd: Array, over: tuple[int, ...], count: int, eps: float
+) -> Array:
+    return (x - _mean(x, over, count)) * _rstd_again(x, rstd, over, count, eps)
+
+
+@reads_as(_hat_again)
+def _hat(
+    x: Array, mean: Array, rstd: Array, over: tuple[int, ...], count: int, eps: float
+) -> Array:
+    return (x - mean) * rstd
+
+
+@differentiable(
+    INTERNAL,
+    public="layer_norm",
+    layout="images",
+    extra_outputs=True,
+    node=lambda *args, **_: f"Native{args[7]}NormBackward0",
+)
+def normalise(
+    input: Array,
+    weight: Array | None,
+    bias: Array | None,
+    split: tuple[int, ...],
+    over: tuple[int, ...],
+    affine: tuple[int, ...],
+    eps: float,
+    kind: Kind,
+) -> Result:
+    """(x − mean) / √(var + eps) × weight + bias, the mean, and the variance.
+
+    The statistics are those of the input in the shape `split` over the dimensions `over`. `affine`
+    is the shape in which `weight` and `bias` broadcast. `kind` is "Batch", "Layer" or "Group".
+    """
+    shape, count = input.shape, math.prod(split[d] for d in over)
+    x = input.reshape(split)
+    mean = _mean(x, over, count)
+    centred = x - mean
+    var = _mean(centred * centred, over, count)
+    rstd = 1 / np.sqrt(var + eps)
+    y = ((x - mean) * rstd).reshape(shape)
+    if weight is not None:
+        y = y * weight.reshape(affine)
+    if bias is not None:
+        y = y + bias.reshape(affine)
+    size, shift = (() if p is None else p.shape for p in (weight, bias))
+    padded = (1,) * (len(shape) - len(affine)) + affine
+    repeated = tuple([d for d, size in enumerate(padded) if size == 1])
+
+    def to_input(g: Array) -> Array:
+        h = (g if weight is None else g * weight.reshape(affine)).reshape(split)
+        part = input.reshape(split)
+        hat = _hat(part, mean, rstd, over, count, eps)
+        slope = h - _mean(h, over, count) - hat * _mean(h * hat, over, count)
+        return (_rstd(part, rstd, over, count, eps) * slope).reshape(shape)
+
+    def to_weight(g: Array) -> Array:
+        hat = _hat(input.reshape(split), mean, rstd, over, count, eps).reshape(shape)
+        return also_saved(summed(g * hat, repeated).reshape(size), weight)
+
+    return (y, mean, var), (
+        to_input,
+        to_weight,
+        lambda g: also_saved(summed(g, repeated).reshape(shift), input, weight),
+    )
+
+
+def _per_channel(input: Array) -> tuple[int, ...]:
+    return (1, -1, *(1,) * (input.ndim - 2))
+
+
+@differentiable(INTERNAL, public="batch_norm", layout="images", node="NativeBatchNormBackward0")
+def normalise_by(
+    input: Array,
+    weight: Array | None,
+    bias: Array | None,
+    mean: Constant,
+    var: Constant,
+    eps: float,
+) -> Result:
+    """`normalise` with a given mean and variance for each channel, which is dimension 1."""
+    affine = _per_channel(input)
+    rstd = 1 / np.sqrt(var + eps)
+    y = (input - mean.reshape(affine)) * rstd.reshape(affine).astype(input.dtype)
+    if weight is not None:
+        y = y * weight.reshape(affine)
+    if bias is not None:
+        y = y + bias.reshape(affine)
+    others = (0, *range(2, input.ndim))
+
+    def scale() -> Any:
+        return (1 / np.sqrt(var + eps)).reshape(_per_channel(input))  # which PyTorch saves, too
+
+    return y, (
+        lambda g: g * scale() if weight is None else g * (scale() * weight.reshape(affine)),
+        lambda g: also_saved(
+            summed(g * ((input - mean.reshape(affine)) * scale()), others), weight
+        ),
+        lambda g: also_saved(summed(g, others), input, weight),
+        None,
+        None,
+    )
