@@ -23,9 +23,18 @@ import minigrad.optim.lr_scheduler
 import minigrad.utils.data
 
 torch = pytest.importorskip("torch")
+pytest.importorskip("torch.utils.benchmark")
 
 MODULES: dict[str, tuple[ModuleType, ModuleType]] = {
     "": (minigrad, torch),
+    "accelerator": (minigrad.accelerator, torch.accelerator),
+    "amp": (minigrad.amp, torch.amp),
+    "backends.cudnn": (minigrad.backends.cudnn, torch.backends.cudnn),
+    "backends.mps": (minigrad.backends.mps, torch.backends.mps),
+    "cuda": (minigrad.cuda, torch.cuda),
+    "cuda.amp": (minigrad.cuda.amp, torch.cuda.amp),
+    "testing": (minigrad.testing, torch.testing),
+    "utils.benchmark": (minigrad.utils.benchmark, torch.utils.benchmark),
     "autograd": (minigrad.autograd, torch.autograd),
     "autograd.functional": (minigrad.autograd.functional, torch.autograd.functional),
     "nn": (minigrad.nn, torch.nn),
@@ -111,7 +120,7 @@ def test_every_function_and_class_has_a_docstring() -> None:
 # One way to call a function: its positional parameter names, and all its parameter names.
 ParameterNames = tuple[list[str], set[str]]
 # PyTorch's own signature of these is missing or wrong.
-WRONG_IN_PYTORCH = {"dtype", "no_grad", "autograd.no_grad", "Tensor.requires_grad_"}
+WRONG_IN_PYTORCH = {"dtype", "no_grad", "autograd.no_grad", "Tensor.requires_grad_", "Tensor.new"}
 # NumPy's argument names, which PyTorch accepts but its stubs don't list.
 ALIASES = {"axis", "keepdims"}
 
