@@ -17,7 +17,20 @@ if ("minigrad" in _sys.orig_argv and _sys.argv[0] == "-m") or _sys.argv[0].endsw
 
     _sys.excepthook = _excepthook
 
-from . import accelerator, amp, autograd, backends, cuda, nn, optim, random, testing, utils, version
+from . import (
+    accelerator,
+    amp,
+    autograd,
+    backends,
+    cuda,
+    func,
+    nn,
+    optim,
+    random,
+    testing,
+    utils,
+    version,
+)
 from .amp import autocast
 from .api import functions
 from .api.creation import (
@@ -55,8 +68,16 @@ from .api.queries import (
 from .api.size import Size
 from .api.tensor import Tensor
 from .autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
+from .autograd.transforms import vmap
 from .core.devices import device, get_default_device, set_default_device
-from .core.grad_mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from .core.grad_mode import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
 from .core.warning import is_warn_always_enabled, set_warn_always
 from .random.generator import Generator
 from .random.sampling import (
@@ -144,6 +165,7 @@ __all__ = [
     "from_numpy",
     "full",
     "full_like",
+    "func",
     "get_default_device",
     "get_default_dtype",
     "get_float32_matmul_precision",
@@ -151,6 +173,7 @@ __all__ = [
     "half",
     "index_put",
     "inf",
+    "inference_mode",
     "initial_seed",
     "int",
     "int8",
@@ -163,6 +186,7 @@ __all__ = [
     "is_deterministic_algorithms_warn_only_enabled",
     "is_floating_point",
     "is_grad_enabled",
+    "is_inference_mode_enabled",
     "is_signed",
     "is_warn_always_enabled",
     "linspace",
@@ -207,6 +231,7 @@ __all__ = [
     "use_deterministic_algorithms",
     "utils",
     "version",
+    "vmap",
     "zeros",
     "zeros_like",
 ]

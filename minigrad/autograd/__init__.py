@@ -6,7 +6,7 @@ that users define), `anomaly_mode.py` (errors with the line of the forward pass)
 """
 
 from ..core.backward import backward, grad
-from ..core.grad_mode import enable_grad, no_grad, set_grad_enabled
+from ..core.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
 from . import functional
 from .anomaly_mode import detect_anomaly, set_detect_anomaly
 from .function import Function
@@ -23,6 +23,7 @@ __all__ = [
     "grad",
     "gradcheck",
     "gradgradcheck",
+    "inference_mode",
     "no_grad",
     "set_detect_anomaly",
     "set_grad_enabled",
