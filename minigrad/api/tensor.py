@@ -511,8 +511,13 @@ class Tensor(OpMethods, TensorBase):
 
     # Random numbers ---------------------------------------------------------------------------
 
+    bernoulli = sampling.bernoulli
     bernoulli_ = sampling.bernoulli_
+    cauchy_ = sampling.cauchy_
     exponential_ = sampling.exponential_
+    geometric_ = sampling.geometric_
+    log_normal_ = sampling.log_normal_
+    multinomial = sampling.multinomial
     normal_ = sampling.normal_
     random_ = sampling.random_
     uniform_ = sampling.uniform_
