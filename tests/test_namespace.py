@@ -122,6 +122,8 @@ def test_every_function_and_class_has_a_docstring() -> None:
 ParameterNames = tuple[list[str], set[str]]
 # PyTorch's own signature of these is missing or wrong.
 WRONG_IN_PYTORCH = {"dtype", "no_grad", "autograd.no_grad", "Tensor.requires_grad_", "Tensor.new"}
+# PyTorch has `out` for the functions only, which give these methods.
+WRONG_IN_PYTORCH |= {"Tensor.bernoulli", "Tensor.multinomial"}
 # NumPy's argument names, which PyTorch accepts but its stubs don't list.
 ALIASES = {"axis", "keepdims"}
 

@@ -79,7 +79,7 @@ class PerturbedOperands(TorchDispatchMode):
         perturbed = list(args)
         for i in self._positions[func]:
             x = args[i] if i < len(args) else None
-            if isinstance(x, torch.Tensor) and x.is_floating_point():
+            if isinstance(x, torch.Tensor) and x.is_floating_point() and not x.is_meta:
                 # An op that is given a dtype computes in it, and it may be coarser than x's.
                 perturbed[i] = self._perturb(x, kwargs.get("dtype"))
         return func(*perturbed, **kwargs)

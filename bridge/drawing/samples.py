@@ -17,7 +17,7 @@ from bridge.libraries.op_calls import function, functional, method, spelling
 from minigrad.rules import REGISTRY
 from minigrad.rules.rule import OPERANDS
 
-from . import cases
+from . import cases, cases_elementwise
 from .cases import CaseFunction
 from .draws import RandomDraws
 from .operands import Case, Operand
@@ -183,6 +183,10 @@ SAMPLES: dict[str, Sample] = {
     ),
 }
 
+SAMPLES |= {
+    name: Sample(case, more) for name, (case, more) in cases_elementwise.ELEMENTWISE.items()
+}
+
 
 def operand_names(name: str) -> list[str]:
     """Return the names of a rule's operands: its parameters for tensors or numbers."""
@@ -207,7 +211,7 @@ def draw_case(name: str, seed: int, style: str = "wild") -> Case:
     """
     draw = RandomDraws(seed, style)
     case = SAMPLES[name].case(draw)
-    if draw.wild and draw.pick(True, False):
+    if draw.wild and draw.pick(True, False) and case.wanted is None:
         wanted = tuple(bool(chosen) for chosen in draw.rng.random(len(case.operands)) < 0.5)
         case = replace(case, wanted=wanted)
     return replace(case, seed=seed)

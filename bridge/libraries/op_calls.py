@@ -71,8 +71,10 @@ def _gradient_of_indexing(
 SPELLED: dict[str, Spelling] = {
     "alias": lambda torch, input: input[...],
     "cat": joining("cat"),
+    "frexp": function("frexp"),
     "index": _index,
     "index_put": _index_put,
+    "polygamma": lambda torch, input, *, n: torch.polygamma(n, input),
     "put": _gradient_of_indexing,
     "scatter": _gradient_of_indexing,
     "slice": _slice,
@@ -95,6 +97,8 @@ def spelling(name: str) -> Spelling:
     op = _OPS[name]
     if op.functions:
         module, _, public = op.functions[0].rpartition(".")
+        if module == "minigrad.special":
+            return lambda torch, *args, **options: getattr(torch.special, public)(*args, **options)
         return function(public) if module == "minigrad" else functional(public)
     if op.methods:
         return method(op.methods[0].removeprefix("Tensor."))

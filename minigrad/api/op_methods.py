@@ -24,6 +24,10 @@ _BINARY = {
     "x * y": ("__mul__", "__rmul__"),
     "x / y": ("__truediv__",),
     "x ** y": ("__pow__",),
+    "x // y": ("__floordiv__",),
+    "x % y": ("__mod__",),
+    "x << y": ("__lshift__",),
+    "x >> y": ("__rshift__",),
     "x & y": ("__and__", "__rand__"),
     "x | y": ("__or__", "__ror__"),
     "x ^ y": ("__xor__", "__rxor__"),
@@ -38,6 +42,13 @@ _IN_PLACE = {
     "x *= y": "__imul__",
     "x /= y": "__itruediv__",
     "x **= y": "__ipow__",
+    "x //= y": "__ifloordiv__",
+    "x %= y": "__imod__",
+    "x &= y": "__iand__",
+    "x |= y": "__ior__",
+    "x ^= y": "__ixor__",
+    "x <<= y": "__ilshift__",
+    "x >>= y": "__irshift__",
 }
 _UNARY = {"-x": "__neg__", "abs(x)": "__abs__"}
 

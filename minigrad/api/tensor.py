@@ -497,6 +497,15 @@ class Tensor(OpMethods, TensorBase):
         """`masked_fill`, in place. RuntimeError for a leaf that requires grad."""
         return _masked_fill_(self, mask, value)
 
+    def float_power_(self, exponent: Any) -> Any:
+        """`float_power`, in place. RuntimeError unless this tensor is float64."""
+        if self.dtype is not dtypes.float64:
+            raise RuntimeError(
+                f"the base given to float_power_ has dtype {of_numpy(self._array.dtype)} but the "
+                "operation's result requires dtype Double"
+            )
+        return self.pow_(exponent)
+
     def zero_(self) -> Any:
         """Write zero to every element.
 
@@ -528,7 +537,23 @@ class Tensor(OpMethods, TensorBase):
         return matmul(self, other) if isinstance(other, Tensor) else NotImplemented
 
     def __rpow__(self, other: Any) -> Any:
-        return OPS["pow"](other, self) if isinstance(other, _NUMBERS) else NotImplemented
+        return OPS["pow"](other, self) if isinstance(other, _COMPARABLE) else NotImplemented
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return (
+            OPS["floor_divide"](other, self) if isinstance(other, _COMPARABLE) else NotImplemented
+        )
+
+    def __rmod__(self, other: Any) -> Any:
+        return OPS["remainder"](other, self) if isinstance(other, _COMPARABLE) else NotImplemented
+
+    def __rlshift__(self, other: Any) -> Any:
+        op = OPS["bitwise_left_shift"]
+        return op(other, self) if isinstance(other, _NUMBERS) else NotImplemented
+
+    def __rrshift__(self, other: Any) -> Any:
+        op = OPS["bitwise_right_shift"]
+        return op(other, self) if isinstance(other, _NUMBERS) else NotImplemented
 
     def __rtruediv__(self, other: Any) -> Any:
         """Compute `other / x` as `x.reciprocal() * other`, as PyTorch does."""

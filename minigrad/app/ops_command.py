@@ -17,7 +17,7 @@ from minigrad.utils.atomic_write import write_atomically
 WIDTH = 100
 HEADER = ("op", "function", "method", "in-place", "operator", "order", "value", "gradient")
 LEGEND = f"""\
-function         yes: in minigrad; F: in minigrad.nn.functional
+function         yes: in minigrad; F: in minigrad.nn.functional; S: in minigrad.special
 order            how often the op can be differentiated. 0: never; every: any number of times;
                  linear: any number of times, and the derivative is the same at every point
 value, gradient  how far they may be from PyTorch's, in either float dtype; integers are exact.
@@ -41,6 +41,10 @@ def ops(wanted: Sequence[str], json_file: str | None = None) -> int:
     return 0
 
 
+# How the table shows the namespace of a function.
+_SPACES = {"minigrad": "yes", "minigrad.nn.functional": "F", "minigrad.special": "S"}
+
+
 def table(chosen: Sequence[Op]) -> str:
     """A header and a line for each op."""
     return "\n".join(align_columns([HEADER, *map(cells, chosen)]))
@@ -48,13 +52,13 @@ def table(chosen: Sequence[Op]) -> str:
 
 def cells(op: Op) -> tuple[str, ...]:
     """The op's cells in the table."""
-    spaces = ["F" if "functional" in function else "yes" for function in op.functions]
+    spaces = [_SPACES[function.rpartition(".")[0]] for function in op.functions]
     return (
         op.name,
         ", ".join(spaces),
         "yes" if op.methods else "",
         "yes" if op.in_place else "",
-        " ".join(map(symbol, op.operators)),
+        " ".join(symbol(each).removesuffix(" y") for each in op.operators),
         op.order,
         claim(op.tolerance.value),
         claim(op.tolerance.gradient) if op.rule.differentiable else "none",

@@ -168,6 +168,13 @@ _SELECTION = OpTolerance(
     "and scalar loops pick different ones.",
 )
 
+_SPECIAL = OpTolerance(
+    Scaled(64),
+    Scaled(256),
+    "SciPy computes float32 in float64, PyTorch in float32, by other series.",
+    value_terms=lambda y: np.abs(y) + 1,
+)
+
 TOLERANCES: dict[str, OpTolerance] = {
     # Elementwise functions. NumPy, SLEEF, MKL and CUDA each document their largest error; the
     # tolerance is the sum of two of them, rounded up. CUDA's are 2 ULP at most, except powf's 4.
@@ -197,8 +204,59 @@ TOLERANCES: dict[str, OpTolerance] = {
         "The two libraries' pow differ; the derivatives multiply it by a log or a factor.",
     ),
     "clamp": _SELECTION,
+    "clamp_max": _SELECTION,
+    "clamp_min": _SELECTION,
+    "fmax": _SELECTION,
+    "fmin": _SELECTION,
     "maximum": _SELECTION,
     "minimum": _SELECTION,
+    "rsqrt": OpTolerance(
+        Ulps(2), Ulps(12), "A root and a quotient, which PyTorch may round once together."
+    ),
+    "hypot": OpTolerance(Ulps(2), Ulps(12), "Neither library rounds it correctly."),
+    "atan2": OpTolerance(Ulps(5), Ulps(12), "NumPy's and SLEEF's atan2 differ."),
+    "expm1": OpTolerance(Ulps(5), Ulps(24), "In the derivative, y + 1 cancels where y is near -1."),
+    **dict.fromkeys(
+        ("logaddexp", "logaddexp2"),
+        OpTolerance(
+            Scaled(16),
+            Scaled(32),
+            "A log of a sum of exps; the derivative is a quotient with an exp of a difference.",
+            value_terms=lambda y: np.abs(y) + 1,
+            gradient_terms=lambda y, g, dim: np.abs(g),
+        ),
+    ),
+    "sinc": OpTolerance(
+        Ulps(8),
+        Scaled(1000),
+        "The derivative subtracts two terms that are 1/x times as large as the cotangent.",
+        gradient_terms=lambda y, g, dim: np.abs(g),
+    ),
+    **dict.fromkeys(
+        ("addcdiv", "addcmul", "lerp"),
+        OpTolerance(
+            Scaled(4), Scaled(4), "PyTorch may round products and sums once together, or each."
+        ),
+    ),
+    "logit": OpTolerance(
+        Scaled(8),
+        Ulps(12),
+        "A log near 1 of a rounded quotient.",
+        value_terms=lambda y: np.abs(y) + 1,
+    ),
+    # Special functions.
+    **dict.fromkeys(
+        ("digamma", "erf", "erfc", "erfinv", "i0", "igamma", "igammac", "lgamma", "mvlgamma"),
+        _SPECIAL,
+    ),
+    **dict.fromkeys(
+        (
+            *("special_entr", "special_erfcx", "special_i0e", "special_i1", "special_i1e"),
+            *("special_log_ndtr", "special_ndtri", "special_xlog1py", "special_zeta"),
+            *("polygamma", "xlogy"),
+        ),
+        _SPECIAL,
+    ),
     # Sums and products.
     "mm": _PRODUCT,
     "mv": _PRODUCT,

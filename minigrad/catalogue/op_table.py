@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..api import compositions
 from ..api.functions import PUBLIC
 from ..api.indexing import index_put
 from ..api.tensor import Tensor
@@ -25,6 +26,7 @@ from .accuracy import FUSED, Exact, OpTolerance, Tolerance, tolerance
 NAMESPACES: dict[str, dict[str, Any]] = {
     "minigrad": PUBLIC | {"index_put": index_put},
     "minigrad.nn.functional": {name: getattr(functional, name) for name in functional.__all__},
+    "minigrad.special": compositions.public("special"),
 }
 
 
@@ -88,13 +90,19 @@ class Op:
             return ()
         if isinstance(node, str):
             return (node,)
-        parameters = self.rule.signature.parameters.values()
+        parameters = list(self.rule.signature.parameters.values())
         choices = [
             _EXAMPLE_ARGUMENTS.get(p.annotation, (p.default,))
             for p in parameters
             if p.kind is p.POSITIONAL_OR_KEYWORD
         ]
-        return tuple(sorted({node(*each) for each in itertools.product(*choices)}))
+        named = [
+            [(p.name, value) for value in _EXAMPLE_OPTIONS.get(p.annotation, (p.default,))]
+            for p in parameters
+            if p.kind is p.KEYWORD_ONLY
+        ]
+        calls = itertools.product(itertools.product(*choices), itertools.product(*named))
+        return tuple(sorted({node(*each, **dict(options)) for each, options in calls}))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the op as plain data, for JSON."""
@@ -131,6 +139,8 @@ _EXAMPLE_ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "int | Sequence[int] | None": (None, 0, (0,)),
     "tuple[Any, ...]": ((0,), (slice(None),)),
 }
+# The same for parameters that are given by name.
+_EXAMPLE_OPTIONS: dict[str, tuple[Any, ...]] = {"int": (0, 1)}
 
 
 def _tolerance_data(tolerance: Tolerance) -> dict[str, Any]:

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
-from ..rules import Rule
+from ..rules import REGISTRY, Rule
 from ..rules.dtypes import scalar_name
 from ..rules.layout import dense
 from ..rules.promotion import same_category_or_higher
-from .dispatch import OPERANDS, function, number_fits
+from .dispatch import OPERANDS, OPS, function, number_fits
 from .errstate import quiet
 from .grad_mode import grad_mode, no_grad
 from .tensor import TensorBase, refresh, wrap
@@ -72,7 +72,8 @@ def in_place(
         hold()  # another thread must not write between the reading and the writing
         try:
             if recorded:
-                _write_recorded(self, lambda x: out_of_place(x, *args, **kwargs), rule.name)
+                compute = out_of_place if rule.differentiable else _without_derivative(rule)
+                _write_recorded(self, lambda x: compute(x, *args, **kwargs), rule.name)
             else:
                 with no_grad():  # an integer tensor has no history, whatever is written to it
                     result = out_of_place(self, *args, **kwargs)
@@ -84,6 +85,30 @@ def in_place(
     op.__name__ = op.__qualname__ = f"{rule.name}_"
     op.__doc__ = f"`{rule.name}`, in place. RuntimeError for a leaf that requires grad."
     return op
+
+
+# In-place ops without a derivative that PyTorch records: their derivative is zero.
+_COMPARISONS = ("eq", "ge", "gt", "le", "lt", "ne")
+
+
+def _without_derivative(rule: Rule) -> Callable[..., Any]:
+    """A rule without a derivative, for a write to a tensor that requires grad."""
+    if rule.name.startswith("logical_"):
+        return OPS[rule.name]  # the tensor keeps its history, as in PyTorch
+    if rule.name not in _COMPARISONS:
+        raise NotImplementedError(
+            f"the derivative of {rule.name}_ is not implemented: detach() the tensor first"
+        )
+
+    def compute(self: TensorBase, *args: Any, **kwargs: Any) -> TensorBase:
+        other = next(iter((*args, *kwargs.values())))
+        node = f"{rule.name.capitalize()}Backward{int(isinstance(other, TensorBase))}"
+        result = function(REGISTRY["zero"], node=node)(self)
+        compared = OPS[rule.name](self, *args, **kwargs)
+        result._array[...] = compared._array
+        return result
+
+    return compute
 
 
 def in_place_composition(function: Callable[..., Any]) -> Callable[..., Any]:

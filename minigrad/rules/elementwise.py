@@ -130,16 +130,12 @@ def mul(input: Operand, other: Operand) -> Result:
 
 
 @differentiable(FLOAT_FUNCTION, write=np.divide, operators=("x / y", "x /= y"))
-def div(input: Operand, other: Operand, *, rounding_mode: None = None) -> Result:
+def div(input: Operand, other: Operand) -> Result:
     """`input / other`, broadcast; integers give the default float type.
-
-    NotImplementedError for a `rounding_mode`.
 
     >>> minigrad.div(minigrad.tensor([1, 2]), 2)
     tensor([0.5000, 1.0000])
     """
-    if rounding_mode is not None:
-        raise NotImplementedError(f"div(rounding_mode={rounding_mode!r}) is not implemented")
     return input / other, (lambda g: g / other, lambda g: -g * (div(input, other)[0] / other))
 
 
@@ -209,10 +205,10 @@ def pow(input: Operand, exponent: Operand) -> Result:
 def _power(base: Any, exponent: Any) -> Any:
     """`base ** exponent` as PyTorch computes it: small powers as products, integers truncated."""
     kind = exponent.dtype.kind if hasattr(exponent, "dtype") else "number"
-    if "u" in (kind, base.dtype.kind if hasattr(base, "dtype") else "number"):
-        raise NotImplementedError("\"pow\" not implemented for 'Byte': convert it first")
     if kind == "b":
         raise NotImplementedError("\"pow\" not implemented for 'Bool'")
+    if kind == "u":
+        return base**exponent
     if kind == "i":
         # Only 1 and -1 have negative powers that are integers; all others are truncated to 0.
         whole = base ** np.maximum(exponent, 0)
@@ -222,7 +218,7 @@ def _power(base: Any, exponent: Any) -> Any:
         return base**exponent
     if base.dtype.kind == "b":  # the exponent is a Python bool
         return base | (not exponent)
-    if exponent < 0 and base.dtype.kind == "i":
+    if exponent < 0 and base.dtype.kind in "iu":
         raise RuntimeError("Integers to negative integer powers are not allowed.")
     if exponent == 3:
         return base * base * base
@@ -519,7 +515,7 @@ def zero(input: Array) -> Result:
 # Comparisons and logic, which have no derivative --------------------------------------------------
 
 
-@without_derivative(PROMOTED, numpy="equal", operators=("x == y",))
+@without_derivative(ARITHMETIC, numpy="equal", operators=("x == y",))
 def eq(input: Array, other: Operand) -> Result:
     """`input == other`, element by element.
 
@@ -529,7 +525,7 @@ def eq(input: Array, other: Operand) -> Result:
     return input == other, ()
 
 
-@without_derivative(PROMOTED, numpy="not_equal", operators=("x != y",))
+@without_derivative(ARITHMETIC, numpy="not_equal", operators=("x != y",))
 def ne(input: Array, other: Operand) -> Result:
     """`input != other`, element by element.
 
@@ -539,7 +535,7 @@ def ne(input: Array, other: Operand) -> Result:
     return input != other, ()
 
 
-@without_derivative(PROMOTED, numpy="less", operators=("x < y",))
+@without_derivative(ARITHMETIC, numpy="less", operators=("x < y",))
 def lt(input: Array, other: Operand) -> Result:
     """`input < other`, element by element.
 
@@ -549,7 +545,7 @@ def lt(input: Array, other: Operand) -> Result:
     return input < other, ()
 
 
-@without_derivative(PROMOTED, numpy="less_equal", operators=("x <= y",))
+@without_derivative(ARITHMETIC, numpy="less_equal", operators=("x <= y",))
 def le(input: Array, other: Operand) -> Result:
     """`input <= other`, element by element.
 
@@ -559,7 +555,7 @@ def le(input: Array, other: Operand) -> Result:
     return input <= other, ()
 
 
-@without_derivative(PROMOTED, numpy="greater", operators=("x > y",))
+@without_derivative(ARITHMETIC, numpy="greater", operators=("x > y",))
 def gt(input: Array, other: Operand) -> Result:
     """`input > other`, element by element.
 
@@ -569,7 +565,7 @@ def gt(input: Array, other: Operand) -> Result:
     return input > other, ()
 
 
-@without_derivative(PROMOTED, numpy="greater_equal", operators=("x >= y",))
+@without_derivative(ARITHMETIC, numpy="greater_equal", operators=("x >= y",))
 def ge(input: Array, other: Operand) -> Result:
     """`input >= other`, element by element.
 
@@ -579,7 +575,7 @@ def ge(input: Array, other: Operand) -> Result:
     return input >= other, ()
 
 
-@without_derivative(ELEMENTWISE)
+@without_derivative(ELEMENTWISE, forms=IN_PLACE)
 def logical_not(input: Array) -> Result:
     """True where `input` is zero or False.
 
@@ -589,7 +585,7 @@ def logical_not(input: Array) -> Result:
     return np.logical_not(input), ()
 
 
-@without_derivative(PROMOTED)
+@without_derivative(PROMOTED, forms=IN_PLACE)
 def logical_and(input: Array, other: Array) -> Result:
     """True where both are nonzero.
 
@@ -599,7 +595,7 @@ def logical_and(input: Array, other: Array) -> Result:
     return np.logical_and(input, other), ()
 
 
-@without_derivative(PROMOTED)
+@without_derivative(PROMOTED, forms=IN_PLACE)
 def logical_or(input: Array, other: Array) -> Result:
     """True where either is nonzero.
 
@@ -617,7 +613,7 @@ def _bitwise(name: str, *operands: Operand) -> Array:
     return getattr(np, name)(*operands)
 
 
-@without_derivative(ELEMENTWISE, numpy="invert", operators=("~x",))
+@without_derivative(ELEMENTWISE, numpy="invert", forms=IN_PLACE, operators=("~x",))
 def bitwise_not(input: Array) -> Result:
     """Each bit inverted; for bool, `not`.
 
@@ -627,7 +623,7 @@ def bitwise_not(input: Array) -> Result:
     return _bitwise("invert", input), ()
 
 
-@without_derivative(PROMOTED, operators=("x & y",))
+@without_derivative(ARITHMETIC, operators=("x & y", "x &= y"))
 def bitwise_and(input: Operand, other: Operand) -> Result:
     """Bits set in both; for bool, `and`.
 
@@ -637,7 +633,7 @@ def bitwise_and(input: Operand, other: Operand) -> Result:
     return _bitwise("bitwise_and", input, other), ()
 
 
-@without_derivative(PROMOTED, operators=("x | y",))
+@without_derivative(ARITHMETIC, operators=("x | y", "x |= y"))
 def bitwise_or(input: Operand, other: Operand) -> Result:
     """Bits set in either; for bool, `or`.
 
@@ -647,7 +643,7 @@ def bitwise_or(input: Operand, other: Operand) -> Result:
     return _bitwise("bitwise_or", input, other), ()
 
 
-@without_derivative(PROMOTED, operators=("x ^ y",))
+@without_derivative(ARITHMETIC, operators=("x ^ y", "x ^= y"))
 def bitwise_xor(input: Operand, other: Operand) -> Result:
     """Bits set in exactly one of the two; for bool, `!=`.
 

@@ -55,7 +55,7 @@ def test_json_has_the_same_ops_as_data(tmp_path: Path, ops: Command) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ("exq", "unknown op 'exq': did you mean eq or exp\\?"),
+        ("exq", "unknown op 'exq': did you mean eq or exp or eq_\\?"),
         ("exp softmaxx", "unknown op 'softmaxx': did you mean softmax"),
         ("qqqqqq", "unknown op 'qqqqqq': see minigrad ops"),
         ("flatten", "'flatten' is not a single op: see minigrad ops"),

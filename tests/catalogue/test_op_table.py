@@ -13,6 +13,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import minigrad
+from bridge.drawing.cases_elementwise import of_special
 from bridge.drawing.draws import RandomDraws
 from bridge.drawing.operands import Case, Operand
 from bridge.drawing.samples import SAMPLES, Form, forms, in_place
@@ -144,6 +145,10 @@ def _form(op: Op, form: str) -> Form:
         return joining(name)
     if op.rule.name == "index_put":  # the function takes no slices
         return lambda t, x, value, key: getattr(t, name)(x, (t.tensor([-1]),), x[-1:])
+    if name == "polygamma":  # the order comes first
+        return lambda t, x, n: t.polygamma(n, x)
+    if space.endswith("special"):
+        return of_special(name)["function"]
     return functional(name) if space.endswith("functional") else function(name)
 
 

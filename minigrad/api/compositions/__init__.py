@@ -4,6 +4,8 @@ PyTorch composes most of them itself (`CompositeImplicitAutograd`), so their gra
 They import `core` and `rules`, and `registry.py` collects them. Read `basic.py` first.
 """
 
+from . import arithmetic as arithmetic
 from . import basic as basic
+from . import special as special
 from .registry import COMPOSITIONS as COMPOSITIONS
 from .registry import public as public

@@ -1,0 +1,212 @@
+"""Draw calls of trigonometric, rounding, special and other elementwise ops."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from . import cases
+from .draws import RandomDraws
+from .operands import Case
+
+
+def binary_with_tensor(draw: RandomDraws) -> Case:
+    """Draw two tensors, or a tensor and a number."""
+    a, b = (draw.array(shape) for shape in draw.shapes(2))
+    return Case(draw.pick((a, b), (a, b), (a, draw.number())))
+
+
+def integers(draw: RandomDraws) -> Case:
+    """Draw two tensors of integers."""
+    draw.dtype = np.dtype(draw.pick("int64", "int32"))
+    draw.was_odd = True
+    a, b = (draw.array(shape) for shape in draw.shapes(2))
+    return Case((a, b))
+
+
+def integers_with_number(draw: RandomDraws) -> Case:
+    case = integers(draw)
+    return draw.pick(case, replace(case, operands=(case.operands[0], draw.pick(1, 2, 40))))
+
+
+def rounded(draw: RandomDraws) -> Case:
+    case = between(draw)
+    if draw.style == "smooth":
+        return case
+    return replace(case, options=draw.options(decimals=(..., 0, 1, 3, -1)))
+
+
+def divided(draw: RandomDraws) -> Case:
+    """Draw a division that rounds its quotient."""
+    case = cases.binary(draw)
+    return replace(case, options={"rounding_mode": draw.pick("floor", "trunc")})
+
+
+def with_value(draw: RandomDraws) -> Case:
+    """Draw three tensors, and a factor of their product or quotient."""
+    operands = tuple(draw.array(shape, positive=True) for shape in draw.shapes(3))
+    return Case(operands, draw.options(value=(..., 1, 2, -1)))
+
+
+def lerp(draw: RandomDraws) -> Case:
+    draw.was_odd = True
+    a, b, c = (draw.array(shape, dtype=draw.dtype) for shape in draw.shapes(3))
+    return Case((a, b, draw.pick(c, draw.number(0.25, 0.75, 1.0, -0.5))))
+
+
+def bounded(draw: RandomDraws) -> Case:
+    shape, bounds = draw.shapes(2)
+    x = draw.array(shape)
+    return Case((x, draw.pick(draw.array(bounds), draw.number())))
+
+
+def nan_to_num(draw: RandomDraws) -> Case:
+    numbers = (..., 0.0, 1.5, -2.0)
+    case = cases.unary(draw)
+    return replace(case, options=draw.options(nan=numbers, posinf=numbers, neginf=numbers))
+
+
+def without_gradient(case: Callable[[RandomDraws], Case]) -> Callable[[RandomDraws], Case]:
+    """Draw operands that don't require grad: in PyTorch, backward would raise an error."""
+
+    def draw_it(draw: RandomDraws) -> Case:
+        drawn = case(draw)
+        return replace(drawn, wanted=(False,) * len(drawn.operands))
+
+    return draw_it
+
+
+def between(draw: RandomDraws) -> Case:
+    """Draw a tensor; if smooth, of numbers that are not at a jump."""
+    case = cases.unary(draw)
+    x = case.operands[0]
+    if draw.style != "smooth":
+        return case
+    return Case((replace(x, values=np.asarray(x.values + 0.005)),))  # type: ignore
+
+
+def moderate(draw: RandomDraws) -> Case:
+    return Case((draw.array(draw.shape(), moderate=True),))
+
+
+def fraction(draw: RandomDraws) -> Case:
+    """Draw a tensor of numbers between -1 and 1."""
+    case = cases.unary(draw)
+    x = case.operands[0]
+    if draw.wild:
+        return case
+    return Case((replace(x, values=np.asarray(np.tanh(x.values) * 0.9)),))  # type: ignore
+
+
+def probability(draw: RandomDraws) -> Case:
+    case = fraction(draw)
+    if draw.wild:
+        return case
+    x = case.operands[0]
+    return Case((replace(x, values=np.asarray(x.values / 2 + 0.5)),))  # type: ignore
+
+
+def logit(draw: RandomDraws) -> Case:
+    return replace(probability(draw), options=draw.options(eps=(..., 0.01)))
+
+
+def above_one(draw: RandomDraws) -> Case:
+    case = cases.unary_positive(draw)
+    if draw.wild:
+        return case
+    x = case.operands[0]
+    return Case((replace(x, values=np.asarray(x.values + 1)),))  # type: ignore
+
+
+def polygamma(draw: RandomDraws) -> Case:
+    case = cases.unary_positive(draw)
+    return replace(case, options={"n": draw.pick(0, 1, 2, 3)})
+
+
+def mvlgamma(draw: RandomDraws) -> Case:
+    case = above_one(draw)
+    return replace(case, options={"p": draw.pick(1, 2, 3)})
+
+
+def two_positive(draw: RandomDraws) -> Case:
+    a, b = (draw.array(shape, positive=True) for shape in draw.shapes(2))
+    return Case((a, b))
+
+
+def positive_with_number(draw: RandomDraws) -> Case:
+    a, b = (draw.array(shape, positive=True) for shape in draw.shapes(2))
+    return Case(draw.pick((a, b), (a, b), (a, draw.number(0.5, 2.0)), (draw.number(0.5, 2.0), b)))
+
+
+def of_special(name: str) -> dict[str, Callable[..., Any]]:
+    """Return the function of that name in `torch.special`."""
+    return {"function": lambda t, *args, **options: getattr(t.special, name)(*args, **options)}
+
+
+_FUNCTION = dict[str, Any]
+
+
+def _with(symbol: Callable[..., Any]) -> _FUNCTION:
+    return {"operator": lambda t, *operands: symbol(*operands)}
+
+
+# For each rule, how to draw its case, and its forms other than those in the registry.
+ELEMENTWISE: dict[str, tuple[Callable[[RandomDraws], Case], _FUNCTION]] = {
+    **{
+        name: (cases.unary, {})
+        for name in (
+            *("sin", "cos", "atan", "sinh", "cosh", "asinh", "deg2rad", "rad2deg"),
+            *("expm1", "exp2", "signbit"),
+            *("isinf", "isposinf", "isneginf", "erf", "erfc", "i0"),
+        )
+    },
+    **{
+        name: (cases.unary_positive, {})
+        for name in ("log2", "log10", "log1p", "rsqrt", "lgamma", "digamma")
+    },
+    **{name: (between, {}) for name in ("floor", "ceil", "trunc", "frac")},
+    **{name: (fraction, {}) for name in ("asin", "acos", "atanh", "erfinv", "tan")},
+    **{name: (cases.tensors(2), {}) for name in ("atan2", "hypot", "logaddexp", "logaddexp2")},
+    **{name: (cases.tensors(2), {}) for name in ("fmax", "fmin")},
+    **{name: (without_gradient(cases.tensors(2)), {}) for name in ("heaviside", "nextafter")},
+    **{name: (without_gradient(two_positive), {}) for name in ("igamma", "igammac")},
+    **{
+        f"special_{name}": (cases.unary, of_special(name))
+        for name in ("erfcx", "i0e", "i1", "i1e", "log_ndtr")
+    },
+    "acosh": (above_one, {}),
+    "addcdiv": (with_value, {}),
+    "addcmul": (with_value, {}),
+    "bitwise_left_shift": (integers_with_number, _with(operator.lshift)),
+    "bitwise_right_shift": (integers_with_number, _with(operator.rshift)),
+    "clamp_max": (bounded, {}),
+    "clamp_min": (bounded, {}),
+    "copysign": (binary_with_tensor, {}),
+    "div_rounded": (
+        divided,
+        {"function": lambda t, *args, **options: t.div(*args, **options)},
+    ),
+    "floor_divide": (without_gradient(cases.binary), _with(operator.floordiv)),
+    "fmod": (binary_with_tensor, {}),
+    "frexp": (cases.unary, {"function": lambda t, input: t.frexp(input)}),
+    "gcd": (integers, {}),
+    "lcm": (integers, {}),
+    "lerp": (lerp, {}),
+    "logical_xor": (cases.logical_binary, {}),
+    "logit": (logit, {}),
+    "mvlgamma": (mvlgamma, {}),
+    "nan_to_num": (nan_to_num, {}),
+    "polygamma": (polygamma, {}),
+    "remainder": (cases.binary, _with(operator.mod)),
+    "round": (rounded, {}),
+    "special_entr": (cases.unary_positive, of_special("entr")),
+    "special_ndtri": (probability, of_special("ndtri")),
+    "special_xlog1py": (positive_with_number, of_special("xlog1py")),
+    "sinc": (moderate, {}),
+    "special_zeta": (without_gradient(positive_with_number), of_special("zeta")),
+    "xlogy": (positive_with_number, {}),
+}

@@ -1,0 +1,202 @@
+"""Elementwise functions that combine ops, and other names of ops."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...core.dispatch import OPS, function
+from ...core.tensor import TensorBase, require_tensor, wrap
+from ...rules import REGISTRY
+from ...rules.dtypes import float64, scalar_name, to_numpy
+from ...rules.presentation import BOTH, IN_PLACE
+from .registry import COMPOSITIONS, Composition, composed
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+_div, _div_rounded = OPS["div"], OPS["div_rounded"]
+
+
+@composed(IN_PLACE)
+def div(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tensor:
+    """Divide `input` by `other`, broadcast; integers give the default float type.
+
+    `rounding_mode` "floor" rounds the quotient down, "trunc" towards zero. Both keep the type of
+    integers, and raise RuntimeError for integers divided by zero.
+
+    >>> minigrad.div(minigrad.tensor([1, 2]), 2)
+    tensor([0.5000, 1.0000])
+    >>> minigrad.div(minigrad.tensor([7, -7]), 2, rounding_mode="trunc")
+    tensor([ 3, -3])
+    """
+    if rounding_mode is None:
+        return _div(input, other)
+    return _div_rounded(input, other, rounding_mode=rounding_mode)
+
+
+@composed(IN_PLACE)
+def square(input: Tensor) -> Tensor:
+    """Return the square of each element.
+
+    >>> minigrad.square(minigrad.tensor([-3., 2.]))
+    tensor([9., 4.])
+    """
+    return OPS["pow"](input, 2)
+
+
+@composed(BOTH)
+def positive(input: Tensor) -> Tensor:
+    """Return the tensor itself, as `+x` does. RuntimeError for bools.
+
+    >>> minigrad.positive(minigrad.tensor([-3., 2.]))
+    tensor([-3.,  2.])
+    """
+    require_tensor(input, "positive", "input")
+    if input._array.dtype.kind == "b":
+        raise RuntimeError("The `+` operator, on a bool tensor is not supported.")
+    return input
+
+
+@composed(BOTH)
+def float_power(input: Any, exponent: Any) -> Tensor:
+    """Return `input ** exponent`, computed in float64. One of them must be a tensor.
+
+    >>> minigrad.float_power(minigrad.tensor([2, 3]), 0.5)
+    tensor([1.4142, 1.7321], dtype=torch.float64)
+    """
+    return OPS["pow"](_in_float64(input), _in_float64(exponent))
+
+
+def _in_float64(x: Any) -> Any:
+    if isinstance(x, TensorBase):
+        return x if x._array.dtype == np.float64 else OPS["cast"](x, to_numpy(float64))
+    return float(x) if isinstance(x, int) else x
+
+
+@composed(IN_PLACE)
+def ldexp(input: Tensor, other: Tensor) -> Tensor:
+    """Return `input * 2 ** other`.
+
+    >>> minigrad.ldexp(minigrad.tensor([1.]), minigrad.tensor([3]))
+    tensor([8.])
+    """
+    require_tensor(input, "ldexp", "input")
+    require_tensor(other, "ldexp", "other", 2)
+    return OPS["mul"](input, OPS["pow"](2.0, other))
+
+
+@composed(BOTH)
+def isreal(input: Tensor) -> Tensor:
+    """Return True for each element, because there are no complex dtypes.
+
+    >>> minigrad.isreal(minigrad.tensor([1., 2.]))
+    tensor([True, True])
+    """
+    require_tensor(input, "isreal", "input")
+    return wrap(np.ones(input._array.shape, bool))
+
+
+# Comparisons of tensors ---------------------------------------------------------------------------
+
+
+@composed(BOTH)
+def isclose(
+    input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
+) -> Tensor:
+    """Return whether |input - other| <= atol + rtol |other|, element by element.
+
+    Equal infinities are close, and two NaN if `equal_nan`. RuntimeError for different dtypes and
+    negative tolerances.
+
+    >>> minigrad.isclose(minigrad.tensor([1., 2.]), minigrad.tensor([1.000001, 3.]))
+    tensor([ True, False])
+    """
+    require_tensor(input, "isclose", "input")
+    require_tensor(other, "isclose", "other", 2)
+    a, b = input._array, other._array
+    if a.dtype != b.dtype:
+        raise RuntimeError(f"{scalar_name(a)} did not match {scalar_name(b)}")
+    for name, value in (("rtol", rtol), ("atol", atol)):
+        if value < 0:
+            raise RuntimeError(f"{name} must be greater than or equal to zero, but got {value}")
+    x, y = input.detach(), other.detach()
+    close = x == y
+    if equal_nan and a.dtype.kind == "f":
+        close = close | ((x != x) & (y != y))
+    if rtol == 0 and atol == 0:
+        return close
+    if a.dtype.kind != "f":
+        x, y = (OPS["cast"](each, np.dtype(np.float32)) for each in (x, y))
+    gap = (x - y).abs()
+    return close | (gap.isfinite() & (gap <= (y * rtol).abs() + atol))
+
+
+@composed(BOTH)
+def allclose(
+    input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
+) -> bool:
+    """Return whether all elements are close, as `isclose` says.
+
+    >>> minigrad.allclose(minigrad.tensor([1., 2.]), minigrad.tensor([1.000001, 2.]))
+    True
+    """
+    return bool(isclose(input, other, rtol, atol, equal_nan)._array.all())
+
+
+@composed(BOTH)
+def equal(input: Tensor, other: Tensor) -> bool:
+    """Return whether two tensors have the same shape and the same elements.
+
+    RuntimeError for different dtypes.
+
+    >>> minigrad.equal(minigrad.tensor([1., 2.]), minigrad.tensor([1., 2.]))
+    True
+    """
+    require_tensor(input, "equal", "input")
+    require_tensor(other, "equal", "other", 2)
+    a, b = input._array, other._array
+    if a.shape != b.shape:
+        return False
+    if a.dtype != b.dtype:
+        raise RuntimeError(
+            f"Expected object of data type {scalar_name(a)} but got data type {scalar_name(b)} "
+            "for argument 'other'"
+        )
+    return bool(np.array_equal(a, b))
+
+
+# Other names --------------------------------------------------------------------------------------
+
+
+def _alias(alias: str, name: str) -> None:
+    """Register another name of an op."""
+    COMPOSITIONS["", alias] = Composition(OPS[name], IN_PLACE, False, "")
+
+
+for _alias_name, _name in {
+    "absolute": "abs",
+    "arccos": "acos",
+    "arccosh": "acosh",
+    "arcsin": "asin",
+    "arcsinh": "asinh",
+    "arctan": "atan",
+    "arctan2": "atan2",
+    "arctanh": "atanh",
+    "clip": "clamp",
+    "fix": "trunc",
+    "greater": "gt",
+    "greater_equal": "ge",
+    "less": "lt",
+    "less_equal": "le",
+    "multiply": "mul",
+    "negative": "neg",
+    "not_equal": "ne",
+    "subtract": "sub",
+    "true_divide": "div",
+}.items():
+    _alias(_alias_name, _name)
+_sgn = function(REGISTRY["sign"], node="SgnBackward0")
+COMPOSITIONS["", "sgn"] = Composition(_sgn, IN_PLACE, False, "")
+COMPOSITIONS["", "divide"] = Composition(div, IN_PLACE, False, "")

@@ -1,0 +1,73 @@
+"""The functions of torch.special, and others whose arguments differ from their rules'."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ...core.dispatch import OPS
+from ...rules.presentation import BOTH, FUNCTION
+from .registry import COMPOSITIONS, Composition, composed
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+
+@composed(FUNCTION)
+def polygamma(n: int, input: Tensor) -> Tensor:
+    """Return the derivative of order `n` of digamma. RuntimeError for a negative order.
+
+    >>> minigrad.polygamma(1, minigrad.tensor([1., 2.]))
+    tensor([1.6449, 0.6449])
+    """
+    return OPS["polygamma"](input, n)
+
+
+class _frexp_result(NamedTuple):
+    mantissa: Tensor
+    exponent: Tensor
+
+    def __repr__(self) -> str:
+        return (
+            f"torch.return_types.frexp(\nmantissa={self.mantissa!r},\nexponent={self.exponent!r})"
+        )
+
+
+@composed(BOTH)
+def frexp(input: Tensor) -> Any:
+    """Return the mantissa and the exponent of each float: mantissa * 2 ** exponent.
+
+    The magnitude of a mantissa is at least 0.5 and below 1. RuntimeError for integers.
+
+    >>> minigrad.frexp(minigrad.tensor([4., 3.])).exponent
+    tensor([3, 2], dtype=torch.int32)
+    """
+    return _frexp_result(*OPS["frexp"](input))
+
+
+@composed(FUNCTION, module="special")
+def ndtr(input: Tensor) -> Tensor:
+    """Return the standard normal distribution function.
+
+    >>> minigrad.special.ndtr(minigrad.tensor([0., 1.]))
+    tensor([0.5000, 0.8413])
+    """
+    return (OPS["erf"](input * math.sqrt(0.5)) + 1) * 0.5
+
+
+# Functions under the names of torch.special.
+_NAMES = {name: f"special_{name}" for name in ("entr", "erfcx", "i0e", "i1", "i1e", "log_ndtr")}
+_NAMES |= {name: f"special_{name}" for name in ("ndtri", "xlog1py", "zeta")}
+_NAMES |= {name: name for name in ("digamma", "erf", "erfc", "erfinv", "exp2", "expm1", "i0")}
+_NAMES |= {name: name for name in ("log1p", "logit", "round", "sinc", "xlogy")}
+_NAMES |= {
+    "expit": "sigmoid",
+    "gammainc": "igamma",
+    "gammaincc": "igammac",
+    "gammaln": "lgamma",
+    "multigammaln": "mvlgamma",
+    "psi": "digamma",
+}
+for _public, _name in _NAMES.items():
+    COMPOSITIONS["special", _public] = Composition(OPS[_name], FUNCTION, False, "special")
+COMPOSITIONS["special", "polygamma"] = Composition(polygamma, FUNCTION, False, "special")

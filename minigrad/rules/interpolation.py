@@ -1,0 +1,203 @@
+"""Elementwise ops of several operands: products added to a tensor, blends, bounds and extremes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .elementwise import masked
+from .presentation import ARITHMETIC, BOTH, ELEMENTWISE, IN_PLACE, PROMOTED
+from .rule import Array, Operand, Result, differentiable, unchanged, without_derivative
+from .trigonometry import require_floats
+
+
+def _checked_value(value: float, like: Array) -> float:
+    if isinstance(value, float) and like.dtype.kind != "f":
+        raise RuntimeError(
+            "For integral input tensors, argument value must not be a floating point number."
+        )
+    return value
+
+
+@differentiable(ARITHMETIC)
+def addcmul(input: Array, tensor1: Array, tensor2: Array, *, value: float = 1) -> Result:
+    """`input + value * tensor1 * tensor2`, broadcast. NotImplementedError for bools.
+
+    >>> minigrad.addcmul(minigrad.ones(2), minigrad.tensor([1., 2.]), minigrad.tensor(3.), value=2)
+    tensor([ 7., 13.])
+    """
+    if input.dtype.kind == "b":
+        raise NotImplementedError("\"addcmul_cpu_out\" not implemented for 'Bool'")
+    _checked_value(value, input)
+    y = (input + value * tensor1 * tensor2).astype(input.dtype, copy=False)
+    return y, (
+        unchanged,
+        lambda g: g * (tensor2 * value),
+        lambda g: g * (tensor1 * value),
+    )
+
+
+@differentiable(ARITHMETIC)
+def addcdiv(input: Array, tensor1: Array, tensor2: Array, *, value: float = 1) -> Result:
+    """`input + value * tensor1 / tensor2`, broadcast. RuntimeError for integers.
+
+    >>> minigrad.addcdiv(minigrad.ones(2), minigrad.tensor([1., 2.]), minigrad.tensor(2.), value=4)
+    tensor([3., 5.])
+    """
+    if input.dtype.kind != "f":
+        raise RuntimeError(
+            "Integer division with addcdiv is no longer supported: convert the operands to floats "
+            "or use div(rounding_mode='trunc')"
+        )
+    return input + value * tensor1 / tensor2, (
+        unchanged,
+        lambda g: g * (value / tensor2),
+        lambda g: -g * (value * (tensor1 / (tensor2 * tensor2))),
+    )
+
+
+def _lerp_node(input: Array, end: Array, weight: Operand) -> str:
+    return f"LerpBackward{int(isinstance(weight, np.ndarray))}"
+
+
+@differentiable(ELEMENTWISE, forms=IN_PLACE, node=_lerp_node)
+def lerp(input: Array, end: Array, weight: Operand) -> Result:
+    """`input + weight * (end - input)`, broadcast; `weight` is a number or a tensor.
+
+    RuntimeError for different dtypes, NotImplementedError for integers.
+
+    >>> minigrad.lerp(minigrad.tensor([1., 2.]), minigrad.tensor([3., 4.]), 0.5)
+    tensor([2., 3.])
+    """
+    for x in (end, weight):
+        if isinstance(x, np.ndarray) and x.dtype != input.dtype:
+            raise RuntimeError(f"expected dtype {input.dtype} but got dtype {x.dtype}")
+    require_floats("lerp_kernel", input)
+    weights = np.asarray(weight, input.dtype)
+    gap = end - input
+    # From the nearer end, so that a weight of 1 gives `end` exactly.
+    y = np.where(np.abs(weights) < 0.5, input + weights * gap, end - gap * (1 - weights))
+    return y, (
+        lambda g: g * (1 - weight),
+        lambda g: g * weight,
+        lambda g: g * (end - input),
+    )
+
+
+def _clamp_min_node(input: Array, min: Operand) -> str:
+    return f"ClampMinBackward{int(isinstance(min, np.ndarray))}"
+
+
+@differentiable(ARITHMETIC, node=_clamp_min_node)
+def clamp_min(input: Array, min: Operand) -> Result:
+    """`input`, or `min` where that is larger; a number or a tensor.
+
+    The gradient of a tie goes to `input`.
+
+    >>> minigrad.clamp_min(minigrad.tensor([-2., 2.]), 0)
+    tensor([0., 2.])
+    """
+    return np.maximum(min, input), (
+        lambda g: masked(g, input >= min),
+        lambda g: masked(g, input < min),
+    )
+
+
+def _clamp_max_node(input: Array, max: Operand) -> str:
+    return f"ClampMaxBackward{int(isinstance(max, np.ndarray))}"
+
+
+@differentiable(ARITHMETIC, node=_clamp_max_node)
+def clamp_max(input: Array, max: Operand) -> Result:
+    """`input`, or `max` where that is smaller; a number or a tensor.
+
+    The gradient of a tie goes to `input`.
+
+    >>> minigrad.clamp_max(minigrad.tensor([-2., 2.]), 0)
+    tensor([-2.,  0.])
+    """
+    return np.minimum(max, input), (
+        lambda g: masked(g, input <= max),
+        lambda g: masked(g, input > max),
+    )
+
+
+@differentiable(PROMOTED)
+def fmax(input: Array, other: Array) -> Result:
+    """The larger of two elements, ignoring NaN. The gradient of a tie goes to `input`.
+
+    >>> minigrad.fmax(minigrad.tensor([1., float("nan")]), minigrad.tensor([3., 2.]))
+    tensor([3., 2.])
+    """
+    return np.fmax(input, other), (
+        lambda g: masked(g, (input >= other) | np.isnan(other)),
+        lambda g: masked(g, ~((input >= other) | np.isnan(other))),
+    )
+
+
+@differentiable(PROMOTED)
+def fmin(input: Array, other: Array) -> Result:
+    """The smaller of two elements, ignoring NaN. The gradient of a tie goes to `input`.
+
+    >>> minigrad.fmin(minigrad.tensor([1., float("nan")]), minigrad.tensor([3., 2.]))
+    tensor([1., 2.])
+    """
+    return np.fmin(input, other), (
+        lambda g: masked(g, (input <= other) | np.isnan(other)),
+        lambda g: masked(g, ~((input <= other) | np.isnan(other))),
+    )
+
+
+@differentiable(ELEMENTWISE, forms=IN_PLACE)
+def nan_to_num(
+    input: Array,
+    nan: float | None = None,
+    posinf: float | None = None,
+    neginf: float | None = None,
+) -> Result:
+    """`input` with numbers in the place of NaN (0) and of infinities (the largest floats).
+
+    Where the input isn't finite the gradient is multiplied by 0.
+
+    >>> minigrad.nan_to_num(minigrad.tensor([1., float("nan"), float("inf")]), posinf=9.)
+    tensor([1., 0., 9.])
+    """
+    if input.dtype.kind != "f":
+        return input.copy(), ()
+    kind = np.finfo(input.dtype)
+    low = kind.min if neginf is None else neginf
+    high = kind.max if posinf is None else posinf
+    filled = np.nan_to_num(input, nan=0.0 if nan is None else nan, posinf=high, neginf=low)
+    return filled, (lambda g: g * np.isfinite(input),)
+
+
+# Tests of floats ----------------------------------------------------------------------------------
+
+
+@without_derivative(ELEMENTWISE, forms=BOTH)
+def isinf(input: Array) -> Result:
+    """True where `input` is infinite.
+
+    >>> minigrad.isinf(minigrad.tensor([1., float("-inf")]))
+    tensor([False,  True])
+    """
+    return np.isinf(input), ()
+
+
+@without_derivative(ELEMENTWISE, forms=BOTH)
+def isposinf(input: Array) -> Result:
+    """True where `input` is positive infinity.
+
+    >>> minigrad.isposinf(minigrad.tensor([float("inf"), float("-inf")]))
+    tensor([ True, False])
+    """
+    return input == np.inf if input.dtype.kind == "f" else np.zeros(input.shape, bool), ()
+
+
+@without_derivative(ELEMENTWISE, forms=BOTH)
+def isneginf(input: Array) -> Result:
+    """True where `input` is negative infinity.
+
+    >>> minigrad.isneginf(minigrad.tensor([float("inf"), float("-inf")]))
+    tensor([False,  True])
+    """
+    return input == -np.inf if input.dtype.kind == "f" else np.zeros(input.shape, bool), ()

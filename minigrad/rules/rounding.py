@@ -1,0 +1,330 @@
+"""Rounding, integer division and remainders, and the parts of a number: sign, fraction, exponent.
+
+The derivative of a function that is constant between jumps is 0 everywhere.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .dtypes import scalar_name
+from .presentation import ARITHMETIC, ELEMENTWISE, FLOAT_FUNCTION, IN_PLACE, PROMOTED
+from .rule import Array, Operand, Result, differentiable, unchanged, without_derivative
+from .trigonometry import require_floats
+
+
+def _refuse_bools(name: str, *operands: Operand) -> None:
+    """NotImplementedError for an operand that is an array of bools."""
+    for x in operands:
+        if isinstance(x, np.ndarray) and x.dtype.kind == "b":
+            raise NotImplementedError(f"\"{name}\" not implemented for 'Bool'")
+
+
+# To whole numbers ---------------------------------------------------------------------------------
+
+
+@differentiable(ELEMENTWISE, linear=True, forms=IN_PLACE)
+def floor(input: Array) -> Result:
+    """The largest whole number that is not above each element.
+
+    >>> minigrad.floor(minigrad.tensor([1.5, -1.5]))
+    tensor([ 1., -2.])
+    """
+    _refuse_bools("floor_vml_cpu", input)
+    return np.floor(input), (lambda g: np.zeros_like(g),)
+
+
+@differentiable(ELEMENTWISE, linear=True, forms=IN_PLACE)
+def ceil(input: Array) -> Result:
+    """The smallest whole number that is not below each element.
+
+    >>> minigrad.ceil(minigrad.tensor([1.5, -1.5]))
+    tensor([ 2., -1.])
+    """
+    _refuse_bools("ceil_vml_cpu", input)
+    return np.ceil(input), (lambda g: np.zeros_like(g),)
+
+
+@differentiable(ELEMENTWISE, linear=True, forms=IN_PLACE)
+def trunc(input: Array) -> Result:
+    """Each element without its fraction.
+
+    >>> minigrad.trunc(minigrad.tensor([1.5, -1.5]))
+    tensor([ 1., -1.])
+    """
+    _refuse_bools("trunc_vml_cpu", input)
+    return np.trunc(input), (lambda g: np.zeros_like(g),)
+
+
+@differentiable(ELEMENTWISE, linear=True, forms=IN_PLACE)
+def frac(input: Array) -> Result:
+    """The fraction of each element, with its sign. NotImplementedError for integers.
+
+    >>> minigrad.frac(minigrad.tensor([1.5, -1.25]))
+    tensor([ 0.5000, -0.2500])
+    """
+    require_floats("frac_vml_cpu", input)
+    return input - np.trunc(input), (unchanged,)
+
+
+def _round_node(input: Array, *, decimals: int = 0) -> str:
+    return f"RoundBackward{int(decimals != 0)}"
+
+
+@differentiable(ELEMENTWISE, linear=True, numpy="rint", forms=IN_PLACE, node=_round_node)
+def round(input: Array, *, decimals: int = 0) -> Result:
+    """Each element rounded to `decimals` decimal places; halves go to the even neighbour.
+
+    NotImplementedError for bools, and for integers if `decimals` isn't 0.
+
+    >>> minigrad.round(minigrad.tensor([0.5, 1.5, 2.26]), decimals=1)
+    tensor([0.5000, 1.5000, 2.3000])
+    """
+    _refuse_bools("round_vml_cpu", input)
+    return _rounded(input, decimals), (lambda g: np.zeros_like(g),)
+
+
+def _rounded(input: Array, decimals: int) -> Array:
+    if decimals and input.dtype.kind != "f":
+        raise NotImplementedError(f"\"round_cpu\" not implemented for '{scalar_name(input)}'")
+    if input.dtype.kind != "f":
+        return input.copy()
+    if not decimals:
+        return np.rint(input)
+    factor = input.dtype.type(10.0 ** np.abs(decimals))
+    if decimals < 0:
+        return np.rint(input / factor) * factor
+    return np.rint(input * factor) / factor
+
+
+# Division and remainders --------------------------------------------------------------------------
+
+
+def _refuse_zero(input: Operand, other: Operand) -> None:
+    """RuntimeError for a division of integers by zero, and NotImplementedError for bools."""
+    for x in (input, other):
+        if isinstance(x, np.ndarray):
+            if x.dtype.kind == "b":
+                raise NotImplementedError("a division of bools is not implemented")
+            if x.dtype.kind != "f" and not np.all(other) and x.size:
+                raise RuntimeError("ZeroDivisionError")
+
+
+def floor_quotient(input: Operand, other: Operand) -> Array:
+    """The quotient rounded down."""
+    _refuse_zero(input, other)
+    return np.floor_divide(input, other)
+
+
+def trunc_quotient(input: Operand, other: Operand) -> Array:
+    """The quotient rounded towards zero."""
+    _refuse_zero(input, other)
+    kind = (input if isinstance(input, np.ndarray) else other).dtype
+    if kind.kind == "f":
+        return np.trunc(np.divide(input, other))
+    down = np.floor_divide(input, other)
+    inexact = np.multiply(down, other) != input
+    return np.add(down, inexact & (down < 0), dtype=kind)
+
+
+@differentiable(
+    ARITHMETIC,
+    forms=(),
+    linear=True,
+    public="div",
+    title="div(mode=…)",
+    node="DivBackward2",
+)
+def div_rounded(input: Operand, other: Operand, *, rounding_mode: str = "floor") -> Result:
+    """`input / other`, rounded down ("floor") or towards zero ("trunc").
+
+    RuntimeError for another mode, and for integers divided by zero.
+    """
+    if rounding_mode not in ("floor", "trunc"):
+        raise RuntimeError(
+            "div expected rounding_mode to be one of None, 'trunc', or 'floor' "
+            f"but found '{rounding_mode}'"
+        )
+    quotient = floor_quotient if rounding_mode == "floor" else trunc_quotient
+    return quotient(input, other), (lambda g: np.zeros_like(g), lambda g: np.zeros_like(g))
+
+
+@without_derivative(ARITHMETIC, operators=("x // y", "x //= y"))
+def floor_divide(input: Operand, other: Operand) -> Result:
+    """`input / other` rounded down, broadcast. It has no derivative.
+
+    RuntimeError for integers divided by zero.
+
+    >>> minigrad.floor_divide(minigrad.tensor([7, -7]), 2)
+    tensor([ 3, -4])
+    """
+    return floor_quotient(input, other), ()
+
+
+def _remainder_node(input: Operand, other: Operand) -> str:
+    return f"RemainderBackward{int(isinstance(other, np.ndarray))}"
+
+
+@differentiable(ARITHMETIC, node=_remainder_node, operators=("x % y", "x %= y"))
+def remainder(input: Operand, other: Operand) -> Result:
+    """What `input // other` leaves, with the sign of `other`.
+
+    RuntimeError for integers divided by zero.
+
+    >>> minigrad.remainder(minigrad.tensor([7., -7.]), 3)
+    tensor([1., 2.])
+    """
+    _refuse_zero(input, other)
+    return np.remainder(input, other), (
+        unchanged,
+        lambda g: -g * div_rounded(input, other, rounding_mode="floor")[0],
+    )
+
+
+def _fmod_node(input: Array, other: Operand) -> str:
+    return f"FmodBackward{int(isinstance(other, np.ndarray))}"
+
+
+@differentiable(ARITHMETIC, node=_fmod_node)
+def fmod(input: Array, other: Operand) -> Result:
+    """What a division rounded towards zero leaves, with the sign of `input`.
+
+    RuntimeError for integers divided by zero.
+
+    >>> minigrad.fmod(minigrad.tensor([7., -7.]), 3)
+    tensor([ 1., -1.])
+    """
+    _refuse_zero(input, other)
+    return np.fmod(input, other), (
+        unchanged,
+        lambda g: -g * div_rounded(input, other, rounding_mode="trunc")[0],
+    )
+
+
+@without_derivative(PROMOTED, forms=IN_PLACE)
+def gcd(input: Array, other: Array) -> Result:
+    """The greatest common divisor. NotImplementedError for floats and bools.
+
+    >>> minigrad.gcd(minigrad.tensor([12]), minigrad.tensor([18]))
+    tensor([6])
+    """
+    _require_integers("gcd_cpu", input)
+    return np.gcd(input, other), ()
+
+
+@without_derivative(PROMOTED, forms=IN_PLACE)
+def lcm(input: Array, other: Array) -> Result:
+    """The least common multiple. NotImplementedError for floats and bools.
+
+    >>> minigrad.lcm(minigrad.tensor([4]), minigrad.tensor([6]))
+    tensor([12])
+    """
+    _require_integers("lcm_cpu", input)
+    return np.lcm(input, other), ()
+
+
+def _require_integers(name: str, x: Array) -> None:
+    if x.dtype.kind not in "iu":
+        raise NotImplementedError(f"\"{name}\" not implemented for '{scalar_name(x)}'")
+
+
+# Signs --------------------------------------------------------------------------------------------
+
+
+@without_derivative(ELEMENTWISE)
+def signbit(input: Array) -> Result:
+    """True where the sign of an element is negative, also at -0.
+
+    >>> minigrad.signbit(minigrad.tensor([-0., 1.]))
+    tensor([ True, False])
+    """
+    if input.dtype.kind != "f":
+        return np.zeros(input.shape, bool) if input.dtype.kind in "bu" else input < 0, ()
+    return np.signbit(input), ()
+
+
+def _copysign_node(input: Array, other: Operand) -> str:
+    return f"CopysignBackward{int(not isinstance(other, np.ndarray))}"
+
+
+@differentiable(FLOAT_FUNCTION, node=_copysign_node)
+def copysign(input: Array, other: Operand) -> Result:
+    """The magnitude of `input` with the sign of `other`. The derivative at 0 is 0.
+
+    >>> minigrad.copysign(minigrad.tensor([1., 2.]), -0.)
+    tensor([-1., -2.])
+    """
+    y = np.copysign(input, other)
+    return y, (
+        lambda g: g * np.where(input == 0, 0, y / input),
+        lambda g: np.zeros_like(g),
+    )
+
+
+@without_derivative(ELEMENTWISE, forms=IN_PLACE)
+def heaviside(input: Array, values: Array) -> Result:
+    """0 below zero, 1 above zero, and `values` at zero. RuntimeError for different dtypes.
+
+    >>> minigrad.heaviside(minigrad.tensor([-1., 0., 2.]), minigrad.tensor([0.5]))
+    tensor([0.0000, 0.5000, 1.0000])
+    """
+    if input.dtype != values.dtype:
+        raise RuntimeError("heaviside is not yet implemented for tensors with different dtypes.")
+    above = np.asarray(input > 0, input.dtype)
+    return np.where(input == 0, values, above), ()
+
+
+@without_derivative(PROMOTED, forms=IN_PLACE)
+def nextafter(input: Array, other: Array) -> Result:
+    """The next float after `input` in the direction of `other`. NotImplementedError for integers.
+
+    >>> minigrad.nextafter(minigrad.tensor([1.]), minigrad.tensor([2.])) > 1
+    tensor([True])
+    """
+    require_floats("nextafter_cpu", input)
+    return np.nextafter(input, other), ()
+
+
+# Bits ---------------------------------------------------------------------------------------------
+
+
+@without_derivative(ARITHMETIC, numpy="left_shift", operators=("x << y", "x <<= y"))
+def bitwise_left_shift(input: Operand, other: Operand) -> Result:
+    """The bits of `input` moved up by `other` places. NotImplementedError for floats and bools.
+
+    >>> minigrad.bitwise_left_shift(minigrad.tensor([1, 3]), 2)
+    tensor([ 4, 12])
+    """
+    return _shifted("lshift_cpu", np.left_shift, input, other), ()
+
+
+@without_derivative(ARITHMETIC, numpy="right_shift", operators=("x >> y", "x >>= y"))
+def bitwise_right_shift(input: Operand, other: Operand) -> Result:
+    """The bits of `input` moved down by `other` places. NotImplementedError for floats and bools.
+
+    >>> minigrad.bitwise_right_shift(minigrad.tensor([4, 12]), 2)
+    tensor([1, 3])
+    """
+    return _shifted("rshift_cpu", np.right_shift, input, other), ()
+
+
+def _shifted(name: str, shift: np.ufunc, input: Operand, other: Operand) -> Array:
+    like = input if isinstance(input, np.ndarray) else other
+    _require_integers(name, like)
+    bits = 8 * like.dtype.itemsize
+    places = np.asarray(other, like.dtype)
+    # A shift by all bits leaves none of them, or only the sign.
+    nothing = (places < 0) | (places >= bits)
+    if shift is np.left_shift:
+        return np.where(nothing, 0, shift(input, np.where(nothing, 0, places))).astype(like.dtype)
+    return np.asarray(shift(input, np.where(nothing, bits - 1, places)), like.dtype)
+
+
+@without_derivative(PROMOTED, forms=IN_PLACE)
+def logical_xor(input: Array, other: Array) -> Result:
+    """True where exactly one of the two is nonzero.
+
+    >>> minigrad.logical_xor(minigrad.tensor([2, 1]), minigrad.tensor([1, 0]))
+    tensor([False,  True])
+    """
+    return np.logical_xor(input, other), ()

@@ -1,0 +1,369 @@
+"""Special functions: error functions, gamma functions, Bessel functions, entropies.
+
+NumPy doesn't have most of them, so they are SciPy's. SciPy is imported when the first one is
+called. Integers give the default float type.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .presentation import FLOAT_FUNCTION, PROMOTED
+from .rule import Array, Operand, Result, differentiable, without_derivative
+from .trigonometry import require_floats
+
+ROOT_2, ROOT_PI = math.sqrt(2), math.sqrt(math.pi)
+TWO_OVER_ROOT_PI, HALF_ROOT_PI = 2 / ROOT_PI, ROOT_PI / 2
+ROOT_2_PI, ROOT_HALF = math.sqrt(2 * math.pi), math.sqrt(0.5)
+ROOT_2_OVER_PI = math.sqrt(2 / math.pi)
+_found: dict[str, Callable[..., Any]] = {}
+
+
+def scipy_special(name: str, *args: Any) -> Any:
+    """Call SciPy's function of that name. ImportError if SciPy isn't installed."""
+    if name not in _found:
+        try:
+            module = importlib.import_module("scipy.special")
+        except ImportError:
+            raise ImportError(f"{name} needs SciPy: pip install scipy") from None
+        _found[name] = getattr(module, name)
+    return _found[name](*args)
+
+
+# Error functions ----------------------------------------------------------------------------------
+
+
+@differentiable(FLOAT_FUNCTION)
+def erf(input: Array) -> Result:
+    """The error function, 2/√π times the integral of exp(-t²) from 0 to x.
+
+    >>> minigrad.erf(minigrad.tensor([0., 1.]))
+    tensor([0.0000, 0.8427])
+    """
+    return scipy_special("erf", input), (lambda g: TWO_OVER_ROOT_PI * np.exp(-(input * input)) * g,)
+
+
+@differentiable(FLOAT_FUNCTION)
+def erfc(input: Array) -> Result:
+    """1 - erf(x), exact for large x too.
+
+    >>> minigrad.erfc(minigrad.tensor([0., 1.]))
+    tensor([1.0000, 0.1573])
+    """
+    return scipy_special("erfc", input), (
+        lambda g: -TWO_OVER_ROOT_PI * np.exp(-(input * input)) * g,
+    )
+
+
+@differentiable(FLOAT_FUNCTION)
+def erfinv(input: Array) -> Result:
+    """The inverse of the error function; infinite at -1 and 1, NaN beyond.
+
+    >>> minigrad.erfinv(minigrad.tensor([0., 0.5]))
+    tensor([0.0000, 0.4769])
+    """
+    y = scipy_special("erfinv", input)
+    return y, (lambda g: HALF_ROOT_PI * np.exp(y * y) * g,)
+
+
+@differentiable(FLOAT_FUNCTION, forms=(), public="erfcx")
+def special_erfcx(input: Array) -> Result:
+    """exp(x²) erfc(x), which doesn't underflow.
+
+    >>> minigrad.special.erfcx(minigrad.tensor([0., 1.]))
+    tensor([1.0000, 0.4276])
+    """
+    y = scipy_special("erfcx", input)
+    return y, (lambda g: (2 * input * y - TWO_OVER_ROOT_PI) * g,)
+
+
+@differentiable(FLOAT_FUNCTION, forms=(), public="ndtri")
+def special_ndtri(input: Array) -> Result:
+    """The inverse of the standard normal distribution function.
+
+    >>> minigrad.special.ndtri(minigrad.tensor([0.5, 0.975]))
+    tensor([0.0000, 1.9600])
+    """
+    y = scipy_special("ndtri", input)
+    return y, (lambda g: g * ROOT_2_PI * np.exp(y * y / 2),)
+
+
+@differentiable(FLOAT_FUNCTION, forms=(), public="log_ndtr")
+def special_log_ndtr(input: Array) -> Result:
+    """The logarithm of the standard normal distribution function.
+
+    >>> minigrad.special.log_ndtr(minigrad.tensor([0., -10.]))
+    tensor([ -0.6931, -53.2313])
+    """
+    y = scipy_special("log_ndtr", input)
+    return y, (lambda g: g / special_erfcx(input * -ROOT_HALF)[0] * ROOT_2_OVER_PI,)
+
+
+# Gamma functions ----------------------------------------------------------------------------------
+
+
+@differentiable(FLOAT_FUNCTION)
+def lgamma(input: Array) -> Result:
+    """The logarithm of |Γ(x)|; infinite at 0, at negative whole numbers and at infinity.
+
+    >>> minigrad.lgamma(minigrad.tensor([1., 4.]))
+    tensor([0.0000, 1.7918])
+    """
+    y = scipy_special("gammaln", input)
+    y = np.where(np.isinf(input), np.abs(input), y)
+    return y, (lambda g: g * digamma(input)[0],)
+
+
+@differentiable(FLOAT_FUNCTION)
+def digamma(input: Array) -> Result:
+    """The derivative of lgamma; infinite at 0, NaN at negative whole numbers.
+
+    >>> minigrad.digamma(minigrad.tensor([1., 2.]))
+    tensor([-0.5772,  0.4228])
+    """
+    y = scipy_special("digamma", input)
+    y = np.where(input == 0, np.copysign(np.array(np.inf, input.dtype), -input), y)
+    return y, (lambda g: g * polygamma(input, 1)[0],)
+
+
+@differentiable(FLOAT_FUNCTION, forms=("method", "in-place"))
+def polygamma(input: Array, n: int) -> Result:
+    """The derivative of order `n` of digamma, for n >= 0.
+
+    >>> minigrad.polygamma(1, minigrad.tensor([1., 2.]))
+    tensor([1.6449, 0.6449])
+    """
+    if n < 0:
+        raise RuntimeError("polygamma(n, x) does not support negative n.")
+    if n == 0:
+        y = digamma(input)[0]
+    elif n == 1:
+        y = _trigamma(input)
+    else:
+        factor = math.factorial(n) * (1 if n % 2 else -1)
+        y = (factor * scipy_special("zeta", n + 1.0, input)).astype(input.dtype)
+    return y, (lambda g: g * polygamma(input, n + 1)[0],)
+
+
+def _trigamma(input: Array) -> Array:
+    """The derivative of digamma, computed in the input's own precision, as PyTorch does.
+
+    Below 0.5 by reflection; then by recurrence up to where the asymptotic series is exact enough.
+    """
+    pi = input.dtype.type(math.pi)
+    reflected = input < 0.5
+    x = np.where(reflected, 1 - input, input)
+    y = np.where(reflected, -((pi / np.sin(pi * input)) ** 2), np.zeros_like(input))
+    for _ in range(6):
+        y = y + 1 / (x * x)
+        x = x + 1
+    inverse = 1 / (x * x)
+    series = 1 + 1 / (2 * x) + inverse * (1 / 6 - inverse * (1 / 30 - inverse / 42))
+    return np.where(reflected, -1, 1).astype(input.dtype) * (y + series / x)
+
+
+@differentiable(FLOAT_FUNCTION)
+def mvlgamma(input: Array, p: int) -> Result:
+    """The logarithm of the gamma function of dimension `p`. RuntimeError for p < 1.
+
+    >>> minigrad.mvlgamma(minigrad.tensor([3.]), 2)
+    tensor([1.5501])
+    """
+    if p < 1:
+        raise RuntimeError("p has to be greater than or equal to 1")
+    y = np.full_like(input, p * (p - 1) / 4 * math.log(math.pi))
+    for j in range(p):
+        y = y + lgamma(input - j / 2)[0]
+
+    def to_input(g: Array) -> Array:
+        slope = digamma(input)[0]
+        for j in range(1, p):
+            slope = slope + digamma(input - j / 2)[0]
+        return g * slope
+
+    return y, (to_input,)
+
+
+@without_derivative(PROMOTED, forms=("function", "method", "in-place"))
+def igamma(input: Array, other: Array) -> Result:
+    """The regularised lower incomplete gamma function. NotImplementedError for integers.
+
+    >>> minigrad.igamma(minigrad.tensor([1.]), minigrad.tensor([1.]))
+    tensor([0.6321])
+    """
+    require_floats("igamma", input)
+    return scipy_special("gammainc", input, other), ()
+
+
+@without_derivative(PROMOTED, forms=("function", "method", "in-place"))
+def igammac(input: Array, other: Array) -> Result:
+    """The regularised upper incomplete gamma function. NotImplementedError for integers.
+
+    >>> minigrad.igammac(minigrad.tensor([1.]), minigrad.tensor([1.]))
+    tensor([0.3679])
+    """
+    require_floats("igammac", input)
+    return scipy_special("gammaincc", input, other), ()
+
+
+@without_derivative(FLOAT_FUNCTION, forms=(), public="zeta")
+def special_zeta(input: Operand, other: Operand) -> Result:
+    """The Hurwitz zeta function, the sum of 1 / (k + other) ** input over k >= 0.
+
+    >>> minigrad.special.zeta(minigrad.tensor([2.]), 1)
+    tensor([1.6449])
+    """
+    like = input if isinstance(input, np.ndarray) else other
+    return scipy_special("zeta", input, other).astype(like.dtype), ()
+
+
+# Bessel functions ---------------------------------------------------------------------------------
+
+
+@differentiable(FLOAT_FUNCTION, node="I0Backward0")
+def i0(input: Array) -> Result:
+    """The modified Bessel function of the first kind of order 0.
+
+    >>> minigrad.i0(minigrad.tensor([0., 1.]))
+    tensor([1.0000, 1.2661])
+    """
+    return scipy_special("i0", input), (lambda g: g * special_i1(input)[0],)
+
+
+@differentiable(FLOAT_FUNCTION, forms=(), public="i0e", node="SpecialI0EBackward0")
+def special_i0e(input: Array) -> Result:
+    """exp(-|x|) i0(x).
+
+    >>> minigrad.special.i0e(minigrad.tensor([0., 1.]))
+    tensor([1.0000, 0.4658])
+    """
+    y = scipy_special("i0e", input)
+    return y, (lambda g: g * (special_i1e(input)[0] - np.sign(input) * y),)
+
+
+@differentiable(FLOAT_FUNCTION, forms=(), public="i1", node="SpecialI1Backward0")
+def special_i1(input: Array) -> Result:
+    """The modified Bessel function of the first kind of order 1.
+
+    >>> minigrad.special.i1(minigrad.tensor([0., 1.]))
+    tensor([0.0000, 0.5652])
+    """
+    y = scipy_special("i1", input)
+    tiny = np.abs(input) <= np.finfo(input.dtype).eps
+
+    def to_input(g: Array) -> Array:
+        x = np.where(tiny, 1, input)
+        return g * np.where(tiny, 0.5, i0(x)[0] - y / x)
+
+    return y, (to_input,)
+
+
+@differentiable(FLOAT_FUNCTION, forms=(), public="i1e", node="SpecialI1EBackward0")
+def special_i1e(input: Array) -> Result:
+    """exp(-|x|) i1(x).
+
+    >>> minigrad.special.i1e(minigrad.tensor([0., 1.]))
+    tensor([0.0000, 0.2079])
+    """
+    y = scipy_special("i1e", input)
+    tiny = np.abs(input) <= np.finfo(input.dtype).eps
+
+    def to_input(g: Array) -> Array:
+        x = np.where(tiny, 1, input)
+        return g * np.where(tiny, 0.5, special_i0e(x)[0] - y * (np.sign(x) + 1 / x))
+
+    return y, (to_input,)
+
+
+# Products with logarithms -------------------------------------------------------------------------
+
+
+def _number_node(name: str) -> Callable[..., str]:
+    """PyTorch's names for nodes: 0 for two tensors, 1 and 2 for a number first and second."""
+
+    def node(input: Operand, other: Operand) -> str:
+        if not isinstance(input, np.ndarray):
+            return f"{name}Backward1"
+        return f"{name}Backward{0 if isinstance(other, np.ndarray) else 2}"
+
+    return node
+
+
+@differentiable(FLOAT_FUNCTION, node=_number_node("Xlogy"))
+def xlogy(input: Operand, other: Operand) -> Result:
+    """`input * log(other)`, and 0 where `input` is 0 and `other` isn't NaN.
+
+    >>> minigrad.xlogy(minigrad.tensor([0., 2.]), minigrad.tensor([0., 1.]))
+    tensor([0., 0.])
+    """
+    y = np.where((np.asarray(input) == 0) & ~np.isnan(other), 0, input * np.log(other))
+    return np.asarray(y, _float_of(input, other)), (
+        lambda g: g * np.where((input == 0) & (other <= 0), 0, np.log(other)),
+        lambda g: g * input / other,
+    )
+
+
+@differentiable(FLOAT_FUNCTION, forms=(), public="xlog1py", node=_number_node("SpecialXlog1Py"))
+def special_xlog1py(input: Operand, other: Operand) -> Result:
+    """`input * log1p(other)`, and 0 where `input` is 0 and `other` isn't NaN.
+
+    >>> minigrad.special.xlog1py(minigrad.tensor([0., 2.]), minigrad.tensor([-1., 0.]))
+    tensor([0., 0.])
+    """
+    y = np.where((np.asarray(input) == 0) & ~np.isnan(other), 0, input * np.log1p(other))
+    return np.asarray(y, _float_of(input, other)), (
+        lambda g: g * np.where((input == 0) & (other <= -1), 0, np.log1p(other)),
+        lambda g: g * input / (other + 1),
+    )
+
+
+def _float_of(input: Operand, other: Operand) -> np.dtype:
+    return (input if isinstance(input, np.ndarray) else other).dtype
+
+
+@differentiable(FLOAT_FUNCTION, forms=(), public="entr")
+def special_entr(input: Array) -> Result:
+    """-x log(x); 0 at 0 and -inf below.
+
+    >>> minigrad.special.entr(minigrad.tensor([0., 1., 0.5]))
+    tensor([0.0000, -0.0000, 0.3466])
+    """
+    y = np.where(input > 0, -input * np.log(input), np.where(input == 0, 0, -np.inf))
+    y = np.where(np.isnan(input), input, y).astype(input.dtype)
+    return y, (lambda g: g * (-(1 + np.log(input))),)
+
+
+@differentiable(FLOAT_FUNCTION)
+def logit(input: Array, eps: float | None = None) -> Result:
+    """log(x / (1 - x)); `eps` first limits x to [eps, 1 - eps].
+
+    Without `eps`, the derivative outside [0, 1] is NaN; with it, 0.
+
+    >>> minigrad.logit(minigrad.tensor([0.5, 0.75]))
+    tensor([0.0000, 1.0986])
+    """
+    low, high = (0.0, 1.0) if eps is None else (eps, 1 - eps)
+    outside = np.nan if eps is None else 0.0
+    inside = (input >= low) & (input <= high)
+    x = input if eps is None else np.minimum(np.maximum(input, low), high)
+    return np.log(x / (1 - x)), (lambda g: np.where(inside, g / (input * (1 - input)), outside),)
+
+
+# Mantissa and exponent ----------------------------------------------------------------------------
+
+
+@differentiable(PROMOTED, promotion=None, forms=(), extra_outputs=True)
+def frexp(input: Array) -> Result:
+    """The mantissa, at least 0.5 and below 1 in magnitude, and the exponent (int32) of each float.
+
+    RuntimeError for integers.
+    """
+    if input.dtype.kind != "f":
+        raise RuntimeError("torch.frexp() only supports floating-point dtypes")
+    mantissa, exponent = np.frexp(input)
+    return (mantissa, exponent), (lambda g: g / np.exp2(exponent),)

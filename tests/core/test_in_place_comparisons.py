@@ -1,0 +1,41 @@
+"""In-place ops without a derivative, on a tensor that requires grad."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import minigrad
+
+torch = pytest.importorskip("torch")
+
+
+def gradient(t: Any, name: str, *args: Any) -> tuple[str, list[float]]:
+    """The name of the node after a write, and the gradient of the leaf before it."""
+    leaf = t.tensor([1.0, -2.0, 3.0], requires_grad=True)
+    x = leaf * 2
+    getattr(x, name)(*(t.tensor(a) if isinstance(a, list) else a for a in args))
+    grad_fn = type(x.grad_fn).__name__
+    (x * t.tensor([1.0, 10.0, 100.0])).sum().backward()
+    assert leaf.grad is not None
+    return grad_fn, leaf.grad.tolist()
+
+
+@pytest.mark.parametrize("name", ["eq_", "ne_", "lt_", "le_", "gt_", "ge_"])
+@pytest.mark.parametrize("other", [2.0, [2.0, 1.0, 6.0]])
+def test_a_comparison_in_place_has_a_derivative_of_zero(name: str, other: Any) -> None:
+    assert gradient(minigrad, name, other) == gradient(torch, name, other)
+    assert gradient(minigrad, name, other)[1] == [0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("name", ["logical_and_", "logical_or_", "logical_xor_"])
+def test_a_logical_op_in_place_keeps_the_history(name: str) -> None:
+    other = [0.0, 1.0, 1.0]
+    assert gradient(minigrad, name, other) == gradient(torch, name, other)
+
+
+@pytest.mark.parametrize("name", ["floor_divide_", "heaviside_"])
+def test_a_write_without_a_derivative_is_refused(name: str) -> None:
+    with pytest.raises(NotImplementedError, match="derivative of"):
+        gradient(minigrad, name, [1.0, 1.0, 1.0])
