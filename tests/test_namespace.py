@@ -33,6 +33,7 @@ MODULES: dict[str, tuple[ModuleType, ModuleType]] = {
     "backends.mps": (minigrad.backends.mps, torch.backends.mps),
     "cuda": (minigrad.cuda, torch.cuda),
     "cuda.amp": (minigrad.cuda.amp, torch.cuda.amp),
+    "distributions": (minigrad.distributions, torch.distributions),
     "func": (minigrad.func, torch.func),
     "testing": (minigrad.testing, torch.testing),
     "utils.benchmark": (minigrad.utils.benchmark, torch.utils.benchmark),

@@ -28,6 +28,7 @@ ORDER = (
     "nn",
     "optim",
     "utils",
+    "distributions",
     "catalogue",
     "app",
 )
