@@ -46,6 +46,7 @@ MODULES: dict[str, tuple[ModuleType, ModuleType]] = {
     "optim": (minigrad.optim, torch.optim),
     "random": (minigrad.random, torch.random),
     "optim.lr_scheduler": (minigrad.optim.lr_scheduler, torch.optim.lr_scheduler),
+    "special": (minigrad.special, torch.special),
     "utils": (minigrad.utils, torch.utils),
     "utils.data": (minigrad.utils.data, torch.utils.data),
 }

@@ -557,9 +557,11 @@ class Tensor(OpMethods, TensorBase):
 
     def __rtruediv__(self, other: Any) -> Any:
         """Compute `other / x` as `x.reciprocal() * other`, as PyTorch does."""
-        if isinstance(other, _NUMBERS):
+        if isinstance(other, _COMPARABLE):
             return OPS["mul"](OPS["reciprocal"](self), other)
         return NotImplemented
+
+    __rdiv__ = __rtruediv__
 
     def __pos__(self) -> Tensor:
         if self.dtype is dtypes.bool:

@@ -17,7 +17,7 @@ from minigrad.utils.atomic_write import write_atomically
 WIDTH = 100
 HEADER = ("op", "function", "method", "in-place", "operator", "order", "value", "gradient")
 LEGEND = f"""\
-function         yes: in minigrad; F: in minigrad.nn.functional; S: in minigrad.special
+function         yes: in minigrad; F: in minigrad.nn.functional; S: only in minigrad.special
 order            how often the op can be differentiated. 0: never; every: any number of times;
                  linear: any number of times, and the derivative is the same at every point
 value, gradient  how far they may be from PyTorch's, in either float dtype; integers are exact.
@@ -53,6 +53,7 @@ def table(chosen: Sequence[Op]) -> str:
 def cells(op: Op) -> tuple[str, ...]:
     """The op's cells in the table."""
     spaces = [_SPACES[function.rpartition(".")[0]] for function in op.functions]
+    spaces = [space for space in spaces if space != "S"] or spaces
     return (
         op.name,
         ", ".join(spaces),

@@ -170,7 +170,7 @@ _SELECTION = OpTolerance(
 
 _SPECIAL = OpTolerance(
     Scaled(64),
-    Scaled(256),
+    Scaled(64),
     "SciPy computes float32 in float64, PyTorch in float32, by other series.",
     value_terms=lambda y: np.abs(y) + 1,
 )
@@ -228,9 +228,9 @@ TOLERANCES: dict[str, OpTolerance] = {
     ),
     "sinc": OpTolerance(
         Ulps(8),
-        Scaled(1000),
+        Scaled(64),
         "The derivative subtracts two terms that are 1/x times as large as the cotangent.",
-        gradient_terms=lambda y, g, dim: np.abs(g),
+        gradient_terms=lambda y, g, dim: 16 * np.abs(g),
     ),
     **dict.fromkeys(
         ("addcdiv", "addcmul", "lerp"),

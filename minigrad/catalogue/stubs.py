@@ -43,6 +43,7 @@ _TYPES = {
     "Operand | None": "Tensor | Number | None",
     "np.dtype": "dtype_",
     "np.dtype | None": "dtype_ | None",
+    "Result": "Tensor",  # of a rule that is public under another name
 }
 
 
@@ -66,8 +67,11 @@ def method_stubs() -> str:
         "",
         "class OpMethods:",
     ]
+    composed = {name for name, _ in op_methods.composed_methods()}
     for rule in REGISTRY.values():
         for name, _ in op_methods.methods(rule):
+            if name in composed:
+                continue
             lines.append(f"    def {name}({_method_parameters(rule, name)}) -> Tensor: ...")
     for name, composition in op_methods.composed_methods():
         signature = inspect.signature(composition.function)

@@ -29,7 +29,7 @@ class Bernoulli(Distribution):
         "probs": constraints.unit_interval,
         "logits": constraints.real,
     }
-    support = constraints.boolean  # type: ignore[assignment]
+    support = constraints.boolean
     has_enumerate_support = True
 
     def __init__(
@@ -56,21 +56,21 @@ class Bernoulli(Distribution):
 
     @property
     def mean(self) -> Tensor:
-        return self.probs  # type: ignore[no-any-return]
+        return self.probs
 
     @property
     def mode(self) -> Tensor:
         likely = (self.probs >= 0.5).to(self.probs.dtype)
-        return where(self.probs == 0.5, float("nan"), likely)  # type: ignore[no-any-return]
+        return where(self.probs == 0.5, float("nan"), likely)
 
     @property
     def variance(self) -> Tensor:
-        return self.probs * (1 - self.probs)  # type: ignore[no-any-return]
+        return self.probs * (1 - self.probs)
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         with no_grad():
             probs = self.probs.expand(self._extended_shape(sample_shape))
-            return bernoulli(probs)  # type: ignore[no-any-return]
+            return bernoulli(probs)
 
     def log_prob(self, value: Tensor) -> Tensor:
         self._validate_sample(value)

@@ -89,26 +89,26 @@ class Categorical(Distribution):
 
     @property
     def mode(self) -> Tensor:
-        return self.probs.argmax(-1)  # type: ignore[no-any-return]
+        return self.probs.argmax(-1)
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         count = Size(sample_shape).numel()
         with no_grad():
             rows = self.probs.reshape(-1, self._num_events)
             drawn = multinomial(rows, count, True).T
-            return drawn.reshape(self._extended_shape(sample_shape))  # type: ignore[no-any-return]
+            return drawn.reshape(self._extended_shape(sample_shape))
 
     def log_prob(self, value: Tensor) -> Tensor:
         self._validate_sample(value)
         shape = common_shape(value.shape, self._batch_shape)
         rows = self.logits.expand((*shape, self._num_events)).reshape(-1, self._num_events)
         places = value.long().expand(shape).reshape(-1)
-        return rows[arange(len(places)), places].view(shape)  # type: ignore[no-any-return]
+        return rows[arange(len(places)), places].view(shape)
 
     def entropy(self) -> Tensor:
         smallest = float(np.finfo(self.logits.dtype.numpy).min)
         products = self.logits.clamp(min=smallest) * self.probs
-        return -products.sum(-1)  # type: ignore[no-any-return]
+        return -products.sum(-1)
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
         """Return 0, …, n − 1 along a new first dimension."""

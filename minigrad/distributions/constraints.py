@@ -116,6 +116,9 @@ class _Independent(Constraint):
         kept = result.shape[: result.ndim - self.reinterpreted_batch_ndims]
         return result.reshape((*kept, -1)).all(-1)
 
+    def __repr__(self) -> str:
+        return f"IndependentConstraint({self.base_constraint!r}, {self.reinterpreted_batch_ndims})"
+
 
 boolean = _Boolean()
 real = _Real()

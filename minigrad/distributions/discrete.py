@@ -13,23 +13,24 @@ from ..api.tensor import Tensor
 def clamped(probs: Tensor) -> Tensor:
     """Probabilities kept away from 0 and 1, so that their logits are finite."""
     eps = float(np.finfo(probs.dtype.numpy).eps)
-    return probs.clamp(min=eps, max=1 - eps)  # type: ignore[no-any-return]
+    return probs.clamp(min=eps, max=1 - eps)
 
 
 def binary_logits(probs: Tensor) -> Tensor:
     """log p − log(1 − p)."""
     p = clamped(probs)
-    return log(p) - log1p(-p)  # type: ignore[no-any-return]
+    return log(p) - log1p(-p)
 
 
-def log_sigmoid(x: Tensor) -> Tensor:
-    """log(1 / (1 + e⁻ˣ)), without overflow."""
-    return x.clamp(max=0) - log1p(exp(-x.abs()))  # type: ignore[no-any-return]
+def log_sigmoid(x: Tensor) -> Any:
+    """log(1 / (1 + e⁻ˣ)), without overflow, and with its derivative at 0."""
+    above, below = x.clamp(min=0), x.clamp(max=0)
+    return where(x < 0, below - log1p(exp(below)), -log1p(exp(-above)))
 
 
 def cross_entropy_with_logits(logits: Tensor, target: Tensor) -> Tensor:
     """−t · log σ(x) − (1 − t) · log(1 − σ(x))."""
-    return (1 - target) * logits - log_sigmoid(logits)  # type: ignore[no-any-return]
+    return (1 - target) * logits - log_sigmoid(logits)
 
 
 def softplus(x: Tensor) -> Any:
@@ -40,4 +41,4 @@ def softplus(x: Tensor) -> Any:
 def log_sum_exp(x: Tensor) -> Tensor:
     """log Σ eˣ along the last dimension, which is kept."""
     largest = x.detach().max(-1, keepdim=True)[0]
-    return (x - largest).exp().sum(-1, keepdim=True).log() + largest  # type: ignore[no-any-return]
+    return (x - largest).exp().sum(-1, keepdim=True).log() + largest

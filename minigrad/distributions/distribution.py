@@ -93,7 +93,7 @@ class Distribution:
     @property
     def stddev(self) -> Tensor:
         """The standard deviation."""
-        return self.variance.sqrt()  # type: ignore[no-any-return]
+        return self.variance.sqrt()
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         """Draw samples, of shape `sample_shape` + `batch_shape` + `event_shape`."""
@@ -122,7 +122,7 @@ class Distribution:
 
     def perplexity(self) -> Tensor:
         """Return the exponential of the entropy."""
-        return exp(self.entropy())  # type: ignore[no-any-return]
+        return exp(self.entropy())
 
     def expand(self, batch_shape: Sequence[int], _instance: None = None) -> Any:
         """Return the distribution with its parameters expanded to `batch_shape`."""
@@ -216,7 +216,7 @@ def sum_rightmost(value: Tensor, count: int) -> Tensor:
     if count == 0:
         return value
     kept = value.shape[: value.ndim - count]
-    return value.reshape((*kept, -1)).sum(-1)  # type: ignore[no-any-return]
+    return value.reshape((*kept, -1)).sum(-1)
 
 
 LOG_SQRT_2_PI = math.log(math.sqrt(2 * math.pi))

@@ -23,7 +23,7 @@ class Exponential(Distribution):
     """
 
     arg_constraints: ClassVar[dict[str, Constraint]] = {"rate": constraints.positive}
-    support = constraints.nonnegative  # type: ignore[assignment]
+    support = constraints.nonnegative
     has_rsample = True
 
     def __init__(self, rate: Any, validate_args: bool | None = None) -> None:
@@ -32,7 +32,7 @@ class Exponential(Distribution):
 
     @property
     def mean(self) -> Tensor:
-        return self.rate.reciprocal()  # type: ignore[no-any-return]
+        return self.rate.reciprocal()
 
     @property
     def mode(self) -> Tensor:
@@ -40,26 +40,26 @@ class Exponential(Distribution):
 
     @property
     def stddev(self) -> Tensor:
-        return self.rate.reciprocal()  # type: ignore[no-any-return]
+        return self.rate.reciprocal()
 
     @property
     def variance(self) -> Tensor:
-        return self.rate.pow(-2)  # type: ignore[no-any-return]
+        return self.rate.pow(-2)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         noise = self.rate.new_empty(self._extended_shape(sample_shape)).exponential_()
-        return noise / self.rate  # type: ignore[no-any-return]
+        return noise / self.rate
 
     def log_prob(self, value: Tensor) -> Tensor:
         self._validate_sample(value)
-        return self.rate.log() - self.rate * value  # type: ignore[no-any-return]
+        return self.rate.log() - self.rate * value
 
     def cdf(self, value: Tensor) -> Tensor:
         self._validate_sample(value)
-        return 1 - exp(-self.rate * value)  # type: ignore[no-any-return]
+        return 1 - exp(-self.rate * value)
 
     def icdf(self, value: Tensor) -> Tensor:
-        return -log1p(-value) / self.rate  # type: ignore[no-any-return]
+        return -log1p(-value) / self.rate
 
     def entropy(self) -> Tensor:
-        return 1.0 - log(self.rate)  # type: ignore[no-any-return]
+        return 1.0 - log(self.rate)

@@ -27,7 +27,7 @@ class Laplace(Distribution):
         "loc": constraints.real,
         "scale": constraints.positive,
     }
-    support = constraints.real  # type: ignore[assignment]
+    support = constraints.real
     has_rsample = True
 
     def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
@@ -44,17 +44,17 @@ class Laplace(Distribution):
 
     @property
     def variance(self) -> Tensor:
-        return 2 * self.scale.pow(2)  # type: ignore[no-any-return]
+        return 2 * self.scale.pow(2)
 
     @property
     def stddev(self) -> Tensor:
-        return 2**0.5 * self.scale  # type: ignore[no-any-return]
+        return 2**0.5 * self.scale
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         noise = self.loc.new_empty(self._extended_shape(sample_shape))
         eps = float(np.finfo(self.loc.dtype.numpy).eps)
         u = noise.uniform_(eps - 1, 1)
-        return self.loc - self.scale * u.sign() * log1p(-u.abs())  # type: ignore[no-any-return]
+        return self.loc - self.scale * u.sign() * log1p(-u.abs())
 
     def log_prob(self, value: Tensor) -> Tensor:
         self._validate_sample(value)
@@ -70,4 +70,4 @@ class Laplace(Distribution):
         return self.loc - self.scale * term.sign() * log1p(-2 * term.abs())
 
     def entropy(self) -> Tensor:
-        return 1 + log(2 * self.scale)  # type: ignore[no-any-return]
+        return 1 + log(2 * self.scale)

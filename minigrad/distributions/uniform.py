@@ -41,37 +41,37 @@ class Uniform(Distribution):
 
     @property
     def mean(self) -> Tensor:
-        return (self.high + self.low) / 2  # type: ignore[no-any-return]
+        return (self.high + self.low) / 2
 
     @property
     def mode(self) -> Tensor:
-        return float("nan") * self.high  # type: ignore[no-any-return]
+        return float("nan") * self.high
 
     @property
     def stddev(self) -> Tensor:
-        return (self.high - self.low) / 12**0.5  # type: ignore[no-any-return]
+        return (self.high - self.low) / 12**0.5
 
     @property
     def variance(self) -> Tensor:
-        return (self.high - self.low).pow(2) / 12  # type: ignore[no-any-return]
+        return (self.high - self.low).pow(2) / 12
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         noise = rand(self._extended_shape(sample_shape), dtype=self.low.dtype)
-        return self.low + noise * (self.high - self.low)  # type: ignore[no-any-return]
+        return self.low + noise * (self.high - self.low)
 
     def log_prob(self, value: Tensor) -> Tensor:
         self._validate_sample(value)
         above = self.low.le(value).type_as(self.low)
         below = self.high.gt(value).type_as(self.low)
-        return log(above.mul(below)) - log(self.high - self.low)  # type: ignore[no-any-return]
+        return log(above.mul(below)) - log(self.high - self.low)
 
     def cdf(self, value: Tensor) -> Tensor:
         self._validate_sample(value)
         share = (value - self.low) / (self.high - self.low)
-        return share.clamp(min=0, max=1)  # type: ignore[no-any-return]
+        return share.clamp(min=0, max=1)
 
     def icdf(self, value: Tensor) -> Tensor:
-        return value * (self.high - self.low) + self.low  # type: ignore[no-any-return]
+        return value * (self.high - self.low) + self.low
 
     def entropy(self) -> Tensor:
-        return log(self.high - self.low)  # type: ignore[no-any-return]
+        return log(self.high - self.low)

@@ -172,7 +172,7 @@ def mvlgamma(input: Array, p: int) -> Result:
     """The logarithm of the gamma function of dimension `p`. RuntimeError for p < 1.
 
     >>> minigrad.mvlgamma(minigrad.tensor([3.]), 2)
-    tensor([1.5501])
+    tensor([1.5502])
     """
     if p < 1:
         raise RuntimeError("p has to be greater than or equal to 1")

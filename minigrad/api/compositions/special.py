@@ -55,6 +55,26 @@ def ndtr(input: Tensor) -> Tensor:
     return (OPS["erf"](input * math.sqrt(0.5)) + 1) * 0.5
 
 
+@composed(FUNCTION, module="special")
+def softmax(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
+    """Return exp(x) / Σ exp(x) along `dim`. `dtype` converts the input first.
+
+    >>> minigrad.special.softmax(minigrad.tensor([0., 1.]), 0)
+    tensor([0.2689, 0.7311])
+    """
+    return OPS["softmax"](input, dim, dtype)
+
+
+@composed(FUNCTION, module="special")
+def log_softmax(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
+    """Return x − log Σ exp(x) along `dim`. `dtype` converts the input first.
+
+    >>> minigrad.special.log_softmax(minigrad.tensor([0., 1.]), 0)
+    tensor([-1.3133, -0.3133])
+    """
+    return OPS["log_softmax"](input, dim, dtype)
+
+
 # Functions under the names of torch.special.
 _NAMES = {name: f"special_{name}" for name in ("entr", "erfcx", "i0e", "i1", "i1e", "log_ndtr")}
 _NAMES |= {name: f"special_{name}" for name in ("ndtri", "xlog1py", "zeta")}
