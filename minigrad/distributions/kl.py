@@ -9,10 +9,13 @@ from typing import Any
 from ..api.functions import where
 from ..api.tensor import Tensor
 from .bernoulli import Bernoulli
+from .beta import Beta
 from .categorical import Categorical
+from .dirichlet import Dirichlet
 from .discrete import softplus
 from .distribution import Distribution, sum_rightmost
 from .exponential import Exponential
+from .gamma import Gamma
 from .independent import Independent
 from .laplace import Laplace
 from .normal import Normal
@@ -90,6 +93,25 @@ def _bernoullis(p: Bernoulli, q: Bernoulli) -> Any:
 def _categoricals(p: Categorical, q: Categorical) -> Any:
     terms = p.probs * (p.logits - q.logits)
     return where(p.probs == 0, 0.0, where(q.probs == 0, math.inf, terms)).sum(-1)
+
+
+@register_kl(Gamma, Gamma)
+def _gammas(p: Gamma, q: Gamma) -> Any:
+    a, b = p.concentration, q.concentration
+    rates = b * (p.rate / q.rate).log() + (q.rate - p.rate) * (a / p.rate)
+    return rates + b.lgamma() - a.lgamma() + (a - b) * a.digamma()
+
+
+@register_kl(Dirichlet, Dirichlet)
+def _dirichlets(p: Dirichlet, q: Dirichlet) -> Any:
+    a, b = p.concentration, q.concentration
+    constants = a.sum(-1).lgamma() - b.sum(-1).lgamma() - (a.lgamma() - b.lgamma()).sum(-1)
+    return constants + ((a - b) * (a.digamma() - a.sum(-1, True).digamma())).sum(-1)
+
+
+@register_kl(Beta, Beta)
+def _betas(p: Beta, q: Beta) -> Any:
+    return _dirichlets(p._dirichlet, q._dirichlet)
 
 
 @register_kl(Independent, Independent)

@@ -24,7 +24,7 @@ from ..rules.dtypes import dtype as DType
 from ..rules.dtypes import scalar_name
 from ..rules.layout import empty_like
 from . import variates
-from .generator import Generator, generator_or_default
+from .generator import Generator, default_generator, generator_or_default
 
 # New tensors --------------------------------------------------------------------------------------
 
@@ -257,6 +257,20 @@ def poisson(input: Any, generator: Any = None) -> Any:
     result = OPS["contiguous_copy"](input)
     drawn = variates.poissons(g, rates.reshape(-1)).astype(rates.dtype)
     return _write_values(result, drawn.reshape(rates.shape), "PoissonBackward0")
+
+
+def standard_gamma(input: Any) -> Any:
+    """Draw from the gamma distribution of rate 1 for each element, its shape."""
+    return wrap(variates.gammas(default_generator, np.array(input._array, order="C")))
+
+
+def dirichlet(input: Any) -> Any:
+    """Draw from the Dirichlet distribution for each row of concentrations."""
+    kind = input._array.dtype
+    numbers = variates.gammas(default_generator, np.array(input._array, np.float64, order="C"))
+    shares = (numbers / numbers.sum(-1, keepdims=True)).astype(kind)
+    limits = np.finfo(kind)
+    return wrap(np.clip(shares, limits.tiny, np.nextafter(kind.type(1), kind.type(0))))
 
 
 def multinomial(
