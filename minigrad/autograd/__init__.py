@@ -2,6 +2,7 @@
 here. It imports `rules`, `core`, `random` and `api`. Read `function.py` and `function_node.py` (ops
 that users define), `anomaly_mode.py` (errors with the line of the forward pass), `functional.py`
 (Jacobians and Hessians), then `gradcheck.py` (gradients compared with finite differences).
+`transforms.py` has torch.func's derivatives, and `recompute.py` graphs that save less memory.
 `grad_mode.py` and `variable.py` are aliases.
 """
 
