@@ -4,6 +4,7 @@ packages in the order in which they import each other: `rules`, `core`, `random`
 `nn`, `optim`, `utils`, `catalogue`, `app`.
 """
 
+import math as _math
 import sys as _sys
 
 if ("minigrad" in _sys.orig_argv and _sys.argv[0] == "-m") or _sys.argv[0].endswith("/minigrad"):
@@ -16,9 +17,25 @@ if ("minigrad" in _sys.orig_argv and _sys.argv[0] == "-m") or _sys.argv[0].endsw
 
     _sys.excepthook = _excepthook
 
-from math import e, inf, nan, pi
 
-from . import autograd, cuda, linalg, nn, optim, random, special, utils
+from . import (
+    accelerator,
+    amp,
+    autograd,
+    backends,
+    cuda,
+    distributions,
+    func,
+    linalg,
+    nn,
+    optim,
+    random,
+    special,
+    testing,
+    utils,
+    version,
+)
+from .amp import autocast
 from .api import functions
 from .api.creation import (
     arange,
@@ -38,18 +55,40 @@ from .api.creation import (
 )
 from .api.functions import *  # noqa: F403, add, exp, matmul, …
 from .api.indexing import index_put
+from .api.old_constructors import CLASSES as _CLASSES
+from .api.old_constructors import range, set_default_tensor_type
 from .api.printing import set_printoptions
+from .api.queries import (
+    are_deterministic_algorithms_enabled,
+    get_float32_matmul_precision,
+    is_complex,
+    is_deterministic_algorithms_warn_only_enabled,
+    is_floating_point,
+    is_signed,
+    numel,
+    set_float32_matmul_precision,
+    use_deterministic_algorithms,
+)
 from .api.size import Size
 from .api.tensor import Tensor
 from .autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
-from .core.devices import device
-from .core.grad_mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from .autograd.transforms import vmap
+from .core.devices import device, get_default_device, set_default_device
+from .core.grad_mode import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
 from .core.warning import is_warn_always_enabled, set_warn_always
 from .random.generator import Generator
 from .random.sampling import (
     bernoulli,
     multinomial,
     normal,
+    poisson,
     rand,
     rand_like,
     randint,
@@ -67,35 +106,57 @@ from .random.seeding import (
     set_rng_state,
 )
 from .rules.dtypes import (
+    bfloat16,
     bool,
+    cdouble,
+    cfloat,
+    complex64,
+    complex128,
     double,
     dtype,
     float,
+    float16,
     float32,
     float64,
+    half,
     int,
+    int8,
+    int16,
     int32,
     int64,
     long,
+    short,
     uint8,
 )
 from .rules.promotion import get_default_dtype, promote_types, set_default_dtype
 from .utils.serialization import load, save
+from .version import __version__ as __version__
 
-__version__ = "0.1.0"
-newaxis = None
+e, inf, nan, newaxis, pi = _math.e, _math.inf, _math.nan, None, _math.pi
+
 __all__ = [
     "Generator",
     "Size",
     "Tensor",
+    "accelerator",
+    "amp",
     "arange",
+    "are_deterministic_algorithms_enabled",
     "as_tensor",
+    "autocast",
     "autograd",
+    "backends",
     "bernoulli",
+    "bfloat16",
     "bool",
+    "cdouble",
+    "cfloat",
+    "complex64",
+    "complex128",
     "cuda",
     "default_generator",
     "device",
+    "distributions",
     "double",
     "dtype",
     "e",
@@ -104,22 +165,35 @@ __all__ = [
     "enable_grad",
     "eye",
     "float",
+    "float16",
     "float32",
     "float64",
     "from_numpy",
     "full",
     "full_like",
+    "func",
+    "get_default_device",
     "get_default_dtype",
+    "get_float32_matmul_precision",
     "get_rng_state",
+    "half",
     "index_put",
     "inf",
+    "inference_mode",
     "initial_seed",
     "int",
+    "int8",
+    "int16",
     "int32",
     "int64",
     "is_anomaly_check_nan_enabled",
     "is_anomaly_enabled",
+    "is_complex",
+    "is_deterministic_algorithms_warn_only_enabled",
+    "is_floating_point",
     "is_grad_enabled",
+    "is_inference_mode_enabled",
+    "is_signed",
     "is_warn_always_enabled",
     "linalg",
     "linspace",
@@ -132,10 +206,12 @@ __all__ = [
     "nn",
     "no_grad",
     "normal",
+    "numel",
     "ones",
     "ones_like",
     "optim",
     "pi",
+    "poisson",
     "promote_types",
     "rand",
     "rand_like",
@@ -145,18 +221,29 @@ __all__ = [
     "randn_like",
     "random",
     "randperm",
+    "range",
     "save",
     "seed",
+    "set_default_device",
     "set_default_dtype",
+    "set_default_tensor_type",
+    "set_float32_matmul_precision",
     "set_grad_enabled",
     "set_printoptions",
     "set_rng_state",
     "set_warn_always",
+    "short",
     "special",
     "tensor",
+    "testing",
     "uint8",
+    "use_deterministic_algorithms",
     "utils",
+    "version",
+    "vmap",
     "zeros",
     "zeros_like",
 ]
 __all__ += functions.__all__
+__all__ += _CLASSES
+globals().update(_CLASSES)  # FloatTensor, LongTensor, …

@@ -23,9 +23,20 @@ import minigrad.optim.lr_scheduler
 import minigrad.utils.data
 
 torch = pytest.importorskip("torch")
+pytest.importorskip("torch.utils.benchmark")
 
 MODULES: dict[str, tuple[ModuleType, ModuleType]] = {
     "": (minigrad, torch),
+    "accelerator": (minigrad.accelerator, torch.accelerator),
+    "amp": (minigrad.amp, torch.amp),
+    "backends.cudnn": (minigrad.backends.cudnn, torch.backends.cudnn),
+    "backends.mps": (minigrad.backends.mps, torch.backends.mps),
+    "cuda": (minigrad.cuda, torch.cuda),
+    "cuda.amp": (minigrad.cuda.amp, torch.cuda.amp),
+    "distributions": (minigrad.distributions, torch.distributions),
+    "func": (minigrad.func, torch.func),
+    "testing": (minigrad.testing, torch.testing),
+    "utils.benchmark": (minigrad.utils.benchmark, torch.utils.benchmark),
     "autograd": (minigrad.autograd, torch.autograd),
     "autograd.functional": (minigrad.autograd.functional, torch.autograd.functional),
     "linalg": (minigrad.linalg, torch.linalg),
@@ -119,6 +130,9 @@ WRONG_IN_PYTORCH = {
     *(f"nn.functional.{kind}max_pool{n}d" for kind in ("", "adaptive_") for n in (1, 2, 3)),
 }
 WRONG_IN_PYTORCH |= {"unique", "unique_consecutive"}  # they take *args and **kwargs
+# PyTorch has `out` for the functions only, which give these methods.
+WRONG_IN_PYTORCH |= {"Tensor.bernoulli", "Tensor.multinomial"}
+WRONG_IN_PYTORCH |= {"Tensor.new"}
 # NumPy's argument names, which PyTorch accepts but its stubs don't list.
 ALIASES = {"axis", "keepdims"}
 

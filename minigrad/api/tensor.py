@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 
 from ..core import backward, grad_fn, hooks
-from ..core.creating import allocated, from_array, sizes_of
-from ..core.devices import device, require_cpu
+from ..core.creating import from_array
+from ..core.devices import device, require_cpu, require_cuda
 from ..core.dispatch import OPERANDS, OPS
-from ..core.errstate import cast
 from ..core.grad_mode import is_grad_enabled, no_grad
 from ..core.inplace import in_place
 from ..core.tensor import TensorBase, make_public, refresh, wrap
@@ -30,7 +29,7 @@ from ..rules.dtypes import dtype as DType
 from ..rules.dtypes import of_numpy, to_numpy
 from ..rules.elementwise import fill_masked
 from ..rules.promotion import get_default_dtype
-from . import compositions, copying, indexing, printing
+from . import compositions, copying, indexing, old_constructors, printing
 from .compositions.basic import matmul, tensor_or_number
 from .op_methods import OpMethods
 from .size import Size, size_of
@@ -55,25 +54,9 @@ class Tensor(OpMethods, TensorBase):
     __array_priority__ = 1000
     __hash__ = object.__hash__  # by identity, because `==` compares elements
 
-    def __new__(cls, *data: Any) -> Any:
+    def __new__(cls, *data: Any, **options: Any) -> Any:
         default = get_default_dtype().numpy
-        if len(data) == 1 and isinstance(data[0], Size):
-            data = tuple(data[0])
-        if all(isinstance(size, int) for size in data):
-            sizes = sizes_of(data, {}, "new") if data else (0,)
-            return wrap(allocated(np.empty, sizes, default), cls)
-        if len(data) == 1 and isinstance(data[0], TensorBase):
-            return wrap(data[0]._array[...], cls)
-        if len(data) == 1 and isinstance(data[0], str):
-            raise TypeError("new(): invalid data type 'str'")
-        if len(data) == 1 and isinstance(data[0], np.ndarray):
-            return wrap(cast(from_array(data[0])._array, default), cls)
-        if len(data) == 1 and isinstance(data[0], Sequence):
-            from .creation import tensor  # which imports this class
-
-            return wrap(tensor(data[0], dtype=get_default_dtype())._array, cls)
-        kinds = ", ".join(type(item).__name__ for item in data)
-        raise TypeError(f"Tensor() takes sizes (ints) or one sequence of data, not ({kinds})")
+        return wrap(old_constructors.constructed(default, data, options), cls)
 
     # Gradients --------------------------------------------------------------------------------
 
@@ -191,6 +174,8 @@ class Tensor(OpMethods, TensorBase):
         """The number of dimensions."""
         return self._array.ndim
 
+    ndimension = dim
+
     def numel(self) -> int:
         """The number of elements."""
         return self._array.size
@@ -207,15 +192,27 @@ class Tensor(OpMethods, TensorBase):
         """The device that holds the elements: the CPU."""
         return device("cpu")
 
+    is_cuda = property(lambda self: False, doc="Whether a GPU holds the elements: False.")
+    is_cpu = property(lambda self: True, doc="Whether the CPU holds the elements: True.")
+
     def is_floating_point(self) -> bool:
         """Whether the elements are floats."""
         return self._array.dtype.kind == "f"
+
+    def is_complex(self) -> bool:
+        """Whether the elements are complex numbers: False."""
+        return False
+
+    def is_signed(self) -> bool:
+        """Whether the elements can be negative."""
+        return self._array.dtype.kind in "if"
 
     def element_size(self) -> int:
         """The size of one element in bytes."""
         return self._array.itemsize
 
     itemsize = property(element_size)
+    nbytes = property(lambda self: self._array.nbytes, doc="The size of all elements in bytes.")
 
     def stride(self, dim: int | None = None) -> Any:
         """The step in memory along each dimension (or along `dim`), in elements."""
@@ -384,13 +381,25 @@ class Tensor(OpMethods, TensorBase):
         with nullcontext() if kind.kind == "f" else no_grad():
             return OPS["cast"](self, kind)
 
-    def type_as(self, other: TensorBase) -> Tensor:
-        """Convert to the dtype of `other`."""
-        return self.to(other)
+    type = old_constructors.type_
+    type_as = old_constructors.type_as
 
     def cpu(self) -> Tensor:
         """Return this tensor, which is on the CPU already."""
         return self
+
+    def cuda(self, device: Any = None, non_blocking: bool = False) -> Any:
+        """Raise the error of a CPU build of PyTorch: AssertionError, or RuntimeError for an index.
+
+        >>> minigrad.ones(1).cuda()
+        Traceback (most recent call last):
+        AssertionError: Torch not compiled with CUDA enabled: minigrad computes on the CPU only
+        """
+        require_cuda(device)
+
+    def get_device(self) -> int:
+        """Return the index of the GPU that holds the elements: -1, because there is none."""
+        return -1
 
     # Shapes -----------------------------------------------------------------------------------
 
@@ -475,6 +484,15 @@ class Tensor(OpMethods, TensorBase):
         """This tensor expanded to the shape of `other`."""
         return OPS["expand"](self, other._array.shape)
 
+    # Tensors of this dtype --------------------------------------------------------------------
+
+    new = old_constructors.new
+    new_empty = old_constructors.new_empty
+    new_full = old_constructors.new_full
+    new_ones = old_constructors.new_ones
+    new_tensor = old_constructors.new_tensor
+    new_zeros = old_constructors.new_zeros
+
     # Elements ---------------------------------------------------------------------------------
 
     __getitem__ = indexing.getitem
@@ -542,8 +560,13 @@ class Tensor(OpMethods, TensorBase):
 
     # Random numbers ---------------------------------------------------------------------------
 
+    bernoulli = sampling.bernoulli
     bernoulli_ = sampling.bernoulli_
+    cauchy_ = sampling.cauchy_
     exponential_ = sampling.exponential_
+    geometric_ = sampling.geometric_
+    log_normal_ = sampling.log_normal_
+    multinomial = sampling.multinomial
     normal_ = sampling.normal_
     random_ = sampling.random_
     uniform_ = sampling.uniform_

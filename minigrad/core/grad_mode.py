@@ -12,7 +12,10 @@ from .warning import warn
 
 
 class _GradMode(threading.local):
-    enabled = True  # a new thread starts with the class's value
+    # A new thread starts with the class's values.
+    enabled = True  # whether ops are recorded
+    inference = False  # whether this is inference mode, in which they never are
+    asked = False  # grad mode as set within inference mode
 
 
 grad_mode = _GradMode()
@@ -25,7 +28,19 @@ def is_grad_enabled() -> bool:
     ...     minigrad.is_grad_enabled()
     False
     """
-    return grad_mode.enabled
+    return grad_mode.asked if grad_mode.inference else grad_mode.enabled
+
+
+def is_inference_mode_enabled() -> bool:
+    """Whether this thread is in inference mode."""
+    return grad_mode.inference
+
+
+def _set(enabled: bool) -> None:
+    if grad_mode.inference:
+        grad_mode.asked = enabled
+    else:
+        grad_mode.enabled = enabled
 
 
 class _Switch:
@@ -34,11 +49,11 @@ class _Switch:
     _to = True
 
     def __enter__(self) -> None:
-        self._before = grad_mode.enabled
-        grad_mode.enabled = self._to
+        self._before = is_grad_enabled()
+        _set(self._to)
 
     def __exit__(self, *exception: object) -> None:
-        grad_mode.enabled = self._before
+        _set(self._before)
 
     def _copy(self) -> _Switch:
         """A new switch like this one, because a decorated function may call itself."""
@@ -137,12 +152,12 @@ class set_grad_enabled(_Switch):
         if not isinstance(mode, bool):
             kind = type(mode).__name__
             raise TypeError(f"set_grad_enabled(): argument 'mode' must be bool, not {kind}")
-        self._before, self._to = grad_mode.enabled, mode
-        grad_mode.enabled = mode
+        self._before, self._to = is_grad_enabled(), mode
+        _set(mode)
 
     def __enter__(self) -> None:
         # The constructor has saved the mode to restore, before it changed it.
-        grad_mode.enabled = self._to
+        _set(self._to)
 
     def __repr__(self) -> str:
         return f"torch.autograd.grad_mode.set_grad_enabled(mode={self._to})"
@@ -151,5 +166,40 @@ class set_grad_enabled(_Switch):
         return set_grad_enabled(self._to)
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        grad_mode.enabled = self._before  # a decorator acts only inside the function
+        _set(self._before)  # a decorator acts only inside the function
         return super().__call__(function)
+
+
+class inference_mode(_Switch):
+    """Don't record ops in the block, whatever `enable_grad` says in it.
+
+    With `mode=False`, record them, also inside of another inference mode. In PyTorch the tensors
+    made in the block can't be used in recorded ops afterwards; here they can.
+
+    >>> x = minigrad.ones(2, requires_grad=True)
+    >>> with minigrad.inference_mode():
+    ...     y = x * 2
+    >>> y.requires_grad
+    False
+    """
+
+    def __new__(cls, mode: Any = True) -> Any:
+        self = super().__new__(cls)
+        if isinstance(mode, bool):
+            return self
+        self.__init__()  # type: ignore[misc]
+        return self(mode)  # `@inference_mode` without parentheses
+
+    def __init__(self, mode: bool = True) -> None:
+        self.mode = mode
+
+    def __enter__(self) -> None:
+        self._outer = grad_mode.enabled, grad_mode.inference, grad_mode.asked
+        grad_mode.enabled, grad_mode.inference, grad_mode.asked = not self.mode, self.mode, False
+
+    def __exit__(self, *exception: object) -> None:
+        grad_mode.enabled, grad_mode.inference, grad_mode.asked = self._outer
+
+    def _copy(self) -> _Switch:
+        copied: _Switch = inference_mode(self.mode)
+        return copied

@@ -569,22 +569,36 @@ class Module(Hookable):
         """Return self: all tensors are on the CPU."""
         return self
 
-    def _convert(self, fn: Callable[[Tensor], Tensor]) -> Self:
-        """Apply `fn` to the data of every floating-point parameter, gradient and buffer.
+    def cuda(self, device: Any = None) -> Self:
+        """Raise the error of a CPU build of PyTorch, if there is anything to move to a GPU."""
+        for tensor in (*self.parameters(), *self.buffers()):
+            tensor.cuda(device)
+        return self
+
+    def type(self, dst_type: Any) -> Self:
+        """Convert all parameters and buffers to a dtype or an old tensor class, in place.
+
+        >>> nn.Linear(2, 3).type(minigrad.float64).weight.type()
+        'torch.DoubleTensor'
+        """
+        return self._convert(lambda t: t.type(dst_type), floats_only=False)
+
+    def _convert(self, fn: Callable[[Tensor], Tensor], floats_only: bool = True) -> Self:
+        """Apply `fn` to the data of every parameter, gradient and buffer, or only those of floats.
 
         The parameters stay the same objects, because an optimiser may hold them.
         """
         for module in self.modules():
             with no_grad():
                 for param in module._parameters.values():
-                    if param is None or not param.is_floating_point():
+                    if param is None or (floats_only and not param.is_floating_point()):
                         continue
                     grad = param.grad
                     param.data = fn(param.data)
                     if grad is not None:
                         grad.data = fn(grad.data)
                 for name, buffer in module._buffers.items():
-                    if buffer is not None and buffer.is_floating_point():
+                    if buffer is not None and (buffer.is_floating_point() or not floats_only):
                         module._buffers[name] = fn(buffer)
         return self
 

@@ -63,7 +63,10 @@ class Generator:
     waiting_normal: float | None  # the second number of a pair, for the next call
 
     def __init__(self, device: Any = "cpu") -> None:
-        require_cpu(device)
+        try:
+            require_cpu(device)
+        except (AssertionError, NotImplementedError):
+            raise RuntimeError(f"Device {device} is not supported for a Generator") from None
         self._start(_FIRST_SEED)
 
     @property

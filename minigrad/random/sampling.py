@@ -24,7 +24,7 @@ from ..rules.dtypes import dtype as DType
 from ..rules.dtypes import scalar_name
 from ..rules.layout import empty_like
 from . import variates
-from .generator import Generator, generator_or_default
+from .generator import Generator, default_generator, generator_or_default
 
 # New tensors --------------------------------------------------------------------------------------
 
@@ -242,6 +242,39 @@ def bernoulli(
     return _write_values(result, values, "BernoulliBackward0")
 
 
+def poisson(input: Any, generator: Any = None) -> Any:
+    """Draw numbers of events in the shape of `input`, whose elements are their rates.
+
+    Raises RuntimeError for a negative rate or NaN, NotImplementedError for an integer tensor.
+
+    >>> minigrad.poisson(minigrad.tensor([0., 0.]))
+    tensor([0., 0.])
+    """
+    rates = array_of(input, "poisson")
+    g = generator_or_default(generator, "poisson")
+    if rates.dtype.kind != "f":
+        raise NotImplementedError(f"\"poisson_cpu\" not implemented for '{scalar_name(rates)}'")
+    if not (rates >= 0).all():
+        raise RuntimeError("invalid Poisson rate, expected rate to be non-negative")
+    result = OPS["contiguous_copy"](input)
+    drawn = variates.poissons(g, rates.reshape(-1)).astype(rates.dtype)
+    return _write_values(result, drawn.reshape(rates.shape), "PoissonBackward0")
+
+
+def standard_gamma(input: Any) -> Any:
+    """Draw from the gamma distribution of rate 1 for each element, its shape."""
+    return wrap(variates.gammas(default_generator, np.array(input._array, order="C")))
+
+
+def dirichlet(input: Any) -> Any:
+    """Draw from the Dirichlet distribution for each row of concentrations."""
+    kind = input._array.dtype
+    numbers = variates.gammas(default_generator, np.array(input._array, np.float64, order="C"))
+    shares = (numbers / numbers.sum(-1, keepdims=True)).astype(kind)
+    limits = np.finfo(kind)
+    return wrap(np.clip(shares, limits.tiny, np.nextafter(kind.type(1), kind.type(0))))
+
+
 def multinomial(
     input: Any,
     num_samples: int,
@@ -383,6 +416,68 @@ def exponential_(self: Any, lambd: float = 1, *, generator: Any = None) -> Any:
         )
     values = variates.exponentials(g, self.numel(), kind, rate)
     return _write_values(self, _laid_out(values, self._array), "ExponentialBackward0")
+
+
+def cauchy_(self: Any, median: float = 0, sigma: float = 1, *, generator: Any = None) -> Any:
+    """Fill this tensor with values from the Cauchy distribution.
+
+    Raises RuntimeError unless `sigma` is above 0 and the dtype is a float.
+
+    >>> minigrad.empty(3).cauchy_().shape
+    torch.Size([3])
+    """
+    g = generator_or_default(generator, "cauchy_")
+    centre = _float_of(median, "cauchy_", "median")
+    scale = _float_of(sigma, "cauchy_", "sigma")
+    refuse_write(self, "cauchy_")
+    if not scale > 0:
+        raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma}")
+    kind = dtypes.to_numpy(self.dtype)
+    if kind.kind != "f":
+        raise RuntimeError(
+            "Cauchy distribution is a continuous probability distribution. dtype must be a "
+            f"floating point but you specified {dtypes.of_numpy(kind).c_name}"
+        )
+    values = variates.cauchys(g, self.numel(), kind, centre, scale)
+    return _write_values(self, _laid_out(values, self._array), "CauchyBackward0")
+
+
+def log_normal_(self: Any, mean: float = 1, std: float = 2, *, generator: Any = None) -> Any:
+    """Fill this tensor with exponentials of normal values of this `mean` and `std`.
+
+    Raises RuntimeError unless `std` is above 0, NotImplementedError for an integer tensor.
+
+    >>> bool((minigrad.empty(3).log_normal_() > 0).all())
+    True
+    """
+    g = generator_or_default(generator, "log_normal_")
+    centre, scale = _float_of(mean, "log_normal_", "mean"), _float_of(std, "log_normal_", "std")
+    refuse_write(self, "log_normal_")
+    if not scale > 0:
+        raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std}")
+    kind = _float_kind(None, "log_normal_cpu", self)
+    values = variates.log_normals(g, self.numel(), kind, centre, scale)
+    return _write_values(self, _laid_out(values, self._array), "LogNormalBackward0")
+
+
+def geometric_(self: Any, p: float, *, generator: Any = None) -> Any:
+    """Fill this tensor with numbers of trials up to the first success, of probability `p`.
+
+    Raises RuntimeError unless 0 < p < 1, NotImplementedError for a bool tensor.
+
+    >>> bool((minigrad.empty(3).geometric_(0.5) >= 1).all())
+    True
+    """
+    g = generator_or_default(generator, "geometric_")
+    chance = _float_of(p, "geometric_", "p")
+    refuse_write(self, "geometric_")
+    if not 0 < chance < 1:
+        raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p}")
+    kind = dtypes.to_numpy(self.dtype)
+    if kind.kind == "b":
+        raise NotImplementedError("\"geometric_cpu\" not implemented for 'Bool'")
+    values = variates.geometrics(g, self.numel(), chance).astype(kind)
+    return _write_values(self, _laid_out(values, self._array), "GeometricBackward0")
 
 
 def bernoulli_(self: Any, p: Any = 0.5, *, generator: Any = None) -> Any:

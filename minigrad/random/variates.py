@@ -234,6 +234,113 @@ def trials(g: Generator, n: int, p: float) -> np.ndarray:
     return uniforms(g, n, _FLOAT64) < p
 
 
+# Others -------------------------------------------------------------------------------------------
+
+
+@quietly
+def cauchys(g: Generator, n: int, kind: np.dtype, median: float, sigma: float) -> np.ndarray:
+    """Draw by inversion: median + sigma · tan(π · (u53 − 1/2)), in doubles for any dtype."""
+    angles = math.pi * (uniforms(g, n, _FLOAT64) - 0.5)
+    return fma(_by_libm(math.tan, angles), sigma, median).astype(kind)
+
+
+@quietly
+def log_normals(g: Generator, n: int, kind: np.dtype, mean: float, std: float) -> np.ndarray:
+    """Draw the exponentials of normal numbers, which come in pairs, in doubles for any dtype."""
+    return _by_libm(_exp, few_normals(g, n, _FLOAT64, mean, std)).astype(kind)
+
+
+def _exp(x: float) -> float:
+    return math.exp(x) if x < 709 else float(np.exp(x))  # where `math.exp` may raise
+
+
+@quietly
+def geometrics(g: Generator, n: int, p: float) -> np.ndarray:
+    """Draw the number of trials up to the first success: log(u53) / log(1 − p), rounded up."""
+    return np.ceil(_by_libm(math.log, uniforms(g, n, _FLOAT64)) / math.log1p(-p))
+
+
+def poissons(g: Generator, rates: np.ndarray) -> np.ndarray:
+    """Draw a double for each rate.
+
+    Below 10, by multiplying uniform numbers (D. Knuth, "The Art of Computer Programming", 3.4.1).
+    From there on by rejection (W. Hörmann, "The transformed rejection method for generating Poisson
+    random variables", 1993).
+    """
+
+    def uniform() -> float:
+        return float(uniforms(g, 1, _FLOAT64)[0])
+
+    draw = [_few_events if rate < 10 else _many_events for rate in rates.tolist()]
+    drawn = [d(rate, uniform) for d, rate in zip(draw, rates.tolist(), strict=True)]
+    return np.array(drawn, np.float64)
+
+
+def _few_events(rate: float, uniform: Callable[[], float]) -> float:
+    if rate == 0:
+        return 0
+    count, product, end = 0, uniform(), math.exp(-rate)
+    while product > end:
+        count += 1
+        product *= uniform()
+    return count
+
+
+def _many_events(rate: float, uniform: Callable[[], float]) -> float:
+    b = 0.931 + 2.53 * math.sqrt(rate)
+    a = -0.059 + 0.02483 * b
+    scale = 1.1239 + 1.1328 / (b - 3.4)
+    sure = 0.9277 - 3.6224 / (b - 2)
+    while True:
+        u, v = uniform() - 0.5, uniform()
+        s = 0.5 - abs(u)
+        count = math.floor((2 * a / s + b) * u + rate + 0.43)
+        if s >= 0.07 and v <= sure:
+            return count
+        if count < 0 or (s < 0.013 and v > s):
+            continue
+        likelihood = -rate + count * math.log(rate) - math.lgamma(count + 1)
+        if math.log(v) + math.log(scale) - math.log(a / (s * s) + b) <= likelihood:
+            return count
+
+
+def gammas(g: Generator, shapes: np.ndarray) -> np.ndarray:
+    """Draw from the standard gamma distribution for each shape, in doubles and then cast.
+
+    By rejection from normal numbers (G. Marsaglia and W. W. Tsang, "A simple method for generating
+    gamma variables", 2000). A shape below 1 is raised by 1, and the number scaled.
+    """
+    drawn = [_gamma(g, shape) for shape in shapes.reshape(-1)]
+    smallest = np.finfo(shapes.dtype).tiny
+    return np.maximum(np.array(drawn, shapes.dtype), smallest).reshape(shapes.shape)
+
+
+_THIRD, _BOUND = float(np.float32(1 / 3)), float(np.float32(0.0331))
+
+
+def _gamma(g: Generator, shape: np.floating) -> float:
+    scale, one = 1.0, type(shape)(1)
+    if shape < 1:
+        if shape == 0:
+            return 0.0
+        scale = (1 - float(uniforms(g, 1, _FLOAT64)[0])) ** float(one / shape)
+        shape = shape + one
+    d = float(shape - type(shape)(_THIRD))
+    c = 1 / math.sqrt(9 * d)
+    while True:
+        x = float(few_normals(g, 1, _FLOAT64, 0.0, 1.0)[0])
+        y = 1 + c * x
+        if y <= 0:
+            continue
+        v = y * y * y
+        u = 1 - float(uniforms(g, 1, _FLOAT64)[0])
+        square = x * x
+        if u < 1 - _BOUND * square * square:
+            return scale * d * v
+        if math.log(u) < 0.5 * square + d * (1 - v + math.log(v)):
+            return scale * d * v
+
+
 # Integers -----------------------------------------------------------------------------------------
 
 

@@ -23,9 +23,17 @@ class dtype:
 
     __slots__ = ("c_name", "name", "numpy", "safetensors_name", "scalar_name")
 
-    def __init__(self, name: str, scalar_name: str, c_name: str, safetensors_name: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        scalar_name: str,
+        c_name: str,
+        safetensors_name: str,
+        like: str | None = None,
+    ) -> None:
         self.name = name
-        self.numpy = np.dtype(name)
+        # NumPy has no bfloat16, which is as float16 in all that a dtype says of itself.
+        self.numpy = np.dtype(like or name)
         # PyTorch's error messages use the first two names, safetensors files the third.
         self.scalar_name = scalar_name
         self.c_name = c_name
@@ -33,13 +41,13 @@ class dtype:
 
     @property
     def is_floating_point(self) -> builtins.bool:
-        """Whether the elements are floats."""
+        """Whether the elements are real floats."""
         return self.numpy.kind == "f"
 
     @property
     def is_complex(self) -> builtins.bool:
-        """False: there are no complex dtypes."""
-        return False
+        """Whether the elements are complex numbers. No tensor can have such a dtype."""
+        return self.numpy.kind == "c"
 
     @property
     def is_signed(self) -> builtins.bool:
@@ -91,6 +99,14 @@ int64 = dtype("int64", "Long", "long int", "I64")
 uint8 = dtype("uint8", "Byte", "unsigned char", "U8")
 bool = dtype("bool", "Bool", "bool", "BOOL")
 float, double, int, long = float32, float64, int32, int64
+# Dtypes that programs may name, but that no tensor can have.
+float16 = dtype("float16", "Half", "c10::Half", "F16")
+bfloat16 = dtype("bfloat16", "BFloat16", "c10::BFloat16", "BF16", like="float16")
+int8 = dtype("int8", "Char", "signed char", "I8")
+int16 = dtype("int16", "Short", "short", "I16")
+complex64 = dtype("complex64", "ComplexFloat", "c10::complex<float>", "C64")
+complex128 = dtype("complex128", "ComplexDouble", "c10::complex<double>", "C128")
+half, short, cfloat, cdouble = float16, int16, complex64, complex128
 
 SUPPORTED = (float32, float64, int32, int64, uint8, bool)
 _OF_NUMPY = {d.numpy: d for d in SUPPORTED}
@@ -115,13 +131,18 @@ def of_numpy(numpy_dtype: np.dtype) -> dtype:
 
 
 def to_numpy(d: object) -> np.dtype:
-    """NumPy's dtype for a minigrad dtype or Python's float, int or bool. TypeError otherwise."""
+    """NumPy's dtype for a minigrad dtype or Python's float, int or bool.
+
+    NotImplementedError for a dtype that no tensor can have, TypeError for anything else.
+    """
     if isinstance(d, np.dtype):
         return d
     if isinstance(d, type):
         d = _OF_PYTHON.get(d, d)
     if not isinstance(d, dtype):
         raise TypeError(f"dtype must be a minigrad dtype such as minigrad.float32, not {d!r}")
+    if d not in SUPPORTED:
+        raise NotImplementedError(f"{d} is only a name here: no tensor can have this dtype")
     return d.numpy
 
 

@@ -44,6 +44,7 @@ def set_default_dtype(d: dtype, /) -> None:
             f"only floating-point types are supported as the default type, but got {d}; "
             "use float32 or float64"
         )
+    to_numpy(d)
     _default = d
 
 

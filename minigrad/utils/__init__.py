@@ -1,10 +1,11 @@
 """Datasets, data loaders and hook handles, under the names of torch.utils, and saving to files. It
 imports `rules`, `core`, `random`, `api` and `nn`. Read `data/`, then `serialization.py` (save and
-load) with `atomic_write.py`. `hooks.py` is an alias.
+load) with `atomic_write.py`. `checkpoint.py` saves memory in `backward`, `benchmark.py` has
+`Timer`. `hooks.py` is an alias.
 """
 
 from __future__ import annotations
 
-from . import data, hooks
+from . import benchmark, checkpoint, data, hooks
 
-__all__ = ["data", "hooks"]
+__all__ = ["benchmark", "checkpoint", "data", "hooks"]

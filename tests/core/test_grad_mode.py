@@ -391,3 +391,38 @@ def test_set_grad_enabled_is_printed_with_its_mode(mode: bool) -> None:
             return str(switch), repr(switch)
 
     check_same(program)
+
+
+# Inference mode -----------------------------------------------------------------------------------
+
+
+def modes(torch: Any, x: Any) -> list[bool]:
+    return [(x * 2).requires_grad, torch.is_grad_enabled(), torch.is_inference_mode_enabled()]
+
+
+def test_inference_mode_is_pytorchs() -> None:
+    def program(torch: Any) -> Any:
+        x, seen = torch.ones(2, requires_grad=True), []
+        with torch.inference_mode():
+            seen.append(modes(torch, x))
+            seen.append([torch.ones(2, requires_grad=True).requires_grad])
+            with torch.enable_grad():
+                seen.append(modes(torch, x))
+                with torch.no_grad():
+                    seen.append(modes(torch, x))
+                seen.append(modes(torch, x))
+            with torch.inference_mode(False):
+                seen.append(modes(torch, x))
+                with torch.no_grad():
+                    seen.append(modes(torch, x))
+            seen.append(modes(torch, x))
+            with torch.set_grad_enabled(True):
+                seen.append(modes(torch, x))
+        seen.append(modes(torch, x))
+        with torch.no_grad(), torch.inference_mode(False):
+            seen.append(modes(torch, x))
+        for decorate in (torch.inference_mode, torch.inference_mode(), torch.inference_mode(False)):
+            seen.append(decorate(lambda: modes(torch, x))())
+        return [*seen, modes(torch, x)]
+
+    check_same(program)

@@ -1,0 +1,91 @@
+"""Functions that ask about a tensor, and settings of PyTorch's that change nothing here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..core.creating import array_of
+from ..core.warning import warn
+
+
+def is_floating_point(input: Any) -> bool:
+    """Whether the elements of a tensor are floats."""
+    return array_of(input, "is_floating_point").dtype.kind == "f"
+
+
+def is_complex(input: Any) -> bool:
+    """Whether the elements of a tensor are complex numbers: False."""
+    return array_of(input, "is_complex").dtype.kind == "c"
+
+
+def is_signed(input: Any) -> bool:
+    """Whether the elements of a tensor can be negative."""
+    return array_of(input, "is_signed").dtype.kind in "if"
+
+
+def numel(input: Any) -> int:
+    """The number of elements of a tensor.
+
+    >>> minigrad.numel(minigrad.ones(2, 3))
+    6
+    """
+    return array_of(input, "numel").size
+
+
+class _Settings:
+    matmul_precision = "highest"
+    deterministic = False
+    warn_only = False
+
+
+_settings = _Settings()
+
+
+def set_float32_matmul_precision(precision: str) -> None:
+    """Allow a GPU to round the operands of matrix products: nothing to do on the CPU.
+
+    >>> minigrad.set_float32_matmul_precision("high")
+    >>> minigrad.get_float32_matmul_precision()
+    'high'
+    >>> minigrad.set_float32_matmul_precision("highest")
+    """
+    if not isinstance(precision, str):
+        kind = type(precision).__name__
+        raise RuntimeError(f"set_float32_matmul_precision expects a str, but got {kind}")
+    if precision not in ("highest", "high", "medium"):
+        warn(
+            f"{precision} is not one of 'highest', 'high', or 'medium'; the current"
+            "setFloat32MatmulPrecision call has no effect.",
+            UserWarning,
+        )
+        return
+    _settings.matmul_precision = precision
+
+
+def get_float32_matmul_precision() -> str:
+    """The setting of `set_float32_matmul_precision`."""
+    return _settings.matmul_precision
+
+
+def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
+    """Ask for the same digits in every run: nothing to do, because every op gives them.
+
+    >>> minigrad.use_deterministic_algorithms(True)
+    >>> minigrad.are_deterministic_algorithms_enabled()
+    True
+    >>> minigrad.use_deterministic_algorithms(False)
+    """
+    if not isinstance(mode, bool):
+        kind = type(mode).__name__
+        raise TypeError(f"use_deterministic_algorithms expects a bool, but got {kind}")
+    _settings.deterministic, _settings.warn_only = mode, warn_only
+
+
+def are_deterministic_algorithms_enabled() -> bool:
+    """Whether `use_deterministic_algorithms` is on."""
+    return _settings.deterministic
+
+
+def is_deterministic_algorithms_warn_only_enabled() -> bool:
+    """Whether `use_deterministic_algorithms` is to warn only."""
+    return _settings.deterministic and _settings.warn_only

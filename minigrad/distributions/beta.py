@@ -1,0 +1,78 @@
+"""The beta distribution."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from ..api.functions import stack
+from ..api.tensor import Tensor
+from . import constraints
+from .constraints import Constraint
+from .dirichlet import Dirichlet
+from .distribution import Distribution, broadcast_all
+
+__all__ = ["Beta"]
+
+
+class Beta(Distribution):
+    """The beta distribution: the first component of a Dirichlet distribution of two.
+
+    `rsample` has no gradient for the concentrations, and is refused if they require one.
+
+    >>> minigrad.distributions.Beta(1., 3.).mean
+    tensor(0.2500)
+    """
+
+    arg_constraints: ClassVar[dict[str, Constraint]] = {
+        "concentration1": constraints.positive,
+        "concentration0": constraints.positive,
+    }
+    support = constraints.unit_interval
+    has_rsample = True
+
+    def __init__(
+        self, concentration1: Any, concentration0: Any, validate_args: bool | None = None
+    ) -> None:
+        both = stack(broadcast_all(concentration1, concentration0), -1)
+        self._dirichlet = Dirichlet(both, validate_args=validate_args)
+        super().__init__(self._dirichlet.batch_shape, validate_args=validate_args)
+
+    def expand(self, batch_shape: Sequence[int], _instance: None = None) -> Any:
+        a, b = self.concentration1.expand(batch_shape), self.concentration0.expand(batch_shape)
+        expanded = Beta(a, b, validate_args=False)
+        expanded._validate_args = self._validate_args
+        return expanded
+
+    @property
+    def concentration1(self) -> Tensor:
+        """The first concentration."""
+        return self._dirichlet.concentration[..., 0]
+
+    @property
+    def concentration0(self) -> Tensor:
+        """The second concentration."""
+        return self._dirichlet.concentration[..., 1]
+
+    @property
+    def mean(self) -> Tensor:
+        return self.concentration1 / (self.concentration1 + self.concentration0)
+
+    @property
+    def mode(self) -> Tensor:
+        return self._dirichlet.mode[..., 0]
+
+    @property
+    def variance(self) -> Tensor:
+        total = self.concentration1 + self.concentration0
+        return self.concentration1 * self.concentration0 / (total.pow(2) * (total + 1))
+
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        return self._dirichlet.rsample(sample_shape)[..., 0]
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        self._validate_sample(value)
+        return self._dirichlet.log_prob(stack([value, 1.0 - value], -1))
+
+    def entropy(self) -> Tensor:
+        return self._dirichlet.entropy()

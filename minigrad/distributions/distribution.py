@@ -1,0 +1,222 @@
+"""The base class of distributions, and how they read their parameters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from ..api.creation import tensor
+from ..api.functions import exp
+from ..api.size import Size
+from ..api.tensor import Tensor
+from ..core.grad_mode import no_grad
+from ..rules.promotion import get_default_dtype
+from .constraints import Constraint
+
+__all__ = ["Distribution"]
+
+
+class Distribution:
+    """The base class of distributions.
+
+    A distribution with parameters of several elements stands for as many independent ones: their
+    shape is `batch_shape`. One sample of each has the shape `event_shape`. With `validate_args`,
+    which is the default, parameters and samples are checked, and wrong ones are a ValueError.
+    """
+
+    has_rsample = False
+    has_enumerate_support = False
+    arg_constraints: ClassVar[dict[str, Constraint]] = {}
+    _validate_args = True
+
+    @staticmethod
+    def set_default_validate_args(value: bool) -> None:
+        """Set whether distributions made from now on check values by default."""
+        if value not in (True, False):
+            raise ValueError
+        Distribution._validate_args = value
+
+    def __init__(
+        self,
+        batch_shape: Sequence[int] = (),
+        event_shape: Sequence[int] = (),
+        validate_args: bool | None = None,
+    ) -> None:
+        self._batch_shape, self._event_shape = Size(batch_shape), Size(event_shape)
+        if validate_args is not None:
+            self._validate_args = validate_args
+        if self._validate_args:
+            for name, constraint in self.arg_constraints.items():
+                if name in vars(self):
+                    self._check_parameter(name, constraint)
+
+    def _check_parameter(self, name: str, constraint: Constraint) -> None:
+        value = vars(self)[name]
+        if not constraint.check(value).all():
+            raise ValueError(
+                f"Expected parameter {name} ({type(value).__name__} of shape {tuple(value.shape)}) "
+                f"of distribution {self!r} to satisfy the constraint {constraint!r}, but found "
+                f"invalid values:\n{value}"
+            )
+
+    @property
+    def batch_shape(self) -> Size:
+        """The shape of the parameters."""
+        return self._batch_shape
+
+    @property
+    def event_shape(self) -> Size:
+        """The shape of one sample of one distribution."""
+        return self._event_shape
+
+    @property
+    def support(self) -> Constraint:
+        """The values that samples can have."""
+        raise NotImplementedError
+
+    @property
+    def mean(self) -> Tensor:
+        """The mean."""
+        raise NotImplementedError
+
+    @property
+    def mode(self) -> Tensor:
+        """The most probable value."""
+        raise NotImplementedError(f"{type(self)} does not implement mode")
+
+    @property
+    def variance(self) -> Tensor:
+        """The variance."""
+        raise NotImplementedError
+
+    @property
+    def stddev(self) -> Tensor:
+        """The standard deviation."""
+        return self.variance.sqrt()
+
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        """Draw samples, of shape `sample_shape` + `batch_shape` + `event_shape`."""
+        with no_grad():
+            return self.rsample(sample_shape)
+
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        """Draw samples that the parameters get gradients through."""
+        raise NotImplementedError(f"{type(self).__name__}.rsample is not implemented")
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return the logarithm of the probability, or of its density, at `value`."""
+        raise NotImplementedError
+
+    def cdf(self, value: Tensor) -> Tensor:
+        """Return the probability of a sample up to `value`."""
+        raise NotImplementedError
+
+    def icdf(self, value: Tensor) -> Tensor:
+        """Return the inverse of `cdf`."""
+        raise NotImplementedError
+
+    def entropy(self) -> Tensor:
+        """Return the entropy."""
+        raise NotImplementedError
+
+    def perplexity(self) -> Tensor:
+        """Return the exponential of the entropy."""
+        return exp(self.entropy())
+
+    def expand(self, batch_shape: Sequence[int], _instance: None = None) -> Any:
+        """Return the distribution with its parameters expanded to `batch_shape`."""
+        parameters = {
+            name: vars(self)[name].expand((*batch_shape, *self._event_dims(name)))
+            for name in self.arg_constraints
+            if name in vars(self)
+        }
+        expanded: Any = type(self)(**parameters, validate_args=False)
+        expanded._validate_args = self._validate_args
+        return expanded
+
+    def _event_dims(self, name: str) -> tuple[int, ...]:
+        """The sizes of a parameter that don't belong to the batch."""
+        value = vars(self)[name]
+        return tuple(value.shape[len(self._batch_shape) :])
+
+    def _extended_shape(self, sample_shape: Sequence[int] = ()) -> Size:
+        return Size((*sample_shape, *self._batch_shape, *self._event_shape))
+
+    def _validate_sample(self, value: Any) -> None:
+        """ValueError unless `value` can be a sample."""
+        if not self._validate_args:
+            return
+        if not isinstance(value, Tensor):
+            raise ValueError("The value argument to log_prob must be a Tensor")
+        event_dims = len(self._event_shape)
+        if value.ndim < event_dims or value.shape[value.ndim - event_dims :] != self._event_shape:
+            raise ValueError(
+                "The right-most size of value must match event_shape: "
+                f"{value.shape} vs {self._event_shape}."
+            )
+        expected = self._batch_shape + self._event_shape
+        for i, j in zip(reversed(value.shape), reversed(expected), strict=False):
+            if i != 1 and j != 1 and i != j:
+                raise ValueError(
+                    "Value is not broadcastable with batch_shape+event_shape: "
+                    f"{value.shape} vs {Size(expected)}."
+                )
+        if not self.support.check(value).all():
+            raise ValueError(
+                f"Expected value argument ({type(value).__name__} of shape {tuple(value.shape)}) "
+                f"to be within the support ({self.support!r}) of the distribution {self!r}, but "
+                f"found invalid values:\n{value}"
+            )
+
+    def __repr__(self) -> str:
+        names = [name for name in self.arg_constraints if name in vars(self)]
+        values = [vars(self)[name] for name in names]
+        shown = [f"{v}" if v.numel() == 1 else f"{v.shape}" for v in values]
+        inside = ", ".join(f"{n}: {s}" for n, s in zip(names, shown, strict=True))
+        return f"{type(self).__name__}({inside})"
+
+
+def broadcast_all(*values: Any) -> list[Tensor]:
+    """Numbers and tensors as tensors of one shape. ValueError for anything else.
+
+    Numbers get the dtype of the first tensor, or the default one.
+    """
+    for value in values:
+        if not isinstance(value, Tensor | int | float):
+            raise ValueError(
+                "Input arguments must all be instances of Number, torch.Tensor or objects "
+                "implementing __torch_function__."
+            )
+    tensors = [v for v in values if isinstance(v, Tensor)]
+    dtype = tensors[0].dtype if tensors else get_default_dtype()
+    made = [v if isinstance(v, Tensor) else tensor(v, dtype=dtype) for v in values]
+    shape = common_shape(*(v.shape for v in made))
+    return [v.expand(shape) for v in made]
+
+
+def common_shape(*shapes: Sequence[int]) -> Size:
+    """The shape to which shapes broadcast. RuntimeError if they don't."""
+    result: list[int] = []
+    longest = max(map(len, shapes), default=0)
+    for d in range(-longest, 0):
+        sizes = {shape[d] for shape in shapes if len(shape) >= -d} - {1}
+        if len(sizes) > 1:
+            a, b = sorted(sizes)[:2]
+            raise RuntimeError(
+                f"The size of tensor a ({a}) must match the size of tensor b ({b}) at "
+                f"non-singleton dimension {longest + d}"
+            )
+        result.append(sizes.pop() if sizes else 1)
+    return Size(result)
+
+
+def sum_rightmost(value: Tensor, count: int) -> Tensor:
+    """The sum over the last `count` dimensions."""
+    if count == 0:
+        return value
+    kept = value.shape[: value.ndim - count]
+    return value.reshape((*kept, -1)).sum(-1)
+
+
+LOG_SQRT_2_PI = math.log(math.sqrt(2 * math.pi))

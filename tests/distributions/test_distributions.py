@@ -1,0 +1,265 @@
+"""distributions/: samples, densities, gradients, entropies and errors are PyTorch's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from twins import check_same
+
+import minigrad
+
+torch = pytest.importorskip("torch")
+
+DISTRIBUTIONS = """
+D.Normal(0., 1.)
+D.Normal(0, 2)
+D.Normal(t([0.5, -1.0]), t([[0.5], [2.0], [1.5]]))
+D.Normal(t([0.5, -1.0]).double(), 2.0)
+D.Normal(torch.zeros(20), 1.5)
+D.Uniform(0., 2.)
+D.Uniform(t([0.5, -1.0]), t([[1.5], [2.0], [3.0]]))
+D.Exponential(0.5)
+D.Exponential(t([0.5, 3.0]))
+D.Laplace(0., 1.)
+D.Laplace(t([0.5, -1.0]), t([[0.5], [2.0], [1.5]]))
+D.Bernoulli(0.25)
+D.Bernoulli(t([0.0, 0.3, 0.5, 1.0]))
+D.Bernoulli(logits=t([0.0, 1.0, -30.0, 30.0]))
+D.Categorical(t([1.0, 2.0, 3.0]))
+D.Categorical(t([[1.0, 2.0, 3.0], [0.0, 1.0, 1.0]]))
+D.Categorical(logits=t([[1.0, 2.0, 3.0], [0.0, -1.0, 1.0]]))
+D.Gamma(0.5, 2.0)
+D.Gamma(t([0.5, 3.0]), t([[1.5], [2.0], [3.0]]))
+D.Gamma(t([0.5, 3.0]).double(), 2.0)
+D.Beta(0.5, 2.0)
+D.Beta(t([0.5, 3.0]), t([[1.5], [2.0], [0.25]]))
+D.Dirichlet(t([0.5, 3.0, 2.0]))
+D.Dirichlet(t([[0.5, 0.75, 0.25], [1.5, 1.0, 4.0]]))
+D.Dirichlet(t([[0.5, 0.75, 0.25], [1.5, 1.0, 4.0]]).double())
+D.Independent(D.Normal(t([0.5, -1.0]), t([[0.5], [2.0], [1.5]])), 1)
+D.Independent(D.Normal(t([0.5, -1.0]), t([[0.5], [2.0], [1.5]])), 2)
+D.Independent(D.Bernoulli(t([0.5, 0.25])), 1)
+""".strip().splitlines()
+
+
+def made(namespace: Any, line: str, leaves: list[Any] | None = None) -> Any:
+    """A distribution, whose tensors become leaves that require grad if a list is given."""
+
+    def t(data: Any) -> Any:
+        x = namespace.tensor(data)
+        if leaves is not None:
+            leaves.append(x.requires_grad_())
+        return x
+
+    return eval(line, {"D": namespace.distributions, "t": t, "torch": namespace})
+
+
+def array(x: Any) -> np.ndarray:
+    return np.asarray(x.detach().numpy())
+
+
+def check_close(ours: Any, theirs: Any) -> None:
+    assert str(ours.dtype) == str(theirs.dtype)
+    assert tuple(ours.shape) == tuple(theirs.shape)
+    accuracy = 1e-5 if array(theirs).dtype == np.float32 else 1e-12
+    np.testing.assert_allclose(array(ours), array(theirs), accuracy, accuracy)
+
+
+def samples(line: str, namespace: Any, shape: Any, how: str = "sample") -> Any:
+    namespace.manual_seed(3)
+    drawn = getattr(made(namespace, line), how)(shape)
+    return drawn, namespace.rand(1)
+
+
+@pytest.mark.parametrize("line", DISTRIBUTIONS)
+@pytest.mark.parametrize("shape", [(), (1,), (3,), (2, 9)])
+def test_samples_are_pytorchs(line: str, shape: Any) -> None:
+    for how in ("sample", "rsample"):
+        if how == "rsample" and not made(torch, line).has_rsample:
+            continue
+        (ours, after), (theirs, theirs_after) = (
+            samples(line, namespace, shape, how) for namespace in (minigrad, torch)
+        )
+        assert ours.shape == theirs.shape
+        # NumPy's log1p, and sums of rows, aren't PyTorch's.
+        if any(kind in line for kind in ("Laplace", "Exponential", "Dirichlet", "Beta")):
+            check_close(ours, theirs)
+        else:
+            np.testing.assert_array_equal(array(ours), array(theirs))
+        assert after.item() == theirs_after.item()
+
+
+@pytest.mark.parametrize("line", DISTRIBUTIONS)
+def test_facts_are_pytorchs(line: str) -> None:
+    ours, theirs = made(minigrad, line), made(torch, line)
+    assert repr(ours) == repr(theirs)
+    assert repr(ours.expand((2, *ours.batch_shape))) == repr(
+        theirs.expand((2, *theirs.batch_shape))
+    )
+    for name in ("batch_shape", "event_shape", "has_rsample", "has_enumerate_support"):
+        assert getattr(ours, name) == getattr(theirs, name), name
+    if "Uniform" not in line:
+        assert repr(ours.support) == repr(theirs.support)
+    for name in ("mean", "mode", "variance", "stddev"):
+        check_close(getattr(ours, name), getattr(theirs, name))
+    for name in ("entropy", "perplexity"):
+        check_close(getattr(ours, name)(), getattr(theirs, name)())
+    if ours.has_enumerate_support:
+        check_close(ours.enumerate_support(), theirs.enumerate_support())
+        check_close(ours.enumerate_support(False), theirs.enumerate_support(False))
+
+
+@pytest.mark.parametrize("line", DISTRIBUTIONS)
+def test_densities_and_their_gradients_are_pytorchs(line: str) -> None:
+    torch.manual_seed(1)
+    values = made(torch, line).sample((3,))
+    gammas = any(kind in line for kind in ("Gamma", "Beta", "Dirichlet"))
+    for name in ("log_prob", "cdf", "entropy", "rsample"):
+        if gammas and name in ("rsample", "cdf"):
+            continue
+        results = []
+        for namespace in (minigrad, torch):
+            leaves: list[Any] = []
+            distribution = made(namespace, line, leaves)
+            of = namespace.from_numpy(values.numpy())
+            namespace.manual_seed(2)
+            arguments = {"log_prob": (of,), "cdf": (of,), "entropy": (), "rsample": ((3,),)}[name]
+            try:
+                y = getattr(distribution, name)(*arguments)
+            except NotImplementedError:
+                results.append(None)
+                continue
+            if y.requires_grad:
+                y.sum().backward()
+            results.append([y, *(x.grad for x in leaves if x.grad is not None)])
+        ours, theirs = results
+        assert (ours is None) == (theirs is None), name
+        for mine, other in zip(ours or (), theirs or (), strict=True):
+            check_close(mine, other)
+
+
+@pytest.mark.parametrize("kind", ["Normal", "Uniform", "Laplace"])
+def test_the_inverse_of_the_cdf_is_pytorchs(kind: str) -> None:
+    shares = [0.001, 0.25, 0.5, 0.9]
+    ours, theirs = (
+        getattr(n.distributions, kind)(0.5, 2.0).icdf(n.tensor(shares)) for n in (minigrad, torch)
+    )
+    check_close(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    ("p", "q"),
+    [
+        ("D.Normal(t([0., 1.]), 1.)", "D.Normal(1., t([2., 3.]))"),
+        ("D.Uniform(t([0., 1.]), 2.)", "D.Uniform(0.5, 3.)"),
+        ("D.Exponential(t([0.5, 1.]))", "D.Exponential(2.)"),
+        ("D.Laplace(t([0., 1.]), 1.)", "D.Laplace(1., t([2., 3.]))"),
+        ("D.Gamma(t([0.5, 1.]), 2.)", "D.Gamma(1.5, t([2., 3.]))"),
+        ("D.Beta(t([0.5, 1.]), 2.)", "D.Beta(1.5, t([2., 3.]))"),
+        ("D.Dirichlet(t([0.5, 1., 2.]))", "D.Dirichlet(t([2., 3., 0.5]))"),
+        ("D.Bernoulli(t([0., 1., 0.25, 0.5]))", "D.Bernoulli(t([0.5, 0.5, 0., 1.]))"),
+        ("D.Bernoulli(logits=t([0., 1., -30.]))", "D.Bernoulli(logits=t([0.5, 30., 0.]))"),
+        ("D.Categorical(t([1., 0., 3.]))", "D.Categorical(t([1., 2., 0.]))"),
+        ("D.Categorical(t([1., 0., 3.]))", "D.Categorical(logits=t([1., 2., 0.]))"),
+        (
+            "D.Independent(D.Normal(t([0., 1.]), 1.), 1)",
+            "D.Independent(D.Normal(1., t([2., 3.])), 1)",
+        ),
+    ],
+)
+def test_divergences_and_their_gradients_are_pytorchs(p: str, q: str) -> None:
+    results = []
+    for namespace in (minigrad, torch):
+        leaves: list[Any] = []
+        y = namespace.distributions.kl_divergence(
+            made(namespace, p, leaves), made(namespace, q, leaves)
+        )
+        finite = namespace.where(y.abs() < 1e30, y, 0.0)
+        finite.sum().backward()
+        results.append([y, *(x.grad for x in leaves)])
+    for ours, theirs in zip(*results, strict=True):
+        if np.isfinite(array(theirs)).all() or ours.ndim:
+            check_close(ours, theirs)
+
+
+ERRORS = """
+D.Normal(0, -1.)
+D.Normal(torch.zeros(2), torch.tensor([1., -1]))
+repr(D.Normal(0, -1., validate_args=False))
+D.Normal('a', 1.)
+D.Normal(torch.zeros(2), torch.zeros(3))
+D.Normal(0., 1.).log_prob(1.)
+D.Normal(0., 1.).log_prob(torch.tensor(float('nan')))
+D.Normal(torch.zeros(2), 1.).log_prob(torch.zeros(3))
+D.Uniform(1., 0.)
+D.Uniform(0., 1.).log_prob(torch.tensor(2.))
+D.Uniform(0., 1., validate_args=False).log_prob(torch.tensor(2.))
+D.Bernoulli()
+D.Bernoulli(0.5, 0.2)
+D.Bernoulli(1.5)
+D.Bernoulli(.2).log_prob(torch.tensor(.5))
+D.Bernoulli(.2).foo
+D.Categorical(torch.tensor([1., -2, 3]))
+D.Categorical(torch.tensor(1.))
+D.Categorical(torch.tensor([1., 2, 3])).log_prob(torch.tensor(3))
+D.Categorical(torch.tensor([1., 2, 3])).log_prob(torch.tensor(0.5))
+D.Exponential(-1.)
+D.Exponential(1.).log_prob(torch.tensor(-1.))
+D.Independent(D.Normal(torch.zeros(3), 1.), 2)
+D.Independent(D.Normal(torch.zeros(3), 1.), 1).log_prob(torch.zeros(2))
+D.Bernoulli(torch.tensor([0., 1.])).logits
+D.Bernoulli(logits=torch.tensor([0., 0.])).probs
+D.Categorical(torch.tensor([1., 2, 1])).probs
+"""
+
+
+@pytest.mark.parametrize("line", ERRORS.strip().splitlines())
+def test_errors_are_pytorchs(line: str) -> None:
+    check_same(lambda torch: eval(line, {"torch": torch, "D": torch.distributions}))
+
+
+def test_the_whole_message_of_a_wrong_parameter_is_pytorchs() -> None:
+    said = []
+    for namespace in (minigrad, torch):
+        with pytest.raises(ValueError, match="scale") as caught:
+            namespace.distributions.Normal(0.0, namespace.tensor([1.0, -1.0]))
+        said.append(str(caught.value))
+    assert said[0] == said[1]
+
+
+def test_a_divergence_can_be_registered() -> None:
+    distributions = minigrad.distributions
+
+    class Point(distributions.Distribution):
+        pass
+
+    with pytest.raises(NotImplementedError, match="Point"):
+        distributions.kl_divergence(Point(), Point())
+
+    @distributions.register_kl(Point, Point)
+    def divergence(p: Any, q: Any) -> Any:
+        return minigrad.zeros(())
+
+    assert distributions.kl_divergence(Point(), Point()).item() == 0
+
+
+def test_default_validation_can_be_switched_off() -> None:
+    distributions = minigrad.distributions
+    distributions.Distribution.set_default_validate_args(False)
+    try:
+        assert distributions.Normal(0.0, -1.0).scale.item() == -1
+    finally:
+        distributions.Distribution.set_default_validate_args(True)
+    with pytest.raises(ValueError, match="scale"):
+        distributions.Normal(0.0, -1.0)
+
+
+@pytest.mark.parametrize("line", ["Gamma(w, 1.0)", "Beta(w, 1.0)", "Dirichlet(w)"])
+def test_samples_that_would_need_a_gradient_are_refused_by_name(line: str) -> None:
+    names = {"D": minigrad.distributions, "w": minigrad.ones(2, requires_grad=True)}
+    distribution = eval(f"D.{line}", names)
+    with pytest.raises(NotImplementedError, match="gradient"):
+        distribution.rsample()
+    assert not distribution.sample().requires_grad

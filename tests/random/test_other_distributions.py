@@ -1,0 +1,101 @@
+"""Distributions beside the uniform and the normal one: PyTorch's digits from the same seed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from twins import check_same
+
+import minigrad
+from minigrad.random import variates
+
+torch = pytest.importorskip("torch")
+
+seeds = st.integers(0, 2**32)
+
+
+@given(
+    seeds,
+    st.integers(0, 40),
+    st.sampled_from(["float32", "float64"]),
+    st.floats(-3, 3),
+    st.floats(0.01, 3),
+)
+def test_filling_gives_pytorchs_digits(
+    seed: int, n: int, kind: str, place: float, scale: float
+) -> None:
+    def program(torch: Any) -> Any:
+        torch.manual_seed(seed)
+        empty = torch.empty(n, dtype=getattr(torch, kind))
+        values = [empty.clone().cauchy_(place, scale), empty.clone().geometric_(scale / 4)]
+        values.append(empty.clone().log_normal_(place, scale))
+        return [*values, torch.rand(1), torch.randn(1)]
+
+    check_same(program)
+
+
+@given(
+    seeds,
+    st.lists(st.one_of(st.floats(0, 15), st.floats(0, 1e4), st.just(0.0)), max_size=8),
+    st.sampled_from(["float32", "float64"]),
+)
+def test_numbers_of_events_are_pytorchs(seed: int, rates: list[float], kind: str) -> None:
+    def program(torch: Any) -> Any:
+        torch.manual_seed(seed)
+        rates_ = torch.tensor(rates, dtype=getattr(torch, kind))
+        return [torch.poisson(rates_), torch.rand(1)]
+
+    check_same(program)
+
+
+@given(seeds, st.lists(st.floats(0.01, 50), min_size=1, max_size=8))
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+def test_gammas_are_pytorchs(kind: str, seed: int, shapes: list[float]) -> None:
+    torch.manual_seed(seed)
+    theirs = torch._standard_gamma(torch.tensor(shapes, dtype=getattr(torch, kind)))
+    g = minigrad.Generator().manual_seed(seed)
+    ours = variates.gammas(g, np.array(shapes, kind))
+    np.testing.assert_array_max_ulp(ours, theirs.numpy(), 1)
+    assert minigrad.rand(1, generator=g).item() == torch.rand(1).item()
+
+
+SAME = """
+torch.empty(3).cauchy_(0, -1)
+torch.empty(3).cauchy_(0, 0)
+torch.empty(3).long().cauchy_()
+torch.empty(3).log_normal_(0, -1)
+torch.empty(3).log_normal_(0, 0)
+torch.empty(3).long().log_normal_()
+torch.empty(3).geometric_(0)
+torch.empty(3).geometric_(1)
+torch.zeros(3).long().geometric_(.5)
+torch.zeros(3).bool().geometric_(.5)
+torch.poisson(torch.tensor([-1.]))
+torch.poisson(torch.tensor([float('nan')]))
+torch.poisson(torch.tensor([1]))
+torch.poisson(torch.arange(6.).reshape(2, 3).t()).stride()
+torch.poisson(torch.arange(6.).reshape(2, 3).t())
+torch.empty(3, 2).t().cauchy_()
+torch.empty(3, 2).t().geometric_(0.3)
+(x * 1).cauchy_().grad_fn.name()
+(x * 1).geometric_(.5).grad_fn.name()
+(x * 1).log_normal_().grad_fn.name()
+torch.poisson(x).grad_fn.name()
+torch.autograd.grad(torch.poisson(x).sum(), x)
+torch.ones(3).multinomial(2)
+torch.tensor([0.5, 1.0]).bernoulli()
+torch.tensor([0.5, 1.0]).bernoulli(0.3)
+"""
+
+
+@pytest.mark.parametrize("line", SAME.strip().splitlines())
+def test_arguments_and_errors_are_pytorchs(line: str) -> None:
+    def program(torch: Any) -> Any:
+        torch.manual_seed(3)
+        return eval(line, {"torch": torch, "x": torch.ones(3, requires_grad=True)})
+
+    check_same(program)
