@@ -49,15 +49,21 @@ def summed(x: Array, dims: tuple[int, ...], keepdims: bool = False) -> Array:
     elif x.dtype.kind == "f" and dims and x.size:
         y = _over_strides(x, dims)
     else:
-        y = _add_reduce(x, dims, x.dtype)  # NumPy would sum bools in int64
+        y = _without_rounding(x, dims)
     return y.reshape(kept(x.shape, dims)) if keepdims else y
+
+
+def _without_rounding(x: Array, dims: tuple[int, ...]) -> Array:
+    """The sum of integers, bools or no floats, in any order."""
+    # NumPy would sum bools and int32 in int64.
+    return _add_reduce(x, dims, None if x.dtype.kind == "f" else x.dtype)
 
 
 @functools.lru_cache(1024)
 def _over_contiguous(shape: Shape, dims: tuple[int, ...], dtype: np.dtype) -> Way:
     """The way to sum a contiguous array over any of its dimensions."""
     if dtype.kind != "f" or not dims or 0 in shape:
-        return lambda x: _add_reduce(x, dims, dtype)  # NumPy would sum bools in int64
+        return functools.partial(_without_rounding, dims=dims)
     size, itemsize = math.prod(shape), dtype.itemsize
     if len(dims) == len(shape):
         every = _along((size,), itemsize)
