@@ -282,21 +282,3 @@ def test_a_warning_names_the_users_line() -> None:
     assert {w.filename for w in caught} == {__file__}
     lines = [w.lineno for w in caught]
     assert len(set(lines)) == len(lines) == 16
-
-
-def test_a_process_that_assigned_data_exits_quietly() -> None:
-    program = """
-import sys, minigrad
-x = minigrad.ones(3, requires_grad=True)
-y = x * x
-x.data = minigrad.ones(3)
-sys.kept = x, y
-"""
-    run = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=Path(minigrad.__file__).parents[1],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert run.stderr == ""
