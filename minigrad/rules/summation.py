@@ -175,37 +175,6 @@ def _across(shape: Shape, together: int) -> Way:
     return lambda rows: np.concatenate((blocks(rows[..., :wide]), strands(rows[..., wide:])), -1)
 
 
-def losses_summed(terms: Array) -> Array:
-    """The sum of the terms of `nll_loss`, which has a loop of its own.
-
-    Its blocks end at every 16th term counted from the first, so that the first is a block by
-    itself. It is added last. (A term at the end of a block that is ignored moves the end in
-    PyTorch, but not here.)
-    """
-    terms = terms.reshape(-1)
-    size, block = len(terms), 16
-    if size <= 8:
-        rest = _add_reduce(terms[1:], 0, None, None, False, 0)
-        return rest + terms[0] if size else rest
-    if size > 1 << 32:
-        block = 1 << ((size - 1).bit_length() // 8)
-    rows = terms[1:]
-    left: list[Any] = []
-    while len(rows) >= 16 * block and len(left) < 6:
-        whole = len(rows) // block * block
-        left += [_last_sum(rows[whole:])] if whole < len(rows) else []
-        rows = np.add.accumulate(rows[:whole].reshape(-1, block), 1)[:, -1]
-    sums = [_last_sum(rows[i : i + block]) for i in range(0, len(rows), block)]
-    if len(rows) % block:
-        left.append(sums.pop())
-    blocks = [functools.reduce(operator.add, sums)] if sums else []
-    return functools.reduce(operator.add, [*left, *blocks, terms[0]])
-
-
-def _last_sum(row: Array) -> Array:
-    return np.add.accumulate(row)[-1]
-
-
 # The order over several dimensions ----------------------------------------------------------------
 
 
