@@ -45,7 +45,7 @@ def summed(x: Array, dims: tuple[int, ...], keepdims: bool = False) -> Array:
     (4.0, 1.0)
     """
     if x.flags.c_contiguous:
-        y = _over_contiguous(x.shape, dims, x.dtype)(x)
+        y = over_contiguous(x.shape, dims, x.dtype)(x)
     elif x.dtype.kind == "f" and dims and x.size:
         y = _over_strides(x, dims)
     else:
@@ -60,7 +60,7 @@ def _without_rounding(x: Array, dims: tuple[int, ...]) -> Array:
 
 
 @functools.lru_cache(1024)
-def _over_contiguous(shape: Shape, dims: tuple[int, ...], dtype: np.dtype) -> Way:
+def over_contiguous(shape: Shape, dims: tuple[int, ...], dtype: np.dtype) -> Way:
     """The way to sum a contiguous array over any of its dimensions."""
     if dtype.kind != "f" or not dims or 0 in shape:
         return functools.partial(_without_rounding, dims=dims)
