@@ -128,7 +128,7 @@ _SPECIAL_ARGUMENTS: dict[str, Callable[[OperandSource], OpArguments]] = {
     "mv": lambda d: OpArguments((d.floats(*d.square), d.floats(d.side))),
     "nll_loss": lambda d: OpArguments((d.floats(*d.square), d.indices(d.side, d.side))),
     "permute": lambda d: d.matrix_arguments(dims=(1, 0)),
-    "put": lambda d: OpArguments((d.floats(),), {"key": (slice(0, d.size),), "shape": (d.size,)}),
+    "put": lambda d: OpArguments((d.floats(),), {"key": (slice(1, None),), "shape": (d.size + 1,)}),
     "reshape": lambda d: d.matrix_arguments(shape=(d.side**2,)),
     "rounded_div": lambda d: OpArguments((d.floats(), d.floats()), {"rounding_mode": "floor"}),
     "scatter": lambda d: OpArguments(

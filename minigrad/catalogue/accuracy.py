@@ -399,7 +399,7 @@ TOLERANCES: dict[str, OpTolerance] = {
         gradient_terms=_log_softmax_gradient_terms,
     ),
     "nll_loss": OpTolerance(
-        SUMMED, SUMMED, "The order differs if a target at the end of a block is ignored."
+        SUMMED, SUMMED, "The order in which terms and weights are summed differs."
     ),
 }
 

@@ -7,8 +7,11 @@ from functools import lru_cache
 from heapq import heappop, heappush
 from typing import Any, TypeAlias
 
+import numpy as np
+
+from ..rules.reading import reads_as
 from ..rules.rule import Array, Pullback
-from ..rules.summation import summed
+from ..rules.summation import over_contiguous, summed
 from .dispatch import OPS
 from .higher_order import over_tensors, read_over_tensors
 from .hooks import leaf_hooks
@@ -100,12 +103,27 @@ def fitted(d: Any, like: Any) -> Any:
     return d if d.dtype is like.dtype else d.astype(like.dtype)
 
 
-def summed_to(shape: tuple[int, ...], gradient: Array) -> Array:
-    """A gradient summed over the dimensions along which its operand was broadcast."""
+def _summed_to(shape: tuple[int, ...], gradient: Array) -> Array:
     return summed(gradient, _stretched(shape, gradient.shape)).reshape(shape)
 
 
-@lru_cache
+@reads_as(_summed_to)
+def summed_to(shape: tuple[int, ...], gradient: Array) -> Array:
+    """A gradient summed over the dimensions along which its operand was broadcast."""
+    if gradient.flags.c_contiguous:
+        return _way_to(shape, gradient.shape, gradient.dtype)(gradient)
+    return _summed_to(shape, gradient)
+
+
+@lru_cache(1024)
+def _way_to(shape: tuple[int, ...], wide: tuple[int, ...], dtype: np.dtype) -> Pullback:
+    """The way to sum a contiguous gradient of shape `wide` to another shape."""
+    dims = _stretched(shape, wide)
+    way = over_contiguous(wide, dims, dtype)
+    left = tuple(size for d, size in enumerate(wide) if d not in dims)
+    return way if left == shape else lambda gradient: way(gradient).reshape(shape)
+
+
 def _stretched(shape: tuple[int, ...], wide: tuple[int, ...]) -> tuple[int, ...]:
     """The dimensions of `wide` along which an operand of a shape was broadcast to it."""
     lead = len(wide) - len(shape)

@@ -25,10 +25,11 @@ _given = _Given()
 def set_warn_always(b: bool, /) -> None:
     """Give every time, or only once, the warnings that are otherwise given once per process.
 
+    >>> before = minigrad.is_warn_always_enabled()
     >>> minigrad.set_warn_always(True)
     >>> minigrad.is_warn_always_enabled()
     True
-    >>> minigrad.set_warn_always(False)
+    >>> minigrad.set_warn_always(before)
     """
     if not isinstance(b, bool):
         raise RuntimeError(f"setWarnOnlyOnce expects a bool, but got {type(b).__name__}")

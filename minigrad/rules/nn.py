@@ -18,7 +18,7 @@ from .layout import elementwise
 from .linalg import product, same_dtype
 from .presentation import INTERNAL, PROMOTED
 from .rule import Array, Constant, Result, differentiable, unchanged
-from .summation import losses_summed, summed
+from .summation import summed
 
 
 @differentiable(
@@ -159,7 +159,7 @@ def nll_loss(
         terms = np.where(counted, terms, 0)  # also if the term is infinite or NaN
     total = None
     if reduction == "mean":
-        total = terms.size if scale is None else losses_summed(scale)
+        total = terms.size if scale is None else np.add.reduce(scale, None)
     ignores, size, identity = counted is not None, input.size, id(target)
 
     def pullback(g: Array) -> Array:
@@ -181,7 +181,7 @@ def nll_loss(
 
     if reduction == "none" and input.ndim > 1:
         return terms, (pullback, None, None)
-    y = losses_summed(terms) + 0  # PyTorch's sum of -0 is 0
+    y = np.add.reduce(terms, None) + 0  # PyTorch's sum of -0 is 0
     return y if total is None else y / total, (pullback, None, None)
 
 

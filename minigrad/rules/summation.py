@@ -45,19 +45,25 @@ def summed(x: Array, dims: tuple[int, ...], keepdims: bool = False) -> Array:
     (4.0, 1.0)
     """
     if x.flags.c_contiguous:
-        y = _over_contiguous(x.shape, dims, x.dtype)(x)
+        y = over_contiguous(x.shape, dims, x.dtype)(x)
     elif x.dtype.kind == "f" and dims and x.size:
         y = _over_strides(x, dims)
     else:
-        y = _add_reduce(x, dims, x.dtype)  # NumPy would sum bools in int64
+        y = _without_rounding(x, dims)
     return y.reshape(kept(x.shape, dims)) if keepdims else y
 
 
+def _without_rounding(x: Array, dims: tuple[int, ...]) -> Array:
+    """The sum of integers, bools or no floats, in any order."""
+    # NumPy would sum bools and int32 in int64.
+    return _add_reduce(x, dims, None if x.dtype.kind == "f" else x.dtype)
+
+
 @functools.lru_cache(1024)
-def _over_contiguous(shape: Shape, dims: tuple[int, ...], dtype: np.dtype) -> Way:
+def over_contiguous(shape: Shape, dims: tuple[int, ...], dtype: np.dtype) -> Way:
     """The way to sum a contiguous array over any of its dimensions."""
     if dtype.kind != "f" or not dims or 0 in shape:
-        return lambda x: _add_reduce(x, dims, dtype)  # NumPy would sum bools in int64
+        return functools.partial(_without_rounding, dims=dims)
     size, itemsize = math.prod(shape), dtype.itemsize
     if len(dims) == len(shape):
         every = _along((size,), itemsize)
@@ -167,37 +173,6 @@ def _across(shape: Shape, together: int) -> Way:
     blocks = _cascade((size, *middle, wide))
     strands = _in_strands((size, *middle, columns - wide))
     return lambda rows: np.concatenate((blocks(rows[..., :wide]), strands(rows[..., wide:])), -1)
-
-
-def losses_summed(terms: Array) -> Array:
-    """The sum of the terms of `nll_loss`, which has a loop of its own.
-
-    Its blocks end at every 16th term counted from the first, so that the first is a block by
-    itself. It is added last. (A term at the end of a block that is ignored moves the end in
-    PyTorch, but not here.)
-    """
-    terms = terms.reshape(-1)
-    size, block = len(terms), 16
-    if size <= 8:
-        rest = _add_reduce(terms[1:], 0, None, None, False, 0)
-        return rest + terms[0] if size else rest
-    if size > 1 << 32:
-        block = 1 << ((size - 1).bit_length() // 8)
-    rows = terms[1:]
-    left: list[Any] = []
-    while len(rows) >= 16 * block and len(left) < 6:
-        whole = len(rows) // block * block
-        left += [_last_sum(rows[whole:])] if whole < len(rows) else []
-        rows = np.add.accumulate(rows[:whole].reshape(-1, block), 1)[:, -1]
-    sums = [_last_sum(rows[i : i + block]) for i in range(0, len(rows), block)]
-    if len(rows) % block:
-        left.append(sums.pop())
-    blocks = [functools.reduce(operator.add, sums)] if sums else []
-    return functools.reduce(operator.add, [*left, *blocks, terms[0]])
-
-
-def _last_sum(row: Array) -> Array:
-    return np.add.accumulate(row)[-1]
 
 
 # The order over several dimensions ----------------------------------------------------------------

@@ -21,6 +21,7 @@ from small_ops import SMALL_OPS
 from twins import check_same, outcome
 
 import minigrad
+from minigrad.core import versions
 from minigrad.core.versions import hold, let_go, replaced
 
 torch = pytest.importorskip("torch")
@@ -770,3 +771,16 @@ def test_an_op_within_an_op() -> None:
     finally:
         sys.setprofile(before)
     assert (seen, product.tolist()) == ([[2.0, 2.0]], [3.0, 3.0])
+
+
+def test_an_array_that_outlives_the_engine_is_forgotten_quietly(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    failed: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", failed.append)
+    x = minigrad.ones(3)
+    old = x._array
+    x.data = minigrad.zeros(3)
+    monkeypatch.setattr(versions, "replaced", None)  # as when Python exits
+    del old
+    assert not failed

@@ -76,6 +76,15 @@ def recorded_gradient_of_t(t: Any) -> Any:
     return g
 
 
+def bytes_of(t: Any, *items: int) -> Any:
+    return t.tensor(items, dtype=t.uint8)
+
+
+def written(x: Any, key: Any, value: Any) -> Any:
+    x[key] = value
+    return x
+
+
 WARNINGS: dict[str, tuple[int, Callable[[Any], Any]]] = {
     # The number of warnings, and a program that gives them.
     "float": (1, lambda t: float(leaf(t))),
@@ -128,6 +137,27 @@ WARNINGS: dict[str, tuple[int, Callable[[Any], Any]]] = {
     "saved_variables": (1, saved_variables),
     "create_graph": (1, lambda t: (leaf(t) * 2).backward(create_graph=True)),
     "only_inputs": (1, lambda t: t.autograd.grad(*[leaf(t)] * 2, only_inputs=False)),
+    "where with bytes": (1, lambda t: t.where(bytes_of(t, 1, 0), 1.0, 2.0)),
+    "a mask of bytes": (1, lambda t: t.ones(2)[bytes_of(t, 1, 0)]),
+    "a mask of an array of bytes": (1, lambda t: t.ones(2)[np.uint8([1, 0])]),
+    "a mask of one byte": (0, lambda t: t.ones(2)[t.tensor(1, dtype=t.uint8)]),
+    "two masks of bytes": (2, lambda t: t.ones(2, 2)[bytes_of(t, 1, 0), bytes_of(t, 0, 1)]),
+    "a write by a mask of bytes": (
+        1,
+        lambda t: written(t.ones(3), bytes_of(t, 1, 0, 1), t.tensor([2.0, 3.0])),
+    ),
+    "index_put by bytes": (
+        1,
+        lambda t: t.ones(3).index_put((bytes_of(t, 1, 0, 1),), t.tensor([2.0, 3.0])),
+    ),
+    "masked_fill_ of an expanded tensor": (
+        1,
+        lambda t: t.ones(1).expand(3).masked_fill_(t.tensor([True, False, True]), 2.0),
+    ),
+    "a write to an expanded tensor": (
+        1,
+        lambda t: written(t.ones(1).expand(3), t.tensor([0, 1]), 2.0),
+    ),
     "write into a read-only key": (
         1,
         lambda t: t.zeros(3).__setitem__(np.frombuffer(np.array([1]).tobytes(), np.int64), 1),
@@ -207,6 +237,8 @@ print(len(caught))
         ("torch.ones(1).T, torch.ones(2).T, torch.ones(()).T, torch.ones(()).mT", 3),
         ("torch.set_warn_always(True); float(x), float(x)", 2),
         ("y = torch.ones(2); y[[None]], y[[None]]", 2),
+        ("m = torch.ones(2, dtype=torch.uint8); m[m], m[m]", 2),
+        ("m = torch.ones(2, dtype=torch.uint8); torch.where(m, m, m), torch.where(m, m, m)", 1),
         ("(x * x).backward(create_graph=True), (x * x).backward(create_graph=True)", 1),
     ],
 )
@@ -242,6 +274,11 @@ def test_a_warning_names_the_users_line() -> None:
         minigrad.set_grad_enabled(True)(int)
         F.mse_loss(minigrad.ones(1), minigrad.ones(1), reduction="elementwise_mean")
         minigrad.nn.Linear(1, 1).state_dict({})
+        mask = bytes_of(minigrad, 1, 0)
+        minigrad.ones(2)[mask]
+        minigrad.where(mask, 1.0, 2.0)
+        minigrad.ones(1).expand(2)[[0]] = 2.0
+        minigrad.ones(1).expand(2).masked_fill_(mask == 1, 2.0)
     assert {w.filename for w in caught} == {__file__}
     lines = [w.lineno for w in caught]
-    assert len(set(lines)) == len(lines) == 12
+    assert len(set(lines)) == len(lines) == 16

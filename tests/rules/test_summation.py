@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch")
 from profiles import examples
 
 import minigrad
-from minigrad.rules.summation import losses_summed, summed
+from minigrad.rules.summation import summed
 
 Array = np.ndarray
 
@@ -64,35 +64,6 @@ def test_numpys_order_would_be_found() -> None:
         x = np.random.default_rng(seed).standard_normal(100).astype(np.float32)
         found += bool(np.add.reduce(x) != summed(x, (0,)))
     assert found > 5
-
-
-@settings(max_examples=examples(100))
-@given(
-    size=st.integers(1, 40) | st.integers(1, 1000),
-    seed=st.integers(0, 2**32),
-    weighted=st.booleans(),
-    reduction=st.sampled_from(("sum", "mean")),
-)
-def test_nll_loss_has_the_bits_of_pytorchs(
-    size: int, seed: int, weighted: bool, reduction: str
-) -> None:
-    rng = np.random.default_rng(seed)
-    x, labels = rng.standard_normal((size, 4)).astype(np.float32), rng.integers(0, 4, size)
-    weight = rng.random(4).astype(np.float32) if weighted else None
-    ours, theirs = (
-        t.nn.functional.nll_loss(
-            t.from_numpy(x),
-            t.from_numpy(labels),
-            None if weight is None else t.from_numpy(weight),
-            reduction=reduction,
-        ).item()
-        for t in (minigrad, torch)
-    )
-    assert ours == theirs
-
-
-def test_no_losses_sum_to_zero() -> None:
-    assert losses_summed(np.empty(0, np.float32)) == 0
 
 
 @settings(max_examples=examples(100))
