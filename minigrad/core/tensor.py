@@ -167,8 +167,7 @@ class TensorBase:
                 f"dtype, but this is {of_numpy(data._array.dtype)}"
             )
         before, given = self._array, data._array
-        kept = given.base is before and given.shape == before.shape
-        if kept and given.strides == before.strides and given.dtype is before.dtype:
+        if _is_whole_memory(given, before):
             return  # `x.data -= y` assigns the memory that x has already
         self._array = given[...]
         count_replacement(before, self._array)
@@ -247,3 +246,15 @@ def require_floats(array: np.ndarray) -> None:
             "only Tensors of floating point dtype can require gradients, and this one is "
             f"{of_numpy(array.dtype)}; convert it first, with .float()"
         )
+
+
+def _is_whole_memory(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two arrays have the same elements, which are all those of the memory they share."""
+    owner: Any = b if b.base is None else b.base
+    return (
+        a.base is owner
+        and a.shape == b.shape
+        and a.strides == b.strides
+        and a.dtype is b.dtype
+        and getattr(owner, "nbytes", None) == b.nbytes
+    )

@@ -784,3 +784,17 @@ def test_an_array_that_outlives_the_engine_is_forgotten_quietly(
     monkeypatch.setattr(versions, "replaced", None)  # as when Python exits
     del old
     assert not failed
+
+
+@pytest.mark.parametrize("t", [minigrad, torch])
+def test_data_of_another_part_of_the_same_memory_is_another_array(t: Any) -> None:
+    whole = t.arange(6.0)
+    x = whole[:3].detach().requires_grad_()
+    x.data = whole[3:]
+    assert x.tolist() == [3.0, 4.0, 5.0]
+    y = t.arange(4.0).reshape(2, 2).requires_grad_()
+    y.data = y.data.t()
+    assert y.tolist() == [[0.0, 2.0], [1.0, 3.0]]
+    z = t.tensor(np.arange(3.0)).requires_grad_()
+    z.data -= 1
+    assert z.tolist() == [-1.0, 0.0, 1.0]
