@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -28,6 +30,18 @@ def in_process(
         return CommandResult(status, *capsys.readouterr())
 
     return run
+
+
+def fill_disk_for(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Let every write of a file whose name contains `name` fail as on a full disk."""
+    replace = os.replace
+
+    def full(source: Path, target: Path) -> None:
+        if name in str(target):
+            raise OSError(28, "No space left on device", str(source))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", full)
 
 
 def assert_refused(result: CommandResult, message: str, program: str = "minigrad") -> None:

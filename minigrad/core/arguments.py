@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ..rules import Rule
-from ..rules.layout import elementwise
+from ..rules.layout import in_dtype
 from ..rules.promotion import converted, get_default_dtype, python_number, result_type, wrapped
 from .errstate import quiet
 from .grad_mode import grad_mode
@@ -70,10 +70,8 @@ def _is_bool(operand: Any) -> bool:
 def _in_dtype(operand: Any, kind: np.dtype, checked: str | None) -> Any:
     """An operand in a dtype. `checked` is as in `Presentation.checked`."""
     if isinstance(operand, np.ndarray):
-        if operand.dtype == kind:
-            return operand
         # A number too large for float32 becomes infinite, without a warning.
-        return elementwise(quiet.call(operand.astype, kind), (operand,))
+        return operand if operand.dtype == kind else quiet.call(in_dtype, operand, kind)
     if operand is None or isinstance(operand, bool):
         return operand
     if checked is not None:

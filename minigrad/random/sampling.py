@@ -22,7 +22,7 @@ from ..core.tensor import TensorBase, wrap
 from ..rules import REGISTRY, dtypes, promotion
 from ..rules.dtypes import dtype as DType
 from ..rules.dtypes import scalar_name
-from ..rules.layout import empty_like
+from ..rules.layout import arranged, empty_like
 from . import variates
 from .generator import Generator, default_generator, generator_or_default
 
@@ -596,9 +596,7 @@ def _laid_out(values: np.ndarray, like: np.ndarray) -> np.ndarray:
     """Return flat values in the shape of an array, in the order of its elements in memory."""
     if like.flags.c_contiguous:
         return values.reshape(like.shape)
-    outermost_first = sorted(range(like.ndim), key=lambda d: -like.strides[d])
-    in_order = values.reshape([like.shape[d] for d in outermost_first])
-    return in_order.transpose(np.argsort(outermost_first))
+    return arranged(values, like.shape, like.strides)
 
 
 # Arguments ----------------------------------------------------------------------------------------

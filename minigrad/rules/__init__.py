@@ -2,7 +2,8 @@
 NumPy and doesn't know about Tensor. Read `rule.py` (what a rule is), then `elementwise.py`. The
 other families are in modules of their own, such as `trigonometry.py` and `reduction.py`.
 `presentation.py` describes how PyTorch presents an op. `dims.py`, `dtypes.py` and `promotion.py`
-are PyTorch's conventions. `reading.py` checks that every pullback is differentiable itself.
+are PyTorch's conventions. `layout.py` gives a result PyTorch's strides, and `summation.py` gives a
+sum PyTorch's digits. `reading.py` checks that every pullback is differentiable itself.
 """
 
 from __future__ import annotations

@@ -119,10 +119,10 @@ def _strides(input: Array, key: tuple[Entry, ...], shape: tuple[int, ...]) -> li
     before = places[0] if together else 0
     left = [step for d, step in enumerate(input.strides) if d not in indices]
     arrays = np.broadcast_arrays(*indices.values())
-    sizes = (1,) * before, arrays[0].shape, (1,) * (len(left) - before)
+    among_left = (1,) * before + arrays[0].shape + (1,) * (len(left) - before)
     return [
         (*left[:before], *[0] * arrays[0].ndim, *left[before:]),
-        *[strides_in(shape, array.reshape(*sizes[0], *sizes[1], *sizes[2])) for array in arrays],
+        *[strides_in(shape, array.reshape(among_left)) for array in arrays],
     ]
 
 

@@ -41,6 +41,11 @@ def elementwise(output: Array, operands: Sequence[Any]) -> Array:
     return ordered(output, [strides_in(output.shape, x) for x in arrays])
 
 
+def in_dtype(array: Array, dtype: np.dtype) -> Array:
+    """An array in a dtype: itself if it has it, else in the layout of an elementwise result."""
+    return array if array.dtype == dtype else elementwise(array.astype(dtype), (array,))
+
+
 def empty_like(array: Array, dtype: np.dtype | None = None) -> Array:
     """Uninitialised memory in the shape of an array, and in the layout of an elementwise result."""
     return elementwise(np.empty_like(array, dtype), (array,))
@@ -132,6 +137,16 @@ def _same(array: Array, strides: Sequence[int]) -> bool:
 
 def _copied(array: Array, strides: Sequence[int]) -> Array:
     """A copy of an array with these strides, which leave no gaps."""
-    outer_first = sorted(range(array.ndim), key=lambda d: -strides[d])
-    in_order = np.array(array.transpose(outer_first), order="C")
+    in_order = np.array(array.transpose(_outer_first(strides)), order="C")
+    return arranged(in_order.reshape(-1), array.shape, strides)
+
+
+def arranged(values: Array, shape: Sequence[int], strides: Sequence[int]) -> Array:
+    """Flat values, given in their order in memory, as an array with the order of these strides."""
+    outer_first = _outer_first(strides)
+    in_order = values.reshape([shape[d] for d in outer_first])
     return in_order.transpose(np.argsort(outer_first))
+
+
+def _outer_first(strides: Sequence[int]) -> list[int]:
+    return sorted(range(len(strides)), key=lambda d: -strides[d])

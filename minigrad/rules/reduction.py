@@ -16,7 +16,7 @@ import numpy as np
 from .dims import axes, axis, kept, named
 from .dtypes import of_numpy
 from .indexing import scatter
-from .layout import elementwise
+from .layout import in_dtype
 from .presentation import INTERNAL
 from .rule import Array, Result, differentiable, without_derivative
 from .summation import summed
@@ -25,13 +25,6 @@ from .summation import summed
 def _with_kept_dims(g: Array, shape: tuple[int, ...], reduced: tuple[int, ...]) -> Array:
     """A reduction's cotangent in the shape that it has with `keepdim=True`."""
     return g.reshape(kept(shape, reduced))
-
-
-def _in_dtype(input: Array, dtype: np.dtype | None) -> Array:
-    """The operand in the dtype in which it is summed."""
-    if dtype is None or dtype == input.dtype:
-        return input
-    return elementwise(input.astype(dtype), (input,))
 
 
 def _node(name: str) -> Callable[..., str]:
@@ -61,7 +54,7 @@ def sum(
     shape, reduced = input.shape, axes(dim, input.ndim)
     if dtype is None and input.dtype.kind in "biu":
         dtype = np.dtype(np.int64)
-    return summed(_in_dtype(input, dtype), reduced, _flag(keepdim, "sum")), (
+    return summed(in_dtype(input, dtype or input.dtype), reduced, _flag(keepdim, "sum")), (
         lambda g: np.broadcast_to(_with_kept_dims(g, shape, reduced), shape),
     )
 
@@ -85,7 +78,7 @@ def mean(
             f"or complex dtype. Got: {of_numpy(dtype or input.dtype).scalar_name}"
         )
     shape, reduced = input.shape, axes(dim, input.ndim)
-    total = summed(_in_dtype(input, dtype), reduced, _flag(keepdim, "mean"))
+    total = summed(in_dtype(input, dtype or input.dtype), reduced, _flag(keepdim, "mean"))
     # A NumPy number: division by a Python 0 would raise.
     n = total.dtype.type(math.prod(shape[d] for d in reduced))
     share = n or 1  # the gradient of an empty mean is empty, whatever the divisor

@@ -166,7 +166,7 @@ def _across(shape: Shape, together: int) -> Way:
         return _cascade(shape)
     if not wide or size <= 4:
         return _in_strands(shape)
-    if size < 8:
+    if size < 8 and math.prod(shape) <= 512:  # the places are kept, so they must be few
         places, turn = np.arange(math.prod(shape)).reshape(shape), _in_turn(shape)
         places[..., wide:] = places[_STRANDS[size], ..., wide:]
         return lambda rows: turn(rows.take(places))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import Command, assert_refused, in_process
+from commands import Command, assert_refused, fill_disk_for, in_process
 
 torch = pytest.importorskip("torch")
 for needed in ("sklearn", "tqdm", "matplotlib", "tabulate", "threadpoolctl"):
@@ -146,14 +146,7 @@ def test_a_failed_file_costs_no_other(
     benchmarks: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    replace = os.replace
-
-    def full(source: Path, target: Path) -> None:
-        if "run.json" in str(target):
-            raise OSError(28, "No space left on device", str(source))
-        replace(source, target)
-
-    monkeypatch.setattr(os, "replace", full)
+    fill_disk_for(monkeypatch, "run.json")
     result = benchmarks(*FAST, "--json", "run.json", "--plot", "run.svg")
     assert result.status == 2
     assert result.err == "benchmarks: error: run.json: No space left on device\n"

@@ -12,7 +12,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
-from commands import Command, in_process
+from commands import Command, fill_disk_for, in_process
 
 torch = pytest.importorskip("torch")
 for needed in ("sklearn", "tqdm", "matplotlib", "tabulate"):
@@ -235,16 +235,11 @@ def test_a_failed_file_costs_no_other(
     bridge: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    replace = os.replace
-
-    def full(source: Path, target: Path) -> None:
-        if failing in str(target):
-            raise OSError(28, "No space left on device", str(source))
-        replace(source, target)
-
-    monkeypatch.setattr(os, "replace", full)
     for failing, written in (("run.json", "run.svg"), ("run.svg", "run.json")):
-        result = bridge("--epochs", 1, "--mode", "free", "--json", "run.json", "--plot", "run.svg")
+        with monkeypatch.context() as patch:
+            fill_disk_for(patch, failing)
+            files = ("--json", "run.json", "--plot", "run.svg")
+            result = bridge("--epochs", 1, "--mode", "free", *files)
         assert result.status == 2
         assert result.err == f"bridge: error: {failing}: No space left on device\n"
         assert [path.name for path in tmp_path.iterdir()] == [written]

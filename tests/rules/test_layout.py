@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -85,6 +86,15 @@ def test_the_strides_of_a_result(name: str, data: st.DataObject) -> None:
     ours, theirs = (op(t, *(operand(t, recipe, shape) for recipe in made)) for t in LIBRARIES)
     assert strides_of(ours) == strides_of(theirs)
     assert ours.is_contiguous() == theirs.is_contiguous()
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+def test_the_strides_of_a_gather_along_separate_dimensions(order: tuple[int, ...]) -> None:
+    def strides(t: Any) -> tuple[int, ...]:
+        x = t.ones(4, 3, 2, 3).permute(order)
+        return strides_of(x[:, t.tensor([0, 1]), :, t.tensor([0])])
+
+    assert strides(minigrad) == strides(torch)
 
 
 LIBRARIES = (minigrad, torch)

@@ -58,6 +58,13 @@ def test_a_long_sum_has_the_bits_of_pytorchs(size: int, dtype: Any) -> None:
     assert summed(matrix, (0,)).tobytes() == torch.from_numpy(matrix).sum(0).numpy().tobytes()
 
 
+@pytest.mark.parametrize("columns", [33, 100, 1001])
+@pytest.mark.parametrize("rows", [4, 5, 6, 7, 8])
+def test_a_sum_of_few_long_rows_has_the_bits_of_pytorchs(rows: int, columns: int) -> None:
+    x = np.random.default_rng(columns).standard_normal((rows, columns)).astype(np.float32)
+    assert summed(x, (0,)).tobytes() == torch.from_numpy(x).sum(0).numpy().tobytes()
+
+
 def test_numpys_order_would_be_found() -> None:
     found = 0
     for seed in range(20):
