@@ -10,8 +10,8 @@ import numpy as np
 from .dims import axis
 from .dtypes import scalar_name
 from .indexing import put
+from .layout import in_dtype
 from .reading import reads_as
-from .reduction import _in_dtype
 from .rule import Array, Result, differentiable
 
 
@@ -47,7 +47,7 @@ def cumsum(input: Array, dim: int, *, dtype: np.dtype | None = None) -> Result:
     tensor([1., 3., 6.])
     """
     d, shape = axis(dim, input.ndim), input.shape
-    x = _in_dtype(input, summed_type(input, dtype))
+    x = in_dtype(input, summed_type(input, dtype))
     y = np.add.accumulate(_wide(x), d) if shape else _wide(x)
     if x.dtype.kind == "f":
         y = y + 0  # PyTorch's sums start with 0, so that a sum of -0 is 0
@@ -63,7 +63,7 @@ def cumprod(input: Array, dim: int, *, dtype: np.dtype | None = None) -> Result:
     tensor([1., 2., 6.])
     """
     d, shape = axis(dim, input.ndim), input.shape
-    x = _in_dtype(input, summed_type(input, dtype))
+    x = in_dtype(input, summed_type(input, dtype))
     y = (np.multiply.accumulate(_wide(x), d) if shape else _wide(x)).astype(x.dtype)
 
     def pullback(g: Array) -> Array:

@@ -10,8 +10,9 @@ import numpy as np
 
 from .dims import axes, axis, kept
 from .elementwise import pow, sign
+from .layout import in_dtype
 from .presentation import INTERNAL
-from .reduction import _flag, _in_dtype, _node, _with_kept_dims, mean
+from .reduction import _flag, _node, _with_kept_dims, mean
 from .rule import Array, Result, differentiable
 from .scans import _wide, others, summed_type
 from .summation import summed
@@ -74,7 +75,7 @@ def prod(
     """
     shape = input.shape
     reduced = axes(None if dim is None else axis(dim, input.ndim), input.ndim)
-    x = _in_dtype(input, summed_type(input, dtype))
+    x = in_dtype(input, summed_type(input, dtype))
     y = np.asarray(np.multiply.reduce(x, reduced, dtype=x.dtype, keepdims=_flag(keepdim, "prod")))
 
     def pullback(g: Array) -> Array:
