@@ -70,11 +70,7 @@ def _operands(input: Array, src: Operand, index: Array, dim: int, name: str) -> 
     d = axis(dim, input.ndim)
     y = np.array(input.reshape(input.shape or (1,)), order="C")
     if not isinstance(src, np.ndarray):
-        return (
-            y,
-            _places(index, d, y.shape, name),
-            converted(src, np.result_type(src)).astype(input.dtype),
-        )
+        return y, _places(index, d, y.shape, name), converted(src, input.dtype)
     if src.dtype != input.dtype:
         raise RuntimeError(
             f"{name}(): Expected self.dtype to be equal to src.dtype, but they are "
@@ -125,10 +121,7 @@ def scatter_values(input: Array, src: Operand, index: Constant, dim: int) -> Res
     )
 
 
-@differentiable(
-    INTERNAL,
-    node="ScatterReduceBackward0",
-)
+@differentiable(INTERNAL, node="ScatterReduceBackward0")
 def scatter_amax(
     input: Array, src: Array, index: Constant, dim: int, largest: bool, include_self: bool
 ) -> Result:
@@ -166,11 +159,7 @@ def _shares(
     return own if include_self else scatter_values(own, 0, index, dim)[0], read
 
 
-@differentiable(
-    INTERNAL,
-    public="scatter_reduce",
-    node="ScatterReduceBackward0",
-)
+@differentiable(INTERNAL, public="scatter_reduce", node="ScatterReduceBackward0")
 def scatter_product(
     input: Array, src: Array, index: Constant, dim: int, include_self: bool
 ) -> Result:
