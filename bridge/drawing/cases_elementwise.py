@@ -40,12 +40,6 @@ def rounded(draw: RandomDraws) -> Case:
     return replace(case, options=draw.options(decimals=(..., 0, 1, 3, -1)))
 
 
-def divided(draw: RandomDraws) -> Case:
-    """Draw a division that rounds its quotient."""
-    case = cases.binary(draw)
-    return replace(case, options={"rounding_mode": draw.pick("floor", "trunc")})
-
-
 def with_value(draw: RandomDraws) -> Case:
     """Draw three tensors, and a factor of their product or quotient."""
     case = moderate_tensors(3)(draw)
@@ -80,13 +74,24 @@ def without_gradient(case: Callable[[RandomDraws], Case]) -> Callable[[RandomDra
     return draw_it
 
 
-def between(draw: RandomDraws) -> Case:
-    """Draw a tensor; if smooth, of numbers that are not at a jump."""
-    case = cases.unary(draw)
-    x = case.operands[0]
-    if draw.style != "smooth":
-        return case
-    return Case((replace(x, values=np.asarray(x.values + 0.005)),))  # type: ignore
+def off_jumps(case: Callable[[RandomDraws], Case]) -> Callable[[RandomDraws], Case]:
+    """Draw a first operand that, if smooth, is an odd multiple of 0.005.
+
+    So it isn't a whole number, a power of 2, or a multiple of another operand.
+    """
+
+    def draw_it(draw: RandomDraws) -> Case:
+        drawn = case(draw)
+        x, *others = drawn.operands
+        if draw.style != "smooth":
+            return drawn
+        moved = replace(x, values=np.asarray(x.values + 0.005))  # type: ignore
+        return replace(drawn, operands=(moved, *others))
+
+    return draw_it
+
+
+between = off_jumps(cases.unary)
 
 
 def moderate(draw: RandomDraws) -> Case:
@@ -178,7 +183,6 @@ ELEMENTWISE: dict[str, tuple[Callable[[RandomDraws], Case], _FUNCTION]] = {
     **{name: (moderate_tensors(1), {}) for name in ("digamma", "lgamma")},
     **{name: (between, {}) for name in ("floor", "ceil", "trunc", "frac")},
     **{name: (fraction, {}) for name in ("asin", "acos", "atanh", "erfinv", "tan")},
-    **{name: (cases.tensors(2), {}) for name in ("fmod",)},
     **{name: (moderate_tensors(2), {}) for name in ("atan2", "hypot", "logaddexp", "logaddexp2")},
     **{name: (cases.tensors(2), {}) for name in ("fmax", "fmin")},
     **{name: (without_gradient(cases.tensors(2)), {}) for name in ("heaviside", "nextafter")},
@@ -196,7 +200,8 @@ ELEMENTWISE: dict[str, tuple[Callable[[RandomDraws], Case], _FUNCTION]] = {
     "clamp_min": (bounded, {}),
     "copysign": (binary_with_tensor, {}),
     "floor_divide": (without_gradient(cases.binary), _with(operator.floordiv)),
-    "frexp": (moderate, {"function": lambda t, input: t.frexp(input)}),
+    "fmod": (off_jumps(cases.tensors(2)), {}),
+    "frexp": (off_jumps(moderate), {"function": lambda t, input: t.frexp(input)}),
     "gcd": (integers, {}),
     "lcm": (integers, {}),
     "lerp": (lerp, {}),
@@ -205,7 +210,7 @@ ELEMENTWISE: dict[str, tuple[Callable[[RandomDraws], Case], _FUNCTION]] = {
     "mvlgamma": (mvlgamma, {}),
     "nan_to_num": (nan_to_num, {}),
     "polygamma": (polygamma, {}),
-    "remainder": (cases.tensors(2), _with(operator.mod)),
+    "remainder": (off_jumps(cases.tensors(2)), _with(operator.mod)),
     "round": (rounded, {}),
     "special_entr": (cases.unary_positive, of_special("entr")),
     "special_ndtri": (probability, of_special("ndtri")),

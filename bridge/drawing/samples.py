@@ -293,5 +293,12 @@ def form_takes(name: str, form: str, case: Case) -> bool:
     """Tell whether a form of the rule can make the call: a method, for example, needs a tensor."""
     if form.endswith("operator") and "alpha" in case.options:
         return False
+    if form == "in-place" and name in ("eq", "ge", "gt", "le", "lt", "ne"):
+        # PyTorch makes an integer tensor require grad if the other one does, and backward fails.
+        target, other = case.operands
+        integer = isinstance(target, Operand) and target.values.dtype.kind != "f"
+        wanted = case.wanted is None or case.wanted[1]
+        if integer and wanted and isinstance(other, Operand) and other.differentiable:
+            return False
     caller = 1 if name == "where" else 0
     return form in ("function", "operator") or isinstance(case.operands[caller], Operand)

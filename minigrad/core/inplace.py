@@ -8,16 +8,18 @@ is a view, its base gets a new history too (`views.py`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, NoReturn
 
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
-from ..rules import REGISTRY, Rule
+from ..rules import Rule
 from ..rules.dtypes import scalar_name
 from ..rules.layout import dense
-from ..rules.promotion import same_category_or_higher
+from ..rules.promotion import result_type, same_category_or_higher
+from ..rules.rule import Array, Operand, Result
 from .arguments import read_key
 from .dispatch import OPERANDS, OPS, function, number_fits
 from .errstate import quiet
@@ -83,7 +85,12 @@ def in_place(
         if not fills:
             _refuse_overlap(self._array, others)
         compute = out_of_place if rule.differentiable or not recorded else _without_derivative(rule)
-        _write_result(self, lambda x: compute(x, *args, **kwargs), rule.name, recorded, store)
+        try:
+            _write_result(self, lambda x: compute(x, *args, **kwargs), rule.name, recorded, store)
+        except NotImplementedError:
+            if rule.presentation.layout == "elementwise":
+                _refuse_output(self, others, rule.name)
+            raise
         return self
 
     op.__name__ = op.__qualname__ = f"{rule.name}_"
@@ -104,15 +111,14 @@ def _without_derivative(rule: Rule) -> Callable[..., Any]:
             f"the derivative of {rule.name}_ is not implemented: detach() the tensor first"
         )
 
-    def compute(self: TensorBase, *args: Any, **kwargs: Any) -> TensorBase:
-        other = next(iter((*args, *kwargs.values())))
-        node = f"{rule.name.capitalize()}Backward{int(isinstance(other, TensorBase))}"
-        result = function(REGISTRY["zero"], node=node)(self)
-        compared = OPS[rule.name](self, *args, **kwargs)
-        result._array[...] = compared._array
-        return result
+    def compared(input: Array, other: Operand) -> Result:
+        y = rule.forward(input, other)[0]
+        return y.astype(input.dtype), (lambda g: np.zeros_like(g), lambda g: np.zeros_like(g))
 
-    return compute
+    def node(input: Array, other: Operand) -> str:
+        return f"{rule.name.capitalize()}Backward{int(isinstance(other, np.ndarray))}"
+
+    return function(replace(rule, forward=compared, differentiable=True, linear=True), node=node)
 
 
 def in_place_composition(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -236,6 +242,35 @@ def _warn_of_shared(target: np.ndarray, name: str) -> bool:
     return shares
 
 
+def _refuse_output(self: TensorBase, others: Sequence[Any], name: str) -> None:
+    """Raise the error of a result that the tensor can't hold, although the op isn't computed.
+
+    PyTorch checks the shape and the dtype of the result first, then whether it has the op for that
+    dtype.
+    """
+    arrays = [x._array if isinstance(x, TensorBase) else x for x in (self, *others)]
+    arrays = [x for x in arrays if isinstance(x, np.ndarray | int | float)]
+    try:
+        shape = np.broadcast_shapes(*map(np.shape, arrays))
+    except ValueError:
+        return  # there is no result
+    _refuse_misfit(self._array, np.empty(shape, result_type(*arrays)), name)
+
+
+def _refuse_misfit(target: np.ndarray, output: np.ndarray, name: str) -> None:
+    """RuntimeError if the shape or the category of a result doesn't fit the tensor's memory."""
+    if output.shape != target.shape:
+        raise RuntimeError(
+            f"output with shape {list(target.shape)} doesn't match the broadcast shape "
+            f"{list(output.shape)}: {name}_ writes into the first tensor, which keeps its shape"
+        )
+    if output.dtype is not target.dtype and not same_category_or_higher(output.dtype, target.dtype):
+        raise RuntimeError(
+            f"result type {scalar_name(output)} can't be cast to the desired output type "
+            f"{scalar_name(target)}"
+        )
+
+
 def _write(
     self: TensorBase,
     output: np.ndarray,
@@ -247,16 +282,7 @@ def _write(
     RuntimeError if its shape or category doesn't fit.
     """
     target = self._array
-    if output.shape != target.shape:
-        raise RuntimeError(
-            f"output with shape {list(target.shape)} doesn't match the broadcast shape "
-            f"{list(output.shape)}: {name}_ writes into the first tensor, which keeps its shape"
-        )
-    if output.dtype is not target.dtype and not same_category_or_higher(output.dtype, target.dtype):
-        raise RuntimeError(
-            f"result type {scalar_name(output)} can't be cast to the desired output type "
-            f"{scalar_name(target)}"
-        )
+    _refuse_misfit(target, output, name)
     if store is None:
         quiet.call(np.copyto, target, output, "unsafe")
     else:

@@ -1,4 +1,4 @@
-"""Arguments that name dimensions and sizes, checked as PyTorch checks them."""
+"""Arguments that aren't operands, such as dimensions and sizes, checked as PyTorch checks them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,28 @@ import math
 import operator
 from collections.abc import Sequence
 
+import numpy as np
+
 
 def index(argument: int, name: str) -> int:
     """An argument as an int. TypeError for anything else and for a bool, else as `int64`."""
     if isinstance(argument, bool) or not hasattr(argument, "__index__"):
         raise TypeError(f"argument '{name}' must be int, not {type(argument).__name__}")
     return int64(argument)
+
+
+def number(argument: float, name: str) -> float:
+    """An argument that is a number. TypeError for anything else."""
+    if not isinstance(argument, int | float):
+        raise TypeError(f"argument '{name}' must be Number, not {type(argument).__name__}")
+    return argument
+
+
+def flag(argument: bool, name: str) -> bool:
+    """An argument as a bool. TypeError for anything else, also for an int."""
+    if not isinstance(argument, bool | np.bool_):
+        raise TypeError(f"argument '{name}' must be bool, not {type(argument).__name__}")
+    return bool(argument)
 
 
 def int64(number: int) -> int:

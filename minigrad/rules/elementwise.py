@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .dims import number
 from .dtypes import SUPPORTED, int64, of_numpy, scalar_name
 from .presentation import (
     ARITHMETIC,
@@ -108,8 +109,7 @@ def rsub(input: Array, other: Operand, *, alpha: float = 1) -> Result:
 
 def _scaled(other: Operand, alpha: float, like: Operand, negated: bool = False) -> Operand:
     """`alpha * other` in the dtype of the sum, to which both operands were converted."""
-    if not isinstance(alpha, int | float):
-        raise TypeError(f"argument 'alpha' must be Number, not {type(alpha).__name__}")
+    number(alpha, "alpha")
     dtype = (like if isinstance(like, np.ndarray) else other).dtype
     if isinstance(alpha, bool) and dtype.kind != "b":
         raise RuntimeError("Boolean alpha only supported for Boolean results.")

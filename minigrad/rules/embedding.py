@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .dims import flag
 from .dtypes import scalar_name
 from .indexing import scatter
 from .presentation import INTERNAL
@@ -15,6 +16,7 @@ def embedding(
     weight: Array, input: Constant, padding_idx: int = -1, scale_grad_by_freq: bool = False
 ) -> Result:
     """The rows of `weight` at the indices in `input`; the row `padding_idx` gets no gradient."""
+    scale_grad_by_freq = flag(scale_grad_by_freq, "scale_grad_by_freq")
     if weight.ndim != 2:
         raise RuntimeError("'weight' must be 2-D")
     if input.dtype.kind != "i":

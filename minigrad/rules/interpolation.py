@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from .dims import number
 from .elementwise import masked
 from .presentation import ARITHMETIC, BOTH, ELEMENTWISE, IN_PLACE, PROMOTED
+from .promotion import converted
 from .rule import Array, Operand, Result, differentiable, unchanged, without_derivative
 from .trigonometry import require_floats
-
-
-def _checked_value(value: float, like: Array) -> float:
-    if isinstance(value, float) and like.dtype.kind != "f":
-        raise RuntimeError(
-            "For integral input tensors, argument value must not be a floating point number."
-        )
-    return value
 
 
 @differentiable(ARITHMETIC)
@@ -27,7 +21,7 @@ def addcmul(input: Array, tensor1: Array, tensor2: Array, *, value: float = 1) -
     """
     if input.dtype.kind == "b":
         raise NotImplementedError("\"addcmul_cpu_out\" not implemented for 'Bool'")
-    _checked_value(value, input)
+    value = converted(number(value, "value"), input.dtype)
     y = (input + value * tensor1 * tensor2).astype(input.dtype, copy=False)
     return y, (
         unchanged,
@@ -48,6 +42,7 @@ def addcdiv(input: Array, tensor1: Array, tensor2: Array, *, value: float = 1) -
             "Integer division with addcdiv is no longer supported: convert the operands to floats "
             "or use div(rounding_mode='trunc')"
         )
+    value = converted(number(value, "value"), input.dtype)
     return input + value * tensor1 / tensor2, (
         unchanged,
         lambda g: g * (value / tensor2),
@@ -72,7 +67,7 @@ def lerp(input: Array, end: Array, weight: Operand) -> Result:
         if isinstance(x, np.ndarray) and x.dtype != input.dtype:
             raise RuntimeError(f"expected dtype {input.dtype} but got dtype {x.dtype}")
     require_floats("lerp_kernel", input)
-    weights = np.asarray(weight, input.dtype)
+    weights = weight if isinstance(weight, np.ndarray) else input.dtype.type(weight)
     gap = end - input
     # From the nearer end, so that a weight of 1 gives `end` exactly.
     y = np.where(np.abs(weights) < 0.5, input + weights * gap, end - gap * (1 - weights))
@@ -161,6 +156,9 @@ def nan_to_num(
     >>> minigrad.nan_to_num(minigrad.tensor([1., float("nan"), float("inf")]), posinf=9.)
     tensor([1., 0., 9.])
     """
+    for name, replacement in (("nan", nan), ("posinf", posinf), ("neginf", neginf)):
+        if replacement is not None:
+            number(replacement, name)
     if input.dtype.kind != "f":
         return input.copy(), ()
     kind = np.finfo(input.dtype)

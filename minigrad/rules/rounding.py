@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .dims import index
 from .dtypes import scalar_name
 from .presentation import ARITHMETIC, ELEMENTWISE, FLOAT_FUNCTION, IN_PLACE, PROMOTED
 from .rule import Array, Operand, Result, differentiable, unchanged, without_derivative
@@ -67,15 +68,15 @@ def frac(input: Array) -> Result:
     return input - np.trunc(input), (unchanged,)
 
 
-def _round_node(input: Array, *, decimals: int = 0) -> str:
-    return f"RoundBackward{int(decimals != 0)}"
+def _round_node(input: Array, *, decimals: int | None = None) -> str:
+    return f"RoundBackward{int(decimals is not None)}"
 
 
 @differentiable(ELEMENTWISE, linear=True, numpy="rint", forms=IN_PLACE, node=_round_node)
-def round(input: Array, *, decimals: int = 0) -> Result:
-    """Each element rounded to `decimals` decimal places; halves go to the even neighbour.
+def round(input: Array, *, decimals: int | None = None) -> Result:
+    """Each element rounded to `decimals` decimal places (0); halves go to the even neighbour.
 
-    NotImplementedError for bools, and for integers if `decimals` isn't 0.
+    NotImplementedError for bools, and for integers if `decimals` is given.
 
     >>> minigrad.round(minigrad.tensor([0.5, 1.5, 2.26]), decimals=1)
     tensor([0.5000, 1.5000, 2.3000])
@@ -84,11 +85,12 @@ def round(input: Array, *, decimals: int = 0) -> Result:
     return _rounded(input, decimals), (lambda g: np.zeros_like(g),)
 
 
-def _rounded(input: Array, decimals: int) -> Array:
-    if decimals and input.dtype.kind != "f":
-        raise NotImplementedError(f"\"round_cpu\" not implemented for '{scalar_name(input)}'")
+def _rounded(input: Array, decimals: int | None) -> Array:
+    decimals = None if decimals is None else index(decimals, "decimals")
     if input.dtype.kind != "f":
-        return input.copy()
+        if decimals is None:
+            return input.copy()
+        raise NotImplementedError(f"\"round_cpu\" not implemented for '{scalar_name(input)}'")
     if not decimals:
         return np.rint(input)
     factor = input.dtype.type(10.0 ** np.abs(decimals))

@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from .dims import index
 from .presentation import FLOAT_FUNCTION, PROMOTED
 from .rule import Array, Operand, Result, differentiable, without_derivative
 from .trigonometry import require_floats
 
 ROOT_2, ROOT_PI = math.sqrt(2), math.sqrt(math.pi)
 TWO_OVER_ROOT_PI, HALF_ROOT_PI = 2 / ROOT_PI, ROOT_PI / 2
-ROOT_2_PI, ROOT_HALF = math.sqrt(2 * math.pi), math.sqrt(0.5)
-ROOT_2_OVER_PI = math.sqrt(2 / math.pi)
+ROOT_2_PI = math.sqrt(2 * math.pi)
 _found: dict[str, Callable[..., Any]] = {}
 
 
@@ -67,8 +67,12 @@ def erfinv(input: Array) -> Result:
     >>> minigrad.erfinv(minigrad.tensor([0., 0.5]))
     tensor([0.0000, 0.4769])
     """
-    y = scipy_special("erfinv", input)
-    return y, (lambda g: HALF_ROOT_PI * np.exp(y * y) * g,)
+
+    def to_input(g: Array) -> Array:
+        y = erfinv(input)[0]  # computed again, because PyTorch saves the operand
+        return HALF_ROOT_PI * np.exp(y * y) * g
+
+    return scipy_special("erfinv", input), (to_input,)
 
 
 @differentiable(FLOAT_FUNCTION, forms=(), public="erfcx")
@@ -101,7 +105,7 @@ def special_log_ndtr(input: Array) -> Result:
     tensor([ -0.6931, -53.2313])
     """
     y = scipy_special("log_ndtr", input)
-    return y, (lambda g: g / special_erfcx(input * -ROOT_HALF)[0] * ROOT_2_OVER_PI,)
+    return y, (lambda g: g / ROOT_2_PI * np.exp(-(y + input * input / 2)),)
 
 
 # Gamma functions ----------------------------------------------------------------------------------
@@ -138,7 +142,7 @@ def polygamma(input: Array, n: int) -> Result:
     >>> minigrad.polygamma(1, minigrad.tensor([1., 2.]))
     tensor([1.6449, 0.6449])
     """
-    if n < 0:
+    if index(n, "n") < 0:
         raise RuntimeError("polygamma(n, x) does not support negative n.")
     if n == 0:
         y = digamma(input)[0]
@@ -174,7 +178,7 @@ def mvlgamma(input: Array, p: int) -> Result:
     >>> minigrad.mvlgamma(minigrad.tensor([3.]), 2)
     tensor([1.5502])
     """
-    if p < 1:
+    if index(p, "p") < 1:
         raise RuntimeError("p has to be greater than or equal to 1")
     y = np.full_like(input, p * (p - 1) / 4 * math.log(math.pi))
     for j in range(p):
@@ -380,5 +384,5 @@ def frexp(input: Array) -> Result:
     """
     if input.dtype.kind != "f":
         raise RuntimeError("torch.frexp() only supports floating-point dtypes")
-    mantissa, exponent = np.frexp(input)
+    mantissa, exponent = (np.asarray(part) for part in np.frexp(input))
     return (mantissa, exponent), (lambda g: g / np.exp2(exponent),)

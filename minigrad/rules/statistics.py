@@ -17,13 +17,15 @@ from .rule import Array, Result, differentiable
 from .scans import _wide, others, summed_type
 from .summation import summed
 
+INFINITY, NAN = math.inf, math.nan
+
 # Spread -------------------------------------------------------------------------------------------
 
 
 def _squares(
     input: Array, reduced: tuple[int, ...], correction: float, keepdim: Any
 ) -> tuple[Array, float]:
-    """The variance in float64, and the factor of the deviations in its derivative."""
+    """The variance in float64, and the degrees of freedom by which it was divided."""
     if input.dtype.kind in "biu":
         raise RuntimeError("std and var only support floating point and complex dtypes")
     count = math.prod(input.shape[d] for d in reduced)
@@ -31,13 +33,16 @@ def _squares(
     wide = _wide(input)
     around = np.add.reduce(wide, reduced, keepdims=True) / np.float64(count)
     squares: Any = np.add.reduce((wide - around) ** 2, reduced, keepdims=keepdim)
-    return squares / np.float64(max(left, 0)), 2 / left if left else math.inf
+    return squares / np.float64(max(left, 0)), left
 
 
-def _of_variance(g: Array, input: Array, reduced: tuple[int, ...], share: float) -> Array:
+def _of_variance(g: Array, input: Array, reduced: tuple[int, ...], left: float, dim: Any) -> Array:
     """The gradient of the variance."""
     deviations = input - mean(input, reduced, True)[0]
-    return share * _with_kept_dims(g, input.shape, reduced) * deviations
+    g = _with_kept_dims(g, input.shape, reduced)
+    if left <= 0 and (dim is None or not input.ndim):  # over named dims, PyTorch divides by `left`
+        return g * np.where(deviations == 0, NAN, INFINITY)
+    return (2 / left if left else INFINITY) * g * deviations
 
 
 @differentiable(INTERNAL, public="var", node="VarBackward0")
@@ -46,8 +51,8 @@ def variance(
 ) -> Result:
     """The sum of the squared deviations from the mean, divided by n - correction."""
     reduced = axes(dim, input.ndim)
-    y, share = _squares(input, reduced, correction, _flag(keepdim, "var"))
-    return y.astype(input.dtype), (lambda g: _of_variance(g, input, reduced, share),)
+    y, left = _squares(input, reduced, correction, _flag(keepdim, "var"))
+    return y.astype(input.dtype), (lambda g: _of_variance(g, input, reduced, left, dim),)
 
 
 @differentiable(INTERNAL, public="std", node="StdBackward0")
@@ -56,9 +61,13 @@ def deviation(
 ) -> Result:
     """The root of the variance. Its derivative is 0 where it is 0."""
     reduced = axes(dim, input.ndim)
-    squares, share = _squares(input, reduced, correction, _flag(keepdim, "std"))
+    squares, left = _squares(input, reduced, correction, _flag(keepdim, "std"))
     y = np.asarray(np.sqrt(squares).astype(input.dtype))
-    return y, (lambda g: _of_variance(np.where(y == 0, 0, g / (2 * y)), input, reduced, share),)
+
+    def to_input(g: Array) -> Array:
+        return _of_variance(np.where(y == 0, 0, g / (2 * y)), input, reduced, left, dim)
+
+    return y, (to_input,)
 
 
 # Products and norms -------------------------------------------------------------------------------
@@ -98,6 +107,8 @@ def logsumexp(input: Array, dim: int | Sequence[int], keepdim: bool = False) -> 
     >>> minigrad.logsumexp(minigrad.tensor([[0., 0.], [1., 1.]]), dim=1)
     tensor([0.6931, 1.6931])
     """
+    if dim is None:
+        raise TypeError("logsumexp(): argument 'dim' must be tuple of ints, not NoneType")
     shape, reduced = input.shape, axes(dim, input.ndim)
     if input.size:
         most = np.maximum.reduce(input, reduced, keepdims=True)
@@ -129,6 +140,7 @@ def vector_norm(
     Where the derivative isn't unique, it is PyTorch's: 0 at 0, and tied elements share it evenly.
     """
     shape, reduced = input.shape, axes(dim, input.ndim)
+    keepdim = _flag(keepdim, "linalg_vector_norm")
     if math.isinf(ord):
         return _extreme_norm(input, ord, reduced, keepdim)
     size = np.absolute(input)

@@ -143,8 +143,8 @@ def sinc(input: Array) -> Result:
 
     def to_input(g: Array) -> Array:
         x = PI * input
-        slope = (x * np.cos(x) - np.sin(x)) / (x * input)
-        return g * np.where(input * input == 0, 0, slope)
+        square = x * input
+        return np.where(square == 0, 0, g * ((x * np.cos(x) - np.sin(x)) / square))
 
     return y, (to_input,)
 

@@ -13,6 +13,7 @@ from ...core.inplace import in_place
 from ...core.tensor import TensorBase, require_tensor, wrap
 from ...rules import REGISTRY
 from ...rules.dims import axis as dim_from_front
+from ...rules.dims import index as integer
 from ...rules.dtypes import scalar_name
 from ...rules.presentation import FUNCTION, IN_PLACE
 from .registry import composed
@@ -543,7 +544,7 @@ def embedding(
         rows = weight._array.shape[0]
         if not -rows <= padding_idx < rows:
             raise AssertionError("Padding_idx must be within num_embeddings")
-        padding_idx %= rows
+        padding_idx = integer(padding_idx, "padding_idx") % rows
     if max_norm is not None:
         _renormalise(weight, input, max_norm, norm_type)
     return OPS["embedding"](weight, input, padding_idx, scale_grad_by_freq)
