@@ -11,7 +11,7 @@ import numpy as np
 
 from . import cases
 from .draws import RandomDraws
-from .operands import Case
+from .operands import Case, laid_out
 
 
 def binary_with_tensor(draw: RandomDraws) -> Case:
@@ -122,11 +122,35 @@ def fraction(draw: RandomDraws) -> Case:
 
 
 def probability(draw: RandomDraws) -> Case:
+    """Draw a tensor of numbers between 0 and 1; if wild, some are 0 or 1."""
     case = fraction(draw)
     x = case.operands[0]
     if not x.differentiable:  # type: ignore
         return case
-    return Case((replace(x, values=np.asarray(x.values / 2 + 0.5)),))  # type: ignore
+    values = np.asarray(x.values / 2 + 0.5)  # type: ignore
+    if draw.wild:
+        ends = np.asarray(draw.rng.integers(0, 2, values.shape), values.dtype)
+        values = np.where(draw.rng.random(values.shape) < 0.1, ends, values)
+    return Case((laid_out(values, x.layout),))  # type: ignore
+
+
+def remaindered(draw: RandomDraws) -> Case:
+    """Draw two tensors, without a tiny divisor if a quotient would overflow.
+
+    There, PyTorch's vectorised and scalar loops differ.
+    """
+    case = off_jumps(cases.tensors(2))(draw)
+    a, b = case.operands
+    x, y = a.values, b.values  # type: ignore
+    with np.errstate(all="ignore"):
+        try:
+            overflow = np.isinf(x / np.asarray(y, x.dtype)) & np.isfinite(x) & (y != 0)
+        except ValueError:  # they don't broadcast
+            return case
+    if not overflow.any():
+        return case
+    larger = np.where((y != 0) & (np.abs(y) < 1), np.ones_like(y), y)
+    return Case((a, laid_out(larger, b.layout)))  # type: ignore
 
 
 def logit(draw: RandomDraws) -> Case:
@@ -200,7 +224,7 @@ ELEMENTWISE: dict[str, tuple[Callable[[RandomDraws], Case], _FUNCTION]] = {
     "clamp_min": (bounded, {}),
     "copysign": (binary_with_tensor, {}),
     "floor_divide": (without_gradient(cases.binary), _with(operator.floordiv)),
-    "fmod": (off_jumps(cases.tensors(2)), {}),
+    "fmod": (remaindered, {}),
     "frexp": (off_jumps(moderate), {"function": lambda t, input: t.frexp(input)}),
     "gcd": (integers, {}),
     "lcm": (integers, {}),
@@ -210,7 +234,7 @@ ELEMENTWISE: dict[str, tuple[Callable[[RandomDraws], Case], _FUNCTION]] = {
     "mvlgamma": (mvlgamma, {}),
     "nan_to_num": (nan_to_num, {}),
     "polygamma": (polygamma, {}),
-    "remainder": (off_jumps(cases.tensors(2)), _with(operator.mod)),
+    "remainder": (remaindered, _with(operator.mod)),
     "round": (rounded, {}),
     "special_entr": (cases.unary_positive, of_special("entr")),
     "special_ndtri": (probability, of_special("ndtri")),

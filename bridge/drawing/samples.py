@@ -28,6 +28,10 @@ Form = Callable[..., Any]
 # Forms --------------------------------------------------------------------------------------------
 
 
+class WrongForm(Exception):
+    """A form of the table doesn't make the call that it stands for."""
+
+
 @dataclass(frozen=True)
 class InPlaceForm:
     """A form that calls the in-place `write(x, …)` on a copy of its first operand."""
@@ -37,7 +41,8 @@ class InPlaceForm:
     def __call__(self, t: Any, input: Any, /, *rest: Any, **options: Any) -> Any:
         x = input.clone()
         result = self.write(x, *rest, **options)
-        assert result is x, "an in-place form must return the tensor it was called on"
+        if result is not x:
+            raise WrongForm("an in-place form must return the tensor it was called on")
         return x
 
 

@@ -66,7 +66,7 @@ def methods(rule: Rule) -> Iterator[tuple[str, Callable[..., Any]]]:
         op = OPS[rule.name]
         yield rule.name, _with_sizes(op) if presentation.spread_sizes else op
     if "in-place" in presentation.forms:
-        yield f"{rule.name}_", in_place(rule)
+        yield f"{rule.name}_", in_place(rule, node=presentation.in_place_node)
     for expression in presentation.operators:
         if expression in _BINARY:
             operator = function(rule, operator=True)

@@ -24,7 +24,7 @@ Jacobian; the caller computes it. An op with larger intermediate terms says so i
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -147,6 +147,11 @@ def _without_cancellation(y: Array) -> Array:
     return np.abs(y)
 
 
+def _and_one(y: Array) -> Array:
+    """|y| + 1, for terms of order 1 that cancel. An infinity doesn't round."""
+    return np.where(np.isinf(y), 0, np.abs(y)) + 1
+
+
 def _softmax_gradient_terms(y: Array, g: Array, dim: int) -> Array:
     return y * (np.abs(g) + np.add.reduce(np.abs(g) * y, _axis(y, dim), keepdims=True))
 
@@ -181,7 +186,7 @@ _SPECIAL = OpTolerance(
     Scaled(64),
     Scaled(64),
     "SciPy computes float32 in float64, PyTorch in float32, by other series.",
-    value_terms=lambda y: np.abs(y) + 1,
+    value_terms=_and_one,
 )
 
 # Most slopes are less than 1, and so are the terms of the result next to the linear part.
@@ -189,20 +194,20 @@ _ACTIVATION = OpTolerance(
     Scaled(16),
     Scaled(16),
     "The libraries' exp, log1p, tanh and erf differ, and terms of order 1 cancel.",
-    value_terms=lambda y: np.abs(y) + 1,
+    value_terms=_and_one,
     gradient_terms=lambda y, g, dim: np.abs(g) * (1 + np.abs(y)),
 )
 _LOSS = OpTolerance(
     SUMMED,
     SUMMED,
     "The libraries' exp and log differ, and the terms are summed.",
-    value_terms=lambda y: np.abs(y) + 1,
+    value_terms=_and_one,
 )
 _NORMALISATION = OpTolerance(
     SUMMED,
     SUMMED,
     "Means over many elements are subtracted; each library sums them in its own order.",
-    value_terms=lambda y: np.abs(y) + 1,
+    value_terms=_and_one,
 )
 
 TOLERANCES: dict[str, OpTolerance] = {
@@ -252,7 +257,7 @@ TOLERANCES: dict[str, OpTolerance] = {
             Scaled(16),
             Scaled(32),
             "A log of a sum of exps; the derivative is a quotient with an exp of a difference.",
-            value_terms=lambda y: np.abs(y) + 1,
+            value_terms=_and_one,
         ),
     ),
     "sinc": OpTolerance(
@@ -271,7 +276,7 @@ TOLERANCES: dict[str, OpTolerance] = {
         Scaled(8),
         Ulps(12),
         "A log near 1 of a rounded quotient.",
-        value_terms=lambda y: np.abs(y) + 1,
+        value_terms=_and_one,
     ),
     # Special functions.
     **dict.fromkeys(
@@ -280,11 +285,20 @@ TOLERANCES: dict[str, OpTolerance] = {
     ),
     **dict.fromkeys(
         (
-            *("special_entr", "special_erfcx", "special_i0e", "special_i1", "special_i1e"),
-            *("special_log_ndtr", "special_ndtri", "special_xlog1py", "special_zeta"),
-            *("polygamma", "xlogy"),
+            *("special_entr", "special_erfcx", "special_i0e", "special_i1"),
+            *("special_log_ndtr", "special_ndtri", "special_xlog1py", "special_zeta", "xlogy"),
         ),
         _SPECIAL,
+    ),
+    "special_i1e": replace(
+        _SPECIAL,
+        why=f"{_SPECIAL.why} In the derivative, i0e and i1e, at most 1, cancel.",
+        gradient_terms=lambda y, g, dim: np.abs(g),
+    ),
+    "polygamma": replace(
+        _SPECIAL,
+        why=f"{_SPECIAL.why} Below 0, the terms of the sum have both signs if the order is even.",
+        gradient_terms=lambda y, g, dim: np.abs(g) * (4 + np.abs(y)) ** 2,
     ),
     **dict.fromkeys(
         ("lgamma", "mvlgamma"),
@@ -293,7 +307,7 @@ TOLERANCES: dict[str, OpTolerance] = {
             Scaled(64),
             "SciPy computes float32 in float64, PyTorch in float32, by other series; the "
             "derivative, digamma, crosses zero.",
-            value_terms=lambda y: np.abs(y) + 1,
+            value_terms=_and_one,
             gradient_terms=lambda y, g, dim: np.abs(g) * np.exp(np.minimum(np.abs(y), 80)),
         ),
     ),
@@ -368,7 +382,7 @@ TOLERANCES: dict[str, OpTolerance] = {
         SUMMED,
         SUMMED,
         "The libraries' erf, exp and tanh differ.",
-        value_terms=lambda y: np.abs(y) + 1,
+        value_terms=_and_one,
     ),
     "glu": OpTolerance(SUMMED, SUMMED, "The libraries' exp differ."),
     "hardsigmoid": OpTolerance(Ulps(1), why="PyTorch multiplies by 1/6 in vectors."),
@@ -395,7 +409,7 @@ TOLERANCES: dict[str, OpTolerance] = {
         SUMMED,
         SUMMED,
         "The absolute error of the log of a sum of exps is the relative error of the sum.",
-        value_terms=lambda y: np.abs(y) + 1,
+        value_terms=_and_one,
         gradient_terms=_log_softmax_gradient_terms,
     ),
     "nll_loss": OpTolerance(

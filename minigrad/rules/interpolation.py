@@ -8,7 +8,7 @@ from .dims import number
 from .elementwise import masked
 from .presentation import ARITHMETIC, BOTH, ELEMENTWISE, IN_PLACE, PROMOTED
 from .promotion import converted
-from .rule import Array, Operand, Result, differentiable, unchanged, without_derivative
+from .rule import Array, Operand, Result, also_saved, differentiable, unchanged, without_derivative
 from .trigonometry import require_floats
 
 
@@ -44,7 +44,7 @@ def addcdiv(input: Array, tensor1: Array, tensor2: Array, *, value: float = 1) -
         )
     value = converted(number(value, "value"), input.dtype)
     return input + value * tensor1 / tensor2, (
-        unchanged,
+        lambda g: also_saved(g, tensor2),
         lambda g: g * (value / tensor2),
         lambda g: -g * (value * (tensor1 / (tensor2 * tensor2))),
     )
@@ -74,7 +74,7 @@ def lerp(input: Array, end: Array, weight: Operand) -> Result:
     return y, (
         lambda g: g * (1 - weight),
         lambda g: g * weight,
-        lambda g: g * (end - input),
+        lambda g: also_saved(g * (end - input), weight),
     )
 
 

@@ -37,6 +37,7 @@ class Presentation:
     - `title`: the name in the op table, if several ops have the public name: "max(dim=…)".
     - `node`: PyTorch's name for the op's node, or a function of the rule's arguments that returns
       it, if PyTorch has several; "" means the rule's name and "Backward0".
+    - `in_place_node`: the name in place, if it is another.
     - `converts`: whether PyTorch converts the operand to the option `dtype` by a separate op.
     - `edges`: the operands that have a derivative in the order of PyTorch's `next_functions`, if
       that isn't the rule's; "" for one that PyTorch has in addition, and that leads nowhere.
@@ -58,6 +59,7 @@ class Presentation:
     public: str = ""
     title: str = ""
     node: str | Callable[..., str] = ""
+    in_place_node: str = ""
     converts: bool = False
     edges: tuple[str, ...] = ()
     before: tuple[str, str, str] = ("", "", "")

@@ -10,7 +10,7 @@ import numpy as np
 from .dims import index
 from .dtypes import scalar_name
 from .presentation import ARITHMETIC, ELEMENTWISE, FLOAT_FUNCTION, IN_PLACE, PROMOTED
-from .rule import Array, Operand, Result, differentiable, unchanged, without_derivative
+from .rule import Array, Operand, Result, also_saved, differentiable, unchanged, without_derivative
 from .trigonometry import require_floats
 
 
@@ -146,12 +146,10 @@ def rounded_div(input: Operand, other: Operand, *, rounding_mode: str) -> Result
     if kind in "iu" and not np.all(other):
         raise RuntimeError("ZeroDivisionError")
     quotient = floor_quotient if rounding_mode == "floor" else trunc_quotient
-    return quotient(input, other), (lambda g: _zeros(g, other), lambda g: _zeros(g, input, other))
-
-
-def _zeros(g: Array, *saved: Operand) -> Array:
-    """Zeros like `g`, from a pullback that PyTorch lets save these operands."""
-    return np.zeros_like(g)
+    return quotient(input, other), (
+        lambda g: also_saved(np.zeros_like(g), other),
+        lambda g: also_saved(np.zeros_like(g), input, other),
+    )
 
 
 @without_derivative(ARITHMETIC, operators=("x // y", "x //= y"))
@@ -265,7 +263,7 @@ def copysign(input: Array, other: Operand) -> Result:
     y = np.copysign(input, other)
     return y, (
         lambda g: g * np.where(input == 0, 0, y / input),
-        lambda g: np.zeros_like(g),
+        lambda g: also_saved(np.zeros_like(g), y),
     )
 
 

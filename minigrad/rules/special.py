@@ -135,7 +135,7 @@ def digamma(input: Array) -> Result:
     return y, (lambda g: g * polygamma(input, 1)[0],)
 
 
-@differentiable(FLOAT_FUNCTION, forms=("method", "in-place"))
+@differentiable(FLOAT_FUNCTION, forms=("method", "in-place"), in_place_node="PolygammaBackward1")
 def polygamma(input: Array, n: int) -> Result:
     """The derivative of order `n` of digamma, for n >= 0.
 
@@ -342,7 +342,7 @@ def special_xlog1py(input: Operand, other: Operand) -> Result:
 
 
 def _float_of(input: Operand, other: Operand) -> np.dtype:
-    return (input if isinstance(input, np.ndarray) else other).dtype
+    return (input if hasattr(input, "dtype") else other).dtype
 
 
 @differentiable(FLOAT_FUNCTION, forms=(), public="entr")

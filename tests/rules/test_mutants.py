@@ -23,7 +23,7 @@ EQUIVALENT: dict[Mutant, str] = {
     Mutant(mutation, name, 0): "The gradient is zeros, because the operand is overwritten or the "
     "result is constant between jumps. Zeros stay zeros when they are scaled, rounded, dropped or "
     "computed from another cotangent, and in any layout."
-    for name in ("copy", "fill", "sign", "zero")
+    for name in ("ceil", "copy", "fill", "floor", "sign", "trunc", "zero")
     for mutation in (
         "scaled",
         "dropped",
@@ -32,12 +32,12 @@ EQUIVALENT: dict[Mutant, str] = {
         "row-major-cotangents",
         "row-major-operands",
     )
-    if (mutation, name) != ("row-major-operands", "sign")
+    if mutation != "row-major-operands" or name in ("copy", "fill", "zero")
 } | {
-    Mutant(mutation, "rounded_div", operand): "The gradient is zeros, because the result is "
+    Mutant(mutation, name, operand): "The gradient is zeros, because the result is "
     "constant between jumps. Zeros stay zeros however they are scaled, rounded, dropped, laid out "
     "or summed."
-    for operand in (0, 1)
+    for name, operand in (("copysign", 1), ("rounded_div", 0), ("rounded_div", 1))
     for mutation in (
         "scaled",
         "dropped",
