@@ -23,7 +23,7 @@ EQUIVALENT: dict[Mutant, str] = {
     Mutant(mutation, name, 0): "The gradient is zeros, because the operand is overwritten or the "
     "result is constant between jumps. Zeros stay zeros when they are scaled, rounded, dropped or "
     "computed from another cotangent, and in any layout."
-    for name in ("ceil", "copy", "fill", "floor", "sign", "trunc", "zero")
+    for name in ("ceil", "copy", "fill", "floor", "round", "sign", "trunc", "zero")
     for mutation in (
         "scaled",
         "dropped",
