@@ -145,7 +145,7 @@ _EXAMPLE_ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "Kind": ("Batch", "Group", "Layer"),
 }
 # The same for parameters that are given by name.
-_EXAMPLE_OPTIONS: dict[str, tuple[Any, ...]] = {"int": (0, 1)}
+_EXAMPLE_OPTIONS: dict[str, tuple[Any, ...]] = {"int": (0, 1), "int | None": (None, 0)}
 
 
 def _tolerance_data(tolerance: Tolerance) -> dict[str, Any]:

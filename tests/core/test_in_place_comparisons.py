@@ -39,3 +39,41 @@ def test_a_logical_op_in_place_keeps_the_history(name: str) -> None:
 def test_a_write_without_a_derivative_is_refused(name: str) -> None:
     with pytest.raises(NotImplementedError, match="derivative of"):
         gradient(minigrad, name, [1.0, 1.0, 1.0])
+
+
+@pytest.mark.parametrize("requires_grad", [(True, False), (False, True), (True, True)])
+def test_both_operands_of_a_comparison_in_place_get_a_gradient_of_zeros(
+    requires_grad: tuple[bool, bool],
+) -> None:
+    def gradients(t: Any) -> tuple[Any, ...]:
+        x = t.tensor([[1.0, 2.0]], requires_grad=requires_grad[0])
+        y = t.tensor([2.0], dtype=t.float64, requires_grad=requires_grad[1])
+        z = (x * 1).lt_(y)
+        z.sum().backward()
+        grads = (None if a.grad is None else (a.grad.tolist(), str(a.grad.dtype)) for a in (x, y))
+        edges = [type(node).__name__ for node, _ in z.grad_fn.next_functions]
+        return z.tolist(), *grads, edges
+
+    assert gradients(minigrad) == gradients(torch)
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "other"),
+    [
+        ("bitwise_and_", "float32", [[1, 1], [1, 1]]),
+        ("bitwise_or_", "int64", [1.0]),
+        ("nextafter_", "int64", [[1], [1]]),
+        ("lerp_", "int64", [[1], [1]]),
+        ("nextafter_", "int64", [1]),
+    ],
+)
+def test_a_result_that_does_not_fit_is_refused_before_its_dtype(
+    name: str, dtype: str, other: Any
+) -> None:
+    def error(t: Any) -> tuple[type[Exception], str]:
+        x, y = t.tensor([1, 2], dtype=getattr(t, dtype)), t.tensor(other)
+        with pytest.raises(RuntimeError) as raised:
+            getattr(x, name)(*((y, 0.5) if name == "lerp_" else (y,)))
+        return raised.type, str(raised.value).split(":")[0].split(" for '")[0]
+
+    assert error(minigrad) == error(torch)
