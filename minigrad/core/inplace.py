@@ -107,9 +107,7 @@ def _without_derivative(rule: Rule) -> Callable[..., Any]:
     if rule.name.startswith("logical_"):
         return OPS[rule.name]  # the tensor keeps its history, as in PyTorch
     if rule.name not in _COMPARISONS:
-        raise NotImplementedError(
-            f"the derivative of {rule.name}_ is not implemented: detach() the tensor first"
-        )
+        return partial(_refuse_derivative, rule.name)
 
     def constant(input: Array, other: Operand) -> Result:
         y = np.zeros(np.broadcast_shapes(input.shape, np.shape(other)), input.dtype)
@@ -126,6 +124,13 @@ def _without_derivative(rule: Rule) -> Callable[..., Any]:
         return result
 
     return compute
+
+
+def _refuse_derivative(name: str, *args: Any, **kwargs: Any) -> NoReturn:
+    OPS[name](*args, **kwargs)  # raises the errors of wrong arguments
+    raise NotImplementedError(
+        f"the derivative of {name}_ is not implemented: detach() the tensor first"
+    )
 
 
 def in_place_composition(function: Callable[..., Any]) -> Callable[..., Any]:

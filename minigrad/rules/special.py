@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .dims import index
+from .dims import index, number
 from .presentation import FLOAT_FUNCTION, PROMOTED
 from .rule import Array, Operand, Result, differentiable, without_derivative
 from .trigonometry import require_floats
@@ -359,18 +359,22 @@ def special_entr(input: Array) -> Result:
 
 @differentiable(FLOAT_FUNCTION)
 def logit(input: Array, eps: float | None = None) -> Result:
-    """log(x / (1 - x)); `eps` first limits x to [eps, 1 - eps].
+    """log(x / (1 - x)); `eps`, if it isn't negative, first limits x to [eps, 1 - eps].
 
     Without `eps`, the derivative outside [0, 1] is NaN; with it, 0.
 
     >>> minigrad.logit(minigrad.tensor([0.5, 0.75]))
     tensor([0.0000, 1.0986])
     """
-    low, high = (0.0, 1.0) if eps is None else (eps, 1 - eps)
-    outside = np.nan if eps is None else 0.0
-    inside = (input >= low) & (input <= high)
-    x = input if eps is None else np.minimum(np.maximum(input, low), high)
-    return np.log(x / (1 - x)), (lambda g: np.where(inside, g / (input * (1 - input)), outside),)
+    limited = eps is not None and not number(eps, "eps") < 0
+    low, high = (eps, 1 - eps) if limited else (0.0, 1.0)
+    outside = 0.0 if limited else np.nan
+    below, above = input < low, input > high
+    # Beyond 0.5, the lower limit is the larger one, and counts first.
+    x = np.where(below, low, np.where(above, high, input)) if limited else input
+    return np.log(x / (1 - x)), (
+        lambda g: np.where(below | above, outside, g / (input * (1 - input))),
+    )
 
 
 # Mantissa and exponent ----------------------------------------------------------------------------
