@@ -638,9 +638,6 @@ def check_differences(name: str, form: Form, case: Case, step: float = 1e-5) -> 
 
 # Rules that are not analytic between their kinks, with the reason. Those that select an operand
 # are analytic, since NumPy orders complex numbers by their real parts first.
-# The graph of its gradient computes the same product of matrices in other blocks.
-IN_OTHER_BLOCKS = {"convolution"}
-WITHOUT_SECOND_IN_PYTORCH = {"hardsigmoid"}
 NOT_ANALYTIC = {
     "hardsigmoid": "PyTorch's factor 1/6 is rounded to float32 in the derivative only",
     "abs": "the absolute value of a complex number is real",
