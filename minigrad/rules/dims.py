@@ -14,6 +14,13 @@ def index(argument: int, name: str) -> int:
     return int64(argument)
 
 
+def flag(argument: bool, name: str) -> bool:
+    """An argument that must be True or False. TypeError for anything else."""
+    if not isinstance(argument, bool):
+        raise TypeError(f"argument '{name}' must be bool, not {type(argument).__name__}")
+    return argument
+
+
 def int64(number: int) -> int:
     """An object that counts as an int, as an int. ValueError for more than 64 bits."""
     found = operator.index(number)

@@ -82,7 +82,9 @@ def _places(name: str, case: Case) -> Iterator[int]:
     for i, operand in enumerate([*case.operands, *key]):
         if isinstance(operand, Operand | np.ndarray):
             yield i
-    for i in range(len(checker.RuleCall(name, case).results)):
+    # PyTorch's functions don't return the statistics of a normalisation.
+    results = 1 if name == "normalise" else len(checker.RuleCall(name, case).results)
+    for i in range(results):
         yield -1 - i
 
 
@@ -128,10 +130,13 @@ def checks_of(name: str) -> dict[str, Check]:
     found = {key: check for key, check in CHECKS.items() if differentiable or check.of_all}
     if name in checker.NOT_ANALYTIC:
         del found["complex step"]
-    if name == "logcumsumexp":  # PyTorch's own third derivative is an error
+    # PyTorch's own third derivative is an error, or wrong: it takes the mean as a constant.
+    if name in ("logcumsumexp", "normalise"):
         del found["third order"]
     if name in FACTORISED:
         found = {key: check for key, check in found.items() if key not in OF_FACTORISATIONS}
+    if name == "normalise":  # a quotient by a root rounds, so nothing is whole
+        del found["whole"]
     if name in checker.IN_OTHER_BLOCKS:
         del found["recorded"]
     if name in checker.WITHOUT_SECOND_IN_PYTORCH:
