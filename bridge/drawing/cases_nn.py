@@ -17,7 +17,7 @@ from minigrad.api.compositions.pooling import adapted_windows
 
 from .cases import CaseFunction, unary
 from .draws import RandomDraws
-from .operands import Case, Operand
+from .operands import LAYOUTS, Case, Operand, laid_out
 
 # Elements that aren't drawn -----------------------------------------------------------------------
 
@@ -117,11 +117,17 @@ def loss(**choices: tuple[Any, ...]) -> CaseFunction:
     return case
 
 
+def _constant(draw: RandomDraws, values: np.ndarray) -> Operand:
+    x = laid_out(values, draw.pick(*LAYOUTS) if draw.wild else "contiguous")
+    return replace(x, constant=True)
+
+
 def signed_loss(draw: RandomDraws) -> Case:
     shape = draw.shape()
     x = draw.array(shape, moderate=True, dtype=draw.dtype)
-    signs = Operand(np.asarray(draw.rng.choice([-1, 1], shape), x.values.dtype), constant=True)
-    return Case((x, signs), draw.options(reduction=_REDUCTIONS))
+    signs = np.asarray(draw.rng.choice([-1, 1], shape), x.values.dtype)
+    target = _constant(draw, signs)
+    return Case((x, target), draw.options(reduction=_REDUCTIONS))
 
 
 def probabilities(draw: RandomDraws) -> Case:
@@ -142,7 +148,7 @@ def logits(draw: RandomDraws) -> Case:
     for place, x in enumerate(case.operands):
         assert isinstance(x, Operand)
         if draw.pick(True, False):
-            weights[place] = Operand(np.asarray(np.abs(x.values) + 1), constant=True)
+            weights[place] = _constant(draw, np.asarray(np.abs(x.values) + 1))
     return Case((*case.operands, *weights), case.options)
 
 

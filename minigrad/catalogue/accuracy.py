@@ -24,7 +24,7 @@ Jacobian; the caller computes it. An op with larger intermediate terms says so i
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -361,7 +361,11 @@ TOLERANCES: dict[str, OpTolerance] = {
     "mean_of_windows": OpTolerance(SUMMED, SUMMED, "NumPy sums pairwise; windows may overlap."),
     # Layers and losses.
     "binary_cross_entropy": _LOSS,
-    "binary_cross_entropy_with_logits": _LOSS,
+    "binary_cross_entropy_with_logits": replace(
+        _LOSS,
+        why="The libraries' exp and log differ, and terms of order 1 cancel.",
+        gradient_terms=lambda y, g, dim: np.abs(g) * (1 + np.abs(y)),
+    ),
     "elu": _ACTIVATION,
     "gelu": _ACTIVATION,
     "gelu_backward": OpTolerance(

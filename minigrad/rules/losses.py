@@ -83,7 +83,7 @@ def soft_margin_loss(input: Array, target: Constant, reduction: str = "mean") ->
         raise RuntimeError(
             f"result type Float can't be cast to the desired output type {scalar_name(input)}"
         )
-    y, share = _reduced(np.log1p(np.exp(-target * input)), reduction, (input, target))
+    y, share = _reduced(np.log1p(np.exp(-target * input)), reduction, (input,))
 
     def slope(g: Array) -> Array:
         z = np.exp(-target * input)

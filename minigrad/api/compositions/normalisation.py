@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 
 def _floats_only(name: str, input: Any, **parameters: Any) -> None:
-    """TypeError unless all are tensors or, except for `input`, None. Only floats are implemented."""
+    """TypeError unless `input` is a tensor and the others are tensors or None.
+
+    NotImplementedError if `input` has integers.
+    """
     require_tensor(input, name, "input")
     for place, (called, each) in enumerate(parameters.items(), 2):
         if each is not None:
