@@ -82,7 +82,9 @@ def prelu(draw: RandomDraws) -> Case:
     shape = draw.pick((3, 4), (4, 2), (4,), (0, 3))
     x = draw.array(shape)
     size = draw.pick(shape[1], 1) if len(shape) > 1 else 1
-    return Case((x, draw.array((size,), dtype=x.values.dtype)))
+    weight = draw.array((size,), dtype=x.values.dtype)
+    # Without a derivative by the weight, the gradient has none by the input.
+    return Case((x, weight), wanted=draw.pick(None, None, (True, False)))
 
 
 def glu(draw: RandomDraws) -> Case:

@@ -7,7 +7,7 @@ mutant of a rule fails one of them.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -108,14 +108,37 @@ CHECKS: dict[str, Check] = {
     "second differences": Check(checker.check_second_differences, "smooth"),
 }
 
-# PyTorch saves the factors of a matrix where a rule saves the matrix, and returns several results
-# where a rule packs them into one. So its graphs and saved tensors are others. LAPACK rounds whole
-# numbers, too, and takes conjugates of complex ones. The database of operators compares the second
-# derivatives, with a tolerance that knows the condition of a matrix.
-OF_FACTORISATIONS = (
-    *("whole", "complex step", "graph", "graph, wild", "writes", "assigned data"),
-    *("second order", "second order, wild", "third order"),
-)
+# PyTorch has no second derivative of these.
+ONCE_IN_PYTORCH = ("hardsigmoid",)
+ORDERS = ("second order", "second order, wild", "third order")
+
+# The checks that rules aren't held to, with the reason.
+NOT_HELD_TO: list[tuple[Collection[str], Collection[str], str]] = [
+    *(((name,), ("complex step",), reason) for name, reason in checker.NOT_ANALYTIC.items()),
+    (
+        FACTORISED,
+        ("whole", "complex step", "graph", "graph, wild", "writes", "assigned data", *ORDERS),
+        "PyTorch saves the factors of a matrix where a rule saves the matrix, and returns several "
+        "results where a rule packs them into one. So its graphs and saved tensors are others. "
+        "LAPACK rounds whole numbers, too, and takes conjugates of complex ones. The database of "
+        "operators compares the second derivatives, with a tolerance that knows the condition of a "
+        "matrix.",
+    ),
+    (("logcumsumexp",), ("third order",), "PyTorch's own third derivative is an error"),
+    (
+        ("normalise",),
+        ("third order",),
+        "PyTorch's own third derivatives of layer_norm and batch_norm are wrong: they take the "
+        "statistics as constants",
+    ),
+    (("normalise",), ("whole",), "a quotient by a root rounds, so no result is whole"),
+    (
+        ("convolution",),
+        ("recorded",),
+        "the graph of its gradient computes the same product of matrices in other blocks",
+    ),
+    (ONCE_IN_PYTORCH, ORDERS, "PyTorch has no second derivative"),
+]
 
 # Checks of all cases of a rule together.
 TOGETHER: dict[str, Callable[[str, list[Case]], None]] = {
@@ -128,20 +151,8 @@ def checks_of(name: str) -> dict[str, Check]:
     """Return the checks of single cases that apply to a rule."""
     differentiable = REGISTRY[name].differentiable
     found = {key: check for key, check in CHECKS.items() if differentiable or check.of_all}
-    if name in checker.NOT_ANALYTIC:
-        del found["complex step"]
-    # PyTorch's own third derivative is an error, or wrong: it takes the mean as a constant.
-    if name in ("logcumsumexp", "normalise"):
-        del found["third order"]
-    if name in FACTORISED:
-        found = {key: check for key, check in found.items() if key not in OF_FACTORISATIONS}
-    if name == "normalise":  # a quotient by a root rounds, so nothing is whole
-        del found["whole"]
-    if name in checker.IN_OTHER_BLOCKS:
-        del found["recorded"]
-    if name in checker.WITHOUT_SECOND_IN_PYTORCH:
-        found = {key: check for key, check in found.items() if "order" not in key}
-    return found
+    exempt = {check for rules, checks, _ in NOT_HELD_TO if name in rules for check in checks}
+    return {key: check for key, check in found.items() if key not in exempt}
 
 
 def together_of(name: str) -> dict[str, Callable[[str, list[Case]], None]]:
