@@ -52,6 +52,7 @@ def leaky_relu(input: Array, negative_slope: float = 0.01) -> Result:
     public="prelu",
     node="PreluKernelBackward0",
     derivative_node="PreluKernelBackwardBackward0",
+    derivative_node_repeats=False,
 )
 def prelu_kernel(input: Array, weight: Array) -> Result:
     """`input` where it is positive, elsewhere `weight * input`, broadcast."""

@@ -84,6 +84,10 @@ def _leaf(t: Any, operand: Operand, wanted: bool) -> Any:
     return operand.tensor(t).requires_grad_(bool(wanted and operand.differentiable))
 
 
+# Rules with further results that PyTorch's functions don't return, such as a mean.
+ONE_RESULT = {"normalise"}
+
+
 def called(t: Any, form: Form, case: Case, operands: Sequence[Any]) -> tuple[Any, ...]:
     """Return the results of the call, one for most ops."""
     options = {name: _translated(t, value) for name, value in case.options.items()}

@@ -82,8 +82,7 @@ def _places(name: str, case: Case) -> Iterator[int]:
     for i, operand in enumerate([*case.operands, *key]):
         if isinstance(operand, Operand | np.ndarray):
             yield i
-    # PyTorch's functions don't return the statistics of a normalisation.
-    results = 1 if name == "normalise" else len(checker.RuleCall(name, case).results)
+    results = 1 if name in checker.ONE_RESULT else len(checker.RuleCall(name, case).results)
     for i in range(results):
         yield -1 - i
 
