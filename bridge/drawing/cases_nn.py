@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,53 @@ from minigrad.api.compositions.pooling import adapted_windows
 
 from .cases import CaseFunction, unary
 from .draws import RandomDraws
-from .operands import Case, Operand
+from .operands import LAYOUTS, Case, Operand, laid_out
+
+# Elements that aren't drawn -----------------------------------------------------------------------
+
+
+def replaced(case: CaseFunction, odd: Callable[[np.ndarray], np.ndarray]) -> CaseFunction:
+    """Draw a case with ones in place of the `odd` elements of the first operand."""
+
+    def draw_others(draw: RandomDraws) -> Case:
+        drawn = case(draw)
+        x = drawn.operands[0]
+        assert isinstance(x, Operand)
+        if x.values.dtype.kind == "f":
+            x = Operand(np.where(odd(x.values), x.values.dtype.type(1), x.values), x.layout)
+        return replace(drawn, operands=(x, *drawn.operands[1:]))
+
+    return draw_others
+
+
+def between_kinks(case: CaseFunction) -> CaseFunction:
+    """Draw a case whose first operand, if smooth, is not at a kink at a multiple of 0.01."""
+
+    def moved(draw: RandomDraws) -> Case:
+        drawn = case(draw)
+        x = drawn.operands[0]
+        assert isinstance(x, Operand)
+        if draw.style == "smooth":
+            x = Operand(np.asarray(x.values + 0.005), x.layout)
+        return replace(drawn, operands=(x, *drawn.operands[1:]))
+
+    return moved
+
+
+def _nan_of_float64(values: np.ndarray) -> np.ndarray:
+    """PyTorch's vectors of float64 drop the gradient of a NaN, and all its other loops keep it."""
+    return np.isnan(values) & (values.dtype == np.float64)
+
+
+def _infinity_of_float32(values: np.ndarray) -> np.ndarray:
+    """PyTorch's vectors of float32 have an error function that is NaN at infinity."""
+    return np.isinf(values) & (values.dtype == np.float32)
+
+
+def _zero(values: np.ndarray) -> np.ndarray:
+    """At 0, PyTorch's second derivatives of prelu are those of another side than its first."""
+    return values == 0
+
 
 # Activations --------------------------------------------------------------------------------------
 
@@ -34,7 +82,9 @@ def prelu(draw: RandomDraws) -> Case:
     shape = draw.pick((3, 4), (4, 2), (4,), (0, 3))
     x = draw.array(shape)
     size = draw.pick(shape[1], 1) if len(shape) > 1 else 1
-    return Case((x, draw.array((size,), dtype=x.values.dtype)))
+    weight = draw.array((size,), dtype=x.values.dtype)
+    # Without a derivative by the weight, the gradient has none by the input.
+    return Case((x, weight), wanted=draw.pick(None, None, (True, False)))
 
 
 def glu(draw: RandomDraws) -> Case:
@@ -69,11 +119,17 @@ def loss(**choices: tuple[Any, ...]) -> CaseFunction:
     return case
 
 
+def _constant(draw: RandomDraws, values: np.ndarray) -> Operand:
+    x = laid_out(values, draw.pick(*LAYOUTS) if draw.wild else "contiguous")
+    return replace(x, constant=True)
+
+
 def signed_loss(draw: RandomDraws) -> Case:
     shape = draw.shape()
     x = draw.array(shape, moderate=True, dtype=draw.dtype)
-    signs = Operand(np.asarray(draw.rng.choice([-1, 1], shape), x.values.dtype), constant=True)
-    return Case((x, signs), draw.options(reduction=_REDUCTIONS))
+    signs = np.asarray(draw.rng.choice([-1, 1], shape), x.values.dtype)
+    target = _constant(draw, signs)
+    return Case((x, target), draw.options(reduction=_REDUCTIONS))
 
 
 def probabilities(draw: RandomDraws) -> Case:
@@ -81,8 +137,10 @@ def probabilities(draw: RandomDraws) -> Case:
     operands = []
     for x in case.operands:
         assert isinstance(x, Operand)
-        kind = x.values.dtype
-        operands.append(Operand(np.asarray(1 / (1 + np.exp(-x.values)), kind), x.layout))
+        share = 1 / (1 + np.exp(-x.values))
+        if draw.style == "whole":  # whose logits aren't whole, since they round
+            share = 0.5 + x.values / 16
+        operands.append(Operand(np.asarray(share, x.values.dtype), x.layout))
     return Case((*operands, None), case.options)
 
 
@@ -92,16 +150,23 @@ def logits(draw: RandomDraws) -> Case:
     for place, x in enumerate(case.operands):
         assert isinstance(x, Operand)
         if draw.pick(True, False):
-            weights[place] = Operand(np.asarray(np.abs(x.values) + 1), constant=True)
+            weights[place] = _constant(draw, np.asarray(np.abs(x.values) + 1))
     return Case((*case.operands, *weights), case.options)
 
 
 # Windows ------------------------------------------------------------------------------------------
 
 
-def _images(draw: RandomDraws, nd: int, channels: int, least: int = 3) -> Operand:
-    shape = (draw.pick(1, 2), channels, *[draw.integer(least, least + 2) for _ in range(nd)])
+def _images(draw: RandomDraws, nd: int, channels: int) -> Operand:
+    # A smooth array has fewer than 380 elements, and the differences of a large one take long.
+    most = 5 if nd < 3 and draw.style != "smooth" else 4 if nd < 3 else 3
+    images = 1 if draw.style == "smooth" else draw.pick(1, 2)
+    shape = (images, channels, *[draw.integer(3, most) for _ in range(nd)])
     return draw.array(shape, moderate=True, dtype=draw.dtype)
+
+
+def _channels(draw: RandomDraws, nd: int) -> int:
+    return 1 if draw.style == "smooth" and nd > 2 else draw.pick(1, 2)
 
 
 def convolution(draw: RandomDraws) -> Case:
@@ -166,14 +231,16 @@ def pool(**choices: tuple[Any, ...]) -> CaseFunction:
         if "dilation" in choices:
             options["dilation"] = (1,) * nd
         rest = {k: draw.pick(*v) for k, v in choices.items() if k != "dilation"}
-        return Case((_images(draw, nd, draw.pick(1, 2)),), {**options, **rest})
+        if draw.style == "whole" and "divisor_override" in rest:
+            rest["divisor_override"] = 4  # a third rounds
+        return Case((_images(draw, nd, _channels(draw, nd)),), {**options, **rest})
 
     return case
 
 
 def windows(draw: RandomDraws) -> Case:
     nd = draw.pick(2, 2, 3)
-    x = _images(draw, nd, draw.pick(1, 2))
+    x = _images(draw, nd, _channels(draw, nd))
     inside = x.values.shape[2:]
     outside = tuple(draw.pick(2, 3) for _ in range(nd))
     return Case((x,), {"windows": adapted_windows(inside, outside), "size": nd})
@@ -184,7 +251,7 @@ def windows(draw: RandomDraws) -> Case:
 
 def normalise(draw: RandomDraws) -> Case:
     kind = draw.pick("Batch", "Layer", "Group")
-    shape = draw.pick((3, 4), (2, 4, 3), (2, 4, 2, 3))
+    shape = draw.pick((3, 4), (2, 4, 3), (2, 4, 2, 1) if draw.style == "smooth" else (2, 4, 2, 3))
     channels = (1, 4, *(1,) * (len(shape) - 2))
     split, over, affine, size = shape, (0, *range(2, len(shape))), channels, (4,)
     if kind == "Layer":
@@ -203,7 +270,10 @@ def normalise(draw: RandomDraws) -> Case:
         "kind": kind,
     }
     parameters = draw.pick((weight, bias), (weight, bias), (weight, None), (None, None))
-    return Case((x, *parameters), options)
+    if x.values.dtype.kind == "i":  # PyTorch's error depends on the layout
+        x = Operand(x.values)
+    # The mean of an infinite cotangent is infinite or NaN, in the order of the factors.
+    return Case((x, *parameters), options, finite=True)
 
 
 def normalise_by(draw: RandomDraws) -> Case:
@@ -217,7 +287,9 @@ def normalise_by(draw: RandomDraws) -> Case:
         Operand(np.abs(var.values), constant=True),
     )
     options = {"eps": draw.pick(1e-5, 0.5)}
-    # Without a weight, PyTorch's own second derivative fails.
+    # Without a weight, PyTorch's own second derivative fails. A weight with gaps in memory is read
+    # by PyTorch as if it had none.
+    weight = Operand(weight.values, "expanded" if weight.layout == "expanded" else "contiguous")
     return Case((x, weight, draw.pick(bias, None), *statistics), options)
 
 
@@ -244,13 +316,18 @@ SAMPLES: dict[str, tuple[Any, ...]] = {
     "constant_pad": (constant_pad, _called("constant_pad")),
     "convolution": (convolution, _called("convolution")),
     "elu": (unary_with(alpha=(..., 1, 0.5, 2)), _called("elu")),
-    "gelu": (unary_with(approximate=(..., "none", "tanh")),),
+    "gelu": (replaced(unary_with(approximate=(..., "none", "tanh")), _infinity_of_float32),),
     "gelu_backward": (gelu_backward, _called("gelu_backward")),
     "glu": (glu,),
-    "hardshrink": (unary_with(lambd=(..., 0, 0.5, 1)),),
-    "hardsigmoid": (unary, _f("hardsigmoid")),
-    "hardswish": (unary, _f("hardswish")),
-    "hardtanh": (unary_with(min_val=(..., -2, 0), max_val=(..., 1, 2.5)), _f("hardtanh")),
+    "hardshrink": (between_kinks(replaced(unary_with(lambd=(..., 0, 0.5, 1)), _nan_of_float64)),),
+    "hardsigmoid": (between_kinks(unary), _f("hardsigmoid")),
+    "hardswish": (between_kinks(unary), _f("hardswish")),
+    "hardtanh": (
+        between_kinks(
+            replaced(unary_with(min_val=(..., -2, 0), max_val=(..., 1, 2.5)), _nan_of_float64)
+        ),
+        _f("hardtanh"),
+    ),
     "huber_loss": (loss(delta=(0.505, 2.005)), _f("huber_loss")),
     "im2col": (im2col, _called("im2col")),
     "leaky_relu": (unary_with(negative_slope=(..., 0.1, 1, -2)), _f("leaky_relu")),
@@ -261,11 +338,11 @@ SAMPLES: dict[str, tuple[Any, ...]] = {
     "mish": (unary, _f("mish")),
     "normalise": (normalise, _called("normalise")),
     "normalise_by": (normalise_by, _called("normalise_by")),
-    "prelu_kernel": (prelu, _called("prelu_kernel")),
+    "prelu_kernel": (replaced(prelu, _zero), _called("prelu_kernel")),
     "silu": (unary, _f("silu")),
     "smooth_l1_loss": (loss(beta=(0.505, 2.005)), _f("smooth_l1_loss")),
     "soft_margin_loss": (signed_loss, _f("soft_margin_loss")),
-    "softplus": (unary_with(beta=(..., 1, 2, 0.5), threshold=(..., 20, 1)),),
-    "softshrink": (unary_with(lambd=(..., 0, 0.5, 1)),),
-    "threshold": (threshold, _f("threshold")),
+    "softplus": (between_kinks(unary_with(beta=(..., 1, 2, 0.5), threshold=(..., 20, 1))),),
+    "softshrink": (between_kinks(unary_with(lambd=(..., 0, 0.5, 1))),),
+    "threshold": (between_kinks(threshold), _f("threshold")),
 }

@@ -74,7 +74,8 @@ def _gelu_backward(t: Any, grad: Any, input: Any, *, approximate: str) -> Any:
     """Return the gradient of gelu at `input` for the cotangent `grad`."""
     x = input if input.requires_grad else input.detach().requires_grad_()
     y = t.nn.functional.gelu(x, approximate=approximate)
-    return t.autograd.grad(y, x, grad, create_graph=True)[0]
+    d = t.autograd.grad(y, x, grad, create_graph=True)[0]
+    return d if input.requires_grad or grad.requires_grad else d.detach()
 
 
 def _constant_pad(t: Any, input: Any, padding: Any, value: float) -> Any:

@@ -348,7 +348,7 @@ def _check_option(option: Any, first: str, converts: bool) -> str:
     elif option.annotation == _KEY:
         statements.append(f"{name}, in_{name} = read_key({name})")
     elif option.annotation == "float":
-        statements.append(f"if type({name}) not in NUMBERS:\n    {name} = python_number({name})")
+        statements.append(f"if type({name}) not in NUMBERS:\n    {name} = number({name}, {name!r})")
     return "\n".join(statements)
 
 
@@ -377,6 +377,14 @@ def all_fit(tensors: Sequence[Any], one_dtype: bool) -> bool:
 def number_fits(number: Any, kind: str) -> bool:
     """Whether a Python int can be combined, unconverted, with an array of that kind of dtype."""
     return type(number) is int and -(2**31) <= number < 2**31 and (kind == "f" or kind == "i")
+
+
+def number(value: Any, name: str) -> Any:
+    """An option that must be a number, as a Python number. TypeError for anything else."""
+    value = python_number(value)
+    if not isinstance(value, int | float | TensorBase):
+        raise TypeError(f"argument '{name}' must be Number, not {type(value).__name__}")
+    return value
 
 
 def missing(rule: Rule, name: str) -> TypeError:
@@ -424,9 +432,9 @@ _NAMES: dict[str, Any] = {
     "may_share_memory": np.may_share_memory,
     "missing": missing,
     "ndarray": np.ndarray,
+    "number": number,
     "number_fits": number_fits,
     "prepare": prepare,
-    "python_number": python_number,
     "quiet": quiet,
     "read_key": read_key,
     "retry": retry,

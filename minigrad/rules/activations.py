@@ -14,8 +14,9 @@ import numpy as np
 
 from .dims import axis
 from .dtypes import scalar_name
-from .elementwise import masked
+from .elementwise import masked, sigmoid
 from .indexing import put
+from .layout import elementwise
 from .presentation import BOTH, ELEMENTWISE, FUNCTION
 from .reading import reads_as
 from .rule import Array, Result, also_saved, differentiable
@@ -27,10 +28,6 @@ _FUNCTIONAL = replace(ELEMENTWISE, forms=FUNCTION, module="nn.functional")
 def _floats_only(input: Array, kernel: str) -> None:
     if input.dtype.kind in "biu":
         raise NotImplementedError(f"\"{kernel}\" not implemented for '{scalar_name(input)}'")
-
-
-def _logistic(x: Array) -> Array:
-    return 1 / (1 + np.exp(-x))
 
 
 # Rectifiers ---------------------------------------------------------------------------------------
@@ -50,13 +47,24 @@ def leaky_relu(input: Array, negative_slope: float = 0.01) -> Result:
     return y, (lambda g: np.where(input > 0, g, g * negative_slope),)
 
 
-@differentiable(_KERNEL, public="prelu", node="PreluKernelBackward0")
+@differentiable(
+    _KERNEL,
+    public="prelu",
+    node="PreluKernelBackward0",
+    derivative_node="PreluKernelBackwardBackward0",
+    derivative_node_repeats=False,
+)
 def prelu_kernel(input: Array, weight: Array) -> Result:
     """`input` where it is positive, elsewhere `weight * input`, broadcast."""
     _floats_only(input, "prelu_cpu")
+
+    def below(x: Array) -> Array:
+        return np.where(input > 0, 0, x)
+
+    # The inner selection keeps an infinity on the other side out of the second derivative.
     return np.where(input > 0, input, weight * input), (
-        lambda g: np.where(input > 0, g, weight * g),
-        lambda g: also_saved(np.where(input > 0, 0, input * g), weight),
+        lambda g: np.where(input > 0, g, weight * below(g)),
+        lambda g: also_saved(below(below(input) * g), weight),
     )
 
 
@@ -136,8 +144,8 @@ def elu(input: Array, alpha: float = 1.0, scale: float = 1.0, input_scale: float
     below, factor = np.where(input > 0, 0, input), alpha * scale
 
     def pullback(g: Array) -> Array:
-        e = np.exp(np.where(input > 0, 0, input) * input_scale)
-        return np.where(input > 0, g * scale, g * (input_scale * factor) * e)
+        e = np.exp(np.where(input < 0, input, 0) * input_scale)  # without a second derivative at 0
+        return np.where(input <= 0, g * (input_scale * factor) * e, g * scale)
 
     return np.where(input > 0, input * scale, np.expm1(below * input_scale) * factor), (pullback,)
 
@@ -152,8 +160,8 @@ def silu(input: Array) -> Result:
     _floats_only(input, "silu_cpu")
 
     def pullback(g: Array) -> Array:
-        s = _logistic(input)
-        return g * (s * (1 + input * (1 - s)))
+        s = sigmoid(input)[0]
+        return g * s * (1 + input * (1 - s))
 
     return input / (1 + np.exp(-input)), (pullback,)
 
@@ -168,12 +176,8 @@ def mish(input: Array) -> Result:
     _floats_only(input, "mish_cpu")
 
     def pullback(g: Array) -> Array:
-        e = np.exp(np.where(input > 0, -input, input))
-        above = (1 + 2 * e) / (1 + 2 * e + 2 * e * e)
-        below = e * (e + 2) / (e * (e + 2) + 2)
-        t = np.where(input > 0, above, below)  # tanh(softplus(input))
-        s = np.where(input > 0, 1 / (1 + e), e / (1 + e))  # sigmoid(input)
-        return g * (t + input * s * (1 - t * t))
+        t = np.tanh(softplus(input)[0])
+        return g * (t + input * sigmoid(input)[0] * (1 - t * t))
 
     return input * np.tanh(np.log1p(np.exp(input))), (pullback,)
 
@@ -202,7 +206,7 @@ def _decay(x: Array, decay: Array) -> Array:
     return decay
 
 
-@differentiable(_FUNCTIONAL, node="LogSigmoidBackward0")
+@differentiable(_FUNCTIONAL, layout="contiguous", node="LogSigmoidBackward0")
 def logsigmoid(input: Array) -> Result:
     """The logarithm of `sigmoid(input)`, computed without overflow.
 
@@ -228,9 +232,12 @@ def hardswish(input: Array) -> Result:
     """
     _floats_only(input, "hardswish_cpu")
     inner = np.minimum(np.maximum(input + 3, 0), 6)
-    return input * inner / 6, (
-        lambda g: np.where(input <= -3, 0, np.where(input < 3, g * (input / 3 + 0.5), g)),
-    )
+
+    def pullback(g: Array) -> Array:
+        inside = (input > -3) & (input < 3)
+        return masked(g * np.where(inside, input / 3 + 0.5, 1), ~(input <= -3))
+
+    return input * inner / 6, (pullback,)
 
 
 _SIXTH = float(np.float32(1) / np.float32(6))  # PyTorch rounds it, for float64 too
@@ -265,6 +272,8 @@ def gelu(input: Array, *, approximate: str = "none") -> Result:
     >>> minigrad.nn.functional.gelu(minigrad.tensor([0., 2.]))
     tensor([0.0000, 1.9545])
     """
+    if not isinstance(approximate, str):
+        raise TypeError(f"argument 'approximate' must be str, not {type(approximate).__name__}")
     if approximate not in ("none", "tanh"):
         raise RuntimeError("approximate argument must be either none or tanh.")
     _floats_only(input, "GeluKernelImpl")
@@ -362,7 +371,7 @@ def _erf(x: Array) -> Array:
 # Gates --------------------------------------------------------------------------------------------
 
 
-@differentiable(forms=FUNCTION, module="nn.functional")
+@differentiable(forms=FUNCTION, module="nn.functional", layout="own")
 def glu(input: Array, dim: int = -1) -> Result:
     """The first half of `input` along `dim` times the sigmoid of the second half.
 
@@ -381,7 +390,8 @@ def glu(input: Array, dim: int = -1) -> Result:
     first, second = (*around, slice(0, half)), (*around, slice(half, 2 * half))
 
     def pullback(g: Array) -> Array:
-        a, s = input[first], _logistic(input[second])
+        a, s = input[first], sigmoid(input[second])[0]
         return put(g * s, first, shape)[0] + put(g * a * (s * (1 - s)), second, shape)[0]
 
-    return input[first] * _logistic(input[second]), (pullback,)
+    halves = input[first], input[second]
+    return elementwise(halves[0] * sigmoid(halves[1])[0], halves), (pullback,)

@@ -99,8 +99,12 @@ def _to_weight_as_convolution(
     filters = g.reshape((n, groups, o, *outside)).swapaxes(0, 1).swapaxes(1, 2)
     filters = filters.reshape((groups * o, n, *outside))
     none = (0,) * len(kernel)
-    y = convolution(images, filters, None, dilation, padding, stride, False, none, groups)[0]
-    return y[(..., *[slice(0, k) for k in kernel])].swapaxes(0, 1)
+    # Without the elements that no window reaches, there are as many places as in the kernel.
+    sizes = zip(inside, outside, kernel, stride, padding, dilation, strict=True)
+    ends = [(m - 1) * s + d * (k - 1) + 1 - n - p for n, m, k, s, p, d in sizes]
+    images = constant_pad(images, tuple(zip(padding, ends, strict=True)), 0)[0]
+    y = convolution(images, filters, None, dilation, none, stride, False, none, groups)[0]
+    return y.swapaxes(0, 1)
 
 
 @reads_as(_to_weight_as_convolution)
@@ -246,7 +250,7 @@ def im2col(
     outside = tuple([(n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in sizes])
     windows = _windows(padded(input, padding), kernel_size, outside, stride, dilation, 1)
     size = tuple(inside)
-    return windows.reshape(n, c * math.prod(kernel_size), math.prod(outside)), (
+    return windows.copy().reshape(n, c * math.prod(kernel_size), math.prod(outside)), (
         lambda g: col2im(g, size, kernel_size, dilation, padding, stride)[0],
     )
 

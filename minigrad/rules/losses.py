@@ -17,6 +17,7 @@ from .elementwise import clamp
 from .layout import elementwise
 from .presentation import INTERNAL, PROMOTED
 from .rule import Array, Constant, Result, also_saved, differentiable
+from .special import logit
 from .summation import summed
 
 _LOSS = replace(PROMOTED, forms=(), layout="own")
@@ -28,7 +29,10 @@ def _floats_only(input: Array, kernel: str) -> None:
 
 
 def _reduced(terms: Array, reduction: str, operands: tuple[Any, ...]) -> tuple[Array, Any]:
-    """The loss, and the number by which a cotangent of it is divided."""
+    """The loss, and the number by which a cotangent of it is divided.
+
+    PyTorch computes the terms in the layout of `operands`, like an elementwise op.
+    """
     terms = elementwise(terms, operands)  # the layout decides the digits
     if reduction == "none":
         return terms, 1
@@ -62,9 +66,8 @@ def huber_loss(input: Array, target: Array, reduction: str = "mean", delta: floa
     _floats_only(input, "huber_cpu")
     d = input - target
     z = np.where(d < 0, -d, d)
-    y, share = _reduced(
-        np.where(z <= delta, 0.5 * z * z, delta * (z - 0.5 * delta)), reduction, (input, target)
-    )
+    terms = np.where(z <= delta, 0.5 * z * z, delta * (z - 0.5 * delta))
+    y, share = _reduced(terms, reduction, (input,))
 
     def slope(g: Array) -> Array:
         d = input - target
@@ -80,7 +83,7 @@ def soft_margin_loss(input: Array, target: Constant, reduction: str = "mean") ->
         raise RuntimeError(
             f"result type Float can't be cast to the desired output type {scalar_name(input)}"
         )
-    y, share = _reduced(np.log1p(np.exp(-target * input)), reduction, (input, target))
+    y, share = _reduced(np.log1p(np.exp(-target * input)), reduction, (input,))
 
     def slope(g: Array) -> Array:
         z = np.exp(-target * input)
@@ -108,14 +111,13 @@ def binary_cross_entropy(
     terms = terms - target * np.maximum(np.log(input), -100)
     if weight is not None:
         terms = terms * weight
-    y, share = _reduced(terms, reduction, (input, target))
+    y, share = _reduced(terms, reduction, (input,))
 
     def weighted(d: Array) -> Array:
         return d / share if weight is None else d * weight / share
 
     def to_target(g: Array) -> Array:
-        low, high = clamp(np.log(1 - input), -100)[0], clamp(np.log(input), -100)[0]
-        return also_saved(weighted(g * (low - high)), target)
+        return also_saved(weighted(g * -logit(input)[0]), target)  # the logarithms aren't limited
 
     return y, (
         lambda g: weighted(g * (input - target) / clamp((1 - input) * input, 1e-12)[0]),
@@ -144,7 +146,7 @@ def binary_cross_entropy_with_logits(
     terms = (1 - target) * input + rest
     if weight is not None:
         terms = terms * weight
-    y, share = _reduced(terms, reduction, (input, target))
+    y, share = _reduced(terms, reduction, (target,))
 
     def weighted(g: Array) -> Array:
         return g / share if weight is None else g * weight / share

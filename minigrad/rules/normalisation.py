@@ -83,22 +83,23 @@ def normalise(
     size, shift = (() if p is None else p.shape for p in (weight, bias))
     padded = (1,) * (len(shape) - len(affine)) + affine
     repeated = tuple([d for d, size in enumerate(padded) if size == 1])
+    also = bias if kind == "Layer" else None  # saved in PyTorch
 
     def to_input(g: Array) -> Array:
         h = (g if weight is None else g * weight.reshape(affine)).reshape(split)
         part = input.reshape(split)
         hat = _hat(part, mean, rstd, over, count, eps)
         slope = h - _mean(h, over, count) - hat * _mean(h * hat, over, count)
-        return (_rstd(part, rstd, over, count, eps) * slope).reshape(shape)
+        return also_saved((_rstd(part, rstd, over, count, eps) * slope).reshape(shape), also)
 
     def to_weight(g: Array) -> Array:
         hat = _hat(input.reshape(split), mean, rstd, over, count, eps).reshape(shape)
-        return also_saved(summed(g * hat, repeated).reshape(size), weight)
+        return also_saved(summed(g * hat, repeated).reshape(size), weight, also)
 
     return (y, mean, var), (
         to_input,
         to_weight,
-        lambda g: also_saved(summed(g, repeated).reshape(shift), input, weight),
+        lambda g: also_saved(summed(g, repeated).reshape(shift), input, weight, also),
     )
 
 
@@ -128,12 +129,16 @@ def normalise_by(
     def scale() -> Any:
         return (1 / np.sqrt(var + eps)).reshape(_per_channel(input))  # which PyTorch saves, too
 
+    def to_input(g: Array) -> Array:
+        d = g * scale() if weight is None else g * (scale() * weight.reshape(affine))
+        return also_saved(d, input, mean)
+
     return y, (
-        lambda g: g * scale() if weight is None else g * (scale() * weight.reshape(affine)),
+        to_input,
         lambda g: also_saved(
             summed(g * ((input - mean.reshape(affine)) * scale()), others), weight
         ),
-        lambda g: also_saved(summed(g, others), input, weight),
+        lambda g: also_saved(summed(g, others), input, weight, mean, var),
         None,
         None,
     )

@@ -366,8 +366,9 @@ def logit(input: Array, eps: float | None = None) -> Result:
     >>> minigrad.logit(minigrad.tensor([0.5, 0.75]))
     tensor([0.0000, 1.0986])
     """
-    limited = eps is not None and not number(eps, "eps") < 0
-    low, high = (eps, 1 - eps) if limited else (0.0, 1.0)
+    limit = -1.0 if eps is None else number(eps, "eps")
+    limited = not limit < 0
+    low, high = (limit, 1 - limit) if limited else (0.0, 1.0)
     outside = 0.0 if limited else np.nan
     below, above = input < low, input > high
     # Beyond 0.5, the lower limit is the larger one, and counts first.

@@ -104,7 +104,8 @@ def broken(name: str, forward: Callable[..., Any], **changes: Any) -> Iterator[F
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # warnings come from the form, not from the rule
                 return right(t, *operands, **options)
-        return op(*operands, **{key: _in_rules_terms(value) for key, value in options.items()})
+        found = op(*operands, **{key: _in_rules_terms(value) for key, value in options.items()})
+        return found[0] if name in checker.ONE_RESULT else found
 
     before = REGISTRY[name]
     REGISTRY[name] = rule

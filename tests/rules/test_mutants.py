@@ -50,6 +50,11 @@ EQUIVALENT: dict[Mutant, str] = {
     )
     if (mutation, operand) != ("first-leading-copy", 0)
 }
+EQUIVALENT |= {
+    Mutant("row-major-operands", name, 1): "The functions that call this rule make its table of "
+    "windows, in row-major order."
+    for name in ("max_of_windows", "mean_of_windows")
+}
 
 
 PAIRS: dict[tuple[str, str], list[Mutant]] = {}

@@ -99,9 +99,9 @@ def _conv(
     groups: int,
 ) -> Tensor:
     name = f"conv{nd}d"
-    input, batched = _checked(name, nd, input, weight, bias, groups, False)
     stride = sizes_of(stride, nd, "stride", name)
     dilation = sizes_of(dilation, nd, "dilation", name)
+    input, batched = _checked(name, nd, input, weight, bias, index(groups, "groups"), False)
     kernel = weight.shape[2:]
     if padding == "same":
         if any(s != 1 for s in stride):
@@ -142,7 +142,6 @@ def _conv_transpose(
     dilation: Any,
 ) -> Tensor:
     name = f"conv_transpose{nd}d"
-    input, batched = _checked(name, nd, input, weight, bias, groups, True)
     stride, padding, extra, dilation = (
         sizes_of(value, nd, called, name)
         for value, called in (
@@ -152,6 +151,7 @@ def _conv_transpose(
             (dilation, "dilation"),
         )
     )
+    input, batched = _checked(name, nd, input, weight, bias, index(groups, "groups"), True)
     _check_numbers(stride, padding, dilation)
     if min(extra) < 0:
         raise RuntimeError("negative output_padding is not supported")
@@ -159,6 +159,13 @@ def _conv_transpose(
         raise RuntimeError(
             "output padding must be smaller than either stride or dilation, but got "
             f"output_padding {list(extra)}, stride {list(stride)} and dilation {list(dilation)}"
+        )
+    each = zip(input.shape[2:], weight.shape[2:], stride, padding, dilation, extra, strict=True)
+    sizes = [(n - 1) * s - 2 * p + d * (k - 1) + e + 1 for n, k, s, p, d, e in each]
+    if min(sizes) < 1:
+        raise RuntimeError(
+            f"Given input size per channel: {list(input.shape[2:])}. Calculated output size per "
+            f"channel: {sizes}. Output size is too small"
         )
     y = OPS["convolution"](input, weight, bias, stride, padding, dilation, True, extra, groups)
     return y if batched else y.squeeze(0)
@@ -392,6 +399,9 @@ def fold(
 def _window_sizes(*values: Any) -> list[tuple[int, ...]]:
     names = ("kernel_size", "dilation", "padding", "stride")
     sizes = [sizes_of(v, 2, name, "unfold") for v, name in zip(values, names, strict=True)]
+    for value, name in zip(values, names, strict=True):
+        if isinstance(value, list | tuple) and len(value) != 2:
+            raise RuntimeError(f"It is expected {name} equals to 2, but got size {len(value)}")
     for found, name in zip(sizes, names, strict=True):
         if min(found) < (0 if name == "padding" else 1):
             raise RuntimeError(f"{name} is too small: {list(found)}")

@@ -16,6 +16,7 @@ from ...core.grad_mode import no_grad
 from ...core.tensor import TensorBase, require_tensor, wrap
 from ...rules import REGISTRY
 from ...rules.dims import axis as dim_from_front
+from ...rules.dims import flag
 from ...rules.dtypes import scalar_name
 from ...rules.presentation import BOTH, FUNCTION
 from .basic import cat, matmul
@@ -76,11 +77,6 @@ def _floats(name: str, x: Any) -> None:
             f"linalg.{name}: Expected a floating point or complex tensor as input. Got "
             f"{scalar_name(x._array)}"
         )
-
-
-def _flag(name: str, value: Any) -> None:
-    if not isinstance(value, bool):
-        raise TypeError(f"argument '{name}' must be bool, not {type(value).__name__}")
 
 
 def _same_dtype(name: str, a: Any, b: Any) -> None:
@@ -681,7 +677,7 @@ def pinv(
     >>> minigrad.linalg.pinv(minigrad.tensor([[2.], [0.]]))
     tensor([[0.5000, 0.0000]])
     """
-    _flag("hermitian", hermitian)
+    flag(hermitian, "hermitian")
     _matrices("pinv", A, square=hermitian)
     rtol = rcond if rtol is None else rtol
     return OPS["pinv"](A, *_tolerances(A, atol, rtol), hermitian)
@@ -714,7 +710,7 @@ def matrix_rank(
     >>> minigrad.linalg.matrix_rank(minigrad.eye(3))
     tensor(3)
     """
-    _flag("hermitian", hermitian)
+    flag(hermitian, "hermitian")
     _matrices("matrix_rank", A, square=hermitian)
     if tol is not None:
         atol, rtol = tol, 0.0

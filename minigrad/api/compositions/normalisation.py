@@ -21,8 +21,15 @@ if TYPE_CHECKING:
     from ..tensor import Tensor
 
 
-def _floats_only(name: str, input: Any) -> None:
+def _floats_only(name: str, input: Any, **parameters: Any) -> None:
+    """TypeError unless `input` is a tensor and the others are tensors or None.
+
+    NotImplementedError if `input` has integers.
+    """
     require_tensor(input, name, "input")
+    for place, (called, each) in enumerate(parameters.items(), 2):
+        if each is not None:
+            require_tensor(each, name, called, place)
     if input._array.dtype.kind != "f":
         raise NotImplementedError(f"\"{name}\" not implemented for '{scalar_name(input._array)}'")
 
@@ -49,7 +56,10 @@ def batch_norm(
     tensor([[-1.0000],
             [ 1.0000]])
     """
-    _floats_only("batch_norm", input)
+    if eps < 0 or (training and eps == 0):
+        required = "positive during training" if training else "non-negative"
+        raise ValueError(f"batch_norm eps must be {required}, but got {eps}")
+    _floats_only("batch_norm", input, weight=weight, bias=bias, mean=running_mean, var=running_var)
     shape = tuple(input.shape)
     if input.numel() == 0:
         y = input.clone()
@@ -101,7 +111,7 @@ def layer_norm(
     >>> minigrad.nn.functional.layer_norm(minigrad.tensor([1., 3.]), (2,))
     tensor([-1.0000,  1.0000])
     """
-    _floats_only("layer_norm", input)
+    _floats_only("layer_norm", input, weight=weight, bias=bias)
     sizes = _last_sizes("layer_norm", input, normalized_shape, weight=weight, bias=bias)
     over = tuple(range(input.ndim - len(sizes), input.ndim))
     shape = tuple(input.shape)
@@ -174,7 +184,7 @@ def group_norm(
     >>> minigrad.nn.functional.group_norm(minigrad.tensor([[1., 3.]]), 1)
     tensor([[-1.0000,  1.0000]])
     """
-    _floats_only("group_norm", input)
+    _floats_only("group_norm", input, weight=weight, bias=bias)
     shape = tuple(input.shape)
     if len(shape) < 2:
         raise RuntimeError(
@@ -200,6 +210,7 @@ def group_norm(
             )
     if not channels_last(input._array):
         input = input.contiguous()
+    weight, bias = (each if each is None else each.contiguous() for each in (weight, bias))
     split = (shape[0], num_groups, shape[1] // num_groups * math.prod(shape[2:]))
     channels = (1, shape[1], *(1,) * (len(shape) - 2))
     return OPS["normalise"](input, weight, bias, split, (2,), channels, eps, "Group")[0]

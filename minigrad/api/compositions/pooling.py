@@ -11,6 +11,7 @@ import numpy as np
 
 from ...core.dispatch import OPS
 from ...core.tensor import require_tensor
+from ...rules.dims import flag, index
 from ...rules.layout import channels_last
 from ...rules.pooling import pooled_size
 from ...rules.presentation import FUNCTION
@@ -45,11 +46,13 @@ def _sizes(
     ceil: bool,
 ) -> list[tuple[int, ...]]:
     """The checked sizes of the windows."""
-    _require(name, nd, input)
+    require_tensor(input, name, "input")
+    flag(ceil, "ceil_mode")
     given = () if stride is None or stride == [] or stride == () else stride
     values = (kernel, kernel if given == () else given, padding, dilation)
     names = ("kernel_size", "stride", "padding", "dilation")
     found = [sizes_of(v, nd, called, name) for v, called in zip(values, names, strict=True)]
+    _require(name, nd, input)
     for sizes, called in zip(found, names, strict=True):
         if called != "padding" and min(sizes) <= 0:
             raise RuntimeError(f"{called} should be greater than zero, but got {list(sizes)}")
@@ -161,6 +164,8 @@ def _avg_pool(
     count_include_pad: bool,
     divisor: int | None,
 ) -> Tensor:
+    flag(count_include_pad, "count_include_pad")
+    divisor = None if divisor is None else index(divisor, "divisor_override")
     sizes = _sizes(f"avg_pool{nd}d", nd, input, kernel, stride, padding, 1, ceil)[:3]
     if divisor == 0:
         raise RuntimeError("divisor must be not zero")
