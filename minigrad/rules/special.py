@@ -366,13 +366,12 @@ def logit(input: Array, eps: float | None = None) -> Result:
     >>> minigrad.logit(minigrad.tensor([0.5, 0.75]))
     tensor([0.0000, 1.0986])
     """
-    limit = -1.0 if eps is None else number(eps, "eps")
-    limited = not limit < 0
-    low, high = (limit, 1 - limit) if limited else (0.0, 1.0)
-    outside = 0.0 if limited else np.nan
+    limit = None if eps is None or number(eps, "eps") < 0 else eps
+    low, outside = (0.0, np.nan) if limit is None else (limit, 0.0)
+    high = 1 - low
     below, above = input < low, input > high
     # Beyond 0.5, the lower limit is the larger one, and counts first.
-    x = np.where(below, low, np.where(above, high, input)) if limited else input
+    x = np.where(below, low, np.where(above, high, input)) if limit is not None else input
     return np.log(x / (1 - x)), (
         lambda g: np.where(below | above, outside, g / (input * (1 - input))),
     )
