@@ -22,6 +22,7 @@ function         yes: in minigrad; F: in minigrad.nn.functional; L: in minigrad.
 order            how often the op can be differentiated. 0: never; every: any number of times;
                  linear: any number of times, and the derivative is the same at every point
 value, gradient  how far they may be from PyTorch's, in either float dtype; integers are exact.
+                 eps Σ: the rounding unit times the sum of the terms' absolute values.
                  With alpha, values of {", ".join(FUSED)} may be {claim(FUSED["add"].value)} off.
                  A gradient summed over broadcast dimensions may be {claim(SUMMED)} off.
 'minigrad ops NAME' describes an op and says why it is not exact."""

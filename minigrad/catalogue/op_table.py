@@ -156,20 +156,26 @@ def _tolerance_data(tolerance: Tolerance) -> dict[str, Any]:
 def claim(tolerance: Tolerance) -> str:
     """Return the short form of a tolerance, as the table shows it.
 
-    >>> from minigrad.catalogue.accuracy import Ulps
-    >>> claim(Exact()), claim(Ulps(4))
-    ('exact', '4 ULP')
+    >>> from minigrad.catalogue.accuracy import Scaled, Ulps
+    >>> claim(Exact()), claim(Ulps(4)), claim(Scaled(8))
+    ('exact', '4 ULP', '8 eps Σ')
     """
     exact = isinstance(tolerance, Exact)
-    return "exact" if exact else f"{tolerance.bound:g} {tolerance.unit}"
+    return "exact" if exact else f"{tolerance.bound:g} {tolerance.unit.removesuffix('|terms|')}"
 
 
 def _op(rule: Rule) -> Op:
     presentation = rule.presentation
-    public, name = presentation.public or rule.name, presentation.title
-    functions = tuple(f"{space}.{public}" for space, names in NAMESPACES.items() if public in names)
-    methods = (f"Tensor.{public}",) if hasattr(Tensor, public) else ()
-    in_place = (f"Tensor.{public}_",) if hasattr(Tensor, f"{public}_") else ()
+    only, _, public = (presentation.public or rule.name).rpartition(".")
+    name = presentation.title
+    functions = tuple(
+        f"{space}.{public}"
+        for space, names in NAMESPACES.items()
+        if public in names and only in ("", space)
+    )
+    of_tensor = only in ("", "Tensor")
+    methods = (f"Tensor.{public}",) if of_tensor and hasattr(Tensor, public) else ()
+    in_place = (f"Tensor.{public}_",) if of_tensor and hasattr(Tensor, f"{public}_") else ()
     operators = presentation.operators
     if not name and not functions and not methods:
         name = f"{public}_" if in_place else operators[0] if operators else rule.name

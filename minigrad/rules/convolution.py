@@ -239,7 +239,13 @@ def _refuse_integers(input: Array, kernel: str) -> None:
         raise NotImplementedError(f"\"{kernel}\" not implemented for '{scalar_name(input)}'")
 
 
-@differentiable(INTERNAL, public="unfold", linear=True, node="Im2ColBackward0")
+@differentiable(
+    INTERNAL,
+    public="minigrad.nn.functional.unfold",
+    title="unfold(images)",
+    linear=True,
+    node="Im2ColBackward0",
+)
 def im2col(
     input: Array, kernel_size: Sizes, dilation: Sizes, padding: Sizes, stride: Sizes
 ) -> Result:

@@ -126,7 +126,7 @@ def binary_cross_entropy(
     )
 
 
-@differentiable(INTERNAL, layout="own")
+@differentiable(INTERNAL, layout="own", title="bce_with_logits")
 def binary_cross_entropy_with_logits(
     input: Array,
     target: Array,

@@ -33,7 +33,8 @@ class Presentation:
       dtype can't hold is an error. For other kinds the rule gets the number as it is. A number for
       any other operand wraps around or becomes infinite.
     - `no_bools`: the error message for a bool operand, if the op doesn't accept bools.
-    - `public`: PyTorch's name for the op, if it isn't the rule's.
+    - `public`: PyTorch's name for the op, if it isn't the rule's; with its namespace, as in
+      "Tensor.unfold", if the name means another op elsewhere.
     - `title`: the name in the op table, if several ops have the public name: "max(dim=…)".
     - `node`: PyTorch's name for the op's node, or a function of the rule's arguments that returns
       it, if PyTorch has several; "" means the rule's name and "Backward0".

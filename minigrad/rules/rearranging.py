@@ -66,7 +66,7 @@ def roll(
     return y, (lambda g: roll(g, back, over)[0],)
 
 
-@differentiable(linear=True, view=True, forms=METHOD)
+@differentiable(linear=True, view=True, forms=METHOD, public="Tensor.unfold")
 def unfold(input: Array, dimension: int, size: int, step: int) -> Result:
     """Windows of `size` elements along a dimension, one every `step`, as a new last dimension.
 
