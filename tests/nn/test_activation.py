@@ -30,6 +30,39 @@ PROGRAMS = {
 }
 
 
+def _gradients(t: Any, *tensors: Any, y: Any) -> list[list[float]]:
+    return [d.tolist() for d in t.autograd.grad(y.sum(), tensors)]
+
+
+def _prelu_at_zero(t: Any) -> Any:
+    x, weight = t.tensor([0.0, -0.0, 1.0, -1.0]).requires_grad_(), t.tensor([3.0]).requires_grad_()
+    return _gradients(t, x, weight, y=t.prelu(x, weight))
+
+
+def _at_nan(name: str) -> Any:
+    """The program that computes the gradient of an activation at a NaN in float32."""
+
+    def program(t: Any) -> Any:
+        x = t.tensor([float("nan"), 2.0]).requires_grad_()
+        return _gradients(t, x, y=getattr(t.nn.functional, name)(x))
+
+    return program
+
+
+def _gelu_at_infinity(t: Any) -> Any:
+    y = t.nn.functional.gelu(t.tensor([float("inf"), -float("inf")], dtype=t.float64))
+    return str(y.tolist())  # a NaN is unequal to itself
+
+
+# What `SAMPLES` leaves out, because PyTorch's loops or derivatives differ from each other there.
+PROGRAMS |= {
+    "prelu at 0": _prelu_at_zero,
+    "hardshrink at NaN": _at_nan("hardshrink"),
+    "hardtanh at NaN": _at_nan("hardtanh"),
+    "gelu at infinity": _gelu_at_infinity,
+}
+
+
 @pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS)
 def test_matches_pytorch(program: Any) -> None:
     check_same(program)
