@@ -152,6 +152,8 @@ def forms(op: Any) -> Iterator[Form]:
             continue
         if isinstance(theirs, types.FunctionType) and "<lambda>" in theirs.__name__:
             yield Form(name, theirs, in_minigrad(theirs))
+        elif isinstance(theirs, functools.partial):  # the function with an option
+            yield Form(name, theirs, functools.partial(found, *theirs.args, **theirs.keywords))
         elif "operator" in name:  # Python's
             yield Form(name, theirs, theirs)
         else:
@@ -211,6 +213,8 @@ class Inputs:
     def _tensors(self, x: torch.Tensor) -> tuple[Any, Any]:
         if x.layout is not torch.strided or x.device.type != "cpu":
             raise Untranslatable("a sparse tensor, or one on another device")
+        if x.ndim > 64:
+            raise Untranslatable("more dimensions than NumPy has")
         _dtype(x.dtype)
         array = x.detach().numpy()
         theirs = torch.from_numpy(copy_with_strides(array))

@@ -64,7 +64,8 @@ def _prefix(symbol: str) -> Callable[[Expression], Expression]:
 
 
 _ARITHMETIC = {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow": "**", "matmul": "@"}
-_BITS = {"and": "&", "or": "|", "xor": "^"}
+_ARITHMETIC |= {"floordiv": "//", "mod": "%"}
+_BITS = {"and": "&", "or": "|", "xor": "^", "lshift": "<<", "rshift": ">>"}
 _COMPARISONS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 for _name, _symbol in (_ARITHMETIC | _BITS).items():
     setattr(Expression, f"__{_name}__", _infix(_symbol))
