@@ -337,6 +337,18 @@ def test_the_nodes_of_gradients_of_backward_with_create_graph() -> None:
     assert outcome(program, minigrad).value == outcome(program, torch).value
 
 
+@pytest.mark.parametrize("cotangent_requires_grad", [True, False])
+def test_the_gradient_of_the_gradient_of_relu(cotangent_requires_grad: bool) -> None:
+    def program(torch: Any) -> Any:
+        x = leaf(torch)
+        g = torch.ones_like(x).requires_grad_(cotangent_requires_grad)
+        (d,) = torch.autograd.grad(x.relu(), x, g, create_graph=True)
+        d.backward(weights(torch, d))
+        return d, x.grad, g.grad
+
+    check_same(program)
+
+
 def test_backward_after_backward_with_create_graph() -> None:
     """Without create_graph, a gradient is added in place to one that has a graph."""
 
