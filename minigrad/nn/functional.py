@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..api import functions
+from ..api.compositions.basic import in_kind
 from ..api.tensor import Tensor
 from ..core.dispatch import OPS, function, number_op
 from ..core.grad_mode import is_grad_enabled
@@ -213,6 +214,8 @@ def _nll(
             "'weight'. This input cannot have requires_grad True: pass weight.detach()."
         )
     if not isinstance(input, Tensor) or input._array.ndim < 3:
+        if isinstance(target, Tensor) and target._array.dtype.kind == "u":
+            target = in_kind(target, int)
         return _nll_loss(input, target, weight, ignore_index, reduction)
     shape = input._array.shape
     if len(shape) == 4 or not _fits(target, shape):

@@ -237,6 +237,18 @@ def _refuse_arguments(name: str, args: Sequence[Any], kwargs: dict[str, Any]) ->
 # Choosing and joining -----------------------------------------------------------------------------
 
 
+def in_kind(k: TensorBase, kind: type) -> Any:
+    """A mask or indices in another dtype, with the version of `k`: `backward` notices writes to it.
+
+    >>> mask = minigrad.tensor([0, 7], dtype=minigrad.uint8)
+    >>> in_kind(mask, bool)
+    tensor([False,  True])
+    """
+    result = wrap(k._array.astype(kind))
+    result._counter = k._counter
+    return result
+
+
 @composed(FUNCTION)
 def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     """Take `input` where `condition` is True and `other` elsewhere, with broadcasting.
@@ -257,7 +269,7 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
             "where received a uint8 condition tensor. This behavior is deprecated. Use a boolean "
             "condition instead."
         )
-        condition = wrap(mask != 0)
+        condition = in_kind(condition, bool)
     elif mask.dtype.kind != "b":
         raise RuntimeError(
             "where expected condition to be a boolean tensor, but got a tensor with dtype "
