@@ -81,8 +81,9 @@ def power(draw: RandomDraws) -> Case:
     a, b = draw.array(base, positive=True), draw.array(exponent, dtype=draw.dtype)
     if a.values.dtype != b.values.dtype:  # PyTorch computes exponent - 1 before it promotes
         b = Operand(np.asarray(draw.rng.integers(0, 5, exponent), draw.dtype), b.layout)
-    if draw.wild and draw.pick(True, False, False):  # one number, repeated: PyTorch has shortcuts
-        value = draw.pick(*((0.5, -0.5, 2, 3, 0, 1) if draw.dtype.kind == "f" else (2, 3, 0, 1)))
+    if draw.wild and draw.pick(True, False):  # one number, repeated: PyTorch has shortcuts
+        roots = (0.5, 0.5, -0.5, -0.5) if draw.dtype.kind == "f" else ()
+        value = draw.pick(*roots, 2, 3, 0, 1)
         b = laid_out(np.full(exponent, value, draw.dtype), draw.pick(*LAYOUTS))
     exponents = (0, 1, 2, 3, -1, -2, 0.5, -0.5, 2.5, 4, -3.0)
     number = draw.number(*exponents)

@@ -73,7 +73,7 @@ class TensorPool(RandomDraws):
 
     def number(self, *choices: float) -> float:
         """Draw a number, rarely one that not every dtype can hold."""
-        if self.odd(4):
+        if self.integer(1, 6) == 1:
             return self.pick(-1, 300, 2**31, 2**63, 1e39, 0.5, True)
         return super().number(*choices)
 
@@ -113,6 +113,6 @@ class TensorPool(RandomDraws):
             values = np.asarray(np.round(rng.normal(0, 1.5, shape), 2), dtype)
             if self.texture == "special":
                 special = rng.choice([0.0, -0.0, np.inf, -np.inf, np.nan, 1e-40, 1e5], shape)
-                values = np.asarray(np.where(rng.random(shape) < 0.2, special, values), dtype)
+                values = np.asarray(np.where(rng.random(shape) < 0.4, special, values), dtype)
         layout = "contiguous" if rng.random() < 0.5 else str(rng.choice(LAYOUTS))
         return laid_out(values, layout)

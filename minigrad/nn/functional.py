@@ -223,7 +223,8 @@ def _nll(
     # Any other number of dimensions is made into the one of images.
     n, c, places = *shape[:2], math.prod(shape[2:])
     rows = int(places > 0)
-    images, labels = input.reshape(n, c, rows, places), target.reshape(n, rows, places)
+    labels = target.contiguous().reshape(n, rows, places)  # a later write to a copy is unnoticed
+    images = input.reshape(n, c, rows, places)
     result = _nll_loss_2d(images, labels, weight, ignore_index, reduction)
     return result.view(target.shape) if reduction == "none" else result
 

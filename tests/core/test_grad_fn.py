@@ -294,6 +294,20 @@ def test_a_number_that_is_assigned_to_elements(
     check_same(program)
 
 
+@pytest.mark.parametrize("size", [(3, 1, 2), (1, 1, 2), (2, 3, 1, 2)])
+@pytest.mark.parametrize("shape", [(1, 1, 2), (1, 2), (2,), (1, 1, 1), ()])
+def test_products_of_expanded_stacks(shape: tuple[int, ...], size: tuple[int, ...]) -> None:
+    """PyTorch takes one of two ways. The strides decide, also those of dimensions of size 1."""
+
+    def program(torch: Any) -> Any:
+        x = torch.ones(shape, requires_grad=True)
+        y = x.expand(size)
+        out = y.matmul(torch.ones(2, 2))
+        return list(y.stride()), walk(out.grad_fn, {x: "x"})
+
+    check_same(program)
+
+
 def test_hooks_on_the_nodes_of_a_composition() -> None:
     """The node before an op can have hooks and be asked for its gradient, like any other."""
 

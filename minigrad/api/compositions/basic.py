@@ -19,6 +19,7 @@ from ...core.warning import warn_once
 from ...rules import REGISTRY
 from ...rules.dims import axis as dim_from_front
 from ...rules.dtypes import scalar_name
+from ...rules.layout import in_dtype
 from ...rules.presentation import FUNCTION, IN_PLACE
 from ...rules.promotion import converted, python_number, result_type
 from .registry import composed
@@ -244,7 +245,7 @@ def in_kind(k: TensorBase, kind: type) -> Any:
     >>> in_kind(mask, bool)
     tensor([False,  True])
     """
-    result = wrap(k._array.astype(kind))
+    result = wrap(in_dtype(k._array, np.dtype(kind)))
     result._counter = k._counter
     return result
 
