@@ -31,9 +31,11 @@ from bridge.random_programs import check
 from bridge.random_programs.program import Program, Statement, Trace
 from bridge.random_programs.writing import LEAF, NOTHING, OPS, Slot, write_program
 from bridge.strategies import programs
-from minigrad.api import copying, tensor
-from minigrad.core import inplace
+from minigrad.api import copying, creation, indexing, tensor
+from minigrad.core import grad_fn, inplace
+from minigrad.core import tensor as tensor_core
 from minigrad.core import walk as graph
+from minigrad.core.tensor import wrap
 from minigrad.core.views import View
 from minigrad.optim import optimizer
 from tests.bridge.mistakes import mistake_in_rule
@@ -197,8 +199,10 @@ def failure(**kinds: Any) -> str:
 ELEMENTWISE = (NOTHING, LEAF, "mul", "add", "relu", "exp", "sum", "maximum", "transpose")
 WRITES = (NOTHING, LEAF, "mul", "exp", "select", "fill", "copy", "slice", "relu", "neg", "backward")
 
+STATE = (NOTHING, LEAF, "mul", "index", "linear", "overwrite", "set", "data", "range", "backward")
 
-@pytest.mark.parametrize("actions", [ELEMENTWISE, WRITES])
+
+@pytest.mark.parametrize("actions", [ELEMENTWISE, WRITES, STATE])
 def test_without_a_mistake_nothing_is_found(actions: tuple[str, ...]) -> None:
     assert failure(actions=actions) == ""
 
@@ -248,6 +252,29 @@ def test_a_mistake_in_copies_clearing_or_warnings_is_found(
     assert failure(actions=COPIES) == ""
     monkeypatch.setattr(owner, name, instead)
     assert failure(actions=COPIES)
+
+
+def _uneven_steps(start: float, step: float, count: int, kind: np.dtype) -> Any:
+    return (start + step * np.arange(count)).astype(kind)
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "instead"),
+    [
+        (tensor_core, "count_replacement", lambda old, new: None),
+        (indexing, "in_kind", lambda k, kind: wrap(k._array.astype(kind))),
+        (indexing, "converted", lambda number, kind: np.asarray(number).astype(kind).item()),
+        (grad_fn, "_insert_op_before", lambda node: None),
+        (creation, "_float_range", _uneven_steps),
+    ],
+    ids=["data", "version of a mask", "number", "graph", "last digit"],
+)
+@pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")
+def test_a_mistake_in_state_is_found(
+    owner: Any, name: str, instead: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(owner, name, instead)
+    assert failure(actions=STATE)
 
 
 def _do_nothing(*args: Any, **options: Any) -> None:

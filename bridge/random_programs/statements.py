@@ -80,12 +80,19 @@ def overwrite_indices(writer: ProgramWriter) -> None:
 
 
 def set_elements(writer: ProgramWriter) -> None:
-    """Write a number to elements: all of them, the first, or those of a mask."""
-    x = writer.pool.choose(writer.pool.tensors)
+    """Write a number to elements: all of them, the first, or those of a mask.
+
+    Elements that share memory, because the tensor is expanded, are drawn more often.
+    """
+    tensors = writer.pool.tensors
+    expanded = [x for x in tensors if 0 in writer.value(x).stride()]
+    x = writer.pool.choose(writer.pool.pick(tensors, expanded or tensors))
     if x is None or (x.is_leaf and x.requires_grad and writer.slot.recording):
         return
     masks = [m for m in writer.pool.tensors if m.values.dtype.kind in "bu"]
     mask = writer.pool.choose([m for m in masks if m.values.shape == x.values.shape])
+    if mask is None and writer.pool.pick(True, False):
+        mask = writer.leaf(writer.pool.new(x.values.shape, np.dtype(bool)))
     key = writer.pool.pick("...", "0", ":1", mask.name if mask is not None else "...")
     number = as_code(writer.pool.number(0, 1, -2, 0.5))
     writer.run(f"{x.name}[{key}] = {number}", recording=writer.slot.recording)

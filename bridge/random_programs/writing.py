@@ -21,6 +21,7 @@ ACTIONS = (
     NOTHING,
     *(name for name, (_, times) in STATEMENTS.items() for _ in range(times)),
     *(*OPS, *SMOOTH, *SMOOTH),
+    *("pow",) * 5,  # PyTorch computes powers in several ways
 )
 TEXTURES = ("whole", "normal", "special")
 
