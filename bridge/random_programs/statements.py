@@ -101,7 +101,7 @@ def set_elements(writer: ProgramWriter) -> None:
 def assign_data(writer: ProgramWriter) -> None:
     """Write that a tensor, which `backward` may need, gets other memory."""
     x = writer.choose_tracked()
-    if x is not None:
+    if x is not None and not writer.value(x)._is_view():  # other memory than its base's has no rule
         writer.run(f"{x.name}.data = {writer.cotangent(x)}")
 
 
