@@ -10,6 +10,7 @@ import contextlib
 import io
 import os
 import re
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -30,9 +31,11 @@ from bridge.random_programs import check
 from bridge.random_programs.program import Program, Statement, Trace
 from bridge.random_programs.writing import LEAF, NOTHING, OPS, Slot, write_program
 from bridge.strategies import programs
-from minigrad.api import copying, tensor
-from minigrad.core import inplace
+from minigrad.api import copying, creation, indexing, tensor
+from minigrad.core import grad_fn, inplace
+from minigrad.core import tensor as tensor_core
 from minigrad.core import walk as graph
+from minigrad.core.tensor import wrap
 from minigrad.core.views import View
 from minigrad.optim import optimizer
 from tests.bridge.mistakes import mistake_in_rule
@@ -90,6 +93,8 @@ def test_every_kind_of_statement_is_drawn(many: list[Program]) -> None:
         "a copy": r"= copy\.copy\(",
         "a deep copy": r"= copy\.deepcopy\(",
         "a pickle": r"= pickle\.loads\(",
+        "a copy of a module": r"\((pickle.dumps\()?module\)+\.buffers\(\)",
+        "a copy of an attribute": r"= \w+\.note$",
         "zero_grad": r"\.zero_grad\(set_to_none=False\)",
         "a warning": r"= \w+\.T$",
         "a method in place": r"^ *\w+\.\w+_\(",
@@ -100,6 +105,18 @@ def test_every_kind_of_statement_is_drawn(many: list[Program]) -> None:
         "other dtypes": r"dtype=torch\.(int64|float32|bool)",
         "infinities": r"\binf\b.*\n",
         "an empty tensor": r"torch\.zeros\(\(.*0.*\)",
+        "uint8": r"dtype=torch\.uint8",
+        "named indices": r"= \w+\[(:, )*[a-z],( [a-z],)*\]$",
+        "a write to indices": r"^\w+(\.zero_\(\)|\[\.\.\.\] = 0)$",
+        "a number to elements": r"^ *\w+\[(\w+|:1|\.\.\.)\] = \(?-?[0-9.]+\)?$",
+        "a number that is too large": r"\b(2147483648|9223372036854775808|1e\+39)\b",
+        "a bool alpha": r"alpha=True",
+        "data": r"^\w+\.data = ",
+        "arange": r"torch\.arange\(",
+        "linspace": r"torch\.linspace\(",
+        "an impossible size": r"2\*\*(62|40)|torch\.\w+\(\(?(2, )?-[13]",
+        "a view of one dimension": r"\.(view|reshape)\(-1\)",
+        "a write to it": r"= \w+\.(view|reshape)\(-1\)\n(with .*\n +)?\w+\.zero_",
         "a layout": r"\.(T|expand\(.*\)|permute\(.*\))\.requires_grad_",
     }
     assert [k for k, pattern in kinds.items() if not re.search(pattern, text, re.MULTILINE)] == []
@@ -119,7 +136,7 @@ def test_every_op_is_drawn() -> None:
 _TEXTS = {
     "alias": "[...]",
     "cast": "to( bool( long( int( float( double(",
-    "index": "[torch",
+    "index": ",]",
     "index_put": "=",
     "logical_and": "logical",
     "logical_or": "logical",
@@ -145,7 +162,8 @@ def test_values_are_reused_and_leaves_get_gradients(many: list[Program]) -> None
 def test_the_printed_program_runs_in_either_library(many: list[Program]) -> None:
     for program in many[:50]:
         for library in ("torch", "minigrad"):
-            with contextlib.redirect_stdout(io.StringIO()):
+            with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
                 exec(program.source(library), {})
 
 
@@ -181,8 +199,10 @@ def failure(**kinds: Any) -> str:
 ELEMENTWISE = (NOTHING, LEAF, "mul", "add", "relu", "exp", "sum", "maximum", "transpose")
 WRITES = (NOTHING, LEAF, "mul", "exp", "select", "fill", "copy", "slice", "relu", "neg", "backward")
 
+STATE = (NOTHING, LEAF, "mul", "index", "linear", "overwrite", "set", "data", "range", "backward")
 
-@pytest.mark.parametrize("actions", [ELEMENTWISE, WRITES])
+
+@pytest.mark.parametrize("actions", [ELEMENTWISE, WRITES, STATE])
 def test_without_a_mistake_nothing_is_found(actions: tuple[str, ...]) -> None:
     assert failure(actions=actions) == ""
 
@@ -232,6 +252,27 @@ def test_a_mistake_in_copies_clearing_or_warnings_is_found(
     assert failure(actions=COPIES) == ""
     monkeypatch.setattr(owner, name, instead)
     assert failure(actions=COPIES)
+
+
+def _uneven_steps(start: float, step: float, count: int, kind: np.dtype) -> Any:
+    return (start + step * np.arange(count)).astype(kind)
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "instead"),
+    [
+        (tensor_core, "count_replacement", lambda old, new: None),
+        (indexing, "in_kind", lambda k, kind: wrap(k._array.astype(kind))),
+        (grad_fn, "_insert_op_before", lambda node: None),
+        (creation, "_float_range", _uneven_steps),
+    ],
+    ids=["data", "version of a mask", "graph", "last digit"],
+)
+def test_a_mistake_in_state_is_found(
+    owner: Any, name: str, instead: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(owner, name, instead)
+    assert failure(actions=STATE)
 
 
 def _do_nothing(*args: Any, **options: Any) -> None:

@@ -61,11 +61,18 @@ def binary_bits(draw: RandomDraws) -> Case:
 def binary_with_alpha(draw: RandomDraws) -> Case:
     a, b = (draw.array(shape) for shape in draw.shapes(2))
     operands = draw.pick((a, b), (a, b), (a, draw.number()))
-    return Case(operands, draw.options(alpha=(..., ..., 1, 2, -1, 0.5, -0.1)))
+    return Case(operands, draw.options(alpha=_alphas(draw, ..., ..., 1, 2, -1, 0.5, -0.1)))
+
+
+def _alphas(draw: RandomDraws, *choices: Any) -> tuple[Any, ...]:
+    """`choices`, or rarely only a bool, which PyTorch refuses unless the result is bool."""
+    return (True,) if draw.wild and draw.integer(1, 12) == 1 else choices
 
 
 def number_minus_tensor(draw: RandomDraws) -> Case:
-    return Case((draw.array(draw.shape()), draw.number()), draw.options(alpha=(..., ..., 2)))
+    return Case(
+        (draw.array(draw.shape()), draw.number()), draw.options(alpha=_alphas(draw, ..., ..., 2))
+    )
 
 
 def power(draw: RandomDraws) -> Case:
@@ -74,6 +81,10 @@ def power(draw: RandomDraws) -> Case:
     a, b = draw.array(base, positive=True), draw.array(exponent, dtype=draw.dtype)
     if a.values.dtype != b.values.dtype:  # PyTorch computes exponent - 1 before it promotes
         b = Operand(np.asarray(draw.rng.integers(0, 5, exponent), draw.dtype), b.layout)
+    if draw.wild and draw.pick(True, False):  # one number, repeated: PyTorch has shortcuts
+        roots = (0.5, 0.5, -0.5, -0.5) if draw.dtype.kind == "f" else ()
+        value = draw.pick(*roots, 2, 3, 0, 1)
+        b = laid_out(np.full(exponent, value, draw.dtype), draw.pick(*LAYOUTS))
     exponents = (0, 1, 2, 3, -1, -2, 0.5, -0.5, 2.5, 4, -3.0)
     number = draw.number(*exponents)
     return Case(draw.pick((a, b), (a, b), (a, number), (draw.number(2, 0.5, 3), b)))
@@ -283,6 +294,9 @@ def nll_loss(draw: RandomDraws) -> Case:
     if len(shape) > 2:  # PyTorch's own backward fails for other layouts
         x = Operand(x.values)
     layout = draw.pick(*LAYOUTS[:3]) if draw.wild else "contiguous"
+    if draw.wild and len(shape) < 3 and np.all((target >= 0) & (target < classes)):
+        # PyTorch's error for a wrong target in uint8 isn't readable.
+        target = np.asarray(target).astype(draw.pick("int64", "int64", "uint8"))
     return Case((x, laid_out(np.asarray(target), layout), weight), options)
 
 

@@ -122,8 +122,8 @@ class RandomDraws:
             return (values * signs).reshape(shape)
         if dtype.kind == "b":
             return np.asarray(rng.random(shape) < 0.5)
-        if dtype.kind == "i":
-            return np.asarray(rng.integers(-4, 5, shape), dtype)
+        if dtype.kind in "iu":
+            return np.asarray(rng.integers(-4, 5, shape)).astype(dtype)
         normal = np.asarray(rng.standard_normal(shape), dtype)
         if self.style == "whole":
             return np.asarray(rng.integers(1 if positive else -4, 5, shape), dtype)

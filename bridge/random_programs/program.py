@@ -52,7 +52,7 @@ class Statement:
         return "\n".join(lines)
 
     def run(self, names: dict[str, Any]) -> tuple[Exception | None, tuple[str, ...]]:
-        """Run the statement in the namespace `names`. Returns its error and its warnings."""
+        """Run the statement in the namespace `names`. Returns its error and sorted warnings."""
         torch = names["torch"]
         grad_mode = nullcontext() if self.recording else torch.no_grad()
         always, raised = torch.is_warn_always_enabled(), None
@@ -65,7 +65,7 @@ class Statement:
             raised = error.with_traceback(None)  # the traceback would keep all tensors alive
         finally:
             torch.set_warn_always(always)
-        warned = tuple(_words(warning.message) for warning in caught)
+        warned = sorted(_words(warning.message) for warning in caught)
         return raised, tuple(words for words in warned if words != _OF_PERFORMANCE)
 
 
@@ -89,6 +89,21 @@ def values_of(x: Any) -> Array:
     return values
 
 
+def _history(node: Any, depth: int = 3) -> str:
+    """Return the names of a node and of the nodes behind it, as a program sees them.
+
+    >>> import minigrad as torch
+    >>> _history((torch.ones(2, requires_grad=True) * 2).exp().grad_fn)
+    'ExpBackward0(MulBackward0(AccumulateGrad(), None))'
+    """
+    if node is None:
+        return "None"
+    if depth == 0:
+        return "..."
+    behind = ", ".join(_history(parent, depth - 1) for parent, _ in node.next_functions)
+    return f"{type(node).__name__}({behind})"
+
+
 class TensorFacts(NamedTuple):
     """What a program can see of a tensor other than its elements."""
 
@@ -97,7 +112,7 @@ class TensorFacts(NamedTuple):
     strides: tuple[int, ...]
     requires_grad: bool
     is_leaf: bool
-    has_history: bool
+    history: str
     has_grad: bool
 
 
@@ -124,7 +139,7 @@ class Trace:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # PyTorch warns about the .grad of a non-leaf
             try:
-                has_history, grad = x.grad_fn is not None, x.grad
+                history, grad = _history(x.grad_fn), x.grad
                 dtype = str(x.dtype).rpartition(".")[2]
                 self.facts[label] = TensorFacts(
                     dtype,
@@ -132,7 +147,7 @@ class Trace:
                     strides_of(x),
                     x.requires_grad,
                     x.is_leaf,
-                    has_history,
+                    history,
                     grad is not None,
                 )
             except RuntimeError:  # x is a view made in no_grad whose base was written to

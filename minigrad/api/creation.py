@@ -371,7 +371,7 @@ def _linspace_end(value: Any, argument: str) -> float:
             "linspace only supports 0-dimensional start and end tensors, but got "
             f"{argument} with {value.ndim} dimension(s)."
         )
-    return number_of(value, "linspace", argument)
+    return number_of(value.detach() if isinstance(value, Tensor) else value, "linspace", argument)
 
 
 # From another tensor's shape ----------------------------------------------------------------------

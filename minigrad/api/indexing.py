@@ -13,7 +13,7 @@ import numpy as np
 
 from ..core.creating import warn_if_read_only
 from ..core.dispatch import OPS
-from ..core.inplace import in_place
+from ..core.inplace import in_place, warn_of_shared
 from ..core.tensor import TensorBase, require_element, require_tensor, wrap
 from ..core.warning import warn
 from ..rules import REGISTRY
@@ -21,7 +21,7 @@ from ..rules.dims import int64
 from ..rules.dtypes import scalar_name
 from ..rules.indexing import put_into
 from ..rules.promotion import converted
-from .compositions.basic import require_list, tensor_or_number
+from .compositions.basic import in_kind, require_list, tensor_or_number
 
 _alias, _index, _select = OPS["alias"], OPS["index"], OPS["select"]
 _slice, _unsqueeze = OPS["slice"], OPS["unsqueeze"]
@@ -62,10 +62,13 @@ def setitem(self: TensorBase, key: Any, value: Any) -> None:
             _require_same_dtype(view, value)
         value = _without_leading_ones(value)
     put_(view, value, rest)
+    _warn_of_masked_fill(view, value, rest)
 
 
 def _assign(target: TensorBase, value: Any) -> None:
     """Store a number or a tensor, which broadcasts, by the ops that PyTorch uses."""
+    if target.requires_grad and not isinstance(value, TensorBase):
+        value = wrap(np.array(value, target._array.dtype))  # the graph has it as a tensor
     if isinstance(value, TensorBase) and value._array.shape != target._array.shape:
         if value._array.ndim == 0:
             _fill_(target, value)
@@ -148,7 +151,19 @@ def index_put_(
     >>> minigrad.zeros(3).index_put_((minigrad.tensor([2]),), minigrad.tensor([1.]))
     tensor([0., 0., 1.])
     """
-    return _index_put_(self, values, _index_put_key(self, indices, values, accumulate), accumulate)
+    key = _index_put_key(self, indices, values, accumulate)
+    _index_put_(self, values, key, accumulate)
+    if not accumulate:
+        _warn_of_masked_fill(self, values, key)
+    return self
+
+
+def _warn_of_masked_fill(target: TensorBase, value: Any, key: Sequence[Any]) -> None:
+    """Warn of a write of one value by a mask, for which PyTorch calls masked_fill_, as of that."""
+    if not isinstance(value, TensorBase) or value._array.size == 1:
+        used = [entry for entry in key if not isinstance(entry, slice)]
+        if len(used) == 1 and _is_mask(used[0]):
+            warn_of_shared(target._array, "masked_fill")
 
 
 def _index_put_key(
@@ -199,6 +214,8 @@ def _split_key(self: TensorBase, key: Any) -> tuple[TensorBase, tuple[Any, ...] 
             "invalid index of a 0-dim tensor. Use `tensor.item()` in Python "
             "to convert a 0-dim tensor to a number"
         )
+    if ndim == 0 and alone and isinstance(key, slice):
+        raise IndexError("slice() cannot be applied to a 0-dim tensor.")
     used = _count_dims(entries, ndim)
     view, dim, gathers, dropped = self, 0, False, 0
     rest: list[Any] = []  # the key of the gather; it covers the view's first `dim` dimensions
@@ -293,7 +310,7 @@ def _bool_mask(k: TensorBase) -> TensorBase:
             "instead.",
             UserWarning,
         )
-    return wrap(k._array != 0)
+    return in_kind(k, bool)
 
 
 def _is_mask(entry: Any) -> bool:

@@ -95,9 +95,10 @@ def int_of(value: Any, function: str, argument: str) -> int:
 def number_of(value: Any, function: str, argument: str) -> float:
     """The value of a number, a NumPy scalar or a 0-d tensor, as a Python number.
 
-    TypeError for anything else, OverflowError for an int that needs more than 64 bits.
+    TypeError for anything else, also a tensor that requires grad, since the result would have no
+    history. OverflowError for an int that needs more than 64 bits.
     """
-    if isinstance(value, TensorBase) and value._array.ndim == 0:
+    if isinstance(value, TensorBase) and value._array.ndim == 0 and not value.requires_grad:
         value = value._array.item()
     value = python_number(value)
     if not isinstance(value, builtins.bool | int | float):

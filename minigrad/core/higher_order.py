@@ -153,8 +153,8 @@ def _with_zero_derivative(d: Any, around: Sequence[TensorBase], rule: Rule) -> A
         again = isinstance(g, TensorBase) and rule.presentation.derivative_node_repeats
         return _with_zero_derivative(g, around, rule) if again else g
 
-    name = rule.presentation.derivative_node
-    result._node = Node(name, rule, parents, [same, *zeros], (), d._array, keeps=True)
+    name, first = rule.presentation.derivative_node, None if parents[0] is None else same
+    result._node = Node(name, rule, parents, [first, *zeros], (), d._array, keeps=True)
     result._requires_grad = True
     return result
 

@@ -79,7 +79,7 @@ def in_place(
             _refuse_leaf(self)
         shared = fills and not any(isinstance(x, TensorBase) for x in others)
         store: Callable[[np.ndarray, np.ndarray], None] | None = None
-        if into_shared is not None and _warn_of_shared(self._array, rule.name):
+        if into_shared is not None and warn_of_shared(self._array, rule.name):
             store, shared = partial(_store_parts, into_shared, args), True
         _refuse_memory(self._array, f"{rule.name}_", shared)
         if not fills:
@@ -170,7 +170,7 @@ def _simple(self: TensorBase, other: Any) -> Any:
         other = other._array
     elif not (type(other) is float and kind.kind == "f") and not number_fits(other, kind.kind):
         return None
-    if self._view is not None and 0 in self._array.strides:
+    if self._array.base is not None and 0 in self._array.strides:
         return None
     may_require = self._requires_grad or self._view is not None
     return None if may_require and grad_mode.enabled and self.requires_grad else other
@@ -241,7 +241,7 @@ def _store_parts(
     quiet.call(into_shared, target, *arrays)
 
 
-def _warn_of_shared(target: np.ndarray, name: str) -> bool:
+def warn_of_shared(target: np.ndarray, name: str) -> bool:
     """Warn before a write to an array whose elements share memory. Returns whether they do."""
     shares = _shares_memory(target)
     if shares:

@@ -99,7 +99,13 @@ class Node:
 
     def origins(self) -> Iterator[tuple[int, list[int], Parent | None]]:
         """For each array that may have been saved: its id, its version counter, and its parent."""
-        parents = itertools.chain((self, *self.parents), itertools.repeat(None))
+        operands = list(self.parents)
+        if self.attached is not None and self.attached.was_shown:
+            place = self.place_behind()
+            between = None if place is None else operands[place]
+            if place is not None and isinstance(between, Node):
+                operands[place] = between.parents[0]  # the node of the op that was inserted
+        parents = itertools.chain((self, *operands), itertools.repeat(None))
         for (identity, counter, _), parent in zip(self.saved, parents, strict=False):
             yield identity, counter, parent
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..api import compositions, functions
+from ..api.compositions.basic import in_kind
 from ..api.compositions.losses import reduction_of
 from ..api.tensor import Tensor
 from ..core.dispatch import OPS, function, number_op
@@ -187,6 +188,8 @@ def _nll(
             "'weight'. This input cannot have requires_grad True: pass weight.detach()."
         )
     if not isinstance(input, Tensor) or input._array.ndim < 3:
+        if isinstance(target, Tensor) and target._array.dtype.kind == "u":
+            target = in_kind(target, int)
         return _nll_loss(input, target, weight, ignore_index, reduction)
     shape = input._array.shape
     if len(shape) == 4 or not _fits(target, shape):
@@ -194,7 +197,8 @@ def _nll(
     # Any other number of dimensions is made into the one of images.
     n, c, places = *shape[:2], math.prod(shape[2:])
     rows = int(places > 0)
-    images, labels = input.reshape(n, c, rows, places), target.reshape(n, rows, places)
+    labels = target.contiguous().reshape(n, rows, places)  # a later write to a copy is unnoticed
+    images = input.reshape(n, c, rows, places)
     result = _nll_loss_2d(images, labels, weight, ignore_index, reduction)
     return result.view(target.shape) if reduction == "none" else result
 

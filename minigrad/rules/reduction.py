@@ -18,6 +18,7 @@ from .dtypes import of_numpy
 from .indexing import scatter
 from .layout import in_dtype
 from .presentation import INTERNAL
+from .reading import reads_as
 from .rule import Array, Result, differentiable, without_derivative
 from .summation import summed
 
@@ -59,6 +60,20 @@ def sum(
     )
 
 
+def _spread_then_divided(
+    g: Array, share: Any, shape: tuple[int, ...], reduced: tuple[int, ...]
+) -> Array:
+    return np.broadcast_to(_with_kept_dims(g, shape, reduced), shape) / share
+
+
+@reads_as(_spread_then_divided)  # as in PyTorch; as arrays, the other order is faster
+def _in_equal_shares(
+    g: Array, share: Any, shape: tuple[int, ...], reduced: tuple[int, ...]
+) -> Array:
+    """The cotangent of a mean, divided among the elements."""
+    return np.broadcast_to(_with_kept_dims(g / share, shape, reduced), shape)
+
+
 @differentiable(linear=True, node=_node("Mean"))
 def mean(
     input: Array,
@@ -82,9 +97,7 @@ def mean(
     # A NumPy number: division by a Python 0 would raise.
     n = total.dtype.type(math.prod(shape[d] for d in reduced))
     share = n or 1  # the gradient of an empty mean is empty, whatever the divisor
-    return total / n, (
-        lambda g: np.broadcast_to(_with_kept_dims(g / share, shape, reduced), shape),
-    )
+    return total / n, (lambda g: _in_equal_shares(g, share, shape, reduced),)
 
 
 # The largest and the smallest ---------------------------------------------------------------------

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from .dims import axis, index, indices, infer_size, named
 from .presentation import INTERNAL, METHOD, SIZES
@@ -175,8 +176,19 @@ def expand(input: Array, size: Sequence[int]) -> Result:
     y = np.broadcast_to(input, tuple(after))
     if input.flags.writeable:
         y.flags.writeable = True  # the engine decides which writes are allowed
+    if 1 in after and input.ndim and y.size:
+        y = as_strided(y, strides=_expanded_steps(input, after, y.strides))
     # The engine sums the gradient over the dimensions that were broadcast.
     return y, (unchanged,)
+
+
+def _expanded_steps(input: Array, after: list[int], steps: tuple[int, ...]) -> list[int]:
+    """The strides of an expanded tensor. Where the size is 1, NumPy's are 0, unlike PyTorch's."""
+    lead, found = len(after) - input.ndim, list(steps)
+    for d in reversed(range(len(after))):
+        if after[d] == 1:
+            found[d] = input.strides[d - lead] if d >= lead else after[d + 1] * found[d + 1]
+    return found
 
 
 @differentiable(INTERNAL, linear=True, view=True, operators=("x[...]",))

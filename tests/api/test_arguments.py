@@ -12,7 +12,7 @@ import minigrad
 torch = pytest.importorskip("torch")
 
 # `x` is (3, 2), `v` (3,), `u` a uint8 mask of two of three elements, `b` (2, 3) expanded from one
-# element and `r` from one row; `put` is an index assignment.
+# element and `r` from one row; `g` requires grad; `put` is an index assignment.
 EXPRESSIONS = """
 F.nll_loss(x, u)
 F.nll_loss(x, u, weight=torch.tensor([1.0, 2.0]))
@@ -105,6 +105,9 @@ b.fill_(2.0)
 b.requires_grad_().mul(1).expand(2, 3).masked_fill_(b > 0, 2.0)
 (w * 1).expand(2, 3).masked_fill_(b > 0, 2.0).sum().backward()
 (w * 1).expand(2, 3).index_put_((torch.tensor([0]),), w[0]).sum().backward()
+torch.full((2,), g.detach())
+torch.arange(g.detach())
+torch.linspace(0, g, 3)
 resized(torch.optim.SGD, momentum=0.9)
 resized(torch.optim.SGD)
 resized(torch.optim.Adam)
@@ -118,6 +121,12 @@ v.max(v, v)
 v.min(other=v, dim=0)
 torch.max(v, 0, v)
 torch.cat([torch.zeros(0)], dim="a")
+torch.full((2,), g)
+torch.full_like(v, g)
+torch.arange(g)
+torch.add(v, v, alpha=g)
+torch.zeros(2).uniform_(0, g)
+torch.zeros(2).normal_(g)
 """
 
 
@@ -165,4 +174,5 @@ def names(torch: Any) -> dict[str, Any]:
         "b": torch.ones(1, 1).expand(2, 3),
         "r": torch.tensor([[1.0, 2.0, 3.0]]).expand(2, 3),
         "w": torch.ones(1, 3, requires_grad=True),
+        "g": torch.tensor(2.0, requires_grad=True),
     }

@@ -249,6 +249,17 @@ def test_a_copy_is_like_any_other(name: str, how: Callable[[Any], Any]) -> None:
 
 
 @every_way
+@pytest.mark.parametrize("write", ["x[...] = 2", "x.add_(1)", "x.mul_(x.clone())", "x[0] = 2"])
+def test_writes_to_a_copy_of_an_expanded_tensor(write: str, how: Callable[[Any], Any]) -> None:
+    def program(torch: Any) -> Any:
+        x = how(torch.ones(1, 2).expand(3, 2))
+        exec(write, {"x": x})
+        return x
+
+    check_same(program)
+
+
+@every_way
 def test_copies_of_what_ops_return(how: Callable[[Any], Any]) -> None:
     def program(torch: Any) -> Any:
         x = torch.tensor([[1.0, 3.0]])

@@ -320,6 +320,53 @@ def test_a_write_to_indices_before_backward(
     check(program)
 
 
+@pytest.mark.parametrize("transposed", [True, False])
+def test_a_write_to_labels_of_sequences(transposed: bool) -> None:
+    """PyTorch saves a copy of labels that aren't contiguous."""
+
+    def program(namespace: Any) -> Any:
+        x, labels = leaf(namespace, (2, 3, 2)), namespace.tensor([[0, 1], [2, 0]])
+        labels = labels.t() if transposed else labels
+        loss = namespace.nn.functional.nll_loss(x, labels, namespace.ones(3).double())
+        labels.zero_()
+        loss.backward()
+        return (x.grad,)
+
+    assert (check(program) == "RuntimeError") != transposed
+
+
+BYTES = {
+    "read": lambda t, x, m: x[m],
+    "assign": lambda t, x, m: (x * 1).index_put_((m,), t.ones(2)),
+    "number": lambda t, x, m: (x * 1).index_put(
+        (m,), t.ones(2, requires_grad=True), accumulate=True
+    ),
+    "where": lambda t, x, m: t.where(m, x, 2.0),
+    "method": lambda t, x, m: x.where(m, t.zeros(3)),
+    "labels": lambda t, x, m: t.nn.functional.nll_loss(t.stack([x, x, x]), m),
+    "weights": lambda t, x, m: t.nn.functional.nll_loss(t.stack([x, x, x]), m, t.ones(3)),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*uint8")
+@pytest.mark.parametrize("written", [True, False])
+@pytest.mark.parametrize("use", BYTES)
+def test_a_write_to_a_mask_or_labels_in_uint8(use: str, written: bool) -> None:
+    def program(namespace: Any) -> Any:
+        x, mask = (
+            namespace.ones(3, requires_grad=True),
+            namespace.tensor([1, 0, 1], dtype=namespace.uint8),
+        )
+        out = BYTES[use](namespace, x, mask)
+        (d,) = namespace.autograd.grad(out.sum(), x, retain_graph=True, create_graph=True)
+        if written:
+            mask.fill_(0)
+        out.sum().backward()
+        return d.detach(), x.grad
+
+    assert (check(program) == "RuntimeError") == written
+
+
 def test_a_write_to_indices_before_the_second_backward() -> None:
     """The gradient of a gradient saves them too."""
 

@@ -260,6 +260,54 @@ def test_the_graph_of_a_gradient(name: str) -> None:
     check_same(program)
 
 
+@pytest.mark.parametrize("name", SMALL_OPS)
+def test_a_graph_that_was_looked_at_has_the_same_second_derivatives(name: str) -> None:
+    def second(looks: bool) -> list[Any]:
+        x, y = leaves(minigrad)
+        out = SMALL_OPS[name](minigrad, x, y)
+        if looks:
+            walk(out.grad_fn, {})
+        g = minigrad.arange(out.numel(), dtype=out.dtype).reshape(out.shape)
+        firsts = minigrad.autograd.grad(out, (x, y), g, create_graph=True, allow_unused=True)
+        total = sum(((d * d).sum() for d in firsts if d is not None), minigrad.zeros(()))
+        if not total.requires_grad:
+            return []
+        found = minigrad.autograd.grad(total, (x, y), allow_unused=True)
+        return [d if d is None else d.tolist() for d in found]
+
+    assert second(looks=True) == second(looks=False)
+
+
+@pytest.mark.parametrize("key", ["...", ":", "0", "None", "mask", "[0, 1]", "()"])
+@pytest.mark.parametrize("shape", [(3,), (3, 2), ()])
+@pytest.mark.parametrize("value", [2.0, True])
+def test_a_number_that_is_assigned_to_elements(
+    key: str, shape: tuple[int, ...], value: float
+) -> None:
+    def program(torch: Any) -> Any:
+        x = torch.ones(shape, requires_grad=True)
+        y, mask = x * 3, torch.ones(shape, dtype=torch.bool)
+        exec(f"y[{key}] = value", {"y": y, "mask": mask, "value": value})
+        y.backward(torch.ones(shape))
+        return walk(y.grad_fn, {x: "x"}), y, x.grad
+
+    check_same(program)
+
+
+@pytest.mark.parametrize("size", [(3, 1, 2), (1, 1, 2), (2, 3, 1, 2)])
+@pytest.mark.parametrize("shape", [(1, 1, 2), (1, 2), (2,), (1, 1, 1), ()])
+def test_products_of_expanded_stacks(shape: tuple[int, ...], size: tuple[int, ...]) -> None:
+    """PyTorch takes one of two ways. The strides decide, also those of dimensions of size 1."""
+
+    def program(torch: Any) -> Any:
+        x = torch.ones(shape, requires_grad=True)
+        y = x.expand(size)
+        out = y.matmul(torch.ones(2, 2))
+        return list(y.stride()), walk(out.grad_fn, {x: "x"})
+
+    check_same(program)
+
+
 def test_hooks_on_the_nodes_of_a_composition() -> None:
     """The node before an op can have hooks and be asked for its gradient, like any other."""
 

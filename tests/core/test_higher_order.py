@@ -337,6 +337,30 @@ def test_the_nodes_of_gradients_of_backward_with_create_graph() -> None:
     assert outcome(program, minigrad).value == outcome(program, torch).value
 
 
+@pytest.mark.parametrize("cotangent_requires_grad", [True, False])
+def test_the_gradient_of_the_gradient_of_relu(cotangent_requires_grad: bool) -> None:
+    def program(torch: Any) -> Any:
+        x = leaf(torch)
+        g = torch.ones_like(x).requires_grad_(cotangent_requires_grad)
+        (d,) = torch.autograd.grad(x.relu(), x, g, create_graph=True)
+        d.backward(weights(torch, d))
+        return d, x.grad, g.grad
+
+    check_same(program)
+
+
+@pytest.mark.parametrize("options", [{}, {"dim": 0}, {"dim": (0, -1), "keepdim": True}])
+def test_the_layout_of_the_recorded_gradient_of_a_mean(options: dict[str, Any]) -> None:
+    def program(torch: Any) -> Any:
+        x = torch.ones(3, 2, requires_grad=True)
+        y = x.mean(**options)
+        g = weights(torch, y).float().requires_grad_()
+        (d,) = torch.autograd.grad(y, x, g, create_graph=True)
+        return list(d.stride()), d, torch.autograd.grad(d.sum(), g)
+
+    check_same(program)
+
+
 def test_backward_after_backward_with_create_graph() -> None:
     """Without create_graph, a gradient is added in place to one that has a graph."""
 

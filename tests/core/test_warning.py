@@ -158,6 +158,18 @@ WARNINGS: dict[str, tuple[int, Callable[[Any], Any]]] = {
         1,
         lambda t: written(t.ones(1).expand(3), t.tensor([0, 1]), 2.0),
     ),
+    "a write of one value to an expanded tensor, by a mask": (
+        2,
+        lambda t: written(t.ones(1).expand(3), t.tensor([True, False, True]), 2.0),
+    ),
+    "such a write of several values": (
+        1,
+        lambda t: written(t.ones(1).expand(3), t.tensor([True, False, True]), t.ones(2)),
+    ),
+    "index_put_ of one value, by a mask": (
+        2,
+        lambda t: t.ones(1).expand(2).index_put_((t.tensor([True, False]),), t.tensor(2.0)),
+    ),
     "write into a read-only key": (
         1,
         lambda t: t.zeros(3).__setitem__(np.frombuffer(np.array([1]).tobytes(), np.int64), 1),

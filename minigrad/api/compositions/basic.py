@@ -19,6 +19,7 @@ from ...core.warning import warn_once
 from ...rules import REGISTRY
 from ...rules.dims import axis as dim_from_front
 from ...rules.dtypes import scalar_name
+from ...rules.layout import in_dtype
 from ...rules.presentation import FUNCTION, IN_PLACE
 from ...rules.promotion import converted, python_number, result_type
 from .registry import composed
@@ -237,6 +238,18 @@ def _refuse_arguments(name: str, args: Sequence[Any], kwargs: dict[str, Any]) ->
 # Choosing and joining -----------------------------------------------------------------------------
 
 
+def in_kind(k: TensorBase, kind: type) -> Any:
+    """A mask or indices in another dtype, with the version of `k`: `backward` notices writes to it.
+
+    >>> mask = minigrad.tensor([0, 7], dtype=minigrad.uint8)
+    >>> in_kind(mask, bool)
+    tensor([False,  True])
+    """
+    result = wrap(in_dtype(k._array, np.dtype(kind)))
+    result._counter = k._counter
+    return result
+
+
 @composed(FUNCTION)
 def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     """Take `input` where `condition` is True and `other` elsewhere, with broadcasting.
@@ -259,7 +272,7 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
             "where received a uint8 condition tensor. This behavior is deprecated. Use a boolean "
             "condition instead."
         )
-        condition = wrap(mask != 0)
+        condition = in_kind(condition, bool)
     elif mask.dtype.kind != "b":
         raise RuntimeError(
             "where expected condition to be a boolean tensor, but got a tensor with dtype "

@@ -1,0 +1,116 @@
+"""Statements that call an op of the registry, as a function, a method, an operator, or in place."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from bridge.drawing.expressions import Expression, as_code
+from bridge.drawing.operands import Operand
+from bridge.drawing.samples import SAMPLES, InPlaceForm, draw_case, form_takes, forms
+from minigrad.rules import REGISTRY
+
+from .pool import ProgramTensor
+from .program import values_of
+from .writer import ProgramWriter
+
+# The forms of each rule that a program can use; "gradient" is for other rules' pullbacks.
+_FORMS = {
+    name: {form: call for form, call in forms(name).items() if form != "gradient"}
+    for name in SAMPLES
+}
+OPS = tuple(sorted(name for name, found in _FORMS.items() if found))
+SMOOTH = tuple(name for name in OPS if REGISTRY[name].differentiable)
+
+
+def write_op(writer: ProgramWriter) -> None:
+    """Write a call of the op that the slot names, and the leaves that it needs."""
+    op, pool = writer.slot.action, writer.pool
+    case = SAMPLES[op].case(pool)
+    usable = [form for name, form in _FORMS[op].items() if form_takes(op, name, case)]
+    if not usable:
+        return
+    form = pool.pick(*usable)
+    operands = [
+        x if isinstance(x, ProgramTensor) or not isinstance(x, Operand) else writer.leaf(x)
+        for x in case.operands
+    ]
+    texts = [Expression(x.name) if isinstance(x, ProgramTensor) else x for x in operands]
+    given = dict(case.options)
+    if op in ("sum", "mean") and given.get("dim", 0) is None and not given.get("keepdim"):
+        del given["dim"]  # PyTorch's node has another name if `dim=None` is written
+        given.pop("keepdim", None)
+    options = {name: _option(writer, name, value) for name, value in given.items()}
+    if isinstance(form, InPlaceForm):
+        _write_in_place(writer, str(form.write(*texts, **options)), operands)
+    else:
+        _write_computation(writer, str(form(Expression("torch"), *texts, **options)))
+
+
+def _option(writer: ProgramWriter, name: str, value: Any) -> Any:
+    """Return an option for the text. Indices and masks get names, so that others can write to them.
+
+    PyTorch reads uint8 masks as well as bool ones.
+    """
+    if isinstance(value, np.dtype):
+        return Expression(as_code(value))
+    if name != "key":
+        return value
+    parts: list[Any] = []
+    for part in value:
+        if isinstance(part, np.ndarray) and part.dtype.kind == "b":
+            part = part.astype(writer.pool.pick(bool, bool, "uint8"))
+        array = isinstance(part, np.ndarray)
+        parts.append(Expression(writer.leaf(Operand(part)).name) if array else part)
+    return tuple(parts)
+
+
+def _write_computation(writer: ProgramWriter, text: str) -> None:
+    """Write a statement that computes something new, unless it is useless."""
+    error = writer.assign(text, _result_count(writer.slot.action), writer.slot.recording)
+    if error is not None:
+        useful = writer.pool.integer(1, 4) == 1
+    else:
+        results = [writer.execution.names[name] for name in writer.statements[-1].names]
+        useful = writer.texture == "special" or all(map(_is_moderate, results))
+    if not useful:
+        writer.forget()
+
+
+def _write_in_place(writer: ProgramWriter, text: str, operands: Sequence[Any]) -> None:
+    """Write a statement that writes into its first operand, unless it is useless."""
+    slot, x = writer.slot, operands[0]
+    target, *others = (
+        writer.execution.names[y.name] for y in operands if isinstance(y, ProgramTensor)
+    )
+    if any(_overlap(target, y, slot.action) for y in others):
+        return  # PyTorch leaves the result undefined
+    if 0 in target.stride() and any(y.requires_grad for y in (target, *others)):
+        return  # PyTorch's backward raises an error or counts an element several times
+    if x.is_leaf and x.requires_grad and slot.recording and slot.seed % 4:
+        return  # the error would be too frequent
+    writer.run(text, recording=slot.recording)
+
+
+@functools.cache
+def _result_count(op: str) -> int:
+    case = draw_case(op, 0, "tame")
+    operands = [x.array() if isinstance(x, Operand) else x for x in case.operands]
+    output, _ = REGISTRY[op].forward(*operands, **case.options)
+    return len(output) if isinstance(output, tuple) else 1
+
+
+def _is_moderate(x: torch.Tensor) -> bool:
+    values = x.detach()
+    return not values.is_floating_point() or bool((values.abs() < 1e4).all())
+
+
+def _overlap(x: torch.Tensor, y: torch.Tensor, op: str) -> bool:
+    """Tell whether a write into `x` changes elements of `y` that are read later."""
+    if x is y:
+        return op in ("copy", "index_put")
+    return bool(np.may_share_memory(values_of(x), values_of(y)))
