@@ -7,7 +7,7 @@ A form of a rule (`samples.py`) is a function of a namespace and operands. Calle
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -46,6 +46,9 @@ class Expression:
 
     def __setitem__(self, key: Any, value: Any) -> None:
         self._text = f"{_parenthesised(self)}[{_key(key)}] = {as_code(value)}"
+
+    def __iter__(self) -> NoReturn:
+        raise TypeError("an expression doesn't know how many results it has")
 
     def __abs__(self) -> Expression:
         return Expression(f"abs({self})")

@@ -18,10 +18,13 @@ from .pool import ProgramTensor
 from .program import values_of
 from .writer import ProgramWriter
 
+# Their forms unpack the results, which one expression can't.
+_UNPACKED = ("eigh", "qr", "slogdet", "svd")
 # The forms of each rule that a program can use; "gradient" is for other rules' pullbacks.
 _FORMS = {
     name: {form: call for form, call in forms(name).items() if form != "gradient"}
     for name in SAMPLES
+    if name not in _UNPACKED
 }
 OPS = tuple(sorted(name for name, found in _FORMS.items() if found))
 SMOOTH = tuple(name for name in OPS if REGISTRY[name].differentiable)
