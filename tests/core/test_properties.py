@@ -11,6 +11,7 @@ import functools
 import itertools
 import operator
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -385,10 +386,16 @@ def counting() -> Callable[[Any], Any]:
     return lambda d: d * next(count)
 
 
-def in_one_place() -> Callable[[Any], Any]:
-    """Return a change that puts each derivative of one shape into the same memory."""
+@contextmanager
+def derivatives_in_one_place() -> Iterator[None]:
+    """Put each derivative of one shape into the same memory."""
     places: dict[Any, Any] = {}
-    return lambda d: places.setdefault(d.shape, np.array(d))
+    with ExitStack() as mistakes:
+        for name in ("mul", "exp", "add"):
+            mistakes.enter_context(
+                mistake_in_rule(name, derivative=lambda d: places.setdefault(d.shape, np.array(d)))
+            )
+        yield
 
 
 def exp_that_overwrites(input: Any) -> Any:
@@ -417,13 +424,13 @@ CHANGES: dict[Any, Callable[[Any], Any]] = {
     test_names_and_the_order_of_statements_do_not_matter: counting(),
     test_the_order_of_a_sum_does_not_matter: counting(),
     test_a_second_backward_doubles_the_gradients: counting(),
-    test_gradients_share_no_memory: in_one_place(),
     test_gradients_agree_with_differences: lambda d: d * (1 + 1e-2),
     test_second_derivatives_agree_with_differences: (
         lambda d: d * 1.01 if hasattr(d, "detach") else d
     ),
 }
 MISTAKES = {t: mistake_in_rule("mul", derivative=change) for t, change in CHANGES.items()}
+MISTAKES[test_gradients_share_no_memory] = derivatives_in_one_place()
 MISTAKES[test_backward_writes_only_gradients] = mutants.planted("exp", exp_that_overwrites)
 MISTAKES[test_the_layout_of_leaves_does_not_matter] = mutants.planted("exp", exp_of_rows)
 
