@@ -65,8 +65,8 @@ def binary_with_alpha(draw: RandomDraws) -> Case:
 
 
 def _alphas(draw: RandomDraws, *choices: Any) -> tuple[Any, ...]:
-    """`choices`, or rarely only a bool, which PyTorch refuses unless the result is bool."""
-    return (True,) if draw.wild and draw.integer(1, 12) == 1 else choices
+    """`choices`, or sometimes only a bool, which PyTorch refuses unless the result is bool."""
+    return (True,) if draw.wild and draw.integer(1, 4) == 1 else choices
 
 
 def number_minus_tensor(draw: RandomDraws) -> Case:
