@@ -239,7 +239,7 @@ def unsafe_chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]
     return tuple(_cut(input, [0] * chunks, d) if size == 0 else _equal_parts(input, size, d))
 
 
-@composed(FUNCTION)
+@composed()
 def unsafe_split(input: Tensor, split_size: int, dim: int = 0) -> tuple[Tensor, ...]:
     """Like `split`, but a write to a part isn't refused.
 
