@@ -13,7 +13,7 @@ pytest.importorskip("expecttest")  # the database imports it
 
 import minigrad
 from tests import operator_database as database
-from tests.operator_database import OPS, SHORTFALLS, Form, check, counterpart, forms
+from tests.operator_database import NO_SAMPLES, OPS, SHORTFALLS, Form, check, counterpart, forms
 
 THERE = [name for name, op in OPS.items() if counterpart(op) is not None]
 
@@ -24,7 +24,7 @@ def share() -> int | None:
     return 2 if usual else None
 
 
-@pytest.mark.parametrize("name", [name for name in THERE if name not in SHORTFALLS])
+@pytest.mark.parametrize("name", [name for name in THERE if name not in (*SHORTFALLS, *NO_SAMPLES)])
 def test_op(name: str) -> None:
     assert not check(OPS[name], share()).differences
 
@@ -34,6 +34,11 @@ def test_a_known_shortfall_still_falls_short(name: str) -> None:
     assert name in THERE, f"{name} doesn't exist: remove it from SHORTFALLS"
     verdict = check(OPS[name], first=True)
     assert not verdict.passes, f"{name} passes now: remove it from SHORTFALLS"
+
+
+@pytest.mark.parametrize("name", NO_SAMPLES)
+def test_no_sample_fits(name: str) -> None:
+    assert not check(OPS[name], first=True).samples
 
 
 def test_every_shortfall_has_a_reason() -> None:

@@ -18,7 +18,8 @@ PUBLIC: dict[str, Callable[..., Any]] = {
     if "function" in rule.presentation.forms and not rule.presentation.module
 } | compositions.public("")
 
-for _name in PUBLIC.keys() & OPS.keys():
-    PUBLIC[_name].__module__ = __name__  # where pickle finds them
+for _name, _function in PUBLIC.items():
+    if _name in OPS or _function.__name__ == f"{_name}_":  # the name means another in its module
+        _function.__module__, _function.__qualname__ = __name__, _name  # where pickle finds it
 globals().update(PUBLIC)
 __all__ = sorted(PUBLIC)

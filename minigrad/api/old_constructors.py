@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.creating import allocated, made, number_of, sizes_of
+from ..core.creating import allocated, from_array, made, number_of, sizes_of
 from ..core.devices import no_cuda, require_cpu
 from ..core.errstate import cast
 from ..core.tensor import TensorBase, require_tensor, wrap
@@ -50,12 +50,13 @@ def constructed(kind: np.dtype, given: Sequence[Any], named: dict[str, Any]) -> 
         raise TypeError(f"new() received an invalid combination of arguments - got ({kinds})")
     if isinstance(first, str):
         raise TypeError("new(): invalid data type 'str'")
-    if not isinstance(first, Sequence | np.ndarray):
+    if isinstance(first, np.ndarray):
+        return cast(from_array(first)._array, kind)
+    if not isinstance(first, Sequence):
         raise TypeError(f"new(): data must be a sequence (got {type(first).__name__})")
     from .creation import tensor  # which imports Tensor, and Tensor imports this module
 
-    data = tensor(first, dtype=None if isinstance(first, np.ndarray) else of_numpy(kind))
-    return cast(data._array, kind)
+    return cast(tensor(first, dtype=of_numpy(kind))._array, kind)
 
 
 def _same_dtype(array: np.ndarray, kind: np.dtype) -> np.ndarray:

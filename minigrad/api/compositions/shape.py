@@ -1043,12 +1043,11 @@ def _copying(view: Callable[..., Any], name: str) -> Callable[..., Any]:
     return function
 
 
-for _name in ("alias", "diagonal", "expand", "permute", "squeeze", "t", "transpose", "unsqueeze"):
-    composed(FUNCTION)(_copying(OPS[_name], _name))
-for _name in ("unfold", "view"):
-    composed(FUNCTION)(_copying(OPS[_name], _name))
-for _view in (split_with_sizes, unbind):
-    composed(FUNCTION)(_copying(_view, _view.__name__))
+_VIEWS = ("alias", "diagonal", "expand", "permute", "squeeze", "t", "transpose", "unsqueeze")
+_VIEWS += ("unfold", "view")
+for _view in (*[OPS[_name] for _name in _VIEWS], split_with_sizes, unbind):
+    _copy = composed(FUNCTION)(_copying(_view, _view.__name__))
+    globals()[_copy.__name__] = _copy  # where pickle finds it
 
 
 @composed()
