@@ -5,6 +5,7 @@ They are collected here from the registry of rules and from `compositions/`.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +20,8 @@ PUBLIC: dict[str, Callable[..., Any]] = {
 } | compositions.public("")
 
 for _name, _function in PUBLIC.items():
-    if _name in OPS or _function.__name__ == f"{_name}_":  # the name means another in its module
-        _function.__module__, _function.__qualname__ = __name__, _name  # where pickle finds it
+    # Pickle finds a function by its name in its module.
+    if getattr(sys.modules[_function.__module__], _function.__qualname__, None) is not _function:
+        _function.__module__, _function.__qualname__ = __name__, _name
 globals().update(PUBLIC)
 __all__ = sorted(PUBLIC)

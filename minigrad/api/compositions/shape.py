@@ -1043,9 +1043,15 @@ def _copying(view: Callable[..., Any], name: str) -> Callable[..., Any]:
     return function
 
 
-_VIEWS = ("alias", "diagonal", "expand", "permute", "squeeze", "t", "transpose", "unsqueeze")
-_VIEWS += ("unfold", "view")
-for _view in (*[OPS[_name] for _name in _VIEWS], split_with_sizes, unbind):
+_VIEWS: list[Callable[..., Any]] = [
+    OPS[_name]
+    for _name in (
+        *("alias", "diagonal", "expand", "permute", "squeeze", "t", "transpose", "unsqueeze"),
+        *("unfold", "view"),
+    )
+]
+_VIEWS += [split_with_sizes, unbind]
+for _view in _VIEWS:
     _copy = composed(FUNCTION)(_copying(_view, _view.__name__))
     globals()[_copy.__name__] = _copy  # where pickle finds it
 
