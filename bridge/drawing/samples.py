@@ -229,29 +229,16 @@ def _qr(t: Any, input: Any) -> Any:
     return t.cat([q.mT * q.mT, r * r], -1)
 
 
-def _slogdet(t: Any, input: Any) -> Any:
-    sign, log = t.linalg.slogdet(input)
-    return log, sign
-
-
-def _pinv(t: Any, input: Any, *, atol: Any, rtol: Any, hermitian: bool) -> Any:
-    return t.linalg.pinv(input, atol=atol, rtol=rtol, hermitian=hermitian)
-
-
-def _cofactors(t: Any, input: Any) -> Any:
-    return t.linalg.det(input)[..., None, None] * t.linalg.inv(input).mT
-
-
 FACTORISATIONS: dict[str, Form] = {
     "cholesky": lambda t, input: t.linalg.cholesky(input + input.mT),
-    "cofactors": _cofactors,
+    "cofactors": spelling("cofactors"),
     "det": lambda t, input: t.linalg.det(input),
     "eigh": _eigh,
     "inv": lambda t, input: t.linalg.inv(input),
     "matrix_exp": lambda t, input: t.linalg.matrix_exp(input),
-    "pinv": _pinv,
+    "pinv": spelling("pinv"),
     "qr": _qr,
-    "slogdet": _slogdet,
+    "slogdet": spelling("slogdet"),
     "solve": lambda t, input, other: t.linalg.solve(input, other),
     "svd": _svd,
 }

@@ -98,7 +98,7 @@ def det(input: Array) -> Result:
     return _lapack(np.linalg.det, input), (lambda g: g[..., None, None] * cofactors(input)[0],)
 
 
-@differentiable(INTERNAL)
+@differentiable(INTERNAL, layout="own")
 def cofactors(input: Array) -> Result:
     """The derivatives of the determinants, which exist for singular matrices, too.
 
@@ -108,7 +108,7 @@ def cofactors(input: Array) -> Result:
     size = s.shape[-1]
     others = np.where(np.eye(size, dtype=bool), 1, s[..., None, :])
     sign = np.linalg.det(u) * np.linalg.det(vh)
-    y = (sign[..., None, None] * u * others.prod(-1)[..., None, :]) @ vh
+    y = _by_columns((sign[..., None, None] * u * others.prod(-1)[..., None, :]) @ vh)
 
     def to_input(g: Array) -> Array:
         b = _transposed(inv(input)[0])
