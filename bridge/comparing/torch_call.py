@@ -26,6 +26,14 @@ _BROADCASTING = {
 _SUM_OF = {"sub": "add", "rsub": "add"}
 
 
+def _glu_terms(call: TorchCall, x: Any, *, dim: int = -1) -> Any:
+    """In the derivative s (1 - s) of the sigmoid, 1 - s may cancel."""
+    share = torch.sigmoid(call.operands[0].detach().double().chunk(2, dim)[1])
+    first, second = x.chunk(2, dim)
+    slope = first.detach() * share * (1 + share)
+    return first * share + slope * (second - second.detach())
+
+
 def _lerp_terms(call: TorchCall, input: Any, end: Any, weight: Any) -> Any:
     # From the end that is nearer.
     far = end + (1 + weight) * (end + input)
@@ -51,9 +59,20 @@ def _normalise_terms(
     return y if bias is None else y + bias.reshape(affine)
 
 
+def _normalise_by_terms(
+    call: TorchCall, x: Any, weight: Any, bias: Any, mean: Any, var: Any, *, eps: float
+) -> Any:
+    return spelling("normalise_by")(torch, x, weight, bias, -mean, var, eps=eps)
+
+
 # The sums of terms of ops that aren't linear in each operand, or whose terms have both signs. They
 # get the call and the magnitudes of its operands.
-_TERMS: dict[str, Callable[..., Any]] = {"lerp": _lerp_terms, "normalise": _normalise_terms}
+_TERMS: dict[str, Callable[..., Any]] = {
+    "glu": _glu_terms,
+    "lerp": _lerp_terms,
+    "normalise": _normalise_terms,
+    "normalise_by": _normalise_by_terms,
+}
 # Options that are factors of a term.
 _FACTORS = ("alpha", "value")
 

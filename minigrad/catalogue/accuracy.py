@@ -424,7 +424,9 @@ TOLERANCES: dict[str, OpTolerance] = {
     "logsigmoid": _ACTIVATION,
     "mish": _ACTIVATION,
     "normalise": _NORMALISATION,
-    "normalise_by": _NORMALISATION,
+    "normalise_by": OpTolerance(
+        SUMMED, SUMMED, "PyTorch multiplies the mean before it subtracts, and rounds them together."
+    ),
     "prelu_kernel": OpTolerance(gradient=SUMMED, why="The gradient of a weight is a sum."),
     "silu": _ACTIVATION,
     "smooth_l1_loss": _QUADRATIC_LOSS,
