@@ -34,8 +34,8 @@ def _qr(torch: Any, input: Any) -> Any:
 
 
 def _slogdet(torch: Any, input: Any) -> tuple[Any, Any]:
-    sign, log = torch.linalg.slogdet(input)
-    return log, sign
+    both = torch.linalg.slogdet(input)
+    return both[1], both[0]
 
 
 def _pinv(torch: Any, input: Any, *, atol: Any, rtol: Any, hermitian: bool) -> Any:
