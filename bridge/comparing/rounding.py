@@ -4,7 +4,8 @@ Two correct libraries round each op differently, by up to its tolerance in
 `minigrad/catalogue/accuracy.py`. How much that changes a program's result depends on the program's
 condition, which is measured here: PyTorch runs the program again several times, and each time the
 floating-point operands of every op are perturbed at random by up to 4 eps, as if another library
-had computed them. A result that moves that far may also differ between the libraries.
+had computed them. LAPACK's errors are relative to a whole matrix, and so are the perturbations of
+its operands. A result that moves that far may also differ between the libraries.
 
 This is Monte Carlo arithmetic (Parker, "Monte Carlo Arithmetic: exploiting randomness in
 floating-point arithmetic", 1997). Unlike a derivative, it notices an activation so near its kink
@@ -47,17 +48,19 @@ _DECOMPOSED = get_decompositions(
     ]
 )
 
+_NOT_LAPACK = ("linalg_cross", "linalg_vector_norm")
 _EXPONENTIAL = (_aten._softmax.default, _aten._log_softmax.default)
 
 
 class PerturbedOperands(TorchDispatchMode):
     """A context in which PyTorch perturbs the floating-point operands of every op by up to 4 eps.
 
-    The softmaxes are decomposed, since perturbing their operands doesn't show what cancels inside
-    of them. Their exponents stay at most 0, as in any library. The operands of views are left
-    alone, and so is a tensor that an op writes into, unless it is the op's only operand, as in
-    `x.exp_()`. The perturbations depend on `seed` only and draw nothing from PyTorch's own random
-    streams.
+    An operand of LAPACK is a matrix, or a stack of them, and each element is perturbed by up to 4
+    eps of the largest in its matrix. The softmaxes are decomposed, since perturbing their operands
+    doesn't show what cancels inside of them. Their exponents stay at most 0, as in any library. The
+    operands of views are left alone, and so is a tensor that an op writes into, unless it is the
+    op's only operand, as in `x.exp_()`. The perturbations depend on `seed` only and draw nothing
+    from PyTorch's own random streams.
     """
 
     def __init__(self, seed: int) -> None:
@@ -77,12 +80,13 @@ class PerturbedOperands(TorchDispatchMode):
                 return _DECOMPOSED[func](*args, **kwargs)
         if func not in self._positions:
             self._positions[func] = _perturbable(func)
-        perturbed = list(args)
+        perturbed, of_matrices = list(args), _is_lapack(func)
         for i in self._positions[func]:
             x = args[i] if i < len(args) else None
             if isinstance(x, torch.Tensor) and x.is_floating_point() and not x.is_meta:
                 # An op that is given a dtype computes in it, and it may be coarser than x's.
-                perturbed[i] = self._perturb(x, kwargs.get("dtype"))
+                size = _largest_of_matrix(x) if of_matrices and x.ndim > 1 and x.numel() else None
+                perturbed[i] = self._perturb(x, kwargs.get("dtype"), size)
         if _is_unary_write(func) and args[0].is_floating_point():
             args[0].copy_(self._perturb(args[0], None))
         return func(*perturbed, **kwargs)
@@ -95,7 +99,10 @@ class PerturbedOperands(TorchDispatchMode):
         x = self._perturb(x, None)
         return x - x.amax(dim, keepdim=True)
 
-    def _perturb(self, x: torch.Tensor, computed_in: torch.dtype | None) -> torch.Tensor:
+    def _perturb(
+        self, x: torch.Tensor, computed_in: torch.dtype | None, size: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Perturb `x` in proportion to `size`, which is `x` itself by default."""
         generator = self._generators.get(x.device)
         if generator is None:
             generator = torch.Generator(x.device).manual_seed(self._seed)
@@ -104,7 +111,16 @@ class PerturbedOperands(TorchDispatchMode):
         eps = torch.finfo(x.dtype).eps
         if computed_in is not None and computed_in.is_floating_point:
             eps = max(eps, torch.finfo(computed_in).eps)
-        return x + x * (units * (PERTURBATION * eps))
+        return x + (x if size is None else size) * (units * (PERTURBATION * eps))
+
+
+def _is_lapack(func: Any) -> bool:
+    name = func.name().removeprefix("aten::").partition(".")[0]
+    return name.lstrip("_").startswith(("linalg_", "cholesky_")) and name not in _NOT_LAPACK
+
+
+def _largest_of_matrix(x: torch.Tensor) -> torch.Tensor:
+    return x.abs().amax((-2, -1), keepdim=True)
 
 
 def _perturbable(func: Any) -> tuple[int, ...]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
 from bridge.libraries.convert import array_of, tensor_of
+from bridge.libraries.matrix_calls import signs
 from bridge.libraries.op_calls import spelling
 from minigrad.catalogue.accuracy import OpTolerance, tolerance
 from minigrad.rules import REGISTRY
@@ -25,11 +26,63 @@ _BROADCASTING = {
 _SUM_OF = {"sub": "add", "rsub": "add"}
 
 
+def _glu_terms(call: TorchCall, x: Any, *, dim: int = -1) -> Any:
+    """In the derivative s (1 - s) of the sigmoid, 1 - s may cancel."""
+    share = torch.sigmoid(call.operands[0].detach().double().chunk(2, dim)[1])
+    first, second = x.chunk(2, dim)
+    slope = first.detach() * share * (1 + share)
+    return first * share + slope * (second - second.detach())
+
+
+def _lerp_terms(call: TorchCall, input: Any, end: Any, weight: Any) -> Any:
+    # From the end that is nearer.
+    far = end + (1 + weight) * (end + input)
+    return torch.where(weight < 0.5, input + weight * (end + input), far)
+
+
+def _normalise_terms(
+    call: TorchCall, x: Any, weight: Any, bias: Any, *, split: Any, over: Any, eps: Any, **_: Any
+) -> Any:
+    """Return the sum of the terms of a normalisation with the statistics of the call's input.
+
+    Its derivative has the terms of the derivative, which goes through the statistics.
+    """
+    input = call.operands[0].detach().double().reshape(split)
+    centred = input - input.mean(over, keepdim=True)
+    rstd = 1 / torch.sqrt((centred * centred).mean(over, keepdim=True) + eps)
+    hat, part = (centred * rstd).abs(), x.reshape(split)
+    mean, along = part.mean(over, keepdim=True), (part * hat).mean(over, keepdim=True)
+    y = (rstd * (part + mean + hat * along)).reshape(x.shape)
+    affine = call.options["affine"]
+    if weight is not None:
+        y = y * weight.reshape(affine)
+    return y if bias is None else y + bias.reshape(affine)
+
+
+def _normalise_by_terms(
+    call: TorchCall, x: Any, weight: Any, bias: Any, mean: Any, var: Any, *, eps: float
+) -> Any:
+    return spelling("normalise_by")(torch, x, weight, bias, -mean, var, eps=eps)
+
+
+# The sums of terms of ops that aren't linear in each operand, or whose terms have both signs. They
+# get the call and the magnitudes of its operands.
+_TERMS: dict[str, Callable[..., Any]] = {
+    "glu": _glu_terms,
+    "lerp": _lerp_terms,
+    "normalise": _normalise_terms,
+    "normalise_by": _normalise_by_terms,
+}
+# Options that are factors of a term.
+_FACTORS = ("alpha", "value")
+
+
 class TorchCall:
     """A call of the rule `name` in PyTorch on `device`, and its gradients.
 
     - `operands`: copies of the arrays as leaves, and numbers.
-    - `results`: PyTorch's results, the first with its graph.
+    - `results`: PyTorch's results, the first with its graph. Vectors that are unique up to their
+      signs point as those in `value`, minigrad's first result.
     - `tolerance`: how far minigrad's value and gradients may be from these. `value_terms` and
       `gradient_terms` compute the Σ|terms| that `Scaled` tolerances need.
 
@@ -43,6 +96,7 @@ class TorchCall:
         options: dict[str, Any],
         requires_grad: Sequence[bool],
         device: str,
+        value: Array,
     ) -> None:
         self.name, self.device = name, device
         self.tolerance: OpTolerance = tolerance(name, options.get("alpha", 1), device)
@@ -56,7 +110,12 @@ class TorchCall:
             for x, tracked in zip(operands, requires_grad, strict=True)
         )
         self.options = {key: self._option(value) for key, value in options.items()}
-        self.results = _call(name, self.operands, self.options)
+        first, *others = _call(name, self.operands, self.options)
+        factors = signs(name, getattr(self.operands[0], "shape", ()), value, array_of(first))
+        if factors is not None:
+            with torch.enable_grad():
+                first = first * tensor_of(factors, device)
+        self.results = (first, *others)
 
     def _leaf(self, x: Any, shape: tuple[int, ...] | None, requires_grad: bool) -> Any:
         if not isinstance(x, np.ndarray):
@@ -103,14 +162,18 @@ class TorchCall:
     def _call_on_magnitudes(self) -> tuple[torch.Tensor, list[Any]]:
         """Call the op on the magnitudes of its operands; return the result and those magnitudes.
 
-        Since the op is linear in each operand, the result is Σ|terms|.
+        Since the op is linear in each operand, or in `_TERMS`, the result is Σ|terms|.
         """
         options = dict(self.options)
-        if "alpha" in options:
-            options["alpha"] = abs(options["alpha"])
+        for factor in _FACTORS:
+            if factor in options:
+                options[factor] = abs(options[factor])
         if options.get("dtype") is not None:
             options["dtype"] = torch.float64
         operands = [_magnitude(x) for x in self.operands]
+        if self.name in _TERMS:
+            with torch.enable_grad():
+                return _TERMS[self.name](self, *operands, **options), operands
         return _call(_SUM_OF.get(self.name, self.name), operands, options)[0], operands
 
 

@@ -31,6 +31,12 @@ def square(draw: RandomDraws) -> Case:
     return Case((_matrix(draw, (*_lead(draw), n, n), apart=True),), finite=True)
 
 
+def larger_square(draw: RandomDraws) -> Case:
+    """Draw no 1 × 1 matrix: the derivative of its determinant is constant, without a graph."""
+    n = draw.pick(2, 3)
+    return Case((_matrix(draw, (*_lead(draw), n, n), apart=True),), finite=True)
+
+
 def system(draw: RandomDraws) -> Case:
     n, p = draw.pick(1, 2, 3), draw.pick(1, 2)
     lead = _lead(draw)
@@ -62,7 +68,7 @@ def exponential(draw: RandomDraws) -> Case:
 
 FACTORISED: dict[str, CaseFunction] = {
     "cholesky": square,
-    "cofactors": square,
+    "cofactors": larger_square,
     "det": square,
     "eigh": with_triangle,
     "inv": square,

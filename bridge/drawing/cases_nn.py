@@ -50,14 +50,14 @@ def between_kinks(case: CaseFunction) -> CaseFunction:
     return moved
 
 
-def _nan_of_float64(values: np.ndarray) -> np.ndarray:
-    """PyTorch's vectors of float64 drop the gradient of a NaN, and all its other loops keep it."""
-    return np.isnan(values) & (values.dtype == np.float64)
+def _nan_of_vectors(values: np.ndarray) -> np.ndarray:
+    """PyTorch's loops over vectors, of 32 bytes or more, drop the gradient of a NaN."""
+    return np.isnan(values) & (values.nbytes >= 32)
 
 
-def _infinity_of_float32(values: np.ndarray) -> np.ndarray:
-    """PyTorch's vectors of float32 have an error function that is NaN at infinity."""
-    return np.isinf(values) & (values.dtype == np.float32)
+def _largest_of_float32(values: np.ndarray) -> np.ndarray:
+    """PyTorch's vectors of float32 overflow at the largest number, and give NaN at infinity."""
+    return (np.abs(values) >= np.finfo(np.float32).max) & (values.dtype == np.float32)
 
 
 def _zero(values: np.ndarray) -> np.ndarray:
@@ -249,6 +249,11 @@ def windows(draw: RandomDraws) -> Case:
 # Normalisation ------------------------------------------------------------------------------------
 
 
+def _without_gaps(weight: Operand) -> Operand:
+    """A weight with gaps in memory is read by PyTorch's batch_norm as if it had none."""
+    return Operand(weight.values, "expanded" if weight.layout == "expanded" else "contiguous")
+
+
 _NORMALISED = ((3, 4), (2, 4, 3), (2, 4, 2, 3))
 
 
@@ -266,6 +271,8 @@ def normalise(draw: RandomDraws) -> Case:
     x, weight, bias = (
         draw.array(each, moderate=True, dtype=draw.dtype) for each in (shape, size, size)
     )
+    if kind == "Batch":
+        weight = _without_gaps(weight)
     options = {
         "split": split,
         "over": over,
@@ -291,9 +298,8 @@ def normalise_by(draw: RandomDraws) -> Case:
         Operand(np.abs(var.values), constant=True),
     )
     options = {"eps": draw.pick(1e-5, 0.5)}
-    # Without a weight, PyTorch's own second derivative fails. A weight with gaps in memory is read
-    # by PyTorch as if it had none.
-    weight = Operand(weight.values, "expanded" if weight.layout == "expanded" else "contiguous")
+    # Without a weight, PyTorch's own second derivative fails.
+    weight = _without_gaps(weight)
     return Case((x, weight, draw.pick(bias, None), *statistics), options)
 
 
@@ -320,15 +326,15 @@ SAMPLES: dict[str, tuple[Any, ...]] = {
     "constant_pad": (constant_pad, _called("constant_pad")),
     "convolution": (convolution, _called("convolution")),
     "elu": (unary_with(alpha=(..., 1, 0.5, 2)), _called("elu")),
-    "gelu": (replaced(unary_with(approximate=(..., "none", "tanh")), _infinity_of_float32),),
+    "gelu": (replaced(unary_with(approximate=(..., "none", "tanh")), _largest_of_float32),),
     "gelu_backward": (gelu_backward, _called("gelu_backward")),
     "glu": (glu,),
-    "hardshrink": (between_kinks(replaced(unary_with(lambd=(..., 0, 0.5, 1)), _nan_of_float64)),),
+    "hardshrink": (between_kinks(replaced(unary_with(lambd=(..., 0, 0.5, 1)), _nan_of_vectors)),),
     "hardsigmoid": (between_kinks(unary), _f("hardsigmoid")),
     "hardswish": (between_kinks(unary), _f("hardswish")),
     "hardtanh": (
         between_kinks(
-            replaced(unary_with(min_val=(..., -2, 0), max_val=(..., 1, 2.5)), _nan_of_float64)
+            replaced(unary_with(min_val=(..., -2, 0), max_val=(..., 1, 2.5)), _nan_of_vectors)
         ),
         _f("hardtanh"),
     ),
@@ -342,11 +348,11 @@ SAMPLES: dict[str, tuple[Any, ...]] = {
     "mish": (unary, _f("mish")),
     "normalise": (normalise, _called("normalise")),
     "normalise_by": (normalise_by, _called("normalise_by")),
-    "prelu_kernel": (replaced(prelu, _zero), _called("prelu_kernel")),
+    "prelu_kernel": (replaced(prelu, _zero), _f("prelu")),
     "silu": (unary, _f("silu")),
     "smooth_l1_loss": (loss(beta=(0.505, 2.005)), _f("smooth_l1_loss")),
     "soft_margin_loss": (signed_loss, _f("soft_margin_loss")),
     "softplus": (between_kinks(unary_with(beta=(..., 1, 2, 0.5), threshold=(..., 20, 1))),),
-    "softshrink": (between_kinks(unary_with(lambd=(..., 0, 0.5, 1))),),
+    "softshrink": (between_kinks(replaced(unary_with(lambd=(..., 0, 0.5, 1)), _nan_of_vectors)),),
     "threshold": (between_kinks(threshold), _f("threshold")),
 }

@@ -67,10 +67,10 @@ def _prefix(symbol: str) -> Callable[[Expression], Expression]:
 
 
 _ARITHMETIC = {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow": "**", "matmul": "@"}
-_ARITHMETIC |= {"floordiv": "//", "mod": "%"}
+_WHOLE = {"floordiv": "//", "mod": "%"}
 _BITS = {"and": "&", "or": "|", "xor": "^", "lshift": "<<", "rshift": ">>"}
 _COMPARISONS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
-for _name, _symbol in (_ARITHMETIC | _BITS).items():
+for _name, _symbol in (_ARITHMETIC | _WHOLE | _BITS).items():
     setattr(Expression, f"__{_name}__", _infix(_symbol))
     setattr(Expression, f"__r{_name}__", _infix(_symbol, reflected=True))
     setattr(Expression, f"__i{_name}__", _infix(f"{_symbol}="))

@@ -114,5 +114,6 @@ SPELLED: dict[str, Callable[..., Any]] = {
     "mean_of_windows": _mean_of_windows,
     "normalise": _normalise,
     "normalise_by": _normalise_by,
-    "prelu_kernel": lambda t, input, weight: t.prelu(input, weight),
+    # `prelu` reshapes the weight and calls this, with a weight that broadcasts.
+    "prelu_kernel": lambda t, input, weight: t._prelu_kernel(input, weight),
 }

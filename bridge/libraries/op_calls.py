@@ -14,7 +14,7 @@ from typing import Any
 from minigrad.catalogue.op_table import TABLE
 from minigrad.rules import REGISTRY
 
-from . import nn_calls
+from . import matrix_calls, nn_calls
 
 # Called as `spelling(torch, *operands, **options)`, with the rule's names for the options.
 Spelling = Callable[..., Any]
@@ -102,15 +102,6 @@ def _gradient_of(torch: Any, view: Callable[..., Any], cotangent: Any, shape: An
     return torch.autograd.grad(view(x), x, cotangent, create_graph=True)[0]
 
 
-def _slogdet(torch: Any, input: Any) -> tuple[Any, Any]:
-    sign, log = torch.linalg.slogdet(input)
-    return log, sign
-
-
-def _pinv(torch: Any, input: Any, *, atol: Any, rtol: Any, hermitian: bool) -> Any:
-    return torch.linalg.pinv(input, atol=float(atol), rtol=float(rtol), hermitian=hermitian)
-
-
 def _put_diagonal(
     torch: Any, input: Any, *, shape: tuple[int, ...], offset: int, dim1: int, dim2: int
 ) -> Any:
@@ -128,10 +119,6 @@ def _put_windows(
 _OTHERS: dict[str, Spelling] = {
     "alias": lambda torch, input: input[...],
     "cat": joining("cat"),
-    "cholesky": of_linalg("cholesky"),
-    "cofactors": lambda torch, input: (
-        torch.linalg.det(input)[..., None, None] * torch.linalg.inv(input).mT
-    ),
     "deviation": lambda torch, input, **options: torch.std(input, **options),
     "embedding": lambda torch, weight, input, **options: torch.nn.functional.embedding(
         input, weight, **options
@@ -141,7 +128,6 @@ _OTHERS: dict[str, Spelling] = {
     "index": _index,
     "index_put": _index_put,
     "polygamma": lambda torch, input, *, n: torch.polygamma(n, input),
-    "pinv": _pinv,
     "put": _gradient_of_indexing,
     "put_diagonal": _put_diagonal,
     "put_windows": _put_windows,
@@ -155,12 +141,14 @@ _OTHERS: dict[str, Spelling] = {
         input, dim, index, src
     ),
     "slice": _slice,
-    "slogdet": _slogdet,
     "stack": joining("stack"),
     "variance": lambda torch, input, **options: torch.var(input, **options),
     "vector_norm": lambda torch, input, *, ord, **options: torch.norm(input, ord, **options),
 }
-SPELLED = _OTHERS | nn_calls.SPELLED
+SPELLED = _OTHERS | matrix_calls.SPELLED | nn_calls.SPELLED
+
+# Rules with further results, such as a mean, that PyTorch's functions don't return.
+ONE_RESULT = {"normalise"}
 _OPS = {op.rule.name: op for op in TABLE}
 
 

@@ -391,7 +391,7 @@ def glu(input: Array, dim: int = -1) -> Result:
 
     def pullback(g: Array) -> Array:
         a, s = input[first], sigmoid(input[second])[0]
-        return put(g * s, first, shape)[0] + put(g * a * (s * (1 - s)), second, shape)[0]
+        return put(g * s, first, shape)[0] + put((1 - s) * s * a * g, second, shape)[0]
 
     halves = input[first], input[second]
     return elementwise(halves[0] * sigmoid(halves[1])[0], halves), (pullback,)

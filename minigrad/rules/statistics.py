@@ -32,6 +32,8 @@ def _squares(
     left = count - correction
     wide = _wide(input)
     around = np.add.reduce(wide, reduced, keepdims=True) / np.float64(count)
+    # Correct the rounding of the mean, so that equal elements have no variance.
+    around = around + np.add.reduce(wide - around, reduced, keepdims=True) / np.float64(count)
     squares: Any = np.add.reduce((wide - around) ** 2, reduced, keepdims=keepdim)
     return squares / np.float64(max(left, 0)), left
 

@@ -60,6 +60,22 @@ def test_perturbing_a_softmax_of_large_numbers_overflows_no_exponential(
     assert perturbed_results(function, x[:, :0], 1).shape == (20, 2, 0)
 
 
+def test_the_errors_of_lapack_are_relative_to_a_whole_matrix() -> None:
+    """LAPACK may rotate a matrix with zeros. A small matrix in a stack has small errors."""
+    matrix = torch.tensor([[1.0, 0.0], [0.0, 2.0]], dtype=torch.float64)
+    found = np.ptp(
+        perturbed_results(torch.linalg.inv, torch.stack([matrix, matrix * 2**30])), axis=0
+    )
+    assert (found[0] > EPS).all()
+    assert (found[0] < 40 * EPS).all()
+    assert (found[1] < 40 * EPS / 2**30).all()
+
+
+def test_a_norm_of_a_vector_is_none_of_lapack() -> None:
+    x = torch.tensor([[1.0, 1e-9]], dtype=torch.float64)
+    assert np.ptp(perturbed_results(lambda x: torch.linalg.vector_norm(x, dim=0), x)[:, 1]) < 1e-22
+
+
 def test_an_op_with_a_coarser_dtype_argument_is_perturbed_more() -> None:
     x = torch.tensor([1.0, -1.0], dtype=torch.float64)
     assert (

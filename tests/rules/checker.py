@@ -27,6 +27,7 @@ from bridge.comparing.closeness import difference
 from bridge.comparing.rounding import judge_by_rounding
 from bridge.drawing.operands import LAYOUTS, Case, Operand, laid_out, special_cotangents
 from bridge.drawing.samples import Form, WrongForm
+from bridge.libraries.op_calls import ONE_RESULT as ONE_RESULT
 from minigrad.autograd.gradcheck import GradcheckError
 from minigrad.catalogue.accuracy import SUMMED, Exact, Scaled, Tolerance, Ulps, tolerance
 from minigrad.rules import REGISTRY
@@ -82,10 +83,6 @@ def leaves_of(t: Any, case: Case) -> list[Any]:
 
 def _leaf(t: Any, operand: Operand, wanted: bool) -> Any:
     return operand.tensor(t).requires_grad_(bool(wanted and operand.differentiable))
-
-
-# Rules with further results that PyTorch's functions don't return, such as a mean.
-ONE_RESULT = {"normalise"}
 
 
 def called(t: Any, form: Form, case: Case, operands: Sequence[Any]) -> tuple[Any, ...]:
