@@ -15,6 +15,9 @@ import minigrad
 from tests import operator_database as database
 from tests.operator_database import NO_SAMPLES, OPS, SHORTFALLS, Form, check, counterpart, forms
 
+# PyTorch's samples call functions that are deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore:torch.*is deprecated:UserWarning")
+
 THERE = [name for name, op in OPS.items() if counterpart(op) is not None]
 
 

@@ -204,7 +204,9 @@ def check_close(
             strength,
             lambda i=i: np.maximum(
                 _gradient_terms(name, form, case, theirs, i),
-                _gradient_terms(name, form, later, theirs, i) if later else 0,
+                _gradient_terms(name, form, later, call_outcome(torch, form, later), i)
+                if later
+                else 0,
             ),
         )
 

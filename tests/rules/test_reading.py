@@ -25,7 +25,15 @@ from bridge.comparing.closeness import difference
 from minigrad import rules
 from minigrad.catalogue.accuracy import Exact, tolerance
 from minigrad.core.higher_order import read_over_tensors
-from minigrad.rules import REGISTRY, activations, convolution, differentiable, normalisation, scans
+from minigrad.rules import (
+    REGISTRY,
+    activations,
+    convolution,
+    differentiable,
+    normalisation,
+    reduction,
+    scans,
+)
 from minigrad.rules.elementwise import masked
 from minigrad.rules.indexing import put
 from minigrad.rules.linalg import product
@@ -256,6 +264,15 @@ def _along_a_dim(draw: st.DrawFn, arrays: int) -> tuple[Any, ...]:
 
 
 @st.composite
+def _for_shares(draw: st.DrawFn) -> tuple[Any, ...]:
+    """The cotangent of a mean, the number of elements, their shape, and the dims of the mean."""
+    shape = draw(strategies.shapes(max_dims=3).filter(len))
+    dims = draw(st.lists(st.sampled_from(range(len(shape))), min_size=1, unique=True))
+    kept = [size for d, size in enumerate(shape) if d not in dims]
+    return draw(_integers(*kept)), draw(st.integers(1, 9)), shape, tuple(dims)
+
+
+@st.composite
 def _for_normalising(draw: st.DrawFn, with_mean: bool) -> tuple[Any, ...]:
     """An array, its mean if asked for, what it is divided by, the dims, their size and epsilon."""
     x = draw(_integers(2, 3, 2))
@@ -283,6 +300,7 @@ OPERANDS = {
     masked: _for_masked(),
     product: _for_product(),
     summed: _for_summed(),
+    reduction._in_equal_shares: _for_shares(),
     scans._from_the_end: _along_a_dim(1),
     scans._by_factors: _along_a_dim(2),
     normalisation._rstd: _for_normalising(with_mean=False),

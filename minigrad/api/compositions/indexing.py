@@ -13,6 +13,7 @@ from ...core.inplace import in_place
 from ...core.tensor import TensorBase, require_tensor, wrap
 from ...rules import REGISTRY
 from ...rules.dims import axis as dim_from_front
+from ...rules.dims import flag
 from ...rules.dims import index as integer
 from ...rules.dtypes import scalar_name
 from ...rules.presentation import FUNCTION, IN_PLACE
@@ -162,6 +163,7 @@ def scatter_reduce(
     """
     for position, (name, x) in enumerate({"input": input, "index": index, "src": src}.items(), 1):
         require_tensor(x, "scatter_reduce", name, position)
+    include_self = flag(include_self, "include_self")
     if reduce == "prod":
         return OPS["scatter_product"](input, src, index, dim, include_self)
     if reduce in ("amax", "amin"):
@@ -318,6 +320,7 @@ def index_reduce(
             "index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got "
             f"{reduce}"
         )
+    include_self = flag(include_self, "include_self")
     d, _, _ = _slices("index_reduce", input, dim, index)
     _check_source("index_reduce", input, d, index, source)
     lined = OPS["reshape"](
