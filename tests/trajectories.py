@@ -21,16 +21,18 @@ SEEDS = st.integers(0, 2**32 - 1)
 class Course:
     """Parameters in two groups, the second with its own learning rate, and gradients."""
 
-    def __init__(self, seed: int, dtype: str, steps: int = 15) -> None:
+    def __init__(
+        self, seed: int, dtype: str, steps: int = 15, shapes: tuple[Any, ...] = SHAPES
+    ) -> None:
         rng = np.random.default_rng(seed)
-        self.starts = [np.asarray(rng.standard_normal(shape), dtype) for shape in SHAPES]
+        self.starts = [np.asarray(rng.standard_normal(shape), dtype) for shape in shapes]
         self.grads = [
             # Some gradients are missing, zero or large.
             [
                 None
                 if rng.random() < 0.1
                 else np.asarray(rng.standard_normal(shape) * rng.choice([0, 1, 1, 1, 30]), dtype)
-                for shape in SHAPES
+                for shape in shapes
             ]
             for _ in range(steps)
         ]

@@ -13,7 +13,7 @@ from twins import check_same, torch
 
 import minigrad
 from minigrad import optim
-from minigrad.optim.optimizer import writable
+from minigrad.optim.arithmetic import writable
 
 
 @given(st.floats(0, 10, width=32), SEEDS, st.sampled_from(["float32", "float64"]), st.booleans())
