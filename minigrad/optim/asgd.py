@@ -90,5 +90,6 @@ class ASGD(PerParameter):
             way = np.subtract(p, state["ax"], out=work.first)
             way *= mu
             state["ax"] += way
-        state["eta"][...] = lr / (1 + lambd * lr * t) ** group["alpha"]
-        state["mu"][...] = 1 / max(1, t - group["t0"])
+        # Rounded to the default dtype first, as in PyTorch.
+        state["eta"][...] = tensor(lr / (1 + lambd * lr * t) ** group["alpha"])._array
+        state["mu"][...] = tensor(1 / max(1, t - group["t0"]))._array

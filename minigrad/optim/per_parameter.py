@@ -37,7 +37,8 @@ class PerParameter(Optimizer):
         return number(group["lr"])
 
     def _update(self, group: Group, pairs: list[tuple[Tensor, Tensor]]) -> None:
-        maximize, decay = group["maximize"], float(group.get("weight_decay", 0))
+        maximize = group["maximize"]
+        decay = float(group["weight_decay"]) if "weight_decay" in self.defaults else 0.0
         decoupled = decay != 0 and group.get("decoupled_weight_decay", False)
         for param, grad in pairs:
             state = {name: writable(value) for name, value in self._state_of(group, param).items()}

@@ -11,6 +11,7 @@ import torch
 
 import minigrad
 from bridge.comparing.watching import engine_watched
+from minigrad.optim.lr_scheduler import LRScheduler
 from minigrad.rules import REGISTRY
 
 
@@ -57,8 +58,22 @@ def mistake_in_rule(
         yield
 
 
+def _ignoring_the_first_step(kind: Any) -> Any:
+    started = set()
+
+    class Late(kind):  # type: ignore[misc]
+        def step(self, *loss: float) -> None:
+            if self in started:
+                super().step(*loss)
+            started.add(self)
+
+    return Late
+
+
 def one_epoch_late(kind: Any) -> Any:
     """Return a scheduler class whose learning rates come one epoch late."""
+    if kind.get_lr is LRScheduler.get_lr:  # it has no schedule, but watches a loss or steps others
+        return _ignoring_the_first_step(kind)
 
     class Late(kind):  # type: ignore[misc]
         def get_lr(self) -> Any:
