@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -62,6 +63,7 @@ def _ignoring_the_first_step(kind: Any) -> Any:
     started = set()
 
     class Late(kind):  # type: ignore[misc]
+        @functools.wraps(kind.step)  # so that the loss is passed
         def step(self, *loss: float) -> None:
             if self in started:
                 super().step(*loss)

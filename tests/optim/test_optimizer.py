@@ -48,6 +48,8 @@ def test_training_continues_from_the_other_librarys_state_dict(
     taken = [second.nn.Parameter(translate(p, second)) for p in params]
     following = optimizer(second, taken)  # default hyperparameters, which loading replaces
     following.load_state_dict(translate(leading.state_dict(), second))
+    # Loading converts numbers such as NAdam's `mu_product` to the parameter's dtype.
+    leading.load_state_dict(leading.state_dict())
     for step in range(4, 8):
         for t, group, walker in ((first, params, leading), (second, taken, following)):
             course.set_grads(t, group, step)
@@ -417,8 +419,7 @@ SHAPES = [(), (1,), (2,), (3,), (0,), (2, 3), (3, 2), (1, 3), (4,), (2, 2)]
 
 
 @given(
-    # PyTorch's Adafactor fails by an assertion.
-    st.sampled_from(sorted({*STEPPED} - {"Adafactor"})),
+    st.sampled_from(["Adam", "AdamW", "SGD"]),
     st.sampled_from([{}, {"weight_decay": 0.1}, {"momentum": 0.9}, {"amsgrad": True}]),
     st.sampled_from(SHAPES),
     st.sampled_from(SHAPES),
