@@ -1,12 +1,12 @@
 """Optimisers and learning-rate schedulers, under the names of torch.optim. It imports `core`,
 `api`, `autograd` and `nn`. Read `optimizer.py` (everything except the update), `arithmetic.py` and
 `sgd.py`; then `per_parameter.py` and `adam.py`, whose form the other optimisers share; `lbfgs.py`,
-which is different; and `lr_scheduler/`.
+which is different; `lr_scheduler/` and `swa_utils.py`.
 """
 
 from __future__ import annotations
 
-from . import lr_scheduler
+from . import lr_scheduler, swa_utils
 from .adadelta import Adadelta
 from .adafactor import Adafactor
 from .adagrad import Adagrad
@@ -39,4 +39,5 @@ __all__ = [
     "RMSprop",
     "Rprop",
     "lr_scheduler",
+    "swa_utils",
 ]
