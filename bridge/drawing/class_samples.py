@@ -411,8 +411,8 @@ def _state(*names: str) -> Callable[[Options], tuple[str, ...]]:
 
 
 _LBFGS_STATE = ("func_evals", "n_iter")
-_WITH_FUSED = {"inert": ("foreach", "fused"), "refused": ("capturable", "differentiable")}
-_ONLY_DIFFERENTIABLE = {"inert": ("foreach", "fused"), "refused": ("differentiable",)}
+_WITH_FUSED: Any = {"inert": ("foreach", "fused"), "refused": ("capturable", "differentiable")}
+_ONLY_DIFFERENTIABLE: Any = {"inert": ("foreach", "fused"), "refused": ("differentiable",)}
 OPTIMIZERS: dict[str, OptimizerSample] = {
     "ASGD": OptimizerSample(_asgd, _state("step", "eta", "mu", "ax")),
     "Adadelta": OptimizerSample(_adadelta, _state("step", "square_avg", "acc_delta")),
@@ -477,7 +477,7 @@ def _step(draw: RandomDraws) -> Options:
 
 
 def _several_steps(draw: RandomDraws) -> Options:
-    milestones = ([2], [1, 4, 5], [3, 3, 7], [])
+    milestones: tuple[list[int], ...] = ([2], [1, 4, 5], [3, 3, 7], [])
     return draw.options(milestones=milestones, gamma=(..., *_gamma(draw)), last_epoch=_LAST_EPOCH)
 
 

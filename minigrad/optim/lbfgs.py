@@ -73,7 +73,7 @@ class LBFGS(Optimizer):
             )
 
     @no_grad()
-    def step(self, closure: Closure) -> Any:  # type: ignore[override]
+    def step(self, closure: Closure) -> Any:
         """Take up to `max_iter` steps. Returns the first result of `closure`.
 
         `closure` should clear the gradients, compute the loss, call `backward` and return the loss.
@@ -93,7 +93,7 @@ class LBFGS(Optimizer):
         if grad.abs().max() <= group["tolerance_grad"]:
             return first_loss
 
-        kept = {name: state.get(name) for name in _KEPT}
+        kept: dict[str, Any] = {name: state.get(name) for name in _KEPT}
         for iteration in range(1, group["max_iter"] + 1):
             state["n_iter"] += 1
             self._choose_direction(state, kept, grad)

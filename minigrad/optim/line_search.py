@@ -90,7 +90,7 @@ def _next_try(ends: list[Point], was_near_an_end: bool) -> tuple[Any, bool]:
     A second distance near an end, or one beyond it, is moved inside by a tenth of the interval.
     """
     left, right = min(ends[0].t, ends[1].t), max(ends[0].t, ends[1].t)
-    t = _lowest_of_cubic(*ends, left, right)
+    t = _lowest_of_cubic(ends[0], ends[1], left, right)
     margin = 0.1 * (right - left)
     if not min(right - t, t - left) < margin:
         return t, False
