@@ -65,12 +65,16 @@ class Adam(PerParameter):
         decoupled_weight_decay: bool = False,
     ) -> None:
         check_lr(lr)
+        if isinstance(lr, Tensor) and foreach:
+            raise ValueError(
+                "lr as a Tensor is not supported for capturable=False and foreach=True"
+            )
         check_not_negative("epsilon value", eps)
-        if any(isinstance(beta, Tensor) for beta in betas):
-            raise NotImplementedError("betas as Tensors are not supported, pass two floats")
         check_betas(betas)
         check_not_negative("weight_decay value", weight_decay)
         if not all(isinstance(beta, float) for beta in betas):
+            if all(isinstance(beta, Tensor) for beta in betas):
+                raise NotImplementedError("betas as Tensors are not supported, pass two floats")
             raise ValueError(f"betas must be either both floats or both Tensors, not {betas}")
         defaults = {
             "lr": lr,
