@@ -261,13 +261,23 @@ class OptimizerSample:
     """How to construct an optimiser: `options(draw)`.
 
     `state(options)` are the names of its state of a parameter. `inert` options change no result.
-    minigrad accepts `refused` options only if they are false.
+    minigrad accepts `refused` options only if they are false. One that `needs_closure` evaluates
+    the loss itself; one of `only_matrices` takes no other parameters; not every one `takes_empty`
+    parameters.
     """
 
     options: Callable[[RandomDraws], Options]
     state: Callable[[Options], tuple[str, ...]]
     inert: tuple[str, ...] = ("foreach",)
-    refused: tuple[str, ...] = ("differentiable", "fused")
+    refused: tuple[str, ...] = ("capturable", "differentiable")
+    needs_closure: bool = False
+    only_matrices: bool = False
+    takes_empty: bool = True
+
+    @property
+    def trains_any_model(self) -> bool:
+        """Whether it takes every parameter and a step without a closure."""
+        return not (self.needs_closure or self.only_matrices)
 
 
 _COMMON: Choices = {
@@ -277,6 +287,15 @@ _COMMON: Choices = {
     # With True, PyTorch's SGD may write into the gradients.
     "foreach": (..., ..., None, False),
 }
+_EPS: Choices = {"eps": (..., 1e-8, 1e-3)}
+# PyTorch interpolates by a different formula for a beta1 of at most 1/2.
+_BETAS: Choices = {"betas": (..., ..., (0.5, 0.9), (0.0, 0.99), (0.95, 0.5))}
+_DECOUPLED: Choices = {"decoupled_weight_decay": (..., ..., ..., True)}
+_FUSED: Choices = {"fused": (..., None, False)}
+
+
+def _without(choices: Choices, *names: str) -> Choices:
+    return {name: values for name, values in choices.items() if name not in names}
 
 
 def _sgd(draw: RandomDraws) -> Options:
@@ -285,7 +304,7 @@ def _sgd(draw: RandomDraws) -> Options:
         {"momentum": (0.5, 0.9, 0.99), "dampening": (..., 0.3, 1.0)},
         {"momentum": (0.5, 0.9, 0.99), "nesterov": (True,)},
     )
-    return draw.options(**_COMMON, **choices)
+    return draw.options(**_COMMON, **choices, **_FUSED)
 
 
 def _sgd_state(options: Options) -> tuple[str, ...]:
@@ -293,15 +312,13 @@ def _sgd_state(options: Options) -> tuple[str, ...]:
 
 
 def _adam(draw: RandomDraws) -> Options:
-    # PyTorch interpolates by a different formula for a beta1 of at most 1/2.
-    betas = (..., ..., (0.5, 0.9), (0.0, 0.99), (0.95, 0.5))
-    return draw.options(**_COMMON, betas=betas, eps=(..., 1e-8, 1e-3), amsgrad=(..., True))
+    return draw.options(**_COMMON, **_BETAS, **_EPS, amsgrad=(..., True), **_FUSED)
 
 
 def _adam_or_adamw(draw: RandomDraws) -> Options:
     if "decoupled_weight_decay" not in inspect.signature(torch.optim.Adam).parameters:
         return _adam(draw)  # an older PyTorch
-    return {**_adam(draw), **draw.options(decoupled_weight_decay=(..., ..., ..., True))}
+    return {**_adam(draw), **draw.options(**_DECOUPLED)}
 
 
 def _adam_state(options: Options) -> tuple[str, ...]:
@@ -309,12 +326,118 @@ def _adam_state(options: Options) -> tuple[str, ...]:
     return ("step", "exp_avg", "exp_avg_sq", *largest)
 
 
-_ADAM_REFUSES = ("capturable", "differentiable", "fused")
+def _nadam(draw: RandomDraws) -> Options:
+    decay = (..., 0.0, 0.1)
+    return draw.options(**_COMMON, **_BETAS, **_EPS, **_DECOUPLED, momentum_decay=decay)
+
+
+def _radam(draw: RandomDraws) -> Options:
+    betas = (..., (0.5, 0.9), (0.0, 0.99), (0.95, 0.5))
+    return draw.options(**_COMMON, **_EPS, **_DECOUPLED, betas=betas)
+
+
+def _adamax(draw: RandomDraws) -> Options:
+    return draw.options(**_COMMON, **_BETAS, **_EPS)
+
+
+def _adagrad(draw: RandomDraws) -> Options:
+    start = (..., 0.1, 1.0)
+    choices: Choices = {"lr_decay": (..., 0.1), "initial_accumulator_value": start}
+    return draw.options(**_COMMON, **_EPS, **choices, **_FUSED)
+
+
+def _adadelta(draw: RandomDraws) -> Options:
+    return draw.options(**_COMMON, **_EPS, rho=(..., 0.5, 0.99))
+
+
+def _rmsprop(draw: RandomDraws) -> Options:
+    choices: Choices = {"alpha": (..., 0.5, 0.9), "momentum": (..., ..., 0.5, 0.9)}
+    # A variance of almost 0 is rounding alone, so it needs an eps.
+    centered = draw.pick({}, {"centered": (True,), "eps": (1e-3, 0.1)})
+    return draw.options(**_COMMON, **choices, **(_EPS | centered))
+
+
+def _rmsprop_state(options: Options) -> tuple[str, ...]:
+    momentum = ("momentum_buffer",) if options.get("momentum") else ()
+    average = ("grad_avg",) if options.get("centered") else ()
+    return ("step", "square_avg", *momentum, *average)
+
+
+def _rprop(draw: RandomDraws) -> Options:
+    etas, sizes = (..., (0.3, 1.5), (0.9, 1.1)), (..., (1e-3, 0.1), (0.0, 1.0))
+    return draw.options(**_without(_COMMON, "weight_decay"), etas=etas, step_sizes=sizes)
+
+
+def _asgd(draw: RandomDraws) -> Options:
+    choices: Choices = {"lambd": (..., 0.1), "alpha": (..., 0.5, 1.0), "t0": (..., 0, 3)}
+    return draw.options(**_COMMON, **choices)
+
+
+def _adafactor(draw: RandomDraws) -> Options:
+    choices: Choices = {
+        "beta2_decay": (..., -0.5, -1.0),
+        "eps": (..., (1e-3, 0.1), (None, 1.0)),
+        "d": (..., 2.0),
+    }
+    return draw.options(**_COMMON, **choices)
+
+
+def _muon(draw: RandomDraws) -> Options:
+    choices: Choices = {
+        "momentum": (..., 0.3, 0.0),
+        "nesterov": (..., False),
+        "ns_coefficients": (..., (2.0, -1.5, 0.5)),
+        "ns_steps": (..., 2, 0),
+        "eps": (..., 10.0),
+        "adjust_lr_fn": (..., "original", "match_rms_adamw"),
+    }
+    return draw.options(**_without(_COMMON, "maximize", "foreach"), **choices)
+
+
+def _lbfgs(draw: RandomDraws) -> Options:
+    return draw.options(
+        lr=(..., 0.1, 0.5),
+        max_iter=(..., 1, 4),
+        max_eval=(..., 3, 7),
+        tolerance_grad=(..., 1e-2),
+        tolerance_change=(..., 1e-3),
+        history_size=(..., 1, 3),
+        line_search_fn=(..., "strong_wolfe", "strong_wolfe"),
+    )
+
+
+def _state(*names: str) -> Callable[[Options], tuple[str, ...]]:
+    return lambda options: names
+
+
+_LBFGS_STATE = ("func_evals", "n_iter")
+_WITH_FUSED: Any = {"inert": ("foreach", "fused"), "refused": ("capturable", "differentiable")}
+_ONLY_DIFFERENTIABLE: Any = {"inert": ("foreach", "fused"), "refused": ("differentiable",)}
 OPTIMIZERS: dict[str, OptimizerSample] = {
-    "Adam": OptimizerSample(_adam_or_adamw, _adam_state, refused=_ADAM_REFUSES),
-    "AdamW": OptimizerSample(_adam, _adam_state, refused=_ADAM_REFUSES),
-    "SGD": OptimizerSample(_sgd, _sgd_state),
+    "ASGD": OptimizerSample(_asgd, _state("step", "eta", "mu", "ax")),
+    "Adadelta": OptimizerSample(_adadelta, _state("step", "square_avg", "acc_delta")),
+    # Its state depends on the shape of the parameter: this is that of a vector.
+    "Adafactor": OptimizerSample(
+        _adafactor, _state("step", "variance"), refused=(), takes_empty=False
+    ),
+    "Adagrad": OptimizerSample(_adagrad, _state("step", "sum"), **_ONLY_DIFFERENTIABLE),
+    "Adam": OptimizerSample(_adam_or_adamw, _adam_state, **_WITH_FUSED),
+    "AdamW": OptimizerSample(_adam, _adam_state, **_WITH_FUSED),
+    "Adamax": OptimizerSample(_adamax, _state("step", "exp_avg", "exp_inf")),
+    "LBFGS": OptimizerSample(
+        _lbfgs, _state(*_LBFGS_STATE), inert=(), refused=(), needs_closure=True
+    ),
+    "Muon": OptimizerSample(
+        _muon, _state("momentum_buffer"), inert=(), refused=(), only_matrices=True
+    ),
+    "NAdam": OptimizerSample(_nadam, _state("step", "mu_product", "exp_avg", "exp_avg_sq")),
+    "RAdam": OptimizerSample(_radam, _state("step", "exp_avg", "exp_avg_sq")),
+    "RMSprop": OptimizerSample(_rmsprop, _rmsprop_state),
+    "Rprop": OptimizerSample(_rprop, _state("step", "prev", "step_size")),
+    "SGD": OptimizerSample(_sgd, _sgd_state, **_ONLY_DIFFERENTIABLE),
 }
+# Those that train any model step by step.
+STEPPED = tuple(name for name, sample in OPTIMIZERS.items() if sample.trains_any_model)
 
 
 def draw_optimizer_options(name: str, seed: int) -> Options:
@@ -353,10 +476,132 @@ def _step(draw: RandomDraws) -> Options:
     return draw.options(step_size=step_size, gamma=(..., *_gamma(draw)), last_epoch=_LAST_EPOCH)
 
 
-# Each draws the options of a scheduler.
+def _several_steps(draw: RandomDraws) -> Options:
+    milestones: tuple[list[int], ...] = ([2], [1, 4, 5], [3, 3, 7], [])
+    return draw.options(milestones=milestones, gamma=(..., *_gamma(draw)), last_epoch=_LAST_EPOCH)
+
+
+def _constant(draw: RandomDraws) -> Options:
+    factor = (..., 0.5, 1.0, round(draw.rng.uniform(0.1, 1), 3))
+    return draw.options(factor=factor, total_iters=(..., 1, 3), last_epoch=_LAST_EPOCH)
+
+
+def _linear_factor(draw: RandomDraws) -> Options:
+    return draw.options(
+        start_factor=(..., 0.5, round(draw.rng.uniform(0.1, 1), 3)),
+        end_factor=(..., 0.5, 0.0),
+        total_iters=(..., 1, 3),
+        last_epoch=_LAST_EPOCH,
+    )
+
+
+def _polynomial(draw: RandomDraws) -> Options:
+    iters = (..., 1, 3, 12)
+    return draw.options(total_iters=iters, power=(..., 0.5, 2.0), last_epoch=_LAST_EPOCH)
+
+
+def _function(draw: RandomDraws) -> Options:
+    return draw.options(lr_lambda=(0.5, 0.9, 1.5), last_epoch=_LAST_EPOCH)
+
+
+def _restarts(draw: RandomDraws) -> Options:
+    return draw.options(
+        T_0=(1, 2, draw.integer(3, 7)),
+        T_mult=(..., 2, 3),
+        eta_min=(..., 1e-3, 0.05),
+        last_epoch=_LAST_EPOCH,
+    )
+
+
+def _cyclic(draw: RandomDraws) -> Options:
+    scaling: Choices = draw.pick(
+        {"mode": (..., "triangular", "triangular2")},
+        {"mode": ("exp_range",), "gamma": (..., 0.5, 0.9)},
+        {"scale_fn": (0.5, 0.9), "scale_mode": (..., "cycle", "iterations")},
+    )
+    return draw.options(
+        base_lr=(1e-3, 0.01),
+        max_lr=(0.1, 0.5),
+        step_size_up=(1, 2, 5),
+        step_size_down=(..., 1, 4),
+        cycle_momentum=(..., ..., False),
+        base_momentum=(..., 0.5),
+        max_momentum=(..., 0.95),
+        last_epoch=_LAST_EPOCH,
+        **scaling,
+    )
+
+
+def _one_cycle(draw: RandomDraws) -> Options:
+    # Training and tests make up to 200 steps; there are none after the last.
+    total: Choices = draw.pick(
+        {"total_steps": (203, 250)}, {"epochs": (203, 300), "steps_per_epoch": (1, 2)}
+    )
+    return draw.options(
+        max_lr=(0.1, 0.5),
+        pct_start=(..., 0.1, 0.02),
+        anneal_strategy=(..., "cos", "linear"),
+        cycle_momentum=(..., ..., False),
+        base_momentum=(..., 0.5),
+        max_momentum=(..., 0.9),
+        div_factor=(..., 2.0),
+        final_div_factor=(..., 10.0),
+        three_phase=(..., True),
+        last_epoch=_LAST_EPOCH,
+        **total,
+    )
+
+
+def _plateau(draw: RandomDraws) -> Options:
+    return draw.options(
+        mode=(..., "min", "max"),
+        factor=(..., 0.5, 0.9),
+        patience=(0, 1, 2),
+        threshold=(..., 0.1, 0.5),
+        threshold_mode=(..., "rel", "abs"),
+        cooldown=(..., 1, 3),
+        min_lr=(..., 1e-3, 0.1),
+        eps=(..., 0.01),
+    )
+
+
+def _of_others(draw: RandomDraws) -> list[tuple[str, Options]]:
+    first: Options = {"gamma": draw.pick(0.5, 0.9)}
+    second: Options = {"T_max": draw.pick(2, 5)}
+    third: Options = {"factor": draw.pick(0.25, 0.5)}
+    drawn = [("ExponentialLR", first), ("CosineAnnealingLR", second), ("ConstantLR", third)]
+    return drawn[: draw.integer(1, 3)]
+
+
+def _chained(draw: RandomDraws) -> Options:
+    return {"schedulers": _of_others(draw)}
+
+
+def _sequential(draw: RandomDraws) -> Options:
+    schedulers = _of_others(draw)
+    start = draw.integer(1, 4)
+    milestones = [start + 3 * i for i in range(len(schedulers) - 1)]
+    last = draw.options(last_epoch=_LAST_EPOCH)
+    return {"schedulers": schedulers, "milestones": milestones, **last}
+
+
+# Each draws the options of a scheduler. A function is given as a number, and a scheduler that
+# another one runs as its name and options.
 SCHEDULERS: dict[str, Callable[[RandomDraws], Options]] = {
+    "ChainedScheduler": _chained,
+    "ConstantLR": _constant,
     "CosineAnnealingLR": _cosine,
+    "CosineAnnealingWarmRestarts": _restarts,
+    "CyclicLR": _cyclic,
     "ExponentialLR": _exponential,
+    "LambdaLR": _function,
+    "LinearLR": _linear_factor,
+    "MultiStepLR": _several_steps,
+    "MultiplicativeLR": _function,
+    "OneCycleLR": _one_cycle,
+    "PolynomialLR": _polynomial,
+    "ReduceLROnPlateau": _plateau,
+    "SequentialLR": _sequential,
     "StepLR": _step,
 }
 
@@ -371,9 +616,27 @@ def draw_scheduler_options(name: str, seed: int) -> Options:
 
 
 def make_scheduler(torch: Any, name: str, optimizer: Any, options: Options) -> Any:
-    """Construct a scheduler in a namespace. To resume, the learning rates are the initial ones."""
+    """Construct a scheduler in a namespace. To resume, the learning rates are the initial ones.
+
+    The momentum is left alone if the optimiser has none.
+    """
+    kind = getattr(torch.optim.lr_scheduler, name)
+    made = {option: _argument(torch, option, value, optimizer) for option, value in options.items()}
+    cycles = "cycle_momentum" in inspect.signature(kind).parameters
+    if cycles and not {"momentum", "betas"} & set(optimizer.defaults):
+        made["cycle_momentum"] = False
     if options.get("last_epoch", -1) >= 0:
         for group in optimizer.param_groups:
             lr = group["lr"]
             group.setdefault("initial_lr", lr.clone() if isinstance(lr, torch.Tensor) else lr)
-    return getattr(torch.optim.lr_scheduler, name)(optimizer, **options)
+        if name == "OneCycleLR":  # it resumes from what the first one left in the groups
+            kind(optimizer=optimizer, **(made | {"last_epoch": -1}))
+    return kind(optimizer=optimizer, **made)
+
+
+def _argument(torch: Any, option: str, value: Any, optimizer: Any) -> Any:
+    if option == "schedulers":
+        return [make_scheduler(torch, name, optimizer, options) for name, options in value]
+    if option in ("lr_lambda", "scale_fn"):
+        return lambda x: value / (1 + x)
+    return value

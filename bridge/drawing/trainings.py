@@ -21,6 +21,7 @@ from .class_samples import (
     LOSSES,
     OPTIMIZERS,
     SCHEDULERS,
+    STEPPED,
     Layer,
     Options,
     draw_targets,
@@ -154,7 +155,7 @@ def _chain(torch: Any, container: str, layers: list[Any]) -> Any:
 def draw_training(
     seed: int,
     *,
-    optimizers: Sequence[str] = tuple(OPTIMIZERS),
+    optimizers: Sequence[str] = STEPPED,
     schedulers: Sequence[str] = tuple(SCHEDULERS),
     dropout: bool = True,
     max_steps: int = 200,

@@ -19,6 +19,7 @@ Older builds with MKL (2.4, but not 2.13) draw dropout's masks from MKL's stream
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -86,10 +87,16 @@ def training(
                 value.backward()
                 optimizer.step()
                 for scheduler in schedulers if last else ():
-                    scheduler.step()
+                    advance(scheduler, value.item())
                 yield Step(value.item(), parameters, optimizer)
 
     return program
+
+
+def advance(scheduler: Any, loss: float) -> None:
+    """Step a scheduler; one that watches the loss gets it."""
+    watches = "metrics" in inspect.signature(scheduler.step).parameters
+    scheduler.step(loss) if watches else scheduler.step()
 
 
 def _batches(

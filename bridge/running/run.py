@@ -129,6 +129,22 @@ class ProgramRun:
             groups = self.optimizer.state_dict()["param_groups"]
             state = copy.deepcopy(snapshot.state)  # the optimiser writes into the state it loads
             self.optimizer.load_state_dict({"state": state, "param_groups": groups})
+            self._keep_dtypes(snapshot)
+
+    def _keep_dtypes(self, snapshot: Snapshot) -> None:
+        """Undo that loading converts all state to the parameter's dtype.
+
+        Some state has a dtype of its own: NAdam's `mu_product`, and what Adagrad made before the
+        model was converted.
+        """
+        kinds = {str(values.dtype) for values in snapshot.parameters.values()}
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        for i, saved in (snapshot.state or {}).items():
+            live = self.optimizer.state[parameters[i]]
+            for name, value in saved.items():
+                is_tensor = isinstance(value, torch.Tensor)
+                if is_tensor and str(value.dtype).removeprefix("torch.") not in kinds:
+                    live[name] = live[name].to(value.dtype)
 
     def settings(self) -> list[dict[str, Any]]:
         """Copy the settings of the optimiser's groups."""

@@ -175,8 +175,18 @@ def restore(program: str, progress: Progress, state: ProgramState) -> None:
             _check_buffers(buffers, list(progress.parameters.values()))
             groups = progress.optimizer.state_dict()["param_groups"]
             progress.optimizer.load_state_dict({"state": buffers, "param_groups": groups})
+            _keep_numbers(progress.optimizer, buffers)
         except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
             raise CheckpointError(f"the optimiser's state does not fit: {error}") from None
+
+
+def _keep_numbers(optimizer: Any, buffers: dict[int, dict[str, Any]]) -> None:
+    """Undo that loading converts numbers such as NAdam's `mu_product` to the parameter's dtype."""
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    for index, entries in buffers.items():
+        for name, value in entries.items():
+            if isinstance(value, Tensor) and value.ndim == 0:
+                optimizer.state[parameters[index]][name] = value.clone()
 
 
 def _check_parameters(program: str, live: dict[str, Any], found: dict[str, Tensor]) -> None:
@@ -199,7 +209,7 @@ def _check_parameters(program: str, live: dict[str, Any], found: dict[str, Tenso
 def _check_buffers(buffers: dict[int, dict[str, Any]], parameters: list[Tensor]) -> None:
     for index, entries in buffers.items():
         for name, value in entries.items():
-            if isinstance(value, Tensor) and value.ndim and value.shape != parameters[index].shape:
+            if not _fits(value, parameters[index]):
                 raise ValueError(f"{name} of parameter {index} is {_size(value)}")
             if not _is_usable(name, value):
                 raise ValueError(f"{name} of parameter {index} has NaN or infinity in it")
@@ -218,3 +228,11 @@ def _is_usable(name: str, value: Any) -> bool:
 
 def _size(tensor: Tensor) -> str:
     return "x".join(map(str, tensor.shape)) or "a single number"
+
+
+def _fits(value: Any, parameter: Tensor) -> bool:
+    """Tell whether state has its parameter's shape or, as in Adafactor, that of a row or column."""
+    if not isinstance(value, Tensor) or value.ndim == 0 or value.shape == parameter.shape:
+        return True
+    pairs = zip(value.shape, parameter.shape, strict=False)
+    return value.ndim == parameter.ndim > 1 and all(a in (b, 1) for a, b in pairs)

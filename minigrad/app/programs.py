@@ -20,7 +20,49 @@ import numpy as np
 
 ACTIVATIONS = ("relu", "tanh", "sigmoid")
 LOSSES = ("cross_entropy", "nll", "mse")
-OPTIMIZERS = ("sgd", "adam")
+# Every optimiser of `torch.optim` that takes biases and steps without a closure.
+OPTIMIZERS = {
+    "sgd": "SGD",
+    "adam": "Adam",
+    "adadelta": "Adadelta",
+    "adafactor": "Adafactor",
+    "adagrad": "Adagrad",
+    "adamax": "Adamax",
+    "adamw": "AdamW",
+    "asgd": "ASGD",
+    "nadam": "NAdam",
+    "radam": "RAdam",
+    "rmsprop": "RMSprop",
+    "rprop": "Rprop",
+}
+WITH_MOMENTUM = ("sgd", "rmsprop")
+WITHOUT_WEIGHT_DECAY = ("rprop",)
+# Every scheduler of `torch.optim.lr_scheduler` that needs no function and no other scheduler, with
+# its options for a learning rate and a number of epochs.
+SCHEDULERS: dict[str, tuple[str, Callable[[float, int], dict[str, Any]]]] = {
+    "constant": ("ConstantLR", lambda lr, n: {"total_iters": max(1, n // 10)}),
+    "cosine": ("CosineAnnealingLR", lambda lr, n: {"T_max": n}),
+    "cyclic": (
+        "CyclicLR",
+        lambda lr, n: {
+            "base_lr": lr / 10,
+            "max_lr": lr,
+            "step_size_up": max(1, n // 8),
+            "cycle_momentum": False,
+        },
+    ),
+    "exponential": ("ExponentialLR", lambda lr, n: {"gamma": 0.01 ** (1 / n)}),
+    "linear": ("LinearLR", lambda lr, n: {"total_iters": max(1, n // 10)}),
+    "multistep": ("MultiStepLR", lambda lr, n: {"milestones": [n // 2, n * 3 // 4]}),
+    "onecycle": (
+        "OneCycleLR",
+        lambda lr, n: {"max_lr": lr, "total_steps": n + 1, "cycle_momentum": False},
+    ),
+    "plateau": ("ReduceLROnPlateau", lambda lr, n: {}),
+    "polynomial": ("PolynomialLR", lambda lr, n: {"total_iters": n}),
+    "restarts": ("CosineAnnealingWarmRestarts", lambda lr, n: {"T_0": max(1, n // 4)}),
+    "step": ("StepLR", lambda lr, n: {"step_size": max(1, n // 3)}),
+}
 DTYPES = ("float32", "float64")
 
 
@@ -131,6 +173,7 @@ def automatic(
     lr: float = 0.01,
     momentum: float = 0.0,
     weight_decay: float = 0.0,
+    scheduler: str | None = None,
     epochs: int = 1000,
     finished: int = 0,
     batch_size: int | None = None,
@@ -140,7 +183,8 @@ def automatic(
 ) -> Iterator[Progress]:
     """Train an `nn.Module` with a criterion and an optimiser.
 
-    The arguments are those of `manual` and the optimiser's. The parameters are linear1.weight,
+    The arguments are those of `manual` and the optimiser's. A `scheduler` takes a step after each
+    epoch, and its schedule ends with the last one. The parameters are linear1.weight,
     linear1.bias, linear2.weight, ...
 
     >>> x, y = np.array([[0.0, 0.0], [1.0, 1.0]]), np.array([0, 1])
@@ -154,6 +198,8 @@ def automatic(
     sizes = [x.shape[1], *hidden, classes]
     model = _model(torch, sizes, _activation(torch, activation), on)
     optimiser = _optimiser(torch, optimizer, model.parameters(), lr, momentum, weight_decay)
+    total = finished + epochs
+    schedule = scheduler and _scheduler(torch, scheduler, optimiser, lr, total, finished)
     criterion = _criterion(torch.nn, loss)
 
     def evaluate(x: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
@@ -175,6 +221,8 @@ def automatic(
             batch_loss.backward()
             optimiser.step()
             mean += batch_loss.item() * (len(batch_y) / len(targets))
+            if schedule and last:
+                schedule.step(*([mean] if scheduler == "plateau" else []))
             yield Progress(epoch, mean, parameters, optimiser, evaluate, batch_loss.item(), last)
 
 
@@ -228,9 +276,22 @@ def _model(
 def _optimiser(
     torch: Any, name: str, parameters: Any, lr: float, momentum: float, weight_decay: float
 ) -> Any:
-    if name == "adam":
-        return torch.optim.Adam(parameters, lr=lr, weight_decay=weight_decay)
-    return torch.optim.SGD(parameters, lr=lr, momentum=momentum, weight_decay=weight_decay)
+    options = {"lr": lr}
+    if name in WITH_MOMENTUM:
+        options["momentum"] = momentum
+    if name not in WITHOUT_WEIGHT_DECAY:
+        options["weight_decay"] = weight_decay
+    return getattr(torch.optim, OPTIMIZERS[name])(parameters, **options)
+
+
+def _scheduler(torch: Any, name: str, optimiser: Any, lr: float, epochs: int, finished: int) -> Any:
+    """Make a scheduler that has made `finished` of its `epochs` steps."""
+    kind, options = SCHEDULERS[name]
+    schedule = getattr(torch.optim.lr_scheduler, kind)(optimiser, **options(lr, max(1, epochs)))
+    optimiser._opt_called = True  # in the run that is resumed, or the scheduler would warn
+    for _ in range(finished):
+        schedule.step()
+    return schedule
 
 
 def _criterion(nn: Any, loss: str) -> Callable[[Any, Any], Any]:

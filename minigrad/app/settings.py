@@ -6,16 +6,19 @@ into `Settings`. `DEFAULTS` is the only table of defaults per data set.
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from typing import Any
 
+from minigrad import optim
 from minigrad.app.command import UsageError, align_columns
 from minigrad.app.datasets import TOY
+from minigrad.app.programs import OPTIMIZERS, WITH_MOMENTUM, WITHOUT_WEIGHT_DECAY
 
 
 @dataclass(frozen=True)
 class Defaults:
-    """The defaults for one data set; `lr` is the learning rate for each optimiser."""
+    """The defaults for one data set; `lr` is the learning rate of sgd and adam."""
 
     update: str
     hidden: tuple[int, ...]
@@ -37,7 +40,7 @@ DEFAULTS = {
 }
 
 # The manual update is plain gradient descent: its optimiser settings are fixed.
-_MANUAL_UPDATE = {"optimizer": "sgd", "momentum": 0.0, "weight_decay": 0.0}
+_MANUAL_UPDATE = {"optimizer": "sgd", "momentum": 0.0, "weight_decay": 0.0, "scheduler": None}
 # These settings of a checkpoint suit its data set only.
 _PER_DATA_SET = ("lr", "log_every", "test_size")
 
@@ -65,6 +68,7 @@ class Settings:
     dtype: str
     log_every: int
     test_size: float
+    scheduler: str | None = None
 
     @property
     def programs(self) -> tuple[str, ...]:
@@ -88,6 +92,7 @@ class Settings:
                 "optimizer": self.optimizer,
                 "momentum": self.momentum,
                 "weight_decay": self.weight_decay,
+                "scheduler": self.scheduler,
             }
         return arguments
 
@@ -114,6 +119,7 @@ def resolve(given: dict[str, Any], loaded: dict[str, Any]) -> Settings:
         "optimizer": "sgd",
         "momentum": 0.0,
         "weight_decay": 0.0,
+        "scheduler": None,
         "batch_size": None,
         "seed": 0,
         "dtype": "float32",
@@ -152,14 +158,37 @@ def _settle_update(values: dict[str, Any], given: dict[str, Any]) -> None:
 def _settle_optimizer(
     values: dict[str, Any], given: dict[str, Any], loaded: dict[str, Any]
 ) -> None:
-    """Set momentum and learning rate: both belong to one optimiser."""
-    if values["optimizer"] == "adam":
-        if given.get("momentum"):
-            raise UsageError("--momentum needs --optimizer sgd: adam has no momentum option")
-        values["momentum"] = 0.0
-    same_optimizer = "lr" in loaded and values["optimizer"] == loaded.get("optimizer")
+    """Set momentum, weight decay and learning rate: they belong to one optimiser."""
+    name = values["optimizer"]
+    for option, takes in (
+        ("momentum", name in WITH_MOMENTUM),
+        ("weight_decay", name not in WITHOUT_WEIGHT_DECAY),
+    ):
+        if takes:
+            continue
+        if given.get(option):
+            others = "sgd or rmsprop" if option == "momentum" else "sgd or adam"
+            raise UsageError(
+                f"--{option.replace('_', '-')} needs --optimizer {others}: {name} has no "
+                f"{option.replace('_', ' ')} option"
+            )
+        values[option] = 0.0
+    if loaded and values["scheduler"] == "plateau":
+        raise UsageError(
+            "--scheduler plateau can't be resumed: a checkpoint doesn't hold the best loss so far"
+        )
+    same_optimizer = "lr" in loaded and name == loaded.get("optimizer")
     if "lr" not in given and not same_optimizer:
-        values["lr"] = defaults_for(values["data"]).lr[values["optimizer"]]
+        values["lr"] = _default_lr(values["data"], name)
+
+
+def _default_lr(data: str, optimizer: str) -> float:
+    """Return the learning rate for a data set, or, where it has none, the optimiser's own."""
+    rates = defaults_for(data).lr
+    if optimizer in rates:
+        return rates[optimizer]
+    kind = getattr(optim, OPTIMIZERS[optimizer])
+    return float(inspect.signature(kind).parameters["lr"].default)
 
 
 def defaults_table() -> str:

@@ -196,6 +196,8 @@ def _header(run: TrainingRun) -> str:
     update = "manual gradient descent" if run.program == "manual" else settings.optimizer
     update += f", momentum {settings.momentum:g}" if settings.momentum else ""
     update += f", weight decay {settings.weight_decay:g}" if settings.weight_decay else ""
+    if settings.scheduler and run.program == "auto":
+        update += f", {settings.scheduler} schedule"
     epochs = f"epochs {run.start + 1} to {run.last}" if run.epochs else f"epoch {run.start}"
     if not run.epochs and settings.epochs is None:
         epochs += " (the run is finished; --epochs N continues it)"

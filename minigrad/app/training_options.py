@@ -81,16 +81,29 @@ def _add_update_options(group: Any) -> None:
         "(default: nll for manual, cross_entropy for auto)",
     )
     group.add_argument(
-        "--optimizer", choices=programs.OPTIMIZERS, help="optimiser of auto (default: sgd)"
+        "--optimizer",
+        choices=programs.OPTIMIZERS,
+        metavar="NAME",
+        help=f"optimiser of auto: {', '.join(programs.OPTIMIZERS)} (default: sgd)",
     )
     group.add_argument(
-        "--momentum", type=_not_negative, metavar="M", help="momentum of sgd (default: 0)"
+        "--momentum",
+        type=_not_negative,
+        metavar="M",
+        help="momentum of sgd and rmsprop (default: 0)",
     )
     group.add_argument(
         "--weight-decay",
         type=_not_negative,
         metavar="D",
-        help="L2 penalty of sgd and adam (default: 0)",
+        help="weight decay of every optimiser but rprop (default: 0)",
+    )
+    group.add_argument(
+        "--scheduler",
+        choices=programs.SCHEDULERS,
+        metavar="NAME",
+        help="schedule of auto's learning rate over all epochs: "
+        f"{', '.join(programs.SCHEDULERS)} (default: none)",
     )
     group.add_argument("--lr", type=_positive, metavar="RATE", help="learning rate")
     group.add_argument(

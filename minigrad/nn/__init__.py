@@ -6,7 +6,7 @@ aliases.
 
 from __future__ import annotations
 
-from . import functional, init, modules
+from . import functional, init, modules, utils
 from .activation import LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
 from .containers import ModuleDict, ModuleList, Sequential
 from .layers import Dropout, Flatten, Identity, Linear
@@ -35,4 +35,5 @@ __all__ = [
     "functional",
     "init",
     "modules",
+    "utils",
 ]

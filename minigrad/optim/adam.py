@@ -6,12 +6,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..api.creation import tensor, zeros_like
 from ..api.tensor import Tensor
-from .optimizer import Group, Optimizer, ParamsT, check_lr, decayed, number, writable
+from .arithmetic import Array, Work, add_quotient, gather_squares, interpolate, number
+from .optimizer import Group, ParamsT, check_betas, check_lr, check_not_negative
+from .per_parameter import PerParameter, zeros
 
 
-class Adam(Optimizer):
+class Adam(PerParameter):
     """Adam: Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2014), Algorithm 1.
 
     For a parameter p with gradient g (-g if `maximize`), at its t-th step:
@@ -24,9 +25,9 @@ class Adam(Optimizer):
     `amsgrad` uses the largest v so far instead of v (Reddi et al., "On the Convergence of Adam and
     Beyond", 2018). `decoupled_weight_decay` makes it `AdamW`.
 
-    `lr` may be a Tensor with one element. `foreach` has no effect. Raises ValueError for a negative
-    `lr`, `eps` or `weight_decay`, and for a beta outside [0, 1) or not a float; NotImplementedError
-    for true `capturable`, `differentiable` and `fused`, and for Tensor betas.
+    `lr` may be a Tensor with one element. `foreach` and `fused` have no effect. Raises ValueError
+    for a negative `lr`, `eps` or `weight_decay`, and for a beta outside [0, 1) or not a float;
+    NotImplementedError for true `capturable` and `differentiable`, and for Tensor betas.
 
     >>> w = nn.Parameter(minigrad.tensor([1.0, -2.0]))
     >>> opt = optim.Adam([w], lr=0.25)
@@ -64,18 +65,16 @@ class Adam(Optimizer):
         decoupled_weight_decay: bool = False,
     ) -> None:
         check_lr(lr)
-        if not eps >= 0.0:
-            raise ValueError(f"Invalid epsilon value: {eps} (it must be at least 0)")
-        if any(isinstance(beta, Tensor) for beta in betas):
-            raise NotImplementedError("betas as Tensors are not supported, pass two floats")
-        for i, beta in enumerate(betas):
-            if not 0.0 <= beta < 1.0:
-                raise ValueError(
-                    f"Invalid beta parameter at index {i}: {beta} (it must be in [0, 1))"
-                )
-        if not weight_decay >= 0.0:
-            raise ValueError(f"Invalid weight_decay value: {weight_decay} (it must be at least 0)")
+        if isinstance(lr, Tensor) and foreach:
+            raise ValueError(
+                "lr as a Tensor is not supported for capturable=False and foreach=True"
+            )
+        check_not_negative("epsilon value", eps)
+        check_betas(betas)
+        check_not_negative("weight_decay value", weight_decay)
         if not all(isinstance(beta, float) for beta in betas):
+            if all(isinstance(beta, Tensor) for beta in betas):
+                raise NotImplementedError("betas as Tensors are not supported, pass two floats")
             raise ValueError(f"betas must be either both floats or both Tensors, not {betas}")
         defaults = {
             "lr": lr,
@@ -92,73 +91,31 @@ class Adam(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def _update(self, group: Group, pairs: list[tuple[Tensor, Tensor]]) -> None:
+    def _first_state(self, group: Group, param: Tensor) -> dict[str, Tensor]:
+        largest = ("max_exp_avg_sq",) if group["amsgrad"] else ()
+        return zeros(param, "exp_avg", "exp_avg_sq", *largest)
+
+    def _rate(self, group: Group) -> Any:
+        return group["lr"]  # a Tensor rounds in its own dtype, as in PyTorch
+
+    def _move(
+        self, group: Group, p: Array, g: Array, state: dict[str, Array], t: float, work: Work
+    ) -> None:
         beta1, beta2 = map(float, group["betas"])
-        eps, weight_decay = float(group["eps"]), float(group["weight_decay"])
-        lr, decoupled = group["lr"], group["decoupled_weight_decay"]
-        maximize, amsgrad = group["maximize"], group["amsgrad"]
-        for param, grad in pairs:
-            p, g = writable(param), grad._array
-            state = self._state_of(param, amsgrad)
-            m, v = writable(state["exp_avg"]), writable(state["exp_avg_sq"])
-            step, work = self._workspace(p)
+        step_size = number(group["lr"] / (1 - beta1**t))
+        bias_correction = (1 - beta2**t) ** 0.5
 
-            count = writable(state["step"])
-            count += 1
-            t = count.item()
-            # A Tensor `lr` rounds in its own dtype here, as in PyTorch.
-            step_size = number(lr / (1 - beta1**t))
-            bias_correction = (1 - beta2**t) ** 0.5
+        m, v = state["exp_avg"], state["exp_avg_sq"]
+        interpolate(m, g, 1 - beta1, work.second)
+        gather_squares(v, g, beta2, work.second)
+        if group["amsgrad"]:
+            largest = state["max_exp_avg_sq"]
+            v = np.maximum(largest, v, out=largest)
 
-            if decoupled and weight_decay != 0:
-                p *= number(1 - lr * weight_decay)
-            g = decayed(g, p, 0.0 if decoupled else weight_decay, maximize, out=step)
-
-            _interpolate(m, g, beta1, work)
-            v *= beta2
-            np.multiply(g, 1 - beta2, out=work)
-            work *= g
-            v += work
-            if amsgrad:
-                largest = writable(state["max_exp_avg_sq"])
-                v = np.maximum(largest, v, out=largest)
-
-            denominator = np.sqrt(v, out=work)
-            denominator /= bias_correction
-            denominator += eps
-            np.multiply(m, step_size, out=step)
-            step /= denominator
-            p -= step
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        super().load_state_dict(state_dict)
-        for state in self.state.values():
-            # Before PyTorch 1.12, the step count was a Python number.
-            if "step" in state and not isinstance(state["step"], Tensor):
-                state["step"] = tensor(float(state["step"]))
-
-    def _state_of(self, param: Tensor, amsgrad: bool) -> dict[str, Tensor]:
-        """Return the state of `param` in PyTorch's names and dtypes, created at its first step."""
-        state = self.state[param]
-        if not state:
-            # The default dtype, as in PyTorch, whatever dtype the parameter has.
-            state["step"] = tensor(0.0)
-            state["exp_avg"] = zeros_like(param)
-            state["exp_avg_sq"] = zeros_like(param)
-            if amsgrad:
-                state["max_exp_avg_sq"] = zeros_like(param)
-        return state
-
-
-def _interpolate(m: np.ndarray, g: np.ndarray, beta: float, work: np.ndarray) -> None:
-    """Set m to beta * m + (1 - beta) * g, computed from the nearer end as PyTorch does."""
-    np.subtract(g, m, out=work)
-    if beta > 0.5:
-        work *= 1 - beta
-        m += work
-    else:
-        work *= beta
-        np.subtract(g, work, out=m)
+        denominator = np.sqrt(v, out=work.second)
+        denominator /= bias_correction
+        denominator += float(group["eps"])
+        add_quotient(p, m, denominator, -step_size, work.first)
 
 
 class AdamW(Adam):

@@ -19,15 +19,16 @@ from ..api.tensor import Tensor
 from ..autograd import enable_grad
 from ..core.arguments import require_broadcastable
 from ..core.errstate import quiet
-from ..core.versions import count_write
 from ..nn.parameter import zero_grad
+from .arithmetic import Work
 
 Group: TypeAlias = dict[str, Any]
 ParamsT: TypeAlias = Iterable[Tensor] | Iterable[Group] | Iterable[tuple[str, Tensor]]
 
-# Options for how PyTorch carries out an update. `foreach` only batches kernel launches and doesn't
-# change the result, so any value of it is accepted.
-_UNSUPPORTED = ("fused", "differentiable", "capturable")
+# Options for how PyTorch carries out an update. `foreach` and `fused` batch its kernel launches and
+# change the result by rounding alone, so any value of them is accepted. On the CPU, PyTorch refuses
+# `capturable`, too.
+_UNSUPPORTED = ("differentiable", "capturable")
 
 
 class Optimizer:
@@ -40,7 +41,7 @@ class Optimizer:
 
     Raises TypeError for a single Tensor, a set, and elements that aren't Tensors; ValueError for an
     empty list, a Tensor that is not a leaf, and a parameter in two groups; NotImplementedError for
-    true `fused`, `differentiable` and `capturable`.
+    true `differentiable` and `capturable`.
 
     >>> w = nn.Parameter(minigrad.tensor([1.0, 2.0]))
     >>> opt = optim.SGD([{"params": [w], "lr": 0.5}], lr=0.1)
@@ -62,7 +63,7 @@ class Optimizer:
         self.defaults = defaults
         self.state: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[Group] = []
-        self._scratch: dict[Any, tuple[np.ndarray, np.ndarray]] = {}
+        self._scratch: dict[Any, Work] = {}
 
         entries: list[Any] = list(params)
         if not entries:
@@ -271,58 +272,45 @@ class Optimizer:
         self._scratch = {}
 
     def _check_supported(self, group: Group) -> None:
+        if group.get("fused") and group.get("foreach"):
+            raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
         for option in _UNSUPPORTED:
             if group.get(option):
                 raise NotImplementedError(
                     f"{type(self).__name__}: {option}=True is not supported, leave it out"
                 )
 
-    def _workspace(self, array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return two uninitialised arrays like `array`, for the temporaries of one update.
+    def _workspace(self, array: np.ndarray) -> Work:
+        """Return uninitialised arrays like `array`, for the temporaries of one update.
 
-        A pair is kept for each shape and dtype, so that a step allocates nothing.
+        They are kept for each shape and dtype, so that a step allocates nothing.
         """
         key = array.shape, array.dtype
-        pair = self._scratch.get(key)
-        if pair is None:
-            pair = self._scratch[key] = np.empty_like(array), np.empty_like(array)
-        return pair
+        work = self._scratch.get(key)
+        if work is None:
+            work = self._scratch[key] = Work(array)
+        return work
 
 
-def writable(tensor: Tensor) -> np.ndarray:
-    """Count a write into `tensor` and return its array for the caller to write into.
-
-    The version counter moves as for any in-place operation, so that `backward` of a graph that
-    saved the tensor raises.
-    """
-    count_write(tensor._counter)
-    return tensor._array
-
-
-def decayed(
-    g: np.ndarray, p: np.ndarray, weight_decay: float, maximize: bool, out: np.ndarray
-) -> np.ndarray:
-    """Return `g + weight_decay * p`, with -g for g if `maximize`: `out`, or g if unchanged."""
-    if weight_decay != 0:
-        np.multiply(p, weight_decay, out=out)
-        return (np.subtract if maximize else np.add)(out, g, out=out)
-    return np.negative(g, out=out) if maximize else g
-
-
-def number(option: float | Tensor) -> float:
-    """Return a hyperparameter as a Python float, which keeps an array's dtype.
-
-    `float` would warn of a Tensor that requires grad.
-    """
-    return option.item() if isinstance(option, Tensor) else float(option)
-
-
-def check_lr(lr: float | Tensor) -> None:
+def check_lr(lr: float | Tensor, complaint: str = "Invalid learning rate: ") -> None:
     """Raise ValueError unless `lr` is at least 0, and has one element if it is a Tensor."""
     if isinstance(lr, Tensor) and lr.numel() != 1:
         raise ValueError(f"Tensor lr must be 1-element, not of shape {tuple(lr.shape)}")
     if not lr >= 0.0:  # NaN is invalid, too
-        raise ValueError(f"Invalid learning rate: {lr} (it must be at least 0)")
+        raise ValueError(f"{complaint}{lr} (it must be at least 0)")
+
+
+def check_not_negative(what: str, value: Any) -> None:
+    """Raise ValueError unless `value` is at least 0; NaN isn't."""
+    if not value >= 0.0:
+        raise ValueError(f"Invalid {what}: {value} (it must be at least 0)")
+
+
+def check_betas(betas: Any) -> None:
+    """Raise ValueError unless both betas are in [0, 1)."""
+    for i, beta in enumerate(betas):
+        if not 0.0 <= beta < 1.0:
+            raise ValueError(f"Invalid beta parameter at index {i}: {beta} (it must be in [0, 1))")
 
 
 def _split_names(params: Any) -> tuple[list[Tensor], list[str]]:

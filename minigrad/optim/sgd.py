@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import numpy as np
-
 from ..api.tensor import Tensor
-from .optimizer import Group, Optimizer, ParamsT, check_lr, decayed, number, writable
+from .arithmetic import add_scaled, decayed, number, writable
+from .optimizer import Group, Optimizer, ParamsT, check_lr, check_not_negative
 
 
 class SGD(Optimizer):
@@ -21,9 +20,9 @@ class SGD(Optimizer):
     As in PyTorch, the learning rate is not part of the momentum buffer b, unlike in Sutskever et
     al., "On the importance of initialization and momentum in deep learning" (2013).
 
-    `lr` may be a Tensor with one element. `foreach` has no effect. Raises ValueError for a negative
-    `lr`, `momentum` or `weight_decay`, and for `nesterov` without momentum or with dampening;
-    NotImplementedError for `differentiable=True` and `fused=True`.
+    `lr` may be a Tensor with one element. `foreach` and `fused` have no effect. Raises ValueError
+    for a negative `lr`, `momentum` or `weight_decay`, and for `nesterov` without momentum or with
+    dampening; NotImplementedError for `differentiable=True`.
 
     >>> w = nn.Parameter(minigrad.tensor([1.0, -2.0]))
     >>> opt = optim.SGD([w], lr=0.5, momentum=0.5)
@@ -58,10 +57,8 @@ class SGD(Optimizer):
         fused: bool | None = None,
     ) -> None:
         check_lr(lr)
-        if momentum < 0.0:
-            raise ValueError(f"Invalid momentum value: {momentum} (it must be at least 0)")
-        if weight_decay < 0.0:
-            raise ValueError(f"Invalid weight_decay value: {weight_decay} (it must be at least 0)")
+        check_not_negative("momentum value", momentum)
+        check_not_negative("weight_decay value", weight_decay)
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
         defaults = {
@@ -83,8 +80,8 @@ class SGD(Optimizer):
         maximize, nesterov = group["maximize"], group["nesterov"]
         for param, grad in pairs:
             p, g = writable(param), grad._array
-            step, work = self._workspace(p)
-            g = decayed(g, p, weight_decay, maximize, out=work)
+            work = self._workspace(p)
+            g = decayed(g, p, weight_decay, maximize, work)
             if momentum != 0:
                 state = self.state[param]
                 if state.get("momentum_buffer") is None:
@@ -95,6 +92,6 @@ class SGD(Optimizer):
                 else:
                     b = writable(state["momentum_buffer"])
                     b *= momentum
-                    b += np.multiply(g, 1 - dampening, out=step)
-                g = np.add(g, np.multiply(b, momentum, out=step), out=step) if nesterov else b
-            p -= np.multiply(g, lr, out=step)
+                    add_scaled(b, g, 1 - dampening, b, work)
+                g = add_scaled(g, b, momentum, work.first, work) if nesterov else b
+            add_scaled(p, g, -lr, p, work)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from typing import IO, Any
 
 import numpy as np
@@ -146,7 +146,7 @@ def _describe(
     if kind in (list, tuple):
         items = [_describe(v, (*path, str(i)), tensors, inside) for i, v in enumerate(obj)]
         return {kind.__name__: items}
-    if kind in (dict, OrderedDict):
+    if kind in (dict, OrderedDict, Counter):
         pairs = []
         for key, value in obj.items():
             if key is not None and type(key) not in (bool, int, float, str):

@@ -308,3 +308,28 @@ def test_the_initial_parameters_match_pytorch_to_the_bit(program: str, dtype: st
 def test_the_tutorial_prints_the_same_in_both_libraries(program: str, seed: int) -> None:
     torch = pytest.importorskip("torch")
     assert printed(minigrad, program, seed) == printed(torch, program, seed)
+
+
+# Optimisers and schedulers by name --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", programs.OPTIMIZERS)
+def test_every_optimiser_trains_as_in_pytorch(name: str) -> None:
+    ours, theirs = both("auto", TOY.x, TOY.y, optimizer=name, epochs=6)
+    assert_close(ours, theirs, 1e-9)
+
+
+@pytest.mark.parametrize("name", programs.SCHEDULERS)
+def test_every_schedule_is_pytorchs_and_resumes(name: str) -> None:
+    def rates(t: Any, epochs: int, finished: int = 0) -> list[float]:
+        steps = programs.automatic(
+            t, TOY.x, TOY.y, scheduler=name, lr=0.25, epochs=epochs, finished=finished
+        )
+        next(steps)
+        return [step.optimizer.param_groups[0]["lr"] for step in steps if step.optimizer]
+
+    whole = rates(minigrad, 20)
+    assert whole == rates(pytest.importorskip("torch"), 20)
+    if name != "plateau":  # it depends on the losses before
+        assert len(set(whole)) > 1
+        assert whole[8:] == rates(minigrad, 12, finished=8)

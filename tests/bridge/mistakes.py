@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 
 import minigrad
 from bridge.comparing.watching import engine_watched
+from minigrad.optim.lr_scheduler import LRScheduler
 from minigrad.rules import REGISTRY
 
 
@@ -57,8 +59,23 @@ def mistake_in_rule(
         yield
 
 
+def _ignoring_the_first_step(kind: Any) -> Any:
+    started = set()
+
+    class Late(kind):  # type: ignore[misc]
+        @functools.wraps(kind.step)  # so that the loss is passed
+        def step(self, *loss: float) -> None:
+            if self in started:
+                super().step(*loss)
+            started.add(self)
+
+    return Late
+
+
 def one_epoch_late(kind: Any) -> Any:
     """Return a scheduler class whose learning rates come one epoch late."""
+    if kind.get_lr is LRScheduler.get_lr:  # it has no schedule, but watches a loss or steps others
+        return _ignoring_the_first_step(kind)
 
     class Late(kind):  # type: ignore[misc]
         def get_lr(self) -> Any:

