@@ -34,7 +34,7 @@ from bridge.drawing.class_samples import (
     draw_optimizer_options,
     draw_scheduler_options,
 )
-from bridge.libraries.convert import _SETTINGS
+from bridge.libraries import convert
 from minigrad import nn, optim
 from minigrad.autograd import gradcheck
 from minigrad.optim import lr_scheduler
@@ -42,7 +42,8 @@ from tests.bridge.mistakes import same_masks
 from tests.profiles import examples
 
 MODULES = [*LAYERS, *LOSSES, *CONTAINERS]
-WITH_FORWARD = [name for name in MODULES if name not in ("ModuleDict", "ModuleList")]
+WITHOUT_FORWARD = ("ModuleDict", "ModuleList", "ParameterDict", "ParameterList")
+WITH_FORWARD = [name for name in MODULES if name not in WITHOUT_FORWARD]
 RANDOM = [name for name, sample in LAYERS.items() if sample.is_random]
 MANY_SEEDS = range(60)
 SEEDS = st.integers(0, 2**32 - 1)
