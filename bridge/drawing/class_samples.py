@@ -69,6 +69,11 @@ def _with(**choices: tuple[Any, ...]) -> Callable[[RandomDraws, int, str], Optio
     return lambda draw, classes, targets: draw.options(**_REDUCTIONS, **choices)
 
 
+def _divergence(draw: RandomDraws, classes: int, targets: str) -> Options:
+    reductions = {**_REDUCTIONS, "reduction": ("sum", "batchmean", "none")}
+    return draw.options(**reductions, log_target=(..., True))
+
+
 def _huber(draw: RandomDraws, classes: int, targets: str) -> Options:
     return draw.options(reduction=_REDUCTIONS["reduction"], delta=(..., 1.005, 0.505))
 
@@ -94,7 +99,7 @@ LOSSES: dict[str, LossSample] = {
     "CrossEntropyLoss": LossSample(_smoothed, ("classes", "probabilities")),
     "HingeEmbeddingLoss": LossSample(_with(margin=_MARGIN), ("signs",), **_KINKS),
     "HuberLoss": LossSample(_huber, ("numbers",)),
-    "KLDivLoss": LossSample(_with(log_target=(..., True)), ("shares",), **_KINKS),
+    "KLDivLoss": LossSample(_divergence, ("shares",), **_KINKS),
     "L1Loss": LossSample(_squared, ("numbers",), **_KINKS),
     "MSELoss": LossSample(_squared, ("numbers",)),
     "MultiLabelMarginLoss": LossSample(_squared, ("labels",), **_KINKS),
@@ -124,7 +129,7 @@ def draw_targets(
     if targets == "shares":
         return rng.random(shape).astype(np.float32)
     if targets == "signs":
-        return rng.choice([-1.0, 1.0], shape).astype(np.float32)
+        return rng.choice([-1, 1], shape)
     if targets == "labels":
         labels = np.stack([rng.permutation(classes) for _ in range(n)])
         return np.where(np.arange(classes) <= rng.integers(0, classes, (n, 1)), labels, -1)
@@ -179,10 +184,17 @@ class LayerCase:
     seed: int
 
     def make(self, torch: Any) -> Any:
-        """Construct the module from the seed, in training or evaluation mode and in its dtype."""
+        """Construct the module from the seed, in training or evaluation mode and in its dtype.
+
+        A lazy layer is called once, so that it is an ordinary layer then.
+        """
         torch.manual_seed(self.seed)
         module = self.layer.make(torch).train(self.training)
-        return module if "dtype" in self.layer.options else module.to(getattr(torch, self.dtype))
+        if "dtype" not in self.layer.options:
+            module = module.to(getattr(torch, self.dtype))
+        if self.layer.name.startswith("Lazy"):
+            module(*(torch.from_numpy(x.copy()) for x in self.inputs))
+        return module
 
 
 def draw_layer_case(name: str, seed: int) -> LayerCase:

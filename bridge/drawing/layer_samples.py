@@ -131,12 +131,14 @@ def _conv(dims: int, transposed: bool) -> Callable[[RandomDraws, int], Options]:
         groups = draw.pick(1, 1, features)
         stride = draw.pick(1, 1, 2)
         sizes = {"in_channels": features, "out_channels": groups * draw.integer(1, 2)}
-        drawn = sizes | {"kernel_size": draw.pick(1, 2, (2,) * dims), "stride": stride}
+        drawn = sizes | {"kernel_size": draw.pick(1, 2, 3), "stride": stride}
         drawn |= draw.options(groups=(groups,), bias=_FLAG, dilation=(..., 1, 2), **_MADE)
         if transposed:
             drawn |= draw.options(padding=(..., 0, 1), padding_mode=(..., "zeros"))
             return drawn | draw.options(output_padding=(..., 0, 1) if stride == 2 else (...,))
-        padding = (..., 0, 1, "valid", *(("same",) if stride == 1 else ()))
+        # With an even window PyTorch warns of "same".
+        kernel = drawn["kernel_size"]
+        padding = (..., 0, 1, "valid", *(("same",) if stride == 1 == kernel % 2 else ()))
         modes = (..., "zeros", "reflect", "replicate", "circular")
         return drawn | draw.options(padding=padding, padding_mode=modes)
 
@@ -339,7 +341,7 @@ def _pools() -> dict[str, LayerSample]:
         average: Choices = {**padded, "count_include_pad": _FLAG}
         if dims > 1:
             average["divisor_override"] = (..., None, 3)
-        largest = _of_shape(2, None, *(5, 5, 3)[:dims])
+        largest = _of_shape(*((1, None, 4, 4, 3) if dims == 3 else (2, None, 5, 5)[: dims + 2]))
         samples |= {
             f"MaxPool{dims}d": LayerSample(
                 _any_of(**padded, **indices, dilation=(..., 1, 1))
@@ -434,7 +436,12 @@ def _activations() -> dict[str, LayerSample]:
         "ELU": LayerSample(alpha, **between),
         "CELU": LayerSample(alpha, **between),
         "LeakyReLU": LayerSample(_any_of(negative_slope=(..., 0.01, 0.2), **_INPLACE), **between),
-        "GELU": LayerSample(_any_of(approximate=(..., "none", "tanh")), **between),
+        "GELU": LayerSample(
+            _any_of(approximate=(..., "none", "tanh")),
+            # Far from 0 the derivative is a small difference.
+            lambda draw, features, options: [draw.array((3, features)).values / 4],
+            **between,
+        ),
         "GLU": LayerSample(_any_of(dim=(..., -1, 0)), _of_shape(4, 2)),
         "Hardshrink": LayerSample(_any_of(lambd=(..., 0.5, 1.005))),
         "Softshrink": LayerSample(_any_of(lambd=(..., 0.505, 1.005)), **between),
@@ -533,7 +540,7 @@ def _several_inputs() -> dict[str, LayerSample]:
     three = _of_shape(3, None, count=3)
     return {
         "Bilinear": LayerSample(_bilinear, pair, ("device",)),
-        "CosineSimilarity": LayerSample(_any_of(dim=(..., 0, 1), eps=(..., 1e-8, 30.0)), pair),
+        "CosineSimilarity": LayerSample(_any_of(dim=(..., 0, 1), eps=(..., 1e-8)), pair, ("eps",)),
         "PairwiseDistance": LayerSample(
             _any_of(p=(..., 1.0, 3.0), eps=(..., 1e-6, 0.1), keepdim=(..., True)), pair
         ),

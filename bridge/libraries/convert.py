@@ -89,8 +89,7 @@ def _settings(module: Any) -> list[str]:
     return [
         name
         for name in vars(module)
-        if name in _PRIVATE_SETTINGS
-        or not (name.startswith("_") or name in _NOT_SETTINGS)
+        if name in _PRIVATE_SETTINGS or not (name.startswith("_") or name in _NOT_SETTINGS)
     ]
 
 

@@ -94,6 +94,7 @@ class Hardswish(_InPlace):
     """
 
     function = staticmethod(F.hardswish)
+    shown = ""  # as in PyTorch
 
 
 class Hardsigmoid(_InPlace):
@@ -104,6 +105,7 @@ class Hardsigmoid(_InPlace):
     """
 
     function = staticmethod(F.hardsigmoid)
+    shown = ""  # as in PyTorch
 
 
 class ELU(FunctionLayer):

@@ -6,8 +6,8 @@ the parameters, draws their initial values, and turns the layer into one of the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Self
 
 from ..api.creation import empty
 from ..api.tensor import Tensor
@@ -124,6 +124,16 @@ class LazyModuleMixin(Module):
         """Draw new initial values; there are none before the first call."""
         if not self.has_uninitialized_params() and getattr(self, self._size_name) != 0:
             super().reset_parameters()  # type: ignore[misc]
+
+    def _convert(self, fn: Callable[[Tensor], Tensor], floats_only: bool = True) -> Self:
+        placeholders = {name: x for name, x in self._buffers.items() if is_lazy(x)}
+        super()._convert(fn, floats_only)
+        for name, placeholder in placeholders.items():
+            buffer = self._buffers[name]
+            assert buffer is not None
+            placeholder.data = buffer  # type: ignore[union-attr]
+            self._buffers[name] = placeholder
+        return self
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         self.initialize_parameters(*args, **kwargs)

@@ -34,7 +34,6 @@ from bridge.drawing.class_samples import (
     draw_optimizer_options,
     draw_scheduler_options,
 )
-from bridge.libraries import convert
 from minigrad import nn, optim
 from minigrad.autograd import gradcheck
 from minigrad.optim import lr_scheduler
