@@ -129,7 +129,7 @@ def draw_targets(
     if targets == "shares":
         return rng.random(shape).astype(np.float32)
     if targets == "signs":
-        return rng.choice([-1, 1], shape)
+        return rng.choice([-1.0, 1.0], shape).astype(np.float32)
     if targets == "labels":
         labels = np.stack([rng.permutation(classes) for _ in range(n)])
         return np.where(np.arange(classes) <= rng.integers(0, classes, (n, 1)), labels, -1)

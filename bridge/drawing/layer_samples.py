@@ -112,6 +112,8 @@ def _of_shape(*shape: int | None, count: int = 1) -> Callable[..., Inputs]:
 
 # Inputs with channels over 1, 2 and 3 dimensions.
 _OVER = {1: (2, None, 7), 2: (2, None, 5, 4), 3: (1, None, 4, 3, 4)}
+# Windows of 3 with gaps take 5 elements.
+_WINDOWED = {1: (2, None, 7), 2: (2, None, 5, 5), 3: (1, None, 4, 3, 3)}
 
 # Layers -------------------------------------------------------------------------------------------
 
@@ -131,7 +133,7 @@ def _conv(dims: int, transposed: bool) -> Callable[[RandomDraws, int], Options]:
         groups = draw.pick(1, 1, features)
         stride = draw.pick(1, 1, 2)
         sizes = {"in_channels": features, "out_channels": groups * draw.integer(1, 2)}
-        drawn = sizes | {"kernel_size": draw.pick(1, 2, 3), "stride": stride}
+        drawn = sizes | {"kernel_size": draw.pick(1, 2, 3 if dims < 3 else 1), "stride": stride}
         drawn |= draw.options(groups=(groups,), bias=_FLAG, dilation=(..., 1, 2), **_MADE)
         if transposed:
             drawn |= draw.options(padding=(..., 0, 1), padding_mode=(..., "zeros"))
@@ -151,7 +153,7 @@ def _convs() -> dict[str, LayerSample]:
         for transposed in (False, True):
             name = f"Conv{'Transpose' * transposed}{dims}d"
             inert = ("device", "padding_mode") if transposed else ("device",)
-            options, inputs = _conv(dims, transposed), _of_shape(*_OVER[dims])
+            options, inputs = _conv(dims, transposed), _of_shape(*_WINDOWED[dims])
             samples[name] = LayerSample(options, inputs, inert)
             samples[f"Lazy{name}"] = LayerSample(_without_size(options), inputs, inert)
     return samples
