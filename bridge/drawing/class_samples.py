@@ -30,8 +30,8 @@ class LossSample:
     """How to construct a loss: `options(draw, classes, targets)`, for inputs of shape (n, classes).
 
     `targets` are the kinds of targets it takes: "classes", "probabilities" of classes, "numbers",
-    positive "counts", "shares" between 0 and 1, "signs", or "labels", which are classes up to the
-    first -1. With `has_kinks` small differences grow, so it isn't in trainings.
+    positive "counts", "shares" between 0 and 1, "signs", "whole signs" or "labels", which are
+    classes up to the first -1. With `has_kinks` small differences grow, so it isn't in trainings.
     """
 
     options: Callable[[RandomDraws, int, str], Options]
@@ -110,7 +110,7 @@ LOSSES: dict[str, LossSample] = {
         _with(log_input=(..., ..., True), full=(..., True), eps=(..., 1e-8)), ("counts",), **_KINKS
     ),
     "SmoothL1Loss": LossSample(_with(beta=(..., 1.005, 0.505)), ("numbers",)),
-    "SoftMarginLoss": LossSample(_squared, ("signs",)),
+    "SoftMarginLoss": LossSample(_squared, ("whole signs",)),
 }
 
 
@@ -128,6 +128,8 @@ def draw_targets(
         return drawn if targets == "numbers" else np.abs(drawn) + 1
     if targets == "shares":
         return rng.random(shape).astype(np.float32)
+    if targets == "whole signs":
+        return rng.choice([-1, 1], shape)
     if targets == "signs":
         return rng.choice([-1.0, 1.0], shape).astype(np.float32)
     if targets == "labels":
