@@ -76,7 +76,8 @@ class LayerSample:
     `inputs(draw, features, options)` are arrays, by default one of shape (n, features). `inert`
     options change no result, and minigrad refuses `refused` ones unless they are false. A layer
     that `keeps_shape` can stand between linear layers. One that `is_random` draws numbers from the
-    default generator. One that `writes` changes its parameters in a call.
+    default generator. With an
+    option of `not_derivatives` the gradient isn't the derivative.
     """
 
     options: Callable[[RandomDraws, int], Options] = lambda draw, features: {}
@@ -85,7 +86,7 @@ class LayerSample:
     refused: tuple[str, ...] = ()
     keeps_shape: bool = False
     is_random: bool = False
-    writes: bool = False
+    not_derivatives: tuple[str, ...] = ()
 
 
 # Helpers ------------------------------------------------------------------------------------------
@@ -214,7 +215,7 @@ def _last_norm(**more: tuple[Any, ...]) -> Callable[[RandomDraws, int], Options]
 
 
 def _embedding(draw: RandomDraws, features: int) -> Options:
-    sizes = {"num_embeddings": features + 1, "embedding_dim": 3}
+    sizes = {"num_embeddings": features + 1, "embedding_dim": draw.pick(2, 3)}
     return sizes | draw.options(
         padding_idx=(..., ..., 0, -1),
         max_norm=(..., ..., 0.5),
@@ -224,13 +225,17 @@ def _embedding(draw: RandomDraws, features: int) -> Options:
     )
 
 
+# Rows without a gradient, rows whose gradient is divided, and rows that a call changes.
+_EMBEDDING_GRADIENTS = ("padding_idx", "scale_grad_by_freq", "max_norm")
+
+
 def _tokens(draw: RandomDraws, features: int, options: Options) -> Inputs:
     return [draw.rng.integers(0, features + 1, (3, 4))]
 
 
 def _recurrent(**more: tuple[Any, ...]) -> Callable[[RandomDraws, int], Options]:
     def options(draw: RandomDraws, features: int) -> Options:
-        return {"input_size": features, "hidden_size": 3} | draw.options(
+        return {"input_size": features, "hidden_size": draw.pick(3, 4)} | draw.options(
             num_layers=(..., 1, 2),
             bias=_FLAG,
             batch_first=(..., False, True),
@@ -244,7 +249,9 @@ def _recurrent(**more: tuple[Any, ...]) -> Callable[[RandomDraws, int], Options]
 
 
 def _cell(draw: RandomDraws, features: int) -> Options:
-    return {"input_size": features, "hidden_size": 3} | draw.options(bias=_FLAG, **_MADE)
+    return {"input_size": features, "hidden_size": draw.pick(3, 4)} | draw.options(
+        bias=_FLAG, **_MADE
+    )
 
 
 def _rnn_cell(draw: RandomDraws, features: int) -> Options:
@@ -274,7 +281,8 @@ def _attended(draw: RandomDraws, features: int, options: Options) -> Inputs:
 
 def _transformer_layer(draw: RandomDraws, features: int) -> Options:
     heads = draw.pick(1, 2)
-    return {"d_model": heads * features, "nhead": heads, "dim_feedforward": 3} | draw.options(
+    sizes = {"d_model": heads * features, "nhead": heads, "dim_feedforward": draw.pick(3, 4)}
+    return sizes | draw.options(
         dropout=(..., 0.0, 0.5),
         activation=(..., "relu", "gelu"),
         layer_norm_eps=(..., 1e-5, 1e-2),
@@ -475,7 +483,7 @@ def _rearranging() -> dict[str, LayerSample]:
     }
 
     def upsample(draw: RandomDraws, features: int) -> Options:
-        mode = draw.pick("nearest", "bilinear", "bicubic")
+        mode = draw.pick("nearest", "bilinear")
         corners = {} if mode == "nearest" else draw.options(align_corners=_FLAG)
         if draw.pick(True, False):
             return {"size": draw.pick(3, (5, 2)), "mode": mode, **corners}
@@ -490,7 +498,7 @@ def _rearranging() -> dict[str, LayerSample]:
         size = 3 - 2 * padding.get("padding", 0) + padding.get("dilation", 1)
         return {
             "output_size": (size, size),
-            "kernel_size": 2,
+            "kernel_size": draw.pick(2, (2, 2)),
             **padding,
             **draw.options(stride=(..., 1)),
         }
@@ -573,7 +581,9 @@ LAYERS: dict[str, LayerSample] = {
     **_rearranging(),
     **_several_inputs(),
     **_transformers(),
-    "Embedding": LayerSample(_embedding, _tokens, ("device",), ("sparse",), writes=True),
+    "Embedding": LayerSample(
+        _embedding, _tokens, ("device",), ("sparse",), not_derivatives=_EMBEDDING_GRADIENTS
+    ),
     "GRU": LayerSample(_recurrent(), _of_shape(3, 2, None), ("device",), is_random=True),
     "GRUCell": LayerSample(_cell, inert=("device",)),
     "GroupNorm": LayerSample(_group_norm, _of_shape(2, None, 3), ("device",)),
