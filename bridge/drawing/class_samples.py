@@ -124,8 +124,8 @@ def draw_targets(
     """
     n, classes = shape
     if targets in ("numbers", "counts"):
-        drawn = rng.standard_normal(shape).astype(np.float32)
-        return drawn if targets == "numbers" else np.abs(drawn) + 1
+        numbers = rng.standard_normal(shape).astype(np.float32)
+        return numbers if targets == "numbers" else np.abs(numbers) + 1
     if targets == "shares":
         return rng.random(shape).astype(np.float32)
     if targets == "whole signs":

@@ -255,7 +255,7 @@ def _cell(draw: RandomDraws, features: int) -> Options:
 
 
 def _rnn_cell(draw: RandomDraws, features: int) -> Options:
-    return _cell(draw, features) | draw.options(nonlinearity=(..., "tanh", "relu"))
+    return {**_cell(draw, features), **draw.options(nonlinearity=(..., "tanh", "relu"))}
 
 
 def _attention(draw: RandomDraws, features: int) -> Options:
@@ -341,7 +341,7 @@ def _transformers() -> dict[str, LayerSample]:
 
 
 def _pools() -> dict[str, LayerSample]:
-    samples = {}
+    samples: dict[str, LayerSample] = {}
     window: Choices = {"kernel_size": (2, 3), "stride": (..., 1, 2), "ceil_mode": (..., True)}
     padded: Choices = {**window, "padding": (..., 0, 1)}
     for dims in (1, 2, 3):

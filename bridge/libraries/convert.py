@@ -184,7 +184,9 @@ class _Conversion:
             if getattr(module, hooks, None):
                 raise TypeError(f"{self._at(path)} has {hooks[1:]}, which cannot be converted")
         # The constructor would draw parameters from the target's random stream.
-        kind = getattr(self.target.nn.modules.linear, name, getattr(self.target.nn, name, None))
+        kind: Any = getattr(
+            self.target.nn.modules.linear, name, getattr(self.target.nn, name, None)
+        )
         result = kind.__new__(kind)
         self.target.nn.Module.__init__(result)
         for setting in _settings(module):

@@ -362,7 +362,7 @@ class _LazyNorm(LazyModuleMixin, batchnorm._NormBase):
             kind = UninitializedParameter if registry is self._parameters else UninitializedBuffer
             for name in names:
                 if registry[name] is not None:
-                    registry[name] = kind(**made)
+                    registry[name] = kind(**made)  # type: ignore[assignment]
 
     def has_uninitialized_params(self) -> bool:
         return any(is_lazy(x) for x in (*self._parameters.values(), *self._buffers.values()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from ..api.tensor import Tensor
 from . import functional as F
@@ -18,7 +18,7 @@ class _Loss(FunctionLayer):
     """
 
     shown = ""
-    _options = ("reduction",)
+    _options: ClassVar[tuple[str, ...]] = ("reduction",)
     reduction: str
 
     def __init_subclass__(cls) -> None:

@@ -91,8 +91,8 @@ class PackedSequence(_Fields):
         return False
 
     def is_pinned(self) -> bool:
-        """Whether the data are in pinned memory."""
-        return bool(self.data.is_pinned())
+        """False: there is no GPU that memory is pinned for."""
+        return False
 
 
 def invert_permutation(permutation: Tensor | None) -> Tensor | None:
