@@ -113,8 +113,6 @@ def _complete(module: Any) -> None:
     elif isinstance(module, torch.nn.TransformerEncoderLayer):
         activations = {torch.nn.functional.relu: 1, torch.nn.functional.gelu: 2}
         module.activation_relu_or_gelu = activations.get(module.activation, 0)
-    elif isinstance(module, torch.nn.TransformerEncoder):
-        module.use_nested_tensor = False  # another path to the same result
 
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")

@@ -374,8 +374,6 @@ class ParameterDict(Module):
         return f"{key}_" if hasattr(type(self), key) else key
 
     def __getitem__(self, key: str) -> Any:
-        if key not in self._keys:
-            raise KeyError(key)
         return getattr(self, self._named(key))
 
     def __setitem__(self, key: str, value: Any) -> None:

@@ -1,9 +1,9 @@
 """Recurrent layers and cells: RNN, LSTM and GRU.
 
-A layer is a loop over the steps of its input. What the input adds to the gates is computed for all
-steps at once. A step then takes these numbers and the previous state, which is `(h,)`, or `(h, c)`
-for an LSTM, and returns the next state. The arithmetic and its order are PyTorch's, except that
-PyTorch gives an LSTM in float32 to a library whose results differ by rounding.
+A layer is a loop over the steps of its input. A step takes what the input adds to the gates and the
+previous state, which is `(h,)`, or `(h, c)` for an LSTM, and returns the next state. The arithmetic
+and its order are PyTorch's, except that PyTorch multiplies the inputs of all steps at once, and
+gives an LSTM in float32 to a library whose results differ by rounding.
 """
 
 from __future__ import annotations
@@ -64,15 +64,15 @@ _MODES: dict[str, tuple[Step, int]] = {
 
 
 def _run(
-    step: Callable[[Tensor, State], State], gates: Sequence[Tensor], first: State
+    step: Callable[[Tensor, State], State], parts: Sequence[Tensor], first: State
 ) -> tuple[list[Tensor], State]:
     """Take the steps in order, and return the h of each and the last state of each sequence.
 
-    `gates` are those of one step each, with one row for each sequence that isn't finished. The
+    `parts` are the inputs of one step each, with a row for each sequence that isn't finished. The
     sequences are sorted by length, so those that finish are the last ones.
     """
     state, hs, finished = first, [], []
-    for part in gates:
+    for part in parts:
         size = part.shape[0]
         if size < state[0].shape[0]:
             finished.append(tuple(x[size:] for x in state))
@@ -86,12 +86,12 @@ def _run(
 
 
 def _run_back(
-    step: Callable[[Tensor, State], State], gates: Sequence[Tensor], first: State
+    step: Callable[[Tensor, State], State], parts: Sequence[Tensor], first: State
 ) -> tuple[list[Tensor], State]:
     """`_run` from the last step to the first. A sequence joins at its own last step."""
-    size = gates[-1].shape[0]
+    size = parts[-1].shape[0]
     state, hs = first if size == first[0].shape[0] else tuple(x[:size] for x in first), []
-    for part in reversed(gates):
+    for part in reversed(parts):
         if part.shape[0] > size:
             joining = tuple(x[size : part.shape[0]] for x in first)
             state = tuple(cat(each) for each in zip(state, joining, strict=True))
@@ -99,6 +99,11 @@ def _run_back(
         state = step(part, state)
         hs.append(state[0])
     return hs[::-1], state
+
+
+def _beside(*outputs: Tensor) -> Tensor:
+    """Put the outputs of the directions beside each other."""
+    return outputs[0] if len(outputs) == 1 else cat(outputs, -1)
 
 
 # Layers -------------------------------------------------------------------------------------------
@@ -252,44 +257,48 @@ class RNNBase(Module):
         self, input: Tensor, batch_sizes: list[int] | None, state: State
     ) -> tuple[Tensor, State]:
         """Run all layers on steps (T, N, *), or on packed data if there are `batch_sizes`."""
+
+        def parted(x: Tensor) -> Sequence[Tensor]:
+            return x.unbind(0) if batch_sizes is None else x.split(batch_sizes)
+
+        def joined(parts: Sequence[Tensor]) -> Tensor:
+            return stack(parts) if batch_sizes is None else cat(parts)
+
         rows = [x.unbind(0) for x in state]
         last: list[State] = []
+        parts, outputs = parted(input), []
         for layer in range(self.num_layers):
-            if layer and self.dropout and self.training:
-                input = F.dropout(input, self.dropout)
+            if layer:  # steps stay apart, because it costs time to take them apart again
+                parts = outputs[0] if len(outputs) == 1 else [*map(_beside, *outputs)]
+                if self.dropout and self.training:
+                    parts = parted(F.dropout(joined(parts), self.dropout))
             outputs = []
             for suffix in self._suffixes():
                 first = tuple(each[len(last)] for each in rows)
-                output, final = self._direction(input, batch_sizes, first, layer, suffix)
-                outputs.append(output)
+                hs, final = self._direction(parts, first, layer, suffix)
+                outputs.append(hs)
                 last.append(final)
-            input = cat(outputs, -1) if len(outputs) > 1 else outputs[0]
-        return input, tuple(stack(each) for each in zip(*last, strict=True))
+        output = _beside(*map(joined, outputs))
+        return output, tuple(stack(each) for each in zip(*last, strict=True))
 
     def _direction(
-        self,
-        input: Tensor,
-        batch_sizes: list[int] | None,
-        first: State,
-        layer: int,
-        suffix: str,
-    ) -> tuple[Tensor, State]:
-        param = {
+        self, parts: Sequence[Tensor], first: State, layer: int, suffix: str
+    ) -> tuple[list[Tensor], State]:
+        """Run one direction of a layer on the inputs of its steps."""
+        param: dict[str, Any] = {
             name: self._parameters.get(f"{name}_l{layer}{suffix}")
             for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
         }
-        weight_ih, weight_hh, weight_hr = (param[f"weight_{n}"] for n in ("ih", "hh", "hr"))
         take, _ = _MODES[self.mode]
 
-        def step(gates: Tensor, state: State) -> State:
-            h, *others = take(gates, state, weight_hh, param["bias_hh"])
-            return (h if weight_hr is None else F.linear(h, weight_hr), *others)
+        def step(input: Tensor, state: State) -> State:
+            gates = F.linear(input, param["weight_ih"], param["bias_ih"])
+            h, *others = take(gates, state, param["weight_hh"], param["bias_hh"])
+            if param["weight_hr"] is not None:
+                h = F.linear(h, param["weight_hr"])
+            return (h, *others)
 
-        assert weight_ih is not None
-        gates = F.linear(input, weight_ih, param["bias_ih"])
-        parts = gates.unbind(0) if batch_sizes is None else gates.split(batch_sizes)
-        hs, state = (_run_back if suffix else _run)(step, parts, first)
-        return stack(hs) if batch_sizes is None else cat(hs), state
+        return (_run_back if suffix else _run)(step, parts, first)
 
     # The state that a call is given and returns: a tensor, or for an LSTM a pair
 

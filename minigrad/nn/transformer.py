@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 from ..api.creation import full
 from ..api.functions import triu
 from ..api.tensor import Tensor
+from ..core.grad_mode import is_grad_enabled
+from ..rules.dtypes import bool as boolean
 from . import functional as F
 from . import init
 from .attention import MultiheadAttention
@@ -199,8 +202,9 @@ class TransformerDecoderLayer(_TransformerLayer):
 class TransformerEncoder(Module):
     """`num_layers` copies of a layer, one after the other, and perhaps a `norm` at the end.
 
-    `enable_nested_tensor` and `mask_check` choose between ways to compute the same result in
-    PyTorch, and do nothing here.
+    As in PyTorch with `enable_nested_tensor`, in evaluation mode without gradients the results at
+    padding are 0 before the `norm`, if the layer is one for which PyTorch leaves padding out; it
+    warns if not. With `mask_check` the padding must be at the end of the sequences for that.
 
     >>> layer = nn.TransformerEncoderLayer(4, 2, dim_feedforward=8, batch_first=True)
     >>> nn.TransformerEncoder(layer, num_layers=2)(minigrad.zeros(3, 5, 4)).shape
@@ -221,6 +225,25 @@ class TransformerEncoder(Module):
         self.norm = norm
         self.enable_nested_tensor = enable_nested_tensor
         self.mask_check = mask_check
+        reason = _why_padding_stays(encoder_layer)
+        self.use_nested_tensor = enable_nested_tensor and not reason
+        if enable_nested_tensor and reason:
+            warnings.warn(
+                "enable_nested_tensor is True, but self.use_nested_tensor is False because "
+                f"encoder_layer{reason}",
+                stacklevel=2,
+            )
+
+    def _leaves_out(self, padding: Tensor | None, src: Tensor, mask: Tensor | None) -> bool:
+        """Tell whether PyTorch would compute nothing for the padding."""
+        if padding is None or mask is not None or self.training or src.dim() != 3:
+            return False
+        if not self.use_nested_tensor or padding.dtype != boolean:
+            return False
+        if is_grad_enabled() and any(x.requires_grad for x in (src, *self.parameters())):
+            return False
+        # At the end of each sequence: a True is followed by True only.
+        return not (self.mask_check and bool((padding[:, :-1] & ~padding[:, 1:]).any()))
 
     def forward(
         self,
@@ -238,7 +261,29 @@ class TransformerEncoder(Module):
                 is_causal=causal,
                 src_key_padding_mask=src_key_padding_mask,
             )
+        if src_key_padding_mask is not None and self._leaves_out(src_key_padding_mask, src, mask):
+            output = output.masked_fill(src_key_padding_mask.unsqueeze(-1), 0.0)
         return output if self.norm is None else self.norm(output)
+
+
+def _why_padding_stays(layer: Module) -> str:
+    """Return why PyTorch computes results at padding for a layer; "" if it doesn't."""
+    if not isinstance(layer, TransformerEncoderLayer):
+        return " was not TransformerEncoderLayer"
+    attention = layer.self_attn
+    if layer.norm_first:
+        return ".norm_first was True"
+    if not attention.batch_first:
+        return (
+            ".self_attn.batch_first was not True(use batch_first for better inference performance)"
+        )
+    if attention.in_proj_bias is None:
+        return ".self_attn was passed bias=False"
+    if layer.activation not in (F.relu, F.gelu):
+        return ".activation_relu_or_gelu was not True"
+    if layer.norm1.eps != layer.norm2.eps:
+        return ".norm1.eps was not equal to encoder_layer.norm2.eps"
+    return ".self_attn.num_heads is odd" if attention.num_heads % 2 == 1 else ""
 
 
 class TransformerDecoder(Module):
