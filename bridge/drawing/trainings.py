@@ -173,7 +173,7 @@ def draw_training(
 
     >>> training = draw_training(0)
     >>> training.loss, training.sizes, training.steps
-    ('CrossEntropyLoss', (1, 1, 1), 1)
+    ('HuberLoss', (1, 1, 1), 1)
     """
     draw = RandomDraws(seed, "tame")
     sizes = tuple(_size(draw, 64) for _ in range(draw.pick(2, 3, 4)))

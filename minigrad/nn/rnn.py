@@ -71,7 +71,9 @@ def _run(
     `parts` are the inputs of one step each, with a row for each sequence that isn't finished. The
     sequences are sorted by length, so those that finish are the last ones.
     """
-    state, hs, finished = first, [], []
+    state = first
+    hs: list[Tensor] = []
+    finished: list[State] = []
     for part in parts:
         size = part.shape[0]
         if size < state[0].shape[0]:
@@ -80,8 +82,8 @@ def _run(
         state = step(part, state)
         hs.append(state[0])
     if finished:
-        parts = [state, *reversed(finished)]
-        state = tuple(cat(each) for each in zip(*parts, strict=True))
+        pieces = [state, *reversed(finished)]
+        state = tuple(cat(each) for each in zip(*pieces, strict=True))
     return hs, state
 
 
@@ -266,7 +268,8 @@ class RNNBase(Module):
 
         rows = [x.unbind(0) for x in state]
         last: list[State] = []
-        parts, outputs = parted(input), []
+        parts = parted(input)
+        outputs: list[list[Tensor]] = []
         for layer in range(self.num_layers):
             if layer:  # steps stay apart, because it costs time to take them apart again
                 parts = outputs[0] if len(outputs) == 1 else [*map(_beside, *outputs)]

@@ -344,13 +344,13 @@ class Transformer(Module):
     Shapes: `src` (S, N, d_model), `tgt` and the result (T, N, d_model), or with N first if
     `batch_first`. Every matrix is drawn by `xavier_uniform_`.
 
-    >>> model = nn.Transformer(4, 2, 1, 1, dim_feedforward=8)
+    >>> model = nn.Transformer(4, 2, 1, 1, dim_feedforward=8, batch_first=True)
     >>> mask = model.generate_square_subsequent_mask(2)
     >>> mask
     tensor([[0., -inf],
             [0., 0.]])
-    >>> model(minigrad.zeros(3, 1, 4), minigrad.zeros(2, 1, 4), tgt_mask=mask).shape
-    torch.Size([2, 1, 4])
+    >>> model(minigrad.zeros(1, 3, 4), minigrad.zeros(1, 2, 4), tgt_mask=mask).shape
+    torch.Size([1, 2, 4])
     """
 
     def __init__(
