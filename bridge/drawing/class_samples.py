@@ -9,116 +9,18 @@ conversions and drawn trainings take the classes and their options from here.
 from __future__ import annotations
 
 import inspect
-import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
 from .draws import RandomDraws
+from .layer_samples import LAYERS, Choices, Layer, LayerSample, Options
 
-Options = Mapping[str, Any]
-Choices = dict[str, tuple[Any, ...]]
-
-
-@dataclass(frozen=True)
-class Layer:
-    """A class of `torch.nn` and the options to construct it with.
-
-    Options are Python's numbers, strings and lists; a dtype is given by its name, a weight as a
-    list and a submodule as another Layer. `args` and `kwargs` are for constructors that take any.
-
-    >>> Layer("Sequential", {"args": [Layer("ReLU"), Layer("Softmax", {"dim": 1})]}).make(minigrad)
-    Sequential(
-      (0): ReLU()
-      (1): Softmax(dim=1)
-    )
-    """
-
-    name: str
-    options: Options = field(default_factory=dict)
-
-    def make(self, torch: Any) -> Any:
-        """Construct the layer in a namespace, without the warning about deprecated options."""
-        options = {name: _made(torch, name, value) for name, value in self.options.items()}
-        args, kwargs = options.pop("args", ()), options.pop("kwargs", {})
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "size_average and reduce")
-            return getattr(torch.nn, self.name)(*args, **options, **kwargs)
-
-
-def _made(torch: Any, name: str, value: Any) -> Any:
-    if isinstance(value, Layer):
-        return value.make(torch)
-    if isinstance(value, dict):
-        return type(value)((key, _made(torch, key, item)) for key, item in value.items())
-    if name == "dtype":
-        return getattr(torch, value)
-    if name == "weight":
-        return torch.tensor(value)
-    return [_made(torch, "", item) for item in value] if isinstance(value, list) else value
-
-
-# Layers -------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class LayerSample:
-    """How to construct a layer: `options(draw, features)`, for inputs of shape (n, features).
-
-    `inert` options change no result. A layer of `images` takes inputs of shape (n, 1, features). A
-    layer that `keeps_shape` can stand between linear layers. One that `is_random` draws numbers
-    from the default generator.
-    """
-
-    options: Callable[[RandomDraws, int], Options] = lambda draw, features: {}
-    inert: tuple[str, ...] = ()
-    images: bool = False
-    keeps_shape: bool = True
-    is_random: bool = False
-
-
-def _linear(draw: RandomDraws, features: int) -> Options:
-    outputs = draw.integer(1, 4)
-    return {"in_features": features, "out_features": outputs} | draw.options(
-        bias=(..., True, False), device=(..., None, "cpu"), dtype=(..., "float32", "float64")
-    )
-
-
-def _flatten(draw: RandomDraws, features: int) -> Options:
-    return draw.options(start_dim=(..., 0, 1, -2), end_dim=(..., 1, 2, -1))
-
-
-def _ignored(draw: RandomDraws, features: int) -> Options:
-    return draw.options(args=(..., [54], [1, 2]), kwargs=(..., {"unused": True}))
-
-
-def _dropout(draw: RandomDraws, features: int) -> Options:
-    return draw.options(p=(..., 0.0, 0.1, 0.8, 1.0), inplace=(..., False, True))
-
-
-def _relu(draw: RandomDraws, features: int) -> Options:
-    return draw.options(inplace=(..., False, True))
-
-
-def _along_dim(draw: RandomDraws, features: int) -> Options:
-    return draw.options(dim=(0, 1, 1, -1))
-
-
-LAYERS: dict[str, LayerSample] = {
-    "Dropout": LayerSample(_dropout, is_random=True),
-    "Flatten": LayerSample(_flatten, images=True, keeps_shape=False),
-    "Identity": LayerSample(_ignored, inert=("args", "kwargs")),
-    "Linear": LayerSample(_linear, inert=("device",), keeps_shape=False),
-    "LogSoftmax": LayerSample(_along_dim),
-    "ReLU": LayerSample(_relu),
-    "Sigmoid": LayerSample(),
-    "Softmax": LayerSample(_along_dim),
-    "Tanh": LayerSample(),
-}
+__all__ = ["LAYERS", "Choices", "Layer", "LayerSample", "Options"]
 
 # Losses -------------------------------------------------------------------------------------------
 
@@ -127,12 +29,14 @@ LAYERS: dict[str, LayerSample] = {
 class LossSample:
     """How to construct a loss: `options(draw, classes, targets)`, for inputs of shape (n, classes).
 
-    `targets` are the kinds of targets it takes: "classes", "probabilities" of classes, or
-    "numbers".
+    `targets` are the kinds of targets it takes: "classes", "probabilities" of classes, "numbers",
+    positive "counts", "shares" between 0 and 1, "signs", "whole signs" or "labels", which are
+    classes up to the first -1. With `has_kinks` small differences grow, so it isn't in trainings.
     """
 
     options: Callable[[RandomDraws, int, str], Options]
     targets: tuple[str, ...]
+    has_kinks: bool = False
 
 
 _REDUCTIONS: Choices = {
@@ -161,10 +65,52 @@ def _smoothed(draw: RandomDraws, classes: int, targets: str) -> Options:
     return {**_of_classes(draw, classes, targets), **smoothing}
 
 
+def _with(**choices: tuple[Any, ...]) -> Callable[[RandomDraws, int, str], Options]:
+    return lambda draw, classes, targets: draw.options(**_REDUCTIONS, **choices)
+
+
+def _divergence(draw: RandomDraws, classes: int, targets: str) -> Options:
+    reductions = {**_REDUCTIONS, "reduction": ("sum", "batchmean", "none")}
+    return draw.options(**reductions, log_target=(..., True))
+
+
+def _huber(draw: RandomDraws, classes: int, targets: str) -> Options:
+    return draw.options(reduction=_REDUCTIONS["reduction"], delta=(..., 1.005, 0.505))
+
+
+def _logits(draw: RandomDraws, classes: int, targets: str) -> Options:
+    weights = [[draw.integer(1, 8) / 4 for _ in range(classes)] for _ in range(2)]
+    chosen = {"weight": (..., ..., weights[0]), "pos_weight": (..., ..., weights[1])}
+    return draw.options(**_REDUCTIONS, **chosen)
+
+
+def _weighted(**choices: tuple[Any, ...]) -> Callable[[RandomDraws, int, str], Options]:
+    def options(draw: RandomDraws, classes: int, targets: str) -> Options:
+        weight = [draw.integer(1, 8) / 4 for _ in range(classes)]
+        return draw.options(**_REDUCTIONS, weight=(..., ..., weight), **choices)
+
+    return options
+
+
+_KINKS: dict[str, Any] = {"has_kinks": True}
+_MARGIN = (..., 1.0, 0.305)
 LOSSES: dict[str, LossSample] = {
+    "BCEWithLogitsLoss": LossSample(_logits, ("shares",)),
     "CrossEntropyLoss": LossSample(_smoothed, ("classes", "probabilities")),
+    "HingeEmbeddingLoss": LossSample(_with(margin=_MARGIN), ("signs",), **_KINKS),
+    "HuberLoss": LossSample(_huber, ("numbers",)),
+    "KLDivLoss": LossSample(_divergence, ("shares",), **_KINKS),
+    "L1Loss": LossSample(_squared, ("numbers",), **_KINKS),
     "MSELoss": LossSample(_squared, ("numbers",)),
+    "MultiLabelMarginLoss": LossSample(_squared, ("labels",), **_KINKS),
+    "MultiLabelSoftMarginLoss": LossSample(_weighted(), ("shares",)),
+    "MultiMarginLoss": LossSample(_weighted(margin=_MARGIN, p=(..., 2)), ("classes",), **_KINKS),
     "NLLLoss": LossSample(_of_classes, ("classes",)),
+    "PoissonNLLLoss": LossSample(
+        _with(log_input=(..., ..., True), full=(..., True), eps=(..., 1e-8)), ("counts",), **_KINKS
+    ),
+    "SmoothL1Loss": LossSample(_with(beta=(..., 1.005, 0.505)), ("numbers",)),
+    "SoftMarginLoss": LossSample(_squared, ("whole signs",)),
 }
 
 
@@ -177,8 +123,18 @@ def draw_targets(
     are the same in every dtype.
     """
     n, classes = shape
-    if targets == "numbers":
-        return rng.standard_normal(shape).astype(np.float32)
+    if targets in ("numbers", "counts"):
+        numbers = rng.standard_normal(shape).astype(np.float32)
+        return numbers if targets == "numbers" else np.abs(numbers) + 1
+    if targets == "shares":
+        return rng.random(shape).astype(np.float32)
+    if targets == "whole signs":
+        return rng.choice([-1, 1], shape)
+    if targets == "signs":
+        return rng.choice([-1.0, 1.0], shape).astype(np.float32)
+    if targets == "labels":
+        labels = np.stack([rng.permutation(classes) for _ in range(n)])
+        return np.where(np.arange(classes) <= rng.integers(0, classes, (n, 1)), labels, -1)
     if targets == "probabilities":
         return rng.dirichlet(np.ones(classes), n).astype(np.float32)
     drawn = rng.integers(0, classes, n)
@@ -188,6 +144,10 @@ def draw_targets(
 
 
 # Containers ---------------------------------------------------------------------------------------
+
+
+def _parameters(draw: RandomDraws) -> list[list[float]]:
+    return draw.pick([[1.0, 2.0]], [[3.0], [1.0, 2.0]])
 
 
 def _submodules(draw: RandomDraws) -> list[Layer]:
@@ -202,6 +162,10 @@ def _named_submodules(draw: RandomDraws) -> OrderedDict[str, Layer]:
 # Each draws the options of a container of layers that take inputs of shape (n, 2).
 CONTAINERS: dict[str, Callable[[RandomDraws], Options]] = {
     "ModuleDict": lambda draw: draw.options(modules=(..., {}, _named_submodules(draw))),
+    "ParameterDict": lambda draw: draw.options(
+        parameters=(..., {"left": (1.0, 2.0)}, {"left": (3.0,), "right": (1.0, 2.0)})
+    ),
+    "ParameterList": lambda draw: draw.options(values=(..., [], _parameters(draw))),
     "ModuleList": lambda draw: draw.options(modules=(..., [], _submodules(draw))),
     "Sequential": lambda draw: draw.options(
         args=(..., [], _submodules(draw), [_named_submodules(draw)])
@@ -222,10 +186,17 @@ class LayerCase:
     seed: int
 
     def make(self, torch: Any) -> Any:
-        """Construct the module from the seed, in training or evaluation mode and in its dtype."""
+        """Construct the module from the seed, in training or evaluation mode and in its dtype.
+
+        A lazy layer is called once, so that it is an ordinary layer then.
+        """
         torch.manual_seed(self.seed)
         module = self.layer.make(torch).train(self.training)
-        return module if "dtype" in self.layer.options else module.to(getattr(torch, self.dtype))
+        if "dtype" not in self.layer.options:
+            module = module.to(getattr(torch, self.dtype))
+        if self.layer.name.startswith("Lazy"):
+            module(*(torch.from_numpy(x.copy()) for x in self.inputs))
+        return module
 
 
 def draw_layer_case(name: str, seed: int) -> LayerCase:
@@ -247,7 +218,7 @@ def draw_layer_case(name: str, seed: int) -> LayerCase:
         inputs.append(draw_targets(draw.rng, targets, (n, features), layer.options))
     else:
         layer = Layer(name, LAYERS[name].options(draw, features))
-        inputs = [draw.array((n, 1, features) if LAYERS[name].images else (n, features)).values]
+        inputs = LAYERS[name].inputs(draw, features, layer.options)
     dtype = layer.options.get("dtype", draw.pick("float32", "float64"))
     arrays = tuple(x.astype(dtype) if x.dtype.kind == "f" else x for x in inputs)
     return LayerCase(layer, arrays, draw.pick(True, True, False), dtype, seed)

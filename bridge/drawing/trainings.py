@@ -32,8 +32,14 @@ from .draws import RandomDraws
 _KEEP_SHAPE = [name for name, sample in LAYERS.items() if sample.keeps_shape]
 _ACTIVATIONS = [name for name in _KEEP_SHAPE if not LAYERS[name].is_random]
 _RANDOM = [name for name in _KEEP_SHAPE if LAYERS[name].is_random]
+_CONTAINERS = [name for name in CONTAINERS if not name.startswith("Parameter")]
 # Each loss with each kind of its targets.
-_LOSSES = [(name, targets) for name, sample in LOSSES.items() for targets in sample.targets]
+_LOSSES = [
+    (name, targets)
+    for name, sample in LOSSES.items()
+    if not sample.has_kinks
+    for targets in sample.targets
+]
 
 
 @dataclass(frozen=True)
@@ -168,7 +174,7 @@ def draw_training(
 
     >>> training = draw_training(0)
     >>> training.loss, training.sizes, training.steps
-    ('CrossEntropyLoss', (1, 1, 1), 1)
+    ('HuberLoss', (1, 1, 1), 1)
     """
     draw = RandomDraws(seed, "tame")
     sizes = tuple(_size(draw, 64) for _ in range(draw.pick(2, 3, 4)))
@@ -181,7 +187,7 @@ def draw_training(
         sizes,
         tuple(_between(draw, size, dropout) for size in sizes[1:-1]),
         bias=draw.pick(True, True, False),
-        container=draw.pick("Sequential", draw.pick(*CONTAINERS)),
+        container=draw.pick("Sequential", draw.pick(*_CONTAINERS)),
         flatten=draw.pick(True, False, False),
         loss=loss,
         loss_options=LOSSES[loss].options(draw, sizes[-1], targets),
@@ -212,6 +218,7 @@ def _between(draw: RandomDraws, features: int, dropout: bool) -> tuple[Layer, ..
     layers: list[Layer] = []
     for name in names:
         options = dict(LAYERS[name].options(draw, features))
+        options.pop("dtype", None)  # it has that of the training
         if layers and layers[-1].name != "Identity":
             # Backward may need the output of the layer before, so it must not be written to.
             options.pop("inplace", None)

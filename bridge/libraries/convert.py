@@ -78,25 +78,43 @@ def tensor_of(array: np.ndarray, device: str | torch.device = "cpu") -> torch.Te
     return torch.from_numpy(copy_with_strides(array)).to(device)
 
 
-# Modules that both libraries have, and their attributes other than parameters, buffers and
-# submodules.
-_SETTINGS: dict[str, tuple[str, ...]] = {
-    "CrossEntropyLoss": ("ignore_index", "reduction", "label_smoothing"),
-    "Dropout": ("p", "inplace"),
-    "Flatten": ("start_dim", "end_dim"),
-    "Identity": (),
-    "Linear": ("in_features", "out_features"),
-    "LogSoftmax": ("dim",),
-    "MSELoss": ("reduction",),
-    "ModuleDict": (),
-    "ModuleList": (),
-    "NLLLoss": ("ignore_index", "reduction"),
-    "ReLU": ("inplace",),
-    "Sequential": (),
-    "Sigmoid": (),
-    "Softmax": ("dim",),
-    "Tanh": (),
-}
+# Attributes of modules that are neither settings nor private.
+_NOT_SETTINGS = ("training", "all_weights", "call_super_init", "dump_patches")
+# Private attributes that both libraries have.
+_PRIVATE_SETTINGS = ("_qkv_same_embed_dim", "_size", "_keys")
+
+
+def _settings(module: Any) -> list[str]:
+    """The names of a module's attributes other than parameters, buffers and submodules."""
+    return [
+        name
+        for name in vars(module)
+        if name in _PRIVATE_SETTINGS or not (name.startswith("_") or name in _NOT_SETTINGS)
+    ]
+
+
+def _complete(module: Any) -> None:
+    """Set the private attributes that PyTorch's constructors derive from the others."""
+    if isinstance(module, torch.nn.modules.conv._ConvNd):
+        sides = module.padding
+        if isinstance(sides, str):
+            totals = [d * (k - 1) for d, k in zip(module.dilation, module.kernel_size, strict=True)]
+            pairs = [(t // 2, t - t // 2) if sides == "same" else (0, 0) for t in totals]
+        else:
+            pairs = [(side, side) for side in sides]
+        module._reversed_padding_repeated_twice = [x for pair in reversed(pairs) for x in pair]
+    elif isinstance(module, torch.nn.RNNBase):
+        names = list(module._parameters)
+        cells = module.num_layers * (2 if module.bidirectional else 1)
+        per_cell = len(names) // cells
+        module._flat_weights_names = names
+        module._all_weights = [names[i * per_cell : (i + 1) * per_cell] for i in range(cells)]
+        module._init_flat_weights()
+    elif isinstance(module, torch.nn.TransformerEncoderLayer):
+        activations = {torch.nn.functional.relu: 1, torch.nn.functional.gelu: 2}
+        module.activation_relu_or_gelu = activations.get(module.activation, 0)
+
+
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
@@ -154,7 +172,8 @@ class _Conversion:
 
     def _module(self, module: Any, path: str) -> Any:
         name = type(module).__name__
-        if name not in _SETTINGS or type(module) is not getattr(self.source.nn, name, None):
+        known = getattr(self.source.nn.modules.linear, name, getattr(self.source.nn, name, None))
+        if type(module) is not known or not self._has(name):
             raise TypeError(
                 f"{self._at(path)} is a {_qualified_name(module)}, which has no counterpart: write "
                 "a module of your own as a function of the namespace (torch or minigrad)"
@@ -163,16 +182,33 @@ class _Conversion:
             if getattr(module, hooks, None):
                 raise TypeError(f"{self._at(path)} has {hooks[1:]}, which cannot be converted")
         # The constructor would draw parameters from the target's random stream.
-        kind = getattr(self.target.nn, name)
+        kind: Any = getattr(
+            self.target.nn.modules.linear, name, getattr(self.target.nn, name, None)
+        )
         result = kind.__new__(kind)
         self.target.nn.Module.__init__(result)
-        for setting in _SETTINGS[name]:
-            setattr(result, setting, getattr(module, setting))
+        for setting in _settings(module):
+            self._set(result, setting, getattr(module, setting), f"{path}.{setting}")
         for registry in ("_parameters", "_buffers", "_modules"):
             for key, member in getattr(module, registry).items():
                 getattr(result, registry)[key] = self.convert(member, f"{path}.{key}")
         result.training = module.training
+        if self.target is torch:
+            _complete(result)
         return result
+
+    def _has(self, name: str) -> bool:
+        """Tell whether the target has a class of that name."""
+        return hasattr(self.target.nn, name) or hasattr(self.target.nn.modules.linear, name)
+
+    def _set(self, module: Any, name: str, value: Any, path: str) -> None:
+        """Set an attribute: a plain value, or a function that both libraries have."""
+        if callable(value):
+            function = getattr(value, "__name__", "")
+            if getattr(self.source.nn.functional, function, None) is not value:
+                raise TypeError(f"{self._at(path)} is a function, which cannot be converted")
+            value = getattr(self.target.nn.functional, function)
+        vars(module)[name] = value
 
 
 def _qualified_name(obj: Any) -> str:

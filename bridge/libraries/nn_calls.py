@@ -83,10 +83,6 @@ def _constant_pad(t: Any, input: Any, padding: Any, value: float) -> Any:
     return t.nn.functional.pad(input, pairs, value=value)
 
 
-def _elu(t: Any, input: Any, alpha: float = 1.0, *_: Any, **__: Any) -> Any:
-    return t.nn.functional.elu(input, alpha)
-
-
 def _with_logits(
     t: Any,
     input: Any,
@@ -106,7 +102,7 @@ SPELLED: dict[str, Callable[..., Any]] = {
     "col2im": lambda t, input, *rest, **options: t.nn.functional.fold(input, *rest, **options),
     "constant_pad": _constant_pad,
     "convolution": _convolution,
-    "elu": _elu,
+    "elu": lambda t, input, *rest, **options: t.ops.aten.elu(input, *rest, **options),
     "gelu_backward": _gelu_backward,
     "im2col": lambda t, input, *rest, **options: t.nn.functional.unfold(input, *rest, **options),
     "max_of_windows": _max_of_windows,

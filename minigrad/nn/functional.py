@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -355,6 +355,11 @@ _WRITTEN = ("celu", "elu", "hardtanh", "leaky_relu", "rrelu", "selu", "threshold
 _MADE |= {name: functions.PUBLIC[name] for name in _ALSO_AT_TOP}
 _MADE |= {f"{name}_": compositions.activations.written(_MADE[name]) for name in _WRITTEN}
 globals().update(_MADE)
+if TYPE_CHECKING:  # a type checker can't see these
+
+    def __getattr__(name: str) -> Any: ...
+
+
 __all__ = sorted(
     {
         *("cross_entropy", "dropout", "linear", "log_softmax", "mse_loss", "nll_loss", "relu"),

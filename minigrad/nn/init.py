@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
 from typing import Any
 
-from ..api.creation import empty_like, eye, full
-from ..api.functions import where
+from ..api.creation import empty, empty_like, full
+from ..api.creation import eye as identity
+from ..api.functions import qr, where
 from ..api.tensor import Tensor
 from ..autograd import no_grad
+from ..random.sampling import randperm
 
 _GAINS = {
     **dict.fromkeys(("linear", "sigmoid", "conv1d", "conv2d", "conv3d"), 1.0),
@@ -103,7 +106,7 @@ def eye_(tensor: Tensor) -> Tensor:
     if tensor.dim() != 2:
         raise ValueError(f"Only tensors with 2 dimensions are supported, got {tensor.dim()}")
     with no_grad():
-        return tensor.copy_(eye(*tensor.shape))
+        return tensor.copy_(identity(*tensor.shape))
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> Tensor:
@@ -241,11 +244,101 @@ def _uniform_proposals(
 
 
 def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tensor:
-    """Raise NotImplementedError: PyTorch's values depend on its LAPACK, which NumPy's is not."""
-    raise NotImplementedError(
-        "orthogonal_ is not implemented: the values of a QR decomposition depend on the LAPACK "
-        "library, and PyTorch's is not NumPy's"
-    )
+    """Fill with an orthogonal matrix times `gain`: its rows or columns are orthonormal.
+
+    It is the Q of a matrix of normal random values, with the signs that make R's diagonal positive.
+    All dimensions but the first count as columns. Raises ValueError for fewer than 2 dimensions.
+    As LAPACK libraries differ, PyTorch's values are the same up to rounding only. Saxe et al.,
+    "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks" (2013).
+
+    >>> w = nn.init.orthogonal_(minigrad.empty(3, 5))
+    >>> bool(((w @ w.t() - minigrad.eye(3)).abs() < 1e-5).all())
+    True
+    """
+    if tensor.dim() < 2:
+        raise ValueError("Only tensors with 2 or more dimensions are supported")
+    if tensor.numel() == 0:
+        return tensor
+    rows = tensor.shape[0]
+    columns = tensor.numel() // rows
+    with no_grad():
+        drawn = empty(rows, columns, dtype=tensor.dtype).normal_(0, 1, generator=generator)
+        q, r = qr(drawn.t() if rows < columns else drawn)
+        q = q * r.diagonal().sign()
+        tensor.copy_((q.t() if rows < columns else q).reshape(tensor.shape))
+        return tensor.mul_(gain)
+
+
+def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
+    """Fill a convolution's weight so that it returns its input, as far as there are channels.
+
+    Raises ValueError if there aren't 3 to 5 dimensions, or `groups` doesn't divide the first.
+
+    >>> nn.init.dirac_(minigrad.empty(2, 2, 3))
+    tensor([[[0., 1., 0.],
+             [0., 0., 0.]],
+    <BLANKLINE>
+            [[0., 0., 0.],
+             [0., 1., 0.]]])
+    """
+    if tensor.dim() not in (3, 4, 5):
+        raise ValueError("Only tensors with 3, 4, or 5 dimensions are supported")
+    outputs, inputs, *window = tensor.shape
+    if outputs % groups != 0:
+        raise ValueError("dim 0 must be divisible by groups")
+    middle = tuple(size // 2 for size in window)
+    per_group = outputs // groups
+    with no_grad():
+        tensor.zero_()
+        for group in range(groups):
+            for channel in range(min(per_group, inputs)):
+                tensor[(group * per_group + channel, channel, *middle)] = 1
+    return tensor
+
+
+def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any = None) -> Tensor:
+    """Fill a matrix with normal random values, of which a share of `sparsity` per column is zero.
+
+    Raises ValueError if it is not a matrix. Martens, "Deep learning via Hessian-free optimization"
+    (2010).
+
+    >>> (nn.init.sparse_(minigrad.empty(4, 2), sparsity=0.5) == 0).sum(0)
+    tensor([2, 2])
+    """
+    if tensor.dim() != 2:
+        raise ValueError("Only tensors with 2 dimensions are supported")
+    rows, columns = tensor.shape
+    zeros = math.ceil(sparsity * rows)
+    with no_grad():
+        tensor.normal_(0, std, generator=generator)
+        for column in range(columns):
+            tensor[randperm(rows)[:zeros], column] = 0
+    return tensor
+
+
+def _former(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Return a function under its former name, without the final underscore, which warns."""
+    new = function.__name__
+    old = new[:-1]
+
+    def call(*args: Any, **kwargs: Any) -> Tensor:
+        warnings.warn(
+            f"`nn.init.{old}` is now deprecated in favor of `nn.init.{new}`.",
+            FutureWarning,
+            stacklevel=2,
+        )
+        return function(*args, **kwargs)
+
+    call.__name__ = call.__qualname__ = old
+    call.__doc__ = f"`{new}`, under its former name."
+    return call
+
+
+uniform, normal, constant = _former(uniform_), _former(normal_), _former(constant_)
+eye, dirac, sparse = _former(eye_), _former(dirac_), _former(sparse_)
+xavier_uniform, xavier_normal = _former(xavier_uniform_), _former(xavier_normal_)
+kaiming_uniform, kaiming_normal = _former(kaiming_uniform_), _former(kaiming_normal_)
+orthogonal = _former(orthogonal_)
 
 
 def _calculate_fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
@@ -271,7 +364,7 @@ def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> floa
 
 
 def _warn_if_empty(tensor: Tensor) -> bool:
-    empty = 0 in tensor.shape
-    if empty:
+    is_empty = 0 in tensor.shape
+    if is_empty:
         warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=3)
-    return empty
+    return is_empty

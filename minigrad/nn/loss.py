@@ -2,24 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, ClassVar
+
 from ..api.tensor import Tensor
 from . import functional as F
-from .module import Module
+from .distance import PairwiseDistance
+from .function_layer import FunctionLayer
 
 
-class _Loss(Module):
+class _Loss(FunctionLayer):
     """The base of every loss: a `reduction`, which is `"mean"`, `"sum"` or `"none"`.
 
     `size_average` and `reduce` are the two deprecated flags for it; giving one of them warns.
     """
 
+    shown = ""
+    _options: ClassVar[tuple[str, ...]] = ("reduction",)
+    reduction: str
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls._options = tuple(n for n in cls._options if n not in ("size_average", "reduce"))
+
     def __init__(
-        self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
+        self,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+        **options: Any,
     ) -> None:
-        super().__init__()
+        super().__init__(**options)
         if size_average is not None or reduce is not None:
             reduction = F.reduction_of(size_average, reduce, reduction, stacklevel=4)
         self.reduction = reduction
+
+
+class _WeightedLoss(_Loss):
+    """A loss with a buffer `weight`."""
+
+    weight: Tensor | None
+
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+        **options: Any,
+    ) -> None:
+        super().__init__(size_average, reduce, reduction, **options)
+        self.register_buffer("weight", weight)
 
 
 class MSELoss(_Loss):
@@ -29,14 +62,63 @@ class MSELoss(_Loss):
     tensor(2.)
     """
 
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.mse_loss(input, target, reduction=self.reduction)
+    function = staticmethod(F.mse_loss)
 
 
-class _ClassLoss(_Loss):
-    """The base of losses over classes. `weight`, a number for each class, is a buffer."""
+class L1Loss(_Loss):
+    """The absolute differences of `input` and `target`, reduced: `F.l1_loss`.
 
-    weight: Tensor | None
+    >>> nn.L1Loss()(minigrad.tensor([1.0, 2.0]), minigrad.tensor([1.0, 4.0]))
+    tensor(1.)
+    """
+
+    function = staticmethod(F.l1_loss)
+
+
+class SmoothL1Loss(_Loss):
+    """`L1Loss`, but quadratic for differences below `beta`: `F.smooth_l1_loss`.
+
+    >>> nn.SmoothL1Loss()(minigrad.tensor([1.0, 2.0]), minigrad.tensor([1.0, 4.0]))
+    tensor(0.7500)
+    """
+
+    function = staticmethod(F.smooth_l1_loss)
+
+    def __init__(
+        self,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+        beta: float = 1.0,
+    ) -> None:
+        super().__init__(size_average=size_average, reduce=reduce, reduction=reduction, beta=beta)
+
+
+class HuberLoss(_Loss):
+    """`MSELoss / 2`, but linear for differences above `delta`: `F.huber_loss`.
+
+    >>> nn.HuberLoss(delta=0.5)(minigrad.tensor([1.0, 2.0]), minigrad.tensor([1.0, 4.0]))
+    tensor(0.4375)
+    """
+
+    function = staticmethod(F.huber_loss)
+
+    def __init__(
+        self,
+        reduction: str = "mean",
+        delta: float = 1.0,
+    ) -> None:
+        super().__init__(reduction=reduction, delta=delta)
+
+
+class NLLLoss(_WeightedLoss):
+    """The negative log-likelihood of classes, given log-probabilities: `F.nll_loss`.
+
+    >>> nn.NLLLoss()(minigrad.tensor([[-1.0, -2.0]]), minigrad.tensor([1]))
+    tensor(2.)
+    """
+
+    function = staticmethod(F.nll_loss)
 
     def __init__(
         self,
@@ -46,34 +128,23 @@ class _ClassLoss(_Loss):
         reduce: bool | None = None,
         reduction: str = "mean",
     ) -> None:
-        super().__init__(size_average, reduce, reduction)
-        self.register_buffer("weight", weight)
-        self.ignore_index = ignore_index
-
-
-class NLLLoss(_ClassLoss):
-    """The negative log-likelihood of classes, given log-probabilities: `nn.functional.nll_loss`.
-
-    >>> nn.NLLLoss()(minigrad.tensor([[-1.0, -2.0]]), minigrad.tensor([1]))
-    tensor(2.)
-    """
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.nll_loss(
-            input,
-            target,
-            weight=self.weight,
-            ignore_index=self.ignore_index,
-            reduction=self.reduction,
+        super().__init__(
+            weight=weight,
+            size_average=size_average,
+            ignore_index=ignore_index,
+            reduce=reduce,
+            reduction=reduction,
         )
 
 
-class CrossEntropyLoss(_ClassLoss):
-    """The cross entropy of classes, given logits: `nn.functional.cross_entropy`.
+class CrossEntropyLoss(_WeightedLoss):
+    """The cross entropy of classes, given logits: `F.cross_entropy`.
 
     >>> nn.CrossEntropyLoss()(minigrad.zeros(1, 2), minigrad.tensor([1]))
     tensor(0.6931)
     """
+
+    function = staticmethod(F.cross_entropy)
 
     def __init__(
         self,
@@ -84,15 +155,289 @@ class CrossEntropyLoss(_ClassLoss):
         reduction: str = "mean",
         label_smoothing: float = 0.0,
     ) -> None:
-        super().__init__(weight, size_average, ignore_index, reduce, reduction)
-        self.label_smoothing = label_smoothing
+        super().__init__(
+            weight=weight,
+            size_average=size_average,
+            ignore_index=ignore_index,
+            reduce=reduce,
+            reduction=reduction,
+            label_smoothing=label_smoothing,
+        )
 
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.cross_entropy(
-            input,
-            target,
-            weight=self.weight,
-            ignore_index=self.ignore_index,
-            reduction=self.reduction,
-            label_smoothing=self.label_smoothing,
+
+class BCELoss(_WeightedLoss):
+    """The cross entropy of probabilities: `F.binary_cross_entropy`.
+
+    >>> nn.BCELoss()(minigrad.tensor([0.5]), minigrad.tensor([1.0]))
+    tensor(0.6931)
+    """
+
+    function = staticmethod(F.binary_cross_entropy)
+    _options = ("weight", "reduction")
+
+
+class BCEWithLogitsLoss(_WeightedLoss):
+    """`BCELoss` of the sigmoid, without its underflow: `F.binary_cross_entropy_with_logits`.
+
+    `pos_weight`, a buffer, scales the terms of positive targets.
+
+    >>> nn.BCEWithLogitsLoss()(minigrad.tensor([0.0]), minigrad.tensor([1.0]))
+    tensor(0.6931)
+    """
+
+    function = staticmethod(F.binary_cross_entropy_with_logits)
+
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+        pos_weight: Tensor | None = None,
+    ) -> None:
+        super().__init__(weight, size_average, reduce, reduction)
+        self.register_buffer("pos_weight", pos_weight)
+
+
+class KLDivLoss(_Loss):
+    """The Kullback-Leibler divergence, given log-probabilities: `F.kl_div`.
+
+    >>> nn.KLDivLoss(reduction="sum")(minigrad.zeros(1), minigrad.ones(1))
+    tensor(0.)
+    """
+
+    function = staticmethod(F.kl_div)
+
+    def __init__(
+        self,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+        log_target: bool = False,
+    ) -> None:
+        super().__init__(
+            size_average=size_average, reduce=reduce, reduction=reduction, log_target=log_target
+        )
+
+
+class PoissonNLLLoss(_Loss):
+    """The negative log-likelihood of a Poisson distribution: `F.poisson_nll_loss`.
+
+    >>> nn.PoissonNLLLoss()(minigrad.zeros(1), minigrad.ones(1))
+    tensor(1.)
+    """
+
+    function = staticmethod(F.poisson_nll_loss)
+
+    def __init__(
+        self,
+        log_input: bool = True,
+        full: bool = False,
+        size_average: bool | None = None,
+        eps: float = 1e-8,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(
+            log_input=log_input,
+            full=full,
+            size_average=size_average,
+            eps=eps,
+            reduce=reduce,
+            reduction=reduction,
+        )
+
+
+class GaussianNLLLoss(_Loss):
+    """The negative log-likelihood of a normal distribution: `F.gaussian_nll_loss`.
+
+    >>> nn.GaussianNLLLoss()(minigrad.zeros(1), minigrad.ones(1), minigrad.ones(1))
+    tensor(0.5000)
+    """
+
+    function = staticmethod(F.gaussian_nll_loss)
+
+    def __init__(
+        self,
+        *,
+        full: bool = False,
+        eps: float = 1e-6,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(full=full, eps=eps, reduction=reduction)
+
+
+class HingeEmbeddingLoss(_Loss):
+    """`input` for targets 1, `margin - input`, at least 0, for targets -1.
+
+    >>> nn.HingeEmbeddingLoss()(minigrad.zeros(1), -minigrad.ones(1))
+    tensor(1.)
+    """
+
+    function = staticmethod(F.hinge_embedding_loss)
+
+    def __init__(
+        self,
+        margin: float = 1.0,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(
+            margin=margin, size_average=size_average, reduce=reduce, reduction=reduction
+        )
+
+
+class MarginRankingLoss(_Loss):
+    """The excess of a pair in the wrong order by `margin`: `F.margin_ranking_loss`.
+
+    >>> nn.MarginRankingLoss()(minigrad.zeros(1), minigrad.ones(1), minigrad.ones(1))
+    tensor(1.)
+    """
+
+    function = staticmethod(F.margin_ranking_loss)
+
+    def __init__(
+        self,
+        margin: float = 0.0,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(
+            margin=margin, size_average=size_average, reduce=reduce, reduction=reduction
+        )
+
+
+class CosineEmbeddingLoss(_Loss):
+    """The distance of two vectors by their cosine: `F.cosine_embedding_loss`.
+
+    >>> nn.CosineEmbeddingLoss()(minigrad.ones(2), minigrad.ones(2), minigrad.tensor(-1))
+    tensor(1.)
+    """
+
+    function = staticmethod(F.cosine_embedding_loss)
+
+    def __init__(
+        self,
+        margin: float = 0.0,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(
+            margin=margin, size_average=size_average, reduce=reduce, reduction=reduction
+        )
+
+
+class SoftMarginLoss(_Loss):
+    """`log(1 + exp(-target * input))`, reduced: `F.soft_margin_loss`.
+
+    >>> nn.SoftMarginLoss()(minigrad.zeros(1), minigrad.ones(1))
+    tensor(0.6931)
+    """
+
+    function = staticmethod(F.soft_margin_loss)
+
+
+class MultiMarginLoss(_WeightedLoss):
+    """The hinge loss of classes: `F.multi_margin_loss`.
+
+    >>> nn.MultiMarginLoss()(minigrad.zeros(1, 2), minigrad.tensor([1]))
+    tensor(0.5000)
+    """
+
+    function = staticmethod(F.multi_margin_loss)
+
+    def __init__(
+        self,
+        p: int = 1,
+        margin: float = 1.0,
+        weight: Tensor | None = None,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(
+            p=p,
+            margin=margin,
+            weight=weight,
+            size_average=size_average,
+            reduce=reduce,
+            reduction=reduction,
+        )
+
+
+class MultiLabelMarginLoss(_Loss):
+    """The hinge loss of several classes at once: `F.multilabel_margin_loss`.
+
+    >>> nn.MultiLabelMarginLoss()(minigrad.zeros(1, 2), minigrad.tensor([[1, -1]]))
+    tensor(0.5000)
+    """
+
+    function = staticmethod(F.multilabel_margin_loss)
+
+
+class MultiLabelSoftMarginLoss(_WeightedLoss):
+    """`BCEWithLogitsLoss`, averaged over classes: `F.multilabel_soft_margin_loss`.
+
+    >>> nn.MultiLabelSoftMarginLoss()(minigrad.zeros(1, 2), minigrad.ones(1, 2))
+    tensor(0.6931)
+    """
+
+    function = staticmethod(F.multilabel_soft_margin_loss)
+    _options = ("weight", "reduction")
+
+
+class TripletMarginLoss(_Loss):
+    """How much closer a positive is than a negative: `F.triplet_margin_loss`.
+
+    >>> nn.TripletMarginLoss()(minigrad.ones(1, 2), minigrad.ones(1, 2), minigrad.ones(1, 2))
+    tensor(1.)
+    """
+
+    function = staticmethod(F.triplet_margin_loss)
+
+    def __init__(
+        self,
+        margin: float = 1.0,
+        p: float = 2.0,
+        eps: float = 1e-6,
+        swap: bool = False,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(
+            margin=margin,
+            p=p,
+            eps=eps,
+            swap=swap,
+            size_average=size_average,
+            reduce=reduce,
+            reduction=reduction,
+        )
+
+
+class TripletMarginWithDistanceLoss(_Loss):
+    """`TripletMarginLoss` with any distance.
+
+    >>> nn.TripletMarginWithDistanceLoss()(*[minigrad.ones(1, 2)] * 3)
+    tensor(1.)
+    """
+
+    function = staticmethod(F.triplet_margin_with_distance_loss)
+
+    def __init__(
+        self,
+        *,
+        distance_function: Callable[[Tensor, Tensor], Tensor] | None = None,
+        margin: float = 1.0,
+        swap: bool = False,
+        reduction: str = "mean",
+    ) -> None:
+        if distance_function is None:
+            distance_function = PairwiseDistance()
+        super().__init__(
+            distance_function=distance_function, margin=margin, swap=swap, reduction=reduction
         )

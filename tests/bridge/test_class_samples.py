@@ -7,7 +7,9 @@ test_trainings.py.
 
 from __future__ import annotations
 
+import copy
 import inspect
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -34,7 +36,7 @@ from bridge.drawing.class_samples import (
     draw_optimizer_options,
     draw_scheduler_options,
 )
-from bridge.libraries.convert import _SETTINGS
+from bridge.libraries import convert
 from minigrad import nn, optim
 from minigrad.autograd import gradcheck
 from minigrad.optim import lr_scheduler
@@ -42,8 +44,16 @@ from tests.bridge.mistakes import same_masks
 from tests.profiles import examples
 
 MODULES = [*LAYERS, *LOSSES, *CONTAINERS]
-WITH_FORWARD = [name for name in MODULES if name not in ("ModuleDict", "ModuleList")]
+WITHOUT_FORWARD = ("ModuleDict", "ModuleList", "ParameterDict", "ParameterList")
+WITH_FORWARD = [name for name in MODULES if name not in WITHOUT_FORWARD]
 RANDOM = [name for name, sample in LAYERS.items() if sample.is_random]
+# Every draw of these is tried, and fewer of the others, which take longer.
+QUICK = {
+    *(name for name, sample in LAYERS.items() if sample.keeps_shape),
+    *("Linear", "Flatten", *LOSSES, *CONTAINERS),
+}
+# PyTorch's gradient of this loss takes an operand whose rounding can't be measured.
+UNMEASURED = ("MultiLabelMarginLoss",)
 MANY_SEEDS = range(60)
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -55,7 +65,7 @@ def with_seeds(names: list[str]) -> Any:
         [
             pytest.param(name, seed, marks=same_masks if name in RANDOM else ())
             for name in names
-            for seed in range(6)
+            for seed in range(6 if name in QUICK else 2)
         ],
     )
 
@@ -68,7 +78,8 @@ def check_complete(module: Any, base: type, samples: Iterable[str]) -> None:
     classes = {
         name
         for name, kind in inspect.getmembers(module, inspect.isclass)
-        if issubclass(kind, base) and kind is not base and not name.startswith("_")
+        if issubclass(kind, base) and kind is not base
+        if not (name.startswith("_") or name.endswith("Base"))
     }
     assert not classes - set(samples), f"without a sample: {classes - set(samples)}"
     assert not set(samples) - classes, f"a sample of no class: {set(samples) - classes}"
@@ -106,9 +117,13 @@ def options_of(kind: type, theirs: type | None = None) -> dict[str, Any]:
             name: parameter
             for name, parameter in inspect.signature(theirs).parameters.items()
             if name in found or (passes_on and parameter.kind is parameter.KEYWORD_ONLY)
-        }
-    not_options = "params", "optimizer"
-    return {name: found[name].default for name in found if name not in not_options}
+        } or found  # their constructor may take any arguments
+    not_options = "params", "optimizer", "others", "options"
+    return {
+        name: found[name].default
+        for name in found
+        if name not in not_options and not name.startswith("_")
+    }
 
 
 def check_varied(name: str, options: Iterable[str], draws: Iterable[Options]) -> None:
@@ -144,7 +159,7 @@ def kinds_of(name: str) -> tuple[type, type]:
 
 
 def refused(name: str) -> tuple[str, ...]:
-    return OPTIMIZERS[name].refused if name in OPTIMIZERS else ()
+    return getattr(LAYERS.get(name) or OPTIMIZERS.get(name), "refused", ())
 
 
 def inert(name: str) -> tuple[str, ...]:
@@ -181,30 +196,47 @@ def test_refused_options_are_refused(name: str, option: str) -> None:
 
 
 def set_parameters(t: Any, module: Any, seed: int) -> None:
-    """Fill the parameters with the same numbers in either library."""
+    """Fill the parameters and running statistics with the same numbers in either library."""
     rng = np.random.default_rng(seed)
     with t.no_grad():
         for param in module.parameters():
             values = rng.standard_normal(tuple(param.shape))
             param.copy_(t.from_numpy(np.asarray(values, np.float32)))
+        for name, buffer in module.named_buffers():
+            if "running" in name:
+                values = np.abs(rng.standard_normal(tuple(buffer.shape))) + 0.1
+                buffer.copy_(t.from_numpy(np.asarray(values, np.float32)))
 
 
 def call(module: Any, *inputs: Any) -> tuple[Any, Any]:
     """Return the output, and the first input after the call, which is a non-leaf, so writable."""
     first = inputs[0] * 1
-    return module(first, *inputs[1:]), first
+    with warnings.catch_warnings():
+        # Each says that a result is as in PyTorch, or that PyTorch doesn't take a faster path.
+        for message in ("reduction: 'mean' div", "LSTM with proj", "input's size at dim"):
+            warnings.filterwarnings("ignore", message)
+        return module(first, *inputs[1:]), first
+
+
+def tensors(output: Any) -> list[Any]:
+    """Return the tensors of an output, which may be a tensor or a nested tuple of them."""
+    if isinstance(output, tuple):
+        return [tensor for part in output for tensor in tensors(part)]
+    return [] if output is None else [output]
 
 
 def check_against_pytorch(case: LayerCase) -> None:
     """Compare values and gradients of modules that are constructed in each library."""
 
+    made = {t: case.make(t) for t in (minigrad, torch)}
+
     def program(t: Any, *inputs: Any) -> Any:
-        module = case.make(t)
+        module = copy.deepcopy(made[t])  # as a call may change it
         set_parameters(t, module, case.seed)
         t.manual_seed(case.seed)
         return call(module, *inputs)
 
-    if case.inputs:
+    if case.inputs and case.layer.name not in UNMEASURED:
         assert_matches_torch(program, *case.inputs)
 
 
@@ -226,7 +258,7 @@ def check_same_module(t: Any, converted: Any, made: Any, case: LayerCase) -> Non
     for module in (converted, made) if case.inputs else ():
         t.manual_seed(case.seed)
         arrays = (t.from_numpy(x.copy()) for x in case.inputs)
-        results.append([bits(x) for x in call(module, *arrays)])
+        results.append([bits(x) for x in tensors(call(module, *arrays))])
     assert results[:1] == results[1:]
 
 
@@ -235,10 +267,12 @@ def check_conversion(case: LayerCase) -> None:
     ours, theirs = case.make(minigrad), case.make(torch)
     for t, module in ((minigrad, ours), (torch, theirs)):
         set_parameters(t, module, case.seed)
-    check_same_module(torch, to_torch(ours), theirs, case)
-    check_same_module(minigrad, from_torch(theirs), ours, case)
-    # The gradients of the parameters too.
-    if case.inputs:
+    converted = to_torch(ours), from_torch(theirs)  # before a call changes them
+    check_same_module(torch, converted[0], theirs, case)
+    check_same_module(minigrad, converted[1], ours, case)
+    # The gradients of the parameters too. How rounding moves running statistics isn't measured.
+    moves = any("running" in name for name, _ in ours.named_buffers())
+    if case.inputs and not moves and case.layer.name not in UNMEASURED:
         assert_matches_torch(lambda t, module, *inputs: call(module, *inputs), ours, *case.inputs)
 
 
@@ -253,10 +287,14 @@ def check_differences(case: LayerCase) -> None:
 
     def function(*leaves: Any) -> Any:
         minigrad.manual_seed(case.seed)
-        return call(module, *leaves[: len(inputs)])[0]
+        outputs = tensors(call(module, *leaves[: len(inputs)])[0])
+        return tuple(x for x in outputs if x.requires_grad)
 
+    not_derivatives = getattr(LAYERS.get(case.layer.name), "not_derivatives", ())
+    if set(not_derivatives) & set(case.layer.options):
+        return
     # The mean over targets that are all ignored is NaN.
-    if inputs and not function(*inputs).isnan().any():
+    if inputs and not any(x.isnan().any() for x in function(*inputs)):
         assert gradcheck(function, (*inputs, *module.parameters()))
 
 
@@ -269,12 +307,22 @@ def check_saved(case: LayerCase, path: Path) -> None:
     check_same_module(minigrad, other, ours, case)
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=same_masks if n in RANDOM else ()) for n in WITH_FORWARD]
-)
+def with_names(names: Iterable[str]) -> Any:
+    marked = [pytest.param(n, marks=same_masks if n in RANDOM else ()) for n in names]
+    return pytest.mark.parametrize("name", marked)
+
+
+@with_names(n for n in WITH_FORWARD if n in QUICK)
 @settings(max_examples=examples(15))
 @given(SEEDS)
 def test_values_and_gradients(name: str, seed: int) -> None:
+    check_against_pytorch(draw_layer_case(name, seed))
+
+
+@with_names(n for n in WITH_FORWARD if n not in QUICK)
+@settings(max_examples=examples(2))
+@given(SEEDS)
+def test_values_and_gradients_of_larger_layers(name: str, seed: int) -> None:
     check_against_pytorch(draw_layer_case(name, seed))
 
 
@@ -283,7 +331,11 @@ def test_conversion_both_ways(name: str, seed: int) -> None:
     check_conversion(draw_layer_case(name, seed))
 
 
-@with_seeds(WITH_FORWARD)
+# Differences of as many parameters as these have take long. Their parts are checked.
+SMALL = [name for name in WITH_FORWARD if "former" not in name]
+
+
+@with_seeds(SMALL)
 def test_gradients_by_differences(name: str, seed: int) -> None:
     check_differences(draw_layer_case(name, seed))
 
@@ -313,7 +365,7 @@ def check_is_found(
                 plant(patch)
                 try:
                     check(case)
-                except (AssertionError, RuntimeError):
+                except (AssertionError, AttributeError, KeyError, RuntimeError):
                     break
         else:
             continue
@@ -332,15 +384,26 @@ def ignoring(kind: Any, option: str) -> Any:
     return type(kind.__name__, (kind,), {"__init__": __init__})
 
 
+def share(items: list[Any]) -> list[Any]:
+    """Every tenth item, and in the deep profile all of them."""
+    return items if examples(2) > 2 else items[::10]
+
+
 IGNORED = [
     (name, option)
     for name in MODULES
     for option, default in options_of(getattr(nn, name)).items()
-    if (default is not inspect.Parameter.empty or option == "args") and option not in inert(name)
+    if (default is not inspect.Parameter.empty or option == "args")
+    if option not in (*inert(name), *refused(name))
+    if "former" not in name
+    if not name.startswith("Lazy")  # which becomes another class
+    if name not in UNMEASURED
 ]
+FEW = [(name, option) for name, option in IGNORED if name in QUICK]
+MANY = [(name, option) for name, option in IGNORED if name not in QUICK]
 
 
-@pytest.mark.parametrize(("name", "option"), IGNORED)
+@pytest.mark.parametrize(("name", "option"), [*share(FEW), *share(MANY)])
 def test_layer_that_ignores_an_option_is_found(name: str, option: str) -> None:
     def plant(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(nn, name, ignoring(getattr(nn, name), option))
@@ -348,21 +411,22 @@ def test_layer_that_ignores_an_option_is_found(name: str, option: str) -> None:
     check_is_found(plant, name, check_against_pytorch, check_conversion, option=option)
 
 
-@pytest.mark.parametrize(
-    ("name", "setting"), [(name, s) for name, settings in _SETTINGS.items() for s in settings]
-)
-def test_conversion_that_drops_a_setting_is_found(name: str, setting: str) -> None:
-    def plant(patch: pytest.MonkeyPatch) -> None:
-        others = tuple(s for s in _SETTINGS[name] if s != setting)
-        patch.setitem(_SETTINGS, name, others)  # type: ignore[arg-type]
-        for kind in kinds_of(name):  # an attribute that is not set has the option's default
-            default = options_of(kind)[setting]
-            patch.setattr(kind, setting, default, raising=False)
+@pytest.mark.parametrize("name", ["Dropout", "GRU", "LayerNorm", "Linear", "MaxPool2d", "MSELoss"])
+def test_conversion_that_drops_a_setting_is_found(name: str) -> None:
+    settings_of = convert._settings
 
-    check_is_found(plant, name, check_conversion)
+    for setting in settings_of(draw_layer_case(name, 0).make(minigrad)):
+
+        def others(module: Any, dropped: str = setting) -> list[str]:
+            return [s for s in settings_of(module) if s != dropped]
+
+        def plant(patch: pytest.MonkeyPatch, others: Any = others) -> None:
+            patch.setattr(convert, "_settings", others)
+
+        check_is_found(plant, name, check_conversion)
 
 
-@pytest.mark.parametrize("name", WITH_FORWARD)
+@pytest.mark.parametrize("name", share([n for n in SMALL if n not in UNMEASURED]))
 def test_wrong_gradient_of_a_layer_is_found(name: str) -> None:
     class SlightlyTooLarge(minigrad.autograd.Function):
         @staticmethod
@@ -377,7 +441,10 @@ def test_wrong_gradient_of_a_layer_is_found(name: str) -> None:
     forward = kind.forward
 
     def wrong(self: Any, *inputs: Any) -> Any:
-        return SlightlyTooLarge.apply(forward(self, *inputs))
+        output = forward(self, *inputs)
+        if isinstance(output, tuple):
+            return (SlightlyTooLarge.apply(output[0]), *output[1:])
+        return SlightlyTooLarge.apply(output)
 
     def plant(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(kind, "forward", wrong)

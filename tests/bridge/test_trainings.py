@@ -62,7 +62,10 @@ def parts_of(training: Training) -> Iterator[Any]:
 def test_every_class_is_drawn_and_200_steps_are_reached() -> None:
     seen = [draw_training(seed) for seed in range(2**16, 2**16 + 400)]
     names = {type(part).__name__ for each in seen for part in parts_of(each)}
-    assert names >= {*LAYERS, *LOSSES, *CONTAINERS, *STEPPED, *SCHEDULERS}
+    layers = {name for name, sample in LAYERS.items() if sample.keeps_shape}
+    losses = {name for name, sample in LOSSES.items() if not sample.has_kinks}
+    containers = {name for name in CONTAINERS if not name.startswith("Parameter")}
+    assert names >= layers | losses | containers | {*STEPPED, *SCHEDULERS}
     steps = [each.steps for each in seen]
     sizes = [size for each in seen for size in each.sizes]
     assert min(steps) == min(sizes) == 1

@@ -1,4 +1,4 @@
-"""nn/containers.py: Sequential, ModuleList and ModuleDict, compared with PyTorch's."""
+"""nn/container.py: Sequential, ModuleList and ModuleDict, compared with PyTorch's."""
 
 from __future__ import annotations
 

@@ -134,9 +134,29 @@ def test_generator_argument() -> None:
         assert same_numbers(*filled)
 
 
-def test_orthogonal_is_refused_by_name() -> None:
-    with pytest.raises(NotImplementedError, match="orthogonal_"):
-        nn.init.orthogonal_(minigrad.empty(2, 2))
+@given(st.lists(st.integers(1, 5), min_size=2, max_size=4), st.integers(0, 2**32 - 1))
+def test_orthogonal_is_pytorchs_up_to_rounding(shape: list[int], seed: int) -> None:
+    drawn = []
+    for t in (minigrad, torch):
+        t.manual_seed(seed)
+        drawn.append(t.nn.init.orthogonal_(t.empty(shape, dtype=t.float64), gain=2.0).numpy())
+    # A matrix that is nearly singular has directions that rounding decides.
+    np.testing.assert_allclose(*drawn, rtol=1e-7, atol=1e-9)
+
+
+FORMER = ("constant", "dirac", "eye", "kaiming_normal", "kaiming_uniform", "normal", "orthogonal")
+
+
+@pytest.mark.parametrize("name", [*FORMER, "sparse", "uniform", "xavier_normal", "xavier_uniform"])
+def test_former_names_warn(name: str) -> None:
+    args = {"constant": (0.5,), "sparse": (0.5,)}.get(name, ())
+    sizes = (2, 2, 3) if name == "dirac" else (3, 3)
+
+    def program(t: Any) -> Any:
+        t.manual_seed(0)
+        return getattr(t.nn.init, name)(t.empty(sizes), *args).isfinite().all()
+
+    check_same(program)
 
 
 CASES = {

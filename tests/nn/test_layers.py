@@ -1,4 +1,4 @@
-"""nn/layers.py: Linear, Flatten, Dropout and Identity, compared with PyTorch's."""
+"""nn/linear.py, nn/dropout.py and nn/rearranging.py: layers compared with PyTorch's."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core.dispatch import OPS
+from ...core.grad_mode import is_grad_enabled
 from ...core.tensor import require_tensor, wrap
 from ...rules.presentation import FUNCTION
 from .distances import pairwise_distance
@@ -357,7 +358,14 @@ def soft_margin_loss(
     tensor(1.4100)
     """
     _require("soft_margin_loss", input=input, target=target)
+    if target.requires_grad and is_grad_enabled():
+        raise RuntimeError(
+            "The function 'soft_margin_loss' is not differentiable with respect to argument "
+            "'target'. This input cannot have requires_grad True: pass target.detach()."
+        )
     reduction = reduction_of(size_average, reduce, reduction)
+    if input.is_floating_point():
+        target = target.to(input.dtype)
     return OPS["soft_margin_loss"](input, target, reduction)
 
 

@@ -1,7 +1,91 @@
-"""The names of torch.nn.modules that torch.nn lacks."""
+"""The layers under their names in torch.nn.modules.
+
+Most modules of torch.nn.modules are made here, from the table of the files that have their classes.
+"""
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
+from typing import Any
+
+from .. import (
+    activation,
+    attention,
+    batchnorm,
+    container,
+    conv,
+    distance,
+    dropout,
+    function_layer,
+    lazy,
+    linear,
+    loss,
+    normalization,
+    padding,
+    pooling,
+    rearranging,
+    rnn,
+    sparse,
+    transformer,
+)
 from . import module
 
-__all__ = ["module"]
+_FILES: dict[str, tuple[Any, ...]] = {
+    "activation": (activation, attention),
+    "batchnorm": (batchnorm, lazy),
+    "channelshuffle": (rearranging,),
+    "container": (container,),
+    "conv": (conv, lazy),
+    "distance": (distance,),
+    "dropout": (dropout,),
+    "flatten": (rearranging,),
+    "fold": (rearranging,),
+    "instancenorm": (batchnorm, lazy),
+    "lazy": (lazy,),
+    "linear": (linear, attention, lazy),
+    "loss": (loss,),
+    "normalization": (normalization,),
+    "padding": (padding,),
+    "pixelshuffle": (rearranging,),
+    "pooling": (pooling,),
+    "rnn": (rnn,),
+    "sparse": (sparse,),
+    "transformer": (transformer,),
+    "upsampling": (rearranging,),
+}
+
+
+def _classes(files: tuple[Any, ...]) -> dict[str, Any]:
+    return {
+        name: value
+        for file in files
+        for name, value in vars(file).items()
+        if isinstance(value, type) and value.__module__ == file.__name__
+    }
+
+
+def _made(name: str, members: dict[str, Any]) -> ModuleType:
+    made = ModuleType(f"{__name__}.{name}", f"The classes of torch.nn.modules.{name}.")
+    vars(made).update(members)
+    sys.modules[made.__name__] = made
+    return made
+
+
+for _name, _files in _FILES.items():
+    globals()[_name] = _made(_name, _classes(_files))
+    globals().update({k: v for k, v in _classes(_files).items() if not k.startswith("_")})
+
+
+def _numbers_for(dims: int) -> Any:
+    return lambda value: function_layer.numbers_for(dims, value)
+
+
+_single, _pair, _triple, _quadruple = (_numbers_for(dims) for dims in (1, 2, 3, 4))
+utils = _made(
+    "utils",
+    {"_single": _single, "_pair": _pair, "_triple": _triple, "_quadruple": _quadruple},
+)
+Module = module.Module
+
+__all__ = [name for name in globals() if not name.startswith("_") and name not in ("Any", "sys")]

@@ -1,4 +1,5 @@
-"""Modules that hold others: Sequential runs them, ModuleList and ModuleDict only hold them.
+"""Modules that hold others: Sequential runs them; ModuleList and ModuleDict only hold them, as
+ParameterList and ParameterDict hold parameters.
 
 `parameters()`, `state_dict()` and `to()` don't see modules in a plain Python list or dictionary.
 """
@@ -10,7 +11,9 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self
 
+from ..api.tensor import Tensor
 from .module import Module, _format
+from .parameter import Parameter
 
 
 class _Numbered(Module):
@@ -263,3 +266,226 @@ class ModuleDict(Module):
                     "2 is required"
                 )
             self[entry[0]] = entry[1]
+
+
+# Parameters ---------------------------------------------------------------------------------------
+
+
+def _as_member(value: Any) -> Any:
+    """A Tensor becomes a Parameter; anything else stays, and is no part of the state."""
+    if isinstance(value, Tensor) and not isinstance(value, Parameter):
+        return Parameter(value)
+    return value
+
+
+def _described(value: Any, name: str) -> str:
+    if not isinstance(value, Tensor):
+        return f"  ({name}): Object of type: {type(value).__name__}"
+    kind = "Parameter" if isinstance(value, Parameter) else "Tensor"
+    sizes = "x".join(str(size) for size in value.shape)
+    return f"  ({name}): {kind} containing: [{{}} of size {sizes}]"
+
+
+class ParameterList(Module):
+    """Parameters in a list. A Tensor is made a Parameter; other values are kept as they are.
+
+    >>> weights = nn.ParameterList([minigrad.zeros(2), minigrad.zeros(3)])
+    >>> [name for name, _ in weights.named_parameters()], len(weights)
+    (['0', '1'], 2)
+    """
+
+    def __init__(self, values: Iterable[Any] | None = None) -> None:
+        super().__init__()
+        self._size = 0
+        if values is not None:
+            self.extend(values)
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self[i] for i in range(len(self)))
+
+    def _name_at(self, idx: int) -> str:
+        position = operator.index(idx)
+        if not -len(self) <= position < len(self):
+            raise IndexError(f"index {position} is out of range")
+        return str(position % len(self))
+
+    def __getitem__(self, idx: int | slice) -> Any:
+        if isinstance(idx, slice):
+            return type(self)(self[i] for i in range(*idx.indices(len(self))))
+        return getattr(self, self._name_at(idx))
+
+    def __setitem__(self, idx: int, param: Any) -> None:
+        setattr(self, self._name_at(idx), _as_member(param))
+
+    def append(self, value: Any) -> Self:
+        """Add a value at the end. Returns self."""
+        self._size += 1
+        self[self._size - 1] = value
+        return self
+
+    def extend(self, values: Iterable[Any]) -> Self:
+        """Add values at the end, in order. Returns self."""
+        if not isinstance(values, Iterable) or isinstance(values, Tensor):
+            raise TypeError(
+                "ParameterList.extend should be called with an iterable, "
+                f"but got {type(values).__name__}"
+            )
+        for value in list(values):
+            self.append(value)
+        return self
+
+    def __iadd__(self, other: Iterable[Any]) -> Self:
+        return self.extend(other)
+
+    def extra_repr(self) -> str:
+        lines = (_described(x, str(i)).format(getattr(x, "dtype", "")) for i, x in enumerate(self))
+        return "\n".join(lines)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError("ParameterList should not be called.")
+
+
+class ParameterDict(Module):
+    """Parameters in a dictionary. A Tensor is made a Parameter; other values are kept.
+
+    The argument is a mapping, or an iterable of (name, value) pairs.
+
+    >>> weights = nn.ParameterDict({"left": minigrad.zeros(2), "right": minigrad.zeros(3)})
+    >>> [name for name, _ in weights.named_parameters()], "left" in weights
+    (['left', 'right'], True)
+    """
+
+    def __init__(self, parameters: Any = None) -> None:
+        super().__init__()
+        self._keys: dict[str, None] = {}
+        if parameters is not None:
+            self.update(parameters)
+
+    def _named(self, key: str) -> str:
+        """The name of the attribute; one that the class has already gets another."""
+        if not isinstance(key, str):
+            raise TypeError(
+                "Index given to ParameterDict cannot be used as a key as it is not a string "
+                f"(type is '{type(key).__name__}')."
+            )
+        return f"{key}_" if hasattr(type(self), key) else key
+
+    def __getitem__(self, key: str) -> Any:
+        return getattr(self, self._named(key))
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        name = self._named(key)
+        self._keys[key] = None
+        setattr(self, name, _as_member(value))
+
+    def __delitem__(self, key: str) -> None:
+        del self._keys[key]
+        delattr(self, self._named(key))
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+    def __reversed__(self) -> Iterator[str]:
+        return reversed(self._keys)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._keys
+
+    def keys(self) -> Any:
+        """Return the names, like `dict.keys`."""
+        return self._keys.keys()
+
+    def values(self) -> Any:
+        """Return the values, in order."""
+        return (self[key] for key in self._keys)
+
+    def items(self) -> Any:
+        """Return the (name, value) pairs, in order."""
+        return ((key, self[key]) for key in self._keys)
+
+    def copy(self) -> ParameterDict:
+        """Return another ParameterDict of the same parameters."""
+        return ParameterDict(OrderedDict(self.items()))
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return the value of that name, or the default."""
+        return self[key] if key in self._keys else default
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        """Return the value of that name, which is set to the default if there is none."""
+        if key not in self:
+            self[key] = default
+        return self[key]
+
+    def fromkeys(self, keys: Iterable[str], default: Any = None) -> ParameterDict:
+        """Return another ParameterDict with these names, all with the same value."""
+        return ParameterDict((key, default) for key in keys)
+
+    def clear(self) -> None:
+        """Remove every value."""
+        for key in list(self):
+            del self[key]
+
+    def pop(self, key: str) -> Any:
+        """Remove a value and return it."""
+        value = self[key]
+        del self[key]
+        return value
+
+    def popitem(self) -> tuple[str, Any]:
+        """Remove the last (name, value) pair and return it."""
+        key = next(reversed(self._keys))
+        return key, self.pop(key)
+
+    def update(self, parameters: Any) -> None:
+        """Add the values of a mapping or of an iterable of pairs, replacing those of that name."""
+        if not isinstance(parameters, Iterable):
+            raise TypeError(
+                "ParametersDict.update should be called with an iterable of key/value pairs, "
+                f"but got {type(parameters).__name__}"
+            )
+        if isinstance(parameters, OrderedDict | ParameterDict):
+            pairs: Any = parameters.items()
+        elif isinstance(parameters, Mapping):
+            pairs = sorted(parameters.items())  # as in PyTorch
+        else:
+            pairs = parameters
+        for i, pair in enumerate(pairs):
+            if not isinstance(pair, Iterable):
+                raise TypeError(
+                    f"ParameterDict update sequence element #{i} should be Iterable; "
+                    f"is {type(pair).__name__}"
+                )
+            entry = list(pair)
+            if len(entry) != 2:
+                raise ValueError(
+                    f"ParameterDict update sequence element #{i} has length {len(entry)}; "
+                    "2 is required"
+                )
+            self[entry[0]] = entry[1]
+
+    def __or__(self, other: ParameterDict) -> ParameterDict:
+        merged = self.copy()
+        merged.update(other)
+        return merged
+
+    def __ior__(self, other: ParameterDict) -> Self:
+        self.update(other)
+        return self
+
+    def extra_repr(self) -> str:
+        return "\n".join(
+            _described(x, key).format(f"torch.{x.dtype.scalar_name}Tensor")
+            if isinstance(x, Tensor)
+            else _described(x, key)
+            for key, x in self.items()
+        )
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError("ParameterDict should not be called.")

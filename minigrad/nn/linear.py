@@ -1,4 +1,4 @@
-"""Layers other than activations: Linear, Flatten, Dropout and Identity."""
+"""Linear, Bilinear and Identity."""
 
 from __future__ import annotations
 
@@ -66,48 +66,57 @@ class Linear(Module):
         )
 
 
-class Flatten(Module):
-    """`input.flatten(start_dim, end_dim)`: by default, all dimensions but the first.
+class Bilinear(Module):
+    """`sum_ij input1[i] * weight[:, i, j] * input2[j] + bias`: `nn.functional.bilinear`.
 
-    >>> nn.Flatten()(minigrad.zeros(2, 3, 4)).shape
-    torch.Size([2, 12])
+    Shapes: inputs (*, in1_features) and (*, in2_features), result (*, out_features). Initial
+    values are uniform in ±1/sqrt(in1_features).
+
+    >>> nn.Bilinear(2, 3, 4)(minigrad.zeros(5, 2), minigrad.zeros(5, 3)).shape
+    torch.Size([5, 4])
     """
 
-    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
-        super().__init__()
-        self.start_dim = start_dim
-        self.end_dim = end_dim
+    weight: Parameter
+    bias: Parameter | None
 
-    def forward(self, input: Tensor) -> Tensor:
-        return input.flatten(self.start_dim, self.end_dim)
+    def __init__(
+        self,
+        in1_features: int,
+        in2_features: int,
+        out_features: int,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        if in1_features <= 0:
+            raise ValueError(f"in1_features must be > 0, but got {in1_features}")
+        self.in1_features = in1_features
+        self.in2_features = in2_features
+        self.out_features = out_features
+        sizes = (out_features, in1_features, in2_features)
+        self.weight = Parameter(empty(sizes, device=device, dtype=dtype))
+        if bias:
+            self.bias = Parameter(empty(out_features, device=device, dtype=dtype))
+        else:
+            self.register_parameter("bias", None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw new initial values."""
+        bound = 1 / math.sqrt(self.in1_features)
+        init.uniform_(self.weight, -bound, bound)
+        if self.bias is not None:
+            init.uniform_(self.bias, -bound, bound)
+
+    def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
+        return F.bilinear(input1, input2, self.weight, self.bias)
 
     def extra_repr(self) -> str:
-        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
-
-
-class Dropout(Module):
-    """In training mode, zero each element with probability `p` and divide the others by 1 - p.
-
-    `inplace` writes into the input. Raises ValueError if `p` is not in [0, 1]. Srivastava et al.,
-    "Dropout: A Simple Way to Prevent Neural Networks from Overfitting" (2014).
-
-    >>> layer = nn.Dropout(p=0.5).eval()
-    >>> layer(minigrad.ones(3))
-    tensor([1., 1., 1.])
-    """
-
-    def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
-        super().__init__()
-        if p < 0 or p > 1:
-            raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
-        self.p = p
-        self.inplace = inplace
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.dropout(input, self.p, self.training, self.inplace)
-
-    def extra_repr(self) -> str:
-        return f"p={self.p}, inplace={self.inplace}"
+        return (
+            f"in1_features={self.in1_features}, in2_features={self.in2_features}, "
+            f"out_features={self.out_features}, bias={self.bias is not None}"
+        )
 
 
 class Identity(Module):

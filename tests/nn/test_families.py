@@ -1,0 +1,146 @@
+"""Layers of nn: errors, containers of parameters, lazy layers and the names of nn.modules.
+
+tests/bridge/test_class_samples.py compares their values.
+"""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+from twins import check_same, torch
+
+import minigrad
+from minigrad import nn
+
+PROGRAMS = {
+    "groups that don't divide": lambda t: t.nn.Conv1d(3, 4, 1, groups=2),
+    "no groups": lambda t: t.nn.Conv1d(3, 4, 1, groups=0),
+    "padding by another word": lambda t: t.nn.Conv1d(1, 1, 3, padding="full"),
+    "same with a stride": lambda t: t.nn.Conv1d(1, 1, 3, padding="same", stride=2),
+    "another padding mode": lambda t: t.nn.Conv1d(1, 1, 3, padding_mode="none"),
+    "transposed with reflection": lambda t: t.nn.ConvTranspose1d(1, 1, 3, padding_mode="reflect"),
+    "transposed to a size": lambda t: t.nn.ConvTranspose2d(1, 1, 3, stride=2)(
+        t.zeros(1, 1, 3, 3), output_size=[8, 7]
+    ).shape[2],
+    "transposed to a wrong size": lambda t: t.nn.ConvTranspose2d(1, 1, 3, stride=2)(
+        t.zeros(1, 1, 3, 3), output_size=[9, 7]
+    ),
+    "batch norm of an image": lambda t: t.nn.BatchNorm1d(2)(t.zeros(1, 2, 3, 3)),
+    "batch norm of one value": lambda t: t.nn.BatchNorm1d(2)(t.zeros(1, 2)),
+    "instance norm of other channels": lambda t: t.nn.InstanceNorm1d(2)(t.zeros(1, 3, 4)),
+    "affine instance norm of other channels": lambda t: t.nn.InstanceNorm1d(2, affine=True)(
+        t.zeros(1, 3, 4)
+    ),
+    "group norm of a remainder": lambda t: t.nn.GroupNorm(2, 3),
+    "mean of all batches": lambda t: [
+        t.nn.BatchNorm1d(1, momentum=None)(t.ones(2, 1)).sum().item(),
+        t.nn.BatchNorm1d(1, momentum=None).state_dict(),
+    ],
+    "pretrained and frozen": lambda t: (
+        t.nn.Embedding.from_pretrained(t.ones(2, 2), padding_idx=0).weight.requires_grad
+    ),
+    "bilinear without inputs": lambda t: t.nn.Bilinear(0, 2, 3),
+    "softmax2d of a vector": lambda t: t.nn.Softmax2d()(t.zeros(2)),
+    "unflatten to a number": lambda t: t.nn.Unflatten(1, 2),
+    "unflatten to a float": lambda t: t.nn.Unflatten(1, (2, 1.5)),
+    "no heads": lambda t: t.nn.MultiheadAttention(4, 0),
+    "causal without a mask": lambda t: t.nn.MultiheadAttention(4, 2)(
+        *[t.zeros(3, 1, 4)] * 3, is_causal=True
+    ),
+    "a mask of another size": lambda t: t.nn.MultiheadAttention(4, 2)(
+        *[t.zeros(3, 1, 4)] * 3, attn_mask=t.zeros(2, 2)
+    ),
+    "another activation": lambda t: t.nn.TransformerEncoderLayer(4, 2, activation="tanh"),
+    "a causal mask": lambda t: t.nn.Transformer.generate_square_subsequent_mask(3),
+    "batches that differ": lambda t: t.nn.Transformer(4, 2, 1, 1, 8)(
+        t.zeros(3, 1, 4), t.zeros(3, 2, 4)
+    ),
+    "parameter list": lambda t: repr(t.nn.ParameterList([t.ones(2, 3), 3, t.ones(())])),
+    "parameter list from the end": lambda t: t.nn.ParameterList([t.ones(1), t.zeros(1)])[-1],
+    "parameter list out of range": lambda t: t.nn.ParameterList([t.ones(1)])[1],
+    "parameter list of a number": lambda t: t.nn.ParameterList(3),
+    "parameter dict": lambda t: repr(t.nn.ParameterDict({"b": t.ones(2), "a": "text"})),
+    "parameter dict of keys": lambda t: list(t.nn.ParameterDict([("b", 1), ("a", 2)]).keys()),
+    "parameter dict without a key": lambda t: t.nn.ParameterDict()["a"],
+    "parameter dict merged": lambda t: list(
+        (t.nn.ParameterDict({"a": t.ones(1)}) | t.nn.ParameterDict({"b": t.ones(1)})).keys()
+    ),
+    "lazy": lambda t: [repr(t.nn.LazyLinear(2)), t.nn.LazyLinear(2).has_uninitialized_params()],
+    "lazy with the wrong dimensions": lambda t: t.nn.LazyConv2d(2, 1)(t.zeros(3)),
+}
+
+
+@pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS)
+def test_matches_pytorch(program: Any) -> None:
+    check_same(program)
+
+
+ASSERTIONS = {
+    "padding index too large": lambda t: t.nn.Embedding(3, 2, padding_idx=3),
+    "pretrained vector": lambda t: t.nn.Embedding.from_pretrained(t.ones(2)),
+    "hardtanh of no interval": lambda t: t.nn.Hardtanh(1.0, 1.0),
+    "heads that don't divide": lambda t: t.nn.MultiheadAttention(3, 2),
+}
+
+
+@pytest.mark.parametrize("program", ASSERTIONS.values(), ids=ASSERTIONS)
+def test_same_assertions(program: Any) -> None:
+    said = []
+    for t in (minigrad, torch):
+        with pytest.raises(AssertionError) as raised:
+            program(t)
+        said.append(str(raised.value).split()[:3])
+    assert said[0] == said[1]
+
+
+@pytest.mark.parametrize("grad", [True, False])
+@pytest.mark.parametrize("at_end", [True, False])
+def test_results_at_padding(grad: bool, at_end: bool) -> None:
+    """They are 0 if PyTorch leaves the padding out, which depends on the mode and the mask."""
+    padding = [[False, False, True], [False, True, True]]
+    if not at_end:
+        padding = [[False, True, False], [False, False, False]]
+    results = []
+    for t in (minigrad, torch):
+        t.manual_seed(0)
+        layer = t.nn.TransformerEncoderLayer(4, 2, 8, batch_first=True)
+        model = t.nn.TransformerEncoder(layer, 2).eval()
+        x = t.randn(2, 3, 4)
+        with t.set_grad_enabled(grad), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The PyTorch API of nested tensors")
+            results.append(model(x, src_key_padding_mask=t.tensor(padding)).detach().numpy())
+    np.testing.assert_allclose(*results, rtol=1e-5, atol=1e-6)
+
+
+def test_lazy_layers_load_the_state_of_ordinary_ones() -> None:
+    layer = nn.LazyLinear(3)
+    state = nn.Linear(2, 3).state_dict()
+    layer.load_state_dict(state)
+    assert not layer.has_uninitialized_params()
+    assert layer.weight.shape == (3, 2)
+
+
+def test_sparse_gradients_are_refused() -> None:
+    with pytest.raises(NotImplementedError, match="sparse"):
+        nn.Embedding(2, 3, sparse=True)
+
+
+FAMILIES = ("activation", "batchnorm", "container", "conv", "distance", "dropout", "flatten")
+MORE = ("fold", "instancenorm", "linear", "loss", "normalization", "padding", "pixelshuffle")
+
+
+@pytest.mark.parametrize(
+    "name", [*FAMILIES, *MORE, "pooling", "rnn", "sparse", "transformer", "upsampling"]
+)
+def test_modules_have_the_names_of_pytorchs(name: str) -> None:
+    theirs = vars(importlib.import_module(f"torch.nn.modules.{name}"))
+    made = importlib.import_module(f"minigrad.nn.modules.{name}")
+    names = [n for n in theirs["__all__"] if hasattr(nn, n)]
+    assert names
+    for each in names:
+        assert getattr(made, each) is getattr(nn, each) is getattr(nn.modules, each)
+    assert minigrad.nn.modules.utils._pair(2) == torch.nn.modules.utils._pair(2) == (2, 2)

@@ -1,0 +1,197 @@
+"""nn/rnn.py and nn/utils/rnn.py: recurrent layers on padded and packed sequences, and errors.
+
+The gates are sums of products in another order than PyTorch's, and for an LSTM in float32 PyTorch
+calls a library with its own exp and tanh. So results may be 64 eps apart in short sequences.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twins import check_same, torch
+
+import minigrad
+from tests.profiles import examples
+
+KINDS = st.sampled_from(["RNN", "LSTM", "GRU"])
+
+
+@st.composite
+def recurrent(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
+    name = draw(KINDS)
+    options: dict[str, Any] = {
+        "input_size": draw(st.integers(1, 4)),
+        "hidden_size": draw(st.integers(2, 4)),
+        "num_layers": draw(st.integers(1, 3)),
+        "bias": draw(st.booleans()),
+        "batch_first": draw(st.booleans()),
+        "bidirectional": draw(st.booleans()),
+    }
+    if name == "RNN":
+        options["nonlinearity"] = draw(st.sampled_from(["tanh", "relu"]))
+    if name == "LSTM":
+        options["proj_size"] = draw(st.sampled_from([0, 1]))
+    return name, options
+
+
+def flat(value: Any) -> list[Any]:
+    if isinstance(value, tuple):
+        return [x for part in value for x in flat(part)]
+    return [] if value is None else [value]
+
+
+def results(t: Any, name: str, options: dict[str, Any], run: Any, dtype: str) -> list[np.ndarray]:
+    """Return the outputs of `run(t, layer)` and the gradients of the parameters."""
+    t.manual_seed(0)
+    layer = getattr(t.nn, name)(**options).to(getattr(t, dtype))
+    outputs = flat(run(t, layer))
+    loss = sum((x * x).sum() for x in outputs if x.requires_grad)
+    loss.backward()
+    tensors = [x.detach() for x in outputs] + [p.grad for p in layer.parameters()]
+    return [x.numpy() for x in tensors]
+
+
+def check_close(name: str, options: dict[str, Any], run: Any, dtype: str) -> None:
+    with warnings.catch_warnings():
+        # PyTorch's, about the library that it can't use then.
+        warnings.filterwarnings("ignore", "LSTM with projections")
+        found, wanted = (results(t, name, options, run, dtype) for t in (minigrad, torch))
+    eps = np.finfo(dtype).eps
+    for a, b in zip(found, wanted, strict=True):
+        assert (a.shape, a.dtype) == (b.shape, b.dtype)
+        largest = np.abs(b).max(initial=0)
+        np.testing.assert_allclose(a, b, rtol=0, atol=64 * eps * (largest + 1))
+
+
+@settings(max_examples=examples(20))
+@given(
+    recurrent(),
+    st.lists(st.integers(1, 5), min_size=1, max_size=4),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from(["float32", "float64"]),
+    st.integers(0, 99),
+)
+def test_packed_sequences(
+    kind: tuple[str, dict[str, Any]],
+    lengths: list[int],
+    is_sorted: bool,
+    with_state: bool,
+    dtype: str,
+    seed: int,
+) -> None:
+    name, options = kind
+    if is_sorted:
+        lengths = sorted(lengths, reverse=True)
+    rng = np.random.default_rng(seed)
+    parts = [rng.standard_normal((n, options["input_size"])).astype(dtype) for n in lengths]
+    hidden, outputs = options["hidden_size"], options.get("proj_size") or options["hidden_size"]
+    cells = options["num_layers"] * (1 + options["bidirectional"])
+    sizes = (outputs, hidden) if name == "LSTM" else (hidden,)
+    state = [rng.standard_normal((cells, len(lengths), n)).astype(dtype) for n in sizes]
+
+    def run(t: Any, layer: Any) -> Any:
+        sequences = [t.from_numpy(x) for x in parts]
+        packed = t.nn.utils.rnn.pack_sequence(sequences, enforce_sorted=is_sorted)
+        given_state = tuple(map(t.from_numpy, state))
+        given_state = given_state if name == "LSTM" else given_state[0]
+        output, last = layer(packed, given_state) if with_state else layer(packed)
+        padded = t.nn.utils.rnn.pad_packed_sequence(output, layer.batch_first, -1.0, 6)
+        return output, padded, last
+
+    check_close(name, options, run, dtype)
+
+
+@settings(max_examples=examples(20))
+@given(recurrent(), st.integers(1, 5), st.sampled_from([None, 1, 3]), st.integers(0, 99))
+def test_padded_sequences(
+    kind: tuple[str, dict[str, Any]], steps: int, batch: int | None, seed: int
+) -> None:
+    name, options = kind
+    shape = [steps] if batch is None else [steps, batch]
+    if batch is not None and options["batch_first"]:
+        shape.reverse()
+    x = np.random.default_rng(seed).standard_normal((*shape, options["input_size"]))
+    check_close(name, options, lambda t, layer: layer(t.from_numpy(x)), "float64")
+
+
+@settings(max_examples=examples(10))
+@given(KINDS, st.integers(0, 99))
+def test_dropout_between_layers_draws_the_same_masks(name: str, seed: int) -> None:
+    options = {"input_size": 2, "hidden_size": 3, "num_layers": 3, "dropout": 0.5}
+    x = np.random.default_rng(seed).standard_normal((3, 2, 2))
+
+    def run(t: Any, layer: Any) -> Any:
+        t.manual_seed(seed)
+        return layer(t.from_numpy(x))
+
+    check_close(name, options, run, "float64")
+
+
+def rows(t: Any) -> list[Any]:
+    return [t.tensor([1.0, 2.0, 3.0]), t.tensor([4.0, 5.0]), t.tensor([6.0, 7.0, 8.0])]
+
+
+PROGRAMS = {
+    "pack unsorted": lambda t: list(t.nn.utils.rnn.pack_sequence(rows(t), enforce_sorted=False)),
+    "pack with unsorted lengths": lambda t: t.nn.utils.rnn.pack_sequence(rows(t)).data,
+    "pack with a length of 0": lambda t: (
+        t.nn.utils.rnn.pack_padded_sequence(t.zeros(3, 2), [3, 0]).data
+    ),
+    "pack with too few lengths": lambda t: (
+        t.nn.utils.rnn.pack_padded_sequence(t.zeros(3, 2), [3]).data
+    ),
+    "pad": lambda t: t.nn.utils.rnn.pad_sequence(rows(t), padding_value=-1),
+    "pad on the left": lambda t: t.nn.utils.rnn.pad_sequence(
+        rows(t), batch_first=True, padding_side="left"
+    ),
+    "pad to too few steps": lambda t: t.nn.utils.rnn.pad_packed_sequence(
+        t.nn.utils.rnn.pack_sequence(rows(t)[:2]), total_length=2
+    ),
+    "unpack": lambda t: t.nn.utils.rnn.unpack_sequence(
+        t.nn.utils.rnn.pack_sequence(rows(t), enforce_sorted=False)
+    ),
+    "unpad": lambda t: t.nn.utils.rnn.unpad_sequence(
+        t.nn.utils.rnn.pad_sequence(rows(t)), t.tensor([3, 2, 3])
+    ),
+    "invert": lambda t: t.nn.utils.rnn.invert_permutation(t.tensor([2, 0, 1])),
+    "input of four dimensions": lambda t: t.nn.LSTM(2, 3)(t.zeros(1, 1, 1, 2)),
+    "input of another size": lambda t: t.nn.GRU(2, 3)(t.zeros(4, 1, 5)),
+    "input of another dtype": lambda t: t.nn.GRU(2, 3)(t.zeros(4, 1, 2, dtype=t.float64)),
+    "state of another size": lambda t: t.nn.RNN(2, 3)(t.zeros(4, 1, 2), t.zeros(1, 2, 3)),
+    "states of another size": lambda t: t.nn.LSTM(2, 3)(
+        t.zeros(4, 1, 2), (t.zeros(1, 1, 3), t.zeros(1, 1, 4))
+    ),
+    "states of two dimensions": lambda t: t.nn.LSTM(2, 3)(
+        t.zeros(4, 1, 2), (t.zeros(1, 3), t.zeros(1, 3))
+    ),
+    "state of two dimensions": lambda t: t.nn.GRU(2, 3)(t.zeros(4, 1, 2), t.zeros(1, 3)),
+    "proj_size of a GRU": lambda t: t.nn.GRU(2, 3, proj_size=1),
+    "proj_size as large as the state": lambda t: t.nn.LSTM(2, 3, proj_size=3),
+    "no layers": lambda t: t.nn.LSTM(2, 3, num_layers=0),
+    "hidden_size of 0": lambda t: t.nn.LSTM(2, 0),
+    "bias as a number": lambda t: t.nn.LSTM(2, 3, bias=1),
+    "dropout above 1": lambda t: t.nn.LSTM(2, 3, dropout=2.0),
+    "dropout in one layer": lambda t: repr(t.nn.LSTM(2, 3, dropout=0.5)),
+    "another nonlinearity": lambda t: t.nn.RNN(2, 3, nonlinearity="gelu"),
+    "all weights": lambda t: [
+        tuple(p.shape)
+        for group in t.nn.LSTM(2, 3, 2, bidirectional=True).all_weights
+        for p in group
+    ],
+    "flatten": lambda t: t.nn.LSTM(2, 3).flatten_parameters(),
+    "cell input of another size": lambda t: t.nn.GRUCell(2, 3)(t.zeros(1, 5)),
+    "cell input of three dimensions": lambda t: t.nn.LSTMCell(2, 3)(t.zeros(1, 1, 2)),
+    "cell state of another batch": lambda t: t.nn.RNNCell(2, 3)(t.zeros(1, 2), t.zeros(2, 3)),
+    "cell state of another size": lambda t: t.nn.RNNCell(2, 3)(t.zeros(1, 2), t.zeros(1, 4)),
+}
+
+
+@pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS)
+def test_matches_pytorch(program: Any) -> None:
+    check_same(program)
