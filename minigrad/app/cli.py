@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import minigrad
 from minigrad.app.command import CommandParser, require_package, run_command
 from minigrad.app.ops_command import ops
+from minigrad.app.run_command import run
 from minigrad.app.settings import defaults_table
 from minigrad.app.training_options import add_training_options
 
@@ -20,6 +21,7 @@ examples:
   minigrad train --data digits     train on real data
   minigrad ops                     list all ops
   minigrad ops exp 'x[mask]'       describe two of them
+  minigrad run program.py          run a PyTorch program
 
 'minigrad COMMAND --help' describes a command's options.
 """
@@ -47,6 +49,13 @@ those ops, in detail.
 """
 
 
+RUN_DESCRIPTION = """\
+Run a PyTorch program, unchanged, with minigrad in PyTorch's place. The arguments
+after its name are the program's own. A name that minigrad lacks is an
+AttributeError that says where it is used.
+"""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command on the arguments `argv` (default: this process's); return its status."""
     return run_command("minigrad", _command, argv)
@@ -62,6 +71,7 @@ def _command(argv: list[str]) -> int:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
     train_parser = _add_train_parser(commands)
     _add_ops_parser(commands)
+    _add_run_parser(commands)
     arguments = vars(parser.parse_args(argv))
     command = arguments.pop("command")
     if command is None:
@@ -69,6 +79,8 @@ def _command(argv: list[str]) -> int:
         return 0
     if command == "ops":
         return ops(arguments["names"], arguments["json"])
+    if command == "run":
+        return run(arguments["program"], arguments["arguments"], arguments["missing"])
     for module, package in (("sklearn", "scikit-learn"), ("tqdm", "tqdm")):
         require_package(module, package, "minigrad train")
     # scikit-learn takes most of a second to import, and --help needs no training.
@@ -113,3 +125,18 @@ def _add_ops_parser(commands: argparse._SubParsersAction[CommandParser]) -> None
         "names", metavar="NAME", nargs="*", help="an op's name or form: exp, add_, @, x[mask]"
     )
     parser.add_argument("--json", metavar="FILE", help="write the same as JSON")
+
+
+def _add_run_parser(commands: argparse._SubParsersAction[CommandParser]) -> None:
+    parser = commands.add_parser(
+        "run", help="run a PyTorch program on minigrad", description=RUN_DESCRIPTION
+    )
+    parser.add_argument(
+        "--missing",
+        action="store_true",
+        help="only list the names of PyTorch's that the program uses and minigrad lacks",
+    )
+    parser.add_argument("program", metavar="PROGRAM", help="a Python file")
+    parser.add_argument(
+        "arguments", metavar="...", nargs=argparse.REMAINDER, help="the program's arguments"
+    )

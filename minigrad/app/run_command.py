@@ -1,0 +1,132 @@
+"""`minigrad run`: run a PyTorch program on minigrad, or list the names that it would miss."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import minigrad
+from minigrad.app.command import InputError
+from minigrad.app.stand_in import counterpart, installed
+
+
+def run(program: str, arguments: Sequence[str], missing: bool = False) -> int:
+    """Run a program with minigrad in PyTorch's place, and return its exit status.
+
+    With `missing`, print the names of PyTorch's that it uses and minigrad lacks, and return 1 if
+    there are any. The program isn't run. Raises InputError if the file can't be read.
+    """
+    code = _parsed(program)
+    if not missing:
+        return _executed(program, code, arguments)
+    lacking = sorted(missing_names(code))
+    for line, name in lacking:
+        print(f"{program}:{line}: {name}")
+    return int(bool(lacking))
+
+
+def _parsed(program: str) -> ast.Module:
+    try:
+        return ast.parse(Path(program).read_bytes(), program)
+    except OSError as error:
+        raise InputError(f"can't read {program!r}: {error.strerror}") from error
+    except (SyntaxError, ValueError) as error:
+        raise InputError(f"{program!r} is no Python program: {error}") from error
+
+
+def _executed(program: str, code: ast.Module, arguments: Sequence[str]) -> int:
+    """Run the program as `__main__`, as Python would, with its folder first in the path."""
+    main = ModuleType("__main__")
+    vars(main).update(__file__=program, __builtins__=__builtins__)
+    before = sys.argv, sys.path[:], sys.modules["__main__"]
+    sys.argv, sys.modules["__main__"] = [program, *arguments], main
+    sys.path.insert(0, str(Path(program).resolve().parent))
+    try:
+        with installed():
+            exec(compile(code, program, "exec"), vars(main))
+    except KeyboardInterrupt:
+        raise
+    except Exception as error:
+        _print_traceback(program, error)
+        return 1
+    finally:
+        sys.argv, sys.path[:], sys.modules["__main__"] = before
+    return 0
+
+
+def _print_traceback(program: str, error: Exception) -> None:
+    """Print the traceback from the program on, without the frames that started it."""
+    frames = error.__traceback__
+    while frames and frames.tb_frame.f_code.co_filename != program:
+        frames = frames.tb_next
+    traceback.print_exception(error.with_traceback(frames or error.__traceback__))
+
+
+# Names that are missing ---------------------------------------------------------------------------
+
+
+def missing_names(code: ast.Module) -> set[tuple[int, str]]:
+    """Return the lines and names of what a program uses of PyTorch and minigrad lacks.
+
+    They are found from its imports, so methods of tensors aren't among them.
+
+    >>> missing_names(ast.parse("import torch.nn as nn\\nnet = nn.Linear(1, nn.Nothing)"))
+    {(2, 'torch.nn.Nothing')}
+    """
+    known = dict(_imported(code))
+    used = {(line, name) for line, name in _uses(code, known) if not _exists(name)}
+    # Of `torch.fx` and `torch.fx.Graph` in one line, the first is what is missing.
+    return {
+        (line, name)
+        for line, name in used
+        if not any(name.startswith(f"{other}.") for at, other in used if at == line)
+    }
+
+
+def _imported(code: ast.Module) -> Iterator[tuple[str, str]]:
+    """Yield the names that a program gives to what it imports from PyTorch, and PyTorch's names."""
+    for node in ast.walk(code):
+        if isinstance(node, ast.Import):
+            for each in node.names:
+                if each.name.partition(".")[0] == "torch":
+                    yield (each.asname, each.name) if each.asname else ("torch", "torch")
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "torch":
+            for each in node.names:
+                yield each.asname or each.name, f"{node.module}.{each.name}"
+
+
+def _uses(code: ast.Module, known: dict[str, str]) -> Iterator[tuple[int, str]]:
+    """Yield the lines and full names of what a program uses of PyTorch."""
+    for node in ast.walk(code):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, a.name) for a in node.names if a.name.startswith("torch."))
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "torch":
+            for each in node.names:
+                yield node.lineno, f"{node.module}.{each.name}" if each.name != "*" else node.module
+        elif isinstance(node, ast.Attribute):
+            parts: list[str] = []
+            inner: ast.expr = node
+            while isinstance(inner, ast.Attribute):
+                parts.insert(0, inner.attr)
+                inner = inner.value
+            if isinstance(inner, ast.Name) and inner.id in known:
+                yield node.lineno, ".".join([known[inner.id], *parts])
+
+
+def _exists(name: str) -> bool:
+    """Whether minigrad has what a name of PyTorch's means. The rest of a value's name counts as its
+    attributes, which may be set while the program runs.
+    """
+    parts = name.split(".")
+    found: Any = minigrad
+    for i, part in enumerate(parts[1:], 2):
+        module = counterpart(".".join(parts[:i]))
+        if module is None and not hasattr(found, part):
+            return not isinstance(found, ModuleType | type)
+        found = module if module is not None else getattr(found, part)
+    return True
