@@ -88,14 +88,18 @@ def missing_names(code: ast.Module) -> set[tuple[int, str]]:
     }
 
 
+def _of_torch(module: str | None) -> bool:
+    return module is not None and module.partition(".")[0] == "torch"
+
+
 def _imported(code: ast.Module) -> Iterator[tuple[str, str]]:
     """Yield the names that a program gives to what it imports from PyTorch, and PyTorch's names."""
     for node in ast.walk(code):
         if isinstance(node, ast.Import):
             for each in node.names:
-                if each.name.partition(".")[0] == "torch":
+                if _of_torch(each.name):
                     yield (each.asname, each.name) if each.asname else ("torch", "torch")
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "torch":
+        elif isinstance(node, ast.ImportFrom) and _of_torch(node.module):
             for each in node.names:
                 yield each.asname or each.name, f"{node.module}.{each.name}"
 
@@ -104,10 +108,10 @@ def _uses(code: ast.Module, known: dict[str, str]) -> Iterator[tuple[int, str]]:
     """Yield the lines and full names of what a program uses of PyTorch."""
     for node in ast.walk(code):
         if isinstance(node, ast.Import):
-            yield from ((node.lineno, a.name) for a in node.names if a.name.startswith("torch."))
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "torch":
+            yield from ((node.lineno, each.name) for each in node.names if _of_torch(each.name))
+        elif isinstance(node, ast.ImportFrom) and _of_torch(node.module):
             for each in node.names:
-                yield node.lineno, f"{node.module}.{each.name}" if each.name != "*" else node.module
+                yield node.lineno, f"{node.module}.{each.name}".removesuffix(".*")
         elif isinstance(node, ast.Attribute):
             parts: list[str] = []
             inner: ast.expr = node

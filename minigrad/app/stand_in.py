@@ -18,8 +18,10 @@ from types import ModuleType
 from typing import Any
 
 # Packages that use PyTorch's own binary.
-NEED_PYTORCH = ("torchaudio", "torchtext", "torchvision", "torch_geometric", "lightning")
-NEED_PYTORCH += ("pytorch_lightning", "functorch")
+NEED_PYTORCH = (
+    *("functorch", "lightning", "pytorch_lightning", "torch_geometric"),
+    *("torchaudio", "torchtext", "torchvision"),
+)
 
 
 def counterpart(name: str) -> ModuleType | None:
