@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.api.compositions.pooling import adapted_windows
 from minigrad.rules import REGISTRY
 
-# The results of these rules are packed, in signs that differ between libraries, or, for cofactors,
-# no function of PyTorch's.
-_NOT_MEASURED = {"cofactors", "eigh", "qr", "svd"}
+# The results of these rules are packed, in signs that differ between libraries.
+_NOT_MEASURED = {"eigh", "qr", "svd"}
+# They have no function of their own: another op, or its derivative, calls them.
+_NOT_MEASURED |= {"cofactors", "gelu_backward", "pinv", "prelu_kernel"}
 MEASURED = tuple(name for name in REGISTRY if name not in _NOT_MEASURED)
 
 
@@ -76,8 +78,104 @@ def _regular(d: OperandSource) -> np.ndarray:
     return np.asarray(x + x.T + 2 * np.eye(d.side, dtype=d.dtype), d.dtype)
 
 
+def _images(d: OperandSource) -> np.ndarray:
+    """An image of one channel."""
+    return d.floats(1, 1, *d.square)
+
+
+def _window(d: OperandSource) -> tuple[int, int]:
+    """The size of a window: 2×2, or that of a smaller image."""
+    return min(d.side, 2), min(d.side, 2)
+
+
+def _windows(d: OperandSource, **options: Any) -> OpArguments:
+    """Arguments for windows that don't overlap."""
+    return OpArguments((_images(d),), {"kernel": _window(d), "stride": _window(d), **options})
+
+
+def _adaptive(d: OperandSource) -> OpArguments:
+    x = _images(d)
+    return OpArguments((x,), {"windows": adapted_windows(x.shape[2:], _window(d)), "size": 2})
+
+
+def _columns(d: OperandSource, **options: Any) -> dict[str, Any]:
+    kernel = {"kernel_size": _window(d), "stride": _window(d)}
+    return options | kernel | {"dilation": (1, 1), "padding": (0, 0)}
+
+
+def _column_images(d: OperandSource) -> OpArguments:
+    size, _ = _window(d)
+    x = d.floats(1, size * size, (d.side // size) ** 2)
+    return OpArguments((x,), _columns(d, output_size=d.square))
+
+
+def _convolution(d: OperandSource) -> OpArguments:
+    options = {"stride": (1, 1), "padding": (1, 1), "dilation": (1, 1), "transposed": False}
+    options |= {"output_padding": (0, 0), "groups": 1}
+    return OpArguments((_images(d), d.floats(4, 1, 3, 3), d.floats(4)), options)
+
+
+def _layer_norm(d: OperandSource) -> OpArguments:
+    side = max(d.side, 2)
+    options = {"split": (side, side), "over": (1,), "affine": (side,), "eps": 1e-5, "kind": "Layer"}
+    return OpArguments((d.floats(side, side), d.floats(side), d.floats(side)), options)
+
+
+def _batch_norm(d: OperandSource) -> OpArguments:
+    columns = (d.floats(d.side) for _ in range(4))
+    return OpArguments((d.floats(*d.square), *columns), {"eps": 1e-5})
+
+
+def _integers(d: OperandSource, bound: int = 100) -> OpArguments:
+    return OpArguments((d.indices(bound), d.indices(bound)))
+
+
+def _scattered(d: OperandSource, **options: Any) -> OpArguments:
+    return OpArguments((d.floats(), d.floats(), d.indices(d.size)), {"dim": 0, **options})
+
+
+def _spread(d: OperandSource) -> OpArguments:
+    return OpArguments((d.floats(max(d.size, 2)),), {"dim": None, "correction": 1})
+
+
 # The rules that take anything but float vectors.
 _SPECIAL_ARGUMENTS: dict[str, Callable[[OperandSource], OpArguments]] = {
+    "acosh": lambda d: OpArguments((d.floats() + 1,)),
+    "avg_pool": lambda d: _windows(
+        d, padding=(0, 0), ceil_mode=False, count_include_pad=True, divisor_override=None
+    ),
+    "bitwise_left_shift": lambda d: _integers(d, 8),
+    "bitwise_right_shift": lambda d: _integers(d, 8),
+    "col2im": _column_images,
+    "constant_pad": lambda d: OpArguments((d.floats(),), {"padding": ((1, 1),), "value": 0.5}),
+    "convolution": _convolution,
+    "cumprod": lambda d: OpArguments((d.floats(),), {"dim": 0}),
+    "cumsum": lambda d: OpArguments((d.floats(),), {"dim": 0}),
+    "deviation": _spread,
+    "embedding": lambda d: OpArguments((d.floats(*d.square), d.indices(d.side, d.side))),
+    "gather_along": lambda d: OpArguments((d.floats(), d.indices(d.size)), {"dim": 0}),
+    "gcd": _integers,
+    "glu": lambda d: OpArguments((d.floats(2 * max(d.size // 2, 1)),), {"dim": 0}),
+    "im2col": lambda d: OpArguments((_images(d),), _columns(d)),
+    "lcm": _integers,
+    "logcumsumexp": lambda d: OpArguments((d.floats(),), {"dim": 0}),
+    "logsumexp": lambda d: OpArguments((d.floats(),), {"dim": 0}),
+    "max_of_windows": _adaptive,
+    "max_pool": lambda d: _windows(d, padding=(0, 0), dilation=(1, 1), ceil_mode=False),
+    "mean_of_windows": _adaptive,
+    "mvlgamma": lambda d: OpArguments((d.floats() + 2,), {"p": 2}),
+    "normalise": _layer_norm,
+    "normalise_by": _batch_norm,
+    "polygamma": lambda d: OpArguments((d.floats(),), {"n": 1}),
+    "scatter_amax": lambda d: _scattered(d, largest=True, include_self=True),
+    "scatter_product": lambda d: _scattered(d, include_self=True),
+    "scatter_sum": _scattered,
+    "scatter_values": _scattered,
+    "soft_margin_loss": lambda d: OpArguments((d.floats(), (2 * d.bools() - 1).astype(d.dtype))),
+    "special_zeta": lambda d: OpArguments((d.floats() + 1, d.floats())),
+    "threshold": lambda d: OpArguments((d.floats(),), {"threshold": 0.5, "value": 0.0}),
+    "variance": _spread,
+    "vector_norm": lambda d: OpArguments((d.floats(),), {"ord": 2}),
     "argmax": lambda d: d.matrix_arguments(dim=1),
     "argmin": lambda d: d.matrix_arguments(dim=1),
     "all": lambda d: OpArguments((d.bools(),)),
@@ -95,9 +193,6 @@ _SPECIAL_ARGUMENTS: dict[str, Callable[[OperandSource], OpArguments]] = {
     "flip": lambda d: OpArguments((d.floats(),), {"dims": (0,)}),
     "inv": lambda d: OpArguments((_regular(d),)),
     "matrix_exp": lambda d: OpArguments((_regular(d),)),
-    "pinv": lambda d: OpArguments(
-        (_regular(d),), {"atol": np.zeros(()), "rtol": np.full((), 1e-6), "hermitian": False}
-    ),
     "slogdet": lambda d: OpArguments((_regular(d),)),
     "put_diagonal": lambda d: OpArguments(
         (d.floats(),), {"shape": (d.size, d.size), "offset": 0, "dim1": 0, "dim2": 1}

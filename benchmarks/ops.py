@@ -8,6 +8,7 @@ the time for one element. The cost per element is the additional time for a mill
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -58,10 +59,12 @@ class TimedOp:
 def in_library(name: str, torch: Any, call: OpArguments) -> TimedOp:
     """The op as users call it, on leaves that require grad where they can."""
     leaves, operands = [], []
-    for each in call.operands:
+    rule = REGISTRY[name]
+    kinds = itertools.chain(rule.operands, itertools.repeat(rule.operands[-1]))  # cat takes many
+    for each, kind in zip(call.operands, kinds, strict=False):
         if isinstance(each, np.ndarray):
             each = torch.from_numpy(each.copy() if each.flags.c_contiguous else each)
-            if each.is_floating_point() and REGISTRY[name].differentiable:
+            if each.is_floating_point() and rule.differentiable and kind != "Constant":
                 leaves.append(each.requires_grad_())
         operands.append(each)
     options = {k: _converted(torch, value) for k, value in call.options.items()}
