@@ -73,12 +73,16 @@ def _print_traceback(program: str, error: Exception) -> None:
 def missing_names(code: ast.Module) -> set[tuple[int, str]]:
     """Return the lines and names of what a program uses of PyTorch and minigrad lacks.
 
-    They are found from its imports, so methods of tensors aren't among them.
+    They are found from its imports, so methods of tensors aren't among them. Nor are attributes of
+    a name that the program also gives to something else.
 
     >>> missing_names(ast.parse("import torch.nn as nn\\nnet = nn.Linear(1, nn.Nothing)"))
     {(2, 'torch.nn.Nothing')}
     """
     known = dict(_imported(code))
+    for node in ast.walk(code):
+        if isinstance(node, ast.arg) or (isinstance(node, ast.Name) and not _is_read(node)):
+            known.pop(node.arg if isinstance(node, ast.arg) else node.id, None)
     used = {(line, name) for line, name in _uses(code, known) if not _exists(name)}
     # Of `torch.fx` and `torch.fx.Graph` in one line, the first is what is missing.
     return {
@@ -86,6 +90,10 @@ def missing_names(code: ast.Module) -> set[tuple[int, str]]:
         for line, name in used
         if not any(name.startswith(f"{other}.") for at, other in used if at == line)
     }
+
+
+def _is_read(name: ast.Name) -> bool:
+    return isinstance(name.ctx, ast.Load)
 
 
 def _of_torch(module: str | None) -> bool:

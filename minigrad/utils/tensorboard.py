@@ -9,11 +9,8 @@ import os
 import socket
 import time
 from datetime import datetime
+from functools import partial
 from typing import Any
-
-from tensorboard.compat.proto.event_pb2 import Event
-from tensorboard.compat.proto.summary_pb2 import Summary
-from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from ..api.tensor import Tensor
 
@@ -22,7 +19,8 @@ class SummaryWriter:
     """Writes numbers to an event file in a folder, which TensorBoard shows as curves.
 
     `log_dir` is the folder, by default `runs/` and the time, the machine and `comment`. Only
-    numbers can be written: `add_scalar` and `add_scalars`. AttributeError for the rest.
+    numbers can be written: `add_scalar` and `add_scalars`. NotImplementedError for `purge_step`,
+    ModuleNotFoundError without the package `tensorboard`.
     """
 
     def __init__(
@@ -37,20 +35,18 @@ class SummaryWriter:
         if not log_dir:
             now = datetime.now().strftime("%b%d_%H-%M-%S")
             log_dir = os.path.join("runs", f"{now}_{socket.gethostname()}{comment}")
+        from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
         self.log_dir = os.fspath(log_dir)
-        self._options = (max_queue, flush_secs, filename_suffix)
-        self._writers: dict[str, EventFileWriter] = {}
-        self._writer(self.log_dir)
+        self._open = partial(
+            EventFileWriter,
+            max_queue_size=max_queue,
+            flush_secs=flush_secs,
+            filename_suffix=filename_suffix,
+        )
+        self._writers: dict[str, Any] = {self.log_dir: self._open(self.log_dir)}
         if purge_step is not None:
-            self._write(self.log_dir, Event(wall_time=time.time(), step=purge_step))
-
-    def _writer(self, folder: str) -> EventFileWriter:
-        if folder not in self._writers:
-            self._writers[folder] = EventFileWriter(folder, *self._options)
-        return self._writers[folder]
-
-    def _write(self, folder: str, event: Any) -> None:
-        self._writer(folder).add_event(event)
+            raise NotImplementedError("SummaryWriter(purge_step=) isn't implemented")
 
     def add_scalar(
         self,
@@ -81,10 +77,15 @@ class SummaryWriter:
     def _add(
         self, folder: str, tag: str, value: Any, step: int | None, walltime: float | None
     ) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
         number = value.item() if isinstance(value, Tensor) else float(value)
         summary = Summary(value=[Summary.Value(tag=tag, simple_value=number)])
         when = time.time() if walltime is None else walltime
-        self._write(folder, Event(wall_time=when, step=step, summary=summary))
+        if folder not in self._writers:
+            self._writers[folder] = self._open(folder)
+        self._writers[folder].add_event(Event(wall_time=when, step=step, summary=summary))
 
     def flush(self) -> None:
         """Write what is still in memory."""
