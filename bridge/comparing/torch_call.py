@@ -149,8 +149,6 @@ class TorchCall:
 
     def gradient_terms(self, i: int, g: Array) -> Array:
         """Return Σ|terms| of each element of the gradient of operand `i`."""
-        if self.name in _TERMS:
-            return _TERMS[self.name](self, i, g)
         if self.tolerance.gradient_terms is not None:
             dim, cotangent = self.options.get("dim", 0), g.astype(np.float64)
             return self.tolerance.gradient_terms(self._float64_result(), cotangent, dim)
