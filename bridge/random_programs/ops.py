@@ -29,6 +29,10 @@ _FORMS = {
 OPS = tuple(sorted(name for name, found in _FORMS.items() if found))
 SMOOTH = tuple(name for name in OPS if REGISTRY[name].differentiable)
 
+# PyTorch has no derivative of these by some operand, and `backward` raises an error. So they get
+# operands that don't require grad.
+_DETACHED = ("floor_divide", "heaviside", "igamma", "igammac", "special_zeta")
+
 
 def write_op(writer: ProgramWriter) -> None:
     """Write a call of the op that the slot names, and the leaves that it needs."""
@@ -42,7 +46,8 @@ def write_op(writer: ProgramWriter) -> None:
         x if isinstance(x, ProgramTensor) or not isinstance(x, Operand) else writer.leaf(x)
         for x in case.operands
     ]
-    texts = [Expression(x.name) if isinstance(x, ProgramTensor) else x for x in operands]
+    end = ".detach()" if op in _DETACHED else ""
+    texts = [Expression(x.name + end) if isinstance(x, ProgramTensor) else x for x in operands]
     given = dict(case.options)
     if op in ("sum", "mean") and given.get("dim", 0) is None and not given.get("keepdim"):
         del given["dim"]  # PyTorch's node has another name if `dim=None` is written
