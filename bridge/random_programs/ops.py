@@ -18,13 +18,20 @@ from .pool import ProgramTensor
 from .program import values_of
 from .writer import ProgramWriter
 
-# Their forms unpack the results, which one expression can't.
-_UNPACKED = ("eigh", "qr", "slogdet", "svd")
+# Ops that programs don't call.
+_LEFT_OUT = {
+    "cofactors": "it isn't a function of PyTorch, but the gradient of one",
+    **dict.fromkeys(
+        ("eigh", "qr", "slogdet", "svd"),
+        "each result with a derivative has a node of its own here, and one for all in PyTorch",
+    ),
+    "igammac": "PyTorch's loses all digits if `input` is tiny",
+}
 # The forms of each rule that a program can use; "gradient" is for other rules' pullbacks.
 _FORMS = {
     name: {form: call for form, call in forms(name).items() if form != "gradient"}
     for name in SAMPLES
-    if name not in _UNPACKED
+    if name not in _LEFT_OUT
 }
 OPS = tuple(sorted(name for name, found in _FORMS.items() if found))
 SMOOTH = tuple(name for name in OPS if REGISTRY[name].differentiable)
@@ -32,6 +39,8 @@ SMOOTH = tuple(name for name in OPS if REGISTRY[name].differentiable)
 # PyTorch has no derivative of these by some operand, and `backward` raises an error. So they get
 # operands that don't require grad.
 _DETACHED = ("floor_divide", "heaviside", "igamma", "igammac", "special_zeta")
+# The same, in place only.
+_DETACHED_IN_PLACE = ("acosh", "asinh", "atanh")
 
 
 def write_op(writer: ProgramWriter) -> None:
@@ -46,7 +55,8 @@ def write_op(writer: ProgramWriter) -> None:
         x if isinstance(x, ProgramTensor) or not isinstance(x, Operand) else writer.leaf(x)
         for x in case.operands
     ]
-    end = ".detach()" if op in _DETACHED else ""
+    detached = op in _DETACHED or (op in _DETACHED_IN_PLACE and isinstance(form, InPlaceForm))
+    end = ".detach()" if detached else ""
     texts = [Expression(x.name + end) if isinstance(x, ProgramTensor) else x for x in operands]
     given = dict(case.options)
     if op in ("sum", "mean") and given.get("dim", 0) is None and not given.get("keepdim"):

@@ -49,6 +49,8 @@ def in_place(
     doesn't say which ones. `node` and `operator` are as in `dispatch.function`.
     """
     out_of_place, write = function(rule, node=node, operator=operator), rule.write
+    # PyTorch never records these. The tensor keeps its history, as in `no_grad`.
+    logical = rule.name.startswith("logical_")
 
     def op(self: Any, *args: Any, **kwargs: Any) -> Any:
         if (
@@ -74,7 +76,8 @@ def in_place(
             return NotImplemented
         others = (*args, *kwargs.values())
         floats = self._array.dtype.kind == "f"
-        recorded = grad_mode.enabled and floats and _any_requires_grad((self, *others))
+        recordable = grad_mode.enabled and floats and not logical
+        recorded = recordable and _any_requires_grad((self, *others))
         if recorded:
             _refuse_leaf(self)
         shared = fills and not any(isinstance(x, TensorBase) for x in others)
@@ -104,8 +107,6 @@ _COMPARISONS = ("eq", "ge", "gt", "le", "lt", "ne")
 
 def _without_derivative(rule: Rule) -> Callable[..., Any]:
     """A rule without a derivative, for a write to a tensor that requires grad."""
-    if rule.name.startswith("logical_"):
-        return OPS[rule.name]  # the tensor keeps its history, as in PyTorch
     if rule.name not in _COMPARISONS:
         return partial(_refuse_derivative, rule.name)
 
