@@ -135,6 +135,7 @@ def test_every_op_is_drawn() -> None:
 # Ops whose text doesn't contain their name.
 _TEXTS = {
     "alias": "[...]",
+    "col2im": "fold(",
     "cast": "to( bool( long( int( float( double(",
     "index": ",]",
     "index_put": "=",

@@ -20,7 +20,9 @@ from .writer import ProgramWriter
 
 # Ops that programs don't call.
 _LEFT_OUT = {
-    "cofactors": "it isn't a function of PyTorch, but the gradient of one",
+    **dict.fromkeys(
+        ("cofactors", "gelu_backward"), "it isn't a function of PyTorch, but the gradient of one"
+    ),
     **dict.fromkeys(
         ("eigh", "qr", "slogdet", "svd"),
         "each result with a derivative has a node of its own here, and one for all in PyTorch",
@@ -47,6 +49,8 @@ def write_op(writer: ProgramWriter) -> None:
     """Write a call of the op that the slot names, and the leaves that it needs."""
     op, pool = writer.slot.action, writer.pool
     case = SAMPLES[op].case(pool)
+    if case.finite and writer.texture == "special":
+        return  # a cotangent might be infinite
     usable = [form for name, form in _FORMS[op].items() if form_takes(op, name, case)]
     if not usable:
         return
@@ -55,6 +59,9 @@ def write_op(writer: ProgramWriter) -> None:
         x if isinstance(x, ProgramTensor) or not isinstance(x, Operand) else writer.leaf(x)
         for x in case.operands
     ]
+    dtypes = {x.values.dtype for x in operands[1:] if isinstance(x, Operand)}
+    if op == "where" and len(dtypes) > 1:
+        return  # PyTorch converts inside of the op, without a node
     detached = op in _DETACHED or (op in _DETACHED_IN_PLACE and isinstance(form, InPlaceForm))
     end = ".detach()" if detached else ""
     texts = [Expression(x.name + end) if isinstance(x, ProgramTensor) else x for x in operands]

@@ -91,7 +91,7 @@ def in_place(
         try:
             _write_result(self, lambda x: compute(x, *args, **kwargs), rule.name, recorded, store)
         except NotImplementedError:
-            if rule.presentation.layout == "elementwise":
+            if rule.presentation.layout == "elementwise" and rule.presentation.promotion:
                 _refuse_output(self, others, rule.name)
             raise
         return self
