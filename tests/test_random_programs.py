@@ -135,15 +135,24 @@ def test_every_op_is_drawn() -> None:
 # Ops whose text doesn't contain their name.
 _TEXTS = {
     "alias": "[...]",
-    "col2im": "fold(",
     "cast": "to( bool( long( int( float( double(",
+    "col2im": "fold(",
+    "constant_pad": "pad(",
+    "convolution": "conv",
+    "deviation": "std(",
+    "im2col": "unfold(",
     "index": ",]",
     "index_put": "=",
     "logical_and": "logical",
     "logical_or": "logical",
+    "mean_of_windows": "adaptive_avg_pool",
+    "normalise": "_norm(",
+    "normalise_by": "batch_norm(",
     "rounded_div": "div",
     "rsub": "-",
     "slice": ":",
+    "variance": "var(",
+    "vector_norm": "norm(",
 }
 
 

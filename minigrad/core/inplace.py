@@ -91,8 +91,8 @@ def in_place(
         try:
             _write_result(self, lambda x: compute(x, *args, **kwargs), rule.name, recorded, store)
         except NotImplementedError:
-            if rule.presentation.layout == "elementwise" and rule.presentation.promotion:
-                _refuse_output(self, others, rule.name)
+            if rule.presentation.layout == "elementwise":
+                _refuse_output(self, others, rule)
             raise
         return self
 
@@ -255,7 +255,7 @@ def warn_of_shared(target: np.ndarray, name: str) -> bool:
     return shares
 
 
-def _refuse_output(self: TensorBase, others: Sequence[Any], name: str) -> None:
+def _refuse_output(self: TensorBase, others: Sequence[Any], rule: Rule) -> None:
     """Raise the error of a result that the tensor can't hold, although the op isn't computed.
 
     PyTorch checks the shape and the dtype of the result first, then whether it has the op for that
@@ -267,7 +267,9 @@ def _refuse_output(self: TensorBase, others: Sequence[Any], name: str) -> None:
         shape = np.broadcast_shapes(*map(np.shape, arrays))
     except ValueError:
         return  # there is no result
-    _refuse_misfit(self._array, np.empty(shape, result_type(*arrays)), name)
+    promotes = rule.presentation.promotion is not None
+    kind = result_type(*arrays) if promotes else self._array.dtype
+    _refuse_misfit(self._array, np.empty(shape, kind), rule.name)
 
 
 def _refuse_misfit(target: np.ndarray, output: np.ndarray, name: str) -> None:
