@@ -125,8 +125,9 @@ def test_every_kind_of_statement_is_drawn(many: list[Program]) -> None:
 def test_every_op_is_drawn() -> None:
     for name in OPS:
         texts = [
-            write_program([Slot(LEAF, 3), Slot(name, seed)], ends=False).statements[-1].text
+            write_program([Slot(LEAF, leaf), Slot(name, seed)], ends=False).statements[-1].text
             for seed in range(12)
+            for leaf in (3, 43)  # one is empty, the other has negative numbers
         ]
         words = {name, name.split("_")[0], *_TEXTS.get(name, "").split()}
         assert any(word in text for word in words for text in texts), f"{name}: {texts}"
