@@ -58,7 +58,6 @@ SHORTFALLS: dict[str, str] = {
     "half": _DTYPE,
     "kthvalue": _TIES,
     "mode": _TIES,
-    "nextafter": "its result never requires grad; in PyTorch backward raises an error",
     "nn.functional.interpolate.bicubic": _IN_BYTES,
     "nn.functional.interpolate.bilinear": _IN_BYTES,
     "nn.functional.upsample_bilinear": _IN_BYTES,

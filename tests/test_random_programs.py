@@ -125,8 +125,9 @@ def test_every_kind_of_statement_is_drawn(many: list[Program]) -> None:
 def test_every_op_is_drawn() -> None:
     for name in OPS:
         texts = [
-            write_program([Slot(LEAF, 3), Slot(name, seed)], ends=False).statements[-1].text
+            write_program([Slot(LEAF, leaf), Slot(name, seed)], ends=False).statements[-1].text
             for seed in range(12)
+            for leaf in (3, 43)  # one is empty, the other has negative numbers
         ]
         words = {name, name.split("_")[0], *_TEXTS.get(name, "").split()}
         assert any(word in text for word in words for text in texts), f"{name}: {texts}"
@@ -136,13 +137,23 @@ def test_every_op_is_drawn() -> None:
 _TEXTS = {
     "alias": "[...]",
     "cast": "to( bool( long( int( float( double(",
+    "col2im": "fold(",
+    "constant_pad": "pad(",
+    "convolution": "conv",
+    "deviation": "std(",
+    "im2col": "unfold(",
     "index": ",]",
     "index_put": "=",
     "logical_and": "logical",
     "logical_or": "logical",
+    "mean_of_windows": "adaptive_avg_pool",
+    "normalise": "_norm(",
+    "normalise_by": "batch_norm(",
     "rounded_div": "div",
     "rsub": "-",
     "slice": ":",
+    "variance": "var(",
+    "vector_norm": "norm(",
 }
 
 

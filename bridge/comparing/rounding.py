@@ -45,6 +45,8 @@ _DECOMPOSED = get_decompositions(
         _aten._softmax_backward_data,
         _aten._log_softmax,
         _aten._log_softmax_backward_data,
+        _aten.gelu,
+        _aten.gelu_backward,
     ]
 )
 
@@ -56,11 +58,11 @@ class PerturbedOperands(TorchDispatchMode):
     """A context in which PyTorch perturbs the floating-point operands of every op by up to 4 eps.
 
     An operand of LAPACK is a matrix, or a stack of them, and each element is perturbed by up to 4
-    eps of the largest in its matrix. The softmaxes are decomposed, since perturbing their operands
-    doesn't show what cancels inside of them. Their exponents stay at most 0, as in any library. The
-    operands of views are left alone, and so is a tensor that an op writes into, unless it is the
-    op's only operand, as in `x.exp_()`. The perturbations depend on `seed` only and draw nothing
-    from PyTorch's own random streams.
+    eps of the largest in its matrix. The softmaxes and GELU are decomposed, since perturbing their
+    operands doesn't show what cancels inside of them. The exponents of softmaxes stay at most 0, as
+    in any library. The operands of views are left alone, and so is a tensor that an op writes into,
+    unless it is the op's only operand, as in `x.exp_()`. The perturbations depend on `seed` only
+    and draw nothing from PyTorch's own random streams.
     """
 
     def __init__(self, seed: int) -> None:

@@ -208,8 +208,7 @@ ELEMENTWISE: dict[str, tuple[Callable[[RandomDraws], Case], _FUNCTION]] = {
     **{name: (between, {}) for name in ("floor", "ceil", "trunc", "frac")},
     **{name: (fraction, {}) for name in ("asin", "acos", "atanh", "erfinv", "tan")},
     **{name: (moderate_tensors(2), {}) for name in ("atan2", "hypot", "logaddexp", "logaddexp2")},
-    **{name: (cases.tensors(2), {}) for name in ("fmax", "fmin")},
-    **{name: (without_gradient(cases.tensors(2)), {}) for name in ("heaviside", "nextafter")},
+    **{name: (cases.tensors(2), {}) for name in ("fmax", "fmin", "nextafter")},
     **{name: (without_gradient(moderate_tensors(2)), {}) for name in ("igamma", "igammac")},
     **{
         f"special_{name}": (moderate, of_special(name))
@@ -227,6 +226,7 @@ ELEMENTWISE: dict[str, tuple[Callable[[RandomDraws], Case], _FUNCTION]] = {
     "fmod": (remaindered, {}),
     "frexp": (off_jumps(moderate), {"function": lambda t, input: t.frexp(input)}),
     "gcd": (integers, {}),
+    "heaviside": (without_gradient(cases.tensors(2)), {}),
     "lcm": (integers, {}),
     "lerp": (lerp, {}),
     "logical_xor": (cases.logical_binary, {}),

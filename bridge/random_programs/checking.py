@@ -70,8 +70,9 @@ _RANGE = re.compile(r"torch\.(arange|linspace)\(")
 
 
 def _value_faults(program: Program, ours: Trace, theirs: Trace) -> Iterator[str]:
-    # Small multiples of a power of two are not rounded, whatever the order of summation.
-    exact = all(map(_is_exact, theirs.values.values()))
+    # Small multiples of a power of two are not rounded, whatever the order of summation. But a
+    # factorisation has steps that are.
+    exact = "linalg." not in program.source() and all(map(_is_exact, theirs.values.values()))
     # These depend on no tensor, and have PyTorch's last digits.
     ranges = {name for s in program.statements if _RANGE.search(s.text) for name in s.names}
     suspects = []
@@ -105,6 +106,8 @@ def _is_known_exception(ours: Exception | None, theirs: Exception | None, progra
     """Tell whether only one library raises an error for a reason that is known and accepted."""
     mine, other = str(ours), str(theirs)
     if "returned an invalid gradient" in other:  # a mask was changed through a shallow copy
+        return True
+    if "INTERNAL ASSERT FAILED" in other:  # a fault of PyTorch: the derivative of pow(True, x)
         return True
     if ours is None:
         # Some of PyTorch's ops return a view without need. Its pow saves the result even if only

@@ -18,22 +18,39 @@ from .pool import ProgramTensor
 from .program import values_of
 from .writer import ProgramWriter
 
-# Their forms unpack the results, which one expression can't.
-_UNPACKED = ("eigh", "qr", "slogdet", "svd")
+# Ops that programs don't call.
+_LEFT_OUT = {
+    **dict.fromkeys(
+        ("cofactors", "gelu_backward"), "it isn't a function of PyTorch, but the gradient of one"
+    ),
+    **dict.fromkeys(
+        ("eigh", "qr", "slogdet", "svd"),
+        "each result with a derivative has a node of its own here, and one for all in PyTorch",
+    ),
+    "igammac": "PyTorch's loses all digits if `input` is tiny",
+}
 # The forms of each rule that a program can use; "gradient" is for other rules' pullbacks.
 _FORMS = {
     name: {form: call for form, call in forms(name).items() if form != "gradient"}
     for name in SAMPLES
-    if name not in _UNPACKED
+    if name not in _LEFT_OUT
 }
 OPS = tuple(sorted(name for name, found in _FORMS.items() if found))
 SMOOTH = tuple(name for name in OPS if REGISTRY[name].differentiable)
+
+# PyTorch has no derivative of these by some operand, and `backward` raises an error. So they get
+# operands that don't require grad.
+_DETACHED = ("floor_divide", "heaviside", "igamma", "igammac", "special_zeta")
+# The same, in place only.
+_DETACHED_IN_PLACE = ("acosh", "asinh", "atanh")
 
 
 def write_op(writer: ProgramWriter) -> None:
     """Write a call of the op that the slot names, and the leaves that it needs."""
     op, pool = writer.slot.action, writer.pool
     case = SAMPLES[op].case(pool)
+    if case.finite and writer.texture == "special":
+        return  # a cotangent might be infinite
     usable = [form for name, form in _FORMS[op].items() if form_takes(op, name, case)]
     if not usable:
         return
@@ -42,7 +59,12 @@ def write_op(writer: ProgramWriter) -> None:
         x if isinstance(x, ProgramTensor) or not isinstance(x, Operand) else writer.leaf(x)
         for x in case.operands
     ]
-    texts = [Expression(x.name) if isinstance(x, ProgramTensor) else x for x in operands]
+    dtypes = {x.values.dtype for x in operands[1:] if isinstance(x, Operand)}
+    if op == "where" and len(dtypes) > 1:
+        return  # PyTorch converts inside of the op, without a node
+    detached = op in _DETACHED or (op in _DETACHED_IN_PLACE and isinstance(form, InPlaceForm))
+    end = ".detach()" if detached else ""
+    texts = [Expression(x.name + end) if isinstance(x, ProgramTensor) else x for x in operands]
     given = dict(case.options)
     if op in ("sum", "mean") and given.get("dim", 0) is None and not given.get("keepdim"):
         del given["dim"]  # PyTorch's node has another name if `dim=None` is written

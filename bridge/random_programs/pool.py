@@ -99,10 +99,10 @@ class TensorPool(RandomDraws):
             with np.errstate(invalid="ignore"):
                 alike = [x for x in alike if (np.abs(x.values) < 1e6).all()]
         found = self.choose(alike)
-        return self.new(tuple(shape), kind) if found is None else found
+        return self.new(tuple(shape), kind, moderate) if found is None else found
 
-    def new(self, shape: tuple[int, ...], dtype: np.dtype) -> Operand:
-        """Draw a new leaf."""
+    def new(self, shape: tuple[int, ...], dtype: np.dtype, moderate: bool = False) -> Operand:
+        """Draw a new leaf, without special values if `moderate`."""
         self.calls += 1
         rng = np.random.default_rng([self.seed, self.calls])
         if dtype.kind == "b":
@@ -111,7 +111,7 @@ class TensorPool(RandomDraws):
             values = np.asarray(rng.integers(-3, 4, shape)).astype(dtype)
         if dtype.kind == "f" and self.texture != "whole":
             values = np.asarray(np.round(rng.normal(0, 1.5, shape), 2), dtype)
-            if self.texture == "special":
+            if self.texture == "special" and not moderate:
                 special = rng.choice([0.0, -0.0, np.inf, -np.inf, np.nan, 1e-40, 1e5], shape)
                 values = np.asarray(np.where(rng.random(shape) < 0.4, special, values), dtype)
         layout = "contiguous" if rng.random() < 0.5 else str(rng.choice(LAYOUTS))

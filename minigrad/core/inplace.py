@@ -49,6 +49,8 @@ def in_place(
     doesn't say which ones. `node` and `operator` are as in `dispatch.function`.
     """
     out_of_place, write = function(rule, node=node, operator=operator), rule.write
+    # PyTorch never records these. The tensor keeps its history, as in `no_grad`.
+    logical = rule.name.startswith("logical_")
 
     def op(self: Any, *args: Any, **kwargs: Any) -> Any:
         if (
@@ -74,7 +76,8 @@ def in_place(
             return NotImplemented
         others = (*args, *kwargs.values())
         floats = self._array.dtype.kind == "f"
-        recorded = grad_mode.enabled and floats and _any_requires_grad((self, *others))
+        recordable = grad_mode.enabled and floats and not logical
+        recorded = recordable and _any_requires_grad((self, *others))
         if recorded:
             _refuse_leaf(self)
         shared = fills and not any(isinstance(x, TensorBase) for x in others)
@@ -89,7 +92,7 @@ def in_place(
             _write_result(self, lambda x: compute(x, *args, **kwargs), rule.name, recorded, store)
         except NotImplementedError:
             if rule.presentation.layout == "elementwise":
-                _refuse_output(self, others, rule.name)
+                _refuse_output(self, others, rule)
             raise
         return self
 
@@ -104,8 +107,6 @@ _COMPARISONS = ("eq", "ge", "gt", "le", "lt", "ne")
 
 def _without_derivative(rule: Rule) -> Callable[..., Any]:
     """A rule without a derivative, for a write to a tensor that requires grad."""
-    if rule.name.startswith("logical_"):
-        return OPS[rule.name]  # the tensor keeps its history, as in PyTorch
     if rule.name not in _COMPARISONS:
         return partial(_refuse_derivative, rule.name)
 
@@ -254,7 +255,7 @@ def warn_of_shared(target: np.ndarray, name: str) -> bool:
     return shares
 
 
-def _refuse_output(self: TensorBase, others: Sequence[Any], name: str) -> None:
+def _refuse_output(self: TensorBase, others: Sequence[Any], rule: Rule) -> None:
     """Raise the error of a result that the tensor can't hold, although the op isn't computed.
 
     PyTorch checks the shape and the dtype of the result first, then whether it has the op for that
@@ -266,7 +267,9 @@ def _refuse_output(self: TensorBase, others: Sequence[Any], name: str) -> None:
         shape = np.broadcast_shapes(*map(np.shape, arrays))
     except ValueError:
         return  # there is no result
-    _refuse_misfit(self._array, np.empty(shape, result_type(*arrays)), name)
+    promotes = rule.presentation.promotion is not None
+    kind = result_type(*arrays) if promotes else self._array.dtype
+    _refuse_misfit(self._array, np.empty(shape, kind), rule.name)
 
 
 def _refuse_misfit(target: np.ndarray, output: np.ndarray, name: str) -> None:

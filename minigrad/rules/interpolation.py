@@ -67,7 +67,7 @@ def lerp(input: Array, end: Array, weight: Operand) -> Result:
         if isinstance(x, np.ndarray) and x.dtype != input.dtype:
             raise RuntimeError(f"expected dtype {input.dtype} but got dtype {x.dtype}")
     require_floats("lerp_kernel", input)
-    weights = weight if isinstance(weight, np.ndarray) else input.dtype.type(weight)
+    weights = weight if isinstance(weight, np.ndarray) else converted(weight, input.dtype)
     gap = end - input
     # From the nearer end, so that a weight of 1 gives `end` exactly.
     y = np.where(np.abs(weights) < 0.5, input + weights * gap, end - gap * (1 - weights))
@@ -78,11 +78,17 @@ def lerp(input: Array, end: Array, weight: Operand) -> Result:
     )
 
 
+def _refuse_bools(name: str, input: Array, bound: Operand) -> None:
+    """NotImplementedError for bools and a number. With a tensor it is a maximum or a minimum."""
+    if input.dtype.kind == "b" and not isinstance(bound, np.ndarray):
+        raise NotImplementedError(f"\"{name}\" not implemented for 'Bool'")
+
+
 def _clamp_min_node(input: Array, min: Operand) -> str:
     return f"ClampMinBackward{int(isinstance(min, np.ndarray))}"
 
 
-@differentiable(ARITHMETIC, node=_clamp_min_node)
+@differentiable(ARITHMETIC, node=_clamp_min_node, checked={"min": "iuf"})
 def clamp_min(input: Array, min: Operand) -> Result:
     """`input`, or `min` where that is larger; a number or a tensor.
 
@@ -91,6 +97,7 @@ def clamp_min(input: Array, min: Operand) -> Result:
     >>> minigrad.clamp_min(minigrad.tensor([-2., 2.]), 0)
     tensor([0., 2.])
     """
+    _refuse_bools("clamp_min_scalar_cpu", input, min)
     return np.maximum(min, input), (
         lambda g: masked(g, input >= min),
         lambda g: masked(g, input < min),
@@ -101,7 +108,7 @@ def _clamp_max_node(input: Array, max: Operand) -> str:
     return f"ClampMaxBackward{int(isinstance(max, np.ndarray))}"
 
 
-@differentiable(ARITHMETIC, node=_clamp_max_node)
+@differentiable(ARITHMETIC, node=_clamp_max_node, checked={"max": "iuf"})
 def clamp_max(input: Array, max: Operand) -> Result:
     """`input`, or `max` where that is smaller; a number or a tensor.
 
@@ -110,6 +117,7 @@ def clamp_max(input: Array, max: Operand) -> Result:
     >>> minigrad.clamp_max(minigrad.tensor([-2., 2.]), 0)
     tensor([-2.,  0.])
     """
+    _refuse_bools("clamp_max_scalar_cpu", input, max)
     return np.minimum(max, input), (
         lambda g: masked(g, input <= max),
         lambda g: masked(g, input > max),

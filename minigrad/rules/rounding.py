@@ -280,15 +280,20 @@ def heaviside(input: Array, values: Array) -> Result:
     return np.where(input == 0, values, above), ()
 
 
-@without_derivative(PROMOTED, forms=IN_PLACE)
+@differentiable(PROMOTED, forms=IN_PLACE)
 def nextafter(input: Array, other: Array) -> Result:
     """The next float after `input` in the direction of `other`. NotImplementedError for integers.
+
+    The derivative with respect to `input` is 0 where both are equal, and 1 elsewhere.
 
     >>> minigrad.nextafter(minigrad.tensor([1.]), minigrad.tensor([2.])) > 1
     tensor([True])
     """
     require_floats("nextafter_cpu", input)
-    return np.nextafter(input, other), ()
+    return np.nextafter(input, other), (
+        lambda g: np.where(input == other, 0, g),
+        lambda g: np.zeros_like(g),
+    )
 
 
 # Bits ---------------------------------------------------------------------------------------------

@@ -320,8 +320,11 @@ def xlogy(input: Operand, other: Operand) -> Result:
     >>> minigrad.xlogy(minigrad.tensor([0., 2.]), minigrad.tensor([0., 1.]))
     tensor([0., 0.])
     """
-    y = np.where((np.asarray(input) == 0) & ~np.isnan(other), 0, input * np.log(other))
-    return np.asarray(y, _float_of(input, other)), (
+    kind = _float_of(input, other)
+    y = np.where(
+        (np.asarray(input) == 0) & ~np.isnan(other), 0, input * np.log(np.asarray(other, kind))
+    )
+    return np.asarray(y, kind), (
         lambda g: np.where((input == 0) & (other <= 0), 0, xlogy(g, other)[0]),
         lambda g: g * input / other,
     )
@@ -334,8 +337,11 @@ def special_xlog1py(input: Operand, other: Operand) -> Result:
     >>> minigrad.special.xlog1py(minigrad.tensor([0., 2.]), minigrad.tensor([-1., 0.]))
     tensor([0., 0.])
     """
-    y = np.where((np.asarray(input) == 0) & ~np.isnan(other), 0, input * np.log1p(other))
-    return np.asarray(y, _float_of(input, other)), (
+    kind = _float_of(input, other)
+    y = np.where(
+        (np.asarray(input) == 0) & ~np.isnan(other), 0, input * np.log1p(np.asarray(other, kind))
+    )
+    return np.asarray(y, kind), (
         lambda g: np.where((input == 0) & (other <= -1), 0, special_xlog1py(g, other)[0]),
         lambda g: g * input / (other + 1),
     )

@@ -172,7 +172,7 @@ def cosh(input: Array) -> Result:
     return np.cosh(input), (lambda g: g * np.sinh(input),)
 
 
-@differentiable(FLOAT_FUNCTION, numpy="arcsinh")
+@differentiable(FLOAT_FUNCTION, numpy="arcsinh", in_place_node="AsinhBackward1")
 def asinh(input: Array) -> Result:
     """The inverse of the hyperbolic sine.
 
@@ -182,7 +182,7 @@ def asinh(input: Array) -> Result:
     return np.arcsinh(input), (lambda g: g * rsqrt(input * input + 1)[0],)
 
 
-@differentiable(FLOAT_FUNCTION, numpy="arccosh")
+@differentiable(FLOAT_FUNCTION, numpy="arccosh", in_place_node="AcoshBackward1")
 def acosh(input: Array) -> Result:
     """The inverse of the hyperbolic cosine; NaN below 1.
 
@@ -192,7 +192,7 @@ def acosh(input: Array) -> Result:
     return np.arccosh(input), (lambda g: g * rsqrt(input * input - 1)[0],)
 
 
-@differentiable(FLOAT_FUNCTION, numpy="arctanh")
+@differentiable(FLOAT_FUNCTION, numpy="arctanh", in_place_node="AtanhBackward1")
 def atanh(input: Array) -> Result:
     """The inverse of the hyperbolic tangent; infinite at -1 and 1, NaN beyond.
 

@@ -39,8 +39,10 @@ LeafChange = Callable[[str, Any], Any]
 PLAIN = {"actions": (NOTHING, LEAF, *OPS), "ends": False, "recording": True}
 some_programs = programs(**PLAIN, textures=("whole", "normal"))
 wild_programs = programs(**PLAIN)
-# The derivative of matrix_exp takes the exponential of a matrix that contains the cotangent.
-homogeneous = {"actions": tuple(name for name in PLAIN["actions"] if name != "matrix_exp")}
+# The derivative of matrix_exp takes the exponential of a matrix that contains the cotangent, and
+# that of logcumsumexp takes the logarithm of the cotangent.
+_UNEVEN = ("logcumsumexp", "matrix_exp")
+homogeneous = {"actions": tuple(name for name in PLAIN["actions"] if name not in _UNEVEN)}
 homogeneous_programs = programs(**(PLAIN | homogeneous))
 
 
@@ -291,9 +293,11 @@ def test_the_layout_of_leaves_does_not_matter(program: Program, seed: int) -> No
 
 # Finite differences -------------------------------------------------------------------------------
 
-# Not clamp: if both bounds are the same tensor, PyTorch gives it no gradient, as if at a tie.
+# PyTorch's gradient isn't the derivative: of clamp if both bounds are the same tensor, which gets
+# none, as if at a tie, and of embedding at the row of padding.
+_OTHER_GRADIENTS = ("clamp", "embedding")
 doubles = programs(
-    actions=[name for name in (NOTHING, LEAF, *OPS) if name != "clamp"],
+    actions=[name for name in (NOTHING, LEAF, *OPS) if name not in _OTHER_GRADIENTS],
     textures=("normal",),
     dtypes=("float64",),
     recording=True,

@@ -693,7 +693,15 @@ NOT_ANALYTIC = {
         (
             *("atan2", "ceil", "copysign", "digamma", "erfinv", "floor", "fmod"),
             *("frac", "frexp", "hypot", "i0", "lgamma", "logaddexp", "logaddexp2", "mvlgamma"),
-            *("polygamma", "remainder", "round", "special_i0e", "special_i1", "special_i1e"),
+            *(
+                "nextafter",
+                "polygamma",
+                "remainder",
+                "round",
+                "special_i0e",
+                "special_i1",
+                "special_i1e",
+            ),
             *("special_ndtri", "trunc"),
         ),
         "NumPy and SciPy don't compute it for complex numbers",

@@ -37,7 +37,7 @@ EQUIVALENT: dict[Mutant, str] = {
     Mutant(mutation, name, operand): "The gradient is zeros, because the result is "
     "constant between jumps. Zeros stay zeros however they are scaled, rounded, dropped, laid out "
     "or summed."
-    for name, operand in (("copysign", 1), ("rounded_div", 0), ("rounded_div", 1))
+    for name, operand in (("copysign", 1), ("nextafter", 1), ("rounded_div", 0), ("rounded_div", 1))
     for mutation in (
         "scaled",
         "dropped",
