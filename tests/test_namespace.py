@@ -129,7 +129,13 @@ WRONG_IN_PYTORCH = {
     # These accept the parameters of `max_pool2d_with_indices` and kin.
     *(f"nn.functional.{kind}max_pool{n}d" for kind in ("", "adaptive_") for n in (1, 2, 3)),
 }
-WRONG_IN_PYTORCH |= {"unique", "unique_consecutive"}  # they take *args and **kwargs
+WRONG_IN_PYTORCH |= {
+    "unique",
+    "unique_consecutive",
+    "nn.GRU",
+    "nn.LSTM",
+    "nn.RNN",
+}  # they take *args and **kwargs
 # PyTorch has `out` for the functions only, which give these methods.
 WRONG_IN_PYTORCH |= {"Tensor.bernoulli", "Tensor.multinomial"}
 WRONG_IN_PYTORCH |= {"Tensor.new"}

@@ -177,6 +177,8 @@ def shortened(command: list[str]) -> list[str]:
         arguments.append("--quick")
     if arguments[:2] == ["-m", "tests.operator_database"]:
         arguments[2:2] = ["--share", "1", "sin"]
+    if arguments[:2] == ["-m", "tests.module_database"]:
+        arguments.append("Linear")
     if arguments[:2] == ["-m", "bridge"] or arguments[1:3] == ["minigrad", "train"]:
         arguments = with_few_steps(arguments)
     return [sys.executable, *arguments]
