@@ -63,7 +63,7 @@ class SELU(_InPlace):
     tensor([-1.1113,  2.1014])
     """
 
-    function = staticmethod(F.selu)
+    function = "selu"
 
 
 class SiLU(_InPlace):
@@ -73,7 +73,7 @@ class SiLU(_InPlace):
     tensor([-0.2689,  1.7616])
     """
 
-    function = staticmethod(F.silu)
+    function = "silu"
 
 
 class Mish(_InPlace):
@@ -83,7 +83,7 @@ class Mish(_InPlace):
     tensor([-0.3034,  1.9440])
     """
 
-    function = staticmethod(F.mish)
+    function = "mish"
 
 
 class Hardswish(_InPlace):
@@ -93,7 +93,7 @@ class Hardswish(_InPlace):
     tensor([-0.3333,  1.6667])
     """
 
-    function = staticmethod(F.hardswish)
+    function = "hardswish"
     shown = ""  # as in PyTorch
 
 
@@ -104,7 +104,7 @@ class Hardsigmoid(_InPlace):
     tensor([0.3333, 0.8333])
     """
 
-    function = staticmethod(F.hardsigmoid)
+    function = "hardsigmoid"
     shown = ""  # as in PyTorch
 
 
@@ -115,7 +115,7 @@ class ELU(FunctionLayer):
     tensor([-0.6321,  2.0000])
     """
 
-    function = staticmethod(F.elu)
+    function = "elu"
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__(alpha=alpha, inplace=inplace)
@@ -128,7 +128,7 @@ class CELU(FunctionLayer):
     tensor([-0.7869,  2.0000])
     """
 
-    function = staticmethod(F.celu)
+    function = "celu"
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__(alpha=alpha, inplace=inplace)
@@ -141,7 +141,7 @@ class LeakyReLU(FunctionLayer):
     tensor([-0.0100,  2.0000])
     """
 
-    function = staticmethod(F.leaky_relu)
+    function = "leaky_relu"
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         super().__init__(negative_slope=negative_slope, inplace=inplace)
@@ -154,7 +154,7 @@ class Threshold(FunctionLayer):
     tensor([20.,  2.])
     """
 
-    function = staticmethod(F.threshold)
+    function = "threshold"
 
     def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
         super().__init__(threshold=threshold, value=value, inplace=inplace)
@@ -237,7 +237,7 @@ class GELU(FunctionLayer):
     tensor([-0.1587,  1.9545])
     """
 
-    function = staticmethod(F.gelu)
+    function = "gelu"
 
     def __init__(self, approximate: str = "none") -> None:
         super().__init__(approximate=approximate)
@@ -250,7 +250,7 @@ class GLU(FunctionLayer):
     tensor([1.])
     """
 
-    function = staticmethod(F.glu)
+    function = "glu"
 
     def __init__(self, dim: int = -1) -> None:
         super().__init__(dim=dim)
@@ -263,7 +263,7 @@ class Hardshrink(FunctionLayer):
     tensor([0., 2.])
     """
 
-    function = staticmethod(F.hardshrink)
+    function = "hardshrink"
     shown = "{lambd}"
 
     def __init__(self, lambd: float = 0.5) -> None:
@@ -277,7 +277,7 @@ class Softshrink(FunctionLayer):
     tensor([-0.5000,  1.5000])
     """
 
-    function = staticmethod(F.softshrink)
+    function = "softshrink"
     shown = "{lambd}"
 
     def __init__(self, lambd: float = 0.5) -> None:
@@ -291,7 +291,7 @@ class Softplus(FunctionLayer):
     tensor([0.3133, 2.1269])
     """
 
-    function = staticmethod(F.softplus)
+    function = "softplus"
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         super().__init__(beta=beta, threshold=threshold)
@@ -304,7 +304,7 @@ class LogSigmoid(FunctionLayer):
     tensor([-1.3133, -0.1269])
     """
 
-    function = staticmethod(F.logsigmoid)
+    function = "logsigmoid"
 
 
 class Softsign(FunctionLayer):
@@ -314,7 +314,7 @@ class Softsign(FunctionLayer):
     tensor([-0.5000,  0.6667])
     """
 
-    function = staticmethod(F.softsign)
+    function = "softsign"
 
 
 class Tanhshrink(FunctionLayer):
@@ -324,7 +324,7 @@ class Tanhshrink(FunctionLayer):
     tensor([-0.2384,  1.0360])
     """
 
-    function = staticmethod(F.tanhshrink)
+    function = "tanhshrink"
 
 
 class _AlongDim(Module):

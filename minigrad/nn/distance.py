@@ -15,7 +15,7 @@ class CosineSimilarity(FunctionLayer):
     tensor(0.6000)
     """
 
-    function = staticmethod(F.cosine_similarity)
+    function = "cosine_similarity"
     shown = ""
 
     def __init__(self, dim: int = 1, eps: float = 1e-8) -> None:

@@ -21,7 +21,7 @@ class _Dropout(FunctionLayer):
         super().__init__(p=p, inplace=inplace)
 
     def forward(self, input: Tensor) -> Any:
-        return type(self).function(input, self.p, self.training, self.inplace)
+        return getattr(F, self.function)(input, self.p, self.training, self.inplace)
 
 
 class Dropout(_Dropout):
@@ -35,7 +35,7 @@ class Dropout(_Dropout):
     tensor([1., 1., 1.])
     """
 
-    function = staticmethod(F.dropout)
+    function = "dropout"
 
 
 class Dropout1d(_Dropout):
@@ -45,7 +45,7 @@ class Dropout1d(_Dropout):
     tensor([[[0., 0.]]])
     """
 
-    function = staticmethod(F.dropout1d)
+    function = "dropout1d"
 
 
 class Dropout2d(_Dropout):
@@ -55,7 +55,7 @@ class Dropout2d(_Dropout):
     tensor([[[[0., 0.]]]])
     """
 
-    function = staticmethod(F.dropout2d)
+    function = "dropout2d"
 
 
 class Dropout3d(_Dropout):
@@ -65,7 +65,7 @@ class Dropout3d(_Dropout):
     tensor(0.)
     """
 
-    function = staticmethod(F.dropout3d)
+    function = "dropout3d"
 
 
 class AlphaDropout(_Dropout):
@@ -77,7 +77,7 @@ class AlphaDropout(_Dropout):
     tensor([1., 1.])
     """
 
-    function = staticmethod(F.alpha_dropout)
+    function = "alpha_dropout"
 
     def forward(self, input: Tensor) -> Any:
         return F.alpha_dropout(input, self.p, self.training)  # as in PyTorch, never in place
@@ -90,7 +90,7 @@ class FeatureAlphaDropout(_Dropout):
     tensor([[[1., 1.]]])
     """
 
-    function = staticmethod(F.feature_alpha_dropout)
+    function = "feature_alpha_dropout"
 
     def forward(self, input: Tensor) -> Any:
         return F.feature_alpha_dropout(input, self.p, self.training)  # never in place

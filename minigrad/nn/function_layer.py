@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
+from . import functional as F
 from .module import Module
 
 
 class FunctionLayer(Module):
     """A layer without parameters. Its forward passes its inputs and its options to a function.
 
-    A subclass names the `function`, and its constructor passes the options on to this one. Each
-    is an attribute of that name, as in PyTorch, and `forward` reads it there. `shown` is the text
-    of the repr; by default it has every option, but `inplace` only if it is true.
+    A subclass names the `function` of nn.functional, which is looked up at each call, and its
+    constructor passes the options on to this one. Each is an attribute of that name, as in PyTorch,
+    and `forward` reads it there. `shown` is the text of the repr; by default it has every option,
+    but `inplace` only if it is true.
     """
 
-    function: ClassVar[Callable[..., Any]]
+    function: ClassVar[str]
     shown: ClassVar[str | None] = None
     _options: ClassVar[tuple[str, ...]] = ()
 
@@ -36,7 +38,7 @@ class FunctionLayer(Module):
 
     def forward(self, *inputs: Any) -> Any:
         options = {name: getattr(self, name) for name in self._options}
-        return type(self).function(*inputs, **options)
+        return getattr(F, self.function)(*inputs, **options)
 
     def extra_repr(self) -> str:
         if self.shown is not None:

@@ -62,7 +62,7 @@ class MSELoss(_Loss):
     tensor(2.)
     """
 
-    function = staticmethod(F.mse_loss)
+    function = "mse_loss"
 
 
 class L1Loss(_Loss):
@@ -72,7 +72,7 @@ class L1Loss(_Loss):
     tensor(1.)
     """
 
-    function = staticmethod(F.l1_loss)
+    function = "l1_loss"
 
 
 class SmoothL1Loss(_Loss):
@@ -82,7 +82,7 @@ class SmoothL1Loss(_Loss):
     tensor(0.7500)
     """
 
-    function = staticmethod(F.smooth_l1_loss)
+    function = "smooth_l1_loss"
 
     def __init__(
         self,
@@ -101,7 +101,7 @@ class HuberLoss(_Loss):
     tensor(0.4375)
     """
 
-    function = staticmethod(F.huber_loss)
+    function = "huber_loss"
 
     def __init__(
         self,
@@ -118,7 +118,7 @@ class NLLLoss(_WeightedLoss):
     tensor(2.)
     """
 
-    function = staticmethod(F.nll_loss)
+    function = "nll_loss"
 
     def __init__(
         self,
@@ -144,7 +144,7 @@ class CrossEntropyLoss(_WeightedLoss):
     tensor(0.6931)
     """
 
-    function = staticmethod(F.cross_entropy)
+    function = "cross_entropy"
 
     def __init__(
         self,
@@ -172,7 +172,7 @@ class BCELoss(_WeightedLoss):
     tensor(0.6931)
     """
 
-    function = staticmethod(F.binary_cross_entropy)
+    function = "binary_cross_entropy"
     _options = ("weight", "reduction")
 
 
@@ -185,7 +185,7 @@ class BCEWithLogitsLoss(_WeightedLoss):
     tensor(0.6931)
     """
 
-    function = staticmethod(F.binary_cross_entropy_with_logits)
+    function = "binary_cross_entropy_with_logits"
 
     def __init__(
         self,
@@ -206,7 +206,7 @@ class KLDivLoss(_Loss):
     tensor(0.)
     """
 
-    function = staticmethod(F.kl_div)
+    function = "kl_div"
 
     def __init__(
         self,
@@ -227,7 +227,7 @@ class PoissonNLLLoss(_Loss):
     tensor(1.)
     """
 
-    function = staticmethod(F.poisson_nll_loss)
+    function = "poisson_nll_loss"
 
     def __init__(
         self,
@@ -255,7 +255,7 @@ class GaussianNLLLoss(_Loss):
     tensor(0.5000)
     """
 
-    function = staticmethod(F.gaussian_nll_loss)
+    function = "gaussian_nll_loss"
 
     def __init__(
         self,
@@ -274,7 +274,7 @@ class HingeEmbeddingLoss(_Loss):
     tensor(1.)
     """
 
-    function = staticmethod(F.hinge_embedding_loss)
+    function = "hinge_embedding_loss"
 
     def __init__(
         self,
@@ -295,7 +295,7 @@ class MarginRankingLoss(_Loss):
     tensor(1.)
     """
 
-    function = staticmethod(F.margin_ranking_loss)
+    function = "margin_ranking_loss"
 
     def __init__(
         self,
@@ -316,7 +316,7 @@ class CosineEmbeddingLoss(_Loss):
     tensor(1.)
     """
 
-    function = staticmethod(F.cosine_embedding_loss)
+    function = "cosine_embedding_loss"
 
     def __init__(
         self,
@@ -337,7 +337,7 @@ class SoftMarginLoss(_Loss):
     tensor(0.6931)
     """
 
-    function = staticmethod(F.soft_margin_loss)
+    function = "soft_margin_loss"
 
 
 class MultiMarginLoss(_WeightedLoss):
@@ -347,7 +347,7 @@ class MultiMarginLoss(_WeightedLoss):
     tensor(0.5000)
     """
 
-    function = staticmethod(F.multi_margin_loss)
+    function = "multi_margin_loss"
 
     def __init__(
         self,
@@ -375,7 +375,7 @@ class MultiLabelMarginLoss(_Loss):
     tensor(0.5000)
     """
 
-    function = staticmethod(F.multilabel_margin_loss)
+    function = "multilabel_margin_loss"
 
 
 class MultiLabelSoftMarginLoss(_WeightedLoss):
@@ -385,7 +385,7 @@ class MultiLabelSoftMarginLoss(_WeightedLoss):
     tensor(0.6931)
     """
 
-    function = staticmethod(F.multilabel_soft_margin_loss)
+    function = "multilabel_soft_margin_loss"
     _options = ("weight", "reduction")
 
 
@@ -396,7 +396,7 @@ class TripletMarginLoss(_Loss):
     tensor(1.)
     """
 
-    function = staticmethod(F.triplet_margin_loss)
+    function = "triplet_margin_loss"
 
     def __init__(
         self,
@@ -426,7 +426,7 @@ class TripletMarginWithDistanceLoss(_Loss):
     tensor(1.)
     """
 
-    function = staticmethod(F.triplet_margin_with_distance_loss)
+    function = "triplet_margin_with_distance_loss"
 
     def __init__(
         self,

@@ -164,7 +164,7 @@ class LocalResponseNorm(FunctionLayer):
     LocalResponseNorm(2, alpha=0.0001, beta=0.75, k=1.0)
     """
 
-    function = staticmethod(F.local_response_norm)
+    function = "local_response_norm"
     shown = "{size}, alpha={alpha}, beta={beta}, k={k}"
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:

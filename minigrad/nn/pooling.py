@@ -48,7 +48,7 @@ class MaxPool1d(_MaxPool):
     tensor([[3., 2.]])
     """
 
-    function = staticmethod(F.max_pool1d)
+    function = "max_pool1d"
 
 
 class MaxPool2d(_MaxPool):
@@ -58,7 +58,7 @@ class MaxPool2d(_MaxPool):
     MaxPool2d(kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=False)
     """
 
-    function = staticmethod(F.max_pool2d)
+    function = "max_pool2d"
 
 
 class MaxPool3d(_MaxPool):
@@ -68,7 +68,7 @@ class MaxPool3d(_MaxPool):
     torch.Size([1, 1, 2, 2, 2])
     """
 
-    function = staticmethod(F.max_pool3d)
+    function = "max_pool3d"
 
 
 class AvgPool1d(FunctionLayer):
@@ -80,7 +80,7 @@ class AvgPool1d(FunctionLayer):
     tensor([[2., 1.]])
     """
 
-    function = staticmethod(F.avg_pool1d)
+    function = "avg_pool1d"
     shown = "kernel_size={kernel_size}, stride={stride}, padding={padding}"
 
     def __init__(
@@ -133,7 +133,7 @@ class AvgPool2d(_AvgPool):
     AvgPool2d(kernel_size=2, stride=2, padding=0)
     """
 
-    function = staticmethod(F.avg_pool2d)
+    function = "avg_pool2d"
 
 
 class AvgPool3d(_AvgPool):
@@ -143,7 +143,7 @@ class AvgPool3d(_AvgPool):
     torch.Size([1, 1, 2, 2, 2])
     """
 
-    function = staticmethod(F.avg_pool3d)
+    function = "avg_pool3d"
 
 
 class _LPPool(FunctionLayer):
@@ -162,7 +162,7 @@ class _LPPool(FunctionLayer):
 
     def forward(self, input: Tensor) -> Any:
         norm_type = float(self.norm_type)
-        function = type(self).function
+        function = getattr(F, self.function)
         return function(input, norm_type, self.kernel_size, self.stride, self.ceil_mode)
 
     def extra_repr(self) -> str:
@@ -176,7 +176,7 @@ class LPPool1d(_LPPool):
     tensor([[5.]])
     """
 
-    function = staticmethod(F.lp_pool1d)
+    function = "lp_pool1d"
 
 
 class LPPool2d(_LPPool):
@@ -186,7 +186,7 @@ class LPPool2d(_LPPool):
     tensor([[[4.]]])
     """
 
-    function = staticmethod(F.lp_pool2d)
+    function = "lp_pool2d"
 
 
 class LPPool3d(_LPPool):
@@ -196,7 +196,7 @@ class LPPool3d(_LPPool):
     tensor([[[[8.]]]])
     """
 
-    function = staticmethod(F.lp_pool3d)
+    function = "lp_pool3d"
 
 
 class _AdaptiveAvgPool(FunctionLayer):
@@ -224,7 +224,7 @@ class AdaptiveAvgPool1d(_AdaptiveAvgPool):
     torch.Size([1, 2])
     """
 
-    function = staticmethod(F.adaptive_avg_pool1d)
+    function = "adaptive_avg_pool1d"
 
 
 class AdaptiveAvgPool2d(_AdaptiveAvgPool):
@@ -236,7 +236,7 @@ class AdaptiveAvgPool2d(_AdaptiveAvgPool):
     torch.Size([1, 2, 4])
     """
 
-    function = staticmethod(F.adaptive_avg_pool2d)
+    function = "adaptive_avg_pool2d"
 
 
 class AdaptiveAvgPool3d(_AdaptiveAvgPool):
@@ -248,7 +248,7 @@ class AdaptiveAvgPool3d(_AdaptiveAvgPool):
     torch.Size([1, 1, 1, 1])
     """
 
-    function = staticmethod(F.adaptive_avg_pool3d)
+    function = "adaptive_avg_pool3d"
 
 
 class AdaptiveMaxPool1d(_AdaptiveMaxPool):
@@ -260,7 +260,7 @@ class AdaptiveMaxPool1d(_AdaptiveMaxPool):
     torch.Size([1, 2])
     """
 
-    function = staticmethod(F.adaptive_max_pool1d)
+    function = "adaptive_max_pool1d"
 
 
 class AdaptiveMaxPool2d(_AdaptiveMaxPool):
@@ -272,7 +272,7 @@ class AdaptiveMaxPool2d(_AdaptiveMaxPool):
     torch.Size([1, 2, 4])
     """
 
-    function = staticmethod(F.adaptive_max_pool2d)
+    function = "adaptive_max_pool2d"
 
 
 class AdaptiveMaxPool3d(_AdaptiveMaxPool):
@@ -284,7 +284,7 @@ class AdaptiveMaxPool3d(_AdaptiveMaxPool):
     torch.Size([1, 1, 1, 1])
     """
 
-    function = staticmethod(F.adaptive_max_pool3d)
+    function = "adaptive_max_pool3d"
 
 
 class _MaxUnpool(Module):

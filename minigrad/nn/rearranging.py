@@ -18,10 +18,11 @@ class Flatten(FunctionLayer):
     torch.Size([2, 12])
     """
 
-    function = Tensor.flatten
-
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__(start_dim=start_dim, end_dim=end_dim)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return input.flatten(self.start_dim, self.end_dim)
 
 
 class Unflatten(Module):
@@ -65,7 +66,7 @@ class Unfold(FunctionLayer):
     torch.Size([1, 12, 9])
     """
 
-    function = staticmethod(F.unfold)
+    function = "unfold"
 
     def __init__(
         self, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
@@ -80,7 +81,7 @@ class Fold(FunctionLayer):
     torch.Size([1, 3, 4, 4])
     """
 
-    function = staticmethod(F.fold)
+    function = "fold"
 
     def __init__(
         self,
@@ -106,7 +107,7 @@ class PixelShuffle(FunctionLayer):
     torch.Size([1, 1, 6, 6])
     """
 
-    function = staticmethod(F.pixel_shuffle)
+    function = "pixel_shuffle"
 
     def __init__(self, upscale_factor: int) -> None:
         super().__init__(upscale_factor=upscale_factor)
@@ -119,7 +120,7 @@ class PixelUnshuffle(FunctionLayer):
     torch.Size([1, 4, 3, 3])
     """
 
-    function = staticmethod(F.pixel_unshuffle)
+    function = "pixel_unshuffle"
 
     def __init__(self, downscale_factor: int) -> None:
         super().__init__(downscale_factor=downscale_factor)
@@ -132,7 +133,7 @@ class ChannelShuffle(FunctionLayer):
     tensor([0., 2., 1., 3.])
     """
 
-    function = staticmethod(F.channel_shuffle)
+    function = "channel_shuffle"
 
     def __init__(self, groups: int) -> None:
         super().__init__(groups=groups)
