@@ -29,8 +29,8 @@ from ...random.seeding import manual_seed
 from .dataset import IterableDataset
 from .fetch import Fetching
 
-# Seconds for workers to stop by themselves, and between a worker's looks whether its parent lives.
-_PATIENCE = 5.0
+_PATIENCE = 5.0  # seconds for workers to stop by themselves
+_LOOK = 1.0  # seconds between a worker's looks whether its parent lives
 
 # Messages are pairs of one of these and a value. To a worker:
 _FETCH = "fetch"  # make the batch of these indices
@@ -102,7 +102,10 @@ class Failure:
                 error = kind(self.text)
         except Exception:
             error = RuntimeError(self.text)
-        raise error from None
+        try:
+            raise error from None
+        finally:
+            del error  # else the error, by this frame, would keep itself and the loader alive
 
 
 class _Text(str):
@@ -180,7 +183,7 @@ def _serve(job: Job, worker: int, tasks: Connection, sender: _Sender, stop: Conn
     fetch = _started(job, worker, job.init_fn)
     ended = False
     while True:
-        ready = wait([tasks, stop], _PATIENCE)
+        ready = wait([tasks, stop], _LOOK)
         if stop in ready or os.getppid() != parent:
             return
         if not ready:
@@ -267,7 +270,7 @@ class Workers:
 
     def ready(self, workers: Iterable[int]) -> int:
         """Return the first of `workers` that has a result or has died; wait for one."""
-        workers = list(workers)
+        workers = list(dict.fromkeys(workers))
         ready = wait([self._results[worker] for worker in workers], self._timeout or None)
         if not ready:
             raise RuntimeError(f"DataLoader timed out after {self._timeout} seconds")
