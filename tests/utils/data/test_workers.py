@@ -296,7 +296,13 @@ def test_length_of_a_stream_that_every_worker_repeats() -> None:
 # Processes ----------------------------------------------------------------------------------------
 
 
+def children() -> set[Any]:
+    return {process.pid for process in multiprocessing.active_children()}
+
+
 def test_a_worker_that_dies_is_named() -> None:
+    before = children()
+
     class Deadly(Draws):
         def __getitem__(self, index: int) -> int:
             if index == 2:
@@ -306,7 +312,7 @@ def test_a_worker_that_dies_is_named() -> None:
     loader = minigrad.utils.data.DataLoader(Deadly(minigrad, 6), num_workers=2)
     with pytest.raises(RuntimeError, match=r"DataLoader worker \(pid\(s\) \d+\) exited unexp"):
         list(loader)
-    assert not multiprocessing.active_children()
+    assert not children() - before
 
 
 def test_timeout() -> None:
@@ -324,17 +330,37 @@ def test_timeout() -> None:
 
 @pytest.mark.parametrize("persistent", [False, True])
 def test_no_process_outlives_its_loader(persistent: bool) -> None:
+    before = children()
     loader = minigrad.utils.data.DataLoader(
         range(1000), num_workers=2, persistent_workers=persistent
     )
     assert len(list(itertools.islice(loader, 3))) == 3
-    workers = multiprocessing.active_children()
+    workers = children() - before
     assert len(workers) == (2 if persistent else 0)
     list(itertools.islice(loader, 3))
-    assert {x.pid for x in multiprocessing.active_children()} == {x.pid for x in workers}
+    assert children() - before == workers
     del loader
     gc.collect()
-    assert not multiprocessing.active_children()
+    assert not children() - before
+
+
+def test_persistent_workers_that_died_are_replaced(tmp_path: Any) -> None:
+    class Once(Draws):
+        def __getitem__(self, index: int) -> int:
+            if index == 2 and not (tmp_path / "died").exists():
+                (tmp_path / "died").touch()
+                sys.exit(1)
+            return index
+
+    loader = minigrad.utils.data.DataLoader(
+        Once(minigrad, 4), num_workers=1, persistent_workers=True
+    )
+    batches = iter(loader)
+    assert [next(batches).item(), next(batches).item()] == [0, 1]  # sent before it ended
+    with pytest.raises(RuntimeError, match="exited unexpectedly"):
+        next(batches)
+    assert list(batches) == []
+    assert [batch.item() for batch in loader] == [0, 1, 2, 3]
 
 
 PROGRAM = """
