@@ -1,12 +1,13 @@
 """Datasets and the loader that batches them, with the names of torch.utils.data. It may import what
 `utils` may. Read `dataset.py` (samples), `sampler.py` (their order), `collate.py` (a batch from
-several samples), then `dataloader.py`, which combines the three.
+several samples) and `fetch.py` (a batch from indices), then `dataloader.py`, which combines them,
+and `workers.py` (processes that make the batches).
 """
 
 from __future__ import annotations
 
 from .collate import default_collate, default_convert
-from .dataloader import DataLoader, get_worker_info
+from .dataloader import DataLoader
 from .dataset import (
     ChainDataset,
     ConcatDataset,
@@ -25,6 +26,7 @@ from .sampler import (
     SubsetRandomSampler,
     WeightedRandomSampler,
 )
+from .workers import get_worker_info
 
 __all__ = [
     "BatchSampler",

@@ -290,27 +290,7 @@ def test_attributes_that_samplers_depend_on_are_read_only(name: str) -> None:
     check_same(program)
 
 
-# PyTorch accepts these. minigrad refuses them and says what to pass instead.
-REFUSED: dict[str, tuple[Any, str]] = {
-    "num_workers": (2, "num_workers=0"),
-    "pin_memory": (True, "False"),
-    "pin_memory_device": ("cuda", '""'),
-}
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_unsupported_option_is_refused_by_name(name: str) -> None:
-    value, instead = REFUSED[name]
-    with pytest.raises(NotImplementedError, match=name) as error:
-        minigrad.utils.data.DataLoader(DIGITS, **{name: value})
-    assert instead in str(error.value)
-    loader = minigrad.utils.data.DataLoader(DIGITS)
-    setattr(loader, name, value)
-    with pytest.raises(NotImplementedError, match=name):
-        iter(loader)
-
-
-def test_worker_init_fn_is_never_called() -> None:
+def test_worker_init_fn_is_not_called_without_workers() -> None:
     def fails(worker: int) -> None:
         raise AssertionError(worker)
 
