@@ -73,6 +73,43 @@ _TERMS: dict[str, Callable[..., Any]] = {
     "normalise": _normalise_terms,
     "normalise_by": _normalise_by_terms,
 }
+
+
+def _gradient_terms_of_normalise(call: TorchCall, i: int, g: Array) -> Array:
+    """Σ|terms| of the gradients of `normalise`, with the rounding of the mean in each deviation."""
+    given = REGISTRY["normalise"].signature.bind(*call.operands, **call.options).arguments
+    split, over, affine = given["split"], given["over"], given["affine"]
+    x = array_of(given["input"]).astype(np.float64).reshape(split)
+    weight = given["weight"]
+    rstd = 1 / np.sqrt(x.var(over, keepdims=True) + given["eps"])
+    hat = (np.abs(x - x.mean(over, keepdims=True)) + np.abs(x).max(over, keepdims=True)) * rstd
+    h = np.abs(g.astype(np.float64))
+    if i == 0:
+        if weight is not None:
+            h = h * np.abs(array_of(weight)).reshape(affine)
+        h = h.reshape(split)
+        terms = h + h.mean(over, keepdims=True) + hat * (h * hat).mean(over, keepdims=True)
+        return np.asarray(rstd * terms).reshape(g.shape)
+    terms = h * hat.reshape(g.shape) if i == 1 else h
+    padded = (1,) * (g.ndim - len(affine)) + tuple(affine)
+    summed = terms.sum(tuple(d for d, size in enumerate(padded) if size == 1))
+    return np.asarray(summed).reshape(call.operands[i].shape)
+
+
+def _gradient_terms_of_prelu(call: TorchCall, i: int, g: Array) -> Array:
+    """Σ|terms| of the gradients of `prelu_kernel`; the slopes count for all elements."""
+    x, weight = (np.abs(array_of(operand)).astype(np.float64) for operand in call.operands)
+    terms = np.abs(g.astype(np.float64)) * (np.maximum(weight, 1) if i == 0 else x)
+    missing = tuple(d for d, n in enumerate(call.operands[i].shape) if n == 1 != terms.shape[d])
+    return np.asarray(terms.sum(missing, keepdims=True))
+
+
+# The Σ|terms| of gradients of ops that aren't linear in each operand.
+_GRADIENT_TERMS: dict[str, Callable[[TorchCall, int, Array], Array]] = {
+    "normalise": _gradient_terms_of_normalise,
+    "prelu_kernel": _gradient_terms_of_prelu,
+}
+
 # Options that are factors of a term.
 _FACTORS = ("alpha", "value")
 
@@ -149,6 +186,8 @@ class TorchCall:
 
     def gradient_terms(self, i: int, g: Array) -> Array:
         """Return Σ|terms| of each element of the gradient of operand `i`."""
+        if self.name in _GRADIENT_TERMS:
+            return _GRADIENT_TERMS[self.name](self, i, g)
         if self.tolerance.gradient_terms is not None:
             dim, cotangent = self.options.get("dim", 0), g.astype(np.float64)
             return self.tolerance.gradient_terms(self._float64_result(), cotangent, dim)

@@ -83,6 +83,19 @@ def _constant_pad(t: Any, input: Any, padding: Any, value: float) -> Any:
     return t.nn.functional.pad(input, pairs, value=value)
 
 
+def _elu(t: Any, input: Any, alpha: float = 1.0, *scales: Any, **options: Any) -> Any:
+    if scales or options:  # of celu and selu
+        return t.ops.aten.elu(input, alpha, *scales, **options)
+    return t.nn.functional.elu(input, alpha)
+
+
+def _embedding(
+    t: Any, weight: Any, input: Any, padding_idx: int = -1, scale_grad_by_freq: bool = False
+) -> Any:
+    padding = None if padding_idx == -1 else padding_idx
+    return t.nn.functional.embedding(input, weight, padding, scale_grad_by_freq=scale_grad_by_freq)
+
+
 def _with_logits(
     t: Any,
     input: Any,
@@ -102,7 +115,8 @@ SPELLED: dict[str, Callable[..., Any]] = {
     "col2im": lambda t, input, *rest, **options: t.nn.functional.fold(input, *rest, **options),
     "constant_pad": _constant_pad,
     "convolution": _convolution,
-    "elu": lambda t, input, *rest, **options: t.ops.aten.elu(input, *rest, **options),
+    "elu": _elu,
+    "embedding": _embedding,
     "gelu_backward": _gelu_backward,
     "im2col": lambda t, input, *rest, **options: t.nn.functional.unfold(input, *rest, **options),
     "max_of_windows": _max_of_windows,

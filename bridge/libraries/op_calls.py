@@ -120,8 +120,6 @@ _OTHERS: dict[str, Spelling] = {
     "alias": lambda torch, input: input[...],
     "cat": joining("cat"),
     "deviation": lambda torch, input, **options: torch.std(input, **options),
-    # Here a padding_idx of -1 means none, as in the rule.
-    "embedding": lambda torch, *args, **options: torch.embedding(*args, **options),
     "frexp": function("frexp"),
     "gather_along": _gather,
     "index": _index,

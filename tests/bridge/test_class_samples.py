@@ -426,7 +426,8 @@ def test_conversion_that_drops_a_setting_is_found(name: str) -> None:
         check_is_found(plant, name, check_conversion)
 
 
-@pytest.mark.parametrize("name", share([n for n in SMALL if n not in UNMEASURED]))
+# The gradient is that of the input, and an embedding's input has none.
+@pytest.mark.parametrize("name", share([n for n in SMALL if n not in (*UNMEASURED, "Embedding")]))
 def test_wrong_gradient_of_a_layer_is_found(name: str) -> None:
     class SlightlyTooLarge(minigrad.autograd.Function):
         @staticmethod
