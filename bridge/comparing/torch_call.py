@@ -37,7 +37,7 @@ def _glu_terms(call: TorchCall, x: Any, *, dim: int = -1) -> Any:
 def _lerp_terms(call: TorchCall, input: Any, end: Any, weight: Any) -> Any:
     # From the end that is nearer.
     far = end + (1 + weight) * (end + input)
-    return torch.where(weight < 0.5, input + weight * (end + input), far)
+    return torch.where(torch.as_tensor(weight < 0.5), input + weight * (end + input), far)
 
 
 def _normalise_terms(
