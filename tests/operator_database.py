@@ -25,15 +25,14 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.backends
-from torch.testing._internal.common_methods_invocations import op_db
 
 import minigrad
 from bridge.libraries.convert import copy_with_strides
 from minigrad.rules.dtypes import SUPPORTED
+from tests.databases import side_effects_undone
 
-# The import freezes the flags of the backends, which `bridge` sets.
-torch.backends.flags_frozen.__globals__["__allow_nonbracketed_mutation_flag"] = True
+with side_effects_undone():
+    from torch.testing._internal.common_methods_invocations import op_db
 
 DTYPES = {getattr(torch, d.name): d for d in SUPPORTED}
 # How far results may be apart: relative and absolute. They are those of torch.testing.assert_close.

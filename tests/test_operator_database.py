@@ -44,6 +44,12 @@ def test_no_sample_fits(name: str) -> None:
     assert not check(OPS[name], first=True).samples
 
 
+def test_the_import_changes_nothing_else() -> None:
+    torch = pytest.importorskip("torch")
+    assert settings.default.max_examples != 10  # that of the profile of PyTorch's tests
+    assert not torch.backends.flags_frozen()
+
+
 def test_every_shortfall_has_a_reason() -> None:
     assert all(SHORTFALLS.values())
 

@@ -73,7 +73,7 @@ def test_random_programs(lane: int, campaign: Campaign) -> None:
 def many() -> list[Program]:
     found: list[Program] = []
 
-    @settings(max_examples=600, phases=[Phase.generate], database=None, derandomize=True)
+    @settings(max_examples=1500, phases=[Phase.generate], database=None, derandomize=True)
     @given(programs())
     def collect(program: Program) -> None:
         found.append(program)
@@ -192,10 +192,10 @@ def test_the_sign_of_a_sum_of_zeros_is_not_compared() -> None:
 # Mistakes that must be found ----------------------------------------------------------------------
 
 
-def failure(**kinds: Any) -> str:
-    """Return the message about the first program that differs; "" if none does."""
+def failure(most: int = 200, **kinds: Any) -> str:
+    """Return the message about the first of `most` programs that differs; "" if none does."""
 
-    @AT_A_GLANCE
+    @settings(AT_A_GLANCE, max_examples=most)
     @given(programs(**kinds))
     def run(program: Program) -> None:
         check(program)
@@ -283,7 +283,7 @@ def test_a_mistake_in_state_is_found(
     owner: Any, name: str, instead: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(owner, name, instead)
-    assert failure(actions=STATE)
+    assert failure(2000, actions=STATE)
 
 
 def _do_nothing(*args: Any, **options: Any) -> None:

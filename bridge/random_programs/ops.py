@@ -12,6 +12,7 @@ import torch
 from bridge.drawing.expressions import Expression, as_code
 from bridge.drawing.operands import Operand
 from bridge.drawing.samples import SAMPLES, InPlaceForm, draw_case, form_takes, forms
+from bridge.libraries.op_calls import ONE_RESULT
 from minigrad.rules import REGISTRY
 
 from .pool import ProgramTensor
@@ -126,7 +127,7 @@ def _result_count(op: str) -> int:
     case = draw_case(op, 0, "tame")
     operands = [x.array() if isinstance(x, Operand) else x for x in case.operands]
     output, _ = REGISTRY[op].forward(*operands, **case.options)
-    return len(output) if isinstance(output, tuple) else 1
+    return len(output) if isinstance(output, tuple) and op not in ONE_RESULT else 1
 
 
 def _is_moderate(x: torch.Tensor) -> bool:

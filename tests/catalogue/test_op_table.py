@@ -151,6 +151,8 @@ def _form(op: Op, form: str) -> Form:
     space, _, name = form.rpartition(".")
     if op.rule.name in CASES and not op.rule.presentation.forms:
         return first_form(op)  # PyTorch has the arguments in another order
+    if op.rule.name == "prelu_kernel":  # the function reshapes the weight
+        return first_form(op)
     if op.rule.name in nn_calls.SPELLED:
         return spelling(op.rule.name)
     if op.rule.name == "index_put" and space == "Tensor":
