@@ -82,7 +82,9 @@ def test_importing_loads_only_numpy() -> None:
         text=True,
         check=True,
     )
-    assert found.stdout.split() == ["minigrad"]
+    assert {*found.stdout.split()} - {"__mp_main__"} == {
+        "minigrad"
+    }  # multiprocessing adds the other
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -35,6 +35,7 @@ class SummaryWriter:
         if not log_dir:
             now = datetime.now().strftime("%b%d_%H-%M-%S")
             log_dir = os.path.join("runs", f"{now}_{socket.gethostname()}{comment}")
+        # An optional package.
         from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
         self.log_dir = os.fspath(log_dir)
@@ -77,6 +78,7 @@ class SummaryWriter:
     def _add(
         self, folder: str, tag: str, value: Any, step: int | None, walltime: float | None
     ) -> None:
+        # An optional package.
         from tensorboard.compat.proto.event_pb2 import Event
         from tensorboard.compat.proto.summary_pb2 import Summary
 
