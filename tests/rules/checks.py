@@ -129,7 +129,11 @@ NOT_HELD_TO: list[tuple[Collection[str], Collection[str], str]] = [
         "PyTorch's own third derivatives of layer_norm and batch_norm are wrong: they take the "
         "statistics as constants",
     ),
-    (("normalise",), ("whole",), "a quotient by a root rounds, so no result is whole"),
+    (
+        ("normalise", "normalise_by"),
+        ("whole",),
+        "a quotient by a root rounds, so no result is whole",
+    ),
     (
         ("convolution",),
         ("recorded",),
