@@ -29,7 +29,6 @@ from bridge.comparing.rounding import judge_by_rounding
 from bridge.comparing.torch_call import TERMS, TorchCall
 from bridge.drawing.operands import LAYOUTS, Case, Operand, laid_out, special_cotangents
 from bridge.drawing.samples import Form, WrongForm
-from bridge.libraries.op_calls import ONE_RESULT as ONE_RESULT
 from minigrad.autograd.gradcheck import GradcheckError
 from minigrad.catalogue.accuracy import SUMMED, Exact, Scaled, Tolerance, Ulps, tolerance
 from minigrad.rules import REGISTRY

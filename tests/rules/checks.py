@@ -20,6 +20,7 @@ from profiles import examples
 from bridge.drawing.cases_factorisations import FACTORISED
 from bridge.drawing.operands import Case, Operand
 from bridge.drawing.samples import SAMPLES, Form, form_takes, forms
+from bridge.libraries.op_calls import ONE_RESULT
 from bridge.strategies import cases
 from minigrad.rules import REGISTRY
 from tests.rules import checker
@@ -81,7 +82,7 @@ def _places(name: str, case: Case) -> Iterator[int]:
     for i, operand in enumerate([*case.operands, *key]):
         if isinstance(operand, Operand | np.ndarray):
             yield i
-    results = 1 if name in checker.ONE_RESULT else len(checker.RuleCall(name, case).results)
+    results = 1 if name in ONE_RESULT else len(checker.RuleCall(name, case).results)
     for i in range(results):
         yield -1 - i
 
