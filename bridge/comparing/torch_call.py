@@ -67,7 +67,7 @@ def _normalise_by_terms(
 
 # The sums of terms of ops that aren't linear in each operand, or whose terms have both signs. They
 # get the call and the magnitudes of its operands.
-_TERMS: dict[str, Callable[..., Any]] = {
+TERMS: dict[str, Callable[..., Any]] = {
     "glu": _glu_terms,
     "lerp": _lerp_terms,
     "normalise": _normalise_terms,
@@ -201,7 +201,7 @@ class TorchCall:
     def _call_on_magnitudes(self) -> tuple[torch.Tensor, list[Any]]:
         """Call the op on the magnitudes of its operands; return the result and those magnitudes.
 
-        Since the op is linear in each operand, or in `_TERMS`, the result is Σ|terms|.
+        Since the op is linear in each operand, or in `TERMS`, the result is Σ|terms|.
         """
         options = dict(self.options)
         for factor in _FACTORS:
@@ -210,9 +210,9 @@ class TorchCall:
         if options.get("dtype") is not None:
             options["dtype"] = torch.float64
         operands = [_magnitude(x) for x in self.operands]
-        if self.name in _TERMS:
+        if self.name in TERMS:
             with torch.enable_grad():
-                return _TERMS[self.name](self, *operands, **options), operands
+                return TERMS[self.name](self, *operands, **options), operands
         return _call(_SUM_OF.get(self.name, self.name), operands, options)[0], operands
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from . import cases
 from .draws import RandomDraws
-from .operands import Case, laid_out
+from .operands import Case, Operand, laid_out
 
 
 def binary_with_tensor(draw: RandomDraws) -> Case:
@@ -85,7 +85,8 @@ def off_jumps(case: Callable[[RandomDraws], Case]) -> Callable[[RandomDraws], Ca
         x, *others = drawn.operands
         if draw.style != "smooth":
             return drawn
-        moved = replace(x, values=np.asarray(x.values + 0.005))  # type: ignore
+        assert isinstance(x, Operand)
+        moved = replace(x, values=np.asarray(x.values + 0.005))
         return replace(drawn, operands=(moved, *others))
 
     return draw_it
@@ -112,26 +113,30 @@ def moderate_tensors(count: int) -> Callable[[RandomDraws], Case]:
     return draw_it
 
 
+def _tensors(case: Case) -> list[Operand]:
+    return [x for x in case.operands if isinstance(x, Operand)]
+
+
 def fraction(draw: RandomDraws) -> Case:
     """Draw a tensor of numbers between -1 and 1."""
     case = moderate(draw)
-    x = case.operands[0]
-    if not x.differentiable:  # type: ignore
+    x, *_ = _tensors(case)
+    if not x.differentiable:
         return case
-    return Case((replace(x, values=np.asarray(np.tanh(x.values) * 0.9)),))  # type: ignore
+    return Case((replace(x, values=np.asarray(np.tanh(x.values) * 0.9)),))
 
 
 def probability(draw: RandomDraws) -> Case:
     """Draw a tensor of numbers between 0 and 1; if wild, some are 0 or 1."""
     case = fraction(draw)
-    x = case.operands[0]
-    if not x.differentiable:  # type: ignore
+    x, *_ = _tensors(case)
+    if not x.differentiable:
         return case
-    values = np.asarray(x.values / 2 + 0.5)  # type: ignore
+    values = np.asarray(x.values / 2 + 0.5)
     if draw.wild:
         ends = np.asarray(draw.rng.integers(0, 2, values.shape), values.dtype)
         values = np.where(draw.rng.random(values.shape) < 0.1, ends, values)
-    return Case((laid_out(values, x.layout),))  # type: ignore
+    return Case((laid_out(values, x.layout),))
 
 
 def remaindered(draw: RandomDraws) -> Case:
@@ -140,8 +145,8 @@ def remaindered(draw: RandomDraws) -> Case:
     There, PyTorch's vectorised and scalar loops differ.
     """
     case = off_jumps(cases.tensors(2))(draw)
-    a, b = case.operands
-    x, y = a.values, b.values  # type: ignore
+    a, b = _tensors(case)
+    x, y = a.values, b.values
     with np.errstate(all="ignore"):
         try:
             overflow = np.isinf(x / np.asarray(y, x.dtype)) & np.isfinite(x) & (y != 0)
@@ -150,7 +155,7 @@ def remaindered(draw: RandomDraws) -> Case:
     if not overflow.any():
         return case
     larger = np.where((y != 0) & (np.abs(y) < 1), np.ones_like(y), y)
-    return Case((a, laid_out(larger, b.layout)))  # type: ignore
+    return Case((a, laid_out(larger, b.layout)))
 
 
 def logit(draw: RandomDraws) -> Case:
@@ -159,10 +164,10 @@ def logit(draw: RandomDraws) -> Case:
 
 def above_one(draw: RandomDraws) -> Case:
     case = moderate_tensors(1)(draw)
-    x = case.operands[0]
-    if not x.differentiable:  # type: ignore
+    x, *_ = _tensors(case)
+    if not x.differentiable:
         return case
-    return Case((replace(x, values=np.asarray(np.abs(x.values) + 1.5)),))  # type: ignore
+    return Case((replace(x, values=np.asarray(np.abs(x.values) + 1.5)),))
 
 
 def polygamma(draw: RandomDraws) -> Case:

@@ -59,14 +59,7 @@ def grad_and_value(func: Callable[..., Any], argnums: ArgNums = 0, has_aux: bool
         numbers = _checked_argnums(argnums, len(args))
         run = _Run([args[i] for i in numbers])
         output = run.call(lambda *chosen: func(*_replaced(args, numbers, chosen), **kwargs))
-        aux = None
-        if has_aux:
-            if not (isinstance(output, tuple) and len(output) == 2):
-                raise RuntimeError(
-                    "grad_and_value(f)(*args): output of function f should be a tuple: "
-                    "(output, aux) if has_aux is True"
-                )
-            output, aux = output
+        output, aux = _parted(output, has_aux, "grad_and_value(f)(*args)")
         if not isinstance(output, Tensor):
             raise RuntimeError(
                 "grad_and_value(f)(*args): Expected f(*args) to return a Tensor, got "
@@ -86,6 +79,17 @@ def grad_and_value(func: Callable[..., Any], argnums: ArgNums = 0, has_aux: bool
     return both
 
 
+def _parted(output: Any, has_aux: bool, called: str) -> tuple[Any, Any]:
+    """The output of a function, and what it returns next to it with `has_aux`."""
+    if not has_aux:
+        return output, None
+    if not (isinstance(output, tuple) and len(output) == 2):
+        raise RuntimeError(
+            f"{called}: output of function f should be a tuple: (output, aux) if has_aux is True"
+        )
+    return output
+
+
 def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     """Return the output of `func` and a function that takes cotangents of it to those of `primals`.
 
@@ -101,14 +105,7 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     """
     run = _Run(list(primals))
     output = run.call(func)
-    aux = None
-    if has_aux:
-        if not (isinstance(output, tuple) and len(output) == 2):
-            raise RuntimeError(
-                "vjp(f, *primals): output of function f should be a tuple: (output, aux) if "
-                "has_aux is True"
-            )
-        output, aux = output
+    output, aux = _parted(output, has_aux, "vjp(f, *primals)")
     outputs, rebuilt = flattened(output)
     _check_outputs(outputs)
 
@@ -158,14 +155,7 @@ def jacrev(
         numbers = _checked_argnums(argnums, len(args))
         run = _Run([args[i] for i in numbers])
         output = run.call(lambda *chosen: func(*_replaced(args, numbers, chosen), **kwargs))
-        aux = None
-        if has_aux:
-            if not (isinstance(output, tuple) and len(output) == 2):
-                raise RuntimeError(
-                    "jacrev(f)(*args): output of function f should be a tuple: (output, aux) if "
-                    "has_aux is True"
-                )
-            output, aux = output
+        output, aux = _parted(output, has_aux, "jacrev(f)(*args)")
         outputs, rebuilt = flattened(output)
         _check_outputs(outputs)
         blocks = []

@@ -147,9 +147,14 @@ def _without_cancellation(y: Array) -> Array:
     return np.abs(y)
 
 
+def _size(y: Array) -> Array:
+    """|y|, and 0 for an infinity, which doesn't round. As a term it would allow any error."""
+    return np.where(np.isinf(y), 0, np.abs(y))
+
+
 def _and_one(y: Array) -> Array:
-    """|y| + 1, for terms of order 1 that cancel. An infinity doesn't round."""
-    return np.where(np.isinf(y), 0, np.abs(y)) + 1
+    """|y| + 1, for terms of order 1 that cancel."""
+    return _size(y) + 1
 
 
 def _softmax_gradient_terms(y: Array, g: Array, dim: int) -> Array:
@@ -200,7 +205,7 @@ _ACTIVATION = OpTolerance(
     Scaled(16),
     "The libraries' exp, log1p, tanh and erf differ, and terms of order 1 cancel.",
     value_terms=_and_one,
-    gradient_terms=lambda y, g, dim: np.abs(g) * (1 + np.abs(y)),
+    gradient_terms=lambda y, g, dim: np.abs(g) * _and_one(y),
 )
 _LOSS = OpTolerance(
     SUMMED,
@@ -309,7 +314,7 @@ TOLERANCES: dict[str, OpTolerance] = {
     "digamma": replace(
         _SPECIAL,
         why=f"{_SPECIAL.why} Near a pole, the derivative is the square of the result.",
-        gradient_terms=lambda y, g, dim: np.abs(g) * (4 + np.abs(y)) ** 2,
+        gradient_terms=lambda y, g, dim: np.abs(g) * (4 + _size(y)) ** 2,
     ),
     "special_erfcx": replace(
         _SPECIAL,
@@ -321,12 +326,12 @@ TOLERANCES: dict[str, OpTolerance] = {
         _SPECIAL,
         why=f"{_SPECIAL.why} In the derivative, the exponent is a difference of two terms as "
         "large as the result.",
-        gradient_terms=lambda y, g, dim: np.abs(g) * (1 + np.abs(y)) ** 2,
+        gradient_terms=lambda y, g, dim: np.abs(g) * _and_one(y) ** 2,
     ),
     "polygamma": replace(
         _SPECIAL,
         why=f"{_SPECIAL.why} Below 0, the terms of the sum have both signs if the order is even.",
-        gradient_terms=lambda y, g, dim: np.abs(g) * (4 + np.abs(y)) ** 2,
+        gradient_terms=lambda y, g, dim: np.abs(g) * (4 + _size(y)) ** 2,
     ),
     **dict.fromkeys(
         ("lgamma", "mvlgamma"),
@@ -336,7 +341,7 @@ TOLERANCES: dict[str, OpTolerance] = {
             "SciPy computes float32 in float64, PyTorch in float32, by other series; the "
             "derivative, digamma, crosses zero.",
             value_terms=_and_one,
-            gradient_terms=lambda y, g, dim: np.abs(g) * np.exp(np.minimum(np.abs(y), 80)),
+            gradient_terms=lambda y, g, dim: np.abs(g) * np.exp(np.minimum(_size(y), 80)),
         ),
     ),
     # Sums and products.
@@ -357,9 +362,18 @@ TOLERANCES: dict[str, OpTolerance] = {
     "nanmedian": _EXTREME,
     "cumprod": OpTolerance(Ulps(1), SUMMED, "The gradient is a sum of products of all elements."),
     "logcumsumexp": OpTolerance(
-        Ulps(4), SUMMED, "A log of a sum of exps, in float64; the derivative goes by logarithms."
+        Scaled(4),
+        SUMMED,
+        "A log of a sum of exps, in float64, whose terms may cancel; the derivative goes by "
+        "logarithms.",
+        value_terms=_and_one,
     ),
-    "logsumexp": OpTolerance(Ulps(8), SUMMED, "A log of a sum of exps, which differ by ULPs."),
+    "logsumexp": OpTolerance(
+        Scaled(8),
+        SUMMED,
+        "A log of a sum of exps, which differ by ULPs, and the largest element: they may cancel.",
+        value_terms=_and_one,
+    ),
     "prod": OpTolerance(Ulps(8), Ulps(16), "Each library multiplies in its own order."),
     "variance": OpTolerance(
         Ulps(2**10),
@@ -406,7 +420,7 @@ TOLERANCES: dict[str, OpTolerance] = {
     "binary_cross_entropy_with_logits": replace(
         _LOSS,
         why="The libraries' exp and log differ, and terms of order 1 cancel.",
-        gradient_terms=lambda y, g, dim: np.abs(g) * (1 + np.abs(y)),
+        gradient_terms=lambda y, g, dim: np.abs(g) * _and_one(y),
     ),
     "elu": _ACTIVATION,
     "gelu": _ACTIVATION,
@@ -414,8 +428,8 @@ TOLERANCES: dict[str, OpTolerance] = {
         SUMMED,
         SUMMED,
         "The libraries' erf, exp and tanh differ, and terms of order 1 cancel.",
-        value_terms=lambda y: np.abs(y) + 1,
-        gradient_terms=lambda y, g, dim: np.abs(g) * (1 + np.abs(y)),
+        value_terms=_and_one,
+        gradient_terms=lambda y, g, dim: np.abs(g) * _and_one(y),
     ),
     "glu": OpTolerance(SUMMED, SUMMED, "The libraries' exp differ."),
     "hardsigmoid": OpTolerance(Ulps(1), why="PyTorch multiplies by 1/6 in vectors."),

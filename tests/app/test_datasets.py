@@ -93,6 +93,8 @@ def test_without_a_test_part_all_samples_are_trained_on() -> None:
 
 cells = st.floats(-1e6, 1e6).map(lambda f: float(f"{f:.6g}"))
 words = st.text("abcxyz ÄÖ,\"'\n;", min_size=1, max_size=6).map(str.strip).filter(bool)
+# The label of a first row would make it a header.
+words = words.filter(lambda word: word.casefold() not in datasets.LABEL_NAMES)
 
 
 @given(

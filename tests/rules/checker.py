@@ -17,6 +17,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -25,9 +26,9 @@ import torch
 import minigrad
 from bridge.comparing.closeness import difference
 from bridge.comparing.rounding import judge_by_rounding
+from bridge.comparing.torch_call import TERMS, TorchCall
 from bridge.drawing.operands import LAYOUTS, Case, Operand, laid_out, special_cotangents
 from bridge.drawing.samples import Form, WrongForm
-from bridge.libraries.op_calls import ONE_RESULT as ONE_RESULT
 from minigrad.autograd.gradcheck import GradcheckError
 from minigrad.catalogue.accuracy import SUMMED, Exact, Scaled, Tolerance, Ulps, tolerance
 from minigrad.rules import REGISTRY
@@ -202,11 +203,17 @@ def check_close(
             a,
             b,
             strength,
-            lambda i=i: np.maximum(
-                _gradient_terms(name, form, case, theirs, i),
-                _gradient_terms(name, form, later, call_outcome(torch, form, later), i)
-                if later
-                else 0,
+            lambda i=i, b=b: (
+                _gradient_terms(name, form, case, theirs, i)
+                if later is None
+                else reduce(
+                    np.maximum,
+                    [
+                        _gradient_terms(name, form, case, theirs, i),
+                        _gradient_terms(name, form, later, call_outcome(torch, form, later), i),
+                        np.where(np.isfinite(b), np.abs(b), 0),  # saved and changed ones mix
+                    ],
+                )
             ),
         )
 
@@ -250,6 +257,11 @@ def _value_terms(name: str, form: Form, case: Case, theirs: CallOutcome) -> np.n
     result = theirs.results[0].astype(np.float64)
     if allowed.value_terms is not None:
         return allowed.value_terms(result)
+    if name in TERMS:
+        operands = [x.array() if isinstance(x, Operand) else x for x in case.operands]
+        wanted = [False] * len(operands)
+        call = TorchCall(name, operands, dict(case.options), wanted, "cpu", theirs.results[0])
+        return call.value_terms()
     total = np.zeros(result.size)
     for slope, x in zip(_jacobian(form, case), case.operands, strict=True):
         if slope is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from ...rules.layout import in_dtype
 from ...rules.presentation import FUNCTION, IN_PLACE
 from ...rules.promotion import converted, python_number, result_type
 from .registry import composed
+from .results import named_results
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -166,22 +167,8 @@ def true_divide(input: Tensor | float, other: Tensor | float) -> Tensor:
 # The largest and the smallest ---------------------------------------------------------------------
 
 
-class _ValuesAndIndices(NamedTuple):
-    values: Tensor
-    indices: Tensor
-
-    def __repr__(self) -> str:
-        name = type(self).__name__
-        return f"torch.return_types.{name}(\nvalues={self.values!r},\nindices={self.indices!r})"
-
-
-def _result_type(name: str) -> type[_ValuesAndIndices]:
-    # Pickle looks for the class under its qualified name.
-    return type(name, (_ValuesAndIndices,), {"__slots__": (), "__qualname__": f"_{name}_result"})
-
-
-_max_result = _result_type("max")
-_min_result = _result_type("min")
+_max_result = named_results("max", "values", "indices")
+_min_result = named_results("min", "values", "indices")
 
 
 @composed()

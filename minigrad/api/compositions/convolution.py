@@ -10,7 +10,7 @@ from ...core.tensor import require_tensor
 from ...rules.dims import index
 from ...rules.dtypes import scalar_name
 from ...rules.presentation import FUNCTION
-from .registry import composed
+from .registry import composed, composed_for_dims
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -171,148 +171,61 @@ def _conv_transpose(
     return y if batched else y.squeeze(0)
 
 
-@composed(FUNCTION, module="nn.functional")
-@composed(FUNCTION)
-def conv1d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: int | Sequence[int] = 1,
-    padding: int | Sequence[int] | str = 0,
-    dilation: int | Sequence[int] = 1,
-    groups: int = 1,
-) -> Tensor:
-    """Return the 1D convolution of images with filters, in fact a correlation.
-
-    Shapes: input (N, C, L), or the same without N; weight (O, C / groups, K); bias (O,).
-    The padding "same" keeps the sizes, for stride 1. RuntimeError for shapes that don't fit.
-
-    >>> minigrad.conv1d(minigrad.ones(1, 1, 3), minigrad.ones(1, 1, 2)).shape
-    torch.Size([1, 1, 2])
-    """
-    return _conv(1, input, weight, bias, stride, padding, dilation, groups)
+_EVERY = (1, 2, 3)
 
 
-@composed(FUNCTION, module="nn.functional")
-@composed(FUNCTION)
-def conv_transpose1d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: int | Sequence[int] = 1,
-    padding: int | Sequence[int] = 0,
-    output_padding: int | Sequence[int] = 0,
-    groups: int = 1,
-    dilation: int | Sequence[int] = 1,
-) -> Tensor:
-    """Return the transposed 1D convolution: the derivative of `conv1d` for its input.
+@composed_for_dims("conv{nd}d", at_top=_EVERY)
+def _convs(nd: int) -> Any:
+    def conv(
+        input: Tensor,
+        weight: Tensor,
+        bias: Tensor | None = None,
+        stride: int | Sequence[int] = 1,
+        padding: int | Sequence[int] | str = 0,
+        dilation: int | Sequence[int] = 1,
+        groups: int = 1,
+    ) -> Tensor:
+        """Return the {nd}D convolution of images with filters, in fact a correlation.
 
-    The weight has the sizes (C, O / groups, …). `output_padding` is added to the size of the
-    result. RuntimeError for shapes that don't fit.
+        Shapes: input (N, C, *), or the same without N; weight (O, C / groups, *), both with {nd}
+        more dimensions; bias (O,). The padding "same" keeps the sizes, for stride 1. RuntimeError
+        for shapes that don't fit.
 
-    >>> x, weight = minigrad.ones(1, 1, 2), minigrad.ones(1, 1, 2)
-    >>> minigrad.conv_transpose1d(x, weight).shape
-    torch.Size([1, 1, 3])
-    """
-    return _conv_transpose(
-        1, input, weight, bias, stride, padding, output_padding, groups, dilation
-    )
+        >>> x, weight = minigrad.ones(1, 1, *[3] * {nd}), minigrad.ones(1, 1, *[2] * {nd})
+        >>> minigrad.conv{nd}d(x, weight).shape == (1, 1, *[2] * {nd})
+        True
+        """
+        return _conv(nd, input, weight, bias, stride, padding, dilation, groups)
 
-
-@composed(FUNCTION, module="nn.functional")
-@composed(FUNCTION)
-def conv2d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: int | Sequence[int] = 1,
-    padding: int | Sequence[int] | str = 0,
-    dilation: int | Sequence[int] = 1,
-    groups: int = 1,
-) -> Tensor:
-    """Return the 2D convolution of images with filters, in fact a correlation.
-
-    Shapes: input (N, C, H, W), or the same without N; weight (O, C / groups, K, L); bias (O,).
-    The padding "same" keeps the sizes, for stride 1. RuntimeError for shapes that don't fit.
-
-    >>> minigrad.conv2d(minigrad.ones(1, 1, 3, 3), minigrad.ones(1, 1, 2, 2)).shape
-    torch.Size([1, 1, 2, 2])
-    """
-    return _conv(2, input, weight, bias, stride, padding, dilation, groups)
+    return conv
 
 
-@composed(FUNCTION, module="nn.functional")
-@composed(FUNCTION)
-def conv_transpose2d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: int | Sequence[int] = 1,
-    padding: int | Sequence[int] = 0,
-    output_padding: int | Sequence[int] = 0,
-    groups: int = 1,
-    dilation: int | Sequence[int] = 1,
-) -> Tensor:
-    """Return the transposed 2D convolution: the derivative of `conv2d` for its input.
+@composed_for_dims("conv_transpose{nd}d", at_top=_EVERY)
+def _transposed_convs(nd: int) -> Any:
+    def conv_transpose(
+        input: Tensor,
+        weight: Tensor,
+        bias: Tensor | None = None,
+        stride: int | Sequence[int] = 1,
+        padding: int | Sequence[int] = 0,
+        output_padding: int | Sequence[int] = 0,
+        groups: int = 1,
+        dilation: int | Sequence[int] = 1,
+    ) -> Tensor:
+        """Return the transposed {nd}D convolution: the derivative of `conv{nd}d` for its input.
 
-    The weight has the sizes (C, O / groups, …). `output_padding` is added to the size of the
-    result. RuntimeError for shapes that don't fit.
+        The weight has the sizes (C, O / groups, *). `output_padding` is added to the size of the
+        result. RuntimeError for shapes that don't fit.
 
-    >>> x, weight = minigrad.ones(1, 1, 2, 2), minigrad.ones(1, 1, 2, 2)
-    >>> minigrad.conv_transpose2d(x, weight).shape
-    torch.Size([1, 1, 3, 3])
-    """
-    return _conv_transpose(
-        2, input, weight, bias, stride, padding, output_padding, groups, dilation
-    )
+        >>> x, weight = minigrad.ones(1, 1, *[2] * {nd}), minigrad.ones(1, 1, *[2] * {nd})
+        >>> minigrad.conv_transpose{nd}d(x, weight).shape == (1, 1, *[3] * {nd})
+        True
+        """
+        return _conv_transpose(
+            nd, input, weight, bias, stride, padding, output_padding, groups, dilation
+        )
 
-
-@composed(FUNCTION, module="nn.functional")
-@composed(FUNCTION)
-def conv3d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: int | Sequence[int] = 1,
-    padding: int | Sequence[int] | str = 0,
-    dilation: int | Sequence[int] = 1,
-    groups: int = 1,
-) -> Tensor:
-    """Return the 3D convolution of images with filters, in fact a correlation.
-
-    Shapes: input (N, C, D, H, W), or the same without N; weight (O, C / groups, K, L, M); bias
-    (O,). The padding "same" keeps the sizes, for stride 1. RuntimeError for shapes that don't fit.
-
-    >>> minigrad.conv3d(minigrad.ones(1, 1, 3, 3, 3), minigrad.ones(1, 1, 2, 2, 2)).shape
-    torch.Size([1, 1, 2, 2, 2])
-    """
-    return _conv(3, input, weight, bias, stride, padding, dilation, groups)
-
-
-@composed(FUNCTION, module="nn.functional")
-@composed(FUNCTION)
-def conv_transpose3d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: int | Sequence[int] = 1,
-    padding: int | Sequence[int] = 0,
-    output_padding: int | Sequence[int] = 0,
-    groups: int = 1,
-    dilation: int | Sequence[int] = 1,
-) -> Tensor:
-    """Return the transposed 3D convolution: the derivative of `conv3d` for its input.
-
-    The weight has the sizes (C, O / groups, …). `output_padding` is added to the size of the
-    result. RuntimeError for shapes that don't fit.
-
-    >>> x, weight = minigrad.ones(1, 1, 2, 2, 2), minigrad.ones(1, 1, 2, 2, 2)
-    >>> minigrad.conv_transpose3d(x, weight).shape
-    torch.Size([1, 1, 3, 3, 3])
-    """
-    return _conv_transpose(
-        3, input, weight, bias, stride, padding, output_padding, groups, dilation
-    )
+    return conv_transpose
 
 
 # Windows ------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,37 +23,24 @@ from .basic import cat, matmul
 from .products import in_cheapest_order
 from .products import matrix_power as power
 from .registry import composed
+from .results import named_results
 from .shape import movedim
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
 
-def _results(name: str, *fields: str) -> Any:
-    """The class of PyTorch's named results: `_results("linalg_qr", "Q", "R")`."""
-
-    def shown(self: Any) -> str:
-        parts = ",\n".join(f"{f}={x!r}" for f, x in zip(fields, self, strict=True))
-        return f"torch.return_types.{name}(\n{parts})"
-
-    made = NamedTuple(f"{name}_result", [(f, Any) for f in fields])  # type: ignore[misc]
-    made.__repr__ = shown  # type: ignore[method-assign]
-    made.__module__, made.__qualname__ = __name__, f"_{name}_result"  # where pickle finds it
-    globals()[f"_{name}_result"] = made
-    return made
-
-
-_Eigh = _results("linalg_eigh", "eigenvalues", "eigenvectors")
-_Svd = _results("linalg_svd", "U", "S", "Vh")
-_OldSvd = _results("svd", "U", "S", "V")
-_Qr = _results("linalg_qr", "Q", "R")
-_OldQr = _results("qr", "Q", "R")
-_Slogdet = _results("linalg_slogdet", "sign", "logabsdet")
-_OldSlogdet = _results("slogdet", "sign", "logabsdet")
-_InvEx = _results("linalg_inv_ex", "inverse", "info")
-_SolveEx = _results("linalg_solve_ex", "result", "info")
-_CholeskyEx = _results("linalg_cholesky_ex", "L", "info")
-_Lstsq = _results("linalg_lstsq", "solution", "residuals", "rank", "singular_values")
+_Eigh = named_results("linalg_eigh", "eigenvalues", "eigenvectors")
+_Svd = named_results("linalg_svd", "U", "S", "Vh")
+_OldSvd = named_results("svd", "U", "S", "V")
+_Qr = named_results("linalg_qr", "Q", "R")
+_OldQr = named_results("qr", "Q", "R")
+_Slogdet = named_results("linalg_slogdet", "sign", "logabsdet")
+_OldSlogdet = named_results("slogdet", "sign", "logabsdet")
+_InvEx = named_results("linalg_inv_ex", "inverse", "info")
+_SolveEx = named_results("linalg_solve_ex", "result", "info")
+_CholeskyEx = named_results("linalg_cholesky_ex", "L", "info")
+_Lstsq = named_results("linalg_lstsq", "solution", "residuals", "rank", "singular_values")
 
 
 def _matrices(name: str, x: Any, square: bool = False) -> None:
@@ -290,7 +277,7 @@ def triangular_solve(
     return _TriangularSolve(solution, _by_columns(copy))
 
 
-_TriangularSolve = _results("triangular_solve", "solution", "cloned_coefficient")
+_TriangularSolve = named_results("triangular_solve", "solution", "cloned_coefficient")
 
 
 @composed(FUNCTION, module="linalg")
@@ -476,7 +463,7 @@ def _complete_qr(A: Any) -> Any:
     return _Qr(wrap(np.ascontiguousarray(q)), wrap(np.ascontiguousarray(r)))
 
 
-_Geqrf = _results("geqrf", "a", "tau")
+_Geqrf = named_results("geqrf", "a", "tau")
 
 
 @composed(BOTH)

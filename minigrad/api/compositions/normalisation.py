@@ -14,7 +14,7 @@ from ...rules.dtypes import scalar_name
 from ...rules.layout import channels_last
 from ...rules.presentation import FUNCTION
 from .padding import pad
-from .pooling import avg_pool2d, avg_pool3d
+from .pooling import avg_pools
 from .registry import composed
 
 if TYPE_CHECKING:
@@ -281,10 +281,10 @@ def local_response_norm(
         return input
     squares, around = (input * input).unsqueeze(1), (size // 2, (size - 1) // 2)
     if input.ndim == 3:
-        means = avg_pool2d(pad(squares, (0, 0, *around)), (size, 1), 1).squeeze(1)
+        means = avg_pools[2](pad(squares, (0, 0, *around)), (size, 1), 1).squeeze(1)
     else:
         n, c, first = input.shape[:3]
         squares = squares.reshape(n, 1, c, first, -1)
-        means = avg_pool3d(pad(squares, (0, 0, 0, 0, *around)), (size, 1, 1), 1).squeeze(1)
+        means = avg_pools[3](pad(squares, (0, 0, 0, 0, *around)), (size, 1, 1), 1).squeeze(1)
         means = means.reshape(input.shape)
     return input / (means * alpha + k) ** beta

@@ -16,7 +16,7 @@ from ...rules.layout import channels_last
 from ...rules.pooling import pooled_size
 from ...rules.presentation import FUNCTION
 from .convolution import sizes_of
-from .registry import composed
+from .registry import composed, composed_for_dims
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -250,70 +250,80 @@ def _adaptive_avg_pool(nd: int, input: Any, output_size: Any) -> Tensor:
     return OPS["mean_of_windows"](input, adapted_windows(inside, sizes), nd)
 
 
-@composed(FUNCTION, module="nn.functional")
-def max_pool1d_with_indices(
-    input: Tensor,
-    kernel_size: int | Sequence[int],
-    stride: int | Sequence[int] | None = None,
-    padding: int | Sequence[int] = 0,
-    dilation: int | Sequence[int] = 1,
-    ceil_mode: bool = False,
-    return_indices: bool = False,
-) -> tuple[Tensor, Tensor]:
-    """Return the result of `max_pool1d`, and the index of each element.
-
-    >>> F = minigrad.nn.functional
-    >>> len(F.max_pool1d_with_indices(minigrad.tensor([[1., 3., 2., 0.]]), 2))
-    2
-    """
-    values, indices = _max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode)
-    return values, indices
+# The functions for each number of dimensions ------------------------------------------------------
 
 
-@composed(FUNCTION, module="nn.functional")
-def max_pool1d(
-    input: Tensor,
-    kernel_size: int | Sequence[int],
-    stride: int | Sequence[int] | None = None,
-    padding: int | Sequence[int] = 0,
-    dilation: int | Sequence[int] = 1,
-    ceil_mode: bool = False,
-    return_indices: bool = False,
-) -> Any:
-    """Return the largest element of each window of the last 1 dimension.
+@composed_for_dims("max_pool{nd}d_with_indices")
+def _max_pools_with_indices(nd: int) -> Any:
+    def max_pool_with_indices(
+        input: Tensor,
+        kernel_size: int | Sequence[int],
+        stride: int | Sequence[int] | None = None,
+        padding: int | Sequence[int] = 0,
+        dilation: int | Sequence[int] = 1,
+        ceil_mode: bool = False,
+        return_indices: bool = False,
+    ) -> tuple[Tensor, Tensor]:
+        """Return the result of `max_pool{nd}d`, and the index of each element.
 
-    Shapes: one or two dimensions before those. The stride is the window's size by default, and
-    padding is at most half of it. `ceil_mode` allows windows that reach over the end.
-    `return_indices` also returns the index of each element in the flattened last dimensions.
+        >>> x = minigrad.arange(2.0**{nd}).reshape(1, *[2] * {nd})
+        >>> len(minigrad.nn.functional.max_pool{nd}d_with_indices(x, 2))
+        2
+        """
+        return _max_pool(nd, input, kernel_size, stride, padding, dilation, ceil_mode)
 
-    >>> F = minigrad.nn.functional
-    >>> F.max_pool1d(minigrad.tensor([[1., 3., 2., 0.]]), 2)
-    tensor([[3., 2.]])
-    """
-    values, indices = _max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode)
-    return (values, indices) if return_indices else values
+    return max_pool_with_indices
 
 
-@composed(FUNCTION, module="nn.functional")
-def max_unpool1d(
-    input: Tensor,
-    indices: Tensor,
-    kernel_size: int | Sequence[int],
-    stride: int | Sequence[int] | None = None,
-    padding: int | Sequence[int] = 0,
-    output_size: Sequence[int] | None = None,
-) -> Tensor:
-    """Put the elements that `max_pool1d` returned back in their places, with zeros elsewhere.
+@composed_for_dims("max_pool{nd}d")
+def _max_pools(nd: int) -> Any:
+    def max_pool(
+        input: Tensor,
+        kernel_size: int | Sequence[int],
+        stride: int | Sequence[int] | None = None,
+        padding: int | Sequence[int] = 0,
+        dilation: int | Sequence[int] = 1,
+        ceil_mode: bool = False,
+        return_indices: bool = False,
+    ) -> Any:
+        """Return the largest element of each window of the last {nd} dimensions.
 
-    `output_size` chooses among the sizes that give an input of this size.
+        Shapes: one or two dimensions before those. The stride is the window's size by default, and
+        padding is at most half of it. `ceil_mode` allows windows that reach over the end.
+        `return_indices` also returns the index of each element in the flattened last dimensions.
 
-    >>> F = minigrad.nn.functional
-    >>> x = minigrad.tensor([[1., 3., 2., 0.]])
-    >>> y, indices = F.max_pool1d(x, 2, return_indices=True)
-    >>> F.max_unpool1d(y, indices, 2).shape == x.shape
-    True
-    """
-    return _max_unpool(1, input, indices, kernel_size, stride, padding, output_size)
+        >>> x = minigrad.arange(2.0**{nd}).reshape(1, *[2] * {nd})
+        >>> minigrad.nn.functional.max_pool{nd}d(x, 2).item() == 2**{nd} - 1
+        True
+        """
+        values, indices = _max_pool(nd, input, kernel_size, stride, padding, dilation, ceil_mode)
+        return (values, indices) if return_indices else values
+
+    return max_pool
+
+
+@composed_for_dims("max_unpool{nd}d")
+def _max_unpools(nd: int) -> Any:
+    def max_unpool(
+        input: Tensor,
+        indices: Tensor,
+        kernel_size: int | Sequence[int],
+        stride: int | Sequence[int] | None = None,
+        padding: int | Sequence[int] = 0,
+        output_size: Sequence[int] | None = None,
+    ) -> Tensor:
+        """Put the elements that `max_pool{nd}d` returned back in their places, among zeros.
+
+        `output_size` chooses among the sizes that give an input of this size.
+
+        >>> F, x = minigrad.nn.functional, minigrad.arange(4.0**{nd}).reshape(1, *[4] * {nd})
+        >>> y, indices = F.max_pool{nd}d(x, 2, return_indices=True)
+        >>> F.max_unpool{nd}d(y, indices, 2).shape == x.shape
+        True
+        """
+        return _max_unpool(nd, input, indices, kernel_size, stride, padding, output_size)
+
+    return max_unpool
 
 
 @composed(FUNCTION, module="nn.functional")
@@ -330,379 +340,111 @@ def avg_pool1d(
 
     The arguments are those of `max_pool1d`. Without `count_include_pad`, padding doesn't count.
 
-    >>> F = minigrad.nn.functional
-    >>> F.avg_pool1d(minigrad.tensor([[1., 3., 2., 0.]]), 2)
+    >>> minigrad.nn.functional.avg_pool1d(minigrad.tensor([[1., 3., 2., 0.]]), 2)
     tensor([[2., 1.]])
     """
     return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
 
 
-@composed(FUNCTION, module="nn.functional")
-@composed(FUNCTION)
-def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
-    """Return the means of `output_size` windows that cover the last 1 dimension evenly.
-
-    None in `output_size` keeps a size.
-
-    >>> F = minigrad.nn.functional
-    >>> F.adaptive_avg_pool1d(minigrad.tensor([[1., 3., 2., 0.]]), 2)
-    tensor([[2., 1.]])
-    """
-    return _adaptive_avg_pool(1, input, output_size)
-
-
-@composed(FUNCTION, module="nn.functional")
-def adaptive_max_pool1d_with_indices(
-    input: Tensor, output_size: Any, return_indices: bool = False
-) -> tuple[Tensor, Tensor]:
-    """Return the result of `adaptive_max_pool1d`, and the index of each element.
-
-    >>> F = minigrad.nn.functional
-    >>> len(F.adaptive_max_pool1d_with_indices(minigrad.tensor([[1., 3., 2., 0.]]), 2))
-    2
-    """
-    values, indices = _adaptive_max_pool(1, input, output_size)
-    return values, indices
-
-
-@composed(FUNCTION, module="nn.functional")
-def adaptive_max_pool1d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
-    """Return the largest elements of `output_size` windows that cover the input evenly.
-
-    `return_indices` also returns their indices in the flattened last 1 dimension.
-
-    >>> F = minigrad.nn.functional
-    >>> F.adaptive_max_pool1d(minigrad.tensor([[1., 3., 2., 0.]]), 2)
-    tensor([[3., 2.]])
-    """
-    values, indices = _adaptive_max_pool(1, input, output_size)
-    return (values, indices) if return_indices else values
-
-
-@composed(FUNCTION, module="nn.functional")
-def lp_pool1d(
-    input: Tensor,
-    norm_type: float,
-    kernel_size: int | Sequence[int],
-    stride: int | Sequence[int] | None = None,
-    ceil_mode: bool = False,
-) -> Tensor:
-    """Return the `norm_type`-th root of the sum of the powers in each window.
-
-    >>> F = minigrad.nn.functional
-    >>> x = minigrad.tensor([[1., 3., 2., 0.]])
-    >>> F.lp_pool1d(x, 2, 2).shape == F.avg_pool1d(x, 2).shape
-    True
-    """
-    window = math.prod(sizes_of(kernel_size, 1, "kernel_size", "lp_pool1d"))
-    mean = avg_pool1d(input**norm_type, kernel_size, stride, 0, ceil_mode)
-    return _root_of(mean, window, norm_type)
-
-
-@composed(FUNCTION, module="nn.functional")
-def max_pool2d_with_indices(
-    input: Tensor,
-    kernel_size: int | Sequence[int],
-    stride: int | Sequence[int] | None = None,
-    padding: int | Sequence[int] = 0,
-    dilation: int | Sequence[int] = 1,
-    ceil_mode: bool = False,
-    return_indices: bool = False,
-) -> tuple[Tensor, Tensor]:
-    """Return the result of `max_pool2d`, and the index of each element.
-
-    >>> F = minigrad.nn.functional
-    >>> len(F.max_pool2d_with_indices(minigrad.arange(16.).reshape(1, 4, 4), 2))
-    2
-    """
-    values, indices = _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode)
-    return values, indices
-
-
-@composed(FUNCTION, module="nn.functional")
-def max_pool2d(
-    input: Tensor,
-    kernel_size: int | Sequence[int],
-    stride: int | Sequence[int] | None = None,
-    padding: int | Sequence[int] = 0,
-    dilation: int | Sequence[int] = 1,
-    ceil_mode: bool = False,
-    return_indices: bool = False,
-) -> Any:
-    """Return the largest element of each window of the last 2 dimensions.
-
-    Shapes: one or two dimensions before those. The stride is the window's size by default, and
-    padding is at most half of it. `ceil_mode` allows windows that reach over the end.
-    `return_indices` also returns the index of each element in the flattened last dimensions.
-
-    >>> F = minigrad.nn.functional
-    >>> F.max_pool2d(minigrad.arange(16.).reshape(1, 4, 4), 2)
-    tensor([[[ 5.,  7.],
-             [13., 15.]]])
-    """
-    values, indices = _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode)
-    return (values, indices) if return_indices else values
-
-
-@composed(FUNCTION, module="nn.functional")
-def max_unpool2d(
-    input: Tensor,
-    indices: Tensor,
-    kernel_size: int | Sequence[int],
-    stride: int | Sequence[int] | None = None,
-    padding: int | Sequence[int] = 0,
-    output_size: Sequence[int] | None = None,
-) -> Tensor:
-    """Put the elements that `max_pool2d` returned back in their places, with zeros elsewhere.
-
-    `output_size` chooses among the sizes that give an input of this size.
-
-    >>> F = minigrad.nn.functional
-    >>> x = minigrad.arange(16.).reshape(1, 4, 4)
-    >>> y, indices = F.max_pool2d(x, 2, return_indices=True)
-    >>> F.max_unpool2d(y, indices, 2).shape == x.shape
-    True
-    """
-    return _max_unpool(2, input, indices, kernel_size, stride, padding, output_size)
-
-
-@composed(FUNCTION, module="nn.functional")
-def avg_pool2d(
-    input: Tensor,
-    kernel_size: int | Sequence[int],
-    stride: int | Sequence[int] | None = None,
-    padding: int | Sequence[int] = 0,
-    ceil_mode: bool = False,
-    count_include_pad: bool = True,
-    divisor_override: int | None = None,
-) -> Tensor:
-    """Return the mean of each window of the last 2 dimensions.
-
-    The arguments are those of `max_pool2d`. Without `count_include_pad`, padding doesn't count.
-    `divisor_override` replaces the number of elements.
-
-    >>> F = minigrad.nn.functional
-    >>> F.avg_pool2d(minigrad.arange(16.).reshape(1, 4, 4), 2)
-    tensor([[[ 2.5000,  4.5000],
-             [10.5000, 12.5000]]])
-    """
-    return _avg_pool(
-        2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
-    )
-
-
-@composed(FUNCTION, module="nn.functional")
-def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
-    """Return the means of `output_size` windows that cover the last 2 dimensions evenly.
-
-    None in `output_size` keeps a size.
-
-    >>> F = minigrad.nn.functional
-    >>> F.adaptive_avg_pool2d(minigrad.arange(16.).reshape(1, 4, 4), 2)
-    tensor([[[ 2.5000,  4.5000],
-             [10.5000, 12.5000]]])
-    """
-    return _adaptive_avg_pool(2, input, output_size)
-
-
-@composed(FUNCTION, module="nn.functional")
-def adaptive_max_pool2d_with_indices(
-    input: Tensor, output_size: Any, return_indices: bool = False
-) -> tuple[Tensor, Tensor]:
-    """Return the result of `adaptive_max_pool2d`, and the index of each element.
-
-    >>> F = minigrad.nn.functional
-    >>> len(F.adaptive_max_pool2d_with_indices(minigrad.arange(16.).reshape(1, 4, 4), 2))
-    2
-    """
-    values, indices = _adaptive_max_pool(2, input, output_size)
-    return values, indices
-
-
-@composed(FUNCTION, module="nn.functional")
-def adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
-    """Return the largest elements of `output_size` windows that cover the input evenly.
-
-    `return_indices` also returns their indices in the flattened last 2 dimensions.
-
-    >>> F = minigrad.nn.functional
-    >>> F.adaptive_max_pool2d(minigrad.arange(16.).reshape(1, 4, 4), 2)
-    tensor([[[ 5.,  7.],
-             [13., 15.]]])
-    """
-    values, indices = _adaptive_max_pool(2, input, output_size)
-    return (values, indices) if return_indices else values
-
-
-@composed(FUNCTION, module="nn.functional")
-def lp_pool2d(
-    input: Tensor,
-    norm_type: float,
-    kernel_size: int | Sequence[int],
-    stride: int | Sequence[int] | None = None,
-    ceil_mode: bool = False,
-) -> Tensor:
-    """Return the `norm_type`-th root of the sum of the powers in each window.
-
-    >>> F = minigrad.nn.functional
-    >>> x = minigrad.arange(16.).reshape(1, 4, 4)
-    >>> F.lp_pool2d(x, 2, 2).shape == F.avg_pool2d(x, 2).shape
-    True
-    """
-    window = math.prod(sizes_of(kernel_size, 2, "kernel_size", "lp_pool2d"))
-    mean = avg_pool2d(input**norm_type, kernel_size, stride, 0, ceil_mode)
-    return _root_of(mean, window, norm_type)
-
-
-@composed(FUNCTION, module="nn.functional")
-def max_pool3d_with_indices(
-    input: Tensor,
-    kernel_size: int | Sequence[int],
-    stride: int | Sequence[int] | None = None,
-    padding: int | Sequence[int] = 0,
-    dilation: int | Sequence[int] = 1,
-    ceil_mode: bool = False,
-    return_indices: bool = False,
-) -> tuple[Tensor, Tensor]:
-    """Return the result of `max_pool3d`, and the index of each element.
-
-    >>> F = minigrad.nn.functional
-    >>> len(F.max_pool3d_with_indices(minigrad.arange(64.).reshape(1, 4, 4, 4), 2))
-    2
-    """
-    values, indices = _max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode)
-    return values, indices
-
-
-@composed(FUNCTION, module="nn.functional")
-def max_pool3d(
-    input: Tensor,
-    kernel_size: int | Sequence[int],
-    stride: int | Sequence[int] | None = None,
-    padding: int | Sequence[int] = 0,
-    dilation: int | Sequence[int] = 1,
-    ceil_mode: bool = False,
-    return_indices: bool = False,
-) -> Any:
-    """Return the largest element of each window of the last 3 dimensions.
-
-    Shapes: one or two dimensions before those. The stride is the window's size by default, and
-    padding is at most half of it. `ceil_mode` allows windows that reach over the end.
-    `return_indices` also returns the index of each element in the flattened last dimensions.
-
-    >>> F = minigrad.nn.functional
-    >>> F.max_pool3d(minigrad.arange(64.).reshape(1, 4, 4, 4), 2).shape
-    torch.Size([1, 2, 2, 2])
-    """
-    values, indices = _max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode)
-    return (values, indices) if return_indices else values
-
-
-@composed(FUNCTION, module="nn.functional")
-def max_unpool3d(
-    input: Tensor,
-    indices: Tensor,
-    kernel_size: int | Sequence[int],
-    stride: int | Sequence[int] | None = None,
-    padding: int | Sequence[int] = 0,
-    output_size: Sequence[int] | None = None,
-) -> Tensor:
-    """Put the elements that `max_pool3d` returned back in their places, with zeros elsewhere.
-
-    `output_size` chooses among the sizes that give an input of this size.
-
-    >>> F = minigrad.nn.functional
-    >>> x = minigrad.arange(64.).reshape(1, 4, 4, 4)
-    >>> y, indices = F.max_pool3d(x, 2, return_indices=True)
-    >>> F.max_unpool3d(y, indices, 2).shape == x.shape
-    True
-    """
-    return _max_unpool(3, input, indices, kernel_size, stride, padding, output_size)
-
-
-@composed(FUNCTION, module="nn.functional")
-def avg_pool3d(
-    input: Tensor,
-    kernel_size: int | Sequence[int],
-    stride: int | Sequence[int] | None = None,
-    padding: int | Sequence[int] = 0,
-    ceil_mode: bool = False,
-    count_include_pad: bool = True,
-    divisor_override: int | None = None,
-) -> Tensor:
-    """Return the mean of each window of the last 3 dimensions.
-
-    The arguments are those of `max_pool3d`. Without `count_include_pad`, padding doesn't count.
-    `divisor_override` replaces the number of elements.
-
-    >>> F = minigrad.nn.functional
-    >>> F.avg_pool3d(minigrad.arange(64.).reshape(1, 4, 4, 4), 2).shape
-    torch.Size([1, 2, 2, 2])
-    """
-    return _avg_pool(
-        3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
-    )
-
-
-@composed(FUNCTION, module="nn.functional")
-def adaptive_avg_pool3d(input: Tensor, output_size: Any) -> Tensor:
-    """Return the means of `output_size` windows that cover the last 3 dimensions evenly.
-
-    None in `output_size` keeps a size.
-
-    >>> F = minigrad.nn.functional
-    >>> F.adaptive_avg_pool3d(minigrad.arange(64.).reshape(1, 4, 4, 4), 2).shape
-    torch.Size([1, 2, 2, 2])
-    """
-    return _adaptive_avg_pool(3, input, output_size)
-
-
-@composed(FUNCTION, module="nn.functional")
-def adaptive_max_pool3d_with_indices(
-    input: Tensor, output_size: Any, return_indices: bool = False
-) -> tuple[Tensor, Tensor]:
-    """Return the result of `adaptive_max_pool3d`, and the index of each element.
-
-    >>> F = minigrad.nn.functional
-    >>> len(F.adaptive_max_pool3d_with_indices(minigrad.arange(64.).reshape(1, 4, 4, 4), 2))
-    2
-    """
-    values, indices = _adaptive_max_pool(3, input, output_size)
-    return values, indices
-
-
-@composed(FUNCTION, module="nn.functional")
-def adaptive_max_pool3d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
-    """Return the largest elements of `output_size` windows that cover the input evenly.
-
-    `return_indices` also returns their indices in the flattened last 3 dimensions.
-
-    >>> F = minigrad.nn.functional
-    >>> F.adaptive_max_pool3d(minigrad.arange(64.).reshape(1, 4, 4, 4), 2).shape
-    torch.Size([1, 2, 2, 2])
-    """
-    values, indices = _adaptive_max_pool(3, input, output_size)
-    return (values, indices) if return_indices else values
-
-
-@composed(FUNCTION, module="nn.functional")
-def lp_pool3d(
-    input: Tensor,
-    norm_type: float,
-    kernel_size: int | Sequence[int],
-    stride: int | Sequence[int] | None = None,
-    ceil_mode: bool = False,
-) -> Tensor:
-    """Return the `norm_type`-th root of the sum of the powers in each window.
-
-    >>> F = minigrad.nn.functional
-    >>> x = minigrad.arange(64.).reshape(1, 4, 4, 4)
-    >>> F.lp_pool3d(x, 2, 2).shape == F.avg_pool3d(x, 2).shape
-    True
-    """
-    window = math.prod(sizes_of(kernel_size, 3, "kernel_size", "lp_pool3d"))
-    mean = avg_pool3d(input**norm_type, kernel_size, stride, 0, ceil_mode)
-    return _root_of(mean, window, norm_type)
+@composed_for_dims("avg_pool{nd}d", (2, 3))
+def _avg_pools(nd: int) -> Any:
+    def avg_pool(
+        input: Tensor,
+        kernel_size: int | Sequence[int],
+        stride: int | Sequence[int] | None = None,
+        padding: int | Sequence[int] = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+        divisor_override: int | None = None,
+    ) -> Tensor:
+        """Return the mean of each window of the last {nd} dimensions.
+
+        The arguments are those of `max_pool{nd}d`. Without `count_include_pad`, padding doesn't
+        count. `divisor_override` replaces the number of elements.
+
+        >>> x = minigrad.arange(2.0**{nd}).reshape(1, *[2] * {nd})
+        >>> minigrad.nn.functional.avg_pool{nd}d(x, 2).item() == (2**{nd} - 1) / 2
+        True
+        """
+        return _avg_pool(
+            nd, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+        )
+
+    return avg_pool
+
+
+avg_pools = {1: avg_pool1d, **_avg_pools}
+
+
+@composed_for_dims("adaptive_avg_pool{nd}d", at_top=(1,))
+def adaptive_avg_pools(nd: int) -> Any:
+    def adaptive_avg_pool(input: Tensor, output_size: Any) -> Tensor:
+        """Return the means of `output_size` windows that cover the last {nd} dimensions evenly.
+
+        None in `output_size` keeps a size.
+
+        >>> x = minigrad.arange(2.0**{nd}).reshape(1, *[2] * {nd})
+        >>> minigrad.nn.functional.adaptive_avg_pool{nd}d(x, 1).item() == (2**{nd} - 1) / 2
+        True
+        """
+        return _adaptive_avg_pool(nd, input, output_size)
+
+    return adaptive_avg_pool
+
+
+@composed_for_dims("adaptive_max_pool{nd}d_with_indices")
+def _adaptive_max_pools_with_indices(nd: int) -> Any:
+    def adaptive_max_pool_with_indices(
+        input: Tensor, output_size: Any, return_indices: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        """Return the result of `adaptive_max_pool{nd}d`, and the index of each element.
+
+        >>> x = minigrad.arange(2.0**{nd}).reshape(1, *[2] * {nd})
+        >>> len(minigrad.nn.functional.adaptive_max_pool{nd}d_with_indices(x, 1))
+        2
+        """
+        return _adaptive_max_pool(nd, input, output_size)
+
+    return adaptive_max_pool_with_indices
+
+
+@composed_for_dims("adaptive_max_pool{nd}d")
+def _adaptive_max_pools(nd: int) -> Any:
+    def adaptive_max_pool(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
+        """Return the largest elements of `output_size` windows that cover the input evenly.
+
+        `return_indices` also returns their indices in the flattened last {nd} dimensions.
+
+        >>> x = minigrad.arange(2.0**{nd}).reshape(1, *[2] * {nd})
+        >>> minigrad.nn.functional.adaptive_max_pool{nd}d(x, 1).item() == 2**{nd} - 1
+        True
+        """
+        values, indices = _adaptive_max_pool(nd, input, output_size)
+        return (values, indices) if return_indices else values
+
+    return adaptive_max_pool
+
+
+@composed_for_dims("lp_pool{nd}d")
+def _lp_pools(nd: int) -> Any:
+    def lp_pool(
+        input: Tensor,
+        norm_type: float,
+        kernel_size: int | Sequence[int],
+        stride: int | Sequence[int] | None = None,
+        ceil_mode: bool = False,
+    ) -> Tensor:
+        """Return the `norm_type`-th root of the sum of the powers in each window.
+
+        >>> x = minigrad.ones(1, *[2] * {nd})
+        >>> minigrad.nn.functional.lp_pool{nd}d(x, 1, 2).item() == 2**{nd}
+        True
+        """
+        window = math.prod(sizes_of(kernel_size, nd, "kernel_size", f"lp_pool{nd}d"))
+        mean = avg_pools[nd](input**norm_type, kernel_size, stride, 0, ceil_mode)
+        return _root_of(mean, window, norm_type)
+
+    return lp_pool
 
 
 def _root_of(mean: Tensor, window: int, norm_type: float) -> Tensor:

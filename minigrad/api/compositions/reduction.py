@@ -16,7 +16,7 @@ from ...rules.dims import axis as dim_from_front
 from ...rules.dtypes import scalar_name, to_numpy
 from ...rules.presentation import FUNCTION
 from .registry import composed
-from .results import result_type
+from .results import named_results
 from .sorting import sort
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def std_mean(
 
 # The largest, sums without NaN, counts ------------------------------------------------------------
 
-_aminmax_result = result_type("aminmax", "min", "max")
+_aminmax_result = named_results("aminmax", "min", "max")
 
 
 @composed()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from types import FunctionType
 from typing import Any, TypeVar
 
-from ...rules.presentation import BOTH
+from ...rules.presentation import BOTH, FUNCTION
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -40,6 +41,29 @@ def composed(
         name = function.__name__.rstrip("_")
         COMPOSITIONS[module, name] = Composition(function, forms, spread_sizes, module)
         return function
+
+    return register
+
+
+def composed_for_dims(
+    name: str, dims: Collection[int] = (1, 2, 3), *, at_top: Collection[int] = ()
+) -> Callable[[Callable[[int], Any]], dict[int, Any]]:
+    """Register functions of `nn.functional` that differ in the number of dimensions of an image.
+
+    The decorated function takes the number and returns the function for it. `{nd}` in `name` and
+    in the docstring is the number. Those for `at_top` are also functions at the top level. The
+    result is a dict of the functions by number.
+    """
+
+    def register(make: Callable[[int], FunctionType]) -> dict[int, Any]:
+        made = {nd: make(nd) for nd in dims}
+        for nd, function in made.items():
+            function.__name__ = function.__qualname__ = name.replace("{nd}", str(nd))
+            function.__doc__ = (function.__doc__ or "").replace("{nd}", str(nd))
+            function.__globals__[function.__name__] = function  # where pickle and doctest find it
+            for module in ("", "nn.functional") if nd in at_top else ("nn.functional",):
+                composed(FUNCTION, module=module)(function)
+        return made
 
     return register
 

@@ -11,7 +11,7 @@ import numpy as np
 from ...core.dispatch import OPS
 from ...core.tensor import require_tensor, wrap
 from ...rules.presentation import FUNCTION
-from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d, in_image_layout
+from .pooling import adaptive_avg_pools, in_image_layout
 from .registry import composed
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 # For each element of the result along one dimension: a list of places and their weights.
 Taps = list[tuple[np.ndarray, Any]]
 _DIMS = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3}
-_AREA = (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)
 
 
 @composed(FUNCTION, module="nn.functional")
@@ -65,7 +64,7 @@ def interpolate(
             f"{list(input.shape[2:])} and output {sizes}"
         )
     if mode == "area":
-        return _AREA[nd - 1](input, sizes)
+        return adaptive_avg_pools[nd](input, sizes)
     if mode not in (*_DIMS, "nearest", "nearest-exact") or _DIMS.get(mode, nd) != nd:
         raise NotImplementedError(f"Got {input.ndim}D input, but {mode!r} mode needs another")
     kind = input._array.dtype
@@ -241,7 +240,7 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     parts = input.reshape(*lead, c // (r * r), r, r, h, w)
     order = (*range(n), n, n + 3, n + 1, n + 4, n + 2)
     y = parts.permute(*order).reshape(*lead, c // (r * r), h * r, w * r)
-    return in_image_layout(y if y.is_contiguous() else y.contiguous(), input)
+    return in_image_layout(y.contiguous(), input)
 
 
 @composed(FUNCTION, module="nn.functional")
@@ -270,7 +269,7 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     parts = input.reshape(*lead, c, h // r, r, w // r, r)
     order = (*range(n), n, n + 2, n + 4, n + 1, n + 3)
     y = parts.permute(*order).reshape(*lead, c * r * r, h // r, w // r)
-    return in_image_layout(y if y.is_contiguous() else y.contiguous(), input)
+    return in_image_layout(y.contiguous(), input)
 
 
 @composed(FUNCTION, module="nn.functional")
@@ -296,4 +295,4 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
         )
     n, c, *inside = input.shape
     y = input.reshape(n, groups, c // groups, *inside).transpose(1, 2).reshape(n, c, *inside)
-    return in_image_layout(y if y.is_contiguous() else y.contiguous(), input)
+    return in_image_layout(y.contiguous(), input)

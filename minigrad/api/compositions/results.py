@@ -6,7 +6,7 @@ from collections import namedtuple
 from typing import Any
 
 
-def result_type(name: str, *fields: str) -> Any:
+def named_results(name: str, *fields: str) -> Any:
     """A named tuple that prints as PyTorch's. Pickle finds it as `_NAME_result` in this module."""
 
     def shown(self: Any) -> str:

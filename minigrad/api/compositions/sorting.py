@@ -18,7 +18,7 @@ from ...rules.dims import index as integer
 from ...rules.dtypes import scalar_name
 from ...rules.presentation import FUNCTION
 from .registry import composed
-from .results import result_type
+from .results import named_results
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -53,14 +53,14 @@ def _one_along(input: Tensor, indices: np.ndarray, dim: int, keepdim: bool, name
     return _at(input, indices, dim, name, drop=bool(input._array.ndim))
 
 
-_sort_result = result_type("sort", "values", "indices")
-_topk_result = result_type("topk", "values", "indices")
-_kthvalue_result = result_type("kthvalue", "values", "indices")
-_median_result = result_type("median", "values", "indices")
-_nanmedian_result = result_type("nanmedian", "values", "indices")
-_mode_result = result_type("mode", "values", "indices")
-_cummax_result = result_type("cummax", "values", "indices")
-_cummin_result = result_type("cummin", "values", "indices")
+_sort_result = named_results("sort", "values", "indices")
+_topk_result = named_results("topk", "values", "indices")
+_kthvalue_result = named_results("kthvalue", "values", "indices")
+_median_result = named_results("median", "values", "indices")
+_nanmedian_result = named_results("nanmedian", "values", "indices")
+_mode_result = named_results("mode", "values", "indices")
+_cummax_result = named_results("cummax", "values", "indices")
+_cummin_result = named_results("cummin", "values", "indices")
 
 
 @composed()
