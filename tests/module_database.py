@@ -20,6 +20,7 @@ import torch
 import minigrad
 from bridge import from_torch
 from minigrad import nn
+from tests.databases import side_effects_undone
 
 # Layers of PyTorch's that minigrad lacks.
 MISSING = {"CTCLoss", "FractionalMaxPool2d", "FractionalMaxPool3d", "LinearCrossEntropyLoss"}
@@ -32,11 +33,9 @@ LOSES_MORE = {"Transformer": 256, "TransformerEncoder": 256}
 
 def module_infos() -> dict[str, Any]:
     """Return the entries for ordinary modules by name. ImportError without `expecttest`."""
-    # Not at the top: it needs a package that only this uses, and freezes the backends' flags.
-    from torch.testing._internal import common_modules
-
-    frozen = torch.backends.flags_frozen.__globals__  # type: ignore[attr-defined]
-    frozen["__allow_nonbracketed_mutation_flag"] = True
+    with side_effects_undone():
+        # Not at the top: it needs a package that only this uses.
+        from torch.testing._internal import common_modules
     return {
         info.module_cls.__name__: info
         for info in common_modules.module_db

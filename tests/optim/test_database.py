@@ -11,13 +11,13 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("expecttest", reason="PyTorch's database of optimisers needs expecttest")
 
-from torch.testing._internal.common_optimizers import optim_db  # noqa: E402
+from tests.databases import side_effects_undone  # noqa: E402
+
+with side_effects_undone():
+    from torch.testing._internal.common_optimizers import optim_db
 
 import minigrad  # noqa: E402
 from minigrad import optim  # noqa: E402
-
-# Importing the database freezes the flags of PyTorch's backends, which other tests set.
-torch.backends.flags_frozen.__globals__["__allow_nonbracketed_mutation_flag"] = True
 
 INFOS = [info for info in optim_db if hasattr(optim, info.optim_cls.__name__)]
 WITH_INFO = pytest.mark.parametrize("info", INFOS, ids=lambda info: info.optim_cls.__name__)
