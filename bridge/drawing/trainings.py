@@ -163,10 +163,13 @@ def draw_training(
     *,
     optimizers: Sequence[str] = STEPPED,
     schedulers: Sequence[str] = tuple(SCHEDULERS),
+    layers: Sequence[str] = tuple(_ACTIVATIONS),
     dropout: bool = True,
     max_steps: int = 200,
 ) -> Training:
-    """Draw a training from a seed, with any loss, and one of the given optimisers and schedulers.
+    """Draw a training from a seed: any loss, one of the given optimisers and schedulers.
+
+    Between its linear layers it has some of the given layers, which keep the shape.
 
     It has one to three layers of 1 to 64 inputs and outputs, and 1 to `max_steps` steps. Sizes and
     steps are drawn by their number of binary digits, so 1 is as likely as 2 to 3 or 64 to 127. The
@@ -185,7 +188,7 @@ def draw_training(
     batches = min(_size(draw, 4), steps)
     return Training(
         sizes,
-        tuple(_between(draw, size, dropout) for size in sizes[1:-1]),
+        tuple(_between(draw, size, layers, dropout) for size in sizes[1:-1]),
         bias=draw.pick(True, True, False),
         container=draw.pick("Sequential", draw.pick(*_CONTAINERS)),
         flatten=draw.pick(True, False, False),
@@ -210,9 +213,11 @@ def _size(draw: RandomDraws, most: int) -> int:
     return draw.integer(2**digits, min(2 ** (digits + 1) - 1, most))
 
 
-def _between(draw: RandomDraws, features: int, dropout: bool) -> tuple[Layer, ...]:
-    """Draw an activation and sometimes, if `dropout`, a layer that draws random numbers."""
-    names = [draw.pick(*_ACTIVATIONS)]
+def _between(
+    draw: RandomDraws, features: int, given: Sequence[str], dropout: bool
+) -> tuple[Layer, ...]:
+    """Draw a given layer and sometimes, if `dropout`, a layer that draws random numbers."""
+    names = [draw.pick(*given)]
     if dropout and draw.pick(True, False):
         names.append(draw.pick(*_RANDOM))
     layers: list[Layer] = []
