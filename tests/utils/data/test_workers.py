@@ -253,7 +253,8 @@ OPTIONS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("options", OPTIONS, ids=str)
+# Not by their str, which contains an address, so that every process has the same names.
+@pytest.mark.parametrize("options", OPTIONS)
 def test_options(options: dict[str, Any]) -> None:
     def program(t: Any) -> Any:
         loader = t.utils.data.DataLoader(DIGITS, 4, **options)
