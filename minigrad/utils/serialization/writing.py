@@ -191,7 +191,7 @@ class _Writer:
             self._dict(vars(obj))
             self._put(pickle.BUILD)
 
-    def _counter(self, obj: Counter[Any]) -> None:
+    def _counted(self, obj: Counter[Any]) -> None:
         self._call(obj, "collections.Counter", {**obj})
 
     def _items(self, obj: dict[Any, Any]) -> None:
@@ -302,7 +302,7 @@ _WRITERS: dict[type, Callable[[_Writer, Any], None]] = {
     set: _Writer._set,
     dict: _Writer._dict,
     OrderedDict: _Writer._ordered,
-    Counter: _Writer._counter,
+    Counter: _Writer._counted,
     Size: _Writer._size,
     dtype: _Writer._name,
     device: _Writer._device,
