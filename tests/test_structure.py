@@ -39,6 +39,7 @@ NAMESPACES = {
     "backends",
     "cuda",
     "func",
+    "multiprocessing",
     "serialization",
     "special",
     "testing",

@@ -63,7 +63,7 @@ class ProcessContext:
         if not self.sentinels:
             return True
         for sentinel in wait(list(self.sentinels), timeout):
-            number = self.sentinels.pop(sentinel)  # type: ignore[arg-type]
+            number = self.sentinels.pop(sentinel)
             self.processes[number].join()
             if self.processes[number].exitcode != 0:
                 self._stop_others(grace_period)

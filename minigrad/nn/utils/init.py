@@ -23,8 +23,8 @@ def skip_init(module_cls: type[M], *args: Any, **kwargs: Any) -> M:
         raise RuntimeError(f"Expected a Module; got {module_cls}")
     if "device" not in inspect.signature(module_cls).parameters:
         raise RuntimeError("Module must support a 'device' arg to skip initialization")
-    device = kwargs.pop("device", "cpu")
+    device = kwargs.get("device", "cpu")
     state = get_rng_state()
-    made = module_cls(*args, **kwargs, device=device)
+    made = module_cls(*args, **{**kwargs, "device": device})
     set_rng_state(state)
     return made

@@ -80,7 +80,7 @@ class BasePruningMethod:
             mask = method.compute_mask(scores, default_mask=default_mask)
             module.register_buffer(name + "_mask", mask)
             setattr(module, name, method.apply_mask(module))
-            module.register_forward_pre_hook(method)  # type: ignore[arg-type]
+            module.register_forward_pre_hook(method)
         except Exception:
             if number is None:  # as before the call
                 del module._parameters[name + "_orig"]
@@ -189,8 +189,8 @@ class _ByAmount(BasePruningMethod):
     def __init__(self, amount: Any) -> None:
         if not isinstance(amount, numbers.Real):
             raise TypeError(f"Invalid type for amount: {amount}. Must be int or float.")
-        whole = isinstance(amount, numbers.Integral)
-        if amount < 0 or (not whole and amount > 1):
+        whole, share = isinstance(amount, numbers.Integral), float(amount)
+        if not (share >= 0 and (whole or share <= 1)):
             raise ValueError(
                 f"amount={amount} should either be a float in the range [0, 1] or a non-negative "
                 "integer"
@@ -201,7 +201,7 @@ class _ByAmount(BasePruningMethod):
         """Return how many of `size` are to prune. ValueError if there aren't as many."""
         if not isinstance(self.amount, numbers.Integral):
             return round(self.amount * size)
-        if self.amount > size:
+        if int(self.amount) > size:
             raise ValueError(
                 f"amount={self.amount} should be smaller than the number of parameters to "
                 f"prune={size}"

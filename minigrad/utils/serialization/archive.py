@@ -73,5 +73,5 @@ def packed(records: Mapping[str, bytes | np.ndarray]) -> bytes:
             start = file.tell() + _HEAD + len(info.filename.encode()) + 4
             padding = -start % _ALIGNMENT
             info.extra = _PADDING_ID + padding.to_bytes(2, "little") + bytes(padding)
-            archive.writestr(info, memoryview(content))
+            archive.writestr(info, content.data if isinstance(content, np.ndarray) else content)
     return file.getvalue()

@@ -60,8 +60,9 @@ class Machine:
         while (code := self._take(1)) != pickle.STOP:
             step = _STEPS.get(code)
             if step is None:
-                known = pickletools.code2op.get(code.decode("latin1"))
-                raise Refused(f"the instruction {known.name if known else code} isn't allowed")
+                names = {each.code: each.name for each in pickletools.opcodes}
+                name = names.get(code.decode("latin1"), f"{code!r}")
+                raise Refused(f"the instruction {name} isn't allowed")
             step(self)
         value = self.pop()
         if self._stack:
