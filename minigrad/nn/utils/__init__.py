@@ -1,4 +1,8 @@
-"""Functions for the gradients and parameters of modules, under the names of torch.nn.utils."""
+"""Functions for the gradients and parameters of modules, under the names of torch.nn.utils.
+
+`parametrize.py` makes a parameter a function of others, and `parametrizations.py` has such
+functions. `prune.py` sets elements to zero.
+"""
 
 from __future__ import annotations
 

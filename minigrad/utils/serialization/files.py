@@ -12,6 +12,8 @@ from ..atomic_write import write_atomically
 from . import reading, table, writing
 
 _ZIP = b"PK\x03\x04"
+# The number with which the format before PyTorch 1.6 starts, after the first bytes of a pickle.
+_OLD_MAGIC = 0x1950A86A20F9469CFC6C.to_bytes(10, "little")
 
 FileLike = str | os.PathLike[str] | IO[bytes]
 
@@ -127,6 +129,8 @@ def load(
 def _unpacked(data: bytes, name: str, place: reading.Placing) -> Any:
     if data.startswith(_ZIP):
         return reading.read(data, name, place)
+    if _OLD_MAGIC in data[:32]:
+        return reading.read_old(data, name, place)
     return table.unpack(data, name)
 
 

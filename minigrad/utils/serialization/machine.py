@@ -44,13 +44,19 @@ class Machine:
     - `known`: what the names in it mean: values and `Maker`s, by "module.name".
     - `load`: makes the value of a persistent id, by which a pickle refers to other records.
     - `keys`: the types that keys of dicts and elements of sets may have.
+    - `start`: where the pickle starts in `data`. After the run, `end` is where it has ended.
     """
 
     def __init__(
-        self, data: bytes, known: Mapping[str, Any], load: Callable[[Any], Any], keys: set[type]
+        self,
+        data: bytes,
+        known: Mapping[str, Any],
+        load: Callable[[Any], Any],
+        keys: set[type],
+        start: int = 0,
     ) -> None:
         self._data, self._known, self._load, self._keys = data, known, load, keys
-        self._at = 0
+        self._at = start
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
         self._copied = 0
@@ -68,6 +74,10 @@ class Machine:
         if self._stack:
             raise Refused("values are left over at its end")
         return value
+
+    @property
+    def end(self) -> int:
+        return self._at
 
     # What the instructions are made of ------------------------------------------------------------
 

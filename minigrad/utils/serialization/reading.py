@@ -59,12 +59,36 @@ def read(data: bytes, name: str, place: Placing) -> Any:
     of tensors and plain values.
     """
     archive = Archive(data, name)
-    storages = _Storages(archive, place)
+    storages = _ArchivedStorages(archive, place)
     try:
         obj = Machine(archive.read("data.pkl"), _KNOWN, storages.load, _SCALARS).run()
         _check(obj)
     except Refused as error:
         raise pickle.UnpicklingError(f"{name}: can't load its data.pkl: {error}") from None
+    return obj
+
+
+def read_old(data: bytes, name: str, place: Placing) -> Any:
+    """Return the object in a file from before PyTorch 1.6, which is called `name` in errors.
+
+    Such a file has pickles of a magic number, a version, facts about the machine, the object, and
+    the keys of the storages; then, for each key, the number of elements and the elements. Raises
+    pickle.UnpicklingError for anything else.
+    """
+    storages = _OldStorages(len(data), place)
+    at, found = 0, []
+    try:
+        for _ in range(5):
+            machine = Machine(data, _KNOWN, storages.load, _SCALARS, at)
+            found.append(machine.run())
+            _check(found[-1])
+            at = machine.end
+        _, version, facts, obj, keys = found
+        if version != 1001 or type(facts) is not dict or not facts.get("little_endian"):
+            raise Refused("it is of an unknown version, or of a big-endian machine")
+        storages.fill(keys, data, at)
+    except Refused as error:
+        raise pickle.UnpicklingError(f"{name}: can't load it: {error}") from None
     return obj
 
 
@@ -90,15 +114,14 @@ def _check(obj: Any) -> None:
 
 
 class _Storages:
-    """The storages of an archive. Each is read once, so that its tensors share memory."""
+    """The storages of a file. Each is read once, so that its tensors share memory."""
 
-    def __init__(self, archive: Archive, place: Placing) -> None:
-        self._archive, self._place = archive, place
+    def __init__(self, place: Placing) -> None:
+        self._place = place
         self._found: dict[str, Storage] = {}
-        self._big_endian = "byteorder" in archive and archive.read("byteorder") == b"big"
 
     def load(self, identity: Any) -> Storage:
-        """Return the storage of a persistent id. Refused for an id that the archive contradicts."""
+        """Return the storage of a persistent id. Refused for an id that the file contradicts."""
         if type(identity) is not tuple or [type(part) for part in identity] != _IDENTITY:
             raise Refused("a persistent id isn't that of a storage")
         _, kind, key, location, count = identity
@@ -106,7 +129,7 @@ class _Storages:
             names = ", ".join(map(str, SUPPORTED))
             raise Refused(f"a tensor is {kind}; minigrad has {names}")
         if key not in self._found:
-            self._found[key] = Storage(kind, self._read(kind, key))
+            self._found[key] = Storage(kind, self._read(kind, key, count))
             self._place(self._found[key], location)
         storage = self._found[key]
         if storage.kind is not kind or len(storage) != count:
@@ -116,7 +139,17 @@ class _Storages:
             )
         return storage
 
-    def _read(self, kind: dtype, key: str) -> np.ndarray:
+    def _read(self, kind: dtype, key: str, count: int) -> np.ndarray:
+        raise NotImplementedError
+
+
+class _ArchivedStorages(_Storages):
+    def __init__(self, archive: Archive, place: Placing) -> None:
+        super().__init__(place)
+        self._archive = archive
+        self._big_endian = "byteorder" in archive and archive.read("byteorder") == b"big"
+
+    def _read(self, kind: dtype, key: str, count: int) -> np.ndarray:
         if f"data/{key}" not in self._archive:
             raise Refused(f"there is no storage {key!r}")
         content = self._archive.read(f"data/{key}")
@@ -126,6 +159,40 @@ class _Storages:
             return np.frombuffer(content, np.uint8) != 0
         stored = kind.numpy.newbyteorder(">" if self._big_endian else "<")
         return np.frombuffer(content, stored).astype(kind.numpy)
+
+
+class _OldStorages(_Storages):
+    """Storages whose elements come after the pickle, so that they are filled afterwards."""
+
+    def __init__(self, limit: int, place: Placing) -> None:
+        super().__init__(place)
+        self._left = limit  # no more bytes than this are in the file
+
+    def load(self, identity: Any) -> Storage:
+        # The sixth part was for views of storages, which PyTorch doesn't write any more.
+        if type(identity) is tuple and len(identity) == 6 and identity[5] is None:
+            identity = identity[:5]
+        return super().load(identity)
+
+    def _read(self, kind: dtype, key: str, count: int) -> np.ndarray:
+        self._left -= count * kind.itemsize
+        if count < 0 or self._left < 0:
+            raise Refused(f"the storage {key!r} can't have {count} elements in this file")
+        return np.zeros(count, kind.numpy)
+
+    def fill(self, keys: Any, data: bytes, at: int) -> None:
+        """Read the elements of all storages, which start at `at`."""
+        if type(keys) is not list or len(keys) != len(self._found):
+            raise Refused("its list of storages doesn't fit the object")
+        for key in keys:
+            storage = self._found.pop(key, None) if type(key) is str else None
+            if storage is None:
+                raise Refused("its list of storages doesn't fit the object")
+            start, at = at + 8, at + 8 + storage.nbytes()
+            if int.from_bytes(data[start - 8 : start], "little") != len(storage) or at > len(data):
+                raise Refused(f"the storage {key!r} hasn't got its {len(storage)} elements")
+            stored = np.uint8 if storage.kind is dtypes.bool else storage.kind.numpy
+            storage.array[:] = np.frombuffer(data[start:at], np.dtype(stored).newbyteorder("<"))
 
 
 _IDENTITY = [str, dtype, str, str, int]

@@ -27,8 +27,6 @@ _DTYPES = {d.safetensors_name: d.numpy.newbyteorder("<") for d in SUPPORTED}
 _METADATA_KEY = "minigrad"
 # How many containers may be inside each other. Beyond it, Python's own limit is near.
 _DEPTH = 100
-# The number that torch.save's old form starts with, after the pickle's first bytes.
-_TORCH_MAGIC = 0x1950A86A20F9469CFC6C.to_bytes(10, "little")
 
 
 # Writing.
@@ -114,8 +112,6 @@ def unpack(data: bytes, name: str) -> Any:
         header = _parse_json(data[8 : 8 + int.from_bytes(data[:8], "little")])
     except (safetensors.SafetensorError, ValueError) as error:
         why = str(error).removeprefix("Error while deserializing: ")
-        if _TORCH_MAGIC in data[:32]:
-            why = "it looks like torch.save's before PyTorch 1.6; save it with a newer one"
         raise RuntimeError(f"{name}: not a whole safetensors file: {why}") from None
     arrays = {tensor_name: _read_array(stored, tensor_name, name) for tensor_name, stored in table}
     structure = (header.get("__metadata__") or {}).get(_METADATA_KEY)

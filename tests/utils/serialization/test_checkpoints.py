@@ -200,6 +200,13 @@ def test_minigrad_reads_what_pytorch_writes(plan: Any, protocol: int) -> None:
     Comparison().check(from_torch(theirs, pickle_protocol=protocol), theirs)
 
 
+@given(plans(LEAVES), st.sampled_from([2, 4]))
+def test_minigrad_reads_what_old_versions_of_pytorch_wrote(plan: Any, protocol: int) -> None:
+    theirs = Builder(torch).build(plan)
+    options = {"pickle_protocol": protocol, "_use_new_zipfile_serialization": False}
+    Comparison().check(from_torch(theirs, **options), theirs)
+
+
 @given(plans(LEAVES))
 def test_pytorch_reads_what_minigrad_writes(plan: Any) -> None:
     ours = Builder(minigrad).build(plan)

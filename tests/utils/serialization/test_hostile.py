@@ -442,6 +442,63 @@ def test_a_damaged_pickle_never_crashes_the_reader(data: st.DataObject) -> None:
         minigrad.load(io.BytesIO(archive(bytes(damaged), _0=FOUR[:8])))
 
 
+# The format before PyTorch 1.6 --------------------------------------------------------------------
+
+START = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+
+
+def old(
+    data: bytes,
+    keys: bytes = b"](" + text("0") + b"e.",
+    stored: bytes = b"\x04" + bytes(7) + FOUR,
+    version: int = 1001,
+    facts: bytes = b"}" + text("little_endian") + b"\x88s.",
+) -> bytes:
+    """Return a file of the old format."""
+    return START + number(version) + b"." + facts + data + b"." + keys + stored
+
+
+def test_the_old_files_of_these_tests_load(tmp_path: Path) -> None:
+    assert load(old(tensor()), tmp_path).tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        old(name("os.system") + text("touch ran") + b"\x85R"),
+        old(tensor(), facts=name("os.system") + text("touch ran") + b"\x85R."),
+        old(tensor(), keys=name("os.system") + text("touch ran") + b"\x85R."),
+        old(tensor(), version=1000),
+        old(tensor(), facts=b"}."),
+        old(tensor(), facts=b"]."),
+        old(tensor(), keys=b"]."),
+        old(tensor(), keys=b"](" + text("1") + b"e."),
+        old(tensor(), keys=b"](]e."),
+        old(tensor(), keys=b"}."),
+        old(tensor(), stored=b"\x05" + bytes(7) + FOUR),
+        old(tensor(), stored=b"\x04" + bytes(7) + FOUR[:-1]),
+        old(tensor(memory=storage(count=2**40))),
+        old(tensor(memory=storage(count=-4))),
+        old(b"]" + (tensor() + b"a") * 2, keys=b"](" + (text("0") * 2) + b"e."),
+    ],
+)
+def test_old_files_that_are_not_allowed(
+    content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(pickle.UnpicklingError, match=r"net\.pt: can't load it: "):
+        load(content, tmp_path)
+    assert not (tmp_path / "ran").exists()
+
+
+@given(st.data())
+def test_an_old_file_cut_short_anywhere_is_refused(data: st.DataObject) -> None:
+    whole = old(tensor())
+    cut = data.draw(st.integers(0, len(whole) - 1))
+    with pytest.raises((RuntimeError, pickle.UnpicklingError), match=r"the file: "):
+        minigrad.load(io.BytesIO(whole[:cut]))
+
+
 @given(st.binary(max_size=200))
 def test_a_pickle_of_any_bytes_never_crashes_the_reader(content: bytes) -> None:
     with contextlib.suppress(pickle.UnpicklingError):

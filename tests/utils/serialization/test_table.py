@@ -315,19 +315,6 @@ def test_a_damaged_byte_never_crashes_the_reader(data: st.DataObject) -> None:
         minigrad.load(io.BytesIO(bytes(damaged)))
 
 
-def test_torchs_old_files_are_recognised(tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch")
-    for protocol in (2, 4):
-        torch.save(
-            {"w": torch.ones(2)},
-            tmp_path / "pickle.pt",
-            pickle_protocol=protocol,
-            _use_new_zipfile_serialization=False,
-        )
-        with pytest.raises(RuntimeError, match=r"looks like torch\.save's before PyTorch 1\.6"):
-            minigrad.load(tmp_path / "pickle.pt")
-
-
 def test_a_dtype_unknown_to_minigrad_is_named(tmp_path: Path) -> None:
     safetensors_numpy.save_file({"half": np.ones(2, np.float16)}, tmp_path / "half")
     with pytest.raises(RuntimeError, match="'half' is F16"):
