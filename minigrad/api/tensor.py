@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -234,6 +234,16 @@ class Tensor(OpMethods, TensorBase):
     def data_ptr(self) -> int:
         """The address of the first element."""
         return self._array.ctypes.data
+
+    def is_shared(self) -> bool:
+        """Return False: no other process uses this tensor's memory."""
+        return False
+
+    def share_memory_(self) -> NoReturn:
+        """Raise NotImplementedError: a tensor that is sent to another process is copied."""
+        raise NotImplementedError(
+            "share_memory_ is not supported: a tensor that is sent to another process is copied"
+        )
 
     # Conversion to Python and NumPy -----------------------------------------------------------
 

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from itertools import count
+from pickle import UnpicklingError
 from typing import Any
 
 import minigrad
@@ -22,6 +23,7 @@ from minigrad.app.command import InputError
 from minigrad.app.programs import DTYPES, Progress
 from minigrad.app.settings import Settings
 from minigrad.utils.atomic_write import short_message
+from minigrad.utils.serialization import save_safetensors
 
 _MANUAL_NAME = re.compile(r"[WB](\d+|out)")
 # The file's other keys. No parameter has such a name.
@@ -73,7 +75,7 @@ def write(path: str, settings: Settings, states: dict[str, ProgramState]) -> Non
     content[_EPOCHS] = {name: state.epoch for name, state in states.items()}
     content[_PLANNED] = {name: state.planned for name, state in states.items()}
     content[_SETTINGS] = asdict(replace(settings, epochs=None))
-    minigrad.save(content, path)
+    save_safetensors(content, path)
 
 
 def read(path: str) -> tuple[dict[str, Any], dict[str, ProgramState]]:
@@ -112,7 +114,7 @@ def _load(path: str) -> dict[str, Any]:
         content = minigrad.load(path)
     except (OSError, ValueError) as error:
         raise CheckpointError(short_message(error)) from None
-    except RuntimeError as error:
+    except (RuntimeError, UnpicklingError) as error:
         raise CheckpointError(str(error).removeprefix(f"{path}: ")) from None
     if not isinstance(content, dict):
         raise CheckpointError(f"not a checkpoint: it holds a {type(content).__name__}")

@@ -106,6 +106,13 @@ def _is_torch(name: str) -> bool:
     return name.partition(".")[0] == "torch"
 
 
+def install() -> MetaPathFinder:
+    """Let `import torch` import minigrad from now on. Returns what does it in `sys.meta_path`."""
+    finder = _Finder()
+    sys.meta_path.insert(0, finder)
+    return finder
+
+
 @contextmanager
 def installed() -> Iterator[None]:
     """Within the block, `import torch` imports minigrad under that name.
@@ -117,8 +124,7 @@ def installed() -> Iterator[None]:
     tensor([0., 2.])
     """
     before = {name: sys.modules.pop(name) for name in [*sys.modules] if _is_torch(name)}
-    finder = _Finder()
-    sys.meta_path.insert(0, finder)
+    finder = install()
     try:
         yield
     finally:

@@ -1,7 +1,8 @@
 """Modules, layers and losses, under the names of torch.nn. It imports `rules`, `core`, `api` and
 `autograd`. Read `parameter.py`, `module.py` (the tree), `functional.py`, `linear.py`,
 `function_layer.py`, `activation.py`, `loss.py`, `container.py` and `init.py`; then the families of
-layers, and `module_hooks.py`. `modules/` has aliases.
+layers, `state_dict.py` and `module_hooks.py`. `modules/` has aliases, and `utils/` what changes
+modules and gradients from outside.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""`save` and `load`: PyTorch's names over safetensors files. No pickle: a file cannot run code.
+"""The layout of `save_safetensors`: a safetensors file with the nesting of an object as JSON.
 
-A safetensors file is a flat table of named arrays with a string of metadata. `save` puts each
+A safetensors file is a flat table of named arrays with a string of metadata. `pack` puts each
 tensor in the table under its dotted path ("state.0.momentum_buffer"), so that any reader of the
 format finds it, and the nesting around the tensors, with all that is not a tensor, as JSON in the
 metadata. In that JSON a number, a string, a bool or null stands for itself, and an object with one
@@ -12,111 +12,32 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections import Counter, OrderedDict
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
-from ..api.tensor import Tensor
-from ..core.tensor import wrap
-from ..nn.parameter import Parameter
-from ..rules.dtypes import SUPPORTED
-from .atomic_write import write_atomically
+from ...api.tensor import Tensor
+from ...core.tensor import wrap
+from ...nn.parameter import Parameter
+from ...rules.dtypes import SUPPORTED
 
 # The dtypes under the format's names. The files are little-endian.
 _DTYPES = {d.safetensors_name: d.numpy.newbyteorder("<") for d in SUPPORTED}
 _METADATA_KEY = "minigrad"
 # How many containers may be inside each other. Beyond it, Python's own limit is near.
 _DEPTH = 100
-# The number that torch.save's old form starts with, after the pickle's first bytes.
-_TORCH_MAGIC = 0x1950A86A20F9469CFC6C.to_bytes(10, "little")
-
-
-def save(
-    obj: Any,
-    f: str | os.PathLike[str] | IO[bytes],
-    pickle_module: Any = None,
-    pickle_protocol: int | None = None,
-) -> None:
-    """Write `obj` to `f`, a path or a file opened in binary mode, as safetensors.
-
-    `obj` is a Tensor, a number, a string, a bool, None, or nested dicts, lists and tuples of
-    these: what `state_dict()` of a module, an optimiser or a scheduler gives. `load` gives it
-    back: the same nesting, key order, keys (an optimiser's are integers), dtypes, shapes and
-    `requires_grad`. An OrderedDict comes back as a dict, and tensors that share memory as tensors
-    of their own.
-
-    A path is written aside and renamed, so that a kill leaves the old file or the new one, whole.
-    PyTorch reads the tensors with `safetensors.torch.load_file`.
-
-    Raises TypeError, naming the key, for what cannot be stored; ValueError for a container that
-    contains itself or is nested more than 100 deep; NotImplementedError for the pickle options, as
-    there is no pickle here; OSError, with the path, if the file cannot be written.
-
-    >>> import io
-    >>> file = io.BytesIO()
-    >>> minigrad.save({"epoch": 3, "w": minigrad.ones(2), "state": {0: (None, True)}}, file)
-    >>> _ = file.seek(0)
-    >>> minigrad.load(file)
-    {'epoch': 3, 'w': tensor([1., 1.]), 'state': {0: (None, True)}}
-    """
-    _refuse("save", pickle_module=pickle_module, pickle_protocol=pickle_protocol)
-    if isinstance(f, str | os.PathLike):
-        write_atomically(f, _pack(obj))
-        return
-    if not hasattr(f, "write"):
-        raise TypeError(f"save(): f must be a path or a binary file, not {type(f).__name__}")
-    data = _pack(obj)
-    try:
-        f.write(data)
-    except TypeError:
-        raise TypeError("save(): the file must be opened in binary mode") from None
-
-
-def load(
-    f: str | os.PathLike[str] | IO[bytes],
-    map_location: Any = None,
-    pickle_module: Any = None,
-    *,
-    weights_only: bool | None = None,
-    mmap: bool | None = None,
-) -> Any:
-    """Read what `save` wrote to `f`, a path or a file opened in binary mode.
-
-    Any other safetensors file loads as a flat dict of its tensors. `map_location` may be the CPU;
-    `weights_only` changes nothing, as such a file has nothing but weights and plain values in it.
-
-    Raises RuntimeError if the file is not safetensors, is damaged, or has tensors of a dtype or a
-    shape that minigrad doesn't have; OSError if it cannot be read; NotImplementedError for
-    `pickle_module`, `mmap=True` and other devices.
-    """
-    if map_location is not None and str(map_location) != "cpu":
-        raise NotImplementedError(f"load(): map_location={map_location!r}: there is only the CPU")
-    _refuse("load", pickle_module=pickle_module, mmap=mmap or None)
-    if isinstance(f, str | os.PathLike):
-        with open(f, "rb") as file:
-            return _unpack(file.read(), os.fspath(f))
-    if not hasattr(f, "read"):
-        raise TypeError(f"load(): f must be a path or a binary file, not {type(f).__name__}")
-    data = f.read()
-    if not isinstance(data, bytes):
-        raise TypeError("load(): the file must be opened in binary mode")
-    return _unpack(data, str(getattr(f, "name", "the file")))
-
-
-def _refuse(function: str, **arguments: Any) -> None:
-    for name, value in arguments.items():
-        if value is not None:
-            raise NotImplementedError(
-                f"{function}(): {name} is not supported: the file is safetensors, not a pickle"
-            )
 
 
 # Writing.
 
 
-def _pack(obj: Any) -> bytes:
+def pack(obj: Any) -> bytes:
+    """Return the bytes of a file with `obj`.
+
+    Raises TypeError, naming the key, for what can't be stored; ValueError for a container that
+    contains itself or is nested too deep.
+    """
     import safetensors.numpy  # `import minigrad` does without it
 
     tensors: dict[str, np.ndarray] = {}
@@ -181,7 +102,8 @@ def _describe_tensor(
 # Reading.
 
 
-def _unpack(data: bytes, name: str) -> Any:
+def unpack(data: bytes, name: str) -> Any:
+    """Return the object in a file, which is called `name` in errors. RuntimeError if damaged."""
     import safetensors  # as above
 
     try:
@@ -190,8 +112,6 @@ def _unpack(data: bytes, name: str) -> Any:
         header = _parse_json(data[8 : 8 + int.from_bytes(data[:8], "little")])
     except (safetensors.SafetensorError, ValueError) as error:
         why = str(error).removeprefix("Error while deserializing: ")
-        if _is_torchs(data):
-            why = "it looks like torch.save's; write it with safetensors.torch.save_file"
         raise RuntimeError(f"{name}: not a whole safetensors file: {why}") from None
     arrays = {tensor_name: _read_array(stored, tensor_name, name) for tensor_name, stored in table}
     structure = (header.get("__metadata__") or {}).get(_METADATA_KEY)
@@ -219,11 +139,6 @@ def _parse_json(text: str | bytes) -> Any:
         return found
 
     return json.loads(text, object_pairs_hook=unique)
-
-
-def _is_torchs(data: bytes) -> bool:
-    """Whether the bytes are torch.save's: a zip file with a pickle in it, or its old form."""
-    return (data[:4] == b"PK\x03\x04" and b"data.pkl" in data) or _TORCH_MAGIC in data[:32]
 
 
 def _read_array(stored: dict[str, Any], tensor_name: str, name: str) -> np.ndarray:
