@@ -10,14 +10,19 @@ from collections.abc import Callable
 from typing import Any
 
 from ..core.dispatch import OPS
+from ..core.output import taking_out
 from ..rules import REGISTRY
 from . import compositions
 
-PUBLIC: dict[str, Callable[..., Any]] = {
-    name: OPS[name]
-    for name, rule in REGISTRY.items()
-    if "function" in rule.presentation.forms and not rule.presentation.module
-} | compositions.public("")
+PUBLIC: dict[str, Callable[..., Any]] = taking_out(
+    "",
+    {
+        name: OPS[name]
+        for name, rule in REGISTRY.items()
+        if "function" in rule.presentation.forms and not rule.presentation.module
+    }
+    | compositions.public(""),
+)
 
 for _name, _function in PUBLIC.items():
     # Pickle finds a function by its name in its module.

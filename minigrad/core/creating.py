@@ -24,15 +24,14 @@ def made(
     device: Any = None,
     pin_memory: bool = False,
     layout: None = None,
-    out: None = None,
 ) -> Any:
     """Make a tensor of a new array, with the options that all creation functions have.
 
     RuntimeError for a device other than the CPU, and for an integer tensor with `requires_grad`.
-    NotImplementedError for `pin_memory`, `layout` and `out`.
+    NotImplementedError for `pin_memory` and `layout`.
     """
     require_cpu(device)
-    for name, value in (("pin_memory", pin_memory), ("layout", layout), ("out", out)):
+    for name, value in (("pin_memory", pin_memory), ("layout", layout)):
         if value is not None and value is not False:
             raise NotImplementedError(f"argument '{name}' is not implemented")
     result = wrap(array)
