@@ -213,7 +213,10 @@ def written(
     if isinstance(result, TensorBase) != isinstance(out, TensorBase):
         wanted = "Tensor" if isinstance(result, TensorBase) else "tuple of Tensors"
         raise TypeError(f"{name}(): argument 'out' must be {wanted}, not {type(out).__name__}")
+    named = hasattr(result, "_fields")
     results = [result] if isinstance(result, TensorBase) else list(result)
+    if not (isinstance(result, TensorBase) or named or name.endswith("_copy")):
+        raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
     if len(results) != len(outs):
         raise TypeError(f"expected tuple of {len(results)} elements but got {len(outs)}")
     others = list(_tensors_in((*operands, *options.values())))
@@ -228,7 +231,7 @@ def written(
         _store(each, value._array, name, others)
     if isinstance(result, TensorBase):
         return out
-    return type(result)(*outs) if hasattr(result, "_fields") else None
+    return type(result)(*outs) if named else None
 
 
 _OF_SEVERAL = {"one": "same", "same": "same", "cast": "cast"}
@@ -289,7 +292,8 @@ def _store(out: TensorBase, result: np.ndarray, name: str, operands: Sequence[Te
     """Store a result in a tensor, which gets its shape, with a warning unless it was empty."""
     if out._array.shape != result.shape:
         _warn_of_resizing(out._array, result.shape)
-        resize_array(out, result.shape, result.strides)
+        steps = [step // result.itemsize * out._array.itemsize for step in result.strides]
+        resize_array(out, result.shape, steps if result.size else None)
     target = out._array
     refuse_memory(target, f"{name}(out=...)")
     refuse_overlap(target, operands)

@@ -25,7 +25,9 @@ def memory_of(array: np.ndarray) -> tuple[np.ndarray, int]:
         owner = base if isinstance(base, np.ndarray) else owner
         base = getattr(base, "base", None)  # also of the object that NumPy's as_strided makes
     if not owner.flags.forc:  # the memory isn't an array's, so its own elements are all we know
-        owner = array if array.flags.forc else np.ascontiguousarray(array)
+        if not array.flags.forc:
+            return np.ascontiguousarray(array).reshape(-1).view(np.uint8), 0
+        owner = array
     start = array.__array_interface__["data"][0] - owner.__array_interface__["data"][0]
     data = owner.reshape(-1, order="A").view(np.uint8) if owner.size else np.empty(0, np.uint8)
     return data, min(max(start, 0), data.size)
