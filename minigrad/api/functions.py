@@ -11,8 +11,34 @@ from typing import Any
 
 from ..core.dispatch import OPS
 from ..core.output import taking_out
+from ..core.tensor import require_tensor
 from ..rules import REGISTRY
 from . import compositions
+from .tensor import Tensor
+
+# The methods that write in place, or change the shape, and are functions too in PyTorch.
+_IN_PLACE = """
+abs acos acosh addmv arccos arccosh arcsin arcsinh arctan arctanh as_strided asin asinh atan atanh
+ceil clamp clamp_max clamp_min clip cos cosh deg2rad detach erf erfc exp exp2 expm1 fill fix floor
+frac gcd i0 index_put lcm ldexp log log10 log1p log2 logit nan_to_num neg negative rad2deg
+reciprocal relu resize_as round rsqrt sigmoid sin sinc sinh sqrt square tan tanh trunc xlogy zero
+"""
+_OF_NN = ("alpha_dropout", "celu", "feature_alpha_dropout", "rrelu", "selu", "threshold")
+_written = compositions.activations.written
+
+
+def _as_function(name: str) -> Callable[..., Any]:
+    """A method that writes in place as a function of the tensor."""
+    method = getattr(Tensor, name)
+
+    def function(input: Any, *args: Any, **options: Any) -> Any:
+        require_tensor(input, name, "input")
+        return method(input, *args, **options)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = method.__doc__
+    return function
+
 
 PUBLIC: dict[str, Callable[..., Any]] = taking_out(
     "",
@@ -22,7 +48,12 @@ PUBLIC: dict[str, Callable[..., Any]] = taking_out(
         if "function" in rule.presentation.forms and not rule.presentation.module
     }
     | compositions.public(""),
-)
+) | {f"{name}_": _written(compositions.public("nn.functional")[name]) for name in _OF_NN}
+PUBLIC |= {
+    "dropout_": compositions.dropout.dropout_,
+    "feature_dropout_": compositions.dropout.feature_dropout_,
+}
+PUBLIC |= {f"{name}_": _as_function(f"{name}_") for name in _IN_PLACE.split()}
 
 for _name, _function in PUBLIC.items():
     # Pickle finds a function by its name in its module.

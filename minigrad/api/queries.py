@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from ..core.creating import array_of
@@ -34,6 +35,7 @@ def numel(input: Any) -> int:
 
 class _Settings:
     matmul_precision = "highest"
+    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     deterministic = False
     warn_only = False
 
@@ -89,3 +91,31 @@ def are_deterministic_algorithms_enabled() -> bool:
 def is_deterministic_algorithms_warn_only_enabled() -> bool:
     """Whether `use_deterministic_algorithms` is to warn only."""
     return _settings.deterministic and _settings.warn_only
+
+
+def set_num_threads(int: int, /) -> None:
+    """Ask for a number of threads, which `get_num_threads` returns. RuntimeError unless positive.
+
+    It changes nothing else. All ops use one thread, except for products of matrices: for these,
+    NumPy's library reads the number from the environment (`OMP_NUM_THREADS`) as it is loaded.
+
+    >>> before = minigrad.get_num_threads()
+    >>> minigrad.set_num_threads(1)
+    >>> minigrad.get_num_threads()
+    1
+    >>> minigrad.set_num_threads(before)
+    """
+    if type(int).__name__ != "int":
+        raise RuntimeError(f"set_num_threads expects an int, but got {type(int).__name__}")
+    if int < 1:
+        raise RuntimeError("set_num_threads expects a positive integer")
+    _settings.threads = int
+
+
+def get_num_threads() -> int:
+    """The number of threads that `set_num_threads` has set, or that the machine has.
+
+    >>> minigrad.get_num_threads() > 0
+    True
+    """
+    return _settings.threads or 1

@@ -79,7 +79,7 @@ def in_place(
         recordable = grad_mode.enabled and floats and not logical
         recorded = recordable and _any_requires_grad((self, *others))
         if recorded:
-            _refuse_leaf(self)
+            refuse_leaf(self)
         shared = fills and not any(isinstance(x, TensorBase) for x in others)
         store: Callable[[np.ndarray, np.ndarray], None] | None = None
         if into_shared is not None and warn_of_shared(self._array, rule.name):
@@ -143,7 +143,7 @@ def in_place_composition(function: Callable[..., Any]) -> Callable[..., Any]:
         floats = self._array.dtype.kind == "f"
         recorded = grad_mode.enabled and floats and _any_requires_grad((self, *others))
         if recorded:
-            _refuse_leaf(self)
+            refuse_leaf(self)
         refuse_memory(self._array, f"{name}_")
         refuse_overlap(self._array, others)
         _write_result(self, lambda before: function(before, *args, **kwargs), name, recorded)
@@ -308,7 +308,7 @@ def _write(
 def refuse_write(self: TensorBase, name: str) -> None:
     """Raise the errors of a write to this tensor, before the values are drawn or computed."""
     if grad_mode.enabled and self._array.dtype.kind == "f" and _any_requires_grad((self,)):
-        _refuse_leaf(self)
+        refuse_leaf(self)
     refuse_memory(self._array, name)
 
 
@@ -319,7 +319,7 @@ def _any_requires_grad(operands: Sequence[Any]) -> bool:
     return False
 
 
-def _refuse_leaf(self: TensorBase) -> None:
+def refuse_leaf(self: TensorBase) -> None:
     """RuntimeError if a write would change a leaf that requires grad, or a view of one."""
     view = self._view
     if view is not None and view.creation_meta:

@@ -17,8 +17,8 @@ import numpy as np
 
 from ..rules.dtypes import of_numpy, scalar_name
 from ..rules.promotion import same_category_or_higher
-from .arguments import call_by_names
-from .dispatch import OPS
+from .arguments import UNGIVEN, call_by_names
+from .dispatch import OPS, with_keywords
 from .errstate import quiet
 from .grad_mode import grad_mode
 from .inplace import refuse_memory, refuse_overlap
@@ -133,10 +133,7 @@ def _copied(op: FunctionType, kind: str) -> FunctionType:
         run = functools.partial(call_by_names, op)
         return written(op.__name__, lambda **given: run(given, others), out, kind, given)
 
-    names = op.__globals__ | {"call_by_names": call}
-    copy = FunctionType(op.__code__, names, op.__name__, op.__defaults__)
-    copy.__kwdefaults__ = op.__kwdefaults__
-    return copy
+    return with_keywords(op, call)
 
 
 _WRAPPER = """\
@@ -205,7 +202,8 @@ def written(
     the operands use too.
     """
     outs = _tensors_of(out, name)
-    if name in _NEED_DIM and options.get("dim") is None:
+    dim = options.get("dim", UNGIVEN)
+    if name in _NEED_DIM and (dim is UNGIVEN or (dim is None and "median" in name)):
         raise TypeError(f"{name}() takes 'out' only together with 'dim'")
     if kind in ("dtype", "input"):
         options = _computing_in(outs[0]._array.dtype, kind, options)
@@ -333,7 +331,9 @@ def created(
     (tensor,) = _tensors_of(out, name)
     kind, given = of_numpy(tensor._array.dtype), others.pop("dtype", None)
     if given is not None and given is not kind:
-        raise RuntimeError(f"dtype {given.scalar_name} does not match dtype of out parameter ({kind.scalar_name})")
+        raise RuntimeError(
+            f"dtype {given.scalar_name} does not match dtype of out parameter ({kind.scalar_name})"
+        )
     if grad_mode.enabled and tensor.requires_grad:
         raise RuntimeError(
             f"{name}(): functions with out=... arguments don't support automatic differentiation, "

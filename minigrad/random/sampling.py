@@ -236,9 +236,7 @@ def _normal_of_tensors(mean: Any, std: Any, g: Generator) -> Any:
     return wrap(noise)
 
 
-def bernoulli(
-    input: Any, p: float | None = None, *, generator: Any = None, out: Any = None
-) -> Any:
+def bernoulli(input: Any, p: float | None = None, *, generator: Any = None, out: Any = None) -> Any:
     """Draw ones and zeros in the shape of `input`, whose elements are the probabilities of a one.
 
     `p`, if given, is the probability instead. Raises RuntimeError if one is outside [0, 1].
