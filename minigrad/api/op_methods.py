@@ -166,3 +166,8 @@ for _name, _composition in composed_methods():
         setattr(
             OpMethods, _name, _with_sizes(_function) if _composition.spread_sizes else _function
         )
+for _rule in REGISTRY.values():
+    # Pickle finds a method by its name in its class, if it isn't a function of `functions.py` too.
+    _op: Any = OPS[_rule.name]
+    if vars(OpMethods).get(_rule.name) is _op:
+        _op.__module__, _op.__qualname__ = __name__, f"OpMethods.{_rule.name}"

@@ -93,7 +93,7 @@ def is_deterministic_algorithms_warn_only_enabled() -> bool:
     return _settings.deterministic and _settings.warn_only
 
 
-def set_num_threads(int: int, /) -> None:
+def set_num_threads(num: int) -> None:
     """Ask for a number of threads, which `get_num_threads` returns. RuntimeError unless positive.
 
     It changes nothing else. All ops use one thread, except for products of matrices: for these,
@@ -105,11 +105,11 @@ def set_num_threads(int: int, /) -> None:
     1
     >>> minigrad.set_num_threads(before)
     """
-    if type(int).__name__ != "int":
-        raise RuntimeError(f"set_num_threads expects an int, but got {type(int).__name__}")
-    if int < 1:
+    if type(num) is not int:
+        raise RuntimeError(f"set_num_threads expects an int, but got {type(num).__name__}")
+    if num < 1:
         raise RuntimeError("set_num_threads expects a positive integer")
-    _settings.threads = int
+    _settings.threads = num
 
 
 def get_num_threads() -> int:

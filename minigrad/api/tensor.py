@@ -275,13 +275,13 @@ class Tensor(OpMethods, TensorBase):
         resize(self, shape)
         return self
 
-    def resize_as_(self, other: TensorBase) -> Any:
-        """`resize_` to the shape of `other`.
+    def resize_as_(self, the_template: TensorBase) -> Any:
+        """`resize_` to the shape of another tensor.
 
         >>> minigrad.arange(6).resize_as_(minigrad.ones(2))
         tensor([0, 1])
         """
-        return self.resize_(other._array.shape)
+        return self.resize_(the_template._array.shape)
 
     def swapaxes_(self, axis0: int, axis1: int) -> Any:
         """`swapaxes`, in place. RuntimeError for a leaf that requires grad."""

@@ -18,8 +18,7 @@ class memory_format:
 
     __slots__ = ("name",)
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    name: str
 
     def __repr__(self) -> str:
         return f"torch.{self.name}"
@@ -38,11 +37,15 @@ class layout(memory_format):
     __slots__ = ()
 
 
-contiguous_format = memory_format("contiguous_format")
-preserve_format = memory_format("preserve_format")
-channels_last = memory_format("channels_last")
-channels_last_3d = memory_format("channels_last_3d")
-strided = layout("strided")
+def _named(name: str, cls: type[memory_format] = memory_format) -> Any:
+    made = cls()
+    made.name = name
+    return made
+
+
+contiguous_format, preserve_format = _named("contiguous_format"), _named("preserve_format")
+channels_last, channels_last_3d = _named("channels_last"), _named("channels_last_3d")
+strided = _named("strided", layout)
 
 _IMAGES = {"channels_last": 4, "channels_last_3d": 5}
 

@@ -1,6 +1,7 @@
 """The observer: an object that the engine reports to, if there is one.
 
-Anomaly mode (`autograd/anomaly_mode.py`) is one, hooks for saved tensors another. Without an observer, the engine pays for one
+Anomaly mode (`autograd/anomaly_mode.py`) is one, hooks for saved tensors are another. Without an
+observer, the engine pays for one
 comparison per op and per write.
 """
 

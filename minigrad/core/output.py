@@ -138,7 +138,7 @@ def _copied(op: FunctionType, kind: str) -> FunctionType:
 
 _WRAPPER = """\
 def {name}({parameters}, out=None{extra}):
-    if out is None:
+    if out is None:{shortcut}
         return function({arguments})
     return written({name!r}, function, out, {kind!r}, dict({named}), {positional})
 """
@@ -147,7 +147,10 @@ def {name}({parameters}, out=None{extra}):
 def _wrapped(name: str, function: Any, kind: str) -> FunctionType:
     """A function of the same parameters and `out`, which calls the function."""
     before: list[str] = []  # what is given by position to a function of any number of operands
-    parameters, arguments, named, extra, star = [], [], [], "", False
+    parameters: list[str] = []
+    arguments: list[str] = []
+    named: list[str] = []
+    extra, star = "", False
     defaults: dict[str, Any] = {}
     for p in inspect.signature(function).parameters.values():
         if p.name == "out":
@@ -178,11 +181,21 @@ def _wrapped(name: str, function: Any, kind: str) -> FunctionType:
         positional=f"[{', '.join(before)}]",
         extra=extra,
         kind=kind,
+        shortcut=_shortcut(before, extra),
     )
     names: dict[str, Any] = {"function": function, "written": written} | defaults
     exec(compile(source, f"{__file__} ({name})", "exec"), names)
     made: FunctionType = names[name]
     return made
+
+
+def _shortcut(before: Sequence[str], extra: str) -> str:
+    """The statement of a call without further arguments, for a function of any number of them."""
+    if not (before and extra):
+        return ""
+    *first, others = before
+    nothing = f"not ({others.lstrip('*')} or {extra.lstrip(', *')})"
+    return f"\n        if {nothing}:\n            return function({', '.join(first)})"
 
 
 # The write ----------------------------------------------------------------------------------------

@@ -200,7 +200,7 @@ class _PackedNode(Node):
             (id(arrays[place]) if place in arrays else place, counter, counter[0])
             for place, (_, counter, _) in zip(contents.places, saved, strict=False)
         ]
-        self.__class__ = Node
+        self.__class__ = Node  # type: ignore[assignment]
         try:
             yield
         finally:

@@ -186,8 +186,8 @@ def normal(
     torch.Size([2, 3])
     """
     if out is not None and size is None:
-        given = {"mean": mean, "std": std, "generator": generator, **options}
-        return written("normal", normal, out, "same", given)
+        arguments = {"mean": mean, "std": std, "generator": generator, **options}
+        return written("normal", normal, out, "same", arguments)
     if out is not None:
         options |= {"size": size, "generator": generator, "out": out}
         return created(normal, options, mean, std, dtype=dtype)
