@@ -217,7 +217,7 @@ def written(
     outs = _tensors_of(out, name)
     dim = options.get("dim", UNGIVEN)
     if name in _NEED_DIM and (dim is UNGIVEN or (dim is None and "median" in name)):
-        raise TypeError(f"{name}() takes 'out' only together with 'dim'")
+        raise TypeError(f"{name}() received an invalid combination of arguments: 'out' needs 'dim'")
     if kind in ("dtype", "input"):
         options = _computing_in(outs[0]._array.dtype, kind, options)
     result = function(*operands, **options)
@@ -294,8 +294,10 @@ def _refuse_dtype(target: np.ndarray, result: np.ndarray, kind: str) -> None:
         wanted, got = of_numpy(result.dtype).c_name, of_numpy(target.dtype).c_name
         raise RuntimeError(f"Expected out tensor to have dtype {wanted}, but got {got} instead")
     if not same_category_or_higher(result.dtype, target.dtype):
-        which = "input types" if kind == "join" else f"result type {scalar_name(result)}"
-        error = TypeError if kind == "join" else RuntimeError
+        which = (
+            "torch.cat(): input types" if kind == "join" else f"result type {scalar_name(result)}"
+        )
+        error = TypeError if joins else RuntimeError
         raise error(f"{which} can't be cast to the desired output type {scalar_name(target)}")
 
 
@@ -349,8 +351,8 @@ def created(
         )
     if grad_mode.enabled and tensor.requires_grad:
         raise RuntimeError(
-            f"{name}(): functions with out=... arguments don't support automatic differentiation, "
-            "but one of the arguments requires grad."
+            f"aten::{name}(): functions with out=... arguments don't support automatic "
+            "differentiation, but one of the arguments requires grad."
         )
     requires_grad = options.pop("requires_grad", False)
     result = make(*arguments, **others, dtype=kind, **options)._array

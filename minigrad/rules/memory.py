@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .dims import indices
+from .dims import index, indices
 from .indexing import scatter
 from .presentation import IN_PLACE
 from .rule import Array, Result, differentiable
@@ -59,8 +59,8 @@ def in_memory(
     data: np.ndarray, place: int, shape: Sequence[int], strides: Sequence[int], dtype: np.dtype
 ) -> np.ndarray:
     """The array of that shape whose first element is at a place in the bytes `data`."""
-    if math.prod(shape) == 0:  # NumPy checks the place and the strides, which don't matter
-        return np.ndarray(tuple(shape), dtype)
+    if math.prod(shape) == 0:  # NumPy checks the strides, which don't matter
+        return np.ndarray(tuple(shape), dtype, data, place)
     return np.ndarray(tuple(shape), dtype, data, place, tuple(strides))
 
 
@@ -121,7 +121,9 @@ def as_strided(
         raise RuntimeError(f"as_strided: a size is negative: {list(shape)}")
     before, itemsize = input.shape, input.itemsize
     data, start = memory_of(input)
-    first = start // itemsize if storage_offset is None else storage_offset
+    first = start // itemsize
+    if storage_offset is not None:
+        first = index(storage_offset, "storage_offset")
     if first < 0:
         raise RuntimeError(f"Tensor: invalid storage offset {first}")
     needed = bytes_needed(shape, steps, 1)
