@@ -297,7 +297,7 @@ def _refuse_dtype(target: np.ndarray, result: np.ndarray, kind: str) -> None:
         which = (
             "torch.cat(): input types" if kind == "join" else f"result type {scalar_name(result)}"
         )
-        error = TypeError if joins else RuntimeError
+        error = TypeError if kind == "join" else RuntimeError
         raise error(f"{which} can't be cast to the desired output type {scalar_name(target)}")
 
 
