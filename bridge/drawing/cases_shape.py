@@ -44,7 +44,8 @@ def as_strided(draw: RandomDraws) -> Case:
         steps.append(step)
     if draw.odd(12):
         steps = [step - 5 for step in steps]
-    x = replace(draw.array(shape), layout="contiguous")  # gaps in memory are arbitrary
+    layout = draw.pick("contiguous", "transposed")  # what is in gaps of memory is arbitrary
+    x = replace(draw.array(shape), layout=layout)
     return Case((x,), {"size": tuple(sizes), "stride": tuple(steps)})
 
 
