@@ -23,6 +23,23 @@ ceil clamp clamp_max clamp_min clip cos cosh deg2rad detach erf erfc exp exp2 ex
 frac gcd i0 index_put lcm ldexp log log10 log1p log2 logit nan_to_num neg negative rad2deg
 reciprocal relu resize_as round rsqrt sigmoid sin sinc sinh sqrt square tan tanh trunc xlogy zero
 """
+# What their examples give them beside the tensor; the others need nothing.
+_ARGUMENTS = {
+    "addmv": "minigrad.ones(2, 2), minigrad.ones(2)",
+    "as_strided": "(1,), (1,)",
+    "clamp": "0, 1",
+    "clamp_max": "1",
+    "clamp_min": "0",
+    "clip": "0, 1",
+    "fill": "1",
+    "gcd": "minigrad.tensor(4)",
+    "index_put": "(minigrad.tensor([0]),), minigrad.tensor(1)",
+    "lcm": "minigrad.tensor(4)",
+    "ldexp": "minigrad.tensor(1)",
+    "resize_as": "minigrad.ones(1)",
+    "xlogy": "2",
+}
+_OF_INTS = ("gcd", "index_put", "lcm")
 _OF_NN = ("alpha_dropout", "celu", "feature_alpha_dropout", "rrelu", "selu", "threshold")
 _written = compositions.activations.written
 
@@ -36,7 +53,12 @@ def _as_function(name: str) -> Callable[..., Any]:
         return method(input, *args, **options)
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = method.__doc__
+    numbers = "[1, 2]" if name[:-1] in _OF_INTS else "[0.5, 0.25]"
+    call = ", ".join(filter(None, ("x", _ARGUMENTS.get(name[:-1], ""))))
+    function.__doc__ = (
+        f"{(method.__doc__ or '').partition('>>>')[0].strip()}\n\n"
+        f">>> x = minigrad.tensor({numbers})\n>>> minigrad.{name}({call}) is x\nTrue\n"
+    )
     return function
 
 

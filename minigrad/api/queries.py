@@ -10,17 +10,29 @@ from ..core.warning import warn
 
 
 def is_floating_point(input: Any) -> bool:
-    """Whether the elements of a tensor are floats."""
+    """Whether the elements of a tensor are floats.
+
+    >>> minigrad.is_floating_point(minigrad.ones(1))
+    True
+    """
     return array_of(input, "is_floating_point").dtype.kind == "f"
 
 
 def is_complex(input: Any) -> bool:
-    """Whether the elements of a tensor are complex numbers: False."""
+    """Whether the elements of a tensor are complex numbers: False.
+
+    >>> minigrad.is_complex(minigrad.ones(1))
+    False
+    """
     return array_of(input, "is_complex").dtype.kind == "c"
 
 
 def is_signed(input: Any) -> bool:
-    """Whether the elements of a tensor can be negative."""
+    """Whether the elements of a tensor can be negative.
+
+    >>> minigrad.is_signed(minigrad.ones(1))
+    True
+    """
     return array_of(input, "is_signed").dtype.kind in "if"
 
 
@@ -65,7 +77,11 @@ def set_float32_matmul_precision(precision: str) -> None:
 
 
 def get_float32_matmul_precision() -> str:
-    """The setting of `set_float32_matmul_precision`."""
+    """The setting of `set_float32_matmul_precision`.
+
+    >>> minigrad.get_float32_matmul_precision()
+    'highest'
+    """
     return _settings.matmul_precision
 
 
@@ -84,12 +100,20 @@ def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None
 
 
 def are_deterministic_algorithms_enabled() -> bool:
-    """Whether `use_deterministic_algorithms` is on."""
+    """Whether `use_deterministic_algorithms` is on.
+
+    >>> minigrad.are_deterministic_algorithms_enabled()
+    False
+    """
     return _settings.deterministic
 
 
 def is_deterministic_algorithms_warn_only_enabled() -> bool:
-    """Whether `use_deterministic_algorithms` is to warn only."""
+    """Whether `use_deterministic_algorithms` is to warn only.
+
+    >>> minigrad.is_deterministic_algorithms_warn_only_enabled()
+    False
+    """
     return _settings.deterministic and _settings.warn_only
 
 
