@@ -57,18 +57,21 @@ from .api.creation import (
 )
 from .api.functions import *  # noqa: F403, add, exp, matmul, …
 from .api.indexing import index_put
+from .api.limits import finfo, iinfo
 from .api.old_constructors import CLASSES as _CLASSES
 from .api.old_constructors import range, set_default_tensor_type
 from .api.printing import set_printoptions
 from .api.queries import (
     are_deterministic_algorithms_enabled,
     get_float32_matmul_precision,
+    get_num_threads,
     is_complex,
     is_deterministic_algorithms_warn_only_enabled,
     is_floating_point,
     is_signed,
     numel,
     set_float32_matmul_precision,
+    set_num_threads,
     use_deterministic_algorithms,
 )
 from .api.size import Size
@@ -76,6 +79,15 @@ from .api.tensor import Tensor
 from .autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from .autograd.transforms import vmap
 from .core.devices import device, get_default_device, set_default_device
+from .core.formats import (
+    channels_last,
+    channels_last_3d,
+    contiguous_format,
+    layout,
+    memory_format,
+    preserve_format,
+    strided,
+)
 from .core.grad_mode import (
     enable_grad,
     inference_mode,
@@ -153,8 +165,11 @@ __all__ = [
     "bool",
     "cdouble",
     "cfloat",
+    "channels_last",
+    "channels_last_3d",
     "complex64",
     "complex128",
+    "contiguous_format",
     "cuda",
     "default_generator",
     "device",
@@ -166,6 +181,7 @@ __all__ = [
     "empty_like",
     "enable_grad",
     "eye",
+    "finfo",
     "float",
     "float16",
     "float32",
@@ -177,8 +193,10 @@ __all__ = [
     "get_default_device",
     "get_default_dtype",
     "get_float32_matmul_precision",
+    "get_num_threads",
     "get_rng_state",
     "half",
+    "iinfo",
     "index_put",
     "inf",
     "inference_mode",
@@ -197,11 +215,13 @@ __all__ = [
     "is_inference_mode_enabled",
     "is_signed",
     "is_warn_always_enabled",
+    "layout",
     "linalg",
     "linspace",
     "load",
     "long",
     "manual_seed",
+    "memory_format",
     "multinomial",
     "multiprocessing",
     "nan",
@@ -215,6 +235,7 @@ __all__ = [
     "optim",
     "pi",
     "poisson",
+    "preserve_format",
     "promote_types",
     "rand",
     "rand_like",
@@ -233,11 +254,13 @@ __all__ = [
     "set_default_tensor_type",
     "set_float32_matmul_precision",
     "set_grad_enabled",
+    "set_num_threads",
     "set_printoptions",
     "set_rng_state",
     "set_warn_always",
     "short",
     "special",
+    "strided",
     "tensor",
     "testing",
     "uint8",

@@ -64,13 +64,7 @@ SHORTFALLS: dict[str, str] = {
     "normal": _DETACHED,
     "normal.number_mean": _DETACHED,
     "short": _DTYPE,
-    "squeeze": "there is no squeeze_",
-    "squeeze.multiple": "there is no squeeze_",
-    "t": "there is no t_",
     "topk": _TIES,
-    "transpose": "there is no transpose_",
-    "unsqueeze": "there is no unsqueeze_",
-    "zero_": "there is no function, only the method",
 }
 # Entries of which no sample fits: all are complex, or for another device.
 NO_SAMPLES = ("nn.functional.batch_norm.without_cudnn", "nn.functional.silu.complex", "to")

@@ -105,6 +105,7 @@ SAMPLES: dict[str, Sample] = {
     "any": Sample(cases.logical_reduction),
     "argmax": Sample(cases.arg_reduction),
     "argmin": Sample(cases.arg_reduction),
+    "as_strided": Sample(cases_shape.as_strided),
     "bitwise_and": Sample(cases.binary_bits, _operators(operator.and_)),
     "bitwise_not": Sample(cases.unary_bits, _operators(operator.invert)),
     "bitwise_or": Sample(cases.binary_bits, _operators(operator.or_)),

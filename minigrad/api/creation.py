@@ -22,6 +22,7 @@ from ..core.creating import (
 )
 from ..core.devices import require_cpu
 from ..core.errstate import cast
+from ..core.output import created
 from ..core.warning import warn_once
 from ..random.fma import fma
 from ..rules import dtypes, layout, promotion
@@ -201,6 +202,8 @@ def zeros(*size: Any, dtype: DType | None = None, **options: Any) -> Tensor:
     tensor([[0., 0., 0.],
             [0., 0., 0.]])
     """
+    if "out" in options:
+        return created(zeros, options, *size, dtype=dtype)
     return made(allocated(np.zeros, sizes_of(size, options, "zeros"), _kind(dtype)), **options)
 
 
@@ -210,6 +213,8 @@ def ones(*size: Any, dtype: DType | None = None, **options: Any) -> Tensor:
     >>> minigrad.ones(2, dtype=minigrad.int64)
     tensor([1, 1])
     """
+    if "out" in options:
+        return created(ones, options, *size, dtype=dtype)
     return made(allocated(np.ones, sizes_of(size, options, "ones"), _kind(dtype)), **options)
 
 
@@ -219,6 +224,8 @@ def empty(*size: Any, dtype: DType | None = None, **options: Any) -> Tensor:
     >>> minigrad.empty(2, 0).shape
     torch.Size([2, 0])
     """
+    if "out" in options:
+        return created(empty, options, *size, dtype=dtype)
     return made(allocated(np.empty, sizes_of(size, options, "empty"), _kind(dtype)), **options)
 
 
@@ -233,6 +240,8 @@ def full(
     >>> minigrad.full((2,), 7)
     tensor([7, 7])
     """
+    if "out" in options:
+        return created(full, options, size, fill_value, dtype=dtype)
     if not isinstance(size, list | tuple):
         kind = type(size).__name__
         raise TypeError(f"full(): argument 'size' (position 1) must be tuple of ints, not {kind}")
@@ -249,6 +258,8 @@ def eye(n: int, m: int | None = None, *, dtype: DType | None = None, **options: 
     tensor([[1., 0.],
             [0., 1.]])
     """
+    if "out" in options:
+        return created(eye, options, n, m, dtype=dtype)
     n = int_of(n, "eye", "n")
     m = n if m is None else int_of(m, "eye", "m")
     if n < 0 or m < 0:
@@ -273,6 +284,8 @@ def arange(
     >>> minigrad.arange(1, 2, 0.25)
     tensor([1.0000, 1.2500, 1.5000, 1.7500])
     """
+    if "out" in options:
+        return created(arange, options, start, end, step, dtype=dtype)
     if end is None:
         if start is None:
             raise TypeError('arange() missing 1 required positional arguments: "end"')
@@ -342,6 +355,8 @@ def linspace(
     >>> minigrad.linspace(0, 1, 5)
     tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
     """
+    if "out" in options:
+        return created(linspace, options, start, end, steps, dtype=dtype)
     steps = int_of(steps, "linspace", "steps")
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")

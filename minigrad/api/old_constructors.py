@@ -16,6 +16,7 @@ import numpy as np
 from ..core.creating import allocated, from_array, made, number_of, sizes_of
 from ..core.devices import no_cuda, require_cpu
 from ..core.errstate import cast
+from ..core.output import created
 from ..core.tensor import TensorBase, require_tensor, wrap
 from ..core.warning import warn
 from ..rules import dtypes, promotion
@@ -177,6 +178,8 @@ def range(
     by default the default float dtype. RuntimeError for a step of 0 or of the wrong sign, and for
     infinite or NaN ends.
     """
+    if "out" in options:
+        return created(range, options, start, end, step, dtype=dtype)
     if end is None:
         raise TypeError('range() missing 1 required positional arguments: "end"')
     warn(

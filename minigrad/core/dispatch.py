@@ -15,7 +15,8 @@ from __future__ import annotations
 import linecache
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from types import FunctionType
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -23,7 +24,7 @@ from ..rules import REGISTRY, Rule
 from ..rules.dtypes import scalar_name, to_numpy
 from ..rules.layout import elementwise, like_images
 from ..rules.promotion import LARGEST, python_number
-from .arguments import MISSING, call_by_names, prepare, raise_as_pytorch, read_key
+from .arguments import MISSING, UNGIVEN, call_by_names, prepare, raise_as_pytorch, read_key
 from .errstate import quiet
 from .grad_mode import grad_mode
 from .node import Node
@@ -138,7 +139,12 @@ class _Filling:
                 f"{p.name}={p.name}" for p in self.parameters if p.kind is not p.VAR_POSITIONAL
             ),
             "check_options": "\n".join(
-                filter(None, (_check_option(p, self.first, self.converts) for p in self.options))
+                [
+                    *([_CHECK_DIM] if rule.presentation.dim_for_keepdim else []),
+                    *filter(
+                        None, (_check_option(p, self.first, self.converts) for p in self.options)
+                    ),
+                ]
             ),
             "arguments": arguments,
             "options": f"{_tuple(positional)}, dict({', '.join(named)})",
@@ -161,6 +167,8 @@ class _Filling:
             return f"*{parameter.name}"
         only_named = [p for p in self.parameters if p.kind is p.KEYWORD_ONLY]
         star = "*, " if self.kinds and only_named[:1] == [parameter] else ""
+        if parameter.name == "dim" and self.rule.presentation.dim_for_keepdim:
+            return "dim=UNGIVEN"
         required = parameter.default is parameter.empty
         return f"{star}{parameter.name}={'MISSING' if required else repr(parameter.default)}"
 
@@ -327,6 +335,19 @@ if output.dtype.kind != "f":
     raise RuntimeError(f"Autograd not support dtype: {scalar_name(output)} ({rule.name})")"""
 
 
+_CHECK_DIM = """\
+if dim is UNGIVEN:
+    dim = None if not keepdim else refuse_keepdim(rule.name)"""
+
+
+def refuse_keepdim(name: str) -> NoReturn:
+    """Raise the error for `keepdim` without `dim`."""
+    raise TypeError(
+        f"{name}() received an invalid combination of arguments: 'keepdim' needs 'dim', which may "
+        "be None for all dimensions"
+    )
+
+
 def _tuple(items: Iterable[str]) -> str:
     items = list(items)
     return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"
@@ -420,6 +441,7 @@ _NAMES: dict[str, Any] = {
     "OPERANDS": OPERANDS,
     "Node": Node,
     "TensorBase": TensorBase,
+    "UNGIVEN": UNGIVEN,
     "View": View,
     "all_fit": all_fit,
     "asarray": np.asarray,
@@ -437,6 +459,7 @@ _NAMES: dict[str, Any] = {
     "prepare": prepare,
     "quiet": quiet,
     "read_key": read_key,
+    "refuse_keepdim": refuse_keepdim,
     "retry": retry,
     "scalar_name": scalar_name,
     "to_numpy": to_numpy,
@@ -453,3 +476,16 @@ def number_op(name: str) -> Callable[..., Any]:
     Its node is another one, `MulBackward1`, without an edge for the number.
     """
     return function(REGISTRY[name], node=lambda *_, **__: f"{name.capitalize()}Backward1")
+
+
+def with_keywords(op: Any, call: Callable[..., Any]) -> FunctionType:
+    """A copy of an op with another way to handle keywords that aren't parameters of its own.
+
+    It calls `call(op, given, others)`, with the arguments under the names of parameters and under
+    others.
+    """
+    names = op.__globals__ | {"call_by_names": call}
+    copy = FunctionType(op.__code__, names, op.__name__, op.__defaults__)
+    copy.__kwdefaults__ = op.__kwdefaults__
+    copy.__doc__, copy.__module__ = op.__doc__, op.__module__
+    return copy

@@ -79,14 +79,14 @@ def in_place(
         recordable = grad_mode.enabled and floats and not logical
         recorded = recordable and _any_requires_grad((self, *others))
         if recorded:
-            _refuse_leaf(self)
+            refuse_leaf(self)
         shared = fills and not any(isinstance(x, TensorBase) for x in others)
         store: Callable[[np.ndarray, np.ndarray], None] | None = None
         if into_shared is not None and warn_of_shared(self._array, rule.name):
             store, shared = partial(_store_parts, into_shared, args), True
-        _refuse_memory(self._array, f"{rule.name}_", shared)
+        refuse_memory(self._array, f"{rule.name}_", shared)
         if not fills:
-            _refuse_overlap(self._array, others)
+            refuse_overlap(self._array, others)
         compute = out_of_place if rule.differentiable or not recorded else _without_derivative(rule)
         try:
             _write_result(self, lambda x: compute(x, *args, **kwargs), rule.name, recorded, store)
@@ -143,9 +143,9 @@ def in_place_composition(function: Callable[..., Any]) -> Callable[..., Any]:
         floats = self._array.dtype.kind == "f"
         recorded = grad_mode.enabled and floats and _any_requires_grad((self, *others))
         if recorded:
-            _refuse_leaf(self)
-        _refuse_memory(self._array, f"{name}_")
-        _refuse_overlap(self._array, others)
+            refuse_leaf(self)
+        refuse_memory(self._array, f"{name}_")
+        refuse_overlap(self._array, others)
         _write_result(self, lambda before: function(before, *args, **kwargs), name, recorded)
         return self
 
@@ -308,8 +308,8 @@ def _write(
 def refuse_write(self: TensorBase, name: str) -> None:
     """Raise the errors of a write to this tensor, before the values are drawn or computed."""
     if grad_mode.enabled and self._array.dtype.kind == "f" and _any_requires_grad((self,)):
-        _refuse_leaf(self)
-    _refuse_memory(self._array, name)
+        refuse_leaf(self)
+    refuse_memory(self._array, name)
 
 
 def _any_requires_grad(operands: Sequence[Any]) -> bool:
@@ -319,7 +319,7 @@ def _any_requires_grad(operands: Sequence[Any]) -> bool:
     return False
 
 
-def _refuse_leaf(self: TensorBase) -> None:
+def refuse_leaf(self: TensorBase) -> None:
     """RuntimeError if a write would change a leaf that requires grad, or a view of one."""
     view = self._view
     if view is not None and view.creation_meta:
@@ -338,7 +338,7 @@ def _refuse_leaf(self: TensorBase) -> None:
     )
 
 
-def _refuse_overlap(target: np.ndarray, operands: Sequence[Any]) -> None:
+def refuse_overlap(target: np.ndarray, operands: Sequence[Any]) -> None:
     """RuntimeError if an operand shares memory with the target, but not all of it.
 
     Like PyTorch, this looks only at tensors that fill a block of memory.
@@ -357,7 +357,7 @@ def _refuse_overlap(target: np.ndarray, operands: Sequence[Any]) -> None:
                 )
 
 
-def _refuse_memory(target: np.ndarray, method: str, shared: bool = False) -> None:
+def refuse_memory(target: np.ndarray, method: str, shared: bool = False) -> None:
     """RuntimeError if an array is read-only or, unless `shared`, if its elements share memory."""
     if not target.flags.writeable:
         raise RuntimeError(f"{method} cannot write: the array is read-only")

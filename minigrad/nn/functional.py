@@ -14,6 +14,7 @@ from ..api.compositions.losses import reduction_of
 from ..api.tensor import Tensor
 from ..core.dispatch import OPS, function, number_op
 from ..core.grad_mode import is_grad_enabled
+from ..core.output import taking_out
 from ..core.tensor import require_tensor, wrap
 from ..rules import REGISTRY
 from ..rules.dtypes import dtype as DType
@@ -353,6 +354,7 @@ _MADE: dict[str, Any] = {
 _ALSO_AT_TOP = ("hardshrink", "prelu")  # PyTorch has these in both places
 _WRITTEN = ("celu", "elu", "hardtanh", "leaky_relu", "rrelu", "selu", "threshold")
 _MADE |= {name: functions.PUBLIC[name] for name in _ALSO_AT_TOP}
+_MADE |= taking_out("nn.functional", _MADE | {"linear": linear})
 _MADE |= {f"{name}_": compositions.activations.written(_MADE[name]) for name in _WRITTEN}
 globals().update(_MADE)
 if TYPE_CHECKING:  # a type checker can't see these

@@ -40,6 +40,7 @@ class Presentation:
       it, if PyTorch has several; "" means the rule's name and "Backward0".
     - `in_place_node`: the name in place, if it is another.
     - `converts`: whether PyTorch converts the operand to the option `dtype` by a separate op.
+    - `dim_for_keepdim`: whether `keepdim` needs `dim` to be given, if only as None.
     - `edges`: the operands that have a derivative in the order of PyTorch's `next_functions`, if
       that isn't the rule's; "" for one that PyTorch has in addition, and that leads nowhere.
     - `before`: for a node of this name, the operand to which PyTorch applies another op first, "t"
@@ -62,6 +63,7 @@ class Presentation:
     node: str | Callable[..., str] = ""
     in_place_node: str = ""
     converts: bool = False
+    dim_for_keepdim: bool = False
     edges: tuple[str, ...] = ()
     before: tuple[str, str, str] = ("", "", "")
     derivative_node: str = ""

@@ -75,7 +75,7 @@ def deviation(
 # Products and norms -------------------------------------------------------------------------------
 
 
-@differentiable(node=_node("Prod"))
+@differentiable(node=_node("Prod"), dim_for_keepdim=True)
 def prod(
     input: Array, dim: int | None = None, keepdim: bool = False, *, dtype: np.dtype | None = None
 ) -> Result:

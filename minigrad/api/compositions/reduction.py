@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core.dispatch import OPS
+from ...core.output import written
 from ...core.tensor import TensorBase, require_tensor, wrap
 from ...rules.dims import axes
 from ...rules.dims import axis as dim_from_front
@@ -224,19 +225,20 @@ def norm(
     p: float | str | None = "fro",
     dim: int | Sequence[int] | None = None,
     keepdim: bool = False,
-    out: None = None,
+    out: Tensor | None = None,
     dtype: dtype_ | None = None,
 ) -> Tensor:
     """Return the `p`-norm over `dim`: (Σ|x|ᵖ)^(1/p), or its limit for 0, inf and -inf.
 
-    "fro" is the 2-norm. RuntimeError for integers, NotImplementedError for "nuc" and `out`.
+    "fro" is the 2-norm. RuntimeError for integers, NotImplementedError for "nuc".
 
     >>> minigrad.norm(minigrad.tensor([3., 4.]))
     tensor(5.)
     """
     require_tensor(input, "norm", "input")
     if out is not None:
-        raise NotImplementedError("norm(out=...) is not implemented")
+        given = {"input": input, "p": p, "dim": dim, "keepdim": keepdim, "dtype": dtype}
+        return written("norm", norm, out, "same", given)
     if p == "nuc":
         raise NotImplementedError("norm(p='nuc') is not implemented")
     if isinstance(p, str) and p != "fro":
