@@ -107,7 +107,7 @@ def _class_for(dtype: DType, is_cuda: bool) -> tensortype:
     return tensortype(name, (), contents)
 
 
-_DTYPES = (*dtypes.SUPPORTED, dtypes.float16, dtypes.bfloat16, dtypes.int8, dtypes.int16)
+_DTYPES = (*dtypes.SUPPORTED, dtypes.bfloat16)
 CLASSES = {f"{d.scalar_name}Tensor": _class_for(d, False) for d in _DTYPES}
 CUDA_CLASSES = {f"{d.scalar_name}Tensor": _class_for(d, True) for d in _DTYPES}
 _BY_NAME = {f"torch.{name}": c for name, c in CLASSES.items()} | {

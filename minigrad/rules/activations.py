@@ -21,8 +21,9 @@ from .presentation import BOTH, ELEMENTWISE, FUNCTION
 from .reading import reads_as
 from .rule import Array, Result, also_saved, differentiable
 
-_KERNEL = replace(ELEMENTWISE, forms=())  # called by a function that has an argument `inplace`
-_FUNCTIONAL = replace(ELEMENTWISE, forms=FUNCTION, module="nn.functional")
+_IN_FLOAT32 = replace(ELEMENTWISE, half="float32")
+_KERNEL = replace(_IN_FLOAT32, forms=())  # called by a function that has an argument `inplace`
+_FUNCTIONAL = replace(_IN_FLOAT32, forms=FUNCTION, module="nn.functional")
 
 
 def _floats_only(input: Array, kernel: str) -> None:

@@ -125,7 +125,9 @@ def _scaled(other: Operand, alpha: float, like: Operand, negated: bool = False) 
     return np.multiply(other, converted(alpha, dtype))
 
 
-@differentiable(ARITHMETIC, write=np.multiply, operators=("x * y", "x *= y"))
+@differentiable(
+    ARITHMETIC, half="float32 for a number", write=np.multiply, operators=("x * y", "x *= y")
+)
 def mul(input: Operand, other: Operand) -> Result:
     """`input * other`, broadcast.
 
@@ -432,7 +434,7 @@ def _masked_fill_node(input: Array, mask: Constant, value: Operand) -> str:
     return f"MaskedFillBackward{int(isinstance(value, np.ndarray))}"
 
 
-@differentiable(forms=IN_PLACE, node=_masked_fill_node)
+@differentiable(half="float16", forms=IN_PLACE, node=_masked_fill_node)
 def masked_fill(input: Array, mask: Constant, value: Operand) -> Result:
     """`value`, a number or a 0-d tensor, where `mask` is True, and `input` elsewhere; broadcast.
 

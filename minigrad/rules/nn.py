@@ -23,6 +23,7 @@ from .summation import summed
 
 @differentiable(
     INTERNAL,
+    half="float32",
     node="AddmmBackward0",
     edges=("bias", "input", "weight"),
     before=("AddmmBackward0", "weight", "t"),
@@ -185,7 +186,7 @@ def nll_loss(
     return y if total is None else y / total, (pullback, None, None)
 
 
-@differentiable(PROMOTED, forms=())
+@differentiable(PROMOTED, forms=(), half="float32")
 def mse_loss(input: Array, target: Array, reduction: str = "mean") -> Result:
     """(input − target)², broadcast; the derivative is ±2 (input − target)."""
     if input.dtype.kind != "f":

@@ -32,6 +32,9 @@ class Presentation:
     - `checked`: operands, with the kinds of dtypes (such as "iuf") for which a number that the
       dtype can't hold is an error. For other kinds the rule gets the number as it is. A number for
       any other operand wraps around or becomes infinite.
+    - `half`: how PyTorch computes float16. "float16" rounds each step, as NumPy does; "float32"
+      computes in float32 and rounds the results once; "float32 for a number" does so if a number
+      or a 0-d tensor is an operand. The engine does it (`core/half.py`), the rule needn't.
     - `no_bools`: the error message for a bool operand, if the op doesn't accept bools.
     - `public`: PyTorch's name for the op, if it isn't the rule's; with its namespace, as in
       "Tensor.unfold", if the name means another op elsewhere.
@@ -56,6 +59,7 @@ class Presentation:
     operators: tuple[str, ...] = ()
     spread_sizes: bool = False
     checked: Mapping[str, str] = field(default_factory=dict, hash=False)
+    half: str = "float32"
     no_bools: str = ""
     public: str = ""
     title: str = ""
@@ -70,9 +74,9 @@ class Presentation:
 
 # The families.
 EVERYWHERE = Presentation()
-INTERNAL = Presentation(forms=())  # called by other functions only
-ELEMENTWISE = Presentation(layout="elementwise")
+INTERNAL = Presentation(forms=(), half="float16")  # called by other functions only
+ELEMENTWISE = Presentation(layout="elementwise", half="float16")
 ARITHMETIC = replace(ELEMENTWISE, promotion="common", forms=IN_PLACE)
-FLOAT_FUNCTION = replace(ELEMENTWISE, promotion="float", forms=IN_PLACE)  # exp, sin, …
+FLOAT_FUNCTION = replace(ELEMENTWISE, promotion="float", forms=IN_PLACE, half="float32")  # exp, sin, …
 PROMOTED = replace(ELEMENTWISE, promotion="common")  # maximum, comparisons, …
 SIZES = Presentation(spread_sizes=True)

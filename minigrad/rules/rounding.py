@@ -129,7 +129,14 @@ def trunc_quotient(input: Operand, other: Operand) -> Array:
     return np.add(down, inexact & (down < 0), dtype=kind)
 
 
-@differentiable(ARITHMETIC, forms=(), public="div", title="div(mode=…)", node="DivBackward2")
+@differentiable(
+    ARITHMETIC,
+    half="float32",
+    forms=(),
+    public="div",
+    title="div(mode=…)",
+    node="DivBackward2",
+)
 def rounded_div(input: Operand, other: Operand, *, rounding_mode: str) -> Result:
     """`input / other` rounded towards 0 ("trunc") or down ("floor"); the derivative is 0."""
     if not isinstance(rounding_mode, str):
@@ -152,7 +159,7 @@ def rounded_div(input: Operand, other: Operand, *, rounding_mode: str) -> Result
     )
 
 
-@without_derivative(ARITHMETIC, operators=("x // y", "x //= y"))
+@without_derivative(ARITHMETIC, half="float32", operators=("x // y", "x //= y"))
 def floor_divide(input: Operand, other: Operand) -> Result:
     """`input / other` rounded down, broadcast. It has no derivative.
 

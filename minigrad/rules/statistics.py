@@ -47,7 +47,7 @@ def _of_variance(g: Array, input: Array, reduced: tuple[int, ...], left: float, 
     return (2 / left if left else INFINITY) * g * deviations
 
 
-@differentiable(INTERNAL, public="var", node="VarBackward0")
+@differentiable(INTERNAL, half="float32", public="var", node="VarBackward0")
 def variance(
     input: Array, dim: int | Sequence[int] | None, correction: float, keepdim: bool = False
 ) -> Result:
@@ -57,7 +57,7 @@ def variance(
     return y.astype(input.dtype), (lambda g: _of_variance(g, input, reduced, left, dim),)
 
 
-@differentiable(INTERNAL, public="std", node="StdBackward0")
+@differentiable(INTERNAL, half="float32", public="std", node="StdBackward0")
 def deviation(
     input: Array, dim: int | Sequence[int] | None, correction: float, keepdim: bool = False
 ) -> Result:
@@ -130,7 +130,7 @@ def logsumexp(input: Array, dim: int | Sequence[int], keepdim: bool = False) -> 
     return y, (pullback,)
 
 
-@differentiable(INTERNAL, public="norm", node="LinalgVectorNormBackward0")
+@differentiable(INTERNAL, half="float32", public="norm", node="LinalgVectorNormBackward0")
 def vector_norm(
     input: Array,
     ord: float,
