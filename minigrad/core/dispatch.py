@@ -380,7 +380,7 @@ def all_fit(tensors: Sequence[Any], one_dtype: bool) -> bool:
 
 
 def number_fits(number: Any, char: str) -> bool:
-    """Whether a Python int can be combined, unconverted, with an array of a dtype, by its `char`."""
+    """Whether a Python int can be combined, unconverted, with an array of a dtype (its `char`)."""
     return type(number) is int and -(2**31) <= number < 2**31 and char in _OF_32_BITS_OR_MORE
 
 
@@ -415,9 +415,7 @@ def in_dtype(x: Any, dtype: np.dtype) -> Any:
     return x
 
 
-_OF_32_BITS_OR_MORE = "".join(
-    d.numpy.char for d in SUPPORTED if d.is_signed and d.itemsize >= 4
-)
+_OF_32_BITS_OR_MORE = "".join(d.numpy.char for d in SUPPORTED if d.is_signed and d.itemsize >= 4)
 OPERANDS = (TensorBase, float, int, np.number, np.bool_)  # what an operator combines with a tensor
 
 _NAMES: dict[str, Any] = {

@@ -3,7 +3,7 @@
 PyTorch's CPU kernels convert float16 to float32, compute, and round each result once. A sum of
 float16 elements so doesn't lose what float16 can't hold on the way. NumPy does this within one
 ufunc, and a rule has many. So a rule with `Presentation.half` "float32" is called with float32
-operands here. Its pullbacks keep the float16 arrays that PyTorch saves, and compute in float32, too.
+operands here. Its pullbacks keep the float16 arrays that PyTorch saves, but compute in float32.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 
 from ..rules import Rule
 from ..rules.dtypes import float16, float32
+from ..rules.presentation import HALF_IN_DERIVATIVES
 from ..rules.rule import Array, Pullback, Result
 
 HALF, _WIDE = float16.numpy, float32.numpy
@@ -30,12 +31,15 @@ def computing(rule: Rule, arrays: list[Any]) -> Callable[..., Result]:
         return rule.forward
     if how == "float32 for a number" and all(isinstance(x, np.ndarray) and x.ndim for x in arrays):
         return rule.forward
-    return rounded_once(rule.forward)
+    return rounded_once(rule.forward, how == HALF_IN_DERIVATIVES)
 
 
 @functools.cache
-def rounded_once(forward: Callable[..., Result]) -> Callable[..., Result]:
-    """The forward of a rule for float16 operands: it computes in float32 and rounds the results."""
+def rounded_once(forward: Callable[..., Result], then_half: bool = False) -> Callable[..., Result]:
+    """The forward of a rule for float16 operands: it computes in float32 and rounds the results.
+
+    So do its pullbacks, unless `then_half`.
+    """
 
     @functools.wraps(forward)
     def compute(*args: Any, **options: Any) -> Result:
@@ -58,7 +62,8 @@ def rounded_once(forward: Callable[..., Result]) -> Callable[..., Result]:
             rounded = [narrow.get(id(y), y) for y in outputs]
             output = tuple(rounded) if isinstance(output, tuple) else rounded[0]
         halves = functools.partial(_exchanged, narrow)
-        return output, tuple([p and _in_half(_holding(p, halves)) for p in pullbacks])
+        held = [p and _holding(p, halves) for p in pullbacks]
+        return output, tuple(held if then_half else [p and _in_half(p) for p in held])
 
     return compute
 

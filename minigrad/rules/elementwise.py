@@ -6,6 +6,7 @@ choice, the docstring states it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -137,7 +138,9 @@ def mul(input: Operand, other: Operand) -> Result:
     return input * other, (lambda g: g * other, lambda g: g * input)
 
 
-@differentiable(FLOAT_FUNCTION, write=np.divide, operators=("x / y", "x /= y"))
+@differentiable(
+    FLOAT_FUNCTION, half="float32 for a number", write=np.divide, operators=("x / y", "x /= y")
+)
 def div(input: Operand, other: Operand) -> Result:
     """`input / other`, broadcast; integers give the default float type.
 
@@ -308,7 +311,7 @@ def relu(input: Array) -> Result:
     return y, (lambda g: masked(g, y != zero),)
 
 
-@differentiable(FLOAT_FUNCTION)
+@differentiable(FLOAT_FUNCTION, half="float32")
 def sigmoid(input: Array) -> Result:
     """`1 / (1 + exp(-input))`; the derivative is y (1 - y).
 
@@ -319,7 +322,7 @@ def sigmoid(input: Array) -> Result:
     return y, (lambda g: g * (1 - y) * y,)
 
 
-@differentiable(FLOAT_FUNCTION)
+@differentiable(FLOAT_FUNCTION, half="float32")
 def tanh(input: Array) -> Result:
     """The hyperbolic tangent; the derivative is 1 - y².
 
@@ -500,14 +503,16 @@ def cast(input: Array, dtype: np.dtype) -> Result:
     return input.astype(dtype), (unchanged,) if dtype.kind == "f" else ()
 
 
+_WRITE = replace(INTERNAL, layout="own", half="float16")
+
+
 def _store(input: Array, value: Operand, out: Array) -> Array:
     np.copyto(out, value)
     return out
 
 
 @differentiable(
-    INTERNAL,
-    layout="own",
+    _WRITE,
     linear=True,
     operators=("x[a:b] = y",),
     node="CopyBackwards",
@@ -522,7 +527,7 @@ def _fill_node(input: Array, value: Operand) -> str:
     return f"FillBackward{2 + int(isinstance(value, np.ndarray))}"
 
 
-@differentiable(INTERNAL, layout="own", linear=True, node=_fill_node)
+@differentiable(_WRITE, linear=True, node=_fill_node)
 def fill(input: Array, value: Operand) -> Result:
     """`value`, a number or a 0-d array, in the shape and dtype of `input`.
 
@@ -545,7 +550,7 @@ def _overwritten(input: Array, other: Operand) -> Result:
     return y, (lambda g: np.zeros_like(g), unchanged)
 
 
-@differentiable(INTERNAL, layout="own", linear=True)
+@differentiable(_WRITE, linear=True)
 def zero(input: Array) -> Result:
     """Zeros in the shape of `input`."""
     return np.zeros_like(input), (lambda g: np.zeros_like(g),)

@@ -76,7 +76,7 @@ def huber_loss(input: Array, target: Array, reduction: str = "mean", delta: floa
     return y, (slope, lambda g: -slope(g))
 
 
-@differentiable(INTERNAL, layout="own", half="float32")
+@differentiable(INTERNAL, layout="own", half="float16")
 def soft_margin_loss(input: Array, target: Constant, reduction: str = "mean") -> Result:
     """log(1 + exp(−target × input)), for targets 1 and −1."""
     if input.dtype.kind in "biu":
@@ -92,7 +92,7 @@ def soft_margin_loss(input: Array, target: Constant, reduction: str = "mean") ->
     return y, (slope, None)
 
 
-@differentiable(INTERNAL, layout="own", half="float32")
+@differentiable(INTERNAL, layout="own")
 def binary_cross_entropy(
     input: Array, target: Array, weight: Constant | None = None, reduction: str = "mean"
 ) -> Result:
@@ -126,7 +126,7 @@ def binary_cross_entropy(
     )
 
 
-@differentiable(INTERNAL, layout="own", half="float32", title="bce_with_logits")
+@differentiable(INTERNAL, layout="own", half="float16", title="bce_with_logits")
 def binary_cross_entropy_with_logits(
     input: Array,
     target: Array,

@@ -23,7 +23,6 @@ from .summation import summed
 
 @differentiable(
     INTERNAL,
-    half="float32",
     node="AddmmBackward0",
     edges=("bias", "input", "weight"),
     before=("AddmmBackward0", "weight", "t"),

@@ -13,6 +13,7 @@ FUNCTION = ("function",)
 METHOD = ("method",)
 BOTH = ("function", "method")
 IN_PLACE = ("function", "method", "in-place")
+HALF_IN_DERIVATIVES = "float32, derivatives in float16"  # for `Presentation.half`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +35,9 @@ class Presentation:
       any other operand wraps around or becomes infinite.
     - `half`: how PyTorch computes float16. "float16" rounds each step, as NumPy does; "float32"
       computes in float32 and rounds the results once; "float32 for a number" does so if a number
-      or a 0-d tensor is an operand. The engine does it (`core/half.py`), the rule needn't.
+      or a 0-d tensor is an operand; "float32, derivatives in float16" does so for the result only,
+      where PyTorch's derivative is a formula of several ops. The engine does it (`core/half.py`),
+      the rule needn't.
     - `no_bools`: the error message for a bool operand, if the op doesn't accept bools.
     - `public`: PyTorch's name for the op, if it isn't the rule's; with its namespace, as in
       "Tensor.unfold", if the name means another op elsewhere.
@@ -74,9 +77,11 @@ class Presentation:
 
 # The families.
 EVERYWHERE = Presentation()
-INTERNAL = Presentation(forms=(), half="float16")  # called by other functions only
+INTERNAL = Presentation(forms=())  # called by other functions only
 ELEMENTWISE = Presentation(layout="elementwise", half="float16")
 ARITHMETIC = replace(ELEMENTWISE, promotion="common", forms=IN_PLACE)
-FLOAT_FUNCTION = replace(ELEMENTWISE, promotion="float", forms=IN_PLACE, half="float32")  # exp, sin, …
+FLOAT_FUNCTION = replace(  # exp, sin, …
+    ELEMENTWISE, promotion="float", forms=IN_PLACE, half=HALF_IN_DERIVATIVES
+)
 PROMOTED = replace(ELEMENTWISE, promotion="common")  # maximum, comparisons, …
 SIZES = Presentation(spread_sizes=True)

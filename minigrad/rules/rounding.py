@@ -131,7 +131,7 @@ def trunc_quotient(input: Operand, other: Operand) -> Array:
 
 @differentiable(
     ARITHMETIC,
-    half="float32",
+    half="float32 for a number",
     forms=(),
     public="div",
     title="div(mode=…)",

@@ -111,7 +111,7 @@ def special_log_ndtr(input: Array) -> Result:
 # Gamma functions ----------------------------------------------------------------------------------
 
 
-@differentiable(FLOAT_FUNCTION)
+@differentiable(FLOAT_FUNCTION, half="float32")
 def lgamma(input: Array) -> Result:
     """The logarithm of |Γ(x)|; infinite at 0, at negative whole numbers and at infinity.
 
@@ -123,7 +123,7 @@ def lgamma(input: Array) -> Result:
     return y, (lambda g: g * digamma(input)[0],)
 
 
-@differentiable(FLOAT_FUNCTION)
+@differentiable(FLOAT_FUNCTION, half="float32")
 def digamma(input: Array) -> Result:
     """The derivative of lgamma; infinite at 0, NaN at negative whole numbers.
 
@@ -135,7 +135,12 @@ def digamma(input: Array) -> Result:
     return y, (lambda g: g * polygamma(input, 1)[0],)
 
 
-@differentiable(FLOAT_FUNCTION, forms=("method", "in-place"), in_place_node="PolygammaBackward1")
+@differentiable(
+    FLOAT_FUNCTION,
+    half="float32",
+    forms=("method", "in-place"),
+    in_place_node="PolygammaBackward1",
+)
 def polygamma(input: Array, n: int) -> Result:
     """The derivative of order `n` of digamma, for n >= 0.
 
@@ -171,7 +176,7 @@ def _trigamma(input: Array) -> Array:
     return np.where(reflected, -1, 1).astype(input.dtype) * (y + series / x)
 
 
-@differentiable(FLOAT_FUNCTION, layout="contiguous")
+@differentiable(FLOAT_FUNCTION, half="float32", layout="contiguous")
 def mvlgamma(input: Array, p: int) -> Result:
     """The logarithm of the gamma function of dimension `p`. RuntimeError for p < 1.
 
@@ -363,7 +368,7 @@ def special_entr(input: Array) -> Result:
     return y, (lambda g: g * (-(1 + np.log(input))),)
 
 
-@differentiable(FLOAT_FUNCTION)
+@differentiable(FLOAT_FUNCTION, half="float32")
 def logit(input: Array, eps: float | None = None) -> Result:
     """log(x / (1 - x)); `eps`, if it isn't negative, first limits x to [eps, 1 - eps].
 
