@@ -62,7 +62,7 @@ def constructed(kind: np.dtype, given: Sequence[Any], named: dict[str, Any]) -> 
 def _same_dtype(array: np.ndarray, kind: np.dtype) -> np.ndarray:
     if array.dtype is not kind:
         wanted, got = of_numpy(kind).c_name, of_numpy(array.dtype).c_name
-        options = "TensorOptions(dtype={}, device=cpu, layout=Strided)".format
+        options = "TensorOptions(dtype={}, device=cpu, layout=Strided, requires_grad=false)".format
         raise TypeError(f"expected {options(wanted)} (got {options(got)})")
     return array
 

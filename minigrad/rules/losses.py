@@ -18,9 +18,9 @@ from .layout import elementwise
 from .presentation import INTERNAL, PROMOTED
 from .rule import Array, Constant, Result, also_saved, differentiable
 from .special import logit
-from .summation import summed
+from .summation import averaged, summed
 
-_LOSS = replace(PROMOTED, forms=(), layout="own", half="float32")
+_LOSS = replace(PROMOTED, forms=(), layout="own")
 
 
 def _floats_only(input: Array, kernel: str) -> None:
@@ -36,9 +36,10 @@ def _reduced(terms: Array, reduction: str, operands: tuple[Any, ...]) -> tuple[A
     terms = elementwise(terms, operands)  # the layout decides the digits
     if reduction == "none":
         return terms, 1
-    total = summed(terms, tuple(range(terms.ndim)))
-    count = terms.dtype.type(terms.size if reduction == "mean" else 1)
-    return (total / count if reduction == "mean" else total), count
+    if reduction == "sum":
+        return summed(terms, tuple(range(terms.ndim))), terms.dtype.type(1)
+    count = terms.dtype.type(terms.size)
+    return averaged(terms, count), count
 
 
 @differentiable(_LOSS)

@@ -53,6 +53,13 @@ def summed(x: Array, dims: tuple[int, ...], keepdims: bool = False) -> Array:
     return y.reshape(kept(x.shape, dims)) if keepdims else y
 
 
+def averaged(x: Array, count: Any) -> Array:
+    """The sum of all elements, divided by `count` and rounded once."""
+    if x.dtype == np.float16:
+        return averaged(x.astype(np.float32), np.float32(count)).astype(np.float16)
+    return summed(x, tuple(range(x.ndim))) / count
+
+
 def _in_float32(way: Callable[..., Array]) -> Callable[..., Array]:
     """A way to sum float16: in float32, rounded once."""
     return lambda x, *dims: way(x.astype(np.float32), *dims).astype(np.float16)
