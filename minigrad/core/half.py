@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from types import CellType, FunctionType
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -19,26 +19,35 @@ from ..rules import Rule
 from ..rules.dtypes import float16, float32
 from ..rules.presentation import HALF_IN_DERIVATIVES
 from ..rules.rule import Array, Pullback, Result
+from .grad_mode import no_grad
+from .tensor import wrap
 
 HALF, _WIDE = float16.numpy, float32.numpy
 
 
 def computing(rule: Rule, arrays: list[Any]) -> Callable[..., Result]:
     """The function that computes a rule for these operands: its forward, or that in float32."""
-    how = rule.presentation.half
+    how, missing = rule.presentation.half, rule.presentation.no_half
     floats = {x.dtype for x in arrays if isinstance(x, np.ndarray) and x.dtype.kind == "f"}
     if floats != {HALF} or rule.view or how == "float16":
         return rule.forward
-    if how == "float32 for a number" and all(isinstance(x, np.ndarray) and x.ndim for x in arrays):
+    if how == "float32 for a number" and all(isinstance(x, np.ndarray) for x in arrays):
         return rule.forward
-    return rounded_once(rule.forward, how == HALF_IN_DERIVATIVES)
+    return rounded_once(rule.forward, how == HALF_IN_DERIVATIVES, missing)
+
+
+def _refuse(kernel: str, *args: Any) -> NoReturn:
+    raise NotImplementedError(f"\"{kernel}\" not implemented for 'Half'")
 
 
 @functools.cache
-def rounded_once(forward: Callable[..., Result], then_half: bool = False) -> Callable[..., Result]:
+def rounded_once(
+    forward: Callable[..., Result], then_half: bool = False, missing: str = ""
+) -> Callable[..., Result]:
     """The forward of a rule for float16 operands: it computes in float32 and rounds the results.
 
-    So do its pullbacks, unless `then_half`.
+    So do its pullbacks or, if `then_half`, each op of them. If PyTorch's kernel is `missing`, the
+    result or its derivative is an error.
     """
 
     @functools.wraps(forward)
@@ -62,15 +71,26 @@ def rounded_once(forward: Callable[..., Result], then_half: bool = False) -> Cal
             rounded = [narrow.get(id(y), y) for y in outputs]
             output = tuple(rounded) if isinstance(output, tuple) else rounded[0]
         halves = functools.partial(_exchanged, narrow)
+        if missing:
+            if not missing.endswith("_backward"):
+                _refuse(missing)
+            pullbacks = tuple([p and functools.partial(_refuse, missing) for p in pullbacks])
         held = [p and _holding(p, halves) for p in pullbacks]
-        return output, tuple(held if then_half else [p and _in_half(p) for p in held])
+        convert = _by_ops if then_half else _in_half
+        return output, tuple([p and convert(p) for p in held])
 
     return compute
 
 
 def _in_float32(x: Any) -> Any:
     """A float16 array in float32, and float32 for float16 itself; anything else unchanged."""
-    if isinstance(x, np.ndarray | np.float16) and x.dtype == HALF:
+    if isinstance(x, np.ndarray) and x.dtype == HALF:
+        if 0 not in x.strides:
+            return x.astype(_WIDE)
+        # The strides decide the layout of a result, so an expanded array stays expanded.
+        once = tuple([slice(None if step else 1) for step in x.strides])
+        return np.broadcast_to(x[once].astype(_WIDE), x.shape)
+    if isinstance(x, np.float16):
         return x.astype(_WIDE)
     return _WIDE if isinstance(x, np.dtype) and x == HALF else x
 
@@ -83,6 +103,20 @@ def _in_half(pullback: Pullback) -> Pullback:
         return d.astype(HALF) if d is not None and d.dtype == _WIDE else d
 
     vars(call)["reads_as"] = pullback  # over Tensors, each op rounds its own result
+    return call
+
+
+def _by_ops(pullback: Pullback) -> Pullback:
+    """A pullback that holds float16 arrays, computed by ops, each of which rounds its result."""
+
+    def call(g: Array) -> Array:
+        from .higher_order import read_over_tensors  # which imports this module
+
+        with no_grad():
+            d = read_over_tensors(pullback, {})(wrap(g))
+        return d if d is None else d._array
+
+    vars(call)["reads_as"] = pullback
     return call
 
 

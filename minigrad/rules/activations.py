@@ -17,7 +17,7 @@ from .dtypes import scalar_name
 from .elementwise import masked, sigmoid
 from .indexing import put
 from .layout import elementwise
-from .presentation import BOTH, ELEMENTWISE, FUNCTION
+from .presentation import BOTH, ELEMENTWISE, FUNCTION, HALF_IN_DERIVATIVES
 from .reading import reads_as
 from .rule import Array, Result, also_saved, differentiable
 
@@ -372,7 +372,7 @@ def _erf(x: Array) -> Array:
 # Gates --------------------------------------------------------------------------------------------
 
 
-@differentiable(forms=FUNCTION, module="nn.functional", layout="own")
+@differentiable(forms=FUNCTION, half=HALF_IN_DERIVATIVES, module="nn.functional", layout="own")
 def glu(input: Array, dim: int = -1) -> Result:
     """The first half of `input` along `dim` times the sigmoid of the second half.
 

@@ -297,7 +297,12 @@ def sqrt(input: Array) -> Result:
 # Activations --------------------------------------------------------------------------------------
 
 
-@differentiable(ELEMENTWISE, forms=IN_PLACE, derivative_node="ThresholdBackwardBackward0")
+@differentiable(
+    ELEMENTWISE,
+    half="float32",
+    forms=IN_PLACE,
+    derivative_node="ThresholdBackwardBackward0",
+)
 def relu(input: Array) -> Result:
     """`max(input, 0)`. The derivative is 0 at 0, and 1 at NaN.
 

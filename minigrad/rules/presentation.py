@@ -35,9 +35,11 @@ class Presentation:
       any other operand wraps around or becomes infinite.
     - `half`: how PyTorch computes float16. "float16" rounds each step, as NumPy does; "float32"
       computes in float32 and rounds the results once; "float32 for a number" does so if a number
-      or a 0-d tensor is an operand; "float32, derivatives in float16" does so for the result only,
+      is an operand; "float32, derivatives in float16" does so for the result only,
       where PyTorch's derivative is a formula of several ops. The engine does it (`core/half.py`),
       the rule needn't.
+    - `no_half`: the name of PyTorch's kernel, if it isn't implemented for float16; that of the
+      derivative's kernel, if it ends in "_backward".
     - `no_bools`: the error message for a bool operand, if the op doesn't accept bools.
     - `public`: PyTorch's name for the op, if it isn't the rule's; with its namespace, as in
       "Tensor.unfold", if the name means another op elsewhere.
@@ -63,6 +65,7 @@ class Presentation:
     spread_sizes: bool = False
     checked: Mapping[str, str] = field(default_factory=dict, hash=False)
     half: str = "float32"
+    no_half: str = ""
     no_bools: str = ""
     public: str = ""
     title: str = ""

@@ -75,7 +75,7 @@ def erfinv(input: Array) -> Result:
     return scipy_special("erfinv", input), (to_input,)
 
 
-@differentiable(FLOAT_FUNCTION, forms=(), public="erfcx")
+@differentiable(FLOAT_FUNCTION, forms=(), no_half="erfcx_cpu", public="erfcx")
 def special_erfcx(input: Array) -> Result:
     """exp(x²) erfc(x), which doesn't underflow.
 
@@ -86,7 +86,7 @@ def special_erfcx(input: Array) -> Result:
     return y, (lambda g: (2 * input * y - TWO_OVER_ROOT_PI) * g,)
 
 
-@differentiable(FLOAT_FUNCTION, forms=(), public="ndtri")
+@differentiable(FLOAT_FUNCTION, forms=(), no_half="ndtri_cpu", public="ndtri")
 def special_ndtri(input: Array) -> Result:
     """The inverse of the standard normal distribution function.
 
@@ -97,7 +97,7 @@ def special_ndtri(input: Array) -> Result:
     return y, (lambda g: g * ROOT_2_PI * np.exp(y * y / 2),)
 
 
-@differentiable(FLOAT_FUNCTION, forms=(), public="log_ndtr")
+@differentiable(FLOAT_FUNCTION, forms=(), no_half="log_ndtr_cpu", public="log_ndtr")
 def special_log_ndtr(input: Array) -> Result:
     """The logarithm of the standard normal distribution function.
 
@@ -111,7 +111,7 @@ def special_log_ndtr(input: Array) -> Result:
 # Gamma functions ----------------------------------------------------------------------------------
 
 
-@differentiable(FLOAT_FUNCTION, half="float32")
+@differentiable(FLOAT_FUNCTION)
 def lgamma(input: Array) -> Result:
     """The logarithm of |Γ(x)|; infinite at 0, at negative whole numbers and at infinity.
 
@@ -123,7 +123,7 @@ def lgamma(input: Array) -> Result:
     return y, (lambda g: g * digamma(input)[0],)
 
 
-@differentiable(FLOAT_FUNCTION, half="float32")
+@differentiable(FLOAT_FUNCTION)
 def digamma(input: Array) -> Result:
     """The derivative of lgamma; infinite at 0, NaN at negative whole numbers.
 
@@ -137,7 +137,6 @@ def digamma(input: Array) -> Result:
 
 @differentiable(
     FLOAT_FUNCTION,
-    half="float32",
     forms=("method", "in-place"),
     in_place_node="PolygammaBackward1",
 )
@@ -176,7 +175,7 @@ def _trigamma(input: Array) -> Array:
     return np.where(reflected, -1, 1).astype(input.dtype) * (y + series / x)
 
 
-@differentiable(FLOAT_FUNCTION, half="float32", layout="contiguous")
+@differentiable(FLOAT_FUNCTION, layout="contiguous")
 def mvlgamma(input: Array, p: int) -> Result:
     """The logarithm of the gamma function of dimension `p`. RuntimeError for p < 1.
 
@@ -228,7 +227,7 @@ def _at_limits(y: Array, a: Array, x: Array, start: int) -> Array:
     return np.where(valid & (x == 0), start, y).astype(a.dtype)
 
 
-@without_derivative(FLOAT_FUNCTION, forms=(), public="zeta")
+@without_derivative(FLOAT_FUNCTION, forms=(), no_half="zeta_cpu", public="zeta")
 def special_zeta(input: Operand, other: Operand) -> Result:
     """The Hurwitz zeta function, the sum of 1 / (k + other) ** input over k >= 0.
 
@@ -270,7 +269,9 @@ def special_i0e(input: Array) -> Result:
     return y, (lambda g: g * (special_i1e(input)[0] - np.sign(input) * y),)
 
 
-@differentiable(FLOAT_FUNCTION, forms=(), public="i1", node="SpecialI1Backward0")
+@differentiable(
+    FLOAT_FUNCTION, forms=(), no_half="i1_backward", public="i1", node="SpecialI1Backward0"
+)
 def special_i1(input: Array) -> Result:
     """The modified Bessel function of the first kind of order 1.
 
@@ -287,7 +288,9 @@ def special_i1(input: Array) -> Result:
     return y, (to_input,)
 
 
-@differentiable(FLOAT_FUNCTION, forms=(), public="i1e", node="SpecialI1EBackward0")
+@differentiable(
+    FLOAT_FUNCTION, forms=(), no_half="i1e_backward", public="i1e", node="SpecialI1EBackward0"
+)
 def special_i1e(input: Array) -> Result:
     """exp(-|x|) i1(x).
 

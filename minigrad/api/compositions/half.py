@@ -27,6 +27,14 @@ def in_float32(function: Callable[..., Any]) -> Callable[..., Any]:
     return compute
 
 
+def refuse_half(
+    x: Any, kernel: str, error: type[Exception] = NotImplementedError, message: str = ""
+) -> None:
+    """Raise the error of a function that PyTorch lacks for float16, if `x` is a tensor of it."""
+    if isinstance(x, TensorBase) and x._array.dtype is HALF and x._array.size:
+        raise error(message or f"\"{kernel}\" not implemented for 'Half'")
+
+
 def _wide(x: Any) -> Any:
     is_half = isinstance(x, TensorBase) and x._array.dtype is HALF
     return OPS["cast"](x, float32.numpy) if is_half else x
