@@ -18,6 +18,7 @@ from .elementwise import masked, sigmoid
 from .indexing import put
 from .layout import elementwise
 from .presentation import BOTH, ELEMENTWISE, FUNCTION, HALF_IN_DERIVATIVES
+from .promotion import converted
 from .reading import reads_as
 from .rule import Array, Result, also_saved, differentiable
 
@@ -78,6 +79,7 @@ def threshold(input: Array, threshold: float, value: float) -> Result:
     """
     if input.dtype.kind == "b":
         _floats_only(input, "threshold_cpu")
+    threshold, value = (converted(x, input.dtype) for x in (threshold, value))
     below = input <= threshold
     return np.where(below, np.asarray(value).astype(input.dtype), input), (
         lambda g: masked(g, ~(input <= threshold)),

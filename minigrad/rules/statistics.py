@@ -242,8 +242,9 @@ def _middle(input: Array, ignore_nan: bool) -> Result:
     x = np.sort(input, None)
     count = x.size - int(np.isnan(x).sum()) if input.dtype.kind == "f" else x.size
     if not count or (count < x.size and not ignore_nan):
-        empty = np.nan if input.dtype.kind == "f" else np.iinfo(input.dtype).min
-        y = np.array(empty, input.dtype)
+        # NaN as an integer is the least of 32 or 64 bits, of which a smaller dtype has the last.
+        least = np.iinfo(np.int64 if input.itemsize == 8 else np.int32).min
+        y = np.array(np.nan if input.dtype.kind == "f" else least).astype(input.dtype)
     else:
         y = np.array(x[(count - 1) // 2])
     is_nan = bool(y != y)
