@@ -22,6 +22,7 @@ import numpy as np
 from ..rules import REGISTRY, Rule
 from ..rules.dtypes import SUPPORTED, scalar_name, to_numpy
 from ..rules.layout import elementwise, like_images
+from ..rules.presentation import HALF_IN_DERIVATIVES
 from ..rules.promotion import LARGEST, python_number
 from .arguments import MISSING, call_by_names, prepare, raise_as_pytorch, read_key
 from .errstate import quiet
@@ -223,7 +224,7 @@ class _Filling:
             tensor += f" and {n}._array.dtype is {dtype}" if promotes else ""
         elif presentation.promotion == "float":
             tensor += f' and {dtype}.char in "fd"'
-        elif presentation.half == "float32" and not self.rule.view:
+        elif presentation.half in ("float32", HALF_IN_DERIVATIVES) and not self.rule.view:
             tensor += f" and {dtype} is not HALF"
         elif presentation.no_bools:
             tensor += f' and {dtype}.kind != "b"'

@@ -217,7 +217,8 @@ def rrelu(
     >>> minigrad.nn.functional.rrelu(minigrad.tensor([-1., 2.]), 0.1, 0.3)
     tensor([-0.2000,  2.0000])
     """
-    refuse_half(input, "rrelu_with_noise_out_cpu")
+    if training:
+        refuse_half(input, "rrelu_with_noise_out_cpu")
     require_tensor(input, "rrelu", "input")
     if lower > upper:
         raise RuntimeError(
