@@ -2065,7 +2065,7 @@ torch.__version__ is None
 # What PyTorch accepts and minigrad refuses, with a word from minigrad's error message.
 REFUSED: dict[str, str] = {
     # Missing ops and methods.
-    "x.half()": "float16",
+    "x.bfloat16()": "bfloat16",
     "x.untyped_storage()": "untyped_storage",
     "x.as_strided((2, 2), (1, 1))": "as_strided",
     "x.view(torch.int32)": "dtype",

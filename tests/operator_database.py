@@ -36,7 +36,10 @@ with side_effects_undone():
 
 DTYPES = {getattr(torch, d.name): d for d in SUPPORTED}
 # How far results may be apart: relative and absolute. They are those of torch.testing.assert_close.
-CLOSE = {torch.float32: (1.3e-6, 1e-5), torch.float64: (1e-7, 1e-7)}
+CLOSE = {torch.float32: (1.3e-6, 1e-5), torch.float64: (1e-7, 1e-7), torch.float16: (2e-3, 2e-3)}
+# Of these, one is drawn for each op, and one form is run forward. For each op that PyTorch has for
+# them, they find what another dtype doesn't: a sum that isn't in float32, or a number that wraps.
+NARROW = (torch.float16, torch.int8, torch.int16)
 # Ops whose results have arbitrary elements.
 UNINITIALISED = ("empty", "empty_like", "empty_permuted", "empty_strided")
 UNINITIALISED += ("new_empty", "new_empty_strided")
@@ -53,8 +56,6 @@ SHORTFALLS: dict[str, str] = {
     "cat": "the result of operands that are not in row-major order is",
     "cdouble": _DTYPE,
     "cfloat": _DTYPE,
-    "char": _DTYPE,
-    "half": _DTYPE,
     "kthvalue": _TIES,
     "mode": _TIES,
     "nn.functional.interpolate.bicubic": _IN_BYTES,
@@ -63,7 +64,6 @@ SHORTFALLS: dict[str, str] = {
     "norm.nuc": "the nuclear norm is refused",
     "normal": _DETACHED,
     "normal.number_mean": _DETACHED,
-    "short": _DTYPE,
     "topk": _TIES,
 }
 # Entries of which no sample fits: all are complex, or for another device.
@@ -286,6 +286,7 @@ def _compare_one(what: str, theirs: Any, ours: Any, values: bool, cancels: bool)
     if theirs.numel() and steps[0] != steps[1]:
         raise Difference(f"{what}: strides {ours.stride()}, not {theirs.stride()}")
     if values:
+        cancels = cancels or theirs.dtype is torch.float16  # PyTorch rounds some sums more often
         scale = _scale(theirs) if cancels else 1
         _compare_values(what, theirs.detach(), ours.detach(), scale)
 
@@ -468,11 +469,11 @@ def check(
     ways = tried("", lambda: list(forms_of(op)))
     if ways is None:
         ways = [Form("function", op.op, counterpart(op))]
-    for dtype in sorted(op.supported_dtypes("cpu") & DTYPES.keys(), key=str):
-        gradients = dtype.is_floating_point and op.supports_autograd
+    for dtype in _chosen(op, rng, share):
+        gradients = dtype.is_floating_point and dtype not in NARROW and op.supports_autograd
         samples = tried("samples", lambda d=dtype, g=gradients: _samples(op, d, g, seed)) or []
         second = gradients and op.supports_gradgrad and dtype is torch.float64
-        for form in ways:
+        for form in ways[:1] if dtype in NARROW else ways:
             chosen = samples if share is None else rng.sample(samples, min(share, len(samples)))
             run = functools.partial(check_sample, op, form, gradients=gradients, second=second)
             for sample in chosen:
@@ -481,6 +482,15 @@ def check(
                     return verdict
     _check_errors(op, ways[0], tried)
     return verdict
+
+
+def _chosen(op: Any, rng: random.Random, share: int | None) -> list[torch.dtype]:
+    """The dtypes to run: all, or with a share of the samples all but two of `NARROW`."""
+    known = sorted(op.supported_dtypes("cpu") & DTYPES.keys(), key=str)
+    left = rng.choice(NARROW)
+    if name_of(op) == "matrix_exp":  # PyTorch's intermediate results overflow in float16
+        known.remove(torch.float16)
+    return [d for d in known if share is None or d not in NARROW or d is left]
 
 
 def _samples(op: Any, dtype: torch.dtype, requires_grad: bool, seed: int) -> list[Any]:

@@ -68,6 +68,7 @@ def special_values(dtype: np.dtype) -> np.ndarray:
     kind = np.finfo(dtype)
     positive = [kind.smallest_subnormal, kind.tiny, 1e-8, 0.5, 1 - kind.epsneg, 1, 1 + kind.eps]
     positive += [2, 3, 50, 1000, kind.max / 4, kind.max, *(0.0, np.inf) * 3]  # not 0: -0 is 0
+    positive = [float(x) for x in positive]  # as NumPy's float16, 1000 would not stay a number
     return np.array([*positive, *(-x for x in positive), *(np.nan,) * 5], dtype)
 
 

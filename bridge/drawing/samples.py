@@ -92,6 +92,10 @@ def _sizes(name: str) -> dict[str, Form]:
 _CAST_METHODS: dict[str, str] = {
     "torch.float32": "float",
     "torch.float64": "double",
+    "torch.float16": "half",
+    "torch.int8": "char",
+    "torch.int16": "short",
+    "torch.uint8": "byte",
     "torch.int32": "int",
     "torch.int64": "long",
     "torch.bool": "bool",

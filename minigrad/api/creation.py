@@ -375,9 +375,15 @@ def linspace(
     with np.errstate(all="ignore"):
         step = (last - first) / between.type(steps - 1)
         # Computed from both ends towards the middle, so that both ends are exact.
-        values = fma(forwards, step, first)
-        values[half:] = fma(forwards[: steps - half], -step, last)[::-1]
+        scaled = _multiplied_and_added if between == np.float16 else fma
+        values = scaled(forwards, step, first)
+        values[half:] = scaled(forwards[: steps - half], -step, last)[::-1]
         return made(values.astype(kind), **options)
+
+
+def _multiplied_and_added(a: np.ndarray, b: float, c: float) -> np.ndarray:
+    """a·b + c, rounded after each step, as PyTorch computes it in float16."""
+    return a * b + c
 
 
 def _linspace_end(value: Any, argument: str) -> float:

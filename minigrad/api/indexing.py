@@ -13,6 +13,7 @@ import numpy as np
 
 from ..core.creating import warn_if_read_only
 from ..core.dispatch import OPS
+from ..core.errstate import cast
 from ..core.inplace import in_place, warn_of_shared
 from ..core.tensor import TensorBase, require_element, require_tensor, wrap
 from ..core.warning import warn
@@ -87,14 +88,17 @@ def _without_leading_ones(value: TensorBase) -> TensorBase:
 
 
 def _number_to_store(value: Any, kind: np.dtype) -> Any:
-    """A number as an element of a dtype.
+    """A number as an element of a dtype. One that is too large for float16 becomes infinite.
 
     TypeError for anything else, ValueError for an int beyond 64 bits, RuntimeError for any other
     number that the dtype can't hold.
     """
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise ValueError("Overflow when unpacking long long: an int beyond 64 bits")
-    return converted(tensor_or_number(value, "__setitem__"), kind)
+    value = tensor_or_number(value, "__setitem__")
+    if kind == np.float16:
+        return cast(np.array(converted(value, np.dtype(np.float32))), kind).item()
+    return converted(value, kind)
 
 
 def _selects_all(key: Any, x: TensorBase) -> bool:

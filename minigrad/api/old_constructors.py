@@ -63,7 +63,7 @@ def constructed(kind: np.dtype, given: Sequence[Any], named: dict[str, Any]) -> 
 def _same_dtype(array: np.ndarray, kind: np.dtype) -> np.ndarray:
     if array.dtype is not kind:
         wanted, got = of_numpy(kind).c_name, of_numpy(array.dtype).c_name
-        options = "TensorOptions(dtype={}, device=cpu)".format
+        options = "TensorOptions(dtype={}, device=cpu, layout=Strided, requires_grad=false)".format
         raise TypeError(f"expected {options(wanted)} (got {options(got)})")
     return array
 
@@ -108,7 +108,7 @@ def _class_for(dtype: DType, is_cuda: bool) -> tensortype:
     return tensortype(name, (), contents)
 
 
-_DTYPES = (*dtypes.SUPPORTED, dtypes.float16, dtypes.bfloat16, dtypes.int8, dtypes.int16)
+_DTYPES = (*dtypes.SUPPORTED, dtypes.bfloat16)
 CLASSES = {f"{d.scalar_name}Tensor": _class_for(d, False) for d in _DTYPES}
 CUDA_CLASSES = {f"{d.scalar_name}Tensor": _class_for(d, True) for d in _DTYPES}
 _BY_NAME = {f"torch.{name}": c for name, c in CLASSES.items()} | {

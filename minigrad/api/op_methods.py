@@ -132,11 +132,11 @@ CONVERSIONS = {
     "long": dtypes.int64,
     "byte": dtypes.uint8,
     "bool": dtypes.bool,
-    # Refused, because no tensor can have these dtypes:
     "half": dtypes.float16,
-    "bfloat16": dtypes.bfloat16,
     "char": dtypes.int8,
     "short": dtypes.int16,
+    # Refused, because no tensor can have these dtypes:
+    "bfloat16": dtypes.bfloat16,
     "cfloat": dtypes.complex64,
     "cdouble": dtypes.complex128,
 }

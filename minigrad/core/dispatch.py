@@ -21,12 +21,14 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ..rules import REGISTRY, Rule
-from ..rules.dtypes import scalar_name, to_numpy
+from ..rules.dtypes import SUPPORTED, scalar_name, to_numpy
 from ..rules.layout import elementwise, like_images
+from ..rules.presentation import HALF_IN_DERIVATIVES
 from ..rules.promotion import LARGEST, python_number
 from .arguments import MISSING, UNGIVEN, call_by_names, prepare, raise_as_pytorch, read_key
 from .errstate import quiet
 from .grad_mode import grad_mode
+from .half import HALF, computing
 from .node import Node
 from .tensor import TensorBase, wrap
 from .versions import NOT_SAVED
@@ -41,11 +43,13 @@ def {name}({parameters}, **others):
         {operands_fit}
     ):
         {arrays} = {unwrapped}
+        compute = forward
     else:
         {give_way}
         {operands}, {arrays} = prepare(rule, {operands})
+        compute = computing(rule, {arrays})
     try:
-        output, pullbacks = quiet.run(forward, {arguments})
+        output, pullbacks = quiet.run(compute, {arguments})
     except Exception:
         {operands}, {arrays}, computed = retry(rule, {operands}, {options})
         output, pullbacks = computed
@@ -227,16 +231,18 @@ class _Filling:
         if n != self.first:
             tensor += f" and {n}._array.dtype is {dtype}" if promotes else ""
         elif presentation.promotion == "float":
-            tensor += f' and {dtype}.kind == "f"'
+            tensor += f' and {dtype}.char in "fd"'
+        elif presentation.half in ("float32", HALF_IN_DERIVATIVES) and not self.rule.view:
+            tensor += f" and {dtype} is not HALF"
         elif presentation.no_bools:
             tensor += f' and {dtype}.kind != "b"'
         ways = [tensor]
         if self.kinds[n].startswith("Operand") and n != self.first and promotes:
             # The most common case comes first.
-            ways = [f'type({n}) is float and {dtype}.kind == "f"', tensor]
+            ways = [f'type({n}) is float and {dtype}.char in "fd"', tensor]
             if "f" in presentation.checked.get(n, ""):
                 ways[0] += f" and -LARGEST <= {n} <= LARGEST"
-            ways.append(f"number_fits({n}, {dtype}.kind)")
+            ways.append(f"number_fits({n}, {dtype}.char)")
         elif self.kinds[n].startswith("Operand") and n != self.first:
             ways.append(f"type({n}) in NUMBERS")
         if self.kinds[n].endswith("None"):
@@ -395,9 +401,9 @@ def all_fit(tensors: Sequence[Any], one_dtype: bool) -> bool:
     return True
 
 
-def number_fits(number: Any, kind: str) -> bool:
-    """Whether a Python int can be combined, unconverted, with an array of that kind of dtype."""
-    return type(number) is int and -(2**31) <= number < 2**31 and (kind == "f" or kind == "i")
+def number_fits(number: Any, char: str) -> bool:
+    """Whether a Python int can be combined, unconverted, with an array of a dtype (its `char`)."""
+    return type(number) is int and -(2**31) <= number < 2**31 and char in _OF_32_BITS_OR_MORE
 
 
 def number(value: Any, name: str) -> Any:
@@ -419,7 +425,7 @@ def retry(
     """Compute again with prepared operands, or raise PyTorch's error."""
     operands, arrays = prepare(rule, operands)
     try:
-        return operands, arrays, quiet.call(rule.forward, *arrays, *args, **options)
+        return operands, arrays, quiet.call(computing(rule, arrays), *arrays, *args, **options)
     except Exception as error:
         raise_as_pytorch(rule, arrays, error)
 
@@ -431,9 +437,11 @@ def in_dtype(x: Any, dtype: np.dtype) -> Any:
     return x
 
 
+_OF_32_BITS_OR_MORE = "".join(d.numpy.char for d in SUPPORTED if d.is_signed and d.itemsize >= 4)
 OPERANDS = (TensorBase, float, int, np.number, np.bool_)  # what an operator combines with a tensor
 
 _NAMES: dict[str, Any] = {
+    "HALF": HALF,
     "LARGEST": LARGEST,
     "MISSING": MISSING,
     "NOT_SAVED": NOT_SAVED,
@@ -448,6 +456,7 @@ _NAMES: dict[str, Any] = {
     "ascontiguousarray": np.ascontiguousarray,
     "elementwise": elementwise,
     "call_by_names": call_by_names,
+    "computing": computing,
     "grad_mode": grad_mode,
     "in_dtype": in_dtype,
     "like_images": like_images,

@@ -169,7 +169,7 @@ def _simple(self: TensorBase, other: Any) -> Any:
         if may_require and grad_mode.enabled and other.requires_grad:
             return None
         other = other._array
-    elif not (type(other) is float and kind.kind == "f") and not number_fits(other, kind.kind):
+    elif not (type(other) is float and kind.char in "fd") and not number_fits(other, kind.char):
         return None
     if self._array.base is not None and 0 in self._array.strides:
         return None

@@ -145,11 +145,9 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
         return input
     if p < 1 and not input.is_floating_point():
         raise RuntimeError(f"dropout takes a float input, not {input.dtype}")
-    scale = np.zeros_like(input._array)
-    mask = wrap(scale)
+    mask = wrap(np.zeros_like(input._array))
     if p < 1:
-        mask.bernoulli_(1 - p)
-        scale /= scale.dtype.type(1 - p)
+        mask.bernoulli_(1 - p).div_(1 - p)
     return input.mul_(mask) if inplace else input * mask
 
 

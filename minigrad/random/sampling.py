@@ -558,7 +558,13 @@ def _writer(backward: str) -> Callable[..., Any]:
 
 
 def _uniforms(like: np.ndarray, g: Generator) -> np.ndarray:
-    return _laid_out(variates.uniforms(g, like.size, like.dtype), like)
+    # Rounding to float16 may give 1, which is excluded.
+    values = (
+        variates.uniforms_between(g, like.size, like.dtype, 0, 1)
+        if like.dtype == np.float16
+        else variates.uniforms(g, like.size, like.dtype)
+    )
+    return _laid_out(values, like)
 
 
 def _normals(like: np.ndarray, mean: float, std: float, g: Generator) -> np.ndarray:
@@ -594,6 +600,9 @@ def _integers(like: np.ndarray, low: int, high: int | None, g: Generator) -> np.
         if kind.kind == "b":
             raise NotImplementedError("\"random_\" of all 64 bits not implemented for 'Bool'")
         if kind not in (np.float32, np.float64, np.int64):
+            if kind == np.float16:
+                name = "random_full_64_bits_range_kernel_cpu"
+                raise NotImplementedError(f"\"{name}\" not implemented for 'Half'")
             raise RuntimeError("random_ of all 64 bits handles only int64, double and float")
         return _laid_out(variates.integers(g, like.size, 0, 2**64).astype(kind), like)
     for name, bound in (("from", low), ("to - 1", None if high is None else high - 1)):

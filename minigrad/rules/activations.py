@@ -17,12 +17,14 @@ from .dtypes import scalar_name
 from .elementwise import masked, sigmoid
 from .indexing import put
 from .layout import elementwise
-from .presentation import BOTH, ELEMENTWISE, FUNCTION
+from .presentation import BOTH, ELEMENTWISE, FUNCTION, HALF_IN_DERIVATIVES
+from .promotion import converted
 from .reading import reads_as
 from .rule import Array, Result, also_saved, differentiable
 
-_KERNEL = replace(ELEMENTWISE, forms=())  # called by a function that has an argument `inplace`
-_FUNCTIONAL = replace(ELEMENTWISE, forms=FUNCTION, module="nn.functional")
+_IN_FLOAT32 = replace(ELEMENTWISE, half="float32")
+_KERNEL = replace(_IN_FLOAT32, forms=())  # called by a function that has an argument `inplace`
+_FUNCTIONAL = replace(_IN_FLOAT32, forms=FUNCTION, module="nn.functional")
 
 
 def _floats_only(input: Array, kernel: str) -> None:
@@ -77,6 +79,7 @@ def threshold(input: Array, threshold: float, value: float) -> Result:
     """
     if input.dtype.kind == "b":
         _floats_only(input, "threshold_cpu")
+    threshold, value = (converted(x, input.dtype) for x in (threshold, value))
     below = input <= threshold
     return np.where(below, np.asarray(value).astype(input.dtype), input), (
         lambda g: masked(g, ~(input <= threshold)),
@@ -371,7 +374,7 @@ def _erf(x: Array) -> Array:
 # Gates --------------------------------------------------------------------------------------------
 
 
-@differentiable(forms=FUNCTION, module="nn.functional", layout="own")
+@differentiable(forms=FUNCTION, half=HALF_IN_DERIVATIVES, module="nn.functional", layout="own")
 def glu(input: Array, dim: int = -1) -> Result:
     """The first half of `input` along `dim` times the sigmoid of the second half.
 

@@ -13,6 +13,7 @@ FUNCTION = ("function",)
 METHOD = ("method",)
 BOTH = ("function", "method")
 IN_PLACE = ("function", "method", "in-place")
+HALF_IN_DERIVATIVES = "float32, derivatives in float16"  # for `Presentation.half`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,13 @@ class Presentation:
     - `checked`: operands, with the kinds of dtypes (such as "iuf") for which a number that the
       dtype can't hold is an error. For other kinds the rule gets the number as it is. A number for
       any other operand wraps around or becomes infinite.
+    - `half`: how PyTorch computes float16. "float16" rounds each step, as NumPy does; "float32"
+      computes in float32 and rounds the results once; "float32 for a number" does so if a number
+      is an operand; "float32, derivatives in float16" does so for the result only,
+      where PyTorch's derivative is a formula of several ops. The engine does it (`core/half.py`),
+      the rule needn't.
+    - `no_half`: the name of PyTorch's kernel, if it isn't implemented for float16; that of the
+      derivative's kernel, if it ends in "_backward".
     - `no_bools`: the error message for a bool operand, if the op doesn't accept bools.
     - `public`: PyTorch's name for the op, if it isn't the rule's; with its namespace, as in
       "Tensor.unfold", if the name means another op elsewhere.
@@ -57,6 +65,8 @@ class Presentation:
     operators: tuple[str, ...] = ()
     spread_sizes: bool = False
     checked: Mapping[str, str] = field(default_factory=dict, hash=False)
+    half: str = "float32"
+    no_half: str = ""
     no_bools: str = ""
     public: str = ""
     title: str = ""
@@ -73,8 +83,10 @@ class Presentation:
 # The families.
 EVERYWHERE = Presentation()
 INTERNAL = Presentation(forms=())  # called by other functions only
-ELEMENTWISE = Presentation(layout="elementwise")
+ELEMENTWISE = Presentation(layout="elementwise", half="float16")
 ARITHMETIC = replace(ELEMENTWISE, promotion="common", forms=IN_PLACE)
-FLOAT_FUNCTION = replace(ELEMENTWISE, promotion="float", forms=IN_PLACE)  # exp, sin, …
+FLOAT_FUNCTION = replace(  # exp, sin, …
+    ELEMENTWISE, promotion="float", forms=IN_PLACE, half=HALF_IN_DERIVATIVES
+)
 PROMOTED = replace(ELEMENTWISE, promotion="common")  # maximum, comparisons, …
 SIZES = Presentation(spread_sizes=True)

@@ -23,8 +23,8 @@ def summed_type(input: Array, dtype: np.dtype | None) -> np.dtype:
 
 
 def _wide(x: Array) -> Array:
-    """`x` in the dtype in which PyTorch accumulates: float64 for float32."""
-    return x.astype(np.float64) if x.dtype == np.float32 else x
+    """`x` in the dtype in which PyTorch accumulates: float64 for float32, float32 for float16."""
+    return x.astype(f"f{min(2 * x.itemsize, 8)}") if x.dtype.kind == "f" else x
 
 
 def _by_reversal(g: Array, dim: int) -> Array:
@@ -39,7 +39,7 @@ def _from_the_end(g: Array, dim: int) -> Array:
     return np.flip(sums, dim).copy()
 
 
-@differentiable(linear=True)
+@differentiable(linear=True, half="float16")
 def cumsum(input: Array, dim: int, *, dtype: np.dtype | None = None) -> Result:
     """The sums of the elements along `dim` up to each place; integers are summed in int64.
 
@@ -55,7 +55,7 @@ def cumsum(input: Array, dim: int, *, dtype: np.dtype | None = None) -> Result:
     return y.astype(x.dtype), (lambda g: g if one else _from_the_end(g, d),)
 
 
-@differentiable()
+@differentiable(half="float16")
 def cumprod(input: Array, dim: int, *, dtype: np.dtype | None = None) -> Result:
     """The products of the elements along `dim` up to each place; integers give int64.
 
@@ -123,7 +123,7 @@ def others(input: Array, dim: int) -> Array:
     return _before(input, dim) * _before(input[back], dim)[back]
 
 
-@differentiable()
+@differentiable(half="float16")
 def logcumsumexp(input: Array, dim: int) -> Result:
     """The logarithms of the sums of exponentials along `dim` up to each place.
 

@@ -47,10 +47,22 @@ def summed(x: Array, dims: tuple[int, ...], keepdims: bool = False) -> Array:
     if x.flags.c_contiguous:
         y = over_contiguous(x.shape, dims, x.dtype)(x)
     elif x.dtype.kind == "f" and dims and x.size:
-        y = _over_strides(x, dims)
+        y = _over_strides(x, dims) if x.itemsize > 2 else _in_float32(_over_strides)(x, dims)
     else:
         y = _without_rounding(x, dims)
     return y.reshape(kept(x.shape, dims)) if keepdims else y
+
+
+def averaged(x: Array, count: Any) -> Array:
+    """The sum of all elements, divided by `count` and rounded once."""
+    if x.dtype == np.float16:
+        return averaged(x.astype(np.float32), np.float32(count)).astype(np.float16)
+    return summed(x, tuple(range(x.ndim))) / count
+
+
+def _in_float32(way: Callable[..., Array]) -> Callable[..., Array]:
+    """A way to sum float16: in float32, rounded once."""
+    return lambda x, *dims: way(x.astype(np.float32), *dims).astype(np.float16)
 
 
 def _without_rounding(x: Array, dims: tuple[int, ...]) -> Array:
@@ -64,6 +76,8 @@ def over_contiguous(shape: Shape, dims: tuple[int, ...], dtype: np.dtype) -> Way
     """The way to sum a contiguous array over any of its dimensions."""
     if dtype.kind != "f" or not dims or 0 in shape:
         return functools.partial(_without_rounding, dims=dims)
+    if dtype == np.float16:
+        return _in_float32(over_contiguous(shape, dims, np.dtype(np.float32)))
     size, itemsize = math.prod(shape), dtype.itemsize
     if len(dims) == len(shape):
         every = _along((size,), itemsize)

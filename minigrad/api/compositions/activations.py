@@ -15,6 +15,7 @@ from ...core.inplace import in_place
 from ...core.tensor import require_tensor, wrap
 from ...rules import REGISTRY
 from ...rules.presentation import BOTH, FUNCTION
+from .half import refuse_half
 from .registry import composed
 
 if TYPE_CHECKING:
@@ -226,6 +227,8 @@ def rrelu(
     >>> minigrad.nn.functional.rrelu(minigrad.tensor([-1., 2.]), 0.1, 0.3)
     tensor([-0.2000,  2.0000])
     """
+    if training:
+        refuse_half(input, "rrelu_with_noise_out_cpu")
     require_tensor(input, "rrelu", "input")
     if lower > upper:
         raise RuntimeError(

@@ -11,6 +11,7 @@ from ...core.dispatch import OPS
 from ...core.tensor import require_tensor, wrap
 from ...rules.presentation import FUNCTION
 from .basic import matmul
+from .half import in_float32
 from .registry import composed
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 
 @composed(FUNCTION, module="nn.functional")
+@in_float32
 def scaled_dot_product_attention(
     query: Tensor,
     key: Tensor,

@@ -20,6 +20,7 @@ from ...rules.dims import flag
 from ...rules.dtypes import scalar_name
 from ...rules.presentation import BOTH, FUNCTION
 from .basic import cat, matmul
+from .half import refuse_half
 from .products import in_cheapest_order
 from .products import matrix_power as power
 from .registry import composed
@@ -64,6 +65,25 @@ def _floats(name: str, x: Any) -> None:
             f"linalg.{name}: Expected a floating point or complex tensor as input. Got "
             f"{scalar_name(x._array)}"
         )
+    if x._array.dtype == np.float16 and x._array.size:
+        if name in ("inv", "slogdet", "logdet"):
+            raise RuntimeError(f"linalg.{name}: Low precision dtypes not supported. Got Half")
+        if name in ("lstsq", "matrix_rank", "pinv"):
+            raise RuntimeError(f"linalg.{name} doesn't handle types other than float and double")
+        raise NotImplementedError(f"\"{_KERNELS.get(name, name)}_cpu\" not implemented for 'Half'")
+
+
+# The kernels that PyTorch's errors name, if these have other names than the functions.
+_KERNELS = {
+    "cholesky_inverse": "cholesky_inverse_out",
+    "det": "lu",
+    "eigh": "linalg_eigh",
+    "householder_product": "orgqr",
+    "qr": "geqrf",
+    "solve": "lu",
+    "solve_triangular": "triangular_solve",
+    "svd": "linalg_svd",
+}
 
 
 def _same_dtype(name: str, a: Any, b: Any) -> None:
@@ -873,6 +893,7 @@ def vander(x: Tensor, N: int | None = None) -> Tensor:
     tensor([[1., 2., 4.],
             [1., 3., 9.]])
     """
+    refuse_half(x, "vander", RuntimeError, "linalg.vander supports no float16, but got Half")
     if x._array.dtype.kind == "b":
         raise RuntimeError("linalg.vander: Expected numbers, but got a tensor of bools")
     x = OPS["unsqueeze"](x, 0) if x.ndim == 0 else x

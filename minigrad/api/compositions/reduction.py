@@ -16,6 +16,7 @@ from ...rules.dims import axes
 from ...rules.dims import axis as dim_from_front
 from ...rules.dtypes import scalar_name, to_numpy
 from ...rules.presentation import FUNCTION
+from .half import refuse_half
 from .registry import composed
 from .results import named_results
 from .sorting import sort
@@ -343,6 +344,8 @@ def _quantile(
     name: str, input: Tensor, q: Any, dim: int | None, keepdim: bool, interpolation: str
 ) -> Tensor:
     require_tensor(input, name, "input")
+    only = f"{name}() input tensor must be either float or double dtype"
+    refuse_half(input, name, RuntimeError, only)
     if not isinstance(q, TensorBase):
         if not 0 <= q <= 1:
             raise RuntimeError(f"{name}() q must be in the range [0, 1] but got {q}")
