@@ -15,6 +15,7 @@ from . import indexing as indexing
 from . import linalg as linalg
 from . import losses as losses
 from . import normalisation as normalisation
+from . import norms as norms
 from . import padding as padding
 from . import pooling as pooling
 from . import products as products
