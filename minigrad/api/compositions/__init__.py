@@ -9,8 +9,10 @@ from . import arithmetic as arithmetic
 from . import attention as attention
 from . import basic as basic
 from . import convolution as convolution
+from . import ctc as ctc
 from . import distances as distances
 from . import dropout as dropout
+from . import grids as grids
 from . import indexing as indexing
 from . import linalg as linalg
 from . import losses as losses
