@@ -12,6 +12,8 @@ from . import convolution as convolution
 from . import ctc as ctc
 from . import distances as distances
 from . import dropout as dropout
+from . import embedding as embedding
+from . import fractional_pooling as fractional_pooling
 from . import grids as grids
 from . import indexing as indexing
 from . import linalg as linalg

@@ -197,7 +197,7 @@ def _sampled(input: Any, grid: Any, mode: str, padding: str, corners: bool) -> A
         place = ((place + 1) / 2) * (n - 1) if corners else ((place + 1) * n - 1) / 2
         place = place if mode == "bicubic" else _inside(place, n, padding, corners)
         each.append(_taps(place, mode))
-    total = None
+    total: Any = None
     for taps in itertools.product(*each):
         part = _pixels(input, [at for at, _ in taps], padding, corners)
         for _, weight in taps:

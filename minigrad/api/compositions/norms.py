@@ -22,14 +22,12 @@ if TYPE_CHECKING:
     from ...rules.dtypes import dtype as dtype_
     from ..tensor import Tensor
 
-Dims = int | Sequence[int] | None
-
 
 @composed()
 def norm(
     input: Tensor,
     p: float | str | None = "fro",
-    dim: Dims = None,
+    dim: int | Sequence[int] | None = None,
     keepdim: bool = False,
     out: None = None,
     dtype: dtype_ | None = None,
@@ -48,9 +46,10 @@ def norm(
     if isinstance(p, str) and p not in ("fro", "nuc"):
         raise RuntimeError(f"only valid string values are 'fro' and 'nuc', found {p}")
     if p == "nuc":
-        dims = tuple(range(input.ndim)) if dim is None else dim
+        dims: Any = tuple(range(input.ndim)) if dim is None else dim
         return matrix_norm(input, "nuc", dims, keepdim, dtype=dtype)
-    return vector_norm(input, 2.0 if p is None or p == "fro" else p, dim, keepdim, dtype=dtype)
+    order: Any = 2.0 if p is None or p == "fro" else p
+    return vector_norm(input, order, dim, keepdim, dtype=dtype)
 
 
 def _in_dtype(name: str, input: Any, dtype: dtype_ | None) -> Any:
@@ -82,7 +81,7 @@ def _in_dtype(name: str, input: Any, dtype: dtype_ | None) -> Any:
 def vector_norm(
     x: Tensor,
     ord: float = 2,
-    dim: Dims = None,
+    dim: int | Sequence[int] | None = None,
     keepdim: bool = False,
     *,
     dtype: dtype_ | None = None,
@@ -141,11 +140,13 @@ def matrix_norm(
         raise RuntimeError(f"linalg.matrix_norm: dims must be different. Got {dims}")
     if ord == "fro":
         return OPS["vector_norm"](A, 2.0, (row, column), keepdim)
-    if ord not in ("nuc", 1, -1, 2, -2, math.inf, -math.inf):
+    if ord == "nuc":
+        y = OPS["sum"](svdvals(movedim(A, (row, column), (-2, -1))), -1)
+        return _with_kept(y, (row, column)) if keepdim else y
+    if isinstance(ord, str) or abs(ord) not in (1, 2, math.inf):
         raise RuntimeError(f"linalg.matrix_norm: Order {ord} not supported.")
-    if ord in ("nuc", 2, -2):
-        values = svdvals(movedim(A, (row, column), (-2, -1)))
-        y = OPS["sum"](values, -1) if ord == "nuc" else _extreme(values, ord > 0, -1, False)
+    if abs(ord) == 2:
+        y = _extreme(svdvals(movedim(A, (row, column), (-2, -1))), ord > 0, -1, False)
         return _with_kept(y, (row, column)) if keepdim else y
     summed, over = (row, column) if abs(ord) == 1 else (column, row)
     sums = OPS["vector_norm"](A, 1.0, summed, True)
@@ -167,7 +168,7 @@ def _with_kept(x: Any, dims: tuple[int, ...]) -> Any:
 def norm_(
     A: Tensor,
     ord: float | str | None = None,
-    dim: Dims = None,
+    dim: int | Sequence[int] | None = None,
     keepdim: bool = False,
     *,
     dtype: dtype_ | None = None,
