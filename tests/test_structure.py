@@ -33,8 +33,18 @@ ORDER = (
     "app",
 )
 # Names of PyTorch's beside the order. They may import every package.
-NAMESPACES = {"accelerator", "amp", "backends", "cuda", "func", "special", "testing", "version"}
-FILES = {"accelerator", "amp", "func", "linalg", "special", "testing", "version"}
+NAMESPACES = {
+    "accelerator",
+    "amp",
+    "backends",
+    "cuda",
+    "func",
+    "masked",
+    "special",
+    "testing",
+    "version",
+}
+FILES = {"accelerator", "amp", "func", "linalg", "masked", "special", "testing", "version"}
 # Private attributes of a tensor, and who may use those of another object than `self`. The core uses
 # all of them, and its docstring says what for.
 PRIVATE: dict[str, set[str]] = {

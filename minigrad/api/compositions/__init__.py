@@ -19,6 +19,7 @@ from . import indexing as indexing
 from . import linalg as linalg
 from . import losses as losses
 from . import lu as lu
+from . import moments as moments
 from . import normalisation as normalisation
 from . import norms as norms
 from . import padding as padding

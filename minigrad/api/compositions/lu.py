@@ -213,14 +213,14 @@ def _by_columns(x: Any) -> Any:
 
 
 @composed(BOTH)
-def lu_solve_(b: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor:
-    """Solve A X = b, given the results of `linalg.lu_factor` for A: an older `linalg.lu_solve`.
+def lu_solve_(input: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor:
+    """Solve A X = input, given the results of `linalg.lu_factor` for A: an older `linalg.lu_solve`.
 
     >>> factors = minigrad.linalg.lu_factor(minigrad.tensor([[2.]]))
     >>> minigrad.lu_solve(minigrad.tensor([[3.]]), *factors)
     tensor([[1.5000]])
     """
-    return lu_solve(LU_data, LU_pivots, b)
+    return lu_solve(LU_data, LU_pivots, input)
 
 
 @composed(BOTH)
