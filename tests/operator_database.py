@@ -59,11 +59,12 @@ SHORTFALLS: dict[str, str] = {
     "char": _DTYPE,
     "half": _DTYPE,
     "kthvalue": _TIES,
+    "linalg.eig": _DTYPE,
+    "linalg.eigvals": _DTYPE,
     "mode": _TIES,
     "nn.functional.interpolate.bicubic": _IN_BYTES,
     "nn.functional.interpolate.bilinear": _IN_BYTES,
     "nn.functional.upsample_bilinear": _IN_BYTES,
-    "norm.nuc": "the nuclear norm is refused",
     "normal": _DETACHED,
     "normal.number_mean": _DETACHED,
     "short": _DTYPE,
@@ -73,7 +74,6 @@ SHORTFALLS: dict[str, str] = {
     "topk": _TIES,
     "transpose": "there is no transpose_",
     "unsqueeze": "there is no unsqueeze_",
-    "zero_": "there is no function, only the method",
 }
 # Entries of which no sample fits: all are complex, or for another device.
 NO_SAMPLES = ("nn.functional.batch_norm.without_cudnn", "nn.functional.silu.complex", "to")
