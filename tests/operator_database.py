@@ -46,6 +46,9 @@ UNINITIALISED += ("new_empty", "new_empty_strided")
 # Sums of products. Where terms cancel, a sum is as inexact as its largest terms.
 SUMS_OF_PRODUCTS = ("addbmm", "matrix_exp", "nn.functional.conv3d")
 SUMS_OF_PRODUCTS += ("nn.functional.scaled_dot_product_attention",)
+# How many times as far gradients may be apart in float32, where PyTorch's own are inexact: it
+# differs from its float64 by up to 8e-5 after the 50 steps of a loss of sequences.
+LOOSER_GRADIENTS = {"nn.functional.ctc_loss": 20}
 # Ops that fall short, and why. Each must still fail.
 _DETACHED = "a mean or std that requires grad is refused"
 _TIES = "which of several equal elements it takes is an accident of PyTorch's sorting"
@@ -57,11 +60,12 @@ SHORTFALLS: dict[str, str] = {
     "cdouble": _DTYPE,
     "cfloat": _DTYPE,
     "kthvalue": _TIES,
+    "linalg.eig": _DTYPE,
+    "linalg.eigvals": _DTYPE,
     "mode": _TIES,
     "nn.functional.interpolate.bicubic": _IN_BYTES,
     "nn.functional.interpolate.bilinear": _IN_BYTES,
     "nn.functional.upsample_bilinear": _IN_BYTES,
-    "norm.nuc": "the nuclear norm is refused",
     "normal": _DETACHED,
     "normal.number_mean": _DETACHED,
     "topk": _TIES,
@@ -335,7 +339,9 @@ def check_sample(op: Any, form: Form, sample: Any, *, gradients: bool, second: b
         unique = sample.output_process_fn_grad  # leaves out what isn't unique, such as a sign
         compare(what, unique(theirs), unique(ours), cancels=cancels)
     if inputs.their_leaves:
-        _check_gradients(what, sample, inputs, theirs, ours, second)
+        _check_gradients(
+            what, sample, inputs, theirs, ours, second, LOOSER_GRADIENTS.get(op.name, 1)
+        )
 
 
 def _compare_errors(what: str, theirs: Any, ours: Any) -> None:
@@ -357,7 +363,7 @@ def first_line(error: Exception) -> str:
 
 
 def _check_gradients(
-    what: str, sample: Any, inputs: Inputs, theirs: Any, ours: Any, second: bool
+    what: str, sample: Any, inputs: Inputs, theirs: Any, ours: Any, second: bool, looser: float
 ) -> None:
     """Difference unless gradients, and their gradients, agree for the same random cotangents."""
     theirs, ours = (_floats(sample.output_process_fn_grad(x)) for x in (theirs, ours))
@@ -370,7 +376,7 @@ def _check_gradients(
     first = f"{what}, gradient"
     ours_first = _gradients(minigrad, ours, inputs.our_leaves, g2, second)
     theirs_first = _gradients(torch, theirs, inputs.their_leaves, g1, second)
-    _compare_gradients(first, theirs_first, ours_first)
+    _compare_gradients(first, theirs_first, ours_first, looser)
     if not second:
         return
     pairs = [
@@ -418,7 +424,9 @@ def _gradients(t: Any, results: Any, leaves: Any, cotangents: Any, create_graph:
     return found
 
 
-def _compare_gradients(what: str, theirs: Sequence[Any], ours: Sequence[Any]) -> None:
+def _compare_gradients(
+    what: str, theirs: Sequence[Any], ours: Sequence[Any], looser: float = 1
+) -> None:
     for i, (a, b) in enumerate(zip(theirs, ours, strict=True)):
         if a is None or b is None:  # None and zeros mean the same
             left = a if b is None else b
@@ -429,7 +437,8 @@ def _compare_gradients(what: str, theirs: Sequence[Any], ours: Sequence[Any]) ->
                 raise Difference(f"{what} {i}: dtype {b.dtype}, not {a.dtype}")
             if tuple(a.shape) != tuple(b.shape):
                 raise Difference(f"{what} {i}: shape {tuple(b.shape)}, not {tuple(a.shape)}")
-            _compare_values(f"{what} {i}", a.detach(), b.detach(), _scale(a))
+            scale = _scale(a) * (looser if a.dtype is torch.float32 else 1)
+            _compare_values(f"{what} {i}", a.detach(), b.detach(), scale)
 
 
 def _scale(result: torch.Tensor) -> float:

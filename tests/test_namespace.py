@@ -47,6 +47,7 @@ MODULES: dict[str, tuple[ModuleType, ModuleType]] = {
     "optim": (minigrad.optim, torch.optim),
     "random": (minigrad.random, torch.random),
     "optim.lr_scheduler": (minigrad.optim.lr_scheduler, torch.optim.lr_scheduler),
+    "masked": (minigrad.masked, torch.masked),
     "special": (minigrad.special, torch.special),
     "utils": (minigrad.utils, torch.utils),
     "utils.data": (minigrad.utils.data, torch.utils.data),
@@ -130,6 +131,8 @@ WRONG_IN_PYTORCH = {
     *("dtype", "no_grad", "autograd.no_grad", "Tensor.requires_grad_"),
     # These accept the parameters of `max_pool2d_with_indices` and kin.
     *(f"nn.functional.{kind}max_pool{n}d" for kind in ("", "adaptive_") for n in (1, 2, 3)),
+    *(f"nn.functional.fractional_max_pool{n}d" for n in (2, 3)),
+    "lu",  # the parameters of one of two functions
 }
 WRONG_IN_PYTORCH |= {
     "unique",

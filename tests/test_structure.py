@@ -39,13 +39,15 @@ NAMESPACES = {
     "backends",
     "cuda",
     "func",
+    "masked",
     "multiprocessing",
     "serialization",
     "special",
     "testing",
     "version",
 }
-FILES = {"accelerator", "amp", "func", "linalg", "serialization", "special", "testing", "version"}
+FILES = {"accelerator", "amp", "func", "linalg", "masked", "serialization", "special", "testing"}
+FILES |= {"version"}
 # Private attributes of a tensor, and who may use those of another object than `self`. The core uses
 # all of them, and its docstring says what for.
 PRIVATE: dict[str, set[str]] = {

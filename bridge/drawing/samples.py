@@ -241,6 +241,7 @@ FACTORISATIONS: dict[str, Form] = {
     "det": lambda t, input: t.linalg.det(input),
     "eigh": _eigh,
     "inv": lambda t, input: t.linalg.inv(input),
+    "lu": lambda t, input: t.linalg.lu_factor(input)[0],
     "matrix_exp": lambda t, input: t.linalg.matrix_exp(input),
     "pinv": spelling("pinv"),
     "qr": _qr,

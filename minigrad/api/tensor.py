@@ -639,6 +639,11 @@ class Tensor(OpMethods, TensorBase):
         count_write(self._counter)
         return self
 
+    @property
+    def real(self) -> Any:
+        """This tensor itself, the real part of real numbers."""
+        return self
+
     # Random numbers ---------------------------------------------------------------------------
 
     bernoulli = sampling.bernoulli
@@ -656,6 +661,9 @@ class Tensor(OpMethods, TensorBase):
 
     def __matmul__(self, other: Any) -> Any:
         return matmul(self, other) if isinstance(other, Tensor) else NotImplemented
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return matmul(other, self) if isinstance(other, Tensor) else NotImplemented
 
     def __rpow__(self, other: Any) -> Any:
         return OPS["pow"](other, self) if isinstance(other, OPERANDS) else NotImplemented

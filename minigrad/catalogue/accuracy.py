@@ -404,6 +404,7 @@ TOLERANCES: dict[str, OpTolerance] = {
     "det": _FACTORISED,
     "eigh": _FACTORISED,
     "inv": _FACTORISED,
+    "lu": _FACTORISED,
     "matrix_exp": _FACTORISED,
     "pinv": _FACTORISED,
     "qr": _FACTORISED,

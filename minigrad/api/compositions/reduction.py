@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core.dispatch import OPS
-from ...core.output import written
 from ...core.tensor import TensorBase, require_tensor, wrap
 from ...rules.dims import axes
 from ...rules.dims import axis as dim_from_front
@@ -215,71 +214,6 @@ def count_nonzero(input: Tensor, dim: int | Sequence[int] | None = None) -> Tens
     require_tensor(input, "count_nonzero", "input")
     x = input._array
     return wrap(np.asarray(np.add.reduce(x != 0, axes(dim, x.ndim), dtype=np.int64)))
-
-
-# Norms --------------------------------------------------------------------------------------------
-
-
-@composed()
-def norm(
-    input: Tensor,
-    p: float | str | None = "fro",
-    dim: int | Sequence[int] | None = None,
-    keepdim: bool = False,
-    out: Tensor | None = None,
-    dtype: dtype_ | None = None,
-) -> Tensor:
-    """Return the `p`-norm over `dim`: (Σ|x|ᵖ)^(1/p), or its limit for 0, inf and -inf.
-
-    "fro" is the 2-norm. RuntimeError for integers, NotImplementedError for "nuc".
-
-    >>> minigrad.norm(minigrad.tensor([3., 4.]))
-    tensor(5.)
-    """
-    require_tensor(input, "norm", "input")
-    if out is not None:
-        given = {"input": input, "p": p, "dim": dim, "keepdim": keepdim, "dtype": dtype}
-        return written("norm", norm, out, "same", given)
-    if p == "nuc":
-        raise NotImplementedError("norm(p='nuc') is not implemented")
-    if isinstance(p, str) and p != "fro":
-        raise RuntimeError(f"only valid string values are 'fro' and 'nuc', found {p}")
-    if p == "fro" and dtype is not None:
-        raise ValueError("dtype argument is not supported in frobenius norm")
-    order = 2.0 if p is None or p == "fro" else p
-    return vector_norm(input, order, dim, keepdim, dtype=dtype)
-
-
-def vector_norm(
-    input: Tensor,
-    ord: Any,
-    dim: int | Sequence[int] | None,
-    keepdim: bool,
-    dtype: dtype_ | None = None,
-) -> Tensor:
-    """The norm of the elements over `dim`, as vectors."""
-    if dtype is not None:
-        kind = to_numpy(dtype)
-        if kind.kind != "f":
-            raise RuntimeError(
-                "linalg.vector_norm: dtype should be floating point or complex, but got "
-                f"{np.dtype(kind).name}"
-            )
-        input = input if input._array.dtype == kind else OPS["cast"](input, kind)
-    x = input._array
-    if x.dtype.kind != "f":
-        raise RuntimeError(
-            "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
-            f"{scalar_name(x)}"
-        )
-    if (ord < 0 or math.isinf(ord)) and not x.size:
-        for d in axes(dim, x.ndim):
-            if not x.shape[d]:
-                raise (RuntimeError if dim is None else IndexError)(
-                    f"linalg.vector_norm cannot compute the {ord} norm on an empty dimension "
-                    "because the operation does not have an identity"
-                )
-    return OPS["vector_norm"](input, ord, dim, keepdim)
 
 
 # Quantiles ----------------------------------------------------------------------------------------
