@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...api.compositions.reduction import vector_norm
+from ...api.compositions.norms import vector_norm
 from ...api.functions import dot, mv
 from ...api.tensor import Tensor
 from ...core.grad_mode import no_grad

@@ -10,7 +10,7 @@ import numbers
 from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, TypeVar
 
-from ...api.compositions.reduction import norm
+from ...api.compositions.norms import norm
 from ...api.creation import ones_like, zeros_like
 from ...api.functions import cat, kthvalue, topk
 from ...api.tensor import Tensor
