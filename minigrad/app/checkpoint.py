@@ -26,7 +26,8 @@ from minigrad.utils.atomic_write import short_message
 
 _MANUAL_NAME = re.compile(r"[WB](\d+|out)")
 # The file's other keys. No parameter has such a name.
-_OPTIMIZER, _EPOCHS, _PLANNED, _SETTINGS = "optimizer", "epochs", "planned", "settings"
+_OPTIMIZER, _SCHEDULER, _SETTINGS = "optimizer", "scheduler", "settings"
+_EPOCHS, _PLANNED = "epochs", "planned"
 
 
 class CheckpointError(InputError):
@@ -44,13 +45,16 @@ class ProgramState:
     optimizer: dict[str, Any] | None = None
     epoch: int = 0
     planned: int | None = None
+    scheduler: dict[str, Any] | None = None
 
 
 def capture(progress: Progress, planned: int) -> ProgramState:
     """Copy a program's state."""
     optimizer = None if progress.optimizer is None else progress.optimizer.state_dict()
     parameters = {name: p.detach() for name, p in progress.parameters.items()}
-    return ProgramState(_clone(parameters), _clone(optimizer), progress.epoch, planned)
+    scheduler = None if progress.scheduler is None else progress.scheduler.state_dict()
+    parameters, optimizer = _clone(parameters), _clone(optimizer)
+    return ProgramState(parameters, optimizer, progress.epoch, planned, _clone(scheduler))
 
 
 def _clone(obj: Any) -> Any:
@@ -71,6 +75,8 @@ def write(path: str, settings: Settings, states: dict[str, ProgramState]) -> Non
         content |= state.parameters
         if state.optimizer is not None:
             content[_OPTIMIZER] = state.optimizer
+        if state.scheduler is not None:
+            content[_SCHEDULER] = state.scheduler
     content[_EPOCHS] = {name: state.epoch for name, state in states.items()}
     content[_PLANNED] = {name: state.planned for name, state in states.items()}
     content[_SETTINGS] = asdict(replace(settings, epochs=None))
@@ -97,6 +103,7 @@ def read(path: str) -> tuple[dict[str, Any], dict[str, ProgramState]]:
                 content.get(_OPTIMIZER) if program == "auto" else None,
                 _epoch_count(content, _EPOCHS, program) or 0,
                 _epoch_count(content, _PLANNED, program),
+                content.get(_SCHEDULER) if program == "auto" else None,
             )
     if not states:
         raise CheckpointError("it holds no parameters")
@@ -184,6 +191,24 @@ def restore(program: str, progress: Progress, state: ProgramState) -> None:
             _keep_numbers(progress.optimizer, buffers)
         except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
             raise CheckpointError(f"the optimiser's state does not fit: {error}") from None
+    if progress.scheduler is not None and state.scheduler is not None:
+        _restore_scheduler(progress, state.scheduler)
+
+
+def _restore_scheduler(progress: Progress, state: dict[str, Any]) -> None:
+    """Load a scheduler's state, and give the optimiser the learning rates that it had reached."""
+    scheduler, optimizer = progress.scheduler, progress.optimizer
+    assert scheduler is not None
+    assert optimizer is not None
+    try:
+        if missing := scheduler.state_dict().keys() - state.keys():
+            raise ValueError(f"it has no {min(missing)}")
+        rates = [float(rate) for rate in state["_last_lr"]]
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate
+        scheduler.load_state_dict(state)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise CheckpointError(f"the scheduler's state does not fit: {error}") from None
 
 
 def _keep_numbers(optimizer: Any, buffers: dict[int, dict[str, Any]]) -> None:

@@ -72,6 +72,8 @@ SCHEDULERS: dict[str, Callable[[Any, Any, float, int], Any]] = {
     ),
     "step": lambda s, o, lr, n: s.StepLR(o, max(1, n // 3)),
 }
+# Depends on the losses before, not on the number of epochs alone.
+WATCHES_LOSS = "plateau"
 DTYPES = ("float32", "float64")
 
 
@@ -83,6 +85,7 @@ class Progress(NamedTuple):
     - `evaluate(x, y)`: the current network's loss and the predicted class of each row of `x`.
     - `batch_loss`: the last batch's loss.
     - `whole`: whether the epoch is finished.
+    - `scheduler`: a scheduler whose state the number of finished epochs doesn't determine.
     """
 
     epoch: int
@@ -92,6 +95,7 @@ class Progress(NamedTuple):
     evaluate: Callable[[np.ndarray, np.ndarray], tuple[float, np.ndarray]]
     batch_loss: float = float("nan")
     whole: bool = True
+    scheduler: Any | None = None
 
 
 def manual(
@@ -224,7 +228,8 @@ def automatic(
 
     inputs, targets = _tensors(torch, x, y, loss, classes, on)
     parameters = dict(network.named_parameters())
-    yield Progress(finished, float("nan"), parameters, optimiser, evaluate)
+    watching = schedule if scheduler == WATCHES_LOSS else None
+    yield Progress(finished, float("nan"), parameters, optimiser, evaluate, scheduler=watching)
     for epoch in range(finished + 1, finished + epochs + 1):
         mean = 0.0
         for batch_x, batch_y, last in batches(inputs, targets, batch_size, seed, epoch):
@@ -243,8 +248,9 @@ def automatic(
                 optimiser.step()
             mean += batch_loss.item() * (len(batch_y) / len(targets))
             if schedule and last:
-                schedule.step(*([mean] if scheduler == "plateau" else []))
-            yield Progress(epoch, mean, parameters, optimiser, evaluate, batch_loss.item(), last)
+                schedule.step(*([mean] if watching else []))
+            state = epoch, mean, parameters, optimiser, evaluate, batch_loss.item(), last, watching
+            yield Progress(*state)
 
 
 PROGRAMS = {"manual": manual, "auto": automatic}
@@ -279,10 +285,10 @@ def _optimiser(
 
 
 def _scheduler(torch: Any, name: str, optimiser: Any, lr: float, epochs: int, finished: int) -> Any:
-    """Make a scheduler that has made `finished` of its `epochs` steps."""
+    """Make a scheduler that has made `finished` of its `epochs` steps, unless it watches losses."""
     schedule = SCHEDULERS[name](torch.optim.lr_scheduler, optimiser, lr, max(1, epochs))
     optimiser._opt_called = True  # in the run that is resumed, or the scheduler would warn
-    for _ in range(finished):
+    for _ in range(0 if name == WATCHES_LOSS else finished):
         schedule.step()
     return schedule
 

@@ -218,10 +218,6 @@ def _settle_optimizer(
                 f"{option.replace('_', ' ')} option"
             )
         values[option] = 0.0
-    if loaded and values["scheduler"] == "plateau":
-        raise UsageError(
-            "--scheduler plateau can't be resumed: a checkpoint doesn't hold the best loss so far"
-        )
     same_optimizer = "lr" in loaded and name == loaded.get("optimizer")
     if "lr" not in given and not same_optimizer:
         values["lr"] = _default_lr(values["data"], name)

@@ -113,6 +113,9 @@ def _prepare(
         theirs = loaded["optimizer"]
         print(f"{settings.optimizer} starts without state: the checkpoint holds that of {theirs}")
         states["auto"] = replace(states["auto"], optimizer=None)
+    schedule = settings.scheduler, settings.lr
+    if "auto" in states and schedule != (loaded.get("scheduler"), loaded.get("lr")):
+        states["auto"] = replace(states["auto"], scheduler=None)  # it starts from the new rate
     with _naming_checkpoint(files["load"]):
         return settings, data, _prepare_runs(settings, data, states)
 

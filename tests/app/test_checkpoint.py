@@ -26,6 +26,7 @@ from tests.app.train_output import LOG_LINE, saved_tensors
         "--data wine --update both --loss mse --activation tanh --seed 5",
         "--data iris --hidden 3 --batch-size 60 --optimizer lbfgs --lr 0.1",
         "--data iris --hidden 3 --optimizer muon --weight-decay 0.1",
+        "--data iris --hidden 3 --scheduler plateau --lr 40",
         "--data digits --test-size 0.9 --model cnn --hidden 3 --optimizer nadam",
         "--data digits --test-size 0.9 --model rnn --hidden 3 2 --batch-size 90 --momentum 0.5",
         "--data digits --test-size 0.9 --model transformer --hidden 5 --optimizer adam",
@@ -42,6 +43,25 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
     assert "epochs 8 to 12" in result.out
     assert result.out.splitlines()[-5:-1] == expected.out.splitlines()[-5:-1]
     assert whole.read_bytes() == half.read_bytes()
+
+
+def test_a_schedule_that_watches_the_loss_goes_on_where_it_was(
+    tmp_path: Path, train: Command
+) -> None:
+    whole, half = tmp_path / "whole", tmp_path / "half"
+    options = ["--data", "iris", "--hidden", 3, "--scheduler", "plateau", "--lr", 1e-6]
+    train(*options, "--epochs", 20, "--save", whole)
+    train(*options, "--epochs", 15, "--save", half)
+    assert minigrad.load(half)["scheduler"]["_last_lr"][0] < 1e-6
+    assert train("--load", half, "--epochs", 5, "--save", half).status == 0
+    assert whole.read_bytes() == half.read_bytes()
+    train("--load", half, "--epochs", 1, "--lr", 2, "--save", half)
+    assert minigrad.load(half)["scheduler"]["_last_lr"] == [2]
+    content = minigrad.load(whole)
+    del content["scheduler"]["best"]
+    minigrad.save(content, whole)
+    refused = train("--load", whole, "--epochs", 1)
+    assert_refused(refused, "the scheduler's state does not fit: it has no best")
 
 
 def test_evaluating_changes_nothing(tmp_path: Path, train: Command) -> None:
