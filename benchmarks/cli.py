@@ -36,6 +36,7 @@ PARTS = {
     "steps": "a training step, whole and in phases, on networks of growing size",
     "ops": "every op, on 1 element and on 1,000,000",
     "growth": "how the cost grows with ops, batch size and width",
+    "models": "a training step of networks with convolutions, recurrence and attention",
 }
 QUICK = BenchmarkSettings(rounds=3, seconds=1e-4, quick=True)
 
@@ -120,7 +121,10 @@ def _parser() -> CommandParser:
         epilog=f"parts:\n{parts}\n{EXAMPLES}",
     )
     parser.add_argument(
-        "parts", nargs="*", metavar="PART", help="what to measure: steps (default), ops, growth"
+        "parts",
+        nargs="*",
+        metavar="PART",
+        help=f"what to measure: {', '.join(PARTS)}; default: steps",
     )
     parser.add_argument(
         "--with",
@@ -194,6 +198,8 @@ def _parts(arguments: argparse.Namespace) -> list[str]:
     for part in parts:
         if part not in PARTS:
             raise UsageError(f"unknown part {part!r}: use {', '.join(PARTS)}")
+    if arguments.plot is not None and parts == ["models"]:
+        raise UsageError("--plot draws the parts steps, ops and growth, not models")
     if arguments.ops and "ops" not in parts:
         raise UsageError("--ops needs the part ops: python -m benchmarks ops --ops ...")
     return parts

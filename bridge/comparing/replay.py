@@ -263,7 +263,8 @@ def _operand_name(op: OpCall, i: int) -> str:
 _ENGINE = Path(minigrad.__file__).parent
 _BRIDGE = Path(__file__).parent.parent
 _INTERNAL = (f"{_ENGINE}/", f"{_BRIDGE}/", "<frozen")
-_PROGRAMS = str(_ENGINE / "app" / "programs.py")  # calls ops as a user's program does
+# These call ops as a user's program does.
+_PROGRAMS = {str(_ENGINE / "app" / name) for name in ("models.py", "programs.py")}
 
 
 def _calling_line() -> str:
@@ -271,7 +272,7 @@ def _calling_line() -> str:
     frame = sys._getframe(1)
     while frame is not None:
         file = frame.f_code.co_filename
-        if file == _PROGRAMS or not file.startswith(_INTERNAL):
+        if file in _PROGRAMS or not file.startswith(_INTERNAL):
             return f"{Path(file).name}:{frame.f_lineno}"
         frame = frame.f_back  # type: ignore[assignment]
     return ""

@@ -34,6 +34,7 @@ an optimiser.
 TRAIN_EXAMPLES = """\
 examples:
   minigrad train --data wine --hidden 32 16 --optimizer adam --plot wine.png
+  minigrad train --data digits --model cnn --optimizer adam --epochs 50
   minigrad train --data measurements.csv --seed 7 --json run.json
 
 Stop a run with Ctrl-C, finish it later, and evaluate the result:

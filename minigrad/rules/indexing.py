@@ -48,11 +48,49 @@ def scatter(input: Array, key: tuple[Entry, ...], shape: tuple[int, ...], repeat
     With `repeats`, the key may select an element more than once, and its values are added up.
     """
     y = np.zeros(shape, input.dtype)
-    if repeats:
+    if repeats and _selects_long_rows(key, input):
+        _add_rows(y, key[0], input)
+    elif repeats:
         np.add.at(y, key, input)
     else:
         y[key] = input
     return y, (lambda g: g[key],)
+
+
+def _selects_long_rows(key: tuple[Entry, ...], values: Array) -> bool:
+    """Tell whether `_add_rows` takes the key and is faster than `np.add.at`."""
+    return (
+        len(key) == 1
+        and isinstance(key[0], np.ndarray)
+        and key[0].dtype.kind == "i"
+        and values.dtype in (np.float32, np.float64)
+        and values.size >= 32 * max(256, key[0].size)
+    )
+
+
+def _add_rows(y: Array, index: Array, values: Array) -> None:
+    """Add rows to zeros: `np.add.at(y, index, values)`, with the same bits.
+
+    The rows of a place are added up in their order. A place with many rows has a reduction of its
+    own, which adds row after row as they have more than one element. The others together take a
+    step for each of their rows.
+    """
+    index = index.reshape(-1)
+    index = np.where(index < 0, index + len(y), index)
+    order = index.argsort(kind="stable")
+    rows, targets = values.reshape((len(index), -1)), y.reshape((len(y), -1))
+    places, starts, counts = np.unique(index[order], return_index=True, return_counts=True)
+    many = counts > 16
+    for place, start, count in zip(places[many], starts[many], counts[many], strict=True):
+        of_place = rows[order[start : start + count]]
+        np.add.reduce(of_place, axis=0, out=targets[place], initial=0)
+    few = np.flatnonzero(~many)
+    few = few[counts[few].argsort()[::-1]]
+    sums = np.zeros((len(few), rows.shape[1]), y.dtype)
+    for k in range(counts[few[0]] if len(few) else 0):
+        have_more = few[: np.count_nonzero(counts[few] > k)]
+        sums[: len(have_more)] += rows[order[starts[have_more] + k]]
+    targets[places[few]] = sums
 
 
 @differentiable(linear=True, view=True, operators=("x[i]",))
