@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from ..utils.atomic_write import write_atomically
+from .differences import differences
 from .page import page_html
 from .record import Record
 from .recorder import Recorder
@@ -55,13 +56,12 @@ class explain:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if error is not None:
+        if error is not None and not isinstance(error, SystemExit):
             self._recorder.failed_with(error)
         self._watching.__exit__(None, None, None)
-        self._finish()
-
-    def _finish(self) -> None:
         replay(self._recorder)
+        differences(self._recorder)
+        self._recorder.summarise()
 
     @property
     def record(self) -> Record:
