@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import importlib.util
 import os
 from types import TracebackType
 from typing import Any
@@ -61,7 +62,26 @@ class explain:
         self._watching.__exit__(None, None, None)
         replay(self._recorder)
         differences(self._recorder)
+        self._beside()
         self._recorder.summarise()
+
+    def _beside(self) -> None:
+        """Let PyTorch compute the rows too, where it and the bridge are installed."""
+        if self._torch_is_minigrad():
+            self.record.pytorch = {"text": "PyTorch isn't beside it: torch is minigrad here."}
+            return
+        try:
+            # minigrad itself needs only NumPy.
+            from bridge.comparing.beside import pytorch_beside
+        except ImportError as error:
+            self.record.pytorch = {"text": f"PyTorch isn't beside it: {error}."}
+        else:
+            pytorch_beside(self._recorder)
+
+    @staticmethod
+    def _torch_is_minigrad() -> bool:
+        spec = importlib.util.find_spec("torch")
+        return spec is not None and type(spec.loader).__module__.startswith("minigrad.")
 
     @property
     def record(self) -> Record:

@@ -118,7 +118,10 @@ class Contribution:
 
 @dataclass
 class Step:
-    """One node in a walk: the cotangent that arrived, and what its pullbacks returned."""
+    """One node in a walk: the cotangent for its pullbacks, and what these returned.
+
+    `hooks`: whether a hook has changed the cotangent that arrived.
+    """
 
     row: int | None
     node: str

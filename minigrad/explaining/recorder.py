@@ -423,7 +423,8 @@ class Recorder(Observer):
                 operand.gradient, operand.text = of, f"{self.record.leaves[of].name}.grad"
                 continue
             found, leaf = self.find(array)
-            if found is not None and found >= row.number:
+            if found is not None and not self._is_current(found, row, operand):
+                self.rows_of.pop(id(array), None)
                 found = None
             if found is None and leaf is None:
                 leaf = self.leaf(array, operand.array)
@@ -442,6 +443,14 @@ class Recorder(Observer):
         for row in rows.values():
             texts = [operand.text for operand in row.operands if operand.text != "None"]
             row.formula = formula(row.op, texts, row.options, row.kind == "write")
+
+    def _is_current(self, found: int, row: Row, operand: Operand) -> bool:
+        """Whether an operand is what a row before it computed.
+
+        It isn't if something else wrote to it, such as a draw of random numbers.
+        """
+        results = self.record.rows[found].results
+        return found < row.number and (not results or operand.array in results)
 
     # Nodes ------------------------------------------------------------------------------------
 
@@ -648,16 +657,14 @@ class WalkRecorder:
         step = Step(row, node.name, self.arrived.get(id(node)))
         self.walk.steps.append(step)
         own = node.pullbacks or pullbacks
-        attached = node.attached
-        step.hooks = attached is not None and bool(attached.before or attached.after)
 
         def note(place: int, pullback: Pullback) -> Pullback:
             def call(g: Any) -> Any:
                 array = getattr(g, "_array", g)
-                if isinstance(array, np.ndarray | np.generic) and (
-                    step.cotangent is None or step.hooks
-                ):
-                    step.cotangent = recorder.array(array)
+                if isinstance(array, np.ndarray | np.generic):
+                    given = recorder.array(array)
+                    step.hooks |= step.cotangent not in (None, given)
+                    step.cotangent = given
                 try:
                     d = pullback(g)
                 except Exception as error:

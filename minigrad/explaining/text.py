@@ -53,6 +53,8 @@ def _ending(record: Record) -> Iterator[str]:
         yield f"The program ended with an error. {record.error}"
     if record.check:
         yield record.check["text"]
+    if record.pytorch:
+        yield record.pytorch["text"]
     for each in record.differences:
         yield each["text"]
 
