@@ -98,6 +98,7 @@ from .core.grad_mode import (
     set_grad_enabled,
 )
 from .core.warning import is_warn_always_enabled, set_warn_always
+from .explaining import explain
 from .random.generator import Generator
 from .random.sampling import (
     bernoulli,
@@ -181,6 +182,7 @@ __all__ = [
     "empty",
     "empty_like",
     "enable_grad",
+    "explain",
     "eye",
     "finfo",
     "float",

@@ -29,6 +29,7 @@ ORDER = (
     "optim",
     "utils",
     "distributions",
+    "explaining",
     "catalogue",
     "app",
 )
@@ -51,11 +52,11 @@ FILES |= {"version"}
 # Private attributes of a tensor, and who may use those of another object than `self`. The core uses
 # all of them, and its docstring says what for.
 PRIVATE: dict[str, set[str]] = {
-    "_array": {"random", "api", "autograd", "nn", "optim"},
+    "_array": {"random", "api", "autograd", "nn", "optim", "explaining"},
     "_attached": set(),
     "_counter": {"api", "autograd", "nn", "optim"},
-    "_grad": set(),
-    "_node": {"autograd"},
+    "_grad": {"explaining"},
+    "_node": {"autograd", "explaining"},
     "_requires_grad": {"autograd"},
     "_view": {"api", "autograd"},
 }

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import minigrad
-from minigrad.app.command import CommandParser, require_package, run_command
+from minigrad.app.command import CommandParser, parse_number, require_package, run_command
+from minigrad.app.explain_command import explain_program
 from minigrad.app.ops_command import ops
 from minigrad.app.run_command import run
 from minigrad.app.settings import defaults_table
@@ -22,6 +24,7 @@ examples:
   minigrad ops                     list all ops
   minigrad ops exp 'x[mask]'       describe two of them
   minigrad run program.py          run a PyTorch program
+  minigrad explain program.py      write a page that shows what autograd did in it
 
 'minigrad COMMAND --help' describes a command's options.
 """
@@ -56,6 +59,13 @@ after its name are the program's own. A name that minigrad lacks is an
 AttributeError that says where it is used.
 """
 
+EXPLAIN_DESCRIPTION = """\
+Run a program once, and write a page that shows one turn of it with all numbers:
+the ops forward, the walk back with the rule that made each number, how gradients
+are summed and accumulated, and the update. The program imports minigrad or torch.
+Other arguments are the program's own, and so are all after a "--".
+"""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command on the arguments `argv` (default: this process's); return its status."""
@@ -73,6 +83,7 @@ def _command(argv: list[str]) -> int:
     train_parser = _add_train_parser(commands)
     _add_ops_parser(commands)
     _add_run_parser(commands)
+    _add_explain_parser(commands)
     arguments = vars(parser.parse_args(argv))
     command = arguments.pop("command")
     if command is None:
@@ -80,6 +91,8 @@ def _command(argv: list[str]) -> int:
         return 0
     if command == "ops":
         return ops(arguments["names"], arguments["json"])
+    if command == "explain":
+        return explain_program(**_explain_arguments(arguments))
     if command == "run":
         return run(arguments["program"], arguments["arguments"], arguments["missing"])
     for module, package in (("sklearn", "scikit-learn"), ("tqdm", "tqdm")):
@@ -141,3 +154,66 @@ def _add_run_parser(commands: argparse._SubParsersAction[CommandParser]) -> None
     parser.add_argument(
         "arguments", metavar="...", nargs=argparse.REMAINDER, help="the program's arguments"
     )
+
+
+def _add_explain_parser(commands: argparse._SubParsersAction[CommandParser]) -> None:
+    parser = commands.add_parser(
+        "explain",
+        help="write a page that shows what autograd did in a program",
+        description=EXPLAIN_DESCRIPTION,
+    )
+    _add_explain_options(parser)
+    parser.add_argument("program", metavar="PROGRAM", help="a Python file")
+    parser.add_argument(
+        "arguments", metavar="ARGUMENT", nargs=argparse.REMAINDER, help="passed to the program"
+    )
+
+
+def _add_explain_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--output", metavar="FILE", help="the page (default: the program's name with .html)"
+    )
+    parser.add_argument(
+        "--backward",
+        metavar="N",
+        type=_at_least(1),
+        default=1,
+        help="show the turn of the N-th call of backward (default: 1)",
+    )
+    parser.add_argument(
+        "--keep-values",
+        metavar="N",
+        type=_at_least(0),
+        help="keep arrays of up to N elements whole, larger ones as summaries (default: 4096)",
+    )
+    parser.add_argument(
+        "--text",
+        action="store_true",
+        help="print the turn as text; write a page only if --output is given",
+    )
+
+
+def _explain_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments with the options that came after the program's name, up to a `--`."""
+    given = arguments.pop("arguments")
+    end = given.index("--") if "--" in given else len(given)
+    parser = CommandParser(prog="minigrad explain", add_help=False)
+    _add_explain_options(parser)
+    parser.set_defaults(**{key: arguments[key] for key in _defaults(parser)})
+    own, others = parser.parse_known_args(given[:end])
+    return arguments | vars(own) | {"arguments": [*others, *given[end + 1 :]]}
+
+
+def _defaults(parser: argparse.ArgumentParser) -> dict[str, Any]:
+    return vars(parser.parse_args([]))
+
+
+def _at_least(least: int) -> Callable[[str], int]:
+    def whole(text: str) -> int:
+        number = parse_number(text, int)
+        if number < least:
+            raise argparse.ArgumentTypeError(f"{number} is less than {least}")
+        return number
+
+    whole.__name__ = "whole number"
+    return whole

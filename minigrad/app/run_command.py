@@ -7,6 +7,7 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
@@ -24,16 +25,17 @@ def run(program: str, arguments: Sequence[str], missing: bool = False) -> int:
     With `missing`, print the names of PyTorch's that it uses and minigrad lacks, and return 1 if
     there are any. The program isn't run. Raises InputError if the file can't be read.
     """
-    code = _parsed(program)
+    code = parsed(program)
     if not missing:
-        return _executed(program, code, arguments)
+        return executed(program, code, arguments)
     lacking = sorted(missing_names(code))
     for line, name in lacking:
         print(f"{program}:{line}: {name}")
     return int(bool(lacking))
 
 
-def _parsed(program: str) -> ast.Module:
+def parsed(program: str) -> ast.Module:
+    """Return the syntax tree of a program. Raises InputError if the file can't be read."""
     try:
         return ast.parse(Path(program).read_bytes(), program)
     except OSError as error:
@@ -42,8 +44,16 @@ def _parsed(program: str) -> ast.Module:
         raise InputError(f"{program!r} is no Python program: {error}") from error
 
 
-def _executed(program: str, code: ast.Module, arguments: Sequence[str]) -> int:
-    """Run the program as `__main__`, as Python would, with its folder first in the path."""
+def executed(
+    program: str,
+    code: ast.Module,
+    arguments: Sequence[str],
+    around: AbstractContextManager[Any] | None = None,
+) -> int:
+    """Run the program as `__main__`, as Python would, with its folder first in the path.
+
+    It runs inside the context manager `around`, if one is given. Returns its exit status.
+    """
     main = ModuleType("__main__")
     vars(main).update(__file__=program, __builtins__=__builtins__)
     # New processes of the program start with the module of this name.
@@ -53,7 +63,7 @@ def _executed(program: str, code: ast.Module, arguments: Sequence[str]) -> int:
     sys.argv, sys.modules["__main__"] = [program, *arguments], main
     sys.path.insert(0, str(Path(program).resolve().parent))
     try:
-        with installed():
+        with around or nullcontext(), installed():
             exec(compile(code, program, "exec"), vars(main))
     except KeyboardInterrupt:
         raise

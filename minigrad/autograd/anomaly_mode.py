@@ -122,7 +122,7 @@ class _Detector(Observer):
         # The last writes: the counter, the version that the write made, and its line.
         self.writes: deque[tuple[list[int], int, str]] = deque(maxlen=_WRITES)
 
-    def recorded(self, node: Node) -> None:
+    def recorded(self, node: Node, result: Any) -> None:
         """Note the stack of the op, and the node whose pullback recorded it, if any."""
         notes = attached_to_node(node).notes
         notes["traceback_"] = _stack_of_user()

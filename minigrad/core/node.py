@@ -86,7 +86,7 @@ class Node:
         self.writes = writes.count
         self.attached: Attached | None = None
         if observation.observer is not None:
-            observation.observer.recorded(self)
+            observation.observer.recorded(self, result)
 
     def grad_fn(self) -> Any:
         """The object that users see for this node; None if `grad_fn.py` is to make one."""

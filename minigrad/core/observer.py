@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..rules.rule import Pullback
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class Observer:
     """The base class of observers, whose methods ignore all reports."""
 
-    def recorded(self, node: Node) -> None:
-        """An op was recorded."""
+    def recorded(self, node: Node, result: Any) -> None:
+        """An op was recorded, whose result is this array."""
 
     def written(self, counter: list[int]) -> None:
         """A storage was written to; its version counter has moved."""

@@ -1,0 +1,38 @@
+"""`minigrad explain`: run a program once, and write a page that shows what autograd did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from minigrad.app.command import check_output_files
+from minigrad.app.run_command import executed, parsed
+from minigrad.explaining import explain
+
+
+def explain_program(
+    program: str,
+    arguments: Sequence[str],
+    output: str | None = None,
+    backward: int = 1,
+    keep_values: int | None = None,
+    text: bool = False,
+) -> int:
+    """Run a program on minigrad, write its page, and return the program's exit status.
+
+    The page goes to `output`, by default to the program's name with `.html`. With `text`, the text
+    form is printed, and the page is written only if `output` is given. Raises InputError if the
+    program can't be read, and UsageError or OSError if the page can't be written.
+    """
+    code = parsed(program)
+    path = output if output is not None or text else str(Path(program).with_suffix(".html"))
+    check_output_files({"output": path})
+    page = explain(backward=backward, keep_values=keep_values)
+    page.record.program, page.record.arguments = program, [*arguments]
+    try:
+        return executed(program, code, arguments, page)
+    finally:
+        if text:
+            print(page, end="")
+        if path is not None:
+            page.save(path)

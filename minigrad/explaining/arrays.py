@@ -1,0 +1,87 @@
+"""The arrays of a record: copies of what was computed, kept whole or as summaries."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import byte_bounds
+
+CELLS = 64  # the most rows and columns of a heat map
+
+
+def copied(array: np.ndarray) -> np.ndarray:
+    """Return a copy with the same strides, so that a sum over it adds in the same order."""
+    if array.flags.c_contiguous or array.size == 0:
+        return array.copy()
+    low, high = byte_bounds(array)
+    memory = np.zeros(high - low, np.uint8)
+    start = array.__array_interface__["data"][0] - low
+    copy = np.ndarray(array.shape, array.dtype, memory, start, array.strides)
+    np.copyto(copy, array)
+    return copy
+
+
+def summary(array: np.ndarray, keep: int) -> dict[str, Any]:
+    """Return an array as data: its shape, dtype and statistics, and its elements or a heat map.
+
+    Up to `keep` elements are kept, in row-major order. NaN and the infinities are strings, because
+    JSON has no numbers for them.
+    """
+    flat = np.ascontiguousarray(array).reshape(-1)
+    found: dict[str, Any] = {"shape": list(array.shape), "dtype": str(array.dtype)}
+    found.update(_statistics(flat))
+    if flat.size <= keep:
+        found["values"] = numbers(flat)
+    else:
+        found["cells"] = _cells(array)
+    return found
+
+
+def numbers(array: np.ndarray) -> list[Any]:
+    """Return the elements as Python numbers whose text has all digits of their dtype.
+
+    >>> numbers(np.array([0.1, np.nan], np.float32))
+    [0.1, 'nan']
+    """
+    if array.dtype.kind != "f":
+        return [int(x) for x in array.tolist()]
+    if array.dtype == np.float64:
+        return [x if math.isfinite(x) else str(x) for x in array.tolist()]
+    # The shortest text that reads back as this float32, not the digits of its float64.
+    return [float(str(x)) if np.isfinite(x) else str(x) for x in array]
+
+
+def _statistics(flat: np.ndarray) -> dict[str, Any]:
+    if flat.dtype.kind != "f":
+        if flat.size == 0:
+            return {}
+        return {"min": int(flat.min()), "max": int(flat.max()), "zeros": int((flat == 0).sum())}
+    finite = flat[np.isfinite(flat)].astype(np.float64)
+    found: dict[str, Any] = {
+        "nan": int(np.isnan(flat).sum()),
+        "inf": int(np.isinf(flat).sum()),
+        "zeros": int((flat == 0).sum()),
+    }
+    if finite.size:
+        with np.errstate(over="ignore"):
+            norm = float(np.sqrt(np.square(finite).sum()))
+        found |= {"min": float(finite.min()), "max": float(finite.max())}
+        found |= {"mean": float(finite.mean()), "norm": norm if math.isfinite(norm) else "inf"}
+    return found
+
+
+def _cells(array: np.ndarray) -> dict[str, Any]:
+    """The mean of each cell of a grid over the array as a matrix; None for a cell with NaN."""
+    columns = array.shape[-1] if array.ndim else 1
+    grid = np.asarray(array, np.float64).reshape(-1, columns)
+    with np.errstate(all="ignore"):
+        for axis in (0, 1):
+            size = grid.shape[axis]
+            edges = np.linspace(0, size, min(size, CELLS) + 1).astype(int)
+            counts = np.diff(edges)
+            sums = np.add.reduceat(grid, edges[:-1], axis)
+            grid = sums / (counts[:, None] if axis == 0 else counts)
+    values = [float(f"{x:.4g}") if math.isfinite(x) else None for x in grid.reshape(-1).tolist()]
+    return {"shape": list(grid.shape), "values": values}
