@@ -104,9 +104,10 @@ class Recorder(Observer):
             return run(function, *args, **options)
         if function is walk:
             return self._walk(run, *args)
-        rule = _RULES.get(function) if inspect.isfunction(function) else None
+        # float16 operands may be computed in float32, by a function around the rule's.
+        rule = _RULES.get(inspect.unwrap(function)) if inspect.isfunction(function) else None
         if rule is not None:
-            return self._op(run, rule, args, options)
+            return self._op(run, function, rule, args, options)
         if function in _WRITES or (isinstance(function, np.ufunc) and len(args) == 3):
             return self._write(run, function, *args)
         if function is np.copyto:
@@ -251,13 +252,18 @@ class Recorder(Observer):
     # Rows -------------------------------------------------------------------------------------
 
     def _op(
-        self, run: Callable[..., Any], rule: Rule, args: tuple[Any, ...], options: dict[str, Any]
+        self,
+        run: Callable[..., Any],
+        function: Callable[..., Any],
+        rule: Rule,
+        args: tuple[Any, ...],
+        options: dict[str, Any],
     ) -> Any:
         stack = Stack()
         self._settle(stack)
         before = [copied(a) if isinstance(a, np.ndarray) else a for a in args]
         self.failed = rule, args, before, options, stack  # in case it raises
-        result = run(rule.forward, *args, **options)
+        result = run(function, *args, **options)
         self.failed, (output, _) = None, result
         row = self._row("op", rule.name, stack)
         self.calls[row.number] = Call(rule, before, dict(options))
