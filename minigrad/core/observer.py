@@ -50,9 +50,9 @@ class _Several(Observer):
     def __init__(self, parts: Sequence[Observer]) -> None:
         self.parts = parts
 
-    def recorded(self, node: Node) -> None:
+    def recorded(self, node: Node, result: Any) -> None:
         for part in self.parts:
-            part.recorded(node)
+            part.recorded(node, result)
 
     def written(self, counter: list[int]) -> None:
         for part in self.parts:
@@ -69,7 +69,7 @@ class _Several(Observer):
         return self.parts[0].working_on(node)
 
     def about_write(self, node: Node, counter: list[int], version: int) -> str:
-        return self.parts[0].about_write(node, counter, version)
+        return [part.about_write(node, counter, version) for part in self.parts][0]
 
 
 class _Observation:
@@ -89,7 +89,7 @@ class _Observation:
         self.parts.pop(mode, None)
         if observer is not None:
             self.parts[mode] = observer
-        parts = [self.parts[name] for name in sorted(self.parts)]  # anomaly mode first
+        parts = [self.parts[name] for name in sorted(self.parts)]  # anomaly mode, explain, saver
         self.observer = _Several(parts) if len(parts) > 1 else parts[0] if parts else None
 
 

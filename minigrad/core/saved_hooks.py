@@ -73,7 +73,7 @@ class _Saver(Observer):
     def __init__(self) -> None:
         self.users = 0
 
-    def recorded(self, node: Node) -> None:
+    def recorded(self, node: Node, result: Any) -> None:
         """Pack what the node's pullbacks hold."""
         if hooks.stack and type(node) is Node and node.pullbacks:
             contents = _Contents(node)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import numpy as np
 from ..api.tensor import Tensor
 from ..core.errstate import quiet
 from ..core.node import Node
-from ..core.observer import UNOBSERVED, Observer, observation
+from ..core.observer import Observer, observation
 from ..core.walk import fitted, walk
 from ..nn.parameter import Parameter
 from ..optim.optimizer import Optimizer
@@ -44,6 +44,7 @@ from .record import (
 )
 
 _RULES = {rule.forward: rule for rule in REGISTRY.values()}
+_MODE = "explain"
 _WRITES = {rule.write: rule for rule in REGISTRY.values() if rule.write is not None}
 
 
@@ -58,7 +59,6 @@ class Recorder(Observer):
         self.keep, self.most_rows = keep, most_rows
         self.wanted, self.walks_done = backward, 0
         self.done = False
-        self.inner: Observer | None = None  # the observer that was there before
         self._start()
 
     def _start(self) -> None:
@@ -90,13 +90,13 @@ class Recorder(Observer):
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Record what this thread computes in the block."""
-        self.inner, observation.observer = observation.observer, self
+        outer = observation.parts.get(_MODE)
+        observation.set(_MODE, self)
         try:
             with quiet.watched(self._watch):
                 yield
         finally:
-            if observation.observer is self:
-                observation.observer = self.inner
+            observation.set(_MODE, outer)
             self.finish()
 
     def _watch(self, run: Callable[..., Any], function: Any, *args: Any, **options: Any) -> Any:
@@ -151,8 +151,6 @@ class Recorder(Observer):
         record.first_bad = next(
             (row.number for row in record.rows if any(map(self._is_bad, row.results))), None
         )
-        if observation.observer is self:
-            observation.observer = self.inner
 
     def summarise(self) -> None:
         """Put the arrays into the record as data."""
@@ -476,7 +474,6 @@ class Recorder(Observer):
 
     def recorded(self, node: Node, result: Any) -> None:
         """Note the node of the last row, or add a row for a node that no rule made."""
-        (self.inner or UNOBSERVED).recorded(node, result)
         if self.done:
             return
         row = None
@@ -540,7 +537,6 @@ class Recorder(Observer):
 
     def written(self, counter: list[int]) -> None:
         """A storage was written to."""
-        (self.inner or UNOBSERVED).written(counter)
         if not self.done:
             self.alive.append(counter)
             self.writers[id(counter), counter[0]] = len(self.record.rows) - 1
@@ -620,21 +616,16 @@ class Recorder(Observer):
         self, node: Node, pullbacks: Sequence[Pullback | None]
     ) -> Sequence[Pullback | None]:
         """The pullbacks, which note what they are given and what they return."""
-        pullbacks = (self.inner or UNOBSERVED).pullbacks(node, pullbacks)
         if self.done or self.walk is None:
             return pullbacks
         return self.walk.watched(node, pullbacks)
 
-    def working_on(self, node: Node) -> AbstractContextManager[None]:
-        """Whatever the observer before this one does."""
-        return (self.inner or UNOBSERVED).working_on(node)
-
     def about_write(self, node: Node, counter: list[int], version: int) -> str:
-        """Whatever the observer before this one says. The row that wrote is marked."""
+        """The usual hint. The row that wrote is marked."""
         writer = self.writers.get((id(counter), version + 1))
         if writer is not None and writer < len(self.record.rows):
             self.record.rows[writer].error = f"It changes a tensor that {node.name} had saved."
-        return (self.inner or UNOBSERVED).about_write(node, counter, version)
+        return super().about_write(node, counter, version)
 
 
 class Call:
