@@ -69,7 +69,8 @@ class _Several(Observer):
         return self.parts[0].working_on(node)
 
     def about_write(self, node: Node, counter: list[int], version: int) -> str:
-        return [part.about_write(node, counter, version) for part in self.parts][0]
+        first, *_ = [part.about_write(node, counter, version) for part in self.parts]
+        return first
 
 
 class _Observation:
