@@ -53,7 +53,7 @@ class Details {
     const soFar = this.soFar(item, now);
     if (!soFar) return null;
     const array = tape.array(soFar.contribution.after);
-    return { title: "arriving", line: array ? kindText(array) : "", array };
+    return { title: "g so far", line: array ? kindText(array) : "", array };
   }
 
   /** The last contribution that has arrived at an item that the walk hasn't visited yet. */
@@ -93,7 +93,7 @@ class Details {
     if (moment.kind === "row") {
       const error = moment.row.error ? ` It raises an error: ${moment.row.error}` : "";
       const update = moment.update ? `. This updates ${tape.record.leaves[moment.update.leaf].name}` : "";
-      return `Forward, ${this.placeText(moment.row.place)}: ${assignment(moment.row)}${update}.${error}`;
+      return `${this.tape.isUpdating(moment) ? "Update" : "Forward"}, ${this.placeText(moment.row.place)}: ${assignment(moment.row)}${update}.${error}`;
     }
     if (moment.kind === "walk") {
       const starts = moment.walk.seeds.map((row) => (row === null ? "a row before this turn" : tape.rowName(row)));
@@ -148,7 +148,7 @@ class Details {
       return arrayFigure(row.results.length > 1 ? `${title}[${i}]` : title, this.tape.array(number));
     });
     const sign = make("span", "sign", {}, `${row.op}${options ? ` (${options})` : ""} →`);
-    parts.push(make("div", "flow", {}, operands, sign, results));
+    parts.push(make("div", "flow", {}, operands, make("div", "flow", {}, sign, results)));
     if (row.error) parts.push(make("p", "error", {}, row.error));
     if (row.number === this.record.first_bad) {
       parts.push(make("p", "error", {}, "This is the first NaN or infinity on the tape."));
@@ -227,10 +227,9 @@ class Details {
 
   contribution(walk, one, number) {
     const target = this.tape.targetName(one);
-    const part = make("div", "contribution", {}, make("h4", "", {}, "→ ", target));
     const where = one.file ? `${one.file}:${one.line}` : "";
-    part.append(make("pre", "code", { tabindex: one.source.includes("\n") ? 0 : null }, one.source || "(no source)"),
-      make("p", "where", {}, where));
+    const part = make("div", "contribution", {}, make("h4", "", {}, `→ ${target}`, make("span", "where", {}, where)));
+    part.append(make("pre", "code", { tabindex: one.source.includes("\n") ? 0 : null }, one.source || "(no source)"));
     if (one.saved.length) part.append(this.saved(one.saved));
     const flow = make("div", "flow", {}, arrayFigure("returned", this.tape.array(one.returned)));
     if (one.summed !== null) flow.append(...this.summed(one));

@@ -56,7 +56,7 @@ class Page {
 
   phase(moment) {
     if (["walk", "step", "arrival"].includes(moment.kind)) return "backward";
-    return moment.kind === "update" || moment.update ? "update" : "forward";
+    return this.tape.isUpdating(moment) ? "update" : "forward";
   }
 
   /** Go to the next moment in a direction whose item isn't hidden. */
@@ -161,7 +161,7 @@ class Page {
   }
 
   key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input:not([type=checkbox])")) return;
     const tab = event.target.closest?.("[role=tab]");
     if (tab && ["ArrowLeft", "ArrowRight"].includes(event.key)) this.moveTab(tab, event.key);
     else if (event.key === "ArrowRight" || event.key === "ArrowDown") this.step(1);
@@ -213,8 +213,9 @@ class Page {
 
   /** The facts under the title: the program, what was checked, and where to look. */
   describe(record) {
-    const name = [record.program || "Python session", ...record.arguments].join(" ");
-    document.getElementById("title").textContent = name;
+    const name = record.program || "Python session";
+    document.getElementById("title").textContent = name.split("/").pop();
+    document.getElementById("title").title = name;
     const facts = document.getElementById("facts");
     const fact = (kind, text) => text && facts.append(make("span", `fact ${kind}`, {}, text));
     const jump = (text, action) => {
@@ -223,6 +224,7 @@ class Page {
       facts.append(button);
     };
     const rows = record.rows.length;
+    if (record.arguments.length) fact("", record.arguments.join(" "));
     fact("", `backward ${record.backward} · ${rows} row${rows === 1 ? "" : "s"}`);
     if (record.error) fact("bad", `The program ended with an error. ${record.error}`);
     for (const note of record.notes) fact("", note);

@@ -35,7 +35,9 @@ class Tape {
     this.itemOf = new Map(); // by "r3" for row 3, "l2" for leaf 2, "w0" for walk 0
     this.arrived = new Map(); // contributions by walk and target, such as "0 r3"
     this.collectContributions();
+    this.updates = new Map(record.updates.filter((each) => each.row !== null).map((each) => [each.row, each]));
     this.events = this.walkEvents();
+    this.next = 0; // the first event that isn't on the tape yet
     this.addBox(0);
     this.flush(Infinity);
     for (const update of record.updates) {
@@ -77,8 +79,8 @@ class Tape {
 
   /** Add the walks that ran before a row. */
   flush(row) {
-    while (this.events.length && this.events[0].at <= row) {
-      const event = this.events.shift();
+    while (this.events[this.next]?.at <= row) {
+      const event = this.events[this.next++];
       const key = `w${event.walk.number}`;
       if (event.kind === "walk") this.addItem("walk", key, { walk: event.walk, box: 0 });
       const target = event.kind === "step" ? rowKey(event.step.row) : targetKey(event.arrival ?? {});
@@ -97,7 +99,7 @@ class Tape {
       } else {
         this.flush(number);
         const row = this.record.rows[number];
-        const update = this.record.updates.find((each) => each.row === number);
+        const update = this.updates.get(number);
         this.addMoment("row", this.addItem("row", member, { row, box, update }), { row, update });
       }
     }
@@ -137,6 +139,14 @@ class Tape {
       return item.leaf.requires_grad || item.moments.some((m) => this.moments[m].kind === "arrival");
     }
     return item.kind !== "row" || item.row.node !== "" || Boolean(item.update) || Boolean(item.row.error);
+  }
+
+  /** Whether a moment belongs to the update: its rows come after the last walk. */
+  isUpdating(moment) {
+    const { walks, updates } = this.record;
+    if (moment.kind === "update") return true;
+    const last = walks[walks.length - 1];
+    return moment.kind === "row" && moment.row.walk === null && updates.length > 0 && moment.row.number >= last?.after_row;
   }
 
   rowName(number) {

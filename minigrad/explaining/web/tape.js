@@ -179,8 +179,8 @@ class TapeView {
     if (entry.box) row.append(this.moduleHeading(entry));
     else row.append(...this.halves(item));
     if (open && item) {
-      if (entry.box) row.append(make("span"), ...this.halves(item));
-      row.append(make("span"), this.details.forward(item), this.details.backward(item, page.now));
+      if (entry.box) row.append(...this.halves(item));
+      row.append(this.details.forward(item), this.details.backward(item, page.now));
       if (item.kind === "update") row.classList.add("wide");
     }
     return row;
@@ -217,7 +217,7 @@ class TapeView {
 
   summary({ title, line, array, code }, moment, half, done) {
     const button = make("button", `summary ${half}`, {},
-      make("span", "title", {}, title), make("span", code ? "line code" : "line", {}, line));
+      make("span", "title", {}, title), make("span", code ? "line rule" : "line", {}, line));
     if (done && array) button.append(thumbnail(array));
     button.addEventListener("click", () => this.page.go(moment));
     return button;
