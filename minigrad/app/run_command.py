@@ -57,7 +57,7 @@ def executed(
     sys.argv, sys.modules["__main__"] = [program, *arguments], main
     sys.path.insert(0, str(Path(program).resolve().parent))
     try:
-        with installed(), around or nullcontext():
+        with around or nullcontext(), installed():
             exec(compile(code, program, "exec"), vars(main))
     except KeyboardInterrupt:
         raise

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import html
+import importlib.util
 import os
 from types import TracebackType
 from typing import Any
 
 from ..utils.atomic_write import write_atomically
+from .differences import differences
 from .page import page_html
 from .record import Record
 from .recorder import Recorder
@@ -55,13 +57,31 @@ class explain:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if error is not None:
+        if error is not None and not isinstance(error, SystemExit):
             self._recorder.failed_with(error)
         self._watching.__exit__(None, None, None)
-        self._finish()
-
-    def _finish(self) -> None:
         replay(self._recorder)
+        differences(self._recorder)
+        self._beside()
+        self._recorder.summarise()
+
+    def _beside(self) -> None:
+        """Let PyTorch compute the rows too, where it and the bridge are installed."""
+        if self._torch_is_minigrad():
+            self.record.pytorch = {"text": "PyTorch isn't beside it: torch is minigrad here."}
+            return
+        try:
+            # minigrad itself needs only NumPy.
+            from bridge.comparing.beside import pytorch_beside
+        except ImportError as error:
+            self.record.pytorch = {"text": f"PyTorch isn't beside it: {error}."}
+        else:
+            pytorch_beside(self._recorder)
+
+    @staticmethod
+    def _torch_is_minigrad() -> bool:
+        spec = importlib.util.find_spec("torch")
+        return spec is not None and type(spec.loader).__module__.startswith("minigrad.")
 
     @property
     def record(self) -> Record:

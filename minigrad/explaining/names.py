@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from ..api.tensor import Tensor
 from ..nn.module import Module
 
 _ENGINE = f"{Path(__file__).parent.parent}/"
+_LIBRARY = f"{Path(os.__file__).parent}/"
 _NEAR = 3  # how many of the program's frames are searched for names at every op
 _ITEMS = 100  # how many items of a list are searched
 
@@ -24,7 +26,7 @@ class Stack:
         self.modules: list[Module] = []
         frame: FrameType | None = sys._getframe(2)
         while frame is not None:
-            if not frame.f_code.co_filename.startswith((_ENGINE, "<frozen ")):
+            if _is_users(frame.f_code.co_filename):
                 self.frames.append(frame)
             if frame.f_code.co_name == "forward" and frame.f_code.co_argcount:
                 owner = frame.f_locals.get(frame.f_code.co_varnames[0])
@@ -53,15 +55,15 @@ class Names:
                     self.of_array[id(value._array)] = name
                     if value._node is not None:
                         self.of_node[id(value._node)] = name
-                elif isinstance(value, Module) and id(value) not in self.of_module:
-                    if name != "self":
-                        self._add_module(name, value)
+                elif isinstance(value, Module) and name != "self" and _is_made(value):
+                    self._add_module(name, value)
         if everywhere:
             for module in stack.modules:
-                if id(module) not in self.of_module:
-                    self._add_module("self", module)
+                self._add_module("self", module)
 
     def _add_module(self, name: str, module: Module) -> None:
+        if id(module) in self.of_module:
+            return
         self._alive.append(module)
         for path, part in module.named_modules():
             self.of_module[id(part)] = f"{name}.{path}" if path else name
@@ -72,6 +74,20 @@ class Names:
     def of(self, array: Any) -> str:
         """Return the name of an array: a variable, or a module's parameter; "" if there is none."""
         return self.of_array.get(id(array)) or self.parameters.get(id(array), "")
+
+
+def _is_made(module: Module) -> bool:
+    """Whether a module and its parts are past `__init__`, as far as that of Module."""
+    return "_modules" in vars(module) and all(
+        part is None or _is_made(part) for part in module._modules.values()
+    )
+
+
+def _is_users(path: str) -> bool:
+    """Whether a file is neither the engine's nor the standard library's."""
+    if path.startswith((_ENGINE, "<frozen ")):
+        return False
+    return not path.startswith(_LIBRARY) or "site-packages" in path
 
 
 def _variables(frame: FrameType) -> Iterator[tuple[str, Any]]:
@@ -115,10 +131,8 @@ def formula(op: str, operands: list[str], options: dict[str, str], write: bool) 
     ('x @ W1', 'sum(h, dim=0)')
     """
     shown = {key: text for key, text in options.items() if text not in ("None", "()")}
-    if op in _INFIX and len(operands) == 2 and not (shown.keys() - {"alpha"}):
-        if shown.get("alpha", "1") == "1":
-            sign = _INFIX[op]
-            return f"{operands[0]} {sign}{'= ' if write else ' '}{operands[1]}"
+    if op in _INFIX and len(operands) == 2 and not shown:
+        return f"{operands[0]} {_INFIX[op]}{'= ' if write else ' '}{operands[1]}"
     if op == "neg" and not write:
         return f"-{operands[0]}"
     arguments = ", ".join([*operands, *(f"{key}={text}" for key, text in shown.items())])

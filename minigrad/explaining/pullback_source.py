@@ -1,4 +1,4 @@
-"""The source code of a pullback, as it stands in `minigrad/rules/`, and the tensors that it reads."""
+"""The source code of a pullback in `minigrad/rules/`, and the tensors that it reads."""
 
 from __future__ import annotations
 

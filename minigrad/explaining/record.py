@@ -49,7 +49,7 @@ class Row:
     - `formula`, `name`: such as "x @ W1" and the variable that holds the result, or "".
     - `modules`: the path of the module calls around it, such as ["model", "model.0"].
     - `results`: the numbers of the arrays of its results.
-    - `walk`: the number of the walk during which it ran, with `create_graph`; None for a forward op.
+    - `walk`: the number of the walk during which it ran; None for a forward op.
     - `error`: the message of the error that it raised, or "".
     """
 
@@ -118,7 +118,10 @@ class Contribution:
 
 @dataclass
 class Step:
-    """One node in a walk: the cotangent that arrived, and what its pullbacks returned."""
+    """One node in a walk: the cotangent for its pullbacks, and what these returned.
+
+    `hooks`: whether a hook has changed the cotangent that arrived.
+    """
 
     row: int | None
     node: str

@@ -67,6 +67,8 @@ class Recorder(Observer):
         self.names = Names()
         self.calls: dict[int, Call] = {}  # by the row's number, for the replay
         self.copies: list[np.ndarray] = []  # the arrays of the record
+        self.numbers: dict[Any, list[int]] = {}  # their numbers, by their contents
+        self.codes: dict[int, Any] = {}  # the code of a pullback, by the id of its contribution
         self.rows_of: dict[int, int] = {}  # by the id of a result
         self.leaves_of: dict[int, int] = {}  # by the id of an array
         self.tensors: dict[int, Any] = {}  # the leaves with a gradient, by their ids
@@ -78,6 +80,8 @@ class Recorder(Observer):
         self.unnamed: dict[int, Row] = {}
         self.unbound: list[tuple[Row, Operand, np.ndarray]] = []
         self.walk: WalkRecorder | None = None
+        self.failed: Any = None  # the call of a rule that is running, or has raised an error
+        self.writers: dict[tuple[int, int], int] = {}  # rows by a counter's id and its version
         self.pending: Any = None  # a walk whose gradients haven't been accumulated yet
         self.last_update = -1  # the number of rows at the last update
 
@@ -118,6 +122,11 @@ class Recorder(Observer):
             return
         self._settle(Stack())
         self.record.error = f"{type(error).__name__}: {error}"
+        if self.failed is not None:
+            rule, args, before, options, stack = self.failed
+            row = self._row("op", rule.name, stack)
+            row.error = str(error)
+            self._read(row, rule, args, before, options)
 
     def finish(self) -> None:
         """End the recording, with what there is."""
@@ -138,10 +147,15 @@ class Recorder(Observer):
             for arrival in (a for each in record.walks for a in each.arrivals):
                 if arrival.leaf == leaf.number and arrival.after is not None:
                     leaf.grad = arrival.after
-        record.arrays = [summary(array, self.keep) for array in self.copies]
         record.first_bad = next(
             (row.number for row in record.rows if any(map(self._is_bad, row.results))), None
         )
+        if observation.observer is self:
+            observation.observer = self.inner
+
+    def summarise(self) -> None:
+        """Put the arrays into the record as data."""
+        self.record.arrays = [summary(array, self.keep) for array in self.copies]
 
     def _note_assigned(self) -> None:
         """Note the leaves that have other elements now without a write, after `p.data = new`."""
@@ -164,8 +178,15 @@ class Recorder(Observer):
     # Arrays -----------------------------------------------------------------------------------
 
     def array(self, value: Any) -> int:
-        """Store a copy of an array, and return its number in the record."""
-        self.copies.append(copied(np.asarray(getattr(value, "_array", value))))
+        """Store a copy of an array, and return its number in the record. Equal ones share one."""
+        array = np.asarray(getattr(value, "_array", value))
+        content = array.tobytes()
+        key = array.shape, array.dtype.char, content if len(content) < 64 else hash(content)
+        for number in self.numbers.setdefault(key, []):
+            if self.copies[number].tobytes() == content:
+                return number
+        self.numbers[key].append(len(self.copies))
+        self.copies.append(copied(array))
         return len(self.copies) - 1
 
     def know(self, array: Any) -> None:
@@ -195,11 +216,14 @@ class Recorder(Observer):
         row, number = self.find(array)
         if number is None:
             number = len(self.record.leaves)
+            if not self.names.of(array):
+                self.names.look(Stack(), everywhere=True)
             name = self.names.of(array) or ("" if row is None else self._shown(row))
             copy = self.array(array) if copy is None else copy
             self.record.leaves.append(Leaf(number, name or f"input {number + 1}", copy))
-            if row is None:
-                self.leaves_of[id(array)] = number
+            # An op may have filled a leaf of the graph, such as a parameter. The tape starts here.
+            self.rows_of.pop(id(array), None)
+            self.leaves_of[id(array)] = number
             self.know(array)
         if tensor is not None:
             leaf = self.record.leaves[number]
@@ -218,8 +242,9 @@ class Recorder(Observer):
         stack = Stack()
         self._settle(stack)
         before = [copied(a) if isinstance(a, np.ndarray) else a for a in args]
+        self.failed = rule, args, before, options, stack  # in case it raises
         result = run(rule.forward, *args, **options)
-        output, _ = result
+        self.failed, (output, _) = None, result
         row = self._row("op", rule.name, stack)
         self.calls[row.number] = Call(rule, before, dict(options))
         self._read(row, rule, args, before, options)
@@ -324,11 +349,11 @@ class Recorder(Observer):
         for operand in row.operands[:1]:
             row.formula = formula(row.op, [o.text for o in row.operands], row.options, True)
             row.name = operand.text
-        if number is not None:
-            if self.walks_done >= self.wanted and self._has_gradient(number):
-                self._updated(number, row.formula, row.place, before, row.results[0], row.number)
-                return  # a leaf stays a leaf
-        self._made(row, target)
+        walked = self.walks_done >= self.wanted
+        if number is not None and walked and self._has_gradient(number):
+            self._updated(number, row.formula, row.place, before, row.results[0], row.number)
+        else:  # an updated leaf stays a leaf
+            self._made(row, target)
 
     def _has_gradient(self, leaf: int) -> bool:
         return any(a.leaf == leaf for each in self.record.walks for a in each.arrivals)
@@ -398,7 +423,8 @@ class Recorder(Observer):
                 operand.gradient, operand.text = of, f"{self.record.leaves[of].name}.grad"
                 continue
             found, leaf = self.find(array)
-            if found is not None and found >= row.number:
+            if found is not None and not self._is_current(found, row, operand):
+                self.rows_of.pop(id(array), None)
                 found = None
             if found is None and leaf is None:
                 leaf = self.leaf(array, operand.array)
@@ -417,6 +443,14 @@ class Recorder(Observer):
         for row in rows.values():
             texts = [operand.text for operand in row.operands if operand.text != "None"]
             row.formula = formula(row.op, texts, row.options, row.kind == "write")
+
+    def _is_current(self, found: int, row: Row, operand: Operand) -> bool:
+        """Whether an operand is what a row before it computed.
+
+        It isn't if something else wrote to it, such as a draw of random numbers.
+        """
+        results = self.record.rows[found].results
+        return found < row.number and (not results or operand.array in results)
 
     # Nodes ------------------------------------------------------------------------------------
 
@@ -458,8 +492,6 @@ class Recorder(Observer):
                         self.know(array)
                         self.unbound[i] = (row, each, array)
         elif parent is not None:
-            if self.find(parent._array) == (None, None):
-                self.names.look(Stack(), everywhere=True)
             self.leaf(parent._array, None, parent)
 
     def _node_row(self, node: Node, result: Any) -> Row:
@@ -489,6 +521,9 @@ class Recorder(Observer):
     def written(self, counter: list[int]) -> None:
         """A storage was written to."""
         (self.inner or UNOBSERVED).written(counter)
+        if not self.done:
+            self.alive.append(counter)
+            self.writers[id(counter), counter[0]] = len(self.record.rows) - 1
 
     # Walks ------------------------------------------------------------------------------------
 
@@ -516,6 +551,7 @@ class Recorder(Observer):
             result = run(walk, seeds, retain_graph, wanted, create_graph, deliver)
         except Exception as error:
             one.error = str(error)
+            self.walk.stop(one.error)
             raise
         finally:
             self._settle_walk()
@@ -574,7 +610,10 @@ class Recorder(Observer):
         return (self.inner or UNOBSERVED).working_on(node)
 
     def about_write(self, node: Node, counter: list[int], version: int) -> str:
-        """Whatever the observer before this one says."""
+        """Whatever the observer before this one says. The row that wrote is marked."""
+        writer = self.writers.get((id(counter), version + 1))
+        if writer is not None and writer < len(self.record.rows):
+            self.record.rows[writer].error = f"It changes a tensor that {node.name} had saved."
         return (self.inner or UNOBSERVED).about_write(node, counter, version)
 
 
@@ -591,6 +630,7 @@ class WalkRecorder:
     def __init__(self, recorder: Recorder, one: Walk, seeds: Any, wanted: Any) -> None:
         self.recorder, self.walk, self.wanted = recorder, one, wanted
         self.arrived: dict[int, int] = {}  # the number of the sum so far, by the id of a parent
+        self.waiting: dict[int, Node] = {}  # the nodes that a cotangent has arrived at
         for parent, cotangent in seeds:
             row = recorder.nodes.get(id(parent)) if isinstance(parent, Node) else None
             one.seeds.append(row)
@@ -603,6 +643,8 @@ class WalkRecorder:
         with np.errstate(all="ignore"):
             total = gradient if before is None else recorder.copies[before] + gradient
         self.arrived[id(parent)] = recorder.array(total)
+        if isinstance(parent, Node):
+            self.waiting[id(parent)] = parent
         return before, self.arrived[id(parent)]
 
     def watched(
@@ -610,20 +652,19 @@ class WalkRecorder:
     ) -> Sequence[Pullback | None]:
         """The pullbacks of a node, each of which notes its call."""
         recorder = self.recorder
+        self.waiting.pop(id(node), None)
         row = recorder.nodes.get(id(node))
         step = Step(row, node.name, self.arrived.get(id(node)))
         self.walk.steps.append(step)
         own = node.pullbacks or pullbacks
-        attached = node.attached
-        step.hooks = attached is not None and bool(attached.before or attached.after)
 
         def note(place: int, pullback: Pullback) -> Pullback:
             def call(g: Any) -> Any:
                 array = getattr(g, "_array", g)
-                if isinstance(array, np.ndarray | np.generic) and (
-                    step.cotangent is None or step.hooks
-                ):
-                    step.cotangent = recorder.array(array)
+                if isinstance(array, np.ndarray | np.generic):
+                    given = recorder.array(array)
+                    step.hooks |= step.cotangent not in (None, given)
+                    step.cotangent = given
                 try:
                     d = pullback(g)
                 except Exception as error:
@@ -639,12 +680,24 @@ class WalkRecorder:
 
         return [p and note(i, p) for i, p in enumerate(pullbacks)]
 
+    def stop(self, error: str) -> None:
+        """Mark the row at which the walk ended with an error."""
+        step = self.walk.steps[-1] if self.walk.steps else None
+        if step is not None and step.error:
+            number = step.row
+        else:  # the error came before its pullbacks; the walk goes to the youngest node first
+            node = max(self.waiting.values(), key=lambda n: n.sequence_nr, default=None)
+            number = self.recorder.nodes.get(id(node))
+        if number is not None:
+            self.recorder.record.rows[number].error = error
+
     def _contribution(self, step: Step, node: Node, place: int, pullback: Pullback, d: Any) -> None:
         recorder = self.recorder
         array = np.asarray(getattr(d, "_array", d))
         source, file, line = pullback_source(pullback)
         saved = [Saved(name, recorder.array(a)) for name, a in saved_arrays(pullback)]
         one = Contribution(place, source, file, line, saved, recorder.array(array))
+        recorder.codes[id(one)] = getattr(inspect.unwrap(pullback), "__code__", None)
         parent = node.parents[place]
         like: Any = parent if isinstance(parent, Node) else parent._array  # type: ignore[union-attr]
         if like.shape is not None:

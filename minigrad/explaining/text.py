@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
-from .record import Arrival, Contribution, Place, Record, Row, Step, Update
+from .record import Arrival, Contribution, Place, Record, Row, Step, Update, Walk
 
 _FEW = 6  # up to so many elements are printed
 _WIDTH = 100
@@ -19,10 +20,10 @@ def text(record: Record) -> str:
 
 
 def _lines(record: Record) -> Iterator[str]:
+    walked = max((walk.after_row for walk in record.walks), default=len(record.rows))
     rows = [row for row in record.rows if row.walk is None]
     yield "Forward"
-    for _, group in groupby(rows, key=lambda row: _at(record, row.place)):
-        yield from _forward_lines(record, list(group))
+    yield from _rows_lines(record, [row for row in rows if row.number < walked])
     for walk in record.walks:
         yield ""
         called = "autograd.grad" if walk.function == "grad" else "backward"
@@ -30,12 +31,14 @@ def _lines(record: Record) -> Iterator[str]:
         yield f"Backward ({called}, {_at(record, walk.place)}{again})"
         for step in walk.steps:
             yield from _step_lines(record, step)
-        yield from (_arrival_line(record, arrival) for arrival in walk.arrivals)
+        yield from (_arrival_line(record, walk, arrival) for arrival in walk.arrivals)
         if walk.error:
             yield f"  error: {walk.error}"
-    if record.updates:
+    after = [row for row in rows if row.number >= walked]
+    if record.updates or after:
         yield ""
         yield "Update"
+        yield from _rows_lines(record, after)
         yield from (_update_line(record, update) for update in record.updates)
     yield from _ending(record)
 
@@ -50,12 +53,17 @@ def _ending(record: Record) -> Iterator[str]:
         yield f"The program ended with an error. {record.error}"
     if record.check:
         yield record.check["text"]
+    if record.pytorch:
+        yield record.pytorch["text"]
     for each in record.differences:
         yield each["text"]
 
 
 def _at(record: Record, place: Place | None) -> str:
-    return "unknown line" if place is None else f"line {place.line}"
+    if place is None:
+        return "unknown line"
+    file = Path(record.files[place.file].path)
+    return f"{'' if place.file == 0 else f'{file.name} '}line {place.line}"
 
 
 def _source(record: Record, place: Place | None) -> str:
@@ -65,7 +73,12 @@ def _source(record: Record, place: Place | None) -> str:
     return lines[place.line - 1].strip() if 0 < place.line <= len(lines) else ""
 
 
-def _forward_lines(record: Record, rows: list[Row]) -> Iterator[str]:
+def _rows_lines(record: Record, rows: list[Row]) -> Iterator[str]:
+    for _, group in groupby(rows, key=lambda row: _at(record, row.place)):
+        yield from _line_lines(record, list(group))
+
+
+def _line_lines(record: Record, rows: list[Row]) -> Iterator[str]:
     yield f"  {_at(record, rows[0].place):9}{_source(record, rows[0].place)}"[:_WIDTH]
     for row in rows:
         modules = f"  in {row.modules[-1]}" if row.modules else ""
@@ -118,9 +131,11 @@ def target(record: Record, row: int | None, leaf: int | None) -> str:
     return "?" if row is None else record.rows[row].name or f"#{row + 1}"
 
 
-def _arrival_line(record: Record, arrival: Arrival) -> str:
+def _arrival_line(record: Record, walk: Walk, arrival: Arrival) -> str:
     name = target(record, arrival.row, arrival.leaf)
     gradient = array_text(record, arrival.gradient)
+    if walk.function == "grad":
+        return f"    returned, for {name}: {gradient}"
     if arrival.before is None or arrival.after is None:
         return f"    {name}.grad = {gradient}"
     before, after = (array_text(record, n) for n in (arrival.before, arrival.after))
