@@ -76,7 +76,9 @@ class _Boxes:
     def _enter(self, path: list[str]) -> None:
         """Close the boxes that the next row isn't in, and open those that it is."""
         same = 0
-        while same < min(len(path), len(self._open) - 1) and self._open[same + 1].name == path[same]:
+        while (
+            same < min(len(path), len(self._open) - 1) and self._open[same + 1].name == path[same]
+        ):
             same += 1
         del self._open[same + 1 :]
         for name in path[same:]:
