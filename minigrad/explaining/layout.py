@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from os.path import commonprefix
 from typing import Any
 
 SPAN = 8  # an edge over more layers than this is drawn straight
@@ -43,7 +44,7 @@ def layout(record: dict[str, Any]) -> dict[str, Any]:
     edges = boxes.edges(last)
     for box in boxes.all:
         box.nodes, box.bends = _drawing(box.members, edges[box.number], arrange, last)
-    found = [{key: value for key, value in vars(box).items()} for box in boxes.all]
+    found = [dict(vars(box)) for box in boxes.all]
     return {"boxes": found, "igraph": arrange is not None, "rows": last}
 
 
@@ -75,11 +76,7 @@ class _Boxes:
 
     def _enter(self, path: list[str]) -> None:
         """Close the boxes that the next row isn't in, and open those that it is."""
-        same = 0
-        while (
-            same < min(len(path), len(self._open) - 1) and self._open[same + 1].name == path[same]
-        ):
-            same += 1
+        same = len(commonprefix([[box.name for box in self._open[1:]], path]))
         del self._open[same + 1 :]
         for name in path[same:]:
             box = Box(len(self.all), name, self._open[-1].number)
@@ -205,7 +202,7 @@ def _drawing(
 
 
 def _layers(members: list[str], pairs: list[tuple[int, int]]) -> list[int]:
-    """The longest path to each member, which are in the order of time; leaves close to their use."""
+    """The longest path to each member, which are in the order of time; leaves near their use."""
     layers = [0] * len(members)
     for a, b in sorted(pairs, key=lambda pair: pair[1]):
         layers[b] = max(layers[b], layers[a] + 1)
