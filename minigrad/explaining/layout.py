@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from os.path import commonprefix
+from itertools import takewhile
 from typing import Any
 
 SPAN = 8  # an edge over more layers than this is drawn straight
@@ -76,7 +76,8 @@ class _Boxes:
 
     def _enter(self, path: list[str]) -> None:
         """Close the boxes that the next row isn't in, and open those that it is."""
-        same = len(commonprefix([[box.name for box in self._open[1:]], path]))
+        pairs = zip(self._open[1:], path, strict=False)
+        same = len(list(takewhile(lambda pair: pair[0].name == pair[1], pairs)))
         del self._open[same + 1 :]
         for name in path[same:]:
             box = Box(len(self.all), name, self._open[-1].number)

@@ -1,3 +1,9 @@
+/** A pullback in one line: what a lambda returns, or the name of a function. */
+function shortSource(source) {
+  const name = source.match(/^def (\w+)/);
+  return name ? `${name[1]}(g)` : source.split("\n")[0].replace(/^lambda g: /, "");
+}
+
 // What one item of the tape shows: in a closed row, and with all its numbers.
 
 class Details {
@@ -47,7 +53,7 @@ class Details {
     }
     if (last) {
       const targets = last.step.contributions.map((one) => tape.targetName(one)).join(", ");
-      const sources = last.step.contributions.map((one) => one.source.split("\n")[0]).join(" | ");
+      const sources = last.step.contributions.map((one) => shortSource(one.source)).join(" | ");
       return { title: targets ? `g → ${targets}` : "g", line: sources || last.step.node, array: tape.array(last.step.cotangent), code: true };
     }
     const soFar = this.soFar(item, now);
@@ -97,7 +103,8 @@ class Details {
     }
     if (moment.kind === "walk") {
       const starts = moment.walk.seeds.map((row) => (row === null ? "a row before this turn" : tape.rowName(row)));
-      return `${this.placeText(moment.walk.place)} starts the walk back from ${starts.join(", ")}.`;
+      const called = moment.walk.function === "grad" ? "autograd.grad" : "backward";
+      return `Backward, ${this.placeText(moment.walk.place)}: ${called} starts a walk back from ${starts.join(", ")}.`;
     }
     if (moment.kind === "step") {
       const targets = moment.step.contributions.map((one) => tape.targetName(one)).join(" and ");
@@ -161,12 +168,7 @@ class Details {
   pytorch(row) {
     const found = this.record.pytorch?.rows?.[row.number];
     if (!found) return null;
-    const text = found.ulps === null || found.ulps === undefined ? "" : `, ${shortNumber(found.ulps)} ULP apart`;
-    const line = make("p", found.ok ? "ok" : "error", {},
-      `PyTorch's value is ${found.ok ? "the same within the bounds" : "different"}${text}. ${found.reason ?? ""}`);
-    const array = this.tape.array(found.array);
-    return make("details", "", found.ok ? {} : { open: "" },
-      make("summary", "", {}, "PyTorch beside it"), line, array ? arrayFigure("PyTorch", array) : "");
+    return this.besideText(found);
   }
 
   sourceLine(place) {
@@ -237,8 +239,26 @@ class Details {
       flow.append(make("span", "sign", {}, "+ what was there"), arrayFigure("before", this.tape.array(one.before)),
         make("span", "sign", {}, "="), this.gradient("after", one.after, walk, targetKey(one), number));
     }
-    part.append(flow);
+    part.append(flow, this.gradientBeside(walk, one, number));
     return part;
+  }
+
+  /** PyTorch's gradient beside a contribution. */
+  gradientBeside(walk, one, number) {
+    const place = walk.steps[number].contributions.indexOf(one);
+    const found = this.record.pytorch?.gradients?.find((each) =>
+      each.walk === walk.number && each.step === number && each.contribution === place);
+    return found ? this.besideText(found) : "";
+  }
+
+  besideText(found) {
+    const apart = found.ulps === undefined ? "" : `${shortNumber(found.ulps)} ULP apart`;
+    const what = !found.ok ? `differs, ${apart}` : found.ulps === 0 ? "the same bits" : apart && `within the bounds, ${apart}`;
+    const text = `PyTorch: ${[what, found.reason].filter(Boolean).join(". ")}`;
+    const array = found.ulps === 0 ? null : this.tape.array(found.array);
+    if (!array) return make("p", `beside ${found.ok ? "ok" : "error"}`, {}, text);
+    return make("details", "beside", found.ok ? {} : { open: "" },
+      make("summary", found.ok ? "ok" : "error", {}, text), arrayFigure("PyTorch", array));
   }
 
   summed(one) {

@@ -47,7 +47,8 @@ class GraphView {
 
   /** Arrange the interior of an open box, around (0, 0) at its upper left. */
   compose(box) {
-    const nodes = this.tape.boxes[box].nodes.map(([id, layer, place]) => ({ id, layer, place, ...this.measure(id) }));
+    const nodes = this.tape.boxes[box].nodes.map(([id, layer, place]) =>
+      ({ id: this.isHidden(id) ? "" : id, layer, place, ...this.measure(id) }));
     const layers = [];
     for (const node of nodes) (layers[node.layer] ??= []).push(node);
     const widths = nodes.filter((node) => node.id).map((node) => node.width);
@@ -79,8 +80,12 @@ class GraphView {
     for (const node of layer) node.x += shift;
   }
 
+  isHidden(id) {
+    return this.page.onlyGradient && this.tape.itemOf.has(id) && !this.tape.carrying.has(this.tape.itemOf.get(id));
+  }
+
   measure(id) {
-    if (!id) return { width: 8, height: 8 };
+    if (!id || this.isHidden(id)) return { width: 8, height: 8 };
     const label = this.label(id);
     const width = Math.min(250, Math.max(72, Math.max(...label.map((text) => text.length)) * LETTER + 24));
     if (id[0] !== "b") return { width, height: id[0] === "l" ? 36 : 42 };

@@ -6,7 +6,7 @@ class Page {
     this.details = new Details(this.tape);
     this.now = 0;
     this.open = this.openAtStart();
-    this.onlyGradient = false;
+    this.onlyGradient = this.tape.hasIdleRows();
     this.selectedLine = null;
     for (const moment of this.tape.moments) {
       if (moment.kind === "step" && moment.step.row !== null) {
@@ -41,7 +41,7 @@ class Page {
 
   go(number) {
     const last = this.tape.moments.length - 1;
-    this.now = Math.max(0, Math.min(last, number));
+    this.now = this.nearest(Math.max(0, Math.min(last, number)));
     const slider = document.getElementById("slider");
     const sentence = last < 0 ? "Nothing was recorded." : this.details.sentence(this.moment);
     slider.value = this.now + 1;
@@ -52,6 +52,14 @@ class Page {
     document.body.dataset.phase = this.phase(this.moment);
     this.writeAddress();
     for (const view of Object.values(this.views)) view.show();
+  }
+
+  /** The next moment that isn't hidden, or else the last one. */
+  nearest(number) {
+    const { entryOf } = this.views.tape;
+    const seen = (moment) => entryOf[moment.item] !== undefined;
+    const { moments } = this.tape;
+    return moments.slice(number).find(seen)?.number ?? moments.slice(0, number).findLast(seen)?.number ?? 0;
   }
 
   phase(moment) {
@@ -71,7 +79,13 @@ class Page {
     const found = new URLSearchParams(location.hash.slice(1));
     const view = found.get("view");
     if (this.views[view]) this.setView(view);
-    this.go((Number(found.get("step")) || 1) - 1);
+    const wanted = (Number(found.get("step")) || 1) - 1;
+    const item = this.tape.moments[wanted]?.item;
+    if (found.has("step") && item !== undefined && !this.tape.carrying.has(item) && this.onlyGradient) {
+      this.onlyGradient = document.getElementById("only-gradient").checked = false;
+      this.views.tape.rebuild();
+    }
+    this.go(wanted);
   }
 
   writeAddress() {
@@ -149,6 +163,8 @@ class Page {
       this.rebuild();
     });
     on("depth", "change", (event) => this.openTo(Number(event.target.value)));
+    document.getElementById("only-gradient").checked = this.onlyGradient;
+    document.getElementById("depth").value = this.open.size > 1 ? Math.max(...[...this.open].map((box) => this.depthOf(box))) : 0;
     document.getElementById("depth-option").hidden = this.tape.boxes.length < 2;
     for (const view of Object.keys(this.views)) on(`tab-${view}`, "click", () => this.setView(view));
     document.addEventListener("keydown", (event) => this.key(event));
@@ -233,6 +249,7 @@ class Page {
     if (record.first_bad !== null && record.rows[record.first_bad]) {
       jump("Go to the first NaN or infinity", () => this.goToRow(record.first_bad));
     }
+    // A gradient that differs is shown at its row.
     const differing = Object.entries(record.pytorch?.rows ?? {}).filter(([, found]) => !found.ok).map(([row]) => Number(row));
     if (differing.length) {
       jump(`${differing.length} rows differ from PyTorch: next`, () =>

@@ -47,6 +47,7 @@ class Tape {
     }
     this.items.forEach((item) => (item.moments = []));
     this.moments.forEach((moment, number) => this.items[moment.item].moments.push(number));
+    this.findGradients();
   }
 
   collectContributions() {
@@ -133,12 +134,29 @@ class Tape {
     return this.itemOf.get(`l${operand.gradient ?? operand.leaf}`);
   }
 
-  /** Whether a gradient reaches an item. */
-  carriesGradient(item) {
-    if (item.kind === "leaf") {
-      return item.leaf.requires_grad || item.moments.some((m) => this.moments[m].kind === "arrival");
+  /** Note which items carry a gradient: rows of the graph and of the update, and what they read. */
+  findGradients() {
+    this.carrying = new Set();
+    this.unread = new Set(this.items.filter((item) => item.kind === "row").map((item) => item.number));
+    for (const item of this.items) {
+      const sources = (item.row?.operands ?? []).map((operand) => this.sourceOf(operand));
+      sources.forEach((source) => this.unread.delete(source));
+      if (item.kind === "leaf" ? !item.leaf.requires_grad : item.kind === "row" && !this.rowCarries(item)) continue;
+      this.carrying.add(item.number);
+      for (const source of sources) {
+        if (this.items[source]?.kind === "leaf") this.carrying.add(source);
+      }
     }
-    return item.kind !== "row" || item.row.node !== "" || Boolean(item.update) || Boolean(item.row.error);
+  }
+
+  rowCarries(item) {
+    const { row } = item;
+    return row.node !== "" || Boolean(row.error || item.update) || this.isUpdating(this.moments[item.moments[0]]);
+  }
+
+  /** Whether rows were recorded that nothing read and no gradient reaches, such as initialisation. */
+  hasIdleRows() {
+    return [...this.unread].some((number) => !this.carrying.has(number));
   }
 
   /** Whether a moment belongs to the update: its rows come after the last walk. */

@@ -54,7 +54,7 @@ class TapeView {
     this.entryOf = [];
     let path = [];
     for (const item of tape.items) {
-      if (page.onlyGradient && !tape.carriesGradient(item)) continue;
+      if (page.onlyGradient && !tape.carrying.has(item.number)) continue;
       const boxes = tape.boxesOf(item);
       let same = 0;
       while (same < boxes.length && path[same] === boxes[same]) same += 1;
