@@ -152,6 +152,8 @@ class _Boxes:
                     continue
                 start = self._path(f"l{leaf}" if operand["row"] is None else f"r{operand['row']}")
                 depth = next(i for i, (a, b) in enumerate(zip(start, to, strict=False)) if a != b)
+                if operand["row"] is None and start[depth][0] == "b":
+                    continue  # a module doesn't depend on another that has the same parameter
                 found[self.box_of[to[depth]]].add((start[depth], to[depth]))
         return found
 

@@ -2,6 +2,7 @@
 // each box; here the drawings of the open boxes are put into each other.
 
 const GAP = { across: 22, down: 34, inside: 14, heading: 26 };
+const LONG = 2500; // pixels
 const LETTER = 7; // the width of a letter of the labels
 
 class GraphView {
@@ -147,7 +148,7 @@ class GraphView {
         const item = this.tape.items[this.tape.sourceOf(operand)];
         if (!item) continue;
         const [from, to] = [this.visible(item.key), this.visible(`r${row.number}`)];
-        if (!from || !to || from === to) continue;
+        if (!from || !to || from === to || (item.leaf && from.id !== item.key)) continue;
         const key = `${from.id} ${to.id}`;
         if (!edges.has(key)) edges.set(key, { from, to, points: this.between(item.key, `r${row.number}`), pairs: [] });
         edges.get(key).pairs.push(`${item.number}>${this.tape.itemOf.get(`r${row.number}`)}`);
@@ -177,8 +178,21 @@ class GraphView {
     return path;
   }
 
-  extent({ from, to }) {
-    return { top: Math.min(from.y, to.y), bottom: Math.max(from.y + from.height, to.y + to.height) };
+  /** The rectangle around an edge. Of a very long one, only the end can be on the screen. */
+  extent({ from, to, points }) {
+    const ends = to.y - from.y > LONG ? [to] : [from, to];
+    const xs = points.map(([x]) => x).concat(ends.flatMap((node) => [node.x, node.x + node.width]));
+    const ys = ends.flatMap((node) => [node.y - GAP.down, node.y + node.height]);
+    const [x, y] = [Math.min(...xs), Math.min(...ys)];
+    return { x, y, width: Math.max(...xs) - x, height: Math.max(...ys) - y };
+  }
+
+  /** A test for whether a rectangle is on the screen or close to it. */
+  screen() {
+    const { scrollLeft, scrollTop, clientWidth, clientHeight } = this.pane;
+    const around = 200;
+    return ({ x, y, width, height }) => x < scrollLeft + clientWidth + around && x + width > scrollLeft - around
+      && y < scrollTop + clientHeight + around && y + height > scrollTop - around;
   }
 
   // Drawing ------------------------------------------------------------------------------------
@@ -199,21 +213,20 @@ class GraphView {
   /** Draw what is on the screen. */
   draw() {
     if (this.stale || document.body.dataset.view !== "graph") return;
-    const from = this.pane.scrollTop - 300;
-    const to = this.pane.scrollTop + this.pane.clientHeight + 300;
+    const isOnScreen = this.screen();
     const focused = this.svg.contains(document.activeElement) ? document.activeElement.dataset.id : null;
     const current = this.visible(this.idOf(this.page.moment))?.id;
     const boxes = makeSVG("g", {});
     const lines = makeSVG("g", {});
     const nodes = makeSVG("g", {});
     for (const edge of this.edges) {
-      if (edge.bottom < from || edge.top > to) continue;
-      const flowed = edge.pairs.some((pair) => (this.page.views.tape.flowed.get(pair) ?? Infinity) <= this.page.now);
       const active = this.isActive(edge);
+      if (!active && !isOnScreen(edge)) continue;
+      const flowed = edge.pairs.some((pair) => (this.page.views.tape.flowed.get(pair) ?? Infinity) <= this.page.now);
       lines.append(makeSVG("path", { d: edge.path, class: `edge${flowed ? " flowed" : ""}${active ? " active" : ""}` }));
     }
     for (const node of this.nodes.values()) {
-      if (node.y + node.height < from || node.y > to) continue;
+      if (!isOnScreen(node)) continue;
       (node.inner ? boxes : nodes).append(this.node(node, node.id === current));
     }
     this.svg.replaceChildren(boxes, lines, nodes);
