@@ -49,8 +49,10 @@ class Names:
         """Note the names of the tensors and modules in the variables of these frames."""
         self.of_array.clear()
         self.of_node.clear()
-        for frame in reversed(stack.frames if everywhere else stack.frames[:_NEAR]):
-            for name, value in _variables(frame):
+        frames = stack.frames if everywhere else stack.frames[:_NEAR]
+        scopes = [frame.f_globals for frame in frames] if everywhere else []
+        for scope in (*reversed(scopes), *(frame.f_locals for frame in reversed(frames))):
+            for name, value in _variables(scope):
                 if isinstance(value, Tensor):
                     self.of_array[id(value._array)] = name
                     if value._node is not None:
@@ -90,9 +92,9 @@ def _is_users(path: str) -> bool:
     return not path.startswith(_LIBRARY) or "site-packages" in path
 
 
-def _variables(frame: FrameType) -> Iterator[tuple[str, Any]]:
-    """Yield the variables of a frame, and the items of its lists, tuples and dicts."""
-    for name, value in tuple(frame.f_locals.items()):
+def _variables(scope: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the variables of a scope, and the items of its lists, tuples and dicts."""
+    for name, value in tuple(scope.items()):
         if name.startswith("__"):
             continue
         if isinstance(value, list | tuple) and len(value) <= _ITEMS:

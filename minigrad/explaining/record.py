@@ -72,7 +72,7 @@ class Row:
 class Leaf:
     """An array that no row computed: a parameter, an input or a constant.
 
-    `array` has its elements at the start of the turn, and `grad` those of its gradient at the end.
+    `array` has its elements when the first op read it, and `grad` those of its gradient at the end.
     """
 
     number: int

@@ -220,12 +220,12 @@ class Recorder(Observer):
         """Return the number of the leaf that an array is, which is new if it wasn't known."""
         row, number = self.find(array)
         if number is None:
-            number = len(self.record.leaves)
-            if not self.names.of(array):
-                self.names.look(Stack(), everywhere=True)
-            name = self.names.of(array) or ("" if row is None else self._shown(row))
             copy = self.array(array) if copy is None else copy
-            self.record.leaves.append(Leaf(number, name or f"input {number + 1}", copy))
+            number = self._leaf_before(row)
+            if number is not None:
+                self.record.leaves[number].array = copy
+            else:
+                number = self._new_leaf(array, copy, row)
             # An op may have filled a leaf of the graph, such as a parameter. The tape starts here.
             self.rows_of.pop(id(array), None)
             self.leaves_of[id(array)] = number
@@ -234,6 +234,20 @@ class Recorder(Observer):
             leaf = self.record.leaves[number]
             leaf.requires_grad |= bool(tensor.requires_grad)
             leaf.is_parameter |= isinstance(tensor, Parameter)
+        return number
+
+    def _leaf_before(self, row: int | None) -> int | None:
+        """Return the leaf that a row wrote to, in the update of the turn before."""
+        operands = [] if row is None else self.record.rows[row].operands
+        is_write = row is not None and self.record.rows[row].kind == "write"
+        return operands[0].leaf if is_write and operands else None
+
+    def _new_leaf(self, array: np.ndarray, copy: int, row: int | None) -> int:
+        number = len(self.record.leaves)
+        if not self.names.of(array):
+            self.names.look(Stack(), everywhere=True)
+        name = self.names.of(array) or ("" if row is None else self._shown(row))
+        self.record.leaves.append(Leaf(number, name or f"input {number + 1}", copy))
         return number
 
     def _shown(self, row: int) -> str:
