@@ -674,6 +674,7 @@ class WalkRecorder:
         self.waiting.pop(id(node), None)
         row = recorder.nodes.get(id(node))
         step = Step(row, node.name, self.arrived.get(id(node)))
+        step.after_row = len(recorder.record.rows)
         self.walk.steps.append(step)
         own = node.pullbacks or pullbacks
 

@@ -72,7 +72,7 @@ class Tape {
       const end = Math.max(walk.after_row, ...own.map((row) => row.number + 1));
       events.push({ at: walk.after_row, kind: "walk", walk });
       walk.steps.forEach((step, place) =>
-        events.push({ at: step.after_row ?? walk.after_row, kind: "step", walk, step, place }));
+        events.push({ at: step.after_row, kind: "step", walk, step, place }));
       for (const arrival of walk.arrivals) events.push({ at: end, kind: "arrival", walk, arrival });
     }
     return events.sort((a, b) => a.at - b.at); // stable
