@@ -242,7 +242,7 @@ class Page {
     const rows = record.rows.length;
     if (record.arguments.length) fact("", record.arguments.join(" "));
     fact("", `backward ${record.backward} · ${rows} row${rows === 1 ? "" : "s"}`);
-    if (record.error) fact("bad", `The program ended with an error. ${record.error}`);
+    if (record.error) fact("bad message", `The program ended with an error. ${record.error}`);
     for (const note of record.notes) fact("", note);
     if (record.check?.text) fact(record.check.ok === false ? "bad" : "ok", record.check.text);
     if (record.pytorch?.text) fact("", record.pytorch.text);
