@@ -112,7 +112,7 @@ class _Boxes:
             if len(inner) < 2 or inner[0].rows < 2:
                 members += run
                 continue
-            name = f"{inner[0].name} … {inner[-1].name}"
+            name = f"{inner[0].name} … {inner[-1].name.rpartition('.')[2]}"
             rows = sum(each.rows for each in inner)
             group = Box(len(self.all), name, box.number, len(inner), rows, run)
             self.all.append(group)

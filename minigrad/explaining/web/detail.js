@@ -44,7 +44,7 @@ class Details {
     const last = past[past.length - 1];
     if (item.update && item.kind === "row" && item.moments[0] <= now) {
       const array = tape.array(item.update.step);
-      return { title: `update of ${tape.record.leaves[item.update.leaf].name}`, line: "before + step = after", array };
+      return { title: `update of ${tape.record.leaves[item.update.leaf].name}`, line: "before + step = after", array, update: true };
     }
     if (last?.kind === "arrival") {
       const array = tape.array(last.arrival.after ?? last.arrival.gradient);

@@ -88,7 +88,7 @@ class GraphView {
   measure(id) {
     if (!id || this.isHidden(id)) return { width: 8, height: 8 };
     const label = this.label(id);
-    const width = Math.min(250, Math.max(72, Math.max(...label.map((text) => text.length)) * LETTER + 24));
+    const width = Math.min(270, Math.max(72, Math.max(...label.map((text) => text.length)) * LETTER + 34));
     if (id[0] !== "b") return { width, height: id[0] === "l" ? 36 : 42 };
     const box = Number(id.slice(1));
     if (!this.page.open.has(box)) return { width, height: 50, box };
@@ -103,10 +103,10 @@ class GraphView {
   label(id) {
     const number = Number(id.slice(1));
     const { record, boxes } = this.tape;
-    const cut = (text) => (text.length > 30 ? `${text.slice(0, 29)}…` : text);
+    const cut = (text) => (text.length > 32 ? `${text.slice(0, 31)}…` : text);
     if (id[0] === "b") {
       const { name, count, rows } = boxes[number];
-      return [cut(name) + (count > 1 ? ` × ${count}` : ""), `${rows} row${rows === 1 ? "" : "s"}`];
+      return [cut(name + (count > 1 ? ` × ${count}` : "")), `${rows} row${rows === 1 ? "" : "s"}`];
     }
     if (id[0] === "l") {
       const leaf = record.leaves[number];

@@ -171,7 +171,7 @@ class Page {
     addEventListener("hashchange", () => this.readAddress());
     this.followColours();
     addEventListener("beforeprint", () => this.views.tape.print());
-    addEventListener("afterprint", () => this.views.tape.redraw());
+    addEventListener("afterprint", () => this.views.tape.printed());
     watchNumbers();
     this.drawPhases();
   }

@@ -118,6 +118,7 @@ class TapeView {
   }
 
   redraw() {
+    if (this.printing) return;
     const focused = this.list.contains(document.activeElement);
     this.drawn.forEach((element) => element.remove());
     this.drawn.clear();
@@ -133,7 +134,7 @@ class TapeView {
 
   /** Put the rows on the screen into the document, and remove the others. */
   draw() {
-    if (!this.entries || !this.pane.clientHeight) return;
+    if (this.printing || !this.entries || !this.pane.clientHeight) return;
     const from = this.pane.scrollTop - 4 * this.height;
     const to = this.pane.scrollTop + this.pane.clientHeight + 4 * this.height;
     for (const [i, element] of this.drawn) {
@@ -170,7 +171,7 @@ class TapeView {
     const row = make("li", "item", { "aria-setsize": this.entries.length, "aria-posinset": i + 1 });
     row.classList.add(entry.box ? "module" : item.kind);
     if (open) {
-      row.classList.add("current", page.moment.kind);
+      row.classList.add("current", `in-${page.phase(page.moment)}`);
       row.setAttribute("aria-current", "step");
     }
     if (item && item.moments[0] > page.now) row.classList.add("later");
@@ -212,7 +213,9 @@ class TapeView {
     const back = item.moments.find((m) => ["step", "arrival"].includes(tape.moments[m].kind));
     const found = this.details.backwardSummary(item, page.now);
     if (!found) return [left, make("span", "summary backward")];
-    return [left, this.summary(found, back ?? item.moments[0], "backward", true)];
+    const right = this.summary(found, back ?? item.moments[0], "backward", true);
+    if (found.update) right.classList.add("updating");
+    return [left, right];
   }
 
   summary({ title, line, array, code }, moment, half, done) {
@@ -283,6 +286,7 @@ class TapeView {
 
   /** Put all rows into the document with all numbers, up to a limit. */
   print() {
+    this.printing = true;
     this.drawn.forEach((element) => element.remove());
     this.drawn.clear();
     const most = Math.min(this.entries.length, 300);
@@ -291,5 +295,10 @@ class TapeView {
       this.drawn.set(i, element);
       this.list.append(element);
     }
+  }
+
+  printed() {
+    this.printing = false;
+    this.redraw();
   }
 }
