@@ -169,6 +169,7 @@ def _ends(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _arranger() -> Any:
     try:
+        # It is an extra, and it takes half a second.
         import igraph
     except ImportError:
         return None

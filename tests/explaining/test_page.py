@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import minigrad
+from minigrad.explaining.page import page_html
 
 torch = pytest.importorskip("torch")
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -351,6 +352,39 @@ y.sum().backward()
     page.locator("button.fact", has_text="NaN").click()
     assert page.locator("#rows .current .mark.bad").inner_text() == "first NaN or ∞"
     assert "NaN" in page.locator("#rows .current td").all_inner_texts()
+
+
+def test_what_differs_from_pytorch_can_be_jumped_to(open_page: Open, tmp_path: Path) -> None:
+    record = recorded(tmp_path, TUTORIAL).to_dict()
+    number = next(row["number"] for row in record["rows"] if row["name"] == "h1")
+    beside = record["pytorch"]
+    beside["rows"][str(number)] = {"array": 0, "ulps": 7.0, "ok": False, "reason": "too far"}
+    gradient = next(each for each in beside["gradients"] if each["walk"] == 0 and each["step"] == 3)
+    gradient |= {"array": 0, "ulps": 9.0, "ok": False}
+    (tmp_path / "page.html").write_text(page_html(record), encoding="utf-8")
+    page = open_page(TUTORIAL)
+    jump = page.locator("button.fact", has_text="2 values or gradients differ from PyTorch")
+    jump.click()
+    assert "h1 = relu(z1)" in page.locator("#rows .current .title").first.inner_text()
+    assert page.locator("#rows .current .error").inner_text() == (
+        "PyTorch: differs, 7 ULP apart. too far"
+    )
+    jump.click()
+    assert "MmBackward0" in moment(page)
+    assert "differs, 9 ULP apart" in page.inner_text("#rows .current")
+
+
+def test_the_central_differences_are_beside_the_gradient(open_page: Open) -> None:
+    page = open_page(TUTORIAL)
+    page.keyboard.press("End")
+    while "becomes W1.grad" not in moment(page):
+        page.keyboard.press("ArrowLeft")
+    page.locator(".current .differences summary").click()
+    cells = page.locator(".current .differences td").all_inner_texts()
+    assert len(cells) == 30
+    for gradient, difference in zip(cells[1::3], cells[2::3], strict=True):
+        numbers = [float(each.replace("−", "-")) for each in (gradient, difference)]
+        assert math.isclose(*numbers, rel_tol=1e-3, abs_tol=1e-5)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

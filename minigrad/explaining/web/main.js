@@ -249,12 +249,20 @@ class Page {
     if (record.first_bad !== null && record.rows[record.first_bad]) {
       jump("Go to the first NaN or infinity", () => this.goToRow(record.first_bad));
     }
-    // A gradient that differs is shown at its row.
-    const differing = Object.entries(record.pytorch?.rows ?? {}).filter(([, found]) => !found.ok).map(([row]) => Number(row));
+    const differing = this.differing(record.pytorch);
     if (differing.length) {
-      jump(`${differing.length} rows differ from PyTorch: next`, () =>
-        this.goToRow(differing.find((row) => this.momentOfRow(row) > this.now) ?? differing[0]));
+      const jumpOn = () => this.go(differing.find((moment) => moment > this.now) ?? differing[0]);
+      jump(`${differing.length} values or gradients differ from PyTorch: next`, jumpOn);
     }
+  }
+
+  /** The moments whose value or gradient differs from PyTorch's. */
+  differing(pytorch) {
+    const rows = Object.entries(pytorch?.rows ?? {}).filter(([, found]) => !found.ok);
+    const gradients = (pytorch?.gradients ?? []).filter((found) => !found.ok);
+    const steps = gradients.map((found) => this.details.momentOfStep({ number: found.walk }, found.step));
+    const moments = [...rows.map(([row]) => this.momentOfRow(Number(row))), ...steps];
+    return [...new Set(moments)].sort((a, b) => a - b);
   }
 
   momentOfRow(row) {
