@@ -107,8 +107,8 @@ def _matrix_shape(array: np.ndarray) -> tuple[int, int]:
 
 def _cells(array: np.ndarray, most: int) -> dict[str, Any]:
     """The mean of each cell of a grid over the array as a matrix; None for a cell with NaN."""
-    grid = np.asarray(array, np.float64).reshape(_matrix_shape(array))
     with np.errstate(all="ignore"):
+        grid = np.asarray(array, np.float64).reshape(_matrix_shape(array))
         for axis in (0, 1):
             size = grid.shape[axis]
             edges = np.linspace(0, size, min(size, most) + 1).astype(int)

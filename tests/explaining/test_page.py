@@ -387,6 +387,20 @@ def test_the_central_differences_are_beside_the_gradient(open_page: Open) -> Non
         assert math.isclose(*numbers, rel_tol=1e-3, abs_tol=1e-5)
 
 
+def test_it_works_in_the_frame_of_a_notebook(browser: Any, tmp_path: Path) -> None:
+    problems: list[str] = []
+    page = browser.new_page()
+    page.on("console", lambda message: problems.append(message.text))
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.set_content(recorded(tmp_path, TUTORIAL)._repr_html_())
+    frame = page.frame_locator("iframe")
+    expect(frame.locator("#sentence")).to_contain_text("1 / ")
+    frame.locator("#next").click()
+    expect(frame.locator("#sentence")).to_contain_text("2 / ")
+    page.close()
+    assert problems == []
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_it_is_readable(open_page: Open, scheme: str, width: int) -> None:
