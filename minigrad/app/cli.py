@@ -184,7 +184,8 @@ def _add_explain_options(parser: argparse.ArgumentParser) -> None:
         "--keep-values",
         metavar="N",
         type=_at_least(0),
-        help="keep arrays of up to N elements whole, larger ones as summaries (default: 4096)",
+        help="keep arrays of up to N elements whole, larger ones as summaries "
+        "(default: 4096, or fewer in a large record)",
     )
     parser.add_argument(
         "--text",

@@ -16,7 +16,7 @@ from .recorder import Recorder
 from .replay import replay
 from .text import text
 
-KEEP, MOST_ROWS = 4096, 50_000
+MOST_ROWS = 50_000
 
 
 class explain:
@@ -37,8 +37,7 @@ class explain:
     """
 
     def __init__(self, *, backward: int = 1, keep_values: int | None = None) -> None:
-        keep_values = KEEP if keep_values is None else keep_values
-        if backward < 1 or keep_values < 0:
+        if backward < 1 or (keep_values is not None and keep_values < 0):
             raise ValueError(
                 "explain() needs backward >= 1 and keep_values >= 0, "
                 f"but got backward={backward} and keep_values={keep_values}"

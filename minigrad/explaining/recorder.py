@@ -25,7 +25,7 @@ from ..nn.parameter import Parameter
 from ..optim.optimizer import Optimizer
 from ..rules import REGISTRY, Rule
 from ..rules.rule import Pullback
-from .arrays import copied, summary
+from .arrays import KEEP, copied, summaries
 from .names import Names, Stack, formula
 from .pullback_source import pullback_source, saved_arrays
 from .record import (
@@ -51,11 +51,12 @@ _WRITES = {rule.write: rule for rule in REGISTRY.values() if rule.write is not N
 class Recorder(Observer):
     """Records the turn that ends with the update after the `backward`-th walk of the program.
 
-    - `keep`: arrays of up to so many elements are kept whole, larger ones as summaries.
+    - `keep`: arrays of up to so many elements are kept whole, larger ones as summaries; None for
+      as many as a page can hold.
     - `most_rows`: the recording ends after so many rows, with a note.
     """
 
-    def __init__(self, backward: int, keep: int, most_rows: int) -> None:
+    def __init__(self, backward: int, keep: int | None, most_rows: int) -> None:
         self.keep, self.most_rows = keep, most_rows
         self.wanted, self.walks_done = backward, 0
         self.done = False
@@ -154,7 +155,11 @@ class Recorder(Observer):
 
     def summarise(self) -> None:
         """Put the arrays into the record as data."""
-        self.record.arrays = [summary(array, self.keep) for array in self.copies]
+        self.record.arrays, kept = summaries(self.copies, self.keep)
+        if self.keep is None and kept < KEEP:
+            self.record.notes.append(
+                f"Arrays of more than {kept} elements are heat maps here; keep_values keeps more."
+            )
 
     def _note_assigned(self) -> None:
         """Note the leaves that have other elements now without a write, after `p.data = new`."""
@@ -666,6 +671,7 @@ class WalkRecorder:
         self.waiting.pop(id(node), None)
         row = recorder.nodes.get(id(node))
         step = Step(row, node.name, self.arrived.get(id(node)))
+        step.after_row = len(recorder.record.rows)
         self.walk.steps.append(step)
         own = node.pullbacks or pullbacks
 
