@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errstate import quiet
+from ..core.errstate import cast, quiet
 from .arrays import numbers
 from .record import Arrival, Record, Row, Walk
 from .recorder import Call, Recorder
@@ -155,7 +155,7 @@ class _Loss:
 def _wide(value: Any) -> Any:
     """A float array, or a float dtype, in float64; anything else as it is."""
     if isinstance(value, np.ndarray) and value.dtype.kind == "f":
-        return value.astype(np.float64)
+        return cast(value, np.dtype(np.float64))
     if isinstance(value, np.dtype) and value.kind == "f":
         return np.dtype(np.float64)
     return value
