@@ -56,6 +56,8 @@ class _Boxes:
         self.all = [Box(0, "", None)]
         self.box_of: dict[str, int] = {}  # of leaves, rows and boxes, by their ids
         self._open: list[Box] = [self.all[0]]
+        inside = [row["operands"] for row in record["rows"] if row["modules"]]
+        self._in_modules = {operand["leaf"] for operands in inside for operand in operands}
         for row in record["rows"]:
             self._enter(row["modules"])
             for operand in row["operands"]:
@@ -89,7 +91,10 @@ class _Boxes:
         """Put a leaf before its first use: a parameter in the module, others outside modules."""
         if leaf is None or f"l{leaf}" in self.box_of:
             return
-        if self.record["leaves"][leaf]["is_parameter"] or len(self._open) == 1:
+        is_parameter = self.record["leaves"][leaf]["is_parameter"]
+        if is_parameter and len(self._open) == 1 and leaf in self._in_modules:
+            return  # this row initialises it
+        if is_parameter or len(self._open) == 1:
             self._add(self._open[-1], f"l{leaf}")
         else:
             self._add(self.all[0], f"l{leaf}", len(self.all[0].members) - 1)

@@ -77,6 +77,7 @@ class Recorder(Observer):
         self.gradients: dict[int, int] = {}  # leaves by the id of the array of their `.grad`
         self.nodes: dict[int, int] = {}  # rows by the id of a node
         self.memory: dict[tuple[Any, ...], int] = {}  # ids of arrays by their memory
+        self.searched: set[int] = set()  # leaves whose names were searched for again
         self.alive: list[Any] = []
         self.unnamed: dict[int, Row] = {}
         self.unbound: list[tuple[Row, Operand, np.ndarray]] = []
@@ -433,11 +434,24 @@ class Recorder(Observer):
                 self.unnamed.pop(number).name = name
         while len(self.unnamed) > _UNNAMED:
             del self.unnamed[next(iter(self.unnamed))]
-        if any(self.find(array) == (None, None) for _, _, array in self.unbound):
+        if any(self._needs_name(array) for _, _, array in self.unbound):
             self.names.look(stack, everywhere=True)
         self._bind()
         if self.walk is None:
             self._accumulated()
+
+    def _needs_name(self, array: np.ndarray) -> bool:
+        """Whether an array is new, or a leaf that had no name at its first use.
+
+        A parameter has none while its module is made. Such a leaf is searched for once more.
+        """
+        row, leaf = self.find(array)
+        if leaf is None:
+            return row is None
+        unnamed = self.record.leaves[leaf].name.startswith("input ")
+        again = unnamed and leaf not in self.searched
+        self.searched.add(leaf)
+        return again
 
     def _bind(self) -> None:
         """Find what the operands of the last rows are."""
@@ -452,7 +466,7 @@ class Recorder(Observer):
             if found is None and leaf is None:
                 leaf = self.leaf(array, operand.array)
             operand.row, operand.leaf = found, leaf
-            name = self.names.of_array.get(id(array), "")
+            name = self.names.of(array)
             if leaf is not None:
                 known = self.record.leaves[leaf]
                 if known.name.startswith("input ") and name:

@@ -113,3 +113,14 @@ def test_a_parameter_that_two_modules_share_joins_no_boxes() -> None:
     boxes = [layer for node, layer, _ in box["nodes"] if node.startswith("b")]
     assert len(boxes) == 2
     assert len(set(boxes)) == 1
+
+
+def test_a_parameter_is_in_its_module_even_if_its_initialisation_is_on_the_tape() -> None:
+    with minigrad.explain() as page:
+        model = nn.Sequential(nn.Linear(3, 2), nn.Tanh())
+        model(minigrad.ones(2, 3)).sum().backward()
+    record, found = page.to_dict(), layout(page.to_dict())
+    leaves = [f"l{leaf['number']}" for leaf in record["leaves"] if leaf["is_parameter"]]
+    names = [leaf["name"] for leaf in record["leaves"] if leaf["is_parameter"]]
+    assert sorted(names) == ["model.0.bias", "model.0.weight"]
+    assert set(leaves) <= set(by_name(found, "model.0")["members"])

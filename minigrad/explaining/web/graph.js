@@ -48,8 +48,9 @@ class GraphView {
 
   /** Arrange the interior of an open box, around (0, 0) at its upper left. */
   compose(box) {
-    const nodes = this.tape.boxes[box].nodes.map(([id, layer, place]) =>
-      ({ id: this.isHidden(id) ? "" : id, layer, place, ...this.measure(id) }));
+    const all = this.tape.boxes[box].nodes.map(([id, layer, place]) =>
+      ({ id, layer, place, x: 0, y: 0, ...this.measure(id) }));
+    const nodes = all.filter((node) => !this.isHidden(node.id));
     const layers = [];
     for (const node of nodes) (layers[node.layer] ??= []).push(node);
     const widths = nodes.filter((node) => node.id).map((node) => node.width);
@@ -65,7 +66,7 @@ class GraphView {
     const left = nodes.reduce((a, node) => Math.min(a, node.x), Infinity);
     for (const node of nodes) node.x -= left;
     const width = nodes.reduce((a, node) => Math.max(a, node.x + node.width), 0);
-    return { box, nodes, width, height: Math.max(0, y - GAP.down) };
+    return { box, nodes, all, width, height: Math.max(0, y - GAP.down) };
   }
 
   /** Put the nodes of a layer close to their places, without overlaps. */
@@ -86,7 +87,7 @@ class GraphView {
   }
 
   measure(id) {
-    if (!id || this.isHidden(id)) return { width: 8, height: 8 };
+    if (!id) return { width: 8, height: 8 };
     const label = this.label(id);
     const width = Math.min(270, Math.max(72, Math.max(...label.map((text) => text.length)) * LETTER + 34));
     if (id[0] !== "b") return { width, height: id[0] === "l" ? 36 : 42 };
@@ -116,8 +117,8 @@ class GraphView {
     return [cut(assignment(row)), row.results.length ? kindText(record.arrays[row.results[0]]) : ""];
   }
 
-  put({ box, nodes }, x, y) {
-    this.bends.set(box, nodes.map((node) => [x + node.x + node.width / 2, y + node.y + node.height / 2]));
+  put({ box, nodes, all }, x, y) {
+    this.bends.set(box, all.map((node) => [x + node.x + node.width / 2, y + node.y + node.height / 2]));
     for (const node of nodes) {
       if (!node.id) continue;
       this.nodes.set(node.id, { ...node, x: x + node.x, y: y + node.y });
@@ -197,7 +198,10 @@ class GraphView {
 
   // Drawing ------------------------------------------------------------------------------------
 
+  /** The row or leaf that a moment is about. */
   idOf(moment) {
+    if (moment.kind === "walk") return rowKey(moment.walk.seeds[0]);
+    if (moment.kind === "update") return targetKey(moment.update);
     return this.tape.items[moment.item]?.key ?? null;
   }
 
