@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import importlib
 import importlib.util
 import os
 from types import TracebackType
@@ -70,12 +71,12 @@ class explain:
             self.record.pytorch = {"text": "PyTorch isn't beside it: torch is minigrad here."}
             return
         try:
-            # minigrad itself needs only NumPy.
-            from bridge.comparing.beside import pytorch_beside
+            # By name, because minigrad needs neither PyTorch nor the bridge, which imports it.
+            beside = importlib.import_module("bridge.comparing.beside")
         except ImportError as error:
             self.record.pytorch = {"text": f"PyTorch isn't beside it: {error}."}
         else:
-            pytorch_beside(self._recorder)
+            beside.pytorch_beside(self._recorder)
 
     @staticmethod
     def _torch_is_minigrad() -> bool:
