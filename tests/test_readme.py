@@ -207,6 +207,19 @@ def check_installation(command: list[str]) -> None:
     assert set(re.findall(r"\w+", target)) <= extras.keys(), target
 
 
+# The program of the reader.
+PROGRAM = """\
+import torch
+
+w = torch.ones(2, requires_grad=True)
+for _ in range(3):
+    (w * w).sum().backward()
+    with torch.no_grad():
+        w -= 0.1 * w.grad
+    w.grad = None
+"""
+
+
 def run(command: list[str], directory: Path) -> None:
     name = Path(command[0]).name
     if name == "pip" or command[1:3] == ["-m", "venv"]:
@@ -226,6 +239,7 @@ def test_shell_commands_run(place: str, tmp_path: Path) -> None:
     """Run the commands of a block in order, with the files that the reader is assumed to have."""
     commands = SHELL[place]
     (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "program.py").write_text(PROGRAM)
     (tmp_path / "measurements.csv").write_text("1.0,2.0,a\n2.0,1.0,b\n0.5,2.5,a\n2.5,0.5,b\n")
     if any("old.json" in command for command in commands):
         run(["python", "-m", "benchmarks", "--json", "old.json"], tmp_path)
