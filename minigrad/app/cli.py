@@ -24,7 +24,7 @@ examples:
   minigrad ops                     list all ops
   minigrad ops exp 'x[mask]'       describe two of them
   minigrad run program.py          run a PyTorch program
-  minigrad explain program.py      write a page that shows what autograd did in it
+  minigrad explain program.py      show what autograd did in a program
 
 'minigrad COMMAND --help' describes a command's options.
 """
