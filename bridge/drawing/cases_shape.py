@@ -45,7 +45,8 @@ def as_strided(draw: RandomDraws) -> Case:
     if draw.odd(12):
         steps = [step - 5 for step in steps]
     layout = draw.pick("contiguous", "transposed")  # what is in gaps of memory is arbitrary
-    x = replace(draw.array(shape), layout=layout)
+    x = draw.array(shape)
+    x = replace(x, values=x.values.copy(), layout=layout)  # no element of it is shared
     return Case((x,), {"size": tuple(sizes), "stride": tuple(steps)})
 
 
