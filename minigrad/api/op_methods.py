@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..core.dispatch import OPS, function
+from ..core.formats import preserve_format
 from ..core.inplace import in_place, in_place_composition
 from ..core.resizing import in_other_dtype, shape_in_place
 from ..rules import REGISTRY, Rule, dtypes
@@ -145,8 +146,8 @@ CONVERSIONS = {
 def _conversion(name: str, target: dtypes.dtype) -> Callable[..., Any]:
     """The method that converts a tensor to a dtype, such as `x.float()`."""
 
-    def convert(self: Any) -> Any:
-        return self.to(target)
+    def convert(self: Any, *, memory_format: Any = preserve_format) -> Any:
+        return self.to(target, memory_format=memory_format)
 
     convert.__name__ = convert.__qualname__ = name
     convert.__doc__ = f"This tensor converted to {target.name}, or itself if it has that dtype."

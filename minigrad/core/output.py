@@ -66,9 +66,10 @@ unsqueeze_copy vdot view_copy where""",
         "join": "cat column_stack concat concatenate dstack hstack row_stack stack vstack",
     },
     "linalg": {
-        "cast": "householder_product lstsq matrix_power matrix_rank pinv tensorinv tensorsolve",
+        "cast": """
+cond householder_product lstsq matrix_power matrix_rank pinv tensorinv tensorsolve""",
         "same": """
-cholesky cholesky_ex cond cross det eigh eigvalsh inv inv_ex ldl_factor ldl_factor_ex ldl_solve lu
+cholesky cholesky_ex cross det eigh eigvalsh inv inv_ex ldl_factor ldl_factor_ex ldl_solve lu
 lu_factor lu_factor_ex lu_solve matmul matrix_norm multi_dot norm qr slogdet solve solve_ex
 solve_triangular svd svdvals vecdot vector_norm""",
     },

@@ -140,7 +140,7 @@ def converted(number: float, kind: np.dtype) -> Any:
         return bool(number)
     if kind.kind not in "iu":
         # Python's floats are float64. Every float dtype holds the infinities and NaN.
-        if abs(number) <= _LARGEST_FLOAT[kind] or not abs(number) < np.inf:
+        if abs(number) <= _LARGEST_FLOAT.get(kind, np.inf) or not abs(number) < np.inf:
             return number
     else:
         lowest, highest = _LIMITS[kind]

@@ -753,7 +753,9 @@ def _complex_value(name: str, case: Case, shifts: dict[int, np.ndarray]) -> np.n
     operands = [x.array() if isinstance(x, Operand) else x for x in case.operands]
     real = [i for i, x in enumerate(case.operands) if isinstance(x, Operand) and x.differentiable]
     for i in real:
-        operands[i] = np.asarray(operands[i] + shifts.get(i, 0j))
+        wide = np.asarray(operands[i]).astype(complex)  # which keeps the layout
+        wide += shifts.get(i, 0j)
+        operands[i] = wide
     options = {
         key: np.dtype(complex) if isinstance(value, np.dtype) and value.kind == "f" else value
         for key, value in case.options.items()
@@ -815,7 +817,8 @@ def _moved(form: Form, case: Case, i: int, index: tuple[int, ...], shift: float)
     assert isinstance(operand, Operand)
     values = operand.values.copy()
     values[index] += shift
-    operands = (*case.operands[:i], Operand(values), *case.operands[i + 1 :])
+    shifted = replace(operand, values=values)
+    operands = (*case.operands[:i], shifted, *case.operands[i + 1 :])
     moved = replace(case, operands=operands)
     return called(minigrad, form, moved, leaves_of(minigrad, moved))[0].detach().numpy()
 
