@@ -71,7 +71,7 @@ SHORTFALLS: dict[str, str] = {
     "topk": _TIES,
 }
 # Entries of which no sample fits: all are complex, or for another device.
-NO_SAMPLES = ("nn.functional.batch_norm.without_cudnn", "nn.functional.silu.complex", "to")
+NO_SAMPLES = ("nn.functional.batch_norm.without_cudnn", "nn.functional.silu.complex")
 
 
 class Difference(Exception):
