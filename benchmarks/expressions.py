@@ -24,7 +24,7 @@ class Tensors:
             return torch.from_numpy(values).requires_grad_(requires_grad)
 
         self.scalar, self.one, self.long = tensor(), tensor(1), tensor(size)
-        self.vector, self.matrix = tensor(10), tensor(10, 6)
+        self.vector, self.other, self.matrix = tensor(10), tensor(10), tensor(10, 6)
         self.images, self.kernels = tensor(1, 1, 4, 4), tensor(1, 1, 3, 3)
         self.index, self.indices = torch.tensor([0]), torch.arange(10) % 6
         self.integer, self.truth = torch.tensor([3]), torch.tensor([True])
@@ -121,7 +121,7 @@ _OTHERS: dict[str, Expression] = {
     "x.tolist()": lambda torch, t: t.vector.tolist(),
     "x.detach()": lambda torch, t: t.vector.detach(),
     "x.fill_(1.0)": lambda torch, t: t.one.fill_(1.0),
-    "x.copy_(x)": lambda torch, t: t.vector.copy_(t.vector),
+    "x.copy_(y)": lambda torch, t: t.vector.copy_(t.other),
     "x.add_(x, alpha=0.1)": lambda torch, t: t.one.add_(t.one, alpha=0.1),
     "x.clamp_(0.3, 0.7)": lambda torch, t: t.one.clamp_(0.3, 0.7),
     "i + i": lambda torch, t: t.integer + t.integer,

@@ -197,7 +197,7 @@ _SPECIAL_ARGUMENTS: dict[str, Callable[[OperandSource], OpArguments]] = {
     "matrix_exp": lambda d: OpArguments((_regular(d),)),
     "slogdet": lambda d: OpArguments((_regular(d),)),
     "put_diagonal": lambda d: OpArguments(
-        (d.floats(),), {"shape": (d.size, d.size), "offset": 0, "dim1": 0, "dim2": 1}
+        (d.floats(d.size, 1),), {"shape": (d.size, 1, 1), "offset": 0, "dim1": 1, "dim2": 2}
     ),
     "put_windows": lambda d: OpArguments(
         (d.floats(*d.square),), {"dimension": 0, "step": d.side, "shape": (d.side**2,)}
