@@ -391,17 +391,19 @@ def _erf(x: Array) -> Array:
 
 def _erf_of_block(x: Array) -> Array:
     """The error function, by the formulas of those intervals in which there are elements."""
-    size = np.minimum(np.abs(x), 6)  # from where on the function is 1, and nothing overflows
+    size = np.where(x < 0, -x, x)
+    size = np.where(size > 6, 6, size)  # where the function is 1, and nothing overflows
+    size = size[()]  # of a number, `where` makes an array
     near, middle = size <= 0.46875, size <= 4
     if near.all():
         y = _near(size)
     else:
         y = _middle(size) if middle.any() else size
         if near.any():
-            y = np.where(near, _near(np.minimum(size, 0.5)), y)
+            y = np.where(near, _near(np.where(near, size, 0)), y)
         if not middle.all():
-            y = np.where(middle, y, _far(np.maximum(size, 4)))
-    return np.copysign(y, x)
+            y = np.where(middle, y, _far(np.where(middle, 4, size)))
+    return np.where(x < 0, -y, y)
 
 
 # Gates --------------------------------------------------------------------------------------------
