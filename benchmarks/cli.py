@@ -29,6 +29,7 @@ from minigrad.app.plotting import picture_format
 from minigrad.rules import REGISTRY
 from minigrad.utils.atomic_write import write_atomically
 
+from .expressions import EXPRESSIONS
 from .results import BenchmarkResults, read_results
 from .settings import BenchmarkSettings
 
@@ -216,8 +217,8 @@ def _settings(arguments: argparse.Namespace) -> BenchmarkSettings:
         raise UsageError(f"--seconds {settings.seconds}: use a positive number")
     ops = tuple(arguments.ops or ())
     for op in ops:
-        if op not in REGISTRY:
-            close = difflib.get_close_matches(op, REGISTRY)
+        if op not in REGISTRY and op not in EXPRESSIONS:
+            close = difflib.get_close_matches(op, [*REGISTRY, *EXPRESSIONS])
             hint = f"; did you mean {close[0]}?" if close else ""
             raise UsageError(f"--ops {op}: unknown op{hint}")
     return replace(settings, engines=arguments.engines, ops=ops)

@@ -23,7 +23,7 @@ from ..rules.rule import Array, Operand, Result
 from .arguments import read_key
 from .dispatch import OPERANDS, OPS, function, number_fits
 from .errstate import quiet
-from .grad_mode import grad_mode, no_grad
+from .grad_mode import grad_mode
 from .tensor import TensorBase, refresh, wrap
 from .versions import NOT_SAVED, count_write, hold, let_go
 from .views import rebase, set_history
@@ -163,7 +163,7 @@ def _simple(self: TensorBase, other: Any) -> Any:
     if isinstance(other, TensorBase):
         if other._array.dtype is not kind:
             return None
-        if other._counter is self._counter and not _is_same_memory(other._array, self._array):
+        if other._counter is self._counter and _overlap(other._array, self._array):
             return None
         may_require = other._requires_grad or other._view is not None
         if may_require and grad_mode.enabled and other.requires_grad:
@@ -177,12 +177,16 @@ def _simple(self: TensorBase, other: Any) -> Any:
     return None if may_require and grad_mode.enabled and self.requires_grad else other
 
 
-def _is_same_memory(a: np.ndarray, b: np.ndarray) -> bool:
-    return a is b or (
-        a.shape == b.shape
-        and a.strides == b.strides
-        and a.__array_interface__["data"] == b.__array_interface__["data"]
-    )
+def _overlap(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two arrays of one dtype may share memory, but not all of it."""
+    if a is b or not np.may_share_memory(a, b):
+        return False
+    if a.shape != b.shape or a.strides != b.strides:
+        return True
+    # Reading the addresses takes longer than a small write. One element shares all or nothing.
+    if a.size == 1:
+        return False
+    return bool(a.__array_interface__["data"] != b.__array_interface__["data"])
 
 
 def _write_result(
@@ -198,8 +202,12 @@ def _write_result(
         if recorded:
             _write_recorded(self, compute, name, store)
         else:
-            with no_grad():  # an integer tensor has no history, whatever is written to it
+            # An integer tensor has no history, whatever is written to it.
+            enabled, grad_mode.enabled = grad_mode.enabled, False
+            try:
                 result = compute(self)
+            finally:
+                grad_mode.enabled = enabled
             _write(self, result._array, name, store)
     finally:
         let_go()
@@ -344,9 +352,11 @@ def refuse_overlap(target: np.ndarray, operands: Sequence[Any]) -> None:
     Like PyTorch, this looks only at tensors that fill a block of memory.
     """
     for x in operands:
-        if not (isinstance(x, TensorBase) and np.may_share_memory(x._array, target)):
+        if not isinstance(x, TensorBase):
             continue
         other = x._array
+        if other is target or not np.may_share_memory(other, target):
+            continue
         if dense(target) and dense(other):
             same = byte_bounds(target) == byte_bounds(other) and target.strides == other.strides
             if not same:
@@ -373,5 +383,7 @@ _SHARED_MEMORY = (
 
 def _shares_memory(array: np.ndarray) -> bool:
     """Whether elements of an array are in the same place in memory."""
+    if 0 not in array.strides:
+        return False
     steps = zip(array.strides, array.shape, strict=True)
     return array.size > 0 and any(step == 0 and size > 1 for step, size in steps)

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from . import dims
-from .dims import axis
+from .dims import axis, int64
 from .layout import ordered, strides_in
 from .presentation import INTERNAL
 from .rule import Array, Operand, Result, differentiable, unchanged
@@ -102,11 +102,14 @@ def select(input: Array, dim: int, index: int) -> Result:
     """
     if input.ndim == 0:
         raise IndexError("select() cannot be applied to a 0-dim tensor.")
-    shape, d, place = input.shape, axis(dim, input.ndim), dims.index(index, "index")
+    shape = input.shape
+    d = dim if type(dim) is int and 0 <= dim < input.ndim else axis(dim, input.ndim)
+    place = index if type(index) is int else dims.index(index, "index")
     if not -shape[d] <= place < shape[d]:
+        int64(place)
         raise IndexError(f"index {place} is out of bounds for dimension {d} with size {shape[d]}")
     # The ellipsis makes NumPy return a 0-d view instead of a number.
-    key = (*(slice(None),) * d, place, ...)
+    key = (*(slice(None),) * d, place, ...) if d else (place, ...)
     return input[key], (lambda g: put(g, key, shape)[0],)
 
 
@@ -116,7 +119,8 @@ def slice_(input: Array, dim: int, start: int | None, end: int | None, step: int
     if step <= 0:
         raise ValueError("step must be greater than zero")
     shape = input.shape
-    key = (*(slice(None),) * dim, slice(start, end, step))
+    part = slice(start, end, step)
+    key = (*(slice(None),) * dim, part) if dim else (part,)
     return input[key], (lambda g: put(g, key, shape)[0],)
 
 

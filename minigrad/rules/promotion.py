@@ -135,7 +135,8 @@ def converted(number: float, kind: np.dtype) -> Any:
     RuntimeError for a number that the dtype can't hold. uint8 also holds the negatives of its
     numbers: they wrap around.
     """
-    number = python_number(number)
+    if type(number) is not float:
+        number = python_number(number)
     if kind.kind == "b":
         return bool(number)
     if kind.kind not in "iu":
