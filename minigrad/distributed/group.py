@@ -152,6 +152,12 @@ class ProcessGroup:
         work.wait()
         return None
 
+    def begin(self, start: Callable[[], Handle]) -> Handle:
+        """Start a transfer whose form was checked before, after all that was started before."""
+        if self._thread is None:
+            return start()
+        return self._thread.submit(start).result()
+
     def finished(
         self, line: str, start: Callable[[], Handle], timeout: float | None = None
     ) -> None:
