@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,10 @@ from .pytorch import c10d, pytorch, stand_in_set_aside
 from .reduce_op import ReduceOp
 from .rendezvous import Meeting
 from .transport import Array, Done, Handle
+
+
+_NAP = 0.02  # seconds between two looks at the store
+_FAULT = "fault"  # the key in the store for what has failed
 
 
 class GlooHandle:
@@ -50,8 +55,8 @@ def _short(error: BaseException) -> str:
 class Gloo:
     """A group of ranks that are connected by gloo."""
 
-    def __init__(self, group: Any) -> None:
-        self.group, self.c = group, c10d()
+    def __init__(self, group: Any, store: Any) -> None:
+        self.group, self.store, self.c = group, store, c10d()
         self.from_numpy = pytorch().from_numpy
 
     @classmethod
@@ -65,7 +70,7 @@ class Gloo:
         _await_ranks(store, name, rank, size, timeout)
         with stand_in_set_aside():
             try:
-                return cls(c.ProcessGroupGloo(store, rank, size, _duration(timeout)))
+                return cls(c.ProcessGroupGloo(store, rank, size, _duration(timeout)), store)
             except RuntimeError as error:
                 raise DistNetworkError(
                     f"init_process_group on rank {rank}: the ranks can't connect: {_short(error)}"
@@ -153,6 +158,19 @@ class Gloo:
         handle.wait(timeout)
         return int(handle.work._source_rank())
 
+    def post(self, fault: str) -> None:
+        """Leave a note for all ranks: a gloo that has waited too long closes its connections."""
+        with suppress(RuntimeError):
+            self.store.set(_FAULT, fault)
+
+    def posted(self) -> str:
+        """The note that a rank has left; empty if there is none."""
+        try:
+            self.store.wait([_FAULT], _duration(1))
+            return str(self.store.get(_FAULT).decode())
+        except RuntimeError:
+            return ""
+
     def close(self) -> None:
         """Give up the connections."""
         self.group = None
@@ -171,22 +189,17 @@ def _started(operation: Any, *arguments: Any) -> GlooHandle:
 
 def _await_ranks(store: Any, name: str, rank: int, size: int, timeout: float) -> None:
     """Wait until every rank has come to the store."""
-    end = time.monotonic() + timeout
-    store.set(f"rank {rank}", "here")
-    for other in range(size):
-        left = max(0.001, end - time.monotonic())
-        try:
-            store.wait([f"rank {other}"], _duration(left))
-        except RuntimeError:
-            missing = [r for r in range(size) if not _has_come(store, r)]
-            ranks = ", ".join(map(str, missing)) or str(other)
-            raise DistStoreError(
-                f"{name} on rank {rank}: rank {ranks} of {size} didn't come within {timeout:g} s"
-            ) from None
-
-
-def _has_come(store: Any, rank: int) -> bool:
+    end, missing = time.monotonic() + timeout, list(range(size))
     try:
-        return bool(store.check([f"rank {rank}"]))
-    except RuntimeError:  # the process that has the store is gone
-        return rank != 0
+        store.set(f"rank {rank}", "here")
+        while missing and time.monotonic() < end:
+            missing = [other for other in missing if not store.check([f"rank {other}"])]
+            if missing:
+                time.sleep(_NAP)
+    except RuntimeError:
+        pass  # the process that has the store has given up
+    if missing:
+        ranks = ", ".join(map(str, missing))
+        raise DistStoreError(
+            f"{name} on rank {rank}: rank {ranks} of {size} didn't come within {timeout:g} s"
+        )

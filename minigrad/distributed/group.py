@@ -192,7 +192,7 @@ class ProcessGroup:
             self.control.send(_line(line), 0, _TAG).wait(timeout)
             self.control.receive(answer, 0, _TAG).wait(timeout)
         except TransportError as error:
-            return f"rank {self.ranks[0]} didn't answer: {error}"
+            return self.control.posted() or f"rank {self.ranks[0]} didn't answer: {error}"
         return _text(answer)
 
     def _answer(self, line: str, timeout: float) -> str:
@@ -213,6 +213,8 @@ class ProcessGroup:
                 answer = answer or (
                     f"rank {self.ranks[rank]} is at {other}, but rank {self.ranks[0]} at {line}"
                 )
+        if len(arrived) < self.size() - 1:
+            self.control.post(answer)
         for rank in arrived:
             try:
                 self.control.send(_line(answer), rank, _TAG).wait(timeout)

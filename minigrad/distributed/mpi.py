@@ -143,6 +143,13 @@ class MPITransport:
         self.receive(array, source, tag).wait(max(0.001, end - time.monotonic()))
         return source
 
+    def post(self, fault: str) -> None:
+        """Do nothing: messages still arrive after one has failed."""
+
+    def posted(self) -> str:
+        """Return no note."""
+        return ""
+
     def close(self) -> None:
         """Do nothing: to free a communicator, MPI waits for all its ranks."""
 

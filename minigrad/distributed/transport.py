@@ -61,6 +61,12 @@ class Transport(Protocol):
     def receive_any(self, array: Array, tag: int, timeout: float) -> int:
         """Receive an array from whichever rank sends one, and return that rank."""
 
+    def post(self, fault: str) -> None:
+        """Leave a note for all ranks, where messages can't arrive any more."""
+
+    def posted(self) -> str:
+        """The note that a rank has left; empty if there is none."""
+
     def close(self) -> None:
         """Give up the connections."""
 
@@ -122,6 +128,13 @@ class Alone:
     def receive_any(self, array: Array, tag: int, timeout: float) -> int:
         """Raise TransportError: there is no other rank."""
         raise TransportError("there is no other rank")
+
+    def post(self, fault: str) -> None:
+        """Do nothing."""
+
+    def posted(self) -> str:
+        """Return no note."""
+        return ""
 
     def close(self) -> None:
         """Do nothing."""

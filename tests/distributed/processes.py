@@ -73,7 +73,7 @@ def run_ranks(
     return ended
 
 
-def run_mpi(size: int, program: Path, **variables: object) -> Ended:
+def run_mpi(size: int, program: Path, *arguments: object, **variables: object) -> Ended:
     """Run a program on each rank by mpiexec. Skips without mpi4py and an MPI."""
     mpiexec = shutil.which("mpiexec", path=str(Path(sys.executable).parent)) or shutil.which(
         "mpiexec"
@@ -85,7 +85,7 @@ def run_mpi(size: int, program: Path, **variables: object) -> Ended:
         pytest.skip("needs an MPI library that mpi4py finds")
     command = [mpiexec, "-n", str(size), "--oversubscribe", "--allow-run-as-root"]
     ended = subprocess.run(
-        [*command, sys.executable, str(program)],
+        [*command, sys.executable, str(program), *map(str, arguments)],
         env=environment(**variables),
         capture_output=True,
         text=True,
