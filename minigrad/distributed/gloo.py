@@ -16,7 +16,6 @@ from .reduce_op import ReduceOp
 from .rendezvous import Meeting
 from .transport import Array, Done, Handle
 
-
 _NAP = 0.02  # seconds between two looks at the store
 _FAULT = "fault"  # the key in the store for what has failed
 
