@@ -59,8 +59,9 @@ def train(epochs, path):
             torch.save(state | {"epoch": epoch}, path + ".new")
             os.replace(path + ".new", path)
         dist.barrier()
-    state = model.state_dict().values()
-    return loss.item(), hashlib.sha256(b"".join(t.numpy().tobytes() for t in state)).hexdigest()
+    # The buffers aren't compared: each rank has those of its own last batch.
+    found = [parameter.detach().numpy().tobytes() for parameter in model.parameters()]
+    return loss.item(), hashlib.sha256(b"".join(found)).hexdigest()
 
 
 dist.init_process_group(os.environ.get("BACKEND", "gloo"), timeout=timedelta(seconds=30))
