@@ -1,6 +1,8 @@
 """The part "distributed": weak and strong scaling of DistributedDataParallel over gloo.
 
-In weak scaling each rank has a whole batch, in strong scaling its share of one.
+In weak scaling each rank has a whole batch, in strong scaling its share of one. The first layer has
+almost all parameters of this network, and its gradient comes last, so that there is nothing behind
+which its transfer could be hidden. "Deep" is weak scaling of a network with several such layers.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ from .settings import BenchmarkSettings
 
 PART, OURS, THEIRS = "distributed", "minigrad", "PyTorch"
 BATCH = 256
+NETWORK, DEEP = (784, 512, 10), (784, 512, 512, 512, 512, 512, 10)
 RANKS = 1, 2, 4
+KINDS = "weak", "strong", "deep"
 # The targets: the throughput of two ranks on two cores, and the time divided by PyTorch's.
 SPEEDUP, MOST = 1.8, 1.0
 LIMIT = 300.0  # seconds for the processes of one number of ranks
@@ -31,11 +35,15 @@ def measure(settings: BenchmarkSettings) -> list[Measurement]:
     """Measure steps of both libraries on 1, 2 and 4 ranks."""
     found: list[Measurement] = []
     for ranks in with_progress_bar(list(RANKS[:2] if settings.quick else RANKS), PART):
-        batches = {"weak": BATCH, "strong": BATCH // ranks}
+        cases = {
+            "weak": (BATCH, NETWORK),
+            "strong": (BATCH // ranks, NETWORK),
+            "deep": (BATCH, DEEP),
+        }
         if settings.quick:
-            batches = {"weak": 8}
-        measured = _on_ranks(ranks, list(batches.values()), settings)
-        for kind, rounds in zip(batches, measured, strict=True):
+            cases = {"weak": (8, NETWORK)}
+        measured = _on_ranks(ranks, list(cases.values()), settings)
+        for kind, rounds in zip(cases, measured, strict=True):
             for name, values in rounds.items():
                 engine, _, quantity = name.rpartition(" ")
                 found.append(
@@ -45,14 +53,14 @@ def measure(settings: BenchmarkSettings) -> list[Measurement]:
 
 
 def _on_ranks(
-    ranks: int, batches: list[int], settings: BenchmarkSettings
+    ranks: int, cases: Sequence[object], settings: BenchmarkSettings
 ) -> list[dict[str, list[float]]]:
-    """What rank 0 measured for each batch size."""
+    """What rank 0 measured for each batch size and network."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     options = {
-        "cases": batches,
+        "cases": cases,
         "rounds": settings.rounds,
         "steps": 2 if settings.quick else 10,
         "dtype": settings.dtype,
@@ -93,7 +101,7 @@ def table(measurements: Sequence[Measurement]) -> str:
     cases = dict.fromkeys((m.case, int(m.size)) for m in measurements)
     lines, missed = list[list[str]](), list[str]()
     cores = len(machine.all_cores())
-    for kind, ranks in sorted(cases, key=lambda case: (case[0] != "weak", case[1])):
+    for kind, ranks in sorted(cases, key=lambda case: (KINDS.index(case[0]), case[1])):
 
         def of(engine: str, quantity: str, kind: str = kind, ranks: int = ranks) -> Sequence[float]:
             return rounds[kind, ranks, engine, quantity]
@@ -102,7 +110,7 @@ def table(measurements: Sequence[Measurement]) -> str:
         speed = {e: speedup(rounds, kind, ranks, e) for e in (OURS, THEIRS)}
         if kind == "weak" and ranks == 2 and speed[OURS] < SPEEDUP:
             missed.append(f"a speed-up of {SPEEDUP} with 2 ranks")
-        if ranks == 2 and against > MOST:
+        if ranks == 2 and kind != "deep" and against > MOST:
             missed.append(f"no slower than PyTorch in {kind} scaling with 2 ranks")
         size = median(of(OURS, "parameters"))
         # Other programs may use the loopback, too: the least is closest to what was sent.
@@ -124,9 +132,9 @@ def table(measurements: Sequence[Measurement]) -> str:
     )
     outcome = f"targets missed: {'; '.join(missed)}" if missed else "all targets are met"
     return (
-        f"ms per step of {BATCH}×784→512→10 (weak: on each rank, strong: in total), throughput "
-        "against one rank,\nMB that a rank sends in a step, share of the transfers hidden behind "
-        f"the walk; *: more ranks than cores\n{text}\n{outcome}"
+        f"ms per step of {BATCH}×784→512→10 (weak: on each rank, strong: in total; deep: four more "
+        "layers),\nthroughput against one rank, MB that a rank sends in a step, share of the transfers "
+        f"hidden behind the walk;\n*: more ranks than cores\n{text}\n{outcome}"
     )
 
 
@@ -140,7 +148,7 @@ def speedup(
     1.5
     """
     alone, together = (median(rounds[kind, n, engine, "step"]) for n in (1, ranks))
-    return alone / together * (ranks if kind == "weak" else 1)
+    return alone / together * (1 if kind == "strong" else ranks)
 
 
 def hidden(waited: Sequence[float], transfer: Sequence[float]) -> float:

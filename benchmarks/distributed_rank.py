@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,25 +24,28 @@ from bridge.running.ranks import joined
 from minigrad.distributed.reduce_op import ReduceOp
 
 LIBRARIES = {"minigrad": minigrad, "PyTorch": torch}
-SIZES = 784, 512, 10
 WARM_UP = 3  # steps
+BUCKET = 1  # megabytes: a layer of the deep network fills one
 
 
 class Trained:
     """A network in DistributedDataParallel, and its step on a batch."""
 
-    def __init__(self, library: Any, batch: int, dtype: str) -> None:
+    def __init__(self, library: Any, batch: int, sizes: list[int], dtype: str) -> None:
         library.manual_seed(0)
         nn, rank = library.nn, library.distributed.get_rank()
-        inputs, hidden, classes = SIZES
-        layers = nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, classes)
-        network = nn.Sequential(*layers).to(getattr(library, dtype))
-        self.model = nn.parallel.DistributedDataParallel(network)
+        layers = [
+            layer
+            for inputs, outputs in pairwise(sizes)
+            for layer in (nn.Linear(inputs, outputs), nn.ReLU())
+        ]
+        network = nn.Sequential(*layers[:-1]).to(getattr(library, dtype))
+        self.model = nn.parallel.DistributedDataParallel(network, bucket_cap_mb=BUCKET)
         self.optimizer = library.optim.SGD(self.model.parameters(), lr=0.01)
         self.criterion = nn.CrossEntropyLoss()
         random = np.random.default_rng(rank)
-        self.x = library.from_numpy(random.standard_normal((batch, inputs)).astype(dtype))
-        self.y = library.from_numpy(random.integers(0, classes, batch))
+        self.x = library.from_numpy(random.standard_normal((batch, sizes[0])).astype(dtype))
+        self.y = library.from_numpy(random.integers(0, sizes[-1], batch))
 
     def step(self) -> None:
         """Make one step."""
@@ -68,9 +72,9 @@ def seconds_of(run: Callable[[], object], times: int) -> float:
     return (time.perf_counter() - start) / times
 
 
-def measure(batch: int, rounds: int, steps: int, dtype: str) -> dict[str, Any]:
+def measure(batch: int, sizes: list[int], rounds: int, steps: int, dtype: str) -> dict[str, Any]:
     """Measure steps of both libraries in turns, with `batch` samples on this rank."""
-    trained = {name: Trained(library, batch, dtype) for name, library in LIBRARIES.items()}
+    trained = {name: Trained(library, batch, sizes, dtype) for name, library in LIBRARIES.items()}
     reducer = trained["minigrad"].model.reducer
     for each in trained.values():
         seconds_of(each.step, WARM_UP)
@@ -102,7 +106,7 @@ def main() -> None:
         os.sched_setaffinity(0, options["cores"])
     with threadpool_limits(1), joined():
         for case in options["cases"]:
-            found = measure(case, options["rounds"], options["steps"], options["dtype"])
+            found = measure(*case, options["rounds"], options["steps"], options["dtype"])
             if minigrad.distributed.get_rank() == 0:
                 print(json.dumps(found), flush=True)
 

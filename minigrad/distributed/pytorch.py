@@ -49,7 +49,9 @@ def stand_in_set_aside() -> Iterator[None]:
 def is_installed() -> bool:
     """Whether PyTorch is installed. It isn't imported for this."""
     with stand_in_set_aside():
-        return "torch" in sys.modules or importlib.util.find_spec("torch") is not None
+        if "torch" in sys.modules:
+            return sys.modules["torch"] is not None
+        return importlib.util.find_spec("torch") is not None
 
 
 def pytorch() -> ModuleType:
