@@ -133,8 +133,8 @@ def table(measurements: Sequence[Measurement]) -> str:
     outcome = f"targets missed: {'; '.join(missed)}" if missed else "all targets are met"
     return (
         f"ms per step of {BATCH}×784→512→10 (weak: on each rank, strong: in total; deep: four more "
-        "layers),\nthroughput against one rank, MB that a rank sends in a step, share of the transfers "
-        f"hidden behind the walk;\n*: more ranks than cores\n{text}\n{outcome}"
+        "layers),\nthroughput against one rank, MB that a rank sends in a step, share of the "
+        f"transfers hidden behind the walk;\n*: more ranks than cores\n{text}\n{outcome}"
     )
 
 
