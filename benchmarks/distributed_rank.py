@@ -105,8 +105,8 @@ def main() -> None:
     if hasattr(os, "sched_setaffinity"):  # the benchmark restricts itself, and so what it starts
         os.sched_setaffinity(0, options["cores"])
     with threadpool_limits(1), joined():
-        for case in options["cases"]:
-            found = measure(*case, options["rounds"], options["steps"], options["dtype"])
+        for batch, sizes in options["cases"]:
+            found = measure(batch, sizes, options["rounds"], options["steps"], options["dtype"])
             if minigrad.distributed.get_rank() == 0:
                 print(json.dumps(found), flush=True)
 
