@@ -38,6 +38,7 @@ PARTS = {
     "ops": "every op, on 1 element and on 1,000,000",
     "growth": "how the cost grows with ops, batch size and width",
     "models": "a training step of networks with convolutions, recurrence and attention",
+    "distributed": "DistributedDataParallel on 1, 2 and 4 processes",
 }
 QUICK = BenchmarkSettings(rounds=3, seconds=1e-4, quick=True)
 
@@ -115,7 +116,7 @@ def _report(
 
 
 def _parser() -> CommandParser:
-    parts = "".join(f"  {name:8} {what}\n" for name, what in PARTS.items())
+    parts = "".join(f"  {name:11} {what}\n" for name, what in PARTS.items())
     parser = CommandParser(
         prog="python -m benchmarks",
         description=DESCRIPTION,
@@ -199,8 +200,8 @@ def _parts(arguments: argparse.Namespace) -> list[str]:
     for part in parts:
         if part not in PARTS:
             raise UsageError(f"unknown part {part!r}: use {', '.join(PARTS)}")
-    if arguments.plot is not None and parts == ["models"]:
-        raise UsageError("--plot draws the parts steps, ops and growth, not models")
+    if arguments.plot is not None and not {"steps", "ops", "growth"} & set(parts):
+        raise UsageError(f"--plot draws the parts steps, ops and growth, not {', '.join(parts)}")
     if arguments.ops and "ops" not in parts:
         raise UsageError("--ops needs the part ops: python -m benchmarks ops --ops ...")
     return parts

@@ -25,6 +25,7 @@ ORDER = (
     "random",
     "api",
     "autograd",
+    "distributed",
     "nn",
     "optim",
     "utils",
@@ -52,9 +53,9 @@ FILES |= {"version"}
 # Private attributes of a tensor, and who may use those of another object than `self`. The core uses
 # all of them, and its docstring says what for.
 PRIVATE: dict[str, set[str]] = {
-    "_array": {"random", "api", "autograd", "nn", "optim", "explaining"},
+    "_array": {"random", "api", "autograd", "distributed", "nn", "optim", "explaining"},
     "_attached": set(),
-    "_counter": {"api", "autograd", "nn", "optim"},
+    "_counter": {"api", "autograd", "distributed", "nn", "optim"},
     "_grad": {"explaining"},
     "_node": {"autograd", "explaining"},
     "_requires_grad": {"autograd"},

@@ -195,12 +195,16 @@ def automatic(
     seed: int = 0,
     dtype: str = "float32",
     device: str = "cpu",
+    distributed: bool = False,
 ) -> Iterator[Progress]:
     """Train an `nn.Module` with a criterion and an optimiser.
 
     The arguments are those of `manual`, the optimiser's, and the `model` with the rows and columns
     of its `image`s. A `scheduler` takes a step after each epoch, and its schedule ends with the
     last one. The parameters of an mlp are linear1.weight, linear1.bias, linear2.weight, ...
+
+    If `distributed`, each rank computes its share of each batch, in DistributedDataParallel, and
+    the losses are the averages over the ranks.
 
     >>> x, y = np.array([[0.0, 0.0], [1.0, 1.0]]), np.array([0, 1])
     >>> *_, last = automatic(minigrad, x, y, classes=2, epochs=200, lr=0.5)
@@ -214,6 +218,9 @@ def automatic(
     if optimizer in OF_MATRICES:
         options["bias"] = False
     network = MODELS[model].make(torch, image, sizes, activation, options)
+    rank, size = _this_rank(torch, distributed)
+    if distributed:
+        network = torch.nn.parallel.DistributedDataParallel(network)
     optimiser = _optimiser(torch, optimizer, network.parameters(), lr, momentum, weight_decay)
     total = finished + epochs
     schedule = scheduler and _scheduler(torch, scheduler, optimiser, lr, total, finished)
@@ -237,9 +244,9 @@ def automatic(
 
             def batch_gradients(x: Any = batch_x, y: Any = batch_y) -> Any:
                 optimiser.zero_grad()
-                batch_loss = criterion(network(x), y)
+                batch_loss = criterion(network(x[rank::size]), y[rank::size])
                 batch_loss.backward()
-                return batch_loss
+                return _average(torch, batch_loss, size) if distributed else batch_loss
 
             if optimizer in WITH_CLOSURE:
                 batch_loss = optimiser.step(batch_gradients)
@@ -291,6 +298,20 @@ def _scheduler(torch: Any, name: str, optimiser: Any, lr: float, epochs: int, fi
     for _ in range(0 if name == WATCHES_LOSS else finished):
         schedule.step()
     return schedule
+
+
+def _this_rank(torch: Any, distributed: bool) -> tuple[int, int]:
+    """The number of this process, and how many there are."""
+    if not distributed:
+        return 0, 1
+    return torch.distributed.get_rank(), torch.distributed.get_world_size()
+
+
+def _average(torch: Any, loss: Any, size: int) -> Any:
+    """The average of the ranks' losses."""
+    total = loss.detach().clone()
+    torch.distributed.all_reduce(total)
+    return total / size
 
 
 def _criterion(nn: Any, loss: str) -> Callable[[Any, Any], Any]:

@@ -1,13 +1,13 @@
-"""Modules, layers and losses, under the names of torch.nn. It imports `rules`, `core`, `api` and
-`autograd`. Read `parameter.py`, `module.py` (the tree), `functional.py`, `linear.py`,
-`function_layer.py`, `activation.py`, `loss.py`, `container.py` and `init.py`; then the families of
-layers, `state_dict.py` and `module_hooks.py`. `modules/` has aliases, and `utils/` what changes
-modules and gradients from outside.
+"""Modules, layers and losses, under the names of torch.nn. It imports `rules`, `core`, `api`,
+`autograd` and `distributed`. Read `parameter.py`, `module.py` (the tree), `functional.py`,
+`linear.py`, `function_layer.py`, `activation.py`, `loss.py`, `container.py` and `init.py`; then the
+families of layers, `parallel.py`, `state_dict.py` and `module_hooks.py`. `modules/` has aliases,
+and `utils/` what changes modules and gradients from outside.
 """
 
 from __future__ import annotations
 
-from . import functional, init, modules, utils
+from . import functional, init, modules, parallel, utils
 from .activation import (
     CELU,
     ELU,
@@ -113,6 +113,7 @@ from .padding import (
     ZeroPad2d,
     ZeroPad3d,
 )
+from .parallel import DataParallel
 from .parameter import Parameter
 from .pooling import (
     AdaptiveAvgPool1d,
@@ -204,6 +205,7 @@ __all__ = [
     "CosineEmbeddingLoss",
     "CosineSimilarity",
     "CrossEntropyLoss",
+    "DataParallel",
     "Dropout",
     "Dropout1d",
     "Dropout2d",
@@ -326,5 +328,6 @@ __all__ = [
     "functional",
     "init",
     "modules",
+    "parallel",
     "utils",
 ]
