@@ -32,6 +32,8 @@ from minigrad.app.settings import Settings
 from minigrad.app.training_options import add_training_options
 from minigrad.utils.atomic_write import write_atomically
 
+from .campaign.cli import command as campaign_command
+
 if TYPE_CHECKING:
     from .reporting.report import ProgramReport
     from .running.program import SteppedProgram
@@ -42,6 +44,7 @@ examples:
   python -m bridge --data digits --optimizer adam --epochs 50 --plot distance.png
   python -m bridge --dtype float64 --mode free --json run.json
   python -m bridge --device cuda
+  python -m bridge campaign --help                   random programs, as many as there is time for
 """
 MODES = ("lockstep", "free")
 # What the command imports, and how it is installed.
@@ -56,6 +59,12 @@ PACKAGES = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with `argv`, or the process's arguments, and return its exit status."""
     return run_command("bridge", _command, argv)
+
+
+def _command(argv: list[str]) -> int:
+    if argv[:1] == ["campaign"]:
+        return campaign_command(argv[1:])
+    return _compare_programs(argv)
 
 
 def _parser() -> CommandParser:
@@ -86,7 +95,7 @@ def _parser() -> CommandParser:
     return parser
 
 
-def _command(argv: list[str]) -> int:
+def _compare_programs(argv: list[str]) -> int:
     arguments = vars(_parser().parse_args(argv))
     device, mode = arguments.pop("device", "cpu"), arguments.pop("mode", "both")
     files = {name: arguments.pop(name, None) for name in ("plot", "json")}

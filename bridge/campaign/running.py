@@ -1,0 +1,212 @@
+"""Run a campaign on a dask cluster, and keep what it finds.
+
+Dask moves tasks to processes, and restarts processes that end. What is here decides which task is
+next, and what its result means.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from distributed import Client, Future, KilledWorker, as_completed
+
+from .coverage import Coverage
+from .ranges import Range, Schedule
+from .records import Records
+from .shrinking import script
+from .subjects import Disagreement, RangeResult, as_plain, crash, limited, run_range
+
+
+class Found:
+    """What a campaign has found so far: disagreements by kind, coverage, and their files.
+
+    `directory` gets `ranges.jsonl` and a script for each kind. None keeps everything in memory.
+    """
+
+    def __init__(self, directory: str | None) -> None:
+        self.directory = directory
+        self.coverage = Coverage()
+        self.kinds: Counter[str] = Counter()
+        self.first: dict[str, tuple[str, int, Disagreement]] = {}
+        self.scripts: dict[str, str] = {}
+        self.finished: list[Range] = []
+        self.seconds = 0.0
+        self.records: Records | None = None
+        if directory is not None:
+            os.makedirs(directory, exist_ok=True)
+            self.records = Records(os.path.join(directory, "ranges.jsonl"))
+            for record in self.records.lines:
+                self._restore(record)
+
+    @property
+    def judged(self) -> int:
+        """The number of seeds in all finished ranges."""
+        return sum(done.count for done in self.finished)
+
+    def _restore(self, record: dict[str, Any]) -> None:
+        if "script" in record:
+            self.scripts[record["kind"]] = record["script"]
+            return
+        done = Range(record["subject"], record["first"], record["count"])
+        self.coverage.restore(record)
+        self.seconds += record["seconds"]
+        self._count(done, {int(s): Disagreement(**d) for s, d in record["found"].items()})
+
+    def _count(self, done: Range, found: dict[int, Disagreement]) -> None:
+        self.finished.append(done)
+        for seed, each in found.items():
+            self.kinds[each.kind] += 1
+            self.first.setdefault(each.kind, (done.subject, seed, each))
+
+    def add(self, done: Range, result: RangeResult, seconds: float) -> None:
+        """Add a finished range, and write its line."""
+        self.seconds += seconds
+        self._count(done, result.found)
+        change = self.coverage.add(result.calls)
+        if self.records is not None:
+            plain = {seed: as_plain(each) for seed, each in result.found.items()}
+            line = {"subject": done.subject, "first": done.first, "count": done.count}
+            self.records.append({**line, "seconds": seconds, "found": plain, **change})
+
+    def add_script(self, kind: str, text: str) -> None:
+        """Keep the script of a kind, and write it to a file of its own."""
+        self.scripts[kind] = text
+        if self.records is not None and self.directory is not None:
+            self.records.append({"kind": kind, "script": text})
+            with open(self.script_path(kind), "w", encoding="utf-8") as file:
+                file.write(text)
+
+    def script_path(self, kind: str) -> str:
+        """Return the path of a kind's script: the words of the kind, and its number."""
+        words = "_".join(re.findall(r"\w+", kind))[:80]
+        number = list(self.first).index(kind) + 1
+        return os.path.join(self.directory or "", f"{number:03}_{words}.py")
+
+    def unshrunk(self) -> list[str]:
+        """Return the kinds that have no script yet."""
+        return [kind for kind in self.first if kind not in self.scripts]
+
+    def __str__(self) -> str:
+        lines = []
+        for kind, count in self.kinds.most_common():
+            subject, seed, found = self.first[kind]
+            lines.append(f"{count}× {kind} (first: {subject}, seed {seed}): {found.message}")
+        return "\n".join(lines)
+
+
+def run_here(schedule: Schedule, found: Found) -> None:
+    """Run all ranges in this process, one after the other, then shrink."""
+    while (given := schedule.next()) is not None:
+        started = time.perf_counter()
+        found.add(given, run_range(given.subject, given.first, given.count), _since(started))
+    for kind in found.unshrunk():
+        found.add_script(kind, script(*found.first[kind]))
+
+
+class ClusterRun:
+    """The loop over the results of a cluster's tasks.
+
+    Two tasks per worker are under way at any time, so that workers don't wait, and each new range
+    is chosen by the coverage so far. `advance` is called with the number of seeds judged.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        schedule: Schedule,
+        found: Found,
+        limit: float,
+        advance: Callable[[int], Any] = lambda count: None,
+    ) -> None:
+        self.client, self.schedule, self.found = client, schedule, found
+        self.limit, self.advance = limit, advance
+        self.completed = as_completed()
+        self.ranges: dict[Any, Range] = {}
+        self.shrinking: dict[Any, str] = {}
+
+    def run(self) -> None:
+        """Run until no range and no kind is left."""
+        self._shrink(self.found.unshrunk())
+        for _ in range(2 * max(1, len(self.client.scheduler_info()["workers"]))):
+            self._submit_next()
+        for future in self.completed:
+            if future.key in self.shrinking:
+                self._finish_shrinking(future)
+            else:
+                self._finish_range(future)
+
+    def _submit_next(self) -> None:
+        if (given := self.schedule.next()) is not None:
+            self._submit([given])
+
+    def _submit(self, ranges: Iterable[Range]) -> None:
+        for given in ranges:
+            key = f"{given.subject}-{given.first}-{given.count}"
+            self.ranges[key] = given
+            future = self.client.submit(
+                _timed_range, given.subject, given.first, given.count, self.limit, key=key
+            )
+            self.completed.add(future)
+
+    def _finish_range(self, future: Future) -> None:
+        given, error = self.ranges.pop(future.key), future.exception()
+        if isinstance(error, KilledWorker) and given.count > 1:
+            # One of the seeds ended or blocked its process. Alone, each is its own task.
+            self._submit(given.seeds)
+            return
+        result, seconds = (RangeResult(), 0.0) if error else future.result()
+        if error is not None:
+            result.found[given.first] = (
+                Disagreement(
+                    given.subject, "the process died or took too long", _limits(self.limit)
+                )
+                if isinstance(error, KilledWorker)
+                else crash("the campaign", error)
+            )
+        before = set(self.found.first)
+        self.found.add(given, result, seconds)
+        self.advance(given.count)
+        self._shrink([kind for kind in self.found.first if kind not in before])
+        if not self.ranges or len(self.ranges) < 2 * len(self.client.scheduler_info()["workers"]):
+            self._submit_next()
+
+    def _shrink(self, kinds: Iterable[str]) -> None:
+        for kind in kinds:
+            subject, seed, found = self.found.first[kind]
+            future = self.client.submit(_limited_script, subject, seed, found, 10 * self.limit)
+            self.shrinking[future.key] = kind
+            self.completed.add(future)
+
+    def _finish_shrinking(self, future: Future) -> None:
+        kind = self.shrinking.pop(future.key)
+        subject, seed, _ = self.found.first[kind]
+        if future.exception() is None:
+            self.found.add_script(kind, future.result())
+        else:
+            again = f"python -m bridge campaign --subject {subject} --seed {seed} --programs 1"
+            self.found.add_script(kind, f'"""{kind}\n\nIt can\'t be shrunk: {again}\n"""\n')
+
+
+def _timed_range(
+    subject: str, first: int, count: int, limit: float | None
+) -> tuple[RangeResult, float]:
+    started = time.perf_counter()
+    return run_range(subject, first, count, limit), _since(started)
+
+
+def _limited_script(subject: str, seed: int, found: Disagreement, limit: float) -> str:
+    with limited(limit):
+        return script(subject, seed, found)
+
+
+def _since(started: float) -> float:
+    return round(time.perf_counter() - started, 3)
+
+
+def _limits(limit: float) -> str:
+    return f"the process ended by itself, or after the limit of {limit:g} s"
