@@ -170,8 +170,9 @@ def _client(given: argparse.Namespace) -> Iterator[Client]:
         LocalCluster(
             n_workers=given.workers or os.cpu_count(),
             threads_per_worker=1,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
             silence_logs=logging.CRITICAL,
+            preload="bridge.campaign.process",
         ) as cluster,
         Client(cluster) as client,
     ):
@@ -202,7 +203,7 @@ def _progress(total: int, found: Found) -> Iterator[Callable[[int], Any]]:
 
 
 def _summary(found: Found) -> str:
-    rate = f", {found.judged / found.seconds:.1f} per second and process" if found.seconds else ""
+    rate = f", {found.judged / found.seconds:.1f} per second of one core" if found.seconds else ""
     lines = [f"{found.judged} programs, {sum(found.kinds.values())} differ{rate}"]
     lines += [str(found.coverage)] if found.directory is not None else []
     lines.append(str(found))

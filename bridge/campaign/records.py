@@ -7,27 +7,26 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any, TextIO
+from typing import Any
 
 from minigrad.app.command import UsageError
 
 
 class Records:
-    """The lines of a file, and the open file to append to. Raises OSError and UsageError."""
+    """The lines of a file when it was opened, and more of them. Raises OSError and UsageError."""
 
     def __init__(self, path: str) -> None:
         self.path = path
         self.lines = _read(path)
-        self._file: TextIO = open(path, "a", encoding="utf-8")  # noqa: SIM115, it stays open
+        with open(path, "a"):
+            pass  # it can be written
 
     def append(self, record: dict[str, Any]) -> None:
         """Write one line, and flush it to the disk."""
-        self._file.write(json.dumps(record) + "\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
-
-    def close(self) -> None:
-        self._file.close()
+        with open(self.path, "a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def _read(path: str) -> list[dict[str, Any]]:

@@ -102,7 +102,7 @@ class Found:
 def run_here(schedule: Schedule, found: Found) -> None:
     """Run all ranges in this process, one after the other, then shrink."""
     while (given := schedule.next()) is not None:
-        started = time.perf_counter()
+        started = time.process_time()
         found.add(given, run_range(given.subject, given.first, given.count), _since(started))
     for kind in found.unshrunk():
         found.add_script(kind, script(*found.first[kind]))
@@ -122,9 +122,11 @@ class ClusterRun:
         found: Found,
         limit: float,
         advance: Callable[[int], Any] = lambda count: None,
+        run: Callable[..., tuple[RangeResult, float]] | None = None,
     ) -> None:
         self.client, self.schedule, self.found = client, schedule, found
         self.limit, self.advance = limit, advance
+        self.run_range = run or _timed_range
         self.completed = as_completed()
         self.ranges: dict[Any, Range] = {}
         self.shrinking: dict[Any, str] = {}
@@ -149,7 +151,7 @@ class ClusterRun:
             key = f"{given.subject}-{given.first}-{given.count}"
             self.ranges[key] = given
             future = self.client.submit(
-                _timed_range, given.subject, given.first, given.count, self.limit, key=key
+                self.run_range, given.subject, given.first, given.count, self.limit, key=key
             )
             self.completed.add(future)
 
@@ -195,7 +197,7 @@ class ClusterRun:
 def _timed_range(
     subject: str, first: int, count: int, limit: float | None
 ) -> tuple[RangeResult, float]:
-    started = time.perf_counter()
+    started = time.process_time()
     return run_range(subject, first, count, limit), _since(started)
 
 
@@ -205,7 +207,7 @@ def _limited_script(subject: str, seed: int, found: Disagreement, limit: float) 
 
 
 def _since(started: float) -> float:
-    return round(time.perf_counter() - started, 3)
+    return round(time.process_time() - started, 3)
 
 
 def _limits(limit: float) -> str:

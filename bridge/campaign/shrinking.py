@@ -2,7 +2,7 @@
 
 Statements are left out one by one, from the last to the first, as long as the kind stays. A program
 without a statement that others need raises NameError in both libraries, and so is none. Then the
-texts that remain are simplified.
+texts that remain are simplified, and what an op computed is given as numbers.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from dataclasses import replace
 
 import torch
 
-from bridge.random_programs.program import Execution, Program, Statement
+from bridge.drawing.expressions import as_code
+from bridge.random_programs.program import Execution, Program, Statement, TensorFacts
 
 from . import TRAININGS
 from .subjects import DRAWN, Disagreement, judge_program
@@ -53,8 +54,19 @@ def _simpler(program: Program) -> Iterator[Program]:
     for i in reversed(range(len(statements))):
         yield rewritten(statements[:i] + statements[i + 1 :])
     for i, statement in enumerate(statements):
+        if statement.call is not None and statement.names and not statement.raises:
+            leaves = (_as_leaf(program, name) for name in statement.names)
+            yield rewritten((*statements[:i], *leaves, *statements[i + 1 :]))
         for simpler in _simpler_statements(statement):
             yield rewritten((*statements[:i], simpler, *statements[i + 1 :]))
+
+
+def _as_leaf(program: Program, name: str) -> Statement:
+    """Return a statement that makes a leaf with the values that a computed tensor had."""
+    facts = program.theirs.facts[name]
+    tracked = isinstance(facts, TensorFacts) and facts.requires_grad
+    text = f"{name} = {as_code(program.theirs.values[name])}"
+    return Statement(f"{text}.requires_grad_()" if tracked else text, (name,))
 
 
 def _simpler_statements(statement: Statement) -> Iterator[Statement]:

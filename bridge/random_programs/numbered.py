@@ -58,7 +58,7 @@ def draw_rule_case(seed: int) -> Program:
     def kind_of(action: str) -> StatementKind:
         return (lambda writer: write_case(writer, case)) if action == op else backward
 
-    texture = ("normal", "special")[seed // len(OPS) % 2]
+    texture = "special" if seed // len(OPS) % 2 and not case.finite else "normal"
     writer = ProgramWriter(texture, "float64")
     return writer.write([Slot(op, seed), Slot("backward", seed)], kind_of)
 
