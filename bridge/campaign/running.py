@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections import Counter, deque
+from collections.abc import Callable
 from typing import Any
 
 from distributed import Client, Future, KilledWorker, as_completed
@@ -20,6 +20,8 @@ from .ranges import Range, Schedule
 from .records import Records
 from .shrinking import script
 from .subjects import Disagreement, RangeResult, as_plain, crash, limited, run_range
+
+DIED = "the process died or took too long"
 
 
 class Found:
@@ -111,8 +113,9 @@ def run_here(schedule: Schedule, found: Found) -> None:
 class ClusterRun:
     """The loop over the results of a cluster's tasks.
 
-    Two tasks per worker are under way at any time, so that workers don't wait, and each new range
-    is chosen by the coverage so far. `advance` is called with the number of seeds judged.
+    There are as many tasks under way as workers. So a process that ends takes only its own task
+    with it, and each new range is chosen by the coverage so far. `advance` is called with the
+    number of seeds judged.
     """
 
     def __init__(
@@ -128,70 +131,73 @@ class ClusterRun:
         self.limit, self.advance = limit, advance
         self.run_range = run or _timed_range
         self.completed = as_completed()
+        self.waiting: deque[Range] = deque()
+        self.to_shrink = deque(found.unshrunk())
         self.ranges: dict[Any, Range] = {}
         self.shrinking: dict[Any, str] = {}
 
     def run(self) -> None:
         """Run until no range and no kind is left."""
-        self._shrink(self.found.unshrunk())
-        for _ in range(2 * max(1, len(self.client.scheduler_info()["workers"]))):
-            self._submit_next()
+        self._fill()
         for future in self.completed:
             if future.key in self.shrinking:
                 self._finish_shrinking(future)
             else:
                 self._finish_range(future)
+            self._fill()
 
-    def _submit_next(self) -> None:
-        if (given := self.schedule.next()) is not None:
-            self._submit([given])
+    def _fill(self) -> None:
+        """Submit tasks until each worker has one."""
+        workers = max(1, len(self.client.scheduler_info()["workers"]))
+        while len(self.ranges) + len(self.shrinking) < workers:
+            if self.to_shrink:
+                self._submit_shrinking(self.to_shrink.popleft())
+                continue
+            given = self.waiting.popleft() if self.waiting else self.schedule.next()
+            if given is None:
+                return
+            self._submit(given)
 
-    def _submit(self, ranges: Iterable[Range]) -> None:
-        for given in ranges:
-            key = f"{given.subject}-{given.first}-{given.count}"
-            self.ranges[key] = given
-            future = self.client.submit(
-                self.run_range, given.subject, given.first, given.count, self.limit, key=key
-            )
-            self.completed.add(future)
+    def _submit(self, given: Range) -> None:
+        arguments = given.subject, given.first, given.count
+        future = self.client.submit(self.run_range, *arguments, self.limit, pure=False)
+        self.ranges[future.key] = given
+        self.completed.add(future)
 
     def _finish_range(self, future: Future) -> None:
         given, error = self.ranges.pop(future.key), future.exception()
-        if isinstance(error, KilledWorker) and given.count > 1:
-            # One of the seeds ended or blocked its process. Alone, each is its own task.
-            self._submit(given.seeds)
-            return
         result, seconds = (RangeResult(), 0.0) if error else future.result()
-        if error is not None:
-            result.found[given.first] = (
-                Disagreement(
-                    given.subject, "the process died or took too long", _limits(self.limit)
-                )
-                if isinstance(error, KilledWorker)
-                else crash("the campaign", error)
-            )
+        if isinstance(error, KilledWorker):
+            if given.count > 1:
+                # One of the seeds ended or blocked its process. Alone, each is its own task.
+                self.waiting.extend(given.seeds)
+                return
+            message = f"its process ended by itself, or after the limit of {self.limit:g} s"
+            result.found[given.first] = Disagreement(given.subject, DIED, message)
+        elif error is not None:
+            result.found[given.first] = crash("the campaign", error)
         before = set(self.found.first)
         self.found.add(given, result, seconds)
         self.advance(given.count)
-        self._shrink([kind for kind in self.found.first if kind not in before])
-        if not self.ranges or len(self.ranges) < 2 * len(self.client.scheduler_info()["workers"]):
-            self._submit_next()
+        self.to_shrink.extend(kind for kind in self.found.first if kind not in before)
 
-    def _shrink(self, kinds: Iterable[str]) -> None:
-        for kind in kinds:
-            subject, seed, found = self.found.first[kind]
-            future = self.client.submit(_limited_script, subject, seed, found, 10 * self.limit)
-            self.shrinking[future.key] = kind
-            self.completed.add(future)
+    def _submit_shrinking(self, kind: str) -> None:
+        subject, seed, found = self.found.first[kind]
+        if found.what == DIED:  # so would the process that shrinks it
+            self.found.add_script(kind, _unshrunk(kind, subject, seed))
+            return
+        future = self.client.submit(
+            _limited_script, subject, seed, found, 10 * self.limit, pure=False
+        )
+        self.shrinking[future.key] = kind
+        self.completed.add(future)
 
     def _finish_shrinking(self, future: Future) -> None:
         kind = self.shrinking.pop(future.key)
         subject, seed, _ = self.found.first[kind]
-        if future.exception() is None:
-            self.found.add_script(kind, future.result())
-        else:
-            again = f"python -m bridge campaign --subject {subject} --seed {seed} --programs 1"
-            self.found.add_script(kind, f'"""{kind}\n\nIt can\'t be shrunk: {again}\n"""\n')
+        failed = future.exception() is not None
+        text = _unshrunk(kind, subject, seed) if failed else future.result()
+        self.found.add_script(kind, text)
 
 
 def _timed_range(
@@ -210,5 +216,6 @@ def _since(started: float) -> float:
     return round(time.process_time() - started, 3)
 
 
-def _limits(limit: float) -> str:
-    return f"the process ended by itself, or after the limit of {limit:g} s"
+def _unshrunk(kind: str, subject: str, seed: int) -> str:
+    again = f"python -m bridge campaign --subject {subject} --seed {seed} --programs 1"
+    return f'"""{kind}\n\nIt can\'t be shrunk. Run: {again}\n"""\n'
