@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 EXAMPLES = """\
 examples:
   python -m bridge campaign --programs 1000000       on all cores of this machine
-  python -m bridge campaign --programs 1000000 --scheduler tcp://10.0.0.1:8786
+  python -m bridge campaign --programs 1000000 --scheduler tcp://localhost:8786
   python -m bridge campaign --seed 42 --programs 1   one program again
 """
 # Without a terminal, progress is a line every so many seconds.
@@ -158,8 +158,8 @@ def _client(given: argparse.Namespace) -> Iterator[Client]:
     if given.scheduler is not None:
         try:
             client = Client(given.scheduler, timeout=10)
-        except (OSError, ValueError, TypeError) as error:
-            first, *_ = str(error).splitlines() or ["no answer"]
+        except (OSError, ValueError, TypeError, MemoryError) as error:  # as another server answers
+            first, *_ = str(error).splitlines() or ["it isn't a dask scheduler"]
             raise UsageError(f"--scheduler {given.scheduler}: {first}") from None
         with client:
             yield client
