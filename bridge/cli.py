@@ -33,6 +33,8 @@ from minigrad.app.settings import Settings
 from minigrad.app.training_options import add_training_options
 from minigrad.utils.atomic_write import write_atomically
 
+from .campaign.cli import command as campaign_command
+
 if TYPE_CHECKING:
     from .reporting.report import ProgramReport
     from .running.program import SteppedProgram
@@ -44,6 +46,7 @@ examples:
   python -m bridge --dtype float64 --mode free --json run.json
   python -m bridge --device cuda
   python -m bridge --processes 2                     DistributedDataParallel on two ranks
+  python -m bridge campaign --help                   random programs, as many as there is time for
 """
 MODES = ("lockstep", "free")
 # What the command imports, and how it is installed.
@@ -58,6 +61,12 @@ PACKAGES = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with `argv`, or the process's arguments, and return its exit status."""
     return run_command("bridge", _command, argv)
+
+
+def _command(argv: list[str]) -> int:
+    if argv[:1] == ["campaign"]:
+        return campaign_command(argv[1:])
+    return _compare_programs(argv)
 
 
 def _parser() -> CommandParser:
@@ -101,7 +110,7 @@ def _processes(text: str) -> int:
     return number
 
 
-def _command(argv: list[str]) -> int:
+def _compare_programs(argv: list[str]) -> int:
     arguments = vars(_parser().parse_args(argv))
     processes = arguments.pop("processes", 1)
     device, mode = arguments.pop("device", "cpu"), arguments.pop("mode", "both")

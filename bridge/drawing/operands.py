@@ -63,6 +63,21 @@ def laid_out(values: np.ndarray, layout: str) -> Operand:
     return Operand(values, layout)
 
 
+def layout_of(x: np.ndarray) -> str:
+    """Return which of `LAYOUTS` an array has.
+
+    >>> x = np.zeros((2, 3))
+    >>> layout_of(x), layout_of(x.T), layout_of(x[:, 1:]), layout_of(np.broadcast_to(x, (4, 2, 3)))
+    ('contiguous', 'transposed', 'strided', 'expanded')
+    """
+    if x.flags.c_contiguous:
+        return "contiguous"
+    if any(size > 1 and not step for size, step in zip(x.shape, x.strides, strict=True)):
+        return "expanded"
+    falling = sorted(range(x.ndim), key=lambda dim: -x.strides[dim])
+    return "transposed" if x.transpose(falling).flags.c_contiguous else "strided"
+
+
 def special_values(dtype: np.dtype) -> np.ndarray:
     """Return zeros, ones and their neighbours, the ends of the range, infinities and NaN."""
     kind = np.finfo(dtype)

@@ -60,6 +60,7 @@ def shape_in_place(rule: Rule, *, node: str = "") -> Callable[..., Any]:
 
     own = replace(rule.presentation, layout="own")
     op = function(replace(rule, view=False, presentation=own), node=node or numbered)
+    signature = inspect.signature(rule.forward)
 
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         require_tensor(self, f"{rule.name}_", "input")
@@ -74,7 +75,8 @@ def shape_in_place(rule: Rule, *, node: str = "") -> Callable[..., Any]:
         count_write(self._counter)
         note_reshaped(self)
         if self._view is not None:
-            self._view = View(before, rule, args, self._view.creation_meta)
+            given = signature.bind(before, *args, **kwargs).args[1:] if kwargs else args
+            self._view = View(before, rule, given, self._view.creation_meta)
         if result._node is not None:
             set_history(self, result._node)
         return self

@@ -9,6 +9,7 @@ import numpy as np
 
 from .dims import axis
 from .dtypes import scalar_name
+from .elementwise import cast
 from .indexing import put
 from .layout import in_dtype
 from .reading import reads_as
@@ -52,7 +53,14 @@ def cumsum(input: Array, dim: int, *, dtype: np.dtype | None = None) -> Result:
     if x.dtype.kind == "f":
         y = y + 0  # PyTorch's sums start with 0, so that a sum of -0 is 0
     one = math.prod(shape) <= 1 or shape[d] == 1
-    return y.astype(x.dtype), (lambda g: g if one else _from_the_end(g, d),)
+
+    kind, converted = input.dtype, x.dtype != input.dtype
+
+    def pullback(g: Array) -> Array:
+        g = cast(g, kind)[0] if converted else g  # first, as PyTorch does, which may overflow
+        return g if one else _from_the_end(g, d)
+
+    return y.astype(x.dtype), (pullback,)
 
 
 @differentiable(half="float16")
@@ -65,10 +73,12 @@ def cumprod(input: Array, dim: int, *, dtype: np.dtype | None = None) -> Result:
     d, shape = axis(dim, input.ndim), input.shape
     x = in_dtype(input, summed_type(input, dtype))
     y = (np.multiply.accumulate(_wide(x), d) if shape else _wide(x)).astype(x.dtype)
+    kind, converted = input.dtype, x.dtype != input.dtype
 
     def pullback(g: Array) -> Array:
         if math.prod(shape) <= 1 or shape[d] == 1:
             return g
+        g = cast(g, kind)[0] if converted else g
         if (input == 0).any():
             return _by_factors(input, g, d)
         return _from_the_end(g * y, d) / input

@@ -34,6 +34,21 @@ x.round(decimals=1), x.relu(), (-x).relu(), t.tensor([-0.0]).half().relu()
 """.strip().splitlines()
 
 
+@pytest.mark.parametrize("name", ["cumsum", "cumprod"])
+@pytest.mark.parametrize("second", [2.0, 0.0])
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_the_cotangent_of_a_converting_scan_is_converted_first(
+    name: str, second: float, create_graph: bool
+) -> None:
+    def gradient(t: Any) -> Any:
+        x = t.tensor([1.0, second, -1.0, 1.0], dtype=t.float16).requires_grad_()
+        y = getattr(x, name)(dim=0, dtype=t.float64)
+        g = t.tensor([1e5, 1.0, 1 / 3, 0.1], dtype=t.float64)  # 1e5 is infinite in float16
+        return t.autograd.grad(y, x, g, create_graph=create_graph)[0].tolist()
+
+    np.testing.assert_array_equal(gradient(minigrad), gradient(torch))
+
+
 @pytest.mark.parametrize("line", LINES)
 def test_results_are_pytorchs(line: str) -> None:
     def results(t: Any) -> list[Any]:

@@ -12,6 +12,8 @@ x.t_(), x._version, x.stride()
 x.unsqueeze_(1).squeeze_(1), x._version
 x.unsqueeze_(0).squeeze_((0, 1)).stride()
 x.transpose_(0, 1).swapaxes_(0, 1).swapdims_(0, 1).stride()
+torch.ones(0, 2)[...].transpose_(dim0=0, dim1=-1).stride()
+(v.transpose_(dim0=0, dim1=-1), y.mul_(2), torch.autograd.grad((v * w[0]).sum(), g))[2]
 x.unsqueeze_(5)
 g.t_()
 type(y.t_().grad_fn).__name__
