@@ -10,11 +10,12 @@ import pytest
 
 pytest.importorskip("torch")
 
+from bridge.conformance import checker
+from bridge.conformance.checks import CHECKS, FIRST, checks_of, together_of
+from bridge.conformance.mutants import CONTROL, MUTATIONS, Mutant, mutants_of, planted
 from bridge.drawing.operands import Case
 from bridge.drawing.samples import SAMPLES, draw_case
-from tests.rules import checker
-from tests.rules.checks import CHECKS, FIRST, checks_of, for_each_case, together_of
-from tests.rules.mutants import CONTROL, MUTATIONS, Mutant, mutants_of, planted
+from tests.rules.checks import for_each_case
 
 pytestmark = pytest.mark.filterwarnings(f"ignore:{checker.LAYOUT_WARNING}")
 

@@ -21,14 +21,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import minigrad
+from bridge.conformance import checker
+from bridge.conformance.checks import FIRST
 from bridge.drawing.samples import draw_case
 from minigrad.api.tensor import Tensor
 from minigrad.catalogue.accuracy import Scaled, Ulps, tolerance
 from minigrad.core.errstate import quiet
 from minigrad.rules import REGISTRY
 from minigrad.rules.rule import Pullback, Result
-from tests.rules import checker
-from tests.rules.checks import FIRST
 
 # A rule replaced by another -----------------------------------------------------------------------
 
