@@ -42,6 +42,7 @@ examples:
   python -m bridge --data digits --optimizer adam --epochs 50 --plot distance.png
   python -m bridge --dtype float64 --mode free --json run.json
   python -m bridge --device cuda
+  python -m bridge conform mypackage.engine          judge another engine (see conform --help)
 """
 MODES = ("lockstep", "free")
 # What the command imports, and how it is installed.
@@ -55,6 +56,11 @@ PACKAGES = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with `argv`, or the process's arguments, and return its exit status."""
+    given = sys.argv[1:] if argv is None else list(argv)
+    if given[:1] == ["conform"]:
+        from .conformance.command import command  # it loads hypothesis, which the others don't
+
+        return run_command("bridge", command, given[1:])
     return run_command("bridge", _command, argv)
 
 
