@@ -175,7 +175,7 @@ def shortened(command: list[str]) -> list[str]:
         arguments = ["-m", "minigrad", *arguments]
     if arguments[:2] == ["-m", "benchmarks"]:
         arguments.append("--quick")
-    if arguments[:2] == ["-m", "tests.operator_database"]:
+    if arguments[:2] == ["-m", "bridge.conformance.operator_database"]:
         arguments[2:2] = ["--share", "1", "sin"]
     if arguments[:2] == ["-m", "tests.module_database"]:
         arguments.append("Linear")

@@ -135,27 +135,30 @@ def compare(t: Any, form: Form, case: Case) -> Fault | None:
     except (Missing, NotImplementedError) as error:
         raise Missing(str(error)) from error
     except Exception as error:
-        if _is_lack(error, case):
+        if is_lack(error, bool(case.options)):
             raise Missing(str(error)) from error
         return Fault("error", f"{type(error).__name__}: {error}")
-    return next(faults(ours, theirs), None)
+    return next(faults(ours, theirs, case), None)
 
 
 class Skipped(Exception):
     """The call is an error in PyTorch."""
 
 
-def _is_lack(error: Exception, case: Case) -> bool:
-    """Tell whether an error says that the candidate lacks an option or a name."""
+def is_lack(error: Exception, options: bool = False) -> bool:
+    """Tell whether an error says that the candidate lacks an option or a name.
+
+    In a call with options, any error about an argument counts as such.
+    """
     said = str(error)
     words = ("unexpected keyword", "positional argument", "supported", "bad operand type")
     named = isinstance(error, TypeError) and any(word in said for word in words)
-    option = isinstance(error, TypeError | ValueError) and bool(case.options)
-    return named or option or isinstance(error, AttributeError)
+    option = isinstance(error, TypeError | ValueError) and options
+    return named or option or isinstance(error, AttributeError | NotImplementedError)
 
 
-def faults(ours: Outcome, theirs: Outcome) -> Iterator[Fault]:
-    """Yield how two outcomes differ."""
+def faults(ours: Outcome, theirs: Outcome, case: Case) -> Iterator[Fault]:
+    """Yield how two outcomes of a case differ. The gradient of a NaN may be anything."""
     for i, (a, b) in enumerate(zip(ours.results, theirs.results, strict=False)):
         what = "value" if i == 0 else f"result {i}"
         yield from _difference(what, a, b, everywhere=True)
@@ -163,6 +166,9 @@ def faults(ours: Outcome, theirs: Outcome) -> Iterator[Fault]:
         what = f"gradient of operand {i}"
         if b is None:
             continue
+        x = case.operands[i]
+        if isinstance(x, Operand) and x.values.shape == b.shape:
+            b = np.where(np.isnan(x.values), np.nan, b).astype(b.dtype)
         if a is None:
             if np.any(np.nan_to_num(b) != 0):
                 yield Fault(what, "there is none", None, b)
@@ -172,9 +178,7 @@ def faults(ours: Outcome, theirs: Outcome) -> Iterator[Fault]:
         yield Fault("a write", f"{ours.written} was modified")
 
 
-def _difference(
-    what: str, a: np.ndarray, b: np.ndarray, everywhere: bool
-) -> Iterator[Fault]:
+def _difference(what: str, a: np.ndarray, b: np.ndarray, everywhere: bool) -> Iterator[Fault]:
     if a.shape != b.shape:
         yield Fault(what, f"shape {a.shape}, not {b.shape}", a, b)
         return

@@ -1,7 +1,7 @@
 """`python -m bridge conform`: its options, what it prints and writes, and its exit statuses.
 
-0: nothing is wrong. 1: something is. 2: bad usage, or a candidate that isn't an engine. 130: Ctrl-C,
-after the report so far.
+0: nothing is wrong. 1: something is. 2: bad usage, or a candidate that isn't an engine. 130: after
+Ctrl-C, with the report so far.
 """
 
 from __future__ import annotations

@@ -127,7 +127,7 @@ def diagnose_strict(library: Any, name: str, form: Form, case: Case) -> str:
             for x in leaves
         )
         ours = Outcome(tuple(y.detach().numpy() for y in results), grads)
-        fault = next(faults(ours, theirs), None)
+        fault = next(faults(ours, theirs, case), None)
         if fault is not None and fault.theirs is not None:
             if fault.ours is None:
                 return "there is no gradient"

@@ -136,6 +136,10 @@ class Tensor:
             found[place] = read(raw[place])
         return found
 
+    def like(self, array: Any) -> Tensor:
+        """Return a leaf of the same namespace."""
+        return Tensor(self._t, leaf=np.asarray(array))
+
     # PyTorch's names
 
     def numpy(self, force: bool = False) -> np.ndarray:
@@ -262,6 +266,7 @@ def _operator(name: str, reflected: bool) -> Callable[..., Any]:
 
 _operators()
 Tensor.__hash__ = object.__hash__  # type: ignore[method-assign]
+
 
 def _tensors(args: Any) -> Iterator[Tensor]:
     for x in args:

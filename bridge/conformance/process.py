@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import selectors
@@ -32,9 +33,7 @@ class Stopped(Exception):
 class WorkerProcess:
     """A process that judges a candidate; a new one takes the place of one that was stopped."""
 
-    def __init__(
-        self, candidate: str, suites: Sequence[str], patience: float, memory: int
-    ) -> None:
+    def __init__(self, candidate: str, suites: Sequence[str], patience: float, memory: int) -> None:
         self.candidate, self.suites = candidate, list(suites)
         self.patience, self.memory = patience, memory
         self._folder = tempfile.TemporaryDirectory(prefix="conform-")
@@ -56,7 +55,9 @@ class WorkerProcess:
             env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         )
         path_entries = ["", *sys.path]
-        self._send(candidate=self.candidate, path=path_entries, suites=self.suites, memory=self.memory)
+        self._send(
+            candidate=self.candidate, path=path_entries, suites=self.suites, memory=self.memory
+        )
         try:
             first = self._receive(max(self.patience, 120))
         except Stopped as stopped:
@@ -88,14 +89,10 @@ class WorkerProcess:
         if process is not None:
             for pipe in (process.stdin, process.stdout):
                 if pipe is not None:
-                    try:
+                    with contextlib.suppress(BrokenPipeError):
                         pipe.close()
-                    except BrokenPipeError:
-                        pass
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
             process.wait()
 
     def close(self) -> None:

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from hypothesis import HealthCheck, Phase, given, seed as seeded, settings
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import seed as seeded
 
 from bridge.drawing.samples import SAMPLES
 from bridge.random_programs.checking import faults
@@ -122,18 +123,20 @@ def run_partly(t: Namespace, program: Program) -> tuple[bool, str]:
         try:
             with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
                 exec(statement.text, names)
+                made = {n: names[n] for n in statement.names if isinstance(names.get(n), Tensor)}
+                arrays = {n: x.array() for n, x in made.items()}
         except (Missing, NotImplementedError, AttributeError, NameError, TypeError):
+            for each in statement.names:
+                names.pop(each, None)
             if not statement.names:
                 return compared, ""  # the rest depends on what was written or walked
             continue
         except Exception as error:
             return True, f"{statement.text}: raises {type(error).__name__}: {error}"
-        for name in statement.names:
-            if isinstance(x := names.get(name), Tensor):
-                compared = True
-                fault = _differs(name, x.array(), theirs.values.get(name), program)
-                if fault:
-                    return True, fault
+        for name, x in arrays.items():
+            compared = True
+            if fault := _differs(name, x, theirs.values.get(name), program):
+                return True, fault
     for label, b in theirs.values.items():
         x = names.get(label.removesuffix(".grad"))
         if label.endswith(".grad") and isinstance(x, Tensor) and x.requires_grad:

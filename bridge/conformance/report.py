@@ -103,16 +103,15 @@ class Report:
     def _entries(self) -> Iterator[str]:
         for i, fault in enumerate(self.faults(), 1):
             v = fault.first
-            checks = ", ".join(dict.fromkeys(fault.checks))
-            yield f"{i}. {v.suite}, {v.op}, {_TITLES.get(v.verdict, v.verdict)}: {v.what} ({checks})\n"
-            if v.message:
-                yield f"   {v.message}\n"
-            if v.diagnosis:
-                yield f"   diagnosis: {v.diagnosis}\n"
+            title = f"{v.suite}, {v.op}, {_TITLES.get(v.verdict, v.verdict)}: {v.what}"
+            lines = [f"{i}. {title} ({', '.join(dict.fromkeys(fault.checks))})"]
+            lines += [f"   {v.message}"] if v.message else []
+            lines += [f"   diagnosis: {v.diagnosis}"] if v.diagnosis else []
             if v.ours or v.theirs:
-                yield f"   candidate: {v.ours}\n   PyTorch:   {v.theirs}\n"
+                lines += [f"   candidate: {v.ours}", f"   PyTorch:   {v.theirs}"]
             if v.script:
-                yield "\n" + "".join(f"    {line}\n" for line in self.program(v).splitlines())
+                lines += ["", *(f"    {line}".rstrip() for line in self.program(v).splitlines())]
+            yield "\n".join(lines) + "\n"
 
     def program(self, v: Verdict) -> str:
         """Return the program of a fault, which runs in both libraries."""
@@ -169,7 +168,9 @@ class Report:
     def _section(self, fault: Fault) -> str:
         v, escape = fault.first, html.escape
         parts = [f"<details><summary><b>{escape(v.op)}</b> ({escape(v.suite)}): {escape(v.what)}, "]
-        parts.append(f'<span class="{v.verdict}">{escape(_TITLES.get(v.verdict, v.verdict))}</span>')
+        parts.append(
+            f'<span class="{v.verdict}">{escape(_TITLES.get(v.verdict, v.verdict))}</span>'
+        )
         parts.append(f"</summary><p>{escape(v.message)}</p>")
         if v.diagnosis:
             parts.append(f"<p>Diagnosis: {escape(v.diagnosis)}</p>")

@@ -59,7 +59,9 @@ def _planted(*values: float) -> Callable[[Operand, np.random.Generator], Operand
 def _laid_out(x: Operand, rng: np.random.Generator) -> Operand:
     if x.values.ndim == 0:
         return x
-    return replace(x, layout="transposed" if x.values.ndim > 1 and rng.random() < 0.6 else "strided")
+    return replace(
+        x, layout="transposed" if x.values.ndim > 1 and rng.random() < 0.6 else "strided"
+    )
 
 
 def _float32(x: Operand, rng: np.random.Generator) -> Operand:

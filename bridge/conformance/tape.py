@@ -1,7 +1,7 @@
 """The suite `tape`: what must hold of the recording and of the walk, whatever the op.
 
-Each check is a short program of `t`, a namespace with PyTorch's names. It runs in PyTorch and in the
-candidate, and what it returns must be the same. Where PyTorch raises, the candidate must raise too.
+Each check is a short program of `t`, a namespace with PyTorch's names. It runs in PyTorch and in
+the candidate, and what it returns must be the same. Where PyTorch raises, the candidate must too.
 """
 
 from __future__ import annotations
@@ -106,9 +106,7 @@ def no_aliases(t: Any) -> Any:
     pairs = ((0, 1), (0, 2), (1, 2))
     writable = [a is not None and a.flags.writeable for a in arrays]
     return tuple(
-        np.asarray(
-            writable[i] and writable[j] and bool(np.may_share_memory(arrays[i], arrays[j]))
-        )
+        np.asarray(writable[i] and writable[j] and bool(np.may_share_memory(arrays[i], arrays[j])))
         for i, j in pairs
     )
 
