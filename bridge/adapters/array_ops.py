@@ -41,7 +41,7 @@ def array_ops(xp: Any) -> dict[str, Callable[..., Any]]:
 
     def reduction(name: str) -> Callable[..., Any]:
         def reduce(x: Any, dim: Any = None, keepdim: bool = False) -> Any:
-            return getattr(xp, name)(x, axis=dim, keepdims=keepdim)
+            return getattr(xp, name)(x, axis=None if dim == () else dim, keepdims=keepdim)
 
         return reduce
 

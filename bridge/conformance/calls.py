@@ -190,7 +190,7 @@ def _difference(what: str, a: np.ndarray, b: np.ndarray, everywhere: bool) -> It
 
 def close(a: np.ndarray, b: np.ndarray, everywhere: bool = True) -> bool:
     """Tell whether two arrays are equal up to rounding; unless `everywhere`, where b isn't NaN."""
-    if b.dtype.kind != "f":
+    if a.shape != b.shape or b.dtype.kind != "f":
         return bool(np.array_equal(a, b))
     return bool(_near(a, b, everywhere).all())
 

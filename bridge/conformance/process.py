@@ -40,9 +40,13 @@ class WorkerProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._buffer = b""
         self.name, self.units = candidate, dict[str, list[str]]()
+        self.kinds: dict[str, list[str]] = {}
 
-    def start(self) -> None:
-        """Start the process and load the candidate. Raises BadCandidate."""
+    def start(self, kinds: bool = False) -> None:
+        """Start the process and load the candidate; if `kinds`, list the properties of its ops.
+
+        Raises BadCandidate.
+        """
         path = Path(self._folder.name) / "note"
         self._note = create_note(path)
         self._buffer = b""
@@ -56,7 +60,11 @@ class WorkerProcess:
         )
         path_entries = ["", *sys.path]
         self._send(
-            candidate=self.candidate, path=path_entries, suites=self.suites, memory=self.memory
+            candidate=self.candidate,
+            path=path_entries,
+            suites=self.suites,
+            memory=self.memory,
+            kinds=kinds,
         )
         try:
             first = self._receive(max(self.patience, 120))
@@ -65,6 +73,7 @@ class WorkerProcess:
         if "bad" in first:
             raise BadCandidate(first["bad"])
         self.name, self.units = first["ready"], first["units"]
+        self.kinds = first["kinds"] or self.kinds
 
     def judge(self, suite: str, unit: str, **options: Any) -> Iterator[Verdict]:
         """Yield the verdicts on a part of a suite; a crash is one, too."""

@@ -69,7 +69,7 @@ class Report:
     # As text --------------------------------------------------------------------------------------
 
     def __str__(self) -> str:
-        return f"{self.summary()}\n{''.join(f'{chr(10)}{text}' for text in self._entries())}"
+        return f"{self.summary()}\n{''.join(f'{chr(10)}{text}' for text in self.entries())}"
 
     def summary(self) -> str:
         """Return one screen: how many ops of each suite are right, wrong, missing or an error."""
@@ -100,7 +100,8 @@ class Report:
         what = f"distinct faults: {', '.join(parts)}" if parts else "nothing is wrong"
         return f"{what} ({self.seconds:.0f} s)"
 
-    def _entries(self) -> Iterator[str]:
+    def entries(self) -> Iterator[str]:
+        """Yield the text of each distinct fault."""
         for i, fault in enumerate(self.faults(), 1):
             v = fault.first
             title = f"{v.suite}, {v.op}, {_TITLES.get(v.verdict, v.verdict)}: {v.what}"

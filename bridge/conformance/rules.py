@@ -6,6 +6,7 @@ every detail goes through minigrad's own checks (`checks.py`) instead.
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -104,6 +105,18 @@ def draw(name: str, kind: str, seed: int, tries: int = 30) -> Case | None:
 def units(adapter: Adapter) -> list[str]:
     """Return the names of all ops."""
     return list(SAMPLES)
+
+
+def kinds_of(adapter: Adapter) -> dict[str, list[str]]:
+    """Return the properties, or checks, of each op that the candidate has."""
+    library = library_of(adapter)
+    if library is None:
+        t = Namespace(adapter)
+        return {name: list(PROPERTIES) for name in SAMPLES if _form(t, name) is not None}
+    return {
+        name: [key for key, c in checks_of(name).items() if c.of_calls or library is minigrad]
+        for name in SAMPLES
+    }
 
 
 def judge(
@@ -236,36 +249,73 @@ def _judge_strictly(
     note: Callable[[str], None],
     kinds: list[str] | None,
 ) -> Iterator[Verdict]:
-    """Run minigrad's own checks, a case of each in turn, because any of them may find most."""
+    tried: dict[str, int] = {}
+    failed = set()
+    for failure in failures(library, name, examples, seed, deadline, note, kinds, tried):
+        failed.add(failure.check)
+        yield _strict_fault(library, name, failure)
+    for key, count in tried.items():
+        if key not in failed:
+            yield Verdict(SUITE, name, key, RIGHT if count else MISSING, examples=count)
+    if library is minigrad and kinds is None:
+        yield from declarations(name, examples, seed)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A case that fails one of minigrad's own checks; `run` repeats the check."""
+
+    check: str
+    run: Callable[[Case], None]
+    case: Case
+    message: str
+    examples: int
+
+
+def failures(
+    library: Any,
+    name: str,
+    examples: int,
+    seed: int = 0,
+    deadline: float = float("inf"),
+    note: Callable[[str], None] = lambda text: None,
+    kinds: list[str] | None = None,
+    tried: dict[str, int] | None = None,
+) -> Iterator[Failure]:
+    """Yield the first failure of each check, from a case of each in turn: any may find most.
+
+    There are `examples` turns, in which a check gets one case or `times` cases. `tried` gets the
+    number of cases of each check.
+    """
     checks = {
         key: check
         for key, check in checks_of(name).items()
         if (check.of_calls or library is minigrad) and (kinds is None or key in kinds)
     }
-    tried = dict.fromkeys(checks, 0)
-    for i in range(examples):
-        for key in list(checks):
+    tried = {} if tried is None else tried
+    tried.update(dict.fromkeys(checks, 0))
+    turns = max((check.times for check in checks.values()), default=0)
+    for i in range(examples * turns):
+        for key, check in list(checks.items()):
+            if i % turns >= check.times:
+                continue
             if time.monotonic() > deadline:
-                break
-            case = draw_case(name, _seed(seed, i), checks[key].style)
+                return
+            case = draw_case(name, _seed(seed, i), check.style)
             note(f"{SUITE} {name} {key}: {case!r}")
             tried[key] += 1
-            extra = (library,) if checks[key].of_calls else ()
+            extra = (library,) if check.of_calls else ()
 
-            def run(case: Case, key: str = key, extra: Any = extra) -> None:
-                checks[key].function(name, FIRST[name], case, *extra)
+            def run(case: Case, function: Any = check.function, extra: Any = extra) -> None:
+                function(name, FIRST[name], copy.deepcopy(case), *extra)  # a fault may write to it
 
-            message = _failure(run, case)
-            if message:
-                yield _strict_fault(library, name, key, run, case, message, tried[key])
+            if message := _failure(run, case):
+                yield Failure(key, run, case, message, tried[key])
                 del checks[key]
-    for key in checks:
-        yield Verdict(SUITE, name, key, RIGHT if tried[key] else MISSING, examples=tried[key])
-    if library is minigrad and kinds is None:
-        yield from _judge_declarations(name, examples, seed)
 
 
-def _judge_declarations(name: str, examples: int, seed: int) -> Iterator[Verdict]:
+def declarations(name: str, examples: int, seed: int) -> Iterator[Verdict]:
+    """Yield the verdicts on what a rule declares of itself, from all cases together."""
     cases = [draw_case(name, _seed(seed, i), "tame") for i in range(max(examples, 24))]
     for key, check in together_of(name).items():
         try:
@@ -291,18 +341,11 @@ def _failure(run: Callable[[Case], None], case: Case) -> str:
     return ""
 
 
-def _strict_fault(
-    library: Any,
-    name: str,
-    key: str,
-    run: Callable[[Case], None],
-    case: Case,
-    message: str,
-    tried: int,
-) -> Verdict:
-    first = message.split(":")[0]
-    case = shrunk(case, lambda other: _failure(run, other).split(":")[0] == first, 60)
-    found = _failure(run, case) or message
+def _strict_fault(library: Any, name: str, failure: Failure) -> Verdict:
+    run, first = failure.run, failure.message.split(":")[0]
+    case = shrunk(failure.case, lambda other: _failure(run, other).split(":")[0] == first, 60)
+    found = _failure(run, case) or failure.message
     text = script(FIRST[name], replace(case, finite=True))
     mistake = diagnose_strict(library, name, FIRST[name], case)
-    return Verdict(SUITE, name, key, WRONG, first[:60], found, text, "", "", mistake, tried)
+    what, check = first[:60], failure.check
+    return Verdict(SUITE, name, check, WRONG, what, found, text, "", "", mistake, failure.examples)

@@ -207,6 +207,25 @@ def write_to_leaf(t: Any) -> Any:
     return ()
 
 
+def write_with_history(t: Any) -> Any:
+    """A write to a computed tensor is an op, with a derivative."""
+    x = leaf(t, 2.0, 3.0)
+    y = x + x
+    y.mul_(3.0)
+    y.backward(constant(t, 1.0, 10.0))
+    return y, x.grad
+
+
+def view_of_written(t: Any) -> Any:
+    """A view shows the history of its base, also after a write."""
+    x = leaf(t, 2.0, 3.0)
+    y = x + x
+    v = y[0:1]
+    y.mul_(3.0)
+    v.backward(constant(t, 1.0))
+    return v, x.grad
+
+
 def write_through_view(t: Any) -> Any:
     """A write through a view reaches the history of its base."""
     x = leaf(t, 2.0, 3.0)
@@ -277,7 +296,14 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
         *(accumulation_keeps_others, nested_sums, no_aliases, second_walk, zero_grad),
         *(unused_leaf, no_grad, detach, sum_over_broadcast),
         *(write_to_saved, write_after_write, write_before_use, write_to_unsaved, write_to_leaf),
-        *(write_through_view, view_of_saved, long_chain, memory),
+        *(
+            write_with_history,
+            view_of_written,
+            write_through_view,
+            view_of_saved,
+            long_chain,
+            memory,
+        ),
     )
 }
 
@@ -320,13 +346,12 @@ def judge(
     known = getattr(adapter, "conventions", {}).get((name, "*"), "")
     if known and verdict in (WRONG, ERROR):
         verdict = CONVENTION
-    values = ["" if isinstance(x, Exception) else _shown(x) for x in (ours, theirs)]
+    mine, other = ("" if isinstance(x, Exception) else _shown(x) for x in (ours, theirs))
     if verdict in (RIGHT, MISSING):
         yield Verdict(SUITE, name, name, verdict, message=message, examples=1)
         return
-    yield Verdict(
-        SUITE, name, name, verdict, name, message, text, *values, known or _meaning(check), 1
-    )
+    meaning = known or _meaning(check)
+    yield Verdict(SUITE, name, name, verdict, name, message, text, mine, other, meaning, 1)
 
 
 def _meaning(check: Callable[..., Any]) -> str:

@@ -57,6 +57,7 @@ def serve(requests: TextIO, answers: TextIO, note: Note) -> None:
     sys.path[:] = first["path"]
     import torch  # takes seconds, during which the parent shows that it waits
 
+    from . import rules
     from .adapter import BadCandidate, load, name_of
     from .suites import SUITES, judge
 
@@ -67,13 +68,16 @@ def serve(requests: TextIO, answers: TextIO, note: Note) -> None:
         answer(bad=str(error))
         return
     units = {suite: SUITES[suite].units(adapter) for suite in first["suites"]}
-    answer(ready=name_of(adapter), units=units)
+    kinds = rules.kinds_of(adapter) if first["kinds"] else {}
+    answer(ready=name_of(adapter), units=units, kinds=kinds)
     _limit_memory(first["memory"])
     for line in requests:
         job = json.loads(line)
         note.write(f"{job['suite']} {job['unit']}")
         options = {"examples": job["examples"], "seed": job["seed"], "note": note.write}
         options["deadline"] = time.monotonic() + job["seconds"]
+        if "kinds" in job:
+            options["kinds"] = job["kinds"]
         try:
             for verdict in judge(adapter, job["suite"], job["unit"], **options):
                 answer(verdict=verdict.to_dict())
