@@ -14,7 +14,7 @@ name, version = "tinygrad", version_of("tinygrad")
 
 
 def tensor(array: np.ndarray, requires_grad: bool) -> Tensor:
-    return Tensor(np.array(array), device="CPU", requires_grad=requires_grad)
+    return Tensor(np.array(array), device="CPU")
 
 
 def backward(result: Tensor, cotangent: np.ndarray) -> None:

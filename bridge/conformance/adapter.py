@@ -32,7 +32,7 @@ import sys
 import types
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 
@@ -66,9 +66,9 @@ class Adapter(Protocol):
 
     ops: Mapping[str, Callable[..., Any]]
 
-    def tensor(self, array: np.ndarray, requires_grad: bool) -> Any: ...
+    def tensor(self, array: Any, requires_grad: bool) -> Any: ...
 
-    def backward(self, result: Any, cotangent: np.ndarray) -> None: ...
+    def backward(self, result: Any, cotangent: Any) -> None: ...
 
     def grad(self, leaf: Any) -> Any: ...
 
@@ -104,7 +104,13 @@ class PyTorchNames:
         try:
             result.backward(self.tensor(cotangent, False))
         except TypeError:  # backward takes no cotangent
-            (result * self.tensor(cotangent, False)).sum().backward()
+            if not {"mul", "sum"} <= set(self.ops):
+                if np.all(cotangent == 1):
+                    result.backward()
+                    return
+                raise Missing("a cotangent for backward, or mul and sum") from None
+            weighted = self.ops["mul"](result, self.tensor(cotangent, False))
+            self.ops["sum"](weighted).backward()
 
     def grad(self, leaf: Any) -> Any:
         return getattr(leaf, "grad", None)
@@ -129,7 +135,7 @@ class _Functions(Mapping[str, Callable[..., Any]]):
         for place in self._places:
             found = getattr(place, name, None)
             if callable(found) and not isinstance(found, type):
-                return found  # type: ignore[no-any-return]
+                return cast(Callable[..., Any], found)
         special = f"__{_SPECIAL.get(name, name)}__"
         if name in OPERATORS and any(hasattr(place, special) for place in self._places[-1:]):
             return OPERATORS[name]
@@ -163,7 +169,7 @@ def load(candidate: Any) -> Adapter:
             raise BadCandidate(f"{name}: has neither PyTorch's `tensor` nor an adapter's `ops`")
         found = PyTorchNames(found, name)
     _check(found, name)
-    return found  # type: ignore[no-any-return]
+    return cast(Adapter, found)
 
 
 def name_of(adapter: Any) -> str:

@@ -73,9 +73,9 @@ def in_torch(form: Form, case: Case) -> Outcome | None:
 
 def in_candidate(t: Any, form: Form, case: Case, recorded: bool) -> Outcome:
     """Return what the candidate does, with a backward if `recorded`. Raises its errors."""
-    given = [x.array() if isinstance(x, Operand) else x for x in case.operands]
+    given: list[Any] = [x.array() if isinstance(x, Operand) else x for x in case.operands]
     before = [x.copy() if isinstance(x, np.ndarray) else x for x in given]
-    leaves = [
+    leaves: list[Any] = [
         t.from_numpy(x).requires_grad_(recorded and _wants(case, i))
         if isinstance(x, np.ndarray)
         else x
@@ -159,9 +159,9 @@ def is_lack(error: Exception, options: bool = False) -> bool:
 
 def faults(ours: Outcome, theirs: Outcome, case: Case) -> Iterator[Fault]:
     """Yield how two outcomes of a case differ. The gradient of a NaN may be anything."""
-    for i, (a, b) in enumerate(zip(ours.results, theirs.results, strict=False)):
+    for i, (mine, other) in enumerate(zip(ours.results, theirs.results, strict=False)):
         what = "value" if i == 0 else f"result {i}"
-        yield from _difference(what, a, b, everywhere=True)
+        yield from _difference(what, mine, other, everywhere=True)
     for i, (a, b) in enumerate(zip(ours.gradients, theirs.gradients, strict=True)):
         what = f"gradient of operand {i}"
         if b is None:
@@ -216,7 +216,8 @@ def _worst(a: np.ndarray, b: np.ndarray) -> str:
 
 def script(form: Form, case: Case, recorded: bool = True) -> str:
     """Return a program that makes the call; it runs with PyTorch and with the candidate."""
-    lines, names = ["inf, nan = float('inf'), float('nan')"], []
+    lines = ["inf, nan = float('inf'), float('nan')"]
+    names: list[Any] = []
     for i, x in enumerate(case.operands):
         if not isinstance(x, Operand):
             names.append(x)

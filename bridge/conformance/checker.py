@@ -19,7 +19,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -184,10 +184,10 @@ def check_close(
     """
     allowed = tolerance(name, case.options.get("alpha", 1))
     assert len(ours.results) == len(theirs.results), "a different number of results"
-    for i, (a, b) in enumerate(zip(ours.results, theirs.results, strict=True)):
-        _check(f"result {i}", a, b, allowed.value, lambda: _value_terms(name, form, case, theirs))
+    for i, (x, y) in enumerate(zip(ours.results, theirs.results, strict=True)):
+        _check(f"result {i}", x, y, allowed.value, lambda: _value_terms(name, form, case, theirs))
         if name != "put":  # in PyTorch, the gradient of a slice of everything is the cotangent
-            check_layout(f"result {i}", a, b)
+            check_layout(f"result {i}", x, y)
     for i, (a, b) in enumerate(zip(ours.gradients, theirs.gradients, strict=True)):
         assert (a is None) == (b is None), f"operand {i} has a gradient in one library only"
         if a is None or b is None:
@@ -205,19 +205,26 @@ def check_close(
             a,
             b,
             strength,
-            lambda i=i, b=b: (
-                _gradient_terms(name, form, case, theirs, i)
-                if later is None
-                else reduce(
-                    np.maximum,
-                    [
-                        _gradient_terms(name, form, case, theirs, i),
-                        _gradient_terms(name, form, later, call_outcome(torch, form, later), i),
-                        np.where(np.isfinite(b), np.abs(b), 0),  # saved and changed ones mix
-                    ],
-                )
-            ),
+            partial(_terms_before_and_after, name, form, case, later, theirs, i, b),
         )
+
+
+def _terms_before_and_after(
+    name: str,
+    form: Form,
+    case: Case,
+    later: Case | None,
+    theirs: CallOutcome,
+    i: int,
+    gradient: np.ndarray,
+) -> np.ndarray:
+    """Return the terms of a gradient; if operands were changed, saved and changed ones mix."""
+    terms = _gradient_terms(name, form, case, theirs, i)
+    if later is None:
+        return terms
+    changed = _gradient_terms(name, form, later, call_outcome(torch, form, later), i)
+    finite = np.where(np.isfinite(gradient), np.abs(gradient), 0)
+    return reduce(np.maximum, [terms, changed, finite])
 
 
 def check_layout(what: str, ours: np.ndarray, theirs: np.ndarray) -> None:
@@ -670,7 +677,9 @@ def check_in_place(
     if expected.error is NotImplementedError and ours.error is RuntimeError:
         return  # nor would the result fit; `check_outcome` compares which error comes first
     assert ours.error is expected.error, f"{_name_of(ours.error)}, not {_name_of(expected.error)}"
-    pairs = [*zip(ours.results, expected.results, strict=True)]
+    pairs: list[tuple[np.ndarray | None, np.ndarray | None]] = [
+        *zip(ours.results, expected.results, strict=True)
+    ]
     pairs += zip(ours.gradients, expected.gradients, strict=True)
     for a, b in pairs:
         assert (a is None) == (b is None), "a gradient in one form only"
@@ -758,7 +767,7 @@ def check_complex_step(name: str, form: Form, case: Case, step: float = 1e-20) -
 
 def _complex_value(name: str, case: Case, shifts: dict[int, np.ndarray]) -> np.ndarray:
     """Return the rule's first result with complex operands, some of them shifted."""
-    operands = [x.array() if isinstance(x, Operand) else x for x in case.operands]
+    operands: list[Any] = [x.array() if isinstance(x, Operand) else x for x in case.operands]
     real = [i for i, x in enumerate(case.operands) if isinstance(x, Operand) and x.differentiable]
     for i in real:
         operands[i] = np.asarray(operands[i] + shifts.get(i, 0j))
@@ -787,7 +796,7 @@ class _Floats(np.ndarray):
     """Complex numbers that claim to be floats, for rules that check the dtype."""
 
     @property
-    def dtype(self) -> np.dtype:  # type: ignore[override]
+    def dtype(self) -> np.dtype:
         return np.dtype(np.float64)
 
     def astype(self, dtype: Any, *rest: Any, **options: Any) -> np.ndarray:

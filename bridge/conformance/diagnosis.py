@@ -61,13 +61,14 @@ def _by_values(ours: np.ndarray, theirs: np.ndarray) -> str:
         return f"dtype drift: {theirs.dtype} becomes {ours.dtype}"
     if theirs.dtype.kind != "f" or not ours.size:
         return ""
-    finite = np.isfinite(ours) & np.isfinite(theirs) & (theirs != 0)
+    finite = np.isfinite(ours) & np.isfinite(theirs)
     if ours.size > 1 and not ours.any():
-        return "the gradient is zero"
-    if finite.all() and ours.size > 1:
-        ratio = ours / theirs
-        if close(ratio, np.full_like(ratio, ratio.flat[0])):
-            return f"scaled by {ratio.flat[0]:.6g}"
+        return "all zeros"
+    some = theirs != 0
+    if finite.all() and some.sum() > 1 and not ours[~some].any():
+        ratio = ours[some] / theirs[some]
+        if close(ratio, np.full_like(ratio, ratio[0])):
+            return f"scaled by {ratio[0]:.6g}"
     square = ours.ndim == 2 and ours.shape == ours.shape[::-1]
     return "transposed" if square and close(ours.T, theirs) else ""
 

@@ -196,7 +196,8 @@ def replaced(d: Any, where: Box) -> Any:
     """Return `d`, but wrong at the elements that a boxed mask selects."""
     if isinstance(d, Tensor):
         mask = minigrad.from_numpy(np.array(where.content))
-        return minigrad.where(mask, minigrad.where(minigrad.isfinite(d), d + 1, 0.0), d)
+        t: Any = minigrad
+        return t.where(mask, t.where(t.isfinite(d), d + 1, 0.0), d)
     return np.where(where.content, wrong(d), d)
 
 

@@ -210,15 +210,14 @@ class Tensor:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        if name in ("T", "expand", "permute") and self._raw is None and not self._wanted:
-            found = {"T": lambda: self._leaf.T}.get(name) or (
-                (lambda shape: np.broadcast_to(self._leaf, shape))
-                if name == "expand"
-                else self._leaf.transpose
-            )
+        if self._raw is None and not self._wanted:
+            # The text of a program writes the layout of a leaf in this way.
             if name == "T":
-                return Tensor(self._t, leaf=found())  # type: ignore[call-arg]
-            return lambda *args: Tensor(self._t, leaf=found(*args))
+                return Tensor(self._t, leaf=self._leaf.T)
+            if name == "expand":
+                return lambda shape: Tensor(self._t, leaf=np.broadcast_to(self._leaf, shape))
+            if name == "permute":
+                return lambda dims: Tensor(self._t, leaf=self._leaf.transpose(dims))
         if name.endswith("_"):
             return self._in_place(name)
         return lambda *args, **options: self._t.op(name)(self, *args, **options)
@@ -239,13 +238,13 @@ class Tensor:
             return Tensor(self._t, leaf=self._leaf[key])
         if self._t.scalar:
             raise Missing("no indexing of scalars")
-        return self._t.op("getitem")(self, key)  # type: ignore[no-any-return]
+        return self._t.op("getitem")(self, key)
 
     def __abs__(self) -> Tensor:
-        return self._t.op("abs")(self)  # type: ignore[no-any-return]
+        return self._t.op("abs")(self)
 
     def __neg__(self) -> Tensor:
-        return self._t.op("neg")(self)  # type: ignore[no-any-return]
+        return self._t.op("neg")(self)
 
 
 def _operators() -> None:

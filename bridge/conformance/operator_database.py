@@ -43,11 +43,15 @@ DTYPES = {getattr(torch, d.name): d for d in SUPPORTED}
 # How far results may be apart: relative and absolute. They are those of torch.testing.assert_close.
 CLOSE = {torch.float32: (1.3e-6, 1e-5), torch.float64: (1e-7, 1e-7)}
 # Ops whose results have arbitrary elements.
-UNINITIALISED = ("empty", "empty_like", "empty_permuted", "empty_strided")
-UNINITIALISED += ("new_empty", "new_empty_strided")
+UNINITIALISED = (
+    *("empty", "empty_like", "empty_permuted", "empty_strided"),
+    *("new_empty", "new_empty_strided"),
+)
 # Sums of products. Where terms cancel, a sum is as inexact as its largest terms.
-SUMS_OF_PRODUCTS = ("addbmm", "matrix_exp", "nn.functional.conv3d")
-SUMS_OF_PRODUCTS += ("nn.functional.scaled_dot_product_attention",)
+SUMS_OF_PRODUCTS = (
+    *("addbmm", "matrix_exp", "nn.functional.conv3d"),
+    "nn.functional.scaled_dot_product_attention",
+)
 # Ops that fall short, and why. Each must still fail.
 _DETACHED = "a mean or std that requires grad is refused"
 _TIES = "which of several equal elements it takes is an accident of PyTorch's sorting"
@@ -254,7 +258,8 @@ class Inputs:
             return (theirs, ours) if isinstance(x, list) else (tuple(theirs), tuple(ours))
         if isinstance(x, dict):
             pairs_of = {name: self._both(item) for name, item in x.items()}
-            return tuple({name: pair[i] for name, pair in pairs_of.items()} for i in range(2))
+            first, second = ({name: p[i] for name, p in pairs_of.items()} for i in range(2))
+            return first, second
         if isinstance(x, torch.dtype):
             return x, _dtype(x)
         if isinstance(x, torch.memory_format | torch.layout):
@@ -552,10 +557,12 @@ def check(
     tried = functools.partial(_tried, verdict)
     ways = tried("", lambda: list(forms_of(op)))
     if ways is None:
-        ways = [Form("function", op.op, counterpart(op))]
+        found = counterpart(op)
+        assert found is not None
+        ways = [Form("function", op.op, found)]
     for dtype in sorted(op.supported_dtypes("cpu") & DTYPES.keys(), key=str):
         gradients = dtype.is_floating_point and op.supports_autograd
-        samples = tried("samples", lambda d=dtype, g=gradients: _samples(op, d, g, seed)) or []
+        samples = tried("samples", functools.partial(_samples, op, dtype, gradients, seed)) or []
         second = gradients and op.supports_gradgrad and dtype is torch.float64 and _judged.strict
         for form in ways:
             chosen = samples if share is None else rng.sample(samples, min(share, len(samples)))

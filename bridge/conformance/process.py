@@ -140,7 +140,8 @@ class WorkerProcess:
                     limit = f"{self.memory / 2**30:.3g} GiB"
                     raise self._stopped("memory", f"takes more than {limit} of memory")
         line, _, self._buffer = self._buffer.partition(b"\n")
-        return json.loads(line)  # type: ignore[no-any-return]
+        found: dict[str, Any] = json.loads(line)
+        return found
 
     def _stopped(self, what: str, message: str) -> Stopped:
         return Stopped(what, message, self._note.read()[1])

@@ -177,8 +177,8 @@ def _judge_property(
     note: Callable[[str], None],
 ) -> Verdict:
     tried, lacking = 0, ""
-    for i in range(examples):
-        if time.monotonic() > deadline:
+    for i in range(4 * examples):  # for some the candidate lacks an option
+        if tried == examples or time.monotonic() > deadline:
             break
         case = draw(name, kind, seed * 10007 + i)
         if case is None:
@@ -213,10 +213,12 @@ def _reported(
         found = compare(t, form, other)
         return found is not None and found.what == fault.what
 
+    convention = _convention(adapter, name, kind)
+    # More elements say more about a mistake than few do.
+    mistake = convention or diagnose(name, form, case, fault)
     case = shrunk(case, fails)
     fault = compare(t, form, case) or fault
     verdict = ERROR if fault.what == "error" else WRONG
-    convention = _convention(adapter, name, kind)
     return Verdict(
         SUITE,
         name,
@@ -227,7 +229,7 @@ def _reported(
         script=script(form, case),
         ours="" if fault.ours is None else repr(fault.ours.tolist()),
         theirs="" if fault.theirs is None else repr(fault.theirs.tolist()),
-        diagnosis=convention or diagnose(name, form, case, fault),
+        diagnosis=mistake or diagnose(name, form, case, fault),
         examples=tried,
     )
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from .adapter import BadCandidate, load, name_of
@@ -52,13 +55,25 @@ def conform(
     unknown = [suite for suite in suites if suite not in ALL]
     if unknown or not suites:
         raise ValueError(f"no suite {', '.join(unknown) or 'given'}: use {', '.join(ALL)}")
-    start = time.monotonic()
     runner = (
         WorkerProcess(candidate, suites, patience, memory)
         if isinstance(candidate, str)
         else _InThisProcess(candidate, suites)
     )
     report = Report(str(candidate), _reference())
+    with _interrupted_once():
+        return _run(runner, report, minutes, examples, seed, progress)
+
+
+def _run(
+    runner: Any,
+    report: Report,
+    minutes: float | None,
+    examples: int,
+    seed: int,
+    progress: Progress,
+) -> Report:
+    start = time.monotonic()
     try:
         runner.start()
         report.candidate = runner.name
@@ -71,6 +86,29 @@ def conform(
         runner.close()
         report.seconds = time.monotonic() - start
     return report
+
+
+@contextmanager
+def _interrupted_once() -> Iterator[None]:
+    """Within the block, only the first interrupt counts: `timeout` sends two at once."""
+    came = False
+
+    def handle(number: int, frame: Any) -> None:
+        nonlocal came
+        if not came:
+            came = True
+            raise KeyboardInterrupt
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():  # no other may set handlers
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) is signal.default_int_handler:
+                before[number] = signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _reference() -> str:
