@@ -29,6 +29,16 @@ BINARY = {
 }
 
 
+# Where NumPy, and what follows it, differs from PyTorch on purpose or where nothing is defined.
+CONVENTIONS = {
+    ("atan2", "signed zeros"): "undefined at the origin, where PyTorch's gradient is 0",
+    ("cumsum", "0-d"): "numpy.cumsum of a 0-d array has one dimension (NumPy's reference)",
+    ("pow", "signed zeros"): "C's pow(-0.0, -0.5) is inf (C17, F.10.4.4), and PyTorch's is -inf",
+    ("sign", "nan"): "numpy.sign of NaN is NaN (NumPy's reference), and PyTorch's is 0",
+    ("sqrt", "signed zeros"): "undefined at -0.0, where PyTorch's gradient is -inf",
+}
+
+
 def array_ops(xp: Any) -> dict[str, Callable[..., Any]]:
     """Return the ops that a namespace with NumPy's names has, by PyTorch's names."""
     named = {ours: getattr(xp, theirs, None) for ours, theirs in (UNARY | BINARY).items()}

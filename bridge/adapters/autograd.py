@@ -7,11 +7,19 @@ from typing import Any
 
 import autograd.numpy as anp
 from autograd import make_vjp
-from autograd.scipy.special import logsumexp
+from autograd.scipy.special import expit, logsumexp
 
-from .array_ops import array_ops
+from .array_ops import CONVENTIONS, array_ops
 from .functional import Functional
 
+_BALANCED = (
+    "the relu here is maximum(x, 0), and two equal operands of maximum get half of the gradient "
+    "each: balanced_eq in autograd/numpy/numpy_vjps.py"
+)
+conventions = CONVENTIONS | {
+    ("relu", "ties"): _BALANCED,
+    ("relu", "signed zeros"): _BALANCED,
+}
 name, version = "autograd", version_of("autograd")
 
 
@@ -21,7 +29,7 @@ def _gradients(function: Any, arrays: Any, cotangent: Any) -> Any:
 
 ops = array_ops(anp) | {
     "relu": lambda x: anp.maximum(x, 0.0),
-    "sigmoid": lambda x: 1 / (1 + anp.exp(-x)),
+    "sigmoid": expit,
     "logsumexp": lambda x, dim, keepdim=False: logsumexp(x, axis=dim, keepdims=keepdim),
 }
 _engine = Functional(ops, _gradients, anp.array)

@@ -9,7 +9,7 @@ import mygrad
 import numpy as np
 from mygrad.nnet.activations import logsoftmax, relu, sigmoid, softmax
 
-from .array_ops import array_ops
+from .array_ops import CONVENTIONS, array_ops
 
 name, version = "mygrad", version_of("mygrad")
 
@@ -36,9 +36,27 @@ def zero_grad(leaf: Any) -> None:
 
 
 no_grad = lambda: mygrad.no_autodiff  # noqa: E731
+_CLEARED = (
+    "a gradient is cleared when its tensor is used in a new graph, and backward clears the graph: "
+    "the docstring of mygrad.Tensor"
+)
+conventions = CONVENTIONS | {
+    ("accumulation", "*"): _CLEARED,
+    ("accumulation_keeps_others", "*"): _CLEARED,
+    ("second_walk", "*"): _CLEARED,
+}
+
+
+def _where(condition: Any, a: Any, b: Any) -> Any:
+    return mygrad.where(to_numpy(condition), a, b)
+
+
 ops = array_ops(mygrad) | {
+    "where": _where,
     "relu": relu,
     "sigmoid": sigmoid,
     "softmax": lambda x, dim: softmax(x, axis=dim),
     "log_softmax": lambda x, dim: logsoftmax(x, axis=dim),
 }
+for _name in ("ceil", "floor", "sign"):  # functions of constants only
+    ops.pop(_name, None)

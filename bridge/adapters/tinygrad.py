@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from importlib.metadata import version as version_of
 from typing import Any
 
@@ -13,12 +14,16 @@ from bridge.conformance.adapter import Missing
 name, version = "tinygrad", version_of("tinygrad")
 
 
+# Without a compiler for the CPU, tinygrad's interpreter runs in Python.
+_DEVICE = "CPU" if shutil.which("clang") else "PYTHON"
+
+
 def tensor(array: np.ndarray, requires_grad: bool) -> Tensor:
-    return Tensor(np.array(array), device="CPU")
+    return Tensor(np.array(array), device=_DEVICE)
 
 
 def backward(result: Tensor, cotangent: np.ndarray) -> None:
-    result.backward(Tensor(np.array(cotangent), device="CPU"))
+    result.backward(Tensor(np.array(cotangent), device=_DEVICE))
 
 
 def grad(leaf: Tensor) -> Tensor | None:

@@ -238,7 +238,7 @@ class Tensor:
             return Tensor(self._t, leaf=self._leaf[key])
         if self._t.scalar:
             raise Missing("no indexing of scalars")
-        return self._t.op("getitem")(self, key)
+        return self._t.op("getitem")(self, _key(key))
 
     def __abs__(self) -> Tensor:
         return self._t.op("abs")(self)
@@ -278,6 +278,13 @@ def _tensors(args: Any) -> Iterator[Tensor]:
 def _is_slice_of_last(key: Any) -> bool:
     """Tell whether a key makes a strided leaf, as the text of a program does."""
     return isinstance(key, tuple) and key == (..., slice(None, None, 2))
+
+
+def _key(key: Any) -> Any:
+    """Return a key with arrays in the place of tensors."""
+    if isinstance(key, tuple):
+        return tuple(_key(part) for part in key)
+    return key.array() if isinstance(key, Tensor) else key
 
 
 def _raw(x: Any) -> Any:

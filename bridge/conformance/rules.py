@@ -158,7 +158,7 @@ def _form(t: Namespace, name: str) -> Form | None:
             case = draw(name, "plain", attempt)
             assert case is not None
             try:
-                compare(t, form, case)
+                compare(t, form, case, name)
             except (Missing, Skipped):
                 continue
             return form
@@ -185,7 +185,7 @@ def _judge_property(
             break
         note(f"{SUITE} {name} {kind}: {case!r}")
         try:
-            fault = compare(t, form, case)
+            fault = compare(t, form, case, name)
         except Missing as error:
             lacking = str(error)
             continue
@@ -210,14 +210,14 @@ def _reported(
     tried: int,
 ) -> Verdict:
     def fails(other: Case) -> bool:
-        found = compare(t, form, other)
+        found = compare(t, form, other, name)
         return found is not None and found.what == fault.what
 
     convention = _convention(adapter, name, kind)
     # More elements say more about a mistake than few do.
     mistake = convention or diagnose(name, form, case, fault)
     case = shrunk(case, fails)
-    fault = compare(t, form, case) or fault
+    fault = compare(t, form, case, name) or fault
     verdict = ERROR if fault.what == "error" else WRONG
     return Verdict(
         SUITE,
