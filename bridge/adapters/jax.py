@@ -12,6 +12,8 @@ from .functional import Functional
 
 jax.config.update("jax_enable_x64", True)
 
+_ABS = "the derivative of abs at 0 is 1: _abs_jvp_rule in jax/_src/lax/lax.py"
+conventions = CONVENTIONS | {("abs", "ties"): _ABS, ("abs", "signed zeros"): _ABS}
 name, version = "jax", jax.__version__
 
 

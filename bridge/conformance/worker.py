@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import mmap
 import os
-import resource
 import struct
 import sys
 import time
@@ -89,10 +88,12 @@ def serve(requests: TextIO, answers: TextIO, note: Note) -> None:
 def _limit_memory(most: int) -> None:
     """Let allocations of more than `most` bytes from now on fail with MemoryError."""
     try:
+        import resource  # Windows has none
+
         pages = int(Path("/proc/self/statm").read_text().split()[5])
         limit = pages * os.sysconf("SC_PAGE_SIZE") + most
         resource.setrlimit(resource.RLIMIT_DATA, (limit, resource.RLIM_INFINITY))
-    except (OSError, ValueError):
+    except (ImportError, OSError, ValueError):
         pass  # the parent watches the memory too
 
 
