@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from .array_ops import array_ops
+from .array_ops import CONVENTIONS, array_ops
 from .functional import Functional
 
 jax.config.update("jax_enable_x64", True)
