@@ -47,6 +47,7 @@ examples:
   python -m bridge --device cuda
   python -m bridge --processes 2                     DistributedDataParallel on two ranks
   python -m bridge campaign --help                   random programs, as many as there is time for
+  python -m bridge conform mypackage.engine          judge another engine (see conform --help)
 """
 MODES = ("lockstep", "free")
 # What the command imports, and how it is installed.
@@ -60,6 +61,11 @@ PACKAGES = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with `argv`, or the process's arguments, and return its exit status."""
+    given = sys.argv[1:] if argv is None else list(argv)
+    if given[:1] == ["conform"]:
+        from .conformance.command import command  # it loads hypothesis, which the others don't
+
+        return run_command("bridge", command, given[1:])
     return run_command("bridge", _command, argv)
 
 

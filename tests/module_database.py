@@ -19,8 +19,8 @@ import torch
 
 import minigrad
 from bridge import from_torch
+from bridge.libraries.databases import side_effects_undone
 from minigrad import nn
-from tests.databases import side_effects_undone
 
 # Layers of PyTorch's that minigrad lacks.
 MISSING: set[str] = set()

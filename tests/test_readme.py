@@ -173,12 +173,18 @@ def shortened(command: list[str]) -> list[str]:
     if program == "pytest":
         named = any((ROOT / each.partition("::")[0]).exists() for each in arguments)
         path = [] if named else ["tests/test_accuracy.py"]
-        arguments = ["-m", "pytest", *arguments, *path, "--collect-only", "-q", "-n", "0"]
+        plugin = ["-p", "bridge.conformance.plugin"] if "--engine" in arguments else []
+        options = [*plugin, "--collect-only", "-q", "-n", "0"]
+        arguments = ["-m", "pytest", *arguments, *path, *options]
     elif program == "minigrad":
         arguments = ["-m", "minigrad", *arguments]
+    if arguments[:3] == ["-m", "bridge", "conform"]:
+        places = [arguments.index(name) for name in ("--html", "--json") if name in arguments]
+        files = [each for i in places for each in arguments[i : i + 2]]
+        return [sys.executable, "-m", "bridge", "conform", "minigrad", "--suite", "tape", *files]
     if arguments[:2] == ["-m", "benchmarks"]:
         arguments.append("--quick")
-    if arguments[:2] == ["-m", "tests.operator_database"]:
+    if arguments[:2] == ["-m", "bridge.conformance.operator_database"]:
         arguments[2:2] = ["--share", "1", "sin"]
     if arguments[:2] == ["-m", "tests.module_database"]:
         arguments.append("Linear")

@@ -15,11 +15,11 @@ pytest.importorskip("torch")
 pytest.importorskip("expecttest")  # the database imports it
 
 import torch
+from tests.operator_database import OPS, Difference, Inputs, Untranslatable, compare
 from twins import check_same
 
 import minigrad
 from minigrad.core.output import KINDS
-from tests.operator_database import OPS, Difference, Inputs, Untranslatable, compare
 
 NAMES = [
     f"{module}.{name}".lstrip(".")

@@ -11,7 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("expecttest", reason="PyTorch's database of optimisers needs expecttest")
 
-from tests.databases import side_effects_undone  # noqa: E402
+from bridge.libraries.databases import side_effects_undone  # noqa: E402
 
 with side_effects_undone():
     from torch.testing._internal.common_optimizers import optim_db

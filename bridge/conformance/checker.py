@@ -1,5 +1,7 @@
 """The checker of rules: each function checks one case of one rule and raises AssertionError.
 
+A check of a call gets the candidate, a namespace with PyTorch's names, or checks minigrad.
+
 Against PyTorch: `check_outcome` compares values, gradients, flags, warnings and errors, and
 `check_whole` the bits of integer computations, which don't round. `check_second_backward` and
 `check_write` use a graph twice or write to a saved tensor. `check_orders` compares higher
@@ -17,7 +19,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -138,9 +140,9 @@ def _gradient(leaf: Any) -> np.ndarray | None:
 # Compared with PyTorch ----------------------------------------------------------------------------
 
 
-def check_outcome(name: str, form: Form, case: Case) -> None:
+def check_outcome(name: str, form: Form, case: Case, candidate: Any = minigrad) -> None:
     """Check results, gradients, flags, warnings and errors of a call."""
-    ours, theirs = (call_outcome(t, form, case) for t in (minigrad, torch))
+    ours, theirs = (call_outcome(t, form, case) for t in (candidate, torch))
     if _is_dtype_error_of_empty_operand(case, ours, theirs):
         return
     if theirs.error is AttributeError and ours.error is TypeError:
@@ -182,10 +184,10 @@ def check_close(
     """
     allowed = tolerance(name, case.options.get("alpha", 1))
     assert len(ours.results) == len(theirs.results), "a different number of results"
-    for i, (a, b) in enumerate(zip(ours.results, theirs.results, strict=True)):
-        _check(f"result {i}", a, b, allowed.value, lambda: _value_terms(name, form, case, theirs))
+    for i, (x, y) in enumerate(zip(ours.results, theirs.results, strict=True)):
+        _check(f"result {i}", x, y, allowed.value, lambda: _value_terms(name, form, case, theirs))
         if name != "put":  # in PyTorch, the gradient of a slice of everything is the cotangent
-            check_layout(f"result {i}", a, b)
+            check_layout(f"result {i}", x, y)
     for i, (a, b) in enumerate(zip(ours.gradients, theirs.gradients, strict=True)):
         assert (a is None) == (b is None), f"operand {i} has a gradient in one library only"
         if a is None or b is None:
@@ -203,19 +205,26 @@ def check_close(
             a,
             b,
             strength,
-            lambda i=i, b=b: (
-                _gradient_terms(name, form, case, theirs, i)
-                if later is None
-                else reduce(
-                    np.maximum,
-                    [
-                        _gradient_terms(name, form, case, theirs, i),
-                        _gradient_terms(name, form, later, call_outcome(torch, form, later), i),
-                        np.where(np.isfinite(b), np.abs(b), 0),  # saved and changed ones mix
-                    ],
-                )
-            ),
+            partial(_terms_before_and_after, name, form, case, later, theirs, i, b),
         )
+
+
+def _terms_before_and_after(
+    name: str,
+    form: Form,
+    case: Case,
+    later: Case | None,
+    theirs: CallOutcome,
+    i: int,
+    gradient: np.ndarray,
+) -> np.ndarray:
+    """Return the terms of a gradient; if operands were changed, saved and changed ones mix."""
+    terms = _gradient_terms(name, form, case, theirs, i)
+    if later is None:
+        return terms
+    changed = _gradient_terms(name, form, later, call_outcome(torch, form, later), i)
+    finite = np.where(np.isfinite(gradient), np.abs(gradient), 0)
+    return reduce(np.maximum, [terms, changed, finite])
 
 
 def check_layout(what: str, ours: np.ndarray, theirs: np.ndarray) -> None:
@@ -339,7 +348,7 @@ def _rows(form: Form, case: Case) -> list[np.ndarray | None]:
     return found
 
 
-def check_whole(name: str, form: Form, case: Case) -> None:
+def check_whole(name: str, form: Form, case: Case, candidate: Any = minigrad) -> None:
     """Check that integer computations which PyTorch doesn't round have the same bits here.
 
     The order of a sum matters only if its terms round. A computation counts as exact if float32 and
@@ -361,7 +370,8 @@ def check_whole(name: str, form: Form, case: Case) -> None:
             result.backward(t.from_numpy(np.asarray(g, like.dtype)))
         return [like, *map(_gradient, leaves)]
 
-    found = zip(*(run(*of) for of in WITNESSES), strict=True)
+    witnesses = ((candidate, np.float64), (torch, np.float64), (torch, np.float32))
+    found = zip(*(run(*of) for of in witnesses), strict=True)
     for i, (ours, theirs, coarse) in enumerate(found):
         if ours is None or theirs is None or coarse is None:
             continue
@@ -370,16 +380,13 @@ def check_whole(name: str, form: Form, case: Case) -> None:
         assert wrong is None, f"{f'gradient of operand {i - 1}' if i else 'result'}: {wrong}"
 
 
-WITNESSES = ((minigrad, np.float64), (torch, np.float64), (torch, np.float32))
-
-
-def check_graph(name: str, form: Form, case: Case) -> None:
+def check_graph(name: str, form: Form, case: Case, candidate: Any = minigrad) -> None:
     """Check that the graph below the results has the names and edges of PyTorch's."""
     if case.options.get("dim", ...) is None and not case.options.get("keepdim"):
         # PyTorch distinguishes dim=None from no dim at all.
         kept = {k: v for k, v in case.options.items() if k not in ("dim", "keepdim")}
         case = replace(case, options=kept)
-    ours, theirs = (_graph(t, form, case) for t in (minigrad, torch))
+    ours, theirs = (_graph(t, form, case) for t in (candidate, torch))
     if name == "put" and theirs == ["operand 0"]:
         return  # the gradient of a full slice is the tensor itself
     assert ours == theirs, f"the graph is {ours} here, {theirs} in PyTorch"
@@ -406,9 +413,9 @@ def _shown(node: Any, names: dict[Any, str]) -> str:
 # A graph used twice, and writes to saved tensors --------------------------------------------------
 
 
-def check_second_backward(name: str, form: Form, case: Case) -> None:
+def check_second_backward(name: str, form: Form, case: Case, candidate: Any = minigrad) -> None:
     """Check that a second backward through one call raises exactly where PyTorch does."""
-    ours, theirs = (_second_backward(t, form, case) for t in (minigrad, torch))
+    ours, theirs = (_second_backward(t, form, case) for t in (candidate, torch))
     assert ours is theirs, f"second backward: {_name_of(ours)} here, {_name_of(theirs)} in PyTorch"
 
 
@@ -430,12 +437,12 @@ def _second_backward(t: Any, form: Form, case: Case) -> type[Exception] | None:
 COPIED_IN_PYTORCH = {"matmul"}
 
 
-def check_write(name: str, form: Form, case: Case, written: int) -> None:
+def check_write(name: str, form: Form, case: Case, written: int, candidate: Any = minigrad) -> None:
     """Check backward after a write to an operand, to a key's tensor, or to result -1 - `written`.
 
     Both libraries raise RuntimeError, or both give the same gradient.
     """
-    ours, theirs = (_backward_after(_write, t, form, case, written) for t in (minigrad, torch))
+    ours, theirs = (_backward_after(_write, t, form, case, written) for t in (candidate, torch))
     if ours.error and name in COPIED_IN_PYTORCH:
         return
     which = f"result {-1 - written}" if written < 0 else f"operand {written}"
@@ -447,9 +454,11 @@ def check_write(name: str, form: Form, case: Case, written: int) -> None:
     check_close(name, form, case, ours, theirs, _with_changed(case, written, np.logical_not))
 
 
-def check_assigned_data(name: str, form: Form, case: Case, written: int) -> None:
+def check_assigned_data(
+    name: str, form: Form, case: Case, written: int, candidate: Any = minigrad
+) -> None:
     """Check backward after an assignment to `.data`, of the same tensors as in `check_write`."""
-    ours, theirs = (_backward_after(_assign, t, form, case, written) for t in (minigrad, torch))
+    ours, theirs = (_backward_after(_assign, t, form, case, written) for t in (candidate, torch))
     which = f"result {-1 - written}" if written < 0 else f"operand {written}"
     assert ours.error is theirs.error, f"after an assignment to the data of {which}"
     ours.results = theirs.results
@@ -591,7 +600,9 @@ INEXACT_IN_PYTORCH = {"binary_cross_entropy": 1e-8}
 TIE_SENSITIVE = {"max", "min", "amax", "amin", "median", "nanmedian", "scatter_amax", "nan_to_num"}
 
 
-def check_orders(name: str, form: Form, case: Case, orders: int = 2) -> None:
+def check_orders(
+    name: str, form: Form, case: Case, candidate: Any = minigrad, *, orders: int = 2
+) -> None:
     """Check that derivatives up to an order have PyTorch's flags and, up to rounding, its values.
 
     They may differ by twice the change of PyTorch's own derivatives when the operands of each of
@@ -609,7 +620,7 @@ def check_orders(name: str, form: Form, case: Case, orders: int = 2) -> None:
             return run(torch).values
 
     try:
-        ours, theirs = run(minigrad), run(torch)
+        ours, theirs = run(candidate), run(torch)
     except RefusedCall:
         return
     assert ours.requires_grad == theirs.requires_grad, (
@@ -647,14 +658,16 @@ def _settle(name: str, ours: np.ndarray, theirs: np.ndarray, tiny: float) -> Non
 # In place ----------------------------------------------------------------------------------------
 
 
-def check_in_place(name: str, form: Form, out_of_place: Form, case: Case) -> None:
+def check_in_place(
+    name: str, form: Form, out_of_place: Form, case: Case, candidate: Any = minigrad
+) -> None:
     """Check that an in-place form gives the same bits as the op out of place."""
 
     def of_a_copy(t: Any, input: Any, /, *rest: Any, **options: Any) -> Any:
         # In the layout of the in-place form: NumPy's rounding may depend on the layout.
         return out_of_place(t, input.clone(), *rest, **options)
 
-    ours, expected = (call_outcome(minigrad, each, case) for each in (form, of_a_copy))
+    ours, expected = (call_outcome(candidate, each, case) for each in (form, of_a_copy))
     target = case.operands[0]
     assert isinstance(target, Operand)
     if expected.error is None:
@@ -664,7 +677,9 @@ def check_in_place(name: str, form: Form, out_of_place: Form, case: Case) -> Non
     if expected.error is NotImplementedError and ours.error is RuntimeError:
         return  # nor would the result fit; `check_outcome` compares which error comes first
     assert ours.error is expected.error, f"{_name_of(ours.error)}, not {_name_of(expected.error)}"
-    pairs = [*zip(ours.results, expected.results, strict=True)]
+    pairs: list[tuple[np.ndarray | None, np.ndarray | None]] = [
+        *zip(ours.results, expected.results, strict=True)
+    ]
     pairs += zip(ours.gradients, expected.gradients, strict=True)
     for a, b in pairs:
         assert (a is None) == (b is None), "a gradient in one form only"
@@ -675,19 +690,21 @@ def check_in_place(name: str, form: Form, out_of_place: Form, case: Case) -> Non
 # Without PyTorch ----------------------------------------------------------------------------------
 
 
-def check_differences(name: str, form: Form, case: Case, step: float = 1e-5) -> None:
+def check_differences(
+    name: str, form: Form, case: Case, candidate: Any = minigrad, *, step: float = 1e-5
+) -> None:
     """Check the gradient against central differences, in a smooth float64 case."""
-    leaves = leaves_of(minigrad, case)
-    result = called(minigrad, form, case, leaves)[0]
+    leaves = leaves_of(candidate, case)
+    result = called(candidate, form, case, leaves)[0]
     g = np.asarray(np.random.default_rng(case.seed + 1).standard_normal(result.shape))
-    result.backward(minigrad.from_numpy(g))
+    result.backward(candidate.from_numpy(g))
     for i, leaf in enumerate(leaves):
         if not getattr(leaf, "requires_grad", False):
             continue
         actual = leaf.grad.numpy()
         assert actual.shape == tuple(leaf.shape)
         for index in np.ndindex(*actual.shape):
-            ends = [_moved(form, case, i, index, shift) for shift in (step, -step)]
+            ends = [_moved(form, case, i, index, shift, candidate) for shift in (step, -step)]
             expected = ((ends[0] - ends[1]) * g).sum() / (2 * step)
             assert abs(actual[index] - expected) <= 1e-6 * (1 + np.abs(actual).max()), (
                 f"gradient of operand {i} at {list(index)}: {actual[index]}, "
@@ -750,7 +767,7 @@ def check_complex_step(name: str, form: Form, case: Case, step: float = 1e-20) -
 
 def _complex_value(name: str, case: Case, shifts: dict[int, np.ndarray]) -> np.ndarray:
     """Return the rule's first result with complex operands, some of them shifted."""
-    operands = [x.array() if isinstance(x, Operand) else x for x in case.operands]
+    operands: list[Any] = [x.array() if isinstance(x, Operand) else x for x in case.operands]
     real = [i for i, x in enumerate(case.operands) if isinstance(x, Operand) and x.differentiable]
     for i in real:
         wide = np.asarray(operands[i]).astype(complex)  # which keeps the layout
@@ -781,7 +798,7 @@ class _Floats(np.ndarray):
     """Complex numbers that claim to be floats, for rules that check the dtype."""
 
     @property
-    def dtype(self) -> np.dtype:  # type: ignore[override]
+    def dtype(self) -> np.dtype:
         return np.dtype(np.float64)
 
     def astype(self, dtype: Any, *rest: Any, **options: Any) -> np.ndarray:
@@ -790,29 +807,33 @@ class _Floats(np.ndarray):
         )
 
 
-def check_recorded(name: str, form: Form, case: Case) -> None:
+def check_recorded(name: str, form: Form, case: Case, candidate: Any = minigrad) -> None:
     """Check that a gradient has the same bits with and without a graph."""
-    leaves = leaves_of(minigrad, case)
+    leaves = leaves_of(candidate, case)
     held = [i for i, x in enumerate(leaves) if getattr(x, "requires_grad", False)]
-    result = called(minigrad, form, case, leaves)[0]
+    result = called(candidate, form, case, leaves)[0]
     g = _normal(np.random.default_rng(case.seed + 3), result)
-    recorded = minigrad.autograd.grad(
-        result, [leaves[i] for i in held], g.tensor(minigrad), create_graph=True
+    recorded = candidate.autograd.grad(
+        result, [leaves[i] for i in held], g.tensor(candidate), create_graph=True
     )
-    for i, a, b in zip(held, recorded, _gradients(form, case, held, g), strict=True):
+    for i, a, b in zip(held, recorded, _gradients(form, case, held, g, candidate), strict=True):
         found = difference(a.detach().numpy(), b, Exact())
         assert found is None, f"gradient of operand {i} with and without a graph: {found}"
 
 
-def _gradients(form: Form, case: Case, held: list[int], g: Operand) -> list[np.ndarray]:
+def _gradients(
+    form: Form, case: Case, held: list[int], g: Operand, candidate: Any
+) -> list[np.ndarray]:
     """Return the gradients of the operands in `held`, computed without a graph."""
-    leaves = leaves_of(minigrad, case)
-    result = called(minigrad, form, case, leaves)[0]
-    found = minigrad.autograd.grad(result, [leaves[i] for i in held], g.tensor(minigrad))
+    leaves = leaves_of(candidate, case)
+    result = called(candidate, form, case, leaves)[0]
+    found = candidate.autograd.grad(result, [leaves[i] for i in held], g.tensor(candidate))
     return [d.numpy() for d in found]
 
 
-def _moved(form: Form, case: Case, i: int, index: tuple[int, ...], shift: float) -> np.ndarray:
+def _moved(
+    form: Form, case: Case, i: int, index: tuple[int, ...], shift: float, candidate: Any
+) -> np.ndarray:
     operand = case.operands[i]
     assert isinstance(operand, Operand)
     values = operand.values.copy()
@@ -820,7 +841,7 @@ def _moved(form: Form, case: Case, i: int, index: tuple[int, ...], shift: float)
     shifted = replace(operand, values=values)
     operands = (*case.operands[:i], shifted, *case.operands[i + 1 :])
     moved = replace(case, operands=operands)
-    return called(minigrad, form, moved, leaves_of(minigrad, moved))[0].detach().numpy()
+    return called(candidate, form, moved, leaves_of(candidate, moved))[0].detach().numpy()
 
 
 def check_second_differences(name: str, form: Form, case: Case) -> None:

@@ -21,6 +21,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import minigrad
+from bridge.conformance import checker
+from bridge.conformance.checks import FIRST
 from bridge.drawing.samples import draw_case
 from minigrad.api.tensor import Tensor
 from minigrad.catalogue.accuracy import Scaled, Ulps, tolerance
@@ -28,8 +30,6 @@ from minigrad.core.errstate import quiet
 from minigrad.core.half import computing
 from minigrad.rules import REGISTRY
 from minigrad.rules.rule import Pullback, Result
-from tests.rules import checker
-from tests.rules.checks import FIRST
 
 # A rule replaced by another -----------------------------------------------------------------------
 
@@ -199,7 +199,8 @@ def replaced(d: Any, where: Box) -> Any:
     """Return `d`, but wrong at the elements that a boxed mask selects."""
     if isinstance(d, Tensor):
         mask = minigrad.from_numpy(np.array(where.content))
-        return minigrad.where(mask, minigrad.where(minigrad.isfinite(d), d + 1, 0.0), d)
+        t: Any = minigrad
+        return t.where(mask, t.where(t.isfinite(d), d + 1, 0.0), d)
     return np.where(where.content, wrong(d), d)
 
 
@@ -567,3 +568,42 @@ def mutants_of(name: str) -> list[Mutant]:
         for i in range(max((len(call.args) for call in observed_calls(name)), default=0))
         if any(i < len(call.args) and of.applies(call, i) for call in observed_calls(name))
     ]
+
+
+# Mutants that no check can find because they do the same as the rule, each with a proof.
+EQUIVALENT: dict[Mutant, str] = {
+    Mutant(mutation, name, 0): "The gradient is zeros, because the operand is overwritten or the "
+    "result is constant between jumps. Zeros stay zeros when they are scaled, rounded, dropped or "
+    "computed from another cotangent, and in any layout."
+    for name in ("ceil", "copy", "fill", "floor", "round", "sign", "trunc", "zero")
+    for mutation in (
+        "scaled",
+        "dropped",
+        "cotangent-ignored",
+        "in-float32",
+        "row-major-cotangents",
+        "row-major-operands",
+    )
+    if mutation != "row-major-operands" or name in ("copy", "fill", "zero")
+} | {
+    Mutant(mutation, name, operand): "The gradient is zeros, because the result is "
+    "constant between jumps. Zeros stay zeros however they are scaled, rounded, dropped, laid out "
+    "or summed."
+    for name, operand in (("copysign", 1), ("nextafter", 1), ("rounded_div", 0), ("rounded_div", 1))
+    for mutation in (
+        "scaled",
+        "dropped",
+        "cotangent-ignored",
+        "in-float32",
+        "first-leading-copy",
+        "first-place",
+        "mean-for-sum",
+        "row-major-cotangents",
+    )
+    if (mutation, operand) != ("first-leading-copy", 0)
+}
+EQUIVALENT |= {
+    Mutant("row-major-operands", name, 1): "The functions that call this rule make its table of "
+    "windows, in row-major order."
+    for name in ("max_of_windows", "mean_of_windows")
+}
