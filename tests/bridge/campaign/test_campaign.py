@@ -329,6 +329,8 @@ def test_ctrl_c_ends_with_a_summary(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
+        # A shell ignores it for what runs in the background, and so would this process.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         path = tmp_path / "ranges.jsonl"
         while process.poll() is None and not (path.exists() and path.read_text()):
