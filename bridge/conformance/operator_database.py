@@ -556,8 +556,8 @@ def check(
 ) -> Verdict:
     """Run the samples of an op, or a random `share` of them for each dtype and form.
 
-    `first` stops at the first difference. `forms_of` gives the forms. `note` gets a text before each
-    sample.
+    `first` stops at the first difference. `forms_of` gives the forms. `note` gets a text before
+    each sample.
     """
     verdict = Verdict()
     rng = random.Random(zlib.crc32(f"{name_of(op)} {seed}".encode()))
