@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,14 @@ _WITHOUT_TORCH = {
 }
 
 
+def _is_installed(package: str) -> bool:
+    try:
+        importlib.metadata.version(package)  # a folder of tests may have the name of a module
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
     """Ignore files that can't be imported without PyTorch, dask or another engine."""
     if collection_path.is_dir():
@@ -37,7 +46,7 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
         return None if _HAS_TORCH and _HAS_DASK else True
     name = collection_path.relative_to(Path(__file__).parent).as_posix()
     folder, _, module = name.removesuffix(".py").rpartition("/")
-    if folder == "adapters" and module in _PEERS and importlib.util.find_spec(module) is None:
+    if folder == "adapters" and module in _PEERS and not _is_installed(module):
         return True
     if _HAS_TORCH:
         return None

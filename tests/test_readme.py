@@ -182,6 +182,8 @@ def shortened(command: list[str]) -> list[str]:
         places = [arguments.index(name) for name in ("--html", "--json") if name in arguments]
         files = [each for i in places for each in arguments[i : i + 2]]
         return [sys.executable, "-m", "bridge", "conform", "minigrad", "--suite", "tape", *files]
+    if arguments[:2] == ["-m", "benchmarks.detection"]:
+        arguments += ["--share", "1"]
     if arguments[:2] == ["-m", "benchmarks"]:
         arguments.append("--quick")
     if arguments[:2] == ["-m", "bridge.conformance.operator_database"]:

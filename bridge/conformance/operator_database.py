@@ -355,7 +355,9 @@ def _compare_one(what: str, theirs: Any, ours: Any, values: bool, cancels: bool)
 
 
 def _compare_values(what: str, theirs: torch.Tensor, ours: Any, scale: float = 1) -> None:
-    a, b = theirs.numpy(force=True), ours.numpy()
+    if theirs.dtype in (torch.bfloat16, torch.complex32):
+        raise Untranslatable(f"NumPy has no {theirs.dtype}")
+    a, b = theirs.numpy(force=True), ours.numpy(force=True)
     if b.dtype.itemsize < a.dtype.itemsize and a.dtype.kind == b.dtype.kind == "f":
         a = a.astype(b.dtype)  # the engine has float32 only
     if theirs.dtype in CLOSE:
@@ -473,7 +475,7 @@ def _floats(result: Any) -> list[Any]:
 
 
 def _cotangents(rng: np.random.Generator, x: torch.Tensor) -> tuple[Any, Any]:
-    array = np.asarray(rng.standard_normal(tuple(x.shape)), x.detach().numpy().dtype)
+    array = np.asarray(rng.standard_normal(tuple(x.shape)), x.detach().numpy(force=True).dtype)
     pair = torch.from_numpy(array.copy()), _judged.library.from_numpy(array.copy())
     return pair[0].requires_grad_(), pair[1].requires_grad_(_judged.strict)
 
@@ -510,7 +512,7 @@ def _compare_gradients(
         if a is None or b is None:  # None and zeros mean the same
             left = a if b is None else b
             elements = left if left is None or isinstance(left, Tensor) else left.detach()
-            if elements is not None and np.any(elements.numpy() != 0):
+            if elements is not None and np.any(elements.numpy(force=True) != 0):
                 raise Difference(f"{what} {i}: {b}, not {a}")
         else:
             if _judged.strict and a.dtype is not getattr(
@@ -548,11 +550,17 @@ class Verdict:
 
 
 def check(
-    op: Any, share: int | None = None, seed: int = 0, first: bool = False, forms_of: Any = forms
+    op: Any,
+    share: int | None = None,
+    seed: int = 0,
+    first: bool = False,
+    forms_of: Any = forms,
+    note: Callable[[str], None] = lambda text: None,
 ) -> Verdict:
     """Run the samples of an op, or a random `share` of them for each dtype and form.
 
-    `first` stops at the first difference. `forms_of` gives the forms.
+    `first` stops at the first difference. `forms_of` gives the forms. `note` gets a text before
+    each sample.
     """
     verdict = Verdict()
     rng = random.Random(zlib.crc32(f"{name_of(op)} {seed}".encode()))
@@ -571,6 +579,7 @@ def check(
             chosen = samples if share is None else rng.sample(samples, min(share, len(samples)))
             run = functools.partial(check_sample, op, form, gradients=gradients, second=second)
             for sample in chosen:
+                note(f"{name_of(op)}, {form.name}, {dtype}: {sample}")
                 tried(str(dtype), functools.partial(run, sample))
                 if first and verdict.differences:
                     return verdict

@@ -61,7 +61,9 @@ def judge(
         if name in database.NO_SAMPLES:
             yield Verdict(SUITE, name, name, MISSING, message="no sample fits")
             return
-        verdict = database.check(op, max(1, examples // 6), seed)
+        verdict = database.check(
+            op, max(1, examples // 6), seed, note=lambda text: note(f"{SUITE} {text}")
+        )
     if verdict.differences:
         said = one_line("; ".join(dict.fromkeys(verdict.differences)))
         known = database.SHORTFALLS.get(name, "") if library is minigrad else ""
