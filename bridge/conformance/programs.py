@@ -53,7 +53,8 @@ def judge(
     library = library_of(adapter)
     t = library if library is not None else Namespace(adapter)
     chosen = actions or (ACTIONS if library is not None else _actions(t))
-    count, found = 0, None
+    count = 0
+    found: tuple[Program, Any] | None = None
 
     @seeded(seed)
     @settings(
