@@ -54,7 +54,7 @@ def judge(
     t = library if library is not None else Namespace(adapter)
     chosen = actions or (ACTIONS if library is not None else _actions(t))
     count = 0
-    found: tuple[Program, Any] | None = None
+    found: tuple[Program, str] | None = None
 
     @seeded(seed)
     @settings(
@@ -81,7 +81,7 @@ def judge(
             return
         note(f"{SUITE} {name}:\n{program.source()}")
         if library is not None:
-            fault = next(faults(program, program.run(library)), None)
+            fault = next(map(str, faults(program, program.run(library))), "")
             compared = True
         else:
             compared, fault = run_partly(t, program)
