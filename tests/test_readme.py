@@ -183,7 +183,7 @@ def shortened(command: list[str]) -> list[str]:
         files = [each for i in places for each in arguments[i : i + 2]]
         return [sys.executable, "-m", "bridge", "conform", "minigrad", "--suite", "tape", *files]
     if arguments[:2] == ["-m", "benchmarks.detection"]:
-        arguments += ["--share", "1"]
+        arguments += ["--share", "1"]  # the last counts
     if arguments[:2] == ["-m", "benchmarks"]:
         arguments.append("--quick")
     if arguments[:2] == ["-m", "bridge.conformance.operator_database"]:

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from importlib.metadata import version as version_of
 from typing import Any
 
 import numpy as np
-from tinygrad import Tensor
 
 from bridge.conformance.adapter import Missing
+
+if not shutil.which("clang"):  # without a compiler, tinygrad's interpreter runs in Python
+    os.environ.setdefault("DEV", "PYTHON")
+
+from tinygrad import Tensor
 
 name, version = "tinygrad", version_of("tinygrad")
 
 
-# Without a compiler for the CPU, tinygrad's interpreter runs in Python.
-_DEVICE = "CPU" if shutil.which("clang") else "PYTHON"
-
-
 def tensor(array: np.ndarray, requires_grad: bool) -> Tensor:
-    return Tensor(np.array(array), device=_DEVICE)
+    return Tensor(np.array(array))
 
 
 def backward(result: Tensor, cotangent: np.ndarray) -> None:
-    result.backward(Tensor(np.array(cotangent), device=_DEVICE))
+    result.backward(Tensor(np.array(cotangent)))
 
 
 def grad(leaf: Tensor) -> Tensor | None:
