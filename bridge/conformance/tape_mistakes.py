@@ -137,7 +137,7 @@ def no_versions() -> AbstractContextManager[None]:
 @contextmanager
 def writable_leaf() -> Iterator[None]:
     """A leaf that requires grad can be written to."""
-    with _replaced(inplace, "_refuse_leaf", lambda *args, **options: None):
+    with _replaced(inplace, "refuse_leaf", lambda *args, **options: None):
         yield
 
 
