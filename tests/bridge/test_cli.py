@@ -202,7 +202,7 @@ def test_the_bridge_has_all_options_of_training() -> None:
     training_options.add_training_options(training)
     shared = {option for action in training._actions for option in action.option_strings}
     assert shared < taken
-    assert taken - shared == {"--device", "--mode", "--json", "--plot"}
+    assert taken - shared == {"--device", "--mode", "--processes", "--json", "--plot"}
 
 
 def test_the_bridge_runs_the_programs_of_minigrad_train() -> None:
