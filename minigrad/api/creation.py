@@ -20,6 +20,7 @@ from ..core.creating import (
     sizes_of,
     supported,
 )
+from ..core.tracing import tracing
 from ..core.devices import require_cpu
 from ..core.errstate import cast
 from ..core.warning import warn_once
@@ -62,6 +63,8 @@ def tensor(
         )
         array = data._array.copy()
     elif isinstance(data, np.ndarray):
+        if tracing.recording is not None:
+            tracing.recording.undeclared()
         array = supported(data).copy()
     else:
         array = _from_numbers(data, wanted)

@@ -14,6 +14,7 @@ from ..rules.dtypes import of_numpy
 from ..rules.promotion import python_number
 from .devices import require_cpu
 from .tensor import TensorBase, require_tensor, wrap
+from .tracing import tracing
 from .warning import warn_once
 
 
@@ -35,6 +36,8 @@ def made(
     for name, value in (("pin_memory", pin_memory), ("layout", layout), ("out", out)):
         if value is not None and value is not False:
             raise NotImplementedError(f"argument '{name}' is not implemented")
+    if tracing.recording is not None:
+        array = tracing.recording.constant(array)
     result = wrap(array)
     if requires_grad is not None and not isinstance(requires_grad, builtins.bool):
         kind = type(requires_grad).__name__

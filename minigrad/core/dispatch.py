@@ -21,7 +21,7 @@ import numpy as np
 
 from ..rules import REGISTRY, Rule
 from ..rules.dtypes import scalar_name, to_numpy
-from ..rules.layout import elementwise, like_images
+from ..rules.layout import contiguous, elementwise, like_images
 from ..rules.promotion import LARGEST, python_number
 from .arguments import MISSING, call_by_names, prepare, raise_as_pytorch, read_key
 from .errstate import quiet
@@ -49,7 +49,7 @@ def {name}({parameters}, **others):
         {operands}, {arrays}, computed = retry(rule, {operands}, {options})
         output, pullbacks = computed
     {extra_outputs}
-    result = wrap(output if type(output) is ndarray else asarray(output))
+    result = wrap(output if type(output) is ndarray else output[...])
     {layout}
     {view}
     {parents}
@@ -422,8 +422,7 @@ _NAMES: dict[str, Any] = {
     "TensorBase": TensorBase,
     "View": View,
     "all_fit": all_fit,
-    "asarray": np.asarray,
-    "ascontiguousarray": np.ascontiguousarray,
+    "ascontiguousarray": contiguous,
     "elementwise": elementwise,
     "call_by_names": call_by_names,
     "grad_mode": grad_mode,

@@ -56,10 +56,16 @@ def number(option: float | Tensor) -> float:
     return option.item() if isinstance(option, Tensor) else float(option)
 
 
+def rounded(factor: float, array: Array) -> np.generic:
+    """Return a number in the dtype of an array."""
+    kind: type[np.generic] = array.dtype.type
+    return kind(factor)  # type: ignore[call-arg]
+
+
 def add_scaled(y: Array, x: Array, factor: float, out: Array, work: Work) -> Array:
     """Return `y + factor * x` in `out`, which may be `x` or `y`."""
     wide = work.wide
-    np.multiply(x, y.dtype.type(factor), out=wide, dtype=np.float64)
+    np.multiply(x, rounded(factor, y), out=wide, dtype=np.float64)
     if out.dtype == np.float64:
         return np.add(wide, y, out=out)
     wide += y
@@ -85,7 +91,7 @@ def lerp(m: Array, g: Array, weight: float, out: Array, work: Work) -> Array:
     way = np.subtract(g, m, out=work.second)
     if weight < 0.5:
         return add_scaled(m, way, weight, out, work)
-    return add_scaled(g, way, m.dtype.type(weight) - m.dtype.type(1), out, work)
+    return add_scaled(g, way, rounded(weight, m) - rounded(1, m), out, work)
 
 
 def interpolate(m: Array, g: Array, weight: float, work: Array) -> None:
