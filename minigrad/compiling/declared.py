@@ -7,7 +7,7 @@ still finds the same: `check_source` writes them as one function, which runs bef
 
 from __future__ import annotations
 
-import builtins
+import dis
 from collections.abc import Iterator
 from operator import is_
 from types import CodeType, FunctionType, MethodType, ModuleType
@@ -18,7 +18,7 @@ import numpy as np
 from ..api.tensor import Tensor
 from ..nn.module import Module
 from ..optim.optimizer import Optimizer
-from .refusal import Refused, refused
+from .refusal import refused
 
 _SCALARS = (bool, int, float, str, type(None))
 _MANY = 10_000  # objects to search
@@ -217,7 +217,9 @@ def _is_searched(thing: Any) -> bool:
 
 
 def _global_names(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+            yield instruction.argval
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             yield from _global_names(constant)
@@ -228,10 +230,3 @@ def _has_hooks(module: Module) -> bool:
         getattr(module, name, None)
         for name in ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
     )
-
-
-def is_builtin(name: str) -> bool:
-    return hasattr(builtins, name)
-
-
-__all__ = ["Declared", "Refused", "is_number"]

@@ -105,21 +105,11 @@ def value_of(thing: Any) -> Any:
     return replaced(thing, lambda x: x if type(x) is np.ndarray else x.value)
 
 
-class Guard:
-    """A fact that the program relies on: `statement` gave this `outcome`, or raised `error`."""
-
-    __slots__ = ("error", "outcome", "statement")
-
-    def __init__(self, statement: Statement, outcome: Any, error: type[Exception] | None) -> None:
-        self.statement, self.outcome, self.error = statement, outcome, error
-
-
 class Recording:
     """The statements and guards of one recorded call."""
 
     def __init__(self) -> None:
         self.statements: list[Statement] = []
-        self.guards: list[Guard] = []
         self.refusal: Refused | None = None
         self.section, self.label = "forward", ""
         self.place: Place | None = None  # instead of the user's line
@@ -154,6 +144,7 @@ class Recording:
             statement = self._append(Statement("constant", None, (array.copy(),), {}))
             found = self.constants[id(array)] = self._recorded(array.copy(), statement)
             self.keep.append(array)
+            statement.results.append(found)
             found.storage.whole = found
         return found
 
@@ -179,8 +170,7 @@ class Recording:
             value = compute(*value_of(args), **value_of(options))
         except (ValueError, IndexError) as error:
             if self.depth:  # a rule may catch it and try another way
-                self._locate(statement)
-                self.guards.append(Guard(statement, None, type(error)))
+                self._append(Statement(f"raises {type(error).__name__}", compute, args, options | {"_name": name}))
             raise
         self._append(statement)
         for target in writes:
@@ -230,14 +220,7 @@ class Recording:
         outcome = bool(condition.value)
         if statement is None:
             raise refused("a condition on a value")
-        check = Statement("bool", bool, (condition,), {})
-        self._locate(check)
-        check.versions = {
-            id(x.storage): x.storage.version
-            for x in (condition,)
-            if type(x) is Recorded and x.storage is not None
-        }
-        self.guards.append(Guard(check, outcome, None))
+        self._append(Statement(f"is {outcome}", None, (condition,), {}))
         return outcome
 
     def drawn(self) -> NoReturn:
