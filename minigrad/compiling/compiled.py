@@ -406,6 +406,7 @@ class CompiledStep:
         self._calls = 0
         self._lock = threading.RLock()
         self.refusal = ""
+        self._incomplete = 0  # calls that made state of an optimiser
         functools.update_wrapper(self, function)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -426,23 +427,30 @@ class CompiledStep:
         if len(self._programs) >= _MOST_PROGRAMS:
             self._refuse(f"a step that needs more than {_MOST_PROGRAMS} programs")
             return self.function(*args, **kwargs)
+        failed: Exception | None = None
         try:
             with recording_lock:
                 program = Compiled(self.function, args, kwargs)
         except Refused as refusal:
             self._refuse(str(refusal))
         except Incomplete:
-            pass
-        except Exception:
-            if DEBUG: raise
-            pass  # the step raises its own error below
+            self._incomplete += 1
+            if self._incomplete > _MOST_PROGRAMS:
+                self._refuse("a step that makes new state in each call")
+        except Exception as error:
+            if DEBUG:
+                raise
+            failed = error
         else:
             result = quiet.call(program.call, args, kwargs)
             if result is not MISS:
                 self._programs.insert(0, program)
                 return result
             self._refuse("a step that finds other things in each call")
-        return self.function(*args, **kwargs)
+        result = self.function(*args, **kwargs)  # may raise an error of its own
+        if failed is not None:
+            self._refuse(f"the step: {type(failed).__name__}: {failed}")
+        return result
 
     def _refuse(self, reason: str) -> None:
         message = f"minigrad.compile can't record {reason}"

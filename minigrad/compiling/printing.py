@@ -21,7 +21,13 @@ _ROLES = {
     "np.arange": "rows", "np.multiply": "scaled", "constant": "c", "!=": "is_not", ">": "above",
     "<": "below", "==": "is_same",
 }  # fmt: skip
-_RESERVED = {"np", "step", "results", *keyword.kwlist, *dir(builtins)}
+# Names that the running form has for its own things.
+_HELPERS = re.compile(r"[tmr]\d+|(slot|buffer|index|like)_\d+")
+_RESERVED = {
+    "np", "step", "g", "args", "kwargs", "call", "target", "wrap", "writes", "copyto", "empty_like",
+    "getrefcount", "grad_mode", "leaf_hooks", "observation", "module_hooks", "all_same",
+    *keyword.kwlist, *dir(builtins),
+}  # fmt: skip
 
 
 class Names:
@@ -37,7 +43,7 @@ class Names:
             name = re.sub(r"\W", "_", wish).strip("_") or "v"
             name = f"v_{name}" if name[0].isdigit() else name
             free, n = name, 1
-            while free in self.used:
+            while free in self.used or _HELPERS.fullmatch(free):
                 n += 1
                 free = f"{name}_{n}"
             self.used.add(free)

@@ -136,7 +136,9 @@ class Program:
     # 3 ----------------------------------------------------------------------------------------
 
     def _share(self) -> None:
+        # Two results that are equal now must not share memory.
         written = {id(w.storage) for s in self.statements for w in s.writes}
+        written |= {id(x.storage) for x in self.outputs}
         versions: dict[int, int] = {}
         found: dict[Any, Statement] = {}
         kept = []
@@ -207,7 +209,11 @@ class Program:
     # 5 ----------------------------------------------------------------------------------------
 
     def _guards_first(self) -> int:
-        """Move the guards, and what they need, to the front. Returns how many these are."""
+        """Move the guards to the front that come after a write, and what they need.
+
+        A program that doesn't fit must say so before it has written anything. Guards on options
+        come first in any case. Returns how many statements were moved.
+        """
         needed: set[int] = set()
         first: list[Statement] = []
         versions: dict[int, int] = {}
@@ -220,14 +226,18 @@ class Program:
             }
             for w in statement.writes:
                 versions[id(w.storage)] = versions.get(id(w.storage), 0) + 1
-        last_write_seen = False
+        numbers: set[int] = set()  # statements on options alone
+        written = False
         for statement in self.statements:
-            last_write_seen |= any(w.storage.external for w in statement.writes)
-            if may_raise(statement) and last_write_seen:
+            written |= any(w.storage.external for w in statement.writes)
+            if all(type(x) is Number for x in (*statement.operands(), *statement.results)):
+                numbers.add(id(statement))
+            if written and (may_raise(statement) or is_guard(statement)):
+                needed.add(id(statement))
+            elif is_guard(statement) and id(statement) in numbers:
                 needed.add(id(statement))
         for statement in reversed(self.statements):
-            wanted = is_guard(statement) or id(statement) in needed
-            if not wanted and not any(id(r) in needed for r in statement.results):
+            if id(statement) not in needed and not any(id(r) in needed for r in statement.results):
                 continue
             if statement.writes or any(before[id(statement)].values()):
                 raise Refused(

@@ -8,6 +8,7 @@ recording, on arrays of its own.
 from __future__ import annotations
 
 import linecache
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -206,7 +207,7 @@ class Recording:
         """A conversion of a recorded value to a Python number: refused, or a guard of a rule."""
         if name == "item" and self.updating:
             return self.call(".item", lambda x: x.item(), (recorded,), {})
-        if name == "__bool__" and self.depth:
+        if name == "__bool__" and (self.depth or _called_by_composition()):
             return self.decided(recorded)
         if name == "__array__":
             raise self._refuse("a conversion of a tensor to a NumPy array")
@@ -232,8 +233,9 @@ class Recording:
         raise self._refuse("an array of NumPy that becomes a tensor inside the step")
 
     def _results(self, statement: Statement, value: Any) -> Any:
-        if isinstance(value, tuple | list) and any(isinstance(v, np.ndarray | np.generic) for v in value):
-            return type(value)([self._result(statement, v) for v in value])  # type: ignore[call-arg]
+        if isinstance(value, tuple | list) and all(isinstance(v, np.ndarray | np.generic) for v in value):
+            results = [self._result(statement, v) for v in value]
+            return type(value)._make(results) if hasattr(value, "_fields") else type(value)(results)
         return self._result(statement, value)
 
     def _result(self, statement: Statement, value: Any) -> Any:
@@ -321,6 +323,11 @@ def replica(array: np.ndarray) -> np.ndarray:
     copy: np.ndarray = np.ndarray(array.shape, array.dtype, memory, start, array.strides)
     np.copyto(copy, array)
     return copy
+
+
+def _called_by_composition() -> bool:
+    """Whether the engine's own code for an op asks for the truth of a value."""
+    return sys._getframe(3).f_globals["__name__"].startswith("minigrad.api.compositions.")
 
 
 # Functions of shapes, dtypes and addresses, not of values.

@@ -69,12 +69,15 @@ def _made_contiguous(x: Any) -> Any:
     return recording.call("np.ascontiguousarray", np.ascontiguousarray, (x,), {})
 
 
-def _as_strided(x: Any, shape: Any, strides: Any, **options: Any) -> Any:
+def _as_strided(x: Any, shape: Any = None, strides: Any = None, **options: Any) -> Any:
     recording = current.recording
     assert recording is not None
     options.setdefault("writeable", True)
     return recording.call(
-        "np.lib.stride_tricks.as_strided", as_strided, (x, tuple(shape), tuple(strides)), options
+        "np.lib.stride_tricks.as_strided",
+        as_strided,
+        (x, tuple(x.shape if shape is None else shape), tuple(x.strides if strides is None else strides)),
+        options,
     )
 
 

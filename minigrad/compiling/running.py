@@ -64,7 +64,13 @@ class Running:
                     made.setdefault(id(r.storage), []).append(statement)
             for w in statement.writes:
                 made.setdefault(id(w.storage), []).append(statement)
-        constant = {s for s in made if s not in self.fresh and s not in self.slots}
+        external = {
+            id(x.storage)
+            for s in self.program.statements
+            for x in (*s.operands(), *s.writes)
+            if type(x) is Recorded and x.storage.external
+        }
+        constant = {s for s in made if s not in self.fresh and s not in self.slots} - external
         changed = True
         while changed:
             changed = False
@@ -74,13 +80,7 @@ class Running:
                         if type(x) is Number or id(x.storage) not in constant:
                             constant.discard(storage)
                             changed = True
-        external = {
-            id(x.storage)
-            for s in self.program.statements
-            for x in (*s.operands(), *s.writes)
-            if type(x) is Recorded and x.storage.external
-        }
-        return constant - external
+        return constant
 
     def _last_uses(self) -> dict[int, int]:
         last: dict[int, int] = {}

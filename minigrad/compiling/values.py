@@ -96,6 +96,8 @@ class Recorded:
         self.recording.call("[]=", operator.setitem, (self, key, value), {}, writes=(self,))
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        if getattr(np, ufunc.__name__, None) is not ufunc:
+            raise self.recording._refuse(f"{ufunc.__name__}, which is SciPy's and not NumPy's")
         out = options.pop("out", None)
         name = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
         if method == "at":
@@ -123,7 +125,7 @@ class Number:
     def __class__(self) -> type[Any]:  # type: ignore[override]
         return type(self.value)
 
-    __array_ufunc__ = None  # an array's operator leaves the work to the number's
+    __array_ufunc__ = Recorded.__array_ufunc__
 
     def __hash__(self) -> int:
         return id(self)
