@@ -171,7 +171,10 @@ class Printer:
         expression = self.expression(statement)
         if statement.writes or not statement.results:
             return expression
-        return f"{', '.join(self.names[r] for r in statement.results)} = {expression}"
+        line = f"{', '.join(self.names[r] for r in statement.results)} = {expression}"
+        if statement.writable is None:
+            return line
+        return f"{line}\n{self.names[statement.results[0]]}.flags.writeable = {statement.writable}"
 
 
 _DEFAULTS = (("dtype", None), ("keepdims", False))
@@ -229,7 +232,7 @@ def strip(statement: Statement) -> Statement:
         dict(statement.options),
         statement.writes,
     )
-    copy.results = list(statement.results)
+    copy.results, copy.writable = list(statement.results), statement.writable
     copy.section, copy.label, copy.place = statement.section, statement.label, statement.place
     return copy
 
@@ -249,8 +252,8 @@ def source(
         if statement.name.startswith("raises "):
             lines += _raising(printer, statement)
             continue
-        text = printer.line(statement)
-        lines.append(f"{text:<58}  {comment(statement)}")
+        text, *more = printer.line(statement).split("\n")
+        lines += [f"{text:<58}  {comment(statement)}", *more]
     body = "\n".join(f"    {line}".rstrip() for line in [*lines, "", f"return {returned}"])
     about = "\n".join(notes)
     return (

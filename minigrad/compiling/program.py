@@ -185,7 +185,7 @@ class Program:
                 return kind, thing.dtype.str, thing.shape, thing.tobytes()
             return kind, repr(thing)
 
-        return statement.name, of(statement.args), of(statement.options)
+        return statement.name, of(statement.args), of(statement.options), statement.writable
 
     # 4 ----------------------------------------------------------------------------------------
 

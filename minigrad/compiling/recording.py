@@ -48,7 +48,7 @@ class Statement:
 
     __slots__ = (
         "args", "compute", "label", "name", "options", "place", "results", "section",
-        "versions", "writes",
+        "versions", "writable", "writes",
     )  # fmt: skip
 
     def __init__(
@@ -62,6 +62,7 @@ class Statement:
         self.name, self.compute, self.args, self.options = name, compute, args, options
         self.writes, self.results = writes, []  # type: ignore[var-annotated]
         self.versions: dict[int, int] = {}
+        self.writable: bool | None = None  # a flag that the result is given
         self.section, self.label, self.place = "forward", "", Place("", 0)
 
     results: list[Any]

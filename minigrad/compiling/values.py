@@ -28,7 +28,7 @@ METHODS = frozenset(
     "var view".split()
 )
 _WRITING = {"put": 0, "sort": 0, "fill": 0}
-_PLAIN = ("shape", "dtype", "ndim", "size", "itemsize", "nbytes", "strides", "flags")
+_PLAIN = ("shape", "dtype", "ndim", "size", "itemsize", "nbytes", "strides")
 _CONVERSIONS = {
     "__bool__": "the truth of a tensor's value",
     "__int__": "int() of a tensor",
@@ -67,6 +67,8 @@ class Recorded:
         return self.recording.call(".T", lambda x: x.T, (self,), {})
 
     def __getattr__(self, name: str) -> Any:
+        if name == "flags":
+            return _Flags(self)
         if name in _PLAIN:
             return getattr(self.value, name)
         if name == "item" or name in _CONVERSIONS:
@@ -111,6 +113,23 @@ class Recorded:
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
         return self.recording.numpy(function, args, options)
+
+
+class _Flags:
+    """The flags of a recorded array."""
+
+    def __init__(self, recorded: Recorded) -> None:
+        self.__dict__["recorded"] = recorded
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.recorded.value.flags, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        recorded = self.recorded
+        setattr(recorded.value.flags, name, value)
+        if recorded.statement is None or name != "writeable":
+            raise refused(f"a change of the flag {name}")
+        recorded.statement.writable = value
 
 
 class Number:
