@@ -73,6 +73,7 @@ from .api.size import Size
 from .api.tensor import Tensor
 from .autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from .autograd.transforms import vmap
+from .compiling import compile
 from .core.devices import device, get_default_device, set_default_device
 from .core.grad_mode import (
     enable_grad,
@@ -153,6 +154,7 @@ __all__ = [
     "cdouble",
     "cfloat",
     "complex64",
+    "compile",
     "complex128",
     "cuda",
     "default_generator",

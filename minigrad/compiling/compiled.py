@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import functools
 import sys
 import threading
@@ -319,7 +320,7 @@ class Compiled:
             empty_like=np.empty_like, copyto=np.copyto, grad_mode=grad_mode, leaf_hooks=leaf_hooks,
             observation=observation, module_hooks=module_hooks, get_default_dtype=get_default_dtype,
         )  # fmt: skip
-        exec(builtins_compile(text), self.space)
+        exec(builtins.compile(text, "<recorded step>", "exec"), self.space)
         self.call: Callable[..., Any] = self.space["call"]
 
     def _fix_slots(self, running: Running, slots: dict[int, str]) -> None:
@@ -386,12 +387,6 @@ class Compiled:
             self.program, names, list(dict.fromkeys(self.inputs)), returned,
             "A recorded step: NumPy only.", notes,
         )  # fmt: skip
-
-
-def builtins_compile(text: str) -> Any:
-    import builtins
-
-    return builtins.compile(text, "<recorded step>", "exec")
 
 
 class CompiledStep:
@@ -476,16 +471,54 @@ class CompiledStep:
 
 
 def compile(  # noqa: A001, PyTorch's name
-    model: Callable[..., Any] | None = None, *, fullgraph: bool = False, backend: str = "numpy"
+    model: Callable[..., Any] | None = None,
+    *,
+    fullgraph: bool = False,
+    dynamic: bool | None = None,
+    backend: str = "numpy",
+    mode: str | None = None,
+    options: dict[str, Any] | None = None,
+    disable: bool = False,
 ) -> Any:
-    """Make a step, a function of tensors, run as one NumPy program."""
+    """Make a step, a function of tensors, run as one NumPy program.
+
+    `model` is the step: a forward pass, `backward`, and an update by hand or by an optimiser; or
+    only a part of these. Its first call runs as it is, and its second is recorded. From then on the
+    recorded program runs, which gives the same bits. `step.source` is the program for reading, and
+    `step.save(path)` writes it to a file that needs nothing but NumPy.
+
+    A step is recorded again for other shapes, dtypes, strides and Python numbers. One that can't be
+    recorded, for example because it calls `item`, runs as it is, with one warning. With `fullgraph`
+    that is a RuntimeError. Without `model` this is a decorator; with `disable` it does nothing.
+
+    TypeError for a `model` that can't be called; NotImplementedError for other values of `dynamic`,
+    `backend`, `mode` and `options`.
+
+    >>> w = nn.Parameter(minigrad.ones(2))
+    >>> @minigrad.compile
+    ... def step(x):
+    ...     w.grad = None
+    ...     loss = (w * x).sum()
+    ...     loss.backward()
+    ...     with minigrad.no_grad():
+    ...         w.sub_(w.grad, alpha=0.5)
+    ...     return loss
+    >>> [step(minigrad.tensor([1.0, 2.0])).item() for _ in range(3)]
+    [3.0, 0.5, -2.0]
+    >>> "import numpy as np" in step.source
+    True
+    """
+    given = {"dynamic": dynamic, "mode": mode, "options": options}
+    for name, value in given.items():
+        if value is not None and not (name == "dynamic" and value is False):
+            raise NotImplementedError(f"compile({name}={value!r}) is not implemented: leave it out")
     if backend != "numpy":
         raise NotImplementedError(f"compile(backend={backend!r}) is not implemented: use 'numpy'")
     if model is None:
-        return functools.partial(compile, fullgraph=fullgraph, backend=backend)
+        return functools.partial(compile, fullgraph=fullgraph, backend=backend, disable=disable)
     if not callable(model):
         raise TypeError(f"compile() takes a function, not {type(model).__name__}")
-    return CompiledStep(model, fullgraph)
+    return model if disable else CompiledStep(model, fullgraph)
 
 
 __all__ = ["CompiledStep", "Storage", "compile"]

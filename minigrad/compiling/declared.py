@@ -42,7 +42,10 @@ class Declared:
         self._ids: dict[int, str] = {}
         self._code: set[CodeType] = set()
         self._last: list[Optimizer] = []
-        self._thing("step", function, "")
+        if isinstance(function, FunctionType):
+            self._function(function)
+        else:
+            self._thing("step", function, "")
         for optimizer in self._last:
             self._optimizer(optimizer)
 

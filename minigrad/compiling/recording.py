@@ -210,6 +210,8 @@ class Recording:
             return self.call(".item", lambda x: x.item(), (recorded,), {})
         if name == "__bool__" and (self.depth or _called_by_composition()):
             return self.decided(recorded)
+        if name == "__iter__" and self.depth:
+            return iter([recorded[i] for i in range(len(recorded.value))])
         if name == "__array__":
             raise self._refuse("a conversion of a tensor to a NumPy array")
         raise self._refuse(describe(name))

@@ -101,6 +101,8 @@ def _float(x: Any = 0.0) -> Any:
 
 def _rounded(number: Any, array: Any) -> Any:
     kind = array.dtype.type
+    if type(number) is Recorded and number.dtype == array.dtype:
+        return number
     if type(number) is not Number:
         return kind(number)
     return number.recording.call(f"np.{array.dtype.name}", kind, (number,), {})

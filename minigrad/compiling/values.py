@@ -12,14 +12,11 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
 from .refusal import refused
-
-if TYPE_CHECKING:
-    from .recording import Recording, Statement, Storage
 
 # The methods of arrays that compute or view, and so are recorded.
 METHODS = frozenset(
@@ -48,7 +45,7 @@ class Recorded:
     __slots__ = ("__weakref__", "name", "recording", "statement", "storage", "value")
 
     def __init__(
-        self, recording: Recording, value: Any, storage: Storage, statement: Statement | None
+        self, recording: Any, value: Any, storage: Any, statement: Any
     ) -> None:
         self.recording, self.value, self.storage = recording, value, storage
         self.statement, self.name = statement, ""
@@ -137,7 +134,7 @@ class Number:
 
     __slots__ = ("name", "recording", "statement", "value")
 
-    def __init__(self, recording: Recording, value: Any, statement: Statement | None) -> None:
+    def __init__(self, recording: Any, value: Any, statement: Any) -> None:
         self.recording, self.value, self.statement, self.name = recording, value, statement, ""
 
     @property
