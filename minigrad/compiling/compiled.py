@@ -366,6 +366,24 @@ class Compiled:
             lines.append(f"if type({name}) is not {type(number.value).__name__}: return MISS")
         return lines
 
+    def options(self) -> dict[str, Any]:
+        """The numbers that the program reads from optimisers, by their names in it."""
+        found = {}
+        for group, (key, place), number in self.recorder.numbers:
+            if self.names.of.get(id(number)) in self.inputs:
+                found[self.names[number]] = group[key] if place < 0 else group[key][place]
+        return found
+
+    def read_inputs(self) -> dict[str, Any]:
+        """The program's inputs as they are now, except the arguments of the step."""
+        arguments = {id(t) for _, t in argument_tensors(self.recorder._args, self.recorder._kwargs)}
+        arrays = {
+            self.names[array]: tensor._array
+            for tensor, _, array in self.recorder.inputs
+            if id(tensor) not in arguments and self.names[array] in self.inputs
+        }
+        return arrays | self.options()
+
     # The form for reading ---------------------------------------------------------------------
 
     @property

@@ -227,12 +227,20 @@ class Program:
             for w in statement.writes:
                 versions[id(w.storage)] = versions.get(id(w.storage), 0) + 1
         numbers: set[int] = set()  # statements on options alone
+        valid: set[int] = set()  # arrays that were used as indices before anything was written
         written = False
         for statement in self.statements:
             written |= any(w.storage.external for w in statement.writes)
             if all(type(x) is Number for x in (*statement.operands(), *statement.results)):
                 numbers.add(id(statement))
-            if written and (may_raise(statement) or is_guard(statement)):
+            if may_raise(statement):
+                indices = {id(x) for x in _indices(statement)}
+                if not written:
+                    valid |= indices | {id(r) for r in statement.results}
+                elif not indices or not indices <= valid:
+                    needed.add(id(statement))
+                    valid |= indices | {id(r) for r in statement.results}
+            if written and is_guard(statement):
                 needed.add(id(statement))
             elif is_guard(statement) and id(statement) in numbers:
                 needed.add(id(statement))
@@ -293,6 +301,13 @@ def may_raise(statement: Statement) -> bool:
             return any(True for _ in parts(statement.args[1]))
         return name not in _SAFE_METHODS
     return name.startswith(_RAISING)
+
+
+def _indices(statement: Statement) -> list[Any]:
+    """The arrays that a statement uses as indices."""
+    if statement.name in ("[]", "[]=", ".take", ".put"):
+        return [x for x in parts(statement.args[1]) if type(x) is Recorded]
+    return []
 
 
 def _is_whole_write(statement: Statement, target: Recorded) -> bool:

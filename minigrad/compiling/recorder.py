@@ -197,7 +197,10 @@ class Recorder:
             raise recording._refuse("hooks")
         for node in _reachable(seeds):
             if node.attached is not None and (
-                node.attached.before or node.attached.after or node.attached.retaining is not None
+                node.attached.tensor
+                or node.attached.before
+                or node.attached.after
+                or node.attached.retaining is not None
             ):
                 raise recording._refuse("hooks, or retain_grad")
         seeds = [(p, recording.constant(c) if type(c) is np.ndarray else c) for p, c in seeds]

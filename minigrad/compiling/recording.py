@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from .refusal import Place, Refused, refused, users_place
+from .refusal import Place, Refused, called_by_user, refused, users_place
 from .values import Number, Recorded, describe
 
 
@@ -214,7 +214,8 @@ class Recording:
             return iter([recorded[i] for i in range(len(recorded.value))])
         if name == "__array__":
             raise self._refuse("a conversion of a tensor to a NumPy array")
-        raise self._refuse(describe(name))
+        user = called_by_user()
+        raise self._refuse(describe(user if user.startswith("__") else name))
 
     def decided(self, condition: Any) -> bool:
         """The outcome of a condition, on which the program relies from now on."""
@@ -230,6 +231,10 @@ class Recording:
     def drawn(self) -> NoReturn:
         """Refuse a random draw."""
         raise self._refuse("a random draw, such as dropout")
+
+    def left(self) -> NoReturn:
+        """Refuse a tensor that becomes an array of NumPy."""
+        raise self._refuse("a conversion of a tensor to a NumPy array")
 
     def undeclared(self) -> NoReturn:
         """Refuse an array that comes from outside."""

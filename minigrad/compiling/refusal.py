@@ -42,10 +42,18 @@ def users_place() -> Place:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         file = frame.f_code.co_filename
-        if not file.startswith((_ENGINE, "<")):
+        if not file.startswith((_ENGINE, "<recorded", "<frozen", "<__array_function__")):
             return Place(file, frame.f_lineno)
         frame = frame.f_back
     return Place("", 0)
+
+
+def called_by_user() -> str:
+    """The name of the engine's function that the user's line called."""
+    frame, name = sys._getframe(1), ""
+    while frame.f_back is not None and frame.f_code.co_filename.startswith((_ENGINE, "<recorded")):
+        frame, name = frame.f_back, frame.f_code.co_name
+    return name
 
 
 def refused(what: str) -> Refused:

@@ -48,7 +48,7 @@ class Running:
         self._constants = self._constant_storages()
         self._last_use = self._last_uses()
         self._in_range = self._index_values()
-        self._hoisted: set[int] = set()
+        self._into = self._stored_at_once()
         for i, statement in enumerate(program.statements):
             self._emit(i, statement)
             self._release(i)
@@ -98,6 +98,29 @@ class Running:
                 found.update(id(r) for r in statement.results)
         return found
 
+    def _stored_at_once(self) -> dict[int, tuple[Statement, int]]:
+        """The results that the next statement only stores in an array, by their ids: `p[...] = x`.
+
+        They are computed into that array.
+        """
+        found = {}
+        statements = self.program.statements
+        for i, (first, then) in enumerate(zip(statements, statements[1:], strict=False)):
+            if then.name != "[]=" or then.args[1] is not Ellipsis or len(first.results) != 1:
+                continue
+            value, target = first.results[0], then.args[0]
+            if (
+                then.args[2] is value
+                and first.name in UFUNCS
+                and first.name != "@"
+                and self._last_use[id(value.storage)] == i + 1
+                and id(value.storage) not in self.fresh | self.slots.keys() | self._constants
+                and isinstance(value.value, np.ndarray)
+                and value.shape == target.shape != ()
+            ):
+                found[id(value)] = then, i + 1
+        return found
+
     # Statements -------------------------------------------------------------------------------
 
     def _emit(self, i: int, statement: Statement) -> None:
@@ -116,6 +139,8 @@ class Running:
             self.body.append(f"if {wrong}{self.printer.text(statement.args[0])}: return MISS")
             return
         touched = results + [w for w in statement.writes]
+        if any(i == at for _, at in self._into.values()):
+            return  # done by the statement before
         if touched and all(id(x.storage) in self._constants for x in touched):
             self.setup.append(self.printer.line(statement))
             return
@@ -142,6 +167,12 @@ class Running:
     def _computed(self, i: int, statement: Statement, result: Recorded) -> None:
         name = self.names[result]
         form = self._form(statement, result)
+        if form is not None and id(result) in self._into:
+            target = self._into[id(result)][0].args[0]
+            cast = "" if target.dtype == result.dtype else ", casting='unsafe'"
+            (line,) = form[1]
+            self.body.append(line.format(out=self._text(target))[:-1] + f"{cast})")
+            return
         if form is None:
             self.body.append(self._line(statement))
             return
@@ -210,8 +241,15 @@ class Running:
         if len(path) == 1:
             if len(statement.args) != ufunc.nin:
                 return None
+            if path[0] == "multiply" and _widens(statement, result):
+                x, factor = map(text, statement.args)  # converting first takes half the time
+                return False, [
+                    f"copyto({{out}}, {x})", f"{function}({{out}}, float({factor}), {{out}})"
+                ]  # fmt: skip
             rest = "".join(f", {k}={text(v)}" for k, v in statement.options.items())
-            return True, [f"{function}({', '.join(map(text, statement.args))}, {{out}}{rest})"]
+            # NumPy warns of a third positional argument of these.
+            out = "out={out}" if path[0] in ("maximum", "minimum") else "{out}"
+            return True, [f"{function}({', '.join(map(text, statement.args))}, {out}{rest})"]
         if path[1] == "reduce" and len(statement.args) == 1:
             options = dict(statement.options)
             function = self._function(statement.name)
@@ -309,6 +347,19 @@ class _Text:
 
     def __init__(self, name: str) -> None:
         self.name = name
+
+
+def _widens(statement: Statement, result: Recorded) -> bool:
+    """Whether a product of a float32 array and a number is computed in float64."""
+    x, factor = statement.args
+    return (
+        statement.options == {"dtype": np.float64}
+        and type(x) is type(factor) is Recorded
+        and isinstance(factor.value, np.float32)
+        and isinstance(x.value, np.ndarray)
+        and x.dtype == np.float32
+        and x.shape == result.shape
+    )
 
 
 def _on_arrays(args: Any) -> bool:

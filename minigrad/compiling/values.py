@@ -216,4 +216,4 @@ _operators()
 
 def describe(name: str) -> str:
     """What a conversion is called in a refusal."""
-    return _CONVERSIONS.get(name, f"{name}() of a tensor")
+    return _CONVERSIONS.get(name, f"{name.strip('_')}() of a tensor")
