@@ -171,8 +171,9 @@ class Compiled:
                 where = f"{paths.get(id(owner)) or refer(owner)}._grad"
             else:
                 where = refer(tensor)
-                checks.append(f"{where}._requires_grad is {tensor._requires_grad}")
-            if not is_grad and id(tensor) not in grads_of.keys():
+                if id(tensor) not in self.declared.of_optimizers:
+                    checks.append(f"{where}._requires_grad is {tensor._requires_grad}")
+            if not is_grad and id(tensor) not in self.declared.of_optimizers and id(tensor) not in grads_of.keys():
                 checks.append(f"{where}._grad is {'not ' if tensor._grad is not None else ''}None")
             is_used = id(array) in used or id(array.storage) in written
             if id(array) in used:

@@ -8,6 +8,7 @@ still finds the same: `check_source` writes them as one function, which runs bef
 from __future__ import annotations
 
 import dis
+import functools
 from collections.abc import Iterator
 from operator import is_
 from types import CodeType, FunctionType, MethodType, ModuleType
@@ -38,6 +39,7 @@ class Declared:
         self.optimizers: list[tuple[Optimizer, str]] = []
         self.checks: list[str] = []
         self.names: dict[str, Any] = {"all_same": _all_same, "is_": is_}
+        self.of_optimizers: set[int] = set()  # the ids of tensors of optimisers' states
         self._seen: dict[int, Any] = {}
         self._ids: dict[int, str] = {}
         self._code: set[CodeType] = set()
@@ -119,8 +121,9 @@ class Declared:
             for key, item in entries.items():
                 plain = name in ("model", "net", "network", "self", "module", "step")
                 self._thing(key if plain else f"{name}_{key}", item, f"{own}.{table}[{key!r}]")
+        read = _attributes_read(type(module))
         for key, item in vars(module).items():
-            if not key.startswith("_") and key not in ("_parameters", "_buffers", "_modules"):
+            if not key.startswith("_") and (read is None or key in read):
                 self._thing(f"{name}_{key}", item, f"{own}.{key}")
         if _has_hooks(module):
             raise refused(f"hooks of the module {name}")
@@ -178,9 +181,9 @@ class Declared:
             its = self.refer(state)
             name = self.tensors[id(param)][1] if id(param) in self.tensors else "p"
             self.checks.append(f"{self.refer(optimizer.state)}.get({self.refer(param)}) is {its}")
-            self.checks.append(f"len({its}) == {len(state)}")
             for key, value in state.items():
                 self._thing(f"{key}_{name}", value, f"{its}[{key!r}]")
+                self.of_optimizers.add(id(value))
 
     def _option(self, where: str, name: str, value: Any) -> None:
         if isinstance(value, tuple) and all(is_number(v) for v in value):
@@ -191,6 +194,22 @@ class Declared:
             self._found(where, value)
         elif isinstance(value, list | tuple):
             self.checks.append(f"{where} == {value!r}")
+
+
+@functools.cache
+def _attributes_read(cls: type[Module]) -> frozenset[str] | None:
+    """The attributes that the code of one of minigrad's layers may read; None for a user's."""
+    if not cls.__module__.startswith("minigrad."):
+        return None
+    found: set[str] = set()
+    for base in cls.__mro__[: cls.__mro__.index(Module)]:
+        for name, function in vars(base).items():
+            if isinstance(function, FunctionType) and name not in _NOT_IN_FORWARD:
+                found.update(function.__code__.co_names)
+    return frozenset(found)
+
+
+_NOT_IN_FORWARD = ("__init__", "extra_repr", "reset_parameters", "__repr__", "__setstate__")
 
 
 def _all_same(a: list[Any], b: list[Any]) -> bool:
