@@ -1,20 +1,18 @@
 """Compiled steps beside NumPy by hand, minigrad and PyTorch: `python -m benchmarks.compiled`.
 
-Each number is a ratio of medians in one run, to NumPy by hand with the same optimiser. `recording`
+Set OMP_NUM_THREADS=1 and OPENBLAS_NUM_THREADS=1. Each number is a ratio of medians in one run, to
+NumPy by hand with the same optimiser. `recording`
 is the time of the first recording in eager steps.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from statistics import median
 from time import perf_counter
 from typing import Any
-
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")
 
 import numpy as np
 import torch
@@ -56,8 +54,8 @@ def adam_by_hand(network: Network) -> Callable[[], Any]:
     return step
 
 
-def modules(torch: Any, network: Network, optimizer: str) -> Callable[[], Any]:
-    """A step of `nn.Sequential`, without arguments, and one with, which `compile` takes."""
+def modules(torch: Any, network: Network, optimizer: str) -> Callable[..., Any]:
+    """A step of `nn.Sequential` with an optimiser."""
     (inputs, hidden), (_, classes) = network.parameters[0].shape, network.parameters[2].shape
     nn = torch.nn
     model = nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, classes))
@@ -77,7 +75,7 @@ def modules(torch: Any, network: Network, optimizer: str) -> Callable[[], Any]:
     return step
 
 
-def manual(torch: Any, network: Network) -> Callable[[], Any]:
+def manual(torch: Any, network: Network) -> Callable[..., Any]:
     """The tutorial's manual loop."""
     F, lr = torch.nn.functional, LEARNING_RATE
     W1, B1, W2, B2 = parameters = [
@@ -114,7 +112,7 @@ def contestants(network: Network) -> tuple[dict[str, Callable[[], Any]], float]:
             ("Adam", lambda n: modules(n, network, "Adam")),
         ):
             plain = make(namespace)
-            found[f"{library} {name}"] = lambda f=plain, x=x, y=y: f(x, y)
+            found[f"{library} {name}"] = partial(plain, x, y)
             if namespace is minigrad:
                 step = minigrad.compile(make(namespace), fullgraph=True)
                 step(x, y)
@@ -122,7 +120,7 @@ def contestants(network: Network) -> tuple[dict[str, Callable[[], Any]], float]:
                 step(x, y)
                 recording = recording or perf_counter() - start
                 step(x, y)
-                found[f"compiled {name}"] = lambda f=step, x=x, y=y: f(x, y)
+                found[f"compiled {name}"] = partial(step, x, y)
     return found, recording
 
 

@@ -20,9 +20,9 @@ from ..core.creating import (
     sizes_of,
     supported,
 )
-from ..core.tracing import tracing
 from ..core.devices import require_cpu
 from ..core.errstate import cast
+from ..core.tracing import tracing
 from ..core.warning import warn_once
 from ..random.fma import fma
 from ..rules import dtypes, layout, promotion

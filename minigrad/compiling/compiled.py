@@ -33,8 +33,6 @@ from .values import Recorded
 
 MISS: Any = object()  # what a program returns for a call that it wasn't recorded for
 _MOST_PROGRAMS = 16
-import os
-DEBUG=os.environ.get('MGDEBUG')
 
 
 def _references(thing: Any) -> int:
@@ -158,12 +156,15 @@ class Compiled:
         self._check_apart(written)
         paths = self._argument_checks(args, kwargs, checks)
         self.inputs: list[str] = []
-        for tensor, name, array in recorder.inputs:
+        for tensor, _, array in recorder.inputs:
             is_grad = id(tensor) in grads_of and id(tensor) not in self.declared.tensors
             own = names[array]
             if id(tensor) in arguments:
                 where = paths[id(tensor)]
-                checks += [f"{where}._requires_grad is {tensor._requires_grad}", f"{where}._node is None"]
+                checks += [
+                    f"{where}._requires_grad is {tensor._requires_grad}",
+                    f"{where}._node is None",
+                ]
                 if id(tensor) in self.declared.tensors:
                     checks.append(f"{where} is {refer(tensor)}")
             elif is_grad:
@@ -173,7 +174,11 @@ class Compiled:
                 where = refer(tensor)
                 if id(tensor) not in self.declared.of_optimizers:
                     checks.append(f"{where}._requires_grad is {tensor._requires_grad}")
-            if not is_grad and id(tensor) not in self.declared.of_optimizers and id(tensor) not in grads_of.keys():
+            if (
+                not is_grad
+                and id(tensor) not in self.declared.of_optimizers
+                and id(tensor) not in grads_of
+            ):
                 checks.append(f"{where}._grad is {'not ' if tensor._grad is not None else ''}None")
             is_used = id(array) in used or id(array.storage) in written
             if id(array) in used:
@@ -248,7 +253,7 @@ class Compiled:
         used: set[int],
         written: set[int],
     ) -> None:
-        recorder, names, refer = self.recorder, self.names, self.declared.refer
+        recorder, names = self.recorder, self.names
         count = len(self.results)
         slots: dict[int, str] = {}
         before: list[str] = []
@@ -281,7 +286,7 @@ class Compiled:
         fresh = {id(x.storage) for x in self.outputs} - set(slots)
         running = Running(self.program, names, static, fresh, slots)
         self._fix_slots(running, slots)
-        for tensor, name, _ in recorder.inputs:
+        for tensor, _, _ in recorder.inputs:
             kind = recorder.grads[id(tensor)].kind
             if kind == "none":
                 after.append(f"{self._place(tensor)}._grad = None")
@@ -294,7 +299,10 @@ class Compiled:
         for i, ((tensor, _), array) in enumerate(zip(self.results, self.outputs, strict=False)):
             after.append(f"r{i} = wrap({names[array]})")
             if tensor._requires_grad:
-                after += [f"r{i}._requires_grad = True", f"r{i}._node = {self._bind('node', tensor._node)}"]
+                after += [
+                    f"r{i}._requires_grad = True",
+                    f"r{i}._node = {self._bind('node', tensor._node)}",
+                ]
             if tensor._counter[0]:
                 after.append(f"r{i}._counter[0] = {tensor._counter[0]}")
         numbers = self._numbers()
@@ -307,11 +315,17 @@ class Compiled:
             *reads,
             *([f"if not ({' and '.join(dynamic)}): return MISS"] if dynamic else []),
             *numbers,
-            *running.body[: 0],
+            *running.body[:0],
         ]
         body = [*lines, *before, *running.body, *after, f"return {self.shape}"]
         text = "\n".join(
-            [*running.setup, "", "", "def call(args, kwargs):", *(f"    {part}" for line in body for part in line.split("\n"))]
+            [
+                *running.setup,
+                "",
+                "",
+                "def call(args, kwargs):",
+                *(f"    {part}" for line in body for part in line.split("\n")),
+            ]
         )
         self.running_source = text
         self.space.update(self.declared.names)
@@ -338,7 +352,11 @@ class Compiled:
                 return self._arg_path(tensor)
         for owner, _, _ in self.recorder.inputs:
             if owner._grad is tensor:
-                return f"{self._place(owner)}._grad" if id(tensor) not in self.declared.tensors else self.declared.refer(tensor)
+                return (
+                    f"{self._place(owner)}._grad"
+                    if id(tensor) not in self.declared.tensors
+                    else self.declared.refer(tensor)
+                )
         return self.declared.refer(tensor)
 
     def _arg_path(self, tensor: Any) -> str:
@@ -452,8 +470,6 @@ class CompiledStep:
             if self._incomplete > _MOST_PROGRAMS:
                 self._refuse("a step that makes new state in each call")
         except Exception as error:
-            if DEBUG:
-                raise
             failed = error
         else:
             result = quiet.call(program.call, args, kwargs)
@@ -489,7 +505,7 @@ class CompiledStep:
         Path(path).write_text(self.source, encoding="utf-8")
 
 
-def compile(  # noqa: A001, PyTorch's name
+def compile(
     model: Callable[..., Any] | None = None,
     *,
     fullgraph: bool = False,

@@ -96,7 +96,7 @@ class Declared:
             self._function(thing)
         elif isinstance(thing, MethodType):
             self._thing("self", thing.__self__, "")
-            self._function(thing.__func__)
+            self._function(thing.__func__)  # type: ignore[arg-type]
         elif isinstance(thing, list | tuple):
             self.checks.append(f"len({self.refer(thing)}) == {len(thing)}")
             for i, item in enumerate(thing):
@@ -121,7 +121,7 @@ class Declared:
             for key, item in entries.items():
                 plain = name in ("model", "net", "network", "self", "module", "step")
                 self._thing(key if plain else f"{name}_{key}", item, f"{own}.{table}[{key!r}]")
-        read = _attributes_read(type(module))
+        read = _attributes_read(type(module))  # type: ignore[arg-type]
         for key, item in vars(module).items():
             if not key.startswith("_") and (read is None or key in read):
                 self._thing(f"{name}_{key}", item, f"{own}.{key}")
@@ -152,7 +152,9 @@ class Declared:
             except ValueError:
                 continue
             self._thing(name, value, f"{self.refer(cell)}.cell_contents")
-        for default in (function.__defaults__ or ()) + tuple((function.__kwdefaults__ or {}).values()):
+        for default in (function.__defaults__ or ()) + tuple(
+            (function.__kwdefaults__ or {}).values()
+        ):
             self._thing("default", default, "")
         space = function.__globals__
         for name in _global_names(function.__code__):
@@ -250,5 +252,10 @@ def _global_names(code: CodeType) -> Iterator[str]:
 def _has_hooks(module: Module) -> bool:
     return any(
         getattr(module, name, None)
-        for name in ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+        for name in (
+            "_forward_hooks",
+            "_forward_pre_hooks",
+            "_backward_hooks",
+            "_backward_pre_hooks",
+        )
     )

@@ -112,7 +112,9 @@ class Printer:
         if kind is list:
             return f"[{', '.join(map(self.text, thing))}]"
         if kind is slice:
-            return f"slice({self.text(thing.start)}, {self.text(thing.stop)}, {self.text(thing.step)})"
+            return (
+                f"slice({self.text(thing.start)}, {self.text(thing.stop)}, {self.text(thing.step)})"
+            )
         if kind is dict:
             return "{" + ", ".join(f"{k!r}: {self.text(v)}" for k, v in thing.items()) + "}"
         if thing is Ellipsis:
@@ -149,7 +151,9 @@ class Printer:
         return f"({text})" if text.startswith("-") else text
 
     def _arguments(self, args: Any, options: dict[str, Any]) -> str:
-        return ", ".join([*map(self.text, args), *(f"{k}={self.text(v)}" for k, v in options.items())])
+        return ", ".join(
+            [*map(self.text, args), *(f"{k}={self.text(v)}" for k, v in options.items())]
+        )
 
     def _key(self, key: Any) -> str:
         def part(each: Any) -> str:
@@ -184,12 +188,22 @@ def literal(thing: Any) -> str:
     """A constant as Python text that gives the same bits."""
     if isinstance(thing, np.ndarray):
         kind = f"np.{thing.dtype.name}"
-        if thing.size > 1 and thing.dtype.kind in "biuf" and len({x.tobytes() for x in thing.reshape(-1)}) == 1:
+        if (
+            thing.size > 1
+            and thing.dtype.kind in "biuf"
+            and len({x.tobytes() for x in thing.reshape(-1)}) == 1
+        ):
             return f"np.full({thing.shape}, {literal(thing.reshape(-1)[0])}, {kind})"
         values = _nested(thing.tolist())
-        return f"np.array({values}, {kind})" + (f".reshape({thing.shape})" if not thing.size else "")
+        return f"np.array({values}, {kind})" + (
+            f".reshape({thing.shape})" if not thing.size else ""
+        )
     if isinstance(thing, np.generic):
-        if thing.dtype.kind == "f" and thing != thing and thing.tobytes() != type(thing)(np.nan).tobytes():
+        if (
+            thing.dtype.kind == "f"
+            and thing != thing
+            and thing.tobytes() != type(thing)(np.nan).tobytes()
+        ):
             return f"np.frombuffer({thing.tobytes()!r}, np.{thing.dtype.name})[0]"
         return f"np.{thing.dtype.name}({_number(thing.item())})"
     if isinstance(thing, np.dtype):
@@ -258,7 +272,7 @@ def source(
     about = "\n".join(notes)
     return (
         f'"""{title}\n\n{about}\n"""\n\nimport numpy as np\n\n\n'
-        f"@np.errstate(all=\"ignore\")\ndef step({', '.join(inputs)}):\n{body.lstrip(chr(10))}\n"
+        f'@np.errstate(all="ignore")\ndef step({", ".join(inputs)}):\n{body.lstrip(chr(10))}\n'
     )
 
 

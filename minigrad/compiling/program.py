@@ -22,11 +22,49 @@ from .values import Number, Recorded
 
 # Statements that raise an error for some values of their operands.
 _SAFE_METHODS = frozenset(
-    ".T .all .any .argmax .argmin .argsort .astype .clip .copy .cumprod .cumsum .diagonal .dot .fill "
-    ".flatten .max .mean .min .prod .ravel .repeat .reshape .round .sort .squeeze .std .sum .swapaxes "
-    ".trace .transpose .var .view .item".split()
+    [
+        ".T",
+        ".all",
+        ".any",
+        ".argmax",
+        ".argmin",
+        ".argsort",
+        ".astype",
+        ".clip",
+        ".copy",
+        ".cumprod",
+        ".cumsum",
+        ".diagonal",
+        ".dot",
+        ".fill",
+        ".flatten",
+        ".max",
+        ".mean",
+        ".min",
+        ".prod",
+        ".ravel",
+        ".repeat",
+        ".reshape",
+        ".round",
+        ".sort",
+        ".squeeze",
+        ".std",
+        ".sum",
+        ".swapaxes",
+        ".trace",
+        ".transpose",
+        ".var",
+        ".view",
+        ".item",
+    ]
 )
-_RAISING = ("np.ravel_multi_index", "np.linalg", "np.take_along_axis", "np.put_along_axis", "np.repeat")
+_RAISING: tuple[str, ...] = (
+    "np.ravel_multi_index",
+    "np.linalg",
+    "np.take_along_axis",
+    "np.put_along_axis",
+    "np.repeat",
+)
 _RAISING += ("np.take", "np.choose", "np.bincount", "np.put")
 # The ufuncs of operators.
 UFUNCS: dict[str, Any] = {
@@ -240,9 +278,9 @@ class Program:
                 elif not indices or not indices <= valid:
                     needed.add(id(statement))
                     valid |= indices | {id(r) for r in statement.results}
-            if written and is_guard(statement):
-                needed.add(id(statement))
-            elif is_guard(statement) and id(statement) in numbers:
+            if (written and is_guard(statement)) or (
+                is_guard(statement) and id(statement) in numbers
+            ):
                 needed.add(id(statement))
         for statement in reversed(self.statements):
             if id(statement) not in needed and not any(id(r) in needed for r in statement.results):

@@ -51,7 +51,9 @@ class Recorder:
         self.declared, self.recording = declared, Recording()
         self.inputs: list[tuple[Any, str, Recorded]] = []  # tensors, their names and arrays
         self.arguments: list[tuple[str, Any]] = []  # their access paths
-        self.numbers: list[tuple[Any, str, Any]] = []  # options: group, key, recorded number
+        self.numbers: list[
+            tuple[Any, tuple[str, int], Any]
+        ] = []  # options: group, key, recorded number
         self.versions: dict[int, int] = {}  # writes by the tensor's id
         self.grads: dict[int, Grad] = {}
         self.result: Any = None
@@ -95,11 +97,19 @@ class Recorder:
         self._known.add(id(tensor))
         if type(tensor._array) is not np.ndarray:
             raise refused("a tensor that another thread is recording")
-        if tensor._node is not None or tensor._view is not None and tensor._view.base.requires_grad:
+        if tensor._node is not None or (
+            tensor._view is not None and tensor._view.base.requires_grad
+        ):
             raise refused(f"{name}, which has a history from outside the step")
         if tensor._attached is not None:
             raise refused(f"hooks of {name}")
-        state = (tensor._array, tensor._counter[0], tensor._grad, tensor._requires_grad, tensor._view)
+        state = (
+            tensor._array,
+            tensor._counter[0],
+            tensor._grad,
+            tensor._requires_grad,
+            tensor._view,
+        )
         self._saved.append((tensor, state))
         recorded = self.recording.input(tensor._array)
         recorded.name = name
@@ -130,7 +140,9 @@ class Recorder:
                 self.grads[id(tensor)] = Grad("kept")
             elif now is None:
                 self.grads[id(tensor)] = Grad("none")
-            elif type(now) is Tensor and type(now._array) is Recorded and id(now) not in self._known:
+            elif (
+                type(now) is Tensor and type(now._array) is Recorded and id(now) not in self._known
+            ):
                 if now._node is not None:
                     raise Refused(f"the gradient of {name}, which has a history (create_graph)")
                 self.grads[id(tensor)] = Grad("new", now._array, now._counter[0])
@@ -140,7 +152,11 @@ class Recorder:
     # Watching ---------------------------------------------------------------------------------
 
     def _watch(self, run: Callable[..., Any], function: Any, *args: Any, **options: Any) -> Any:
-        rule = _RULES.get(function) if callable(function) and not isinstance(function, np.ufunc) else None
+        rule = (
+            _RULES.get(function)
+            if callable(function) and not isinstance(function, np.ufunc)
+            else None
+        )
         if rule is not None:
             return self._rule(run, rule, args, options)
         if function is walk:
@@ -161,7 +177,7 @@ class Recorder:
             for part in (p for a in args[1:] if isinstance(a, tuple) for p in a):
                 if type(part) is Recorded and part.dtype == bool and part.ndim:
                     raise recording._refuse(
-                        "a boolean mask as an index, whose result has a shape that depends on values"
+                        "a boolean mask as an index, so that a shape depends on values"
                     )
         if recording.section == "backward" and recording.depth == 0:
             recording.section = "forward" if grad_mode.enabled else "update"

@@ -60,7 +60,7 @@ class Statement:
         writes: tuple[Recorded, ...] = (),
     ) -> None:
         self.name, self.compute, self.args, self.options = name, compute, args, options
-        self.writes, self.results = writes, []  # type: ignore[var-annotated]
+        self.writes, self.results = writes, []
         self.versions: dict[int, int] = {}
         self.writable: bool | None = None  # a flag that the result is given
         self.section, self.label, self.place = "forward", "", Place("", 0)
@@ -172,7 +172,11 @@ class Recording:
             value = compute(*value_of(args), **value_of(options))
         except (ValueError, IndexError) as error:
             if self.depth:  # a rule may catch it and try another way
-                self._append(Statement(f"raises {type(error).__name__}", compute, args, options | {"_name": name}))
+                self._append(
+                    Statement(
+                        f"raises {type(error).__name__}", compute, args, options | {"_name": name}
+                    )
+                )
             raise
         self._append(statement)
         for target in writes:
@@ -241,9 +245,12 @@ class Recording:
         raise self._refuse("an array of NumPy that becomes a tensor inside the step")
 
     def _results(self, statement: Statement, value: Any) -> Any:
-        if isinstance(value, tuple | list) and all(isinstance(v, np.ndarray | np.generic) for v in value):
+        if isinstance(value, tuple | list) and all(
+            isinstance(v, np.ndarray | np.generic) for v in value
+        ):
             results = [self._result(statement, v) for v in value]
-            return type(value)._make(results) if hasattr(value, "_fields") else type(value)(results)
+            make: Any = getattr(value, "_make", type(value))  # a named tuple has `_make`
+            return make(results)
         return self._result(statement, value)
 
     def _result(self, statement: Statement, value: Any) -> Any:
@@ -300,7 +307,9 @@ class Recording:
         return refusal
 
     @contextmanager
-    def labelled(self, label: str, place: Place | None = None, inside: bool = True) -> Iterator[None]:
+    def labelled(
+        self, label: str, place: Place | None = None, inside: bool = True
+    ) -> Iterator[None]:
         """Label the statements within."""
         before = self.label, self.place, self.depth
         self.label, self.place = label, place or self.place
@@ -340,11 +349,23 @@ def _called_by_composition() -> bool:
 
 # Functions of shapes, dtypes and addresses, not of values.
 _ABOUT_MEMORY = frozenset(
-    "may_share_memory shares_memory result_type can_cast shape ndim size iscomplexobj isrealobj "
-    "broadcast_shapes min_scalar_type common_type".split()
+    [
+        "may_share_memory",
+        "shares_memory",
+        "result_type",
+        "can_cast",
+        "shape",
+        "ndim",
+        "size",
+        "iscomplexobj",
+        "isrealobj",
+        "broadcast_shapes",
+        "min_scalar_type",
+        "common_type",
+    ]
 )
-_VALUE_SHAPED = frozenset("nonzero unique flatnonzero argwhere extract compress".split())
-_WRITE_FIRST = frozenset("copyto put put_along_axis place putmask fill_diagonal".split())
+_VALUE_SHAPED = frozenset(["nonzero", "unique", "flatnonzero", "argwhere", "extract", "compress"])
+_WRITE_FIRST = frozenset(["copyto", "put", "put_along_axis", "place", "putmask", "fill_diagonal"])
 
 
 def source_line(place: Place) -> str:

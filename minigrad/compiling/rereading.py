@@ -56,7 +56,11 @@ def _as_array(x: Any, dtype: Any = None, **options: Any) -> Any:
     recording = current.recording
     assert recording is not None
     if type(x) is Recorded and isinstance(x.value, np.ndarray) and dtype in (None, x.dtype):
-        return x if not options or (options == {"order": "C"} and x.flags.c_contiguous) else _made_contiguous(x)
+        return (
+            x
+            if not options or (options == {"order": "C"} and x.flags.c_contiguous)
+            else _made_contiguous(x)
+        )
     options = options if dtype is None else {"dtype": dtype, **options}
     return recording.call("np.asarray", np.asarray, (x,), options)
 
@@ -76,7 +80,11 @@ def _as_strided(x: Any, shape: Any = None, strides: Any = None, **options: Any) 
     return recording.call(
         "np.lib.stride_tricks.as_strided",
         as_strided,
-        (x, tuple(x.shape if shape is None else shape), tuple(x.strides if strides is None else strides)),
+        (
+            x,
+            tuple(x.shape if shape is None else shape),
+            tuple(x.strides if strides is None else strides),
+        ),
         options,
     )
 
@@ -88,7 +96,8 @@ def _array(x: Any, *args: Any, **options: Any) -> Any:
 
 
 _SPECIAL: dict[str, Any] = {
-    name: _making(name) for name in ("zeros", "ones", "empty", "full", "arange", "eye", "indices", "tri", "linspace")
+    name: _making(name)
+    for name in ("zeros", "ones", "empty", "full", "arange", "eye", "indices", "tri", "linspace")
 }
 _SPECIAL |= {"asarray": _as_array, "ascontiguousarray": _made_contiguous, "array": _array}
 
@@ -151,9 +160,12 @@ def _names(module: str) -> dict[str, Any]:
         own = vars(sys.modules[module])
         names = _modules[module] = dict(own)
         for name, value in own.items():
-            if value is np or isinstance(value, FunctionType | functools._lru_cache_wrapper) or callable(value):
-                if not isinstance(value, type):
-                    names[name] = reread(value)
+            if (
+                value is np
+                or isinstance(value, FunctionType | functools._lru_cache_wrapper)
+                or callable(value)
+            ) and not isinstance(value, type):
+                names[name] = reread(value)
         if module.startswith("minigrad.optim"):
             names["float"] = _float
     return _modules[module]
@@ -176,7 +188,7 @@ def reread_class(cls: type[Any]) -> type[Any]:
             if isinstance(value, FunctionType):
                 value = _method(value, made)
             elif isinstance(value, staticmethod):
-                value = staticmethod(_method(value.__func__, made))
+                value = staticmethod(_method(value.__func__, made))  # type: ignore[arg-type]
             if name not in ("__doc__", "__module__", "__firstlineno__", "__static_attributes__"):
                 setattr(made, name, value)
     return _classes[cls]

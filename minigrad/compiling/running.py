@@ -1,17 +1,18 @@
 """The running form of a program: `out=` into reused buffers, and its checks as statements.
 
-`make(…)` binds what doesn't change between calls: functions, parameters, buffers, views of these and
-constants. The function that it returns is the program.
+What doesn't change between calls is bound once: functions, parameters, buffers, views of these, and
+constants. `call(args, kwargs)` is the program.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from .printing import Names, Printer, strip
-from .program import UFUNCS, UNARY, is_guard, is_view, Program
+from .program import UFUNCS, UNARY, Program, is_guard, is_view
 from .recording import Statement, parts
 from .values import Number, Recorded
 
@@ -92,7 +93,7 @@ class Running:
 
     def _index_values(self) -> set[int]:
         """Arrays whose elements are valid as indices, so that `take` needs no check."""
-        found = set()
+        found: set[int] = set()
         for statement in self.program.statements:
             if statement.name == "np.ravel_multi_index":
                 found.update(id(r) for r in statement.results)
@@ -105,7 +106,7 @@ class Running:
         """
         found = {}
         statements = self.program.statements
-        for i, (first, then) in enumerate(zip(statements, statements[1:], strict=False)):
+        for i, (first, then) in enumerate(pairwise(statements)):
             if then.name != "[]=" or then.args[1] is not Ellipsis or len(first.results) != 1:
                 continue
             value, target = first.results[0], then.args[0]
@@ -138,7 +139,7 @@ class Running:
             wrong = "not " if statement.name == "is True" else ""
             self.body.append(f"if {wrong}{self.printer.text(statement.args[0])}: return MISS")
             return
-        touched = results + [w for w in statement.writes]
+        touched = [*results, *statement.writes]
         if any(i == at for _, at in self._into.values()):
             return  # done by the statement before
         if touched and all(id(x.storage) in self._constants for x in touched):
@@ -183,7 +184,9 @@ class Running:
             self.body += [t.format(out=name) for t in template]
             return
         if storage in self.fresh:
-            self.body.append(f"{name} = empty_like({self._bind('like', np.empty_like(result.value))})")
+            self.body.append(
+                f"{name} = empty_like({self._bind('like', np.empty_like(result.value))})"
+            )
             self.body += [t.format(out=name) for t in template]
             return
         if elementwise:
@@ -192,15 +195,22 @@ class Running:
         self.body += [t.format(out=name) for t in template]
 
     def _form(self, statement: Statement, result: Recorded) -> tuple[bool, list[str]] | None:
-        """The lines that compute a result into `{out}`, and whether it may be an operand's memory."""
+        """The lines that compute a result into `{out}`, and whether it may take an operand's."""
         name, args, options = statement.name, statement.args, statement.options
         text = self._text
         if name in UFUNCS and len(args) == 2 and _on_arrays(args):
             function = self._function(f"np.{UFUNCS[name].__name__}")
             return name != "@", [f"{function}({text(args[0])}, {text(args[1])}, {{out}})"]
         if name in UNARY and len(args) == 1 and _on_arrays(args):
-            return True, [f"{self._function('np.' + UNARY[name].__name__)}({text(args[0])}, {{out}})"]
-        if name == "**" and type(args[1]) in (int, float) and args[1] == 2 and result.dtype.kind == "f":
+            return True, [
+                f"{self._function('np.' + UNARY[name].__name__)}({text(args[0])}, {{out}})"
+            ]
+        if (
+            name == "**"
+            and type(args[1]) in (int, float)
+            and args[1] == 2
+            and result.dtype.kind == "f"
+        ):
             return True, [f"{self._function('np.square')}({text(args[0])}, {{out}})"]
         if name == ".dot" and len(args) == 2 and not options and args[0].ndim == args[1].ndim == 2:
             return False, [f"{self._function('np.dot')}({text(args[0])}, {text(args[1])}, {{out}})"]
@@ -270,12 +280,15 @@ class Running:
             target, other = statement.args
             if _on_arrays((target,)):
                 function = self._function(f"np.{UFUNCS[statement.name[:-1]].__name__}")
-                return f"{function}({self._text(target)}, {self._text(other)}, {self._text(target)})"
+                return (
+                    f"{function}({self._text(target)}, {self._text(other)}, {self._text(target)})"
+                )
         if statement.writes and statement.name == "**=":
             target, other = map(self._text, statement.args)
             return f"target = {target}; target **= {other}"
         if statement.name == "[]=" and statement.args[1] is Ellipsis:
-            return f"copyto({self._text(statement.args[0])}, {self._text(statement.args[2])}, 'unsafe')"
+            target, value = self._text(statement.args[0]), self._text(statement.args[2])
+            return f"copyto({target}, {value}, 'unsafe')"
         if statement.name.startswith("np.") and "dtype" not in statement.name:
             self._function(statement.name)
         printer = self.printer
@@ -314,10 +327,7 @@ class Running:
     def _take_buffer(self, result: Recorded) -> None:
         key = result.shape, result.dtype, result.strides
         free = self._pool.setdefault(key, [])
-        if free:
-            buffer = free.pop()
-        else:
-            buffer = self._bind("buffer", np.empty_like(result.value))
+        buffer = free.pop() if free else self._bind("buffer", np.empty_like(result.value))
         self._buffer_of[id(result.storage)] = buffer
         self.static.add(id(result.storage))
         self.setup.append(f"{self.names[result]} = {buffer}")
@@ -335,7 +345,11 @@ class Running:
                 continue
             key = x.storage.whole.shape, x.storage.whole.dtype, x.storage.whole.strides
             if result is not None:
-                others = [o for o in statement.operands() if type(o) is Recorded and o.storage is x.storage]
+                others = [
+                    o
+                    for o in statement.operands()
+                    if type(o) is Recorded and o.storage is x.storage
+                ]
                 if any(o is not x.storage.whole for o in others):
                     continue
             buffer = self._buffer_of.pop(id(x.storage))

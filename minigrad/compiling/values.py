@@ -20,9 +20,40 @@ from .refusal import refused
 
 # The methods of arrays that compute or view, and so are recorded.
 METHODS = frozenset(
-    "all any argmax argmin argsort astype clip copy cumprod cumsum diagonal dot flatten max mean "
-    "min prod put ravel repeat reshape round sort squeeze std sum swapaxes take trace transpose "
-    "var view".split()
+    [
+        "all",
+        "any",
+        "argmax",
+        "argmin",
+        "argsort",
+        "astype",
+        "clip",
+        "copy",
+        "cumprod",
+        "cumsum",
+        "diagonal",
+        "dot",
+        "flatten",
+        "max",
+        "mean",
+        "min",
+        "prod",
+        "put",
+        "ravel",
+        "repeat",
+        "reshape",
+        "round",
+        "sort",
+        "squeeze",
+        "std",
+        "sum",
+        "swapaxes",
+        "take",
+        "trace",
+        "transpose",
+        "var",
+        "view",
+    ]
 )
 _WRITING = {"put": 0, "sort": 0, "fill": 0}
 _PLAIN = ("shape", "dtype", "ndim", "size", "itemsize", "nbytes", "strides")
@@ -44,14 +75,12 @@ class Recorded:
 
     __slots__ = ("__weakref__", "name", "recording", "statement", "storage", "value")
 
-    def __init__(
-        self, recording: Any, value: Any, storage: Any, statement: Any
-    ) -> None:
+    def __init__(self, recording: Any, value: Any, storage: Any, statement: Any) -> None:
         self.recording, self.value, self.storage = recording, value, storage
         self.statement, self.name = statement, ""
 
-    @property
-    def __class__(self) -> type[Any]:  # type: ignore[override]
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
         return type(self.value)
 
     @property
@@ -60,7 +89,7 @@ class Recorded:
         return None if self.storage.whole is self else self.storage.whole
 
     @property
-    def T(self) -> Any:  # noqa: N802, NumPy's name
+    def T(self) -> Any:
         return self.recording.call(".T", lambda x: x.T, (self,), {})
 
     def __getattr__(self, name: str) -> Any:
@@ -95,7 +124,7 @@ class Recorded:
         self.recording.call("[]=", operator.setitem, (self, key, value), {}, writes=(self,))
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        if getattr(np, ufunc.__name__, None) is not ufunc:
+        if not _is_numpys(ufunc):
             raise self.recording._refuse(f"{ufunc.__name__}, which is SciPy's and not NumPy's")
         out = options.pop("out", None)
         name = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
@@ -110,6 +139,10 @@ class Recorded:
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
         return self.recording.numpy(function, args, options)
+
+
+def _is_numpys(ufunc: Any) -> bool:
+    return getattr(np, ufunc.__name__, None) is ufunc
 
 
 class _Flags:
@@ -137,8 +170,8 @@ class Number:
     def __init__(self, recording: Any, value: Any, statement: Any) -> None:
         self.recording, self.value, self.statement, self.name = recording, value, statement, ""
 
-    @property
-    def __class__(self) -> type[Any]:  # type: ignore[override]
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
         return type(self.value)
 
     __array_ufunc__ = Recorded.__array_ufunc__
@@ -169,9 +202,7 @@ def _operators() -> None:
             if symbol[0] not in "<>=!" or symbol in ("<<", ">>"):
                 setattr(cls, f"__r{name}__", _binary(symbol, compute, swapped=True))
         if symbol[0] not in "<>=!" or symbol in ("<<", ">>"):
-            setattr(
-                Recorded, f"__i{name}__", _in_place(symbol, getattr(operator, f"__i{name}__"))
-            )
+            setattr(Recorded, f"__i{name}__", _in_place(symbol, getattr(operator, f"__i{name}__")))
     for name, symbol in {"neg": "-", "pos": "+", "invert": "~", "abs": "abs"}.items():
         compute = getattr(operator, f"__{name}__")
         for cls in (Recorded, Number):

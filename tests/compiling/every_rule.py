@@ -15,7 +15,6 @@ from minigrad.compiling import CompiledStep
 from minigrad.core.dispatch import OPS
 from tests.rules.checks import FIRST
 
-
 _SCIPY = "which is SciPy's and not NumPy's"
 # The rules that aren't recorded, and a part of the reason that is given.
 SHORTFALLS = dict.fromkeys(
@@ -87,11 +86,16 @@ class Step:
             first = result[0] if isinstance(result, tuple | list) else result
             if first.requires_grad:
                 first.backward(g)
-                return [r.detach().clone() for r in result] if isinstance(result, tuple | list) else first.clone().detach()
-            return [r.clone() for r in result] if isinstance(result, tuple | list) else result.clone()
+                return (
+                    [r.detach().clone() for r in result]
+                    if isinstance(result, tuple | list)
+                    else first.clone().detach()
+                )
+            return (
+                [r.clone() for r in result] if isinstance(result, tuple | list) else result.clone()
+            )
 
         self.plain, self.compiled = step, CompiledStep(step)
-
 
     def may_refuse(self, case: Case) -> bool:
         """Whether a refusal is for a reason that some calls of a rule have."""

@@ -9,7 +9,15 @@ pytest.importorskip("torch")
 
 import minigrad
 from bridge.drawing.samples import SAMPLES, draw_case
-from tests.compiling.every_rule import SHORTFALLS, Step, form_of, leaves, others, outcome, translated
+from tests.compiling.every_rule import (
+    SHORTFALLS,
+    Step,
+    form_of,
+    leaves,
+    others,
+    outcome,
+    translated,
+)
 
 SEEDS = range(8)
 
@@ -27,10 +35,7 @@ def test_a_rule_runs_on_other_operands(name: str) -> None:
         except Exception:
             continue  # an error of the rule's own
         first = result[0] if isinstance(result, tuple | list) else result
-        if first.dtype.is_floating_point:
-            kind = first._array.dtype
-        else:
-            kind = np.dtype("float32")
+        kind = first._array.dtype if first.dtype.is_floating_point else np.dtype("float32")
         step = Step(form, options)
         for k in range(4):
             rng = np.random.default_rng(k)

@@ -118,9 +118,7 @@ def test_a_layer(name: str) -> None:
     def make() -> Any:
         return nn.Sequential(nn.Linear(2, 4), LAYERS[name](), nn.Linear(4, 3))
 
-    agree(
-        lambda: module_setting(make, nn.CrossEntropyLoss(), lambda p: optim.Adam(p)), batches()
-    )
+    agree(lambda: module_setting(make, nn.CrossEntropyLoss(), lambda p: optim.Adam(p)), batches())
 
 
 def test_a_convolutional_network() -> None:
@@ -130,9 +128,7 @@ def test_a_convolutional_network() -> None:
         )
 
     data = [(numbers(i, 4, 1, 6, 6), labels(i, 4, 3)) for i in range(5)]
-    agree(
-        lambda: module_setting(make, nn.CrossEntropyLoss(), lambda p: optim.SGD(p, lr=0.1)), data
-    )
+    agree(lambda: module_setting(make, nn.CrossEntropyLoss(), lambda p: optim.SGD(p, lr=0.1)), data)
 
 
 def test_a_transformer_block_and_an_embedding() -> None:
@@ -147,12 +143,10 @@ def test_a_transformer_block_and_an_embedding() -> None:
             return self.out(self.block(self.embedding(tokens))).reshape(-1, 7)
 
     data = [(labels(i, 12, 7).reshape(3, 4), labels(i + 50, 12, 7)) for i in range(5)]
-    agree(
-        lambda: module_setting(Model, nn.CrossEntropyLoss(), lambda p: optim.AdamW(p)), data
-    )
+    agree(lambda: module_setting(Model, nn.CrossEntropyLoss(), lambda p: optim.AdamW(p)), data)
 
 
-# The scenes in which a program could be wrong ------------------------------------------------------
+# The scenes in which a program could be wrong -----------------------------------------------------
 
 
 def test_the_same_expression_before_and_after_a_write() -> None:
@@ -404,7 +398,8 @@ def test_the_source_runs_with_numpy_alone(name: str, tmp_path: Path) -> None:
         names = inspect.signature(step).parameters
         *results, grads = step(**{k: given[k] for k in names})
         assert "minigrad" not in sys.modules
-        np.savez("outputs.npz", loss=results[0], **given, **{f"grad_{k}": v for k, v in grads.items()})
+        grads = {f"grad_{k}": v for k, v in grads.items()}
+        np.savez("outputs.npz", loss=results[0], **given, **grads)
         """
     ).replace("OPTIONS", repr(list(compiled.options())))
     subprocess.run([sys.executable, "-I", "-c", program], cwd=tmp_path, check=True)
