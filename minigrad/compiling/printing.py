@@ -234,7 +234,10 @@ def comment(statement: Statement) -> str:
     if targets and type(targets[0]) is Recorded:
         shape = f" {tuple(targets[0].shape)}"
     line = f"  | {statement.place.text}" if statement.place.text else ""
-    return f"# {statement.label or statement.name.strip('.')}{shape}{line}"
+    label = statement.label or statement.name.strip(".")
+    if statement.section == "backward" and label == "+=":
+        label = "accumulate"
+    return f"# {label}{shape}{line}"
 
 
 def strip(statement: Statement) -> Statement:

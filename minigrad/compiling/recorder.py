@@ -74,7 +74,7 @@ class Recorder:
             mode = grad_mode.enabled
             tracing.recording = current.recording = self.recording
             try:
-                self._swap()
+                self._swap(function)
                 with quiet.watched(self._watch):
                     self.result = function(*self._args, **self._kwargs)
                 if self.recording.refusal is not None:
@@ -85,8 +85,8 @@ class Recorder:
                 grad_mode.enabled = mode
                 self._restore()
 
-    def _swap(self) -> None:
-        for path, tensor in argument_tensors(self._args, self._kwargs):
+    def _swap(self, function: Any) -> None:
+        for path, tensor in argument_tensors(self._args, self._kwargs, function):
             self._input(tensor, path, True)
         for tensor, name in list(self.declared.tensors.values()):
             self._input(tensor, name, False)
@@ -221,7 +221,7 @@ class Recorder:
                 raise recording._refuse("hooks, or retain_grad")
         seeds = [(p, recording.constant(c) if type(c) is np.ndarray else c) for p, c in seeds]
         recording.section = "backward"
-        with recording.labelled("", inside=True):
+        with recording.labelled("sum to shape", inside=True):
             return run(counterpart(walk), seeds, retain_graph, wanted, create_graph, deliver)
 
     def _update(self, run: Any, function: Any, owner: Any, group: Any, pairs: Any) -> Any:
@@ -278,8 +278,8 @@ class _State(dict[str, Any]):
         raise Incomplete
 
 
-def argument_tensors(args: Any, kwargs: Any) -> list[tuple[str, Any]]:
-    """The tensors in the arguments of a step, with names."""
+def argument_tensors(args: Any, kwargs: Any, function: Any = None) -> list[tuple[str, Any]]:
+    """The tensors in the arguments of a step, with names: those of its parameters if they fit."""
     found: list[tuple[str, Any]] = []
 
     def look(name: str, thing: Any) -> None:
@@ -292,8 +292,10 @@ def argument_tensors(args: Any, kwargs: Any) -> list[tuple[str, Any]]:
             for key, part in thing.items():
                 look(f"{name}_{key}", part)
 
+    code = getattr(function, "__code__", None)
+    names = code.co_varnames[: code.co_argcount] if code is not None else ()
     for i, thing in enumerate(args):
-        look(f"arg{i}", thing)
+        look(names[i] if i < len(names) else f"arg{i}", thing)
     for key, thing in kwargs.items():
         look(key, thing)
     return found

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from .refusal import Place, Refused, called_by_user, refused, users_place
-from .values import Number, Recorded, describe
+from .values import CONVERSIONS, Number, Recorded, describe
 
 
 class Storage:
@@ -219,7 +219,7 @@ class Recording:
         if name == "__array__":
             raise self._refuse("a conversion of a tensor to a NumPy array")
         user = called_by_user()
-        raise self._refuse(describe(user if user.startswith("__") else name))
+        raise self._refuse(describe(user if user in CONVERSIONS else name))
 
     def decided(self, condition: Any) -> bool:
         """The outcome of a condition, on which the program relies from now on."""

@@ -10,6 +10,10 @@ from types import FrameType
 from typing import NamedTuple
 
 _ENGINE = f"{Path(__file__).parent.parent}{os.sep}"
+_PROGRAMS = f"{_ENGINE}app{os.sep}"  # the command's own programs count as a user's
+
+
+_NOT_USERS = (_ENGINE, "<recorded", "<frozen", "<__array_function__")
 
 
 class Refused(BaseException):
@@ -42,7 +46,7 @@ def users_place() -> Place:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         file = frame.f_code.co_filename
-        if not file.startswith((_ENGINE, "<recorded", "<frozen", "<__array_function__")):
+        if file.startswith(_PROGRAMS) or not file.startswith(_NOT_USERS):
             return Place(file, frame.f_lineno)
         frame = frame.f_back
     return Place("", 0)

@@ -57,7 +57,7 @@ METHODS = frozenset(
 )
 _WRITING = {"put": 0, "sort": 0, "fill": 0}
 _PLAIN = ("shape", "dtype", "ndim", "size", "itemsize", "nbytes", "strides")
-_CONVERSIONS = {
+CONVERSIONS = {
     "__bool__": "the truth of a tensor's value",
     "__int__": "int() of a tensor",
     "__float__": "float() of a tensor",
@@ -97,7 +97,7 @@ class Recorded:
             return _Flags(self)
         if name in _PLAIN:
             return getattr(self.value, name)
-        if name == "item" or name in _CONVERSIONS:
+        if name == "item" or name in CONVERSIONS:
             return lambda *args: self.recording.item(self, name, args)
         if name in METHODS or name == "fill":
             return lambda *args, **options: self.recording.call(
@@ -207,7 +207,7 @@ def _operators() -> None:
         compute = getattr(operator, f"__{name}__")
         for cls in (Recorded, Number):
             setattr(cls, f"__{name}__", _unary(symbol, compute))
-    for name in _CONVERSIONS:
+    for name in CONVERSIONS:
         if name.startswith("__"):
             setattr(Recorded, name, _conversion(name))
 
@@ -247,4 +247,4 @@ _operators()
 
 def describe(name: str) -> str:
     """What a conversion is called in a refusal."""
-    return _CONVERSIONS.get(name, f"{name.strip('_')}() of a tensor")
+    return CONVERSIONS.get(name, f"{name.strip('_')}() of a tensor")
