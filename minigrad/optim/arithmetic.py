@@ -56,10 +56,10 @@ def number(option: float | Tensor) -> float:
     return option.item() if isinstance(option, Tensor) else float(option)
 
 
-def rounded(factor: float, array: Array) -> np.generic:
+def rounded(factor: float, array: Array) -> np.floating:
     """Return a number in the dtype of an array."""
-    kind: type[np.generic] = array.dtype.type
-    return kind(factor)  # type: ignore[call-arg]
+    kind: type[np.floating] = array.dtype.type
+    return kind(factor)
 
 
 def add_scaled(y: Array, x: Array, factor: float, out: Array, work: Work) -> Array:
