@@ -11,6 +11,7 @@ ULP in one of five results, so their last bit differs in any case, and two round
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -91,7 +92,8 @@ def lerp(m: Array, g: Array, weight: float, out: Array, work: Work) -> Array:
     way = np.subtract(g, m, out=work.second)
     if weight < 0.5:
         return add_scaled(m, way, weight, out, work)
-    return add_scaled(g, way, rounded(weight, m) - rounded(1, m), out, work)
+    left: Any = rounded(weight, m) - rounded(1, m)
+    return add_scaled(g, way, left, out, work)
 
 
 def interpolate(m: Array, g: Array, weight: float, work: Array) -> None:
