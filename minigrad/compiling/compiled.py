@@ -156,6 +156,15 @@ class Compiled:
         self._check_apart(written)
         paths = self._argument_checks(args, kwargs, checks)
         self.inputs: list[str] = []
+        # The memory that the program writes, which no argument may share.
+        owned = {
+            id(owner)
+            for tensor, _, array in recorder.inputs
+            if id(array.storage) in written and id(tensor) not in arguments
+            for owner in (tensor._array, tensor._array.base)
+            if owner is not None
+        }
+        space["OWNED"] = frozenset(owned)
         for tensor, _, array in recorder.inputs:
             is_grad = id(tensor) in grads_of and id(tensor) not in self.declared.tensors
             own = names[array]
@@ -195,6 +204,8 @@ class Compiled:
                     f"{own}.shape == {tensor._array.shape} and {own}.dtype is {kind} "
                     f"and {own}.strides == {tensor._array.strides}"
                 )
+                if id(tensor) in arguments and owned:
+                    dynamic[-1] += f" and not (id({own}) in OWNED or id({own}.base) in OWNED)"
         self.reused = set(grads_of)
         self._assemble(checks, reads, dynamic, static, used, written)
 

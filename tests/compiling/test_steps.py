@@ -324,6 +324,26 @@ def test_labels_that_are_ignored_or_out_of_range() -> None:
     agree(lambda: classifier(), [(x, minigrad.tensor(row)) for row in rows])
 
 
+def test_an_argument_that_shares_memory_with_a_parameter() -> None:
+    def make() -> Setting:
+        w = numbers(0, 2, 3)
+
+        def step(x: Any) -> Any:
+            first = x * 2
+            w.mul_(2)
+            return [first, x * 2]
+
+        return Setting(step, {"w": w})
+
+    eager, twin = make(), make()
+    compiled = CompiledStep(twin.step)
+    for x in (numbers(1, 3), numbers(2, 3), numbers(3, 3)):
+        assert list(map(bits, eager.step(x))) == list(map(bits, compiled(x)))
+    with pytest.warns(UserWarning, match="share memory"):
+        results = compiled(twin.tensors["w"][0])
+    assert list(map(bits, results)) == list(map(bits, eager.step(eager.tensors["w"][0])))
+
+
 def test_a_mask_changed_in_place() -> None:
     def make() -> Setting:
         mask, w = minigrad.tensor([True, False, True]), numbers(0, 3).requires_grad_()
