@@ -29,6 +29,7 @@ from minigrad.app.plotting import picture_format
 from minigrad.rules import REGISTRY
 from minigrad.utils.atomic_write import write_atomically
 
+from .expressions import EXPRESSIONS
 from .results import BenchmarkResults, read_results
 from .settings import BenchmarkSettings
 
@@ -36,6 +37,8 @@ PARTS = {
     "steps": "a training step, whole and in phases, on networks of growing size",
     "ops": "every op, on 1 element and on 1,000,000",
     "growth": "how the cost grows with ops, batch size and width",
+    "models": "a training step of networks with convolutions, recurrence and attention",
+    "distributed": "DistributedDataParallel on 1, 2 and 4 processes",
 }
 QUICK = BenchmarkSettings(rounds=3, seconds=1e-4, quick=True)
 
@@ -113,14 +116,17 @@ def _report(
 
 
 def _parser() -> CommandParser:
-    parts = "".join(f"  {name:8} {what}\n" for name, what in PARTS.items())
+    parts = "".join(f"  {name:11} {what}\n" for name, what in PARTS.items())
     parser = CommandParser(
         prog="python -m benchmarks",
         description=DESCRIPTION,
         epilog=f"parts:\n{parts}\n{EXAMPLES}",
     )
     parser.add_argument(
-        "parts", nargs="*", metavar="PART", help="what to measure: steps (default), ops, growth"
+        "parts",
+        nargs="*",
+        metavar="PART",
+        help=f"what to measure: {', '.join(PARTS)}; default: steps",
     )
     parser.add_argument(
         "--with",
@@ -194,6 +200,8 @@ def _parts(arguments: argparse.Namespace) -> list[str]:
     for part in parts:
         if part not in PARTS:
             raise UsageError(f"unknown part {part!r}: use {', '.join(PARTS)}")
+    if arguments.plot is not None and not {"steps", "ops", "growth"} & set(parts):
+        raise UsageError(f"--plot draws the parts steps, ops and growth, not {', '.join(parts)}")
     if arguments.ops and "ops" not in parts:
         raise UsageError("--ops needs the part ops: python -m benchmarks ops --ops ...")
     return parts
@@ -210,8 +218,8 @@ def _settings(arguments: argparse.Namespace) -> BenchmarkSettings:
         raise UsageError(f"--seconds {settings.seconds}: use a positive number")
     ops = tuple(arguments.ops or ())
     for op in ops:
-        if op not in REGISTRY:
-            close = difflib.get_close_matches(op, REGISTRY)
+        if op not in REGISTRY and op not in EXPRESSIONS:
+            close = difflib.get_close_matches(op, [*REGISTRY, *EXPRESSIONS])
             hint = f"; did you mean {close[0]}?" if close else ""
             raise UsageError(f"--ops {op}: unknown op{hint}")
     return replace(settings, engines=arguments.engines, ops=ops)

@@ -49,6 +49,14 @@ def usable_cores() -> list[int]:
     return list(range(os.cpu_count() or 1))
 
 
+_ALL = usable_cores()
+
+
+def all_cores() -> list[int]:
+    """The cores that this process could use at the start, also within `limited_threads`."""
+    return _ALL
+
+
 def _restrict_to(cores: Sequence[int]) -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)

@@ -22,6 +22,7 @@ from typing import Any
 from .all_engines import constructors
 from .chains_and_fans import NAMESPACES, SHAPES
 from .machine import limited_threads
+from .model_zoo import MODELS, training_step
 from .networks import Network
 
 _CLEAR, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
@@ -34,8 +35,8 @@ class NotMeasured(Exception):
 def peak(work: str, engine: str, *sizes: int, dtype: str = "float32", threads: int = 1) -> int:
     """The bytes by which an engine's work raises the peak memory of a process.
 
-    `work` is "chain" or "fan" with the number of ops, or "step" with a network's n, inputs, hidden
-    units and classes. Raises NotMeasured.
+    `work` is "chain" or "fan" with the number of ops, "model" with its place in `MODELS`, or "step"
+    with a network's n, inputs, hidden units and classes. Raises NotMeasured.
     """
     if not _CLEAR.exists():
         raise NotMeasured(f"{sys.platform} can't reset a process's peak memory")
@@ -72,6 +73,11 @@ def _child(arguments: Sequence[str]) -> int:
             build, namespace = SHAPES[work], NAMESPACES[engine]
             build(namespace, 10)()
             return rise_of_peak(build(namespace, numbers[0]))
+        if work == "model":
+            model = list(MODELS.values())[numbers[0]]
+            training_step(model, NAMESPACES[engine], dtype, small=True).run()
+            run = training_step(model, NAMESPACES[engine], dtype).run
+            return rise_of_peak(lambda: [run() for _ in range(4)])
         construct = constructors()[engine]
         construct(Network.tutorial(dtype)).contestant().run()
         n, inputs, hidden, classes = numbers

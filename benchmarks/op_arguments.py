@@ -176,6 +176,7 @@ _SPECIAL_ARGUMENTS: dict[str, Callable[[OperandSource], OpArguments]] = {
     "threshold": lambda d: OpArguments((d.floats(),), {"threshold": 0.5, "value": 0.0}),
     "variance": _spread,
     "vector_norm": lambda d: OpArguments((d.floats(),), {"ord": 2}),
+    "as_strided": lambda d: OpArguments((d.floats(),), {"size": (d.size,), "stride": (1,)}),
     "argmax": lambda d: d.matrix_arguments(dim=1),
     "argmin": lambda d: d.matrix_arguments(dim=1),
     "all": lambda d: OpArguments((d.bools(),)),
@@ -192,10 +193,11 @@ _SPECIAL_ARGUMENTS: dict[str, Callable[[OperandSource], OpArguments]] = {
     "diagonal": lambda d: d.matrix_arguments(),
     "flip": lambda d: OpArguments((d.floats(),), {"dims": (0,)}),
     "inv": lambda d: OpArguments((_regular(d),)),
+    "lu": lambda d: OpArguments((_regular(d),)),
     "matrix_exp": lambda d: OpArguments((_regular(d),)),
     "slogdet": lambda d: OpArguments((_regular(d),)),
     "put_diagonal": lambda d: OpArguments(
-        (d.floats(),), {"shape": (d.size, d.size), "offset": 0, "dim1": 0, "dim2": 1}
+        (d.floats(d.size, 1),), {"shape": (d.size, 1, 1), "offset": 0, "dim1": 1, "dim2": 2}
     ),
     "put_windows": lambda d: OpArguments(
         (d.floats(*d.square),), {"dimension": 0, "step": d.side, "shape": (d.side**2,)}

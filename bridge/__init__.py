@@ -4,11 +4,12 @@
 - `lockstep`, `trajectory`: one program in both, from the same state at each step, or each freely;
 - `training`, `Step`: programs for these;
 - `to_torch`, `from_torch`: tensors, modules and state dicts, converted bit for bit;
-- `bridge.strategies`, `bridge.random_programs`: property tests.
+- `bridge.strategies`, `bridge.random_programs`: property tests;
+- `bridge.conformance`: a judge for other engines.
 
 Each package imports only those before it: `libraries`, `comparing`, `reporting`, `running`,
-`drawing`, `random_programs`, `strategies`. `README.md` says how to read them. Importing `bridge`
-imports no PyTorch; using one of the names does.
+`drawing`, `random_programs`, `strategies`, `conformance`, `adapters`. `README.md` says how to read
+them. Importing `bridge` imports no PyTorch; using one of the names does.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from minigrad.app.command import (
     UsageError,
     check_distinct_files,
     check_output_files,
+    parse_number,
     require_package,
     run_command,
     write_all,
@@ -32,6 +33,8 @@ from minigrad.app.settings import Settings
 from minigrad.app.training_options import add_training_options
 from minigrad.utils.atomic_write import write_atomically
 
+from .campaign.cli import command as campaign_command
+
 if TYPE_CHECKING:
     from .reporting.report import ProgramReport
     from .running.program import SteppedProgram
@@ -42,6 +45,9 @@ examples:
   python -m bridge --data digits --optimizer adam --epochs 50 --plot distance.png
   python -m bridge --dtype float64 --mode free --json run.json
   python -m bridge --device cuda
+  python -m bridge --processes 2                     DistributedDataParallel on two ranks
+  python -m bridge campaign --help                   random programs, as many as there is time for
+  python -m bridge conform mypackage.engine          judge another engine (see conform --help)
 """
 MODES = ("lockstep", "free")
 # What the command imports, and how it is installed.
@@ -55,7 +61,18 @@ PACKAGES = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with `argv`, or the process's arguments, and return its exit status."""
+    given = sys.argv[1:] if argv is None else list(argv)
+    if given[:1] == ["conform"]:
+        from .conformance.command import command  # it loads hypothesis, which the others don't
+
+        return run_command("bridge", command, given[1:])
     return run_command("bridge", _command, argv)
+
+
+def _command(argv: list[str]) -> int:
+    if argv[:1] == ["campaign"]:
+        return campaign_command(argv[1:])
+    return _compare_programs(argv)
 
 
 def _parser() -> CommandParser:
@@ -76,6 +93,12 @@ def _parser() -> CommandParser:
         choices=(*MODES, "both"),
         help="lockstep: both from the same state at each step; free: each on its own (both)",
     )
+    comparison.add_argument(
+        "--processes",
+        type=_processes,
+        metavar="N",
+        help="run auto in DistributedDataParallel on N ranks, each with its share of a batch (1)",
+    )
     files = add_training_options(parser)
     files.add_argument("--json", metavar="FILE", help="write the whole report")
     files.add_argument(
@@ -86,8 +109,16 @@ def _parser() -> CommandParser:
     return parser
 
 
-def _command(argv: list[str]) -> int:
+def _processes(text: str) -> int:
+    number = parse_number(text, int)
+    if number < 1:
+        raise argparse.ArgumentTypeError("use at least 1")
+    return number
+
+
+def _compare_programs(argv: list[str]) -> int:
     arguments = vars(_parser().parse_args(argv))
+    processes = arguments.pop("processes", 1)
     device, mode = arguments.pop("device", "cpu"), arguments.pop("mode", "both")
     files = {name: arguments.pop(name, None) for name in ("plot", "json")}
     for module, package in PACKAGES.items():
@@ -100,8 +131,13 @@ def _command(argv: list[str]) -> int:
     if plan.epochs == 0:
         raise UsageError("--epochs 0: there is nothing to compare, use at least 1")
     data = datasets.load(plan.data, plan.test_size)
+    modes = MODES if mode == "both" else (mode,)
+    if processes > 1:
+        if device != "cpu" or any(files.values()):
+            raise UsageError("--processes doesn't go with --device, --json or --plot")
+        return _on_ranks(argv, processes, plan, data, modes)
     try:
-        reports = _run_all(plan, data, device, MODES if mode == "both" else (mode,))
+        reports = _run_all(plan, data, device, modes)
     except RuntimeError as error:
         if "CUDA" not in str(error):
             raise
@@ -115,6 +151,33 @@ def _command(argv: list[str]) -> int:
     if problems := _write_files(files, plan, data, reports, verdict):
         raise OutputError("; ".join(problems))
     return 1 if differing else 0
+
+
+def _on_ranks(
+    argv: list[str], processes: int, plan: Settings, data: TrainingData, modes: Sequence[str]
+) -> int:
+    """Compare on several ranks: start them, or be one of them. Returns the exit status."""
+    from .running import ranks  # PyTorch takes seconds to load, and --help does without it
+
+    batch = min(plan.batch_size or len(data.x), len(data.x))
+    if plan.optimizer == "lbfgs":
+        raise UsageError("--processes doesn't go with lbfgs, whose steps depend on a rank's loss")
+    if batch < processes:
+        raise UsageError(f"--processes {processes}: a batch has only {batch} samples")
+    if not ranks.is_one():
+        return ranks.start(argv, processes)
+    epochs = settings.defaults_for(plan.data).epochs if plan.epochs is None else plan.epochs
+    whole = _program(plan, data, "auto", epochs)
+    with ranks.joined():
+        # The last batch of an epoch may be shorter.
+        equal = not (batch % processes or len(data.x) % batch % processes)
+        return ranks.compare(
+            _program(plan, data, "auto", epochs, distributed=True),
+            whole if equal else None,
+            modes,
+            plan.dtype,
+            plan.seed,
+        )
 
 
 def _write_files(
@@ -175,9 +238,11 @@ def _run_all(
     return reports
 
 
-def _program(plan: Settings, data: TrainingData, name: str, epochs: int) -> SteppedProgram:
+def _program(
+    plan: Settings, data: TrainingData, name: str, epochs: int, **options: Any
+) -> SteppedProgram:
     """Return the tutorial's program of that name with the command's settings and data."""
-    arguments = plan.arguments(name) | {"classes": len(data.classes), "epochs": epochs}
+    arguments = plan.arguments(name) | {"classes": len(data.classes), "epochs": epochs} | options
     del arguments["dtype"]
 
     def program(torch: Any, device: str, dtype: str) -> Iterator[Any]:

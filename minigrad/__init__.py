@@ -1,7 +1,7 @@
 """Reverse-mode autograd in plain NumPy, with PyTorch's API. With `import minigrad as torch`, the
 rest of a PyTorch program stays as it is. It imports only NumPy. Read `one_page.py`, then the
 packages in the order in which they import each other: `rules`, `core`, `random`, `api`, `autograd`,
-`nn`, `optim`, `utils`, `catalogue`, `app`.
+`distributed`, `nn`, `optim`, `utils`, `explaining`, `catalogue`, `app`.
 """
 
 import math as _math
@@ -24,12 +24,16 @@ from . import (
     autograd,
     backends,
     cuda,
+    distributed,
     distributions,
     func,
     linalg,
+    masked,
+    multiprocessing,
     nn,
     optim,
     random,
+    serialization,
     special,
     testing,
     utils,
@@ -55,18 +59,21 @@ from .api.creation import (
 )
 from .api.functions import *  # noqa: F403, add, exp, matmul, …
 from .api.indexing import index_put
+from .api.limits import finfo, iinfo
 from .api.old_constructors import CLASSES as _CLASSES
 from .api.old_constructors import range, set_default_tensor_type
 from .api.printing import set_printoptions
 from .api.queries import (
     are_deterministic_algorithms_enabled,
     get_float32_matmul_precision,
+    get_num_threads,
     is_complex,
     is_deterministic_algorithms_warn_only_enabled,
     is_floating_point,
     is_signed,
     numel,
     set_float32_matmul_precision,
+    set_num_threads,
     use_deterministic_algorithms,
 )
 from .api.size import Size
@@ -75,6 +82,15 @@ from .autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enab
 from .autograd.transforms import vmap
 from .compiling import compile
 from .core.devices import device, get_default_device, set_default_device
+from .core.formats import (
+    channels_last,
+    channels_last_3d,
+    contiguous_format,
+    layout,
+    memory_format,
+    preserve_format,
+    strided,
+)
 from .core.grad_mode import (
     enable_grad,
     inference_mode,
@@ -153,12 +169,16 @@ __all__ = [
     "bool",
     "cdouble",
     "cfloat",
+    "channels_last",
+    "channels_last_3d",
     "compile",
     "complex64",
     "complex128",
+    "contiguous_format",
     "cuda",
     "default_generator",
     "device",
+    "distributed",
     "distributions",
     "double",
     "dtype",
@@ -168,6 +188,7 @@ __all__ = [
     "enable_grad",
     "explain",
     "eye",
+    "finfo",
     "float",
     "float16",
     "float32",
@@ -179,8 +200,10 @@ __all__ = [
     "get_default_device",
     "get_default_dtype",
     "get_float32_matmul_precision",
+    "get_num_threads",
     "get_rng_state",
     "half",
+    "iinfo",
     "index_put",
     "inf",
     "inference_mode",
@@ -199,12 +222,16 @@ __all__ = [
     "is_inference_mode_enabled",
     "is_signed",
     "is_warn_always_enabled",
+    "layout",
     "linalg",
     "linspace",
     "load",
     "long",
     "manual_seed",
+    "masked",
+    "memory_format",
     "multinomial",
+    "multiprocessing",
     "nan",
     "newaxis",
     "nn",
@@ -216,6 +243,7 @@ __all__ = [
     "optim",
     "pi",
     "poisson",
+    "preserve_format",
     "promote_types",
     "rand",
     "rand_like",
@@ -228,16 +256,19 @@ __all__ = [
     "range",
     "save",
     "seed",
+    "serialization",
     "set_default_device",
     "set_default_dtype",
     "set_default_tensor_type",
     "set_float32_matmul_precision",
     "set_grad_enabled",
+    "set_num_threads",
     "set_printoptions",
     "set_rng_state",
     "set_warn_always",
     "short",
     "special",
+    "strided",
     "tensor",
     "testing",
     "uint8",

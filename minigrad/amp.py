@@ -1,7 +1,8 @@
 """Mixed precision under the names of torch.amp: disabled, as for a GPU in a CPU build of PyTorch.
 
 A training loop written for a GPU runs as if `autocast` and `GradScaler` weren't there. Enabled on
-the CPU, they are refused: they need bfloat16.
+the CPU, they are refused: no op is converted to a smaller dtype behind the
+program's back.
 """
 
 from __future__ import annotations
@@ -60,8 +61,8 @@ class autocast:
             )
         elif enabled:
             raise NotImplementedError(
-                f"autocast('{device_type}', dtype={self.fast_dtype}) is not implemented: no tensor "
-                "can have this dtype; pass enabled=False"
+                f"autocast('{device_type}', dtype={self.fast_dtype}) is not implemented: pass "
+                "enabled=False, and convert the model and its input, for example by .half()"
             )
         self._enabled = False
 

@@ -10,7 +10,7 @@ import pytest
 
 import minigrad
 import minigrad.nn.functional
-from minigrad import nn, optim
+from minigrad import distributed, nn, optim
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -18,6 +18,7 @@ def _doctest_names(doctest_namespace: dict[str, Any]) -> None:
     doctest_namespace |= {
         "minigrad": minigrad,
         "nn": nn,
+        "dist": distributed,
         "F": minigrad.nn.functional,
         "optim": optim,
         "np": np,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from .api import compositions
+from .core.output import taking_out
 from .rules.factorisations import LinAlgError
 
-_FUNCTIONS = compositions.public("linalg")
+_FUNCTIONS = taking_out("linalg", compositions.public("linalg"))
 globals().update(_FUNCTIONS)
 __all__ = ["LinAlgError", *sorted(_FUNCTIONS)]

@@ -24,7 +24,7 @@ try:
     import torch
 except ImportError:
     # These helpers import torch, so collecting their doctests would fail.
-    shared = ("bridge/mistakes", "rules/checker", "rules/checks", "rules/mutants")
+    shared = ("bridge/mistakes", "rules/checks")
     collect_ignore = [f"{name}.py" for name in shared]
 else:
     # One thread sums in a fixed order, and keeps xdist's workers from competing for cores.

@@ -2062,33 +2062,38 @@ torch.nn.ReLU()(y)
 torch.__version__ is None
 """
 
+SECTIONS["results in given memory"] = """
+x.as_strided((2, 2), (1, 1))
+x.view(torch.int32)
+torch.zeros(2, layout=torch.strided)
+torch.add(x, 1, out=x)
+torch.exp(x, out=x)
+torch.sum(x, 0, out=y)
+torch.mm(x, x.t(), out=torch.zeros(2, 2))
+torch.cat([x, x], out=torch.zeros(4, 3))
+torch.softmax(x, 0, out=x)
+F.grid_sample(x, y)
+torch.zeros(2, pin_memory=True)
+torch.zeros(2, out=y)
+torch.arange(3, out=n)
+torch.as_tensor(np.zeros(2, np.int16))
+x.double(memory_format=torch.contiguous_format)
+x.half().int(memory_format=torch.preserve_format)
+"""
+
 # What PyTorch accepts and minigrad refuses, with a word from minigrad's error message.
 REFUSED: dict[str, str] = {
     # Missing ops and methods.
-    "x.half()": "float16",
+    "x.bfloat16()": "bfloat16",
     "x.untyped_storage()": "untyped_storage",
-    "x.as_strided((2, 2), (1, 1))": "as_strided",
-    "x.view(torch.int32)": "dtype",
     "torch.fft.fft(x)": "fft",
     "torch.linalg.eig(x[:, :2])": "eig",
-    "F.grid_sample(x, y)": "grid_sample",
     "torch.zeros(2, dtype=torch.complex64)": "complex64",
-    "torch.zeros(2, layout=torch.strided)": "strided",
     # Arguments.
-    "torch.add(x, 1, out=x)": "out",
-    "torch.exp(x, out=x)": "out",
-    "torch.sum(x, 0, out=y)": "out",
-    "torch.mm(x, x.t(), out=torch.zeros(2, 2))": "out",
-    "torch.cat([x, x], out=torch.zeros(4, 3))": "out",
-    "torch.softmax(x, 0, out=x)": "out",
-    "torch.zeros(2, out=y)": "out",
-    "torch.arange(3, out=n)": "out",
-    "torch.zeros(2, pin_memory=True)": "pin_memory",
     "torch.autograd.grad(w.sum(), w, is_grads_batched=True)": "is_grads_batched",
     # Dtypes and devices.
     "torch.tensor(1j)": "complex",
     "torch.tensor([1 + 2j])": "complex",
-    "torch.as_tensor(np.zeros(2, np.int16))": "int16",
     "torch.tensor([1], dtype=complex)": "complex",
     "torch.zeros(2, device='meta')": "meta",
     "x.to('cuda')": "CUDA",

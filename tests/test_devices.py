@@ -173,6 +173,8 @@ def test_settings_of_cudnn_can_be_set(setting: str) -> None:
 def test_mixed_precision_on_the_cpu_is_refused_by_name() -> None:
     with pytest.raises(NotImplementedError, match="bfloat16"):
         minigrad.autocast("cpu")
+    with pytest.raises(NotImplementedError, match="float16"):
+        minigrad.autocast("cpu", dtype=minigrad.float16)
     with pytest.raises(NotImplementedError, match="GradScaler"):
         minigrad.amp.GradScaler("cpu")
 

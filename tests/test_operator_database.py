@@ -12,8 +12,16 @@ pytest.importorskip("torch")
 pytest.importorskip("expecttest")  # the database imports it
 
 import minigrad
-from tests import operator_database as database
-from tests.operator_database import NO_SAMPLES, OPS, SHORTFALLS, Form, check, counterpart, forms
+from bridge.conformance import operator_database as database
+from bridge.conformance.operator_database import (
+    NO_SAMPLES,
+    OPS,
+    SHORTFALLS,
+    Form,
+    check,
+    counterpart,
+    forms,
+)
 
 # PyTorch's samples call functions that are deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:torch.*is deprecated:UserWarning")

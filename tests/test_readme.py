@@ -161,7 +161,10 @@ SHELL |= {
 }
 
 # Why a command may fail on this machine, with status 2.
-EXPECTED = re.compile(r"finds no CUDA device|(is|--with \w+:) not installed|this process's cores")
+EXPECTED = re.compile(
+    r"finds no CUDA device|needs distributed|--scheduler tcp:|"
+    r"(is|--with \w+:) not installed|this process's cores"
+)
 
 
 def shortened(command: list[str]) -> list[str]:
@@ -170,16 +173,26 @@ def shortened(command: list[str]) -> list[str]:
     if program == "pytest":
         named = any((ROOT / each.partition("::")[0]).exists() for each in arguments)
         path = [] if named else ["tests/test_accuracy.py"]
-        arguments = ["-m", "pytest", *arguments, *path, "--collect-only", "-q", "-n", "0"]
+        plugin = ["-p", "bridge.conformance.plugin"] if "--engine" in arguments else []
+        options = [*plugin, "--collect-only", "-q", "-n", "0"]
+        arguments = ["-m", "pytest", *arguments, *path, *options]
     elif program == "minigrad":
         arguments = ["-m", "minigrad", *arguments]
+    if arguments[:3] == ["-m", "bridge", "conform"]:
+        places = [arguments.index(name) for name in ("--html", "--json") if name in arguments]
+        files = [each for i in places for each in arguments[i : i + 2]]
+        return [sys.executable, "-m", "bridge", "conform", "minigrad", "--suite", "tape", *files]
+    if arguments[:2] == ["-m", "benchmarks.detection"]:
+        arguments += ["--share", "1"]  # the last counts
     if arguments[:2] == ["-m", "benchmarks"]:
         arguments.append("--quick")
-    if arguments[:2] == ["-m", "tests.operator_database"]:
+    if arguments[:2] == ["-m", "bridge.conformance.operator_database"]:
         arguments[2:2] = ["--share", "1", "sin"]
     if arguments[:2] == ["-m", "tests.module_database"]:
         arguments.append("Linear")
-    if arguments[:2] == ["-m", "bridge"] or arguments[1:3] == ["minigrad", "train"]:
+    if arguments[:3] == ["-m", "bridge", "campaign"]:
+        arguments[arguments.index("--programs") + 1] = "1"
+    elif arguments[:2] == ["-m", "bridge"] or arguments[1:3] == ["minigrad", "train"]:
         arguments = with_few_steps(arguments)
     return [sys.executable, *arguments]
 
@@ -207,6 +220,19 @@ def check_installation(command: list[str]) -> None:
     assert set(re.findall(r"\w+", target)) <= extras.keys(), target
 
 
+# The program of the reader.
+PROGRAM = """\
+import torch
+
+w = torch.ones(2, requires_grad=True)
+for _ in range(3):
+    (w * w).sum().backward()
+    with torch.no_grad():
+        w -= 0.1 * w.grad
+    w.grad = None
+"""
+
+
 def run(command: list[str], directory: Path) -> None:
     name = Path(command[0]).name
     if name == "pip" or command[1:3] == ["-m", "venv"]:
@@ -226,6 +252,7 @@ def test_shell_commands_run(place: str, tmp_path: Path) -> None:
     """Run the commands of a block in order, with the files that the reader is assumed to have."""
     commands = SHELL[place]
     (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "program.py").write_text(PROGRAM)
     (tmp_path / "measurements.csv").write_text("1.0,2.0,a\n2.0,1.0,b\n0.5,2.5,a\n2.5,0.5,b\n")
     if any("old.json" in command for command in commands):
         run(["python", "-m", "benchmarks", "--json", "old.json"], tmp_path)

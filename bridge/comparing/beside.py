@@ -60,7 +60,7 @@ def _row_beside(
     recorder: Recorder, row: Row, call: Call
 ) -> tuple[dict[str, Any], tuple[TorchCall, Any]]:
     values, pullbacks = repeated(call)
-    operands, options = split_arguments(call.rule.name, call.args, call.options)
+    operands, options = split_arguments(call.rule.name, tuple(call.args), call.options)
     requires_grad = [
         i < len(pullbacks)
         and pullbacks[i] is not None

@@ -102,10 +102,12 @@ class Replay(AbstractContextManager["Replay"]):
             if function in _IN_PLACE_RULES:
                 self._replay(_IN_PLACE_RULES[function], before, {}, (result, ()))
             return result
-        if function in _RULES:
+        # float16 operands may be computed in float32, by a function around the rule's.
+        forward = getattr(function, "__wrapped__", function)
+        if forward in _RULES:
             before = tuple(map(_copied, args))
             result = run(function, *args, **options)
-            result = self._replay(_RULES[function], before, options, result)
+            result = self._replay(_RULES[forward], before, options, result)
             self._check_unwritten(self.ops[-1], args, before)
             return result
         result = run(function, *args, **options)
@@ -263,7 +265,8 @@ def _operand_name(op: OpCall, i: int) -> str:
 _ENGINE = Path(minigrad.__file__).parent
 _BRIDGE = Path(__file__).parent.parent
 _INTERNAL = (f"{_ENGINE}/", f"{_BRIDGE}/", "<frozen")
-_PROGRAMS = str(_ENGINE / "app" / "programs.py")  # calls ops as a user's program does
+# These call ops as a user's program does.
+_PROGRAMS = {str(_ENGINE / "app" / name) for name in ("models.py", "programs.py")}
 
 
 def _calling_line() -> str:
@@ -271,7 +274,7 @@ def _calling_line() -> str:
     frame = sys._getframe(1)
     while frame is not None:
         file = frame.f_code.co_filename
-        if file == _PROGRAMS or not file.startswith(_INTERNAL):
+        if file in _PROGRAMS or not file.startswith(_INTERNAL):
             return f"{Path(file).name}:{frame.f_lineno}"
         frame = frame.f_back  # type: ignore[assignment]
     return ""

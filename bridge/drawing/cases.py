@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.rules.dtypes import SUPPORTED
+
 from .draws import RandomDraws
 from .operands import LAYOUTS, Case, Operand, laid_out
 
@@ -109,11 +111,9 @@ def where(draw: RandomDraws) -> Case:
 
 def cast(draw: RandomDraws) -> Case:
     names = {"tame": ["float32"], "smooth": ["float64"]}
-    dtype = np.dtype(
-        draw.pick(*names.get(draw.style, ("float32", "float64", "int32", "int64", "bool")))
-    )
+    dtype = np.dtype(draw.pick(*names.get(draw.style, [d.name for d in SUPPORTED])))
     # Casting a float that is too large for an integer is undefined in C.
-    return Case((draw.array(draw.shape(), moderate=dtype.kind == "i"),), {"dtype": dtype})
+    return Case((draw.array(draw.shape(), moderate=dtype.kind in "iu"),), {"dtype": dtype})
 
 
 def copy(draw: RandomDraws) -> Case:

@@ -72,6 +72,7 @@ FACTORISED: dict[str, CaseFunction] = {
     "det": square,
     "eigh": with_triangle,
     "inv": square,
+    "lu": oblong,
     "matrix_exp": exponential,
     "pinv": pseudo_inverse,
     "qr": oblong,

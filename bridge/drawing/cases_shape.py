@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,29 @@ def diagonal(draw: RandomDraws) -> Case:
         second = draw.pick(first, 9)
     dims = draw.pick({}, {"dim1": first - draw.pick(0, len(shape)), "dim2": second})
     return Case((draw.array(shape),), {**draw.options(offset=(..., 0, 1, -1, 3, -3)), **dims})
+
+
+def as_strided(draw: RandomDraws) -> Case:
+    """Sizes and strides within the operand, as it may be in memory; elements may repeat."""
+    shape = draw.shape()
+    if 0 in shape:
+        shape = (2, 3)  # PyTorch's derivative of a view without elements doesn't require grad
+    count = math.prod(shape)
+    sizes, steps, left = [], [], count - 1
+    for _ in range(draw.integer(0, 3)):
+        step = draw.integer(0, 2)
+        size = draw.integer(1, 3)
+        if size * step > left + step:
+            size = 1
+        left -= max(size - 1, 0) * step
+        sizes.append(size)
+        steps.append(step)
+    if draw.odd(12):
+        steps = [step - 5 for step in steps]
+    layout = draw.pick("contiguous", "transposed")  # what is in gaps of memory is arbitrary
+    x = draw.array(shape)
+    x = replace(x, values=x.values.copy(), layout=layout)  # no element of it is shared
+    return Case((x,), {"size": tuple(sizes), "stride": tuple(steps)})
 
 
 def gradient_of_diagonal(draw: RandomDraws) -> Case:

@@ -415,7 +415,7 @@ def draw_optimizer_options(name: str, seed: int) -> Options:
     """Draw the options of an optimiser from a seed.
 
     >>> draw_optimizer_options("SGD", seed=2)
-    {'lr': 0.001, 'weight_decay': 0.001}
+    {'lr': 0.001, 'weight_decay': 0.001, 'fused': None}
     """
     return OPTIMIZERS[name].options(RandomDraws(seed, "tame"))
 

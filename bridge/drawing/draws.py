@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.rules.dtypes import SUPPORTED
+
 from .operands import LAYOUTS, Operand, laid_out, special_values
 
 SHAPES = (
@@ -35,7 +37,8 @@ class RandomDraws:
         self.dtype = np.dtype(np.float64)
         self.texture = self.pick("normal", "special", "special", "wide")
         if self.wild:
-            self.dtype = np.dtype("int64" if self.odd(6) else self.pick("float32", "float64"))
+            floats = *("float32", "float64") * 4, "float16"
+            self.dtype = np.dtype("int64" if self.odd(6) else self.pick(*floats))
 
     # Choices
 
@@ -109,7 +112,7 @@ class RandomDraws:
 
     def _dtype(self) -> np.dtype:
         if self.odd(8):
-            return np.dtype(self.pick("float32", "float64", "int32", "int64", "bool"))
+            return np.dtype(self.pick(*(d.numpy for d in SUPPORTED)))
         return self.dtype
 
     def _values(
@@ -136,7 +139,8 @@ class RandomDraws:
         if self.texture == "special":
             special = rng.choice(special_values(dtype), shape)
             return np.where(rng.random(shape) < 0.6, special, ties)
-        return np.asarray(normal * np.asarray(10.0 ** rng.uniform(-20, 20, shape), dtype))
+        reach = 20 if dtype.itemsize > 2 else 4
+        return np.asarray(normal * np.asarray(10.0 ** rng.uniform(-reach, reach, shape), dtype))
 
     def number(self, *choices: float) -> float:
         """Draw a Python number; if smooth, one that no element of an array equals."""

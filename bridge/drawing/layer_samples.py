@@ -233,6 +233,62 @@ def _tokens(draw: RandomDraws, features: int, options: Options) -> Inputs:
     return [draw.rng.integers(0, features + 1, (3, 4))]
 
 
+def _embedding_bag(draw: RandomDraws, features: int) -> Options:
+    mode = draw.pick("sum", "mean", "max")
+    frequency = (...,) if mode == "max" else (..., False, True)
+    sizes = {"num_embeddings": features + 1, "embedding_dim": draw.pick(2, 3), "mode": mode}
+    return sizes | draw.options(
+        padding_idx=(..., ..., 0, -1),
+        max_norm=(..., ..., 0.5),
+        norm_type=(..., 2.0, 1.0),
+        scale_grad_by_freq=frequency,
+        include_last_offset=(..., False, True),  # without offsets it means nothing
+        **_MADE,
+    )
+
+
+def _pairs_of_tokens(draw: RandomDraws, features: int, options: Options) -> Inputs:
+    """Every token twice: PyTorch divides the gradients of a row by the frequency of another."""
+    tokens = np.repeat(np.arange(features + 1), 2)
+    return [draw.rng.permutation(tokens).reshape(2, features + 1)]
+
+
+def _adaptive(draw: RandomDraws, features: int) -> Options:
+    cutoffs = draw.pick([2], [1, 4], (3,))
+    sizes = {"in_features": 16 * features, "n_classes": draw.pick(5, 6), "cutoffs": cutoffs}
+    return sizes | draw.options(div_value=(..., 1.5, 2.0), head_bias=(..., False, True), **_MADE)
+
+
+def _of_adaptive(draw: RandomDraws, features: int, options: Options) -> Inputs:
+    classes = draw.rng.integers(0, options["n_classes"], 3)
+    return [draw.array((3, 16 * features)).values, classes]
+
+
+def _linear_classes(draw: RandomDraws, features: int) -> Options:
+    outputs, classes = draw.options(out_features=(..., (), (2,))), draw.pick(3, 4)
+    return {"in_features": features, "num_classes": classes, **outputs} | draw.options(
+        bias=_FLAG,
+        reduction=(..., "mean", "sum", "none"),
+        ignore_index=(..., None, 0),
+        label_smoothing=(..., 0.0, 0.5),
+        **draw.pick({"weight": ([0.5, 1.0, 2.0, 4.0][:classes],)}, _MADE),  # a weight is float32
+    )
+
+
+def _of_linear_classes(draw: RandomDraws, features: int, options: Options) -> Inputs:
+    shape = (3, *options.get("out_features", ()))
+    # Not 0, so that not all targets are ignored.
+    return [draw.array((3, features)).values, draw.rng.integers(1, 3, shape)]
+
+
+def _sequence_probabilities(draw: RandomDraws, features: int, options: Options) -> Inputs:
+    blank = options.get("blank", 0)
+    labels = np.setdiff1d(np.arange(3), blank)[draw.rng.integers(0, 2, (2, 2))]
+    scores = draw.rng.random((6, 2, 3))
+    logs = np.log(scores / scores.sum(-1, keepdims=True))
+    return [logs, labels, np.array([6, 5]), np.array([2, 1])]
+
+
 def _recurrent(**more: tuple[Any, ...]) -> Callable[[RandomDraws, int], Options]:
     def options(draw: RandomDraws, features: int) -> Options:
         return {"input_size": features, "hidden_size": draw.pick(3, 4)} | draw.options(
@@ -371,7 +427,28 @@ def _pools() -> dict[str, LayerSample]:
                 _to_unpool(dims),
             ),
         }
+        if dims > 1:
+            fractional: Choices = {"kernel_size": (1, 2), "return_indices": (..., False, True)}
+            samples[f"FractionalMaxPool{dims}d"] = LayerSample(
+                _fractional(dims, fractional),
+                largest,
+                refused=("_random_samples",),
+                is_random=True,
+            )
     return samples
+
+
+def _fractional(dims: int, choices: Choices) -> Callable[[RandomDraws, int], Options]:
+    def options(draw: RandomDraws, features: int) -> Options:
+        size = draw.pick(
+            {"output_size": 2},
+            {"output_size": (1, 2, 2)[:dims]},
+            {"output_ratio": 0.6},
+            {"output_ratio": (0.5, 0.6, 0.7)[:dims]},
+        )
+        return {**size, **draw.options(**choices)}
+
+    return options
 
 
 def _positive(shape: tuple[int | None, ...]) -> Callable[..., Inputs]:
@@ -583,6 +660,27 @@ LAYERS: dict[str, LayerSample] = {
     **_transformers(),
     "Embedding": LayerSample(
         _embedding, _tokens, ("device",), ("sparse",), not_derivatives=_EMBEDDING_GRADIENTS
+    ),
+    "AdaptiveLogSoftmaxWithLoss": LayerSample(_adaptive, _of_adaptive, ("device",)),
+    "CTCLoss": LayerSample(
+        _any_of(
+            blank=(..., 0, 1),
+            reduction=(..., "mean", "sum", "none"),
+            zero_infinity=(..., False, True),  # no loss is infinite
+        ),
+        _sequence_probabilities,
+        ("zero_infinity",),
+        not_derivatives=("blank", "reduction", "zero_infinity"),
+    ),
+    "EmbeddingBag": LayerSample(
+        _embedding_bag,
+        _pairs_of_tokens,
+        ("device", "include_last_offset"),
+        ("sparse",),
+        not_derivatives=_EMBEDDING_GRADIENTS,
+    ),
+    "LinearCrossEntropyLoss": LayerSample(
+        _linear_classes, _of_linear_classes, ("device", "ignore_index"), ("options",)
     ),
     "GRU": LayerSample(_recurrent(), _of_shape(3, 2, None), ("device",), is_random=True),
     "GRUCell": LayerSample(_cell, inert=("device",)),

@@ -63,11 +63,27 @@ def laid_out(values: np.ndarray, layout: str) -> Operand:
     return Operand(values, layout)
 
 
+def layout_of(x: np.ndarray) -> str:
+    """Return which of `LAYOUTS` an array has.
+
+    >>> x = np.zeros((2, 3))
+    >>> layout_of(x), layout_of(x.T), layout_of(x[:, 1:]), layout_of(np.broadcast_to(x, (4, 2, 3)))
+    ('contiguous', 'transposed', 'strided', 'expanded')
+    """
+    if x.flags.c_contiguous:
+        return "contiguous"
+    if any(size > 1 and not step for size, step in zip(x.shape, x.strides, strict=True)):
+        return "expanded"
+    falling = sorted(range(x.ndim), key=lambda dim: -x.strides[dim])
+    return "transposed" if x.transpose(falling).flags.c_contiguous else "strided"
+
+
 def special_values(dtype: np.dtype) -> np.ndarray:
     """Return zeros, ones and their neighbours, the ends of the range, infinities and NaN."""
     kind = np.finfo(dtype)
     positive = [kind.smallest_subnormal, kind.tiny, 1e-8, 0.5, 1 - kind.epsneg, 1, 1 + kind.eps]
     positive += [2, 3, 50, 1000, kind.max / 4, kind.max, *(0.0, np.inf) * 3]  # not 0: -0 is 0
+    positive = [float(x) for x in positive]  # as NumPy's float16, 1000 would not stay a number
     return np.array([*positive, *(-x for x in positive), *(np.nan,) * 5], dtype)
 
 

@@ -54,6 +54,7 @@ SPELLED: dict[str, Callable[..., Any]] = {
     "cholesky": lambda torch, input: torch.linalg.cholesky(input),
     "cofactors": _cofactors,
     "eigh": _eigh,
+    "lu": lambda torch, input: tuple(torch.linalg.lu_factor_ex(input)[:2]),
     "pinv": _pinv,
     "qr": _qr,
     "slogdet": _slogdet,

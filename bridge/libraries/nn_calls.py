@@ -84,9 +84,11 @@ def _constant_pad(t: Any, input: Any, padding: Any, value: float) -> Any:
 
 
 def _elu(t: Any, input: Any, alpha: float = 1.0, *scales: Any, **options: Any) -> Any:
-    if scales or options:  # of celu and selu
-        return t.ops.aten.elu(input, alpha, *scales, **options)
-    return t.nn.functional.elu(input, alpha)
+    given = [*scales, *options.values()]
+    known = len(given) <= 2 and options.keys() <= {"scale", "input_scale"}
+    if given and known and hasattr(t, "ops") and all(isinstance(x, int | float) for x in given):
+        return t.ops.aten.elu(input, alpha, *scales, **options)  # of celu and selu
+    return t.nn.functional.elu(input, alpha, *scales, **options)
 
 
 def _embedding(

@@ -60,10 +60,20 @@ def _index(torch: Any, input: Any, *, key: tuple[Any, ...]) -> Any:
     return input[key]
 
 
-def _index_put(torch: Any, input: Any, value: Any, *, key: tuple[Any, ...]) -> Any:
+def _index_put(
+    torch: Any, input: Any, value: Any, *, key: tuple[Any, ...], accumulate: bool = False
+) -> Any:
     result = input.clone()
-    result[key] = value
-    return result
+    if not accumulate:
+        result[key] = value
+        return result
+    # PyTorch adds at tensors only, so the key is applied to the numbers of the elements.
+    places = torch.arange(result.numel(), device=result.device).reshape(result.shape)[key]
+    values = torch.as_tensor(value, dtype=result.dtype, device=result.device)
+    flat = result.reshape(-1).index_put(
+        (places.reshape(-1),), values.expand(places.shape).reshape(-1), accumulate=True
+    )
+    return flat.reshape(result.shape)
 
 
 def _gradient_of_indexing(

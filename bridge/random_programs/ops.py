@@ -10,13 +10,13 @@ import numpy as np
 import torch
 
 from bridge.drawing.expressions import Expression, as_code
-from bridge.drawing.operands import Operand
+from bridge.drawing.operands import Case, Operand, layout_of
 from bridge.drawing.samples import SAMPLES, InPlaceForm, draw_case, form_takes, forms
 from bridge.libraries.op_calls import ONE_RESULT
 from minigrad.rules import REGISTRY
 
 from .pool import ProgramTensor
-from .program import values_of
+from .program import OpCall, values_of
 from .writer import ProgramWriter
 
 # Ops that programs don't call.
@@ -28,34 +28,42 @@ _LEFT_OUT = {
         ("eigh", "qr", "slogdet", "svd"),
         "each result with a derivative has a node of its own here, and one for all in PyTorch",
     ),
+    "igamma": "PyTorch's has 10 digits if both operands are near 1e5",
     "igammac": "PyTorch's loses all digits if `input` is tiny",
 }
 # The forms of each rule that a program can use; "gradient" is for other rules' pullbacks.
-_FORMS = {
+FORMS = {
     name: {form: call for form, call in forms(name).items() if form != "gradient"}
     for name in SAMPLES
     if name not in _LEFT_OUT
 }
-OPS = tuple(sorted(name for name, found in _FORMS.items() if found))
+OPS = tuple(sorted(name for name, found in FORMS.items() if found))
 SMOOTH = tuple(name for name in OPS if REGISTRY[name].differentiable)
 
 # PyTorch has no derivative of these by some operand, and `backward` raises an error. So they get
 # operands that don't require grad.
-_DETACHED = ("floor_divide", "heaviside", "igamma", "igammac", "special_zeta")
+_DETACHED = ("floor_divide", "heaviside", "special_zeta")
 # The same, in place only.
 _DETACHED_IN_PLACE = ("acosh", "asinh", "atanh")
 
 
 def write_op(writer: ProgramWriter) -> None:
-    """Write a call of the op that the slot names, and the leaves that it needs."""
+    """Write a call of the op that the slot names, of the program's tensors and new leaves."""
+    write_case(writer, SAMPLES[writer.slot.action].case(writer.pool))
+
+
+def write_case(writer: ProgramWriter, case: Case) -> None:
+    """Write this call of the op that the slot names, and the leaves that it needs."""
     op, pool = writer.slot.action, writer.pool
-    case = SAMPLES[op].case(pool)
     if case.finite and writer.texture == "special":
         return  # a cotangent might be infinite
-    usable = [form for name, form in _FORMS[op].items() if form_takes(op, name, case)]
+    if op == "pow" and case.operands[0] == 2**63:
+        return  # PyTorch's derivative takes the logarithm of a negative number
+    usable = [name for name in FORMS[op] if form_takes(op, name, case)]
     if not usable:
         return
-    form = pool.pick(*usable)
+    name = pool.pick(*usable)
+    form = FORMS[op][name]
     operands = [
         x if isinstance(x, ProgramTensor) or not isinstance(x, Operand) else writer.leaf(x)
         for x in case.operands
@@ -70,11 +78,20 @@ def write_op(writer: ProgramWriter) -> None:
     if op in ("sum", "mean") and given.get("dim", 0) is None and not given.get("keepdim"):
         del given["dim"]  # PyTorch's node has another name if `dim=None` is written
         given.pop("keepdim", None)
-    options = {name: _option(writer, name, value) for name, value in given.items()}
+    options = {key: _option(writer, key, value) for key, value in given.items()}
     if isinstance(form, InPlaceForm):
-        _write_in_place(writer, str(form.write(*texts, **options)), operands)
+        kept = _write_in_place(writer, str(form.write(*texts, **options)), operands)
     else:
-        _write_computation(writer, str(form(Expression("torch"), *texts, **options)))
+        kept = _write_computation(writer, str(form(Expression("torch"), *texts, **options)))
+    if kept:
+        writer.mark(_call_of(writer, name, operands))
+
+
+def _call_of(writer: ProgramWriter, form: str, operands: Sequence[Any]) -> OpCall:
+    tensors = [x for x in operands if isinstance(x, ProgramTensor)]
+    first = tensors[0].values if tensors else np.zeros(())
+    after = tuple(dict.fromkeys(filter(None, (writer.maker(x.name) for x in tensors))))
+    return OpCall(writer.slot.action, form, first.dtype.name, layout_of(first), after)
 
 
 def _option(writer: ProgramWriter, name: str, value: Any) -> Any:
@@ -95,8 +112,8 @@ def _option(writer: ProgramWriter, name: str, value: Any) -> Any:
     return tuple(parts)
 
 
-def _write_computation(writer: ProgramWriter, text: str) -> None:
-    """Write a statement that computes something new, unless it is useless."""
+def _write_computation(writer: ProgramWriter, text: str) -> bool:
+    """Write a statement that computes something new, and tell whether it is useful, and so kept."""
     error = writer.assign(text, _result_count(writer.slot.action), writer.slot.recording)
     if error is not None:
         useful = writer.pool.integer(1, 4) == 1
@@ -105,21 +122,23 @@ def _write_computation(writer: ProgramWriter, text: str) -> None:
         useful = writer.texture == "special" or all(map(_is_moderate, results))
     if not useful:
         writer.forget()
+    return useful
 
 
-def _write_in_place(writer: ProgramWriter, text: str, operands: Sequence[Any]) -> None:
-    """Write a statement that writes into its first operand, unless it is useless."""
+def _write_in_place(writer: ProgramWriter, text: str, operands: Sequence[Any]) -> bool:
+    """Write a statement that writes into its first operand, unless it is useless; tell which."""
     slot, x = writer.slot, operands[0]
     target, *others = (
         writer.execution.names[y.name] for y in operands if isinstance(y, ProgramTensor)
     )
     if any(_overlap(target, y, slot.action) for y in others):
-        return  # PyTorch leaves the result undefined
+        return False  # PyTorch leaves the result undefined
     if 0 in target.stride() and any(y.requires_grad for y in (target, *others)):
-        return  # PyTorch's backward raises an error or counts an element several times
+        return False  # PyTorch's backward raises an error or counts an element several times
     if x.is_leaf and x.requires_grad and slot.recording and slot.seed % 4:
-        return  # the error would be too frequent
+        return False  # the error would be too frequent
     writer.run(text, recording=slot.recording)
+    return True
 
 
 @functools.cache

@@ -8,10 +8,10 @@ from __future__ import annotations
 import copy
 import pickle
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import lru_cache
 from types import CodeType, ModuleType
 from typing import Any, NamedTuple
 
@@ -24,22 +24,32 @@ Array = np.ndarray
 AT_THE_END = " at the end"
 
 
+class OpCall(NamedTuple):
+    """Which op a statement calls, and how: what the coverage of programs is measured in.
+
+    `dtype` and `layout` are those of the first tensor. `after` are the ops that made the operands.
+    """
+
+    op: str
+    form: str
+    dtype: str
+    layout: str
+    after: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class Statement:
     """One line of a program.
 
     It assigns to `names`, and runs in `no_grad` unless it is `recording`. `raises` is the type of
-    its error in PyTorch, or "".
+    its error in PyTorch, or "". `call` says which op of the registry it calls, if any.
     """
 
     text: str
     names: tuple[str, ...] = ()
     recording: bool = True
     raises: str = ""
-
-    @cached_property
-    def _code(self) -> CodeType:
-        return compile(self.text, "a random program", "exec")
+    call: OpCall | None = field(default=None, compare=False)
 
     def source(self) -> str:
         """Return the statement as it stands in a program, which continues after an error."""
@@ -60,13 +70,18 @@ class Statement:
         try:
             with grad_mode, warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
-                exec(self._code, names)
+                exec(_compiled(self.text), names)
         except Exception as error:
             raised = error.with_traceback(None)  # the traceback would keep all tensors alive
         finally:
             torch.set_warn_always(always)
         warned = sorted(_words(warning.message) for warning in caught)
         return raised, tuple(words for words in warned if words != _OF_PERFORMANCE)
+
+
+@lru_cache(maxsize=256)  # a program runs at least twice, and compiling costs more than running
+def _compiled(text: str) -> CodeType:
+    return compile(text, "a random program", "exec")
 
 
 # The strides of a gradient and of its leaf differ, of which minigrad doesn't warn: it is slower in
@@ -158,9 +173,13 @@ class Trace:
 
 
 class Execution:
-    """A program that runs in one library, statement by statement."""
+    """A program that runs in one library, statement by statement.
 
-    def __init__(self, namespace: ModuleType) -> None:
+    It records every tensor, or only those with one of the given labels.
+    """
+
+    def __init__(self, namespace: ModuleType, labels: Collection[str] | None = None) -> None:
+        self.labels = labels
         self.names: dict[str, Any] = {
             "torch": namespace,
             "inf": np.inf,
@@ -178,7 +197,8 @@ class Execution:
         self.trace.warnings.append(warned)
         if error is None:
             for name in statement.names:
-                self.trace.record(name, self.names[name])
+                if self.labels is None or name in self.labels:
+                    self.trace.record(name, self.names[name])
                 self.made.append(name)
         for name in self.made:
             # PyTorch updates is_leaf of a view whose base got a history only when grad_fn is read.
@@ -199,7 +219,9 @@ class Execution:
     def finished(self) -> Trace:
         """Record every tensor at the end of the program, and return the trace."""
         for name in self.made:
-            self.trace.record(f"{name}{AT_THE_END}", self.names[name])
+            label = f"{name}{AT_THE_END}"
+            if self.labels is None or not {label, f"{name}.grad"}.isdisjoint(self.labels):
+                self.trace.record(label, self.names[name])
         return self.trace
 
 
@@ -221,9 +243,9 @@ class Program:
             head += '\n\ninf, nan = float("inf"), float("nan")'
         return f"{head}\n\n{body}\n"
 
-    def run(self, namespace: ModuleType) -> Trace:
-        """Run the program in a library."""
-        execution = Execution(namespace)
+    def run(self, namespace: ModuleType, labels: Collection[str] | None = None) -> Trace:
+        """Run the program in a library, and record all tensors, or those with these labels."""
+        execution = Execution(namespace, labels)
         for statement in self.statements:
             execution.run(statement)
         return execution.finished()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bridge.drawing.expressions import as_code
+from minigrad.rules.dtypes import SUPPORTED
 
 from .program import values_of
 from .writer import ProgramWriter, StatementKind
@@ -14,7 +15,7 @@ def new_leaf(writer: ProgramWriter) -> None:
     """Write a leaf of any dtype, more often of the program's own."""
     pool = writer.pool
     sizes = (2,), (2, 3), (), (3,), (3, 2), (1, 3), (2, 1), (2, 2, 3), (3, 2, 2), (0,), (2, 0)
-    others = "float32", "float64", "int64", "int32", "uint8", "bool"
+    others = [d.name for d in SUPPORTED]
     dtype = pool.pick(*(writer.dtype,) * 6, *others)
     writer.leaf(pool.new(pool.pick(*sizes), np.dtype(dtype)))
 

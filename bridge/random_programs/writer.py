@@ -14,7 +14,7 @@ from bridge.drawing.expressions import as_code
 from bridge.drawing.operands import Operand
 
 from .pool import ProgramTensor, Slot, TensorPool
-from .program import Execution, Program, Statement, values_of
+from .program import Execution, OpCall, Program, Statement, values_of
 
 
 class ProgramWriter:
@@ -114,6 +114,15 @@ class ProgramWriter:
             text = f"{text[:-1]}, requires_grad=True)" if plain else f"{text}.requires_grad_()"
         self.assign(text)
         return ProgramTensor(operand.values, name=self.statements[-1].names[0])
+
+    def mark(self, call: OpCall) -> None:
+        """Say which op the last statement calls."""
+        self.statements[-1] = replace(self.statements[-1], call=call)
+
+    def maker(self, name: str) -> str:
+        """Return the op that made the tensor, or "" for a leaf and for other statements."""
+        made = next(s for s in self.statements if name in s.names)
+        return "" if made.call is None else made.call.op
 
     def forget(self) -> None:
         """Remove the last statement, which assigned to new names or failed."""

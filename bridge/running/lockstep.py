@@ -104,7 +104,7 @@ class _LockstepRuns:
         self.ours = ProgramRun(program, minigrad, "cpu", dtype)
         self.theirs = self._torch_run()
         self.repeats: list[ProgramRun] = []
-        self.updater = self._torch_run() if self.ours.optimizer is not None else None
+        self.updater = self._torch_run() if self.ours.makes_one_update else None
         ours, theirs = (
             {name: (p.dtype, p.shape) for name, p in run.parameter_values().items()}
             for run in (self.ours, self.theirs)

@@ -146,6 +146,14 @@ class ProgramRun:
                 if is_tensor and str(value.dtype).removeprefix("torch.") not in kinds:
                     live[name] = live[name].to(value.dtype)
 
+    @property
+    def makes_one_update(self) -> bool:
+        """Whether the optimiser makes one update by gradients: LBFGS's needs a closure for more."""
+        if self.optimizer is None:
+            return False
+        closure = inspect.signature(self.optimizer.step).parameters.get("closure")
+        return closure is None or closure.default is not inspect.Parameter.empty
+
     def settings(self) -> list[dict[str, Any]]:
         """Copy the settings of the optimiser's groups."""
         return [
@@ -178,7 +186,8 @@ class ProgramRun:
             f"{key} of {names.get(id(parameter), 'a parameter')}": _array(value)
             for group in self.optimizer.param_groups
             for parameter in group["params"]
-            for key, value in self.optimizer.state.get(parameter, {}).items()
+            for name, entry in self.optimizer.state.get(parameter, {}).items()
+            for key, value in _items(name, entry)
             if value is not None
         }
 
@@ -212,6 +221,15 @@ class ProgramRun:
 
 def _number(loss: Any) -> float:
     return float(loss.detach() if hasattr(loss, "detach") else loss)
+
+
+def _items(name: str, entry: Any) -> Iterator[tuple[str, Any]]:
+    """Yield an entry of the optimiser's state, or, of a list such as LBFGS's, each item."""
+    if not isinstance(entry, list):
+        yield name, entry
+        return
+    for i, item in enumerate(entry):
+        yield f"{name}[{i}]", item
 
 
 def _array(value: Any) -> Array:

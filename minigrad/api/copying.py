@@ -78,15 +78,30 @@ def _copied_with_owner(array: np.ndarray, memo: dict[Any, Any]) -> np.ndarray:
     """The elements in a copy of the array's whole memory, which `memo` has for the next array."""
     if not array.size:
         return array.copy()
-    owner = _owner(array)
+    owner, memory, offset = whole_memory(array)
     copies = memo.setdefault("memory", {})
-    low, high = byte_bounds(owner)
     if id(owner) not in copies:
-        there = (ctypes.c_uint8 * (high - low)).from_address(low)
-        copies[id(owner)] = np.ctypeslib.as_array(there).copy(), owner  # keeps the id in use
+        copies[id(owner)] = memory.copy(), owner  # keeps the id in use
     copy, _ = copies[id(owner)]
-    offset = byte_bounds(array)[0] - low
     return np.ndarray(array.shape, array.dtype, copy, offset, array.strides)
+
+
+def whole_memory(array: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
+    """The array that owns an array's memory, all its bytes, and the index of the first byte.
+
+    The bytes aren't copied. An empty array has no place in the memory, so it counts as its owner.
+
+    >>> x = np.zeros((2, 3), np.float32)
+    >>> owner, memory, start = whole_memory(x[1:])
+    >>> owner is x, memory.nbytes, start
+    (True, 24, 12)
+    """
+    owner = _owner(array) if array.size else array
+    low, high = byte_bounds(owner) if array.size else (0, 0)
+    if low == high:
+        return owner, np.empty(0, np.uint8), 0
+    there = (ctypes.c_uint8 * (high - low)).from_address(low)
+    return owner, np.ctypeslib.as_array(there), byte_bounds(array)[0] - low
 
 
 def _owner(array: np.ndarray) -> np.ndarray:

@@ -22,6 +22,7 @@ from ..core.creating import (
 )
 from ..core.devices import require_cpu
 from ..core.errstate import cast
+from ..core.output import created
 from ..core.tracing import tracing
 from ..core.warning import warn_once
 from ..random.fma import fma
@@ -204,6 +205,8 @@ def zeros(*size: Any, dtype: DType | None = None, **options: Any) -> Tensor:
     tensor([[0., 0., 0.],
             [0., 0., 0.]])
     """
+    if "out" in options:
+        return created(zeros, options, *size, dtype=dtype)
     return made(allocated(np.zeros, sizes_of(size, options, "zeros"), _kind(dtype)), **options)
 
 
@@ -213,6 +216,8 @@ def ones(*size: Any, dtype: DType | None = None, **options: Any) -> Tensor:
     >>> minigrad.ones(2, dtype=minigrad.int64)
     tensor([1, 1])
     """
+    if "out" in options:
+        return created(ones, options, *size, dtype=dtype)
     return made(allocated(np.ones, sizes_of(size, options, "ones"), _kind(dtype)), **options)
 
 
@@ -222,6 +227,8 @@ def empty(*size: Any, dtype: DType | None = None, **options: Any) -> Tensor:
     >>> minigrad.empty(2, 0).shape
     torch.Size([2, 0])
     """
+    if "out" in options:
+        return created(empty, options, *size, dtype=dtype)
     return made(allocated(np.empty, sizes_of(size, options, "empty"), _kind(dtype)), **options)
 
 
@@ -236,6 +243,8 @@ def full(
     >>> minigrad.full((2,), 7)
     tensor([7, 7])
     """
+    if "out" in options:
+        return created(full, options, size, fill_value, dtype=dtype)
     if not isinstance(size, list | tuple):
         kind = type(size).__name__
         raise TypeError(f"full(): argument 'size' (position 1) must be tuple of ints, not {kind}")
@@ -252,6 +261,8 @@ def eye(n: int, m: int | None = None, *, dtype: DType | None = None, **options: 
     tensor([[1., 0.],
             [0., 1.]])
     """
+    if "out" in options:
+        return created(eye, options, n, m, dtype=dtype)
     n = int_of(n, "eye", "n")
     m = n if m is None else int_of(m, "eye", "m")
     if n < 0 or m < 0:
@@ -276,6 +287,8 @@ def arange(
     >>> minigrad.arange(1, 2, 0.25)
     tensor([1.0000, 1.2500, 1.5000, 1.7500])
     """
+    if "out" in options:
+        return created(arange, options, start, end, step, dtype=dtype)
     if end is None:
         if start is None:
             raise TypeError('arange() missing 1 required positional arguments: "end"')
@@ -345,6 +358,8 @@ def linspace(
     >>> minigrad.linspace(0, 1, 5)
     tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
     """
+    if "out" in options:
+        return created(linspace, options, start, end, steps, dtype=dtype)
     steps = int_of(steps, "linspace", "steps")
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
@@ -363,9 +378,15 @@ def linspace(
     with np.errstate(all="ignore"):
         step = (last - first) / between.type(steps - 1)
         # Computed from both ends towards the middle, so that both ends are exact.
-        values = fma(forwards, step, first)
-        values[half:] = fma(forwards[: steps - half], -step, last)[::-1]
+        scaled = _multiplied_and_added if between == np.float16 else fma
+        values = scaled(forwards, step, first)
+        values[half:] = scaled(forwards[: steps - half], -step, last)[::-1]
         return made(values.astype(kind), **options)
+
+
+def _multiplied_and_added(a: np.ndarray, b: float, c: float) -> np.ndarray:
+    """a·b + c, rounded after each step, as PyTorch computes it in float16."""
+    return a * b + c
 
 
 def _linspace_end(value: Any, argument: str) -> float:

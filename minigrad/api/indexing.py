@@ -13,6 +13,7 @@ import numpy as np
 
 from ..core.creating import warn_if_read_only
 from ..core.dispatch import OPS
+from ..core.errstate import cast
 from ..core.inplace import in_place, warn_of_shared
 from ..core.tensor import TensorBase, require_element, require_tensor, wrap
 from ..core.warning import warn
@@ -25,7 +26,9 @@ from .compositions.basic import in_kind, require_list, tensor_or_number
 
 _alias, _index, _select = OPS["alias"], OPS["index"], OPS["select"]
 _slice, _unsqueeze = OPS["slice"], OPS["unsqueeze"]
-_NO_SEQUENCES = (int, slice, tuple, TensorBase)  # or a tuple already
+_NO_SEQUENCES = (int, slice, tuple)  # or a tuple already
+_PLAIN = frozenset((int, slice, type(None)))  # the types of entries that need no conversion
+_WITH_ARRAYS = (TensorBase, np.ndarray, tuple)  # the types of keys that may hold an array
 _expand, _view = OPS["expand"], OPS["view"]
 _copy_, _fill_ = in_place(REGISTRY["copy"]), in_place(REGISTRY["fill"], fills=True)
 _index_put_ = in_place(REGISTRY["index_put"], into_shared=put_into)
@@ -45,7 +48,7 @@ def setitem(self: TensorBase, key: Any, value: Any) -> None:
     """`x[key] = value`, where `value` is a number or broadcasts to the selected elements."""
     if not isinstance(value, TensorBase):
         value = _number_to_store(value, self._array.dtype)
-    if isinstance(key, TensorBase | np.ndarray | tuple) and (
+    if isinstance(key, _WITH_ARRAYS) and (
         not isinstance(value, TensorBase) or value._array.size == 1
     ):
         _refuse_bytes(key if isinstance(key, tuple) else (key,))
@@ -87,14 +90,19 @@ def _without_leading_ones(value: TensorBase) -> TensorBase:
 
 
 def _number_to_store(value: Any, kind: np.dtype) -> Any:
-    """A number as an element of a dtype.
+    """A number as an element of a dtype. One that is too large for float16 becomes infinite.
 
     TypeError for anything else, ValueError for an int beyond 64 bits, RuntimeError for any other
     number that the dtype can't hold.
     """
+    if type(value) is float and kind.char in "fd":
+        return converted(value, kind)
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise ValueError("Overflow when unpacking long long: an int beyond 64 bits")
-    return converted(tensor_or_number(value, "__setitem__"), kind)
+    value = tensor_or_number(value, "__setitem__")
+    if kind == np.float16:
+        return cast(np.array(converted(value, np.dtype(np.float32))), kind).item()
+    return converted(value, kind)
 
 
 def _selects_all(key: Any, x: TensorBase) -> bool:
@@ -190,6 +198,8 @@ def _index_put_key(
 
 def _refuse_bytes(key: Sequence[Any]) -> None:
     """RuntimeError for a uint8 mask where PyTorch calls masked_fill_, which takes only bools."""
+    if _PLAIN.issuperset(map(type, key)):
+        return
     arrays = [k._array if isinstance(k, TensorBase) else k for k in key]
     kinds = [a.dtype.kind for a in arrays if isinstance(a, np.ndarray) and a.ndim]
     if "u" in kinds and "i" not in kinds:
@@ -200,7 +210,9 @@ def _refuse_bytes(key: Sequence[Any]) -> None:
 
 def _split_key(self: TensorBase, key: Any) -> tuple[TensorBase, tuple[Any, ...] | None]:
     """The view that the ints, slices and None of a key make, and the key of the gather, if any."""
-    if not isinstance(key, _NO_SEQUENCES) and _stands_for_tuple(key):
+    if type(key) is int and (shape := self._array.shape) and -shape[0] <= key < shape[0]:
+        return _select(self, 0, key), None  # the most common key, in loops, needs no splitting
+    if type(key) not in _NO_SEQUENCES and _stands_for_tuple(key):
         warn(
             "Using a non-tuple sequence for multidimensional indexing is deprecated; use "
             "x[tuple(seq)] instead of x[seq].",
@@ -208,15 +220,13 @@ def _split_key(self: TensorBase, key: Any) -> tuple[TensorBase, tuple[Any, ...] 
         )
         key = tuple(key)
     ndim, alone = self._array.ndim, not isinstance(key, tuple)
-    entries = [_entry(k) for k in ((key,) if alone else key)]
-    if ndim == 0 and alone and type(entries[0]) is int:
-        raise IndexError(
-            "invalid index of a 0-dim tensor. Use `tensor.item()` in Python "
-            "to convert a 0-dim tensor to a number"
-        )
-    if ndim == 0 and alone and isinstance(key, slice):
-        raise IndexError("slice() cannot be applied to a 0-dim tensor.")
-    used = _count_dims(entries, ndim)
+    entries: Sequence[Any] = (key,) if alone else key
+    used = len(entries)
+    if used > ndim or not _PLAIN.issuperset(map(type, entries)):
+        entries = [_entry(k) for k in entries]
+        if ndim == 0 and alone:
+            _refuse_for_0d(entries[0])
+        used = _count_dims(entries, ndim)
     view, dim, gathers, dropped = self, 0, False, 0
     rest: list[Any] = []  # the key of the gather; it covers the view's first `dim` dimensions
     for e in entries:
@@ -253,10 +263,22 @@ def _split_key(self: TensorBase, key: Any) -> tuple[TensorBase, tuple[Any, ...] 
     return view, tuple(rest) if gathers else None
 
 
+def _refuse_for_0d(entry: Any) -> None:
+    """IndexError for an int or a slice, which a 0-d tensor doesn't take."""
+    if type(entry) is int:
+        raise IndexError(
+            "invalid index of a 0-dim tensor. Use `tensor.item()` in Python "
+            "to convert a 0-dim tensor to a number"
+        )
+    if isinstance(entry, slice):
+        raise IndexError("slice() cannot be applied to a 0-dim tensor.")
+
+
 def _stands_for_tuple(key: Any) -> bool:
     """Whether a key is a short sequence of more than numbers. PyTorch reads it as a tuple."""
     return (
         isinstance(key, Sequence)
+        and not isinstance(key, _NO_SEQUENCES)
         and len(key) < 32
         and any(
             k is None or k is Ellipsis or isinstance(k, TensorBase | Sequence | np.ndarray | slice)

@@ -16,6 +16,7 @@ import numpy as np
 from ..core.creating import allocated, from_array, made, number_of, sizes_of
 from ..core.devices import no_cuda, require_cpu
 from ..core.errstate import cast
+from ..core.output import created
 from ..core.tensor import TensorBase, require_tensor, wrap
 from ..core.warning import warn
 from ..rules import dtypes, promotion
@@ -62,7 +63,7 @@ def constructed(kind: np.dtype, given: Sequence[Any], named: dict[str, Any]) -> 
 def _same_dtype(array: np.ndarray, kind: np.dtype) -> np.ndarray:
     if array.dtype is not kind:
         wanted, got = of_numpy(kind).c_name, of_numpy(array.dtype).c_name
-        options = "TensorOptions(dtype={}, device=cpu)".format
+        options = "TensorOptions(dtype={}, device=cpu, layout=Strided, requires_grad=false)".format
         raise TypeError(f"expected {options(wanted)} (got {options(got)})")
     return array
 
@@ -107,7 +108,7 @@ def _class_for(dtype: DType, is_cuda: bool) -> tensortype:
     return tensortype(name, (), contents)
 
 
-_DTYPES = (*dtypes.SUPPORTED, dtypes.float16, dtypes.bfloat16, dtypes.int8, dtypes.int16)
+_DTYPES = (*dtypes.SUPPORTED, dtypes.bfloat16)
 CLASSES = {f"{d.scalar_name}Tensor": _class_for(d, False) for d in _DTYPES}
 CUDA_CLASSES = {f"{d.scalar_name}Tensor": _class_for(d, True) for d in _DTYPES}
 _BY_NAME = {f"torch.{name}": c for name, c in CLASSES.items()} | {
@@ -177,6 +178,8 @@ def range(
     by default the default float dtype. RuntimeError for a step of 0 or of the wrong sign, and for
     infinite or NaN ends.
     """
+    if "out" in options:
+        return created(range, options, start, end, step, dtype=dtype)
     if end is None:
         raise TypeError('range() missing 1 required positional arguments: "end"')
     warn(

@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..core.dispatch import OPS, function
+from ..core.formats import preserve_format
 from ..core.inplace import in_place, in_place_composition
+from ..core.resizing import in_other_dtype, shape_in_place
 from ..rules import REGISTRY, Rule, dtypes
 from .compositions import COMPOSITIONS
 from .compositions.registry import Composition
@@ -64,9 +66,11 @@ def methods(rule: Rule) -> Iterator[tuple[str, Callable[..., Any]]]:
     presentation = rule.presentation
     if "method" in presentation.forms:
         op = OPS[rule.name]
-        yield rule.name, _with_sizes(op) if presentation.spread_sizes else op
+        otherwise = _view_dtype if rule.name == "view" else None
+        yield rule.name, _with_sizes(op, otherwise) if presentation.spread_sizes else op
     if "in-place" in presentation.forms:
-        yield f"{rule.name}_", in_place(rule, node=presentation.in_place_node)
+        make = shape_in_place if rule.view else in_place
+        yield f"{rule.name}_", make(rule, node=presentation.in_place_node)
     for expression in presentation.operators:
         if expression in _BINARY:
             operator = function(rule, operator=True)
@@ -86,23 +90,40 @@ def composed_methods() -> Iterator[tuple[str, Composition]]:
             yield f"{name}_", composition
 
 
-def _with_sizes(op: Callable[..., Any]) -> Callable[..., Any]:
-    """A function's method, which takes sizes in a sequence or one by one, `x.view(2, 3)`."""
+def _with_sizes(
+    op: Callable[..., Any], otherwise: Callable[..., Any] | None = None
+) -> Callable[..., Any]:
+    """A function's method, which takes sizes in a sequence or one by one, `x.view(2, 3)`.
+
+    `otherwise` is called for other arguments than sizes.
+    """
     name, signature = op.__name__, inspect.signature(op)
     keyword = list(signature.parameters)[1]
 
     def method(self: Any, *sizes: Any, **options: Any) -> Any:
         if keyword in options:
             sizes = (*sizes, options.pop(keyword))
-        if not sizes:
+        if not sizes and not options:
             raise TypeError(f'{name}() missing 1 required positional arguments: "{keyword}"')
         in_sequence = len(sizes) == 1 and isinstance(sizes[0], tuple | list)
-        return op(self, tuple(sizes[0]) if in_sequence else sizes, **options)
+        try:
+            return op(self, tuple(sizes[0]) if in_sequence else sizes, **options)
+        except TypeError:
+            if otherwise is None:
+                raise
+            return otherwise(self, *sizes, **options)
 
     method.__name__ = method.__qualname__ = name
     method.__doc__, method.__module__ = op.__doc__, op.__module__
     vars(method)["__signature__"] = signature
     return method
+
+
+def _view_dtype(self: Any, dtype: Any = None, *others: Any) -> Any:
+    """`x.view(dtype)`: the memory of a tensor, read as elements of another dtype."""
+    if others or not isinstance(dtype, dtypes.dtype):
+        raise TypeError(f"view(): sizes must be ints, not {type(dtype).__name__}")
+    return in_other_dtype(self, dtypes.to_numpy(dtype))
 
 
 CONVERSIONS = {
@@ -112,11 +133,11 @@ CONVERSIONS = {
     "long": dtypes.int64,
     "byte": dtypes.uint8,
     "bool": dtypes.bool,
-    # Refused, because no tensor can have these dtypes:
     "half": dtypes.float16,
-    "bfloat16": dtypes.bfloat16,
     "char": dtypes.int8,
     "short": dtypes.int16,
+    # Refused, because no tensor can have these dtypes:
+    "bfloat16": dtypes.bfloat16,
     "cfloat": dtypes.complex64,
     "cdouble": dtypes.complex128,
 }
@@ -125,8 +146,8 @@ CONVERSIONS = {
 def _conversion(name: str, target: dtypes.dtype) -> Callable[..., Any]:
     """The method that converts a tensor to a dtype, such as `x.float()`."""
 
-    def convert(self: Any) -> Any:
-        return self.to(target)
+    def convert(self: Any, *, memory_format: Any = preserve_format) -> Any:
+        return self.to(target, memory_format=memory_format)
 
     convert.__name__ = convert.__qualname__ = name
     convert.__doc__ = f"This tensor converted to {target.name}, or itself if it has that dtype."
@@ -146,3 +167,8 @@ for _name, _composition in composed_methods():
         setattr(
             OpMethods, _name, _with_sizes(_function) if _composition.spread_sizes else _function
         )
+for _rule in REGISTRY.values():
+    # Pickle finds a method by its name in its class, if it isn't a function of `functions.py` too.
+    _op: Any = OPS[_rule.name]
+    if vars(OpMethods).get(_rule.name) is _op:
+        _op.__module__, _op.__qualname__ = __name__, f"OpMethods.{_rule.name}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from ..core.creating import array_of
@@ -9,17 +10,29 @@ from ..core.warning import warn
 
 
 def is_floating_point(input: Any) -> bool:
-    """Whether the elements of a tensor are floats."""
+    """Whether the elements of a tensor are floats.
+
+    >>> minigrad.is_floating_point(minigrad.ones(1))
+    True
+    """
     return array_of(input, "is_floating_point").dtype.kind == "f"
 
 
 def is_complex(input: Any) -> bool:
-    """Whether the elements of a tensor are complex numbers: False."""
+    """Whether the elements of a tensor are complex numbers: False.
+
+    >>> minigrad.is_complex(minigrad.ones(1))
+    False
+    """
     return array_of(input, "is_complex").dtype.kind == "c"
 
 
 def is_signed(input: Any) -> bool:
-    """Whether the elements of a tensor can be negative."""
+    """Whether the elements of a tensor can be negative.
+
+    >>> minigrad.is_signed(minigrad.ones(1))
+    True
+    """
     return array_of(input, "is_signed").dtype.kind in "if"
 
 
@@ -34,6 +47,7 @@ def numel(input: Any) -> int:
 
 class _Settings:
     matmul_precision = "highest"
+    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     deterministic = False
     warn_only = False
 
@@ -63,7 +77,11 @@ def set_float32_matmul_precision(precision: str) -> None:
 
 
 def get_float32_matmul_precision() -> str:
-    """The setting of `set_float32_matmul_precision`."""
+    """The setting of `set_float32_matmul_precision`.
+
+    >>> minigrad.get_float32_matmul_precision()
+    'highest'
+    """
     return _settings.matmul_precision
 
 
@@ -82,10 +100,46 @@ def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None
 
 
 def are_deterministic_algorithms_enabled() -> bool:
-    """Whether `use_deterministic_algorithms` is on."""
+    """Whether `use_deterministic_algorithms` is on.
+
+    >>> minigrad.are_deterministic_algorithms_enabled()
+    False
+    """
     return _settings.deterministic
 
 
 def is_deterministic_algorithms_warn_only_enabled() -> bool:
-    """Whether `use_deterministic_algorithms` is to warn only."""
+    """Whether `use_deterministic_algorithms` is to warn only.
+
+    >>> minigrad.is_deterministic_algorithms_warn_only_enabled()
+    False
+    """
     return _settings.deterministic and _settings.warn_only
+
+
+def set_num_threads(num: int) -> None:
+    """Ask for a number of threads, which `get_num_threads` returns. RuntimeError unless positive.
+
+    It changes nothing else. All ops use one thread, except for products of matrices: for these,
+    NumPy's library reads the number from the environment (`OMP_NUM_THREADS`) as it is loaded.
+
+    >>> before = minigrad.get_num_threads()
+    >>> minigrad.set_num_threads(1)
+    >>> minigrad.get_num_threads()
+    1
+    >>> minigrad.set_num_threads(before)
+    """
+    if type(num) is not int:
+        raise RuntimeError(f"set_num_threads expects an int, but got {type(num).__name__}")
+    if num < 1:
+        raise RuntimeError("set_num_threads expects a positive integer")
+    _settings.threads = num
+
+
+def get_num_threads() -> int:
+    """The number of threads that `set_num_threads` has set, or that the machine has.
+
+    >>> minigrad.get_num_threads() > 0
+    True
+    """
+    return _settings.threads or 1

@@ -34,7 +34,7 @@ class Size(tuple[int, ...]):
 
     def __getitem__(self, key: Any) -> Any:
         item = super().__getitem__(key)
-        return Size(item) if isinstance(key, slice) else item
+        return size_of(item) if isinstance(key, slice) else item
 
     def __add__(self, other: Any) -> Size:
         return Size(super().__add__(tuple(other)))
@@ -43,7 +43,7 @@ class Size(tuple[int, ...]):
         return Size(tuple(other) + tuple(self))
 
     def __mul__(self, times: Any) -> Size:
-        return Size(super().__mul__(times))
+        return size_of(super().__mul__(times))
 
     __rmul__ = __mul__
 

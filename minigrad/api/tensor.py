@@ -6,19 +6,20 @@ other methods are here.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from ..core import backward, grad_fn, hooks
-from ..core.creating import from_array
+from ..core.creating import from_array, sizes_of
 from ..core.devices import device, require_cpu, require_cuda
 from ..core.dispatch import OPERANDS, OPS
+from ..core.formats import contiguous_format, is_in, preserve_format, strided
 from ..core.grad_mode import is_grad_enabled, no_grad
 from ..core.inplace import in_place
+from ..core.resizing import in_format, resize, strides_of_empty, with_format
 from ..core.tensor import TensorBase, make_public, refresh, wrap
 from ..core.tracing import tracing
 from ..core.versions import count_write
@@ -29,6 +30,7 @@ from ..rules.dims import axis
 from ..rules.dtypes import dtype as DType
 from ..rules.dtypes import of_numpy, to_numpy
 from ..rules.elementwise import fill_masked
+from ..rules.memory import memory_of
 from ..rules.promotion import get_default_dtype
 from . import compositions, copying, indexing, old_constructors, printing
 from .compositions.basic import matmul, tensor_or_number
@@ -219,22 +221,98 @@ class Tensor(OpMethods, TensorBase):
         """The step in memory along each dimension (or along `dim`), in elements."""
         if self._array.size:
             strides = tuple(step // self._array.itemsize for step in self._array.strides)
-        else:  # NumPy's strides are 0; PyTorch computes them as if each size were at least 1
-            sizes = [max(size, 1) for size in self._array.shape]
-            strides = tuple(math.prod(sizes[d + 1 :]) for d in range(len(sizes)))
+        else:  # NumPy's strides are 0
+            strides = strides_of_empty(self)
         return strides if dim is None else strides[dim]
 
-    def is_contiguous(self) -> bool:
-        """Whether the elements are in row-major order in memory, without gaps."""
-        return self._array.flags.c_contiguous
+    def is_contiguous(self, memory_format: Any = contiguous_format) -> bool:
+        """Whether the elements are in row-major order in memory, or in a format, without gaps.
 
-    def contiguous(self) -> Tensor:
-        """This tensor if it is contiguous, else a contiguous copy."""
-        return self if self.is_contiguous() else OPS["contiguous_copy"](self)
+        >>> minigrad.ones(2, 3).t().is_contiguous()
+        False
+        """
+        return is_in(self._array, memory_format)
+
+    def contiguous(self, memory_format: Any = contiguous_format) -> Tensor:
+        """This tensor if it is contiguous, or in a format; else a copy that is.
+
+        >>> minigrad.ones(2, 3).t().contiguous().stride()
+        (2, 1)
+        """
+        if memory_format is preserve_format:
+            raise RuntimeError("preserve memory format is unsupported by the contiguous operator")
+        if is_in(self._array, memory_format):
+            return self
+        return in_format(OPS["contiguous_copy"](self), memory_format)
+
+    clone = with_format(OPS["clone"])
+
+    def storage_offset(self) -> int:
+        """The place of the first element in the memory that the tensor is a view of.
+
+        >>> minigrad.arange(5)[2:].storage_offset()
+        2
+        """
+        return memory_of(self._array)[1] // self._array.itemsize
+
+    @property
+    def layout(self) -> Any:
+        """The way in which the elements are kept: `strided`."""
+        return strided
+
+    def resize_(self, *sizes: Any, memory_format: Any = None) -> Any:
+        """Change the shape, also to another number of elements. New elements are arbitrary.
+
+        The elements stay in their order in memory. If they don't fit there, they get a larger
+        memory, which earlier views don't share. RuntimeError for a tensor that requires grad.
+
+        >>> minigrad.arange(6).resize_(2, 2)
+        tensor([[0, 1],
+                [2, 3]])
+        """
+        shape = sizes_of(sizes, {}, "resize_")
+        if memory_format not in (None, contiguous_format, preserve_format):
+            raise NotImplementedError(f"resize_(memory_format={memory_format}) is not implemented")
+        resize(self, shape)
+        return self
+
+    def resize_as_(self, the_template: TensorBase) -> Any:
+        """`resize_` to the shape of another tensor.
+
+        >>> minigrad.arange(6).resize_as_(minigrad.ones(2))
+        tensor([0, 1])
+        """
+        return self.resize_(the_template._array.shape)
+
+    def swapaxes_(self, axis0: int, axis1: int) -> Any:
+        """`swapaxes`, in place. RuntimeError for a leaf that requires grad."""
+        return self.transpose_(axis0, axis1)
+
+    def swapdims_(self, dim0: int, dim1: int) -> Any:
+        """`swapdims`, in place. RuntimeError for a leaf that requires grad."""
+        return self.transpose_(dim0, dim1)
+
+    def pin_memory(self) -> Any:
+        """Raise the RuntimeError of a CPU build of PyTorch: there is no memory to pin."""
+        raise RuntimeError("Cannot access accelerator device when none is available.")
+
+    def is_pinned(self) -> bool:
+        """Whether the memory is pinned for a GPU: False."""
+        return False
 
     def data_ptr(self) -> int:
         """The address of the first element."""
         return self._array.ctypes.data
+
+    def is_shared(self) -> bool:
+        """Return False: no other process uses this tensor's memory."""
+        return False
+
+    def share_memory_(self) -> NoReturn:
+        """Raise NotImplementedError: a tensor that is sent to another process is copied."""
+        raise NotImplementedError(
+            "share_memory_ is not supported: a tensor that is sent to another process is copied"
+        )
 
     # Conversion to Python and NumPy -----------------------------------------------------------
 
@@ -372,17 +450,20 @@ class Tensor(OpMethods, TensorBase):
             )
         options = dict(zip(names, rest, strict=False))
         for name, value in kwargs.items():
-            if name in options or name not in ("dtype", "device", "non_blocking", "copy"):
+            if name in options or name not in _TO:
                 raise TypeError(f"to() got an unexpected keyword argument '{name}'")
             options[name] = value
         require_cpu(options.get("device"))
         wanted = options.get("dtype") or first
         kind = self._array.dtype if wanted is None else to_numpy(wanted)
+        form = options.get("memory_format", preserve_format)
         if kind == self._array.dtype:
-            return self.clone() if options.get("copy") else self
+            if not options.get("copy") and (form is preserve_format or is_in(self._array, form)):
+                return self
+            return in_format(self.clone(), form)
         # An integer result has no history.
         with nullcontext() if kind.kind == "f" else no_grad():
-            return OPS["cast"](self, kind)
+            return in_format(OPS["cast"](self, kind), form)
 
     type = old_constructors.type_
     type_as = old_constructors.type_as
@@ -561,6 +642,11 @@ class Tensor(OpMethods, TensorBase):
         count_write(self._counter)
         return self
 
+    @property
+    def real(self) -> Any:
+        """This tensor itself, the real part of real numbers."""
+        return self
+
     # Random numbers ---------------------------------------------------------------------------
 
     bernoulli = sampling.bernoulli
@@ -578,6 +664,9 @@ class Tensor(OpMethods, TensorBase):
 
     def __matmul__(self, other: Any) -> Any:
         return matmul(self, other) if isinstance(other, Tensor) else NotImplemented
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return matmul(other, self) if isinstance(other, Tensor) else NotImplemented
 
     def __rpow__(self, other: Any) -> Any:
         return OPS["pow"](other, self) if isinstance(other, OPERANDS) else NotImplemented
@@ -634,6 +723,7 @@ def _compared(op: str, tensor: Tensor, other: Any, otherwise: bool) -> Any:
     return OPS[op](tensor, other) if isinstance(other, OPERANDS) else otherwise
 
 
+_TO = ("dtype", "device", "non_blocking", "copy", "memory_format")
 _IDENTITY = "Tensor.{} is deprecated on 0-D tensors. This function is the identity in these cases."
 _div_ = in_place(REGISTRY["div"])
 _rounded_div_ = in_place(REGISTRY["rounded_div"])

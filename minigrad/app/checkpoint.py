@@ -13,19 +13,23 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from itertools import count
+from itertools import count, takewhile
+from pickle import UnpicklingError
 from typing import Any
 
 import minigrad
 from minigrad.api.tensor import Tensor
 from minigrad.app.command import InputError
+from minigrad.app.models import MODELS, OF_IMAGES
 from minigrad.app.programs import DTYPES, Progress
 from minigrad.app.settings import Settings
 from minigrad.utils.atomic_write import short_message
+from minigrad.utils.serialization import save_safetensors
 
 _MANUAL_NAME = re.compile(r"[WB](\d+|out)")
 # The file's other keys. No parameter has such a name.
-_OPTIMIZER, _EPOCHS, _PLANNED, _SETTINGS = "optimizer", "epochs", "planned", "settings"
+_OPTIMIZER, _SCHEDULER, _SETTINGS = "optimizer", "scheduler", "settings"
+_EPOCHS, _PLANNED = "epochs", "planned"
 
 
 class CheckpointError(InputError):
@@ -43,13 +47,16 @@ class ProgramState:
     optimizer: dict[str, Any] | None = None
     epoch: int = 0
     planned: int | None = None
+    scheduler: dict[str, Any] | None = None
 
 
 def capture(progress: Progress, planned: int) -> ProgramState:
     """Copy a program's state."""
     optimizer = None if progress.optimizer is None else progress.optimizer.state_dict()
     parameters = {name: p.detach() for name, p in progress.parameters.items()}
-    return ProgramState(_clone(parameters), _clone(optimizer), progress.epoch, planned)
+    scheduler = None if progress.scheduler is None else progress.scheduler.state_dict()
+    parameters, optimizer = _clone(parameters), _clone(optimizer)
+    return ProgramState(parameters, optimizer, progress.epoch, planned, _clone(scheduler))
 
 
 def _clone(obj: Any) -> Any:
@@ -70,10 +77,12 @@ def write(path: str, settings: Settings, states: dict[str, ProgramState]) -> Non
         content |= state.parameters
         if state.optimizer is not None:
             content[_OPTIMIZER] = state.optimizer
+        if state.scheduler is not None:
+            content[_SCHEDULER] = state.scheduler
     content[_EPOCHS] = {name: state.epoch for name, state in states.items()}
     content[_PLANNED] = {name: state.planned for name, state in states.items()}
     content[_SETTINGS] = asdict(replace(settings, epochs=None))
-    minigrad.save(content, path)
+    save_safetensors(content, path)
 
 
 def read(path: str) -> tuple[dict[str, Any], dict[str, ProgramState]]:
@@ -96,6 +105,7 @@ def read(path: str) -> tuple[dict[str, Any], dict[str, ProgramState]]:
                 content.get(_OPTIMIZER) if program == "auto" else None,
                 _epoch_count(content, _EPOCHS, program) or 0,
                 _epoch_count(content, _PLANNED, program),
+                content.get(_SCHEDULER) if program == "auto" else None,
             )
     if not states:
         raise CheckpointError("it holds no parameters")
@@ -112,7 +122,7 @@ def _load(path: str) -> dict[str, Any]:
         content = minigrad.load(path)
     except (OSError, ValueError) as error:
         raise CheckpointError(short_message(error)) from None
-    except RuntimeError as error:
+    except (RuntimeError, UnpicklingError) as error:
         raise CheckpointError(str(error).removeprefix(f"{path}: ")) from None
     if not isinstance(content, dict):
         raise CheckpointError(f"not a checkpoint: it holds a {type(content).__name__}")
@@ -134,13 +144,16 @@ def _epoch_count(content: dict[str, Any], key: str, program: str) -> int | None:
 def _implied_settings(states: dict[str, ProgramState]) -> dict[str, Any]:
     program, state = next(iter(states.items()))
     found = state.parameters
-    if program == "manual":  # W1 is features × hidden; the output layer's Wout has no number
-        hidden = [weight.shape[1] for weight in _numbered_matrices(found, "W{}")]
-    else:  # linear1.weight is hidden × features; the last number is the output layer's
-        weights = _numbered_matrices(found, "linear{}.weight")
-        hidden = [weight.shape[0] for weight in weights][:-1]
-    dtype = str(next(iter(found.values())).dtype).removeprefix("torch.")
     implied: dict[str, Any] = {"update": "both" if len(states) == 2 else program}
+    if program == "manual":  # W1 is features × hidden; the output layer's Wout has no number
+        hidden = _sizes(found, "W{}", 1)
+    else:
+        sizes = {name: _sizes(found, *model.weight) for name, model in MODELS.items()}
+        implied["model"] = next((name for name in OF_IMAGES if sizes[name]), "mlp")
+        hidden = sizes[implied["model"]]
+        if implied["model"] == "mlp":  # the last number is the output layer's
+            hidden = hidden[:-1]
+    dtype = str(next(iter(found.values())).dtype).removeprefix("torch.")
     if hidden:
         implied["hidden"] = hidden
     if dtype in DTYPES:
@@ -148,13 +161,15 @@ def _implied_settings(states: dict[str, ProgramState]) -> dict[str, Any]:
     return implied
 
 
-def _numbered_matrices(found: dict[str, Tensor], pattern: str) -> Iterator[Tensor]:
-    """The matrices numbered 1, 2, ..., up to the first number that is missing."""
-    for i in count(1):
-        weight = found.get(pattern.format(i))
-        if weight is None or weight.ndim != 2:
-            return
-        yield weight
+def _sizes(found: dict[str, Tensor], pattern: str, dim: int) -> list[int]:
+    """The sizes in `dim` of the weights numbered 0 or 1, 2, ..., up to the first that is missing.
+
+    Vectors are none.
+    """
+    start = 0 if pattern.format(0) in found else 1
+    weights = map(found.get, map(pattern.format, count(start)))
+    known = takewhile(lambda weight: weight is not None and weight.ndim > 1, weights)
+    return [weight.shape[dim] for weight in known if weight is not None]
 
 
 # Restoring ----------------------------------------------------------------------------------------
@@ -178,6 +193,24 @@ def restore(program: str, progress: Progress, state: ProgramState) -> None:
             _keep_numbers(progress.optimizer, buffers)
         except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
             raise CheckpointError(f"the optimiser's state does not fit: {error}") from None
+    if progress.scheduler is not None and state.scheduler is not None:
+        _restore_scheduler(progress, state.scheduler)
+
+
+def _restore_scheduler(progress: Progress, state: dict[str, Any]) -> None:
+    """Load a scheduler's state, and give the optimiser the learning rates that it had reached."""
+    scheduler, optimizer = progress.scheduler, progress.optimizer
+    assert scheduler is not None
+    assert optimizer is not None
+    try:
+        if missing := scheduler.state_dict().keys() - state.keys():
+            raise ValueError(f"it has no {min(missing)}")
+        rates = [float(rate) for rate in state["_last_lr"]]
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate
+        scheduler.load_state_dict(state)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise CheckpointError(f"the scheduler's state does not fit: {error}") from None
 
 
 def _keep_numbers(optimizer: Any, buffers: dict[int, dict[str, Any]]) -> None:
@@ -208,8 +241,8 @@ def _check_parameters(program: str, live: dict[str, Any], found: dict[str, Tenso
 
 def _check_buffers(buffers: dict[int, dict[str, Any]], parameters: list[Tensor]) -> None:
     for index, entries in buffers.items():
-        for name, value in entries.items():
-            if not _fits(value, parameters[index]):
+        for name, value in _with_items(entries):
+            if not _fits(value, parameters[index]) and not _fits_all(value, parameters):
                 raise ValueError(f"{name} of parameter {index} is {_size(value)}")
             if not _is_usable(name, value):
                 raise ValueError(f"{name} of parameter {index} has NaN or infinity in it")
@@ -224,6 +257,17 @@ def _is_usable(name: str, value: Any) -> bool:
         bad = value.isnan() if name == "exp_avg_sq" else ~value.isfinite()
         return not bool(bad.any())
     return not isinstance(value, float) or math.isfinite(value)
+
+
+def _with_items(entries: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The entries of a parameter's state; of a list, such as LBFGS's old steps, each item."""
+    for name, value in entries.items():
+        yield from ((name, item) for item in (value if isinstance(value, list) else [value]))
+
+
+def _fits_all(value: Tensor, parameters: list[Tensor]) -> bool:
+    """Tell whether state has a number for each of all parameters together, as in LBFGS."""
+    return value.shape == (sum(p.numel() for p in parameters),)
 
 
 def _size(tensor: Tensor) -> str:

@@ -24,7 +24,7 @@ examples:
   minigrad ops                     list all ops
   minigrad ops exp 'x[mask]'       describe two of them
   minigrad run program.py          run a PyTorch program
-  minigrad explain program.py      write a page that shows what autograd did in it
+  minigrad explain program.py      show what autograd did in a program
 
 'minigrad COMMAND --help' describes a command's options.
 """
@@ -37,6 +37,7 @@ an optimiser.
 TRAIN_EXAMPLES = """\
 examples:
   minigrad train --data wine --hidden 32 16 --optimizer adam --plot wine.png
+  minigrad train --data digits --model cnn --optimizer adam --epochs 50
   minigrad train --data measurements.csv --seed 7 --json run.json
 
 Stop a run with Ctrl-C, finish it later, and evaluate the result:
@@ -195,7 +196,8 @@ def _add_explain_options(parser: argparse.ArgumentParser) -> None:
         "--keep-values",
         metavar="N",
         type=_at_least(0),
-        help="keep arrays of up to N elements whole, larger ones as summaries (default: 4096)",
+        help="keep arrays of up to N elements whole, larger ones as summaries "
+        "(default: 4096, or fewer in a large record)",
     )
     parser.add_argument(
         "--text",

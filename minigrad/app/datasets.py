@@ -24,6 +24,8 @@ from minigrad.utils.atomic_write import short_message
 
 TOY = "toy"
 BUNDLED = ("iris", "wine", "breast_cancer", "digits")
+# The data sets whose samples are images, with their rows and columns.
+IMAGES = {"digits": (8, 8)}
 
 # The split doesn't depend on the run's seed: a checkpoint must be tested on samples that it wasn't
 # trained on, and runs with different seeds on the same samples.

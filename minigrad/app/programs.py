@@ -18,11 +18,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minigrad.app.models import MODELS, functions
+
 Step = Callable[[Any, Any], Any]  # of a batch, which returns its loss
 
 ACTIVATIONS = ("relu", "tanh", "sigmoid")
 LOSSES = ("cross_entropy", "nll", "mse")
-# Every optimiser of `torch.optim` that takes biases and steps without a closure.
+# Every optimiser of `torch.optim` for dense gradients.
 OPTIMIZERS = {
     "sgd": "SGD",
     "adam": "Adam",
@@ -32,39 +34,48 @@ OPTIMIZERS = {
     "adamax": "Adamax",
     "adamw": "AdamW",
     "asgd": "ASGD",
+    "lbfgs": "LBFGS",
+    "muon": "Muon",
     "nadam": "NAdam",
     "radam": "RAdam",
     "rmsprop": "RMSprop",
     "rprop": "Rprop",
 }
 WITH_MOMENTUM = ("sgd", "rmsprop")
-WITHOUT_WEIGHT_DECAY = ("rprop",)
-# Every scheduler of `torch.optim.lr_scheduler` that needs no function and no other scheduler, with
-# its options for a learning rate and a number of epochs.
-SCHEDULERS: dict[str, tuple[str, Callable[[float, int], dict[str, Any]]]] = {
-    "constant": ("ConstantLR", lambda lr, n: {"total_iters": max(1, n // 10)}),
-    "cosine": ("CosineAnnealingLR", lambda lr, n: {"T_max": n}),
-    "cyclic": (
-        "CyclicLR",
-        lambda lr, n: {
-            "base_lr": lr / 10,
-            "max_lr": lr,
-            "step_size_up": max(1, n // 8),
-            "cycle_momentum": False,
-        },
+WITHOUT_WEIGHT_DECAY = ("lbfgs", "rprop")
+# Takes several steps in one, and computes the loss and the gradients for each.
+WITH_CLOSURE = ("lbfgs",)
+# Takes matrices only, so that its network has no biases.
+OF_MATRICES = ("muon",)
+# Every scheduler of `torch.optim.lr_scheduler` (`s`) for an optimiser `o`, its learning rate, and a
+# number of epochs.
+SCHEDULERS: dict[str, Callable[[Any, Any, float, int], Any]] = {
+    "chained": lambda s, o, lr, n: s.ChainedScheduler(
+        [s.ConstantLR(o, total_iters=max(1, n // 10)), s.ExponentialLR(o, 0.01 ** (1 / n))]
     ),
-    "exponential": ("ExponentialLR", lambda lr, n: {"gamma": 0.01 ** (1 / n)}),
-    "linear": ("LinearLR", lambda lr, n: {"total_iters": max(1, n // 10)}),
-    "multistep": ("MultiStepLR", lambda lr, n: {"milestones": [n // 2, n * 3 // 4]}),
-    "onecycle": (
-        "OneCycleLR",
-        lambda lr, n: {"max_lr": lr, "total_steps": n + 1, "cycle_momentum": False},
+    "constant": lambda s, o, lr, n: s.ConstantLR(o, total_iters=max(1, n // 10)),
+    "cosine": lambda s, o, lr, n: s.CosineAnnealingLR(o, n),
+    "cyclic": lambda s, o, lr, n: s.CyclicLR(
+        o, lr / 10, lr, step_size_up=max(1, n // 8), cycle_momentum=False
     ),
-    "plateau": ("ReduceLROnPlateau", lambda lr, n: {}),
-    "polynomial": ("PolynomialLR", lambda lr, n: {"total_iters": n}),
-    "restarts": ("CosineAnnealingWarmRestarts", lambda lr, n: {"T_0": max(1, n // 4)}),
-    "step": ("StepLR", lambda lr, n: {"step_size": max(1, n // 3)}),
+    "exponential": lambda s, o, lr, n: s.ExponentialLR(o, 0.01 ** (1 / n)),
+    "lambda": lambda s, o, lr, n: s.LambdaLR(o, lambda epoch: 1 / (1 + 10 * epoch / n)),
+    "linear": lambda s, o, lr, n: s.LinearLR(o, total_iters=max(1, n // 10)),
+    "multiplicative": lambda s, o, lr, n: s.MultiplicativeLR(o, lambda epoch: 0.01 ** (1 / n)),
+    "multistep": lambda s, o, lr, n: s.MultiStepLR(o, [n // 2, n * 3 // 4]),
+    "onecycle": lambda s, o, lr, n: s.OneCycleLR(o, lr, total_steps=n + 1, cycle_momentum=False),
+    "plateau": lambda s, o, lr, n: s.ReduceLROnPlateau(o),
+    "polynomial": lambda s, o, lr, n: s.PolynomialLR(o, n),
+    "restarts": lambda s, o, lr, n: s.CosineAnnealingWarmRestarts(o, max(1, n // 4)),
+    "sequential": lambda s, o, lr, n: s.SequentialLR(
+        o,
+        [s.LinearLR(o, total_iters=max(1, n // 10)), s.CosineAnnealingLR(o, n)],
+        milestones=[max(1, n // 10)],
+    ),
+    "step": lambda s, o, lr, n: s.StepLR(o, max(1, n // 3)),
 }
+# Depends on the losses before, not on the number of epochs alone.
+WATCHES_LOSS = "plateau"
 DTYPES = ("float32", "float64")
 
 
@@ -76,6 +87,7 @@ class Progress(NamedTuple):
     - `evaluate(x, y)`: the current network's loss and the predicted class of each row of `x`.
     - `batch_loss`: the last batch's loss.
     - `whole`: whether the epoch is finished.
+    - `scheduler`: a scheduler whose state the number of finished epochs doesn't determine.
     """
 
     epoch: int
@@ -85,6 +97,7 @@ class Progress(NamedTuple):
     evaluate: Callable[[np.ndarray, np.ndarray], tuple[float, np.ndarray]]
     batch_loss: float = float("nan")
     whole: bool = True
+    scheduler: Any | None = None
 
 
 def manual(
@@ -120,7 +133,7 @@ def manual(
     """
     F = torch.nn.functional
     on: dict[str, Any] = {"dtype": getattr(torch, dtype), "device": device}
-    activate = _activation(torch, activation)
+    activate = functions(torch)[activation]
 
     torch.manual_seed(seed)
     layers = _draw_layers(torch, [x.shape[1], *hidden, classes], on)
@@ -174,6 +187,8 @@ def automatic(
     y: np.ndarray,
     *,
     classes: int = 3,
+    model: str = "mlp",
+    image: tuple[int, int] | None = None,
     hidden: Sequence[int] = (5,),
     activation: str = "relu",
     loss: str = "cross_entropy",
@@ -189,12 +204,16 @@ def automatic(
     dtype: str = "float32",
     device: str = "cpu",
     compiler: Callable[[Step], Step] = lambda step: step,
+    distributed: bool = False,
 ) -> Iterator[Progress]:
     """Train an `nn.Module` with a criterion and an optimiser.
 
-    The arguments are those of `manual` and the optimiser's. A `scheduler` takes a step after each
-    epoch, and its schedule ends with the last one. The parameters are linear1.weight,
-    linear1.bias, linear2.weight, ...
+    The arguments are those of `manual`, the optimiser's, and the `model` with the rows and columns
+    of its `image`s. A `scheduler` takes a step after each epoch, and its schedule ends with the
+    last one. The parameters of an mlp are linear1.weight, linear1.bias, linear2.weight, ...
+
+    If `distributed`, each rank computes its share of each batch, in DistributedDataParallel, and
+    the losses are the averages over the ranks.
 
     >>> x, y = np.array([[0.0, 0.0], [1.0, 1.0]]), np.array([0, 1])
     >>> *_, last = automatic(minigrad, x, y, classes=2, epochs=200, lr=0.5)
@@ -204,55 +223,62 @@ def automatic(
     """
     on: dict[str, Any] = {"dtype": getattr(torch, dtype), "device": device}
     torch.manual_seed(seed)
-    sizes = [x.shape[1], *hidden, classes]
-    model = _model(torch, sizes, _activation(torch, activation), on)
-    optimiser = _optimiser(torch, optimizer, model.parameters(), lr, momentum, weight_decay)
+    sizes, options = [x.shape[1], *hidden, classes], dict(on)
+    if optimizer in OF_MATRICES:
+        options["bias"] = False
+    network = MODELS[model].make(torch, image, sizes, activation, options)
+    rank, size = _this_rank(torch, distributed)
+    if distributed:
+        network = torch.nn.parallel.DistributedDataParallel(network)
+    optimiser = _optimiser(torch, optimizer, network.parameters(), lr, momentum, weight_decay)
     total = finished + epochs
     schedule = scheduler and _scheduler(torch, scheduler, optimiser, lr, total, finished)
     criterion = _criterion(torch.nn, loss)
 
     def evaluate(x: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
         inputs, targets = _tensors(torch, x, y, loss, classes, on)
-        model.eval()
+        network.eval()
         with torch.no_grad():
-            outputs = model(inputs)
+            outputs = network(inputs)
             return criterion(outputs, targets).item(), torch.argmax(outputs, 1).cpu().numpy()
 
     @compiler
     def step(x: Any, y: Any) -> Any:
-        optimiser.zero_grad()
-        batch_loss = criterion(model(x), y)
-        batch_loss.backward()
+        if distributed:
+            x, y = x[rank::size], y[rank::size]
+
+        def gradients() -> Any:
+            optimiser.zero_grad()
+            batch_loss = criterion(network(x), y)
+            batch_loss.backward()
+            return _average(torch, batch_loss, size) if distributed else batch_loss
+
+        if optimizer in WITH_CLOSURE:
+            return optimiser.step(gradients)
+        batch_loss = gradients()
         optimiser.step()
         return batch_loss
 
     inputs, targets = _tensors(torch, x, y, loss, classes, on)
-    parameters = dict(model.named_parameters())
-    yield Progress(finished, float("nan"), parameters, optimiser, evaluate)
+    parameters = dict(network.named_parameters())
+    watching = schedule if scheduler == WATCHES_LOSS else None
+    yield Progress(finished, float("nan"), parameters, optimiser, evaluate, scheduler=watching)
     for epoch in range(finished + 1, finished + epochs + 1):
         mean = 0.0
         for batch_x, batch_y, last in batches(inputs, targets, batch_size, seed, epoch):
-            model.train()
+            network.train()
             batch_loss = step(batch_x, batch_y)
             mean += batch_loss.item() * (len(batch_y) / len(targets))
             if schedule and last:
-                schedule.step(*([mean] if scheduler == "plateau" else []))
-            yield Progress(epoch, mean, parameters, optimiser, evaluate, batch_loss.item(), last)
+                schedule.step(*([mean] if watching else []))
+            state = epoch, mean, parameters, optimiser, evaluate, batch_loss.item(), last, watching
+            yield Progress(*state)
 
 
 PROGRAMS = {"manual": manual, "auto": automatic}
 
 
 # What the programs are made of --------------------------------------------------------------------
-
-
-def _activation(torch: Any, name: str) -> Callable[[Any], Any]:
-    activation: Callable[[Any], Any] = {
-        "relu": torch.nn.functional.relu,
-        "tanh": torch.tanh,
-        "sigmoid": torch.sigmoid,
-    }[name]
-    return activation
 
 
 def _draw_layers(
@@ -267,45 +293,40 @@ def _draw_layers(
     return layers
 
 
-def _model(
-    torch: Any, sizes: Sequence[int], activate: Callable[[Any], Any], on: dict[str, Any]
-) -> Any:
-    nn = torch.nn
-
-    class ModelWithHiddenLayers(nn.Module):  # type: ignore[name-defined]
-        def __init__(self) -> None:
-            super().__init__()
-            for i, (n_in, n_out) in enumerate(pairwise(sizes), 1):
-                setattr(self, f"linear{i}", nn.Linear(n_in, n_out, **on))
-
-        def forward(self, x: Any) -> Any:
-            *hidden_layers, last = self.children()
-            for linear in hidden_layers:
-                x = activate(linear(x))
-            return last(x)
-
-    return ModelWithHiddenLayers()
-
-
 def _optimiser(
     torch: Any, name: str, parameters: Any, lr: float, momentum: float, weight_decay: float
 ) -> Any:
-    options = {"lr": lr}
+    options: dict[str, Any] = {"lr": lr}
     if name in WITH_MOMENTUM:
         options["momentum"] = momentum
     if name not in WITHOUT_WEIGHT_DECAY:
         options["weight_decay"] = weight_decay
+    if name == "lbfgs":  # without a line search its first step may be too long
+        options["line_search_fn"] = "strong_wolfe"
     return getattr(torch.optim, OPTIMIZERS[name])(parameters, **options)
 
 
 def _scheduler(torch: Any, name: str, optimiser: Any, lr: float, epochs: int, finished: int) -> Any:
-    """Make a scheduler that has made `finished` of its `epochs` steps."""
-    kind, options = SCHEDULERS[name]
-    schedule = getattr(torch.optim.lr_scheduler, kind)(optimiser, **options(lr, max(1, epochs)))
+    """Make a scheduler that has made `finished` of its `epochs` steps, unless it watches losses."""
+    schedule = SCHEDULERS[name](torch.optim.lr_scheduler, optimiser, lr, max(1, epochs))
     optimiser._opt_called = True  # in the run that is resumed, or the scheduler would warn
-    for _ in range(finished):
+    for _ in range(0 if name == WATCHES_LOSS else finished):
         schedule.step()
     return schedule
+
+
+def _this_rank(torch: Any, distributed: bool) -> tuple[int, int]:
+    """The number of this process, and how many there are."""
+    if not distributed:
+        return 0, 1
+    return torch.distributed.get_rank(), torch.distributed.get_world_size()
+
+
+def _average(torch: Any, loss: Any, size: int) -> Any:
+    """The average of the ranks' losses."""
+    total = loss.detach().clone()
+    torch.distributed.all_reduce(total)
+    return total / size
 
 
 def _criterion(nn: Any, loss: str) -> Callable[[Any, Any], Any]:

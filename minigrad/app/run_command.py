@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import ast
+import os
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import minigrad
+from minigrad.app import child_main
 from minigrad.app.command import InputError
 from minigrad.app.stand_in import counterpart, installed
 
@@ -53,7 +56,10 @@ def executed(
     """
     main = ModuleType("__main__")
     vars(main).update(__file__=program, __builtins__=__builtins__)
-    before = sys.argv, sys.path[:], sys.modules["__main__"]
+    # New processes of the program start with the module of this name.
+    main.__spec__ = ModuleSpec(child_main.__name__, None)
+    before = sys.argv, sys.path[:], sys.modules["__main__"], os.environ.get(child_main.PROGRAM)
+    os.environ[child_main.PROGRAM] = str(Path(program).resolve())
     sys.argv, sys.modules["__main__"] = [program, *arguments], main
     sys.path.insert(0, str(Path(program).resolve().parent))
     try:
@@ -65,7 +71,10 @@ def executed(
         _print_traceback(program, error)
         return 1
     finally:
-        sys.argv, sys.path[:], sys.modules["__main__"] = before
+        sys.argv, sys.path[:], sys.modules["__main__"], outer_program = before
+        del os.environ[child_main.PROGRAM]
+        if outer_program is not None:
+            os.environ[child_main.PROGRAM] = outer_program
     return 0
 
 

@@ -12,8 +12,9 @@ from typing import Any
 
 from minigrad import optim
 from minigrad.app.command import UsageError, align_columns
-from minigrad.app.datasets import TOY
-from minigrad.app.programs import OPTIMIZERS, WITH_MOMENTUM, WITHOUT_WEIGHT_DECAY
+from minigrad.app.datasets import IMAGES, TOY
+from minigrad.app.models import MODELS, OF_IMAGES, most_layers
+from minigrad.app.programs import OF_MATRICES, OPTIMIZERS, WITH_MOMENTUM, WITHOUT_WEIGHT_DECAY
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,18 @@ DEFAULTS = {
     "FILE.csv": Defaults("auto", (16,), {"sgd": 0.1, "adam": 0.01}, 1000, 100, 0.2),
 }
 
-# The manual update is plain gradient descent: its optimiser settings are fixed.
-_MANUAL_UPDATE = {"optimizer": "sgd", "momentum": 0.0, "weight_decay": 0.0, "scheduler": None}
+# The manual update is plain gradient descent of an mlp: these settings are fixed.
+_MANUAL_UPDATE = {
+    "model": "mlp",
+    "optimizer": "sgd",
+    "momentum": 0.0,
+    "weight_decay": 0.0,
+    "scheduler": None,
+}
 # These settings of a checkpoint suit its data set only.
 _PER_DATA_SET = ("lr", "log_every", "test_size")
+# And these its model only.
+_PER_MODEL = ("hidden", "activation")
 
 
 @dataclass(frozen=True)
@@ -69,6 +78,7 @@ class Settings:
     log_every: int
     test_size: float
     scheduler: str | None = None
+    model: str = "mlp"
 
     @property
     def programs(self) -> tuple[str, ...]:
@@ -89,6 +99,8 @@ class Settings:
             arguments["loss"] = self.loss
         if program == "auto":
             arguments |= {
+                "model": self.model,
+                "image": IMAGES.get(self.data),
                 "optimizer": self.optimizer,
                 "momentum": self.momentum,
                 "weight_decay": self.weight_decay,
@@ -111,10 +123,15 @@ def resolve(given: dict[str, Any], loaded: dict[str, Any]) -> Settings:
     if loaded.get("data", data) != data:
         loaded = {k: v for k, v in loaded.items() if k not in _PER_DATA_SET}
     defaults = defaults_for(data)
+    name = given.get("model", loaded.get("model", "mlp"))
+    if loaded.get("model", "mlp") != name:
+        loaded = {k: v for k, v in loaded.items() if k not in _PER_MODEL}
+    model = MODELS[name]
     values = {
         "update": defaults.update,
-        "hidden": defaults.hidden,
-        "activation": "relu",
+        "model": "mlp",
+        "hidden": model.hidden or defaults.hidden,
+        "activation": model.activations[0],
         "loss": None,
         "optimizer": "sgd",
         "momentum": 0.0,
@@ -132,6 +149,7 @@ def resolve(given: dict[str, Any], loaded: dict[str, Any]) -> Settings:
     }
     _settle_update(values, given)
     _settle_optimizer(values, given, loaded)
+    _check_model(values)
     if data == TOY:
         if given.get("test_size"):
             raise UsageError("--test-size: the toy data set has no test part, leave it out")
@@ -150,9 +168,36 @@ def _settle_update(values: dict[str, Any], given: dict[str, Any]) -> None:
         option = f"--{needs_auto.replace('_', '-')} {given[needs_auto]}"
         raise UsageError(
             f"{option} needs --update auto, not --update {values['update']}: "
-            "the manual update is plain gradient descent"
+            "the manual update is plain gradient descent of an mlp"
         )
     values.update(_MANUAL_UPDATE)
+
+
+def _check_model(values: dict[str, Any]) -> None:
+    """Raise UsageError if the data, the activation, the sizes or the optimiser don't suit it."""
+    name, data, optimizer = values["model"], values["data"], values["optimizer"]
+    model, image = MODELS[name], IMAGES.get(data)
+    if name in OF_IMAGES and image is None:
+        raise UsageError(
+            f"--model {name} needs a data set of images: --data {' or '.join(IMAGES)}, not {data}"
+        )
+    if values["activation"] not in model.activations:
+        others = [other for other, m in MODELS.items() if values["activation"] in m.activations]
+        raise UsageError(
+            f"--activation {values['activation']} needs --model {', '.join(others)}: "
+            f"{name} has {' or '.join(model.activations)}"
+        )
+    if name == "cnn" and image is not None and len(values["hidden"]) > most_layers(image):
+        raise UsageError(
+            f"--hidden: {len(values['hidden'])} layers are too many for --model cnn: each halves "
+            f"the {image[0]}×{image[1]} image, so use at most {most_layers(image)}"
+        )
+    if optimizer in OF_MATRICES and not model.only_matrices:
+        suited = " or ".join(other for other, m in MODELS.items() if m.only_matrices)
+        raise UsageError(
+            f"--optimizer {optimizer} needs --model {suited}: it takes matrices only, and {name} "
+            "has other parameters, even without biases"
+        )
 
 
 def _settle_optimizer(
@@ -173,10 +218,6 @@ def _settle_optimizer(
                 f"{option.replace('_', ' ')} option"
             )
         values[option] = 0.0
-    if loaded and values["scheduler"] == "plateau":
-        raise UsageError(
-            "--scheduler plateau can't be resumed: a checkpoint doesn't hold the best loss so far"
-        )
     same_optimizer = "lr" in loaded and name == loaded.get("optimizer")
     if "lr" not in given and not same_optimizer:
         values["lr"] = _default_lr(values["data"], name)

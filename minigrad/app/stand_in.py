@@ -77,7 +77,13 @@ def _place() -> str:
 
 
 class _Finder(MetaPathFinder, Loader):
-    """Finds the modules of `torch`, and refuses packages that need PyTorch's own."""
+    """Finds the modules of `torch`, and refuses packages that need PyTorch's own.
+
+    `hidden` has PyTorch's own modules that were imported before, for `distributed.pytorch`.
+    """
+
+    def __init__(self, hidden: dict[str, ModuleType]) -> None:
+        self.hidden = hidden
 
     def find_spec(self, name: str, *_: Any) -> importlib.machinery.ModuleSpec | None:
         top = name.partition(".")[0]
@@ -106,6 +112,13 @@ def _is_torch(name: str) -> bool:
     return name.partition(".")[0] == "torch"
 
 
+def install() -> _Finder:
+    """Let `import torch` import minigrad from now on. Returns what does it in `sys.meta_path`."""
+    finder = _Finder({name: sys.modules.pop(name) for name in [*sys.modules] if _is_torch(name)})
+    sys.meta_path.insert(0, finder)
+    return finder
+
+
 @contextmanager
 def installed() -> Iterator[None]:
     """Within the block, `import torch` imports minigrad under that name.
@@ -116,13 +129,11 @@ def installed() -> Iterator[None]:
     >>> relu(torch.tensor([-1., 2.]))
     tensor([0., 2.])
     """
-    before = {name: sys.modules.pop(name) for name in [*sys.modules] if _is_torch(name)}
-    finder = _Finder()
-    sys.meta_path.insert(0, finder)
+    finder = install()
     try:
         yield
     finally:
         sys.meta_path.remove(finder)
         for name in [name for name in sys.modules if _is_torch(name)]:
             del sys.modules[name]
-        sys.modules.update(before)
+        sys.modules.update(finder.hidden)

@@ -29,7 +29,7 @@ from minigrad.app.command import (
     with_option,
     write_all,
 )
-from minigrad.app.datasets import TrainingData
+from minigrad.app.datasets import IMAGES, TrainingData
 from minigrad.app.plotting import draw_curves, picture_format
 from minigrad.app.settings import Settings, resolve
 from minigrad.app.training import CheckpointKeeper, Diverged, TrainingRun
@@ -142,6 +142,9 @@ def _prepare(
         theirs = loaded["optimizer"]
         print(f"{settings.optimizer} starts without state: the checkpoint holds that of {theirs}")
         states["auto"] = replace(states["auto"], optimizer=None)
+    schedule = settings.scheduler, settings.lr
+    if "auto" in states and schedule != (loaded.get("scheduler"), loaded.get("lr")):
+        states["auto"] = replace(states["auto"], scheduler=None)  # it starts from the new rate
     with _naming_checkpoint(files["load"]):
         return settings, data, _prepare_runs(settings, data, states, options)
 
@@ -226,7 +229,10 @@ def _train_all(
 
 def _header(run: TrainingRun) -> str:
     settings, data = run.settings, run.data
-    sizes = "-".join(map(str, (data.x.shape[1], *settings.hidden, len(data.classes))))
+    image = IMAGES.get(settings.data) if settings.model != "mlp" else None
+    inputs = "×".join(map(str, image)) if image else data.x.shape[1]
+    sizes = "-".join(map(str, (inputs, *settings.hidden, len(data.classes))))
+    sizes = f"{settings.model} {sizes}" if image else sizes
     loss = settings.loss or {"manual": "nll", "auto": "cross_entropy"}[run.program]
     update = "manual gradient descent" if run.program == "manual" else settings.optimizer
     update += f", momentum {settings.momentum:g}" if settings.momentum else ""

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from minigrad.app import datasets, programs
+from minigrad.app import datasets, models, programs
 from minigrad.app.command import parse_number
 
 
@@ -51,16 +51,24 @@ def _add_data_options(group: Any) -> None:
 
 def _add_network_options(group: Any) -> None:
     group.add_argument(
+        "--model",
+        choices=models.MODELS,
+        help="network of auto: mlp, a perceptron (the default); for images (--data "
+        f"{' or '.join(datasets.IMAGES)}) also cnn, a convolutional network, and, row by row, rnn, "
+        "an LSTM, and transformer",
+    )
+    group.add_argument(
         "--hidden",
         type=_whole_number(1, 1_000_000),
         nargs="+",
         metavar="N",
-        help="size of each hidden layer",
+        help="size of each hidden layer (cnn: its channels; default: 8 16 for cnn, 32 for rnn, 64 "
+        "for transformer)",
     )
     group.add_argument(
         "--activation",
         choices=programs.ACTIVATIONS,
-        help="activation after each hidden layer (default: relu)",
+        help="activation after each hidden layer (default: relu; rnn has tanh only)",
     )
     group.add_argument(
         "--dtype", choices=programs.DTYPES, help="dtype of all tensors (default: float32)"
@@ -96,7 +104,8 @@ def _add_update_options(group: Any) -> None:
         "--weight-decay",
         type=_not_negative,
         metavar="D",
-        help="weight decay of every optimiser but rprop (default: 0)",
+        help=f"weight decay of every optimiser but {' and '.join(programs.WITHOUT_WEIGHT_DECAY)} "
+        "(default: 0)",
     )
     group.add_argument(
         "--scheduler",

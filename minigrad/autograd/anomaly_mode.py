@@ -90,7 +90,7 @@ def is_anomaly_enabled() -> bool:
     >>> minigrad.is_anomaly_enabled()
     False
     """
-    return observation.observer is _detector
+    return "anomaly" in observation.parts
 
 
 def is_anomaly_check_nan_enabled() -> bool:
@@ -109,7 +109,7 @@ def _state() -> tuple[bool, bool]:
 def _set(enabled: bool, check_nan: bool) -> None:
     if not enabled:
         _detector.writes.clear()
-    observation.observer = _detector if enabled else None
+    observation.set("anomaly", _detector if enabled else None)
     _detector.check_nan = check_nan
 
 

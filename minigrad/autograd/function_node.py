@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..api.tensor import Tensor
+from ..core import saved_hooks
 from ..core.grad_fn import GradFn
 from ..core.grad_mode import is_grad_enabled
 from ..core.higher_order import as_it_was
@@ -131,6 +132,7 @@ class CallNode(Node):
     def pullbacks(self, pullbacks: Sequence[Pullback | None] | None) -> None:
         if pullbacks is None:
             self.context._freed, self.context._saved = True, []
+            self.context._packed = []
 
     def over_tensors(self) -> Sequence[Pullback | None]:
         """The same pullbacks, recorded."""
@@ -166,6 +168,7 @@ class BackwardCFunction(FunctionCtx, GradFn):
                 refresh(a)
         self._parents = [(a._node or a) if a._requires_grad else None for a in tensors]
         self._saved: list[_Saved | None] = []
+        self._packed: list[Callable[[], Tensor] | None] = []  # those packed by hooks
         self._freed = False
         self._prehooks: dict[int, Any] = {}
         self._hooks: dict[int, Any] = {}
@@ -197,6 +200,9 @@ class BackwardCFunction(FunctionCtx, GradFn):
         )
         if recorded:
             self._saved = [t if t is None else self._save(t, args, returned) for t in self._to_save]
+            if saved_hooks.hooks.stack:
+                self._packed = [t if t is None else saved_hooks.packed(t) for t in self._to_save]
+                self._saved = []
         self._to_save = self._dirty = self._non_differentiable = ()
         return returned
 
@@ -244,6 +250,8 @@ class BackwardCFunction(FunctionCtx, GradFn):
         """
         if self._freed:
             raise RuntimeError(FREED)
+        if self._packed:
+            return tuple(unpack and unpack() for unpack in self._packed)
         return tuple(saved and self._restored(saved) for saved in self._saved)
 
     @property

@@ -350,6 +350,9 @@ TOLERANCES: dict[str, OpTolerance] = {
     "dot": _PRODUCT,
     "matmul": _PRODUCT,
     "linear": _PRODUCT,
+    "as_strided": OpTolerance(
+        gradient=SUMMED, why="The gradient sums over the occurrences of an element."
+    ),
     "expand": OpTolerance(gradient=SUMMED, why="The gradient sums over the broadcast copies."),
     "index": OpTolerance(gradient=SUMMED, why="The gradient of a repeated element is a sum."),
     "scatter": OpTolerance(SUMMED, why="Values scattered to one place are summed."),
@@ -401,6 +404,7 @@ TOLERANCES: dict[str, OpTolerance] = {
     "det": _FACTORISED,
     "eigh": _FACTORISED,
     "inv": _FACTORISED,
+    "lu": _FACTORISED,
     "matrix_exp": _FACTORISED,
     "pinv": _FACTORISED,
     "qr": _FACTORISED,

@@ -22,6 +22,7 @@ from .tensor import TensorBase, refresh, require_element, require_tensor
 from .versions import SavedVersion
 
 MISSING: Any = object()  # the default of a required argument
+UNGIVEN: Any = object()  # that of a `dim` which may be None, but not left out, with `keepdim`
 _ALIASES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "x1": "input", "x2": "other"}
 
 

@@ -13,6 +13,7 @@ from ..rules.dims import indices, int64
 from ..rules.dtypes import of_numpy
 from ..rules.promotion import python_number
 from .devices import require_cpu
+from .formats import laid_out, strided
 from .tensor import TensorBase, require_tensor, wrap
 from .tracing import tracing
 from .warning import warn_once
@@ -24,18 +25,24 @@ def made(
     requires_grad: bool | None = False,
     device: Any = None,
     pin_memory: bool = False,
-    layout: None = None,
-    out: None = None,
+    layout: Any = None,
+    memory_format: Any = None,
 ) -> Any:
     """Make a tensor of a new array, with the options that all creation functions have.
 
     RuntimeError for a device other than the CPU, and for an integer tensor with `requires_grad`.
-    NotImplementedError for `pin_memory`, `layout` and `out`.
+    RuntimeError for `pin_memory`, NotImplementedError for a layout other than `strided`.
     """
     require_cpu(device)
-    for name, value in (("pin_memory", pin_memory), ("layout", layout), ("out", out)):
-        if value is not None and value is not False:
-            raise NotImplementedError(f"argument '{name}' is not implemented")
+    if pin_memory:
+        raise RuntimeError(
+            "pin_memory=True requires a CUDA or other accelerator backend; no pinned memory "
+            "allocator is available on this system."
+        )
+    if layout is not None and layout is not strided:
+        raise NotImplementedError(f"argument 'layout' is not implemented for {layout}")
+    if memory_format is not None:
+        array = laid_out(array, memory_format)
     if tracing.recording is not None:
         array = tracing.recording.constant(array)
     result = wrap(array)

@@ -15,17 +15,20 @@ from __future__ import annotations
 import linecache
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from types import FunctionType
+from typing import Any, NoReturn
 
 import numpy as np
 
 from ..rules import REGISTRY, Rule
-from ..rules.dtypes import scalar_name, to_numpy
+from ..rules.dtypes import SUPPORTED, scalar_name, to_numpy
 from ..rules.layout import contiguous, elementwise, like_images
+from ..rules.presentation import HALF_IN_DERIVATIVES
 from ..rules.promotion import LARGEST, python_number
-from .arguments import MISSING, call_by_names, prepare, raise_as_pytorch, read_key
+from .arguments import MISSING, UNGIVEN, call_by_names, prepare, raise_as_pytorch, read_key
 from .errstate import quiet
 from .grad_mode import grad_mode
+from .half import HALF, computing
 from .node import Node
 from .tensor import TensorBase, wrap
 from .versions import NOT_SAVED
@@ -40,11 +43,13 @@ def {name}({parameters}, **others):
         {operands_fit}
     ):
         {arrays} = {unwrapped}
+        compute = forward
     else:
         {give_way}
         {operands}, {arrays} = prepare(rule, {operands})
+        compute = computing(rule, {arrays})
     try:
-        output, pullbacks = quiet.run(forward, {arguments})
+        output, pullbacks = quiet.run(compute, {arguments})
     except Exception:
         {operands}, {arrays}, computed = retry(rule, {operands}, {options})
         output, pullbacks = computed
@@ -138,7 +143,12 @@ class _Filling:
                 f"{p.name}={p.name}" for p in self.parameters if p.kind is not p.VAR_POSITIONAL
             ),
             "check_options": "\n".join(
-                filter(None, (_check_option(p, self.first, self.converts) for p in self.options))
+                [
+                    *([_CHECK_DIM] if rule.presentation.dim_for_keepdim else []),
+                    *filter(
+                        None, (_check_option(p, self.first, self.converts) for p in self.options)
+                    ),
+                ]
             ),
             "arguments": arguments,
             "options": f"{_tuple(positional)}, dict({', '.join(named)})",
@@ -161,6 +171,8 @@ class _Filling:
             return f"*{parameter.name}"
         only_named = [p for p in self.parameters if p.kind is p.KEYWORD_ONLY]
         star = "*, " if self.kinds and only_named[:1] == [parameter] else ""
+        if parameter.name == "dim" and self.rule.presentation.dim_for_keepdim:
+            return "dim=UNGIVEN"
         required = parameter.default is parameter.empty
         return f"{star}{parameter.name}={'MISSING' if required else repr(parameter.default)}"
 
@@ -219,16 +231,18 @@ class _Filling:
         if n != self.first:
             tensor += f" and {n}._array.dtype is {dtype}" if promotes else ""
         elif presentation.promotion == "float":
-            tensor += f' and {dtype}.kind == "f"'
+            tensor += f' and {dtype}.char in "fd"'
+        elif presentation.half in ("float32", HALF_IN_DERIVATIVES) and not self.rule.view:
+            tensor += f" and {dtype} is not HALF"
         elif presentation.no_bools:
             tensor += f' and {dtype}.kind != "b"'
         ways = [tensor]
         if self.kinds[n].startswith("Operand") and n != self.first and promotes:
             # The most common case comes first.
-            ways = [f'type({n}) is float and {dtype}.kind == "f"', tensor]
+            ways = [f'type({n}) is float and {dtype}.char in "fd"', tensor]
             if "f" in presentation.checked.get(n, ""):
                 ways[0] += f" and -LARGEST <= {n} <= LARGEST"
-            ways.append(f"number_fits({n}, {dtype}.kind)")
+            ways.append(f"number_fits({n}, {dtype}.char)")
         elif self.kinds[n].startswith("Operand") and n != self.first:
             ways.append(f"type({n}) in NUMBERS")
         if self.kinds[n].endswith("None"):
@@ -327,6 +341,19 @@ if output.dtype.kind != "f":
     raise RuntimeError(f"Autograd not support dtype: {scalar_name(output)} ({rule.name})")"""
 
 
+_CHECK_DIM = """\
+if dim is UNGIVEN:
+    dim = None if not keepdim else refuse_keepdim(rule.name)"""
+
+
+def refuse_keepdim(name: str) -> NoReturn:
+    """Raise the error for `keepdim` without `dim`."""
+    raise TypeError(
+        f"{name}() received an invalid combination of arguments: 'keepdim' needs 'dim', which may "
+        "be None for all dimensions"
+    )
+
+
 def _tuple(items: Iterable[str]) -> str:
     items = list(items)
     return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"
@@ -374,9 +401,9 @@ def all_fit(tensors: Sequence[Any], one_dtype: bool) -> bool:
     return True
 
 
-def number_fits(number: Any, kind: str) -> bool:
-    """Whether a Python int can be combined, unconverted, with an array of that kind of dtype."""
-    return type(number) is int and -(2**31) <= number < 2**31 and (kind == "f" or kind == "i")
+def number_fits(number: Any, char: str) -> bool:
+    """Whether a Python int can be combined, unconverted, with an array of a dtype (its `char`)."""
+    return type(number) is int and -(2**31) <= number < 2**31 and char in _OF_32_BITS_OR_MORE
 
 
 def number(value: Any, name: str) -> Any:
@@ -398,7 +425,7 @@ def retry(
     """Compute again with prepared operands, or raise PyTorch's error."""
     operands, arrays = prepare(rule, operands)
     try:
-        return operands, arrays, quiet.call(rule.forward, *arrays, *args, **options)
+        return operands, arrays, quiet.call(computing(rule, arrays), *arrays, *args, **options)
     except Exception as error:
         raise_as_pytorch(rule, arrays, error)
 
@@ -410,9 +437,11 @@ def in_dtype(x: Any, dtype: np.dtype) -> Any:
     return x
 
 
+_OF_32_BITS_OR_MORE = "".join(d.numpy.char for d in SUPPORTED if d.is_signed and d.itemsize >= 4)
 OPERANDS = (TensorBase, float, int, np.number, np.bool_)  # what an operator combines with a tensor
 
 _NAMES: dict[str, Any] = {
+    "HALF": HALF,
     "LARGEST": LARGEST,
     "MISSING": MISSING,
     "NOT_SAVED": NOT_SAVED,
@@ -420,11 +449,13 @@ _NAMES: dict[str, Any] = {
     "OPERANDS": OPERANDS,
     "Node": Node,
     "TensorBase": TensorBase,
+    "UNGIVEN": UNGIVEN,
     "View": View,
     "all_fit": all_fit,
     "ascontiguousarray": contiguous,
     "elementwise": elementwise,
     "call_by_names": call_by_names,
+    "computing": computing,
     "grad_mode": grad_mode,
     "in_dtype": in_dtype,
     "like_images": like_images,
@@ -436,6 +467,7 @@ _NAMES: dict[str, Any] = {
     "prepare": prepare,
     "quiet": quiet,
     "read_key": read_key,
+    "refuse_keepdim": refuse_keepdim,
     "retry": retry,
     "scalar_name": scalar_name,
     "to_numpy": to_numpy,
@@ -452,3 +484,16 @@ def number_op(name: str) -> Callable[..., Any]:
     Its node is another one, `MulBackward1`, without an edge for the number.
     """
     return function(REGISTRY[name], node=lambda *_, **__: f"{name.capitalize()}Backward1")
+
+
+def with_keywords(op: Any, call: Callable[..., Any]) -> FunctionType:
+    """A copy of an op with another way to handle keywords that aren't parameters of its own.
+
+    It calls `call(op, given, others)`, with the arguments under the names of parameters and under
+    others.
+    """
+    names = op.__globals__ | {"call_by_names": call}
+    copy = FunctionType(op.__code__, names, op.__name__, op.__defaults__)
+    copy.__kwdefaults__ = op.__kwdefaults__
+    copy.__doc__, copy.__module__ = op.__doc__, op.__module__
+    return copy

@@ -36,7 +36,7 @@ def over_tensors(node: Node) -> Sequence[Pullback | None]:
     own = node.over_tensors()
     if own is not None:
         return own
-    tensors = _saved_tensors(node)
+    tensors = saved_tensors(node)
     read = [
         None if pullback is None else _as_formula(read_over_tensors(pullback, tensors))
         for pullback in node.pullbacks or ()
@@ -72,7 +72,7 @@ def _as_formula(pullback: Pullback) -> Pullback:
     return call
 
 
-def _saved_tensors(node: Node) -> dict[int, TensorBase]:
+def saved_tensors(node: Node) -> dict[int, TensorBase]:
     """The Tensors that a node's pullbacks captured as arrays, by the arrays' ids."""
     arrays = {id(array): array for p in node.pullbacks or () for array in captures(p)}
     return {
@@ -100,8 +100,13 @@ def as_it_was(array: Array, counter: list[int], parent: Parent | None) -> Any:
 
 def named_saved_tensors(node: Node) -> dict[str, TensorBase]:
     """A node's saved tensors by PyTorch's names: `_saved_self`, `_saved_other`, `_saved_result`."""
+    with node.opened():
+        return _named_saved_tensors(node)
+
+
+def _named_saved_tensors(node: Node) -> dict[str, TensorBase]:
     node.follow_data()
-    tensors, captured = _saved_tensors(node), _captured_names(node.pullbacks or ())
+    tensors, captured = saved_tensors(node), _captured_names(node.pullbacks or ())
     operands = () if node.rule is None else node.rule.parameters[: len(node.rule.operands)]
     found: dict[str, TensorBase] = {}
     # `saved` lists operands without a derivative last, whatever their position in the call. So the

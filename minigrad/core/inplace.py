@@ -23,7 +23,7 @@ from ..rules.rule import Array, Operand, Result
 from .arguments import read_key
 from .dispatch import OPERANDS, OPS, function, number_fits
 from .errstate import quiet
-from .grad_mode import grad_mode, no_grad
+from .grad_mode import grad_mode
 from .tensor import TensorBase, refresh, wrap
 from .versions import NOT_SAVED, count_write, hold, let_go
 from .views import rebase, set_history
@@ -79,14 +79,14 @@ def in_place(
         recordable = grad_mode.enabled and floats and not logical
         recorded = recordable and _any_requires_grad((self, *others))
         if recorded:
-            _refuse_leaf(self)
+            refuse_leaf(self)
         shared = fills and not any(isinstance(x, TensorBase) for x in others)
         store: Callable[[np.ndarray, np.ndarray], None] | None = None
         if into_shared is not None and warn_of_shared(self._array, rule.name):
             store, shared = partial(_store_parts, into_shared, args), True
-        _refuse_memory(self._array, f"{rule.name}_", shared)
+        refuse_memory(self._array, f"{rule.name}_", shared)
         if not fills:
-            _refuse_overlap(self._array, others)
+            refuse_overlap(self._array, others)
         compute = out_of_place if rule.differentiable or not recorded else _without_derivative(rule)
         try:
             _write_result(self, lambda x: compute(x, *args, **kwargs), rule.name, recorded, store)
@@ -143,9 +143,9 @@ def in_place_composition(function: Callable[..., Any]) -> Callable[..., Any]:
         floats = self._array.dtype.kind == "f"
         recorded = grad_mode.enabled and floats and _any_requires_grad((self, *others))
         if recorded:
-            _refuse_leaf(self)
-        _refuse_memory(self._array, f"{name}_")
-        _refuse_overlap(self._array, others)
+            refuse_leaf(self)
+        refuse_memory(self._array, f"{name}_")
+        refuse_overlap(self._array, others)
         _write_result(self, lambda before: function(before, *args, **kwargs), name, recorded)
         return self
 
@@ -163,13 +163,13 @@ def _simple(self: TensorBase, other: Any) -> Any:
     if isinstance(other, TensorBase):
         if other._array.dtype is not kind:
             return None
-        if other._counter is self._counter and not _is_same_memory(other._array, self._array):
+        if other._counter is self._counter and _overlap(other._array, self._array):
             return None
         may_require = other._requires_grad or other._view is not None
         if may_require and grad_mode.enabled and other.requires_grad:
             return None
         other = other._array
-    elif not (type(other) is float and kind.kind == "f") and not number_fits(other, kind.kind):
+    elif not (type(other) is float and kind.char in "fd") and not number_fits(other, kind.char):
         return None
     if self._array.base is not None and 0 in self._array.strides:
         return None
@@ -177,12 +177,16 @@ def _simple(self: TensorBase, other: Any) -> Any:
     return None if may_require and grad_mode.enabled and self.requires_grad else other
 
 
-def _is_same_memory(a: np.ndarray, b: np.ndarray) -> bool:
-    return a is b or (
-        a.shape == b.shape
-        and a.strides == b.strides
-        and a.__array_interface__["data"] == b.__array_interface__["data"]
-    )
+def _overlap(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two arrays of one dtype may share memory, but not all of it."""
+    if a is b or not np.may_share_memory(a, b):
+        return False
+    if a.shape != b.shape or a.strides != b.strides:
+        return True
+    # Reading the addresses takes longer than a small write. One element shares all or nothing.
+    if a.size == 1:
+        return False
+    return bool(a.__array_interface__["data"] != b.__array_interface__["data"])
 
 
 def _write_result(
@@ -198,8 +202,12 @@ def _write_result(
         if recorded:
             _write_recorded(self, compute, name, store)
         else:
-            with no_grad():  # an integer tensor has no history, whatever is written to it
+            # An integer tensor has no history, whatever is written to it.
+            enabled, grad_mode.enabled = grad_mode.enabled, False
+            try:
                 result = compute(self)
+            finally:
+                grad_mode.enabled = enabled
             _write(self, result._array, name, store)
     finally:
         let_go()
@@ -308,8 +316,8 @@ def _write(
 def refuse_write(self: TensorBase, name: str) -> None:
     """Raise the errors of a write to this tensor, before the values are drawn or computed."""
     if grad_mode.enabled and self._array.dtype.kind == "f" and _any_requires_grad((self,)):
-        _refuse_leaf(self)
-    _refuse_memory(self._array, name)
+        refuse_leaf(self)
+    refuse_memory(self._array, name)
 
 
 def _any_requires_grad(operands: Sequence[Any]) -> bool:
@@ -319,7 +327,7 @@ def _any_requires_grad(operands: Sequence[Any]) -> bool:
     return False
 
 
-def _refuse_leaf(self: TensorBase) -> None:
+def refuse_leaf(self: TensorBase) -> None:
     """RuntimeError if a write would change a leaf that requires grad, or a view of one."""
     view = self._view
     if view is not None and view.creation_meta:
@@ -338,15 +346,17 @@ def _refuse_leaf(self: TensorBase) -> None:
     )
 
 
-def _refuse_overlap(target: np.ndarray, operands: Sequence[Any]) -> None:
+def refuse_overlap(target: np.ndarray, operands: Sequence[Any]) -> None:
     """RuntimeError if an operand shares memory with the target, but not all of it.
 
     Like PyTorch, this looks only at tensors that fill a block of memory.
     """
     for x in operands:
-        if not (isinstance(x, TensorBase) and np.may_share_memory(x._array, target)):
+        if not isinstance(x, TensorBase):
             continue
         other = x._array
+        if other is target or not np.may_share_memory(other, target):
+            continue
         if dense(target) and dense(other):
             same = byte_bounds(target) == byte_bounds(other) and target.strides == other.strides
             if not same:
@@ -357,7 +367,7 @@ def _refuse_overlap(target: np.ndarray, operands: Sequence[Any]) -> None:
                 )
 
 
-def _refuse_memory(target: np.ndarray, method: str, shared: bool = False) -> None:
+def refuse_memory(target: np.ndarray, method: str, shared: bool = False) -> None:
     """RuntimeError if an array is read-only or, unless `shared`, if its elements share memory."""
     if not target.flags.writeable:
         raise RuntimeError(f"{method} cannot write: the array is read-only")
@@ -373,5 +383,7 @@ _SHARED_MEMORY = (
 
 def _shares_memory(array: np.ndarray) -> bool:
     """Whether elements of an array are in the same place in memory."""
+    if 0 not in array.strides:
+        return False
     steps = zip(array.strides, array.shape, strict=True)
     return array.size > 0 and any(step == 0 and size > 1 for step, size in steps)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -94,6 +95,10 @@ class Node:
     def over_tensors(self) -> Sequence[Pullback | None] | None:
         """The pullbacks over Tensors; None if the engine is to run their code on Tensors."""
         return None
+
+    def opened(self) -> AbstractContextManager[None]:
+        """A context in which the pullbacks hold what they saved, which may be packed."""
+        return nullcontext()
 
     # Saved arrays -----------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """The observer: an object that the engine reports to, if there is one.
 
-Anomaly mode (`autograd/anomaly_mode.py`) is one. Without an observer, the engine pays for one
+Anomaly mode (`autograd/anomaly_mode.py`) is one, hooks for saved tensors are another. Without an
+observer, the engine pays for one
 comparison per op and per write.
 """
 
@@ -43,13 +44,54 @@ class Observer:
         )
 
 
-class _Observation:
-    """The current observer: one for all threads, as in PyTorch's anomaly mode."""
+class _Several(Observer):
+    """Several observers, of which the first is asked first."""
 
-    __slots__ = ("observer",)
+    def __init__(self, parts: Sequence[Observer]) -> None:
+        self.parts = parts
+
+    def recorded(self, node: Node, result: Any) -> None:
+        for part in self.parts:
+            part.recorded(node, result)
+
+    def written(self, counter: list[int]) -> None:
+        for part in self.parts:
+            part.written(counter)
+
+    def pullbacks(
+        self, node: Node, pullbacks: Sequence[Pullback | None]
+    ) -> Sequence[Pullback | None]:
+        for part in self.parts:
+            pullbacks = part.pullbacks(node, pullbacks)
+        return pullbacks
+
+    def working_on(self, node: Node) -> AbstractContextManager[None]:
+        return self.parts[0].working_on(node)
+
+    def about_write(self, node: Node, counter: list[int], version: int) -> str:
+        first, *_ = [part.about_write(node, counter, version) for part in self.parts]
+        return first
+
+
+class _Observation:
+    """The current observer: one for all threads, as in PyTorch's anomaly mode.
+
+    `parts` are the observers by the mode that they belong to.
+    """
+
+    __slots__ = ("observer", "parts")
 
     def __init__(self) -> None:
         self.observer: Observer | None = None
+        self.parts: dict[str, Observer] = {}
+
+    def set(self, mode: str, observer: Observer | None) -> None:
+        """Let this observer, or none, be that of a mode."""
+        self.parts.pop(mode, None)
+        if observer is not None:
+            self.parts[mode] = observer
+        parts = [self.parts[name] for name in sorted(self.parts)]  # anomaly mode, explain, saver
+        self.observer = _Several(parts) if len(parts) > 1 else parts[0] if parts else None
 
 
 observation = _Observation()

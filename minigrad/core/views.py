@@ -9,19 +9,24 @@ which splits its gradient into that of the written part and the rest.
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from ..rules import Rule
+from ..rules import REGISTRY, Rule
 from ..rules.indexing import index_put, scatter
+from ..rules.memory import geometry, shared_positions
 from ..rules.rule import Array, Pullback
 from .hooks import attached_to_node
 from .node import Node, Parent
 
 if TYPE_CHECKING:
     from .tensor import TensorBase
+
+
+_AS_STRIDED = REGISTRY["as_strided"]
 
 
 class View:
@@ -185,12 +190,29 @@ def set_history(tensor: TensorBase, node: Node) -> None:
     tensor._node, tensor._requires_grad = node, True
 
 
+# Tensors whose shape was changed in place. The ops that made their views are no guide any more.
+# They are known by their ids, because `==` compares elements.
+reshaped: dict[int, weakref.ref[TensorBase]] = {}
+
+
+def note_reshaped(tensor: TensorBase) -> None:
+    """Note that the shape of a tensor was changed in place."""
+    identity, forget = id(tensor), reshaped.pop  # when Python exits, it deletes the name `reshaped`
+    reshaped[identity] = weakref.ref(tensor, lambda _: forget(identity, None))
+
+
 def positions_in_base(tensor: TensorBase) -> Array:
     """The positions of a view's elements in its flattened base, by the same ops on positions."""
-    steps = []
+    steps, first = [], tensor
+    by_memory = id(tensor) in reshaped
     while tensor._view is not None:
         steps.append(tensor._view)
+        by_memory = by_memory or tensor._view.rule is _AS_STRIDED
         tensor = tensor._view.parent
+        by_memory = by_memory or id(tensor) in reshaped
+    if by_memory:
+        (positions,), *_ = shared_positions(geometry(tensor._array), geometry(first._array))
+        return positions.reshape(first._array.shape)
     positions = np.arange(tensor._array.size).reshape(tensor._array.shape)
     for step in reversed(steps):
         positions, _ = step.rule.forward(positions, *step.arguments)

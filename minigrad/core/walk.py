@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from heapq import heappop, heappush
 from typing import Any, TypeAlias
@@ -17,7 +17,7 @@ from .higher_order import over_tensors, read_over_tensors
 from .hooks import leaf_hooks
 from .node import FREED, Node, Parent
 from .observer import observation
-from .tensor import TensorBase
+from .tensor import TensorBase, refresh
 from .versions import writes
 
 Seeds: TypeAlias = Sequence[tuple[Parent, Any]]
@@ -243,6 +243,19 @@ def _reachable(seeds: Seeds) -> list[Node]:
                 found.add(parent)
                 todo.append(parent)
     return sorted(found, key=lambda node: node.sequence_nr)
+
+
+def leaves_below(tensors: Iterable[TensorBase]) -> set[TensorBase]:
+    """The leaves that the gradients of some tensors may reach."""
+    seeds: list[tuple[Parent, Any]] = []
+    for tensor in tensors:
+        if tensor.requires_grad:
+            refresh(tensor)
+            seeds.append((tensor._node or tensor, None))
+    leaves = {parent for parent, _ in seeds if isinstance(parent, TensorBase)}
+    for node in _reachable(seeds):
+        leaves |= {parent for parent in node.parents if isinstance(parent, TensorBase)}
+    return leaves
 
 
 def _leading_to(wanted: set[Parent], seeds: Seeds) -> set[Parent]:

@@ -8,6 +8,7 @@ from . import constraints, kl
 from .bernoulli import Bernoulli
 from .beta import Beta
 from .categorical import Categorical
+from .counts import Geometric, Multinomial, Poisson
 from .dirichlet import Dirichlet
 from .distribution import Distribution
 from .exponential import Exponential
@@ -15,6 +16,7 @@ from .gamma import Gamma
 from .independent import Independent
 from .kl import kl_divergence, register_kl
 from .laplace import Laplace
+from .multivariate_normal import MultivariateNormal
 from .normal import Normal
 from .uniform import Uniform
 
@@ -26,9 +28,13 @@ __all__ = [
     "Distribution",
     "Exponential",
     "Gamma",
+    "Geometric",
     "Independent",
     "Laplace",
+    "Multinomial",
+    "MultivariateNormal",
     "Normal",
+    "Poisson",
     "Uniform",
     "constraints",
     "kl",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..api.compositions.linalg import eigvalsh
+from ..api.functions import isclose
 from ..api.tensor import Tensor
 
 __all__ = [
@@ -15,8 +17,12 @@ __all__ = [
     "integer_interval",
     "interval",
     "less_than",
+    "lower_cholesky",
+    "multinomial",
     "nonnegative",
+    "nonnegative_integer",
     "positive",
+    "positive_definite",
     "real",
     "real_vector",
     "simplex",
@@ -73,6 +79,13 @@ class _LessThan(Constraint):
         return value < self.upper_bound
 
 
+class _IntegerGreaterThan(_GreaterThan):
+    is_discrete = True
+
+    def check(self, value: Tensor) -> Any:
+        return (value % 1 == 0) & (value >= self.lower_bound)
+
+
 class _Interval(Constraint):
     def __init__(self, lower_bound: Any, upper_bound: Any) -> None:
         self.lower_bound, self.upper_bound = lower_bound, upper_bound
@@ -94,6 +107,38 @@ class _Simplex(Constraint):
     def check(self, value: Tensor) -> Any:
         close = (value.sum(-1) - 1).abs() < 1e-6
         return (value >= 0).all(-1) & close
+
+
+class _Multinomial(Constraint):
+    event_dim = 1
+    is_discrete = True
+
+    def __init__(self, upper_bound: int) -> None:
+        self.upper_bound = upper_bound
+
+    def check(self, value: Tensor) -> Any:
+        return (value >= 0).all(-1) & (value.sum(-1) <= self.upper_bound)
+
+    def __repr__(self) -> str:
+        return "Multinomial()"
+
+
+class _PositiveDefinite(Constraint):
+    event_dim = 2
+
+    def check(self, value: Tensor) -> Any:
+        symmetric = isclose(value, value.mT, atol=1e-6).all(-2).all(-1)
+        if not symmetric.all():
+            return symmetric
+        return eigvalsh(value).amin(-1) > 0
+
+
+class _LowerCholesky(Constraint):
+    event_dim = 2
+
+    def check(self, value: Tensor) -> Any:
+        lower = (value.tril() == value).flatten(-2).all(-1)
+        return lower & (value.diagonal(dim1=-2, dim2=-1) > 0).all(-1)
 
 
 class _Independent(Constraint):
@@ -124,8 +169,11 @@ boolean = _Boolean()
 real = _Real()
 positive = _GreaterThan(0.0)
 nonnegative = _GreaterThanEq(0.0)
+nonnegative_integer = _IntegerGreaterThan(0)
 unit_interval = _Interval(0.0, 1.0)
 simplex = _Simplex()
 greater_than, greater_than_eq, less_than = _GreaterThan, _GreaterThanEq, _LessThan
 interval, integer_interval, independent = _Interval, _IntegerInterval, _Independent
 real_vector = _Independent(real, 1)
+multinomial = _Multinomial
+positive_definite, lower_cholesky = _PositiveDefinite(), _LowerCholesky()

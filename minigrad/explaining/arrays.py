@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
-CELLS = 64  # the most rows and columns of a heat map
+KEEP = 4096  # the most elements that are kept of an array, if nothing else is asked for
+CELLS = (64, 32, 16, 8)  # the most rows and columns of a heat map
+# So much is kept in all. A page holds it in about 4 MB.
+_VALUES_IN_ALL, _CELLS_IN_ALL = 400_000, 500_000
 
 
 def copied(array: np.ndarray) -> np.ndarray:
@@ -23,11 +27,35 @@ def copied(array: np.ndarray) -> np.ndarray:
     return copy
 
 
-def summary(array: np.ndarray, keep: int) -> dict[str, Any]:
+def summaries(arrays: Sequence[np.ndarray], keep: int | None) -> tuple[list[dict[str, Any]], int]:
+    """Return arrays as data, and the most elements that were kept of one.
+
+    Without a given `keep`, the smallest arrays are kept, up to a limit for all of them.
+    """
+    keep = _affordable(arrays) if keep is None else keep
+    rest = [_matrix_shape(array) for array in arrays if array.size > keep]
+    cells = next(
+        (n for n in CELLS if sum(min(r, n) * min(c, n) for r, c in rest) <= _CELLS_IN_ALL),
+        CELLS[-1],
+    )
+    return [summary(array, keep, cells) for array in arrays], keep
+
+
+def _affordable(arrays: Sequence[np.ndarray]) -> int:
+    total = 0
+    sizes = sorted(array.size for array in arrays)
+    for i, size in enumerate(sizes):
+        total += size
+        if total > _VALUES_IN_ALL or size > KEEP:
+            return min(KEEP, max((s for s in sizes[:i] if s < size), default=0))
+    return KEEP
+
+
+def summary(array: np.ndarray, keep: int, cells: int = CELLS[0]) -> dict[str, Any]:
     """Return an array as data: its shape, dtype and statistics, and its elements or a heat map.
 
     Up to `keep` elements are kept, in row-major order. NaN and the infinities are strings, because
-    JSON has no numbers for them.
+    JSON has no numbers for them. A heat map has at most `cells` rows and columns.
     """
     flat = np.ascontiguousarray(array).reshape(-1)
     found: dict[str, Any] = {"shape": list(array.shape), "dtype": str(array.dtype)}
@@ -35,7 +63,7 @@ def summary(array: np.ndarray, keep: int) -> dict[str, Any]:
     if flat.size <= keep:
         found["values"] = numbers(flat)
     else:
-        found["cells"] = _cells(array)
+        found["cells"] = _cells(array, cells)
     return found
 
 
@@ -72,14 +100,18 @@ def _statistics(flat: np.ndarray) -> dict[str, Any]:
     return found
 
 
-def _cells(array: np.ndarray) -> dict[str, Any]:
-    """The mean of each cell of a grid over the array as a matrix; None for a cell with NaN."""
+def _matrix_shape(array: np.ndarray) -> tuple[int, int]:
     columns = array.shape[-1] if array.ndim else 1
-    grid = np.asarray(array, np.float64).reshape(-1, columns)
+    return array.size // max(1, columns), columns
+
+
+def _cells(array: np.ndarray, most: int) -> dict[str, Any]:
+    """The mean of each cell of a grid over the array as a matrix; None for a cell with NaN."""
     with np.errstate(all="ignore"):
+        grid = np.asarray(array, np.float64).reshape(_matrix_shape(array))
         for axis in (0, 1):
             size = grid.shape[axis]
-            edges = np.linspace(0, size, min(size, CELLS) + 1).astype(int)
+            edges = np.linspace(0, size, min(size, most) + 1).astype(int)
             counts = np.diff(edges)
             sums = np.add.reduceat(grid, edges[:-1], axis)
             grid = sums / (counts[:, None] if axis == 0 else counts)

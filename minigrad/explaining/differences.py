@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errstate import quiet
+from ..core.errstate import cast, quiet
 from .arrays import numbers
 from .record import Arrival, Record, Row, Walk
 from .recorder import Call, Recorder
@@ -45,9 +45,9 @@ def _of_leaf(recorder: Recorder, function: _Loss, arrival: Arrival, most: int) -
     leaf, gradient = arrival.leaf, recorder.copies[arrival.gradient]
     assert leaf is not None
     size = gradient.size
-    places = np.unique(np.linspace(0, size - 1, min(size, most)).astype(int)) if size else []
+    places = np.unique(np.linspace(0, max(size - 1, 0), min(size, most)).astype(int))
     slopes = np.array([function.slope(leaf, int(place)) for place in places])
-    found = gradient.reshape(-1)[places] if size else gradient.reshape(-1)
+    found = gradient.reshape(-1)[places]
     indices = [[int(i) for i in np.unravel_index(p, gradient.shape)] for p in places]
     triples = zip(indices, numbers(found), numbers(slopes), strict=True)
     scale = float(np.abs(gradient).max()) if size else 0.0
@@ -155,7 +155,7 @@ class _Loss:
 def _wide(value: Any) -> Any:
     """A float array, or a float dtype, in float64; anything else as it is."""
     if isinstance(value, np.ndarray) and value.dtype.kind == "f":
-        return value.astype(np.float64)
+        return cast(value, np.dtype(np.float64))
     if isinstance(value, np.dtype) and value.kind == "f":
         return np.dtype(np.float64)
     return value

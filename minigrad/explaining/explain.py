@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import importlib
 import importlib.util
 import os
 from types import TracebackType
@@ -16,7 +17,7 @@ from .recorder import Recorder
 from .replay import replay
 from .text import text
 
-KEEP, MOST_ROWS = 4096, 50_000
+MOST_ROWS = 50_000
 
 
 class explain:
@@ -37,8 +38,7 @@ class explain:
     """
 
     def __init__(self, *, backward: int = 1, keep_values: int | None = None) -> None:
-        keep_values = KEEP if keep_values is None else keep_values
-        if backward < 1 or keep_values < 0:
+        if backward < 1 or (keep_values is not None and keep_values < 0):
             raise ValueError(
                 "explain() needs backward >= 1 and keep_values >= 0, "
                 f"but got backward={backward} and keep_values={keep_values}"
@@ -71,12 +71,12 @@ class explain:
             self.record.pytorch = {"text": "PyTorch isn't beside it: torch is minigrad here."}
             return
         try:
-            # minigrad itself needs only NumPy.
-            from bridge.comparing.beside import pytorch_beside
+            # By name, because minigrad needs neither PyTorch nor the bridge, which imports it.
+            beside = importlib.import_module("bridge.comparing.beside")
         except ImportError as error:
             self.record.pytorch = {"text": f"PyTorch isn't beside it: {error}."}
         else:
-            pytorch_beside(self._recorder)
+            beside.pytorch_beside(self._recorder)
 
     @staticmethod
     def _torch_is_minigrad() -> bool:

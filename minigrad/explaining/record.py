@@ -120,7 +120,8 @@ class Contribution:
 class Step:
     """One node in a walk: the cotangent for its pullbacks, and what these returned.
 
-    `hooks`: whether a hook has changed the cotangent that arrived.
+    - `hooks`: whether a hook has changed the cotangent that arrived.
+    - `after_row`: the number of rows that had run when it began.
     """
 
     row: int | None
@@ -128,6 +129,7 @@ class Step:
     cotangent: int | None
     contributions: list[Contribution] = field(default_factory=list)
     hooks: bool = False
+    after_row: int = 0
     error: str = ""
 
 

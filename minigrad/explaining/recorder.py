@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,13 @@ import numpy as np
 from ..api.tensor import Tensor
 from ..core.errstate import quiet
 from ..core.node import Node
-from ..core.observer import UNOBSERVED, Observer, observation
+from ..core.observer import Observer, observation
 from ..core.walk import fitted, walk
 from ..nn.parameter import Parameter
 from ..optim.optimizer import Optimizer
 from ..rules import REGISTRY, Rule
 from ..rules.rule import Pullback
-from .arrays import copied, summary
+from .arrays import KEEP, copied, summaries
 from .names import Names, Stack, formula
 from .pullback_source import pullback_source, saved_arrays
 from .record import (
@@ -44,21 +44,22 @@ from .record import (
 )
 
 _RULES = {rule.forward: rule for rule in REGISTRY.values()}
+_MODE = "explain"
 _WRITES = {rule.write: rule for rule in REGISTRY.values() if rule.write is not None}
 
 
 class Recorder(Observer):
     """Records the turn that ends with the update after the `backward`-th walk of the program.
 
-    - `keep`: arrays of up to so many elements are kept whole, larger ones as summaries.
+    - `keep`: arrays of up to so many elements are kept whole, larger ones as summaries; None for
+      as many as a page can hold.
     - `most_rows`: the recording ends after so many rows, with a note.
     """
 
-    def __init__(self, backward: int, keep: int, most_rows: int) -> None:
+    def __init__(self, backward: int, keep: int | None, most_rows: int) -> None:
         self.keep, self.most_rows = keep, most_rows
         self.wanted, self.walks_done = backward, 0
         self.done = False
-        self.inner: Observer | None = None  # the observer that was there before
         self._start()
 
     def _start(self) -> None:
@@ -76,6 +77,7 @@ class Recorder(Observer):
         self.gradients: dict[int, int] = {}  # leaves by the id of the array of their `.grad`
         self.nodes: dict[int, int] = {}  # rows by the id of a node
         self.memory: dict[tuple[Any, ...], int] = {}  # ids of arrays by their memory
+        self.searched: set[int] = set()  # leaves whose names were searched for again
         self.alive: list[Any] = []
         self.unnamed: dict[int, Row] = {}
         self.unbound: list[tuple[Row, Operand, np.ndarray]] = []
@@ -90,13 +92,13 @@ class Recorder(Observer):
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Record what this thread computes in the block."""
-        self.inner, observation.observer = observation.observer, self
+        outer = observation.parts.get(_MODE)
+        observation.set(_MODE, self)
         try:
             with quiet.watched(self._watch):
                 yield
         finally:
-            if observation.observer is self:
-                observation.observer = self.inner
+            observation.set(_MODE, outer)
             self.finish()
 
     def _watch(self, run: Callable[..., Any], function: Any, *args: Any, **options: Any) -> Any:
@@ -104,9 +106,10 @@ class Recorder(Observer):
             return run(function, *args, **options)
         if function is walk:
             return self._walk(run, *args)
-        rule = _RULES.get(function) if inspect.isfunction(function) else None
+        # float16 operands may be computed in float32, by a function around the rule's.
+        rule = _RULES.get(inspect.unwrap(function)) if inspect.isfunction(function) else None
         if rule is not None:
-            return self._op(run, rule, args, options)
+            return self._op(run, function, rule, args, options)
         if function in _WRITES or (isinstance(function, np.ufunc) and len(args) == 3):
             return self._write(run, function, *args)
         if function is np.copyto:
@@ -150,12 +153,14 @@ class Recorder(Observer):
         record.first_bad = next(
             (row.number for row in record.rows if any(map(self._is_bad, row.results))), None
         )
-        if observation.observer is self:
-            observation.observer = self.inner
 
     def summarise(self) -> None:
         """Put the arrays into the record as data."""
-        self.record.arrays = [summary(array, self.keep) for array in self.copies]
+        self.record.arrays, kept = summaries(self.copies, self.keep)
+        if self.keep is None and kept < KEEP:
+            self.record.notes.append(
+                f"Arrays of more than {kept} elements are heat maps here; keep_values keeps more."
+            )
 
     def _note_assigned(self) -> None:
         """Note the leaves that have other elements now without a write, after `p.data = new`."""
@@ -251,13 +256,18 @@ class Recorder(Observer):
     # Rows -------------------------------------------------------------------------------------
 
     def _op(
-        self, run: Callable[..., Any], rule: Rule, args: tuple[Any, ...], options: dict[str, Any]
+        self,
+        run: Callable[..., Any],
+        function: Callable[..., Any],
+        rule: Rule,
+        args: tuple[Any, ...],
+        options: dict[str, Any],
     ) -> Any:
         stack = Stack()
         self._settle(stack)
         before = [copied(a) if isinstance(a, np.ndarray) else a for a in args]
         self.failed = rule, args, before, options, stack  # in case it raises
-        result = run(rule.forward, *args, **options)
+        result = run(function, *args, **options)
         self.failed, (output, _) = None, result
         row = self._row("op", rule.name, stack)
         self.calls[row.number] = Call(rule, before, dict(options))
@@ -424,11 +434,24 @@ class Recorder(Observer):
                 self.unnamed.pop(number).name = name
         while len(self.unnamed) > _UNNAMED:
             del self.unnamed[next(iter(self.unnamed))]
-        if any(self.find(array) == (None, None) for _, _, array in self.unbound):
+        if any(self._needs_name(array) for _, _, array in self.unbound):
             self.names.look(stack, everywhere=True)
         self._bind()
         if self.walk is None:
             self._accumulated()
+
+    def _needs_name(self, array: np.ndarray) -> bool:
+        """Whether an array is new, or a leaf that had no name at its first use.
+
+        A parameter has none while its module is made. Such a leaf is searched for once more.
+        """
+        row, leaf = self.find(array)
+        if leaf is None:
+            return row is None
+        unnamed = self.record.leaves[leaf].name.startswith("input ")
+        again = unnamed and leaf not in self.searched
+        self.searched.add(leaf)
+        return again
 
     def _bind(self) -> None:
         """Find what the operands of the last rows are."""
@@ -443,7 +466,7 @@ class Recorder(Observer):
             if found is None and leaf is None:
                 leaf = self.leaf(array, operand.array)
             operand.row, operand.leaf = found, leaf
-            name = self.names.of_array.get(id(array), "")
+            name = self.names.of(array)
             if leaf is not None:
                 known = self.record.leaves[leaf]
                 if known.name.startswith("input ") and name:
@@ -470,7 +493,6 @@ class Recorder(Observer):
 
     def recorded(self, node: Node, result: Any) -> None:
         """Note the node of the last row, or add a row for a node that no rule made."""
-        (self.inner or UNOBSERVED).recorded(node, result)
         if self.done:
             return
         row = None
@@ -534,7 +556,6 @@ class Recorder(Observer):
 
     def written(self, counter: list[int]) -> None:
         """A storage was written to."""
-        (self.inner or UNOBSERVED).written(counter)
         if not self.done:
             self.alive.append(counter)
             self.writers[id(counter), counter[0]] = len(self.record.rows) - 1
@@ -614,21 +635,16 @@ class Recorder(Observer):
         self, node: Node, pullbacks: Sequence[Pullback | None]
     ) -> Sequence[Pullback | None]:
         """The pullbacks, which note what they are given and what they return."""
-        pullbacks = (self.inner or UNOBSERVED).pullbacks(node, pullbacks)
         if self.done or self.walk is None:
             return pullbacks
         return self.walk.watched(node, pullbacks)
 
-    def working_on(self, node: Node) -> AbstractContextManager[None]:
-        """Whatever the observer before this one does."""
-        return (self.inner or UNOBSERVED).working_on(node)
-
     def about_write(self, node: Node, counter: list[int], version: int) -> str:
-        """Whatever the observer before this one says. The row that wrote is marked."""
+        """The usual hint. The row that wrote is marked."""
         writer = self.writers.get((id(counter), version + 1))
         if writer is not None and writer < len(self.record.rows):
             self.record.rows[writer].error = f"It changes a tensor that {node.name} had saved."
-        return (self.inner or UNOBSERVED).about_write(node, counter, version)
+        return super().about_write(node, counter, version)
 
 
 class Call:
@@ -669,6 +685,7 @@ class WalkRecorder:
         self.waiting.pop(id(node), None)
         row = recorder.nodes.get(id(node))
         step = Step(row, node.name, self.arrived.get(id(node)))
+        step.after_row = len(recorder.record.rows)
         self.walk.steps.append(step)
         own = node.pullbacks or pullbacks
 

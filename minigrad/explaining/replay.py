@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errstate import quiet
+from ..core.half import computing
 from .record import Contribution, Step, Walk
 from .recorder import Call, Recorder
 
@@ -44,7 +45,8 @@ def replay(recorder: Recorder) -> None:
 
 def repeated(call: Call) -> tuple[list[np.ndarray], tuple[Any, ...]]:
     """Make a call again; return the arrays of its results, and its pullbacks."""
-    output, pullbacks = quiet.call(call.rule.forward, *call.args, **call.options)
+    forward = computing(call.rule, list(call.args))
+    output, pullbacks = quiet.call(forward, *call.args, **call.options)
     return [np.asarray(x) for x in (output if isinstance(output, tuple) else (output,))], pullbacks
 
 

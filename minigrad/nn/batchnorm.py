@@ -21,6 +21,7 @@ class _NormBase(Module):
     `track_running_stats` there are buffers `running_mean`, `running_var` and `num_batches_tracked`.
     """
 
+    _version = 2  # as in PyTorch; version 1 had no `num_batches_tracked`
     weight: Parameter | None
     bias: Parameter | None
     running_mean: Tensor | None

@@ -14,6 +14,7 @@ from ..api.compositions.losses import reduction_of
 from ..api.tensor import Tensor
 from ..core.dispatch import OPS, function, number_op
 from ..core.grad_mode import is_grad_enabled
+from ..core.output import taking_out
 from ..core.tensor import require_tensor, wrap
 from ..rules import REGISTRY
 from ..rules.dtypes import dtype as DType
@@ -144,11 +145,9 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
         return input
     if p < 1 and not input.is_floating_point():
         raise RuntimeError(f"dropout takes a float input, not {input.dtype}")
-    scale = np.zeros_like(input._array)
-    mask = wrap(scale)
+    mask = wrap(np.zeros_like(input._array))
     if p < 1:
-        mask.bernoulli_(1 - p)
-        scale /= scale.dtype.type(1 - p)
+        mask.bernoulli_(1 - p).div_(1 - p)
     return input.mul_(mask) if inplace else input * mask
 
 
@@ -302,6 +301,58 @@ def cross_entropy(
     return _mul(nll, 1 - label_smoothing) + _mul(over_classes, share)
 
 
+def linear_cross_entropy(
+    input: Tensor,
+    linear_weight: Tensor,
+    target: Tensor,
+    *,
+    linear_bias: Tensor | None = None,
+    weight: Tensor | None = None,
+    reduction: str = "mean",
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+    options: None = None,
+) -> Tensor:
+    """Return the `cross_entropy` of `linear(input, linear_weight, linear_bias)` and the target.
+
+    Shapes: input (in,) or (N, in), linear_weight (C, in) or (C, d1, …, in), linear_bias the same
+    without `in`; the logits are (C,), (N, C) or (N, C, d1, …). `ignore_index` None means -100 for
+    classes. NotImplementedError for `options`, which save memory in PyTorch.
+
+    >>> F.linear_cross_entropy(minigrad.zeros(2, 3), minigrad.zeros(4, 3), minigrad.tensor([0, 1]))
+    tensor(1.3863)
+    """
+    if options is not None:
+        raise NotImplementedError("linear_cross_entropy: argument 'options' is not supported")
+    _check_tensors("linear_cross_entropy", input=input, linear_weight=linear_weight, target=target)
+    if input.ndim not in (1, 2):
+        raise RuntimeError(f"expected input with dimensionality 1 or 2, got {input.ndim}")
+    shape = tuple(linear_weight.shape[:-1])
+    if len(shape) > 1 and input.ndim != 2:
+        raise RuntimeError(
+            "linear_cross_entropy: a weight with more than 2 dimensions needs an input with 2, but "
+            f"got {input.ndim}"
+        )
+    if linear_bias is not None and tuple(linear_bias.shape) != shape:
+        raise RuntimeError(
+            f"linear_cross_entropy: expected linear_bias of shape {list(shape)}, got "
+            f"{list(linear_bias.shape)}"
+        )
+    flat = linear_weight.reshape(-1, linear_weight.shape[-1])
+    bias = None if linear_bias is None else linear_bias.reshape(-1)
+    logits = linear(input, flat, bias)
+    if len(shape) > 1:
+        logits = logits.reshape(len(input), *shape)
+    return cross_entropy(
+        logits,
+        target,
+        weight,
+        ignore_index=-100 if ignore_index is None else ignore_index,
+        reduction=reduction,
+        label_smoothing=label_smoothing,
+    )
+
+
 def _cross_entropy_of_probabilities(
     logp: Tensor, target: Tensor, weight: Tensor | None, reduction: str, smoothing: float, dim: int
 ) -> Tensor:
@@ -353,6 +404,7 @@ _MADE: dict[str, Any] = {
 _ALSO_AT_TOP = ("hardshrink", "prelu")  # PyTorch has these in both places
 _WRITTEN = ("celu", "elu", "hardtanh", "leaky_relu", "rrelu", "selu", "threshold")
 _MADE |= {name: functions.PUBLIC[name] for name in _ALSO_AT_TOP}
+_MADE |= taking_out("nn.functional", _MADE | {"linear": linear})
 _MADE |= {f"{name}_": compositions.activations.written(_MADE[name]) for name in _WRITTEN}
 globals().update(_MADE)
 if TYPE_CHECKING:  # a type checker can't see these
@@ -362,7 +414,16 @@ if TYPE_CHECKING:  # a type checker can't see these
 
 __all__ = sorted(
     {
-        *("cross_entropy", "dropout", "linear", "log_softmax", "mse_loss", "nll_loss", "relu"),
+        *(
+            "cross_entropy",
+            "dropout",
+            "linear",
+            "linear_cross_entropy",
+            "log_softmax",
+            "mse_loss",
+            "nll_loss",
+            "relu",
+        ),
         *("sigmoid", "softmax", "softmin", "tanh"),
         *_MADE,
     }

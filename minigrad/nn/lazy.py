@@ -125,9 +125,11 @@ class LazyModuleMixin(Module):
         if not self.has_uninitialized_params() and getattr(self, self._size_name) != 0:
             super().reset_parameters()  # type: ignore[misc]
 
-    def _convert(self, fn: Callable[[Tensor], Tensor], floats_only: bool = True) -> Self:
+    def _convert(
+        self, fn: Callable[[Tensor], Tensor], floats_only: bool = True, recurse: bool = True
+    ) -> Self:
         placeholders = {name: x for name, x in self._buffers.items() if is_lazy(x)}
-        super()._convert(fn, floats_only)
+        super()._convert(fn, floats_only, recurse)
         for name, placeholder in placeholders.items():
             buffer = self._buffers[name]
             assert buffer is not None

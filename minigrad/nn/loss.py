@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -9,6 +10,7 @@ from ..api.tensor import Tensor
 from . import functional as F
 from .distance import PairwiseDistance
 from .function_layer import FunctionLayer
+from .linear import Linear
 
 
 class _Loss(FunctionLayer):
@@ -441,3 +443,86 @@ class TripletMarginWithDistanceLoss(_Loss):
         super().__init__(
             distance_function=distance_function, margin=margin, swap=swap, reduction=reduction
         )
+
+
+class CTCLoss(_Loss):
+    """The loss of sequences whose alignment with their targets isn't known: `F.ctc_loss`.
+
+    >>> x = minigrad.zeros(3, 1, 2).log_softmax(-1)
+    >>> nn.CTCLoss()(x, minigrad.tensor([[1]]), (3,), (1,))
+    tensor(0.2877)
+    """
+
+    function = "ctc_loss"
+
+    def __init__(
+        self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False
+    ) -> None:
+        super().__init__(reduction=reduction, blank=blank, zero_infinity=zero_infinity)
+
+
+class LinearCrossEntropyLoss(_WeightedLoss):
+    """The cross entropy of a linear layer's outputs: `F.linear_cross_entropy`.
+
+    The layer, `linear`, has `num_classes` outputs for each element of a target, which has the shape
+    (N, *out_features). NotImplementedError for `options`.
+
+    >>> nn.LinearCrossEntropyLoss(3, 4)(minigrad.zeros(2, 3), minigrad.tensor([0, 1]))
+    tensor(1.3863, grad_fn=<NllLossBackward0>)
+    """
+
+    _options = ()
+
+    def __init__(
+        self,
+        in_features: int,
+        num_classes: int,
+        *,
+        out_features: tuple[int, ...] = (),
+        bias: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+        reduction: str = "mean",
+        weight: Tensor | None = None,
+        ignore_index: int | None = None,
+        label_smoothing: float = 0.0,
+        options: None = None,
+    ) -> None:
+        if weight is not None and tuple(weight.shape) != (num_classes,):
+            raise RuntimeError(
+                f"expected weight shape to be {(num_classes,)}, got {tuple(weight.shape)}"
+            )
+        if not 0 <= label_smoothing <= 1:
+            raise RuntimeError(
+                f"expected label_smoothing to be in range [0, 1], got {label_smoothing}"
+            )
+        super().__init__(weight, None, None, reduction)
+        self.num_classes = num_classes
+        self.out_features = out_features
+        self.ignore_index = ignore_index
+        self.label_smoothing = label_smoothing
+        outputs = math.prod(out_features, start=num_classes)
+        self.linear = Linear(in_features, outputs, bias=bias, device=device, dtype=dtype)
+        if options is not None:
+            raise NotImplementedError("LinearCrossEntropyLoss: argument 'options' is not supported")
+        self.options = options
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        shape, bias = (self.num_classes, *self.out_features), self.linear.bias
+        return F.linear_cross_entropy(
+            input,
+            self.linear.weight.reshape((*shape, self.linear.in_features)),
+            target,
+            linear_bias=None if bias is None else bias.reshape(shape),
+            weight=self.weight,
+            reduction=self.reduction,
+            ignore_index=self.ignore_index,
+            label_smoothing=self.label_smoothing,
+        )
+
+    def extra_repr(self) -> str:
+        names = ("num_classes", "out_features", "bias", "reduction", "ignore_index")
+        shown = {name: getattr(self, name, None) for name in (*names, "label_smoothing", "options")}
+        shown = {"in_features": self.linear.in_features, **shown}
+        shown["bias"] = self.linear.bias is not None
+        return ", ".join(f"{name}={value}" for name, value in shown.items())

@@ -7,35 +7,19 @@ saving, loading, converting, printing) walks over the tree.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, Self
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NoReturn, Self
 
-from ..api.creation import empty
+from ..api.creation import empty, empty_like
 from ..api.tensor import Tensor
 from ..autograd import no_grad
-from ..core.warning import warn
 from . import module_hooks
 from .module_hooks import Hookable, HookedCall, has_hooks
 from .parameter import Parameter, zero_grad
-
-_EXTRA_STATE = "_extra_state"  # the key of the result of a module's `get_extra_state`
-
-
-class _IncompatibleKeys(NamedTuple):
-    """The result of `Module.load_state_dict`."""
-
-    missing_keys: list[str]
-    unexpected_keys: list[str]
-
-    def __repr__(self) -> str:
-        if not any(self):
-            return "<All keys matched successfully>"
-        missing, unexpected = self
-        return f"{type(self).__name__}(missing_keys={missing}, unexpected_keys={unexpected})"
+from .state_dict import Stateful
 
 
-class Module(Hookable):
+class Module(Stateful, Hookable):
     """The base of every layer, loss and model.
 
     A subclass calls `super().__init__()`, assigns its parameters and submodules as attributes, and
@@ -342,154 +326,6 @@ class Module(Hookable):
             raise AttributeError(f"{module._get_name()} has no attribute `{name}`")
         return getattr(module, name)
 
-    # Saving and loading ---------------------------------------------------------------------------
-
-    def state_dict(
-        self, *args: Any, destination: Any = None, prefix: str = "", keep_vars: bool = False
-    ) -> Any:
-        """Return an OrderedDict of every parameter and persistent buffer by its dotted name.
-
-        The Tensors are detached and share the module's memory; with `keep_vars` they are the
-        parameters themselves. `destination`, if given, is filled and returned.
-
-        The result of a module's `get_extra_state()`, if it defines one, is saved as `_extra_state`;
-        loading passes it to `set_extra_state(state)`.
-
-        >>> list(nn.Linear(2, 3).state_dict(prefix="layer."))
-        ['layer.weight', 'layer.bias']
-        """
-        if args:
-            warn("Positional args are being deprecated, use kwargs instead.", FutureWarning)
-            given = (destination, prefix, keep_vars)
-            destination, prefix, keep_vars = (*args, *given[len(args) :])[:3]
-        if destination is None:
-            destination = OrderedDict()
-        for name, tensor in self._persistent_members():
-            destination[prefix + name] = tensor if keep_vars else tensor.detach()
-        if hasattr(self, "get_extra_state"):
-            destination[prefix + _EXTRA_STATE] = self.get_extra_state()
-        for name, child in self._modules.items():
-            if child is not None:
-                child.state_dict(
-                    destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars
-                )
-        return destination
-
-    def load_state_dict(
-        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
-    ) -> _IncompatibleKeys:
-        """Copy the Tensors of `state_dict` into the parameters and buffers of the same names.
-
-        `assign` replaces the parameters and buffers instead and keeps the loaded dtypes; a loaded
-        parameter has the `requires_grad` of the one that it replaces.
-
-        Returns the missing and the unexpected names. Raises RuntimeError for any of these if
-        `strict`, and always for a Tensor of another shape. As in PyTorch, the Tensors that match
-        are loaded nevertheless.
-
-        >>> layer = nn.Linear(2, 1)
-        >>> layer.load_state_dict({"weight": minigrad.ones(1, 2), "bias": minigrad.zeros(1)})
-        <All keys matched successfully>
-        >>> layer.load_state_dict({"weight": minigrad.zeros(1, 2), "b": 0}, strict=False)
-        _IncompatibleKeys(missing_keys=['bias'], unexpected_keys=['b'])
-        """
-        if not isinstance(state_dict, Mapping):
-            raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
-        keys = _IncompatibleKeys([], [])
-        errors: list[str] = []
-        self._load(dict(state_dict), "", assign, keys, errors)
-        if strict:
-            for what, names in (
-                ("Unexpected", keys.unexpected_keys),
-                ("Missing", keys.missing_keys),
-            ):
-                if names:
-                    listed = ", ".join(f'"{name}"' for name in names)
-                    errors.insert(0, f"{what} key(s) in state_dict: {listed}. ")
-        if errors:
-            raise RuntimeError(
-                "\n\t".join([f"Error(s) in loading state_dict for {self._get_name()}:", *errors])
-            )
-        return keys
-
-    def _load(
-        self,
-        state_dict: dict[str, Any],
-        prefix: str,
-        assign: bool,
-        keys: _IncompatibleKeys,
-        errors: list[str],
-    ) -> None:
-        """Load `state_dict`, whose keys all start with `prefix`, into this tree."""
-        members = dict(self._persistent_members())
-        for name, member in members.items():
-            key = prefix + name
-            if key not in state_dict:
-                keys.missing_keys.append(key)
-                continue
-            error = self._load_member(name, member, key, state_dict[key], assign)
-            if error is not None:
-                errors.append(error)
-        known = set(members)
-        if hasattr(self, "set_extra_state"):
-            known.add(_EXTRA_STATE)
-            if prefix + _EXTRA_STATE in state_dict:
-                self.set_extra_state(state_dict[prefix + _EXTRA_STATE])
-            else:
-                keys.missing_keys.append(prefix + _EXTRA_STATE)
-        for key in state_dict:
-            name, dot, _ = key.removeprefix(prefix).partition(".")
-            if name not in (self._modules if dot else known):
-                keys.unexpected_keys.append(key)
-        for name, child in self._modules.items():
-            if child is not None:
-                path = f"{prefix}{name}."
-                below = {key: value for key, value in state_dict.items() if key.startswith(path)}
-                child._load(below, path, assign, keys, errors)
-
-    def _load_member(
-        self, name: str, member: Tensor, key: str, value: Any, assign: bool
-    ) -> str | None:
-        """Load `value` into (or as) a parameter or buffer. Returns an error message or None."""
-        if not isinstance(value, Tensor):
-            return (
-                f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like '
-                f"object from checkpoint but received {type(value)}"
-            )
-        if member.dim() == 0 and tuple(value.shape) == (1,):
-            value = value[0]  # the format of scalars before PyTorch had 0-d tensors
-        if value.shape != member.shape:
-            return (
-                f"size mismatch for {key}: copying a param with shape {value.shape} from "
-                f"checkpoint, the shape in current model is {member.shape}."
-            )
-        try:
-            if not assign:
-                with no_grad():
-                    member.copy_(value)
-                return None
-            if isinstance(member, Parameter):
-                if not isinstance(value, Parameter):
-                    value = Parameter(value, member.requires_grad)
-                value.requires_grad_(member.requires_grad)
-            setattr(self, name, value)
-        except Exception as error:  # reported together with all other errors
-            return (
-                f'While copying the parameter named "{key}", whose dimensions in the model are '
-                f"{member.shape} and whose dimensions in the checkpoint are {value.shape}, "
-                f"an exception occurred : {error.args}."
-            )
-        return None
-
-    def _persistent_members(self) -> Iterator[tuple[str, Tensor]]:
-        """Iterate over this module's own parameters and persistent buffers."""
-        for name, param in self._parameters.items():
-            if param is not None:
-                yield name, param
-        for name, buffer in self._buffers.items():
-            if buffer is not None and name not in self._non_persistent_buffers_set:
-                yield name, buffer
-
     # Changes to the whole tree --------------------------------------------------------------------
 
     def apply(self, fn: Callable[[Module], None]) -> Self:
@@ -583,12 +419,33 @@ class Module(Hookable):
         """
         return self._convert(lambda t: t.type(dst_type), floats_only=False)
 
-    def _convert(self, fn: Callable[[Tensor], Tensor], floats_only: bool = True) -> Self:
+    def to_empty(self, *, device: Any, recurse: bool = True) -> Self:
+        """Give the parameters and buffers new memory with undefined values, in place. Returns self.
+
+        `device` is the CPU. With `recurse`, this is done in the whole tree.
+
+        >>> nn.Linear(2, 3).to_empty(device="cpu").weight.shape
+        torch.Size([3, 2])
+        """
+        return self._convert(lambda t: empty_like(t, device=device), False, recurse)
+
+    def share_memory(self) -> NoReturn:
+        """Raise NotImplementedError: each process has its own copy of a module."""
+        raise NotImplementedError(
+            "share_memory is not supported: send a state_dict to the other process"
+        )
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Do nothing. In PyTorch, a compiled module gives the same results."""
+
+    def _convert(
+        self, fn: Callable[[Tensor], Tensor], floats_only: bool = True, recurse: bool = True
+    ) -> Self:
         """Apply `fn` to the data of every parameter, gradient and buffer, or only those of floats.
 
         The parameters stay the same objects, because an optimiser may hold them.
         """
-        for module in self.modules():
+        for module in self.modules() if recurse else [self]:
             with no_grad():
                 for param in module._parameters.values():
                     if param is None or (floats_only and not param.is_floating_point()):

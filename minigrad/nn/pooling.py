@@ -199,6 +199,72 @@ class LPPool3d(_LPPool):
     function = "lp_pool3d"
 
 
+class _FractionalMaxPool(Module):
+    """The base of both: the options, and a buffer for random samples that are given."""
+
+    _dims: ClassVar[int]
+
+    def __init__(
+        self,
+        kernel_size: Size,
+        output_size: Size | None = None,
+        output_ratio: float | Sequence[float] | None = None,
+        return_indices: bool = False,
+        _random_samples: Tensor | None = None,
+    ) -> None:
+        super().__init__()
+        name = f"FractionalMaxPool{self._dims}d"
+        self.kernel_size = numbers_for(self._dims, kernel_size)
+        self.return_indices = return_indices
+        self.register_buffer("_random_samples", _random_samples)
+        sizes, ratios = (
+            None if given is None else numbers_for(self._dims, given)
+            for given in (output_size, output_ratio)
+        )
+        self.output_size, self.output_ratio = sizes, ratios
+        if sizes is None and ratios is None:
+            raise ValueError(
+                f"{name} requires specifying either an output size, or a pooling ratio"
+            )
+        if sizes is not None and ratios is not None:
+            raise ValueError("only one of output_size and output_ratio may be specified")
+        if ratios is not None and not all(0 < ratio < 1 for ratio in ratios):
+            raise ValueError(f"output_ratio must be between 0 and 1 (got {output_ratio})")
+
+    def forward(self, input: Tensor) -> Any:
+        return getattr(F, f"fractional_max_pool{self._dims}d")(
+            input,
+            self.kernel_size,
+            self.output_size,
+            self.output_ratio,
+            self.return_indices,
+            self._random_samples,
+        )
+
+
+class FractionalMaxPool2d(_FractionalMaxPool):
+    """The largest elements of windows at random steps: `nn.functional.fractional_max_pool2d`.
+
+    Shapes: input (N, C, H, W) or (C, H, W). The result has the `output_size`, or the share
+    `output_ratio` of the input's. ValueError unless one of them is given.
+
+    >>> nn.FractionalMaxPool2d(2, output_size=3)(minigrad.ones(1, 5, 5)).shape
+    torch.Size([1, 3, 3])
+    """
+
+    _dims = 2
+
+
+class FractionalMaxPool3d(_FractionalMaxPool):
+    """The largest elements of windows in a volume, at random steps; see `FractionalMaxPool2d`.
+
+    >>> nn.FractionalMaxPool3d(2, output_ratio=0.5)(minigrad.ones(1, 4, 4, 4)).shape
+    torch.Size([1, 2, 2, 2])
+    """
+
+    _dims = 3
+
+
 class _AdaptiveAvgPool(FunctionLayer):
     shown = "output_size={output_size}"
     _options = ("output_size",)

@@ -1,7 +1,7 @@
 """Optimisers and learning-rate schedulers, under the names of torch.optim. It imports `core`,
 `api`, `autograd` and `nn`. Read `optimizer.py` (everything except the update), `arithmetic.py` and
 `sgd.py`; then `per_parameter.py` and `adam.py`, whose form the other optimisers share; `lbfgs.py`,
-which is different; `lr_scheduler/` and `swa_utils.py`.
+which is different; `lr_scheduler/`, `swa_utils.py` and `optimizer_hooks.py`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from .radam import RAdam
 from .rmsprop import RMSprop
 from .rprop import Rprop
 from .sgd import SGD
+from .sparse_adam import SparseAdam
 
 __all__ = [
     "ASGD",
@@ -38,6 +39,7 @@ __all__ = [
     "RAdam",
     "RMSprop",
     "Rprop",
+    "SparseAdam",
     "lr_scheduler",
     "swa_utils",
 ]

@@ -11,7 +11,7 @@ from .arithmetic import add_scaled, number, writable
 from .optimizer import Group, Optimizer, ParamsT, check_lr
 
 # The spacing of floats at 1, which is the first eps unless one is given.
-_SPACING = {"float32": 2.0**-23, "float64": 2.0**-52}
+_SPACING = {"float16": 2.0**-10, "float32": 2.0**-23, "float64": 2.0**-52}
 
 
 class Adafactor(Optimizer):

@@ -4,6 +4,8 @@ PyTorch computes `y + factor * x` as a fused multiply-add, which rounds once. In
 bits come from float64, where the product is exact. In float64 the product is rounded first: a fused
 multiply-add would take about twenty operations in NumPy.
 
+In float16, PyTorch computes each of these functions in float32 and rounds once.
+
 The updates that divide by a square root don't use it everywhere: PyTorch's square root is off by an
 ULP in one of five results, so their last bit differs in any case, and two roundings are faster.
 """
@@ -58,8 +60,8 @@ def number(option: float | Tensor) -> float:
 
 
 def rounded(factor: float, array: Array) -> np.floating:
-    """Return a number in the dtype of an array."""
-    kind: type[np.floating] = array.dtype.type
+    """Return a number in the dtype of an array, or in float32 for float16."""
+    kind: type[np.floating] = np.float32 if array.dtype == np.float16 else array.dtype.type
     return kind(factor)
 
 
@@ -98,6 +100,9 @@ def lerp(m: Array, g: Array, weight: float, out: Array, work: Work) -> Array:
 
 def interpolate(m: Array, g: Array, weight: float, work: Array) -> None:
     """Move `m` to `m + weight * (g - m)`: `lerp` with a second rounding, which is faster."""
+    if m.dtype == np.float16:
+        m[...] = m + np.float32(weight) * np.subtract(g, m, dtype=np.float32)
+        return
     np.subtract(g, m, out=work)
     if weight < 0.5:
         work *= weight
@@ -109,6 +114,10 @@ def interpolate(m: Array, g: Array, weight: float, work: Array) -> None:
 
 def gather_squares(v: Array, g: Array, beta: float, work: Array) -> None:
     """Set `v` to `beta * v + (1 - beta) * g**2`."""
+    if v.dtype == np.float16:
+        v[...] = v * np.float32(beta)
+        v[...] = v + np.float32(1 - beta) * np.square(g, dtype=np.float32)
+        return
     v *= beta
     np.multiply(g, 1 - beta, out=work)
     work *= g
@@ -117,6 +126,9 @@ def gather_squares(v: Array, g: Array, beta: float, work: Array) -> None:
 
 def add_quotient(p: Array, a: Array, b: Array, factor: float, work: Array) -> None:
     """Add `factor * a / b` to `p`. `work` may be `a`, but not `b`."""
+    if p.dtype == np.float16:
+        p[...] = p + np.float32(factor) * np.divide(a, b, dtype=np.float32)
+        return
     np.multiply(a, factor, out=work)
     work /= b
     p += work

@@ -21,6 +21,18 @@ from ..core.arguments import require_broadcastable
 from ..core.errstate import quiet
 from ..nn.parameter import zero_grad
 from .arithmetic import Work
+from .optimizer_hooks import (
+    Hookable,
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
+
+__all__ = [
+    "Optimizer",
+    "ParamsT",
+    "register_optimizer_step_post_hook",
+    "register_optimizer_step_pre_hook",
+]
 
 Group: TypeAlias = dict[str, Any]
 ParamsT: TypeAlias = Iterable[Tensor] | Iterable[Group] | Iterable[tuple[str, Tensor]]
@@ -31,7 +43,7 @@ ParamsT: TypeAlias = Iterable[Tensor] | Iterable[Group] | Iterable[tuple[str, Te
 _UNSUPPORTED = ("differentiable", "capturable")
 
 
-class Optimizer:
+class Optimizer(Hookable):
     """The base of every optimiser; subclasses define how a group of parameters is updated.
 
     `params` is an iterable of Tensors, of (name, Tensor) pairs such as those of
@@ -60,6 +72,7 @@ class Optimizer:
                 "params argument given to the optimizer should be an iterable of Tensors or dicts, "
                 f"but got {type(params).__name__}; for one Tensor, pass [tensor]"
             )
+        self.clear_hooks()
         self.defaults = defaults
         self.state: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[Group] = []
@@ -193,6 +206,8 @@ class Optimizer:
         >>> opt.state_dict()["state"]
         {0: {'momentum_buffer': tensor([1., 1.])}}
         """
+        for hook in self._optimizer_state_dict_pre_hooks.values():
+            hook(self)
         number: dict[Any, int] = {}
         packed_groups = []
         first = 0
@@ -203,7 +218,12 @@ class Optimizer:
             packed["params"] = [number[param] for param in group["params"]]
             packed_groups.append(packed)
         state = {number[k] if isinstance(k, Tensor) else k: v for k, v in self.state.items()}
-        return {"state": state, "param_groups": packed_groups}
+        found = {"state": state, "param_groups": packed_groups}
+        for hook in self._optimizer_state_dict_post_hooks.values():
+            returned = hook(self, found)
+            if returned is not None:
+                found = returned
+        return found
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Load the state and the hyperparameters that `state_dict` returned.
@@ -220,6 +240,11 @@ class Optimizer:
         >>> second.param_groups[0]["lr"]
         0.5
         """
+        state_dict = dict(state_dict)
+        for hook in self._optimizer_load_state_dict_pre_hooks.values():
+            returned = hook(self, state_dict)
+            if returned is not None:
+                state_dict = returned
         saved_groups: list[Group] = deepcopy(state_dict["param_groups"])
         self._check_loadable(saved_groups)
         param_of: dict[Any, Tensor] = {}
@@ -240,6 +265,8 @@ class Optimizer:
                 saved.setdefault(option, meaning)
         self.state = state
         self.param_groups = saved_groups
+        for hook in self._optimizer_load_state_dict_post_hooks.values():
+            hook(self)
 
     def _check_loadable(self, saved_groups: list[Group]) -> None:
         if len(saved_groups) != len(self.param_groups):
@@ -270,6 +297,7 @@ class Optimizer:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._scratch = {}
+        self.clear_hooks()
 
     def _check_supported(self, group: Group) -> None:
         if group.get("fused") and group.get("foreach"):

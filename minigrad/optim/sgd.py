@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import numpy as np
+
 from ..api.tensor import Tensor
 from .arithmetic import add_scaled, decayed, number, writable
 from .optimizer import Group, Optimizer, ParamsT, check_lr, check_not_negative
@@ -91,7 +93,7 @@ class SGD(Optimizer):
                     b[...] = g
                 else:
                     b = writable(state["momentum_buffer"])
-                    b *= momentum
+                    b *= np.float32(momentum) if b.dtype == np.float16 else momentum
                     add_scaled(b, g, 1 - dampening, b, work)
                 g = add_scaled(g, b, momentum, work.first, work) if nesterov else b
             add_scaled(p, g, -lr, p, work)

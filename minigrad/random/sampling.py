@@ -18,6 +18,7 @@ from ..core.creating import allocated, array_of, int_of, made, number_of, sizes_
 from ..core.dispatch import OPS
 from ..core.errstate import quietly
 from ..core.inplace import in_place, refuse_write
+from ..core.output import created, written
 from ..core.tensor import TensorBase, wrap
 from ..rules import REGISTRY, dtypes, promotion
 from ..rules.dtypes import dtype as DType
@@ -37,6 +38,8 @@ def rand(*size: Any, dtype: DType | None = None, generator: Any = None, **option
     >>> minigrad.rand(2, 3).shape
     torch.Size([2, 3])
     """
+    if "out" in options:
+        return created(rand, options, *size, dtype=dtype, generator=generator)
     sizes = sizes_of(size, options, "rand")
     g, kind = generator_or_default(generator, "rand"), _float_kind(dtype, "check_uniform_bounds")
     like = _checked(allocated(np.empty, sizes, kind), options)
@@ -51,6 +54,8 @@ def randn(*size: Any, dtype: DType | None = None, generator: Any = None, **optio
     >>> minigrad.randn(2, 3, requires_grad=True).requires_grad
     True
     """
+    if "out" in options:
+        return created(randn, options, *size, dtype=dtype, generator=generator)
     sizes = sizes_of(size, options, "randn")
     g, kind = generator_or_default(generator, "randn"), _float_kind(dtype, "normal_kernel_cpu")
     like = _checked(allocated(np.empty, sizes, kind), options)
@@ -73,6 +78,8 @@ def randint(
     >>> bool((minigrad.randint(3, (5,)) < 3).all())
     True
     """
+    if "out" in options:
+        return created(randint, options, low, high, size, dtype=dtype, generator=generator)
     if size is None and isinstance(high, list | tuple):  # randint(high, size)
         low, high, size = 0, low, high
     elif high is None:
@@ -95,6 +102,8 @@ def randperm(n: int, *, dtype: DType | None = None, generator: Any = None, **opt
     >>> sorted(minigrad.randperm(4).tolist())
     [0, 1, 2, 3]
     """
+    if "out" in options:
+        return created(randperm, options, n, dtype=dtype, generator=generator)
     (n,) = sizes_of((int_of(n, "randperm", "n"),), {}, "randperm")
     g, kind = generator_or_default(generator, "randperm"), dtypes.to_numpy(dtype or dtypes.int64)
     if kind.kind == "f" and n > 2 ** (digits := dtypes.of_numpy(kind).digits) + 1:
@@ -162,7 +171,7 @@ def normal(
     *,
     generator: Any = None,
     dtype: DType | None = None,
-    out: None = None,
+    out: Any = None,
     **options: Any,
 ) -> Any:
     """Draw normal values: `normal(mean, std, size)` of two numbers, or one per element of a tensor.
@@ -176,9 +185,13 @@ def normal(
     >>> minigrad.normal(0., 1., (2, 3)).shape
     torch.Size([2, 3])
     """
-    g = generator_or_default(generator, "normal")
+    if out is not None and size is None:
+        arguments = {"mean": mean, "std": std, "generator": generator, **options}
+        return written("normal", normal, out, "same", arguments)
     if out is not None:
-        raise NotImplementedError("argument 'out' is not implemented")
+        options |= {"size": size, "generator": generator, "out": out}
+        return created(normal, options, mean, std, dtype=dtype)
+    g = generator_or_default(generator, "normal")
     if size is not None:
         numbers = _float_of(mean, "normal", "mean"), _float_of(std, "normal", "std")
         _check_std(numbers[1])
@@ -223,9 +236,7 @@ def _normal_of_tensors(mean: Any, std: Any, g: Generator) -> Any:
     return wrap(noise)
 
 
-def bernoulli(
-    input: Any, p: float | None = None, *, generator: Any = None, out: None = None
-) -> Any:
+def bernoulli(input: Any, p: float | None = None, *, generator: Any = None, out: Any = None) -> Any:
     """Draw ones and zeros in the shape of `input`, whose elements are the probabilities of a one.
 
     `p`, if given, is the probability instead. Raises RuntimeError if one is outside [0, 1].
@@ -235,7 +246,8 @@ def bernoulli(
     """
     array_of(input, "bernoulli")
     if out is not None:
-        raise NotImplementedError("argument 'out' is not implemented")
+        given = {"input": input, "p": p, "generator": generator}
+        return written("bernoulli", bernoulli, out, "any", given)
     g = generator_or_default(generator, "bernoulli")
     result = OPS["contiguous_copy"](input)
     values = _trials(result._array, input.detach() if p is None else p, g)
@@ -281,7 +293,7 @@ def multinomial(
     replacement: bool = False,
     *,
     generator: Any = None,
-    out: None = None,
+    out: Any = None,
 ) -> Any:
     """Draw `num_samples` int64 indices with probabilities proportional to `input`.
 
@@ -295,7 +307,8 @@ def multinomial(
     weights = array_of(input, "multinomial")
     num_samples = int_of(num_samples, "multinomial", "num_samples")
     if out is not None:
-        raise NotImplementedError("argument 'out' is not implemented")
+        given = {"input": input, "num_samples": num_samples, "replacement": replacement}
+        return written("multinomial", multinomial, out, "same", given | {"generator": generator})
     g = generator_or_default(generator, "multinomial")
     in_race = not replacement or num_samples == 1
     _check_weights(weights, num_samples, replacement, in_race)
@@ -545,7 +558,13 @@ def _writer(backward: str) -> Callable[..., Any]:
 
 
 def _uniforms(like: np.ndarray, g: Generator) -> np.ndarray:
-    return _laid_out(variates.uniforms(g, like.size, like.dtype), like)
+    # Rounding to float16 may give 1, which is excluded.
+    values = (
+        variates.uniforms_between(g, like.size, like.dtype, 0, 1)
+        if like.dtype == np.float16
+        else variates.uniforms(g, like.size, like.dtype)
+    )
+    return _laid_out(values, like)
 
 
 def _normals(like: np.ndarray, mean: float, std: float, g: Generator) -> np.ndarray:
@@ -581,6 +600,9 @@ def _integers(like: np.ndarray, low: int, high: int | None, g: Generator) -> np.
         if kind.kind == "b":
             raise NotImplementedError("\"random_\" of all 64 bits not implemented for 'Bool'")
         if kind not in (np.float32, np.float64, np.int64):
+            if kind == np.float16:
+                name = "random_full_64_bits_range_kernel_cpu"
+                raise NotImplementedError(f"\"{name}\" not implemented for 'Half'")
             raise RuntimeError("random_ of all 64 bits handles only int64, double and float")
         return _laid_out(variates.integers(g, like.size, 0, 2**64).astype(kind), like)
     for name, bound in (("from", low), ("to - 1", None if high is None else high - 1)):

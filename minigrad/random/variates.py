@@ -21,14 +21,14 @@ from .fma import fma
 from .generator import Generator
 
 _CHUNK = 32_768  # words at a time, so that they and their results fit into the cache
-_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+_FLOAT16, _FLOAT32, _FLOAT64 = map(np.dtype, (np.float16, np.float32, np.float64))
 _BITS_53 = np.uint64(2**53 - 1)
 
 # Uniform ------------------------------------------------------------------------------------------
 
 
 def uniforms(g: Generator, n: int, kind: np.dtype) -> np.ndarray:
-    """Draw from the uniform distribution on [0, 1): u24 for float32, u53 for float64."""
+    """Draw from the uniform distribution on [0, 1): u53 for float64, u24 for the other dtypes."""
     if kind == _FLOAT64:
         return (g.words64(n) & _BITS_53) * 2.0**-53
     out = np.empty(n, np.float32)
@@ -42,9 +42,10 @@ def uniforms(g: Generator, n: int, kind: np.dtype) -> np.ndarray:
 
 @quietly
 def uniforms_between(g: Generator, n: int, kind: np.dtype, low: float, high: float) -> np.ndarray:
-    """Draw from [low, high): `uniforms`, scaled in its own dtype with one rounding."""
-    first, last = kind.type(low), kind.type(high)
-    out = fma(uniforms(g, n, kind), last - first, first)
+    """Draw from [low, high): `uniforms`, scaled with one rounding."""
+    wide = _FLOAT32 if kind == _FLOAT16 else kind
+    first, last = wide.type(low), wide.type(high)
+    out = fma(uniforms(g, n, kind), last - first, first).astype(kind, copy=False)
     out[out == last] = first  # rounded up to `high`, which is excluded
     return out
 
@@ -63,7 +64,7 @@ def normals(
     """Draw normal numbers: 16 or more in blocks; fewer, or all if not `in_blocks`, in pairs."""
     if n < 16 or not in_blocks:
         return few_normals(g, n, kind, mean, std)
-    out = np.empty(n, kind)
+    out = np.empty(n, _FLOAT32 if kind == _FLOAT16 else kind)
     block = _block_64 if kind == _FLOAT64 else _block_32
     whole = n - n % 16
     for start in range(0, whole, _CHUNK):
@@ -73,13 +74,14 @@ def normals(
     if n > whole:
         # As in PyTorch: the uniforms of the incomplete block are dropped, and the last 16 numbers
         # are computed again from 16 more.
-        uniforms(g, n - whole, kind)
+        if kind != _FLOAT16:
+            uniforms(g, n - whole, kind)
         out[-16:] = uniforms(g, 16, kind)
         block(out[-16:])
     if mean == 0.0 and std == 1.0:
         out += kind.type(0)  # turns -0 into 0
-        return out
-    return fma(out, kind.type(std), kind.type(mean))
+        return out.astype(kind, copy=False)
+    return fma(out, out.dtype.type(std), out.dtype.type(mean)).astype(kind, copy=False)
 
 
 @quietly
@@ -104,8 +106,8 @@ def few_normals(g: Generator, n: int, kind: np.dtype, mean: float, std: float) -
     if len(values) > n:
         g.waiting_normal = values.pop()
     if mean == 0.0 and std == 1.0:
-        return np.array(values, kind) + kind.type(0)  # turns -0 into 0
-    return fma(np.array(values, np.float64), std, mean).astype(kind)
+        return in_dtype(np.array(values, np.float64), kind) + kind.type(0)  # turns -0 into 0
+    return in_dtype(fma(np.array(values, np.float64), std, mean), kind)
 
 
 def _block_64(d: np.ndarray) -> None:
@@ -219,6 +221,11 @@ def _negate(x: np.ndarray, where_4: np.ndarray) -> None:
     bits ^= where_4 << 29
 
 
+def in_dtype(doubles: np.ndarray, kind: np.dtype) -> np.ndarray:
+    """Doubles in a dtype. As in PyTorch, float16 is rounded from float32."""
+    return (doubles.astype(_FLOAT32) if kind == _FLOAT16 else doubles).astype(kind)
+
+
 # Exponential, Bernoulli ---------------------------------------------------------------------------
 
 
@@ -226,7 +233,7 @@ def _negate(x: np.ndarray, where_4: np.ndarray) -> None:
 def exponentials(g: Generator, n: int, kind: np.dtype, rate: float) -> np.ndarray:
     """Draw by inversion: −log(1 − u53) / rate, in doubles for any dtype."""
     log = _by_libm(math.log1p, -uniforms(g, n, _FLOAT64))
-    return (-1.0 / rate * log).astype(kind)
+    return in_dtype(-1.0 / rate * log, kind)
 
 
 def trials(g: Generator, n: int, p: float) -> np.ndarray:
@@ -241,13 +248,13 @@ def trials(g: Generator, n: int, p: float) -> np.ndarray:
 def cauchys(g: Generator, n: int, kind: np.dtype, median: float, sigma: float) -> np.ndarray:
     """Draw by inversion: median + sigma · tan(π · (u53 − 1/2)), in doubles for any dtype."""
     angles = math.pi * (uniforms(g, n, _FLOAT64) - 0.5)
-    return fma(_by_libm(math.tan, angles), sigma, median).astype(kind)
+    return in_dtype(fma(_by_libm(math.tan, angles), sigma, median), kind)
 
 
 @quietly
 def log_normals(g: Generator, n: int, kind: np.dtype, mean: float, std: float) -> np.ndarray:
     """Draw the exponentials of normal numbers, which come in pairs, in doubles for any dtype."""
-    return _by_libm(_exp, few_normals(g, n, _FLOAT64, mean, std)).astype(kind)
+    return in_dtype(_by_libm(_exp, few_normals(g, n, _FLOAT64, mean, std)), kind)
 
 
 def _exp(x: float) -> float:

@@ -17,12 +17,14 @@ from .dtypes import scalar_name
 from .elementwise import masked, sigmoid
 from .indexing import put
 from .layout import elementwise
-from .presentation import BOTH, ELEMENTWISE, FUNCTION
+from .presentation import BOTH, ELEMENTWISE, FUNCTION, HALF_IN_DERIVATIVES
+from .promotion import converted
 from .reading import reads_as
 from .rule import Array, Result, also_saved, differentiable
 
-_KERNEL = replace(ELEMENTWISE, forms=())  # called by a function that has an argument `inplace`
-_FUNCTIONAL = replace(ELEMENTWISE, forms=FUNCTION, module="nn.functional")
+_IN_FLOAT32 = replace(ELEMENTWISE, half="float32")
+_KERNEL = replace(_IN_FLOAT32, forms=())  # called by a function that has an argument `inplace`
+_FUNCTIONAL = replace(_IN_FLOAT32, forms=FUNCTION, module="nn.functional")
 
 
 def _floats_only(input: Array, kernel: str) -> None:
@@ -77,6 +79,7 @@ def threshold(input: Array, threshold: float, value: float) -> Result:
     """
     if input.dtype.kind == "b":
         _floats_only(input, "threshold_cpu")
+    threshold, value = (converted(x, input.dtype) for x in (threshold, value))
     below = input <= threshold
     return np.where(below, np.asarray(value).astype(input.dtype), input), (
         lambda g: masked(g, ~(input <= threshold)),
@@ -345,33 +348,68 @@ _FAR = (
 )  # fmt: skip
 
 
+_BLOCK = 1 << 14  # so many elements stay in the processor's cache from step to step
+
+
 def _ratio(coefficients: tuple[tuple[float, ...], ...], x: Array) -> Array:
     parts = []
     for row in coefficients:
-        total = np.full_like(x, row[0])
-        for each in row[1:]:
-            total = total * x + each
+        total = row[0] * x + row[1]
+        for each in row[2:]:
+            total *= x
+            total += each
         parts.append(total)
     return parts[0] / parts[1]
 
 
+def _near(size: Array) -> Array:
+    return size * _ratio(_NEAR, size * size)
+
+
+def _middle(size: Array) -> Array:
+    return 1 - np.exp(-(size * size)) * _ratio(_MIDDLE, size)
+
+
+def _far(size: Array) -> Array:
+    square = size * size
+    inverse = 1 / square
+    rest = 1 / math.sqrt(math.pi) - inverse * _ratio(_FAR, inverse)
+    return 1 - np.exp(-square) / size * rest
+
+
 def _erf(x: Array) -> Array:
+    x = np.asarray(x, order="C")
+    y = np.empty_like(x)
+    if x.size == 1:  # NumPy computes with a number of its own faster than with an array
+        y[...] = _erf_of_block(x.reshape(-1)[0])
+        return y
+    values, results = x.reshape(-1), y.reshape(-1)
+    for start in range(0, x.size, _BLOCK):
+        results[start : start + _BLOCK] = _erf_of_block(values[start : start + _BLOCK])
+    return y
+
+
+def _erf_of_block(x: Array) -> Array:
+    """The error function, by the formulas of those intervals in which there are elements."""
     size = np.where(x < 0, -x, x)
     size = np.where(size > 6, 6, size)  # where the function is 1, and nothing overflows
-    square = size * size
-    near = size * _ratio(_NEAR, np.where(size > 0.5, 0, square))
-    decay = np.exp(-square)
-    middle = decay * _ratio(_MIDDLE, size)
-    inverse = 1 / np.where(size < 4, 16, square)
-    far = decay / size * (1 / math.sqrt(math.pi) - inverse * _ratio(_FAR, inverse))
-    y = np.where(size <= 0.46875, near, 1 - np.where(size <= 4, middle, far))
+    size = size[()]  # of a number, `where` makes an array
+    near, middle = size <= 0.46875, size <= 4
+    if near.all():
+        y = _near(size)
+    else:
+        y = _middle(size) if middle.any() else size
+        if near.any():
+            y = np.where(near, _near(np.where(near, size, 0)), y)
+        if not middle.all():
+            y = np.where(middle, y, _far(np.where(middle, 4, size)))
     return np.where(x < 0, -y, y)
 
 
 # Gates --------------------------------------------------------------------------------------------
 
 
-@differentiable(forms=FUNCTION, module="nn.functional", layout="own")
+@differentiable(forms=FUNCTION, half=HALF_IN_DERIVATIVES, module="nn.functional", layout="own")
 def glu(input: Array, dim: int = -1) -> Result:
     """The first half of `input` along `dim` times the sigmoid of the second half.
 

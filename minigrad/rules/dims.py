@@ -11,6 +11,8 @@ import numpy as np
 
 def index(argument: int, name: str) -> int:
     """An argument as an int. TypeError for anything else and for a bool, else as `int64`."""
+    if type(argument) is int and -(2**63) <= argument < 2**63:
+        return argument
     if isinstance(argument, bool) or not hasattr(argument, "__index__"):
         raise TypeError(f"argument '{name}' must be int, not {type(argument).__name__}")
     return int64(argument)

@@ -92,23 +92,24 @@ class dtype:
         return self.name  # copied and pickled by name, so that `is` keeps working
 
 
+float16 = dtype("float16", "Half", "c10::Half", "F16")
 float32 = dtype("float32", "Float", "float", "F32")
 float64 = dtype("float64", "Double", "double", "F64")
+int8 = dtype("int8", "Char", "signed char", "I8")
+int16 = dtype("int16", "Short", "short", "I16")
 int32 = dtype("int32", "Int", "int", "I32")
 int64 = dtype("int64", "Long", "long int", "I64")
 uint8 = dtype("uint8", "Byte", "unsigned char", "U8")
 bool = dtype("bool", "Bool", "bool", "BOOL")
-float, double, int, long = float32, float64, int32, int64
+half, float, double = float16, float32, float64
+short, int, long = int16, int32, int64
 # Dtypes that programs may name, but that no tensor can have.
-float16 = dtype("float16", "Half", "c10::Half", "F16")
 bfloat16 = dtype("bfloat16", "BFloat16", "c10::BFloat16", "BF16", like="float16")
-int8 = dtype("int8", "Char", "signed char", "I8")
-int16 = dtype("int16", "Short", "short", "I16")
 complex64 = dtype("complex64", "ComplexFloat", "c10::complex<float>", "C64")
 complex128 = dtype("complex128", "ComplexDouble", "c10::complex<double>", "C128")
-half, short, cfloat, cdouble = float16, int16, complex64, complex128
+cfloat, cdouble = complex64, complex128
 
-SUPPORTED = (float32, float64, int32, int64, uint8, bool)
+SUPPORTED = (float32, float64, float16, int32, int64, int8, int16, uint8, bool)
 _OF_NUMPY = {d.numpy: d for d in SUPPORTED}
 # Python's types can be given as dtypes. Python's float is a C double.
 _OF_PYTHON: dict[object, dtype] = {

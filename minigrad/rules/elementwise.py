@@ -6,6 +6,7 @@ choice, the docstring states it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -125,7 +126,9 @@ def _scaled(other: Operand, alpha: float, like: Operand, negated: bool = False) 
     return np.multiply(other, converted(alpha, dtype))
 
 
-@differentiable(ARITHMETIC, write=np.multiply, operators=("x * y", "x *= y"))
+@differentiable(
+    ARITHMETIC, half="float32 for a number", write=np.multiply, operators=("x * y", "x *= y")
+)
 def mul(input: Operand, other: Operand) -> Result:
     """`input * other`, broadcast.
 
@@ -135,7 +138,9 @@ def mul(input: Operand, other: Operand) -> Result:
     return input * other, (lambda g: g * other, lambda g: g * input)
 
 
-@differentiable(FLOAT_FUNCTION, write=np.divide, operators=("x / y", "x /= y"))
+@differentiable(
+    FLOAT_FUNCTION, half="float32 for a number", write=np.divide, operators=("x / y", "x /= y")
+)
 def div(input: Operand, other: Operand) -> Result:
     """`input / other`, broadcast; integers give the default float type.
 
@@ -292,7 +297,12 @@ def sqrt(input: Array) -> Result:
 # Activations --------------------------------------------------------------------------------------
 
 
-@differentiable(ELEMENTWISE, forms=IN_PLACE, derivative_node="ThresholdBackwardBackward0")
+@differentiable(
+    ELEMENTWISE,
+    half="float32",
+    forms=IN_PLACE,
+    derivative_node="ThresholdBackwardBackward0",
+)
 def relu(input: Array) -> Result:
     """`max(input, 0)`. The derivative is 0 at 0, and 1 at NaN.
 
@@ -306,7 +316,7 @@ def relu(input: Array) -> Result:
     return y, (lambda g: masked(g, y != zero),)
 
 
-@differentiable(FLOAT_FUNCTION)
+@differentiable(FLOAT_FUNCTION, half="float32")
 def sigmoid(input: Array) -> Result:
     """`1 / (1 + exp(-input))`; the derivative is y (1 - y).
 
@@ -317,7 +327,7 @@ def sigmoid(input: Array) -> Result:
     return y, (lambda g: g * (1 - y) * y,)
 
 
-@differentiable(FLOAT_FUNCTION)
+@differentiable(FLOAT_FUNCTION, half="float32")
 def tanh(input: Array) -> Result:
     """The hyperbolic tangent; the derivative is 1 - y².
 
@@ -432,7 +442,7 @@ def _masked_fill_node(input: Array, mask: Constant, value: Operand) -> str:
     return f"MaskedFillBackward{int(isinstance(value, np.ndarray))}"
 
 
-@differentiable(forms=IN_PLACE, node=_masked_fill_node)
+@differentiable(half="float16", forms=IN_PLACE, node=_masked_fill_node)
 def masked_fill(input: Array, mask: Constant, value: Operand) -> Result:
     """`value`, a number or a 0-d tensor, where `mask` is True, and `input` elsewhere; broadcast.
 
@@ -498,14 +508,19 @@ def cast(input: Array, dtype: np.dtype) -> Result:
     return input.astype(dtype), (unchanged,) if dtype.kind == "f" else ()
 
 
+_WRITE = replace(INTERNAL, layout="own", half="float16")
+
+
 def _store(input: Array, value: Operand, out: Array) -> Array:
-    np.copyto(out, value)
+    if isinstance(value, np.ndarray) and value.shape != out.shape:
+        np.copyto(out, value)
+    else:
+        out[...] = value  # takes a fraction of the time of `copyto`, but accepts more shapes
     return out
 
 
 @differentiable(
-    INTERNAL,
-    layout="own",
+    _WRITE,
     linear=True,
     operators=("x[a:b] = y",),
     node="CopyBackwards",
@@ -520,7 +535,13 @@ def _fill_node(input: Array, value: Operand) -> str:
     return f"FillBackward{2 + int(isinstance(value, np.ndarray))}"
 
 
-@differentiable(INTERNAL, layout="own", linear=True, node=_fill_node)
+def _store_number(input: Array, value: Operand, out: Array) -> Array:
+    return _store(
+        input, value if isinstance(value, np.ndarray) else converted(value, out.dtype), out
+    )
+
+
+@differentiable(_WRITE, linear=True, node=_fill_node, write=_store_number)
 def fill(input: Array, value: Operand) -> Result:
     """`value`, a number or a 0-d array, in the shape and dtype of `input`.
 
@@ -543,7 +564,7 @@ def _overwritten(input: Array, other: Operand) -> Result:
     return y, (lambda g: np.zeros_like(g), unchanged)
 
 
-@differentiable(INTERNAL, layout="own", linear=True)
+@differentiable(_WRITE, linear=True)
 def zero(input: Array) -> Result:
     """Zeros in the shape of `input`."""
     return np.zeros_like(input), (lambda g: np.zeros_like(g),)

@@ -23,11 +23,11 @@ class LinAlgError(RuntimeError):
     """The error for a matrix that is singular, or that an algorithm can't factorise."""
 
 
-def _transposed(x: Array) -> Array:
+def transposed(x: Array) -> Array:
     return x.swapaxes(-1, -2)
 
 
-def _by_columns(x: Array) -> Array:
+def by_columns(x: Array) -> Array:
     """A copy of matrices with the columns together in memory, as LAPACK returns them."""
     return np.ascontiguousarray(x.swapaxes(-1, -2)).swapaxes(-1, -2)
 
@@ -46,17 +46,17 @@ def _lapack(function: Any, *args: Any, **options: Any) -> Any:
 @differentiable(INTERNAL, layout="own", public="inverse", node="LinalgInvExBackward0")
 def inv(input: Array) -> Result:
     """The inverses of square matrices. LinAlgError for a singular one."""
-    y = _by_columns(_lapack(np.linalg.inv, input))
-    return y, (lambda g: -(_transposed(y) @ g @ _transposed(y)),)
+    y = by_columns(_lapack(np.linalg.inv, input))
+    return y, (lambda g: -(transposed(y) @ g @ transposed(y)),)
 
 
 @differentiable(INTERNAL, layout="own", node="LinalgSolveExBackward0")
 def solve(input: Array, other: Array) -> Result:
     """The X for which A X = B, with square matrices A. LinAlgError if one is singular."""
-    y = _by_columns(_lapack(np.linalg.solve, input, other))
+    y = by_columns(_lapack(np.linalg.solve, input, other))
     return y, (
-        lambda g: -(solve(_transposed(input), g)[0] @ _transposed(y)),
-        lambda g: solve(_transposed(input), g)[0],
+        lambda g: -(solve(transposed(input), g)[0] @ transposed(y)),
+        lambda g: solve(transposed(input), g)[0],
     )
 
 
@@ -67,24 +67,24 @@ def pinv(input: Array, atol: Any, rtol: Any, hermitian: bool) -> Result:
     It is the larger of `atol` and `rtol` times the largest singular value; both may have an element
     for each matrix. With `hermitian`, the lower triangle alone is read.
     """
-    read = np.tril(input) + _transposed(np.tril(input, -1)) if hermitian else input
+    read = np.tril(input) + transposed(np.tril(input, -1)) if hermitian else input
     u, s, vh = _lapack(np.linalg.svd, read, full_matrices=False)
     kept = s > np.maximum(atol, rtol * s.max(-1, initial=0))[..., None]
     inverse = np.where(kept, 1 / np.where(kept, s, 1), 0)
-    y = np.ascontiguousarray((_transposed(vh) * inverse[..., None, :]) @ _transposed(u))
+    y = np.ascontiguousarray((transposed(vh) * inverse[..., None, :]) @ transposed(u))
     y = y.astype(input.dtype, copy=False)
 
     def to_input(g: Array) -> Array:
         # Golub and Pereyra, "The differentiation of pseudo-inverses and nonlinear least squares
         # problems whose variables separate", 1973. The products are taken in the cheaper order.
-        a, p, h, back = input, y, _transposed(g), _transposed(y)
+        a, p, h, back = input, y, transposed(g), transposed(y)
         if a.shape[-2] <= a.shape[-1]:
             k = h @ p
             d = k @ back
-            return d - _transposed(p @ k) - (a @ p) @ d + (back @ p) @ (h - k @ a)
+            return d - transposed(p @ k) - (a @ p) @ d + (back @ p) @ (h - k @ a)
         k = p @ h
         d = back @ k
-        return d - _transposed(k @ p) - (d @ p) @ a + (h - a @ k) @ p @ back
+        return d - transposed(k @ p) - (d @ p) @ a + (h - a @ k) @ p @ back
 
     return y, (to_input,)
 
@@ -108,12 +108,12 @@ def cofactors(input: Array) -> Result:
     size = s.shape[-1]
     others = np.where(np.eye(size, dtype=bool), 1, s[..., None, :])
     sign = np.linalg.det(u) * np.linalg.det(vh)
-    y = _by_columns((sign[..., None, None] * u * others.prod(-1)[..., None, :]) @ vh)
+    y = by_columns((sign[..., None, None] * u * others.prod(-1)[..., None, :]) @ vh)
 
     def to_input(g: Array) -> Array:
-        b = _transposed(inv(input)[0])
-        inner = diagonal(_transposed(b) @ g, 0, -2, -1)[0].sum(-1)
-        return _scaled(y, inner) - b @ _transposed(g) @ y
+        b = transposed(inv(input)[0])
+        inner = diagonal(transposed(b) @ g, 0, -2, -1)[0].sum(-1)
+        return _scaled(y, inner) - b @ transposed(g) @ y
 
     return y.astype(input.dtype, copy=False), (to_input,)
 
@@ -127,7 +127,7 @@ def slogdet(input: Array) -> Result:
     """The logarithms of the absolute determinants, and the signs of the determinants."""
     sign, log = _lapack(np.linalg.slogdet, input)
     return (np.asarray(log), np.asarray(sign)), (
-        lambda g: g[..., None, None] * _transposed(inv(input)[0]),
+        lambda g: g[..., None, None] * transposed(inv(input)[0]),
     )
 
 
@@ -140,13 +140,13 @@ def cholesky(input: Array) -> Result:
 
     The gradient is symmetric. LinAlgError unless the matrices are positive definite.
     """
-    y = _by_columns(_lapack(np.linalg.cholesky, input))
+    y = by_columns(_lapack(np.linalg.cholesky, input))
 
     def to_input(g: Array) -> Array:
-        lower = tril(_transposed(y) @ g)[0]
-        both = (lower + _transposed(tril(lower, -1)[0])) * 0.5
-        right = _transposed(y)
-        return _transposed(solve(right, _transposed(solve(right, both)[0]))[0])
+        lower = tril(transposed(y) @ g)[0]
+        both = (lower + transposed(tril(lower, -1)[0])) * 0.5
+        right = transposed(y)
+        return transposed(solve(right, transposed(solve(right, both)[0]))[0])
 
     return y, (to_input,)
 
@@ -159,14 +159,14 @@ def eigh(input: Array, uplo: str) -> Result:
     """
     w, v = _lapack(np.linalg.eigh, input, uplo)
     size = w.shape[-1]
-    y, one = _packed(w, _transposed(v)), np.eye(size, dtype=w.dtype)
+    y, one = _packed(w, transposed(v)), np.eye(size, dtype=w.dtype)
 
     def to_input(g: Array) -> Array:
         w, v = y[..., :size], _columns(y, size, size, size)
-        inner = _transposed(v) @ _columns(g, size, size, size)
-        inner = (inner - _transposed(inner)) * 0.5  # V stays orthogonal
+        inner = transposed(v) @ _columns(g, size, size, size)
+        inner = (inner - transposed(inner)) * 0.5  # V stays orthogonal
         inner = _apart(inner, w[..., None, :] - w[..., :, None] + one)
-        return v @ _with_diagonal(inner, g[..., :size]) @ _transposed(v)
+        return v @ _with_diagonal(inner, g[..., :size]) @ transposed(v)
 
     return y, (to_input,)
 
@@ -180,22 +180,22 @@ def svd(input: Array) -> Result:
     """
     u, s, vh = _lapack(np.linalg.svd, input, full_matrices=False)
     (m, n), k = input.shape[-2:], s.shape[-1]
-    y, one = _packed(s, _transposed(u), _transposed(vh)), np.eye(k, dtype=s.dtype)
+    y, one = _packed(s, transposed(u), transposed(vh)), np.eye(k, dtype=s.dtype)
 
     def to_input(g: Array) -> Array:
         s, u, vh = y[..., :k], _columns(y, k, m, k), _columns(y, k + m * k, k, n)
         gs, gu, gvh = g[..., :k], _columns(g, k, m, k), _columns(g, k + m * k, k, n)
         row, column = s[..., None, :], s[..., :, None]
         gap = row * row - column * column + one
-        utgu, vtgv = _transposed(u) @ gu, vh @ _transposed(gvh)
-        inner = _apart(utgu - _transposed(utgu), gap) * row
-        inner = inner + column * _apart(vtgv - _transposed(vtgv), gap)
+        utgu, vtgv = transposed(u) @ gu, vh @ transposed(gvh)
+        inner = _apart(utgu - transposed(utgu), gap) * row
+        inner = inner + column * _apart(vtgv - transposed(vtgv), gap)
         d = u @ (inner + put_diagonal(gs, inner.shape, 0, -2, -1)[0])
         if m > k:
             d = d + _apart(gu - u @ utgu, row)
         d = d @ vh
         if n > k:
-            d = d + u @ _apart(gvh - _transposed(vtgv) @ vh, column)
+            d = d + u @ _apart(gvh - transposed(vtgv) @ vh, column)
         return d
 
     return y, (to_input,)
@@ -206,7 +206,7 @@ def qr(input: Array) -> Result:
     """The reduced QR decompositions, packed: Q by columns, then R by columns."""
     q, r = np.linalg.qr(input)
     (m, n), k = input.shape[-2:], q.shape[-1]
-    y = _packed(_transposed(q), _transposed(r))
+    y = _packed(transposed(q), transposed(r))
 
     def to_input(g: Array) -> Array:
         q, r = _columns(y, 0, m, k), _columns(y, m * k, k, n)
@@ -215,7 +215,7 @@ def qr(input: Array) -> Result:
             return _tall_qr(q, r, gq, gr)
         # The first columns are a square matrix X; the others are Q times those of R.
         first, rest = (..., slice(0, k)), (..., slice(k, n))
-        gq = gq + input[rest] @ _transposed(gr[rest])
+        gq = gq + input[rest] @ transposed(gr[rest])
         to_x, shape = _tall_qr(q, r[first], gq, gr[first]), input.shape
         return put(to_x, first, shape)[0] + put(q @ gr[rest], rest, shape)[0]
 
@@ -223,9 +223,9 @@ def qr(input: Array) -> Result:
 
 
 def _tall_qr(q: Array, r: Array, gq: Array, gr: Array) -> Array:
-    upper = triu(gr @ _transposed(r) - _transposed(q) @ gq)[0]
-    both = upper + _transposed(triu(upper, 1)[0])
-    return _transposed(solve(r, _transposed(q @ both + gq))[0])
+    upper = triu(gr @ transposed(r) - transposed(q) @ gq)[0]
+    both = upper + transposed(triu(upper, 1)[0])
+    return transposed(solve(r, transposed(q @ both + gq))[0])
 
 
 def _packed(*parts: Array) -> Array:
@@ -243,7 +243,7 @@ def _rows(packed: Array, start: int, rows: int, columns: int) -> Array:
 
 def _columns(packed: Array, start: int, rows: int, columns: int) -> Array:
     """The matrix that was packed at `start` by columns."""
-    return _transposed(_rows(packed, start, columns, rows))
+    return transposed(_rows(packed, start, columns, rows))
 
 
 def _with_diagonal(x: Array, on: Array) -> Array:
@@ -279,7 +279,7 @@ def matrix_exp(input: Array) -> Result:
         # The derivative along g is a part of the exponential of [[Aᵀ, g], [0, Aᵀ]] (Mathias, "A
         # chain rule for matrix functions and applications", 1996).
         first, last = slice(0, n), slice(n, 2 * n)
-        a = _transposed(input)
+        a = transposed(input)
         whole = put(a, (..., first, first), shape)[0] + put(a, (..., last, last), shape)[0]
         return matrix_exp(whole + put(g, (..., first, last), shape)[0])[0][..., :n, n:]
 

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from . import dims
-from .dims import axis
+from .dims import axis, int64
 from .layout import ordered, strides_in
 from .presentation import INTERNAL
 from .rule import Array, Operand, Result, differentiable, unchanged
@@ -48,11 +48,49 @@ def scatter(input: Array, key: tuple[Entry, ...], shape: tuple[int, ...], repeat
     With `repeats`, the key may select an element more than once, and its values are added up.
     """
     y = np.zeros(shape, input.dtype)
-    if repeats:
+    if repeats and _selects_long_rows(key, input):
+        _add_rows(y, key[0], input)
+    elif repeats:
         np.add.at(y, key, input)
     else:
         y[key] = input
     return y, (lambda g: g[key],)
+
+
+def _selects_long_rows(key: tuple[Entry, ...], values: Array) -> bool:
+    """Tell whether `_add_rows` takes the key and is faster than `np.add.at`."""
+    return (
+        len(key) == 1
+        and isinstance(key[0], np.ndarray)
+        and key[0].dtype.kind == "i"
+        and values.dtype in (np.float32, np.float64)
+        and values.size >= 32 * max(256, key[0].size)
+    )
+
+
+def _add_rows(y: Array, index: Array, values: Array) -> None:
+    """Add rows to zeros: `np.add.at(y, index, values)`, with the same bits.
+
+    The rows of a place are added up in their order. A place with many rows has a reduction of its
+    own, which adds row after row as they have more than one element. The others together take a
+    step for each of their rows.
+    """
+    index = index.reshape(-1)
+    index = np.where(index < 0, index + len(y), index)
+    order = index.argsort(kind="stable")
+    rows, targets = values.reshape((len(index), -1)), y.reshape((len(y), -1))
+    places, starts, counts = np.unique(index[order], return_index=True, return_counts=True)
+    many = counts > 16
+    for place, start, count in zip(places[many], starts[many], counts[many], strict=True):
+        of_place = rows[order[start : start + count]]
+        np.add.reduce(of_place, axis=0, out=targets[place], initial=0)
+    few = np.flatnonzero(~many)
+    few = few[counts[few].argsort()[::-1]]
+    sums = np.zeros((len(few), rows.shape[1]), y.dtype)
+    for k in range(counts[few[0]] if len(few) else 0):
+        have_more = few[: np.count_nonzero(counts[few] > k)]
+        sums[: len(have_more)] += rows[order[starts[have_more] + k]]
+    targets[places[few]] = sums
 
 
 @differentiable(linear=True, view=True, operators=("x[i]",))
@@ -64,11 +102,14 @@ def select(input: Array, dim: int, index: int) -> Result:
     """
     if input.ndim == 0:
         raise IndexError("select() cannot be applied to a 0-dim tensor.")
-    shape, d, place = input.shape, axis(dim, input.ndim), dims.index(index, "index")
+    shape = input.shape
+    d = dim if type(dim) is int and 0 <= dim < input.ndim else axis(dim, input.ndim)
+    place = index if type(index) is int else dims.index(index, "index")
     if not -shape[d] <= place < shape[d]:
+        int64(place)
         raise IndexError(f"index {place} is out of bounds for dimension {d} with size {shape[d]}")
     # The ellipsis makes NumPy return a 0-d view instead of a number.
-    key = (*(slice(None),) * d, place, ...)
+    key = (*(slice(None),) * d, place, ...) if d else (place, ...)
     return input[key], (lambda g: put(g, key, shape)[0],)
 
 
@@ -78,7 +119,8 @@ def slice_(input: Array, dim: int, start: int | None, end: int | None, step: int
     if step <= 0:
         raise ValueError("step must be greater than zero")
     shape = input.shape
-    key = (*(slice(None),) * dim, slice(start, end, step))
+    part = slice(start, end, step)
+    key = (*(slice(None),) * dim, part) if dim else (part,)
     return input[key], (lambda g: put(g, key, shape)[0],)
 
 

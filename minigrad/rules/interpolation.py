@@ -12,7 +12,7 @@ from .rule import Array, Operand, Result, also_saved, differentiable, unchanged,
 from .trigonometry import require_floats
 
 
-@differentiable(ARITHMETIC)
+@differentiable(ARITHMETIC, half="float32")
 def addcmul(input: Array, tensor1: Array, tensor2: Array, *, value: float = 1) -> Result:
     """`input + value * tensor1 * tensor2`, broadcast. NotImplementedError for bools.
 
@@ -30,7 +30,7 @@ def addcmul(input: Array, tensor1: Array, tensor2: Array, *, value: float = 1) -
     )
 
 
-@differentiable(ARITHMETIC)
+@differentiable(ARITHMETIC, half="float32")
 def addcdiv(input: Array, tensor1: Array, tensor2: Array, *, value: float = 1) -> Result:
     """`input + value * tensor1 / tensor2`, broadcast. RuntimeError for integers.
 
@@ -54,7 +54,7 @@ def _lerp_node(input: Array, end: Array, weight: Operand) -> str:
     return f"LerpBackward{int(isinstance(weight, np.ndarray))}"
 
 
-@differentiable(ELEMENTWISE, forms=IN_PLACE, node=_lerp_node)
+@differentiable(ELEMENTWISE, half="float32", forms=IN_PLACE, node=_lerp_node)
 def lerp(input: Array, end: Array, weight: Operand) -> Result:
     """`input + weight * (end - input)`, broadcast; `weight` is a number or a tensor.
 

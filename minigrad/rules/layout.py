@@ -10,6 +10,7 @@ decides where operands disagree. NumPy's order (`order="K"`) is row-major where 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import gt
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,16 @@ def elementwise(output: Array, operands: Sequence[Any]) -> Array:
         return output
     if all(x.strides == output.strides and x.shape == output.shape for x in arrays):
         return output
+    # A part of rows is common, and needs no search for an order.
+    if output.flags.c_contiguous and all(_by_rows(x, output.shape) for x in arrays):
+        return output
     return ordered(output, [strides_in(output.shape, x) for x in arrays])
+
+
+def _by_rows(x: Array, shape: tuple[int, ...]) -> bool:
+    """Whether an array has this shape and, with or without gaps, one row after another."""
+    strides = x.strides
+    return x.shape == shape and strides[-1] > 0 and all(map(gt, strides, strides[1:]))
 
 
 def in_dtype(array: Array, dtype: np.dtype) -> Array:

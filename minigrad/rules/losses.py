@@ -18,7 +18,7 @@ from .layout import elementwise
 from .presentation import INTERNAL, PROMOTED
 from .rule import Array, Constant, Result, also_saved, differentiable
 from .special import logit
-from .summation import summed
+from .summation import averaged, summed
 
 _LOSS = replace(PROMOTED, forms=(), layout="own")
 
@@ -36,9 +36,10 @@ def _reduced(terms: Array, reduction: str, operands: tuple[Any, ...]) -> tuple[A
     terms = elementwise(terms, operands)  # the layout decides the digits
     if reduction == "none":
         return terms, 1
-    total = summed(terms, tuple(range(terms.ndim)))
-    count = terms.dtype.type(terms.size if reduction == "mean" else 1)
-    return (total / count if reduction == "mean" else total), count
+    if reduction == "sum":
+        return summed(terms, tuple(range(terms.ndim))), terms.dtype.type(1)
+    count = terms.dtype.type(terms.size)
+    return averaged(terms, count), count
 
 
 @differentiable(_LOSS)
@@ -76,7 +77,7 @@ def huber_loss(input: Array, target: Array, reduction: str = "mean", delta: floa
     return y, (slope, lambda g: -slope(g))
 
 
-@differentiable(INTERNAL, layout="own")
+@differentiable(INTERNAL, layout="own", half="float16")
 def soft_margin_loss(input: Array, target: Constant, reduction: str = "mean") -> Result:
     """log(1 + exp(−target × input)), for targets 1 and −1."""
     if input.dtype.kind in "biu":
@@ -126,7 +127,7 @@ def binary_cross_entropy(
     )
 
 
-@differentiable(INTERNAL, layout="own", title="bce_with_logits")
+@differentiable(INTERNAL, layout="own", half="float16", title="bce_with_logits")
 def binary_cross_entropy_with_logits(
     input: Array,
     target: Array,

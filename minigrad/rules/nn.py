@@ -18,7 +18,7 @@ from .layout import elementwise
 from .linalg import product, same_dtype
 from .presentation import INTERNAL, PROMOTED
 from .rule import Array, Constant, Result, differentiable, unchanged
-from .summation import summed
+from .summation import averaged, summed
 
 
 @differentiable(
@@ -195,8 +195,11 @@ def mse_loss(input: Array, target: Array, reduction: str = "mean") -> Result:
     total = input.dtype.type(difference.size) if reduction == "mean" else None
     slope = 2 if total is None else 2 / total
     terms = elementwise(difference * difference, (input, target))  # the layout decides the digits
-    y = terms if reduction == "none" else summed(terms, tuple(range(terms.ndim)))
-    return y if total is None else y / total, (
+    if total is None:
+        y = terms if reduction == "none" else summed(terms, tuple(range(terms.ndim)))
+    else:
+        y = averaged(terms, total)
+    return y, (
         lambda g: (input - target) * slope * g,
         lambda g: (target - input) * slope * g,
     )

@@ -6,9 +6,11 @@ window, so it is one operation on an array of the result's size.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -31,24 +33,32 @@ def pooled_size(
     return count - 1 if ceil and (count - 1) * stride >= size + padding else count
 
 
-def _window_places(
-    kernel: Sizes, outside: Sizes, stride: Sizes, dilation: Sizes
-) -> Iterator[tuple]:
-    """For each place in a window: the place, and the slices with these elements of all windows."""
+# How windows lie in a dimension depends on the sizes only. Finding it out takes longer than the
+# pooling of a small image.
+
+
+@functools.lru_cache(256)
+def _windows(
+    size: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, ceil: bool
+) -> tuple[Sizes, list[int], list[tuple[Sizes, tuple[Any, ...]]]]:
+    """How many windows there are, and the padding after the elements so that it covers them.
+
+    Then, for each place in a window, the place and the slices with these elements of all windows.
+    """
+    each = zip(size, kernel, stride, padding, dilation, strict=True)
+    outside = tuple([pooled_size(*numbers, ceil) for numbers in each])
+    sizes = zip(kernel, outside, stride, dilation, strict=True)
+    reach = [(m - 1) * s + (k - 1) * d + 1 for k, m, s, d in sizes]
+    ends = [max(r - n - p, p) for n, p, r in zip(size, padding, reach, strict=True)]
+    places = []
     for place in itertools.product(*map(range, kernel)):
-        each = zip(place, outside, stride, dilation, strict=True)
-        yield place, tuple([slice(k * d, k * d + (m - 1) * s + 1, s) for k, m, s, d in each])
+        steps = zip(place, outside, stride, dilation, strict=True)
+        key = tuple([slice(k * d, k * d + (m - 1) * s + 1, s) for k, m, s, d in steps])
+        places.append((place, (..., *key)))
+    return outside, ends, places
 
 
-def _reach(kernel: Sizes, outside: Sizes, stride: Sizes, dilation: Sizes) -> list[int]:
-    """The sizes of the area that the windows cover."""
-    each = zip(kernel, outside, stride, dilation, strict=True)
-    return [(m - 1) * s + (k - 1) * d + 1 for k, m, s, d in each]
-
-
-def _ends(size: Sizes, padding: Sizes, reach: list[int]) -> list[int]:
-    """The padding after the elements, so that it covers the windows."""
-    return [max(r - n - p, p) for n, p, r in zip(size, padding, reach, strict=True)]
+_FEW = 4096  # of so many windows, the positions are kept
 
 
 # The largest element ------------------------------------------------------------------------------
@@ -81,28 +91,16 @@ def max_pool(
     """
     nd = len(kernel)
     lead, size = input.shape[:-nd], input.shape[-nd:]
-    each = zip(size, kernel, stride, padding, dilation, strict=True)
-    outside = tuple([pooled_size(*numbers, ceil_mode) for numbers in each])
+    outside, ends, places = _windows(size, kernel, stride, padding, dilation, ceil_mode)
     lowest = np.iinfo(input.dtype).min if input.dtype.kind in "iu" else -np.inf
-    ends = _ends(size, padding, _reach(kernel, outside, stride, dilation))
     x = padded(input, padding, lowest, ends)
-    starts = []  # along each dimension, the first element of each window that isn't padding
-    for m, s, p, d in zip(outside, stride, padding, dilation, strict=True):
-        start = np.arange(m) * s - p
-        starts.append(np.where(start < 0, start % d, start))
     y = np.full((*lead, *outside), lowest, input.dtype)
-    indices = np.broadcast_to(np.ravel_multi_index(_grid(starts), size), y.shape).copy()
+    positions = _positions if math.prod(outside) > _FEW else _kept_positions
+    first, origin = positions(size, outside, stride, padding, dilation)
+    indices = np.broadcast_to(first, y.shape).copy()
     flat = [math.prod(size[i + 1 :]) for i in range(nd)]
-    origin = sum(
-        g * step
-        for g, step in zip(
-            _grid([np.arange(m) * s - p for m, s, p in zip(outside, stride, padding, strict=True)]),
-            flat,
-            strict=True,
-        )
-    )
-    for place, key in _window_places(kernel, outside, stride, dilation):
-        v = x[(..., *key)]
+    for place, key in places:
+        v = x[key]
         better = v > y
         if v.dtype.kind == "f":
             better |= v != v
@@ -111,6 +109,23 @@ def max_pool(
         np.copyto(indices, origin + shift, where=better)
     apart = all(s >= d * (k - 1) + 1 for k, s, d in zip(kernel, stride, dilation, strict=True))
     return (y, indices), (_to_elements(input, indices, lead, size, not apart),)
+
+
+def _positions(
+    size: Sizes, outside: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes
+) -> tuple[Array, Array]:
+    """The index of the first element of each window that isn't padding, and that of its corner."""
+    starts, corners = [], []
+    for m, s, p, d in zip(outside, stride, padding, dilation, strict=True):
+        corner = np.arange(m) * s - p
+        corners.append(corner)
+        starts.append(np.where(corner < 0, corner % d, corner))
+    flat = [math.prod(size[i + 1 :]) for i in range(len(size))]
+    origin = sum(g * step for g, step in zip(_grid(corners), flat, strict=True))
+    return np.ravel_multi_index(_grid(starts), size), origin
+
+
+_kept_positions = functools.lru_cache(256)(_positions)
 
 
 def _grid(each: list[Array]) -> tuple[Array, ...]:
@@ -188,15 +203,15 @@ def avg_pool(
     nd = len(kernel)
     lead, size = input.shape[:-nd], input.shape[-nd:]
     one = (1,) * nd
-    each = zip(size, kernel, stride, padding, one, strict=True)
-    outside = tuple([pooled_size(*numbers, ceil_mode) for numbers in each])
-    x = padded(input, padding, 0, _ends(size, padding, _reach(kernel, outside, stride, one)))
+    outside, ends, places = _windows(size, kernel, stride, padding, one, ceil_mode)
+    x = padded(input, padding, 0, ends)
     y = np.zeros((*lead, *outside), input.dtype)
-    for _, key in _window_places(kernel, outside, stride, one):
-        y += x[(..., *key)]
+    for _, key in places:
+        y += x[key]
     counts: Array = np.asarray(divisor_override)
     if divisor_override is None:
-        counts = _counts(size, kernel, stride, padding, outside, count_include_pad)
+        count = _counts if math.prod(outside) > _FEW else _kept_counts
+        counts = count(size, kernel, stride, padding, outside, count_include_pad)
     counts = counts.astype(input.dtype)
     ones, flat = np.ones((1, 1, *kernel), input.dtype), math.prod(lead)
     each = zip(size, outside, kernel, stride, padding, strict=True)
@@ -224,6 +239,9 @@ def _counts(
             start, end = np.maximum(start, 0), np.minimum(end, n)
         total = total[..., None] * (end - start)
     return total
+
+
+_kept_counts = functools.lru_cache(256)(_counts)
 
 
 @differentiable(

@@ -13,6 +13,7 @@ FUNCTION = ("function",)
 METHOD = ("method",)
 BOTH = ("function", "method")
 IN_PLACE = ("function", "method", "in-place")
+HALF_IN_DERIVATIVES = "float32, derivatives in float16"  # for `Presentation.half`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,13 @@ class Presentation:
     - `checked`: operands, with the kinds of dtypes (such as "iuf") for which a number that the
       dtype can't hold is an error. For other kinds the rule gets the number as it is. A number for
       any other operand wraps around or becomes infinite.
+    - `half`: how PyTorch computes float16. "float16" rounds each step, as NumPy does; "float32"
+      computes in float32 and rounds the results once; "float32 for a number" does so if a number
+      is an operand; "float32, derivatives in float16" does so for the result only,
+      where PyTorch's derivative is a formula of several ops. The engine does it (`core/half.py`),
+      the rule needn't.
+    - `no_half`: the name of PyTorch's kernel, if it isn't implemented for float16; that of the
+      derivative's kernel, if it ends in "_backward".
     - `no_bools`: the error message for a bool operand, if the op doesn't accept bools.
     - `public`: PyTorch's name for the op, if it isn't the rule's; with its namespace, as in
       "Tensor.unfold", if the name means another op elsewhere.
@@ -40,6 +48,7 @@ class Presentation:
       it, if PyTorch has several; "" means the rule's name and "Backward0".
     - `in_place_node`: the name in place, if it is another.
     - `converts`: whether PyTorch converts the operand to the option `dtype` by a separate op.
+    - `dim_for_keepdim`: whether `keepdim` needs `dim` to be given, if only as None.
     - `edges`: the operands that have a derivative in the order of PyTorch's `next_functions`, if
       that isn't the rule's; "" for one that PyTorch has in addition, and that leads nowhere.
     - `before`: for a node of this name, the operand to which PyTorch applies another op first, "t"
@@ -56,12 +65,15 @@ class Presentation:
     operators: tuple[str, ...] = ()
     spread_sizes: bool = False
     checked: Mapping[str, str] = field(default_factory=dict, hash=False)
+    half: str = "float32"
+    no_half: str = ""
     no_bools: str = ""
     public: str = ""
     title: str = ""
     node: str | Callable[..., str] = ""
     in_place_node: str = ""
     converts: bool = False
+    dim_for_keepdim: bool = False
     edges: tuple[str, ...] = ()
     before: tuple[str, str, str] = ("", "", "")
     derivative_node: str = ""
@@ -71,8 +83,10 @@ class Presentation:
 # The families.
 EVERYWHERE = Presentation()
 INTERNAL = Presentation(forms=())  # called by other functions only
-ELEMENTWISE = Presentation(layout="elementwise")
+ELEMENTWISE = Presentation(layout="elementwise", half="float16")
 ARITHMETIC = replace(ELEMENTWISE, promotion="common", forms=IN_PLACE)
-FLOAT_FUNCTION = replace(ELEMENTWISE, promotion="float", forms=IN_PLACE)  # exp, sin, …
+FLOAT_FUNCTION = replace(  # exp, sin, …
+    ELEMENTWISE, promotion="float", forms=IN_PLACE, half=HALF_IN_DERIVATIVES
+)
 PROMOTED = replace(ELEMENTWISE, promotion="common")  # maximum, comparisons, …
 SIZES = Presentation(spread_sizes=True)

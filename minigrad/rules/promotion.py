@@ -29,7 +29,7 @@ def get_default_dtype() -> dtype:
 
 
 def set_default_dtype(d: dtype, /) -> None:
-    """Make `d`, float32 or float64, the dtype of Python floats. TypeError for any other.
+    """Make `d`, a float dtype, the dtype of Python floats. TypeError for any other.
 
     >>> minigrad.set_default_dtype(minigrad.float64)
     >>> minigrad.tensor(1.5).dtype
@@ -42,7 +42,7 @@ def set_default_dtype(d: dtype, /) -> None:
     if not d.is_floating_point:
         raise TypeError(
             f"only floating-point types are supported as the default type, but got {d}; "
-            "use float32 or float64"
+            "use float16, float32 or float64"
         )
     to_numpy(d)
     _default = d
@@ -135,12 +135,13 @@ def converted(number: float, kind: np.dtype) -> Any:
     RuntimeError for a number that the dtype can't hold. uint8 also holds the negatives of its
     numbers: they wrap around.
     """
-    number = python_number(number)
+    if type(number) is not float:
+        number = python_number(number)
     if kind.kind == "b":
         return bool(number)
     if kind.kind not in "iu":
-        # Only float32 can't hold every Python float. It can hold the infinities and NaN.
-        if kind != np.float32 or abs(number) <= LARGEST or not abs(number) < np.inf:
+        # Python's floats are float64. Every float dtype holds the infinities and NaN.
+        if abs(number) <= _LARGEST_FLOAT.get(kind, np.inf) or not abs(number) < np.inf:
             return number
     else:
         lowest, highest = _LIMITS[kind]
@@ -166,4 +167,7 @@ _LIMITS: dict[np.dtype, tuple[float, float]] = {
     for d in dtypes.SUPPORTED
     if d.numpy.kind in "iu"
 }
-LARGEST = float(np.finfo(np.float32).max)
+_LARGEST_FLOAT = {
+    d.numpy: float(np.finfo(d.numpy).max) for d in dtypes.SUPPORTED if d.is_floating_point
+}
+LARGEST = _LARGEST_FLOAT[dtypes.float32.numpy]

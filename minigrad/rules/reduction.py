@@ -39,7 +39,7 @@ def _node(name: str) -> Callable[..., str]:
     return with_dim_or_without
 
 
-@differentiable(linear=True, numpy="add.reduce", node=_node("Sum"))
+@differentiable(linear=True, numpy="add.reduce", node=_node("Sum"), dim_for_keepdim=True)
 def sum(
     input: Array,
     dim: int | Sequence[int] | None = None,
@@ -74,7 +74,7 @@ def _in_equal_shares(
     return np.broadcast_to(_with_kept_dims(g / share, shape, reduced), shape)
 
 
-@differentiable(linear=True, node=_node("Mean"))
+@differentiable(linear=True, node=_node("Mean"), dim_for_keepdim=True)
 def mean(
     input: Array,
     dim: int | Sequence[int] | None = None,

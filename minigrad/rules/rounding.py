@@ -72,7 +72,9 @@ def _round_node(input: Array, *, decimals: int | None = None) -> str:
     return f"RoundBackward{int(decimals is not None)}"
 
 
-@differentiable(ELEMENTWISE, linear=True, numpy="rint", forms=IN_PLACE, node=_round_node)
+@differentiable(
+    ELEMENTWISE, half="float32", linear=True, numpy="rint", forms=IN_PLACE, node=_round_node
+)
 def round(input: Array, *, decimals: int | None = None) -> Result:
     """Each element rounded to `decimals` decimal places (0); halves go to the even neighbour.
 
@@ -115,7 +117,22 @@ def _refuse_zero(input: Operand, other: Operand) -> None:
 def floor_quotient(input: Operand, other: Operand) -> Array:
     """The quotient rounded down."""
     _refuse_zero(input, other)
-    return np.floor_divide(input, other)
+    return (_floor_in_steps if _is_half(input, other) else np.floor_divide)(input, other)
+
+
+def _is_half(*operands: Operand) -> bool:
+    return any(isinstance(x, np.ndarray) and x.dtype == np.float16 for x in operands)
+
+
+def _floor_in_steps(a: Operand, b: Operand) -> Array:
+    """The quotient rounded down of float16, each step of which PyTorch rounds."""
+    rest = np.fmod(a, b)
+    quotient = (a - rest) / b
+    quotient = np.where((rest != 0) & ((rest < 0) != np.less(b, 0)), quotient - 1, quotient)
+    down = np.floor(quotient)
+    down = np.where(quotient - down > 0.5, down + 1, down)
+    down = np.where(quotient == 0, np.copysign(0, np.divide(a, b)), down)
+    return np.where(np.equal(b, 0), np.divide(a, b), down).astype(np.float16, copy=False)
 
 
 def trunc_quotient(input: Operand, other: Operand) -> Array:
@@ -129,7 +146,14 @@ def trunc_quotient(input: Operand, other: Operand) -> Array:
     return np.add(down, inexact & (down < 0), dtype=kind)
 
 
-@differentiable(ARITHMETIC, forms=(), public="div", title="div(mode=…)", node="DivBackward2")
+@differentiable(
+    ARITHMETIC,
+    half="float32 for a number",
+    forms=(),
+    public="div",
+    title="div(mode=…)",
+    node="DivBackward2",
+)
 def rounded_div(input: Operand, other: Operand, *, rounding_mode: str) -> Result:
     """`input / other` rounded towards 0 ("trunc") or down ("floor"); the derivative is 0."""
     if not isinstance(rounding_mode, str):
@@ -143,7 +167,7 @@ def rounded_div(input: Operand, other: Operand, *, rounding_mode: str) -> Result
     kind = np.result_type(input, other).kind
     if kind == "b":
         raise NotImplementedError(f"\"div_{rounding_mode}_cpu\" not implemented for 'Bool'")
-    if kind in "iu" and not np.all(other):
+    if kind in "iu" and np.size(input) and not np.all(other):
         raise RuntimeError("ZeroDivisionError")
     quotient = floor_quotient if rounding_mode == "floor" else trunc_quotient
     return quotient(input, other), (
@@ -152,7 +176,7 @@ def rounded_div(input: Operand, other: Operand, *, rounding_mode: str) -> Result
     )
 
 
-@without_derivative(ARITHMETIC, operators=("x // y", "x //= y"))
+@without_derivative(ARITHMETIC, half="float32 for a number", operators=("x // y", "x //= y"))
 def floor_divide(input: Operand, other: Operand) -> Result:
     """`input / other` rounded down, broadcast. It has no derivative.
 
@@ -290,7 +314,10 @@ def nextafter(input: Array, other: Array) -> Result:
     tensor([True])
     """
     require_floats("nextafter_cpu", input)
-    return np.nextafter(input, other), (
+    y = np.nextafter(input, other)
+    if input.dtype == np.float16:  # of two zeros, C and PyTorch return `other`
+        y = np.where(input == other, other, y)
+    return y, (
         lambda g: np.where(input == other, 0, g),
         lambda g: np.zeros_like(g),
     )

@@ -9,6 +9,7 @@ import numpy as np
 
 from .dims import axis
 from .dtypes import scalar_name
+from .elementwise import cast
 from .indexing import put
 from .layout import in_dtype
 from .reading import reads_as
@@ -23,8 +24,8 @@ def summed_type(input: Array, dtype: np.dtype | None) -> np.dtype:
 
 
 def _wide(x: Array) -> Array:
-    """`x` in the dtype in which PyTorch accumulates: float64 for float32."""
-    return x.astype(np.float64) if x.dtype == np.float32 else x
+    """`x` in the dtype in which PyTorch accumulates: float64 for float32, float32 for float16."""
+    return x.astype(f"f{min(2 * x.itemsize, 8)}") if x.dtype.kind == "f" else x
 
 
 def _by_reversal(g: Array, dim: int) -> Array:
@@ -39,7 +40,7 @@ def _from_the_end(g: Array, dim: int) -> Array:
     return np.flip(sums, dim).copy()
 
 
-@differentiable(linear=True)
+@differentiable(linear=True, half="float16")
 def cumsum(input: Array, dim: int, *, dtype: np.dtype | None = None) -> Result:
     """The sums of the elements along `dim` up to each place; integers are summed in int64.
 
@@ -52,10 +53,17 @@ def cumsum(input: Array, dim: int, *, dtype: np.dtype | None = None) -> Result:
     if x.dtype.kind == "f":
         y = y + 0  # PyTorch's sums start with 0, so that a sum of -0 is 0
     one = math.prod(shape) <= 1 or shape[d] == 1
-    return y.astype(x.dtype), (lambda g: g if one else _from_the_end(g, d),)
+
+    kind, converted = input.dtype, x.dtype != input.dtype
+
+    def pullback(g: Array) -> Array:
+        g = cast(g, kind)[0] if converted else g  # first, as PyTorch does, which may overflow
+        return g if one else _from_the_end(g, d)
+
+    return y.astype(x.dtype), (pullback,)
 
 
-@differentiable()
+@differentiable(half="float16")
 def cumprod(input: Array, dim: int, *, dtype: np.dtype | None = None) -> Result:
     """The products of the elements along `dim` up to each place; integers give int64.
 
@@ -65,10 +73,12 @@ def cumprod(input: Array, dim: int, *, dtype: np.dtype | None = None) -> Result:
     d, shape = axis(dim, input.ndim), input.shape
     x = in_dtype(input, summed_type(input, dtype))
     y = (np.multiply.accumulate(_wide(x), d) if shape else _wide(x)).astype(x.dtype)
+    kind, converted = input.dtype, x.dtype != input.dtype
 
     def pullback(g: Array) -> Array:
         if math.prod(shape) <= 1 or shape[d] == 1:
             return g
+        g = cast(g, kind)[0] if converted else g
         if (input == 0).any():
             return _by_factors(input, g, d)
         return _from_the_end(g * y, d) / input
@@ -123,7 +133,7 @@ def others(input: Array, dim: int) -> Array:
     return _before(input, dim) * _before(input[back], dim)[back]
 
 
-@differentiable()
+@differentiable(half="float16")
 def logcumsumexp(input: Array, dim: int) -> Result:
     """The logarithms of the sums of exponentials along `dim` up to each place.
 

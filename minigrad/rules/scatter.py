@@ -13,7 +13,7 @@ import numpy as np
 from .dims import axis
 from .dtypes import of_numpy
 from .indexing import put
-from .presentation import INTERNAL
+from .presentation import HALF_IN_DERIVATIVES, INTERNAL
 from .promotion import converted
 from .rule import Array, Constant, Operand, Result, differentiable, unchanged
 
@@ -121,7 +121,7 @@ def scatter_values(input: Array, src: Operand, index: Constant, dim: int) -> Res
     )
 
 
-@differentiable(INTERNAL, node="ScatterReduceBackward0")
+@differentiable(INTERNAL, half=HALF_IN_DERIVATIVES, node="ScatterReduceBackward0")
 def scatter_amax(
     input: Array, src: Array, index: Constant, dim: int, largest: bool, include_self: bool
 ) -> Result:
@@ -159,7 +159,12 @@ def _shares(
     return own if include_self else scatter_values(own, 0, index, dim)[0], read
 
 
-@differentiable(INTERNAL, public="scatter_reduce", node="ScatterReduceBackward0")
+@differentiable(
+    INTERNAL,
+    half=HALF_IN_DERIVATIVES,
+    public="scatter_reduce",
+    node="ScatterReduceBackward0",
+)
 def scatter_product(
     input: Array, src: Array, index: Constant, dim: int, include_self: bool
 ) -> Result:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from .dims import axis, index, indices, infer_size, named
-from .presentation import INTERNAL, METHOD, SIZES
+from .presentation import IN_PLACE, INTERNAL, METHOD, SIZES
 from .rule import Array, Pullback, Result, differentiable, unchanged
 
 
@@ -63,7 +63,7 @@ def view(input: Array, size: Sequence[int]) -> Result:
         ) from None
 
 
-@differentiable(linear=True, view=True, numpy="swapaxes")
+@differentiable(linear=True, view=True, forms=IN_PLACE, numpy="swapaxes")
 def transpose(input: Array, dim0: int, dim1: int) -> Result:
     """Two dimensions exchanged.
 
@@ -77,7 +77,7 @@ def transpose(input: Array, dim0: int, dim1: int) -> Result:
     return input.swapaxes(a, b), (lambda g: g.swapaxes(a, b),)
 
 
-@differentiable(linear=True, view=True)
+@differentiable(linear=True, view=True, forms=IN_PLACE)
 def t(input: Array) -> Result:
     """The transpose of a matrix; a vector or a 0-d tensor unchanged. RuntimeError otherwise.
 
@@ -117,7 +117,7 @@ def _squeeze_node(input: Array, dim: int | Sequence[int] | None = None) -> str:
     return f"SqueezeBackward{0 if dim is None else 2 if isinstance(dim, Sequence) else 1}"
 
 
-@differentiable(linear=True, view=True, node=_squeeze_node)
+@differentiable(linear=True, view=True, forms=IN_PLACE, node=_squeeze_node)
 def squeeze(input: Array, dim: int | Sequence[int] | None = None) -> Result:
     """Remove the dimensions of size 1: all of them, or those that `dim` names.
 
@@ -130,7 +130,7 @@ def squeeze(input: Array, dim: int | Sequence[int] | None = None) -> Result:
     return input.reshape(after), (lambda g: g.reshape(before),)
 
 
-@differentiable(linear=True, view=True, operators=("x[None]",))
+@differentiable(linear=True, view=True, forms=IN_PLACE, operators=("x[None]",))
 def unsqueeze(input: Array, dim: int) -> Result:
     """Insert a dimension of size 1 at `dim`; -1 puts it last.
 

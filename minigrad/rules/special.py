@@ -75,7 +75,7 @@ def erfinv(input: Array) -> Result:
     return scipy_special("erfinv", input), (to_input,)
 
 
-@differentiable(FLOAT_FUNCTION, forms=(), public="erfcx")
+@differentiable(FLOAT_FUNCTION, forms=(), no_half="erfcx_cpu", public="erfcx")
 def special_erfcx(input: Array) -> Result:
     """exp(x²) erfc(x), which doesn't underflow.
 
@@ -86,7 +86,7 @@ def special_erfcx(input: Array) -> Result:
     return y, (lambda g: (2 * input * y - TWO_OVER_ROOT_PI) * g,)
 
 
-@differentiable(FLOAT_FUNCTION, forms=(), public="ndtri")
+@differentiable(FLOAT_FUNCTION, forms=(), no_half="ndtri_cpu", public="ndtri")
 def special_ndtri(input: Array) -> Result:
     """The inverse of the standard normal distribution function.
 
@@ -97,7 +97,7 @@ def special_ndtri(input: Array) -> Result:
     return y, (lambda g: g * ROOT_2_PI * np.exp(y * y / 2),)
 
 
-@differentiable(FLOAT_FUNCTION, forms=(), public="log_ndtr")
+@differentiable(FLOAT_FUNCTION, forms=(), no_half="log_ndtr_cpu", public="log_ndtr")
 def special_log_ndtr(input: Array) -> Result:
     """The logarithm of the standard normal distribution function.
 
@@ -135,7 +135,11 @@ def digamma(input: Array) -> Result:
     return y, (lambda g: g * polygamma(input, 1)[0],)
 
 
-@differentiable(FLOAT_FUNCTION, forms=("method", "in-place"), in_place_node="PolygammaBackward1")
+@differentiable(
+    FLOAT_FUNCTION,
+    forms=("method", "in-place"),
+    in_place_node="PolygammaBackward1",
+)
 def polygamma(input: Array, n: int) -> Result:
     """The derivative of order `n` of digamma, for n >= 0.
 
@@ -223,7 +227,7 @@ def _at_limits(y: Array, a: Array, x: Array, start: int) -> Array:
     return np.where(valid & (x == 0), start, y).astype(a.dtype)
 
 
-@without_derivative(FLOAT_FUNCTION, forms=(), public="zeta")
+@without_derivative(FLOAT_FUNCTION, forms=(), no_half="zeta_cpu", public="zeta")
 def special_zeta(input: Operand, other: Operand) -> Result:
     """The Hurwitz zeta function, the sum of 1 / (k + other) ** input over k >= 0.
 
@@ -265,7 +269,9 @@ def special_i0e(input: Array) -> Result:
     return y, (lambda g: g * (special_i1e(input)[0] - np.sign(input) * y),)
 
 
-@differentiable(FLOAT_FUNCTION, forms=(), public="i1", node="SpecialI1Backward0")
+@differentiable(
+    FLOAT_FUNCTION, forms=(), no_half="i1_backward", public="i1", node="SpecialI1Backward0"
+)
 def special_i1(input: Array) -> Result:
     """The modified Bessel function of the first kind of order 1.
 
@@ -282,7 +288,9 @@ def special_i1(input: Array) -> Result:
     return y, (to_input,)
 
 
-@differentiable(FLOAT_FUNCTION, forms=(), public="i1e", node="SpecialI1EBackward0")
+@differentiable(
+    FLOAT_FUNCTION, forms=(), no_half="i1e_backward", public="i1e", node="SpecialI1EBackward0"
+)
 def special_i1e(input: Array) -> Result:
     """exp(-|x|) i1(x).
 
@@ -363,7 +371,7 @@ def special_entr(input: Array) -> Result:
     return y, (lambda g: g * (-(1 + np.log(input))),)
 
 
-@differentiable(FLOAT_FUNCTION)
+@differentiable(FLOAT_FUNCTION, half="float32")
 def logit(input: Array, eps: float | None = None) -> Result:
     """log(x / (1 - x)); `eps`, if it isn't negative, first limits x to [eps, 1 - eps].
 

@@ -11,7 +11,7 @@ import numpy as np
 from .dims import axes, axis, kept
 from .elementwise import pow, sign
 from .layout import in_dtype
-from .presentation import INTERNAL
+from .presentation import HALF_IN_DERIVATIVES, INTERNAL
 from .reduction import _flag, _node, _with_kept_dims, mean
 from .rule import Array, Result, differentiable
 from .scans import _wide, others, summed_type
@@ -47,7 +47,7 @@ def _of_variance(g: Array, input: Array, reduced: tuple[int, ...], left: float, 
     return (2 / left if left else INFINITY) * g * deviations
 
 
-@differentiable(INTERNAL, public="var", node="VarBackward0")
+@differentiable(INTERNAL, half=HALF_IN_DERIVATIVES, public="var", node="VarBackward0")
 def variance(
     input: Array, dim: int | Sequence[int] | None, correction: float, keepdim: bool = False
 ) -> Result:
@@ -57,7 +57,7 @@ def variance(
     return y.astype(input.dtype), (lambda g: _of_variance(g, input, reduced, left, dim),)
 
 
-@differentiable(INTERNAL, public="std", node="StdBackward0")
+@differentiable(INTERNAL, half=HALF_IN_DERIVATIVES, public="std", node="StdBackward0")
 def deviation(
     input: Array, dim: int | Sequence[int] | None, correction: float, keepdim: bool = False
 ) -> Result:
@@ -75,7 +75,7 @@ def deviation(
 # Products and norms -------------------------------------------------------------------------------
 
 
-@differentiable(node=_node("Prod"))
+@differentiable(half=HALF_IN_DERIVATIVES, node=_node("Prod"), dim_for_keepdim=True)
 def prod(
     input: Array, dim: int | None = None, keepdim: bool = False, *, dtype: np.dtype | None = None
 ) -> Result:
@@ -102,7 +102,7 @@ def prod(
     return y, (pullback,)
 
 
-@differentiable(promotion="float")
+@differentiable(promotion="float", half=HALF_IN_DERIVATIVES)
 def logsumexp(input: Array, dim: int | Sequence[int], keepdim: bool = False) -> Result:
     """The logarithm of the sum of exponentials over `dim`.
 
@@ -130,7 +130,7 @@ def logsumexp(input: Array, dim: int | Sequence[int], keepdim: bool = False) -> 
     return y, (pullback,)
 
 
-@differentiable(INTERNAL, public="norm", node="LinalgVectorNormBackward0")
+@differentiable(INTERNAL, half=HALF_IN_DERIVATIVES, public="norm", node="LinalgVectorNormBackward0")
 def vector_norm(
     input: Array,
     ord: float,
@@ -242,8 +242,9 @@ def _middle(input: Array, ignore_nan: bool) -> Result:
     x = np.sort(input, None)
     count = x.size - int(np.isnan(x).sum()) if input.dtype.kind == "f" else x.size
     if not count or (count < x.size and not ignore_nan):
-        empty = np.nan if input.dtype.kind == "f" else np.iinfo(input.dtype).min
-        y = np.array(empty, input.dtype)
+        # NaN as an integer is the least of 32 or 64 bits, of which a smaller dtype has the last.
+        least = np.iinfo(np.int64 if input.itemsize == 8 else np.int32).min
+        y = np.array(np.nan if input.dtype.kind == "f" else least).astype(input.dtype)
     else:
         y = np.array(x[(count - 1) // 2])
     is_nan = bool(y != y)

@@ -47,10 +47,22 @@ def summed(x: Array, dims: tuple[int, ...], keepdims: bool = False) -> Array:
     if x.flags.c_contiguous:
         y = over_contiguous(x.shape, dims, x.dtype)(x)
     elif x.dtype.kind == "f" and dims and x.size:
-        y = _over_strides(x, dims)
+        y = _over_strides(x, dims) if x.itemsize > 2 else _in_float32(_over_strides)(x, dims)
     else:
         y = _without_rounding(x, dims)
     return y.reshape(kept(x.shape, dims)) if keepdims else y
+
+
+def averaged(x: Array, count: Any) -> Array:
+    """The sum of all elements, divided by `count` and rounded once."""
+    if x.dtype == np.float16:
+        return averaged(x.astype(np.float32), np.float32(count)).astype(np.float16)
+    return summed(x, tuple(range(x.ndim))) / count
+
+
+def _in_float32(way: Callable[..., Array]) -> Callable[..., Array]:
+    """A way to sum float16: in float32, rounded once."""
+    return lambda x, *dims: way(x.astype(np.float32), *dims).astype(np.float16)
 
 
 def _without_rounding(x: Array, dims: tuple[int, ...]) -> Array:
@@ -64,6 +76,8 @@ def over_contiguous(shape: Shape, dims: tuple[int, ...], dtype: np.dtype) -> Way
     """The way to sum a contiguous array over any of its dimensions."""
     if dtype.kind != "f" or not dims or 0 in shape:
         return functools.partial(_without_rounding, dims=dims)
+    if dtype == np.float16:
+        return _in_float32(over_contiguous(shape, dims, np.dtype(np.float32)))
     size, itemsize = math.prod(shape), dtype.itemsize
     if len(dims) == len(shape):
         every = _along((size,), itemsize)
@@ -179,28 +193,58 @@ def _across(shape: Shape, together: int) -> Way:
 
 
 def _over_strides(x: Array, dims: tuple[int, ...]) -> Array:
-    """The sum over any dimensions of any array, in the order of PyTorch's TensorIterator.
+    """The sum over any dimensions of any array, in the order of PyTorch's TensorIterator."""
+    return _by_strides(x.shape, x.strides, dims, x.itemsize)(x)
+
+
+@functools.lru_cache(1024)
+def _by_strides(shape: Shape, strides: Shape, dims: tuple[int, ...], itemsize: int) -> Way:
+    """The way to sum an array of this shape and these strides over some of its dimensions.
 
     The innermost two dimensions are summed as one block. Reduced dimensions are innermost; if there
     are two of them or more, the sums of the blocks are added in turn.
     """
-    shape = tuple(size for d, size in enumerate(x.shape) if d not in dims)
-    inner, outer = _merged(x, dims)
-    sizes, strides = zip(*inner, *outer, (1, 0), strict=True)  # a dimension for sums of one
+    left = tuple(size for d, size in enumerate(shape) if d not in dims)
+    inner, outer = _merged(shape, strides, dims)
+    sizes, steps = zip(*inner, *outer, (1, 0), strict=True)  # a dimension for sums of one
     if not inner:  # all dimensions have size 1
-        return x.reshape(shape) + 0
+        return lambda x: x.reshape(left) + 0
     count = len(inner)
     second = 1 if count > 1 or outer else len(sizes) - 1
     order = [0, *range(count - 1, 1, -1), *range(len(sizes) - 1, max(count, 2) - 1, -1), second]
     order = list(dict.fromkeys(order))
-    rows = as_strided(x, [sizes[d] for d in order], [strides[d] for d in order], writeable=False)
-    way = _over_block(rows.shape, strides[0], strides[second], x.itemsize)
-    y = way(np.ascontiguousarray(rows))
-    if count > 1:  # the last dimension of the block was reduced, too, and so were the first ones
+    rows = [sizes[d] for d in order]
+    rows_of = _rearranged(sizes, steps, order, _is_contiguous(shape, strides, itemsize))
+    way = _over_block(tuple(rows), steps[0], steps[second], itemsize)
+    if count == 1:
+        return lambda x: way(np.ascontiguousarray(rows_of(x))).reshape(left)
+
+    def add(x: Array) -> Array:
+        # The last dimension of the block was reduced, too, and so were the first ones.
+        y = way(np.ascontiguousarray(rows_of(x)))
         y = np.ascontiguousarray(np.moveaxis(y, -1, count - 2))
         y = y.reshape(-1, *y.shape[count - 1 :])
-        y = _in_turn(y.shape)(y)
-    return y.reshape(shape)
+        return _in_turn(y.shape)(y).reshape(left)
+
+    return add
+
+
+def _is_contiguous(shape: Shape, strides: Shape, itemsize: int) -> bool:
+    for size, step in zip(reversed(shape), reversed(strides), strict=True):
+        if size > 1 and step != itemsize:
+            return False
+        itemsize *= size
+    return True
+
+
+def _rearranged(sizes: Shape, steps: Shape, order: list[int], contiguous: bool) -> Way:
+    """The way to view an array as dimensions of these sizes and steps in memory, in this order."""
+    if contiguous:  # then `reshape` does it in a fifth of the time of `as_strided`
+        outer_first = sorted(range(len(sizes)), key=lambda d: -steps[d])
+        shape, places = [sizes[d] for d in outer_first], [outer_first.index(d) for d in order]
+        return lambda x: x.reshape(shape).transpose(places)
+    shape, strides = [sizes[d] for d in order], [steps[d] for d in order]
+    return lambda x: as_strided(x, shape, strides, writeable=False)
 
 
 def _over_block(shape: Shape, down: int, across: int, itemsize: int) -> Way:
@@ -213,19 +257,21 @@ def _over_block(shape: Shape, down: int, across: int, itemsize: int) -> Way:
     return _in_strands(shape) if down < across else _across(shape, 4)
 
 
-def _merged(x: Array, dims: tuple[int, ...]) -> tuple[list[tuple[int, int]], ...]:
+def _merged(
+    shape: Shape, strides: Shape, dims: tuple[int, ...]
+) -> tuple[list[tuple[int, int]], ...]:
     """The sizes and strides of the reduced dimensions and of the others, the innermost first.
 
     Adjacent dimensions that are one in memory are merged.
     """
-    order = fastest_first(x.shape, [x.strides])
-    reduced = [d for d in order if d in dims and x.shape[d] > 1]
-    others = [d for d in range(x.ndim)[::-1] if d not in dims and x.shape[d] > 1]
+    order = fastest_first(shape, [strides])
+    reduced = [d for d in order if d in dims and shape[d] > 1]
+    others = [d for d in range(len(shape))[::-1] if d not in dims and shape[d] > 1]
     found = []
     for group in (reduced, others):
         merged: list[tuple[int, int]] = []
         for d in group:
-            size, stride = x.shape[d], x.strides[d]
+            size, stride = shape[d], strides[d]
             if merged and merged[-1][0] * merged[-1][1] == stride:
                 merged[-1] = (merged[-1][0] * size, merged[-1][1])
             else:

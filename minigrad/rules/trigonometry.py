@@ -268,7 +268,7 @@ def rsqrt(input: Array) -> Result:
     return y, (lambda g: -0.5 * g * (y * y * y),)
 
 
-@differentiable(PROMOTED, forms=BOTH)
+@differentiable(PROMOTED, forms=BOTH, half="float32")
 def logaddexp(input: Array, other: Array) -> Result:
     """log(exp(a) + exp(b)), without overflow. NotImplementedError for integers.
 
@@ -282,7 +282,7 @@ def logaddexp(input: Array, other: Array) -> Result:
     )
 
 
-@differentiable(PROMOTED, forms=BOTH)
+@differentiable(PROMOTED, forms=BOTH, half="float32")
 def logaddexp2(input: Array, other: Array) -> Result:
     """log2(2**a + 2**b), without overflow. NotImplementedError for integers.
 

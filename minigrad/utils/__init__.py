@@ -1,5 +1,5 @@
 """Datasets, data loaders and hook handles, under the names of torch.utils, and saving to files. It
-imports `rules`, `core`, `random`, `api` and `nn`. Read `data/`, then `serialization.py` (save and
+imports `rules`, `core`, `random`, `api` and `nn`. Read `data/`, then `serialization/` (save and
 load) with `atomic_write.py`. `checkpoint.py` saves memory in `backward`, `benchmark.py` has
 `Timer`. `hooks.py` is an alias.
 """

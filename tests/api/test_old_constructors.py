@@ -39,6 +39,33 @@ torch.FloatTensor([n[1], 2])
 torch.BoolTensor([1, 0])
 torch.BoolTensor([True, 0.5])
 torch.ByteTensor([1, 2])
+torch.HalfTensor([1.5, 2, 65504, 70000, 1e-8])
+torch.HalfTensor(2, 3).dtype is torch.half
+torch.HalfTensor(x)
+torch.HalfTensor(x.half())
+torch.CharTensor([1, -2.5, 127])
+torch.CharTensor([128])
+torch.CharTensor(np.array([1, -2], np.int8))
+torch.ShortTensor([300, -300]), torch.ShortTensor(np.array([1, 2]))
+torch.ShortTensor([40000])
+isinstance(x.half(), torch.HalfTensor), isinstance(x.char(), torch.CharTensor)
+isinstance(x, torch.BFloat16Tensor), x.dtype == torch.bfloat16, x.dtype != torch.complex64
+x.half().type(), x.char().type(), x.short().type()
+x.type('torch.HalfTensor'), x.type(torch.CharTensor), n.type('torch.ShortTensor')
+n.type_as(x.half()), x.type_as(n.char()), x.half().type_as(x)
+x.half().new(2, 3).shape, x.half().new([0.1, 2]), x.char().new([300])
+x.char().new([3, -4]), x.short().new((1, 2))
+x.half().new_zeros(2), x.char().new_ones(2), x.short().new_full((2,), 7.9)
+x.half().new_full((2,), 70000.)
+x.char().new_full((2,), 200)
+x.half().new_tensor([0.1, 70000]), x.new_tensor([1, 2], dtype=torch.int8)
+x.char().new_tensor([200])
+torch.range(0, 1, 0.1, dtype=torch.float16), torch.range(1, 4, dtype=torch.int8)
+torch.range(1, 300, 100, dtype=torch.int16), torch.range(0.5, 3.9, 1, dtype=torch.int8)
+with_default(torch, 'torch.HalfTensor')
+with_default(torch, torch.HalfTensor)
+with_default_dtype(torch, torch.float16)
+torch.set_default_dtype(torch.int8)
 torch.IntTensor([1.5, -2.5])
 torch.DoubleTensor([[0.1], [0.2]])
 torch.FloatTensor(np.int64(3)).shape
@@ -144,13 +171,26 @@ def with_default(torch: Any, kind: Any) -> Any:
         torch.set_default_dtype(torch.float32)
 
 
+def with_default_dtype(torch: Any, kind: Any) -> Any:
+    """New tensors while `kind` is the default dtype, and results for integers and numbers."""
+    try:
+        torch.set_default_dtype(kind)
+        n = torch.arange(3)
+        made = [torch.tensor(0.1), torch.Tensor([1]), torch.zeros(1), torch.arange(0, 1, 0.3)]
+        computed = [n * 0.1, n / 3, n.exp(), n + torch.ones(3, dtype=torch.float64), n.sqrt()]
+        return made, computed, repr(torch.tensor([0.1])), repr(torch.tensor([0.1]).float())
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
 @pytest.mark.parametrize("line", SAME.strip().splitlines())
 def test_same_as_pytorch(line: str) -> None:
     code = compile(line, line, "eval")
 
     def program(torch: Any) -> Any:
         names = {"x": torch.arange(6.0).reshape(2, 3), "n": torch.arange(3)}
-        return eval(code, names | {"torch": torch, "np": np, "with_default": with_default})
+        names |= {"with_default": with_default, "with_default_dtype": with_default_dtype}
+        return eval(code, names | {"torch": torch, "np": np})
 
     check_same(program)
 
@@ -165,17 +205,17 @@ def test_a_class_refers_to_the_memory_of_a_tensor() -> None:
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: minigrad.HalfTensor([1.0]),
+        lambda: minigrad.BFloat16Tensor([1.0]),
         lambda: minigrad.zeros(2, dtype=minigrad.bfloat16),
         lambda: minigrad.ones(2).type(minigrad.complex64),
-        lambda: minigrad.ones(2).half(),
-        lambda: minigrad.tensor([1], dtype=minigrad.int8),
-        lambda: minigrad.set_default_dtype(minigrad.float16),
+        lambda: minigrad.ones(2).bfloat16(),
+        lambda: minigrad.tensor([1], dtype=minigrad.complex128),
+        lambda: minigrad.set_default_dtype(minigrad.bfloat16),
         lambda: minigrad.nn.Linear(1, 1).to(minigrad.bfloat16),
     ],
 )
 def test_a_dtype_that_is_only_a_name_is_refused_by_name(make: Any) -> None:
-    with pytest.raises(NotImplementedError, match=r"torch\.(float16|bfloat16|complex64|int8) "):
+    with pytest.raises(NotImplementedError, match=r"torch\.(bfloat16|complex64|complex128) "):
         make()
     assert minigrad.get_default_dtype() is minigrad.float32
 

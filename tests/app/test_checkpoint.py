@@ -12,6 +12,7 @@ from commands import Command, assert_refused
 import minigrad
 from minigrad.app import programs
 from minigrad.app.datasets import load
+from minigrad.app.models import MODELS
 from tests.app.train_output import LOG_LINE, saved_tensors
 
 
@@ -23,6 +24,12 @@ from tests.app.train_output import LOG_LINE, saved_tensors
         "--data iris --batch-size 50 --momentum 0.9 --weight-decay 0.001",
         "--data iris --batch-size 50 --optimizer adam --dtype float64 --hidden 4 3",
         "--data wine --update both --loss mse --activation tanh --seed 5",
+        "--data iris --hidden 3 --batch-size 60 --optimizer lbfgs --lr 0.1",
+        "--data iris --hidden 3 --optimizer muon --weight-decay 0.1",
+        "--data iris --hidden 3 --scheduler plateau --lr 40",
+        "--data digits --test-size 0.9 --model cnn --hidden 3 --optimizer nadam",
+        "--data digits --test-size 0.9 --model rnn --hidden 3 2 --batch-size 90 --momentum 0.5",
+        "--data digits --test-size 0.9 --model transformer --hidden 5 --optimizer adam",
     ],
 )
 def test_a_resumed_run_equals_an_uninterrupted_one(
@@ -36,6 +43,25 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
     assert "epochs 8 to 12" in result.out
     assert result.out.splitlines()[-5:-1] == expected.out.splitlines()[-5:-1]
     assert whole.read_bytes() == half.read_bytes()
+
+
+def test_a_schedule_that_watches_the_loss_goes_on_where_it_was(
+    tmp_path: Path, train: Command
+) -> None:
+    whole, half = tmp_path / "whole", tmp_path / "half"
+    options = ["--data", "iris", "--hidden", 3, "--scheduler", "plateau", "--lr", 1e-6]
+    train(*options, "--epochs", 20, "--save", whole)
+    train(*options, "--epochs", 15, "--save", half)
+    assert minigrad.load(half)["scheduler"]["_last_lr"][0] < 1e-6
+    assert train("--load", half, "--epochs", 5, "--save", half).status == 0
+    assert whole.read_bytes() == half.read_bytes()
+    train("--load", half, "--epochs", 1, "--lr", 2, "--save", half)
+    assert minigrad.load(half)["scheduler"]["_last_lr"] == [2]
+    content = minigrad.load(whole)
+    del content["scheduler"]["best"]
+    minigrad.save(content, whole)
+    refused = train("--load", whole, "--epochs", 1)
+    assert_refused(refused, "the scheduler's state does not fit: it has no best")
 
 
 def test_evaluating_changes_nothing(tmp_path: Path, train: Command) -> None:
@@ -90,6 +116,23 @@ def test_parameters_saved_by_pytorch_are_loaded(tmp_path: Path, train: Command) 
     assert "float64" in result.out
     assert f"Accuracy  (training): {np.mean(predicted == data.y):.4f}" in result.out
     assert train("--load", path, "--data", "iris", "--epochs", 2).status == 0
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_parameters_alone_imply_the_model_and_its_sizes(
+    model: str, tmp_path: Path, train: Command
+) -> None:
+    data, path = load("digits"), tmp_path / "theirs"
+    options = {"model": model, "image": (8, 8), "hidden": (7, 6), "classes": 10}
+    parameters = next(programs.automatic(minigrad, data.x, data.y, **options)).parameters
+    minigrad.save({k: p.detach() for k, p in parameters.items()}, path)
+    result = train("--load", path, "--data", "digits", "--epochs", 0)
+    assert result.status == 0
+    name = "64" if model == "mlp" else f"{model} 8×8"
+    assert f"auto: {name}-7-6-10, " in result.out
+    other = "rnn" if model != "rnn" else "cnn"
+    refused = train("--load", path, "--data", "digits", "--epochs", 0, "--model", other)
+    assert_refused(refused, "it does not fit this auto network: missing: ")
 
 
 def test_parameters_of_the_manual_program_alone_are_loaded(tmp_path: Path, train: Command) -> None:

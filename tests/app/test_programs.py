@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from streams import FUSED, WITHOUT_FMA
 
 import minigrad
-from minigrad.app import datasets, programs
+from minigrad.app import datasets, models, programs
 from minigrad.app.programs import PROGRAMS, Progress
 
 TOY = datasets.load("toy")
@@ -257,14 +257,18 @@ def test_each_update_is_yielded_with_its_gradients(program: str) -> None:
 
 
 def test_the_programs_import_neither_library() -> None:
-    tree = ast.parse(inspect.getsource(programs))
+    trees = [ast.parse(inspect.getsource(module)) for module in (models, programs)]
     imported = {
         name.name if isinstance(node, ast.Import) else node.module
+        for tree in trees
         for node in ast.walk(tree)
         if isinstance(node, ast.Import | ast.ImportFrom)
         for name in node.names
     }
-    assert imported == {"__future__", "collections.abc", "itertools", "typing", "numpy"}
+    assert imported == {
+        *("__future__", "collections", "collections.abc", "itertools", "typing", "numpy"),
+        "minigrad.app.models",
+    }
 
 
 # From the seed alone ------------------------------------------------------------------------------
@@ -317,6 +321,66 @@ def test_the_tutorial_prints_the_same_in_both_libraries(program: str, seed: int)
 def test_every_optimiser_trains_as_in_pytorch(name: str) -> None:
     ours, theirs = both("auto", TOY.x, TOY.y, optimizer=name, epochs=6)
     assert_close(ours, theirs, 1e-9)
+
+
+@pytest.mark.parametrize("model", [n for n, m in models.MODELS.items() if m.only_matrices])
+def test_muon_trains_a_network_without_biases(model: str) -> None:
+    options = {"model": model, "image": SHAPE, "optimizer": "muon", "hidden": (5, 3), "lr": 0.5}
+    steps = list(programs.automatic(minigrad, *IMAGES, **options, epochs=3))
+    assert {p.ndim for p in steps[0].parameters.values()} == {2}
+    assert steps[-1].loss < steps[1].loss
+
+
+# Models -----------------------------------------------------------------------------------------
+
+SHAPE = (4, 6)  # rows and columns, so that they can't be confused
+IMAGES = np.random.default_rng(0).standard_normal((7, 24)), np.arange(7) % 3
+
+
+@pytest.mark.parametrize(
+    ("model", "activation"), [(name, a) for name, m in models.MODELS.items() for a in m.activations]
+)
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_every_model_trains_as_in_pytorch(model: str, activation: str, optimizer: str) -> None:
+    options = {"model": model, "activation": activation, "image": SHAPE, "hidden": (5, 3)}
+    options |= {"optimizer": optimizer, "lr": 0.01, "epochs": 4, "batch_size": 4}
+    ours, theirs = both("auto", *IMAGES, **options)
+    assert_close(ours, theirs, 1e-9)
+
+
+@pytest.mark.parametrize("model", models.MODELS)
+def test_lbfgs_trains_every_model_as_in_pytorch(model: str) -> None:
+    options = {"model": model, "activation": "tanh", "image": SHAPE, "hidden": (4,)}
+    ours, theirs = both("auto", *IMAGES, **options, optimizer="lbfgs", lr=0.5, epochs=1)
+    assert_close(ours, theirs, 1e-9)
+
+
+@pytest.mark.parametrize("dtype", programs.DTYPES)
+@pytest.mark.parametrize("model", models.MODELS)
+def test_the_first_parameters_of_every_model_are_pytorchs(model: str, dtype: str) -> None:
+    torch = pytest.importorskip("torch")
+    options = {"model": model, "activation": "tanh", "image": SHAPE, "hidden": (5, 3), "seed": 7}
+    ours, theirs = (
+        arrays(next(programs.automatic(t, *IMAGES, **options, dtype=dtype)))
+        for t in (minigrad, torch)
+    )
+    assert list(ours) == list(theirs)
+    for name, array in ours.items():
+        assert array.dtype == dtype
+        if FUSED:
+            assert array.tobytes() == theirs[name].tobytes(), name
+        else:
+            np.testing.assert_allclose(array, theirs[name], rtol=0, atol=WITHOUT_FMA)
+
+
+@pytest.mark.parametrize("model", models.OF_IMAGES)
+def test_a_model_of_images_uses_where_a_pixel_is(model: str) -> None:
+    options = {"model": model, "activation": "tanh", "image": SHAPE, "hidden": (5,), "seed": 1}
+    network = next(programs.automatic(minigrad, *IMAGES, **options))
+    x, y = IMAGES
+    loss, _ = network.evaluate(x, y)
+    for moved in (x.reshape(-1, *SHAPE)[:, ::-1], x.reshape(-1, *SHAPE)[:, :, ::-1]):
+        assert network.evaluate(np.ascontiguousarray(moved).reshape(x.shape), y)[0] != loss
 
 
 @pytest.mark.parametrize("name", programs.SCHEDULERS)

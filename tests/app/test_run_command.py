@@ -173,3 +173,41 @@ def test_a_traceback_leaves_out_the_command(written) -> None:  # type: ignore[no
     assert f'File "{ran.path}", line 2' in ran.err
     assert ran.err.splitlines()[-1].startswith("RuntimeError: ")
     assert "run_command" not in ran.err
+
+
+PROCESSES = """\
+import torch
+import torch.multiprocessing as mp
+from torch.utils.data import DataLoader, Dataset
+
+
+class Squares(Dataset):
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        return torch.tensor(index) ** 2
+
+
+def work(number, queue):
+    queue.put((number, torch.ones(2) * number, torch.__name__))
+
+
+if __name__ == "__main__":
+    mp.set_start_method("spawn", force=True)
+    queue = mp.get_context("spawn").SimpleQueue()
+    mp.spawn(work, (queue,), nprocs=2)
+    print(sorted((queue.get() for _ in range(2)), key=lambda result: result[0]))
+    for batch in DataLoader(Squares(), 2, num_workers=1, multiprocessing_context="spawn"):
+        print(batch)
+    mp.set_start_method(None, force=True)
+"""
+
+
+def test_new_processes_of_a_program_have_minigrad_as_torch(written) -> None:  # type: ignore[no-untyped-def]
+    ran = written(PROCESSES)
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.out == (
+        "[(0, tensor([0., 0.]), 'torch'), (1, tensor([1., 1.]), 'torch')]\n"
+        "tensor([0, 1])\ntensor([4, 9])\n"
+    )

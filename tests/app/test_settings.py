@@ -9,6 +9,7 @@ import pytest
 
 from minigrad.app.command import UsageError
 from minigrad.app.datasets import BUNDLED
+from minigrad.app.models import MODELS, OF_IMAGES
 from minigrad.app.settings import DEFAULTS, Settings, defaults_table, resolve
 
 
@@ -126,6 +127,54 @@ def test_adam_has_no_momentum() -> None:
     with pytest.raises(UsageError, match="--momentum needs --optimizer sgd"):
         resolve({"optimizer": "adam", "momentum": 0.9}, {})
     assert resolve({"optimizer": "adam"}, STORED).momentum == 0.0
+
+
+@pytest.mark.parametrize("model", OF_IMAGES)
+def test_a_model_of_images_has_its_own_sizes_and_implies_the_automatic_update(model: str) -> None:
+    settings = resolve({"model": model, "data": "digits"}, {})
+    assert settings.programs == ("auto",)
+    assert settings.hidden == MODELS[model].hidden != DEFAULTS["digits"].hidden
+    assert settings.activation == MODELS[model].activations[0]
+    arguments = settings.arguments("auto")
+    assert (arguments["model"], arguments["image"]) == (model, (8, 8))
+    loaded = {"model": model, "data": "digits", "hidden": (3,), "activation": "tanh"}
+    assert resolve({}, loaded).hidden == (3,)
+    assert resolve({"model": "mlp"}, loaded).hidden == DEFAULTS["digits"].hidden
+    assert resolve({"model": "mlp"}, loaded).activation == "relu"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"model": "cnn", "data": "iris"}, "--model cnn needs a data set of images: --data digits"),
+        ({"model": "rnn"}, "--model rnn needs a data set of images: --data digits, not toy"),
+        (
+            {"model": "transformer", "data": "a.csv"},
+            "--model transformer needs a data set of images: --data digits, not a.csv",
+        ),
+        (
+            {"model": "rnn", "data": "digits", "activation": "relu"},
+            "--activation relu needs --model mlp, cnn, transformer: rnn has tanh",
+        ),
+        (
+            {"model": "cnn", "data": "digits", "hidden": (1, 1, 1, 1)},
+            "--hidden: 4 layers are too many for --model cnn: each halves the 8×8 image, so use at "
+            "most 3",
+        ),
+        (
+            {"model": "transformer", "data": "digits", "optimizer": "muon"},
+            "--optimizer muon needs --model mlp or rnn: it takes matrices only",
+        ),
+        (
+            {"model": "cnn", "data": "digits", "update": "both"},
+            "--model cnn needs --update auto, not --update both",
+        ),
+        ({"optimizer": "lbfgs", "weight_decay": 0.1}, "--weight-decay needs --optimizer sgd"),
+    ],
+)
+def test_what_does_not_suit_a_model_is_refused(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=f"^{message}"):
+        resolve(given, {})
 
 
 def test_the_toy_data_have_no_test_part() -> None:

@@ -96,7 +96,8 @@ def test_engines_that_disagree_are_not_timed(benchmarks: Command, tmp_path: Path
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("step", "unknown part 'step': use steps, ops, growth"),
+        ("step", "unknown part 'step': use steps, ops, growth, models, distributed"),
+        ("models --plot run.svg", "--plot draws the parts steps, ops and growth, not models"),
         (
             "--with tensorflow",
             "--with tensorflow: unknown engine, use compile, jax, mygrad, autograd",

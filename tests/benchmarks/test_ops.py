@@ -11,6 +11,7 @@ for needed in ("tabulate", "threadpoolctl"):
 
 import minigrad
 from benchmarks.agreement import Disagreement
+from benchmarks.expressions import EXPRESSIONS, calls
 from benchmarks.measurement import Measurement
 from benchmarks.op_arguments import MEASURED, op_arguments
 from benchmarks.ops import BOTH, FORWARD, check_op, in_library, in_numpy, measure, table
@@ -54,6 +55,38 @@ def test_a_wrong_derivative_is_refused(name: str) -> None:
         }
         with pytest.raises(Disagreement, match=f"{name}: minigrad computes .* but PyTorch is"):
             check_op(name, engines, FLOAT32)
+
+
+@pytest.mark.parametrize("name", EXPRESSIONS)
+def test_every_expression_runs_in_both_libraries(name: str) -> None:
+    for library in (minigrad, torch):
+        forward, both = calls(name, library)
+        forward()
+        if both is not None:
+            both()
+
+
+def test_expressions_are_measured_on_small_tensors_only() -> None:
+    settings = BenchmarkSettings(rounds=1, seconds=1e-5, quick=True, ops=("m[5]", "i + i"))
+    found = measure(settings)
+    keys = {(m.case, m.size, m.engine, m.quantity) for m in found}
+    assert keys == {
+        *(("m[5]", 1, e, q) for e in ("minigrad", "PyTorch") for q in (FORWARD, BOTH)),
+        *(("i + i", 1, e, FORWARD) for e in ("minigrad", "PyTorch")),
+    }
+    assert "m[5]" in table(found)
+
+
+def test_the_table_names_the_ops_over_their_target() -> None:
+    found = [
+        Measurement("ops", name, size, engine, FORWARD, (seconds,))
+        for name, factor in (("exp", 2.5), ("sort(x)", 1.7), ("convolution", 2.7))
+        for size in (1, 1_000_000)
+        for engine, seconds in (("minigrad", factor * size), ("PyTorch", 1.0 * size))
+    ]
+    *_, small, large = table(found).splitlines()
+    assert small == "over the target, 1 element, forward: convolution 2.7, exp 2.5"
+    assert large == "over the target, 1,000,000 elements, forward: exp 2.5, sort(x) 1.7"
 
 
 def test_a_wrong_value_stops_the_measurement() -> None:

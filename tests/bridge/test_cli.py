@@ -56,6 +56,10 @@ def test_the_tutorial_in_both_libraries(bridge: Command) -> None:
         "--data wine --hidden 8 4 --activation tanh --loss mse --epochs 10 --momentum 0.9",
         "--data iris --update manual --activation sigmoid --dtype float64 --epochs 20",
         "--data breast_cancer --epochs 5 --weight-decay 0.1 --seed 5",
+        "--data digits --test-size 0.95 --model cnn --hidden 4 --epochs 3",
+        "--data digits --test-size 0.95 --model rnn --hidden 6 --optimizer muon --epochs 2",
+        "--data digits --test-size 0.95 --model transformer --hidden 4 --epochs 1 --dtype float64",
+        "--data iris --hidden 3 --test-size 0.8 --optimizer lbfgs --epochs 1 --dtype float64",
     ],
 )
 def test_the_libraries_agree_on_real_data(arguments: str, bridge: Command) -> None:
@@ -68,7 +72,7 @@ def test_a_mistake_is_named_and_gives_status_1(bridge: Command) -> None:
     with mistake_in_rule("relu", derivative=lambda g: g * g.dtype.type(1.001)):
         result = bridge("--epochs", 3, "--update", "auto")
     assert (result.status, result.err) == (1, "")
-    assert "DIFFER at step 1: gradient of input of relu (op 2, called at programs.py:" in result.out
+    assert "DIFFER at step 1: gradient of input of relu (op 2, called at models.py:" in result.out
     assert result.out.splitlines()[-1] == "minigrad and PyTorch DIFFER: auto, lockstep; auto, free"
 
 

@@ -17,13 +17,13 @@ torch = pytest.importorskip("torch")
 import minigrad
 import minigrad.nn.functional as F
 from bridge import DeviceError, assert_matches_torch, compare
+from bridge.conformance import checker
 from bridge.drawing.operands import Case, Operand
 from bridge.drawing.samples import SAMPLES, forms
 from bridge.strategies import cases
 from minigrad.core import walk as graph
 from minigrad.rules import REGISTRY
 from tests.bridge.mistakes import mistake_in_rule, same_masks
-from tests.rules import checker
 
 pytestmark = [
     pytest.mark.filterwarnings(f"ignore:{checker.LAYOUT_WARNING}"),

@@ -16,14 +16,14 @@ torch = pytest.importorskip("torch")
 import minigrad
 from bridge.comparing.replay import Replay
 from bridge.comparing.watching import engine_watched
+from bridge.conformance import checker
+from bridge.conformance.checks import DIFFERENTIABLE
 from bridge.drawing.operands import Case
 from bridge.drawing.samples import SAMPLES, forms
 from bridge.strategies import cases
 from minigrad.catalogue.accuracy import EXACT, tolerance
 from minigrad.rules import REGISTRY
 from tests.bridge.mistakes import mistake_in_rule
-from tests.rules import checker
-from tests.rules.checks import DIFFERENTIABLE
 
 few = settings(max_examples=max(settings.default.max_examples // 4, 1))
 pytestmark = [

@@ -13,6 +13,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import minigrad
+from bridge.conformance import checker
+from bridge.conformance.checks import ONCE_IN_PYTORCH
 from bridge.drawing.cases_elementwise import of_special
 from bridge.drawing.cases_indexing import CASES
 from bridge.drawing.draws import RandomDraws
@@ -27,8 +29,6 @@ from minigrad.catalogue.op_table import TABLE, Op, _op, claim, named
 from minigrad.core.errstate import quiet
 from minigrad.nn import functional as F
 from minigrad.rules import REGISTRY, differentiable
-from tests.rules import checker
-from tests.rules.checks import ONCE_IN_PYTORCH
 
 # Rules without a form of their name: derivatives use them, or a function that chooses among rules.
 WITHOUT_FORM = {

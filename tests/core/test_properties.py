@@ -24,13 +24,13 @@ pytest.importorskip("torch")
 from profiles import AT_A_GLANCE
 
 import minigrad
+from bridge.conformance import mutants
 from bridge.drawing.operands import laid_out
 from bridge.random_programs.program import Execution, Program, Statement
 from bridge.random_programs.writing import LEAF, NOTHING, OPS
 from bridge.strategies import SEEDS, programs
 from minigrad.core.node import Node, captures
 from tests.bridge.mistakes import mistake_in_rule
-from tests.rules import mutants
 
 Array = np.ndarray
 LeafChange = Callable[[str, Any], Any]

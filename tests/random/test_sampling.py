@@ -343,10 +343,8 @@ REFUSED: dict[str, Callable[[], Any]] = {
     "mean": lambda: minigrad.normal(minigrad.zeros(2, requires_grad=True), 1.0),
     "std": lambda: minigrad.normal(0.0, minigrad.ones(2, requires_grad=True)),
     "'p'": lambda: minigrad.zeros(2).bernoulli_(minigrad.ones(2, requires_grad=True)),
-    "out": lambda: minigrad.bernoulli(minigrad.ones(2), out=minigrad.ones(2)),
     "num_samples": lambda: minigrad.multinomial(minigrad.tensor([0.0, 1.0]), 2),
     "'n'": lambda: minigrad.randperm(2**28),
-    "pin_memory": lambda: minigrad.rand(2, pin_memory=True),
 }
 
 

@@ -18,6 +18,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 torch = pytest.importorskip("torch")
 
+from bridge.conformance import checker
+from bridge.conformance.checks import CHECKS, DIFFERENTIABLE, FIRST, TOGETHER, checks_of
 from bridge.drawing.operands import Case, Operand
 from bridge.drawing.samples import Form, draw_case, forms
 from bridge.libraries.op_calls import ONE_RESULT
@@ -27,15 +29,8 @@ from minigrad.core.dispatch import function
 from minigrad.rules import REGISTRY
 from minigrad.rules.reduction import sum as sum_of
 from minigrad.rules.rule import Pullback, Result
-from tests.rules import checker, test_rules
-from tests.rules.checks import (
-    CHECKS,
-    DIFFERENTIABLE,
-    FIRST,
-    TOGETHER,
-    checks_of,
-    for_each_case,
-)
+from tests.rules import test_rules
+from tests.rules.checks import for_each_case
 
 pytestmark = pytest.mark.filterwarnings(f"ignore:{checker.LAYOUT_WARNING}")
 

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 pytest.importorskip("torch")
 
+from bridge.conformance.checker import check_outcome
 from bridge.drawing.operands import Case, Operand
 from bridge.drawing.samples import SAMPLES, forms, operand_names
 from bridge.strategies import cases_for
 from minigrad.rules import REGISTRY
-from tests.rules.checker import check_outcome
 
 FORMS = [(name, form) for name in SAMPLES for form in forms(name)]
 NAMED = [(name, form) for name, form in FORMS if not form.endswith("operator")]

@@ -10,52 +10,21 @@ import pytest
 
 pytest.importorskip("torch")
 
+from bridge.conformance import checker
+from bridge.conformance.checks import CHECKS, FIRST, checks_of, together_of
+from bridge.conformance.mutants import (
+    CONTROL,
+    EQUIVALENT,
+    MUTATIONS,
+    Mutant,
+    mutants_of,
+    planted,
+)
 from bridge.drawing.operands import Case
 from bridge.drawing.samples import SAMPLES, draw_case
-from tests.rules import checker
-from tests.rules.checks import CHECKS, FIRST, checks_of, for_each_case, together_of
-from tests.rules.mutants import CONTROL, MUTATIONS, Mutant, mutants_of, planted
+from tests.rules.checks import for_each_case
 
 pytestmark = pytest.mark.filterwarnings(f"ignore:{checker.LAYOUT_WARNING}")
-
-# Mutants that no check can find because they do the same as the rule, each with a proof.
-EQUIVALENT: dict[Mutant, str] = {
-    Mutant(mutation, name, 0): "The gradient is zeros, because the operand is overwritten or the "
-    "result is constant between jumps. Zeros stay zeros when they are scaled, rounded, dropped or "
-    "computed from another cotangent, and in any layout."
-    for name in ("ceil", "copy", "fill", "floor", "round", "sign", "trunc", "zero")
-    for mutation in (
-        "scaled",
-        "dropped",
-        "cotangent-ignored",
-        "in-float32",
-        "row-major-cotangents",
-        "row-major-operands",
-    )
-    if mutation != "row-major-operands" or name in ("copy", "fill", "zero")
-} | {
-    Mutant(mutation, name, operand): "The gradient is zeros, because the result is "
-    "constant between jumps. Zeros stay zeros however they are scaled, rounded, dropped, laid out "
-    "or summed."
-    for name, operand in (("copysign", 1), ("nextafter", 1), ("rounded_div", 0), ("rounded_div", 1))
-    for mutation in (
-        "scaled",
-        "dropped",
-        "cotangent-ignored",
-        "in-float32",
-        "first-leading-copy",
-        "first-place",
-        "mean-for-sum",
-        "row-major-cotangents",
-    )
-    if (mutation, operand) != ("first-leading-copy", 0)
-}
-EQUIVALENT |= {
-    Mutant("row-major-operands", name, 1): "The functions that call this rule make its table of "
-    "windows, in row-major order."
-    for name in ("max_of_windows", "mean_of_windows")
-}
-
 
 PAIRS: dict[tuple[str, str], list[Mutant]] = {}
 for name in SAMPLES:

@@ -7,12 +7,13 @@ from hypothesis import settings
 
 pytest.importorskip("torch")
 
+from bridge.conformance import checker
+from bridge.conformance.checks import CHECKS, FIRST, checks_of, together_of
 from bridge.drawing.operands import Case
 from bridge.drawing.samples import SAMPLES, draw_case, forms
 from bridge.strategies import cases_for
 from minigrad.rules import REGISTRY
-from tests.rules import checker
-from tests.rules.checks import CHECKS, FIRST, checks_of, for_each, for_each_case, together_of
+from tests.rules.checks import for_each, for_each_case
 
 # PyTorch has no derivative for these in place.
 NOT_IN_PLACE = ("acosh", "asinh", "atanh")

@@ -15,6 +15,7 @@ from ...core.inplace import in_place
 from ...core.tensor import require_tensor, wrap
 from ...rules import REGISTRY
 from ...rules.presentation import BOTH, FUNCTION
+from .half import refuse_half
 from .registry import composed
 
 if TYPE_CHECKING:
@@ -34,14 +35,24 @@ def _call(name: str, inplace: bool, input: Any, *options: float) -> Any:
     return (_IN_PLACE[name] if inplace else OPS[name])(input, *options)
 
 
+_AT_TOP = ("alpha_dropout_", "feature_alpha_dropout_")  # PyTorch has these there only
+
+
 def written(function: Callable[..., Any]) -> Callable[..., Any]:
     """The in-place form of a function of nn.functional, such as `elu_`."""
 
     def write(*args: Any, **options: Any) -> Any:
         return function(*args, **options, inplace=True)
 
-    write.__name__ = write.__qualname__ = f"{function.__name__}_"
-    write.__doc__ = f"`{function.__name__}`, in place. RuntimeError for a leaf that requires grad."
+    name = f"{function.__name__}_"
+    numbers = {"threshold_": ", 0, 1", "rrelu_": ", 0.1, 0.2"}.get(name, "")
+    write.__name__ = write.__qualname__ = name
+    write.__doc__ = f"""`{function.__name__}`, in place. RuntimeError for a leaf that requires grad.
+
+    >>> x = minigrad.tensor([-1., 2.])
+    >>> minigrad.{"" if name in _AT_TOP else "nn.functional."}{name}(x{numbers}) is x
+    True
+    """
     return write
 
 
@@ -216,6 +227,8 @@ def rrelu(
     >>> minigrad.nn.functional.rrelu(minigrad.tensor([-1., 2.]), 0.1, 0.3)
     tensor([-0.2000,  2.0000])
     """
+    if training:
+        refuse_half(input, "rrelu_with_noise_out_cpu")
     require_tensor(input, "rrelu", "input")
     if lower > upper:
         raise RuntimeError(

@@ -10,7 +10,7 @@ from ...core.dispatch import OPS, function
 from ...core.tensor import TensorBase, require_tensor, wrap
 from ...rules import REGISTRY
 from ...rules.dtypes import float64, scalar_name, to_numpy
-from ...rules.presentation import BOTH, IN_PLACE
+from ...rules.presentation import BOTH, FUNCTION, IN_PLACE
 from .basic import div
 from .registry import COMPOSITIONS, Composition, composed
 
@@ -181,3 +181,14 @@ for _alias_name, _name in {
 _sgn = function(REGISTRY["sign"], node="SgnBackward0")
 COMPOSITIONS["", "sgn"] = Composition(_sgn, IN_PLACE, False, "")
 COMPOSITIONS["", "divide"] = Composition(div, IN_PLACE, False, "")
+
+
+@composed(FUNCTION)
+def fill(input: Tensor, value: Any) -> Tensor:
+    """Return a tensor like `input` with every element set to a number or a 0-d tensor.
+
+    >>> minigrad.fill(minigrad.zeros(2), 3)
+    tensor([3., 3.])
+    """
+    require_tensor(input, "fill", "input")
+    return OPS["fill"](input, value).clone()

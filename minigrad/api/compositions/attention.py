@@ -12,6 +12,7 @@ from ...core.tensor import require_tensor, wrap
 from ...core.tracing import constant
 from ...rules.presentation import FUNCTION
 from .basic import matmul
+from .half import in_float32
 from .registry import composed
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 
 @composed(FUNCTION, module="nn.functional")
+@in_float32
 def scaled_dot_product_attention(
     query: Tensor,
     key: Tensor,

@@ -377,8 +377,9 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
         raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     slices = tuple([_unbound_slice(input, d, i) for i in range(shape[d])])
     for i, each in enumerate(slices):
-        if not each._view.creation_meta:
-            each._view.creation_meta, each._view.maker = "several", f"Output {i} of Unbind"
+        view = each._view
+        if not view.creation_meta:
+            view.creation_meta, view.maker = "several", f"Output {i} of Unbind"
     return slices
 
 

@@ -9,7 +9,9 @@ import numpy as np
 
 from ...core.dispatch import OPS
 from ...core.tensor import require_tensor
+from ...rules.dtypes import scalar_name
 from ...rules.presentation import FUNCTION
+from .norms import norm
 from .registry import composed
 
 if TYPE_CHECKING:
@@ -98,3 +100,99 @@ def normalize(
         raise NotImplementedError("normalize(): argument 'out' is not supported")
     length = OPS["clamp"](norm_along(input, p, dim, True), eps)
     return input / length.expand(input.shape)
+
+
+# Distances of all pairs ---------------------------------------------------------------------------
+
+_MODES = (
+    "use_mm_for_euclid_dist_if_necessary",
+    "use_mm_for_euclid_dist",
+    "donot_use_mm_for_euclid_dist",
+)
+
+
+@composed(FUNCTION)
+def cdist(
+    x1: Tensor,
+    x2: Tensor,
+    p: float = 2.0,
+    compute_mode: str | None = "use_mm_for_euclid_dist_if_necessary",
+) -> Tensor:
+    """Return the p-norms of all differences of rows: (*, n, m) (*, r, m) → (*, n, r).
+
+    The leading dimensions broadcast. The `compute_mode` may be given as in PyTorch; the distances
+    are always computed from the differences. The gradient at equal rows is 0.
+
+    >>> minigrad.cdist(minigrad.tensor([[0., 0.]]), minigrad.tensor([[3., 4.], [0., 1.]]))
+    tensor([[5., 1.]])
+    """
+    for number, x in enumerate((x1, x2), 1):
+        require_tensor(x, "cdist", f"x{number}", number)
+        if x.ndim < 2:
+            raise RuntimeError(f"cdist only supports at least 2D tensors, X{number} got: {x.ndim}D")
+    for number, x in enumerate((x1, x2), 1):
+        if x._array.dtype.kind != "f":
+            raise RuntimeError(
+                f"cdist only supports floating-point dtypes, X{number} got: {scalar_name(x._array)}"
+            )
+    if x1.shape[-1] != x2.shape[-1]:
+        raise RuntimeError(
+            f"X1 and X2 must have the same number of columns. X1: {x1.shape[-1]} X2: {x2.shape[-1]}"
+        )
+    if x1.dtype != x2.dtype:
+        ours, theirs = (scalar_name(x._array) for x in (x1, x2))
+        raise RuntimeError(f"expected scalar type {ours} but found {theirs}")
+    if p < 0:
+        raise RuntimeError("cdist only supports non-negative p values")
+    if compute_mode is not None and compute_mode not in _MODES:
+        raise ValueError(f"{compute_mode} is not a valid value for compute_mode")
+    return _distance(x1.unsqueeze(-2) - x2.unsqueeze(-3), p)
+
+
+def _distance(difference: Tensor, p: float) -> Tensor:
+    """The norm along the last dimension, with the gradient that PyTorch has for distances."""
+    if p == math.inf:  # each of several largest differences gets the whole gradient
+        size = difference.abs()
+        if not size.shape[-1]:
+            return size.sum(-1)
+        peak = OPS["amax"](size.detach(), -1, True)
+        ties = (size.detach() == peak).to(size.dtype)
+        largest = (size * ties).sum(-1)
+        return largest - (largest - peak.squeeze(-1)).detach()
+    return norm_along(difference, p, -1)
+
+
+@composed(FUNCTION, module="nn.functional")
+@composed(FUNCTION)
+def pdist(input: Tensor, p: float = 2.0) -> Tensor:
+    """Return the p-norms of the differences of each two rows of a matrix.
+
+    (n, m) → (n (n - 1) / 2,), in the order of the elements above the diagonal of `cdist`. The
+    gradient at equal rows is 0.
+
+    >>> minigrad.pdist(minigrad.tensor([[0., 0.], [3., 4.], [0., 1.]]))
+    tensor([5.0000, 1.0000, 4.2426])
+    """
+    require_tensor(input, "pdist", "input")
+    if input.ndim != 2:
+        raise RuntimeError(f"pdist only supports 2D tensors, got: {input.ndim}D")
+    if input._array.dtype.kind != "f":
+        raise RuntimeError("pdist only supports floating-point dtypes")
+    if p < 0:
+        raise RuntimeError("pdist only supports non-negative p values")
+    first, second = np.triu_indices(len(input), 1)
+    return _distance(OPS["index"](input, (first,)) - OPS["index"](input, (second,)), p)
+
+
+@composed()
+def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
+    """Return the p-norm of all elements of `input - other`, which broadcast.
+
+    >>> minigrad.dist(minigrad.tensor([3., 4.]), minigrad.tensor([0., 0.]))
+    tensor(5.)
+    """
+    require_tensor(input, "dist", "input")
+    require_tensor(other, "dist", "other", 2)
+    if isinstance(p, bool) or not isinstance(p, int | float):
+        raise TypeError(f"dist(): argument 'p' (position 3) must be Number, not {type(p).__name__}")
+    return norm(input - other, p)

@@ -136,3 +136,21 @@ def dropout3d(
 
 def _warn(message: str) -> None:
     warnings.warn(message, stacklevel=3)
+
+
+def dropout_(input: Tensor, p: float, train: bool) -> Tensor:
+    """Zero each element with probability `p`, in place, and scale the others by 1 / (1 - p).
+
+    >>> minigrad.dropout_(minigrad.ones(2), 0.5, False)
+    tensor([1., 1.])
+    """
+    return _dropped("dropout", input, p, train, True, channels=False, alpha=False)
+
+
+def feature_dropout_(input: Tensor, p: float, train: bool) -> Tensor:
+    """Zero each channel with probability `p`, in place, and scale the others by 1 / (1 - p).
+
+    >>> minigrad.feature_dropout_(minigrad.ones(1, 2), 0.5, False)
+    tensor([[1., 1.]])
+    """
+    return _dropped("feature_dropout", input, p, train, True, channels=True, alpha=False)

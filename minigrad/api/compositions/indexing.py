@@ -549,11 +549,11 @@ def embedding(
             raise AssertionError("Padding_idx must be within num_embeddings")
         padding_idx = integer(padding_idx, "padding_idx") % rows
     if max_norm is not None:
-        _renormalise(weight, input, max_norm, norm_type)
+        renormalise(weight, input, max_norm, norm_type)
     return OPS["embedding"](weight, input, padding_idx, scale_grad_by_freq)
 
 
-def _renormalise(weight: Tensor, input: Tensor, max_norm: float, norm_type: float) -> None:
+def renormalise(weight: Tensor, input: Tensor, max_norm: float, norm_type: float) -> None:
     """Scale the rows of `weight` that are used and too long, in place."""
     used = np.unique(input._array)
     with no_grad():

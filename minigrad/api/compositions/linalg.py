@@ -20,6 +20,7 @@ from ...rules.dims import flag
 from ...rules.dtypes import scalar_name
 from ...rules.presentation import BOTH, FUNCTION
 from .basic import cat, matmul
+from .half import refuse_half
 from .products import in_cheapest_order
 from .products import matrix_power as power
 from .registry import composed
@@ -64,6 +65,25 @@ def _floats(name: str, x: Any) -> None:
             f"linalg.{name}: Expected a floating point or complex tensor as input. Got "
             f"{scalar_name(x._array)}"
         )
+    if x._array.dtype == np.float16 and x._array.size:
+        if name in ("inv", "slogdet", "logdet"):
+            raise RuntimeError(f"linalg.{name}: Low precision dtypes not supported. Got Half")
+        if name in ("lstsq", "matrix_rank", "pinv"):
+            raise RuntimeError(f"linalg.{name} doesn't handle types other than float and double")
+        raise NotImplementedError(f"\"{_KERNELS.get(name, name)}_cpu\" not implemented for 'Half'")
+
+
+# The kernels that PyTorch's errors name, if these have other names than the functions.
+_KERNELS = {
+    "cholesky_inverse": "cholesky_inverse_out",
+    "det": "lu",
+    "eigh": "linalg_eigh",
+    "householder_product": "orgqr",
+    "qr": "geqrf",
+    "solve": "lu",
+    "solve_triangular": "triangular_solve",
+    "svd": "linalg_svd",
+}
 
 
 def _same_dtype(name: str, a: Any, b: Any) -> None:
@@ -74,7 +94,7 @@ def _same_dtype(name: str, a: Any, b: Any) -> None:
         )
 
 
-def _transposed(x: Any) -> Any:
+def transposed(x: Any) -> Any:
     return OPS["transpose"](x, -2, -1)
 
 
@@ -204,13 +224,13 @@ def _solved(A: Any, B: Any, left: bool, name: str) -> Any:
             f"{'AX = B' if left else 'XA = B'} ({A.shape[-2]}x{A.shape[-1]} and {B.shape[-2]}x"
             f"{B.shape[-1]})"
         )
-    _leading(A, B)
+    leading(A, B)
     if left:
         return OPS["solve"](A, B)
-    return _by_columns(_transposed(OPS["solve"](_transposed(A), _transposed(B))))
+    return _by_columns(transposed(OPS["solve"](transposed(A), transposed(B))))
 
 
-def _leading(A: Any, B: Any) -> tuple[int, ...]:
+def leading(A: Any, B: Any) -> tuple[int, ...]:
     try:
         return np.broadcast_shapes(tuple(A.shape[:-2]), tuple(B.shape[:-2]))
     except ValueError:
@@ -272,8 +292,8 @@ def triangular_solve(
         raise RuntimeError("torch.triangular_solve: Expected b and A to have at least 2 dimensions")
     _matrices("triangular_solve", A, square=True)
     part = _triangle(A, upper, unitriangular)
-    solution = _solved(_transposed(part) if transpose else part, input, True, "triangular_solve")
-    copy = OPS["expand"](A, (*_leading(A, input), *A.shape[-2:]))
+    solution = _solved(transposed(part) if transpose else part, input, True, "triangular_solve")
+    copy = OPS["expand"](A, (*leading(A, input), *A.shape[-2:]))
     return _TriangularSolve(solution, _by_columns(copy))
 
 
@@ -377,7 +397,7 @@ def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     """
     _matrices("cholesky", A, square=True)
     if upper:
-        return _by_columns(_transposed(OPS["cholesky"](_transposed(A))))
+        return _by_columns(transposed(OPS["cholesky"](transposed(A))))
     return OPS["cholesky"](A)
 
 
@@ -408,7 +428,7 @@ def cholesky_inverse(input: Tensor, upper: bool = False) -> Tensor:
     """
     _matrices("cholesky_inverse", input, square=True)
     part = _with_whole_gradient(input, upper)
-    whole = matmul(_transposed(part), part) if upper else matmul(part, _transposed(part))
+    whole = matmul(transposed(part), part) if upper else matmul(part, transposed(part))
     return OPS["inv"](whole)
 
 
@@ -424,7 +444,7 @@ def cholesky_solve(input: Tensor, input2: Tensor, upper: bool = False) -> Tensor
             raise RuntimeError(f"{name} should have at least 2 dimensions, but has {x.ndim}")
     _matrices("cholesky_solve", input2, square=True)
     part = _with_whole_gradient(input2, upper)
-    first, then = (_transposed(part), part) if upper else (part, _transposed(part))
+    first, then = (transposed(part), part) if upper else (part, transposed(part))
     return _solved(then, _solved(first, input, True, "cholesky_solve"), True, "cholesky_solve")
 
 
@@ -523,7 +543,7 @@ def _reflected(A: Any, tau: Any, x: Any) -> Any:
         unit[i] = 1
         v = OPS["add"](OPS["slice"](below, A.ndim - 1, i, i + 1, 1), wrap(unit))
         factor = OPS["unsqueeze"](OPS["slice"](tau, tau.ndim - 1, i, i + 1, 1), -1)
-        x = OPS["sub"](x, OPS["mul"](factor, matmul(v, matmul(_transposed(v), x))))
+        x = OPS["sub"](x, OPS["mul"](factor, matmul(v, matmul(transposed(v), x))))
     return x
 
 
@@ -559,6 +579,36 @@ def _eigh(A: Any, UPLO: str) -> Any:
     if UPLO.upper() not in ("L", "U"):
         raise RuntimeError(f"Expected UPLO argument to be 'L' or 'U', but got {UPLO}")
     return OPS["eigh"](A, UPLO.upper())
+
+
+@composed(FUNCTION, module="linalg")
+def eig(A: Tensor) -> Any:
+    """Refuse to return eigenvalues of a matrix that isn't symmetric, because they are complex.
+
+    NotImplementedError in any case. `eigh` is for symmetric matrices.
+
+    >>> minigrad.linalg.eig(minigrad.eye(2))
+    Traceback (most recent call last):
+    NotImplementedError: linalg.eig: the results are complex, and no tensor can be; use linalg.eigh
+    """
+    raise NotImplementedError(
+        "linalg.eig: the results are complex, and no tensor can be; use linalg.eigh"
+    )
+
+
+@composed(FUNCTION, module="linalg")
+def eigvals(A: Tensor) -> Tensor:
+    """Refuse to return eigenvalues of a matrix that isn't symmetric, because they are complex.
+
+    NotImplementedError in any case. `eigvalsh` is for symmetric matrices.
+
+    >>> minigrad.linalg.eigvals(minigrad.eye(2))
+    Traceback (most recent call last):
+    NotImplementedError: linalg.eigvals: the results are complex, and no tensor can be; use eigvalsh
+    """
+    raise NotImplementedError(
+        "linalg.eigvals: the results are complex, and no tensor can be; use eigvalsh"
+    )
 
 
 @composed(FUNCTION, module="linalg")
@@ -602,7 +652,7 @@ def svd(A: Tensor, full_matrices: bool = True, *, driver: str | None = None) -> 
 
 
 def _by_columns(x: Any) -> Any:
-    return _turned(_transposed(x).contiguous(), -2, -1)
+    return _turned(transposed(x).contiguous(), -2, -1)
 
 
 @composed(FUNCTION, module="linalg")
@@ -720,7 +770,7 @@ def lstsq(A: Tensor, B: Tensor, rcond: Any = None, *, driver: str | None = None)
     _check_lstsq(A, B, driver)
     vector = B.ndim == 1 or (A.ndim - 1 == B.ndim and A.shape[:-1] == B.shape)
     right = OPS["unsqueeze"](B, -1) if vector else B
-    _leading(A, right)
+    leading(A, right)
     (m, n), kind = A.shape[-2:], A._array.dtype
     X = matmul(OPS["pinv"](A, *_tolerances(A, None, rcond), False), right)
     values = _singular_values(A._array, False)
@@ -873,6 +923,7 @@ def vander(x: Tensor, N: int | None = None) -> Tensor:
     tensor([[1., 2., 4.],
             [1., 3., 9.]])
     """
+    refuse_half(x, "vander", RuntimeError, "linalg.vander supports no float16, but got Half")
     if x._array.dtype.kind == "b":
         raise RuntimeError("linalg.vander: Expected numbers, but got a tensor of bools")
     x = OPS["unsqueeze"](x, 0) if x.ndim == 0 else x
@@ -973,4 +1024,4 @@ def svd_(input: Tensor, some: bool = True, compute_uv: bool = True) -> Any:
     if not compute_uv:
         (m, n), lead, kind = input.shape[-2:], tuple(input.shape[:-2]), input._array.dtype
         return _OldSvd(wrap(np.zeros((*lead, m, m), kind)), s, wrap(np.zeros((*lead, n, n), kind)))
-    return _OldSvd(u, s, _transposed(vh))
+    return _OldSvd(u, s, transposed(vh))

@@ -19,6 +19,7 @@ from ...core.tensor import require_tensor, wrap
 from ...core.tracing import constant
 from ...rules.presentation import FUNCTION
 from .distances import pairwise_distance
+from .half import refuse_half
 from .registry import composed
 
 if TYPE_CHECKING:
@@ -589,6 +590,7 @@ def multi_margin_loss(
     >>> F.multi_margin_loss(minigrad.tensor([[0.5, 0.2]]), minigrad.tensor([0]))
     tensor(0.3500)
     """
+    refuse_half(input, "multi_margin_loss_cpu_kernel")
     _require("multi_margin_loss", input=input, target=target)
     reduction = reduction_of(size_average, reduce, reduction)
     if p not in (1, 2):
@@ -639,6 +641,7 @@ def multilabel_margin_loss(
     >>> F.multilabel_margin_loss(minigrad.tensor([[0.5, 0.2]]), minigrad.tensor([[0, -1]]))
     tensor(0.3500)
     """
+    refuse_half(input, "multilabel_margin_loss_forward_out_frame")
     _require("multilabel_margin_loss", input=input, target=target)
     reduction = reduction_of(size_average, reduce, reduction)
     shape = input.shape

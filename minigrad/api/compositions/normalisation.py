@@ -13,6 +13,7 @@ from ...core.tensor import require_tensor, wrap
 from ...rules.dtypes import scalar_name
 from ...rules.layout import channels_last
 from ...rules.presentation import FUNCTION
+from .half import in_float32
 from .padding import pad
 from .pooling import avg_pools
 from .registry import composed
@@ -147,6 +148,7 @@ def _last_sizes(
 
 
 @composed(FUNCTION, module="nn.functional")
+@in_float32
 def rms_norm(
     input: Tensor,
     normalized_shape: Sequence[int],

@@ -17,6 +17,7 @@ from ...rules.layout import channels_last
 from ...rules.pooling import pooled_size
 from ...rules.presentation import FUNCTION
 from .convolution import sizes_of
+from .half import refuse_half
 from .registry import composed, composed_for_dims
 
 if TYPE_CHECKING:
@@ -166,6 +167,8 @@ def _avg_pool(
     divisor: int | None,
 ) -> Tensor:
     flag(count_include_pad, "count_include_pad")
+    if nd == 3:
+        refuse_half(input, "avg_pool3d_out_frame")
     divisor = None if divisor is None else index(divisor, "divisor_override")
     sizes = _sizes(f"avg_pool{nd}d", nd, input, kernel, stride, padding, 1, ceil)[:3]
     if divisor == 0:

@@ -15,6 +15,7 @@ from ...rules.dims import axes
 from ...rules.dims import axis as dim_from_front
 from ...rules.dtypes import scalar_name, to_numpy
 from ...rules.presentation import FUNCTION
+from .half import refuse_half
 from .registry import composed
 from .results import named_results
 from .sorting import sort
@@ -215,70 +216,6 @@ def count_nonzero(input: Tensor, dim: int | Sequence[int] | None = None) -> Tens
     return wrap(np.asarray(np.add.reduce(x != 0, axes(dim, x.ndim), dtype=np.int64)))
 
 
-# Norms --------------------------------------------------------------------------------------------
-
-
-@composed()
-def norm(
-    input: Tensor,
-    p: float | str | None = "fro",
-    dim: int | Sequence[int] | None = None,
-    keepdim: bool = False,
-    out: None = None,
-    dtype: dtype_ | None = None,
-) -> Tensor:
-    """Return the `p`-norm over `dim`: (Σ|x|ᵖ)^(1/p), or its limit for 0, inf and -inf.
-
-    "fro" is the 2-norm. RuntimeError for integers, NotImplementedError for "nuc" and `out`.
-
-    >>> minigrad.norm(minigrad.tensor([3., 4.]))
-    tensor(5.)
-    """
-    require_tensor(input, "norm", "input")
-    if out is not None:
-        raise NotImplementedError("norm(out=...) is not implemented")
-    if p == "nuc":
-        raise NotImplementedError("norm(p='nuc') is not implemented")
-    if isinstance(p, str) and p != "fro":
-        raise RuntimeError(f"only valid string values are 'fro' and 'nuc', found {p}")
-    if p == "fro" and dtype is not None:
-        raise ValueError("dtype argument is not supported in frobenius norm")
-    order = 2.0 if p is None or p == "fro" else p
-    return vector_norm(input, order, dim, keepdim, dtype=dtype)
-
-
-def vector_norm(
-    input: Tensor,
-    ord: Any,
-    dim: int | Sequence[int] | None,
-    keepdim: bool,
-    dtype: dtype_ | None = None,
-) -> Tensor:
-    """The norm of the elements over `dim`, as vectors."""
-    if dtype is not None:
-        kind = to_numpy(dtype)
-        if kind.kind != "f":
-            raise RuntimeError(
-                "linalg.vector_norm: dtype should be floating point or complex, but got "
-                f"{np.dtype(kind).name}"
-            )
-        input = input if input._array.dtype == kind else OPS["cast"](input, kind)
-    x = input._array
-    if x.dtype.kind != "f":
-        raise RuntimeError(
-            "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
-            f"{scalar_name(x)}"
-        )
-    if (ord < 0 or math.isinf(ord)) and not x.size:
-        for d in axes(dim, x.ndim):
-            if not x.shape[d]:
-                raise (RuntimeError if dim is None else IndexError)(
-                    f"linalg.vector_norm cannot compute the {ord} norm on an empty dimension "
-                    "because the operation does not have an identity"
-                )
-    return OPS["vector_norm"](input, ord, dim, keepdim)
-
-
 # Quantiles ----------------------------------------------------------------------------------------
 
 
@@ -341,6 +278,8 @@ def _quantile(
     name: str, input: Tensor, q: Any, dim: int | None, keepdim: bool, interpolation: str
 ) -> Tensor:
     require_tensor(input, name, "input")
+    only = f"{name}() input tensor must be either float or double dtype"
+    refuse_half(input, name, RuntimeError, only)
     if not isinstance(q, TensorBase):
         if not 0 <= q <= 1:
             raise RuntimeError(f"{name}() q must be in the range [0, 1] but got {q}")

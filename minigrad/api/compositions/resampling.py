@@ -12,6 +12,7 @@ from ...core.dispatch import OPS
 from ...core.tensor import require_tensor, wrap
 from ...core.tracing import constant
 from ...rules.presentation import FUNCTION
+from .half import in_float32
 from .pooling import adaptive_avg_pools, in_image_layout
 from .registry import composed
 
@@ -26,6 +27,7 @@ _DIMS = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3}
 
 
 @composed(FUNCTION, module="nn.functional")
+@in_float32
 def interpolate(
     input: Tensor,
     size: Any = None,

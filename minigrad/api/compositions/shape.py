@@ -1027,6 +1027,18 @@ def block_diag(*tensors: Any) -> Tensor:
 # Copies of views ----------------------------------------------------------------------------------
 
 
+# What the examples give the views beside a tensor of shape (2, 3); the others need nothing.
+_VIEW_ARGUMENTS = {
+    "expand": "(4, 2, 3)",
+    "permute": "(1, 0)",
+    "split_with_sizes": "(1, 1)",
+    "transpose": "0, 1",
+    "unfold": "0, 1, 1",
+    "unsqueeze": "0",
+    "view": "(3, 2)",
+}
+
+
 def _copying(view: Callable[..., Any], name: str) -> Callable[..., Any]:
     """A function that does the same as a view op, but copies."""
 
@@ -1037,7 +1049,14 @@ def _copying(view: Callable[..., Any], name: str) -> Callable[..., Any]:
         return OPS["contiguous_copy"](result)
 
     function.__name__ = function.__qualname__ = f"{name}_copy"
-    function.__doc__ = f"`{name}`, except that the result is a copy, which is contiguous."
+    arguments = ", ".join(filter(None, ("x", _VIEW_ARGUMENTS.get(name, ""))))
+    function.__doc__ = f"""`{name}`, except that the result is a copy, which is contiguous.
+
+    >>> x = minigrad.arange(6).view(2, 3)
+    >>> copy = minigrad.{name}_copy({arguments})
+    >>> copy[0].data_ptr() == x.data_ptr()
+    False
+    """
     signature = inspect.signature(view)
     vars(function)["__signature__"] = signature.replace(return_annotation="Any")
     return function

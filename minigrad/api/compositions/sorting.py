@@ -172,6 +172,8 @@ def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False) -> A
 
 def _median(input: Tensor, dim: int | None, keepdim: bool, name: str, result: Any) -> Any:
     if dim is None:
+        if keepdim:
+            raise TypeError(f'{name.lower()}() missing 1 required positional arguments: "dim"')
         return OPS[name.lower()](input)
     require_tensor(input, name.lower(), "input")
     x = input._array

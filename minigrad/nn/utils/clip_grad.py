@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from ...api.compositions.reduction import vector_norm
+from ...api.compositions.norms import vector_norm
 from ...api.creation import tensor
 from ...api.functions import stack
 from ...api.tensor import Tensor

@@ -190,6 +190,7 @@ def _watch_steps(optimizer: Optimizer) -> None:
         return
     method: Any = optimizer.step
     step = method.__func__
+    of_class = step is type(optimizer).step
     # A strong reference would be a cycle: the optimiser holds the wrapper.
     reference = weakref.ref(optimizer)
 
@@ -197,7 +198,8 @@ def _watch_steps(optimizer: Optimizer) -> None:
     def watched(*args: Any, **kwargs: Any) -> Any:
         self: Any = reference()
         self._opt_called = True
-        return step(self, *args, **kwargs)
+        # The class has another `step` once hooks are registered.
+        return (type(self).step if of_class else step)(self, *args, **kwargs)
 
     vars(watched)["_watched"] = True
     vars(optimizer)["step"] = watched

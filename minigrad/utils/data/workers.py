@@ -179,12 +179,15 @@ def work(job: Job, worker: int, tasks: Connection, results: Connection, stop: Co
 
 
 def _serve(job: Job, worker: int, tasks: Connection, sender: _Sender, stop: Connection) -> None:
-    parent = os.getppid()
+    # The parent may be gone already, which only its sentinel tells. But another process may have a
+    # copy of that, and then only the id of the parent changes.
+    parent, parent_id = multiprocessing.parent_process(), os.getppid()
+    assert parent is not None
     fetch = _started(job, worker, job.init_fn)
     ended = False
     while True:
-        ready = wait([tasks, stop], _LOOK)
-        if stop in ready or os.getppid() != parent:
+        ready = wait([tasks, stop, parent.sentinel], _LOOK)
+        if stop in ready or parent.sentinel in ready or os.getppid() != parent_id:
             return
         if not ready:
             continue

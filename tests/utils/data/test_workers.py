@@ -253,7 +253,8 @@ OPTIONS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("options", OPTIONS, ids=str)
+# Not by their str, which contains an address, so that every process has the same names.
+@pytest.mark.parametrize("options", OPTIONS)
 def test_options(options: dict[str, Any]) -> None:
     def program(t: Any) -> Any:
         loader = t.utils.data.DataLoader(DIGITS, 4, **options)
@@ -364,8 +365,12 @@ def test_persistent_workers_that_died_are_replaced(tmp_path: Any) -> None:
 
 
 PROGRAM = """
-import sys, minigrad
+import sys, time, minigrad
 from multiprocessing import active_children
+if SLOW:  # the second worker starts after the program has been stopped
+    workers = minigrad.utils.data.workers
+    seed_worker = workers.seed_worker
+    workers.seed_worker = lambda seed, worker: time.sleep(worker) or seed_worker(seed, worker)
 loader = minigrad.utils.data.DataLoader(range(10**9), num_workers=2, persistent_workers=True)
 batches = iter(loader)
 next(batches)
@@ -375,10 +380,11 @@ for batch in batches:
 """
 
 
+@pytest.mark.parametrize("slow", [False, True])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_no_process_outlives_a_stopped_program(number: signal.Signals) -> None:
+def test_no_process_outlives_a_stopped_program(number: signal.Signals, slow: bool) -> None:
     program = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM],
+        [sys.executable, "-c", PROGRAM.replace("SLOW", str(slow))],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

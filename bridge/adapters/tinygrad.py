@@ -1,0 +1,81 @@
+"""tinygrad, on the CPU."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from importlib.metadata import version as version_of
+from typing import Any
+
+import numpy as np
+
+from bridge.conformance.adapter import Missing
+
+if not shutil.which("clang"):  # without a compiler, tinygrad's interpreter runs in Python
+    os.environ.setdefault("DEV", "PYTHON")
+
+from tinygrad import Tensor
+
+name, version = "tinygrad", version_of("tinygrad")
+
+
+def tensor(array: np.ndarray, requires_grad: bool) -> Tensor:
+    return Tensor(np.array(array))
+
+
+def backward(result: Tensor, cotangent: np.ndarray) -> None:
+    result.backward(Tensor(np.array(cotangent)))
+
+
+def grad(leaf: Tensor) -> Tensor | None:
+    return leaf.grad
+
+
+def to_numpy(value: Tensor) -> np.ndarray:
+    return value.numpy()
+
+
+def zero_grad(leaf: Tensor) -> None:
+    leaf.grad = None
+
+
+_METHODS = (
+    *("add", "sub", "mul", "div", "pow", "neg", "exp", "log", "relu", "tanh", "sigmoid", "sqrt"),
+    *("abs", "reciprocal", "sin", "cos", "tan", "maximum", "minimum", "matmul", "square", "sign"),
+    *("floor", "ceil", "round", "trunc", "exp2", "log2", "log10", "rsqrt", "erf", "softplus"),
+    *("silu", "elu", "gelu", "mish", "hardswish", "leaky_relu", "asin", "acos", "atan", "sinh"),
+    *("cosh", "asinh", "acosh", "atanh", "reshape", "permute", "transpose", "flip", "unsqueeze"),
+    *("squeeze", "logaddexp", "tril", "triu", "cumsum", "eq", "ne", "lt", "le", "gt", "ge"),
+    "detach",
+)
+
+
+def _method(name: str) -> Any:
+    def call(x: Any, *rest: Any, **options: Any) -> Any:
+        if not isinstance(x, Tensor):
+            raise Missing("a number as the first operand")
+        return getattr(x, name)(*rest, **options)
+
+    return call
+
+
+def _reduction(name: str) -> Any:
+    def call(x: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
+        return getattr(x, name)(axis=dim, keepdim=keepdim)
+
+    return call
+
+
+ops = {name: _method(name) for name in _METHODS if hasattr(Tensor, name)}
+ops |= {
+    **{name: _reduction(name) for name in ("sum", "mean", "prod")},
+    "amax": _reduction("max"),
+    "amin": _reduction("min"),
+    "softmax": lambda x, dim: x.softmax(dim),
+    "log_softmax": lambda x, dim: x.log_softmax(dim),
+    "logsumexp": lambda x, dim, keepdim=False: x.logsumexp(dim, keepdim=keepdim),
+    "where": lambda condition, a, b: condition.where(a, b),
+    "cat": lambda xs, dim=0: xs[0].cat(*xs[1:], dim=dim),
+    "stack": lambda xs, dim=0: xs[0].stack(*xs[1:], dim=dim),
+    "getitem": lambda x, key: x[key],
+}

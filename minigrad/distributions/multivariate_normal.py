@@ -1,0 +1,140 @@
+"""The multivariate normal distribution."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from ..api.compositions.linalg import cholesky, solve_triangular
+from ..api.creation import eye
+from ..api.functions import matmul
+from ..api.tensor import Tensor
+from . import constraints
+from .constraints import Constraint
+from .distribution import Distribution, common_shape
+
+__all__ = ["MultivariateNormal"]
+
+_MATRICES = ("covariance_matrix", "precision_matrix", "scale_tril")
+
+
+class MultivariateNormal(Distribution):
+    """The normal distribution of vectors, of mean `loc` (…, n) and covariances (…, n, n).
+
+    They are given by one of `covariance_matrix`, its inverse `precision_matrix`, and `scale_tril`,
+    the lower triangle L for which L Lᵀ is the covariance matrix. ValueError for none or several.
+
+    >>> D = minigrad.distributions
+    >>> normal = D.MultivariateNormal(minigrad.zeros(2), minigrad.eye(2))
+    >>> normal.log_prob(minigrad.zeros(2))
+    tensor(-1.8379)
+    """
+
+    arg_constraints: ClassVar[dict[str, Constraint]] = {
+        "loc": constraints.real_vector,
+        "covariance_matrix": constraints.positive_definite,
+        "precision_matrix": constraints.positive_definite,
+        "scale_tril": constraints.lower_cholesky,
+    }
+    support = constraints.real_vector
+    has_rsample = True
+
+    def __init__(
+        self,
+        loc: Tensor,
+        covariance_matrix: Tensor | None = None,
+        precision_matrix: Tensor | None = None,
+        scale_tril: Tensor | None = None,
+        validate_args: bool | None = None,
+    ) -> None:
+        if loc.ndim < 1:
+            raise ValueError("loc must be at least one-dimensional.")
+        matrices = dict(
+            zip(_MATRICES, (covariance_matrix, precision_matrix, scale_tril), strict=True)
+        )
+        given = [(name, x) for name, x in matrices.items() if x is not None]
+        if len(given) != 1:
+            raise ValueError(
+                "Exactly one of covariance_matrix or precision_matrix or scale_tril may be "
+                "specified."
+            )
+        name, matrix = given[0]
+        if matrix.ndim < 2:
+            raise ValueError(
+                f"{name} must be at least two-dimensional, with optional leading batch dimensions"
+            )
+        batch = common_shape(matrix.shape[:-2], loc.shape[:-1])
+        size = loc.shape[-1]
+        self.loc = loc.expand((*batch, size))
+        vars(self)[name] = matrix.expand((*batch, *matrix.shape[-2:]))
+        super().__init__(batch, (size,), validate_args=validate_args)
+        self._lower = _lower_of(name, matrix)
+
+    def __getattr__(self, name: str) -> Any:
+        """Compute the matrices that weren't given."""
+        if name not in _MATRICES:
+            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+        lower, shape = self._lower, (*self._batch_shape, *self._event_shape * 2)
+        if name == "scale_tril":
+            return lower.expand(shape)
+        if name == "covariance_matrix":
+            return matmul(lower, lower.mT).expand(shape)
+        inverse = solve_triangular(lower, eye(shape[-1], dtype=lower.dtype), upper=False)
+        return matmul(inverse.mT, inverse).expand(shape)
+
+    def expand(self, batch_shape: Sequence[int], _instance: None = None) -> Any:
+        expanded = object.__new__(type(self))
+        for name in ("loc", *_MATRICES):
+            if name in vars(self):
+                value = vars(self)[name]
+                dims = value.shape[len(self._batch_shape) :]
+                vars(expanded)[name] = value.expand((*batch_shape, *dims))
+        expanded._lower = self._lower
+        Distribution.__init__(expanded, batch_shape, self._event_shape, validate_args=False)
+        expanded._validate_args = self._validate_args
+        return expanded
+
+    @property
+    def mean(self) -> Tensor:
+        return self.loc
+
+    @property
+    def mode(self) -> Tensor:
+        return self.loc
+
+    @property
+    def variance(self) -> Tensor:
+        shape = (*self._batch_shape, *self._event_shape)
+        return self._lower.pow(2).sum(-1).expand(shape)
+
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        noise = self.loc.new_empty(self._extended_shape(sample_shape)).normal_()
+        return self.loc + matmul(self._lower, noise.unsqueeze(-1)).squeeze(-1)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        self._validate_sample(value)
+        gap = (value - self.loc).unsqueeze(-1)
+        distance = solve_triangular(self._lower, gap, upper=False).pow(2).sum((-2, -1))
+        size = self._event_shape[0]
+        return -0.5 * (size * math.log(2 * math.pi) + distance) - self._half_log_det()
+
+    def _half_log_det(self) -> Tensor:
+        return self._lower.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+
+    def entropy(self) -> Tensor:
+        size = self._event_shape[0]
+        y = 0.5 * size * (1.0 + math.log(2 * math.pi)) + self._half_log_det()
+        return y.expand(self._batch_shape) if self._batch_shape else y
+
+
+def _lower_of(name: str, matrix: Tensor) -> Any:
+    """The triangle L of the covariance matrix, which is L Lᵀ."""
+    if name == "scale_tril":
+        return matrix
+    if name == "covariance_matrix":
+        return cholesky(matrix)
+    # With rows and columns in reverse, the triangle of the inverse is an upper one.
+    reverse: Any = cholesky(matrix.flip(-2, -1))
+    upper = reverse.flip(-2, -1).mT
+    return solve_triangular(upper, eye(matrix.shape[-1], dtype=matrix.dtype), upper=False)

@@ -1,0 +1,145 @@
+"""The memory of an array: where its elements are, and arrays of other shapes in the same memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from .dims import index, indices
+from .indexing import scatter
+from .presentation import IN_PLACE
+from .rule import Array, Result, differentiable
+
+# Shape, strides and the place of the first element, counted in elements.
+Geometry: TypeAlias = tuple[tuple[int, ...], tuple[int, ...], int]
+
+
+def memory_of(array: np.ndarray) -> tuple[np.ndarray, int]:
+    """The bytes of the memory that an array is a view of, and the place of its first element.
+
+    >>> _, place = memory_of(np.zeros(5)[2:])
+    >>> place
+    16
+    """
+    owner: Any = array
+    base: Any = array
+    while base is not None:
+        owner = base if isinstance(base, np.ndarray) else owner
+        base = getattr(base, "base", None)  # also of the object that NumPy's as_strided makes
+    if not owner.flags.forc:  # the memory isn't an array's, so its own elements are all we know
+        if not array.flags.forc:
+            return np.ascontiguousarray(array).reshape(-1).view(np.uint8), 0
+        owner = array
+    start = array.__array_interface__["data"][0] - owner.__array_interface__["data"][0]
+    data = owner.reshape(-1, order="A").view(np.uint8) if owner.size else np.empty(0, np.uint8)
+    return data, min(max(start, 0), data.size)
+
+
+def contiguous_strides(shape: Sequence[int], itemsize: int = 1) -> tuple[int, ...]:
+    """The strides of a contiguous array.
+
+    >>> contiguous_strides((2, 3, 4))
+    (12, 4, 1)
+    """
+    sizes = [max(size, 1) for size in shape]
+    return tuple([itemsize * math.prod(sizes[d + 1 :]) for d in range(len(sizes))])
+
+
+def bytes_needed(shape: Sequence[int], strides: Sequence[int], itemsize: int) -> int:
+    """The number of bytes from the first element of an array to the end of its last."""
+    reach = sum((size - 1) * step for size, step in zip(shape, strides, strict=True))
+    return reach + itemsize if math.prod(shape) else 0
+
+
+def in_memory(
+    data: np.ndarray, place: int, shape: Sequence[int], strides: Sequence[int], dtype: np.dtype
+) -> np.ndarray:
+    """The array of that shape whose first element is at a place in the bytes `data`."""
+    if math.prod(shape) == 0:  # NumPy checks the strides, which don't matter
+        return np.ndarray(tuple(shape), dtype, data, place)
+    return np.ndarray(tuple(shape), dtype, data, place, tuple(strides))
+
+
+def geometry(array: np.ndarray) -> Geometry:
+    """The places of an array's elements in its memory."""
+    steps = tuple([step // array.itemsize for step in array.strides])
+    return array.shape, steps, memory_of(array)[1] // array.itemsize
+
+
+def places(of: Geometry) -> np.ndarray:
+    """The place in memory of each element, in the shape of the array."""
+    shape, steps, start = of
+    found = np.full(shape, start)
+    for d, (size, step) in enumerate(zip(shape, steps, strict=True)):
+        found += (np.arange(size) * step).reshape(-1, *(1,) * (len(shape) - d - 1))
+    return found
+
+
+@lru_cache(16)
+def shared_positions(whole: Geometry, part: Geometry) -> tuple[Any, Any, bool]:
+    """Which elements of the array `part` are elements of the array `whole`, in the same memory.
+
+    The first result is a key of their positions in the flattened whole, the second one a key that
+    selects them from the flattened part. The third says whether an element occurs repeatedly.
+    """
+    in_whole, in_part = places(whole).reshape(-1), places(part).reshape(-1)
+    slots = np.full(max(in_whole.max(initial=0), in_part.max(initial=0)) + 1, -1)
+    slots[in_whole] = np.arange(in_whole.size)
+    positions = slots[in_part]
+    kept = positions >= 0
+    positions = positions[kept]
+    return (positions,), (kept,), np.unique(positions).size < positions.size
+
+
+@differentiable(linear=True, view=True, forms=IN_PLACE)
+def as_strided(
+    input: Array, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None
+) -> Result:
+    """A view of the memory of `input`, with any shape and strides, from `storage_offset` on.
+
+    By default it starts at the first element of `input`. Elements may occur repeatedly.
+    RuntimeError for strides that are negative, or that lead out of the memory.
+
+    >>> minigrad.as_strided(minigrad.arange(5), (3, 3), (1, 1))
+    tensor([[0, 1, 2],
+            [1, 2, 3],
+            [2, 3, 4]])
+    """
+    shape, steps = tuple(indices(size, "size")), tuple(indices(stride, "stride"))
+    if len(shape) != len(steps):
+        raise RuntimeError("mismatch in length of strides and shape")
+    if any(step < 0 for step in steps):
+        raise RuntimeError(
+            "as_strided: Negative strides are not supported at the moment, got strides: "
+            f"{list(steps)}"
+        )
+    if any(s < 0 for s in shape):
+        raise RuntimeError(f"as_strided: a size is negative: {list(shape)}")
+    before, itemsize = input.shape, input.itemsize
+    data, start = memory_of(input)
+    first = start // itemsize
+    if storage_offset is not None:
+        first = index(storage_offset, "storage_offset")
+    if first < 0:
+        raise RuntimeError(f"Tensor: invalid storage offset {first}")
+    needed = bytes_needed(shape, steps, 1)
+    if needed and (first + needed) * itemsize > data.size:
+        raise RuntimeError(
+            f"setStorage: sizes {list(shape)}, strides {list(steps)}, storage offset {first}, and "
+            f"itemsize {itemsize} requiring a storage size of {(first + needed) * itemsize} are "
+            f"out of bounds for storage of size {data.size}"
+        )
+    y = in_memory(data, first * itemsize, shape, [s * itemsize for s in steps], input.dtype)
+    whole: Geometry = (before, tuple([s // itemsize for s in input.strides]), start // itemsize)
+    flat, part = (input.size,), (shape, steps, first)
+    return y, (lambda g: _in_whole(g, whole, part, flat).reshape(before),)
+
+
+def _in_whole(g: Array, whole: Geometry, part: Geometry, flat: tuple[int, ...]) -> Array:
+    """The gradient of the elements of `whole`, flattened, for that of a part of its memory."""
+    key, kept, repeats = shared_positions(whole, part)
+    return scatter(g.reshape(-1)[kept], key, flat, repeats)[0]

@@ -1,0 +1,3 @@
+"""Configuration of pytest: what it must not import."""
+
+collect_ignore = ["programs"]

@@ -1,0 +1,304 @@
+"""nn/utils: parametrizations, and the old weight and spectral norms, compared with PyTorch's."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twins import check_same, torch, translate
+
+import minigrad
+
+LAYERS: list[Callable[[Any], Any]] = [
+    lambda nn: nn.Linear(3, 4),
+    lambda nn: nn.Linear(4, 3),
+    lambda nn: nn.Linear(3, 3),
+    lambda nn: nn.Conv1d(2, 4, 3),
+    lambda nn: nn.Conv2d(2, 3, 2),
+    lambda nn: nn.ConvTranspose1d(4, 3, 2),
+]
+WEIGHT_DIMS = [2, 2, 2, 3, 4, 3]
+
+
+def norms(p: Any) -> dict[str, Callable[..., Any]]:
+    """Return the functions of a namespace's `nn.utils` that normalise a layer."""
+    return {
+        "weight_norm": p.parametrizations.weight_norm,
+        "spectral_norm": p.parametrizations.spectral_norm,
+        "orthogonal": p.parametrizations.orthogonal,
+        "old weight_norm": p.weight_norm,
+        "old spectral_norm": p.spectral_norm,
+    }
+
+
+REMOVE: dict[str, Callable[..., Any]] = {
+    "old weight_norm": lambda u, layer: u.remove_weight_norm(layer),
+    "old spectral_norm": lambda u, layer: u.remove_spectral_norm(layer),
+}
+
+
+def assert_close(ours: Any, theirs: Any) -> None:
+    np.testing.assert_allclose(ours.detach().numpy(), theirs.detach().numpy(), rtol=1e-4, atol=1e-5)
+
+
+def assert_same_layers(ours: Any, theirs: Any) -> None:
+    """Compare the reprs, the states and the gradients of two layers."""
+    assert repr(ours) == repr(theirs)
+    a, b = ours.state_dict(), theirs.state_dict()
+    assert [*a] == [*b]
+    assert a._metadata == b._metadata
+    assert [*dict(ours.named_parameters())] == [*dict(theirs.named_parameters())]
+    for key in b:
+        assert_close(a[key], b[key])
+    for key, param in theirs.named_parameters():
+        mine = dict(ours.named_parameters())[key]
+        assert (mine.grad is None) == (param.grad is None), key
+        if param.grad is not None:
+            assert_close(mine.grad, param.grad)
+
+
+def used(layer: Any, x: Any) -> Any:
+    y = layer(x)
+    (y * y).sum().backward()
+    return y
+
+
+@settings(max_examples=60)
+@given(
+    st.integers(0, 5),
+    st.sampled_from([*norms(minigrad.nn.utils)]),
+    st.integers(0, 1000),
+    st.booleans(),
+    st.booleans(),
+    st.data(),
+)
+@pytest.mark.filterwarnings("ignore:.*weight_norm.* is deprecated")
+def test_norms_of_layers(
+    which: int, norm: str, seed: int, train: bool, remove: bool, data: st.DataObject
+) -> None:
+    options: dict[str, Any] = {}
+    if norm != "orthogonal":
+        dims = st.integers(0, WEIGHT_DIMS[which] - 1)
+        if norm.endswith("weight_norm"):
+            dims = st.none() | dims
+        if data.draw(st.booleans()):
+            options["dim"] = data.draw(dims)
+    elif data.draw(st.booleans()):
+        options["orthogonal_map"] = data.draw(st.sampled_from(["cayley", "householder"]))
+        if options["orthogonal_map"] == "householder" and data.draw(st.booleans()):
+            options["use_trivialization"] = False
+    if norm.endswith("spectral_norm"):
+        options["n_power_iterations"] = data.draw(st.integers(1, 3))
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((2, *LAYER_INPUTS[which]))
+
+    def program(t: Any) -> list[Any]:
+        t.manual_seed(seed)
+        layer = LAYERS[which](t.nn).double()
+        layer = norms(t.nn.utils)[norm](layer, **options).train(train)
+        found = [layer, used(layer, t.from_numpy(x))]
+        used(layer, t.from_numpy(x))
+        copied = copy.deepcopy(layer) if "old" not in norm else layer
+        found += [used(copied, t.from_numpy(x)), layer.weight]
+        if remove:
+            undo = REMOVE.get(
+                norm, lambda u, layer: u.parametrize.remove_parametrizations(layer, "weight")
+            )
+            layer.zero_grad()
+            found += [undo(t.nn.utils, layer), used(layer, t.from_numpy(x))]
+        return found
+
+    for ours, theirs in zip(program(minigrad), program(torch), strict=True):
+        if isinstance(theirs, torch.nn.Module):
+            assert_same_layers(ours, theirs)
+        else:
+            assert_close(ours, theirs)
+
+
+LAYER_INPUTS = [(3,), (4,), (3,), (2, 5), (2, 4, 4), (4, 3)]
+
+
+@pytest.mark.parametrize("norm", ["weight_norm", "spectral_norm", "orthogonal"])
+def test_states_go_both_ways(norm: str) -> None:
+    for a, b in ((minigrad, torch), (torch, minigrad)):
+        first, second = (norms(t.nn.utils)[norm](t.nn.Linear(3, 3)) for t in (a, b))
+        state = translate(dict(first.state_dict()), b)
+        assert repr(second.load_state_dict(state)) == "<All keys matched successfully>"
+        first.eval(), second.eval()
+        assert_close(first.weight, second.weight)
+
+
+def test_the_new_weight_norm_loads_the_old_names() -> None:
+    def program(t: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            old = t.nn.utils.weight_norm(t.nn.Linear(2, 3))
+        new = t.nn.utils.parametrizations.weight_norm(t.nn.Linear(2, 3))
+        return [repr(new.load_state_dict(old.state_dict())), bool((new.weight == old.weight).all())]
+
+    check_same(program)
+
+
+def test_assignments_apply_the_inverse() -> None:
+    def program(t: Any) -> Any:
+        t.manual_seed(1)
+        found = []
+        for function in ("weight_norm", "orthogonal"):
+            layer = getattr(t.nn.utils.parametrizations, function)(t.nn.Linear(3, 3))
+            layer.weight = 2 * t.eye(3)
+            found.append((layer.weight * 1000).round().tolist())
+        return found
+
+    check_same(program)
+
+
+# Parametrizations of one's own --------------------------------------------------------------------
+
+
+def made(t: Any, kind: str) -> Any:
+    """Return a parametrization."""
+    nn = t.nn
+
+    class Symmetric(nn.Module):  # type: ignore[misc, name-defined]
+        def forward(self, x: Any) -> Any:
+            return x.triu() + x.triu(1).T
+
+        def right_inverse(self, x: Any) -> Any:
+            return x.triu()
+
+    class Doubled(nn.Module):  # type: ignore[misc, name-defined]
+        def forward(self, x: Any) -> Any:
+            return 2 * x
+
+    class Product(nn.Module):  # type: ignore[misc, name-defined]
+        def forward(self, a: Any, b: Any) -> Any:
+            return a @ b
+
+        def right_inverse(self, x: Any) -> Any:
+            return x[:, :1], x[:1]
+
+    class Wrong(nn.Module):  # type: ignore[misc, name-defined]
+        def forward(self, x: Any) -> Any:
+            return {"shape": lambda: x[0], "dtype": lambda: x.double(), "type": lambda: 3}[
+                kind.removeprefix("inverse ")
+            ]()
+
+    class WrongInverse(Wrong):
+        def forward(self, x: Any) -> Any:
+            return x
+
+        def right_inverse(self, x: Any) -> Any:
+            return Wrong.forward(self, x)
+
+    if kind.startswith("inverse"):
+        return WrongInverse()
+    kinds = {"symmetric": Symmetric, "doubled": Doubled, "product": Product}
+    return kinds.get(kind, Wrong)()
+
+
+@settings(max_examples=80)
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                *("symmetric", "doubled", "product", "shape", "dtype", "type"),
+                *("inverse shape", "inverse dtype", "inverse type"),
+            ]
+        ),
+        min_size=1,
+        max_size=3,
+    ),
+    st.booleans(),
+    st.sampled_from(["nothing", "assign", "remove", "remove original", "cached", "deepcopy"]),
+    st.sampled_from(["weight", "weight", "running", "nothing"]),
+)
+def test_parametrizations_of_ones_own(kinds: Any, unsafe: bool, then: str, name: str) -> None:
+    def program(t: Any) -> Any:
+        t.manual_seed(0)
+        parametrize = t.nn.utils.parametrize
+        layer = t.nn.Linear(3, 3, bias=False)
+        layer.register_buffer("running", t.ones(3, 3))
+        before = type(layer)
+        for kind in kinds:
+            parametrize.register_parametrization(layer, name, made(t, kind), unsafe=unsafe)
+        if then == "assign":
+            setattr(layer, name, t.ones(3, 3))
+        elif then.startswith("remove"):
+            parametrize.remove_parametrizations(layer, name, then == "remove")
+        elif then == "cached":
+            with parametrize.cached():
+                assert getattr(layer, name) is getattr(layer, name)
+        elif then == "deepcopy":
+            layer = copy.deepcopy(layer)
+        return [
+            getattr(layer, name),
+            repr(layer),
+            dict(layer.state_dict()),
+            parametrize.is_parametrized(layer),
+            parametrize.is_parametrized(layer, name),
+            parametrize.is_parametrized(layer, "bias"),
+            parametrize.type_before_parametrizations(layer) is before,
+            isinstance(getattr(layer, name), t.nn.Parameter),
+            type(layer).__name__,
+        ]
+
+    check_same(program)
+
+
+@pytest.mark.parametrize("what", range(9))
+def test_errors(what: int) -> None:
+    def program(t: Any) -> Any:
+        u, layer = t.nn.utils, t.nn.Linear(3, 2)
+        return [
+            lambda: u.parametrizations.weight_norm(layer, "nothing"),
+            lambda: u.parametrizations.spectral_norm(layer, "nothing"),
+            lambda: u.parametrizations.spectral_norm(layer, dim=2),
+            lambda: u.parametrizations.spectral_norm(layer, n_power_iterations=0),
+            lambda: u.parametrizations.orthogonal(layer, "bias"),
+            lambda: u.parametrizations.orthogonal(layer, orthogonal_map="no"),
+            lambda: u.parametrize.remove_parametrizations(layer, "weight"),
+            lambda: u.remove_weight_norm(layer),
+            lambda: u.remove_spectral_norm(layer),
+        ][what]()
+
+    assert check_same(program).error is not None
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.* is deprecated")
+@pytest.mark.parametrize("function", ["weight_norm", "spectral_norm"])
+def test_old_norms_are_registered_once(function: str) -> None:
+    def program(t: Any) -> Any:
+        layer = t.nn.Linear(3, 2)
+        for _ in range(2):
+            getattr(t.nn.utils, function)(layer)
+
+    assert check_same(program).error is not None
+
+
+def test_pickles_are_refused() -> None:
+    def program(t: Any) -> Any:
+        return t.nn.utils.parametrizations.weight_norm(t.nn.Linear(3, 2)).__getstate__()
+
+    assert check_same(program).error is not None
+
+
+def test_skip_init_and_fusion() -> None:
+    utils = minigrad.nn.utils
+    before = minigrad.get_rng_state()
+    layer = utils.skip_init(minigrad.nn.Linear, 3, 2, bias=False)
+    assert layer.weight.shape == (2, 3)
+    assert (minigrad.get_rng_state() == before).all()
+
+    def program(t: Any) -> Any:
+        return t.nn.utils.skip_init(int, 3)
+
+    assert check_same(program).error is not None
+    for name in ("conv_bn_eval", "conv_bn_weights", "linear_bn_eval", "linear_bn_weights"):
+        with pytest.raises(NotImplementedError, match=f"fuse_{name}"):
+            getattr(utils, f"fuse_{name}")(layer, layer)
