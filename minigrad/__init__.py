@@ -80,6 +80,7 @@ from .api.size import Size
 from .api.tensor import Tensor
 from .autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from .autograd.transforms import vmap
+from .compiling import compile
 from .core.devices import device, get_default_device, set_default_device
 from .core.formats import (
     channels_last,
@@ -170,6 +171,7 @@ __all__ = [
     "cfloat",
     "channels_last",
     "channels_last_3d",
+    "compile",
     "complex64",
     "complex128",
     "contiguous_format",

@@ -30,6 +30,7 @@ ORDER = (
     "optim",
     "utils",
     "distributions",
+    "compiling",
     "explaining",
     "catalogue",
     "app",
@@ -53,13 +54,22 @@ FILES |= {"version"}
 # Private attributes of a tensor, and who may use those of another object than `self`. The core uses
 # all of them, and its docstring says what for.
 PRIVATE: dict[str, set[str]] = {
-    "_array": {"random", "api", "autograd", "distributed", "nn", "optim", "explaining"},
-    "_attached": set(),
-    "_counter": {"api", "autograd", "distributed", "nn", "optim"},
-    "_grad": {"explaining"},
-    "_node": {"autograd", "explaining"},
-    "_requires_grad": {"autograd"},
-    "_view": {"api", "autograd"},
+    "_array": {
+        "random",
+        "api",
+        "autograd",
+        "distributed",
+        "nn",
+        "optim",
+        "explaining",
+        "compiling",
+    },
+    "_attached": {"compiling"},
+    "_counter": {"api", "autograd", "distributed", "nn", "optim", "compiling"},
+    "_grad": {"explaining", "compiling"},
+    "_node": {"autograd", "explaining", "compiling"},
+    "_requires_grad": {"autograd", "compiling"},
+    "_view": {"api", "autograd", "compiling"},
 }
 
 

@@ -23,6 +23,7 @@ from ..core.creating import (
 from ..core.devices import require_cpu
 from ..core.errstate import cast
 from ..core.output import created
+from ..core.tracing import tracing
 from ..core.warning import warn_once
 from ..random.fma import fma
 from ..rules import dtypes, layout, promotion
@@ -63,6 +64,8 @@ def tensor(
         )
         array = data._array.copy()
     elif isinstance(data, np.ndarray):
+        if tracing.recording is not None:
+            tracing.recording.undeclared()
         array = supported(data).copy()
     else:
         array = _from_numbers(data, wanted)

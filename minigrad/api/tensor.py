@@ -21,6 +21,7 @@ from ..core.grad_mode import is_grad_enabled, no_grad
 from ..core.inplace import in_place
 from ..core.resizing import in_format, resize, strides_of_empty, with_format
 from ..core.tensor import TensorBase, make_public, refresh, wrap
+from ..core.tracing import tracing
 from ..core.versions import count_write
 from ..core.warning import warn_once
 from ..random import sampling
@@ -325,6 +326,8 @@ class Tensor(OpMethods, TensorBase):
                 "Can't call numpy() on Tensor that requires grad. "
                 "Use tensor.detach().numpy() instead."
             )
+        if tracing.recording is not None:
+            tracing.recording.left()
         return self._array
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:

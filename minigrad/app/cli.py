@@ -122,6 +122,18 @@ def _add_train_parser(commands: argparse._SubParsersAction[CommandParser]) -> Co
         metavar="FILE",
         help="resume from a checkpoint; its settings apply where no option is given",
     )
+    output.add_argument(
+        "--compile",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="run each step as one NumPy program, with the same result",
+    )
+    output.add_argument(
+        "--print-step",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="print the program of each step at the end; includes --compile",
+    )
     output.add_argument("--plot", metavar="FILE", help="plot loss and accuracy, as .png or .svg")
     output.add_argument(
         "--json", metavar="FILE", help="write settings, versions, curves and results as JSON"

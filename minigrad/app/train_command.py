@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+import minigrad
 from minigrad.app import checkpoint, datasets, training
 from minigrad.app.checkpoint import CheckpointError, ProgramState
 from minigrad.app.command import (
@@ -35,6 +36,8 @@ from minigrad.app.training import CheckpointKeeper, Diverged, TrainingRun
 from minigrad.app.training_report import training_report
 from minigrad.utils.atomic_write import write_atomically
 
+from ..compiling import CompiledStep
+
 # How many accuracies a curve has in addition to the printed ones, for the report and the plot.
 CURVE_POINTS = 100
 
@@ -46,7 +49,10 @@ def train(parser: argparse.ArgumentParser, arguments: dict[str, Any]) -> int:
     training starts.
     """
     files = {name: arguments.pop(name, None) for name in ("save", "load", "plot", "json")}
-    settings, data, runs = _prepare(parser, arguments, files)
+    steps: list[CompiledStep] = []
+    prints_step = arguments.pop("print_step", False)
+    options = _compiling(steps) if arguments.pop("compile", False) or prints_step else {}
+    settings, data, runs = _prepare(parser, arguments, files, options)
     keeper = None
     if files["save"] is not None:
         keeper = CheckpointKeeper(files["save"], settings)
@@ -60,6 +66,8 @@ def train(parser: argparse.ArgumentParser, arguments: dict[str, Any]) -> int:
     except Exception as error:  # a failed save or a closed pipe, for example
         outcome, status, failure = describe_error(error), 2, error
     seconds = time.perf_counter() - began
+    if prints_step:
+        _print_steps(steps)
 
     def write_report(path: str) -> None:
         write_atomically(path, training_report(settings, data, runs, outcome, seconds))
@@ -95,8 +103,29 @@ def _end(outcome: str, status: int, problems: list[str], keeper: CheckpointKeepe
 # Preparing ----------------------------------------------------------------------------------------
 
 
+def _compiling(steps: list[CompiledStep]) -> dict[str, Any]:
+    """The option of programs that compiles their steps. The compiled steps are added to a list."""
+
+    def compiler(step: Any) -> CompiledStep:
+        steps.append(minigrad.compile(step))
+        return steps[-1]
+
+    return {"compiler": compiler}
+
+
+def _print_steps(steps: Sequence[CompiledStep]) -> None:
+    for step in steps:
+        if step.source:
+            print(f"\n{step.source}", end="")
+        else:
+            print(f"\nThe step isn't recorded: {step.refusal or 'it ran less than two times'}")
+
+
 def _prepare(
-    parser: argparse.ArgumentParser, arguments: dict[str, Any], files: dict[str, str | None]
+    parser: argparse.ArgumentParser,
+    arguments: dict[str, Any],
+    files: dict[str, str | None],
+    options: dict[str, Any],
 ) -> tuple[Settings, TrainingData, list[TrainingRun]]:
     """Check all input, load the data and the checkpoint, and build the runs."""
     check_output_files({name: files[name] for name in ("save", "plot", "json")})
@@ -117,11 +146,14 @@ def _prepare(
     if "auto" in states and schedule != (loaded.get("scheduler"), loaded.get("lr")):
         states["auto"] = replace(states["auto"], scheduler=None)  # it starts from the new rate
     with _naming_checkpoint(files["load"]):
-        return settings, data, _prepare_runs(settings, data, states)
+        return settings, data, _prepare_runs(settings, data, states, options)
 
 
 def _prepare_runs(
-    settings: Settings, data: TrainingData, states: dict[str, ProgramState]
+    settings: Settings,
+    data: TrainingData,
+    states: dict[str, ProgramState],
+    options: dict[str, Any],
 ) -> list[TrainingRun]:
     """All runs, prepared before the first one trains, so that a misfit is found at once."""
     if states:
@@ -131,7 +163,10 @@ def _prepare_runs(
         for state in states.values():
             parameters |= state.parameters
         states = {name: states.get(name, ProgramState(parameters)) for name in settings.programs}
-    return [training.prepare(name, settings, data, states.get(name)) for name in settings.programs]
+    return [
+        training.prepare(name, settings, data, states.get(name), **options)
+        for name in settings.programs
+    ]
 
 
 def _load_checkpoint(

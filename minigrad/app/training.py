@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from sklearn.metrics import accuracy_score
@@ -116,9 +117,15 @@ class CheckpointKeeper:
 
 
 def prepare(
-    program: str, settings: Settings, data: TrainingData, state: ProgramState | None = None
+    program: str,
+    settings: Settings,
+    data: TrainingData,
+    state: ProgramState | None = None,
+    **options: Any,
 ) -> TrainingRun:
     """A run that is ready to train, from the seed's parameters or from a checkpoint's `state`.
+
+    `options` are further arguments of the program.
 
     The number of epochs is the settings', else what is left of the checkpoint's run, else the data
     set's default. Raises CheckpointError.
@@ -138,6 +145,7 @@ def prepare(
         epochs=epochs,
         finished=finished,
         **settings.arguments(program),
+        **options,
     )
     run = TrainingRun(program, settings, data, finished, epochs, steps, next(steps))
     if state is not None:

@@ -133,7 +133,7 @@ def _accumulate(leaf: TensorBase, gradient: Any) -> None:
                 before._array += gradient
                 count_write(before._counter)
             else:
-                array = gradient if type(gradient) is np.ndarray else np.asarray(gradient)
+                array = gradient if type(gradient) is np.ndarray else gradient[...]
                 if not (array.flags.c_contiguous and leaf._array.flags.c_contiguous):
                     array = like(array, leaf._array)
                 leaf._grad = wrap(array)
@@ -211,7 +211,7 @@ def _as_gradient(d: Any, first: bool) -> Any:
     """A gradient from the walk as a Tensor; a copy of it unless it is the first."""
     if isinstance(d, TensorBase):
         return d if first else OPS["clone"](d)
-    return wrap(np.asarray(d if first else d.copy()))
+    return wrap((d if first else d.copy())[...])
 
 
 def _listed(tensors: Tensors) -> Sequence[TensorBase]:

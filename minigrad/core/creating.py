@@ -15,6 +15,7 @@ from ..rules.promotion import python_number
 from .devices import require_cpu
 from .formats import laid_out, strided
 from .tensor import TensorBase, require_tensor, wrap
+from .tracing import tracing
 from .warning import warn_once
 
 
@@ -42,6 +43,8 @@ def made(
         raise NotImplementedError(f"argument 'layout' is not implemented for {layout}")
     if memory_format is not None:
         array = laid_out(array, memory_format)
+    if tracing.recording is not None:
+        array = tracing.recording.constant(array)
     result = wrap(array)
     if requires_grad is not None and not isinstance(requires_grad, builtins.bool):
         kind = type(requires_grad).__name__

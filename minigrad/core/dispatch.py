@@ -22,7 +22,7 @@ import numpy as np
 
 from ..rules import REGISTRY, Rule
 from ..rules.dtypes import SUPPORTED, scalar_name, to_numpy
-from ..rules.layout import elementwise, like_images
+from ..rules.layout import contiguous, elementwise, like_images
 from ..rules.presentation import HALF_IN_DERIVATIVES
 from ..rules.promotion import LARGEST, python_number
 from .arguments import MISSING, UNGIVEN, call_by_names, prepare, raise_as_pytorch, read_key
@@ -54,7 +54,7 @@ def {name}({parameters}, **others):
         {operands}, {arrays}, computed = retry(rule, {operands}, {options})
         output, pullbacks = computed
     {extra_outputs}
-    result = wrap(output if type(output) is ndarray else asarray(output))
+    result = wrap(output if type(output) is ndarray else output[...])
     {layout}
     {view}
     {parents}
@@ -452,8 +452,7 @@ _NAMES: dict[str, Any] = {
     "UNGIVEN": UNGIVEN,
     "View": View,
     "all_fit": all_fit,
-    "asarray": np.asarray,
-    "ascontiguousarray": np.ascontiguousarray,
+    "ascontiguousarray": contiguous,
     "elementwise": elementwise,
     "call_by_names": call_by_names,
     "computing": computing,

@@ -13,6 +13,7 @@ ULP in one of five results, so their last bit differs in any case, and two round
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -58,11 +59,16 @@ def number(option: float | Tensor) -> float:
     return option.item() if isinstance(option, Tensor) else float(option)
 
 
+def rounded(factor: float, array: Array) -> np.floating:
+    """Return a number in the dtype of an array, or in float32 for float16."""
+    kind: type[np.floating] = np.float32 if array.dtype == np.float16 else array.dtype.type
+    return kind(factor)
+
+
 def add_scaled(y: Array, x: Array, factor: float, out: Array, work: Work) -> Array:
     """Return `y + factor * x` in `out`, which may be `x` or `y`."""
     wide = work.wide
-    kind = np.float32 if y.dtype == np.float16 else y.dtype.type
-    np.multiply(x, kind(factor), out=wide, dtype=np.float64)
+    np.multiply(x, rounded(factor, y), out=wide, dtype=np.float64)
     if out.dtype == np.float64:
         return np.add(wide, y, out=out)
     wide += y
@@ -88,7 +94,8 @@ def lerp(m: Array, g: Array, weight: float, out: Array, work: Work) -> Array:
     way = np.subtract(g, m, out=work.second)
     if weight < 0.5:
         return add_scaled(m, way, weight, out, work)
-    return add_scaled(g, way, m.dtype.type(weight) - m.dtype.type(1), out, work)
+    left: Any = rounded(weight, m) - rounded(1, m)
+    return add_scaled(g, way, left, out, work)
 
 
 def interpolate(m: Array, g: Array, weight: float, work: Array) -> None:

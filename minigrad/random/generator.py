@@ -16,6 +16,7 @@ import numpy as np
 from ..core.devices import device as Device
 from ..core.devices import require_cpu
 from ..core.tensor import TensorBase, wrap
+from ..core.tracing import tracing
 from ..rules.dtypes import of_numpy, uint8
 
 _WORDS = 624  # the size of the twister's memory
@@ -217,6 +218,8 @@ _WITHOUT_OVERLOADS = {"uniform_", "normal_", "exponential_", "multinomial"}
 
 def generator_or_default(generator: Any, function: str) -> Generator:
     """Return the generator to draw from, given the argument `generator` of `function`."""
+    if tracing.recording is not None:
+        tracing.recording.drawn()
     if generator is None:
         return default_generator
     if isinstance(generator, Generator):

@@ -27,6 +27,11 @@ def dense(array: Any) -> bool:
     return bool(reach + array.itemsize == array.nbytes)
 
 
+def contiguous(array: Array) -> Array:
+    """An array itself if it is in row-major order, else a copy that is."""
+    return array if array.flags.c_contiguous else array.copy()
+
+
 def elementwise(output: Array, operands: Sequence[Any]) -> Array:
     """`output`, the result of an elementwise op, or a copy in the layout that PyTorch gives it.
 
@@ -64,7 +69,7 @@ def empty_like(array: Array, dtype: np.dtype | None = None) -> Array:
 def like(array: Array, pattern: Array) -> Array:
     """`array`, a gradient, or a copy in the layout of `pattern`, its leaf; without gaps."""
     if not dense(pattern):
-        return np.ascontiguousarray(array)
+        return contiguous(array)
     return array if _same(array, pattern.strides) else _copied(array, pattern.strides)
 
 
@@ -87,8 +92,8 @@ def channels_last(x: Array) -> bool:
 def like_images(output: Array, x: Array) -> Array:
     """`output`, or a copy of it: contiguous, but with the channels innermost if `x` has them so."""
     if not channels_last(x) or output.ndim != x.ndim:
-        return np.ascontiguousarray(output)
-    return np.moveaxis(np.ascontiguousarray(np.moveaxis(output, 1, -1)), -1, 1)
+        return contiguous(output)
+    return np.moveaxis(contiguous(np.moveaxis(output, 1, -1)), -1, 1)
 
 
 def strides_in(shape: tuple[int, ...], x: Array) -> tuple[int, ...]:
@@ -147,7 +152,7 @@ def _same(array: Array, strides: Sequence[int]) -> bool:
 
 def _copied(array: Array, strides: Sequence[int]) -> Array:
     """A copy of an array with these strides, which leave no gaps."""
-    in_order = np.array(array.transpose(_outer_first(strides)), order="C")
+    in_order = array.transpose(_outer_first(strides)).copy()
     return arranged(in_order.reshape(-1), array.shape, strides)
 
 
@@ -155,7 +160,7 @@ def arranged(values: Array, shape: Sequence[int], strides: Sequence[int]) -> Arr
     """Flat values, given in their order in memory, as an array with the order of these strides."""
     outer_first = _outer_first(strides)
     in_order = values.reshape([shape[d] for d in outer_first])
-    return in_order.transpose(np.argsort(outer_first))
+    return in_order.transpose(sorted(range(len(outer_first)), key=outer_first.__getitem__))
 
 
 def _outer_first(strides: Sequence[int]) -> list[int]:

@@ -114,3 +114,13 @@ def test_file_names_and_labels_may_be_any_text(tmp_path: Path, train: Command) -
     assert "\\udcff" in result.out
     assert train("--load", net, "--epochs", 0).status == 0
     assert json.loads(report.read_text())["data"]["classes"] == ["н", "я"]
+
+
+def test_compiled_steps_print_the_same_and_their_program(train: Command) -> None:
+    plain, compiled = train("--epochs", 20), train("--epochs", 20, "--compile")
+    assert compiled.status == 0
+    assert compiled.out == plain.out
+    printed = train("--epochs", 20, "--print-step").out
+    assert printed.startswith(plain.out)
+    assert "import numpy as np" in printed.removeprefix(plain.out)
+    assert "isn't recorded" in train("--epochs", 1, "--print-step").out

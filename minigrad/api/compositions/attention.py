@@ -9,6 +9,7 @@ import numpy as np
 
 from ...core.dispatch import OPS
 from ...core.tensor import require_tensor, wrap
+from ...core.tracing import constant
 from ...rules.presentation import FUNCTION
 from .basic import matmul
 from .half import in_float32
@@ -63,11 +64,11 @@ def scaled_dot_product_attention(
     factor = math.sqrt(1 / math.sqrt(width) if scale is None else scale)
     scores = matmul(query * factor, (key * factor).transpose(-2, -1))
     if is_causal:
-        attn_mask = wrap(np.tri(length, key.shape[-2], dtype=bool))
+        attn_mask = wrap(constant(np.tri(length, key.shape[-2], dtype=bool)))
     if attn_mask is not None:
         if attn_mask._array.dtype.kind == "b":
             zeros = np.zeros(attn_mask.shape, query._array.dtype)
-            attn_mask = OPS["masked_fill"](wrap(zeros), ~attn_mask, -math.inf)
+            attn_mask = OPS["masked_fill"](wrap(constant(zeros)), ~attn_mask, -math.inf)
         scores = scores + attn_mask
     weights = OPS["softmax"](scores, -1)
     blind = (scores == -math.inf).all(-1, keepdim=True)

@@ -15,6 +15,7 @@ import numpy as np
 
 from ...core.dispatch import OPS, function
 from ...core.tensor import TensorBase, require_tensor, wrap
+from ...core.tracing import constant
 from ...core.warning import warn_once
 from ...rules import REGISTRY
 from ...rules.dims import axis as dim_from_front
@@ -283,7 +284,7 @@ def tensor_or_number(x: Any, function: str) -> Any:
 
 def _as_dtype(x: Any, kind: np.dtype) -> Any:
     if not isinstance(x, TensorBase):
-        return wrap(np.array(converted(x, kind), kind))
+        return wrap(constant(np.array(converted(x, kind), kind)))
     return x if x._array.dtype == kind else OPS["cast"](x, kind)
 
 

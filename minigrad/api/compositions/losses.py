@@ -16,6 +16,7 @@ import numpy as np
 from ...core.dispatch import OPS
 from ...core.grad_mode import is_grad_enabled
 from ...core.tensor import require_tensor, wrap
+from ...core.tracing import constant
 from ...rules.presentation import FUNCTION
 from .distances import pairwise_distance
 from .half import refuse_half
@@ -415,7 +416,7 @@ def hinge_embedding_loss(
     _require("hinge_embedding_loss", input=input, target=target)
     reduction = reduction_of(size_average, reduce, reduction)
     below = OPS["clamp"](margin - input, 0)
-    zeros = wrap(np.zeros((), input._array.dtype))
+    zeros = wrap(constant(np.zeros((), input._array.dtype)))
     terms = OPS["where"](target != 1, below, zeros) + OPS["where"](target != -1, input, zeros)
     return reduced(terms, reduction)
 
@@ -484,7 +485,7 @@ def cosine_embedding_loss(
     dim, eps = target.ndim, 1e-12
     squares = (input1 * input1).sum(dim) + eps, (input2 * input2).sum(dim) + eps
     cos = (input1 * input2).sum(dim) / (squares[0] * squares[1]).sqrt()
-    zeros = wrap(np.zeros((), cos._array.dtype))
+    zeros = wrap(constant(np.zeros((), cos._array.dtype)))
     near = OPS["where"](target == 1, 1 - cos, zeros)
     return reduced(
         near + OPS["where"](target == -1, OPS["clamp"](cos - margin, 0), zeros), reduction

@@ -11,6 +11,7 @@ import numpy as np
 
 from ...core.dispatch import OPS
 from ...core.tensor import require_tensor
+from ...core.tracing import constant
 from ...rules.dims import flag, index
 from ...rules.layout import channels_last
 from ...rules.pooling import pooled_size
@@ -226,7 +227,7 @@ def adapted_windows(inside: Sequence[int], outside: Sequence[int]) -> np.ndarray
     table = np.full((len(windows), longest), -1)
     for row, window in zip(table, windows, strict=True):
         row[: len(window)] = window
-    return table.reshape(*outside, longest)
+    return constant(table).reshape(*outside, longest)
 
 
 def _adaptive_max_pool(nd: int, input: Any, output_size: Any) -> tuple[Tensor, Tensor]:

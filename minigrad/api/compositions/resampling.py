@@ -10,6 +10,7 @@ import numpy as np
 
 from ...core.dispatch import OPS
 from ...core.tensor import require_tensor, wrap
+from ...core.tracing import constant
 from ...rules.presentation import FUNCTION
 from .half import in_float32
 from .pooling import adaptive_avg_pools, in_image_layout
@@ -152,7 +153,7 @@ def _along(x: Tensor, d: int, taps: Taps) -> Tensor:
     for place, weight in taps:
         part = OPS["index"](x, (*(slice(None),) * d, place))
         if weight is not taps[0][1] or not isinstance(weight, int):
-            part = part * wrap(np.asarray(weight).reshape(-1, *(1,) * (x.ndim - d - 1)))
+            part = part * wrap(constant(np.asarray(weight).reshape(-1, *(1,) * (x.ndim - d - 1))))
         total = part if total is None else total + part
     return total
 

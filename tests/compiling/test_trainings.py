@@ -1,0 +1,64 @@
+"""Drawn trainings: 20 compiled steps over changing batches are those of the engine, to the bit."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+pytest.importorskip("torch")
+
+import minigrad
+from bridge.drawing.trainings import Training
+from bridge.running.program import advance
+from bridge.strategies import trainings
+from minigrad import nn
+from minigrad.compiling import CompiledStep
+from tests.compiling.twin_steps import Setting, bits
+
+STEPS = 20
+
+
+def setting_of(training: Training) -> Setting:
+    minigrad.manual_seed(training.seed)
+    model, loss, optimizer, *schedulers = training.setup(minigrad)
+    dtype = getattr(minigrad, training.dtype)
+    model.to("cpu", dtype)
+    if isinstance(loss, nn.Module):
+        loss.to("cpu", dtype)
+
+    def step(x: Any, y: Any) -> Any:
+        optimizer.zero_grad()
+        value = loss(model(x), y)
+        value.backward()
+        optimizer.step()
+        return value
+
+    tensors = dict(model.named_parameters()) | dict(model.named_buffers())
+    return Setting(step, tensors, optimizer, schedulers[0] if schedulers else None)
+
+
+@given(trainings(dropout=False))
+def test_a_training(training: Training) -> None:
+    eager, twin = setting_of(training), setting_of(training)
+    compiled = CompiledStep(twin.step)
+    dtype = getattr(minigrad, training.dtype)
+    inputs, targets = training.data()
+
+    def batch(i: int) -> list[Any]:
+        start = i * training.batch_size % len(inputs)
+        rows = slice(start, start + training.batch_size)
+        found = [minigrad.from_numpy(part[rows].copy()) for part in (inputs, targets)]
+        return [x.to(dtype) if x.is_floating_point() else x for x in found]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        for i in range(STEPS):
+            a, b = eager.step(*batch(i)), compiled(*batch(i))
+            assert bits(a) == bits(b), i
+            assert eager.state() == twin.state(), i
+            if eager.scheduler is not None and i % 3 == 2:
+                advance(eager.scheduler, a.item())
+                advance(twin.scheduler, a.item())
