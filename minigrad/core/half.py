@@ -74,7 +74,7 @@ def rounded_once(
         if missing:
             if not missing.endswith("_backward"):
                 _refuse(missing)
-            pullbacks = tuple([p and functools.partial(_refuse, missing) for p in pullbacks])
+            pullbacks = tuple([p and (lambda g: _refuse(missing)) for p in pullbacks])
         held = [p and _holding(p, halves) for p in pullbacks]
         convert = _by_ops if then_half else _in_half
         return output, tuple([p and convert(p) for p in held])
