@@ -166,14 +166,21 @@ def test_a_full_standard_output_is_named(tmp_path: Path) -> None:
 def test_a_signal_saves_the_state_and_ends_the_run(name: str, tmp_path: Path) -> None:
     files = ["--save", "net", "--json", "run.json", "--plot", "run.png"]
     command = [*TRAIN, "--log-every", "1", "--epochs", str(10**9), *files]
+    number = getattr(signal, name)
     with subprocess.Popen(
-        command, cwd=tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command,
+        cwd=tmp_path,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # A test process may ignore the signal, and the new one would inherit that.
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if line.startswith("Epoch: 3,"):
                 break
-        process.send_signal(getattr(signal, name))
+        process.send_signal(number)
         _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     match = re.fullmatch(
