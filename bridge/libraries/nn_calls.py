@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from minigrad.core.dispatch import OPS
+
 
 def _convolution(
     t: Any,
@@ -86,8 +88,9 @@ def _constant_pad(t: Any, input: Any, padding: Any, value: float) -> Any:
 def _elu(t: Any, input: Any, alpha: float = 1.0, *scales: Any, **options: Any) -> Any:
     given = [*scales, *options.values()]
     known = len(given) <= 2 and options.keys() <= {"scale", "input_scale"}
-    if given and known and hasattr(t, "ops") and all(isinstance(x, int | float) for x in given):
-        return t.ops.aten.elu(input, alpha, *scales, **options)  # of celu and selu
+    if given and known and all(isinstance(x, int | float) for x in given):  # of celu and selu
+        elu = t.ops.aten.elu if hasattr(t, "ops") else OPS["elu"]
+        return elu(input, alpha, *scales, **options)
     return t.nn.functional.elu(input, alpha, *scales, **options)
 
 

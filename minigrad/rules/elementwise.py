@@ -59,6 +59,18 @@ _NO_MINUS = (
 )
 
 
+def _product(g: Array, number: float) -> Array:
+    return g * number
+
+
+@reads_as(_product)
+def _multiple(g: Array, number: float) -> Array:
+    """A cotangent times a number. PyTorch multiplies float16 in float32, and rounds once."""
+    if g.dtype == np.float16:
+        return (g.astype(np.float32) * number).astype(np.float16)
+    return g * number
+
+
 @differentiable(ARITHMETIC, linear=True, write=np.add, operators=("x + y", "x += y"))
 def add(input: Operand, other: Operand, *, alpha: float = 1) -> Result:
     """`input + alpha * other`, broadcast.
@@ -68,7 +80,7 @@ def add(input: Operand, other: Operand, *, alpha: float = 1) -> Result:
     """
     if alpha == 1 and type(alpha) is int:
         return input + other, (unchanged, unchanged)
-    return input + _scaled(other, alpha, input), (unchanged, lambda g: g * alpha)
+    return input + _scaled(other, alpha, input), (unchanged, lambda g: _multiple(g, alpha))
 
 
 @differentiable(
@@ -87,7 +99,10 @@ def sub(input: Operand, other: Operand, *, alpha: float = 1) -> Result:
     if alpha == 1 and type(alpha) is int:
         return input - other, (unchanged, lambda g: -g)
     # Negated first, as in PyTorch: with uint8, -255 is a valid factor and 256 isn't.
-    return input + _scaled(other, alpha, input, negated=True), (unchanged, lambda g: g * -alpha)
+    return input + _scaled(other, alpha, input, negated=True), (
+        unchanged,
+        lambda g: _multiple(g, -alpha),
+    )
 
 
 @differentiable(

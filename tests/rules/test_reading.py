@@ -30,6 +30,7 @@ from minigrad.rules import (
     activations,
     convolution,
     differentiable,
+    elementwise,
     normalisation,
     reduction,
     scans,
@@ -307,6 +308,7 @@ OPERANDS = {
     normalisation._hat: _for_normalising(with_mean=True),
     activations._decay: _integers(5).map(lambda x: (x, np.exp(-np.abs(x)))),
     convolution._to_weight: _for_weights(),
+    elementwise._multiple: _integers(5).map(lambda x: (x, -0.3)),
 }
 
 

@@ -96,7 +96,7 @@ def vector_norm(
     tensor([5.])
     """
     x = _in_dtype("vector_norm", x, dtype)
-    if isinstance(ord, bool) or not isinstance(ord, int | float):
+    if not isinstance(ord, int | float):
         raise TypeError(
             "linalg_vector_norm(): argument 'ord' (position 2) must be Number, not "
             f"{type(ord).__name__}"
