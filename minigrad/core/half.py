@@ -33,7 +33,8 @@ def computing(rule: Rule, arrays: list[Any]) -> Callable[..., Result]:
         return rule.forward
     if how == "float32 for a number" and all(isinstance(x, np.ndarray) for x in arrays):
         return rule.forward
-    return rounded_once(rule.forward, how == HALF_IN_DERIVATIVES, missing)
+    by_ops = how in (HALF_IN_DERIVATIVES, "float32 for a number")
+    return rounded_once(rule.forward, by_ops, missing)
 
 
 def _refuse(kernel: str, *args: Any) -> NoReturn:
