@@ -294,7 +294,7 @@ def _do_nothing(*args: Any, **options: Any) -> None:
     ("owner", "name", "instead"),
     [
         (inplace, "count_write", _do_nothing),
-        (inplace, "_refuse_leaf", _do_nothing),
+        (inplace, "refuse_leaf", _do_nothing),
         (inplace, "set_history", _do_nothing),
         (View, "refresh", _do_nothing),
         (graph, "summed_to", lambda shape, g: g),
