@@ -51,7 +51,7 @@ def between_kinks(case: CaseFunction) -> CaseFunction:
 
 
 def _nan_of_vectors(values: np.ndarray) -> np.ndarray:
-    """PyTorch's loops over vectors, of 32 bytes or more, drop the gradient of a NaN."""
+    """PyTorch's loops over vectors, of 32 bytes or more, have another gradient at a NaN."""
     return np.isnan(values) & (values.nbytes >= 32)
 
 
@@ -331,7 +331,7 @@ SAMPLES: dict[str, tuple[Any, ...]] = {
     "glu": (glu,),
     "hardshrink": (between_kinks(replaced(unary_with(lambd=(..., 0, 0.5, 1)), _nan_of_vectors)),),
     "hardsigmoid": (between_kinks(unary), _f("hardsigmoid")),
-    "hardswish": (between_kinks(unary), _f("hardswish")),
+    "hardswish": (between_kinks(replaced(unary, _nan_of_vectors)), _f("hardswish")),
     "hardtanh": (
         between_kinks(
             replaced(unary_with(min_val=(..., -2, 0), max_val=(..., 1, 2.5)), _nan_of_vectors)
