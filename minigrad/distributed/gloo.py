@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -18,6 +19,8 @@ from .transport import Array, Done, Handle
 
 _NAP = 0.02  # seconds between two looks at the store
 _FAULT = "fault"  # the key in the store for what has failed
+_NOTE = 1.0  # seconds that a rank waits for the note of another
+_ACKNOWLEDGEMENT = 2.0  # seconds that the rank with the note waits for those that read it
 
 
 class GlooHandle:
@@ -165,14 +168,28 @@ class Gloo:
     def posted(self) -> str:
         """The note that a rank has left; empty if there is none."""
         try:
-            self.store.wait([_FAULT], _duration(1))
+            self.store.wait([_FAULT], _duration(_NOTE))
             return str(self.store.get(_FAULT).decode())
         except RuntimeError:
             return ""
 
+    def acknowledge(self, rank: int) -> None:
+        """Say that this rank knows what has failed."""
+        with suppress(RuntimeError):
+            self.store.set(_known_by(rank), "")
+
+    def await_acknowledgement(self, ranks: Sequence[int]) -> None:
+        """Wait a moment until the ranks know what has failed: the store may end with this one."""
+        with suppress(RuntimeError):
+            self.store.wait([_known_by(rank) for rank in ranks], _duration(_ACKNOWLEDGEMENT))
+
     def close(self) -> None:
         """Give up the connections."""
         self.group = None
+
+
+def _known_by(rank: int) -> str:
+    return f"{_FAULT} known by rank {rank}"
 
 
 def _items(stacked: Array) -> list[Array]:

@@ -192,8 +192,12 @@ class ProcessGroup:
             self.control.send(_line(line), 0, _TAG).wait(timeout)
             self.control.receive(answer, 0, _TAG).wait(timeout)
         except TransportError as error:
-            return self.control.posted() or f"rank {self.ranks[0]} didn't answer: {error}"
-        return _text(answer)
+            note = self.control.posted()
+            self.control.acknowledge(self._rank)
+            return note or f"rank {self.ranks[0]} didn't answer: {error}"
+        if text := _text(answer):
+            self.control.acknowledge(self._rank)
+        return text
 
     def _answer(self, line: str, timeout: float) -> str:
         """Receive the lines of all ranks, and send them the answer."""
@@ -213,13 +217,16 @@ class ProcessGroup:
                 answer = answer or (
                     f"rank {self.ranks[rank]} is at {other}, but rank {self.ranks[0]} at {line}"
                 )
-        if len(arrived) < self.size() - 1:
+        missing = [rank for rank in buffers if rank not in arrived]
+        if missing:
             self.control.post(answer)
         for rank in arrived:
             try:
                 self.control.send(_line(answer), rank, _TAG).wait(timeout)
             except TransportError as error:
                 answer = answer or f"rank {self.ranks[rank]} is gone: {error}"
+        if missing:  # only the first for certain: a gloo that times out closes all connections
+            self.control.await_acknowledgement([r for r in buffers if r != missing[0]])
         return answer
 
     # Messages -------------------------------------------------------------------------------------

@@ -150,6 +150,12 @@ class MPITransport:
         """Return no note."""
         return ""
 
+    def acknowledge(self, rank: int) -> None:
+        """Do nothing."""
+
+    def await_acknowledgement(self, ranks: Sequence[int]) -> None:
+        """Do nothing."""
+
     def close(self) -> None:
         """Do nothing: to free a communicator, MPI waits for all its ranks."""
 

@@ -67,6 +67,12 @@ class Transport(Protocol):
     def posted(self) -> str:
         """The note that a rank has left; empty if there is none."""
 
+    def acknowledge(self, rank: int) -> None:
+        """Say that this rank knows what has failed."""
+
+    def await_acknowledgement(self, ranks: Sequence[int]) -> None:
+        """Wait a moment until the ranks know what has failed."""
+
     def close(self) -> None:
         """Give up the connections."""
 
@@ -135,6 +141,12 @@ class Alone:
     def posted(self) -> str:
         """Return no note."""
         return ""
+
+    def acknowledge(self, rank: int) -> None:
+        """Do nothing."""
+
+    def await_acknowledgement(self, ranks: Sequence[int]) -> None:
+        """Do nothing."""
 
     def close(self) -> None:
         """Do nothing."""

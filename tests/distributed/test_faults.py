@@ -59,6 +59,18 @@ def test_a_rank_that_never_comes_is_named() -> None:
         assert float(error.partition(" s")[0]) < 4
 
 
+def test_rank_0_stays_until_a_slow_rank_knows_who_is_missing() -> None:
+    slow = """
+from minigrad.distributed.gloo import Gloo
+if rank == 1: time.sleep(6); os._exit(0)
+posted = Gloo.posted
+Gloo.posted = lambda *given: time.sleep(rank / 2) or posted(*given)
+"""
+    program = START.replace("10)", "2)") + slow
+    for error in errors_of(program + WATCHING.format("dist.barrier()")):
+        assert "rank 1 didn't come" in error
+
+
 def test_a_rank_that_never_starts_is_named() -> None:
     program = START.replace("10)", "2)")
     ended = run_ranks(3, program, ranks=(0, 1))
