@@ -18,17 +18,14 @@ UNARY = {
     "neg": "negative",
 }
 BINARY = {
-    **{name: name for name in ("maximum", "minimum", "logaddexp", "logaddexp2", "hypot")},
-    "add": "add",
+    **{name: name for name in ("add", "matmul", "maximum", "minimum", "hypot")},
+    **{name: name for name in ("logaddexp", "logaddexp2")},
     "sub": "subtract",
     "mul": "multiply",
     "div": "divide",
     "pow": "power",
-    "matmul": "matmul",
     "atan2": "arctan2",
 }
-
-
 # Where NumPy, and what follows it, differs from PyTorch on purpose or where nothing is defined.
 CONVENTIONS = {
     ("atan2", "signed zeros"): "undefined at the origin, where PyTorch's gradient is 0",
@@ -55,11 +52,8 @@ def array_ops(xp: Any) -> dict[str, Callable[..., Any]]:
 
         return reduce
 
-    for ours, theirs in {"sum": "sum", "mean": "mean", "prod": "prod"}.items():
-        if hasattr(xp, theirs):
-            ops[ours] = reduction(theirs)
-    for ours, theirs in {"amax": "max", "amin": "min"}.items():
-        ops[ours] = reduction(theirs)
+    reductions = {"sum": "sum", "mean": "mean", "prod": "prod", "amax": "max", "amin": "min"}
+    ops |= {ours: reduction(theirs) for ours, theirs in reductions.items() if hasattr(xp, theirs)}
     ops["max"] = lambda x: xp.max(x)
     ops["min"] = lambda x: xp.min(x)
     ops["where"] = lambda condition, a, b: xp.where(condition, a, b)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,9 @@ import torch
 import minigrad
 from bridge.drawing.trainings import draw_training
 from bridge.running.lockstep import lockstep
+from bridge.running.program import SteppedProgram
+from minigrad.app import datasets
+from minigrad.app.programs import PROGRAMS
 
 from .adapter import Adapter, Missing
 from .calls import close
@@ -26,14 +30,17 @@ from .verdicts import ERROR, MISSING, RIGHT, WRONG, Verdict, one_line
 
 SUITE = "training"
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "exp")
-BY_HAND, DRAWN = "by hand, ", "drawn"
+BY_HAND, TUTORIAL, DRAWN = "by hand, ", "tutorial, ", "drawn"
 RATE = 0.05
+STEPS = 6  # of a program of a complete library
 
 
 def units(adapter: Adapter) -> list[str]:
     """Return the kinds of trainings."""
-    drawn = [DRAWN] if library_of(adapter) is not None else []
-    return [*(f"{BY_HAND}{name}" for name in ACTIVATIONS), *drawn]
+    by_hand = [f"{BY_HAND}{name}" for name in ACTIVATIONS]
+    if library_of(adapter) is None:
+        return by_hand
+    return [*by_hand, *(f"{TUTORIAL}{name}" for name in PROGRAMS), DRAWN]
 
 
 def judge(
@@ -48,7 +55,7 @@ def judge(
     """Yield the verdict on one kind of training."""
     library = library_of(adapter)
     t = library if library is not None else Namespace(adapter)
-    run = _by_hand if name.startswith(BY_HAND) else _drawn
+    run = _by_hand if name.startswith(BY_HAND) else _complete
     for i in range(max(1, examples // 4)):
         if i and time.monotonic() > deadline:
             break
@@ -71,7 +78,9 @@ def judge(
 
 def _text(name: str, seed: int) -> str:
     if name == DRAWN:
-        return f"# {draw_training(seed)!r}"
+        return f"# {draw_training(seed, dropout=False)!r}"
+    if name.startswith(TUTORIAL):
+        return f"# minigrad.app.programs.PROGRAMS[{name.removeprefix(TUTORIAL)!r}], seed {seed}"
     return f"# a network of two layers with {name.removeprefix(BY_HAND)}, seed {seed}"
 
 
@@ -107,17 +116,24 @@ def _step(t: Any, activation: str, x: Any, y: Any, parameters: list[np.ndarray])
     return plain + [g if g is None or isinstance(g, np.ndarray) else g.numpy() for g in grads]
 
 
-def _drawn(library: Any, name: str, seed: int) -> str:
-    """Run a drawn training in a library with all of PyTorch's names."""
-    program = draw_training(seed, dropout=False).program()
+def _complete(library: Any, name: str, seed: int) -> str:
+    """Run a program in a library with all of PyTorch's names; return the first difference."""
+    program = _program(name, seed)
     with warnings.catch_warnings(action="ignore"):
         if library is minigrad:
-            report = lockstep(program, steps=6)
+            report = lockstep(program, steps=STEPS)
             return "" if report.ok else one_line(report.verdict())
         for step, (ours, theirs) in enumerate(zip(program(library), program(torch), strict=False)):
-            if step > 6:
+            if step > STEPS:
                 break
             a, b = (np.asarray(float(each.loss)) for each in (ours, theirs))
             if not close(a, b):
                 return f"step {step}: loss {a}, not {b}"
     return ""
+
+
+def _program(name: str, seed: int) -> SteppedProgram:
+    if name == DRAWN:
+        return draw_training(seed, dropout=False).program()
+    data = datasets.load(datasets.TOY)
+    return partial(PROGRAMS[name.removeprefix(TUTORIAL)], x=data.x, y=data.y, seed=seed)

@@ -14,7 +14,9 @@ from bridge.conformance.adapter import load
 from bridge.conformance.namespace import Namespace
 from bridge.conformance.tape_mistakes import MISTAKES
 from bridge.conformance.verdicts import Verdict
+from minigrad.app.programs import PROGRAMS
 from tests.bridge.conformance.toys import loaded
+from tests.bridge.mistakes import mistake_in_rule
 
 OPS = ("add", "exp", "mul", "relu")
 
@@ -188,6 +190,17 @@ def test_a_wrong_training_is_found() -> None:
     assert [v.verdict for v in training.judge(minigrad, "by hand, tanh")] == ["right"]
     with planted("tanh", Mutant("scaled", "tanh", 0).forward()):
         assert [v.verdict for v in training.judge(minigrad, "by hand, tanh")] == ["wrong"]
+
+
+@pytest.mark.parametrize("name", [*PROGRAMS])
+def test_the_tutorials_programs_are_judged(name: str) -> None:
+    unit = f"{training.TUTORIAL}{name}"
+    for library in ("torch", "minigrad"):
+        adapter = load(library)
+        assert unit in training.units(adapter)
+        assert [v.verdict for v in training.judge(adapter, unit, examples=1)] == ["right"]
+    with mistake_in_rule("relu", derivative=lambda d: d * 1.5):
+        assert [v.verdict for v in training.judge(adapter, unit, examples=1)] == ["wrong"]
 
 
 def test_conform_judges_an_object(tmp_path: Path) -> None:
