@@ -144,8 +144,7 @@ class Recorder(Observer):
         elif self.walks_done >= self.wanted and record.walks:
             self._cut(max(each.after_row for each in record.walks))
         if self.walks_done < self.wanted:
-            called = f"{self.walks_done} times" if self.walks_done else "never"
-            record.notes.append(f"The program called backward {called}.")
+            record.notes.append(f"The program {_called_backward(self.walks_done)}.")
         for leaf in record.leaves:
             for arrival in (a for each in record.walks for a in each.arrivals):
                 if arrival.leaf == leaf.number and arrival.after is not None:
@@ -747,6 +746,12 @@ class WalkRecorder:
 
 
 _UNNAMED = 200  # how many of the last results can still get a name
+
+
+def _called_backward(times: int) -> str:
+    if times == 0:
+        return "never called backward"
+    return "called backward once" if times == 1 else f"called backward {times} times"
 
 
 def _memory(array: np.ndarray) -> tuple[Any, ...]:

@@ -233,7 +233,7 @@ def test_a_program_without_backward_gets_a_note() -> None:
     with minigrad.explain() as page:
         minigrad.ones(2) * 2
     assert len(page.record.rows) == 1
-    assert page.record.notes == ["The program called backward never."]
+    assert page.record.notes == ["The program never called backward."]
 
 
 def test_the_first_infinity_is_marked() -> None:
