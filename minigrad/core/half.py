@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from types import CellType, FunctionType
 from typing import Any, NoReturn
 
 import numpy as np
@@ -20,6 +19,7 @@ from ..rules.dtypes import float16, float32
 from ..rules.presentation import HALF_IN_DERIVATIVES
 from ..rules.rule import Array, Pullback, Result
 from .grad_mode import no_grad
+from .node import holding
 from .tensor import wrap
 
 HALF, _WIDE = float16.numpy, float32.numpy
@@ -71,12 +71,11 @@ def rounded_once(
                     narrow[id(y)] = y.astype(HALF)
             rounded = [narrow.get(id(y), y) for y in outputs]
             output = tuple(rounded) if isinstance(output, tuple) else rounded[0]
-        halves = functools.partial(_exchanged, narrow)
         if missing:
             if not missing.endswith("_backward"):
                 _refuse(missing)
             pullbacks = tuple([p and (lambda g: _refuse(missing)) for p in pullbacks])
-        held = [p and _holding(p, halves) for p in pullbacks]
+        held = [p and holding(p, lambda x: narrow.get(id(x), x)) for p in pullbacks]
         convert = _by_ops if then_half else _in_half
         return output, tuple([p and convert(p) for p in held])
 
@@ -100,7 +99,7 @@ def _in_half(pullback: Pullback) -> Pullback:
     """A pullback that holds float16 arrays, computed in float32."""
 
     def call(g: Array) -> Array:
-        d = _holding(pullback, _in_float32)(_in_float32(g))
+        d = holding(pullback, _in_float32)(_in_float32(g))
         return d.astype(HALF) if d is not None and d.dtype == _WIDE else d
 
     vars(call)["reads_as"] = pullback  # over Tensors, each op rounds its own result
@@ -119,24 +118,3 @@ def _by_ops(pullback: Pullback) -> Pullback:
 
     vars(call)["reads_as"] = pullback
     return call
-
-
-def _exchanged(others: dict[int, Array], array: Array) -> Array:
-    """The array to hold instead of this one, by its id."""
-    return others.get(id(array), array)
-
-
-def _holding(thing: Any, others: Callable[[Array], Array]) -> Any:
-    """A copy of a pullback that holds `others(array)` in place of each array."""
-    if isinstance(thing, np.ndarray | np.generic | np.dtype):
-        return others(thing)
-    if type(thing) in (tuple, list):
-        return type(thing)([_holding(each, others) for each in thing])
-    if not isinstance(thing, FunctionType) or not thing.__closure__:
-        return thing
-    cells = tuple([CellType(_holding(c.cell_contents, others)) for c in thing.__closure__])
-    code, names = thing.__code__, thing.__globals__
-    found = FunctionType(code, names, thing.__name__, thing.__defaults__, cells)
-    found.__kwdefaults__ = thing.__kwdefaults__
-    vars(found).update({name: _holding(each, others) for name, each in vars(thing).items()})
-    return found

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from types import CellType, FunctionType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -145,8 +146,9 @@ class Node:
             if identity in replaced and identity in captured:
                 found[identity] = current(captured[identity])
         if found:
-            for pullback in self.pullbacks or ():
-                recapture(pullback, found)
+            self.pullbacks = [
+                p and holding(p, lambda x: found.get(id(x), x)) for p in self.pullbacks or ()
+            ]
             self.saved = [
                 (id(found[identity]) if identity in found else identity, counter, version)
                 for identity, counter, version in self.saved
@@ -187,16 +189,25 @@ def captures(thing: Any) -> Iterator[Array]:
             yield from captures(cell.cell_contents)
 
 
-def recapture(thing: Any, found: dict[int, Array]) -> None:
-    """Let a pullback hold other arrays, by the ids of those that `captures` yields."""
-    for cell in getattr(thing, "__closure__", None) or ():
-        contents = cell.cell_contents
-        if isinstance(contents, tuple | list):
-            cell.cell_contents = tuple([found.get(id(item), item) for item in contents])
-        elif id(contents) in found:
-            cell.cell_contents = found[id(contents)]
-        else:
-            recapture(contents, found)
+def holding(thing: Any, instead: Callable[[Any], Any]) -> Any:
+    """A copy of a pullback, in which `instead(x)` takes the place of each object x that it holds.
+
+    `instead` returns all objects itself that are to stay. A function without a closure isn't
+    copied.
+    """
+    other = instead(thing)
+    if other is not thing:
+        return other
+    if type(thing) in (tuple, list):
+        return type(thing)([holding(item, instead) for item in thing])
+    if not isinstance(thing, FunctionType) or not thing.__closure__:
+        return thing
+    cells = tuple([CellType(holding(c.cell_contents, instead)) for c in thing.__closure__])
+    code, names = thing.__code__, thing.__globals__
+    made = FunctionType(code, names, thing.__name__, thing.__defaults__, cells)
+    made.__kwdefaults__ = thing.__kwdefaults__
+    vars(made).update({name: holding(each, instead) for name, each in vars(thing).items()})
+    return made
 
 
 FREED = (

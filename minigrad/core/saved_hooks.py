@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from types import CellType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ import numpy as np
 from ..rules.rule import Pullback
 from .grad_mode import no_grad
 from .higher_order import over_tensors, saved_tensors
-from .node import Node, captures
+from .node import Node, captures, holding
 from .observer import Observer, observation
 from .tensor import TensorBase, wrap
 from .versions import hold, let_go
@@ -130,6 +129,10 @@ class _Hole:
         self.identity = identity
 
 
+def _filling(thing: Any, arrays: dict[int, Any]) -> Any:
+    return arrays[thing.identity] if isinstance(thing, _Hole) else thing
+
+
 class _Contents:
     """What the pullbacks of a node hold, packed, and the pullbacks without it."""
 
@@ -145,7 +148,7 @@ class _Contents:
             for each in slots
         ]
         holes: dict[int, Any] = {identity: _Hole(identity) for identity in arrays}
-        self.hollow = [p and _with(p, holes, id) for p in pullbacks]
+        self.hollow = [p and holding(p, lambda x: holes.get(id(x), x)) for p in pullbacks]
         self.places = [identity for identity, _, _ in node.saved]
         self.last = max((i for i, p in enumerate(pullbacks) if p), default=0)
         self.open: list[Pullback | None] = []
@@ -154,7 +157,7 @@ class _Contents:
     def filled(self) -> tuple[list[Pullback | None], dict[int, Any]]:
         """The pullbacks with the unpacked arrays, and these by the ids of the packed ones."""
         arrays = {identity: unpack()._array for identity, unpack in self.unpack}
-        return [p and _with(p, arrays, _identity) for p in self.hollow], arrays
+        return [p and holding(p, lambda x: _filling(x, arrays)) for p in self.hollow], arrays
 
     def pullback(self, index: int) -> Pullback:
         """A pullback of a walk, which calls them in order. The first unpacks the arrays."""
@@ -206,24 +209,3 @@ class _PackedNode(Node):
         finally:
             self.__class__ = _PackedNode
             self.pullbacks, self.saved = pullbacks, saved
-
-
-def _identity(thing: Any) -> int:
-    return thing.identity if isinstance(thing, _Hole) else 0
-
-
-def _with(thing: Any, replacements: dict[int, Any], key: Callable[[Any], int]) -> Any:
-    """A pullback, or an object in its closure, with other objects in place of some."""
-    if key(thing) in replacements:
-        return replacements[key(thing)]
-    if isinstance(thing, tuple | list):
-        return type(thing)([_with(item, replacements, key) for item in thing])
-    if not isinstance(thing, FunctionType) or not thing.__closure__:
-        return thing
-    cells = tuple(CellType(_with(c.cell_contents, replacements, key)) for c in thing.__closure__)
-    made = FunctionType(
-        thing.__code__, thing.__globals__, thing.__name__, thing.__defaults__, cells
-    )
-    made.__kwdefaults__ = thing.__kwdefaults__
-    vars(made).update(vars(thing))
-    return made

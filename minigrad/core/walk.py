@@ -61,6 +61,7 @@ def walk(
             g, pullbacks = special.at(node, g)
         elif pullbacks is None or node.writes != writes.count:
             _check_usable(node)
+            pullbacks = node.pullbacks  # others, if its operands were given other data
         edges: Any = zip(node.parents, pullbacks)  # noqa: B905, checking the lengths takes time
         for parent, pullback in edges:
             if pullback is None:
@@ -233,7 +234,7 @@ def _all_fitted(node: Node, pullbacks: Sequence[Pullback | None]) -> list[Pullba
     return [p and fit(p, parent) for p, parent in edges]  # type: ignore[arg-type]
 
 
-def _reachable(seeds: Seeds) -> list[Node]:
+def reachable(seeds: Seeds) -> list[Node]:
     """The nodes that the walk may reach, the oldest first: parents before children."""
     found = {parent for parent, _ in seeds if isinstance(parent, Node)}
     todo = list(found)
@@ -253,7 +254,7 @@ def leaves_below(tensors: Iterable[TensorBase]) -> set[TensorBase]:
             refresh(tensor)
             seeds.append((tensor._node or tensor, None))
     leaves = {parent for parent, _ in seeds if isinstance(parent, TensorBase)}
-    for node in _reachable(seeds):
+    for node in reachable(seeds):
         leaves |= {parent for parent in node.parents if isinstance(parent, TensorBase)}
     return leaves
 
@@ -261,7 +262,7 @@ def leaves_below(tensors: Iterable[TensorBase]) -> set[TensorBase]:
 def _leading_to(wanted: set[Parent], seeds: Seeds) -> set[Parent]:
     """The nodes from which the walk gets to a parent in `wanted`."""
     leading: set[Parent] = set()
-    for node in _reachable(seeds):
+    for node in reachable(seeds):
         if any(parent in wanted or parent in leading for parent in node.parents):
             leading.add(node)
     return leading
@@ -275,7 +276,7 @@ def _completing(seeds: Seeds) -> dict[Node | None, list[TensorBase]]:
     last: dict[TensorBase, Node | None] = {
         parent: None for parent, _ in seeds if not isinstance(parent, Node)
     }
-    for node in reversed(_reachable(seeds)):
+    for node in reversed(reachable(seeds)):
         for parent in node.parents:
             if not (parent is None or isinstance(parent, Node)):
                 last.pop(parent, None)  # so that a node's leaves come in its own order
