@@ -12,13 +12,13 @@ from ..core.grad_mode import no_grad
 from ..random.sampling import bernoulli
 from . import constraints
 from .constraints import Constraint
-from .discrete import binary_logits, cross_entropy_with_logits
-from .distribution import Distribution, broadcast_all
+from .discrete import WithProbsOrLogits, cross_entropy_with_logits
+from .distribution import broadcast_all
 
 __all__ = ["Bernoulli"]
 
 
-class Bernoulli(Distribution):
+class Bernoulli(WithProbsOrLogits):
     """The distribution of 0 and 1, where 1 has the probability `probs`, or the log-odds `logits`.
 
     >>> minigrad.distributions.Bernoulli(0.25).log_prob(minigrad.tensor(1.))
@@ -35,19 +35,9 @@ class Bernoulli(Distribution):
     def __init__(
         self, probs: Any = None, logits: Any = None, validate_args: bool | None = None
     ) -> None:
-        if (probs is None) == (logits is None):
-            raise ValueError("Either `probs` or `logits` must be specified, but not both.")
-        name, given = ("probs", probs) if logits is None else ("logits", logits)
+        name, given = self._given(probs, logits)
         (vars(self)[name],) = broadcast_all(given)
         super().__init__(vars(self)[name].shape, validate_args=validate_args)
-
-    def __getattr__(self, name: str) -> Any:
-        """Compute the parameter that wasn't given."""
-        if name == "logits" and "probs" in vars(self):
-            return binary_logits(vars(self)["probs"])
-        if name == "probs" and "logits" in vars(self):
-            return vars(self)["logits"].sigmoid()
-        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
     @property
     def param_shape(self) -> Any:

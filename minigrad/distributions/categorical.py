@@ -15,13 +15,13 @@ from ..core.grad_mode import no_grad
 from ..random.sampling import multinomial
 from . import constraints
 from .constraints import Constraint
-from .discrete import clamped, log_sum_exp
+from .discrete import WithProbsOrLogits, clamped, log_sum_exp
 from .distribution import Distribution, common_shape
 
 __all__ = ["Categorical"]
 
 
-class Categorical(Distribution):
+class Categorical(WithProbsOrLogits):
     """The distribution of 0, …, n − 1 with probabilities proportional to `probs`, of shape (…, n).
 
     `logits` are their logarithms, and may be given instead.
@@ -36,12 +36,18 @@ class Categorical(Distribution):
     }
     has_enumerate_support = True
 
+    @staticmethod
+    def _logits_of(probs: Tensor) -> Tensor:
+        return log(clamped(probs))
+
+    @staticmethod
+    def _probs_of(logits: Tensor) -> Tensor:
+        return logits.softmax(-1)
+
     def __init__(
         self, probs: Any = None, logits: Any = None, validate_args: bool | None = None
     ) -> None:
-        if (probs is None) == (logits is None):
-            raise ValueError("Either `probs` or `logits` must be specified, but not both.")
-        name, given = ("probs", probs) if logits is None else ("logits", logits)
+        name, given = self._given(probs, logits)
         if given.ndim < 1:
             raise ValueError(f"`{name}` parameter must be at least one-dimensional.")
         if probs is None:
@@ -51,14 +57,6 @@ class Categorical(Distribution):
         vars(self)[name] = self._param = normalised
         self._num_events = given.shape[-1]
         super().__init__(given.shape[:-1], validate_args=validate_args)
-
-    def __getattr__(self, name: str) -> Any:
-        """Compute the parameter that wasn't given."""
-        if name == "logits" and "probs" in vars(self):
-            return log(clamped(vars(self)["probs"]))
-        if name == "probs" and "logits" in vars(self):
-            return vars(self)["logits"].softmax(-1)
-        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
     def expand(self, batch_shape: Sequence[int], _instance: None = None) -> Any:
         expanded = object.__new__(type(self))

@@ -16,7 +16,7 @@ from ..random.sampling import poisson
 from . import constraints
 from .categorical import Categorical
 from .constraints import Constraint
-from .discrete import binary_logits, cross_entropy_with_logits, softplus
+from .discrete import WithProbsOrLogits, binary_logits, cross_entropy_with_logits, softplus
 from .distribution import Distribution, broadcast_all
 
 __all__ = ["Geometric", "Multinomial", "Poisson"]
@@ -58,7 +58,7 @@ class Poisson(Distribution):
         return xlogy(value, rate) - rate - lgamma(value + 1)
 
 
-class Geometric(Distribution):
+class Geometric(WithProbsOrLogits):
     """The number of failures before the first success, which has the probability `probs`.
 
     `logits` may be given instead. ValueError for neither or both.
@@ -76,22 +76,12 @@ class Geometric(Distribution):
     def __init__(
         self, probs: Any = None, logits: Any = None, validate_args: bool | None = None
     ) -> None:
-        if (probs is None) == (logits is None):
-            raise ValueError("Either `probs` or `logits` must be specified, but not both.")
-        name, given = ("probs", probs) if logits is None else ("logits", logits)
+        name, given = self._given(probs, logits)
         (value,) = broadcast_all(given)
         vars(self)[name] = value
         super().__init__(value.shape, validate_args=validate_args)
         if self._validate_args and probs is not None and not (value > 0).all():
             self._check_parameter("probs", constraints.positive)
-
-    def __getattr__(self, name: str) -> Any:
-        """Compute the parameter that wasn't given."""
-        if name == "logits" and "probs" in vars(self):
-            return binary_logits(vars(self)["probs"])
-        if name == "probs" and "logits" in vars(self):
-            return vars(self)["logits"].sigmoid()
-        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
     @property
     def mean(self) -> Tensor:

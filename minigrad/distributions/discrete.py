@@ -1,4 +1,4 @@
-"""Probabilities and their logits, for the discrete distributions."""
+"""Probabilities and their logits: the parameters of the discrete distributions."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from ..api.functions import exp, log, log1p, where
 from ..api.tensor import Tensor
+from .distribution import Distribution
 
 
 def clamped(probs: Tensor) -> Tensor:
@@ -42,3 +43,29 @@ def log_sum_exp(x: Tensor) -> Tensor:
     """log Σ eˣ along the last dimension, which is kept."""
     largest = x.detach().max(-1, keepdim=True)[0]
     return (x - largest).exp().sum(-1, keepdim=True).log() + largest
+
+
+class WithProbsOrLogits(Distribution):
+    """A distribution that is given `probs` or `logits`, and computes the other from it."""
+
+    @staticmethod
+    def _logits_of(probs: Tensor) -> Tensor:
+        return binary_logits(probs)
+
+    @staticmethod
+    def _probs_of(logits: Tensor) -> Tensor:
+        return logits.sigmoid()
+
+    def _given(self, probs: Any, logits: Any) -> tuple[str, Any]:
+        """The name and the value of the given parameter. ValueError for neither or both."""
+        if (probs is None) == (logits is None):
+            raise ValueError("Either `probs` or `logits` must be specified, but not both.")
+        return ("probs", probs) if logits is None else ("logits", logits)
+
+    def __getattr__(self, name: str) -> Any:
+        """Compute the parameter that wasn't given."""
+        if name == "logits" and "probs" in vars(self):
+            return self._logits_of(vars(self)["probs"])
+        if name == "probs" and "logits" in vars(self):
+            return self._probs_of(vars(self)["logits"])
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
