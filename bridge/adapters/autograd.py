@@ -33,10 +33,5 @@ ops = array_ops(anp) | {
     "logsumexp": lambda x, dim, keepdim=False: logsumexp(x, axis=dim, keepdims=keepdim),
 }
 _engine = Functional(ops, _gradients, anp.array)
-tensor, backward, grad, to_numpy = (
-    _engine.tensor,
-    _engine.backward,
-    _engine.grad,
-    _engine.to_numpy,
-)
-zero_grad, ops = _engine.zero_grad, _engine.ops
+tensor, backward, grad = _engine.tensor, _engine.backward, _engine.grad
+to_numpy, zero_grad, ops = _engine.to_numpy, _engine.zero_grad, _engine.ops

@@ -36,10 +36,5 @@ ops = array_ops(jnp) | {
     "digamma": jax.scipy.special.digamma,
 }
 _engine = Functional(ops, _gradients, jnp.asarray)
-tensor, backward, grad, to_numpy = (
-    _engine.tensor,
-    _engine.backward,
-    _engine.grad,
-    _engine.to_numpy,
-)
-zero_grad, ops = _engine.zero_grad, _engine.ops
+tensor, backward, grad = _engine.tensor, _engine.backward, _engine.grad
+to_numpy, zero_grad, ops = _engine.to_numpy, _engine.zero_grad, _engine.ops

@@ -16,7 +16,7 @@ import numpy as np
 
 from .errors import TransportError
 from .reduce_op import ReduceOp
-from .transport import Array, Handle
+from .transport import Array, Handle, WithoutNotes
 
 _NAMES = {"PRODUCT": "PROD"}  # of MPI's operations; the others are PyTorch's
 _LONGEST_NAP = 1e-3  # seconds between two questions
@@ -45,8 +45,8 @@ class MPIHandle:
             raise TransportError(str(error)) from None
 
 
-class MPITransport:
-    """A group of ranks that are connected by MPI."""
+class MPITransport(WithoutNotes):
+    """A group of ranks that are connected by MPI, which waits for all of them to close it."""
 
     def __init__(self, communicator: Any) -> None:
         from mpi4py import MPI  # an optional package, which starts MPI when it is imported
@@ -142,22 +142,6 @@ class MPITransport:
         source = int(status.Get_source())
         self.receive(array, source, tag).wait(max(0.001, end - time.monotonic()))
         return source
-
-    def post(self, fault: str) -> None:
-        """Do nothing: messages still arrive after one has failed."""
-
-    def posted(self) -> str:
-        """Return no note."""
-        return ""
-
-    def acknowledge(self, rank: int) -> None:
-        """Do nothing."""
-
-    def await_acknowledgement(self, ranks: Sequence[int]) -> None:
-        """Do nothing."""
-
-    def close(self) -> None:
-        """Do nothing: to free a communicator, MPI waits for all its ranks."""
 
 
 def _bytes(array: Array) -> Array:

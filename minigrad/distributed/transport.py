@@ -88,7 +88,27 @@ class Done:
         return True
 
 
-class Alone:
+class WithoutNotes:
+    """The part of a transport that needs no notes: messages still arrive after one has failed."""
+
+    def post(self, fault: str) -> None:
+        """Do nothing."""
+
+    def posted(self) -> str:
+        """Return no note."""
+        return ""
+
+    def acknowledge(self, rank: int) -> None:
+        """Do nothing."""
+
+    def await_acknowledgement(self, ranks: Sequence[int]) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class Alone(WithoutNotes):
     """The transport of a group of one rank, which needs no backend."""
 
     def all_reduce(self, array: Array, op: ReduceOp) -> Handle:
@@ -134,22 +154,6 @@ class Alone:
     def receive_any(self, array: Array, tag: int, timeout: float) -> int:
         """Raise TransportError: there is no other rank."""
         raise TransportError("there is no other rank")
-
-    def post(self, fault: str) -> None:
-        """Do nothing."""
-
-    def posted(self) -> str:
-        """Return no note."""
-        return ""
-
-    def acknowledge(self, rank: int) -> None:
-        """Do nothing."""
-
-    def await_acknowledgement(self, ranks: Sequence[int]) -> None:
-        """Do nothing."""
-
-    def close(self) -> None:
-        """Do nothing."""
 
 
 class Both:
