@@ -39,27 +39,28 @@ from .warning import warn
 KINDS: dict[str, dict[str, str]] = {
     "": {
         "cast": """
-acos acosh add addcdiv addcmul addr arccos arccosh arcsin arcsinh arctan arctan2 arctanh asin asinh
-atan atan2 atanh bitwise_and bitwise_left_shift bitwise_or bitwise_right_shift bitwise_xor cholesky
-cholesky_inverse cholesky_solve clamp clamp_max clamp_min clip copysign cos cosh deg2rad diff
-digamma div divide eq erf erfc erfinv exp exp2 expm1 floor_divide fmax fmin fmod gcd ge geqrf ger
-greater greater_equal gt hypot i0 igamma igammac inner kron lcm ldexp le lerp less less_equal lgamma
-log log10 log1p log2 logaddexp logaddexp2 logical_and logical_not logical_or logical_xor logit lt
-matrix_power maximum minimum mul multiply mvlgamma ne nextafter not_equal orgqr outer polygamma pow
-rad2deg reciprocal remainder rsqrt sigmoid sin sinc sinh sqrt square sub subtract tan tanh
-true_divide xlogy""",
+acos acosh add addcdiv addcmul addr angle arccos arccosh arcsin arcsinh arctan arctan2 arctanh asin
+asinh atan atan2 atanh bitwise_and bitwise_left_shift bitwise_or bitwise_right_shift bitwise_xor
+cholesky cholesky_inverse cholesky_solve clamp clamp_max clamp_min clip copysign cos cosh deg2rad
+diff digamma div divide eq erf erfc erfinv exp exp2 expm1 floor_divide fmax fmin fmod gcd ge geqrf
+ger greater greater_equal gt hypot i0 igamma igammac inner kron lcm ldexp le lerp less less_equal
+lgamma log log10 log1p log2 logaddexp logaddexp2 logical_and logical_not logical_or logical_xor
+logit lt matrix_power maximum minimum mul multiply mvlgamma ne nextafter not_equal orgqr outer
+polygamma pow rad2deg reciprocal remainder rsqrt sigmoid sin sinc sinh sqrt square sub subtract tan
+tanh true_divide xlogy""",
         "one": "max min",
         "same": """
 abs absolute addbmm addmm addmv alias_copy amax amin aminmax argmax argmin argsort as_strided_copy
-baddbmm bitwise_not bmm bucketize ceil chain_matmul cross cummax cummin detach_copy diag
+baddbmm bitwise_not bmm bucketize ceil chain_matmul conj_physical cross cummax cummin diag
 diagonal_copy dot expand_copy fix float_power floor frac frexp gather hardshrink heaviside histc
 index_add index_copy index_reduce index_select inverse isin isneginf isposinf kthvalue log_softmax
-logcumsumexp masked_select matmul median mm mode msort mv nan_to_num nanmedian nanquantile
-narrow_copy neg negative nonzero permute_copy qr quantile renorm round scatter scatter_add
-scatter_reduce searchsorted select_copy sgn sign signbit slice_copy slice_scatter slogdet softmax
-sort split_copy split_with_sizes_copy squeeze_copy svd t_copy take take_along_dim tensordot
-threshold topk transpose_copy triangular_solve tril triu trunc unbind_copy unfold_copy
+logcumsumexp lu_solve lu_unpack masked_select matmul median mm mode msort mv nan_to_num nanmedian
+nanquantile narrow_copy neg negative nonzero permute_copy qr quantile renorm round scatter
+scatter_add scatter_reduce searchsorted select_copy sgn sign signbit slice_copy slice_scatter
+slogdet softmax sort split_copy split_with_sizes_copy squeeze_copy svd t_copy take take_along_dim
+tensordot threshold topk transpose_copy triangular_solve tril triu trunc unbind_copy unfold_copy
 unsqueeze_copy vdot view_copy where""",
+        "any": "lu",
         "bool": "all any",
         "dtype": "cumprod cumsum mean nanmean nansum prod sum",
         "input": "logsumexp std var",
@@ -69,7 +70,7 @@ unsqueeze_copy vdot view_copy where""",
         "cast": """
 cond householder_product lstsq matrix_power matrix_rank pinv tensorinv tensorsolve""",
         "same": """
-cholesky cholesky_ex cross det eigh eigvalsh inv inv_ex ldl_factor ldl_factor_ex ldl_solve lu
+cholesky cholesky_ex cross det eigh eigvalsh inv inv_ex lu
 lu_factor lu_factor_ex lu_solve matmul matrix_norm multi_dot norm qr slogdet solve solve_ex
 solve_triangular svd svdvals vecdot vector_norm""",
     },
@@ -246,7 +247,7 @@ def written(
     return type(result)(*outs) if named else None
 
 
-_OF_SEVERAL = {"one": "same", "same": "same", "cast": "cast"}
+_OF_SEVERAL = {"one": "same", "same": "same", "cast": "cast", "any": "any"}
 
 
 def _is_float(x: TensorBase) -> bool:

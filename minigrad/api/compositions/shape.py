@@ -1029,8 +1029,11 @@ def block_diag(*tensors: Any) -> Tensor:
 
 # What the examples give the views beside a tensor of shape (2, 3); the others need nothing.
 _VIEW_ARGUMENTS = {
+    "as_strided": "(2, 2), (2, 1)",
     "expand": "(4, 2, 3)",
     "permute": "(1, 0)",
+    "select": "0, 1",
+    "split": "1",
     "split_with_sizes": "(1, 1)",
     "transpose": "0, 1",
     "unfold": "0, 1, 1",
@@ -1065,14 +1068,27 @@ def _copying(view: Callable[..., Any], name: str) -> Callable[..., Any]:
 _VIEWS: list[Callable[..., Any]] = [
     OPS[_name]
     for _name in (
-        *("alias", "diagonal", "expand", "permute", "squeeze", "t", "transpose", "unsqueeze"),
-        *("unfold", "view"),
+        *("alias", "as_strided", "diagonal", "expand", "permute", "select", "squeeze", "t"),
+        *("transpose", "unfold", "unsqueeze", "view"),
     )
 ]
-_VIEWS += [split_with_sizes, unbind]
+_VIEWS += [split, split_with_sizes, unbind]
 for _view in _VIEWS:
     _copy = composed(FUNCTION)(_copying(_view, _view.__name__))
     globals()[_copy.__name__] = _copy  # where pickle finds it
+
+
+@composed(FUNCTION)
+def slice_copy(
+    input: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
+) -> Tensor:
+    """Return a contiguous copy of every `step`-th element along `dim`, from `start` up to `end`.
+
+    >>> minigrad.slice_copy(minigrad.arange(5), 0, 1, 4, 2)
+    tensor([1, 3])
+    """
+    d = _dim_of(input, dim, "slice")
+    return OPS["contiguous_copy"](OPS["slice"](input, d, start, end, step))
 
 
 @composed()

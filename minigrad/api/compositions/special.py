@@ -78,11 +78,21 @@ def log_softmax(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     return OPS["log_softmax"](input, dim, dtype)
 
 
+@composed(FUNCTION)
+def threshold(input: Tensor, threshold: float, value: float) -> Tensor:
+    """Return `input` where it is greater than `threshold`, else `value`.
+
+    >>> minigrad.threshold(minigrad.tensor([-1., 2.]), 0.5, 7)
+    tensor([7., 2.])
+    """
+    return OPS["threshold"](input, threshold, value)
+
+
 # Functions under the names of torch.special.
 _NAMES = {name: f"special_{name}" for name in ("entr", "erfcx", "i0e", "i1", "i1e", "log_ndtr")}
 _NAMES |= {name: f"special_{name}" for name in ("ndtri", "xlog1py", "zeta")}
 _NAMES |= {name: name for name in ("digamma", "erf", "erfc", "erfinv", "exp2", "expm1", "i0")}
-_NAMES |= {name: name for name in ("log1p", "logit", "round", "sinc", "xlogy")}
+_NAMES |= {name: name for name in ("log1p", "logit", "logsumexp", "round", "sinc", "xlogy")}
 _NAMES |= {
     "expit": "sigmoid",
     "gammainc": "igamma",
