@@ -224,6 +224,7 @@ def test_circles_of_imports_for_types_are_few() -> None:
         ("core.hooks", "core.node"),
         ("core.observer", "core.node"),
         ("autograd.function_node", "autograd.function"),
+        ("explaining.walk_recorder", "explaining.recorder"),
         ("nn.module_hooks", "nn.module"),
         ("nn.state_dict", "nn.module"),
         ("app.plotting", "app.training"),

@@ -14,9 +14,9 @@ import torch
 from bridge.libraries.convert import array_of
 from bridge.libraries.op_calls import split_arguments
 from minigrad.catalogue.accuracy import SUMMED, Scaled, Tolerance, Ulps
+from minigrad.explaining.calls import Call, places_of
 from minigrad.explaining.record import Contribution, Row
-from minigrad.explaining.recorder import Call, Recorder
-from minigrad.explaining.replay import code_of, repeated
+from minigrad.explaining.recorder import Recorder
 
 from .closeness import compare_arrays
 from .torch_call import TorchCall
@@ -59,7 +59,7 @@ def pytorch_beside(recorder: Recorder) -> None:
 def _row_beside(
     recorder: Recorder, row: Row, call: Call
 ) -> tuple[dict[str, Any], tuple[TorchCall, Any]]:
-    values, pullbacks = repeated(call)
+    values, pullbacks = call.repeated()
     operands, options = split_arguments(call.rule.name, tuple(call.args), call.options)
     requires_grad = [
         i < len(pullbacks)
@@ -70,17 +70,17 @@ def _row_beside(
     theirs = TorchCall(call.rule.name, operands, options, requires_grad, "cpu", values[0])
     value = array_of(theirs.results[0])
     found = _distance(values[0], value, theirs.tolerance.value, theirs.value_terms)
-    return {"array": recorder.array(value), **found}, (theirs, pullbacks)
+    return {"array": recorder.copies.add(value), **found}, (theirs, pullbacks)
 
 
 def _gradient_beside(
     recorder: Recorder, one: Contribution, cotangent: int, theirs: TorchCall, pullbacks: Any
 ) -> dict[str, Any] | None:
-    code = recorder.codes[id(one)]
-    places = [i for i, p in enumerate(pullbacks) if p is not None and code_of(p) is code]
     ours, g = recorder.copies[one.returned], recorder.copies[cotangent]
     best: dict[str, Any] | None = None
-    for i in places:  # several have the same code in `cat`, or if the cotangent is passed on
+    for i in places_of(
+        recorder.codes[id(one)], pullbacks
+    ):  # several have the same code in `cat`, or if the cotangent is passed on
         if not theirs.differentiable(i):
             continue
         try:
@@ -96,7 +96,7 @@ def _gradient_beside(
             mine.astype(value.dtype), value, tolerance, lambda i=i: theirs.gradient_terms(i, g)
         )
         if best is None or float(found["ulps"]) < float(best["ulps"]):
-            best = {"array": recorder.array(value), **found}
+            best = {"array": recorder.copies.add(value), **found}
     return best
 
 

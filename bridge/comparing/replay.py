@@ -28,15 +28,12 @@ from bridge.libraries.op_calls import ONE_RESULT, split_arguments
 from bridge.libraries.versions import version_note
 from minigrad.catalogue.accuracy import SUMMED, Exact, Scaled, Tolerance, Ulps
 from minigrad.rules import REGISTRY
-from minigrad.rules.rule import Pullback
+from minigrad.rules.rule import BY_FORWARD, BY_WRITE, Pullback
 
 from .closeness import Array, Difference, difference
 from .findings import Finding
 from .torch_call import TorchCall
 from .watching import engine_watched, is_backward_walk
-
-_RULES = {rule.forward: name for name, rule in REGISTRY.items()}
-_IN_PLACE_RULES = {rule.write: name for name, rule in REGISTRY.items() if rule.write is not None}
 
 
 @dataclass(frozen=True)
@@ -95,19 +92,19 @@ class Replay(AbstractContextManager["Replay"]):
         self._watching.__exit__(*exception)
 
     def _watch(self, run: Callable[..., Any], function: Any, *args: Any, **options: Any) -> Any:
-        if function in _IN_PLACE_RULES or isinstance(function, np.ufunc):
+        if function in BY_WRITE or isinstance(function, np.ufunc):
             # The function writes into `args[0]`.
             before = tuple(map(_copied, args[:2]))
             result = run(function, *args, **options)
-            if function in _IN_PLACE_RULES:
-                self._replay(_IN_PLACE_RULES[function], before, {}, (result, ()))
+            if function in BY_WRITE:
+                self._replay(BY_WRITE[function].name, before, {}, (result, ()))
             return result
         # float16 operands may be computed in float32, by a function around the rule's.
         forward = getattr(function, "__wrapped__", function)
-        if forward in _RULES:
+        if forward in BY_FORWARD:
             before = tuple(map(_copied, args))
             result = run(function, *args, **options)
-            result = self._replay(_RULES[forward], before, options, result)
+            result = self._replay(BY_FORWARD[forward].name, before, options, result)
             self._check_unwritten(self.ops[-1], args, before)
             return result
         result = run(function, *args, **options)

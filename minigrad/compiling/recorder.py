@@ -12,19 +12,17 @@ from ..api.tensor import Tensor
 from ..core.errstate import quiet
 from ..core.grad_mode import grad_mode
 from ..core.hooks import leaf_hooks
-from ..core.node import Node
 from ..core.observer import observation
 from ..core.tracing import tracing
-from ..core.walk import _reachable, walk
+from ..core.walk import reachable, walk
 from ..optim.optimizer import Optimizer
-from ..rules import REGISTRY
+from ..rules.rule import BY_FORWARD
 from .declared import Declared, is_number
 from .recording import Recording, current
 from .refusal import Incomplete, Place, Refused, refused, users_place
 from .rereading import reread, reread_class
 from .values import Recorded
 
-_RULES = {rule.forward: rule for rule in REGISTRY.values()}
 _reread: dict[Any, Any] = {}
 recording_lock = threading.RLock()
 
@@ -152,11 +150,7 @@ class Recorder:
     # Watching ---------------------------------------------------------------------------------
 
     def _watch(self, run: Callable[..., Any], function: Any, *args: Any, **options: Any) -> Any:
-        rule = (
-            _RULES.get(function)
-            if callable(function) and not isinstance(function, np.ufunc)
-            else None
-        )
+        rule = BY_FORWARD.get(function)
         if rule is not None:
             return self._rule(run, rule, args, options)
         if function is walk:
@@ -211,7 +205,7 @@ class Recorder:
             raise recording._refuse("create_graph=True")
         if leaf_hooks.exist and any(t._attached is not None for t, _, _ in self.inputs):
             raise recording._refuse("hooks")
-        for node in _reachable(seeds):
+        for node in reachable(seeds):
             if node.attached is not None and (
                 node.attached.tensor
                 or node.attached.before
@@ -299,6 +293,3 @@ def argument_tensors(args: Any, kwargs: Any, function: Any = None) -> list[tuple
     for key, thing in kwargs.items():
         look(key, thing)
     return found
-
-
-__all__ = ["Node", "Recorder"]

@@ -23,7 +23,7 @@ import numpy as np
 
 from ..rules import REGISTRY, Rule
 from ..rules.reading import numpy_names
-from ..rules.rule import Array, Pullback
+from ..rules.rule import BY_FORWARD, Array, Pullback
 from .dispatch import OPS
 from .grad_mode import grad_mode
 from .node import Node, Parent, captures, next_number
@@ -189,8 +189,8 @@ def read_over_tensors(thing: Any, tensors: dict[int, TensorBase]) -> Any:
     if not isinstance(thing, FunctionType):
         return thing
     thing = vars(thing).get("reads_as", thing)
-    if thing in _RULES:
-        op = OPS[_RULES[thing]]
+    if thing in BY_FORWARD:
+        op = OPS[BY_FORWARD[thing].name]
         return lambda *args, **options: (op(*args, **options), ())
     thing = inspect.unwrap(thing)  # an observer may have wrapped it
     cells = (CellType(read_over_tensors(c.cell_contents, tensors)) for c in thing.__closure__ or ())
@@ -199,7 +199,6 @@ def read_over_tensors(thing: Any, tensors: dict[int, TensorBase]) -> Any:
 
 
 _PACKAGE = Rule.__module__.rpartition(".")[0]
-_RULES = {rule.forward: name for name, rule in REGISTRY.items()}
 _MODULES: dict[str, dict[str, Any]] = {}
 _unfinished: dict[str, dict[str, Any]] = {}
 _reading = threading.RLock()

@@ -27,6 +27,31 @@ def copied(array: np.ndarray) -> np.ndarray:
     return copy
 
 
+class Copies(list[np.ndarray]):
+    """Copies of arrays, by their numbers. Equal arrays share one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._numbers: dict[Any, list[int]] = {}  # by the contents
+
+    def add(self, value: Any) -> int:
+        """Copy a tensor or an array, and return the number of the copy."""
+        array = np.asarray(getattr(value, "_array", value))
+        content = array.tobytes()
+        key = array.shape, array.dtype.char, content if len(content) < 64 else hash(content)
+        equal = self._numbers.setdefault(key, [])
+        for number in equal:
+            if self[number].tobytes() == content:
+                return number
+        equal.append(len(self))
+        self.append(copied(array))
+        return equal[-1]
+
+    def is_bad(self, number: int) -> bool:
+        """Whether an array contains an infinity or NaN."""
+        return self[number].dtype.kind == "f" and not bool(np.isfinite(self[number]).all())
+
+
 def summaries(arrays: Sequence[np.ndarray], keep: int | None) -> tuple[list[dict[str, Any]], int]:
     """Return arrays as data, and the most elements that were kept of one.
 

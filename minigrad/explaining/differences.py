@@ -12,8 +12,9 @@ import numpy as np
 
 from ..core.errstate import cast, quiet
 from .arrays import numbers
+from .calls import Call, arrays_of
 from .record import Arrival, Record, Row, Walk
-from .recorder import Call, Recorder
+from .recorder import Recorder
 from .replay import same_bits
 
 MOST = 20  # how many elements of a leaf are shown
@@ -149,7 +150,7 @@ class _Loss:
                 )
         options = {key: _wide(value) for key, value in call.options.items()}
         output, _ = quiet.call(call.rule.forward, *args, **options)
-        return [np.asarray(x) for x in (output if isinstance(output, tuple) else (output,))]
+        return arrays_of(output)
 
 
 def _wide(value: Any) -> Any:

@@ -20,32 +20,28 @@ from ..api.tensor import Tensor
 from ..core.errstate import quiet
 from ..core.node import Node
 from ..core.observer import Observer, observation
-from ..core.walk import fitted, walk
+from ..core.walk import walk
 from ..nn.parameter import Parameter
 from ..optim.optimizer import Optimizer
 from ..rules import REGISTRY, Rule
-from ..rules.rule import Pullback
-from .arrays import KEEP, copied, summaries
+from ..rules.rule import BY_FORWARD, BY_WRITE, Pullback
+from .arrays import KEEP, Copies, copied, summaries
+from .calls import Call
 from .names import Names, Stack, formula
-from .pullback_source import pullback_source, saved_arrays
 from .record import (
     Arrival,
-    Contribution,
     File,
     Leaf,
     Operand,
     Place,
     Record,
     Row,
-    Saved,
-    Step,
     Update,
     Walk,
 )
+from .walk_recorder import WalkRecorder
 
-_RULES = {rule.forward: rule for rule in REGISTRY.values()}
 _MODE = "explain"
-_WRITES = {rule.write: rule for rule in REGISTRY.values() if rule.write is not None}
 
 
 class Recorder(Observer):
@@ -67,8 +63,7 @@ class Recorder(Observer):
         self.record = Record(backward=self.wanted)
         self.names = Names()
         self.calls: dict[int, Call] = {}  # by the row's number, for the replay
-        self.copies: list[np.ndarray] = []  # the arrays of the record
-        self.numbers: dict[Any, list[int]] = {}  # their numbers, by their contents
+        self.copies = Copies()  # the arrays of the record
         self.codes: dict[int, Any] = {}  # the code of a pullback, by the id of its contribution
         self.rows_of: dict[int, int] = {}  # by the id of a result
         self.leaves_of: dict[int, int] = {}  # by the id of an array
@@ -107,10 +102,10 @@ class Recorder(Observer):
         if function is walk:
             return self._walk(run, *args)
         # float16 operands may be computed in float32, by a function around the rule's.
-        rule = _RULES.get(inspect.unwrap(function)) if inspect.isfunction(function) else None
+        rule = BY_FORWARD.get(inspect.unwrap(function)) if inspect.isfunction(function) else None
         if rule is not None:
             return self._op(run, function, rule, args, options)
-        if function in _WRITES or (isinstance(function, np.ufunc) and len(args) == 3):
+        if function in BY_WRITE or (isinstance(function, np.ufunc) and len(args) == 3):
             return self._write(run, function, *args)
         if function is np.copyto:
             return self._copy(run, *args)
@@ -150,7 +145,7 @@ class Recorder(Observer):
                 if arrival.leaf == leaf.number and arrival.after is not None:
                     leaf.grad = arrival.after
         record.first_bad = next(
-            (row.number for row in record.rows if any(map(self._is_bad, row.results))), None
+            (row.number for row in record.rows if any(map(self.copies.is_bad, row.results))), None
         )
 
     def summarise(self) -> None:
@@ -168,30 +163,14 @@ class Recorder(Observer):
             if number is None or tensor._array is self.arrays_of[id(tensor)]:
                 continue
             if tensor._array.shape == self.arrays_of[id(tensor)].shape:
-                self._updated(number, "assignment to .data", None, None, self.array(tensor))
+                self._updated(number, "assignment to .data", None, None, self.copies.add(tensor))
 
     def _cut(self, rows: int) -> None:
         """Forget the rows from a number on, unless a walk ran them."""
         kept = [row for row in self.record.rows if row.number < rows or row.walk is not None]
         self.record.rows = kept[: next((i for i, r in enumerate(kept) if r.number != i), None)]
 
-    def _is_bad(self, number: int) -> bool:
-        array = self.copies[number]
-        return array.dtype.kind == "f" and not bool(np.isfinite(array).all())
-
     # Arrays -----------------------------------------------------------------------------------
-
-    def array(self, value: Any) -> int:
-        """Store a copy of an array, and return its number in the record. Equal ones share one."""
-        array = np.asarray(getattr(value, "_array", value))
-        content = array.tobytes()
-        key = array.shape, array.dtype.char, content if len(content) < 64 else hash(content)
-        for number in self.numbers.setdefault(key, []):
-            if self.copies[number].tobytes() == content:
-                return number
-        self.numbers[key].append(len(self.copies))
-        self.copies.append(copied(array))
-        return len(self.copies) - 1
 
     def know(self, array: Any) -> None:
         """Keep an array, so that its id and its memory stay its own."""
@@ -219,7 +198,7 @@ class Recorder(Observer):
         """Return the number of the leaf that an array is, which is new if it wasn't known."""
         row, number = self.find(array)
         if number is None:
-            copy = self.array(array) if copy is None else copy
+            copy = self.copies.add(array) if copy is None else copy
             number = self._leaf_before(row)
             if number is not None:
                 self.record.leaves[number].array = copy
@@ -272,7 +251,7 @@ class Recorder(Observer):
         self.calls[row.number] = Call(rule, before, dict(options))
         self._read(row, rule, args, before, options)
         for value in output if isinstance(output, tuple) else (output,):
-            row.results.append(self.array(value))
+            row.results.append(self.copies.add(value))
             self._made(row, value)
         return result
 
@@ -312,15 +291,18 @@ class Recorder(Observer):
             if i >= count:
                 row.options[name] = _text(value)
                 continue
-            operand = Operand(name, _text(value))
-            row.operands.append(operand)
-            if isinstance(value, np.ndarray):
-                operand.array = self.array(copy)
-                self.unbound.append((row, operand, value))
+            self._operand(row, name, value, copy)
         row.options.update({key: _text(value) for key, value in options.items()})
         for key, parameter in rule.signature.parameters.items():
             if row.options.get(key) == _text(parameter.default):
                 del row.options[key]
+
+    def _operand(self, row: Row, name: str, value: Any, before: Any) -> None:
+        operand = Operand(name, _text(value))
+        row.operands.append(operand)
+        if isinstance(value, np.ndarray):
+            operand.array = self.copies.add(before)
+            self.unbound.append((row, operand, value))
 
     def _write(
         self, run: Callable[..., Any], function: Any, target: Any, other: Any, out: Any
@@ -332,16 +314,12 @@ class Recorder(Observer):
         self._settle(stack)
         before = [copied(a) if isinstance(a, np.ndarray) else a for a in (target, other)]
         result = run(function, target, other, out)
-        rule = _WRITES.get(function)
+        rule = BY_WRITE.get(function)
         row = self._row("write", rule.name if rule else function.__name__, stack)
         if rule is not None:
             self.calls[row.number] = Call(rule, before, {})
         for name, value, copy in zip(("input", "other"), (target, other), before, strict=True):
-            operand = Operand(name, _text(value))
-            row.operands.append(operand)
-            if isinstance(value, np.ndarray):
-                operand.array = self.array(copy)
-                self.unbound.append((row, operand, value))
+            self._operand(row, name, value, copy)
         self._bind()
         self._written(row, target, row.operands[0].array)
         return result
@@ -350,7 +328,7 @@ class Recorder(Observer):
         """The second half of a write: the result of the row before goes into the target."""
         rows = self.record.rows
         row = rows[self.rows_of[id(output)]] if id(output) in self.rows_of else None
-        before = self.array(target)
+        before = self.copies.add(target)
         if row is not None and row.operands and row.operands[0].array is not None:
             # The op read a copy of the target, as it was before.
             self.unbound = [
@@ -360,7 +338,7 @@ class Recorder(Observer):
         result = run(np.copyto, target, output, *args)
         if row is not None:
             row.kind = "write"
-            row.results[:1] = [self.array(target)]
+            row.results[:1] = [self.copies.add(target)]
             self._written(row, target, before)
         return result
 
@@ -368,7 +346,7 @@ class Recorder(Observer):
         """Note that a row has written to an array, and the update if the array is a leaf's."""
         number = row.operands[0].leaf if row.operands else None
         if not row.results:
-            row.results.append(self.array(target))
+            row.results.append(self.copies.add(target))
         for operand in row.operands[:1]:
             row.formula = formula(row.op, [o.text for o in row.operands], row.options, True)
             row.name = operand.text
@@ -393,7 +371,7 @@ class Recorder(Observer):
         if before is None:
             before = self.record.leaves[leaf].array
         with np.errstate(all="ignore"):
-            step = self.array(self.copies[after] - self.copies[before])
+            step = self.copies.add(self.copies[after] - self.copies[before])
         self.record.updates.append(Update(leaf, by, place, before, step, after, row))
         self.last_update = len(self.record.rows)
 
@@ -409,7 +387,7 @@ class Recorder(Observer):
         stack = Stack()
         self._settle(stack)
         self.names.look(stack, everywhere=True)
-        before = [(self.leaf(p._array, None, p), self.array(p)) for p, _ in pairs]
+        before = [(self.leaf(p._array, None, p), self.copies.add(p)) for p, _ in pairs]
         pause, self.done = self.done, True  # its own arithmetic isn't part of the record
         try:
             result = run(update, group, pairs)
@@ -419,7 +397,7 @@ class Recorder(Observer):
             by = _described(optimizer, group)
             for (leaf, copy), (p, _) in zip(before, pairs, strict=True):
                 place = _place(self.record, stack)
-                self._updated(leaf, by, place, copy, self.array(p))
+                self._updated(leaf, by, place, copy, self.copies.add(p))
         return result
 
     # Names ------------------------------------------------------------------------------------
@@ -499,8 +477,9 @@ class Recorder(Observer):
             row = self.record.rows[self.rows_of[id(result)]]
             if row.node:
                 row = None
-        if row is not None and self._begins_next_turn():
-            self._cut_last_and_finish()
+        next_turn = self.walk is None and self.walks_done >= self.wanted and self.last_update >= 0
+        if row is not None and next_turn:
+            self.finish()
             return
         if row is None:
             row = self._node_row(node, result)
@@ -509,12 +488,6 @@ class Recorder(Observer):
         self.alive.append(node)
         for operand, parent in zip(_derivable(row), node.parents, strict=False):
             self._mark(operand, parent)
-
-    def _begins_next_turn(self) -> bool:
-        return self.walk is None and self.walks_done >= self.wanted and self.last_update >= 0
-
-    def _cut_last_and_finish(self) -> None:
-        self.finish()
 
     def _mark(self, operand: Operand, parent: Any) -> None:
         """Use what the graph says about an operand: which leaf it is, or which row's result."""
@@ -549,7 +522,7 @@ class Recorder(Observer):
                 operand.text = self.record.leaves[operand.leaf].name
         row.formula = formula(row.op, [o.text for o in row.operands], {}, False)
         if isinstance(result, np.ndarray):
-            row.results.append(self.array(result))
+            row.results.append(self.copies.add(result))
             self._made(row, result)
         return row
 
@@ -596,7 +569,7 @@ class Recorder(Observer):
                 self._start()
                 return result
         before = {
-            id(parent): self.array(parent._grad)
+            id(parent): self.copies.add(parent._grad)
             for parent in result
             if not isinstance(parent, Node) and parent._grad is not None
         }
@@ -617,12 +590,12 @@ class Recorder(Observer):
             array = np.asarray(getattr(gradient, "_array", gradient))
             if isinstance(parent, Node):
                 row = self.nodes.get(id(parent))
-                one.arrivals.append(Arrival(None, row, self.array(array)))
+                one.arrivals.append(Arrival(None, row, self.copies.add(array)))
                 continue
             leaf = self.leaf(parent._array, None, parent)
-            arrival = Arrival(leaf, None, self.array(array))
+            arrival = Arrival(leaf, None, self.copies.add(array))
             if one.function == "backward" and parent._grad is not None:
-                arrival.after = self.array(parent._grad)
+                arrival.after = self.copies.add(parent._grad)
                 arrival.before = before.get(id(parent))
                 self.know(parent._grad._array)
                 self.tensors[id(parent)] = parent
@@ -644,105 +617,6 @@ class Recorder(Observer):
         if writer is not None and writer < len(self.record.rows):
             self.record.rows[writer].error = f"It changes a tensor that {node.name} had saved."
         return super().about_write(node, counter, version)
-
-
-class Call:
-    """A call of a rule with copies of its arguments, so that it can be repeated."""
-
-    def __init__(self, rule: Rule, args: Sequence[Any], options: dict[str, Any]) -> None:
-        self.rule, self.args, self.options = rule, args, options
-
-
-class WalkRecorder:
-    """Records one walk: for each node its cotangent, and what its pullbacks return."""
-
-    def __init__(self, recorder: Recorder, one: Walk, seeds: Any, wanted: Any) -> None:
-        self.recorder, self.walk, self.wanted = recorder, one, wanted
-        self.arrived: dict[int, int] = {}  # the number of the sum so far, by the id of a parent
-        self.waiting: dict[int, Node] = {}  # the nodes that a cotangent has arrived at
-        for parent, cotangent in seeds:
-            row = recorder.nodes.get(id(parent)) if isinstance(parent, Node) else None
-            one.seeds.append(row)
-            self._add(parent, np.asarray(getattr(cotangent, "_array", cotangent)))
-
-    def _add(self, parent: Any, gradient: np.ndarray) -> tuple[int | None, int]:
-        """Add a gradient to what has arrived at a parent; return the numbers before and after."""
-        recorder = self.recorder
-        before = self.arrived.get(id(parent))
-        with np.errstate(all="ignore"):
-            total = gradient if before is None else recorder.copies[before] + gradient
-        self.arrived[id(parent)] = recorder.array(total)
-        if isinstance(parent, Node):
-            self.waiting[id(parent)] = parent
-        return before, self.arrived[id(parent)]
-
-    def watched(
-        self, node: Node, pullbacks: Sequence[Pullback | None]
-    ) -> Sequence[Pullback | None]:
-        """The pullbacks of a node, each of which notes its call."""
-        recorder = self.recorder
-        self.waiting.pop(id(node), None)
-        row = recorder.nodes.get(id(node))
-        step = Step(row, node.name, self.arrived.get(id(node)))
-        step.after_row = len(recorder.record.rows)
-        self.walk.steps.append(step)
-        own = node.pullbacks or pullbacks
-
-        def note(place: int, pullback: Pullback) -> Pullback:
-            def call(g: Any) -> Any:
-                array = getattr(g, "_array", g)
-                if isinstance(array, np.ndarray | np.generic):
-                    given = recorder.array(array)
-                    step.hooks |= step.cotangent not in (None, given)
-                    step.cotangent = given
-                try:
-                    d = pullback(g)
-                except Exception as error:
-                    step.error = str(error)
-                    raise
-                if d is not None and isinstance(getattr(d, "_array", d), np.ndarray | np.generic):
-                    code = own[place] if place < len(own) else pullback
-                    self._contribution(step, node, place, code or pullback, d)
-                return d
-
-            call.__wrapped__ = pullback  # type: ignore[attr-defined]
-            return call
-
-        return [p and note(i, p) for i, p in enumerate(pullbacks)]
-
-    def stop(self, error: str) -> None:
-        """Mark the row at which the walk ended with an error."""
-        step = self.walk.steps[-1] if self.walk.steps else None
-        if step is not None and step.error:
-            number = step.row
-        else:  # the error came before its pullbacks; the walk goes to the youngest node first
-            node = max(self.waiting.values(), key=lambda n: n.sequence_nr, default=None)
-            number = self.recorder.nodes.get(id(node))
-        if number is not None:
-            self.recorder.record.rows[number].error = error
-
-    def _contribution(self, step: Step, node: Node, place: int, pullback: Pullback, d: Any) -> None:
-        recorder = self.recorder
-        array = np.asarray(getattr(d, "_array", d))
-        source, file, line = pullback_source(pullback)
-        saved = [Saved(name, recorder.array(a)) for name, a in saved_arrays(pullback)]
-        one = Contribution(place, source, file, line, saved, recorder.array(array))
-        recorder.codes[id(one)] = getattr(inspect.unwrap(pullback), "__code__", None)
-        parent = node.parents[place]
-        like: Any = parent if isinstance(parent, Node) else parent._array  # type: ignore[union-attr]
-        if like.shape is not None:
-            summed = fitted(array, like)
-            if array.shape != like.shape:
-                one.axes = _summed_axes(array.shape, like.shape)
-            if array.shape != like.shape or array.dtype != like.dtype:
-                one.summed = recorder.array(summed)
-            one.before, one.after = self._add(parent, summed)
-        if isinstance(parent, Node):
-            one.row = recorder.nodes.get(id(parent))
-        else:
-            assert parent is not None
-            one.leaf = recorder.leaf(parent._array, None, parent)
-        step.contributions.append(one)
 
 
 _UNNAMED = 200  # how many of the last results can still get a name
@@ -769,11 +643,6 @@ def _derivable(row: Row) -> list[Operand]:
         return row.operands
     kinds = zip(row.operands, rule.operands, strict=True)
     return [operand for operand, kind in kinds if not kind.startswith("Constant")]
-
-
-def _summed_axes(wide: tuple[int, ...], shape: tuple[int, ...]) -> list[int]:
-    lead = len(wide) - len(shape)
-    return [d for d, size in enumerate(wide) if d < lead or shape[d - lead] != size]
 
 
 def _place(record: Record, stack: Stack) -> Place | None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from ..core.errstate import quiet
-from ..core.half import computing
+from .calls import places_of
 from .record import Contribution, Step, Walk
-from .recorder import Call, Recorder
+from .recorder import Recorder
 
 
 def replay(recorder: Recorder) -> None:
@@ -24,7 +23,7 @@ def replay(recorder: Recorder) -> None:
             given += 1
             continue
         rows += 1
-        results, made[row.number] = repeated(call)
+        results, made[row.number] = call.repeated()
         stored = [recorder.copies[number] for number in row.results]
         if len(results) != len(stored) or not all(map(same_bits, results, stored)):
             wrong.add(row.number)
@@ -41,13 +40,6 @@ def replay(recorder: Recorder) -> None:
         text += f" {given} were not replayed: calls of Functions, or walks that are on the tape."
     record.check = {"ok": not wrong, "rows": rows, "pullbacks": pullbacks, "text": text}
     record.check |= {"given": given, "wrong": sorted(wrong)}
-
-
-def repeated(call: Call) -> tuple[list[np.ndarray], tuple[Any, ...]]:
-    """Make a call again; return the arrays of its results, and its pullbacks."""
-    forward = computing(call.rule, list(call.args))
-    output, pullbacks = quiet.call(forward, *call.args, **call.options)
-    return [np.asarray(x) for x in (output if isinstance(output, tuple) else (output,))], pullbacks
 
 
 def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
@@ -69,17 +61,9 @@ def _is_repeated(
 
     Of several with the same code, such as those of `cat`, one must.
     """
-    code = recorder.codes[id(one)]
     assert step.cotangent is not None
-    g = recorder.copies[step.cotangent]
-    for pullback in pullbacks:
-        if pullback is not None and code_of(pullback) is code:
-            returned = np.asarray(quiet.call(pullback, g))
-            if same_bits(returned, recorder.copies[one.returned]):
-                return True
-    return False
-
-
-def code_of(pullback: Any) -> Any:
-    """The code of a pullback, without what was wrapped around it."""
-    return getattr(inspect.unwrap(pullback), "__code__", None)
+    g, returned = recorder.copies[step.cotangent], recorder.copies[one.returned]
+    return any(
+        same_bits(np.asarray(quiet.call(pullbacks[place], g)), returned)
+        for place in places_of(recorder.codes[id(one)], pullbacks)
+    )

@@ -95,6 +95,9 @@ class Rule:
 
 
 REGISTRY: dict[str, Rule] = {}
+# The same rules by their functions, for those who watch calls.
+BY_FORWARD: dict[Callable[..., Any], Rule] = {}
+BY_WRITE: dict[Callable[..., Any], Rule] = {}
 _loading = True  # a rule may use rules that are registered after it
 
 
@@ -155,6 +158,9 @@ def differentiable(
             except TypeError:
                 del REGISTRY[name]
                 raise
+        BY_FORWARD[forward] = REGISTRY[name]
+        if write is not None:
+            BY_WRITE[write] = REGISTRY[name]
         return forward
 
     return register

@@ -15,8 +15,9 @@ from bridge.strategies import programs
 from minigrad import nn
 from minigrad.core.errstate import quiet
 from minigrad.core.observer import observation
+from minigrad.explaining.calls import Call
 from minigrad.explaining.record import Record
-from minigrad.explaining.replay import repeated, replay
+from minigrad.explaining.replay import replay
 from tests.profiles import examples
 
 X = minigrad.tensor([[1.0, 2.0], [3.0, 4.0], [-1.0, 0.5]])
@@ -326,11 +327,13 @@ def test_pytorch_is_beside_each_row_and_finds_a_wrong_one(monkeypatch: pytest.Mo
     assert [row["ok"] for row in found["rows"].values()] == [True] * 3
     assert len(found["gradients"]) == 4
     assert all(each["ok"] for each in found["gradients"])
+
+    def wrong(results: Any, pullbacks: Any) -> Any:
+        return [results[0] + 1], pullbacks
+
     # A hook isn't a row, so a wrong value is planted in what the replay computes.
-    monkeypatch.setattr(
-        "bridge.comparing.beside.repeated",
-        lambda call: ([repeated(call)[0][0] + 1], repeated(call)[1]),
-    )
+    repeated = Call.repeated
+    monkeypatch.setattr(Call, "repeated", lambda call: wrong(*repeated(call)))
     with minigrad.explain() as page:
         w.sin().sum().backward()
     assert not any(row["ok"] for row in page.to_dict()["pytorch"]["rows"].values())
