@@ -1,5 +1,5 @@
 """Steps as NumPy programs: `minigrad.compile`."""
 
-from .compiled import CompiledStep, compile
+from .step import CompiledStep, compile
 
 __all__ = ["CompiledStep", "compile"]

@@ -50,9 +50,14 @@ class Running:
         self._last_use = self._last_uses()
         self._in_range = self._index_values()
         self._into = self._stored_at_once()
+        self._filled: set[int] = set()  # the storages that were computed into their slots
         for i, statement in enumerate(program.statements):
             self._emit(i, statement)
             self._release(i)
+        for array in program.outputs:
+            storage = id(array.storage)
+            if storage in slots and storage not in self._filled:
+                self.body.append(f"copyto({slots[storage]}, {names[array]})")
 
     # What is known beforehand -----------------------------------------------------------------
 
@@ -180,6 +185,7 @@ class Running:
         elementwise, template = form
         storage = id(result.storage)
         if storage in self.slots:
+            self._filled.add(storage)
             self.body.append(f"{name} = {self.slots[storage]}")
             self.body += [t.format(out=name) for t in template]
             return

@@ -1,0 +1,152 @@
+"""`compile`: a step that runs as one NumPy program, and the choice among the programs of a step."""
+
+from __future__ import annotations
+
+import functools
+import threading
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..core.errstate import quiet
+from .compiled import MISS, Compiled
+from .recorder import recording_lock
+from .refusal import Incomplete, Refused
+
+_MOST_PROGRAMS = 16
+
+
+class CompiledStep:
+    """A step that runs as a NumPy program from its third call on.
+
+    - `source`: the program, for reading; "" before it was recorded.
+    """
+
+    def __init__(self, function: Callable[..., Any], fullgraph: bool = False) -> None:
+        self.function, self.fullgraph = function, fullgraph
+        self._programs: list[Compiled] = []
+        self._calls = 0
+        self._lock = threading.RLock()
+        self.refusal = ""
+        self._incomplete = 0  # calls that made state of an optimiser
+        functools.update_wrapper(self, function)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        with self._lock:
+            for program in self._programs:
+                try:
+                    result = quiet.call(program.call, args, kwargs)
+                except (ValueError, IndexError, KeyError, AttributeError, np.linalg.LinAlgError):
+                    break  # before any write; the step raises its own error
+                if result is not MISS:
+                    return result
+            return self._otherwise(args, kwargs)
+
+    def _otherwise(self, args: Any, kwargs: Any) -> Any:
+        self._calls += 1
+        if self._calls == 1 or self.refusal:
+            return self.function(*args, **kwargs)
+        if len(self._programs) >= _MOST_PROGRAMS:
+            self._refuse(f"a step that needs more than {_MOST_PROGRAMS} programs")
+            return self.function(*args, **kwargs)
+        failed: Exception | None = None
+        try:
+            with recording_lock:
+                program = Compiled(self.function, args, kwargs)
+        except Refused as refusal:
+            self._refuse(str(refusal))
+        except Incomplete:
+            self._incomplete += 1
+            if self._incomplete > _MOST_PROGRAMS:
+                self._refuse("a step that makes new state in each call")
+        except Exception as error:
+            failed = error
+        else:
+            result = quiet.call(program.call, args, kwargs)
+            if result is not MISS:
+                self._programs.insert(0, program)
+                return result
+            self._refuse("a step that finds other things in each call")
+        result = self.function(*args, **kwargs)  # may raise an error of its own
+        if failed is not None:
+            self._refuse(f"the step: {type(failed).__name__}: {failed}")
+        return result
+
+    def _refuse(self, reason: str) -> None:
+        message = f"minigrad.compile can't record {reason}"
+        if self.fullgraph:
+            raise RuntimeError(message) from None
+        self.refusal = reason
+        warnings.warn(f"{message}; the step runs without it", UserWarning, stacklevel=4)
+
+    @property
+    def source(self) -> str:
+        return self._programs[0].source if self._programs else ""
+
+    @property
+    def running_source(self) -> str:
+        """The program that runs, with its checks and buffers."""
+        return self._programs[0].running_source if self._programs else ""
+
+    def save(self, path: str | Path) -> None:
+        """Write the program to a file, which runs with nothing but NumPy."""
+        if not self._programs:
+            raise RuntimeError(f"the step isn't recorded: {self.refusal or 'call it twice first'}")
+        Path(path).write_text(self.source, encoding="utf-8")
+
+
+def compile(
+    model: Callable[..., Any] | None = None,
+    *,
+    fullgraph: bool = False,
+    dynamic: bool | None = None,
+    backend: str = "numpy",
+    mode: str | None = None,
+    options: dict[str, Any] | None = None,
+    disable: bool = False,
+) -> Any:
+    """Make a step, a function of tensors, run as one NumPy program.
+
+    `model` is the step: a forward pass, `backward`, and an update by hand or by an optimiser; or
+    only a part of these. Its first call runs as it is, and its second is recorded. From then on the
+    recorded program runs, which gives the same bits. `step.source` is the program for reading, and
+    `step.save(path)` writes it to a file that needs nothing but NumPy.
+
+    A step is recorded again for other shapes, dtypes, strides and Python numbers. One that can't be
+    recorded, for example because it calls `item`, runs as it is, with one warning. With `fullgraph`
+    that is a RuntimeError. Without `model` this is a decorator; with `disable` it does nothing.
+
+    TypeError for a `model` that can't be called; NotImplementedError for other values of `dynamic`,
+    `backend`, `mode` and `options`.
+
+    >>> w = nn.Parameter(minigrad.ones(2))
+    >>> @minigrad.compile
+    ... def step(x):
+    ...     w.grad = None
+    ...     loss = (w * x).sum()
+    ...     loss.backward()
+    ...     with minigrad.no_grad():
+    ...         w.sub_(w.grad, alpha=0.5)
+    ...     return loss
+    >>> [step(minigrad.tensor([1.0, 2.0])).item() for _ in range(3)]
+    [3.0, 0.5, -2.0]
+    >>> "import numpy as np" in step.source
+    True
+    """
+    given = {"dynamic": dynamic, "mode": mode, "options": options}
+    for name, value in given.items():
+        if value is not None and not (name == "dynamic" and value is False):
+            raise NotImplementedError(f"compile({name}={value!r}) is not implemented: leave it out")
+    if backend != "numpy":
+        raise NotImplementedError(f"compile(backend={backend!r}) is not implemented: use 'numpy'")
+    if model is None:
+        return functools.partial(compile, fullgraph=fullgraph, backend=backend, disable=disable)
+    if not callable(model):
+        raise TypeError(f"compile() takes a function, not {type(model).__name__}")
+    return model if disable else CompiledStep(model, fullgraph)
+
+
+__all__ = ["CompiledStep", "compile"]
