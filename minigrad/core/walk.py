@@ -40,6 +40,7 @@ def walk(
     there and isn't returned.
     """
     gradients: dict[Parent, Any] = {}  # the cotangents in flight
+    totals: dict[Parent, Array] = {}  # those among them that are changed in place
     todo: list[tuple[float, Node]] = []  # a heap, the youngest node first: children before parents
     special = _PLAIN
     if wanted is not None or create_graph or leaf_hooks.exist or observation.observer is not None:
@@ -66,6 +67,9 @@ def walk(
         for parent, pullback in edges:
             if pullback is None:
                 continue
+            place = getattr(pullback, "place", None) if parent in gradients else None
+            if place is not None and _add_in_place(gradients, totals, parent, place, g):
+                continue
             d = pullback(g)
             like = parent if isinstance(parent, Node) else parent._array
             if d is not None and (d.shape != like.shape or d.dtype is not like.dtype):
@@ -91,6 +95,22 @@ def walk(
 def _sum(a: Any, b: Any) -> Any:
     """The sum of two cotangents. The backward of a Function may return None for one."""
     return b if a is None else a if b is None else a + b
+
+
+def _add_in_place(
+    gradients: dict[Parent, Any], totals: dict[Parent, Array], parent: Parent, place: Any, g: Any
+) -> bool:
+    """Add the cotangent of a part of a tensor to the gradient of the tensor, if both are arrays.
+
+    The bits are those of a sum with zeros around the part, which has no -0.
+    """
+    total = gradients[parent]
+    if total is None or getattr(g, "dtype", None) is not total.dtype:
+        return False
+    if totals.get(parent) is not total:
+        total = gradients[parent] = totals[parent] = total + 0
+    total[place] += g
+    return True
 
 
 def fitted(d: Any, like: Any) -> Any:

@@ -15,7 +15,7 @@ from . import dims
 from .dims import axis, int64
 from .layout import ordered, strides_in
 from .presentation import INTERNAL
-from .rule import Array, Operand, Result, differentiable, unchanged
+from .rule import Array, Operand, Pullback, Result, differentiable, unchanged
 
 # One entry of a gather's key: a full slice, an array of indices, or a mask.
 Entry: TypeAlias = Any
@@ -93,6 +93,20 @@ def _add_rows(y: Array, index: Array, values: Array) -> None:
     targets[places[few]] = sums
 
 
+def _placing(key: tuple[Any, ...], shape: tuple[int, ...]) -> Pullback:
+    """The pullback of a part of a tensor: zeros with the cotangent in its place.
+
+    Its `place` lets the walk add a cotangent to that place only, so that a loop over n parts takes
+    n such additions, and not n of the whole tensor.
+    """
+
+    def pullback(g: Array) -> Array:
+        return put(g, key, shape)[0]
+
+    vars(pullback)["place"] = key
+    return pullback
+
+
 @differentiable(linear=True, view=True, operators=("x[i]",))
 def select(input: Array, dim: int, index: int) -> Result:
     """`input` at one index along `dim`, without that dimension. IndexError if out of range.
@@ -110,7 +124,7 @@ def select(input: Array, dim: int, index: int) -> Result:
         raise IndexError(f"index {place} is out of bounds for dimension {d} with size {shape[d]}")
     # The ellipsis makes NumPy return a 0-d view instead of a number.
     key = (*(slice(None),) * d, place, ...) if d else (place, ...)
-    return input[key], (lambda g: put(g, key, shape)[0],)
+    return input[key], (_placing(key, shape),)
 
 
 @differentiable(INTERNAL, linear=True, view=True, operators=("x[a:b]",))
@@ -121,7 +135,7 @@ def slice_(input: Array, dim: int, start: int | None, end: int | None, step: int
     shape = input.shape
     part = slice(start, end, step)
     key = (*(slice(None),) * dim, part) if dim else (part,)
-    return input[key], (lambda g: put(g, key, shape)[0],)
+    return input[key], (_placing(key, shape),)
 
 
 @differentiable(INTERNAL, layout="own", operators=("x[mask]",))

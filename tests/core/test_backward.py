@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from twins import check_same, outcome, plain
 
 import minigrad
+from minigrad.rules import indexing
 
 torch = pytest.importorskip("torch")
 
@@ -532,3 +533,50 @@ def test_the_comparison_can_fail() -> None:
     one = torch.tensor([1.0])
     for other in (torch.tensor([1.0000001]), one.double(), one.view(1, 1), None):
         assert plain([one]) != plain([other])
+
+
+# Parts of a tensor --------------------------------------------------------------------------------
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.integers(-4, 3), st.slices(4).filter(lambda s: (s.step or 1) > 0), st.just(...)
+        ),
+        min_size=2,
+        max_size=12,
+    ),
+    st.randoms(use_true_random=False),
+)
+def test_the_gradients_of_parts_add_up_bit_for_bit(keys: list[Any], random: Any) -> None:
+    """Also the signs of zeros, which a sum with zeros changes."""
+    shapes = [np.zeros((4, 3))[key].shape for key in keys]
+    values = (-0.0, 0.0, 1.0, -2.5, 0.1, np.inf)
+    cotangents = [
+        np.array(random.choices(values, k=int(np.prod(shape))), np.float32).reshape(shape)
+        for shape in shapes
+    ]
+
+    def gradient(t: Any) -> Any:
+        x = t.zeros(4, 3, requires_grad=True)
+        inner = x * 1
+        parts = [(inner if i % 3 else inner.flip(0))[key] for i, key in enumerate(keys)]
+        t.autograd.backward(parts, [t.from_numpy(g.copy()) for g in cotangents])
+        return x.grad.numpy()
+
+    assert gradient(minigrad).tobytes() == gradient(torch).tobytes()
+
+
+def test_a_loop_over_parts_makes_one_array_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    put = indexing.put
+
+    def counted(*args: Any) -> Any:
+        made.append(1)
+        return put(*args)
+
+    monkeypatch.setattr(indexing, "put", counted)
+    x = minigrad.zeros(50, 2, requires_grad=True)
+    sum((row * i).sum() for i, row in enumerate(x * 1)).backward()
+    assert len(made) == 1
+    np.testing.assert_array_equal(x.grad.numpy()[:, 0], np.arange(50))
