@@ -124,6 +124,12 @@ NOT_HELD_TO: list[tuple[Collection[str], Collection[str], str]] = [
         "operators compares the second derivatives, with a tolerance that knows the condition of a "
         "matrix.",
     ),
+    (
+        ("lstm",),
+        ("whole", "graph", "graph, wild", "writes", "assigned data"),
+        "PyTorch's library has no function for the rule's operands, so the ops of its formulas are "
+        "beside it. Their graph is another one, and their exp rounds.",
+    ),
     (("logcumsumexp",), ("third order",), "PyTorch's own third derivative is an error"),
     (
         ("normalise",),

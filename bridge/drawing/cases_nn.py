@@ -102,6 +102,17 @@ def gelu_backward(draw: RandomDraws) -> Case:
     return Case((grad, x), {"approximate": draw.pick("none", "tanh")})
 
 
+def lstm(draw: RandomDraws) -> Case:
+    """Draw the gates, the first state and the weight of an LSTM."""
+    draw.was_odd = True
+    steps, batch, size = draw.pick(1, 2, 3), draw.pick(0, 1, 2, 3), draw.pick(1, 2, 3)
+    dtype = draw.dtype if draw.dtype.kind == "f" else np.dtype("float64")
+    state = (batch, size)
+    shapes = (steps, batch, 4 * size), state, state, (4 * size, size)
+    operands = tuple(draw.array(shape, moderate=True, dtype=dtype) for shape in shapes)
+    return Case(operands, finite=True)  # the bound is one number for all elements
+
+
 # Losses -------------------------------------------------------------------------------------------
 
 _REDUCTIONS = (..., "mean", "sum", "none")
@@ -342,6 +353,7 @@ SAMPLES: dict[str, tuple[Any, ...]] = {
     "im2col": (im2col, _called("im2col")),
     "leaky_relu": (unary_with(negative_slope=(..., 0.1, 1, -2)), _f("leaky_relu")),
     "logsigmoid": (unary,),
+    "lstm": (lstm, _called("lstm")),
     "max_of_windows": (windows, _called("max_of_windows")),
     "max_pool": (pool(dilation=(), ceil_mode=(True, False)), _called("max_pool")),
     "mean_of_windows": (windows, _called("mean_of_windows")),

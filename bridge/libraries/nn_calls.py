@@ -94,6 +94,17 @@ def _elu(t: Any, input: Any, alpha: float = 1.0, *scales: Any, **options: Any) -
     return t.nn.functional.elu(input, alpha, *scales, **options)
 
 
+def _lstm(t: Any, gates: Any, h: Any, c: Any, weight: Any) -> Any:
+    """Return the h and the c after each step of an LSTM, by the ops of its formulas."""
+    states = []
+    for part in gates.unbind(0):
+        i, f, cell, o = (part + h @ weight.t()).chunk(4, 1)
+        c = f.sigmoid() * c + i.sigmoid() * cell.tanh()
+        h = o.sigmoid() * c.tanh()
+        states.append(t.stack((h, c)))
+    return t.stack(states, 1)
+
+
 def _embedding(
     t: Any, weight: Any, input: Any, padding_idx: int = -1, scale_grad_by_freq: bool = False
 ) -> Any:
@@ -124,6 +135,7 @@ SPELLED: dict[str, Callable[..., Any]] = {
     "embedding": _embedding,
     "gelu_backward": _gelu_backward,
     "im2col": lambda t, input, *rest, **options: t.nn.functional.unfold(input, *rest, **options),
+    "lstm": _lstm,
     "max_of_windows": _max_of_windows,
     "max_pool": _max_pool,
     "mean_of_windows": _mean_of_windows,

@@ -28,6 +28,7 @@ _LEFT_OUT = {
         ("eigh", "qr", "slogdet", "svd"),
         "each result with a derivative has a node of its own here, and one for all in PyTorch",
     ),
+    "lstm": "PyTorch's layer of an LSTM calls one of a library",
     "igamma": "PyTorch's has 10 digits if both operands are near 1e5",
     "igammac": "PyTorch's loses all digits if `input` is tiny",
 }

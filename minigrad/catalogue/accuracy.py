@@ -416,6 +416,13 @@ TOLERANCES: dict[str, OpTolerance] = {
     "avg_pool": OpTolerance(gradient=SUMMED, why="The gradients of overlapping windows are added."),
     "col2im": OpTolerance(SUMMED, why="Overlapping windows are added."),
     "im2col": OpTolerance(gradient=SUMMED, why="The gradients of overlapping windows are added."),
+    "lstm": OpTolerance(
+        SUMMED,
+        SUMMED,
+        "The libraries' exp and tanh differ, and the gates of all steps are multiplied at once.",
+        value_terms=_and_one,
+        gradient_terms=lambda y, g, dim: (1 + np.abs(y).max(initial=0)) * np.abs(g).sum(),
+    ),
     "max_pool": OpTolerance(gradient=SUMMED, why="The gradients of overlapping windows are added."),
     "max_of_windows": OpTolerance(gradient=SUMMED, why="Windows may overlap."),
     "mean_of_windows": OpTolerance(SUMMED, SUMMED, "NumPy sums pairwise; windows may overlap."),

@@ -1,8 +1,8 @@
 """Recurrent layers and cells: RNN, LSTM and GRU.
 
 A layer is a loop over the steps of its input. A step takes what the input adds to the gates and the
-previous state, which is `(h,)`, or `(h, c)` for an LSTM, and returns the next state. The arithmetic
-and its order are PyTorch's, except that PyTorch multiplies the inputs of all steps at once, and
+previous state, which is `(h,)`, or `(h, c)` for an LSTM, and returns the next state. The inputs of
+all steps are multiplied at once. The arithmetic and its order are PyTorch's, except that PyTorch
 gives an LSTM in float32 to a library whose results differ by rounding.
 """
 
@@ -17,6 +17,8 @@ from typing import Any, ClassVar
 from ..api.creation import empty, zeros
 from ..api.functions import cat, relu, sigmoid, stack, tanh
 from ..api.tensor import Tensor
+from ..core.dispatch import OPS
+from ..rules.dtypes import float32
 from . import functional as F
 from . import init
 from .module import Module
@@ -266,42 +268,68 @@ class RNNBase(Module):
         def joined(parts: Sequence[Tensor]) -> Tensor:
             return stack(parts) if batch_sizes is None else cat(parts)
 
+        # PyTorch gives such a layer to a library, as one op.
+        by_library = (
+            self.mode == "LSTM"
+            and batch_sizes is None
+            and not self.proj_size
+            and input.dtype is float32
+        )
         rows = [x.unbind(0) for x in state]
         last: list[State] = []
-        parts = parted(input)
-        outputs: list[list[Tensor]] = []
+        output = input
         for layer in range(self.num_layers):
-            if layer:  # steps stay apart, because it costs time to take them apart again
-                parts = outputs[0] if len(outputs) == 1 else [*map(_beside, *outputs)]
-                if self.dropout and self.training:
-                    parts = parted(F.dropout(joined(parts), self.dropout))
+            if layer and self.dropout and self.training:
+                output = F.dropout(output, self.dropout)
             outputs = []
             for suffix in self._suffixes():
                 first = tuple(each[len(last)] for each in rows)
-                hs, final = self._direction(parts, first, layer, suffix)
-                outputs.append(hs)
+                if by_library:
+                    result, final = self._lstm_direction(output, first, layer, suffix)
+                else:
+                    hs, final = self._direction(output, parted, first, layer, suffix)
+                    result = joined(hs)
+                outputs.append(result)
                 last.append(final)
-        output = _beside(*map(joined, outputs))
+            output = _beside(*outputs)
         return output, tuple(stack(each) for each in zip(*last, strict=True))
 
-    def _direction(
-        self, parts: Sequence[Tensor], first: State, layer: int, suffix: str
-    ) -> tuple[list[Tensor], State]:
-        """Run one direction of a layer on the inputs of its steps."""
-        param: dict[str, Any] = {
+    def _params(self, layer: int, suffix: str) -> dict[str, Any]:
+        return {
             name: self._parameters.get(f"{name}_l{layer}{suffix}")
             for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
         }
+
+    def _lstm_direction(
+        self, input: Tensor, first: State, layer: int, suffix: str
+    ) -> tuple[Tensor, State]:
+        """Run one direction of an LSTM's layer as one op."""
+        param = self._params(layer, suffix)
+        bias = param["bias_ih"] + param["bias_hh"] if self.bias else None
+        gates = F.linear(input.flip(0) if suffix else input, param["weight_ih"], bias)
+        hs, cs = OPS["lstm"](gates, *first, param["weight_hh"]).unbind(0)
+        return hs.flip(0) if suffix else hs, (hs[-1], cs[-1])
+
+    def _direction(
+        self,
+        input: Tensor,
+        parted: Callable[[Tensor], Sequence[Tensor]],
+        first: State,
+        layer: int,
+        suffix: str,
+    ) -> tuple[list[Tensor], State]:
+        """Run one direction of a layer. `parted` takes the steps of its input apart."""
+        param = self._params(layer, suffix)
         take, _ = _MODES[self.mode]
 
-        def step(input: Tensor, state: State) -> State:
-            gates = F.linear(input, param["weight_ih"], param["bias_ih"])
+        def step(gates: Tensor, state: State) -> State:
             h, *others = take(gates, state, param["weight_hh"], param["bias_hh"])
             if param["weight_hr"] is not None:
                 h = F.linear(h, param["weight_hr"])
             return (h, *others)
 
-        return (_run_back if suffix else _run)(step, parts, first)
+        gates = F.linear(input, param["weight_ih"], param["bias_ih"])
+        return (_run_back if suffix else _run)(step, parted(gates), first)
 
     # The state that a call is given and returns: a tensor, or for an LSTM a pair
 

@@ -106,6 +106,23 @@ def unchanged(g: Array) -> Array:
     return g
 
 
+def once(function: Callable[[Array], Any]) -> Callable[[Array], Any]:
+    """A function that pullbacks of one rule share: its last result is kept for its last cotangent.
+
+    The walk calls the pullbacks of a node in turn with the same cotangent. What they return must
+    not be what is kept.
+    """
+    last: list[tuple[Array, Any] | None] = [None]
+
+    def shared(g: Array) -> Any:
+        pair = last[0]
+        if pair is None or pair[0] is not g:
+            pair = last[0] = g, function(g)
+        return pair[1]
+
+    return shared
+
+
 def also_saved(gradient: Array, *others: Array | None) -> Array:
     """`gradient`. PyTorch saves `others` too, so a write to one of them is an error."""
     return gradient
