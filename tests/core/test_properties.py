@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 
 pytest.importorskip("torch")
 
@@ -294,8 +294,11 @@ def test_the_layout_of_leaves_does_not_matter(program: Program, seed: int) -> No
 # Finite differences -------------------------------------------------------------------------------
 
 # PyTorch's gradient isn't the derivative: of clamp if both bounds are the same tensor, which gets
-# none, as if at a tie, of embedding at the row of padding, and of nextafter if both operands are.
-_OTHER_GRADIENTS = ("clamp", "embedding", "nextafter")
+# none, as if at a tie, of embedding at the row of padding, of nextafter if both operands are, and
+# of the shrinks at 0 if `lambd` is 0.
+_OTHER_GRADIENTS = ("clamp", "embedding", "hardshrink", "nextafter", "softshrink")
+# Differences see the slope of what a program detaches for these, because PyTorch has no derivative.
+_OTHER_GRADIENTS += ("acosh", "asinh", "atanh", "special_zeta")
 doubles = programs(
     actions=[name for name in (NOTHING, LEAF, *OPS) if name not in _OTHER_GRADIENTS],
     textures=("normal",),
@@ -407,7 +410,7 @@ def derivatives_in_one_place() -> Iterator[None]:
 
 def exp_that_overwrites(input: Any) -> Any:
     """`exp`, with a pullback that overwrites what it saved."""
-    y = np.exp(input)
+    y = np.asarray(np.exp(input))
 
     def pullback(g: Any) -> Any:
         d = g * y
@@ -445,10 +448,10 @@ MISTAKES[test_the_layout_of_leaves_does_not_matter] = mutants.planted("exp", exp
 @pytest.mark.parametrize("test", MISTAKES, ids=lambda test: test.__name__)
 def test_a_mistake_is_found(test: Any) -> None:
     drawn = programs(
-        6, actions=FEW, textures=("normal",), dtypes=("float64",), recording=True, ends=False
+        8, actions=FEW, textures=("normal",), dtypes=("float64",), recording=True, ends=False
     )
 
-    @AT_A_GLANCE
+    @settings(AT_A_GLANCE, max_examples=800)
     @given(program=drawn, seed=SEEDS)
     def examples(program: Program, seed: int) -> None:
         test.hypothesis.inner_test(program=program, seed=seed)
