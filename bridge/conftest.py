@@ -14,7 +14,6 @@ import minigrad
 from minigrad import nn
 
 _HAS_TORCH = importlib.util.find_spec("torch") is not None
-_HAS_DASK = importlib.util.find_spec("distributed") is not None
 _PEERS = {"autograd", "jax", "micrograd", "mygrad", "tinygrad"}
 _WITHOUT_TORCH = {
     "comparing/closeness.py",
@@ -36,6 +35,9 @@ def _is_installed(package: str) -> bool:
     except importlib.metadata.PackageNotFoundError:
         return False
     return True
+
+
+_HAS_DASK = _is_installed("distributed")
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:

@@ -389,6 +389,8 @@ def test_no_process_outlives_a_stopped_program(number: signal.Signals, slow: boo
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # pytest's own worker processes ignore SIGINT.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert program.stdout
     workers = [int(pid) for pid in program.stdout.readline().split()]
