@@ -48,7 +48,8 @@ def lstm(gates: Array, h: Array, c: Array, weight: Array) -> Result:
         t = np.tanh(y[1])
         slopes = cell * (1 - i) * i, cs * (1 - f) * f, i * (1 - cell * cell), t * (1 - o) * o
         from_h = o * (1 - t * t)
-        to_h, to_c, found = g[0, -1], g[1, -1], ()
+        found: tuple[Any, ...] = ()
+        to_h, to_c = g[0, -1], g[1, -1]
         for k in range(len(gates) - 1, -1, -1):
             to_c = to_c + to_h * from_h[k]
             parts = to_c * slopes[0][k], to_c * slopes[1][k], to_c * slopes[2][k]
