@@ -410,6 +410,8 @@ x.ndim, x.dim(), x.numel(), x.nelement()
 s.ndim, s.dim(), s.numel()
 e.numel()
 x.stride(), x.t().stride(), x[:, 1:].stride()
+F.pad(x.t(), (0, 0)).stride(), F.pad(x.t(), (-1, 0)).stride(), F.pad(x.t(), (1, 0)).stride()
+F.pad(y.expand(2, 3), (0, 0, 0, -1)).stride(), F.pad(e, (0, 0)).stride()
 x.stride(0), x.stride(-1)
 x.expand(4, 2, 3).stride()
 x.stride(5)
@@ -2063,6 +2065,8 @@ torch.__version__ is None
 """
 
 SECTIONS["results in given memory"] = """
+torch.scatter(x, 1, torch.zeros(0, 0, dtype=torch.int64), 1e39)
+torch.scatter(x, 1, torch.zeros(1, 1, dtype=torch.int64), 1e39)
 x.as_strided((2, 2), (1, 1))
 x.view(torch.int32)
 torch.zeros(2, layout=torch.strided)

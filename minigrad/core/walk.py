@@ -146,8 +146,17 @@ def _way_to(shape: tuple[int, ...], wide: tuple[int, ...], dtype: np.dtype) -> P
 
 
 def _stretched(shape: tuple[int, ...], wide: tuple[int, ...]) -> tuple[int, ...]:
-    """The dimensions of `wide` along which an operand of a shape was broadcast to it."""
+    """The dimensions of `wide` along which an operand of a shape was broadcast to it.
+
+    RuntimeError if it can't have been, because the shape of a leaf was changed since.
+    """
     lead = len(wide) - len(shape)
+    for d in range(-1, -1 - min(len(shape), len(wide)), -1):
+        if shape[d] not in (1, wide[d]):
+            raise RuntimeError(
+                f"The size of tensor a ({shape[d]}) must match the size of tensor b ({wide[d]}) at "
+                f"non-singleton dimension {len(shape) + d}"
+            )
     return tuple(d for d, size in enumerate(wide) if d < lead or shape[d - lead] != size)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from .layout import elementwise, like_images
 from .presentation import INTERNAL
 from .rule import Array, Result, differentiable
 
 
-@differentiable(INTERNAL, public="pad", layout="images", linear=True, node="ConstantPadNdBackward0")
+@differentiable(INTERNAL, public="pad", layout="own", linear=True, node="ConstantPadNdBackward0")
 def constant_pad(input: Array, padding: tuple[tuple[int, int], ...], value: float) -> Result:
     """`input` with elements added before and after its last dimensions; negative numbers remove."""
     lead = input.ndim - len(padding)
@@ -25,8 +26,13 @@ def constant_pad(input: Array, padding: tuple[tuple[int, int], ...], value: floa
             raise RuntimeError("narrow(): length must be non-negative.")
         source.append(slice(max(-before, 0), size - max(-after, 0)))
         place.append(slice(max(before, 0), sizes[d] - max(after, 0)))
-    y = np.full(sizes, value).astype(input.dtype) if value else np.zeros(sizes, input.dtype)
-    if y.size and input.size:
-        y[(*place,)] = input[(*source,)]
+    part = input[(*source,)]
+    if all(max(pair) <= 0 for pair in padding):  # nothing is added: a clone of the part
+        y = elementwise(part.copy(), (part,))
+    else:
+        y = np.full(sizes, value).astype(input.dtype) if value else np.zeros(sizes, input.dtype)
+        if y.size and input.size:
+            y[(*place,)] = part
+        y = like_images(y, input)
     back = tuple([(-before, -after) for before, after in padding])
     return y, (lambda g: constant_pad(g, back, 0)[0],)

@@ -70,7 +70,9 @@ def _operands(input: Array, src: Operand, index: Array, dim: int, name: str) -> 
     d = axis(dim, input.ndim)
     y = np.array(input.reshape(input.shape or (1,)), order="C")
     if not isinstance(src, np.ndarray):
-        return y, _places(index, d, y.shape, name), converted(src, input.dtype)
+        # A number that is stored nowhere needn't fit.
+        value = converted(src, input.dtype) if index.size else 0
+        return y, _places(index, d, y.shape, name), value
     if src.dtype != input.dtype:
         raise RuntimeError(
             f"{name}(): Expected self.dtype to be equal to src.dtype, but they are "

@@ -481,6 +481,19 @@ def test_a_leaf_that_stops_requiring_grad_gets_no_gradient() -> None:
     check_same(program)
 
 
+@pytest.mark.parametrize("shape", [(3, 4), (2, 3, 2), (3, 3)])
+def test_a_leaf_of_another_shape_than_its_gradient_is_an_error(shape: tuple[int, ...]) -> None:
+    def program(torch: Any) -> Any:
+        x = torch.ones(shape, requires_grad=True)
+        y = x * 2
+        with torch.no_grad():
+            x.transpose_(0, 1)
+        y.backward(torch.arange(float(y.numel())).view(shape))
+        return x.grad, x.grad.stride()
+
+    check_same(program)
+
+
 def test_data_shares_memory_and_has_no_history() -> None:
     def program(torch: Any) -> Any:
         x = leaf(torch, 1, 2)
