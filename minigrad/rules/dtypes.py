@@ -76,13 +76,13 @@ class dtype:
             return 1
         if self.numpy.kind == "f":
             return builtins.int(2**self.digits)
-        return builtins.int(np.iinfo(self.numpy).max)
+        return builtins.int(2 ** (8 * self.itemsize - (self.numpy.kind == "i")) - 1)
 
     @property
     def first_integer(self) -> builtins.int:
         """The smallest n for which the dtype can hold every integer from n to 0."""
-        if self.numpy.kind in "iu":
-            return builtins.int(np.iinfo(self.numpy).min)
+        if self.numpy.kind == "i":
+            return -self.last_integer - 1
         return -self.last_integer if self.numpy.kind == "f" else 0
 
     def __repr__(self) -> str:
