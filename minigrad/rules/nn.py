@@ -18,7 +18,7 @@ from .layout import elementwise
 from .linalg import product, same_dtype
 from .presentation import INTERNAL, PROMOTED
 from .rule import Array, Constant, Result, differentiable, unchanged
-from .summation import averaged, summed
+from .summation import averaged, by_nll_loss, summed
 
 
 @differentiable(
@@ -157,9 +157,9 @@ def nll_loss(
     if counted is not None:
         scale = counted.astype(input.dtype) if scale is None else np.where(counted, scale, 0)
         terms = np.where(counted, terms, 0)  # also if the term is infinite or NaN
-    total = None
+    total, ignored = None, None if counted is None else ~counted.reshape(-1)
     if reduction == "mean":
-        total = terms.size if scale is None else np.add.reduce(scale, None)
+        total = terms.size if scale is None else by_nll_loss(scale.reshape(-1), ignored)
     ignores, size, identity = counted is not None, input.size, id(target)
 
     def pullback(g: Array) -> Array:
@@ -181,7 +181,7 @@ def nll_loss(
 
     if reduction == "none" and input.ndim > 1:
         return terms, (pullback, None, None)
-    y = np.add.reduce(terms, None) + 0  # PyTorch's sum of -0 is 0
+    y = by_nll_loss(terms.reshape(-1), ignored)
     return y if total is None else y / total, (pullback, None, None)
 
 

@@ -60,6 +60,40 @@ def averaged(x: Array, count: Any) -> Array:
     return summed(x, tuple(range(x.ndim))) / count
 
 
+def by_nll_loss(x: Array, ignored: Array | None = None) -> Array:
+    """The sum of a vector in the order of PyTorch's kernel of nll_loss, which differs from others.
+
+    The kernel adds term after term. After each term whose place is a multiple of the block's size,
+    it moves the sum so far to the next level, where it is a term. An ignored term moves nothing.
+    """
+    size = x.shape[0]
+    shift = max(4, (size - 1).bit_length() // 8)
+    block, zero = 1 << shift, x.dtype.type(0)
+    if ignored is None or not ignored[::block].any():
+        totals = []
+        while x.shape[0] > 1:
+            whole = (x.shape[0] - 1) // block * block + 1
+            totals.append(_last_total(x[whole:], zero))
+            blocks = np.add.accumulate(x[1:whole].reshape(-1, block), 1)
+            x = np.concatenate((x[:1], blocks[:, -1]))
+        return functools.reduce(operator.add, [*totals, *x], zero)
+    levels, start = [zero] * 8, 0
+    for place in range(0, size, block):
+        if ignored[place]:
+            continue
+        levels[0], start = _last_total(x[start : place + 1], zero), place + 1
+        for level in range(7):
+            if place >> shift * level & (block - 1):
+                break
+            levels[level + 1], levels[level] = levels[level + 1] + levels[level], zero
+    levels[0] = _last_total(x[start:], zero)
+    return functools.reduce(operator.add, levels, zero)
+
+
+def _last_total(x: Array, zero: Array) -> Array:
+    return np.add.accumulate(x)[-1] + zero if x.shape[0] else zero
+
+
 def _in_float32(way: Callable[..., Array]) -> Callable[..., Array]:
     """A way to sum float16: in float32, rounded once."""
     return lambda x, *dims: way(x.astype(np.float32), *dims).astype(np.float16)

@@ -91,3 +91,26 @@ def test_the_gradient_of_a_bias_has_the_bits_of_pytorchs(
         return bias.grad.numpy()
 
     assert gradient(minigrad).tobytes() == gradient(torch).tobytes()
+
+
+@pytest.mark.parametrize("ignored", [0, 0.3, 1])
+@pytest.mark.parametrize("size", [1, 2, 6, 16, 17, 18, 33, 64, 257, 1000, 5000, 70_000])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_loss_of_classes_has_the_bits_of_pytorchs(size: int, ignored: float, dtype: Any) -> None:
+    rng = np.random.default_rng(size)
+    x, weight = np.log(rng.random((size, 5))).astype(dtype), rng.random(5).astype(dtype)
+    target = np.where(rng.random(size) < ignored, -100, rng.integers(0, 5, size))
+
+    def losses(t: Any) -> list[Any]:
+        f, (a, y, w) = t.nn.functional, map(t.from_numpy, (x, target, weight))
+        images = a.view(1, size, 5).permute(0, 2, 1), y.view(1, size)
+        found = [f.nll_loss(a, y, w), f.nll_loss(a, y, reduction="sum"), f.nll_loss(*images)]
+        return [each.numpy().tobytes() for each in found]
+
+    assert losses(minigrad) == losses(torch)
+
+
+def test_numpys_order_of_losses_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(minigrad.rules.nn, "by_nll_loss", lambda x, ignored: np.add.reduce(x))
+    with pytest.raises(AssertionError):
+        test_a_loss_of_classes_has_the_bits_of_pytorchs(1000, 0, np.float32)
