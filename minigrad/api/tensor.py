@@ -19,6 +19,7 @@ from ..core.dispatch import OPERANDS, OPS
 from ..core.formats import contiguous_format, is_in, preserve_format, strided
 from ..core.grad_mode import is_grad_enabled, no_grad
 from ..core.inplace import in_place
+from ..core.observer import observation
 from ..core.resizing import in_format, resize, strides_of_empty, with_format
 from ..core.tensor import TensorBase, make_public, refresh, wrap
 from ..core.tracing import tracing
@@ -636,7 +637,8 @@ class Tensor(OpMethods, TensorBase):
         >>> minigrad.ones(2).zero_()
         tensor([0., 0.])
         """
-        if self._view is not None or self._requires_grad:
+        observed = observation.observer is not None
+        if self._view is not None or self._requires_grad or observed:
             return _zero_(self)
         self._array.fill(0)  # there is nothing to record
         count_write(self._counter)

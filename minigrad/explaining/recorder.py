@@ -70,6 +70,7 @@ class Recorder(Observer):
         self.tensors: dict[int, Any] = {}  # the leaves with a gradient, by their ids
         self.arrays_of: dict[int, np.ndarray] = {}  # their arrays, by the same ids
         self.gradients: dict[int, int] = {}  # leaves by the id of the array of their `.grad`
+        self.earlier: list[Tensor] = []  # the leaves of the walk before this turn
         self.nodes: dict[int, int] = {}  # rows by the id of a node
         self.memory: dict[tuple[Any, ...], int] = {}  # ids of arrays by their memory
         self.searched: set[int] = set()  # leaves whose names were searched for again
@@ -192,6 +193,9 @@ class Recorder(Observer):
         for identity in (id(array), self.memory.get(_memory(array), 0)):
             if identity in self.gradients:
                 return self.gradients[identity]
+        for tensor in self.earlier:
+            if tensor._grad is not None and tensor._grad._array is array:
+                return self.leaf(tensor._array, None, tensor)
         return None
 
     def leaf(self, array: np.ndarray, copy: int | None, tensor: Any = None) -> int:
@@ -567,6 +571,7 @@ class Recorder(Observer):
             self.walks_done += 1
             if self.walks_done < self.wanted:
                 self._start()
+                self.earlier = [parent for parent in result if not isinstance(parent, Node)]
                 return result
         before = {
             id(parent): self.copies.add(parent._grad)

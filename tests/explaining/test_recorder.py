@@ -344,3 +344,17 @@ def test_nothing_is_watched_afterwards() -> None:
     with pytest.raises(KeyError), minigrad.explain():
         raise KeyError
     assert (quiet.run, observation.observer) == before
+
+
+def test_the_gradient_of_an_earlier_walk_has_its_name_and_may_be_set_to_zero() -> None:
+    w = minigrad.tensor([1.0, 2.0], requires_grad=True)
+    with minigrad.explain(backward=2) as page:
+        for _ in range(2):
+            (w * w).sum().backward()
+            with minigrad.no_grad():
+                w -= 0.5 * w.grad
+            w.grad.zero_()
+    formulas = [row.formula for row in page.record.rows[:3]]
+    assert formulas == ["w.grad * 0.5", "w -= #1", "zero_(w.grad)"]
+    assert elements(page.record, page.record.rows[2].results[0]).tolist() == [0, 0]
+    assert page.record.check["ok"]
