@@ -68,30 +68,29 @@ def by_nll_loss(x: Array, ignored: Array | None = None) -> Array:
     """
     size = x.shape[0]
     shift = max(4, (size - 1).bit_length() // 8)
-    block, zero = 1 << shift, x.dtype.type(0)
+    block, totals = 1 << shift, []
     if ignored is None or not ignored[::block].any():
-        totals = []
         while x.shape[0] > 1:
             whole = (x.shape[0] - 1) // block * block + 1
-            totals.append(_last_total(x[whole:], zero))
-            blocks = np.add.accumulate(x[1:whole].reshape(-1, block), 1)
-            x = np.concatenate((x[:1], blocks[:, -1]))
-        return functools.reduce(operator.add, [*totals, *x], zero)
-    levels, start = [zero] * 8, 0
+            if whole < x.shape[0]:
+                totals.append(np.add.accumulate(x[whole:])[-1])
+            first, blocks = x[:1], x[1:whole]
+            x = first
+            if whole > 1:
+                sums = np.add.accumulate(blocks.reshape(-1, block), 1)[:, -1]
+                x = np.concatenate((first, sums))
+        return functools.reduce(operator.add, [*totals, *x]) + 0 if size else np.add.reduce(x)
+    totals, start = [x.dtype.type(0)] * 8, 0
     for place in range(0, size, block):
         if ignored[place]:
             continue
-        levels[0], start = _last_total(x[start : place + 1], zero), place + 1
+        totals[0], start = np.add.accumulate(x[start : place + 1])[-1], place + 1
         for level in range(7):
             if place >> shift * level & (block - 1):
                 break
-            levels[level + 1], levels[level] = levels[level + 1] + levels[level], zero
-    levels[0] = _last_total(x[start:], zero)
-    return functools.reduce(operator.add, levels, zero)
-
-
-def _last_total(x: Array, zero: Array) -> Array:
-    return np.add.accumulate(x)[-1] + zero if x.shape[0] else zero
+            totals[level + 1], totals[level] = totals[level + 1] + totals[level], 0
+    totals[0] = np.add.accumulate(x[start:])[-1] if start < size else 0
+    return functools.reduce(operator.add, totals) + 0
 
 
 def _in_float32(way: Callable[..., Array]) -> Callable[..., Array]:
