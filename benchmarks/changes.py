@@ -107,7 +107,7 @@ def _table(changes: Sequence[tuple[float, Key, str]]) -> str:
         [
             f"{_word(factor, quantity)} × {factor:.2f}",
             part,
-            case if part in ("steps", "models") else f"{case} of {size:,.0f}",
+            case if part in ("steps", "models", "compiled") else f"{case} of {size:,.0f}",
             engine,
             quantity,
             reference and f"÷ {reference}",

@@ -38,6 +38,7 @@ PARTS = {
     "ops": "every op, on 1 element and on 1,000,000",
     "growth": "how the cost grows with ops, batch size and width",
     "models": "a training step of networks with convolutions, recurrence and attention",
+    "compiled": "the training step as a NumPy program of minigrad.compile",
     "distributed": "DistributedDataParallel on 1, 2 and 4 processes",
 }
 QUICK = BenchmarkSettings(rounds=3, seconds=1e-4, quick=True)

@@ -1,30 +1,35 @@
-"""Compiled steps beside NumPy by hand, minigrad and PyTorch: `python -m benchmarks.compiled`.
-
-Set OMP_NUM_THREADS=1 and OPENBLAS_NUM_THREADS=1. Each number is a ratio of medians in one run, to
-NumPy by hand with the same optimiser. `recording`
-is the time of the first recording in eager steps.
-"""
+"""The part "compiled": steps of `minigrad.compile` beside NumPy by hand, minigrad and PyTorch."""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Sequence
 from functools import partial
-from statistics import median
 from time import perf_counter
 from typing import Any
 
 import numpy as np
-import torch
 from tabulate import tabulate
 
 import minigrad
 
+from .agreement import check_agreement
 from .by_hand import preallocated, straightforward
+from .chains_and_fans import NAMESPACES
+from .measurement import Measurement, median, ratio
 from .networks import LEARNING_RATE, Network
+from .progress_bar import with_progress_bar
+from .settings import BenchmarkSettings
 from .turns import Contestant, take_turns
 
+PART, STEP, RECORDING = "compiled", "step", "recording"
 SIZES = ((64, 64, 128, 10), (256, 784, 512, 10))
+# The targets for a compiled step, divided by NumPy by hand, on the networks of growing size.
+TARGETS = {
+    "SGD, modules": (0.85, 0.95, 1.05),
+    "SGD, manual": (0.9, 1.0, 1.1),
+    "Adam": (0.9, 0.95, 1.05),
+}
+MOST_STEPS = 50  # the target for the time of a recording, in eager steps
 BETAS, EPS = (0.9, 0.999), 1e-8
 
 
@@ -96,7 +101,35 @@ def manual(torch: Any, network: Network) -> Callable[..., Any]:
     return step
 
 
-def contestants(network: Network) -> tuple[dict[str, Callable[[], Any]], float]:
+MAKE: dict[str, Callable[[Any, Network], Callable[..., Any]]] = {
+    "SGD, modules": lambda torch, network: modules(torch, network, "SGD"),
+    "SGD, manual": manual,
+    "Adam": lambda torch, network: modules(torch, network, "Adam"),
+}
+
+
+def measure(settings: BenchmarkSettings) -> list[Measurement]:
+    """Measure the steps on each network, and the time of a recording.
+
+    Raises Disagreement if a compiled step has other bits than the step itself.
+    """
+    networks = [Network.tutorial(settings.dtype)]
+    if not settings.quick:
+        networks += [Network.drawn(*size, settings.dtype) for size in SIZES]
+    found: list[Measurement] = []
+    for size, network in enumerate(with_progress_bar(networks, PART)):
+        runs, recording = _contestants(network)
+        times = take_turns(runs, settings.rounds, settings.seconds)
+        times_of_recording = {"minigrad": (recording,)}
+        for quantity, each in ((STEP, times), (RECORDING, times_of_recording)):
+            found += [
+                Measurement(PART, network.name, size, engine, quantity, rounds)
+                for engine, rounds in each.items()
+            ]
+    return found
+
+
+def _contestants(network: Network) -> tuple[dict[str, Contestant], float]:
     """What is timed, by name, and the time that the first recording took in seconds."""
     found: dict[str, Callable[[], Any]] = {
         "by hand": straightforward(network).contestant().run,
@@ -104,57 +137,72 @@ def contestants(network: Network) -> tuple[dict[str, Callable[[], Any]], float]:
         "Adam by hand": adam_by_hand(network),
     }
     recording = 0.0
-    for library, namespace in (("minigrad", minigrad), ("PyTorch", torch)):
+    for library, namespace in NAMESPACES.items():
         x, y = (namespace.from_numpy(a) for a in (network.x, network.y))
-        for name, make in (
-            ("SGD, modules", lambda n: modules(n, network, "SGD")),
-            ("SGD, manual", lambda n: manual(n, network)),
-            ("Adam", lambda n: modules(n, network, "Adam")),
-        ):
-            plain = make(namespace)
-            found[f"{library} {name}"] = partial(plain, x, y)
+        for name, make in MAKE.items():
+            found[f"{library} {name}"] = partial(make(namespace, network), x, y)
             if namespace is minigrad:
-                step = minigrad.compile(make(namespace), fullgraph=True)
-                step(x, y)
+                step = minigrad.compile(make(namespace, network), fullgraph=True)
+                losses = [step(x, y)]
                 start = perf_counter()
-                step(x, y)
+                losses.append(step(x, y))  # is recorded
                 recording = recording or perf_counter() - start
-                step(x, y)
+                losses += [step(x, y), step(x, y)]
+                _check(f"{name} on {network.name}", losses, partial(make(namespace, network), x, y))
                 found[f"compiled {name}"] = partial(step, x, y)
-    return found, recording
+    return {name: Contestant(run) for name, run in found.items()}, recording
 
 
-def table(networks: Sequence[Network], rounds: int, seconds: float) -> str:
-    """The ratios for each network."""
-    columns: list[dict[str, str]] = []
-    for network in networks:
-        runs, recording = contestants(network)
-        times = {
-            name: median(each)
-            for name, each in take_turns(
-                {name: Contestant(run) for name, run in runs.items()}, rounds, seconds
-            ).items()
-        }
-        column = {}
-        for name, spent in times.items():
-            by = times["Adam by hand" if "Adam" in name else "by hand"]
-            column[name] = f"{spent * 1e6:,.1f} µs  {spent / by:.2f}"
-        eager = times["minigrad SGD, modules"]
-        column["recording"] = f"{recording * 1e3:.1f} ms = {recording / eager:.0f} eager steps"
-        columns.append(column)
-    rows = [[name, *(column[name] for column in columns)] for name in columns[0]]
-    return tabulate(rows, ["÷ by hand", *(n.name for n in networks)], "plain")
+def _check(case: str, losses: Sequence[Any], step: Callable[[], Any]) -> None:
+    """Raise Disagreement unless a step has the losses of the compiled one, bit for bit."""
+    results = {"compiled": losses, "minigrad": [step() for _ in losses]}
+    check_agreement(
+        case,
+        {
+            engine: {f"the loss of step {i}": loss.detach().numpy() for i, loss in enumerate(each)}
+            for engine, each in results.items()
+        },
+        tolerance=0.0,
+        reference="minigrad",
+    )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--seconds", type=float, default=0.02)
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    networks = [Network.tutorial(), *(Network.drawn(*size) for size in SIZES)]
-    print(table(networks, options.rounds, options.seconds))
+# Tables -------------------------------------------------------------------------------------------
 
 
-if __name__ == "__main__":
-    main()
+def table(measurements: Sequence[Measurement]) -> str:
+    """A line for each kind of step, with its ratio to NumPy by hand on each network."""
+    rounds = {(m.case, m.engine): m.rounds for m in measurements if m.quantity == STEP}
+    cases = list(dict.fromkeys(case for case, _ in rounds))
+    missed, lines = list[str](), []
+    for engine in dict.fromkeys(engine for _, engine in rounds):
+        line = [engine]
+        for place, case in enumerate(cases):
+            by_hand = rounds[case, "Adam by hand" if "Adam" in engine else "by hand"]
+            own = rounds[case, engine]
+            quotient = median(ratio(own, by_hand))
+            target = TARGETS.get(engine.removeprefix("compiled "), ())[place : place + 1]
+            line += [f"{median(own) * 1e6:,.1f}", f"{quotient:.2f}", *map(str, target or [""])]
+            if target and quotient > target[0]:
+                missed.append(f"{engine} on {case}")
+        lines.append(line)
+    lines.append(_recording_line(measurements, cases, missed))
+    headers = ["", *(text for case in cases for text in (case, "÷ by hand", "target"))]
+    outcome = f"targets missed: {'; '.join(missed)}" if missed else "all targets are met"
+    text = tabulate(lines, headers, disable_numparse=True)
+    return f"µs per training step, and its ratio to NumPy by hand\n{text}\n{outcome}"
+
+
+def _recording_line(
+    measurements: Sequence[Measurement], cases: Sequence[str], missed: list[str]
+) -> list[str]:
+    """How long it takes to record a step of modules, in steps of minigrad."""
+    seconds = {(m.case, m.quantity, m.engine): m.median for m in measurements}
+    line = ["recording"]
+    for case in cases:
+        spent = seconds[case, RECORDING, "minigrad"]
+        steps = spent / seconds[case, STEP, "minigrad SGD, modules"]
+        line += [f"{spent * 1e6:,.0f}", f"{steps:.0f} steps", str(MOST_STEPS)]
+        if steps > MOST_STEPS:
+            missed.append(f"recording on {case}")
+    return line
