@@ -10,11 +10,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from tabulate import tabulate
+
+from minigrad.app.command import CommandParser, run_command
 
 STEPS = 40  # steps that are timed in each view
 
@@ -124,15 +127,23 @@ _TIME_STEPS = """async ([view, count]) => {
 }"""
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the benchmark, and return its exit status."""
+    return run_command("benchmarks.pages", _command, argv)
+
+
+def _command(argv: list[str]) -> int:
     """Print a table with a line for each program."""
+    parser = CommandParser(prog="python -m benchmarks.pages", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="only the two small programs")
+    chosen = list(PROGRAMS.items())[: 2 if parser.parse_args(argv).quick else None]
     from playwright.sync_api import sync_playwright  # the development extra has it
 
     lines = []
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         path = shutil.which("chromium")
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        for name, source in PROGRAMS.items():
+        for name, source in chosen:
             program = Path(folder, f"{name}.py")
             program.write_text(source, encoding="utf-8")
             start = time.perf_counter()
@@ -153,6 +164,7 @@ def main() -> None:
     ]
     lines = [[line[0], line[3], *line[1:3], *line[4:]] for line in lines]
     print(tabulate(lines, headers, floatfmt=".0f"))
+    return 0
 
 
 def _use(browser: Any, file: Path) -> list[float]:
@@ -168,4 +180,4 @@ def _use(browser: Any, file: Path) -> list[float]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

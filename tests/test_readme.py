@@ -184,7 +184,7 @@ def shortened(command: list[str]) -> list[str]:
         return [sys.executable, "-m", "bridge", "conform", "minigrad", "--suite", "tape", *files]
     if arguments[:2] == ["-m", "benchmarks.detection"]:
         arguments += ["--share", "1"]  # the last counts
-    if arguments[:2] == ["-m", "benchmarks"]:
+    if arguments[:2] in (["-m", "benchmarks"], ["-m", "benchmarks.pages"]):
         arguments.append("--quick")
     if arguments[:2] == ["-m", "bridge.conformance.operator_database"]:
         arguments[2:2] = ["--share", "1", "sin"]

@@ -95,7 +95,9 @@ def _elu(t: Any, input: Any, alpha: float = 1.0, *scales: Any, **options: Any) -
 
 
 def _lstm(t: Any, gates: Any, h: Any, c: Any, weight: Any) -> Any:
-    """Return the h and the c after each step of an LSTM, by the ops of its formulas."""
+    """Return the h and the c after each step of an LSTM; in PyTorch, by the ops of its formulas."""
+    if not hasattr(t, "ops"):
+        return OPS["lstm"](gates, h, c, weight)
     states = []
     for part in gates.unbind(0):
         i, f, cell, o = (part + h @ weight.t()).chunk(4, 1)

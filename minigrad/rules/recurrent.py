@@ -41,8 +41,8 @@ def lstm(gates: Array, h: Array, c: Array, weight: Array) -> Result:
     @once
     def through_time(g: Array) -> Any:
         """The gradient of the gates of each step, that of the first c, and the states before."""
-        hs, cs = before(h, y[0]), before(c, y[1])
-        sums = gates + hs @ weight.T
+        hs, cs = before(h, y[0]).reshape(-1, size), before(c, y[1])
+        sums = gates + (hs @ weight.T).reshape(gates.shape)
         i, f = _sigmoid(sums[:, :, :size]), _sigmoid(sums[:, :, size : 2 * size])
         cell, o = np.tanh(sums[:, :, 2 * size : 3 * size]), _sigmoid(sums[:, :, 3 * size :])
         t = np.tanh(y[1])
@@ -61,7 +61,7 @@ def lstm(gates: Array, h: Array, c: Array, weight: Array) -> Result:
 
     def to_weight(g: Array) -> Array:
         found, _, hs = through_time(g)
-        return cat(*found, dim=0)[0].T @ hs.reshape(-1, size)
+        return cat(*found, dim=0)[0].T @ hs
 
     return y, (
         lambda g: stack(*through_time(g)[0], dim=0)[0],

@@ -1,15 +1,15 @@
-"""Freeze what the tests import: each turn starts with a full garbage collection."""
+"""Freeze what exists before a test: each turn starts with a full garbage collection."""
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.turns import imports_frozen
 
-
-@pytest.fixture(autouse=True, scope="session")
-def _imports_frozen() -> Iterator[None]:
-    with imports_frozen():
-        yield
+@pytest.fixture(autouse=True)
+def _all_frozen() -> Iterator[None]:
+    gc.freeze()
+    yield
+    gc.unfreeze()

@@ -33,7 +33,7 @@ from minigrad.rules import REGISTRY, differentiable
 # Rules without a form of their name: derivatives use them, or a function that chooses among rules.
 WITHOUT_FORM = {
     *("cofactors", "gelu_backward", "put", "put_diagonal", "put_windows", "scatter"),
-    "scatter_amax",
+    *("lstm", "scatter_amax"),
 }
 # Rules for which some calls run others: a slice of everything, a product of a stack as one of mm.
 ELSEWHERE = ("slice", "matmul", "linear", "cofactors")

@@ -1033,7 +1033,6 @@ _VIEW_ARGUMENTS = {
     "expand": "(4, 2, 3)",
     "permute": "(1, 0)",
     "select": "0, 1",
-    "split": "1",
     "split_with_sizes": "(1, 1)",
     "transpose": "0, 1",
     "unfold": "0, 1, 1",
@@ -1072,10 +1071,20 @@ _VIEWS: list[Callable[..., Any]] = [
         *("transpose", "unfold", "unsqueeze", "view"),
     )
 ]
-_VIEWS += [split, split_with_sizes, unbind]
+_VIEWS += [split_with_sizes, unbind]
 for _view in _VIEWS:
     _copy = composed(FUNCTION)(_copying(_view, _view.__name__))
     globals()[_copy.__name__] = _copy  # where pickle finds it
+
+
+@composed(FUNCTION)
+def split_copy(input: Tensor, split_size: int, dim: int = 0) -> tuple[Tensor, ...]:
+    """`split`, except that the results are copies, which are contiguous.
+
+    >>> minigrad.split_copy(minigrad.arange(5), 2)
+    (tensor([0, 1]), tensor([2, 3]), tensor([4]))
+    """
+    return tuple([OPS["contiguous_copy"](x) for x in split(input, split_size, dim)])
 
 
 @composed(FUNCTION)
