@@ -13,12 +13,17 @@ from typing import Any
 import pytest
 from campaign import PROGRAMS, Campaign
 from hypothesis import settings
+from hypothesis.internal.conjecture import providers
 
 import minigrad
 
 settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=40)
 settings.register_profile("deep", deadline=None, max_examples=1000, print_blob=True)
 settings.load_profile("repeatable")
+# Hypothesis also draws constants that it finds in the modules that are loaded at that time. Without
+# them, a test draws the same examples whichever tests ran before it.
+if hasattr(providers, "_get_local_constants"):
+    providers._get_local_constants = lambda: providers._local_constants
 
 try:
     import torch
