@@ -39,6 +39,11 @@ else:
 minigrad.set_warn_always(True)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the documents' commands first: they take longest, and at the end a worker would idle."""
+    items.sort(key=lambda item: "test_shell_commands_run" not in item.nodeid)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("random programs, with --hypothesis-profile=deep")
     group.addoption("--minutes", type=float, default=10, help="time to spend (default: 10)")

@@ -57,6 +57,7 @@ def adding_as_numpy() -> Iterator[None]:
     """Let the engine add numbers in NumPy's order."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("minigrad.core.walk.summed_to", _summed_to)
+        patch.setattr("minigrad.rules.nn.by_nll_loss", lambda x, ignored: np.add.reduce(x))
         yield
 
 

@@ -336,7 +336,7 @@ SAMPLES: dict[str, tuple[Any, ...]] = {
     "col2im": (col2im, _called("col2im")),
     "constant_pad": (constant_pad, _called("constant_pad")),
     "convolution": (convolution, _called("convolution")),
-    "elu": (unary_with(alpha=(..., 1, 0.5, 2)), _called("elu")),
+    "elu": (replaced(unary_with(alpha=(..., 1, 0.5, 2)), _nan_of_vectors), _called("elu")),
     "gelu": (replaced(unary_with(approximate=(..., "none", "tanh")), _largest_of_float32),),
     "gelu_backward": (gelu_backward, _called("gelu_backward")),
     "glu": (glu,),

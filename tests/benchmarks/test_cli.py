@@ -96,7 +96,7 @@ def test_engines_that_disagree_are_not_timed(benchmarks: Command, tmp_path: Path
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("step", "unknown part 'step': use steps, ops, growth, models, distributed"),
+        ("step", "unknown part 'step': use steps, ops, growth, models, compiled, distributed"),
         ("models --plot run.svg", "--plot draws the parts steps, ops and growth, not models"),
         (
             "--with tensorflow",
