@@ -67,14 +67,15 @@ def walk(
         for parent, pullback in edges:
             if pullback is None:
                 continue
-            place = getattr(pullback, "place", None) if parent in gradients else None
+            adds = parent in gradients
+            place = getattr(pullback, "place", None) if adds else None
             if place is not None and _add_in_place(gradients, totals, parent, place, g):
                 continue
             d = pullback(g)
             like = parent if isinstance(parent, Node) else parent._array
             if d is not None and (d.shape != like.shape or d.dtype is not like.dtype):
                 d = fitted(d, like)
-            if parent in gradients:
+            if adds:
                 gradients[parent] = _sum(gradients[parent], d)
             elif like is parent:
                 gradients[parent] = d

@@ -67,6 +67,8 @@ def by_nll_loss(x: Array, ignored: Array | None = None) -> Array:
     it moves the sum so far to the next level, where it is a term. An ignored term moves nothing.
     """
     size = x.shape[0]
+    if ignored is None and 1 < size <= 16:  # the usual way for a small batch, in less time
+        return np.add.accumulate(x[1:])[-1] + x[0] + 0
     shift = max(4, (size - 1).bit_length() // 8)
     block, totals = 1 << shift, []
     if ignored is None or not ignored[::block].any():
