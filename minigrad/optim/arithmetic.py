@@ -68,9 +68,12 @@ def rounded(factor: float, array: Array) -> np.floating:
 def add_scaled(y: Array, x: Array, factor: float, out: Array, work: Work) -> Array:
     """Return `y + factor * x` in `out`, which may be `x` or `y`."""
     wide = work.wide
-    np.copyto(wide, x)  # converting first takes less time than a product of two dtypes
-    np.multiply(wide, float(rounded(factor, y)), wide)
-    return np.add(wide, y, out, casting="unsafe")
+    np.multiply(x, rounded(factor, y), out=wide, dtype=np.float64)
+    if out.dtype == np.float64:
+        return np.add(wide, y, out=out)
+    wide += y
+    out[...] = wide
+    return out
 
 
 def decayed(g: Array, p: Array, weight_decay: float, maximize: bool, work: Work) -> Array:
