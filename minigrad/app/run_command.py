@@ -54,8 +54,8 @@ def executed(
 
     It runs inside the context manager `around`, if one is given. Returns its exit status.
     """
-    main = ModuleType("__main__")
-    vars(main).update(__file__=program, __builtins__=__builtins__)
+    main, file = ModuleType("__main__"), os.path.abspath(program)  # links stay, as in Python
+    vars(main).update(__file__=file, __builtins__=__builtins__)
     # New processes of the program start with the module of this name.
     main.__spec__ = ModuleSpec(child_main.__name__, None)
     before = sys.argv, sys.path[:], sys.modules["__main__"], os.environ.get(child_main.PROGRAM)
@@ -64,11 +64,11 @@ def executed(
     sys.path.insert(0, str(Path(program).resolve().parent))
     try:
         with around or nullcontext(), installed():
-            exec(compile(code, program, "exec"), vars(main))
+            exec(compile(code, file, "exec"), vars(main))
     except KeyboardInterrupt:
         raise
     except Exception as error:
-        _print_traceback(program, error)
+        _print_traceback(file, error)
         return 1
     finally:
         sys.argv, sys.path[:], sys.modules["__main__"], outer_program = before
@@ -78,10 +78,10 @@ def executed(
     return 0
 
 
-def _print_traceback(program: str, error: Exception) -> None:
+def _print_traceback(file: str, error: Exception) -> None:
     """Print the traceback from the program on, without the frames that started it."""
     frames = error.__traceback__
-    while frames and frames.tb_frame.f_code.co_filename != program:
+    while frames and frames.tb_frame.f_code.co_filename != file:
         frames = frames.tb_next
     traceback.print_exception(error.with_traceback(frames or error.__traceback__))
 

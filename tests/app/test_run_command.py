@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import subprocess
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -70,6 +71,20 @@ def test_the_program_is_main_and_imports_its_neighbours(written, tmp_path: Path)
     ran = written("from neighbour_of_a_program import ones\nimport __main__\nprint(__main__.ones)")
     assert (ran.status, ran.out) == (0, "tensor([1., 1.])\n")
     assert str(tmp_path) not in sys.path
+
+
+def test_a_program_finds_its_path_and_errors_as_under_python(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "program.py").write_text(
+        "import sys\nprint(__file__, sys.argv)\nraise ValueError\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    python = subprocess.run(
+        [sys.executable, "program.py", "one"], capture_output=True, text=True, check=False
+    )
+    assert main(["run", "program.py", "one"]) == python.returncode == 1
+    assert capfd.readouterr() == (python.stdout, python.stderr)
 
 
 @pytest.mark.parametrize(
