@@ -186,7 +186,7 @@ def positive_with_number(draw: RandomDraws) -> Case:
 
 
 def x_log_y(draw: RandomDraws) -> Case:
-    """Draw x and y, often zeros at the same elements: the derivative by y is 0/0 there."""
+    """Draw x and y, sometimes zeros at the same elements: the derivative by y is 0/0 there."""
     if not draw.odd(4):
         return positive_with_number(draw)
     x = draw.array(draw.shape(), moderate=True)
