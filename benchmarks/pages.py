@@ -17,7 +17,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from minigrad.app.command import CommandParser, run_command
+from minigrad.app.command import CommandParser, UsageError, require_package, run_command
 
 STEPS = 40  # steps that are timed in each view
 
@@ -137,11 +137,14 @@ def _command(argv: list[str]) -> int:
     parser = CommandParser(prog="python -m benchmarks.pages", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="only the two small programs")
     chosen = list(PROGRAMS.items())[: 2 if parser.parse_args(argv).quick else None]
-    from playwright.sync_api import sync_playwright  # the development extra has it
+    require_package("playwright", "-e '.[dev]'", "this benchmark")
+    path = shutil.which("chromium")
+    if path is None:
+        raise UsageError("chromium is not installed: this benchmark opens the pages in it")
+    from playwright.sync_api import sync_playwright  # an optional package, which was just checked
 
     lines = []
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        path = shutil.which("chromium")
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         for name, source in chosen:
             program = Path(folder, f"{name}.py")
