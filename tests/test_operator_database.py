@@ -30,9 +30,9 @@ THERE = [name for name, op in OPS.items() if counterpart(op) is not None]
 
 
 def share() -> int | None:
-    """Samples of each dtype and form: a few, or all in another profile than the usual one."""
+    """Samples of each dtype and form: one, or all in another profile than the usual one."""
     usual = settings.default.max_examples <= settings.get_profile(USUAL).max_examples
-    return 2 if usual else None
+    return 1 if usual else None
 
 
 @pytest.mark.parametrize("name", [name for name in THERE if name not in (*SHORTFALLS, *NO_SAMPLES)])

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from profiles import examples
 
 torch = pytest.importorskip("torch")
 
@@ -123,6 +124,7 @@ def function_and_inputs(name: str, case: Case) -> Any:
 
 
 @pytest.mark.parametrize("name", SAMPLES)
+@settings(max_examples=examples(8))  # tests/rules draws more of the same cases
 @given(data=st.data())
 def test_every_rule_agrees_on_any_case(name: str, data: st.DataObject) -> None:
     case = data.draw(cases(name))
