@@ -5,11 +5,8 @@ Commands run with fewer steps. `tests/core/test_story.py` runs the programs of t
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-import subprocess
-import sys
 import tomllib
 from contextlib import redirect_stdout
 from io import StringIO
@@ -21,6 +18,7 @@ import pytest
 
 from minigrad.app.ops_command import table
 from minigrad.catalogue.op_table import TABLE
+from tests.forks import run_python
 
 ROOT = Path(__file__).parent.parent
 READMES = sorted(
@@ -168,7 +166,7 @@ EXPECTED = re.compile(
 
 
 def shortened(command: list[str]) -> list[str]:
-    """Return the command for this Python, with less work if it would take long."""
+    """Return the arguments of Python for a command, with less work if it would take long."""
     program, *arguments = Path(command[0]).name, *command[1:]
     if program == "pytest":
         named = any((ROOT / each.partition("::")[0]).exists() for each in arguments)
@@ -181,7 +179,7 @@ def shortened(command: list[str]) -> list[str]:
     if arguments[:3] == ["-m", "bridge", "conform"]:
         places = [arguments.index(name) for name in ("--html", "--json") if name in arguments]
         files = [each for i in places for each in arguments[i : i + 2]]
-        return [sys.executable, "-m", "bridge", "conform", "minigrad", "--suite", "tape", *files]
+        return ["-m", "bridge", "conform", "minigrad", "--suite", "tape", *files]
     if arguments[:2] == ["-m", "benchmarks.detection"]:
         arguments += ["--share", "1"]  # the last counts
     if arguments[:2] in (["-m", "benchmarks"], ["-m", "benchmarks.pages"]):
@@ -194,7 +192,7 @@ def shortened(command: list[str]) -> list[str]:
         arguments += ["--programs", "1"]  # the last counts
     elif arguments[:2] == ["-m", "bridge"] or arguments[1:3] == ["minigrad", "train"]:
         arguments = with_few_steps(arguments)
-    return [sys.executable, *arguments]
+    return arguments
 
 
 def with_few_steps(arguments: list[str]) -> list[str]:
@@ -238,13 +236,9 @@ def run(command: list[str], directory: Path) -> None:
     if name == "pip" or command[1:3] == ["-m", "venv"]:
         check_installation(command)
         return
-    directory = ROOT if name == "pytest" else directory
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    ended = subprocess.run(
-        shortened(command), cwd=directory, env=environment, capture_output=True, text=True
-    )
-    refused = ended.returncode == 2 and EXPECTED.search(ended.stderr)
-    assert ended.returncode == 0 or refused, f"{shlex.join(command)}\n{ended.stdout}{ended.stderr}"
+    status, said = run_python(shortened(command), ROOT if name == "pytest" else directory)
+    refused = status == 2 and EXPECTED.search(said)
+    assert status == 0 or refused, f"{shlex.join(command)}\n{said}"
 
 
 @pytest.mark.parametrize("place", SHELL)
