@@ -76,6 +76,8 @@ def sizes_of(size: Sequence[Any], options: dict[str, Any], name: str) -> tuple[i
         raise TypeError(f'{name}() missing 1 required positional arguments: "size"')
     if len(size) == 1 and isinstance(size[0], list | tuple):
         size = size[0]
+    if {*map(type, size)} == {int} and 0 <= min(size) <= max(size) < 2**63:
+        return tuple(size)  # as nearly always
     for position, item in enumerate(size):
         # A bool counts as an int, except as the first size, where it may be a misplaced option.
         if not hasattr(item, "__index__") or (position == 0 and isinstance(item, builtins.bool)):

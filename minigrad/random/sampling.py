@@ -626,7 +626,8 @@ def _laid_out(values: np.ndarray, like: np.ndarray) -> np.ndarray:
 
 def _checked(like: np.ndarray, options: dict[str, Any]) -> np.ndarray:
     """Return `like` if the options are valid: a wrong one must raise before anything is drawn."""
-    made(like, **options)
+    if options:
+        made(like, **options)
     return like
 
 

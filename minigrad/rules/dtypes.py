@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import builtins
+from functools import cached_property
 
 import numpy as np
 
@@ -21,7 +22,8 @@ class dtype:
     (True, 4)
     """
 
-    __slots__ = ("c_name", "name", "numpy", "safetensors_name", "scalar_name")
+    # `__dict__` is for the cached properties.
+    __slots__ = ("__dict__", "c_name", "name", "numpy", "safetensors_name", "scalar_name")
 
     def __init__(
         self,
@@ -64,12 +66,12 @@ class dtype:
         """The rank of the category in promotion: 0 for bool, 1 for integers, 2 for floats."""
         return "bif".index(self.numpy.kind.replace("u", "i"))
 
-    @property
+    @cached_property
     def digits(self) -> builtins.int:
         """The number of bits in the significand of a float, including the hidden one."""
         return builtins.int(np.finfo(self.numpy).nmant) + 1
 
-    @property
+    @cached_property
     def last_integer(self) -> builtins.int:
         """The largest n for which the dtype can hold every integer from 0 to n."""
         if self.numpy.kind == "b":
@@ -78,7 +80,7 @@ class dtype:
             return builtins.int(2**self.digits)
         return builtins.int(2 ** (8 * self.itemsize - (self.numpy.kind == "i")) - 1)
 
-    @property
+    @cached_property
     def first_integer(self) -> builtins.int:
         """The smallest n for which the dtype can hold every integer from n to 0."""
         if self.numpy.kind == "i":

@@ -45,8 +45,11 @@ def _places(
             f"index {index[wrong].flat[0]} is out of bounds for dimension {dim} with size "
             f"{shape[dim]}"
         )
-    grid = np.indices(sizes, sparse=True)
-    return (*grid[:dim], index.reshape(sizes), *grid[dim + 1 :])
+    ones = (1,) * len(sizes)
+    return tuple(
+        index.reshape(sizes) if d == dim else np.arange(size).reshape(-1, *ones[d + 1 :])
+        for d, size in enumerate(sizes)
+    )
 
 
 @differentiable(INTERNAL, public="gather", node="GatherBackward0")

@@ -51,7 +51,7 @@ def _check(function: str, ndims: Sequence[int], *tensors: Any) -> None:
     """TypeError or RuntimeError unless tensors have these numbers of dimensions."""
     for i, (n, x) in enumerate(zip(ndims, tensors, strict=True)):
         require_tensor(x, function, f"argument {i + 1}", i + 1)
-        if x.ndim != n:
+        if x._array.ndim != n:
             raise RuntimeError(f"{function}: expected a {n}D tensor, but got {x.ndim}D")
 
 
@@ -65,7 +65,8 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     torch.Size([2, 1, 1])
     """
     _check("bmm", (3, 3), input, mat2)
-    if input.shape[0] != mat2.shape[0] or input.shape[2] != mat2.shape[1]:
+    first, second = input._array.shape, mat2._array.shape
+    if first[0] != second[0] or first[2] != second[1]:
         raise RuntimeError(
             f"batch1 and batch2 must have same number of batches and matching sizes, got "
             f"{list(input.shape)} and {list(mat2.shape)}"

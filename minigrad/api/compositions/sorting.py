@@ -37,7 +37,8 @@ def order(x: np.ndarray, dim: int, descending: bool = False) -> np.ndarray:
         return np.zeros((), np.int64)
     if not descending:
         return np.argsort(x, dim, kind="stable")
-    back = np.flip(np.argsort(np.flip(x, dim), dim, kind="stable"), dim)
+    backwards = (*(slice(None),) * dim, slice(None, None, -1))
+    back = np.argsort(x[backwards], dim, kind="stable")[backwards]
     return np.ascontiguousarray(x.shape[dim] - 1 - back)
 
 
