@@ -19,6 +19,7 @@ if ("minigrad" in _sys.orig_argv and _sys.argv[0] == "-m") or _sys.argv[0].endsw
 
 
 from . import (
+    _C,
     accelerator,
     amp,
     autograd,

@@ -39,6 +39,7 @@ ORDER = (
 )
 # Names of PyTorch's beside the order. They may import every package.
 NAMESPACES = {
+    "_C",
     "accelerator",
     "amp",
     "backends",
@@ -52,7 +53,7 @@ NAMESPACES = {
     "version",
 }
 FILES = {"accelerator", "amp", "func", "linalg", "masked", "serialization", "special", "testing"}
-FILES |= {"version"}
+FILES |= {"_C", "version"}
 # Private attributes of a tensor, and who may use those of another object than `self`. The core uses
 # all of them, and its docstring says what for.
 PRIVATE: dict[str, set[str]] = {

@@ -66,6 +66,13 @@ def test_a_program_prints_what_it_prints_in_pytorch(written) -> None:  # type: i
     assert (ran.status, ran.out, ran.err) == (0, printed.getvalue(), "")
 
 
+def test_the_private_name_of_an_error_is_the_error(written) -> None:  # type: ignore[no-untyped-def]
+    ran = written(
+        "import torch\nimport torch._C\nprint(torch._C._LinAlgError is torch.linalg.LinAlgError)\n"
+    )
+    assert (ran.status, ran.out) == (0, "True\n")
+
+
 def test_the_program_is_main_and_imports_its_neighbours(written, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     (tmp_path / "neighbour_of_a_program.py").write_text("import torch\nones = torch.ones(2)\n")
     ran = written("from neighbour_of_a_program import ones\nimport __main__\nprint(__main__.ones)")
