@@ -21,7 +21,8 @@ ACTIONS = (
     NOTHING,
     *(name for name, (_, times) in STATEMENTS.items() for _ in range(times)),
     *(*OPS, *SMOOTH, *SMOOTH),
-    *("pow",) * 5,  # PyTorch computes powers in several ways
+    *("pow",) * 8,  # PyTorch computes powers in several ways
+    *("cat",) * 3,  # and ignores some empty tensors
 )
 TEXTURES = ("whole", "normal", "special")
 

@@ -13,11 +13,11 @@ from .dispatch import OPS
 from .errstate import quiet
 from .grad_mode import grad_mode
 from .hooks import retain_grad
-from .node import Parent
+from .node import Node, Parent
 from .tensor import TensorBase, refresh, wrap
 from .versions import count_write, hold, let_go
 from .views import reshaped
-from .walk import Seeds, walk
+from .walk import Seeds, fitted, walk
 from .warning import warn, warn_once
 
 Tensors = TensorBase | Sequence[TensorBase]
@@ -269,8 +269,21 @@ def _seeds(tensors: Sequence[TensorBase], cotangents: Any, create_graph: bool) -
         else:
             given = _checked_cotangent(index, tensor, given)
             cotangent = given if create_graph else given._array.copy()
-        seeds.append((tensor._node or tensor, cotangent))
+        node = tensor._node
+        if reshaped and node is not None and node.shape not in (None, cotangent.shape):
+            cotangent = _of_old_shape(cotangent, node)
+        seeds.append((node or tensor, cotangent))
     return seeds
+
+
+def _of_old_shape(cotangent: Any, node: Node) -> Any:
+    """A cotangent of a tensor whose shape was changed in place, in the shape that its node has."""
+    if len(node.shape) > len(cotangent.shape):
+        raise RuntimeError(
+            f"invalid gradient at index 0 - got {list(cotangent.shape)} but expected shape "
+            f"compatible with {list(node.shape)}"
+        )
+    return fitted(cotangent, node)
 
 
 def _ones_like(array: np.ndarray) -> np.ndarray:

@@ -259,6 +259,9 @@ def _write_recorded(
     if (node := result._node) is not None:
         if store is not None:
             node.pullbacks = tuple(p and _refuse_gradient for p in node.pullbacks or ())
+        elif self._view is not None and _shares_memory(self._array) and node.pullbacks:
+            first, *rest = node.pullbacks
+            node.pullbacks = (first and _refuse_gradient, *rest)
         # If the pullbacks saved the result, this tensor must not be written to again.
         (identity, _, _), *others = node.saved or (NOT_SAVED,)
         node.saved = [(identity, self._counter, self._counter[0]), *others]

@@ -161,11 +161,18 @@ def may_repeat(array: Array) -> bool:
 def _part(
     whole: Parent | None, shape: tuple[int, ...], positions: Array, like: Array, repeats: bool
 ) -> Node:
-    """The node of the elements at these positions of a flattened whole of that shape."""
-    key, flat = (positions,), (math.prod(shape),)
+    """The node of the elements at these positions of a flattened whole of that shape.
+
+    The gradient of an element at -1, which isn't in the whole, leads nowhere.
+    """
+    key, kept, flat = (positions,), None, (math.prod(shape),)
+    if positions.min(initial=0) < 0:
+        kept = (np.flatnonzero(positions >= 0),)
+        key = (positions.reshape(-1)[kept],)
 
     def in_whole(g: Array) -> Array:
-        return scatter(g, key, flat, repeats=repeats)[0].reshape(shape)
+        part = g if kept is None else g.reshape(-1)[kept]
+        return scatter(part, key, flat, repeats=repeats)[0].reshape(shape)
 
     pullback = None if whole is None else in_whole
     return Node("AsStridedBackward0", None, (whole,), (pullback,), (), like, keeps=True)
@@ -179,6 +186,11 @@ def rebase(tensor: TensorBase, written: Node) -> None:
     view = tensor._view
     assert view is not None
     positions = positions_in_base(tensor)
+    if positions.min(initial=0) < 0:
+        raise RuntimeError(
+            "a view is being modified inplace, but the shape of its base was changed, and the base "
+            "doesn't contain all of its elements"
+        )
     set_history(view.base, CopySlices(written, positions, view.base))
     view.record(tensor, positions)
 
@@ -236,7 +248,10 @@ def as_used(leaf: TensorBase, node: Node) -> Used:
 
 
 def positions_in_base(tensor: TensorBase) -> Array:
-    """The positions of a view's elements in its flattened base, by the same ops on positions."""
+    """The positions of a view's elements in its flattened base, by the same ops on positions.
+
+    They are -1 for elements that the base doesn't contain, because its shape was changed.
+    """
     steps, first = [], tensor
     by_memory = id(tensor) in reshaped
     while tensor._view is not None:
@@ -245,8 +260,10 @@ def positions_in_base(tensor: TensorBase) -> Array:
         tensor = tensor._view.parent
         by_memory = by_memory or id(tensor) in reshaped
     if by_memory:
-        (positions,), *_ = shared_positions(geometry(tensor._array), geometry(first._array))
-        return positions.reshape(first._array.shape)
+        shared, kept, _ = shared_positions(geometry(tensor._array), geometry(first._array))
+        found = np.full(first._array.size, -1)
+        found[kept] = shared[0]
+        return found.reshape(first._array.shape)
     positions = np.arange(tensor._array.size).reshape(tensor._array.shape)
     for step in reversed(steps):
         positions, _ = step.rule.forward(positions, *step.arguments)

@@ -148,7 +148,7 @@ def vector_norm(
     size = np.absolute(input)
     if ord == 0:
         y = summed((input != 0).astype(input.dtype), reduced, keepdim)
-    elif ord == 1:
+    elif ord == 1 or all(shape[d] == 1 for d in reduced):  # a power of one number isn't taken
         y = summed(size, reduced, keepdim)
     elif ord == 2:
         y = np.sqrt(summed(input * input, reduced, keepdim))

@@ -37,6 +37,8 @@ torch.autograd.grad((g.as_strided((2, 2), (1, 1)) * w[:, :2]).sum(), g)
 torch.autograd.grad((y[1].as_strided((4,), (1,), 0) * w.view(-1)[:4]).sum(), g)
 (y.as_strided((2, 2), (1, 1)).mul_(3), torch.autograd.grad((y * w).sum(), g))[1]
 x.as_strided_((2, 2), (1, 1)), x._version
+(y.as_strided_((2, 2), (1, 1)), torch.autograd.grad((y[..., 0] * v[:2]).sum(), g))[1]
+(u, y.as_strided_((2, 2), (1, 1)), torch.autograd.grad((u * w[1]).sum() + y.sum(), g))[2]
 x.copy_(torch.ones(1, 2, 3))
 torch.ones(()).copy_(torch.ones(1))
 x.view(torch.int32), x.view(torch.uint8).shape
@@ -86,8 +88,8 @@ def test_an_expression_gives_what_pytorchs_gives(expression: str) -> None:
         x, w = torch.arange(6.0).reshape(2, 3), torch.arange(6.0).reshape(2, 3) + 1
         g = torch.ones(2, 3, requires_grad=True)
         y = g * 2
-        v = y[0]
-        return eval(expression, {"torch": torch, "x": x, "w": w, "g": g, "y": y, "v": v})
+        v, u = y[0], y[1]
+        return eval(expression, {"torch": torch, "x": x, "w": w, "g": g, "y": y, "v": v, "u": u})
 
     check_same(program)
 
@@ -152,6 +154,22 @@ def test_the_gradient_of_a_leaf_has_the_shape_in_which_it_was_used(
         except RuntimeError as error:
             return found, type(error).__name__
         return found, x.grad, x.grad.stride(), x.shape
+
+    check_same(program)
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (1, 3), (3,), (2, 0, 4)])
+@pytest.mark.parametrize("change", list(CHANGES)[:-1])
+def test_a_cotangent_has_the_new_shape_of_a_result(shape: tuple[int, ...], change: str) -> None:
+    def program(torch: Any) -> Any:
+        x = torch.ones(shape, requires_grad=True)
+        y = x * x
+        try:
+            in_no_grad(torch, CHANGES[change], y)
+            y.backward(torch.ones(y.shape))
+        except RuntimeError as error:
+            return type(error).__name__
+        return x.grad, x.grad.stride()
 
     check_same(program)
 

@@ -77,3 +77,16 @@ def test_elements_of_a_leaf_that_share_memory_share_the_gradient(
         return d, d.stride(), torch.autograd.grad(d, w, c)
 
     check_same(program)
+
+
+@pytest.mark.parametrize("write", ["fill_(1)", "zero_()"])
+@pytest.mark.parametrize("of", ["the view", "its base"])
+def test_a_number_may_be_written_but_has_no_derivative(write: str, of: str) -> None:
+    def program(torch: Any) -> Any:
+        x = torch.arange(3.0, requires_grad=True)
+        y = x * 1
+        z = y.expand(2, 3)
+        eval(f"z.{write}")
+        (z if of == "the view" else y).sum().backward()
+
+    assert check_same(program).error is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -52,3 +53,14 @@ def test_a_write_to_the_determinant_is_noticed() -> None:
         z.backward()
 
     assert check_same(program).error is not None
+
+
+def test_the_gradient_is_that_of_the_matrix_at_the_time() -> None:
+    def program(torch: Any) -> Any:
+        x = torch.tensor([[1.0, 1.0], [1.0, 0.0]], requires_grad=True)
+        y = torch.linalg.det(x)
+        copy.copy(x).detach().zero_()  # another version counter, so it isn't noticed
+        y.backward()
+        return x.grad
+
+    check_same(program)
