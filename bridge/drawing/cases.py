@@ -81,6 +81,8 @@ def power(draw: RandomDraws) -> Case:
     base, exponent = draw.shapes(2)
     if draw.wild and len(exponent) > len(base):
         base, exponent = exponent, base
+    if draw.wild and draw.pick(True, False):
+        exponent = draw.pick((), (1,), base[-1:], (1,) * len(base))
     # PyTorch's own backward fails for a bool exponent.
     a, b = draw.array(base, positive=True), draw.array(exponent, dtype=draw.dtype)
     if a.values.dtype != b.values.dtype:  # PyTorch computes exponent - 1 before it promotes
@@ -93,7 +95,7 @@ def power(draw: RandomDraws) -> Case:
         if value in roots and not negative:
             a = laid_out(np.abs(a.values), a.layout)
         if negative:
-            a, exponent = _with_negative_roots(draw, a), draw.pick((), (1,), exponent)
+            a = _with_negative_roots(draw, a)
         b = laid_out(np.full(exponent, value, draw.dtype), draw.pick(*LAYOUTS))
     elif draw.wild and draw.pick(True, False):  # powers that are numbers, with a derivative
         a = laid_out(np.abs(a.values), a.layout)
@@ -155,6 +157,8 @@ def masked_fill(draw: RandomDraws) -> Case:
     condition = draw.array(
         mask, dtype=np.dtype(draw.pick(bool, bool, bool, int) if draw.wild else bool)
     )
+    if draw.wild and draw.pick(True, False):  # so that NumPy's result isn't contiguous
+        x, condition = (laid_out(each.values, "transposed") for each in (x, condition))
     return Case((x, condition, draw.pick(value, number)))
 
 

@@ -19,8 +19,10 @@ from .writer import ProgramWriter, StatementKind
 def new_leaf(writer: ProgramWriter) -> None:
     """Write a leaf of any dtype, more often of the program's own."""
     pool = writer.pool
-    sizes = (2,), (2, 3), (), (3,), (3, 2), (1, 3), (2, 1), (2, 2, 3), (3, 2, 2), (2, 3, 2), (0,)
-    sizes = (*sizes, (2, 0))
+    sizes = (
+        *((), (2,), (3,), (0,), (2, 3), (3, 2), (1, 3), (2, 1), (2, 0)),
+        *((2, 2, 3), (3, 2, 2), (2, 3, 2)),
+    )
     others = [d.name for d in SUPPORTED]
     dtype = pool.pick(*(writer.dtype,) * 6, *others)
     writer.leaf(pool.new(pool.pick(*sizes), np.dtype(dtype)))
@@ -46,7 +48,7 @@ _VIEWS_AND_COPIES = re.split(
 .view(-1) | .reshape(-1) | .reshape(-1) | [...] | [0] | [:1] | [..., 0] | [..., ::2] | .mT
 .squeeze() | .transpose(0, -1) | .movedim(0, -1) | .flatten() | .unsqueeze(-1) | .diagonal()
 .unfold(-1, 1, 1) | .detach() | .data | .expand(2, *{}.shape) | .contiguous() | .contiguous()
-.clone() | .flip(0) | .roll(0) | .repeat(1) | [[0]]""",
+.clone() | .flip(0) | .roll(0) | [[0]]""",
 )
 
 

@@ -21,8 +21,8 @@ ACTIONS = (
     NOTHING,
     *(name for name, (_, times) in STATEMENTS.items() for _ in range(times)),
     *(*OPS, *SMOOTH, *SMOOTH),
-    *("pow",) * 8,  # PyTorch computes powers in several ways
-    *("cat",) * 3,  # and ignores some empty tensors
+    # PyTorch computes powers in several ways, ignores some empty tensors, and has several layouts.
+    *(*("pow",) * 14, *("cat",) * 3, *("index",) * 6, *("masked_fill",) * 3),
 )
 TEXTURES = ("whole", "normal", "special")
 
