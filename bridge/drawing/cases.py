@@ -89,13 +89,14 @@ def power(draw: RandomDraws) -> Case:
         b = Operand(np.asarray(draw.rng.integers(0, 5, exponent), draw.dtype), b.layout)
     negative = False
     if draw.wild and draw.pick(True, False):  # one number, repeated: PyTorch has shortcuts
-        roots = (0.5, 0.5, -0.5, -0.5) if draw.dtype.kind == "f" else ()
+        roots = (*(0.5,) * (6 if draw.texture == "special" else 2), -0.5, -0.5)
+        roots = roots if draw.dtype.kind == "f" else ()
         value = draw.pick(*roots, 2, 3, 0, 1)
         negative = value in roots and draw.texture == "special"
         if value in roots and not negative:
             a = laid_out(np.abs(a.values), a.layout)
         if negative:
-            a = _with_negative_roots(draw, a)
+            a, exponent = _with_negative_roots(draw, a), draw.pick((), (1,), (1,) * len(base))
         b = laid_out(np.full(exponent, value, draw.dtype), draw.pick(*LAYOUTS))
     elif draw.wild and draw.pick(True, False):  # powers that are numbers, with a derivative
         a = laid_out(np.abs(a.values), a.layout)
