@@ -12,7 +12,7 @@ import os
 import re
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -27,6 +27,7 @@ torch = pytest.importorskip("torch")
 from profiles import AT_A_GLANCE
 
 import minigrad
+from bridge.comparing.watching import engine_watched
 from bridge.random_programs import check
 from bridge.random_programs.program import Program, Statement, Trace
 from bridge.random_programs.writing import LEAF, NOTHING, OPS, Slot, write_program
@@ -35,9 +36,12 @@ from minigrad.api import copying, creation, indexing, tensor
 from minigrad.core import grad_fn, inplace
 from minigrad.core import tensor as tensor_core
 from minigrad.core import walk as graph
+from minigrad.core.dispatch import OPS as OPS_OF_ENGINE
 from minigrad.core.tensor import wrap
 from minigrad.core.views import View
 from minigrad.optim import optimizer
+from minigrad.rules import REGISTRY, elementwise, layout
+from minigrad.rules import indexing as rules_of_indexing
 from tests.bridge.mistakes import mistake_in_rule
 
 BATCH = 250
@@ -116,7 +120,9 @@ def test_every_kind_of_statement_is_drawn(many: list[Program]) -> None:
         "linspace": r"torch\.linspace\(",
         "an impossible size": r"2\*\*(62|40)|torch\.\w+\(\(?(2, )?-[13]",
         "a view of one dimension": r"\.(view|reshape)\(-1\)",
-        "a write to it": r"= \w+\.(view|reshape)\(-1\)\n(with .*\n +)?\w+\.zero_",
+        "a write to a view": r"= \w+\.(view|reshape)\(-1\)\n(with .*\n +)?\w+\.(zero|add|fill)_",
+        "a write to a copy": r"= \w+\.(clone|contiguous)\(\)\n(with .*\n +)?\w+\.(zero|add|fill)_",
+        "an ignored tensor": r"= torch\.zeros\(\(0,\)(.*\n)+.* = torch\.cat\(",
         "a layout": r"\.(T|expand\(.*\)|permute\(.*\))\.requires_grad_",
     }
     assert [k for k, pattern in kinds.items() if not re.search(pattern, text, re.MULTILINE)] == []
@@ -288,6 +294,121 @@ def test_a_mistake_in_state_is_found(
 
 def _do_nothing(*args: Any, **options: Any) -> None:
     pass
+
+
+def _refuse(target: Any, name: str) -> bool:
+    if inplace._shares_memory(target):
+        raise RuntimeError(name)
+    return False
+
+
+MEMORY = (NOTHING, LEAF, "view", "view", "set", "copies", "T", "mul", "masked_fill", "backward")
+
+
+@pytest.mark.parametrize(
+    ("name", "instead"), [("warn_of_shared", _refuse), ("refuse_memory", _do_nothing)]
+)
+def test_writes_into_expanded_tensors_are_found(
+    name: str, instead: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inplace, name, instead)
+    assert failure(actions=MEMORY)
+
+
+@contextlib.contextmanager
+def result_changed(op: str, change: Callable[..., Any]) -> Iterator[None]:
+    """Within the context, the result of the op's rule is `change(result, *operands)`."""
+    forward = REGISTRY[op].forward
+
+    def watch(run: Callable[..., Any], function: Any, *args: Any, **options: Any) -> Any:
+        result = run(function, *args, **options)
+        return change(result, *args) if function is forward else result
+
+    with engine_watched(watch):
+        yield
+
+
+def _own_memory(result: Any, x: Any, *options: Any) -> Any:
+    return result[0].copy("K"), result[1]
+
+
+def _shared_memory(result: Any, x: Any) -> Any:
+    return x if x.strides == result[0].strides else result[0], result[1]
+
+
+@pytest.mark.parametrize(
+    ("op", "change"),
+    [
+        ("select", _own_memory),
+        ("view", _own_memory),
+        ("transpose", _own_memory),
+        ("clone", _shared_memory),
+    ],
+)
+def test_a_view_that_is_a_copy_and_a_copy_that_is_a_view_are_found(
+    op: str, change: Callable[..., Any]
+) -> None:
+    with result_changed(op, change):
+        assert failure(actions=(*MEMORY, op))
+
+
+POWERS = (NOTHING, LEAF, "pow", "pow", "mul", "neg", "backward")
+
+
+def test_a_square_root_in_the_place_of_a_power_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert failure(actions=POWERS) == ""
+    monkeypatch.setattr(elementwise, "_float_power", lambda base, exponent: base**exponent)
+    assert failure(300, actions=POWERS)
+
+
+@pytest.mark.parametrize("operand", [0, 1], ids=["base", "exponent"])
+def test_a_derivative_of_a_power_whose_exponent_broadcasts_is_found(operand: int) -> None:
+    def change(result: Any, *operands: Any) -> Any:
+        y, pullbacks = result
+        of_one, exponent = pullbacks[operand], operands[1]
+        if of_one is None or getattr(exponent, "shape", y.shape) == y.shape:
+            return result
+        changed = list(pullbacks)
+        changed[operand] = lambda g: a_little_more(of_one(g))
+        return y, tuple(changed)
+
+    with result_changed("pow", change):
+        assert failure(actions=POWERS)
+
+
+def _refuse_empty(result: Any, *tensors: Any) -> Any:
+    if len({x.ndim for x in tensors}) > 1:
+        raise RuntimeError("Tensors must have same number of dimensions")
+    return result
+
+
+def test_a_cat_that_refuses_what_it_should_ignore_is_found() -> None:
+    with result_changed("cat", _refuse_empty):
+        assert failure(actions=(NOTHING, LEAF, "cat", "cat", "mul", "backward"))
+
+
+def test_a_cat_that_ignores_what_it_should_refuse_is_found() -> None:
+    cat = REGISTRY["cat"].forward
+
+    def watch(run: Callable[..., Any], function: Any, *args: Any, **options: Any) -> Any:
+        if function is cat:
+            args = tuple(x for x in args if x.size) or args
+        return run(function, *args, **options)
+
+    with engine_watched(watch):
+        assert failure(400, actions=(NOTHING, LEAF, "cat", "cat", "mul"), ends=False)
+
+
+@pytest.mark.parametrize("op", ["amax", "deviation", "masked_fill", "cumsum"])
+def test_a_result_that_keeps_a_layout_is_found(op: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert OPS_OF_ENGINE[op].__globals__["ascontiguousarray"] is layout.contiguous
+    monkeypatch.setitem(OPS_OF_ENGINE[op].__globals__, "ascontiguousarray", lambda x: x)
+    assert failure(300, actions=(NOTHING, LEAF, LEAF, op, op, "T", "permute", "transpose"))
+
+
+def test_a_selection_that_keeps_a_layout_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules_of_indexing, "ordered", lambda output, operands: output)
+    assert failure(300, actions=(NOTHING, LEAF, "index", "index", "T", "mul", "backward"))
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,9 @@ class PerturbedOperands(TorchDispatchMode):
         eps = torch.finfo(x.dtype).eps
         if computed_in is not None and computed_in.is_floating_point:
             eps = max(eps, torch.finfo(computed_in).eps)
-        return x + (x if size is None else size) * (units * (PERTURBATION * eps))
+        if size is None:
+            return x * (1 + units * (PERTURBATION * eps))  # so that an infinity stays one
+        return x + size * (units * (PERTURBATION * eps))
 
 
 def _is_lapack(func: Any) -> bool:

@@ -147,6 +147,12 @@ NOT_HELD_TO: list[tuple[Collection[str], Collection[str], str]] = [
         ("recorded",),
         "the graph of its gradient computes the same product of matrices in other blocks",
     ),
+    (
+        ("det",),
+        ("recorded",),
+        "a gradient that is recorded has derivatives for singular matrices, too; in PyTorch, it is "
+        "also another one",
+    ),
     (ONCE_IN_PYTORCH, ORDERS, "PyTorch has no second derivative"),
 ]
 

@@ -79,17 +79,40 @@ def number_minus_tensor(draw: RandomDraws) -> Case:
 
 def power(draw: RandomDraws) -> Case:
     base, exponent = draw.shapes(2)
+    if draw.wild and len(exponent) > len(base):
+        base, exponent = exponent, base
+    if draw.wild and draw.pick(True, False):
+        exponent = draw.pick((), (1,), base[-1:], (1,) * len(base))
     # PyTorch's own backward fails for a bool exponent.
     a, b = draw.array(base, positive=True), draw.array(exponent, dtype=draw.dtype)
     if a.values.dtype != b.values.dtype:  # PyTorch computes exponent - 1 before it promotes
         b = Operand(np.asarray(draw.rng.integers(0, 5, exponent), draw.dtype), b.layout)
+    negative = False
     if draw.wild and draw.pick(True, False):  # one number, repeated: PyTorch has shortcuts
-        roots = (0.5, 0.5, -0.5, -0.5) if draw.dtype.kind == "f" else ()
+        roots = (*(0.5,) * (6 if draw.texture == "special" else 2), -0.5, -0.5)
+        roots = roots if draw.dtype.kind == "f" else ()
         value = draw.pick(*roots, 2, 3, 0, 1)
+        negative = value in roots and draw.texture == "special"
+        if value in roots and not negative:
+            a = laid_out(np.abs(a.values), a.layout)
+        if negative:
+            a, exponent = _with_negative_roots(draw, a), draw.pick((), (1,), (1,) * len(base))
         b = laid_out(np.full(exponent, value, draw.dtype), draw.pick(*LAYOUTS))
+    elif draw.wild and draw.pick(True, False):  # powers that are numbers, with a derivative
+        a = laid_out(np.abs(a.values), a.layout)
     exponents = (0, 1, 2, 3, -1, -2, 0.5, -0.5, 2.5, 4, -3.0)
     number = draw.number(*exponents)
-    return Case(draw.pick((a, b), (a, b), (a, number), (draw.number(2, 0.5, 3), b)))
+    forms = [(a, b), (a, b), (a, number), (draw.number(2, 0.5, 3), b)]
+    return Case(draw.pick(*forms[: 2 if negative else 4]))
+
+
+def _with_negative_roots(draw: RandomDraws, x: Operand) -> Operand:
+    """Put -0 and -inf into an operand, where a power with the exponent 0.5 isn't a square root."""
+    if x.values.dtype.kind != "f":
+        return x
+    special = draw.rng.choice([-0.0, -np.inf], x.values.shape)
+    values = np.where(draw.rng.random(x.values.shape) < 0.4, special, x.values)
+    return laid_out(values.astype(x.values.dtype), x.layout)
 
 
 def clamp(draw: RandomDraws) -> Case:
@@ -135,6 +158,8 @@ def masked_fill(draw: RandomDraws) -> Case:
     condition = draw.array(
         mask, dtype=np.dtype(draw.pick(bool, bool, bool, int) if draw.wild else bool)
     )
+    if draw.wild and draw.pick(True, False):  # so that NumPy's result isn't contiguous
+        x, condition = (laid_out(each.values, "transposed") for each in (x, condition))
     return Case((x, condition, draw.pick(value, number)))
 
 
@@ -425,8 +450,10 @@ def cat(draw: RandomDraws) -> Case:
         return Case((draw.array((2, *shape[1:])),), {"dim": dim})
     d = dim % len(shape)
     shapes = [(*shape[:d], draw.size(), *shape[d + 1 :]) for _ in range(draw.pick(1, 2, 3, 3, 3))]
-    if draw.odd(8):  # PyTorch ignores tensors of shape (0,)
-        shapes.append(draw.pick((0,), draw.shape()))
+    if draw.wild and draw.integer(1, 4) == 1:  # PyTorch ignores these
+        shapes.insert(draw.integer(0, len(shapes)), (0,))
+    elif draw.odd(3):
+        shapes.append(draw.pick(draw.shape(), (0, 2), (2, 0)))
     return Case(tuple(draw.array(each) for each in shapes), {"dim": dim})
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bridge.drawing.draws import SHAPES, RandomDraws
-from bridge.drawing.operands import LAYOUTS, Operand, laid_out
+from bridge.drawing.operands import LAYOUTS, Operand, laid_out, layout_of
 
 
 class Slot(NamedTuple):
@@ -52,6 +52,7 @@ class TensorPool(RandomDraws):
         self.was_odd = self.integer(1, 4) > 1
         self.mixes = self.was_odd and self.integer(1, 4) == 1
         self.calls = 0
+        self.layout = ""  # of the operand that was drawn last
 
     def choose(self, candidates: Sequence[ProgramTensor]) -> ProgramTensor | None:
         """Choose one of the candidates, later ones more often than earlier ones."""
@@ -98,8 +99,11 @@ class TensorPool(RandomDraws):
         if moderate:
             with np.errstate(invalid="ignore"):
                 alike = [x for x in alike if (np.abs(x.values) < 1e6).all()]
-        found = self.choose(alike)
-        return self.new(tuple(shape), kind, moderate) if found is None else found
+        found: Operand | None = self.choose(alike)
+        if found is None:
+            found = self.new(tuple(shape), kind, moderate)
+        self.layout = layout_of(found.values) if found.layout == "contiguous" else found.layout
+        return found
 
     def new(self, shape: tuple[int, ...], dtype: np.dtype, moderate: bool = False) -> Operand:
         """Draw a new leaf, without special values if `moderate`."""
@@ -114,5 +118,10 @@ class TensorPool(RandomDraws):
             if self.texture == "special" and not moderate:
                 special = rng.choice([0.0, -0.0, np.inf, -np.inf, np.nan, 1e-40, 1e5], shape)
                 values = np.asarray(np.where(rng.random(shape) < 0.4, special, values), dtype)
-        layout = "contiguous" if rng.random() < 0.5 else str(rng.choice(LAYOUTS))
-        return laid_out(values, layout)
+        # Many ops keep a layout only if all of their operands have it.
+        if self.layout in ("transposed", "strided") and rng.random() < 0.5:
+            return laid_out(values, self.layout)
+        others = (*LAYOUTS[1:], "transposed")
+        if rng.random() < 0.5 or max(shape, default=0) == values.size:
+            return laid_out(values, "contiguous")
+        return laid_out(values, str(rng.choice(others)))

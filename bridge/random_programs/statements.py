@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import numpy as np
 
 from bridge.drawing.expressions import as_code
+from bridge.drawing.operands import laid_out, layout_of
 from minigrad.rules.dtypes import SUPPORTED
 
+from .pool import ProgramTensor
 from .program import values_of
 from .writer import ProgramWriter, StatementKind
 
@@ -14,7 +19,10 @@ from .writer import ProgramWriter, StatementKind
 def new_leaf(writer: ProgramWriter) -> None:
     """Write a leaf of any dtype, more often of the program's own."""
     pool = writer.pool
-    sizes = (2,), (2, 3), (), (3,), (3, 2), (1, 3), (2, 1), (2, 2, 3), (3, 2, 2), (0,), (2, 0)
+    sizes = (
+        *((), (2,), (3,), (0,), (2, 3), (3, 2), (1, 3), (2, 1), (2, 0)),
+        *((2, 2, 3), (3, 2, 2), (2, 3, 2)),
+    )
     others = [d.name for d in SUPPORTED]
     dtype = pool.pick(*(writer.dtype,) * 6, *others)
     writer.leaf(pool.new(pool.pick(*sizes), np.dtype(dtype)))
@@ -33,17 +41,27 @@ def transpose(writer: ProgramWriter) -> None:
         writer.assign(f"{x.name}.{writer.pool.pick('T', 'T', 'mT' if x.values.ndim != 1 else 'T')}")
 
 
-def view_or_reshape(writer: ProgramWriter) -> None:
-    """Write `view` or `reshape` to one dimension, and sometimes a write to the result.
+# Of a tensor with at least one dimension. For some, its strides decide which they are.
+_VIEWS_AND_COPIES = re.split(
+    r" \| |\n",
+    """\
+.view(-1) | .reshape(-1) | .reshape(-1) | [...] | [0] | [:1] | [..., 0] | [..., ::2] | .mT
+.squeeze() | .transpose(0, -1) | .movedim(0, -1) | .flatten() | .unsqueeze(-1) | .diagonal()
+.unfold(-1, 1, 1) | .detach() | .data | .expand(2, *{}.shape) | .contiguous() | .contiguous()
+.clone() | .flip(0) | .roll(0) | [[0]]""",
+)
 
-    The strides decide whether the view is possible, and whether the write reaches the tensor.
-    """
-    x = writer.pool.choose([x for x in writer.pool.tensors if x.values.ndim > 1])
+
+def view_or_copy(writer: ProgramWriter) -> None:
+    """Write a view or a copy, and sometimes a write to it, which reaches the tensor or doesn't."""
+    x = writer.pool.choose([x for x in writer.pool.tensors if x.values.ndim > 0])
     if x is None:
         return
-    error = writer.assign(f"{x.name}.{writer.pool.pick('view', 'reshape', 'reshape')}(-1)")
-    if error is None and writer.pool.integer(1, 2) == 1:
-        writer.run(f"{writer.statements[-1].names[0]}.zero_()", recording=writer.slot.recording)
+    error = writer.assign(x.name + writer.pool.pick(*_VIEWS_AND_COPIES).format(x.name))
+    if error is None and writer.pool.integer(1, 3) > 1:
+        recording = writer.slot.recording and writer.pool.pick(True, False)
+        write = writer.pool.pick("zero_()", "add_(1)", "fill_(1)")
+        writer.run(f"{writer.statements[-1].names[0]}.{write}", recording=recording)
 
 
 def number_range(writer: ProgramWriter) -> None:
@@ -83,20 +101,29 @@ def overwrite_indices(writer: ProgramWriter) -> None:
 def set_elements(writer: ProgramWriter) -> None:
     """Write a number to elements: all of them, the first, or those of a mask.
 
-    Elements that share memory, because the tensor is expanded, are drawn more often.
+    In half of the cases the elements share memory, because the tensor is expanded.
     """
-    tensors = writer.pool.tensors
-    expanded = [x for x in tensors if 0 in writer.value(x).stride()]
-    x = writer.pool.choose(writer.pool.pick(tensors, expanded or tensors))
+    x = writer.pool.pick(writer.pool.choose(writer.pool.tensors), _expanded(writer))
     if x is None or (x.is_leaf and x.requires_grad and writer.slot.recording):
         return
     masks = [m for m in writer.pool.tensors if m.values.dtype.kind in "bu"]
     mask = writer.pool.choose([m for m in masks if m.values.shape == x.values.shape])
     if mask is None and writer.pool.pick(True, False):
         mask = writer.leaf(writer.pool.new(x.values.shape, np.dtype(bool)))
-    key = writer.pool.pick("...", "0", ":1", mask.name if mask is not None else "...")
+    masked = () if mask is None else (mask.name,) * 3
+    key = writer.pool.pick("...", "0", ":1", *masked)
     number = as_code(writer.pool.number(0, 1, -2, 0.5))
     writer.run(f"{x.name}[{key}] = {number}", recording=writer.slot.recording)
+
+
+def _expanded(writer: ProgramWriter) -> ProgramTensor:
+    """Choose an expanded tensor that doesn't require grad, or write a new one."""
+    found = [x for x in writer.pool.tensors if layout_of(x.values) == "expanded"]
+    x = writer.pool.choose([x for x in found if not x.requires_grad])
+    if x is not None:
+        return x
+    values = writer.pool.new(writer.pool.pick((2,), (3, 2), (2, 3)), np.dtype(writer.dtype)).values
+    return writer.leaf(replace(laid_out(values, "expanded"), constant=True))
 
 
 def assign_data(writer: ProgramWriter) -> None:
@@ -116,6 +143,9 @@ def copies(writer: ProgramWriter) -> None:
     others = [y for y in leaves if y.name != x.name]
     sharing = [y for y in others if np.may_share_memory(array, values_of(writer.value(y)))]
     y = writer.pool.choose(sharing or others) or x
+    if not sharing and writer.pool.pick(True, True, False):
+        writer.assign(x.name + writer.pool.pick(".detach()", ".data.T", ".detach()[...]"))
+        y = replace(x, name=writer.statements[-1].names[0])
     how = writer.pool.pick("copy.deepcopy({})", "pickle.loads(pickle.dumps({}))")
     holders = _copied_list, _copied_attribute, _copied_buffers, _shallow_copies
     same = writer.value(x) is writer.value(y)
@@ -187,7 +217,7 @@ STATEMENTS: dict[str, tuple[StatementKind, int]] = {
     "leaf": (new_leaf, 2),
     "detach": (detach, 2),
     "T": (transpose, 4),
-    "flatten": (view_or_reshape, 4),
+    "view": (view_or_copy, 6),
     "range": (number_range, 2),
     "size": (impossible_size, 1),
     "overwrite": (overwrite_indices, 3),

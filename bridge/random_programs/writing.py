@@ -21,7 +21,8 @@ ACTIONS = (
     NOTHING,
     *(name for name, (_, times) in STATEMENTS.items() for _ in range(times)),
     *(*OPS, *SMOOTH, *SMOOTH),
-    *("pow",) * 5,  # PyTorch computes powers in several ways
+    # PyTorch computes powers in several ways, ignores some empty tensors, and has several layouts.
+    *(*("pow",) * 14, *("cat",) * 3, *("index",) * 6, *("masked_fill",) * 3),
 )
 TEXTURES = ("whole", "normal", "special")
 

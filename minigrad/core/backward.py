@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 
 from ..rules.dtypes import SUPPORTED
-from ..rules.layout import like
+from ..rules.layout import dense, like
 from .dispatch import OPS
 from .errstate import quiet
 from .grad_mode import grad_mode
 from .hooks import retain_grad
-from .node import Parent
+from .node import Node, Parent
 from .tensor import TensorBase, refresh, wrap
 from .versions import count_write, hold, let_go
-from .walk import Seeds, walk
+from .views import reshaped
+from .walk import Seeds, fitted, walk
 from .warning import warn, warn_once
 
 Tensors = TensorBase | Sequence[TensorBase]
@@ -130,11 +131,13 @@ def _accumulate(leaf: TensorBase, gradient: Any) -> None:
             if isinstance(gradient, TensorBase):
                 leaf._grad = _laid_out(gradient, leaf) if before is None else before + gradient
             elif before is not None:
-                before._array += gradient
+                _add(before._array, gradient)
                 count_write(before._counter)
             else:
                 array = gradient if type(gradient) is np.ndarray else gradient[...]
-                if not (array.flags.c_contiguous and leaf._array.flags.c_contiguous):
+                other_shape = reshaped and array.shape != leaf._array.shape
+                contiguous = array.flags.c_contiguous and leaf._array.flags.c_contiguous
+                if other_shape or not contiguous:
                     array = like(array, leaf._array)
                 leaf._grad = wrap(array)
         finally:
@@ -143,9 +146,22 @@ def _accumulate(leaf: TensorBase, gradient: Any) -> None:
         leaf._attached.arrived(leaf, gradient)
 
 
+def _add(total: np.ndarray, gradient: np.ndarray) -> None:
+    """Add to `.grad` in place. RuntimeError if the shape of its leaf was changed since."""
+    try:
+        total += gradient
+    except ValueError:
+        wide = list(np.broadcast_shapes(total.shape, gradient.shape))
+        raise RuntimeError(
+            f"output with shape {list(total.shape)} doesn't match the broadcast shape {wide}: the "
+            "shape of a leaf was changed after its .grad was accumulated"
+        ) from None
+
+
 def _laid_out(gradient: TensorBase, leaf: TensorBase) -> Any:
-    """A recorded copy of a gradient in the memory layout of its leaf."""
-    return wrap(like(np.empty_like(gradient._array), leaf._array)).copy_(gradient)
+    """A recorded copy of a gradient in the shape and the memory layout of its leaf."""
+    shaped = leaf._array if dense(leaf._array) else gradient._array
+    return wrap(like(np.empty_like(shaped), leaf._array)).copy_(gradient)
 
 
 def grad(
@@ -253,8 +269,21 @@ def _seeds(tensors: Sequence[TensorBase], cotangents: Any, create_graph: bool) -
         else:
             given = _checked_cotangent(index, tensor, given)
             cotangent = given if create_graph else given._array.copy()
-        seeds.append((tensor._node or tensor, cotangent))
+        node = tensor._node
+        if reshaped and node is not None and node.shape not in (None, cotangent.shape):
+            cotangent = _of_old_shape(cotangent, node)
+        seeds.append((node or tensor, cotangent))
     return seeds
+
+
+def _of_old_shape(cotangent: Any, node: Node) -> Any:
+    """A cotangent of a tensor whose shape was changed in place, in the shape that its node has."""
+    if len(node.shape) > len(cotangent.shape):
+        raise RuntimeError(
+            f"invalid gradient at index 0 - got {list(cotangent.shape)} but expected shape "
+            f"compatible with {list(node.shape)}"
+        )
+    return fitted(cotangent, node)
 
 
 def _ones_like(array: np.ndarray) -> np.ndarray:

@@ -44,7 +44,25 @@ def over_tensors(node: Node) -> Sequence[Pullback | None]:
     rule = node.rule
     if rule is not None and rule.presentation.derivative_node:
         return [p and _piecewise_linear(p, rule, tuple(tensors.values())) for p in read]
+    joint = () if rule is None else rule.presentation.joint_derivative.get(node.name, ())
+    if rule is not None and joint and any(t.requires_grad for t in tensors.values()):
+        of_operands = zip(read, rule.parameters, strict=False)
+        return [p and _shown(p, node) if name in joint else p for p, name in of_operands]
     return read
+
+
+def _shown(pullback: Pullback, node: Node) -> Pullback:
+    """A pullback whose result requires grad, though it may be a constant."""
+
+    def call(g: Any) -> Any:
+        d = pullback(g)
+        if not isinstance(d, TensorBase) or d.requires_grad or not grad_mode.enabled:
+            return d
+        result, name = wrap(d._array), f"{node.name.removesuffix('0')}Backward0"
+        result._node, result._requires_grad = Node(name, None, (), (), (), d._array, True), True
+        return result
+
+    return call
 
 
 def _as_formula(pullback: Pullback) -> Pullback:

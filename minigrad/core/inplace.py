@@ -7,6 +7,7 @@ is a view, its base gets a new history too (`views.py`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -26,7 +27,7 @@ from .errstate import quiet
 from .grad_mode import grad_mode
 from .tensor import TensorBase, refresh, wrap
 from .versions import NOT_SAVED, count_write, hold, let_go
-from .views import rebase, set_history
+from .views import may_repeat, rebase, set_history
 from .warning import warn
 
 # Up to this size, NumPy's functions keep the interpreter's lock, so other threads wait.
@@ -49,6 +50,7 @@ def in_place(
     doesn't say which ones. `node` and `operator` are as in `dispatch.function`.
     """
     out_of_place, write = function(rule, node=node, operator=operator), rule.write
+    clears = rule.name in _CLEARING
     # PyTorch never records these. The tensor keeps its history, as in `no_grad`.
     logical = rule.name.startswith("logical_")
 
@@ -84,6 +86,8 @@ def in_place(
         store: Callable[[np.ndarray, np.ndarray], None] | None = None
         if into_shared is not None and warn_of_shared(self._array, rule.name):
             store, shared = partial(_store_parts, into_shared, args), True
+        elif clears and _repeats_matrices(self._array):
+            store, shared = _store_zeros, True
         refuse_memory(self._array, f"{rule.name}_", shared)
         if not fills:
             refuse_overlap(self._array, others)
@@ -99,6 +103,32 @@ def in_place(
     op.__name__ = op.__qualname__ = f"{rule.name}_"
     op.__doc__ = f"`{rule.name}`, in place. RuntimeError for a leaf that requires grad."
     return op
+
+
+# In-place ops that only clear elements. PyTorch lets them write to elements that share memory. If
+# one of them is cleared, all are.
+_CLEARING = ("tril", "triu")
+
+
+def _store_zeros(target: np.ndarray, output: np.ndarray) -> None:
+    """Clear the elements that are 0 in a result whose other elements are those of the target."""
+    np.copyto(target, target.dtype.type(0), where=(output == 0) & ~np.signbit(output))
+
+
+def _repeats_matrices(array: np.ndarray) -> bool:
+    """Whether elements of matrices share memory, and PyTorch nevertheless writes to them.
+
+    That is so if a stack of matrices is contiguous, except that its first dimension may be
+    expanded. The matrices may have any strides.
+    """
+    if not array.size or array.flags.forc or not (_shares_memory(array) or may_repeat(array)):
+        return False
+    step = array.itemsize * math.prod(array.shape[-2:])
+    for size, stride in zip(array.shape[-3:0:-1], array.strides[-3:0:-1], strict=True):
+        if stride != step:
+            return False
+        step *= size
+    return array.ndim < 4 or array.shape[0] == 1 or array.strides[0] in (0, step)
 
 
 # In-place ops without a derivative that PyTorch records: their derivative is zero.
@@ -229,6 +259,9 @@ def _write_recorded(
     if (node := result._node) is not None:
         if store is not None:
             node.pullbacks = tuple(p and _refuse_gradient for p in node.pullbacks or ())
+        elif self._view is not None and _shares_memory(self._array) and node.pullbacks:
+            first, *rest = node.pullbacks
+            node.pullbacks = (first and _refuse_gradient, *rest)
         # If the pullbacks saved the result, this tensor must not be written to again.
         (identity, _, _), *others = node.saved or (NOT_SAVED,)
         node.saved = [(identity, self._counter, self._counter[0]), *others]

@@ -43,7 +43,7 @@ def resize_array(
         larger[: data.size] = data
         data, tensor._view = larger, None
     tensor._array = in_memory(data, start, shape, steps, array.dtype)
-    note_reshaped(tensor)
+    note_reshaped(tensor, array.shape)
 
 
 def shape_in_place(rule: Rule, *, node: str = "") -> Callable[..., Any]:
@@ -66,17 +66,21 @@ def shape_in_place(rule: Rule, *, node: str = "") -> Callable[..., Any]:
         require_tensor(self, f"{rule.name}_", "input")
         if grad_mode.enabled and self.requires_grad:
             refuse_leaf(self)
-        refresh(self)
-        before = wrap(self._array)
+        if grad_mode.enabled:
+            refresh(self)
+        before, old = wrap(self._array), self._view
         before._node, before._requires_grad = self._node, self._requires_grad
-        before._counter, before._view = self._counter, self._view
+        before._counter, before._view = self._counter, old
         result = op(before, *args, **kwargs)
         self._array = result._array
         count_write(self._counter)
-        note_reshaped(self)
-        if self._view is not None:
+        note_reshaped(self, before._array.shape)
+        if old is not None:
             given = signature.bind(before, *args, **kwargs).args[1:] if kwargs else args
-            self._view = View(before, rule, given, self._view.creation_meta)
+            self._view = View(before, rule, given, old.creation_meta)
+            self._view.maker = old.maker
+            if not grad_mode.enabled:
+                self._view.version = old.version  # so its history has to be recorded again
         if result._node is not None:
             set_history(self, result._node)
         return self

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import math
 import weakref
+from collections import deque
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from ..rules.indexing import index_put, scatter
 from ..rules.memory import geometry, shared_positions
 from ..rules.rule import Array, Pullback
 from .hooks import attached_to_node
-from .node import Node, Parent
+from .node import Node, Parent, next_number
 
 if TYPE_CHECKING:
     from .tensor import TensorBase
@@ -76,7 +77,7 @@ class View:
         """Record `tensor`, whose view this is, as these elements of its base."""
         base, self.version = self.base, tensor._counter[0]
         parent = (base._node or base) if base._requires_grad else None
-        repeats = _may_repeat(tensor._array)
+        repeats = may_repeat(tensor._array)
         shape = base._array.shape
         set_history(tensor, _part(parent, shape, positions, tensor._array, repeats))
 
@@ -145,7 +146,7 @@ class CopySlices(Node):
         return self.written.origins()
 
 
-def _may_repeat(array: Array) -> bool:
+def may_repeat(array: Array) -> bool:
     """Whether a view may contain an element repeatedly, as expanded ones and windows do."""
     if 0 in array.strides:
         return True
@@ -160,11 +161,18 @@ def _may_repeat(array: Array) -> bool:
 def _part(
     whole: Parent | None, shape: tuple[int, ...], positions: Array, like: Array, repeats: bool
 ) -> Node:
-    """The node of the elements at these positions of a flattened whole of that shape."""
-    key, flat = (positions,), (math.prod(shape),)
+    """The node of the elements at these positions of a flattened whole of that shape.
+
+    The gradient of an element at -1, which isn't in the whole, leads nowhere.
+    """
+    key, kept, flat = (positions,), None, (math.prod(shape),)
+    if positions.min(initial=0) < 0:
+        kept = (np.flatnonzero(positions >= 0),)
+        key = (positions.reshape(-1)[kept],)
 
     def in_whole(g: Array) -> Array:
-        return scatter(g, key, flat, repeats=repeats)[0].reshape(shape)
+        part = g if kept is None else g.reshape(-1)[kept]
+        return scatter(part, key, flat, repeats=repeats)[0].reshape(shape)
 
     pullback = None if whole is None else in_whole
     return Node("AsStridedBackward0", None, (whole,), (pullback,), (), like, keeps=True)
@@ -178,6 +186,11 @@ def rebase(tensor: TensorBase, written: Node) -> None:
     view = tensor._view
     assert view is not None
     positions = positions_in_base(tensor)
+    if positions.min(initial=0) < 0:
+        raise RuntimeError(
+            "a view is being modified inplace, but the shape of its base was changed, and the base "
+            "doesn't contain all of its elements"
+        )
     set_history(view.base, CopySlices(written, positions, view.base))
     view.record(tensor, positions)
 
@@ -190,19 +203,55 @@ def set_history(tensor: TensorBase, node: Node) -> None:
     tensor._node, tensor._requires_grad = node, True
 
 
-# Tensors whose shape was changed in place. The ops that made their views are no guide any more.
-# They are known by their ids, because `==` compares elements.
-reshaped: dict[int, weakref.ref[TensorBase]] = {}
+class Reshaped(NamedTuple):
+    """A tensor whose shape was changed in place, and its former shapes if it is a leaf.
+
+    Each has a number: ops with smaller ones, and no smaller number before, used that shape.
+    """
+
+    tensor: weakref.ref[TensorBase]
+    former: deque[tuple[float, tuple[int, ...]]]
 
 
-def note_reshaped(tensor: TensorBase) -> None:
-    """Note that the shape of a tensor was changed in place."""
+# These tensors by their ids, because `==` compares elements. The ops that made their views are no
+# guide any more.
+reshaped: dict[int, Reshaped] = {}
+_FORMER_SHAPES = 16  # of a tensor; few programs change a shape between forward and backward
+
+
+def note_reshaped(tensor: TensorBase, before: tuple[int, ...]) -> None:
+    """Note that the shape of a tensor, which was `before`, was changed in place."""
     identity, forget = id(tensor), reshaped.pop  # when Python exits, it deletes the name `reshaped`
-    reshaped[identity] = weakref.ref(tensor, lambda _: forget(identity, None))
+    if identity not in reshaped:
+        weak = weakref.ref(tensor, lambda _: forget(identity, None))
+        reshaped[identity] = Reshaped(weak, deque(maxlen=_FORMER_SHAPES))
+    if not tensor._requires_grad or tensor._node is not None:
+        return
+    number, former = next_number(), reshaped[identity].former
+    if former and former[-1][0] == number - 1:  # no op used the shape since
+        _, before = former.pop()
+    former.append((number, before))
+
+
+class Used(NamedTuple):
+    """The shape and the dtype that an op's gradient for its operand has."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+
+def as_used(leaf: TensorBase, node: Node) -> Used:
+    """How the op of a node used a leaf, whose shape may have been changed since."""
+    known, shape = reshaped.get(id(leaf)), leaf._array.shape
+    former = () if known is None else known.former
+    return Used(next((s for n, s in former if node.sequence_nr < n), shape), leaf._array.dtype)
 
 
 def positions_in_base(tensor: TensorBase) -> Array:
-    """The positions of a view's elements in its flattened base, by the same ops on positions."""
+    """The positions of a view's elements in its flattened base, by the same ops on positions.
+
+    They are -1 for elements that the base doesn't contain, because its shape was changed.
+    """
     steps, first = [], tensor
     by_memory = id(tensor) in reshaped
     while tensor._view is not None:
@@ -211,8 +260,10 @@ def positions_in_base(tensor: TensorBase) -> Array:
         tensor = tensor._view.parent
         by_memory = by_memory or id(tensor) in reshaped
     if by_memory:
-        (positions,), *_ = shared_positions(geometry(tensor._array), geometry(first._array))
-        return positions.reshape(first._array.shape)
+        shared, kept, _ = shared_positions(geometry(tensor._array), geometry(first._array))
+        found = np.full(first._array.size, -1)
+        found[kept] = shared[0]
+        return found.reshape(first._array.shape)
     positions = np.arange(tensor._array.size).reshape(tensor._array.shape)
     for step in reversed(steps):
         positions, _ = step.rule.forward(positions, *step.arguments)

@@ -19,6 +19,7 @@ from .node import FREED, Node, Parent
 from .observer import observation
 from .tensor import TensorBase, refresh
 from .versions import writes
+from .views import as_used, reshaped
 
 Seeds: TypeAlias = Sequence[tuple[Parent, Any]]
 
@@ -74,7 +75,7 @@ def walk(
             d = pullback(g)
             like = parent if isinstance(parent, Node) else parent._array
             if d is not None and (d.shape != like.shape or d.dtype is not like.dtype):
-                d = fitted(d, like)
+                d = fitted(d, like if like is parent or not reshaped else as_used(parent, node))
             if adds:
                 gradients[parent] = _sum(gradients[parent], d)
             elif like is parent:
@@ -252,7 +253,7 @@ def _all_fitted(node: Node, pullbacks: Sequence[Pullback | None]) -> list[Pullba
     """Pullbacks whose results have the shapes and dtypes of the parents already."""
 
     def fit(pullback: Pullback, parent: Parent) -> Pullback:
-        like = parent if isinstance(parent, Node) else parent._array
+        like = parent if isinstance(parent, Node) else as_used(parent, node)
 
         def fitting(g: Any) -> Any:
             d = pullback(g)

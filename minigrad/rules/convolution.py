@@ -27,7 +27,12 @@ Sizes = tuple[int, ...]
 _CHUNK = 1 << 21  # elements of a matrix of windows; larger ones leave the processor's cache
 
 
-@differentiable(INTERNAL, public="conv2d", layout="images")
+@differentiable(
+    INTERNAL,
+    public="conv2d",
+    layout="images",
+    joint_derivative={"ConvolutionBackward0": ("input", "weight", "bias")},
+)
 def convolution(
     input: Array,
     weight: Array,

@@ -528,7 +528,7 @@ _WRITE = replace(INTERNAL, layout="own", half="float16")
 
 def _store(input: Array, value: Operand, out: Array) -> Array:
     if isinstance(value, np.ndarray) and value.shape != out.shape:
-        np.copyto(out, value)
+        np.copyto(out, np.broadcast_to(value, out.shape))  # copyto alone ignores leading sizes of 1
     else:
         out[...] = value  # takes a fraction of the time of `copyto`, but accepts more shapes
     return out

@@ -15,6 +15,7 @@ import numpy as np
 
 from .indexing import put
 from .presentation import INTERNAL
+from .reading import reads_as
 from .rule import Array, Result, differentiable
 from .triangles import diagonal, put_diagonal, tril, triu
 
@@ -95,7 +96,30 @@ def pinv(input: Array, atol: Any, rtol: Any, hermitian: bool) -> Result:
 @differentiable(INTERNAL, node="LinalgDetBackward0")
 def det(input: Array) -> Result:
     """The determinants of square matrices."""
-    return _lapack(np.linalg.det, input), (lambda g: g[..., None, None] * cofactors(input)[0],)
+    # PyTorch saves the factors, which stay as they are if the matrices change unnoticed.
+    factored = _as_factored(input).copy()
+    y = _lapack(np.linalg.det, factored)
+    return y, (lambda g: _by_factors(g, input, factored, y),)
+
+
+def _as_factored(x: Array) -> Array:
+    """The matrices that PyTorch factorises: those of `x`, or their transposes."""
+    return transposed(x) if x.flags.c_contiguous else x
+
+
+def _by_cofactors(g: Array, x: Array, factored: Array, y: Array) -> Array:
+    return g[..., None, None] * cofactors(x)[0]
+
+
+@reads_as(_by_cofactors)
+def _by_factors(g: Array, x: Array, factored: Array, y: Array) -> Array:
+    """g det(x) x⁻ᵀ, which is 0 for a singular matrix, as in PyTorch unless it is recorded."""
+    if x.shape[-1] == 1:
+        return g[..., None, None]
+    one = np.eye(x.shape[-1], dtype=x.dtype)
+    regular = np.where(((y == 0) | np.isnan(y))[..., None, None], one, factored)
+    d = _lapack(np.linalg.solve, regular, (g * y)[..., None, None] * one)
+    return by_columns(d) if x.flags.c_contiguous else transposed(d)
 
 
 @differentiable(INTERNAL, layout="own")

@@ -67,10 +67,34 @@ def empty_like(array: Array, dtype: np.dtype | None = None) -> Array:
 
 
 def like(array: Array, pattern: Array) -> Array:
-    """`array`, a gradient, or a copy in the layout of `pattern`, its leaf; without gaps."""
+    """`array`, a gradient, or a copy in the layout of `pattern`, its leaf; without gaps.
+
+    If the leaf has got another shape since, PyTorch compares the strides that both have, and copies
+    to the shape of the leaf only if they differ. RuntimeError if that isn't possible.
+    """
     if not dense(pattern):
         return contiguous(array)
-    return array if _same(array, pattern.strides) else _copied(array, pattern.strides)
+    if _same(array, pattern.strides):
+        return array
+    try:
+        return _copied(np.broadcast_to(array, pattern.shape), pattern.strides)
+    except ValueError:
+        raise _misfit(pattern.shape, array.shape) from None
+
+
+def _misfit(shape: tuple[int, ...], wide: tuple[int, ...]) -> RuntimeError:
+    """The error for a gradient that can't be copied to the changed shape of its leaf."""
+    for d in range(-1, -1 - min(len(shape), len(wide)), -1):
+        if shape[d] != wide[d] and 1 not in (shape[d], wide[d]):
+            return RuntimeError(
+                f"The size of tensor a ({shape[d]}) must match the size of tensor b ({wide[d]}) at "
+                f"non-singleton dimension {max(len(shape), len(wide)) + d}"
+            )
+    both = list(np.broadcast_shapes(shape, wide))
+    return RuntimeError(
+        f"output with shape {list(shape)} doesn't match the broadcast shape {both}: the shape of a "
+        "leaf was changed before its gradient was computed"
+    )
 
 
 def channels_last(x: Array) -> bool:
@@ -145,8 +169,11 @@ def _compared(a: int, b: int, operands: Sequence[Sequence[int]], shape: Sequence
 
 
 def _same(array: Array, strides: Sequence[int]) -> bool:
-    """Whether an array has these strides. A dimension of size 1 may have any."""
-    steps = zip(array.shape, array.strides, strides, strict=True)
+    """Whether an array has these strides. A dimension of size 1 may have any.
+
+    For a different number of dimensions, the last ones of the longer aren't compared.
+    """
+    steps = zip(array.shape, array.strides, strides, strict=False)
     return all(size == 1 or ours == theirs for size, ours, theirs in steps)
 
 

@@ -93,6 +93,10 @@ def soft_margin_loss(input: Array, target: Constant, reduction: str = "mean") ->
     return y, (slope, None)
 
 
+# The smallest divisor of a gradient. It is a float32 in PyTorch, whatever the dtype.
+_LEAST = float(np.float32(1e-12))
+
+
 @differentiable(INTERNAL, layout="own")
 def binary_cross_entropy(
     input: Array, target: Array, weight: Constant | None = None, reduction: str = "mean"
@@ -121,7 +125,7 @@ def binary_cross_entropy(
         return also_saved(weighted(g * -logit(input)[0]), target)  # the logarithms aren't limited
 
     return y, (
-        lambda g: weighted(g * (input - target) / clamp((1 - input) * input, 1e-12)[0]),
+        lambda g: weighted(g * (input - target) / clamp((1 - input) * input, _LEAST)[0]),
         to_target,
         None,
     )

@@ -134,12 +134,32 @@ def as_strided(
             f"out of bounds for storage of size {data.size}"
         )
     y = in_memory(data, first * itemsize, shape, [s * itemsize for s in steps], input.dtype)
-    whole: Geometry = (before, tuple([s // itemsize for s in input.strides]), start // itemsize)
-    flat, part = (input.size,), (shape, steps, first)
-    return y, (lambda g: _in_whole(g, whole, part, flat).reshape(before),)
+    old_steps = tuple([s // itemsize for s in input.strides])
+    length = bytes_needed(before, old_steps, 1)
+    memory: Geometry = ((length,), (1,), start // itemsize)
+    part = shape, steps, first
+    shared = _counts(before, old_steps, length, input.dtype)
+
+    def to_input(g: Array) -> Array:
+        d = _in_whole(g, memory, part)
+        if shared is not None:  # elements that share memory share the gradient
+            d = d / shared
+        return as_strided(d, before, old_steps)[0]
+
+    return y, (to_input,)
 
 
-def _in_whole(g: Array, whole: Geometry, part: Geometry, flat: tuple[int, ...]) -> Array:
+def _counts(
+    shape: tuple[int, ...], steps: tuple[int, ...], length: int, dtype: np.dtype
+) -> Array | None:
+    """How many elements of an array are at each place in its memory, or None if none is shared."""
+    if math.prod(shape) <= length and 0 not in steps:
+        return None
+    found = np.bincount(places((shape, steps, 0)).reshape(-1), minlength=length)
+    return np.maximum(found, 1).astype(dtype)
+
+
+def _in_whole(g: Array, whole: Geometry, part: Geometry) -> Array:
     """The gradient of the elements of `whole`, flattened, for that of a part of its memory."""
     key, kept, repeats = shared_positions(whole, part)
-    return scatter(g.reshape(-1)[kept], key, flat, repeats)[0]
+    return scatter(g.reshape(-1)[kept], key, whole[0], repeats)[0]

@@ -18,6 +18,7 @@ from .rule import Array, Constant, Result, also_saved, differentiable
 from .summation import summed
 
 Kind: TypeAlias = str  # "Batch", "Layer" or "Group"
+_OPERANDS = "input", "weight", "bias"
 
 
 def _mean(x: Array, over: tuple[int, ...], count: int) -> Array:
@@ -53,6 +54,11 @@ def _hat(
     layout="images",
     extra_outputs=True,
     node=lambda *args, **_: f"Native{args[7]}NormBackward0",
+    joint_derivative={
+        "NativeBatchNormBackward0": _OPERANDS,
+        "NativeLayerNormBackward0": _OPERANDS,
+        "NativeGroupNormBackward0": ("weight",),
+    },
 )
 def normalise(
     input: Array,
@@ -107,7 +113,13 @@ def _per_channel(input: Array) -> tuple[int, ...]:
     return (1, -1, *(1,) * (input.ndim - 2))
 
 
-@differentiable(INTERNAL, public="batch_norm", layout="images", node="NativeBatchNormBackward0")
+@differentiable(
+    INTERNAL,
+    public="batch_norm",
+    layout="images",
+    node="NativeBatchNormBackward0",
+    joint_derivative={"NativeBatchNormBackward0": _OPERANDS},
+)
 def normalise_by(
     input: Array,
     weight: Array | None,

@@ -56,6 +56,8 @@ class Presentation:
     - `derivative_node`: the name of the node that PyTorch shows for the derivative of an op that is
       linear between kinks (ReLU), although that node's own derivative is zero.
     - `derivative_node_repeats`: whether the derivative of that node has such a node again.
+    - `joint_derivative`: for nodes of these names, the operands whose gradients PyTorch computes by
+      one function. It shows each as a function of all that the op saved.
     """
 
     promotion: str | None = None
@@ -78,6 +80,7 @@ class Presentation:
     before: tuple[str, str, str] = ("", "", "")
     derivative_node: str = ""
     derivative_node_repeats: bool = True
+    joint_derivative: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
 
 
 # The families.

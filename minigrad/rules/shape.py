@@ -228,7 +228,7 @@ def cat(*tensors: Array, dim: int) -> Result:
 
 
 def _part(key: tuple[slice | int, ...], shape: tuple[int, ...]) -> Pullback:
-    return lambda g: g[key].reshape(shape) if shape == (0,) else g[key]
+    return lambda g: np.zeros_like(g[key].reshape(shape)) if shape == (0,) else g[key]
 
 
 def _sizes_differ(tensors: Sequence[Array], d: int) -> RuntimeError:

@@ -239,10 +239,14 @@ def special_zeta(input: Operand, other: Operand) -> Result:
 
 
 def _zeta(x: Operand, q: Operand) -> Array:
-    """SciPy's zeta function, with PyTorch's NaN for an infinite `q`."""
-    return np.where(
-        (np.asarray(q) == np.inf) & (np.asarray(x) != 1), np.nan, scipy_special("zeta", x, q)
-    )
+    """SciPy's zeta function, with PyTorch's NaN where a term is infinity times 0.
+
+    That is so for an infinite `q`, and for a large one, where SciPy has another formula, if a
+    product of 23 numbers from `x` on is infinite.
+    """
+    a, b = np.asarray(x, np.float64), np.asarray(q)
+    overflows = (b > 1e8) & np.isinf(a**23)
+    return np.where((b == np.inf) & (a != 1) | overflows, np.nan, scipy_special("zeta", x, q))
 
 
 # Bessel functions ---------------------------------------------------------------------------------

@@ -150,6 +150,8 @@ def vector_norm(
         y = summed((input != 0).astype(input.dtype), reduced, keepdim)
     elif ord == 1:
         y = summed(size, reduced, keepdim)
+    elif all(shape[d] == 1 for d in reduced):  # PyTorch takes no power of a single number
+        y = summed(np.where(input <= 0, 0 - input, input), reduced, keepdim)
     elif ord == 2:
         y = np.sqrt(summed(input * input, reduced, keepdim))
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import warnings
 import weakref
 from collections.abc import Callable
@@ -586,3 +587,50 @@ def test_saved_tensors_of_a_gradient_are_checked_for_writes(name: str, written: 
         return "no error"
 
     assert (check_same(program).error is not None) == written
+
+
+# Gradients that PyTorch computes by one function --------------------------------------------------
+
+JOINT: dict[str, Any] = {
+    "batch_norm": (lambda f, x, w, b: f.batch_norm(x, None, None, w, b, True), (3, 4), 4, 4),
+    "batch_norm by given statistics": (
+        lambda f, x, w, b: f.batch_norm(x, x[0].detach(), x[1].detach(), w, b),
+        (3, 4),
+        4,
+        4,
+    ),
+    "layer_norm": (lambda f, x, w, b: f.layer_norm(x, (4,), w, b), (3, 4), 4, 4),
+    "group_norm": (lambda f, x, w, b: f.group_norm(x, 2, w, b), (3, 4, 2), 4, 4),
+    "instance_norm": (lambda f, x, w, b: f.instance_norm(x, None, None, w, b), (3, 4, 5), 4, 4),
+    "conv1d": (lambda f, x, w, b: f.conv1d(x, w, b), (2, 3, 5), (4, 3, 2), 4),
+    "conv_transpose1d": (lambda f, x, w, b: f.conv_transpose1d(x, w, b), (2, 3, 5), (3, 4, 2), 4),
+    "linear": (lambda f, x, w, b: f.linear(x, w, b), (2, 3), (4, 3), 4),
+}
+
+
+@pytest.mark.parametrize("name", JOINT)
+@pytest.mark.parametrize("wanted", list(itertools.product((False, True), repeat=3))[1:])
+@pytest.mark.parametrize("recorded", [False, True])
+def test_a_gradient_requires_grad_if_what_computed_it_does(
+    name: str, wanted: tuple[bool, ...], recorded: bool
+) -> None:
+    function, *shapes = JOINT[name]
+
+    def program(torch: Any) -> Any:
+        operands = [
+            torch.linspace(0.5, 2, int(np.prod(shape))).reshape(shape).requires_grad_(flag)
+            for shape, flag in zip(shapes, wanted, strict=True)
+        ]
+        leaves = [x for x in operands if x.requires_grad]
+        y = function(torch.nn.functional, *operands)
+        g = torch.ones_like(y).requires_grad_(recorded)
+        gradients = torch.autograd.grad(y, leaves, g, create_graph=True)
+        found = []
+        for d in gradients:
+            again = d.requires_grad and torch.autograd.grad(
+                d.sum(), leaves, allow_unused=True, retain_graph=True
+            )
+            found.append((d.requires_grad, d.is_leaf, again and [c is None for c in again]))
+        return found
+
+    check_same(program)

@@ -72,3 +72,28 @@ def test_a_correction_beyond_the_number_of_elements(
 
     ours, theirs = both(call)
     assert ours == theirs
+
+
+@pytest.mark.parametrize("order", [0, 0.5, 1, 2, 3, -1, float("inf")])
+@pytest.mark.parametrize("shape", [(), (1,), (2, 1), (1, 2)])
+def test_the_norm_of_one_number_is_its_absolute_value(order: float, shape: tuple[int, ...]) -> None:
+    def norm(t: Any) -> Any:
+        x = t.full(shape, -1e-40).requires_grad_()
+        y = t.linalg.vector_norm(x, order, dim=-1 if shape else None)
+        y.sum().backward()
+        return y.tolist(), x.grad.tolist()
+
+    ours, theirs = both(norm)
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_least_divisor_of_a_cross_entropys_gradient_is_a_float32(dtype: str) -> None:
+    def gradient(t: Any) -> Any:
+        x = t.tensor([0.0, 1.0, 1e-13, 0.5], dtype=getattr(t, dtype), requires_grad=True)
+        target = t.tensor([0.625, 0.5, 0.25, 0.125], dtype=getattr(t, dtype))
+        t.nn.functional.binary_cross_entropy(x, target, reduction="sum").backward()
+        return [float(g).hex() for g in x.grad]
+
+    ours, theirs = both(gradient)
+    assert ours == theirs
