@@ -14,6 +14,8 @@ from ..core.tensor import wrap
 from ..core.versions import writes
 from .conditions import Arguments, Inputs, Space, engine_checks
 from .declared import Declared
+from .numba_memory import NoForm
+from .numba_running import NumbaRunning
 from .printing import Names, name_all, parameter_name, source
 from .program import Program
 from .recorder import Recorder
@@ -39,11 +41,16 @@ class Compiled:
 
     - `call(args, kwargs)`: run it, or return MISS if it is another step now.
     - `running_source`: the text of `call`.
+    - `shortfall`: why the backend "numba" wasn't used, if it was asked for.
     """
 
     call: Callable[..., Any]
+    shortfall = ""
 
-    def __init__(self, function: Callable[..., Any], args: Any, kwargs: Any) -> None:
+    def __init__(
+        self, function: Callable[..., Any], args: Any, kwargs: Any, backend: str = "numpy"
+    ) -> None:
+        self.backend = backend
         self.declared = Declared(function)
         self.recorder = recorder = Recorder(self.declared, args, kwargs)
         recorder.run(function)
@@ -143,7 +150,7 @@ class Compiled:
         """Write and define `call(args, kwargs)`."""
         before, after, slots = self._slots()
         fresh = {id(x.storage) for x in self.outputs} - set(slots)
-        running = Running(self.program, self.names, self.inputs.static, fresh, slots)
+        running = self._running(fresh, slots)
         engine = engine_checks(self.space)
         declared = self.declared.checks
         conditions = [*engine, *arguments.checks, *declared, *self.inputs.checks]
@@ -161,14 +168,31 @@ class Compiled:
         ]
         indented = [f"    {part}" for line in body for part in line.split("\n")]
         definition = ["", "", "def call(args, kwargs):", *indented]
-        self.running_source = "\n".join([*running.setup, *definition])
+        source = "\n".join([*running.setup, *definition])
+        self.running_source = f"{running.compiled_source}{source}"
         self.space.update(self.declared.names)
         self.space.update(running.bound)
         self.space.update(np=np, empty_like=np.empty_like, copyto=np.copyto)
         self.space.update(MISS=MISS, wrap=wrap, writes=writes)
         self.space.update(getrefcount=sys.getrefcount, ALONE=_ALONE)
-        exec(builtins.compile(self.running_source, "<recorded step>", "exec"), self.space)
+        exec(builtins.compile(source, "<recorded step>", "exec"), self.space)
         self.call = self.space["call"]
+
+    def _running(self, fresh: set[int], slots: dict[int, str]) -> Running | NumbaRunning:
+        if self.backend == "numba":
+            inputs = [
+                (array, id(tensor) in self.inputs.paths)
+                for tensor, _, array in self.recorder.inputs
+                if self.names[array] in self.inputs.variables
+            ]
+            numbers = [n for _, _, n in self.recorder.numbers if id(n) in self.used]
+            try:
+                return NumbaRunning(
+                    self.program, self.names, self.inputs.static, fresh, slots, inputs, numbers
+                )
+            except NoForm as error:
+                self.shortfall = str(error)
+        return Running(self.program, self.names, self.inputs.static, fresh, slots)
 
     def _slots(self) -> tuple[list[str], list[str], dict[int, str]]:
         """Statements before and after the program that give the leaves their new gradients.

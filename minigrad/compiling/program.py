@@ -298,6 +298,32 @@ class Program:
         return len(first)
 
 
+def constant_storages(statements: Iterable[Statement], own: Iterable[int]) -> set[int]:
+    """The storages that no input reaches: they have the same elements in every call.
+
+    `own` are the storages of results, which are new in each call.
+    """
+    made: dict[int, list[Statement]] = {}
+    external: set[int] = set()
+    for statement in statements:
+        for x in (*statement.results, *statement.writes):
+            if type(x) is Recorded:
+                made.setdefault(id(x.storage), []).append(statement)
+        for x in (*statement.operands(), *statement.writes):
+            if type(x) is Recorded and x.storage.external:
+                external.add(id(x.storage))
+    constant = made.keys() - set(own) - external
+    changed = True
+    while changed:
+        changed = False
+        for storage in list(constant):
+            operands = [x for statement in made[storage] for x in statement.operands()]
+            if any(type(x) is Number or id(x.storage) not in constant for x in operands):
+                constant.discard(storage)
+                changed = True
+    return constant
+
+
 def is_guard(statement: Statement) -> bool:
     return statement.name.startswith(("is ", "raises "))
 

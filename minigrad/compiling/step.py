@@ -13,6 +13,7 @@ import numpy as np
 
 from ..core.errstate import quiet
 from .compiled import MISS, Compiled
+from .numba_running import require_numba
 from .recorder import recording_lock
 from .refusal import Incomplete, Refused
 
@@ -25,12 +26,14 @@ class CompiledStep:
     - `source`: the program, for reading; "" before it was recorded.
     """
 
-    def __init__(self, function: Callable[..., Any], fullgraph: bool = False) -> None:
-        self.function, self.fullgraph = function, fullgraph
+    def __init__(
+        self, function: Callable[..., Any], fullgraph: bool = False, backend: str = "numpy"
+    ) -> None:
+        self.function, self.fullgraph, self.backend = function, fullgraph, backend
         self._programs: list[Compiled] = []
         self._calls = 0
         self._lock = threading.RLock()
-        self.refusal = ""
+        self.refusal = self.shortfall = ""
         self._incomplete = 0  # calls that made state of an optimiser
         functools.update_wrapper(self, function)
 
@@ -55,7 +58,7 @@ class CompiledStep:
         failed: Exception | None = None
         try:
             with recording_lock:
-                program = Compiled(self.function, args, kwargs)
+                program = Compiled(self.function, args, kwargs, self.backend)
         except Refused as refusal:
             self._refuse(str(refusal))
         except Incomplete:
@@ -65,6 +68,8 @@ class CompiledStep:
         except Exception as error:
             failed = error
         else:
+            if program.shortfall and not self.shortfall:
+                self._fall_short(program.shortfall)
             result = quiet.call(program.call, args, kwargs)
             if result is not MISS:
                 self._programs.insert(0, program)
@@ -81,6 +86,13 @@ class CompiledStep:
             raise RuntimeError(message) from None
         self.refusal = reason
         warnings.warn(f"{message}; the step runs without it", UserWarning, stacklevel=4)
+
+    def _fall_short(self, reason: str) -> None:
+        message = f"minigrad.compile(backend='numba') has no form for {reason}"
+        if self.fullgraph:
+            raise RuntimeError(message)
+        self.shortfall = reason
+        warnings.warn(f"{message}; the NumPy program runs", UserWarning, stacklevel=4)
 
     @property
     def source(self) -> str:
@@ -140,13 +152,19 @@ def compile(
     for name, value in given.items():
         if value is not None and not (name == "dynamic" and value is False):
             raise NotImplementedError(f"compile({name}={value!r}) is not implemented: leave it out")
-    if backend != "numpy":
-        raise NotImplementedError(f"compile(backend={backend!r}) is not implemented: use 'numpy'")
+    if backend not in ("numpy", "numba"):
+        raise NotImplementedError(
+            f"compile(backend={backend!r}) is not implemented: use 'numpy' or 'numba'"
+        )
     if model is None:
         return functools.partial(compile, fullgraph=fullgraph, backend=backend, disable=disable)
     if not callable(model):
         raise TypeError(f"compile() takes a function, not {type(model).__name__}")
-    return model if disable else CompiledStep(model, fullgraph)
+    if disable:
+        return model
+    if backend == "numba":
+        require_numba()
+    return CompiledStep(model, fullgraph, backend)
 
 
 __all__ = ["CompiledStep", "compile"]

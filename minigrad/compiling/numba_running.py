@@ -1,0 +1,231 @@
+"""A program as one function that numba compiles, with the loops over elements written out.
+
+It isn't equal to the step bit for bit: sums are taken in another order, and functions such as `exp`
+are those of the C library. NaN and infinities are as in NumPy.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .numba_forms import Forms
+from .numba_loops import Loops, Map
+from .numba_memory import Memory, NoForm, Place
+from .printing import Names, Printer
+from .program import Program, constant_storages
+from .recording import Statement
+from .values import Number, Recorded
+
+
+def require_numba() -> None:
+    """ImportError that names the extra, unless numba is installed."""
+    try:
+        import numba  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            "compile(backend='numba') needs numba: pip install 'minigrad[numba]'"
+        ) from error
+
+
+class NumbaRunning:
+    """The lines of the form that numba compiles.
+
+    - `compiled_source`: the text of the compiled function.
+    - `setup`: statements that run once; `body`: those of every call.
+    - `bound`: the objects that the setup uses, by their names.
+    - `batches`, `made`: the variables of the body that hold an argument, and a new result.
+
+    NoForm if a statement has no form for numba.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        names: Names,
+        static: set[int],
+        fresh: set[int],
+        slots: dict[int, str],
+        inputs: Sequence[tuple[Recorded, bool]],
+        numbers: Sequence[Number],
+    ) -> None:
+        """`static`, `fresh` and `slots` are as for `Running`. `inputs` are the arrays that the
+        program uses, each with whether it is an argument, and `numbers` the options."""
+        self.program, self.names, self.numbers = program, names, numbers
+        self.memory, self.printer = Memory(names), Printer(names)
+        self.loops = Loops(self.memory)
+        self.forms = Forms(self.memory, self.loops, self.printer)
+        self._constants = constant_storages(program.statements, fresh | slots.keys())
+        self._constant_lines: list[str] = []
+        self._static: list[str] = []
+        self._passed: list[tuple[str, str]] = []  # buffers and the variables of the body
+        self._types: dict[str, np.ndarray] = {}
+        self.batches: list[str] = []
+        self.made: dict[str, np.ndarray] = {}
+        for array, is_argument in inputs:
+            self._input(array, id(array.storage) in static, is_argument)
+        direct = self._direct_outputs(slots)
+        for statement in program.statements:
+            try:
+                self._statement(statement, direct)
+            except NoForm as error:
+                raise NoForm(f"{error} ({statement.label}, at {statement.place})") from None
+        self._copied_outputs(direct, slots)
+        self._write()
+
+    # Values -----------------------------------------------------------------------------------
+
+    def _input(self, array: Recorded, is_static: bool, is_argument: bool) -> None:
+        name = self.names[array]
+        source = "static" if is_static else "batch" if is_argument else "argument"
+        self.memory.add(array, name, source)
+        if is_static:
+            self._static.append(name)
+        else:
+            self._pass(name, name, array.value)
+            if is_argument:
+                self.batches.append(name)
+
+    def _pass(self, buffer: str, variable: str, value: np.ndarray) -> None:
+        self._passed.append((buffer, variable))
+        self._types[variable] = value
+
+    def _direct_outputs(self, slots: dict[int, str]) -> dict[int, str]:
+        """The variables of outputs that are computed in their own memory, by their ids."""
+        found = {}
+        for array in self.program.outputs:
+            value = array.value
+            if not value.flags.writeable:
+                raise NoForm("a result that can't be written")
+            like = np.empty_like(value)
+            if array.storage.whole is array and like.strides == value.strides:
+                found[id(array)] = slots.get(id(array.storage), self.names[array])
+        return found
+
+    def _statement(self, statement: Statement, direct: dict[int, str]) -> None:
+        touched = [r for r in (*statement.results, *statement.writes) if type(r) is Recorded]
+        if statement.name.startswith("raises "):
+            raise NoForm(statement.options["_name"])
+        if touched and all(id(x.storage) in self._constants for x in touched):
+            self._constant_lines.append(self.printer.line(statement))
+            for r in statement.results:
+                self.memory.add(r, self.names[r], "static")
+                self._static.append(self.names[r])
+                if r.value.dtype.kind in "iu":
+                    self.forms.indexing.is_constant(r)
+            return
+        for r in statement.results:
+            if type(r) is Recorded and not self.memory.view(statement, r):
+                self._made(r, direct)
+        if not any(self._is_view(r) for r in statement.results):
+            self.forms.add(statement)
+
+    def _is_view(self, r: Any) -> bool:
+        return type(r) is Recorded and self.memory[r].buffer != self.names[r]
+
+    def _made(self, r: Recorded, direct: dict[int, str]) -> None:
+        name = self.names[r]
+        if id(r) not in direct:
+            self.memory.add(r, name, "workspace")
+            return
+        self._output(r, name, direct[id(r)])
+
+    def _output(self, r: Recorded, buffer: str, variable: str) -> None:
+        """Memory for a result or a gradient, which the body passes to the program."""
+        is_result = variable == self.names[r]
+        self.memory.add(r, buffer, "batch" if is_result else "argument")
+        self._pass(buffer, variable, np.empty_like(r.value))
+        if is_result:
+            self.made[variable] = np.empty_like(r.value)
+
+    def _copied_outputs(self, direct: dict[int, str], slots: dict[int, str]) -> None:
+        """Copy the outputs that are views, or whose memory has gaps."""
+        for i, array in enumerate(self.program.outputs):
+            if id(array) in direct and self.memory[array].buffer == self.names[array]:
+                continue
+            source, like = self.memory[array], np.empty_like(array.value)
+            if like.strides != array.value.strides:
+                raise NoForm("a result whose memory has gaps")
+            self._output(array, f"r{i}", slots.get(id(array.storage), self.names[array]))
+            target = self.memory[array]
+            self.loops.map(Map(target.shape, target, (source,), lambda scope, values: values[0]))
+
+    # Text -------------------------------------------------------------------------------------
+
+    def _write(self) -> None:
+        lines = self.loops.lines()
+        constants = self.forms.indexing.constants
+        static = ["workspace", *self._static, *constants]
+        places = {name: i for i, name in enumerate(static)}
+        once, each = self._found(places)
+        parameters = [f"m{i}" for i in range(len(self._passed))]
+        parameters += [self.names[x] for x in self.numbers]
+        self.compiled_source = "\n".join(
+            [
+                "@njit(error_model='numpy')",
+                f"def program({', '.join(['n_steps', 'static', 'moves', *parameters])}):",
+                *[f"    {line}" for line in once],
+                "    for step in range(n_steps):",
+                *[f"        {line}" for line in (*each, *lines)],
+                "    return n_steps\n\n\n",
+            ]
+        )
+        self.bound: dict[str, Any] = {
+            "workspace": np.empty(self.loops.workspace, np.uint8), "ascontiguous": np.asarray,
+            "moves": np.zeros(max(len(self._passed), 1), np.intp), **constants,
+        }  # fmt: skip
+        self.bound |= {f"like_{i}": like for i, like in enumerate(self.made.values())}
+        self.bound["program"] = self._compiled()
+        self.setup = [
+            *self._constant_lines,
+            f"kept = [np.asarray(each) for each in ({', '.join(static)},)]",
+            "static = np.array([each.ctypes.data for each in kept], np.intp)",
+        ]
+        variables = [variable for _, variable in self._passed]
+        self.arguments = ", ".join([*variables, *[self.names[x] for x in self.numbers]])
+        self.body = [
+            *[f"{name} = empty_like(like_{i})" for i, name in enumerate(self.made)],
+            f"if program(1, static, moves, {self.arguments}) != 1: return MISS",
+        ]
+
+    def _found(self, places: dict[str, int]) -> tuple[list[str], list[str]]:
+        """What names the buffers: once, and for each step."""
+        passed = {buffer: i for i, (buffer, _) in enumerate(self._passed)}
+        once, each = [], []
+        for name, dtype in sorted(self.loops.used, key=lambda item: (item[0], item[1].name)):
+            buffer = self.memory.buffers[name]
+            if buffer.source == "static":
+                address = f"static[{places[name]}]"
+            elif buffer.source == "workspace":
+                if name not in self.loops.offsets:
+                    continue
+                address = f"static[0] + {self.loops.offsets[name]}"
+            else:
+                address = f"np.intp(m{passed[name]}.ctypes.data)"
+            if buffer.source == "batch":
+                address += f" + step * moves[{passed[name]}]"
+            variable = self.loops.ref(Place(name, dtype, 0, (), ()))
+            line = f"{variable} = carray(pointer({address}), {buffer.length}, np.{dtype.name})"
+            (each if buffer.source == "batch" else once).append(line)
+        return once, each
+
+    def _compiled(self) -> Any:
+        from numba import carray, njit, typeof
+        from numba.core.errors import NumbaError
+
+        from .numba_pointers import pointer
+
+        space: dict[str, Any] = {"np": np, "carray": carray, "pointer": pointer, "njit": njit}
+        exec(builtins.compile(self.compiled_source, "<recorded step>", "exec"), space)
+        compiled = space["program"]
+        table = np.zeros(1, np.intp)
+        values = [1, table, table, *[self._types[variable] for _, variable in self._passed]]
+        values += [x.value for x in self.numbers]
+        try:
+            compiled.compile(tuple([typeof(value) for value in values]))
+        except NumbaError as error:
+            raise NoForm(f"a statement that numba refuses: {str(error)[:500]}") from None
+        return compiled
