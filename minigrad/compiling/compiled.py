@@ -20,6 +20,7 @@ from .printing import Names, name_all, parameter_name, source
 from .program import Program
 from .recorder import Recorder
 from .refusal import Refused
+from .repeating import repeats
 from .running import Running
 from .values import Recorded
 
@@ -40,11 +41,15 @@ class Compiled:
     """A step that was recorded once.
 
     - `call(args, kwargs)`: run it, or return MISS if it is another step now.
-    - `running_source`: the text of `call`.
+    - `repeat(n_steps, args, kwargs, stacked)`: run it for each row of the `stacked` arguments, of
+      which `args` are the first. Returns the number of steps done, and their results, stacked; or
+      MISS. None if it isn't compiled as a loop.
+    - `running_source`: the text of these.
     - `shortfall`: why the backend "numba" wasn't used, if it was asked for.
     """
 
     call: Callable[..., Any]
+    repeat: Callable[..., Any] | None
     shortfall = ""
 
     def __init__(
@@ -154,21 +159,22 @@ class Compiled:
         engine = engine_checks(self.space)
         declared = self.declared.checks
         conditions = [*engine, *arguments.checks, *declared, *self.inputs.checks]
-        body = [
+        found = [
             _unless(conditions),
             *self.inputs.reads,
             *([_unless(self.inputs.layouts)] if self.inputs.layouts else []),
             *self.read_numbers,
             *before,
-            *running.body,
-            *after,
-            *self._effects(),
-            *self._wrapped_results(),
-            f"return {self.shape}",
         ]
-        indented = [f"    {part}" for line in body for part in line.split("\n")]
-        definition = ["", "", "def call(args, kwargs):", *indented]
-        source = "\n".join([*running.setup, *definition])
+        made = [*self._wrapped_results(), f"return {self.shape}"]
+        definitions = _defined(
+            "call(args, kwargs)", [*found, *running.body, *after, *self._effects(), *made]
+        )
+        if isinstance(running, NumbaRunning) and repeats(self):
+            effects = self._effects(" * done")
+            body = [*running.repeated(self._stacked()), *after, *effects, *self._rows(running)]
+            definitions += _defined("repeat(n_steps, args, kwargs, stacked)", [*found, *body])
+        source = "\n".join([*running.setup, *definitions])
         self.running_source = f"{running.compiled_source}{source}"
         self.space.update(self.declared.names)
         self.space.update(running.bound)
@@ -176,7 +182,25 @@ class Compiled:
         self.space.update(MISS=MISS, wrap=wrap, writes=writes)
         self.space.update(getrefcount=sys.getrefcount, ALONE=_ALONE)
         exec(builtins.compile(source, "<recorded step>", "exec"), self.space)
-        self.call = self.space["call"]
+        self.call, self.repeat = self.space["call"], self.space.get("repeat")
+
+    def _stacked(self) -> dict[str, str]:
+        """The expressions of the stacked arguments, by the names of their arrays."""
+        paths = self.inputs.paths
+        return {
+            self.names[array]: f"stacked{paths[id(tensor)].removeprefix('args')}"
+            for tensor, _, array in self.recorder.inputs
+            if id(tensor) in paths
+        }
+
+    def _rows(self, running: NumbaRunning) -> list[str]:
+        """Statements that return the number of steps done and their stacked results."""
+        pairs = zip(self.results, self.outputs, strict=False)
+        lines = [
+            f"r{i} = wrap({running.rows[self.names[array]]}[:done])"
+            for i, (_, array) in enumerate(pairs)
+        ]
+        return [*lines, f"return done, {self.shape}"]
 
     def _running(self, fresh: set[int], slots: dict[int, str]) -> Running | NumbaRunning:
         if self.backend == "numba":
@@ -188,8 +212,9 @@ class Compiled:
             numbers = [n for _, _, n in self.recorder.numbers if id(n) in self.used]
             try:
                 return NumbaRunning(
-                    self.program, self.names, self.inputs.static, fresh, slots, inputs, numbers
-                )
+                    self.program, self.names, self.inputs.static, fresh, slots, inputs, numbers,
+                    len(self.results),
+                )  # fmt: skip
             except NoForm as error:
                 self.shortfall = str(error)
         return Running(self.program, self.names, self.inputs.static, fresh, slots)
@@ -206,7 +231,7 @@ class Compiled:
         pairs = zip(self.new_grads, self.grad_outputs, strict=True)
         for i, ((tensor, grad, _), array) in enumerate(pairs):
             where = self.inputs.place(tensor)
-            if array is not array.storage.whole or self._reads_old_grad(tensor):
+            if array is not array.storage.whole or self.reads_old_grad(tensor):
                 after.append(f"g = wrap({self.names[array]})")
             else:
                 pattern = np.empty_like(array.value)
@@ -224,22 +249,22 @@ class Compiled:
             after += [f"{where}._grad = g", f"g._counter[0] = {grad.version}"]
         return before, after, slots
 
-    def _reads_old_grad(self, tensor: Any) -> bool:
+    def reads_old_grad(self, tensor: Any) -> bool:
         old = tensor._grad
         return old is not None and any(
             id(a) in self.used for t, _, a in self.recorder.inputs if t is old
         )
 
-    def _effects(self) -> list[str]:
-        """Statements that set gradients to None and count the writes."""
+    def _effects(self, times: str = "") -> list[str]:
+        """Statements that set gradients to None and count the writes, multiplied by `times`."""
         recorder, lines = self.recorder, []
         for tensor, _, _ in recorder.inputs:
             if recorder.grads[id(tensor)].kind == "none":
                 lines.append(f"{self.inputs.place(tensor)}._grad = None")
             if moved := recorder.versions[id(tensor)]:
-                lines.append(f"{self.inputs.place(tensor)}._counter[0] += {moved}")
+                lines.append(f"{self.inputs.place(tensor)}._counter[0] += {moved}{times}")
         if total := sum(recorder.versions.values()):
-            lines.append(f"writes.count += {total}")
+            lines.append(f"writes.count += {total}{times}")
         return lines
 
     def _wrapped_results(self) -> list[str]:
@@ -303,6 +328,11 @@ class Compiled:
 def _unless(conditions: list[str]) -> str:
     """A statement that leaves the program if not all conditions hold."""
     return "if not (\n    " + "\n    and ".join(conditions) + "\n):\n    return MISS"
+
+
+def _defined(head: str, body: list[str]) -> list[str]:
+    """The lines of a function."""
+    return ["", "", f"def {head}:", *[f"    {part}" for line in body for part in line.split("\n")]]
 
 
 def _check_own_memory(outputs: list[Recorded]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from .numba_indexing import Indexing
 from .numba_loops import Loops, Map, Scope
-from .numba_memory import Memory, NoForm, Place, contiguous
+from .numba_memory import VIEWS, Memory, NoForm, Place, contiguous
 from .numba_products import product
 from .numba_reductions import accumulate, reduce
 from .numba_scalars import converted, function
@@ -30,7 +30,14 @@ _METHODS = {
     ".sum": "add", ".prod": "multiply", ".max": "maximum", ".min": "minimum", ".any": "logical_or",
     ".all": "logical_and",
 }  # fmt: skip
+_INSTEAD_OF = {"nan": "{0} != {0}", "posinf": "{0} == np.inf", "neginf": "{0} == -np.inf"}
 _SUMS = {".cumsum": "add", ".cumprod": "multiply", "np.cumsum": "add", "np.cumprod": "multiply"}
+
+
+def _is_of_numbers(statement: Statement) -> bool:
+    """Whether a statement makes a number from numbers."""
+    values = [*statement.operands(), *statement.results]
+    return bool(statement.results) and all(type(x) is Number for x in values)
 
 
 class Forms:
@@ -47,11 +54,13 @@ class Forms:
         name = statement.name
         if name.startswith("is "):
             self._guard(statement)
-        elif all(type(x) is Number for x in (*statement.operands(), *statement.results)) and (
-            statement.results and not statement.writes
-        ) and type(statement.results[0]) is Number:
+        elif name == "raises ValueError" and statement.options["_name"] == "np.ravel_multi_index":
+            self.indexing.out_of_range(statement)
+        elif name.startswith("raises "):
+            raise NoForm(f"an error of {statement.options['_name']}")
+        elif _is_of_numbers(statement):
             self._number(statement)
-        elif name in _COPIES:
+        elif name in _COPIES or self._copies_one(statement):
             self._copy(statement, statement.args[0], self._target(statement))
         elif name in _FILLED:
             self._filled(statement)
@@ -59,6 +68,11 @@ class Forms:
             form(self, statement)
         elif not self._ufunc(statement):
             raise NoForm(name)
+
+    def _copies_one(self, statement: Statement) -> bool:
+        """Whether a statement that may return a view copied a single element."""
+        name = statement.name
+        return name in VIEWS and name != "[]" and self._target(statement).size == 1
 
     # Numbers and guards -----------------------------------------------------------------------
 
@@ -107,7 +121,9 @@ class Forms:
             return type(x.value), self.printer.names[x]
         if isinstance(x, np.generic):
             return x.dtype, literal(x)
-        if isinstance(x, bool | int | float):
+        if isinstance(x, bool):
+            return np.dtype(bool), literal(x)
+        if isinstance(x, int | float):
             return type(x), literal(x)
         raise NoForm(f"an operand of the type {type(x).__name__}")
 
@@ -198,7 +214,9 @@ class Forms:
         x, k = (*statement.args, statement.options.get("k", 0))[:2]
         target = self._target(statement)
         rows, columns = target.shape[-2:]
-        inside = (np.tril if statement.name == "np.tril" else np.triu)(np.ones((rows, columns), bool), k)
+        inside = (np.tril if statement.name == "np.tril" else np.triu)(
+            np.ones((rows, columns), bool), k
+        )
         mask = self.indexing.constant(inside)
         source = self.place(x)
 
@@ -206,6 +224,24 @@ class Forms:
             return f"({values[0]} if {values[1]} else {converted('0', int, target.dtype)})"
 
         self.loops.map(Map(target.shape, target, (source, mask), build))
+
+    def _numbers_of(self, statement: Statement) -> None:
+        """`np.nan_to_num`: numbers instead of NaN and the infinities."""
+        x, options = statement.args[0], dict(statement.options)
+        kind = self._target(statement).dtype
+        if len(statement.args) > 1 or kind.kind != "f" or options.keys() - set(_INSTEAD_OF):
+            raise NoForm(statement.name)
+        limits = {"nan": 0.0, "posinf": np.finfo(kind).max, "neginf": np.finfo(kind).min}
+        limits |= {key: value for key, value in options.items() if value is not None}
+
+        def build(texts: list[str]) -> str:
+            text = texts[0]
+            for key, condition in _INSTEAD_OF.items():
+                value = converted(literal(float(limits[key])), float, kind)
+                text = f"({value} if {condition.format(texts[0])} else {text})"
+            return text
+
+        self.mapped([x], [kind], self._target(statement), build)
 
     # Ufuncs -----------------------------------------------------------------------------------
 
@@ -233,7 +269,9 @@ class Forms:
         elif path[1:] or set(options) - {"dtype", "casting"} or ufunc.nout != 1:
             return False
         else:
-            self.elementwise(statement.name, ufunc, args, self._target(statement), options.get("dtype"))
+            self.elementwise(
+                statement.name, ufunc, args, self._target(statement), options.get("dtype")
+            )
         return True
 
     def elementwise(
@@ -241,7 +279,9 @@ class Forms:
     ) -> None:
         """Add a map of a ufunc, computed in the dtypes in which NumPy computes it."""
         kinds = [self.operand(x)[0] for x in operands]
-        chosen = {"signature": (*[None] * ufunc.nin, np.dtype(dtype))} if dtype is not None else {}
+        chosen: Any = (
+            {"signature": (*[None] * ufunc.nin, np.dtype(dtype))} if dtype is not None else {}
+        )
         try:
             resolved = ufunc.resolve_dtypes((*kinds, None), casting="unsafe", **chosen)
         except (TypeError, ValueError):
@@ -303,7 +343,14 @@ class Forms:
     def _method(self, statement: Statement) -> None:
         name, options = _METHODS[statement.name], dict(statement.options)
         x, *axis = statement.args
-        reduce(self, name, x, self._target(statement), *(axis or [options.pop("axis", None)]), **options)
+        reduce(
+            self,
+            name,
+            x,
+            self._target(statement),
+            *(axis or [options.pop("axis", None)]),
+            **options,
+        )
 
     def _running(self, statement: Statement) -> None:
         x, *axis = statement.args
@@ -321,6 +368,9 @@ class Forms:
     def _take(self, statement: Statement) -> None:
         self.indexing.take(self, statement)
 
+    def _roll(self, statement: Statement) -> None:
+        self.indexing.roll(self, statement)
+
     def _places(self, statement: Statement) -> None:
         self.indexing.flat_places(self, statement)
 
@@ -335,7 +385,8 @@ _OWN: dict[str, Callable[[Forms, Statement], None]] = {
     "np.stack": Forms._stack, ".dot": Forms._dot, "np.dot": Forms._dot, "[]": Forms._index,
     "[]=": Forms._assign, ".take": Forms._take, "np.take": Forms._take,
     "np.ravel_multi_index": Forms._places, "np.take_along_axis": Forms._along,
-    "np.put_along_axis": Forms._along,
+    "np.put_along_axis": Forms._along, "np.roll": Forms._roll,
+    "np.nan_to_num": Forms._numbers_of,
 }  # fmt: skip
 _OWN |= {f"np.{kind}": Forms._scalar for kind in ("float32", "float64", "int32", "int64", "bool")}
 _OWN |= dict.fromkeys(_METHODS, Forms._method) | dict.fromkeys(_SUMS, Forms._running)

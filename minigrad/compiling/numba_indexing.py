@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .numba_loops import Loops, Map, Scope
+from .numba_loops import Loops, Map, Scope, index_text, nested
 from .numba_memory import Memory, NoForm, Place, contiguous
 from .numba_scalars import converted
 from .recording import Statement, parts
@@ -104,7 +104,9 @@ class Indexing:
         axis = rest[0 if takes else 1] if len(rest) > (not takes) else statement.options["axis"]
         place, index = self.memory[x], self.memory[indices]
         axis %= len(place.shape)
-        shape = tuple([n if d == axis else max(n, index.shape[d]) for d, n in enumerate(place.shape)])
+        shape = tuple(
+            [n if d == axis else max(n, index.shape[d]) for d, n in enumerate(place.shape)]
+        )
         shape = (*shape[:axis], index.shape[axis], *shape[axis + 1 :])
         flat = place.within(0, (*place.shape[:axis], 1, *place.shape[axis + 1 :]), place.strides)
         picked = Picked(
@@ -135,6 +137,40 @@ class Indexing:
         self.loops.map(Map(target.shape, target, reads, build))
         self._valid.add(target.buffer)
 
+    def out_of_range(self, statement: Statement) -> None:
+        """Leave the program unless `np.ravel_multi_index(indices, shape)` is an error."""
+        indices, sizes = statement.args[:2]
+        reads = [self.memory[x] for x in indices]
+        if len(statement.args) > 2 or statement.options.keys() != {"_name"}:
+            raise NoForm("an error of np.ravel_multi_index")
+        shape = np.broadcast_shapes(*[p.shape for p in reads])
+        inside = self.loops.variable()
+        lines = [f"{inside} = True"]
+        loop = []
+        for read, n in zip(reads, sizes, strict=True):
+            place = read.broadcast(shape)
+            index = index_text(place.offset, [(s, d) for d, s in enumerate(place.strides)])
+            value = f"np.intp({self.loops.ref(place)}[{index}])"
+            loop.append(f"if {value} < 0 or {value} >= {n}: {inside} = False")
+        lines += [*nested(shape, loop), f"if {inside}: return step"]
+        self.loops.code(lines, reads, ())
+
+    def roll(self, forms: Any, statement: Statement) -> None:
+        """Add `np.roll(x, shift, axis)`."""
+        x, shift, *rest = statement.args
+        axis = rest[0] if rest else statement.options.get("axis")
+        source, target = self.memory[x], self.memory[statement.results[0]]
+        if axis is None:
+            source = self._contiguous(source)
+            source, axis = source.within(0, (source.size,), (1,)), 0
+            target = target.within(0, source.shape, (1,))
+        order = np.indices(source.shape, sparse=True)
+        rolled = list(order)
+        for d, i in enumerate(order):  # each index varies along its own dimension only
+            shifts, axes = np.broadcast_arrays(np.atleast_1d(shift), axis)
+            rolled[d] = np.roll(i, shifts[axes % i.ndim == d].sum(), d)
+        self._gather(self._picked(source, tuple(rolled)), target)
+
     # Parts ------------------------------------------------------------------------------------
 
     def _part(self, x: Recorded, key: Any) -> Place:
@@ -143,7 +179,7 @@ class Indexing:
             raise NoForm("an index that isn't constant")
         whole = (*key, ...) if type(key) is tuple and Ellipsis not in key else key
         whole = (key, ...) if type(key) is int else whole
-        return self.memory.part(x, x.value[whole])
+        return self.memory.part(x, x.value[whole], x.value)
 
     def _contiguous(self, place: Place) -> Place:
         """The same elements one after the other: the place itself, or a copy."""
@@ -247,12 +283,7 @@ class Indexing:
 def _has_arrays(key: Any) -> bool:
     """Whether a key has arrays or lists of indices."""
     entries = key if type(key) is tuple else (key,)
-    return any(
-        (type(e) is Recorded and isinstance(e.value, np.ndarray)) or isinstance(e, list | np.ndarray)
-        if type(e) is not tuple
-        else True
-        for e in entries
-    )
+    return any(type(e) is Recorded or isinstance(e, list | tuple | np.ndarray) for e in entries)
 
 
 def _has_masks(key: Any) -> bool:

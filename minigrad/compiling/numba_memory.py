@@ -16,7 +16,7 @@ from .recording import Statement, parts, value_of
 from .values import Number, Recorded
 
 # Statements that may return a view.
-_VIEWS = frozenset(
+VIEWS = frozenset(
     [
         ".T", ".diagonal", ".ravel", ".reshape", ".squeeze", ".swapaxes", ".transpose", ".view",
         "[]", "np.broadcast_to", "np.diagonal", "np.expand_dims", "np.flip", "np.moveaxis",
@@ -24,7 +24,7 @@ _VIEWS = frozenset(
         "np.lib.stride_tricks.as_strided",
     ]
 )  # fmt: skip
-_KINDS = frozenset("? b h i l q B H I L Q f d".split())
+_KINDS = frozenset(["?", "b", "h", "i", "l", "q", "B", "H", "I", "L", "Q", "f", "d"])
 
 
 class NoForm(Exception):
@@ -54,9 +54,11 @@ class Place:
         return self.normal().strides == contiguous(self.shape) or self.size == 0
 
     def normal(self) -> Place:
-        """The same place with a stride of 0, or of a contiguous array, in dimensions of size 1."""
+        """The same place, in dimensions of size 1 with the strides of a contiguous array."""
         plain = contiguous(self.shape)
-        strides = [p if n == 1 else s for n, s, p in zip(self.shape, self.strides, plain, strict=True)]
+        strides = [
+            p if n == 1 else s for n, s, p in zip(self.shape, self.strides, plain, strict=True)
+        ]
         return replace(self, strides=tuple(strides))
 
     def broadcast(self, shape: tuple[int, ...]) -> Place:
@@ -138,27 +140,30 @@ class Memory:
         """Find out whether a result is a view, and if so note its place."""
         source = statement.args[0] if statement.args else None
         shares = any(type(x) is Recorded and x.storage is result.storage for x in parts(source))
-        if type(source) is not Recorded or statement.name not in _VIEWS:
+        if type(source) is not Recorded or statement.name not in VIEWS:
             if shares:
                 raise NoForm(f"{statement.name}, which returns a view")
             return False
-        value = source.value
-        if not isinstance(value, np.ndarray) or not isinstance(result.value, np.ndarray):
+        if isinstance(source.value, np.ndarray) and not isinstance(result.value, np.ndarray):
             return False
         if any(type(x) is Number for x in statement.operands()):
             raise NoForm(f"{statement.name} with an option that may change")
         if statement.name == "[]" and any(True for _ in parts(statement.args[1])):
             return False
         assert statement.compute is not None
-        view = statement.compute(*value_of(statement.args), **value_of(statement.options))
-        if not np.may_share_memory(view, value):
+        value, *others = value_of(statement.args)
+        value = np.asarray(value)
+        view = statement.compute(value, *others, **value_of(statement.options))
+        if not isinstance(view, np.ndarray):
             return False
-        self._places[id(result)] = self.part(source, view)
+        if view.size and not np.may_share_memory(view, value):
+            return False
+        self._places[id(result)] = self.part(source, view, value)
         return True
 
-    def part(self, source: Recorded, view: np.ndarray) -> Place:
-        """The place of a view of the value of `source`."""
-        value, place = source.value, self[source]
+    def part(self, source: Recorded, view: np.ndarray, value: np.ndarray) -> Place:
+        """The place of a view of `value`, which is that of `source`."""
+        place = self[source]
         moved = _address(view) - _address(value) if view.size else 0
         if view.dtype.itemsize != value.dtype.itemsize or moved % value.itemsize:
             raise NoForm(f"a view as {view.dtype} of {value.dtype}")

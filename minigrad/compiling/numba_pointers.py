@@ -9,7 +9,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def pointer(typing_context: Any, address: Any) -> Any:
     """The address, an integer, as a pointer for `numba.carray`."""
 

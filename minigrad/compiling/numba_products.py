@@ -30,7 +30,7 @@ def product(forms: Any, a: Any, b: Any, target: Place) -> None:
     stack = target.shape[:-2]
     left = left.broadcast((*stack, *left.shape[-2:]))
     right = right.broadcast((*stack, *right.shape[-2:]))
-    m, k, n = *left.shape[-2:], right.shape[-1]
+    (m, k), n = left.shape[-2:], right.shape[-1]
     if target.buffer in (left.buffer, right.buffer):
         raise NoForm("a product into one of its operands")
     if m * k * n <= _SMALL or target.dtype.kind != "f":
@@ -124,5 +124,3 @@ def _matrix(loops: Any, place: Place, stack: int) -> str:
     if _order(place) == "C":
         return f"{part}.reshape(({m}, {n}))"
     return f"{part}.reshape(({n}, {m})).T"
-
-

@@ -144,5 +144,3 @@ def accumulate(forms: Any, name: str, source: Place, target: Place, axis: int) -
         f"    {moved(target)} = {total}",
     ]
     loops.code(nested(sizes, body), [source], [target])
-
-

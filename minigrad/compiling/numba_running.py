@@ -7,8 +7,8 @@ are those of the C library. NaN and infinities are as in NumPy.
 from __future__ import annotations
 
 import builtins
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,13 +31,42 @@ def require_numba() -> None:
         ) from error
 
 
+class Made(NamedTuple):
+    """A new array for a result or a gradient: one like `like`, or a part of that."""
+
+    like: np.ndarray
+    part: Place | None
+    is_result: bool
+
+    def view(self, name: str) -> str:
+        """The part as an expression."""
+        place, size = self.part, self.like.itemsize
+        assert place is not None
+        strides = tuple([s * size for s in place.strides])
+        kind = f"np.{place.dtype.name}"
+        return f"np.ndarray({place.shape}, {kind}, {name}, {place.offset * size}, {strides})"
+
+    def rows(self, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """Memory for n results: an array like the first of them, and all, stacked."""
+        like, part = self.like, self.part
+        memory = np.empty((n, like.nbytes), np.uint8)
+        first: np.ndarray = np.ndarray(like.shape, like.dtype, memory, 0, like.strides)
+        if part is None:
+            strides = (like.nbytes, *like.strides)
+            return first, np.ndarray((n, *like.shape), like.dtype, memory, 0, strides)
+        own = [s * like.itemsize for s in part.strides]
+        at = part.offset * like.itemsize
+        shape = (n, *part.shape)
+        return first, np.ndarray(shape, like.dtype, memory, at, (like.nbytes, *own))
+
+
 class NumbaRunning:
     """The lines of the form that numba compiles.
 
     - `compiled_source`: the text of the compiled function.
     - `setup`: statements that run once; `body`: those of every call.
     - `bound`: the objects that the setup uses, by their names.
-    - `batches`, `made`: the variables of the body that hold an argument, and a new result.
+    - `made`: the new arrays of each call, by their variables.
 
     NoForm if a statement has no form for numba.
     """
@@ -51,9 +80,11 @@ class NumbaRunning:
         slots: dict[int, str],
         inputs: Sequence[tuple[Recorded, bool]],
         numbers: Sequence[Number],
+        results: int,
     ) -> None:
         """`static`, `fresh` and `slots` are as for `Running`. `inputs` are the arrays that the
-        program uses, each with whether it is an argument, and `numbers` the options."""
+        program uses, each with whether it is an argument, and `numbers` the options. The first
+        `results` outputs are those of the step, the others gradients."""
         self.program, self.names, self.numbers = program, names, numbers
         self.memory, self.printer = Memory(names), Printer(names)
         self.loops = Loops(self.memory)
@@ -63,8 +94,8 @@ class NumbaRunning:
         self._static: list[str] = []
         self._passed: list[tuple[str, str]] = []  # buffers and the variables of the body
         self._types: dict[str, np.ndarray] = {}
-        self.batches: list[str] = []
-        self.made: dict[str, np.ndarray] = {}
+        self._results = {id(x) for x in program.outputs[:results]}
+        self.made: dict[str, Made] = {}
         for array, is_argument in inputs:
             self._input(array, id(array.storage) in static, is_argument)
         direct = self._direct_outputs(slots)
@@ -73,7 +104,7 @@ class NumbaRunning:
                 self._statement(statement, direct)
             except NoForm as error:
                 raise NoForm(f"{error} ({statement.label}, at {statement.place})") from None
-        self._copied_outputs(direct, slots)
+        self._copied_outputs(direct)
         self._write()
 
     # Values -----------------------------------------------------------------------------------
@@ -86,8 +117,6 @@ class NumbaRunning:
             self._static.append(name)
         else:
             self._pass(name, name, array.value)
-            if is_argument:
-                self.batches.append(name)
 
     def _pass(self, buffer: str, variable: str, value: np.ndarray) -> None:
         self._passed.append((buffer, variable))
@@ -95,20 +124,15 @@ class NumbaRunning:
 
     def _direct_outputs(self, slots: dict[int, str]) -> dict[int, str]:
         """The variables of outputs that are computed in their own memory, by their ids."""
-        found = {}
-        for array in self.program.outputs:
-            value = array.value
-            if not value.flags.writeable:
-                raise NoForm("a result that can't be written")
-            like = np.empty_like(value)
-            if array.storage.whole is array and like.strides == value.strides:
-                found[id(array)] = slots.get(id(array.storage), self.names[array])
-        return found
+        return {
+            id(array): slots.get(id(array.storage), self.names[array])
+            for array in self.program.outputs
+            if array.storage.whole is array
+            and np.empty_like(array.value).strides == array.value.strides
+        }
 
     def _statement(self, statement: Statement, direct: dict[int, str]) -> None:
         touched = [r for r in (*statement.results, *statement.writes) if type(r) is Recorded]
-        if statement.name.startswith("raises "):
-            raise NoForm(statement.options["_name"])
         if touched and all(id(x.storage) in self._constants for x in touched):
             self._constant_lines.append(self.printer.line(statement))
             for r in statement.results:
@@ -133,25 +157,58 @@ class NumbaRunning:
             return
         self._output(r, name, direct[id(r)])
 
-    def _output(self, r: Recorded, buffer: str, variable: str) -> None:
+    def _output(self, r: Recorded, buffer: str, variable: str, is_dense: bool = True) -> None:
         """Memory for a result or a gradient, which the body passes to the program."""
-        is_result = variable == self.names[r]
-        self.memory.add(r, buffer, "batch" if is_result else "argument")
-        self._pass(buffer, variable, np.empty_like(r.value))
-        if is_result:
-            self.made[variable] = np.empty_like(r.value)
+        is_result = id(r) in self._results
+        place = self.memory.add(r, buffer, "batch" if is_result else "argument")
+        like = np.empty_like(r.value)
+        if not is_dense:  # a view of this
+            like = np.empty(self.memory.buffers[buffer].length, like.dtype)
+        self._pass(buffer, variable, like)
+        if variable == self.names[r]:
+            self.made[variable] = Made(like, None if is_dense else place, is_result)
 
-    def _copied_outputs(self, direct: dict[int, str], slots: dict[int, str]) -> None:
+    def _copied_outputs(self, direct: dict[int, str]) -> None:
         """Copy the outputs that are views, or whose memory has gaps."""
         for i, array in enumerate(self.program.outputs):
-            if id(array) in direct and self.memory[array].buffer == self.names[array]:
+            source = self.memory[array]
+            if id(array) in direct and source.buffer == self.names[array]:
                 continue
-            source, like = self.memory[array], np.empty_like(array.value)
-            if like.strides != array.value.strides:
-                raise NoForm("a result whose memory has gaps")
-            self._output(array, f"r{i}", slots.get(id(array.storage), self.names[array]))
+            variable = direct.get(id(array), self.names[array])
+            self._output(array, f"r{i}", variable, id(array) in direct)
             target = self.memory[array]
             self.loops.map(Map(target.shape, target, (source,), lambda scope, values: values[0]))
+
+    def repeated(self, paths: dict[str, str]) -> list[str]:
+        """The body for `n_steps` steps. `paths` are the expressions of the stacked arguments.
+
+        It leaves the number of the steps done in `done`.
+        """
+        moves, lines = [], []
+        for i, (name, made) in enumerate(self.made.items()):
+            if made.is_result:
+                lines.append(f"{name}, {self.rows[name]} = made_{i}.rows(n_steps)")
+            else:
+                lines.append(f"{name} = empty_like(like_{i})")
+        for buffer, variable in self._passed:
+            source = self.memory.buffers[buffer].source
+            if source != "batch":
+                moves.append("0")
+            elif variable in self.made:
+                moves.append(str(self.made[variable].like.nbytes))
+            else:
+                moves.append(f"{paths[variable]}._array.strides[0]")
+        table = f"np.array([{', '.join(moves)}], np.intp)"
+        lines += [
+            f"done = program(n_steps, static, {table}, {self.arguments})",
+            "if not done: return MISS",
+        ]
+        return lines + self._parts(lambda made: not made.is_result)
+
+    def _parts(self, wanted: Callable[[Made], bool]) -> list[str]:
+        """Statements that take the parts of new arrays."""
+        chosen = {name: made for name, made in self.made.items() if wanted(made) and made.part}
+        return [f"{name} = {made.view(name)}" for name, made in chosen.items()]
 
     # Text -------------------------------------------------------------------------------------
 
@@ -174,11 +231,13 @@ class NumbaRunning:
             ]
         )
         self.bound: dict[str, Any] = {
-            "workspace": np.empty(self.loops.workspace, np.uint8), "ascontiguous": np.asarray,
+            "workspace": np.empty(self.loops.workspace, np.uint8),
             "moves": np.zeros(max(len(self._passed), 1), np.intp), **constants,
         }  # fmt: skip
-        self.bound |= {f"like_{i}": like for i, like in enumerate(self.made.values())}
+        self.bound |= {f"like_{i}": made.like for i, made in enumerate(self.made.values())}
+        self.bound |= {f"made_{i}": made for i, made in enumerate(self.made.values())}
         self.bound["program"] = self._compiled()
+        self.rows = {name: self.names.give(made, "rows") for name, made in self.made.items()}
         self.setup = [
             *self._constant_lines,
             f"kept = [np.asarray(each) for each in ({', '.join(static)},)]",
@@ -189,12 +248,14 @@ class NumbaRunning:
         self.body = [
             *[f"{name} = empty_like(like_{i})" for i, name in enumerate(self.made)],
             f"if program(1, static, moves, {self.arguments}) != 1: return MISS",
+            *self._parts(lambda made: True),
         ]
 
     def _found(self, places: dict[str, int]) -> tuple[list[str], list[str]]:
         """What names the buffers: once, and for each step."""
         passed = {buffer: i for i, (buffer, _) in enumerate(self._passed)}
-        once, each = [], []
+        once: list[str] = []
+        each: list[str] = []
         for name, dtype in sorted(self.loops.used, key=lambda item: (item[0], item[1].name)):
             buffer = self.memory.buffers[name]
             if buffer.source == "static":

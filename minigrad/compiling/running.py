@@ -14,7 +14,7 @@ import numpy as np
 from .printing import Names, Printer, strip
 from .program import UFUNCS, UNARY, Program, constant_storages, is_guard, is_view
 from .recording import Statement, parts
-from .values import Number, Recorded
+from .values import Recorded
 
 _COPIES = (".copy", ".astype", "np.ascontiguousarray", "np.array")
 _FILLS = {"np.zeros": "0", "np.ones": "1", "np.zeros_like": "0", "np.ones_like": "1"}

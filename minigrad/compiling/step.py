@@ -16,6 +16,7 @@ from .compiled import MISS, Compiled
 from .numba_running import require_numba
 from .recorder import recording_lock
 from .refusal import Incomplete, Refused
+from .repeating import Batches, first_row, joined, row_checked, row_of
 
 _MOST_PROGRAMS = 16
 
@@ -47,6 +48,56 @@ class CompiledStep:
                 if result is not MISS:
                     return result
             return self._otherwise(args, kwargs)
+
+    def repeat(self, n: int, batches: Any) -> Any:
+        """Run n steps, and return their results stacked: tensors with a row for each step.
+
+        `batches` is a tuple of the step's arguments, each tensor with a row for each step, or a
+        list of n tuples of arguments. The tensors that the step writes are as after n calls. An
+        option such as `lr` is the same in all steps.
+
+        With `backend="numba"` the steps are one compiled loop, before which the conditions are
+        checked once. It is left for a step that the program doesn't fit, such as one with a label
+        to be ignored. Other backends, and steps that can't be repeated as they are, such as one
+        that adds to the gradients, are called n times.
+
+        TypeError for results that aren't tensors, or other `batches`; ValueError for another
+        number of batches.
+
+        >>> w = nn.Parameter(minigrad.zeros(2))
+        >>> @minigrad.compile
+        ... def step(x):
+        ...     w.grad = None
+        ...     loss = ((w - x) ** 2).sum()
+        ...     loss.backward()
+        ...     with minigrad.no_grad():
+        ...         w.sub_(w.grad, alpha=0.25)
+        ...     return loss
+        >>> step.repeat(3, (minigrad.ones(3, 2),))
+        tensor([2.0000, 0.5000, 0.1250])
+        """
+        given, pieces, i = Batches(n, batches), list[Any](), 0
+        with self._lock:
+            while i < n:
+                done, piece = self._many(given, i) if self.backend == "numba" else (0, None)
+                if not done:
+                    done, piece = 1, row_of(self(*given[i]))
+                pieces.append(piece)
+                i += done
+        return joined(pieces)
+
+    def _many(self, batches: Batches, i: int) -> tuple[int, Any]:
+        """Run as many steps from step i on as one program fits: their number and results."""
+        programs = [program for program in self._programs if program.repeat is not None]
+        if programs:
+            n, stacked = batches.rows(i)
+            args = first_row(stacked)
+            for program in programs:
+                assert program.repeat is not None
+                result = quiet.call(program.repeat, n, args, {}, stacked)
+                if result is not MISS:
+                    return result[0], row_checked(result[1])
+        return 0, None
 
     def _otherwise(self, args: Any, kwargs: Any) -> Any:
         self._calls += 1
