@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import functools
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..api.tensor import Tensor
+from ..core.errstate import quiet
 from ..core.tensor import wrap
 from ..core.versions import writes
 from .conditions import Arguments, Inputs, Space, engine_checks
@@ -181,8 +183,11 @@ class Compiled:
         self.space.update(np=np, empty_like=np.empty_like, copyto=np.copyto)
         self.space.update(MISS=MISS, wrap=wrap, writes=writes)
         self.space.update(getrefcount=sys.getrefcount, ALONE=_ALONE)
-        exec(builtins.compile(source, "<recorded step>", "exec"), self.space)
-        self.call, self.repeat = self.space["call"], self.space.get("repeat")
+        space = dict(self.space)  # a plain dict, in which Python finds names faster
+        exec(builtins.compile(source, "<recorded step>", "exec"), space)
+        self.call, self.repeat = space["call"], space.get("repeat")
+        if not isinstance(running, NumbaRunning):  # the compiled function never warns
+            self.call = functools.partial(quiet.call, self.call)
 
     def _stacked(self) -> dict[str, str]:
         """The expressions of the stacked arguments, by the names of their arrays."""

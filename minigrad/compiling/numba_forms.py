@@ -11,7 +11,7 @@ from .numba_indexing import Indexing
 from .numba_loops import Loops, Map, Scope
 from .numba_memory import VIEWS, Memory, NoForm, Place, contiguous
 from .numba_products import product
-from .numba_reductions import accumulate, reduce
+from .numba_reductions import accumulate, first_extreme, reduce
 from .numba_scalars import converted, function
 from .printing import Printer, literal
 from .program import UFUNCS, UNARY
@@ -195,12 +195,15 @@ class Forms:
         if statement.options:
             raise NoForm(statement.name)
         target = self._target(statement)
+        kind = target.dtype
 
         def build(texts: list[str]) -> str:
             text, *bounds = texts
             if low is not None:
-                text = f"np.maximum({text}, {bounds.pop(0)})"
-            return f"np.minimum({text}, {bounds[0]})" if high is not None else text
+                text = str(function("maximum", [kind, kind], [text, bounds.pop(0)]))
+            if high is not None:
+                text = str(function("minimum", [kind, kind], [text, bounds[0]]))
+            return text
 
         operands = [v for v in (x, low, high) if v is not None]
         self.mapped(operands, [target.dtype] * len(operands), target, build)
@@ -352,6 +355,17 @@ class Forms:
             **options,
         )
 
+    def _extreme(self, statement: Statement) -> None:
+        """`np.argmax` or `np.argmin`, as functions or methods."""
+        x, *axis = statement.args
+        options = dict(statement.options)
+        where = axis[0] if axis else options.pop("axis", None)
+        options.pop("keepdims", None)
+        if options or len(axis) > 1:
+            raise NoForm(statement.name)
+        name = statement.name.rpartition(".")[2]
+        first_extreme(self, name, self.place(x), self._target(statement), where)
+
     def _running(self, statement: Statement) -> None:
         x, *axis = statement.args
         where = axis[0] if axis else statement.options.get("axis")
@@ -389,4 +403,5 @@ _OWN: dict[str, Callable[[Forms, Statement], None]] = {
     "np.nan_to_num": Forms._numbers_of,
 }  # fmt: skip
 _OWN |= {f"np.{kind}": Forms._scalar for kind in ("float32", "float64", "int32", "int64", "bool")}
+_OWN |= dict.fromkeys(("np.argmax", "np.argmin", ".argmax", ".argmin"), Forms._extreme)
 _OWN |= dict.fromkeys(_METHODS, Forms._method) | dict.fromkeys(_SUMS, Forms._running)

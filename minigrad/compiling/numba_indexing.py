@@ -84,7 +84,7 @@ class Indexing:
         axis = rest[0] if rest else options.pop("axis", None)
         if len(rest) > 1 or options:
             raise NoForm(statement.name)
-        source = self._contiguous(self.memory[x]) if axis is None else self.memory[x]
+        source = self.contiguous(self.memory[x]) if axis is None else self.memory[x]
         if axis is None:
             source, axis = source.within(0, (source.size,), (1,)), 0
         key = (*[slice(None)] * (axis % len(source.shape)), indices)
@@ -161,7 +161,7 @@ class Indexing:
         axis = rest[0] if rest else statement.options.get("axis")
         source, target = self.memory[x], self.memory[statement.results[0]]
         if axis is None:
-            source = self._contiguous(source)
+            source = self.contiguous(source)
             source, axis = source.within(0, (source.size,), (1,)), 0
             target = target.within(0, source.shape, (1,))
         order = np.indices(source.shape, sparse=True)
@@ -181,7 +181,7 @@ class Indexing:
         whole = (key, ...) if type(key) is int else whole
         return self.memory.part(x, x.value[whole], x.value)
 
-    def _contiguous(self, place: Place) -> Place:
+    def contiguous(self, place: Place) -> Place:
         """The same elements one after the other: the place itself, or a copy."""
         if place.is_contiguous:
             return place

@@ -32,12 +32,12 @@ def reduce(
     start = options.get("initial")
     if start is None:
         start = _smallest(name, kind) if name in ("maximum", "minimum") else _IDENTITY.get(name)
+    axes = range(len(source.shape)) if axis is None else np.atleast_1d(axis).tolist()
+    reduced = sorted({a % max(len(source.shape), 1) for a in axes}) if source.shape else []
     have, text = forms.operand(start) if start is not None else (None, None)
     if not isinstance(text, str):
         raise NoForm(f"np.{name}.reduce")
     start_text = converted(text, have, kind)
-    axes = range(len(source.shape)) if axis is None else np.atleast_1d(axis).tolist()
-    reduced = sorted({a % max(len(source.shape), 1) for a in axes}) if source.shape else []
     kept, over, onto = _split(source, target, reduced, bool(options.get("keepdims", False)))
 
     def step(total: str, element: str) -> str:
@@ -114,6 +114,32 @@ def _by_rows(
         return converted(values[0], kind, onto.dtype)
 
     loops.map(Map(kept.shape, onto, (totals,), rounded))
+
+
+def first_extreme(forms: Any, name: str, source: Place, target: Place, axis: Any) -> None:
+    """Add the loops of `np.argmax` or `np.argmin`: the first of the largest, or the first NaN."""
+    loops = forms.loops
+    if axis is None:
+        source = forms.indexing.contiguous(source)
+        source, axis = source.within(0, (source.size,), (1,)), 0
+    axis = int(axis) % max(len(source.shape), 1)
+    if source.dtype.kind == "b" or not source.shape:
+        raise NoForm(f"np.{name} of {source.dtype}")
+    kept, over, onto = _split(source, target, [axis], len(target.shape) == len(source.shape))
+    outer, of_outer = merged([kept, onto], kept.shape)
+    best, place, value = loops.variable(), loops.variable(), loops.variable()
+    start = index_text(kept.offset, [(kept.strides[d], i) for i, d in enumerate(of_outer)])
+    to = index_text(onto.offset, [(onto.strides[d], i) for i, d in enumerate(of_outer)])
+    sign, ref, along = ">" if name == "argmax" else "<", loops.ref(source), len(outer)
+    is_better = f"{value} {sign} {best} or {value} != {value}"
+    body = [
+        f"{best}, {place} = {ref}[{start}], 0",
+        f"for i{along} in range(1, {over.shape[0]}):",
+        f"    {value} = {ref}[{start} + i{along} * {over.strides[0]}]",
+        f"    if {best} == {best} and ({is_better}): {best}, {place} = {value}, i{along}",
+        f"{loops.ref(onto)}[{to}] = {place}",
+    ]
+    loops.code(nested(outer, body), [source], [onto])
 
 
 def accumulate(forms: Any, name: str, source: Place, target: Place, axis: int) -> None:

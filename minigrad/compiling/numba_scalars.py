@@ -19,10 +19,9 @@ _FUNCTIONS = frozenset(
         "cbrt", "ceil", "copysign", "cos", "cosh", "deg2rad", "exp", "exp2", "expm1", "fabs",
         "floor", "floor_divide", "fmax", "fmin", "fmod", "gcd", "hypot", "invert", "isfinite",
         "isinf", "isnan", "lcm", "left_shift", "log", "log10", "log1p", "log2", "logaddexp",
-        "logaddexp2", "logical_and", "logical_not", "logical_or", "logical_xor", "maximum",
-        "minimum", "negative", "nextafter", "positive", "power", "rad2deg", "reciprocal",
-        "remainder", "right_shift", "rint", "sign", "signbit", "sin", "sinh", "sqrt", "square",
-        "tan", "tanh", "trunc",
+        "logaddexp2", "logical_and", "logical_not", "logical_or", "logical_xor", "negative",
+        "nextafter", "positive", "power", "rad2deg", "reciprocal", "remainder", "right_shift",
+        "rint", "sign", "signbit", "sin", "sinh", "sqrt", "square", "tan", "tanh", "trunc",
     ]
 )  # fmt: skip
 # For bools, NumPy's arithmetic is logic.
@@ -33,6 +32,13 @@ _LOGIC = {
     "bitwise_and": "{0} and {1}", "bitwise_or": "{0} or {1}", "bitwise_xor": "{0} != {1}",
     "equal": "{0} == {1}", "not_equal": "{0} != {1}",
 }  # fmt: skip
+
+
+# Of two zeros NumPy takes the second. NaN wins.
+_EXTREME = {
+    "maximum": "({0} if {0} > {1} or {0} != {0} else {1})",
+    "minimum": "({0} if {0} < {1} or {0} != {0} else {1})",
+}
 
 
 def converted(text: str, have: Any, want: Any) -> str:
@@ -49,6 +55,8 @@ def function(name: str, kinds: Sequence[np.dtype], operands: Sequence[str]) -> s
     """A ufunc of operands of these dtypes, as text; None if it has no form."""
     if all(kind.kind == "b" for kind in kinds) and name in _LOGIC:
         return f"({_LOGIC[name].format(*operands)})"
+    if name in _EXTREME:
+        return _EXTREME[name].format(*operands)
     if name in _INFIX:
         return f"({operands[0]} {_INFIX[name]} {operands[1]})"
     if name == "negative" and kinds[0].kind == "f":

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errstate import quiet
 from .compiled import MISS, Compiled
 from .numba_running import require_numba
 from .recorder import recording_lock
@@ -42,7 +41,7 @@ class CompiledStep:
         with self._lock:
             for program in self._programs:
                 try:
-                    result = quiet.call(program.call, args, kwargs)
+                    result = program.call(args, kwargs)
                 except (ValueError, IndexError, KeyError, AttributeError, np.linalg.LinAlgError):
                     break  # before any write; the step raises its own error
                 if result is not MISS:
@@ -94,7 +93,7 @@ class CompiledStep:
             args = first_row(stacked)
             for program in programs:
                 assert program.repeat is not None
-                result = quiet.call(program.repeat, n, args, {}, stacked)
+                result = program.repeat(n, args, {}, stacked)
                 if result is not MISS:
                     return result[0], row_checked(result[1])
         return 0, None
@@ -121,7 +120,7 @@ class CompiledStep:
         else:
             if program.shortfall and not self.shortfall:
                 self._fall_short(program.shortfall)
-            result = quiet.call(program.call, args, kwargs)
+            result = program.call(args, kwargs)
             if result is not MISS:
                 self._programs.insert(0, program)
                 return result
