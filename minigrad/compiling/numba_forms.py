@@ -402,6 +402,6 @@ _OWN: dict[str, Callable[[Forms, Statement], None]] = {
     "np.put_along_axis": Forms._along, "np.roll": Forms._roll,
     "np.nan_to_num": Forms._numbers_of,
 }  # fmt: skip
-_OWN |= {f"np.{kind}": Forms._scalar for kind in ("float32", "float64", "int32", "int64", "bool")}
+_OWN |= {f"np.{kind}": Forms._scalar for kind in ("float32", "float64")}
 _OWN |= dict.fromkeys(("np.argmax", "np.argmin", ".argmax", ".argmin"), Forms._extreme)
 _OWN |= dict.fromkeys(_METHODS, Forms._method) | dict.fromkeys(_SUMS, Forms._running)

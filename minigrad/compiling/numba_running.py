@@ -277,9 +277,10 @@ class NumbaRunning:
         from numba import carray, njit, typeof
         from numba.core.errors import NumbaError
 
-        from .numba_pointers import pointer
+        from . import numba_functions
 
-        space: dict[str, Any] = {"np": np, "carray": carray, "pointer": pointer, "njit": njit}
+        space: dict[str, Any] = {"np": np, "carray": carray, "njit": njit}
+        space |= vars(numba_functions)
         exec(builtins.compile(self.compiled_source, "<recorded step>", "exec"), space)
         compiled = space["program"]
         table = np.zeros(1, np.intp)

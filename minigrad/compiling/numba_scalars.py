@@ -57,6 +57,10 @@ def function(name: str, kinds: Sequence[np.dtype], operands: Sequence[str]) -> s
         return f"({_LOGIC[name].format(*operands)})"
     if name in _EXTREME:
         return _EXTREME[name].format(*operands)
+    if name == "floor_divide" and kinds[0].kind == "f":
+        return f"floor_divided({operands[0]}, {operands[1]})"
+    if name == "fmod" and kinds[0].kind in "iu":
+        return f"rest_of_integers({operands[0]}, {operands[1]})"
     if name in _INFIX:
         return f"({operands[0]} {_INFIX[name]} {operands[1]})"
     if name == "negative" and kinds[0].kind == "f":
