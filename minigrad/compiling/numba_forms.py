@@ -192,7 +192,7 @@ class Forms:
 
     def _clip(self, statement: Statement) -> None:
         x, low, high = (*statement.args, None, None)[:3]
-        if statement.options:
+        if statement.options.keys() - {"out"}:
             raise NoForm(statement.name)
         target = self._target(statement)
         kind = target.dtype

@@ -71,11 +71,23 @@ class Indexing:
     def write(self, forms: Any, statement: Statement) -> None:
         """Add `x[key] = value`."""
         x, key, value = statement.args
+        if type(key) is Recorded and key.dtype.kind == "b" and key.shape == x.shape:
+            self._masked(forms, x, key, value)
+            return
         if _has_arrays(key):
             self._scatter(forms, self._picked(self.memory[x], key), value, "=")
             return
         part = self._part(x, key)
         forms.mapped([value], [part.dtype], part, lambda texts: texts[0])
+
+    def _masked(self, forms: Any, x: Recorded, mask: Recorded, value: Any) -> None:
+        """Add `x[mask] = value`, where the value is one element."""
+        target = self.memory[x]
+        if np.size(getattr(value, "value", value)) != 1:
+            raise NoForm("a mask as an index")
+        kinds = [target.dtype, target.dtype, np.dtype(bool)]
+        chosen = "({1} if {2} else {0})"
+        forms.mapped([x, value, mask], kinds, target, lambda texts: chosen.format(*texts))
 
     def take(self, forms: Any, statement: Statement) -> None:
         """Add `x.take(indices, axis)`."""
