@@ -42,7 +42,8 @@ _ALONE = _references(object())  # the references to an object in a list and in a
 class Compiled:
     """A step that was recorded once.
 
-    - `call(args, kwargs)`: run it, or return MISS if it is another step now.
+    - `run(args, kwargs)`: run it, or return MISS if it is another step now. `call` is the same,
+      but may warn.
     - `repeat(n_steps, args, kwargs, stacked)`: run it for each row of the `stacked` arguments, of
       which `args` are the first. Returns the number of steps done, and their results, stacked; or
       MISS. None if it isn't compiled as a loop.
@@ -51,6 +52,7 @@ class Compiled:
     """
 
     call: Callable[..., Any]
+    run: Callable[..., Any]
     repeat: Callable[..., Any] | None
     shortfall = ""
 
@@ -186,8 +188,9 @@ class Compiled:
         space = dict(self.space)  # a plain dict, in which Python finds names faster
         exec(builtins.compile(source, "<recorded step>", "exec"), space)
         self.call, self.repeat = space["call"], space.get("repeat")
-        if not isinstance(running, NumbaRunning):  # the compiled function never warns
-            self.call = functools.partial(quiet.call, self.call)
+        # The compiled function never warns.
+        compiled = isinstance(running, NumbaRunning)
+        self.run = self.call if compiled else functools.partial(quiet.call, self.call)
 
     def _stacked(self) -> dict[str, str]:
         """The expressions of the stacked arguments, by the names of their arrays."""

@@ -179,9 +179,13 @@ class Program:
         written |= {id(x.storage) for x in self.outputs}
         versions: dict[int, int] = {}
         found: dict[Any, Statement] = {}
+        moved: dict[int, Storage] = {}  # where a value's memory is now, for views of the value
         kept = []
         for statement in self.statements:
             self._with_standing(statement)
+            for result in statement.results:
+                if type(result) is Recorded:
+                    result.storage = moved.get(id(result.storage), result.storage)
             for target in statement.writes:
                 versions[id(target.storage)] = versions.get(id(target.storage), 0) + 1
             if not statement.writes and self._is_sharable(statement, written):
@@ -190,6 +194,8 @@ class Program:
                 if first is not statement:
                     for old, new in zip(statement.results, first.results, strict=True):
                         self.same[id(old)] = new
+                        if type(old) is Recorded:
+                            moved[id(old.storage)] = new.storage
                     continue
             kept.append(statement)
         self.statements = kept

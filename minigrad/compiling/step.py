@@ -41,7 +41,7 @@ class CompiledStep:
         with self._lock:
             for program in self._programs:
                 try:
-                    result = program.call(args, kwargs)
+                    result = program.run(args, kwargs)
                 except (ValueError, IndexError, KeyError, AttributeError, np.linalg.LinAlgError):
                     break  # before any write; the step raises its own error
                 if result is not MISS:
@@ -120,7 +120,7 @@ class CompiledStep:
         else:
             if program.shortfall and not self.shortfall:
                 self._fall_short(program.shortfall)
-            result = program.call(args, kwargs)
+            result = program.run(args, kwargs)
             if result is not MISS:
                 self._programs.insert(0, program)
                 return result

@@ -43,7 +43,7 @@ def changed_options() -> None:
     step = steps.numba(twin.step)
     for i, batch in enumerate(batches(6)):
         for setting in (eager, twin):
-            setting.optimizer.param_groups[0].update(lr=0.1 * i, weight_decay=(0.0, 0.5)[i % 2])
+            setting.optimizer.param_groups[0].update(lr=0.1 * i, weight_decay=(0.5, 0.0)[i % 2])
         steps.close(eager.step(*batch), step(*batch))
         steps.same(eager, twin)
 

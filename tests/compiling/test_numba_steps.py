@@ -236,7 +236,7 @@ def test_repeat_is_one_call_of_a_compiled_loop() -> None:
     for batch in data[:3]:
         step(*batch)
     (program,) = step._programs
-    program.call = None  # type: ignore[assignment]
+    program.run = None  # type: ignore[assignment]
     assert program.repeat is not None
     same_batch = tuple([x.expand(10, *x.shape) for x in data[0]])
     assert step.repeat(10, same_batch).shape == (10,)
