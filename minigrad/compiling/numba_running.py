@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .numba_forms import Forms
+from .numba_functions import functions
 from .numba_loops import Loops, Map
 from .numba_memory import Memory, NoForm, Place
 from .printing import Names, Printer
@@ -24,7 +25,7 @@ from .values import Number, Recorded
 def require_numba() -> None:
     """ImportError that names the extra, unless numba is installed."""
     try:
-        import numba  # noqa: F401
+        functions()
     except ImportError as error:
         raise ImportError(
             "compile(backend='numba') needs numba: pip install 'minigrad[numba]'"
@@ -274,13 +275,11 @@ class NumbaRunning:
         return once, each
 
     def _compiled(self) -> Any:
-        from numba import carray, njit, typeof
+        # Of the extra numba.
+        from numba import typeof
         from numba.core.errors import NumbaError
 
-        from . import numba_functions
-
-        space: dict[str, Any] = {"np": np, "carray": carray, "njit": njit}
-        space |= vars(numba_functions)
+        space = dict(functions())
         exec(builtins.compile(self.compiled_source, "<recorded step>", "exec"), space)
         compiled = space["program"]
         table = np.zeros(1, np.intp)

@@ -24,6 +24,8 @@ class CompiledStep:
     """A step that runs as a NumPy program from its third call on.
 
     - `source`: the program, for reading; "" before it was recorded.
+    - `repeat(n, batches)`: many steps in one call.
+    - `refusal`: why it can't be recorded; `shortfall`: why numba doesn't compile it; else "".
     """
 
     def __init__(
@@ -181,8 +183,13 @@ def compile(
     recorded, for example because it calls `item`, runs as it is, with one warning. With `fullgraph`
     that is a RuntimeError. Without `model` this is a decorator; with `disable` it does nothing.
 
+    With `backend="numba"` numba compiles the program: a whole step in one call, and with
+    `step.repeat(n, batches)` n steps. Its results aren't the same bits, but within the bounds that
+    every op has. A step with a statement that has no form for numba runs as the NumPy program, with
+    one warning; with `fullgraph` that is a RuntimeError.
+
     TypeError for a `model` that can't be called; NotImplementedError for other values of `dynamic`,
-    `backend`, `mode` and `options`.
+    `backend`, `mode` and `options`; ImportError for the backend "numba" without numba.
 
     >>> w = nn.Parameter(minigrad.ones(2))
     >>> @minigrad.compile

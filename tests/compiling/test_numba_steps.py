@@ -21,6 +21,7 @@ from bridge.running.program import Step, advance
 from bridge.strategies import trainings
 from minigrad import nn, optim
 from minigrad.compiling import CompiledStep
+from minigrad.compiling.numba_functions import functions
 from tests.compiling.test_steps import OPTIMIZERS, UPDATES, batches, by_hand, classifier
 from tests.compiling.twin_steps import Setting, labels, module_setting, numbers
 from tests.profiles import examples
@@ -351,6 +352,7 @@ def test_other_backends_and_a_missing_numba(monkeypatch: pytest.MonkeyPatch) -> 
             raise ImportError(name)
         return found(name, *args, **options)
 
+    functions.cache_clear()
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(ImportError, match=r"pip install 'minigrad\[numba\]'"):
         minigrad.compile(lambda x: x, backend="numba")
