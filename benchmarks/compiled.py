@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from importlib.util import find_spec
 from time import perf_counter
 from typing import Any
 
@@ -24,11 +25,17 @@ from .turns import Contestant, take_turns
 PART, STEP, RECORDING = "compiled", "step", "recording"
 SIZES = ((64, 64, 128, 10), (256, 784, 512, 10))
 # The targets for a compiled step, divided by NumPy by hand, on the networks of growing size.
-TARGETS = {
+TARGETS: dict[str, tuple[float, ...]] = {
     "SGD, modules": (0.85, 0.95, 1.05),
     "SGD, manual": (0.9, 1.0, 1.1),
     "Adam": (0.9, 0.95, 1.05),
 }
+# The targets of numba, for each kind of step: one step in a call, and many.
+STEPS_PER_CALL = 100
+NUMBA, REPEATED = "numba", f"numba × {STEPS_PER_CALL}"
+TARGETS |= {f"{NUMBA} {kind}": (0.2, 0.85) for kind in tuple(TARGETS)}
+TARGETS |= {f"{REPEATED} {kind}": (0.1,) for kind in tuple(TARGETS) if NUMBA not in kind}
+TOLERANCE = 1e-5  # of a loss, relative to it
 MOST_STEPS = 50  # the target for the time of a recording, in eager steps
 BETAS, EPS = (0.9, 0.999), 1e-8
 
@@ -111,7 +118,8 @@ MAKE: dict[str, Callable[[Any, Network], Callable[..., Any]]] = {
 def measure(settings: BenchmarkSettings) -> list[Measurement]:
     """Measure the steps on each network, and the time of a recording.
 
-    Raises Disagreement if a compiled step has other bits than the step itself.
+    Raises Disagreement if a compiled step has other bits than the step itself, or one that numba
+    compiles another loss.
     """
     networks = [Network.tutorial(settings.dtype)]
     if not settings.quick:
@@ -120,6 +128,9 @@ def measure(settings: BenchmarkSettings) -> list[Measurement]:
     for size, network in enumerate(with_progress_bar(networks, PART)):
         runs, recording = _contestants(network)
         times = take_turns(runs, settings.rounds, settings.seconds)
+        for engine in times:
+            if engine.startswith(REPEATED):
+                times[engine] = tuple([seconds / STEPS_PER_CALL for seconds in times[engine]])
         times_of_recording = {"minigrad": (recording,)}
         for quantity, each in ((STEP, times), (RECORDING, times_of_recording)):
             found += [
@@ -150,11 +161,37 @@ def _contestants(network: Network) -> tuple[dict[str, Contestant], float]:
                 losses += [step(x, y), step(x, y)]
                 _check(f"{name} on {network.name}", losses, partial(make(namespace, network), x, y))
                 found[f"compiled {name}"] = partial(step, x, y)
+                if has_numba():
+                    found |= _of_numba(name, network, x, y)
     return {name: Contestant(run) for name, run in found.items()}, recording
 
 
-def _check(case: str, losses: Sequence[Any], step: Callable[[], Any]) -> None:
-    """Raise Disagreement unless a step has the losses of the compiled one, bit for bit."""
+def has_numba() -> bool:
+    return find_spec("numba") is not None
+
+
+def _of_numba(name: str, network: Network, x: Any, y: Any) -> dict[str, Callable[[], Any]]:
+    """A step that numba compiles, one in a call and many."""
+    make = MAKE[name]
+    step = minigrad.compile(make(minigrad, network), fullgraph=True, backend="numba")
+    _check(
+        f"{name} on {network.name}",
+        [step(x, y) for _ in range(4)],
+        partial(make(minigrad, network), x, y),
+        TOLERANCE,
+    )
+    rows = [part.expand(STEPS_PER_CALL, *part.shape) for part in (x, y)]
+    batches = tuple([part.clone(memory_format=minigrad.contiguous_format) for part in rows])
+    return {
+        f"{NUMBA} {name}": partial(step, x, y),
+        f"{REPEATED} {name}": partial(step.repeat, STEPS_PER_CALL, batches),
+    }
+
+
+def _check(
+    case: str, losses: Sequence[Any], step: Callable[[], Any], tolerance: float = 0.0
+) -> None:
+    """Raise Disagreement unless a step has the losses of the compiled one: its bits by default."""
     results = {"compiled": losses, "minigrad": [step() for _ in losses]}
     check_agreement(
         case,
@@ -162,7 +199,7 @@ def _check(case: str, losses: Sequence[Any], step: Callable[[], Any]) -> None:
             engine: {f"the loss of step {i}": loss.detach().numpy() for i, loss in enumerate(each)}
             for engine, each in results.items()
         },
-        tolerance=0.0,
+        tolerance=tolerance,
         reference="minigrad",
     )
 
@@ -188,6 +225,8 @@ def table(measurements: Sequence[Measurement]) -> str:
         lines.append(line)
     lines.append(_recording_line(measurements, cases, missed))
     headers = ["", *(text for case in cases for text in (case, "÷ by hand", "target"))]
+    if not any(NUMBA in line[0] for line in lines):
+        lines.append([f"{NUMBA}: not installed"])
     outcome = f"targets missed: {'; '.join(missed)}" if missed else "all targets are met"
     text = tabulate(lines, headers, disable_numparse=True)
     return f"µs per training step, and its ratio to NumPy by hand\n{text}\n{outcome}"

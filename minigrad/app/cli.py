@@ -124,9 +124,12 @@ def _add_train_parser(commands: argparse._SubParsersAction[CommandParser]) -> Co
     )
     output.add_argument(
         "--compile",
-        action="store_true",
+        nargs="?",
+        const="numpy",
+        choices=("numpy", "numba"),
         default=argparse.SUPPRESS,
-        help="run each step as one NumPy program, with the same result",
+        help="run each step as one NumPy program, with the same result; or compiled by numba, "
+        "within rounding",
     )
     output.add_argument(
         "--print-step",

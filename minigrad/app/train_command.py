@@ -51,7 +51,8 @@ def train(parser: argparse.ArgumentParser, arguments: dict[str, Any]) -> int:
     files = {name: arguments.pop(name, None) for name in ("save", "load", "plot", "json")}
     steps: list[CompiledStep] = []
     prints_step = arguments.pop("print_step", False)
-    options = _compiling(steps) if arguments.pop("compile", False) or prints_step else {}
+    backend = arguments.pop("compile", "numpy" if prints_step else "")
+    options = _compiling(steps, backend) if backend else {}
     settings, data, runs = _prepare(parser, arguments, files, options)
     keeper = None
     if files["save"] is not None:
@@ -103,11 +104,13 @@ def _end(outcome: str, status: int, problems: list[str], keeper: CheckpointKeepe
 # Preparing ----------------------------------------------------------------------------------------
 
 
-def _compiling(steps: list[CompiledStep]) -> dict[str, Any]:
+def _compiling(steps: list[CompiledStep], backend: str) -> dict[str, Any]:
     """The option of programs that compiles their steps. The compiled steps are added to a list."""
+    if backend == "numba":
+        require_package("numba", "'minigrad[numba]'", "--compile numba")
 
     def compiler(step: Any) -> CompiledStep:
-        steps.append(minigrad.compile(step))
+        steps.append(minigrad.compile(step, backend=backend))
         return steps[-1]
 
     return {"compiler": compiler}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import functools
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -10,14 +11,18 @@ from typing import Any
 import numpy as np
 
 from ..api.tensor import Tensor
+from ..core.errstate import quiet
 from ..core.tensor import wrap
 from ..core.versions import writes
 from .conditions import Arguments, Inputs, Space, engine_checks
 from .declared import Declared
+from .numba_memory import NoForm
+from .numba_running import NumbaRunning
 from .printing import Names, name_all, parameter_name, source
 from .program import Program
 from .recorder import Recorder
 from .refusal import Refused
+from .repeating import repeats
 from .running import Running
 from .values import Recorded
 
@@ -37,13 +42,24 @@ _ALONE = _references(object())  # the references to an object in a list and in a
 class Compiled:
     """A step that was recorded once.
 
-    - `call(args, kwargs)`: run it, or return MISS if it is another step now.
-    - `running_source`: the text of `call`.
+    - `run(args, kwargs)`: run it, or return MISS if it is another step now. `call` is the same,
+      but may warn.
+    - `repeat(n_steps, args, kwargs, stacked)`: run it for each row of the `stacked` arguments, of
+      which `args` are the first. Returns the number of steps done, and their results, stacked; or
+      MISS. None if it isn't compiled as a loop.
+    - `running_source`: the text of these.
+    - `shortfall`: why the backend "numba" wasn't used, if it was asked for.
     """
 
     call: Callable[..., Any]
+    run: Callable[..., Any]
+    repeat: Callable[..., Any] | None
+    shortfall = ""
 
-    def __init__(self, function: Callable[..., Any], args: Any, kwargs: Any) -> None:
+    def __init__(
+        self, function: Callable[..., Any], args: Any, kwargs: Any, backend: str = "numpy"
+    ) -> None:
+        self.backend = backend
         self.declared = Declared(function)
         self.recorder = recorder = Recorder(self.declared, args, kwargs)
         recorder.run(function)
@@ -143,32 +159,73 @@ class Compiled:
         """Write and define `call(args, kwargs)`."""
         before, after, slots = self._slots()
         fresh = {id(x.storage) for x in self.outputs} - set(slots)
-        running = Running(self.program, self.names, self.inputs.static, fresh, slots)
+        running = self._running(fresh, slots)
         engine = engine_checks(self.space)
         declared = self.declared.checks
         conditions = [*engine, *arguments.checks, *declared, *self.inputs.checks]
-        body = [
+        found = [
             _unless(conditions),
             *self.inputs.reads,
             *([_unless(self.inputs.layouts)] if self.inputs.layouts else []),
             *self.read_numbers,
             *before,
-            *running.body,
-            *after,
-            *self._effects(),
-            *self._wrapped_results(),
-            f"return {self.shape}",
         ]
-        indented = [f"    {part}" for line in body for part in line.split("\n")]
-        definition = ["", "", "def call(args, kwargs):", *indented]
-        self.running_source = "\n".join([*running.setup, *definition])
+        made = [*self._wrapped_results(), f"return {self.shape}"]
+        definitions = _defined(
+            "call(args, kwargs)", [*found, *running.body, *after, *self._effects(), *made]
+        )
+        if isinstance(running, NumbaRunning) and repeats(self):
+            effects = self._effects(" * done")
+            body = [*running.repeated(self._stacked()), *after, *effects, *self._rows(running)]
+            definitions += _defined("repeat(n_steps, args, kwargs, stacked)", [*found, *body])
+        source = "\n".join([*running.setup, *definitions])
+        self.running_source = f"{running.compiled_source}{source}"
         self.space.update(self.declared.names)
         self.space.update(running.bound)
         self.space.update(np=np, empty_like=np.empty_like, copyto=np.copyto)
         self.space.update(MISS=MISS, wrap=wrap, writes=writes)
         self.space.update(getrefcount=sys.getrefcount, ALONE=_ALONE)
-        exec(builtins.compile(self.running_source, "<recorded step>", "exec"), self.space)
-        self.call = self.space["call"]
+        space = dict(self.space)  # a plain dict, in which Python finds names faster
+        exec(builtins.compile(source, "<recorded step>", "exec"), space)
+        self.call, self.repeat = space["call"], space.get("repeat")
+        # The compiled function never warns.
+        compiled = isinstance(running, NumbaRunning)
+        self.run = self.call if compiled else functools.partial(quiet.call, self.call)
+
+    def _stacked(self) -> dict[str, str]:
+        """The expressions of the stacked arguments, by the names of their arrays."""
+        paths = self.inputs.paths
+        return {
+            self.names[array]: f"stacked{paths[id(tensor)].removeprefix('args')}"
+            for tensor, _, array in self.recorder.inputs
+            if id(tensor) in paths
+        }
+
+    def _rows(self, running: NumbaRunning) -> list[str]:
+        """Statements that return the number of steps done and their stacked results."""
+        pairs = zip(self.results, self.outputs, strict=False)
+        lines = [
+            f"r{i} = wrap({running.rows[self.names[array]]}[:done])"
+            for i, (_, array) in enumerate(pairs)
+        ]
+        return [*lines, f"return done, {self.shape}"]
+
+    def _running(self, fresh: set[int], slots: dict[int, str]) -> Running | NumbaRunning:
+        if self.backend == "numba":
+            inputs = [
+                (array, id(tensor) in self.inputs.paths)
+                for tensor, _, array in self.recorder.inputs
+                if self.names[array] in self.inputs.variables
+            ]
+            numbers = [n for _, _, n in self.recorder.numbers if id(n) in self.used]
+            try:
+                return NumbaRunning(
+                    self.program, self.names, self.inputs.static, fresh, slots, inputs, numbers,
+                    len(self.results),
+                )  # fmt: skip
+            except NoForm as error:
+                self.shortfall = str(error)
+        return Running(self.program, self.names, self.inputs.static, fresh, slots)
 
     def _slots(self) -> tuple[list[str], list[str], dict[int, str]]:
         """Statements before and after the program that give the leaves their new gradients.
@@ -182,7 +239,7 @@ class Compiled:
         pairs = zip(self.new_grads, self.grad_outputs, strict=True)
         for i, ((tensor, grad, _), array) in enumerate(pairs):
             where = self.inputs.place(tensor)
-            if array is not array.storage.whole or self._reads_old_grad(tensor):
+            if array is not array.storage.whole or self.reads_old_grad(tensor):
                 after.append(f"g = wrap({self.names[array]})")
             else:
                 pattern = np.empty_like(array.value)
@@ -200,22 +257,22 @@ class Compiled:
             after += [f"{where}._grad = g", f"g._counter[0] = {grad.version}"]
         return before, after, slots
 
-    def _reads_old_grad(self, tensor: Any) -> bool:
+    def reads_old_grad(self, tensor: Any) -> bool:
         old = tensor._grad
         return old is not None and any(
             id(a) in self.used for t, _, a in self.recorder.inputs if t is old
         )
 
-    def _effects(self) -> list[str]:
-        """Statements that set gradients to None and count the writes."""
+    def _effects(self, times: str = "") -> list[str]:
+        """Statements that set gradients to None and count the writes, multiplied by `times`."""
         recorder, lines = self.recorder, []
         for tensor, _, _ in recorder.inputs:
             if recorder.grads[id(tensor)].kind == "none":
                 lines.append(f"{self.inputs.place(tensor)}._grad = None")
             if moved := recorder.versions[id(tensor)]:
-                lines.append(f"{self.inputs.place(tensor)}._counter[0] += {moved}")
+                lines.append(f"{self.inputs.place(tensor)}._counter[0] += {moved}{times}")
         if total := sum(recorder.versions.values()):
-            lines.append(f"writes.count += {total}")
+            lines.append(f"writes.count += {total}{times}")
         return lines
 
     def _wrapped_results(self) -> list[str]:
@@ -279,6 +336,11 @@ class Compiled:
 def _unless(conditions: list[str]) -> str:
     """A statement that leaves the program if not all conditions hold."""
     return "if not (\n    " + "\n    and ".join(conditions) + "\n):\n    return MISS"
+
+
+def _defined(head: str, body: list[str]) -> list[str]:
+    """The lines of a function."""
+    return ["", "", f"def {head}:", *[f"    {part}" for line in body for part in line.split("\n")]]
 
 
 def _check_own_memory(outputs: list[Recorded]) -> None:

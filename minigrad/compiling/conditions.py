@@ -92,6 +92,7 @@ class Inputs:
     - `layouts`: what must be so of these arrays.
     - `static`: the ids of the storages of all other arrays.
     - `names`: the names of the arrays that the program reads.
+    - `variables`: the names of the arrays that the program finds, which it reads or writes.
 
     Refused if two of them share memory that the program writes.
     """
@@ -115,6 +116,7 @@ class Inputs:
         self.layouts: list[str] = []
         self.static: set[int] = set()
         self.names: list[str] = []
+        self.variables: set[str] = set()
         self._owners = {id(t._grad): t for t, _, _ in recorder.inputs if t._grad is not None}
         self._check_apart(written)
         owned = self._owned(written)
@@ -122,6 +124,8 @@ class Inputs:
         for tensor, _, array in recorder.inputs:
             if id(array) in used:
                 self.names.append(names[array])
+            if id(array) in used or id(array.storage) in written:
+                self.variables.add(names[array])
             self._check_tensor(tensor)
             if id(tensor) not in self.paths and not self._is_found_as_grad(tensor):
                 space[names[array]] = tensor._array

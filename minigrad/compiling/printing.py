@@ -22,10 +22,12 @@ _ROLES = {
     "<": "below", "==": "is_same",
 }  # fmt: skip
 # Names that the running form has for its own things.
-_HELPERS = re.compile(r"[tmr]\d+|(slot|buffer|index|like)_\d+")
+_HELPERS = re.compile(r"[imrtv]\d+|(slot|buffer|index|like|made)_\d+")
 _RESERVED = {
     "np", "step", "g", "args", "kwargs", "call", "target", "wrap", "writes", "copyto", "empty_like",
-    "getrefcount", "grad_mode", "leaf_hooks", "observation", "module_hooks", "all_same",
+    "getrefcount", "grad_mode", "carray", "kept", "moves", "n_steps", "pointer", "program",
+    "static", "workspace", "done", "stacked", "leaf_hooks", "observation", "module_hooks",
+    "all_same",
     *keyword.kwlist, *dir(builtins),
 }  # fmt: skip
 

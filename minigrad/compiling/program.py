@@ -179,9 +179,13 @@ class Program:
         written |= {id(x.storage) for x in self.outputs}
         versions: dict[int, int] = {}
         found: dict[Any, Statement] = {}
+        moved: dict[int, Storage] = {}  # where a value's memory is now, for views of the value
         kept = []
         for statement in self.statements:
             self._with_standing(statement)
+            for result in statement.results:
+                if type(result) is Recorded:
+                    result.storage = moved.get(id(result.storage), result.storage)
             for target in statement.writes:
                 versions[id(target.storage)] = versions.get(id(target.storage), 0) + 1
             if not statement.writes and self._is_sharable(statement, written):
@@ -190,6 +194,8 @@ class Program:
                 if first is not statement:
                     for old, new in zip(statement.results, first.results, strict=True):
                         self.same[id(old)] = new
+                        if type(old) is Recorded:
+                            moved[id(old.storage)] = new.storage
                     continue
             kept.append(statement)
         self.statements = kept
@@ -296,6 +302,32 @@ class Program:
         chosen = {id(s) for s in first}
         self.statements = first[::-1] + [s for s in self.statements if id(s) not in chosen]
         return len(first)
+
+
+def constant_storages(statements: Iterable[Statement], own: Iterable[int]) -> set[int]:
+    """The storages that no input reaches: they have the same elements in every call.
+
+    `own` are the storages of results, which are new in each call.
+    """
+    made: dict[int, list[Statement]] = {}
+    external: set[int] = set()
+    for statement in statements:
+        for x in (*statement.results, *statement.writes):
+            if type(x) is Recorded:
+                made.setdefault(id(x.storage), []).append(statement)
+        for x in (*statement.operands(), *statement.writes):
+            if type(x) is Recorded and x.storage.external:
+                external.add(id(x.storage))
+    constant = made.keys() - set(own) - external
+    changed = True
+    while changed:
+        changed = False
+        for storage in list(constant):
+            operands = [x for statement in made[storage] for x in statement.operands()]
+            if any(type(x) is Number or id(x.storage) not in constant for x in operands):
+                constant.discard(storage)
+                changed = True
+    return constant
 
 
 def is_guard(statement: Statement) -> bool:

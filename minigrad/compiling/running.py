@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from .printing import Names, Printer, strip
-from .program import UFUNCS, UNARY, Program, is_guard, is_view
+from .program import UFUNCS, UNARY, Program, constant_storages, is_guard, is_view
 from .recording import Statement, parts
-from .values import Number, Recorded
+from .values import Recorded
 
 _COPIES = (".copy", ".astype", "np.ascontiguousarray", "np.array")
 _FILLS = {"np.zeros": "0", "np.ones": "1", "np.zeros_like": "0", "np.ones_like": "1"}
@@ -27,6 +27,8 @@ class Running:
     - `setup`: statements that run once; `body`: those of every call.
     - `bound`: the objects that the setup uses, by their names.
     """
+
+    compiled_source = ""
 
     def __init__(
         self,
@@ -46,7 +48,7 @@ class Running:
         self._pool: dict[Any, list[str]] = {}
         self._buffer_of: dict[int, str] = {}  # by storage
         self._functions: dict[str, str] = {}
-        self._constants = self._constant_storages()
+        self._constants = constant_storages(program.statements, self.fresh | slots.keys())
         self._last_use = self._last_uses()
         self._in_range = self._index_values()
         self._into = self._stored_at_once()
@@ -60,33 +62,6 @@ class Running:
                 self.body.append(f"copyto({slots[storage]}, {names[array]})")
 
     # What is known beforehand -----------------------------------------------------------------
-
-    def _constant_storages(self) -> set[int]:
-        """The storages that no input reaches: they have the same elements in every call."""
-        made: dict[int, list[Statement]] = {}
-        for statement in self.program.statements:
-            for r in statement.results:
-                if type(r) is Recorded:
-                    made.setdefault(id(r.storage), []).append(statement)
-            for w in statement.writes:
-                made.setdefault(id(w.storage), []).append(statement)
-        external = {
-            id(x.storage)
-            for s in self.program.statements
-            for x in (*s.operands(), *s.writes)
-            if type(x) is Recorded and x.storage.external
-        }
-        constant = {s for s in made if s not in self.fresh and s not in self.slots} - external
-        changed = True
-        while changed:
-            changed = False
-            for storage in list(constant):
-                for statement in made[storage]:
-                    for x in statement.operands():
-                        if type(x) is Number or id(x.storage) not in constant:
-                            constant.discard(storage)
-                            changed = True
-        return constant
 
     def _last_uses(self) -> dict[int, int]:
         last: dict[int, int] = {}

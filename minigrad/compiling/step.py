@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errstate import quiet
 from .compiled import MISS, Compiled
+from .numba_running import require_numba
 from .recorder import recording_lock
 from .refusal import Incomplete, Refused
+from .repeating import Batches, first_row, joined, row_checked, row_of
 
 _MOST_PROGRAMS = 16
 
@@ -23,14 +24,18 @@ class CompiledStep:
     """A step that runs as a NumPy program from its third call on.
 
     - `source`: the program, for reading; "" before it was recorded.
+    - `repeat(n, batches)`: many steps in one call.
+    - `refusal`: why it can't be recorded; `shortfall`: why numba doesn't compile it; else "".
     """
 
-    def __init__(self, function: Callable[..., Any], fullgraph: bool = False) -> None:
-        self.function, self.fullgraph = function, fullgraph
+    def __init__(
+        self, function: Callable[..., Any], fullgraph: bool = False, backend: str = "numpy"
+    ) -> None:
+        self.function, self.fullgraph, self.backend = function, fullgraph, backend
         self._programs: list[Compiled] = []
         self._calls = 0
         self._lock = threading.RLock()
-        self.refusal = ""
+        self.refusal = self.shortfall = ""
         self._incomplete = 0  # calls that made state of an optimiser
         functools.update_wrapper(self, function)
 
@@ -38,12 +43,62 @@ class CompiledStep:
         with self._lock:
             for program in self._programs:
                 try:
-                    result = quiet.call(program.call, args, kwargs)
+                    result = program.run(args, kwargs)
                 except (ValueError, IndexError, KeyError, AttributeError, np.linalg.LinAlgError):
                     break  # before any write; the step raises its own error
                 if result is not MISS:
                     return result
             return self._otherwise(args, kwargs)
+
+    def repeat(self, n: int, batches: Any) -> Any:
+        """Run n steps, and return their results stacked: tensors with a row for each step.
+
+        `batches` is a tuple of the step's arguments, each tensor with a row for each step, or a
+        list of n tuples of arguments. The tensors that the step writes are as after n calls. An
+        option such as `lr` is the same in all steps.
+
+        With `backend="numba"` the steps are one compiled loop, before which the conditions are
+        checked once. It is left for a step that the program doesn't fit, such as one with a label
+        to be ignored. Other backends, and steps that can't be repeated as they are, such as one
+        that adds to the gradients, are called n times.
+
+        TypeError for results that aren't tensors, or other `batches`; ValueError for another
+        number of batches.
+
+        >>> w = nn.Parameter(minigrad.zeros(2))
+        >>> @minigrad.compile
+        ... def step(x):
+        ...     w.grad = None
+        ...     loss = ((w - x) ** 2).sum()
+        ...     loss.backward()
+        ...     with minigrad.no_grad():
+        ...         w.sub_(w.grad, alpha=0.25)
+        ...     return loss
+        >>> step.repeat(3, (minigrad.ones(3, 2),))
+        tensor([2.0000, 0.5000, 0.1250])
+        """
+        given, pieces, i = Batches(n, batches), list[Any](), 0
+        with self._lock:
+            while i < n:
+                done, piece = self._many(given, i) if self.backend == "numba" else (0, None)
+                if not done:
+                    done, piece = 1, row_of(self(*given[i]))
+                pieces.append(piece)
+                i += done
+        return joined(pieces)
+
+    def _many(self, batches: Batches, i: int) -> tuple[int, Any]:
+        """Run as many steps from step i on as one program fits: their number and results."""
+        programs = [program for program in self._programs if program.repeat is not None]
+        if programs:
+            n, stacked = batches.rows(i)
+            args = first_row(stacked)
+            for program in programs:
+                assert program.repeat is not None
+                result = program.repeat(n, args, {}, stacked)
+                if result is not MISS:
+                    return result[0], row_checked(result[1])
+        return 0, None
 
     def _otherwise(self, args: Any, kwargs: Any) -> Any:
         self._calls += 1
@@ -55,7 +110,7 @@ class CompiledStep:
         failed: Exception | None = None
         try:
             with recording_lock:
-                program = Compiled(self.function, args, kwargs)
+                program = Compiled(self.function, args, kwargs, self.backend)
         except Refused as refusal:
             self._refuse(str(refusal))
         except Incomplete:
@@ -65,7 +120,9 @@ class CompiledStep:
         except Exception as error:
             failed = error
         else:
-            result = quiet.call(program.call, args, kwargs)
+            if program.shortfall and not self.shortfall:
+                self._fall_short(program.shortfall)
+            result = program.run(args, kwargs)
             if result is not MISS:
                 self._programs.insert(0, program)
                 return result
@@ -81,6 +138,13 @@ class CompiledStep:
             raise RuntimeError(message) from None
         self.refusal = reason
         warnings.warn(f"{message}; the step runs without it", UserWarning, stacklevel=4)
+
+    def _fall_short(self, reason: str) -> None:
+        message = f"minigrad.compile(backend='numba') has no form for {reason}"
+        if self.fullgraph:
+            raise RuntimeError(message)
+        self.shortfall = reason
+        warnings.warn(f"{message}; the NumPy program runs", UserWarning, stacklevel=4)
 
     @property
     def source(self) -> str:
@@ -119,8 +183,13 @@ def compile(
     recorded, for example because it calls `item`, runs as it is, with one warning. With `fullgraph`
     that is a RuntimeError. Without `model` this is a decorator; with `disable` it does nothing.
 
+    With `backend="numba"` numba compiles the program: a whole step in one call, and with
+    `step.repeat(n, batches)` n steps. Its results aren't the same bits, but within the bounds that
+    every op has. A step with a statement that has no form for numba runs as the NumPy program, with
+    one warning; with `fullgraph` that is a RuntimeError.
+
     TypeError for a `model` that can't be called; NotImplementedError for other values of `dynamic`,
-    `backend`, `mode` and `options`.
+    `backend`, `mode` and `options`; ImportError for the backend "numba" without numba.
 
     >>> w = nn.Parameter(minigrad.ones(2))
     >>> @minigrad.compile
@@ -140,13 +209,19 @@ def compile(
     for name, value in given.items():
         if value is not None and not (name == "dynamic" and value is False):
             raise NotImplementedError(f"compile({name}={value!r}) is not implemented: leave it out")
-    if backend != "numpy":
-        raise NotImplementedError(f"compile(backend={backend!r}) is not implemented: use 'numpy'")
+    if backend not in ("numpy", "numba"):
+        raise NotImplementedError(
+            f"compile(backend={backend!r}) is not implemented: use 'numpy' or 'numba'"
+        )
     if model is None:
         return functools.partial(compile, fullgraph=fullgraph, backend=backend, disable=disable)
     if not callable(model):
         raise TypeError(f"compile() takes a function, not {type(model).__name__}")
-    return model if disable else CompiledStep(model, fullgraph)
+    if disable:
+        return model
+    if backend == "numba":
+        require_numba()
+    return CompiledStep(model, fullgraph, backend)
 
 
 __all__ = ["CompiledStep", "compile"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -124,3 +125,20 @@ def test_compiled_steps_print_the_same_and_their_program(train: Command) -> None
     assert printed.startswith(plain.out)
     assert "import numpy as np" in printed.removeprefix(plain.out)
     assert "isn't recorded" in train("--epochs", 1, "--print-step").out
+
+
+def test_steps_compiled_by_numba_train_the_same_within_rounding(train: Command) -> None:
+    pytest.importorskip("numba")
+    plain, compiled = train("--epochs", 20), train("--epochs", 20, "--compile", "numba")
+    assert compiled.status == 0
+    losses = [[float(x) for x in re.findall(r"loss: (\S+),", r.out)] for r in (plain, compiled)]
+    assert losses[0]
+    assert np.allclose(*losses, atol=2e-4)
+
+
+def test_a_backend_that_is_missing_or_unknown_is_named(
+    train: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "numba", None)
+    assert_refused(train("--compile", "numba"), r"pip install 'minigrad\[numba\]'")
+    assert_refused(train("--compile", "jax"), "invalid choice: 'jax'")

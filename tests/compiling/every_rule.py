@@ -32,13 +32,13 @@ SHORTFALLS = dict.fromkeys(
     "slogdet": "an undeclared array",
 }  # fmt: skip
 # Rules that only a second derivative calls.
-_OF_HIGHER_ORDER = ("put", "put_diagonal", "put_windows", "scatter", "gelu_backward", "cofactors")
+OF_HIGHER_ORDER = ("put", "put_diagonal", "put_windows", "scatter", "gelu_backward", "cofactors")
 _SOMETIMES = ("a boolean mask", "item() of a tensor")
 
 
 def form_of(name: str) -> Form:
     """How a rule is called: its first form, or the op itself for a rule of second derivatives."""
-    if name not in _OF_HIGHER_ORDER:
+    if name not in OF_HIGHER_ORDER:
         return FIRST[name]
     return lambda t, *operands, **options: OPS[name](*operands, **options)
 
