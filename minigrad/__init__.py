@@ -19,6 +19,9 @@ if ("minigrad" in _sys.orig_argv and _sys.argv[0] == "-m") or _sys.argv[0].endsw
 
 
 from . import (
+    _dynamo as _dynamo,
+)
+from . import (
     accelerator,
     amp,
     autograd,
@@ -27,6 +30,7 @@ from . import (
     distributed,
     distributions,
     func,
+    jit,
     linalg,
     masked,
     multiprocessing,
@@ -34,6 +38,7 @@ from . import (
     optim,
     random,
     serialization,
+    signal,
     special,
     testing,
     utils,
@@ -51,6 +56,7 @@ from .api.creation import (
     full,
     full_like,
     linspace,
+    logspace,
     ones,
     ones_like,
     tensor,
@@ -76,8 +82,16 @@ from .api.queries import (
     set_num_threads,
     use_deterministic_algorithms,
 )
+from .api.sharing import asarray, from_dlpack, frombuffer
 from .api.size import Size
 from .api.tensor import Tensor
+from .api.windows import (
+    bartlett_window,
+    blackman_window,
+    hamming_window,
+    hann_window,
+    kaiser_window,
+)
 from .autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from .autograd.transforms import vmap
 from .compiling import compile
@@ -161,11 +175,14 @@ __all__ = [
     "arange",
     "are_deterministic_algorithms_enabled",
     "as_tensor",
+    "asarray",
     "autocast",
     "autograd",
     "backends",
+    "bartlett_window",
     "bernoulli",
     "bfloat16",
+    "blackman_window",
     "bool",
     "cdouble",
     "cfloat",
@@ -193,7 +210,9 @@ __all__ = [
     "float16",
     "float32",
     "float64",
+    "from_dlpack",
     "from_numpy",
+    "frombuffer",
     "full",
     "full_like",
     "func",
@@ -203,6 +222,8 @@ __all__ = [
     "get_num_threads",
     "get_rng_state",
     "half",
+    "hamming_window",
+    "hann_window",
     "iinfo",
     "index_put",
     "inf",
@@ -222,10 +243,13 @@ __all__ = [
     "is_inference_mode_enabled",
     "is_signed",
     "is_warn_always_enabled",
+    "jit",
+    "kaiser_window",
     "layout",
     "linalg",
     "linspace",
     "load",
+    "logspace",
     "long",
     "manual_seed",
     "masked",
@@ -267,6 +291,7 @@ __all__ = [
     "set_rng_state",
     "set_warn_always",
     "short",
+    "signal",
     "special",
     "strided",
     "tensor",

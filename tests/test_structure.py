@@ -37,20 +37,23 @@ ORDER = (
 )
 # Names of PyTorch's beside the order. They may import every package.
 NAMESPACES = {
+    "_dynamo",
     "accelerator",
     "amp",
     "backends",
     "cuda",
     "func",
+    "jit",
     "masked",
     "multiprocessing",
     "serialization",
+    "signal",
     "special",
     "testing",
     "version",
 }
 FILES = {"accelerator", "amp", "func", "linalg", "masked", "serialization", "special", "testing"}
-FILES |= {"version"}
+FILES |= {"_dynamo", "jit", "version"}
 # Private attributes of a tensor, and who may use those of another object than `self`. The core uses
 # all of them, and its docstring says what for.
 PRIVATE: dict[str, set[str]] = {

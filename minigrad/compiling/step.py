@@ -25,8 +25,10 @@ class CompiledStep:
     - `source`: the program, for reading; "" before it was recorded.
     """
 
-    def __init__(self, function: Callable[..., Any], fullgraph: bool = False) -> None:
-        self.function, self.fullgraph = function, fullgraph
+    def __init__(
+        self, function: Callable[..., Any], fullgraph: bool = False, dynamic: bool = False
+    ) -> None:
+        self.function, self.fullgraph, self.dynamic = function, fullgraph, dynamic
         self._programs: list[Compiled] = []
         self._calls = 0
         self._lock = threading.RLock()
@@ -49,6 +51,8 @@ class CompiledStep:
         self._calls += 1
         if self._calls == 1 or self.refusal:
             return self.function(*args, **kwargs)
+        if len(self._programs) >= _MOST_PROGRAMS and self.dynamic:
+            self._programs.pop()  # the oldest
         if len(self._programs) >= _MOST_PROGRAMS:
             self._refuse(f"a step that needs more than {_MOST_PROGRAMS} programs")
             return self.function(*args, **kwargs)
@@ -119,8 +123,11 @@ def compile(
     recorded, for example because it calls `item`, runs as it is, with one warning. With `fullgraph`
     that is a RuntimeError. Without `model` this is a decorator; with `disable` it does nothing.
 
-    TypeError for a `model` that can't be called; NotImplementedError for other values of `dynamic`,
-    `backend`, `mode` and `options`.
+    There is a program for each shape, and 16 at most. A step that needs more runs as it is; with
+    `dynamic` a new program replaces the oldest.
+
+    TypeError for a `model` that can't be called; NotImplementedError for other values of `backend`,
+    `mode` and `options`.
 
     >>> w = nn.Parameter(minigrad.ones(2))
     >>> @minigrad.compile
@@ -136,17 +143,18 @@ def compile(
     >>> "import numpy as np" in step.source
     True
     """
-    given = {"dynamic": dynamic, "mode": mode, "options": options}
-    for name, value in given.items():
-        if value is not None and not (name == "dynamic" and value is False):
+    for name, value in (("mode", mode), ("options", options)):
+        if value is not None:
             raise NotImplementedError(f"compile({name}={value!r}) is not implemented: leave it out")
     if backend != "numpy":
         raise NotImplementedError(f"compile(backend={backend!r}) is not implemented: use 'numpy'")
     if model is None:
-        return functools.partial(compile, fullgraph=fullgraph, backend=backend, disable=disable)
+        return functools.partial(
+            compile, fullgraph=fullgraph, dynamic=dynamic, backend=backend, disable=disable
+        )
     if not callable(model):
         raise TypeError(f"compile() takes a function, not {type(model).__name__}")
-    return model if disable else CompiledStep(model, fullgraph)
+    return model if disable else CompiledStep(model, fullgraph, bool(dynamic))
 
 
 __all__ = ["CompiledStep", "compile"]

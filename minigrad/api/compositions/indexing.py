@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...core.creating import int_of
 from ...core.dispatch import OPS, function
 from ...core.grad_mode import no_grad
 from ...core.inplace import in_place
@@ -469,6 +470,31 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
         return wrap(np.zeros((int(bool(x)), 0), np.int64))
     # The rows are those of a transposed matrix, as PyTorch's.
     return wrap(np.argwhere(x).T.copy().T)
+
+
+@composed()
+def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
+    """Return the indices of the first `size` elements that aren't zero: a row for each.
+
+    If there are fewer, the other rows have `fill_value` in each place. RuntimeError for a negative
+    `size`.
+
+    >>> minigrad.nonzero_static(minigrad.tensor([0, 3, 4]), size=3)
+    tensor([[ 1],
+            [ 2],
+            [-1]])
+    """
+    require_tensor(input, "nonzero_static", "input")
+    size = int_of(size, "nonzero_static", "size")
+    filling = int_of(fill_value, "nonzero_static", "fill_value")
+    if size < 0:
+        raise RuntimeError("nonzero_static: 'size' must be an non-negative integer")
+    x = input._array
+    rows = np.full((size, x.ndim), filling, np.int64)
+    if x.ndim:
+        found = np.argwhere(x)[:size]
+        rows[: len(found)] = found
+    return wrap(rows)
 
 
 @composed()
