@@ -30,12 +30,14 @@ from . import (
     distributed,
     distributions,
     func,
+    functional,
     jit,
     linalg,
     masked,
     multiprocessing,
     nn,
     optim,
+    profiler,
     random,
     serialization,
     signal,
@@ -69,6 +71,9 @@ from .api.limits import finfo, iinfo
 from .api.old_constructors import CLASSES as _CLASSES
 from .api.old_constructors import range, set_default_tensor_type
 from .api.printing import set_printoptions
+from .api.queries import (
+    _check as _check,
+)
 from .api.queries import (
     are_deterministic_algorithms_enabled,
     get_float32_matmul_precision,
@@ -216,6 +221,7 @@ __all__ = [
     "full",
     "full_like",
     "func",
+    "functional",
     "get_default_device",
     "get_default_dtype",
     "get_float32_matmul_precision",
@@ -268,6 +274,7 @@ __all__ = [
     "pi",
     "poisson",
     "preserve_format",
+    "profiler",
     "promote_types",
     "rand",
     "rand_like",

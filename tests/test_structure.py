@@ -43,9 +43,11 @@ NAMESPACES = {
     "backends",
     "cuda",
     "func",
+    "functional",
     "jit",
     "masked",
     "multiprocessing",
+    "profiler",
     "serialization",
     "signal",
     "special",
@@ -53,7 +55,7 @@ NAMESPACES = {
     "version",
 }
 FILES = {"accelerator", "amp", "func", "linalg", "masked", "serialization", "special", "testing"}
-FILES |= {"_dynamo", "jit", "version"}
+FILES |= {"_dynamo", "functional", "jit", "profiler", "version"}
 # Private attributes of a tensor, and who may use those of another object than `self`. The core uses
 # all of them, and its docstring says what for.
 PRIVATE: dict[str, set[str]] = {

@@ -143,3 +143,19 @@ def get_num_threads() -> int:
     True
     """
     return _settings.threads or 1
+
+
+def _check(cond: bool, message: Any = None) -> None:
+    """RuntimeError, with the text that `message()` returns, unless a condition is True.
+
+    TypeError for a condition that isn't a bool, and for a message that can't be called.
+
+    >>> minigrad._check(1 + 1 == 2, lambda: "arithmetic")
+    """
+    if not isinstance(cond, bool):
+        raise TypeError(f"cond must be a bool, but got {type(cond)}")
+    if message is not None and not callable(message):
+        raise TypeError("message must be a callable")
+    if not cond:
+        text = "Expected cond to be True, but got False." if message is None else str(message())
+        raise RuntimeError(text)

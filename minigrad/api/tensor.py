@@ -196,6 +196,7 @@ class Tensor(OpMethods, TensorBase):
         """The device that holds the elements: the CPU."""
         return device("cpu")
 
+    is_xpu = property(lambda self: False, doc="Whether an Intel GPU holds the elements: False.")
     is_cuda = property(lambda self: False, doc="Whether a GPU holds the elements: False.")
     is_cpu = property(lambda self: True, doc="Whether the CPU holds the elements: True.")
 

@@ -252,7 +252,7 @@ def _added_shares(shares: Array, ones: Array, how: tuple[Any, ...]) -> Array:
     if shares.dtype != np.float16:
         return _by_convolution(shares, ones, how)
     size, _, padding, _, _, places, whole = how
-    d = np.zeros((*shares.shape[: -len(size)], *whole), shares.dtype)
+    d: Array = np.zeros((*shares.shape[: -len(size)], *whole), shares.dtype)
     for _, key in places[::-1]:  # an element's first window comes first
         d[key] += shares
     inside = [slice(p, p + n) for n, p in zip(size, padding, strict=True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from ...rules import REGISTRY
 from ...rules.dims import axis as dim_from_front
 from ...rules.dims import flag
 from ...rules.dims import index as integer
-from ...rules.dtypes import scalar_name
+from ...rules.dtypes import of_numpy, scalar_name
 from ...rules.presentation import FUNCTION, IN_PLACE
 from .registry import composed
 
@@ -495,6 +496,38 @@ def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
         found = np.argwhere(x)[:size]
         rows[: len(found)] = found
     return wrap(rows)
+
+
+@composed(FUNCTION)
+def unravel_index(indices: Tensor, shape: int | Sequence[int]) -> tuple[Tensor, ...]:
+    """Return the indices along each dimension of elements that are numbered in row-major order.
+
+    An index beyond the end counts on from the start, and a negative one from the end. TypeError
+    unless the indices are integers and the `shape` is of ints, ValueError for a negative size.
+
+    >>> minigrad.unravel_index(minigrad.tensor([4, 7]), (2, 4))
+    (tensor([1, 1]), tensor([0, 3]))
+    """
+    if not isinstance(indices, TensorBase):
+        raise AttributeError(f"{type(indices).__name__!r} object is no tensor of indices")
+    flat = indices._array
+    if flat.dtype.kind not in "iu":
+        raise TypeError(f"expected 'indices' to be integer dtype, but got {of_numpy(flat.dtype)}")
+    if not isinstance(shape, int | Sequence) or isinstance(shape, bool):
+        kind = type(shape)
+        raise TypeError(f"expected 'shape' to be int or sequence of ints, but got {kind}")
+    sizes = (shape,) if isinstance(shape, int) else tuple(shape)
+    for size in sizes:
+        if not isinstance(size, int):
+            raise TypeError(f"expected 'shape' sequence to only contain ints, but got {type(size)}")
+    if any(size < 0 for size in sizes):
+        raise ValueError(f"'shape' cannot have negative values, but got {sizes}")
+    found, rest = [], flat.astype(np.int64)
+    for size in reversed(sizes):
+        with np.errstate(divide="ignore"):
+            found.append(wrap(np.asarray(rest % size)))
+            rest = rest // size
+    return tuple(found[::-1])
 
 
 @composed()
