@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -522,12 +523,14 @@ def unravel_index(indices: Tensor, shape: int | Sequence[int]) -> tuple[Tensor, 
             raise TypeError(f"expected 'shape' sequence to only contain ints, but got {type(size)}")
     if any(size < 0 for size in sizes):
         raise ValueError(f"'shape' cannot have negative values, but got {sizes}")
-    found, rest = [], flat.astype(np.int64)
-    for size in reversed(sizes):
-        with np.errstate(divide="ignore"):
-            found.append(wrap(np.asarray(rest % size)))
-            rest = rest // size
-    return tuple(found[::-1])
+    if 0 in sizes and flat.size:
+        raise RuntimeError("ZeroDivisionError: indices into a shape without elements")
+    steps = [math.prod(sizes[d + 1 :]) or 1 for d in range(len(sizes))]
+    counts = [size or 1 for size in sizes]
+    found = (
+        flat.astype(np.int64)[..., None] // np.array(steps, np.int64) % np.array(counts, np.int64)
+    )
+    return tuple(wrap(found[..., d]) for d in range(len(sizes)))  # which share memory, as PyTorch's
 
 
 @composed()
