@@ -150,6 +150,7 @@ WRONG_IN_PYTORCH |= {
     "nn.LSTM",
     "nn.RNN",
 }  # they take *args and **kwargs
+WRONG_IN_PYTORCH |= {f"functional.{name}" for name in ("lu", "unique", "unique_consecutive")}
 # PyTorch has `out` for the functions only, which give these methods.
 WRONG_IN_PYTORCH |= {"Tensor.bernoulli", "Tensor.multinomial"}
 WRONG_IN_PYTORCH |= {"Tensor.new"}
