@@ -15,9 +15,11 @@ from ..core.creating import (
     array_of,
     from_array,
     int_of,
+    ints_of,
     made,
     number_of,
     sizes_of,
+    strided_memory,
     supported,
 )
 from ..core.devices import require_cpu
@@ -422,6 +424,72 @@ def _linspace_end(name: str, value: Any, argument: str) -> float:
             f"{argument} with {value.ndim} dimension(s)."
         )
     return number_of(value.detach() if isinstance(value, Tensor) else value, name, argument)
+
+
+# From strides, and from a number ------------------------------------------------------------------
+
+
+def empty_strided(
+    size: Sequence[int], stride: Sequence[int], *, dtype: DType | None = None, **options: Any
+) -> Tensor:
+    """Make an uninitialised tensor of shape `size` whose elements are `stride` apart in memory.
+
+    RuntimeError unless there is a stride for each size, and for negative ones.
+
+    >>> minigrad.empty_strided((2, 3), (1, 2)).stride()
+    (1, 2)
+    """
+    return made(strided_memory("empty_strided", size, stride, _kind(dtype)), **options)
+
+
+def empty_permuted(
+    size: Sequence[int],
+    physical_layout: Sequence[int],
+    *,
+    dtype: DType | None = None,
+    **options: Any,
+) -> Tensor:
+    """Make an uninitialised tensor of shape `size`, without gaps, in an order in memory.
+
+    `physical_layout` has its dimensions, the outermost one first. RuntimeError unless it has each
+    of them once.
+
+    >>> minigrad.empty_permuted((2, 3, 5), (2, 0, 1)).stride()
+    (3, 1, 6)
+    """
+    sizes = ints_of("empty_permuted", "size", size)
+    order = ints_of("empty_permuted", "physical_layout", physical_layout)
+    if len(order) != len(sizes):
+        raise RuntimeError(
+            "Number of dimensions in size does not match the length of the physical_layout: "
+            f"{len(sizes)} and {len(order)}"
+        )
+    for i, d in enumerate(order):
+        if not 0 <= d < len(sizes):
+            raise RuntimeError(
+                "Dimension out of range (expected to be between 0 and "
+                f"{len(sizes) - 1}, but got {d} at index {i})"
+            )
+    if len({*order}) < len(order):
+        raise RuntimeError("Duplicate dim not allowed")
+    steps, step = [0] * len(sizes), 1
+    for d in reversed(order):
+        steps[d] = step
+        step *= max(sizes[d], 1)
+    return empty_strided(sizes, steps, dtype=dtype, **options)
+
+
+def scalar_tensor(s: Any, *, dtype: DType | None = None, **options: Any) -> Tensor:
+    """Make a 0-d tensor of a number, in the default float dtype unless another is given.
+
+    RuntimeError for a number that the dtype can't hold.
+
+    >>> minigrad.scalar_tensor(3)
+    tensor(3.)
+    """
+    kind = _kind(dtype)
+    value = promotion.converted(number_of(s, "scalar_tensor", "s"), kind)
+    return made(np.array(value, kind), **options)
 
 
 # From another tensor's shape ----------------------------------------------------------------------

@@ -115,3 +115,93 @@ def test_assert_allclose(call: str) -> None:
                 found.append(type(error).__name__)
         found[-1] += f" {caught[0].category.__name__}"
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "t.scalar_tensor(3)",
+        "t.scalar_tensor(True, dtype=t.int64)",
+        "t.scalar_tensor(3.5, dtype=t.int64)",
+        "t.scalar_tensor(t.tensor(2.0))",
+        "t.scalar_tensor([1])",
+        "t.scalar_tensor(1e300)",
+        "t.scalar_tensor(300, dtype=t.uint8)",
+        "t.scalar_tensor(2, requires_grad=True)",
+        "t.empty_strided((2, 3), (1, 2)).stride()",
+        "t.empty_strided((2, 3), (0, 1)).stride()",
+        "t.empty_strided((2, 3), (1,))",
+        "t.empty_strided((2, 3), (-1, 1))",
+        "t.empty_strided((2, -3), (1, 1))",
+        "t.empty_strided((0, 3), (3, 1)).shape",
+        "t.empty_strided((), ()).shape",
+        "t.empty_strided(2, 3)",
+        "t.empty_strided(size=(2,), stride=(1,), dtype=t.int8).dtype",
+        "t.empty_permuted((2, 3, 5), (2, 0, 1)).stride()",
+        "t.empty_permuted((2, 3), (0, 0))",
+        "t.empty_permuted((2, 3), (0,))",
+        "t.empty_permuted((2, 3), (0, -1))",
+        "x.new_empty_strided((2, 2), (1, 2)).stride()",
+        "x.int().new_empty_strided((2,), (3,)).dtype",
+        "t.result_type(x, 3.0)",
+        "t.result_type(x.int(), 3.0)",
+        "t.result_type(3, 4.0)",
+        "t.result_type(x.int(), t.tensor(1))",
+        "t.result_type(True, 2)",
+        "t.result_type('a', 1)",
+        "t.result_type(tensor=x, other=3)",
+        "t.can_cast(1, t.int8)",
+        "t.can_cast(from_=t.bool, to=t.int8)",
+        "t.is_nonzero(t.tensor([1]))",
+        "t.is_nonzero(t.tensor(0.0))",
+        "t.is_nonzero(x)",
+        "t.is_nonzero(t.tensor([]))",
+        "t.is_nonzero(1)",
+        "x[0, 0].is_nonzero()",
+        "t.is_same_size(x, x.t())",
+        "x.is_same_size(t.zeros(2, 3))",
+        "t.zeros(3).fill_diagonal_(5)",
+        "t.zeros(2, 2, 2).fill_diagonal_(5)",
+        "t.zeros(2, 2, 3).fill_diagonal_(5)",
+        "t.zeros(2, 2, dtype=t.int64).fill_diagonal_(5.5)",
+        "t.zeros(2, 2, requires_grad=True).fill_diagonal_(5)",
+        "(t.zeros(2, 2, requires_grad=True) * 1).fill_diagonal_(5).detach()",
+        "t.zeros(3, 4).t().fill_diagonal_(5)",
+        "t.zeros(2, 2).fill_diagonal_(t.tensor(3.0))",
+    ],
+)
+def test_more_calls(call: str) -> None:
+    found: list[Any] = []
+    for t in (minigrad, torch):
+        try:
+            result = eval(call, {"t": t, "x": t.ones(2, 3)})
+        except Exception as error:
+            found.append(type(error))
+        else:
+            plain = result.tolist() if isinstance(result, t.Tensor) else result
+            found.append([str(plain), str(getattr(result, "dtype", None))])
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("first", ["bool", "uint8", "int8", "int64", "float16", "float64"])
+def test_conversions_that_are_allowed(first: str) -> None:
+    for second in ("bool", "uint8", "int8", "int64", "float16", "float64"):
+        ours, theirs = (
+            t.can_cast(getattr(t, first), getattr(t, second)) for t in (minigrad, torch)
+        )
+        assert ours == theirs, second
+
+
+@given(st.integers(0, 9), st.integers(0, 4), st.booleans())
+def test_filled_diagonals(height: int, width: int, wrap: bool) -> None:
+    check_same(lambda t: t.zeros(height, width).fill_diagonal_(5, wrap=wrap))
+
+
+def test_the_gradient_of_a_filled_diagonal() -> None:
+    grads = []
+    for t in (minigrad, torch):
+        x = t.ones(5, 2, requires_grad=True)
+        y = (x * 1).fill_diagonal_(7, wrap=True)
+        (y * t.arange(10).view(5, 2)).sum().backward()
+        grads.append(x.grad.tolist())
+    assert grads[0] == grads[1]
