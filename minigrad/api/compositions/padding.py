@@ -72,6 +72,19 @@ def pad(
     return input
 
 
+_pad = pad
+
+
+@composed(FUNCTION)
+def constant_pad_nd(input: Tensor, pad: Sequence[int], value: float = 0) -> Tensor:
+    """Add elements of one value at the ends of the last dimensions: `nn.functional.pad`.
+
+    >>> minigrad.constant_pad_nd(minigrad.tensor([1., 2.]), (1, 0), 7)
+    tensor([7., 1., 2.])
+    """
+    return _pad(input, pad, "constant", value)
+
+
 def _gathers(name: str) -> dict[int, Any]:
     """Gathers over 1, 2 and 3 dimensions, under the name of PyTorch's node.
 
