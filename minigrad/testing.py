@@ -10,10 +10,11 @@ import numpy as np
 
 from .api.creation import as_tensor as _as_tensor
 from .api.tensor import Tensor as _Tensor
+from .core.warning import warn as _warn
 from .rules import dtypes as _dtypes
 from .rules.promotion import promote_types as _promote_types
 
-__all__ = ["assert_close"]
+__all__ = ["assert_allclose", "assert_close"]
 
 # The default rtol and atol of a dtype; those of all others are 0.
 _TOLERANCES = {_dtypes.float32: (1.3e-6, 1e-5), _dtypes.float64: (1e-7, 1e-7)}
@@ -201,4 +202,43 @@ def _tensors_differ(
     return (
         f"Tensor-likes {how}\n\nMismatched elements: {count} / {different.size} "
         f"({count / different.size:.1%})\n{lines[0]}\n{lines[1]}"
+    )
+
+
+# What `assert_allclose` allows: rtol and atol.
+_OLD_TOLERANCES = {
+    _dtypes.float16: (1e-3, 1e-3),
+    _dtypes.float32: (1e-4, 1e-5),
+    _dtypes.float64: (1e-5, 1e-8),
+}
+
+
+def assert_allclose(
+    actual: Any,
+    expected: Any,
+    rtol: float | None = None,
+    atol: float | None = None,
+    equal_nan: bool = True,
+    msg: str = "",
+) -> None:
+    """`assert_close` with larger tolerances, for tensors and what makes some. It is deprecated.
+
+    Dtypes may differ. The errors are those of `assert_close`.
+
+    >>> import warnings
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     minigrad.testing.assert_allclose(minigrad.ones(2), [1.0, 1.0])
+    """
+    _warn(
+        "`minigrad.testing.assert_allclose()` is deprecated. Please use "
+        "`minigrad.testing.assert_close()` instead.",
+        FutureWarning,
+    )
+    a = actual if isinstance(actual, _Tensor) else _as_tensor(actual)
+    b = expected if isinstance(expected, _Tensor) else _as_tensor(expected, dtype=a.dtype)
+    if rtol is None and atol is None:
+        pairs = [_OLD_TOLERANCES.get(x.dtype, (0.0, 0.0)) for x in (a, b)]
+        rtol, atol = (max(numbers) for numbers in zip(*pairs, strict=True))
+    assert_close(
+        a, b, rtol=rtol, atol=atol, equal_nan=equal_nan, check_dtype=False, msg=msg or None
     )

@@ -39,15 +39,20 @@ MODULES: dict[str, tuple[ModuleType, ModuleType]] = {
     "utils.benchmark": (minigrad.utils.benchmark, torch.utils.benchmark),
     "autograd": (minigrad.autograd, torch.autograd),
     "autograd.functional": (minigrad.autograd.functional, torch.autograd.functional),
+    "functional": (minigrad.functional, torch.functional),
+    "jit": (minigrad.jit, torch.jit),
     "linalg": (minigrad.linalg, torch.linalg),
     "nn": (minigrad.nn, torch.nn),
     "nn.functional": (minigrad.nn.functional, torch.nn.functional),
     "nn.init": (minigrad.nn.init, torch.nn.init),
     "nn.modules.module": (minigrad.nn.modules.module, torch.nn.modules.module),
     "optim": (minigrad.optim, torch.optim),
+    "profiler": (minigrad.profiler, torch.profiler),
     "random": (minigrad.random, torch.random),
     "optim.lr_scheduler": (minigrad.optim.lr_scheduler, torch.optim.lr_scheduler),
     "masked": (minigrad.masked, torch.masked),
+    "signal": (minigrad.signal, torch.signal),
+    "signal.windows": (minigrad.signal.windows, torch.signal.windows),
     "special": (minigrad.special, torch.special),
     "utils": (minigrad.utils, torch.utils),
     "utils.data": (minigrad.utils.data, torch.utils.data),
@@ -145,6 +150,7 @@ WRONG_IN_PYTORCH |= {
     "nn.LSTM",
     "nn.RNN",
 }  # they take *args and **kwargs
+WRONG_IN_PYTORCH |= {f"functional.{name}" for name in ("lu", "unique", "unique_consecutive")}
 # PyTorch has `out` for the functions only, which give these methods.
 WRONG_IN_PYTORCH |= {"Tensor.bernoulli", "Tensor.multinomial"}
 WRONG_IN_PYTORCH |= {"Tensor.new"}

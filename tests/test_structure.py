@@ -40,20 +40,25 @@ ORDER = (
 # Names of PyTorch's beside the order. They may import every package.
 NAMESPACES = {
     "_C",
+    "_dynamo",
     "accelerator",
     "amp",
     "backends",
     "cuda",
     "func",
+    "functional",
+    "jit",
     "masked",
     "multiprocessing",
+    "profiler",
     "serialization",
+    "signal",
     "special",
     "testing",
     "version",
 }
 FILES = {"accelerator", "amp", "func", "linalg", "masked", "serialization", "special", "testing"}
-FILES |= {"_C", "version"}
+FILES |= {"_C", "_dynamo", "functional", "jit", "profiler", "version"}
 # Private attributes of a tensor, and who may use those of another object than `self`. The core uses
 # all of them, and its docstring says what for.
 PRIVATE: dict[str, set[str]] = {

@@ -193,6 +193,38 @@ def x_log_y(draw: RandomDraws) -> Case:
     return Case((x, replace(x)))
 
 
+def positive(draw: RandomDraws) -> Case:
+    """Draw a tensor of numbers from 0.1 to 3. Above, PyTorch's Bessel functions lose digits."""
+    case = moderate_tensors(1)(draw)
+    x, *_ = _tensors(case)
+    return Case((laid_out(np.asarray(np.clip(0.1 + np.abs(x.values), None, 3)), x.layout),))
+
+
+def with_degree(draw: RandomDraws) -> Case:
+    """Draw a polynomial's argument, a number or a tensor, and its degree, which is small."""
+    case = fraction(draw)
+    x, *_ = _tensors(case)
+    if not x.differentiable:
+        return Case((x, draw.pick(0, 1, 2, 3)))
+    degrees = np.asarray(draw.rng.integers(-1, 6, x.values.shape), x.values.dtype)
+    n = laid_out(degrees, x.layout)
+    return Case(draw.pick((x, n), (x, n), (x, draw.pick(0, 1, 2, 3, 5)), (0.25, n)))
+
+
+BESSEL = (
+    *("airy_ai", "bessel_j0", "bessel_j1", "bessel_y0", "bessel_y1"),
+    *("modified_bessel_i0", "modified_bessel_i1", "modified_bessel_k0", "modified_bessel_k1"),
+    *("scaled_modified_bessel_k0", "scaled_modified_bessel_k1", "spherical_bessel_j0"),
+)
+_CHEBYSHEV = tuple(f"chebyshev_polynomial_{kind}" for kind in "tuvw")
+POLYNOMIALS = (
+    *_CHEBYSHEV,
+    *(f"shifted_{name}" for name in _CHEBYSHEV),
+    *("hermite_polynomial_h", "hermite_polynomial_he"),
+    *("laguerre_polynomial_l", "legendre_polynomial_p"),
+)
+
+
 def of_special(name: str) -> dict[str, Callable[..., Any]]:
     """Return the function of that name in `torch.special`."""
     return {"function": lambda t, *args, **options: getattr(t.special, name)(*args, **options)}
@@ -226,6 +258,10 @@ ELEMENTWISE: dict[str, tuple[Callable[[RandomDraws], Case], _FUNCTION]] = {
     **{
         f"special_{name}": (moderate, of_special(name))
         for name in ("erfcx", "i0e", "i1", "i1e", "log_ndtr")
+    },
+    **{f"special_{name}": (without_gradient(positive), of_special(name)) for name in BESSEL},
+    **{
+        f"special_{name}": (without_gradient(with_degree), of_special(name)) for name in POLYNOMIALS
     },
     "acosh": (above_one, {}),
     "addcdiv": (with_value, {}),

@@ -187,6 +187,10 @@ def _channel_norm(affine: bool) -> Callable[[RandomDraws, int], Options]:
     return options
 
 
+def _synchronised(draw: RandomDraws, features: int) -> Options:
+    return {**_channel_norm(affine=True)(draw, features), **draw.options(process_group=(..., None))}
+
+
 def _channel_norms() -> dict[str, LayerSample]:
     samples = {}
     for kind, affine in (("BatchNorm", True), ("InstanceNorm", False)):
@@ -701,6 +705,12 @@ LAYERS: dict[str, LayerSample] = {
         _any_of(size=(1, 2, 3), alpha=(..., 0.5), beta=(..., 0.5), k=(..., 2.0)),
         _of_shape(2, None, 3),
     ),
+    "CrossMapLRN2d": LayerSample(
+        _any_of(size=(2, 3, 4), alpha=(..., 0.5), beta=(..., 0.5), k=(..., 2.0)),
+        _of_shape(2, None, 2, 3),
+        not_derivatives=("size",),  # PyTorch's gradient is that of another sum
+    ),
+    "SyncBatchNorm": LayerSample(_synchronised, _of_shape(2, None, 7), ("device", "process_group")),
     "MultiheadAttention": LayerSample(_attention, _attended, ("device",), is_random=True),
     "RMSNorm": LayerSample(_last_norm(), inert=("device",), keeps_shape=True),
     "RNN": LayerSample(

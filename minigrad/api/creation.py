@@ -15,9 +15,11 @@ from ..core.creating import (
     array_of,
     from_array,
     int_of,
+    ints_of,
     made,
     number_of,
     sizes_of,
+    strided_memory,
     supported,
 )
 from ..core.devices import require_cpu
@@ -28,6 +30,7 @@ from ..core.warning import warn_once
 from ..random.fma import fma
 from ..rules import dtypes, layout, promotion
 from ..rules.dtypes import dtype as DType
+from .spacing import evenly_spaced
 from .tensor import Tensor
 
 
@@ -79,7 +82,7 @@ def _from_numbers(data: Any, wanted: np.dtype | None) -> np.ndarray:
     shape = () if isinstance(data, str) else _shape(data)
     numbers: list[Any] = []
     kinds: set[np.dtype] = set()
-    _collect(data, shape, 0, numbers, kinds)
+    _collect(data, shape, 0, numbers, kinds, wanted)
     kind = wanted or (promotion.joined(kinds) if kinds else _kind(None))
     if kind.kind in "iu":
         if not all(-(2**63) <= n < 2**63 for n in numbers if isinstance(n, int)):
@@ -106,7 +109,12 @@ def _shape(data: Any) -> tuple[int, ...]:
 
 
 def _collect(
-    data: Any, shape: tuple[int, ...], depth: int, numbers: list[Any], kinds: set[np.dtype]
+    data: Any,
+    shape: tuple[int, ...],
+    depth: int,
+    numbers: list[Any],
+    kinds: set[np.dtype],
+    wanted: np.dtype | None,
 ) -> None:
     """Append the numbers in `data` to `numbers`, row-major, and add their dtypes to `kinds`.
 
@@ -133,16 +141,16 @@ def _collect(
                 f"expected sequence of length {shape[depth]} at dim {depth} (got {len(data)})"
             )
         for item in data:
-            _collect(item, shape, depth + 1, numbers, kinds)
+            _collect(item, shape, depth + 1, numbers, kinds, wanted)
     else:
-        number, kind = _number_and_dtype(data)
+        number, kind = _number_and_dtype(data, wanted)
         if depth != len(shape):
             raise TypeError(f"expected a sequence at dim {depth} (got {type(data).__name__})")
         numbers.append(number)
         kinds.add(kind)
 
 
-def _number_and_dtype(x: Any) -> tuple[float, np.dtype]:
+def _number_and_dtype(x: Any, wanted: np.dtype | None) -> tuple[float, np.dtype]:
     """The value and the dtype of a Python number, a NumPy scalar or a tensor of one element."""
     if isinstance(x, Tensor):
         if x.numel() != 1:
@@ -158,6 +166,8 @@ def _number_and_dtype(x: Any) -> tuple[float, np.dtype]:
     kind = type(x).__name__
     if isinstance(x, str | bytes | complex):
         raise TypeError(f"new(): invalid data type '{kind}'")
+    if wanted is not None:
+        raise TypeError(f"must be real number, not {kind}")
     raise RuntimeError(f"Could not infer dtype of {kind}")
 
 
@@ -360,42 +370,126 @@ def linspace(
     """
     if "out" in options:
         return created(linspace, options, start, end, steps, dtype=dtype)
-    steps = int_of(steps, "linspace", "steps")
+    kind = _kind(dtype)
+    return made(_spaced("linspace", start, end, steps, kind).astype(kind), **options)
+
+
+def logspace(
+    start: float,
+    end: float,
+    steps: int,
+    base: float = 10.0,
+    *,
+    dtype: DType | None = None,
+    **options: Any,
+) -> Tensor:
+    """Make a tensor of `steps` powers of `base`, whose exponents are evenly spaced.
+
+    The first is `base ** start` and the last `base ** end`. For an integer dtype, first the ends
+    are truncated and then the powers.
+
+    >>> minigrad.logspace(0, 3, 4)
+    tensor([   1.,   10.,  100., 1000.])
+    """
+    if "out" in options:
+        return created(logspace, options, start, end, steps, base, dtype=dtype)
+    kind = _kind(dtype)
+    exponents = _spaced("logspace", start, end, steps, kind).astype(np.float64)
+    with np.errstate(all="ignore"):
+        powers = np.power(number_of(base, "logspace", "base"), exponents)
+        return made(cast(powers, kind), **options)
+
+
+def _spaced(name: str, start: Any, end: Any, steps: int, kind: np.dtype) -> np.ndarray:
+    """The values of `linspace`, in float64 for an integer dtype."""
+    steps = int_of(steps, name, "steps")
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
-    kind = _kind(dtype)
-    start = _linspace_end(start, "start")
-    end = _linspace_end(end, "end")
+    start = _linspace_end(name, start, "start")
+    end = _linspace_end(name, end, "end")
     if steps < 2:
-        alone = [promotion.converted(start, kind) for _ in range(steps)]
-        return made(np.array(alone, kind), **options)
+        return np.array([promotion.converted(start, kind) for _ in range(steps)], kind)
     if kind.kind == "b":
-        raise NotImplementedError("\"linspace_cpu\" not implemented for 'Bool'")
+        raise NotImplementedError(f"\"{name}_cpu\" not implemented for 'Bool'")
     between = np.dtype(np.float64) if kind.kind in "iu" else kind
     first, last = (between.type(promotion.converted(x, kind)) for x in (start, end))
     allocated(np.empty, steps, kind)
-    forwards, half = np.arange(steps, dtype=between), steps // 2
-    with np.errstate(all="ignore"):
-        step = (last - first) / between.type(steps - 1)
-        # Computed from both ends towards the middle, so that both ends are exact.
-        scaled = _multiplied_and_added if between == np.float16 else fma
-        values = scaled(forwards, step, first)
-        values[half:] = scaled(forwards[: steps - half], -step, last)[::-1]
-        return made(values.astype(kind), **options)
+    return evenly_spaced(first, last, steps)
 
 
-def _multiplied_and_added(a: np.ndarray, b: float, c: float) -> np.ndarray:
-    """a·b + c, rounded after each step, as PyTorch computes it in float16."""
-    return a * b + c
-
-
-def _linspace_end(value: Any, argument: str) -> float:
+def _linspace_end(name: str, value: Any, argument: str) -> float:
     if isinstance(value, Tensor) and value.ndim:
         raise RuntimeError(
-            "linspace only supports 0-dimensional start and end tensors, but got "
+            f"{name} only supports 0-dimensional start and end tensors, but got "
             f"{argument} with {value.ndim} dimension(s)."
         )
-    return number_of(value.detach() if isinstance(value, Tensor) else value, "linspace", argument)
+    return number_of(value.detach() if isinstance(value, Tensor) else value, name, argument)
+
+
+# From strides, and from a number ------------------------------------------------------------------
+
+
+def empty_strided(
+    size: Sequence[int], stride: Sequence[int], *, dtype: DType | None = None, **options: Any
+) -> Tensor:
+    """Make an uninitialised tensor of shape `size` whose elements are `stride` apart in memory.
+
+    RuntimeError unless there is a stride for each size, and for negative ones.
+
+    >>> minigrad.empty_strided((2, 3), (1, 2)).stride()
+    (1, 2)
+    """
+    return made(strided_memory("empty_strided", size, stride, _kind(dtype)), **options)
+
+
+def empty_permuted(
+    size: Sequence[int],
+    physical_layout: Sequence[int],
+    *,
+    dtype: DType | None = None,
+    **options: Any,
+) -> Tensor:
+    """Make an uninitialised tensor of shape `size`, without gaps, in an order in memory.
+
+    `physical_layout` has its dimensions, the outermost one first. RuntimeError unless it has each
+    of them once.
+
+    >>> minigrad.empty_permuted((2, 3, 5), (2, 0, 1)).stride()
+    (3, 1, 6)
+    """
+    sizes = ints_of("empty_permuted", "size", size)
+    order = ints_of("empty_permuted", "physical_layout", physical_layout)
+    if len(order) != len(sizes):
+        raise RuntimeError(
+            "Number of dimensions in size does not match the length of the physical_layout: "
+            f"{len(sizes)} and {len(order)}"
+        )
+    for i, d in enumerate(order):
+        if not 0 <= d < len(sizes):
+            raise RuntimeError(
+                "Dimension out of range (expected to be between 0 and "
+                f"{len(sizes) - 1}, but got {d} at index {i})"
+            )
+    if len({*order}) < len(order):
+        raise RuntimeError("Duplicate dim not allowed")
+    steps, step = [0] * len(sizes), 1
+    for d in reversed(order):
+        steps[d] = step
+        step *= max(sizes[d], 1)
+    return empty_strided(sizes, steps, dtype=dtype, **options)
+
+
+def scalar_tensor(s: Any, *, dtype: DType | None = None, **options: Any) -> Tensor:
+    """Make a 0-d tensor of a number, in the default float dtype unless another is given.
+
+    RuntimeError for a number that the dtype can't hold.
+
+    >>> minigrad.scalar_tensor(3)
+    tensor(3.)
+    """
+    kind = _kind(dtype)
+    value = promotion.converted(number_of(s, "scalar_tensor", "s"), kind)
+    return made(np.array(value, kind), **options)
 
 
 # From another tensor's shape ----------------------------------------------------------------------

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.creating import allocated, from_array, made, number_of, sizes_of
+from ..core.creating import allocated, from_array, made, number_of, sizes_of, strided_memory
 from ..core.devices import no_cuda, require_cpu
 from ..core.errstate import cast
 from ..core.output import created
@@ -259,6 +259,23 @@ def new_ones(self: TensorBase, *size: Any, dtype: DType | None = None, **options
 def new_empty(self: TensorBase, *size: Any, dtype: DType | None = None, **options: Any) -> Any:
     """Make an uninitialised tensor of shape `size`, with this tensor's dtype by default."""
     return made(np.empty(sizes_of(size, options, "new_empty"), _kind(self, dtype)), **options)
+
+
+def new_empty_strided(
+    self: TensorBase,
+    size: Sequence[int],
+    stride: Sequence[int],
+    *,
+    dtype: DType | None = None,
+    **options: Any,
+) -> Any:
+    """Make an uninitialised tensor whose elements are `stride` apart, by default of this dtype.
+
+    >>> minigrad.ones(1).new_empty_strided((2, 3), (1, 2)).stride()
+    (1, 2)
+    """
+    array = strided_memory("new_empty_strided", size, stride, _kind(self, dtype))
+    return made(array, **options)
 
 
 def new_full(

@@ -5,8 +5,14 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import numpy as np
+
 from ..core.creating import array_of
+from ..core.tensor import TensorBase
 from ..core.warning import warn
+from ..rules import dtypes
+from ..rules.promotion import python_number, same_category_or_higher
+from ..rules.promotion import result_type as _result_type
 
 
 def is_floating_point(input: Any) -> bool:
@@ -143,3 +149,74 @@ def get_num_threads() -> int:
     True
     """
     return _settings.threads or 1
+
+
+def is_nonzero(input: Any) -> bool:
+    """Whether the only element of a tensor isn't zero. RuntimeError for another number of elements.
+
+    >>> minigrad.is_nonzero(minigrad.tensor([0.5]))
+    True
+    """
+    array_of(input, "is_nonzero")
+    return bool(input)
+
+
+def is_same_size(input: Any, other: Any) -> bool:
+    """Whether two tensors have the same shape.
+
+    >>> minigrad.is_same_size(minigrad.ones(2), minigrad.zeros(2))
+    True
+    """
+    return array_of(input, "is_same_size").shape == array_of(other, "is_same_size").shape
+
+
+def result_type(tensor: Any, other: Any) -> dtypes.dtype:
+    """The dtype of the result of an arithmetic op on two tensors or numbers.
+
+    TypeError for anything else.
+
+    >>> minigrad.result_type(minigrad.tensor([1, 2]), 1.0)
+    torch.float32
+    """
+    operands = []
+    for each in (tensor, other):
+        value = each._array if isinstance(each, TensorBase) else python_number(each)
+        if not isinstance(value, np.ndarray | int | float):
+            kind = type(each).__name__
+            raise TypeError(f"result_type(): arguments must be tensors or numbers, not {kind}")
+        operands.append(value)
+    return dtypes.of_numpy(_result_type(*operands))
+
+
+def can_cast(from_: Any, to: Any) -> bool:
+    """Whether PyTorch's rules allow a conversion: not from floats to integers, nor to bool.
+
+    TypeError unless both are dtypes.
+
+    >>> minigrad.can_cast(minigrad.float64, minigrad.int64)
+    False
+    """
+    for position, value in enumerate((from_, to), 1):
+        if not isinstance(value, dtypes.dtype):
+            name, kind = ("from_", "to")[position - 1], type(value).__name__
+            raise TypeError(
+                f"can_cast(): argument '{name}' (position {position}) must be torch.dtype, not "
+                f"{kind}"
+            )
+    return same_category_or_higher(dtypes.to_numpy(from_), dtypes.to_numpy(to))
+
+
+def _check(cond: bool, message: Any = None) -> None:
+    """RuntimeError, with the text that `message()` returns, unless a condition is True.
+
+    TypeError for a condition that isn't a bool, and for a message that can't be called.
+
+    >>> minigrad._check(1 + 1 == 2, lambda: "arithmetic")
+    """
+    if not isinstance(cond, bool):
+        raise TypeError(f"cond must be a bool, but got {type(cond)}")
+    if message is not None and not callable(message):
+        raise TypeError("message must be a callable")
+    if not cond:
+        text = "Expected cond to be True, but got False." if message is None else str(message())
+        raise RuntimeError(text)

@@ -33,7 +33,7 @@ from ..rules.dtypes import of_numpy, to_numpy
 from ..rules.elementwise import fill_masked
 from ..rules.memory import memory_of
 from ..rules.promotion import get_default_dtype
-from . import compositions, copying, indexing, old_constructors, printing
+from . import compositions, copying, indexing, old_constructors, printing, queries
 from .compositions.basic import matmul, tensor_or_number
 from .op_methods import OpMethods
 from .size import Size, size_of
@@ -196,6 +196,7 @@ class Tensor(OpMethods, TensorBase):
         """The device that holds the elements: the CPU."""
         return device("cpu")
 
+    is_xpu = property(lambda self: False, doc="Whether an Intel GPU holds the elements: False.")
     is_cuda = property(lambda self: False, doc="Whether a GPU holds the elements: False.")
     is_cpu = property(lambda self: True, doc="Whether the CPU holds the elements: True.")
 
@@ -577,6 +578,8 @@ class Tensor(OpMethods, TensorBase):
     new_ones = old_constructors.new_ones
     new_tensor = old_constructors.new_tensor
     new_zeros = old_constructors.new_zeros
+    new_empty_strided = old_constructors.new_empty_strided
+    is_nonzero, is_same_size = queries.is_nonzero, queries.is_same_size
 
     # Elements ---------------------------------------------------------------------------------
 
@@ -611,6 +614,28 @@ class Tensor(OpMethods, TensorBase):
                 f"{value._array.ndim} dimensions."
             )
         return _fill_(self, tensor_or_number(value, "fill_"))
+
+    def fill_diagonal_(self, fill_value: Any, wrap: bool = False) -> Any:
+        """Write one number to the diagonal.
+
+        With `wrap`, a tall matrix has another diagonal after every width + 1 rows. RuntimeError
+        for fewer than 2 dimensions, and for sizes of more that aren't equal.
+
+        >>> minigrad.zeros(2, 2).fill_diagonal_(3)
+        tensor([[3., 0.],
+                [0., 3.]])
+        """
+        if self.ndim < 2:
+            raise RuntimeError("dimensions must larger than 1")
+        if self.ndim > 2 and len({*self.shape}) > 1:
+            raise RuntimeError("all dimensions of input must be of equal length")
+        if self.ndim > 2:
+            OPS["as_strided"](self, self.shape[:1], (sum(self.stride()),)).fill_(fill_value)
+            return self
+        height, width = self.shape
+        for first in range(0, height if wrap else 1, width + 1):
+            OPS["diagonal"](self[first : first + width]).fill_(fill_value)
+        return self
 
     def div_(self, other: Any, *, rounding_mode: str | None = None) -> Any:
         """`div`, in place. RuntimeError for a leaf that requires grad."""

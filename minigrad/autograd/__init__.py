@@ -3,13 +3,13 @@ here. It imports `rules`, `core`, `random` and `api`. Read `function.py` and `fu
 that users define), `anomaly_mode.py` (errors with the line of the forward pass), `functional.py`
 (Jacobians and Hessians), then `gradcheck.py` (gradients compared with finite differences).
 `transforms.py` has torch.func's derivatives, and `recompute.py` graphs that save less memory.
-`graph.py` has hooks for what ops save.
+`graph.py` has hooks for what ops save, and `profiler.py` times of ops.
 `grad_mode.py` and `variable.py` are aliases.
 """
 
 from ..core.backward import backward, grad
 from ..core.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
-from . import functional, graph
+from . import functional, graph, profiler
 from .anomaly_mode import detect_anomaly, set_detect_anomaly
 from .function import Function
 from .gradcheck import gradcheck, gradgradcheck
@@ -28,6 +28,7 @@ __all__ = [
     "graph",
     "inference_mode",
     "no_grad",
+    "profiler",
     "set_detect_anomaly",
     "set_grad_enabled",
 ]

@@ -29,7 +29,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ..rules import REGISTRY
+from ..rules import REGISTRY, bessel, polynomials
 
 Array = np.ndarray
 
@@ -199,6 +199,23 @@ _SPECIAL = OpTolerance(
     value_terms=_and_one,
 )
 
+_BESSEL = OpTolerance(
+    Scaled(64),
+    why="SciPy computes float32 in float64, PyTorch in float32, by other series.",
+    value_terms=_and_one,
+)
+_ORDINARY_BESSEL = OpTolerance(
+    Scaled(2**15),
+    why="PyTorch's has 12 digits in float64 for arguments below 3, and fewer above.",
+    value_terms=_and_one,
+)
+_POLYNOMIAL = OpTolerance(
+    Scaled(1024),
+    why="PyTorch may round products and sums once together, or each. The terms of a small result "
+    "are up to 300 times as large as it, if the degree is 5 at most and |x| < 1.",
+    value_terms=_and_one,
+)
+
 # Most slopes are less than 1, and so are the terms of the result next to the linear part.
 _ACTIVATION = OpTolerance(
     Scaled(16),
@@ -306,6 +323,12 @@ TOLERANCES: dict[str, OpTolerance] = {
         ),
         _SPECIAL,
     ),
+    **{
+        name: _BESSEL if rule.forward.__module__ == bessel.__name__ else _POLYNOMIAL
+        for name, rule in REGISTRY.items()
+        if rule.forward.__module__ in (bessel.__name__, polynomials.__name__)
+    },
+    **{f"special_bessel_{kind}": _ORDINARY_BESSEL for kind in ("j0", "j1", "y0", "y1")},
     "special_i1e": replace(
         _SPECIAL,
         why=f"{_SPECIAL.why} In the derivative, i0e and i1e, at most 1, cancel.",

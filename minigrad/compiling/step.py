@@ -29,9 +29,14 @@ class CompiledStep:
     """
 
     def __init__(
-        self, function: Callable[..., Any], fullgraph: bool = False, backend: str = "numpy"
+        self,
+        function: Callable[..., Any],
+        fullgraph: bool = False,
+        backend: str = "numpy",
+        dynamic: bool = False,
     ) -> None:
         self.function, self.fullgraph, self.backend = function, fullgraph, backend
+        self.dynamic = dynamic
         self._programs: list[Compiled] = []
         self._calls = 0
         self._lock = threading.RLock()
@@ -104,6 +109,8 @@ class CompiledStep:
         self._calls += 1
         if self._calls == 1 or self.refusal:
             return self.function(*args, **kwargs)
+        if len(self._programs) >= _MOST_PROGRAMS and self.dynamic:
+            self._programs.pop()  # the oldest
         if len(self._programs) >= _MOST_PROGRAMS:
             self._refuse(f"a step that needs more than {_MOST_PROGRAMS} programs")
             return self.function(*args, **kwargs)
@@ -188,8 +195,11 @@ def compile(
     every op has. A step with a statement that has no form for numba runs as the NumPy program, with
     one warning; with `fullgraph` that is a RuntimeError.
 
-    TypeError for a `model` that can't be called; NotImplementedError for other values of `dynamic`,
-    `backend`, `mode` and `options`; ImportError for the backend "numba" without numba.
+    There is a program for each shape, and 16 at most. A step that needs more runs as it is; with
+    `dynamic` a new program replaces the oldest.
+
+    TypeError for a `model` that can't be called; NotImplementedError for other values of `backend`,
+    `mode` and `options`; ImportError for the backend "numba" without numba.
 
     >>> w = nn.Parameter(minigrad.ones(2))
     >>> @minigrad.compile
@@ -205,23 +215,24 @@ def compile(
     >>> "import numpy as np" in step.source
     True
     """
-    given = {"dynamic": dynamic, "mode": mode, "options": options}
-    for name, value in given.items():
-        if value is not None and not (name == "dynamic" and value is False):
+    for name, value in (("mode", mode), ("options", options)):
+        if value is not None:
             raise NotImplementedError(f"compile({name}={value!r}) is not implemented: leave it out")
     if backend not in ("numpy", "numba"):
         raise NotImplementedError(
             f"compile(backend={backend!r}) is not implemented: use 'numpy' or 'numba'"
         )
     if model is None:
-        return functools.partial(compile, fullgraph=fullgraph, backend=backend, disable=disable)
+        return functools.partial(
+            compile, fullgraph=fullgraph, dynamic=dynamic, backend=backend, disable=disable
+        )
     if not callable(model):
         raise TypeError(f"compile() takes a function, not {type(model).__name__}")
     if disable:
         return model
     if backend == "numba":
         require_numba()
-    return CompiledStep(model, fullgraph, backend)
+    return CompiledStep(model, fullgraph, backend, bool(dynamic))
 
 
 __all__ = ["CompiledStep", "compile"]

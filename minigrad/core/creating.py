@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from ..rules.dims import indices, int64
 from ..rules.dtypes import of_numpy
@@ -102,6 +103,39 @@ def int_of(value: Any, function: str, argument: str) -> int:
         kind = type(value).__name__
         raise TypeError(f"{function}(): argument '{argument}' must be int, not {kind}")
     return int64(value)
+
+
+def ints_of(function: str, argument: str, value: Any) -> tuple[int, ...]:
+    """An argument that is a list or a tuple of ints; sizes aren't negative."""
+    if not isinstance(value, list | tuple):
+        kind = type(value).__name__
+        raise TypeError(f"{function}(): argument '{argument}' must be tuple of ints, not {kind}")
+    found = tuple(int_of(each, function, argument) for each in value)
+    if argument == "size" and any(n < 0 for n in found):
+        raise RuntimeError(
+            f"Trying to create tensor with negative dimension {min(found)}: {list(found)}"
+        )
+    return found
+
+
+def strided_memory(
+    function: str, size: Sequence[int], stride: Sequence[int], kind: np.dtype
+) -> np.ndarray:
+    """An uninitialised array of this shape whose elements are `stride` apart.
+
+    RuntimeError unless there is a stride for each size, and for negative ones.
+    """
+    sizes, steps = ints_of(function, "size", size), ints_of(function, "stride", stride)
+    if len(sizes) != len(steps):
+        raise RuntimeError(
+            f"dimensionality of sizes ({len(sizes)}) must match dimensionality of strides "
+            f"({len(steps)})"
+        )
+    if any(step < 0 for step in steps):
+        raise RuntimeError(f"{function}: negative strides are not supported, got {list(steps)}")
+    reach = sum((n - 1) * step for n, step in zip(sizes, steps, strict=True)) + 1
+    memory = allocated(np.empty, 0 if 0 in sizes else reach, kind)
+    return as_strided(memory, sizes, [step * kind.itemsize for step in steps])
 
 
 def number_of(value: Any, function: str, argument: str) -> float:

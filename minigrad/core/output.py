@@ -51,15 +51,15 @@ tanh true_divide xlogy""",
         "one": "max min",
         "same": """
 abs absolute addbmm addmm addmv alias_copy amax amin aminmax argmax argmin argsort as_strided_copy
-baddbmm bitwise_not bmm bucketize ceil chain_matmul conj_physical cross cummax cummin diag
-diagonal_copy dot expand_copy fix float_power floor frac frexp gather hardshrink heaviside histc
-index_add index_copy index_reduce index_select inverse isin isneginf isposinf kthvalue log_softmax
-logcumsumexp lu_solve lu_unpack masked_select matmul median mm mode msort mv nan_to_num nanmedian
-nanquantile narrow_copy neg negative nonzero permute_copy qr quantile renorm round scatter
-scatter_add scatter_reduce searchsorted select_copy sgn sign signbit slice_copy slice_scatter
-slogdet softmax sort split_copy split_with_sizes_copy squeeze_copy svd t_copy take take_along_dim
-tensordot threshold topk transpose_copy triangular_solve tril triu trunc unbind_copy unfold_copy
-unsqueeze_copy vdot view_copy where""",
+baddbmm bitwise_not bmm bucketize ceil chain_matmul conj_physical cross cummax cummin detach_copy
+diag diagonal_copy dot expand_copy fix float_power floor frac frexp gather hardshrink heaviside
+histc histogram index_add index_copy index_reduce index_select inverse isin isneginf isposinf
+kthvalue log_softmax logcumsumexp lu_solve lu_unpack masked_select matmul median mm mode msort mv
+nan_to_num nanmedian nanquantile narrow_copy neg negative nonzero nonzero_static permute_copy qr
+quantile renorm round scatter scatter_add scatter_reduce searchsorted select_copy sgn sign signbit
+slice_copy slice_scatter slogdet softmax sort split_copy split_with_sizes_copy squeeze_copy svd
+t_copy take take_along_dim tensordot threshold topk transpose_copy triangular_solve tril triu trunc
+unbind_copy unfold_copy unsqueeze_copy vdot view_copy where""",
         "any": "lu",
         "bool": "all any",
         "dtype": "cumprod cumsum mean nanmean nansum prod sum",
@@ -76,8 +76,14 @@ solve_triangular svd svdvals vecdot vector_norm""",
     },
     "special": {
         "cast": """
-digamma entr erf erfc erfcx erfinv exp2 expit expm1 gammainc gammaincc gammaln i0 i0e i1 i1e log1p
-log_ndtr logit multigammaln ndtr ndtri polygamma psi sinc xlog1py xlogy zeta""",
+airy_ai bessel_j0 bessel_j1 bessel_y0 bessel_y1 chebyshev_polynomial_t chebyshev_polynomial_u
+chebyshev_polynomial_v chebyshev_polynomial_w digamma entr erf erfc erfcx erfinv exp2 expit expm1
+gammainc gammaincc gammaln hermite_polynomial_h hermite_polynomial_he i0 i0e i1 i1e
+laguerre_polynomial_l legendre_polynomial_p log1p log_ndtr logit modified_bessel_i0
+modified_bessel_i1 modified_bessel_k0 modified_bessel_k1 multigammaln ndtr ndtri polygamma psi
+scaled_modified_bessel_k0 scaled_modified_bessel_k1 shifted_chebyshev_polynomial_t
+shifted_chebyshev_polynomial_u shifted_chebyshev_polynomial_v shifted_chebyshev_polynomial_w sinc
+spherical_bessel_j0 xlog1py xlogy zeta""",
         "same": "round",
         "input": "logsumexp",
     },

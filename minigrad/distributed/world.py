@@ -8,6 +8,7 @@ from datetime import timedelta
 from importlib.util import find_spec
 from typing import Any
 
+from ..core.devices import device as _device
 from ..core.warning import warn
 from .gloo import Gloo
 from .group import ProcessGroup
@@ -268,6 +269,17 @@ def is_backend_available(backend: str) -> bool:
     """Whether a backend can be used here."""
     known = {"gloo": is_gloo_available, "mpi": is_mpi_available}
     return backend.lower() in known and known[backend.lower()]()
+
+
+def get_default_backend_for_device(device: Any) -> str:
+    """The backend that PyTorch prefers for a device: gloo for the CPU.
+
+    That of a GPU, such as nccl, doesn't exist here.
+
+    >>> minigrad.distributed.get_default_backend_for_device("cpu")
+    'gloo'
+    """
+    return {"cuda": "nccl", "xpu": "xccl"}.get(_device(device).type, "gloo")
 
 
 def is_torchelastic_launched() -> bool:

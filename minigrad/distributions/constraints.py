@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..api.compositions.linalg import eigvalsh
+from ..api.functions import cat as cat_of
 from ..api.functions import isclose
+from ..api.functions import stack as stack_of
 from ..api.tensor import Tensor
 
 __all__ = [
     "Constraint",
     "boolean",
+    "cat",
     "greater_than",
     "greater_than_eq",
     "independent",
@@ -26,6 +30,7 @@ __all__ = [
     "real",
     "real_vector",
     "simplex",
+    "stack",
     "unit_interval",
 ]
 
@@ -165,6 +170,51 @@ class _Independent(Constraint):
         return f"IndependentConstraint({self.base_constraint!r}, {self.reinterpreted_batch_ndims})"
 
 
+class _OfParts(Constraint):
+    """Values whose parts along `dim` satisfy a constraint each."""
+
+    def __init__(self, cseq: Sequence[Constraint], dim: int = 0) -> None:
+        self.cseq, self.dim = list(cseq), dim
+
+    @property
+    def event_dim(self) -> int:  # type: ignore[override]
+        return max(each.event_dim for each in self.cseq)
+
+    @property
+    def is_discrete(self) -> bool:  # type: ignore[override]
+        return any(each.is_discrete for each in self.cseq)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__.removeprefix('_')}()"
+
+
+class _Stack(_OfParts):
+    """Values whose slices along `dim` satisfy a constraint each."""
+
+    @property
+    def event_dim(self) -> int:  # type: ignore[override]
+        dims: int = super().event_dim
+        return dims + 1 if self.dim + dims < 0 else dims
+
+    def check(self, value: Tensor) -> Any:
+        slices = (value.select(self.dim, i) for i in range(value.shape[self.dim]))
+        return stack_of([c.check(v) for c, v in zip(self.cseq, slices, strict=True)], self.dim)
+
+
+class _Cat(_OfParts):
+    """Values whose parts along `dim`, of sizes `lengths`, satisfy a constraint each."""
+
+    def __init__(
+        self, cseq: Sequence[Constraint], dim: int = 0, lengths: Sequence[int] | None = None
+    ) -> None:
+        super().__init__(cseq, dim)
+        self.lengths = [1] * len(self.cseq) if lengths is None else list(lengths)
+
+    def check(self, value: Tensor) -> Any:
+        parts = value.split(self.lengths, self.dim)
+        return cat_of([c.check(v) for c, v in zip(self.cseq, parts, strict=True)], self.dim)
+
+
 boolean = _Boolean()
 real = _Real()
 positive = _GreaterThan(0.0)
@@ -175,5 +225,6 @@ simplex = _Simplex()
 greater_than, greater_than_eq, less_than = _GreaterThan, _GreaterThanEq, _LessThan
 interval, integer_interval, independent = _Interval, _IntegerInterval, _Independent
 real_vector = _Independent(real, 1)
+stack, cat = _Stack, _Cat
 multinomial = _Multinomial
 positive_definite, lower_cholesky = _PositiveDefinite(), _LowerCholesky()

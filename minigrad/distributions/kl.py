@@ -19,6 +19,7 @@ from .gamma import Gamma
 from .independent import Independent
 from .laplace import Laplace
 from .normal import Normal
+from .transformed_distribution import TransformedDistribution
 from .uniform import Uniform
 
 __all__ = ["kl_divergence", "register_kl"]
@@ -120,3 +121,11 @@ def _independents(p: Independent, q: Independent) -> Any:
         raise NotImplementedError
     divergence = kl_divergence(p.base_dist, q.base_dist)
     return sum_rightmost(divergence, p.reinterpreted_batch_ndims)
+
+
+@register_kl(TransformedDistribution, TransformedDistribution)
+def _of_transformed(p: TransformedDistribution, q: TransformedDistribution) -> Tensor:
+    """Equal transforms leave the divergence as it is."""
+    if p.transforms != q.transforms or p.event_shape != q.event_shape:
+        raise NotImplementedError("the divergence of differently transformed distributions")
+    return kl_divergence(p.base_dist, q.base_dist)

@@ -401,7 +401,7 @@ _MADE: dict[str, Any] = {
     for name, rule in REGISTRY.items()
     if rule.presentation.module == "nn.functional" and "function" in rule.presentation.forms
 } | compositions.public("nn.functional")
-_ALSO_AT_TOP = ("hardshrink", "prelu")  # PyTorch has these in both places
+_ALSO_AT_TOP = ("hardshrink", "prelu", "relu_")  # PyTorch has these in both places
 _WRITTEN = ("celu", "elu", "hardtanh", "leaky_relu", "rrelu", "selu", "threshold")
 _MADE |= {name: functions.PUBLIC[name] for name in _ALSO_AT_TOP}
 _MADE |= taking_out("nn.functional", _MADE | {"linear": linear})
@@ -423,6 +423,7 @@ __all__ = sorted(
             "mse_loss",
             "nll_loss",
             "relu",
+            "relu_",
         ),
         *("sigmoid", "softmax", "softmin", "tanh"),
         *_MADE,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from . import (
     activations,
+    bessel,
     convolution,
     elementwise,
     embedding,
@@ -23,6 +24,7 @@ from . import (
     nn,
     normalisation,
     padding,
+    polynomials,
     pooling,
     rearranging,
     recurrent,
@@ -44,6 +46,7 @@ __all__ = [
     "REGISTRY",
     "Rule",
     "activations",
+    "bessel",
     "convolution",
     "differentiable",
     "elementwise",
@@ -58,6 +61,7 @@ __all__ = [
     "nn",
     "normalisation",
     "padding",
+    "polynomials",
     "pooling",
     "rearranging",
     "recurrent",

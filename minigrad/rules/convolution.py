@@ -212,8 +212,9 @@ def added_windows(
     each = zip(size, kernel, outside, stride, padding, dilation, strict=True)
     reach = [max(n + 2 * p, (m - 1) * s + (k - 1) * d + 1) for n, k, m, s, p, d in each]
     y: Array = np.zeros((*columns.shape[:2], *reach), columns.dtype)
-    # One addition for each place in the window, or for each window if there are fewer of them.
-    if math.prod(kernel) <= math.prod(outside):
+    # One addition for each place in the window, or for each window if there are fewer of them. In
+    # float16, where each is rounded, their order is PyTorch's.
+    if math.prod(kernel) <= math.prod(outside) or y.dtype == np.float16:
         for k in itertools.product(*map(range, kernel)):
             y[(..., *_every(k, dilation, stride, outside))] += columns[
                 (slice(None), slice(None), *k)
@@ -249,6 +250,7 @@ def _refuse_integers(input: Array, kernel: str) -> None:
     public="minigrad.nn.functional.unfold",
     title="unfold(images)",
     linear=True,
+    half="float16",
     node="Im2ColBackward0",
 )
 def im2col(
@@ -266,7 +268,7 @@ def im2col(
     )
 
 
-@differentiable(INTERNAL, public="fold", linear=True, node="Col2ImBackward0")
+@differentiable(INTERNAL, public="fold", linear=True, half="float16", node="Col2ImBackward0")
 def col2im(
     input: Array,
     output_size: Sizes,

@@ -360,3 +360,47 @@ def test_arrays_that_a_tensor_can_not_hold(name: str, make: str) -> None:
     ours, theirs = outcome(program, minigrad), outcome(program, torch)
     assert ours.value == theirs.value
     assert ours.error is theirs.error is None or ours.error.kind == theirs.error.kind
+
+
+# logspace -----------------------------------------------------------------------------------------
+
+
+@given(
+    st.floats(-3, 3, width=16),
+    st.floats(-3, 3, width=16),
+    st.integers(-1, 12),
+    st.sampled_from([10.0, 2, 0.5, -2, 1]),
+    st.sampled_from([None, "float32", "float64", "float16", "int64", "int16", "bool"]),
+)
+def test_logspace(start: float, end: float, steps: int, base: float, dtype: str | None) -> None:
+    """All elements but a few are PyTorch's; the libraries' powers differ in the last digit."""
+    results = []
+    for t in (minigrad, torch):
+        try:
+            results.append(t.logspace(start, end, steps, base, dtype=of(t, dtype)))
+        except Exception as error:
+            results.append(type(error))
+    ours, theirs = results
+    if isinstance(theirs, type):
+        assert ours is theirs
+        return
+    assert str(ours.dtype) == str(theirs.dtype)
+    a, b = ours.numpy(), theirs.numpy()
+    assert a.shape == b.shape
+    whole = a.dtype.kind != "f"
+    np.testing.assert_allclose(a, b, *((0, 1) if whole else (4 * np.finfo(a.dtype).eps, 0)))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "torch.logspace(0, 3)",
+        "torch.logspace(0, 3, 2.0)",
+        "torch.logspace(torch.tensor(0.0), torch.tensor(3), 4)",
+        "torch.logspace(torch.tensor([0.0]), 3, 4)",
+        "torch.logspace(0, 3, 4, out=torch.empty(0, dtype=torch.float64))",
+        "torch.logspace(0, 3, 4, base=2, requires_grad=True).detach()",
+    ],
+)
+def test_arguments_of_logspace(call: str) -> None:
+    check_same_kind(lambda torch: eval(call))

@@ -10,6 +10,7 @@ import numpy as np
 
 import minigrad
 from bridge.conformance.checks import FIRST
+from bridge.drawing.cases_elementwise import BESSEL
 from bridge.drawing.operands import Case, Operand
 from bridge.drawing.samples import Form
 from minigrad.compiling import CompiledStep
@@ -22,7 +23,7 @@ SHORTFALLS = dict.fromkeys(
      "polygamma", "special_erfcx", "special_i0e", "special_i1", "special_i1e", "special_log_ndtr",
      "special_ndtri", "special_zeta"),
     _SCIPY,
-) | {
+) | dict.fromkeys((f"special_{name}" for name in BESSEL if "spherical" not in name), _SCIPY) | {
     "as_strided": "of an array",
     "lu": "of an array",
     "matrix_exp": "int() of a tensor",

@@ -568,13 +568,29 @@ def test_a_refusal_restores_everything() -> None:
     assert [id(t._array) for t in setting.tensors.values()] == arrays
 
 
+def test_a_dynamic_step_has_programs_for_the_latest_shapes() -> None:
+    def double(x: Any) -> Any:
+        return x * 2
+
+    compiled = minigrad.compile(double, dynamic=True, fullgraph=True)
+    for n in [*range(1, 20)] * 2:
+        x = minigrad.arange(n, dtype=minigrad.float32)
+        assert compiled(x).tolist() == double(x).tolist()
+    assert compiled.refusal == ""
+    fixed = minigrad.compile(double, fullgraph=True)
+    for n in range(1, 18):
+        fixed(minigrad.ones(n))
+    with pytest.raises(RuntimeError, match="more than 16 programs"):
+        fixed(minigrad.ones(18))
+
+
 def test_arguments_of_compile() -> None:
     def step() -> None:
         pass
 
     assert minigrad.compile(step, disable=True) is step
     assert isinstance(minigrad.compile()(step), CompiledStep)
-    for argument in ({"backend": "jax"}, {"mode": "x"}, {"options": {}}, {"dynamic": True}):
+    for argument in ({"backend": "jax"}, {"mode": "x"}, {"options": {}}):
         with pytest.raises(NotImplementedError, match=next(iter(argument))):
             minigrad.compile(step, **argument)
     with pytest.raises(TypeError, match="a function"):

@@ -50,6 +50,17 @@ D.Geometric(logits=t([0.0, 1.0, -3.0]))
 D.Independent(D.Normal(t([0.5, -1.0]), t([[0.5], [2.0], [1.5]])), 1)
 D.Independent(D.Normal(t([0.5, -1.0]), t([[0.5], [2.0], [1.5]])), 2)
 D.Independent(D.Bernoulli(t([0.5, 0.25])), 1)
+D.LogNormal(0.5, 1.5)
+D.LogNormal(t([0.5, -1.0]), t([[0.5], [2.0], [1.5]]))
+D.TransformedDistribution(D.Normal(t([0.5, -1.0]), 2.0), [D.ExpTransform()])
+D.TransformedDistribution(D.Normal(t([0.5, -1.0]), 2.0), D.AffineTransform(1.0, -2.0))
+D.TransformedDistribution(D.Normal(0.0, 1.0), D.AffineTransform(t([0.5, 1.0]), t([[2.0], [0.5]])))
+D.TransformedDistribution(D.Normal(t([0.5, -1.0]), 1.0), [D.TanhTransform(), D.ExpTransform()])
+D.TransformedDistribution(D.Normal(t([0.5, -1.0]), 1.0), D.StickBreakingTransform())
+D.TransformedDistribution(D.Normal(t([[0.5, -1.0]]), 1.0), D.AffineTransform(0.5, 2.0, event_dim=1))
+D.TransformedDistribution(D.Laplace(t([0.5, -1.0]), 1.0), D.SigmoidTransform())
+D.TransformedDistribution(D.Uniform(t([0.0, 1.0]), 3.0), D.PowerTransform(t([0.5, 2.0])))
+D.TransformedDistribution(D.Normal(t([0.5, -1.0]), 1.0), [])
 """.strip().splitlines()
 
 
@@ -93,7 +104,15 @@ def test_samples_are_pytorchs(line: str, shape: Any) -> None:
         )
         assert ours.shape == theirs.shape
         # NumPy's log1p, sums of rows and products of matrices aren't PyTorch's.
-        inexact = ("Laplace", "Exponential", "Dirichlet", "Beta", "MultivariateNormal")
+        inexact = (
+            "LogNormal",
+            "Transformed",
+            "Laplace",
+            "Exponential",
+            "Dirichlet",
+            "Beta",
+            "MultivariateNormal",
+        )
         if any(kind in line for kind in inexact):
             check_close(ours, theirs)
         else:
@@ -184,6 +203,10 @@ def test_the_inverse_of_the_cdf_is_pytorchs(kind: str) -> None:
         ("D.Categorical(t([1., 0., 3.]))", "D.Categorical(t([1., 2., 0.]))"),
         ("D.Categorical(t([1., 0., 3.]))", "D.Categorical(logits=t([1., 2., 0.]))"),
         (
+            "D.TransformedDistribution(D.Normal(t([0., 1.]), 1.), D.ExpTransform())",
+            "D.TransformedDistribution(D.Normal(1., t([2., 3.])), D.ExpTransform())",
+        ),
+        (
             "D.Independent(D.Normal(t([0., 1.]), 1.), 1)",
             "D.Independent(D.Normal(1., t([2., 3.])), 1)",
         ),
@@ -232,6 +255,17 @@ D.Independent(D.Normal(torch.zeros(3), 1.), 1).log_prob(torch.zeros(2))
 D.Bernoulli(torch.tensor([0., 1.])).logits
 D.Bernoulli(logits=torch.tensor([0., 0.])).probs
 D.Categorical(torch.tensor([1., 2, 1])).probs
+D.LogNormal(0., -1.)
+D.LogNormal(0., 1.).log_prob(torch.tensor(-1.))
+D.TransformedDistribution(D.Normal(0., 1.), 1)
+D.TransformedDistribution(D.Normal(0., 1.), [1])
+D.TransformedDistribution(D.Normal(0., 1.), D.SoftmaxTransform())
+D.ExpTransform(cache_size=2)
+D.ReshapeTransform((2,), (3,))
+D.ReshapeTransform((2,), (1, 2))(torch.ones(3))
+D.StickBreakingTransform().forward_shape(())
+D.IndependentTransform(D.ExpTransform(), 1)(torch.tensor(1.))
+D.kl_divergence(D.LogNormal(0., 1.), D.TransformedDistribution(D.Normal(0., 1.), D.TanhTransform()))
 """
 
 

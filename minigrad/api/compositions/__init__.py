@@ -15,6 +15,7 @@ from . import dropout as dropout
 from . import embedding as embedding
 from . import fractional_pooling as fractional_pooling
 from . import grids as grids
+from . import histograms as histograms
 from . import indexing as indexing
 from . import linalg as linalg
 from . import losses as losses

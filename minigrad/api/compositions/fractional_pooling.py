@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...core.dispatch import OPS
+from ...core.dispatch import function
 from ...core.tensor import require_tensor, wrap
+from ...rules import REGISTRY
 from ...rules.dtypes import scalar_name
 from .pooling import sizes_of
 from .registry import composed_for_dims
@@ -57,10 +59,15 @@ def _fractional_max_pool(
     sizes = (*x.shape[:2], number, math.prod(windows))
     best = _first_largest(found.reshape(sizes))[..., None]
     index = np.take_along_axis(places.reshape(sizes), best, -1)[..., 0]
-    y = OPS["gather_along"](flat, wrap(index), 2).reshape(*x.shape[:2], *outside)
+    y = _gather(flat, wrap(index), 2).reshape(*x.shape[:2], *outside)
     index = index.reshape(y.shape)
     values, indices = y, wrap(np.ascontiguousarray(index))
     return (values, indices) if x is input else (values.squeeze(0), indices.squeeze(0))
+
+
+# In float16, its gradients are added one by one, each rounded, as in PyTorch.
+_rule = REGISTRY["gather_along"]
+_gather = function(replace(_rule, presentation=replace(_rule.presentation, half="float16")))
 
 
 def _check_samples(nd: int, x: Any, samples: Any) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...core.creating import int_of
 from ...core.dispatch import OPS, function
 from ...core.grad_mode import no_grad
 from ...core.inplace import in_place
@@ -15,7 +18,7 @@ from ...rules import REGISTRY
 from ...rules.dims import axis as dim_from_front
 from ...rules.dims import flag
 from ...rules.dims import index as integer
-from ...rules.dtypes import scalar_name
+from ...rules.dtypes import of_numpy, scalar_name
 from ...rules.presentation import FUNCTION, IN_PLACE
 from .registry import composed
 
@@ -469,6 +472,65 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
         return wrap(np.zeros((int(bool(x)), 0), np.int64))
     # The rows are those of a transposed matrix, as PyTorch's.
     return wrap(np.argwhere(x).T.copy().T)
+
+
+@composed()
+def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
+    """Return the indices of the first `size` elements that aren't zero: a row for each.
+
+    If there are fewer, the other rows have `fill_value` in each place. RuntimeError for a negative
+    `size`.
+
+    >>> minigrad.nonzero_static(minigrad.tensor([0, 3, 4]), size=3)
+    tensor([[ 1],
+            [ 2],
+            [-1]])
+    """
+    require_tensor(input, "nonzero_static", "input")
+    size = int_of(size, "nonzero_static", "size")
+    filling = int_of(fill_value, "nonzero_static", "fill_value")
+    if size < 0:
+        raise RuntimeError("nonzero_static: 'size' must be an non-negative integer")
+    x = input._array
+    rows = np.full((size, x.ndim), filling, np.int64)
+    if x.ndim:
+        found = np.argwhere(x)[:size]
+        rows[: len(found)] = found
+    return wrap(rows)
+
+
+@composed(FUNCTION)
+def unravel_index(indices: Tensor, shape: int | Sequence[int]) -> tuple[Tensor, ...]:
+    """Return the indices along each dimension of elements that are numbered in row-major order.
+
+    An index beyond the end counts on from the start, and a negative one from the end. TypeError
+    unless the indices are integers and the `shape` is of ints, ValueError for a negative size.
+
+    >>> minigrad.unravel_index(minigrad.tensor([4, 7]), (2, 4))
+    (tensor([1, 1]), tensor([0, 3]))
+    """
+    if not isinstance(indices, TensorBase):
+        raise AttributeError(f"{type(indices).__name__!r} object is no tensor of indices")
+    flat = indices._array
+    if flat.dtype.kind not in "iu":
+        raise TypeError(f"expected 'indices' to be integer dtype, but got {of_numpy(flat.dtype)}")
+    if not isinstance(shape, int | Sequence) or isinstance(shape, bool):
+        kind = type(shape)
+        raise TypeError(f"expected 'shape' to be int or sequence of ints, but got {kind}")
+    sizes = (shape,) if isinstance(shape, int) else tuple(shape)
+    for size in sizes:
+        if not isinstance(size, int):
+            raise TypeError(f"expected 'shape' sequence to only contain ints, but got {type(size)}")
+    if any(size < 0 for size in sizes):
+        raise ValueError(f"'shape' cannot have negative values, but got {sizes}")
+    if 0 in sizes and flat.size:
+        raise RuntimeError("ZeroDivisionError: indices into a shape without elements")
+    steps = [math.prod(sizes[d + 1 :]) or 1 for d in range(len(sizes))]
+    counts = [size or 1 for size in sizes]
+    found = (
+        flat.astype(np.int64)[..., None] // np.array(steps, np.int64) % np.array(counts, np.int64)
+    )
+    return tuple(wrap(found[..., d]) for d in range(len(sizes)))  # which share memory, as PyTorch's
 
 
 @composed()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...core.dispatch import OPS
+from ...core.dispatch import OPS, function
 from ...core.tensor import require_tensor
+from ...rules import REGISTRY
 from ...rules.dims import index
 from ...rules.presentation import FUNCTION
 from .registry import composed
@@ -55,11 +57,45 @@ def pad(
     first = input.ndim - len(pairs)
     if any(size == 0 for size in input.shape[-len(pairs) - 1 :]):
         raise RuntimeError(f"Expected non-empty dimensions in the input, but got {input.shape}")
-    for d, (before, after) in enumerate(pairs, first):
-        if before or after:
-            place = places[mode](input.shape[d], before, after)
+    if not any(numbers):
+        return input.clone()
+    found = [
+        places[mode](input.shape[d], before, after)
+        for d, (before, after) in enumerate(pairs, first)
+    ]
+    if mode in _GATHERS:
+        key = (*(slice(None),) * first, *np.ix_(*found))
+        return _GATHERS[mode][len(pairs)](input, key)
+    for d, place in enumerate(found, first):
+        if pairs[d - first] != (0, 0):
             input = OPS["index"](input, (*(slice(None),) * d, place))
-    return input if any(numbers) else input.clone()
+    return input
+
+
+_pad = pad
+
+
+@composed(FUNCTION)
+def constant_pad_nd(input: Tensor, pad: Sequence[int], value: float = 0) -> Tensor:
+    """Add elements of one value at the ends of the last dimensions: `nn.functional.pad`.
+
+    >>> minigrad.constant_pad_nd(minigrad.tensor([1., 2.]), (1, 0), 7)
+    tensor([7., 1., 2.])
+    """
+    return _pad(input, pad, "constant", value)
+
+
+def _gathers(name: str) -> dict[int, Any]:
+    """Gathers over 1, 2 and 3 dimensions, under the name of PyTorch's node.
+
+    In float16, their gradients are added one by one, each rounded, as in PyTorch.
+    """
+    rule = REGISTRY["index"]
+    rule = replace(rule, presentation=replace(rule.presentation, half="float16"))
+    return {nd: function(rule, node=f"{name}Pad{nd}DBackward0") for nd in (1, 2, 3)}
+
+
+_GATHERS = {"reflect": _gathers("Reflection"), "replicate": _gathers("Replication")}
 
 
 def _reflected(size: int, before: int, after: int) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...core.creating import int_of
 from ...core.dispatch import OPS
 from ...core.tensor import TensorBase, require_tensor, wrap
 from ...rules.dims import axis as dim_from_front
@@ -16,7 +17,7 @@ from ...rules.dims import index
 from ...rules.dtypes import scalar_name
 from ...rules.presentation import FUNCTION, IN_PLACE
 from ...rules.promotion import result_type
-from .basic import matmul
+from .basic import cat, matmul
 from .registry import composed
 
 if TYPE_CHECKING:
@@ -538,3 +539,31 @@ def in_cheapest_order(matrices: list[Any]) -> Any:
         return OPS["mm"](product(i, cut[i, j]), product(cut[i, j] + 1, j))
 
     return product(0, count - 1)
+
+
+@composed(FUNCTION)
+def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
+    """Return the powers of each element of a vector in a row, from N - 1 down to 0.
+
+    With `increasing`, they go from 0 up to N - 1. By default, N is the number of elements. Integers
+    and bools give int64. RuntimeError unless `x` has one dimension, and for a negative N.
+
+    >>> minigrad.vander(minigrad.tensor([2, 3]), 3)
+    tensor([[4, 2, 1],
+            [9, 3, 1]])
+    """
+    require_tensor(x, "vander", "x")
+    if x.ndim != 1:
+        raise RuntimeError("x must be a one-dimensional tensor.")
+    count = len(x) if N is None else int_of(N, "vander", "N")
+    if count < 0:
+        raise RuntimeError("N must be non-negative.")
+    kind = x._array.dtype if x._array.dtype.kind == "f" else np.dtype(np.int64)
+    base = x if x._array.dtype is kind else OPS["cast"](x, kind)
+    ones = wrap(np.ones((len(x), min(count, 1)), kind))
+    if count > 1:
+        equal = OPS["expand"](OPS["unsqueeze"](base, 1), (len(x), count - 1))
+        powers = cat([ones, OPS["cumprod"](equal, 1)], 1)
+    else:
+        powers = ones
+    return powers if increasing else OPS["flip"](powers, (1,))

@@ -1078,6 +1078,28 @@ for _view in _VIEWS:
 
 
 @composed(FUNCTION)
+def detach(input: Tensor) -> Tensor:
+    """Return the same elements in the same memory, without a history.
+
+    >>> minigrad.detach(minigrad.ones(2, requires_grad=True)).requires_grad
+    False
+    """
+    require_tensor(input, "detach", "input")
+    result: Tensor = input.detach()
+    return result
+
+
+@composed(FUNCTION)
+def detach_copy(input: Tensor) -> Tensor:
+    """`detach`, except that the result is a copy, which is contiguous.
+
+    >>> minigrad.detach_copy(minigrad.ones(2, requires_grad=True))
+    tensor([1., 1.])
+    """
+    return OPS["contiguous_copy"](detach(input))
+
+
+@composed(FUNCTION)
 def split_copy(input: Tensor, split_size: int, dim: int = 0) -> tuple[Tensor, ...]:
     """`split`, except that the results are copies, which are contiguous.
 

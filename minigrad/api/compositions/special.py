@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...core.dispatch import OPS
+from ...rules import REGISTRY, bessel, polynomials
 from ...rules.layout import elementwise
 from ...rules.presentation import BOTH, FUNCTION
 from .registry import COMPOSITIONS, Composition, composed
@@ -100,6 +101,11 @@ _NAMES |= {
     "gammaln": "lgamma",
     "multigammaln": "mvlgamma",
     "psi": "digamma",
+}
+_NAMES |= {  # Bessel functions and polynomials
+    rule.presentation.public: name
+    for name, rule in REGISTRY.items()
+    if rule.forward.__module__ in (bessel.__name__, polynomials.__name__)
 }
 for _public, _name in _NAMES.items():
     COMPOSITIONS["special", _public] = Composition(OPS[_name], FUNCTION, False, "special")

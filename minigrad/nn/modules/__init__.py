@@ -15,6 +15,7 @@ from .. import (
     batchnorm,
     container,
     conv,
+    cross_map,
     distance,
     dropout,
     function_layer,
@@ -27,13 +28,14 @@ from .. import (
     rearranging,
     rnn,
     sparse,
+    sync_batchnorm,
     transformer,
 )
 from . import module
 
 _FILES: dict[str, tuple[Any, ...]] = {
     "activation": (activation, attention),
-    "batchnorm": (batchnorm, lazy),
+    "batchnorm": (batchnorm, lazy, sync_batchnorm),
     "channelshuffle": (rearranging,),
     "container": (container,),
     "conv": (conv, lazy),
@@ -45,7 +47,7 @@ _FILES: dict[str, tuple[Any, ...]] = {
     "lazy": (lazy,),
     "linear": (linear, attention, lazy),
     "loss": (loss,),
-    "normalization": (normalization,),
+    "normalization": (normalization, cross_map),
     "padding": (padding,),
     "pixelshuffle": (rearranging,),
     "pooling": (pooling,),
