@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import settings
+from profiles import examples
 
 pytest.importorskip("torch")
 
@@ -54,9 +54,7 @@ def test_outcome_of_another_form(name: str, form: str) -> None:
     def check(case: Case) -> None:
         checker.check_outcome(name, forms(name)[form], case)
 
-    for_each(
-        cases_for(name, form), f"outcome of {name} as {form}", check, settings.default.max_examples
-    )
+    for_each(cases_for(name, form), f"outcome of {name} as {form}", check, examples(20))
 
 
 @pytest.mark.parametrize(("name", "form"), IN_PLACE)
@@ -64,8 +62,7 @@ def test_in_place_equals_out_of_place(name: str, form: str) -> None:
     def check(case: Case) -> None:
         checker.check_in_place(name, forms(name)[form], FIRST[name], case)
 
-    count = settings.default.max_examples
-    for_each(cases_for(name, form), f"{form} of {name}", check, count)
+    for_each(cases_for(name, form), f"{form} of {name}", check, examples(15))
 
 
 @pytest.mark.parametrize("name", checker.NOT_ANALYTIC)
