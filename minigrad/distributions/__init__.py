@@ -5,7 +5,9 @@ PyTorch's. It imports `rules`, `core`, `random` and `api`. Read `distribution.py
 samples are in `transformed_distribution.py`, and the transforms in `transforms.py`.
 """
 
-from . import constraints, kl, transforms
+import sys
+
+from . import constraints, counts, kl, transformed_distribution, transforms
 from .bernoulli import Bernoulli
 from .beta import Beta
 from .categorical import Categorical
@@ -86,3 +88,12 @@ __all__ = [
     "register_kl",
     "transforms",
 ]
+
+# Under PyTorch's names for the modules of some distributions.
+for _name, _module in (
+    ("geometric", counts),
+    ("multinomial", counts),
+    ("poisson", counts),
+    ("log_normal", transformed_distribution),
+):
+    sys.modules[f"{__name__}.{_name}"] = globals()[_name] = _module

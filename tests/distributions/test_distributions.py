@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import numpy as np
@@ -317,3 +318,23 @@ def test_samples_that_would_need_a_gradient_are_refused_by_name(line: str) -> No
     with pytest.raises(NotImplementedError, match="gradient"):
         distribution.rsample()
     assert not distribution.sample().requires_grad
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("normal", "Normal"),
+        ("multinomial", "Multinomial"),
+        ("poisson", "Poisson"),
+        ("geometric", "Geometric"),
+        ("log_normal", "LogNormal"),
+        ("transformed_distribution", "TransformedDistribution"),
+        ("transforms", "ExpTransform"),
+    ],
+)
+def test_classes_are_in_pytorchs_modules(module: str, name: str) -> None:
+    for namespace in ("minigrad", "torch"):
+        found = importlib.import_module(f"{namespace}.distributions.{module}")
+        package = importlib.import_module(f"{namespace}.distributions")
+        assert getattr(found, name) is getattr(package, name)
+        assert getattr(package, module) is found
