@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,10 +23,12 @@ from bridge.conformance.operator_database import (
     counterpart,
     forms,
 )
+from minigrad.catalogue.database import PASSING, SENTENCE, Passing
 
 # PyTorch's samples call functions that are deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:torch.*is deprecated:UserWarning")
 
+ROOT = Path(__file__).parent.parent
 THERE = [name for name, op in OPS.items() if counterpart(op) is not None]
 
 
@@ -56,6 +59,25 @@ def test_the_import_changes_nothing_else() -> None:
     torch = pytest.importorskip("torch")
     assert settings.default.max_examples != 10  # that of the profile of PyTorch's tests
     assert not torch.backends.flags_frozen()
+
+
+def test_the_figures_of_the_texts_are_those_of_the_database() -> None:
+    torch = pytest.importorskip("torch")
+    if not torch.__version__.startswith(f"{PASSING.torch}."):
+        pytest.skip(f"the figures are those of PyTorch {PASSING.torch}")
+    passing = [OPS[name] for name in THERE if name not in (*SHORTFALLS, *NO_SAMPLES)]
+    with_derivative = [op for op in OPS.values() if op.supports_autograd]
+    both = [op for op in passing if op.supports_autograd]
+    found = Passing(PASSING.torch, len(OPS), len(passing), len(with_derivative), len(both))
+    assert found == PASSING
+
+
+def test_the_documents_have_the_figures() -> None:
+    texts = [
+        " ".join((ROOT / name).read_text().split()) for name in ("README.md", "tests/README.md")
+    ]
+    assert all(SENTENCE in text for text in texts)
+    assert f"{len(OPS) - len(THERE)} don't exist in minigrad" in texts[1]
 
 
 def test_every_shortfall_has_a_reason() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import minigrad
 from minigrad.app.command import UsageError, align_columns, check_output_files
 from minigrad.catalogue.accuracy import FUSED, SUMMED
+from minigrad.catalogue.database import PASSING, SENTENCE
 from minigrad.catalogue.op_table import TABLE, Op, claim, named, names, symbol
 from minigrad.nn import functional
 from minigrad.utils.atomic_write import write_atomically
@@ -25,7 +26,9 @@ value, gradient  how far they may be from PyTorch's, in either float dtype; inte
                  eps Σ: the rounding unit times the sum of the terms' absolute values.
                  With alpha, values of {", ".join(FUSED)} may be {claim(FUSED["add"].value)} off.
                  A gradient summed over broadcast dimensions may be {claim(SUMMED)} off.
-'minigrad ops NAME' describes an op and says why it is not exact."""
+'minigrad ops NAME' describes an op and says why it is not exact.
+
+{textwrap.fill(f"Of PyTorch {PASSING.torch}'s own database of operators, {SENTENCE}.", WIDTH)}"""
 
 
 def ops(wanted: Sequence[str], json_file: str | None = None) -> int:
