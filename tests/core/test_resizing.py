@@ -39,6 +39,8 @@ torch.autograd.grad((y[1].as_strided((4,), (1,), 0) * w.view(-1)[:4]).sum(), g)
 x.as_strided_((2, 2), (1, 1)), x._version
 (y.as_strided_((2, 2), (1, 1)), torch.autograd.grad((y[..., 0] * v[:2]).sum(), g))[1]
 (u, y.as_strided_((2, 2), (1, 1)), torch.autograd.grad((u * w[1]).sum() + y.sum(), g))[2]
+x.half().as_strided_((2, 2), (0, 1)).stride()
+[(b[0].unsqueeze_(0).zero_(), b[:, 1:].t_().zero_(), b.sum()) for b in [x.half()]][0]
 x.copy_(torch.ones(1, 2, 3))
 torch.ones(()).copy_(torch.ones(1))
 x.view(torch.int32), x.view(torch.uint8).shape
