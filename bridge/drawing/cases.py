@@ -7,6 +7,7 @@ Each function draws operands and options in the terms of its rule, such as
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -112,7 +113,8 @@ def _with_negative_roots(draw: RandomDraws, x: Operand) -> Operand:
         return x
     special = draw.rng.choice([-0.0, -np.inf], x.values.shape)
     values = np.where(draw.rng.random(x.values.shape) < 0.4, special, x.values)
-    return laid_out(values.astype(x.values.dtype), x.layout)
+    # It doesn't require grad, so that a power can be written into it.
+    return replace(laid_out(values.astype(x.values.dtype), x.layout), constant=True)
 
 
 def clamp(draw: RandomDraws) -> Case:
@@ -451,9 +453,9 @@ def cat(draw: RandomDraws) -> Case:
     d = dim % len(shape)
     shapes = [(*shape[:d], draw.size(), *shape[d + 1 :]) for _ in range(draw.pick(1, 2, 3, 3, 3))]
     if draw.wild and draw.integer(1, 4) == 1:  # PyTorch ignores these
-        shapes.insert(draw.integer(0, len(shapes)), (0,))
+        shapes[draw.integer(0, len(shapes) - 1)] = (0,)
     elif draw.odd(3):
-        shapes.append(draw.pick(draw.shape(), (0, 2), (2, 0)))
+        shapes[-1] = draw.pick(draw.shape(), (0, 2), (2, 0))
     return Case(tuple(draw.array(each) for each in shapes), {"dim": dim})
 
 

@@ -32,11 +32,11 @@ def write_program(
 ) -> Program:
     """Write the program for these slots; if `ends`, it ends with a `backward`.
 
-    >>> program = write_program([Slot("leaf", seed=43), Slot("relu", seed=2)])
+    >>> program = write_program([Slot("leaf", seed=32), Slot("relu", seed=2)])
     >>> print(program.source("minigrad"), end="")
     import minigrad as torch
     <BLANKLINE>
-    a = torch.tensor([3.0, 3.0, -3.0], dtype=torch.float64, requires_grad=True)
+    a = torch.tensor([1.0, 2.0, -2.0], dtype=torch.float64, requires_grad=True)
     b = a.relu()
     b.backward(torch.tensor([0.0, 2.0, -2.0], dtype=torch.float64))
     """

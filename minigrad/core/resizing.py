@@ -58,7 +58,7 @@ def shape_in_place(rule: Rule, *, node: str = "") -> Callable[..., Any]:
         count = {"squeeze": 3}.get(rule.name, 1)
         return f"{name[:-1]}{int(name[-1]) + count}"
 
-    own = replace(rule.presentation, layout="own")
+    own = replace(rule.presentation, layout="own", half="float16")  # it computes nothing
     op = function(replace(rule, view=False, presentation=own), node=node or numbered)
     signature = inspect.signature(rule.forward)
 

@@ -119,7 +119,11 @@ def lgamma(input: Array) -> Result:
     tensor([0.0000, 1.7918])
     """
     y = scipy_special("gammaln", input)
-    y = np.where(np.isinf(input), np.abs(input), y)
+    size = np.abs(input)
+    y = np.where(np.isinf(input), size, y)
+    subnormal = size < np.finfo(input.dtype).tiny  # for which SciPy's is infinite
+    if subnormal.any():
+        y = np.where(subnormal, -np.log(size), y)
     return y, (lambda g: g * digamma(input)[0],)
 
 

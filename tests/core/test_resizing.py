@@ -39,6 +39,8 @@ torch.autograd.grad((y[1].as_strided((4,), (1,), 0) * w.view(-1)[:4]).sum(), g)
 x.as_strided_((2, 2), (1, 1)), x._version
 (y.as_strided_((2, 2), (1, 1)), torch.autograd.grad((y[..., 0] * v[:2]).sum(), g))[1]
 (u, y.as_strided_((2, 2), (1, 1)), torch.autograd.grad((u * w[1]).sum() + y.sum(), g))[2]
+x.half().as_strided_((2, 2), (0, 1)).stride()
+[(b[0].unsqueeze_(0).zero_(), b[:, 1:].t_().zero_(), b.sum()) for b in [x.half()]][0]
 x.copy_(torch.ones(1, 2, 3))
 torch.ones(()).copy_(torch.ones(1))
 x.view(torch.int32), x.view(torch.uint8).shape
@@ -131,16 +133,21 @@ def history(node: Any) -> str:
     return f"{type(node).__name__}({', '.join(history(n) for n, _ in node.next_functions)})"
 
 
-@pytest.mark.parametrize("leaf", LEAVES)
-@pytest.mark.parametrize("change", CHANGES)
+# Where PyTorch reads no stride that doesn't exist.
+DEFINED = [
+    (leaf, change)
+    for leaf in LEAVES
+    for change in CHANGES
+    if change != "squeeze_" or leaf not in ("a row", "two dimensions of one element")
+]
+
+
+@pytest.mark.parametrize(("leaf", "change"), DEFINED)
 @pytest.mark.parametrize("times", [1, 2])
 @pytest.mark.parametrize("create_graph", [False, True])
 def test_the_gradient_of_a_leaf_has_the_shape_in_which_it_was_used(
     leaf: str, change: str, times: int, create_graph: bool
 ) -> None:
-    if (leaf, change) in [("a row", "squeeze_"), ("two dimensions of one element", "squeeze_")]:
-        pytest.skip("PyTorch reads a stride that doesn't exist")
-
     def program(torch: Any) -> Any:
         x = LEAVES[leaf](torch).requires_grad_()
         y = x * 2

@@ -97,3 +97,14 @@ def test_the_least_divisor_of_a_cross_entropys_gradient_is_a_float32(dtype: str)
 
     ours, theirs = both(gradient)
     assert ours == theirs
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_lgamma_of_the_smallest_numbers(dtype: str) -> None:
+    def values(t: Any) -> Any:
+        kind = t.finfo(getattr(t, dtype))
+        x = t.tensor([0.0, -0.0, kind.tiny, -kind.tiny], dtype=getattr(t, dtype))
+        return t.lgamma(t.cat([x, x / 4, t.nextafter(x, x + 1)]))
+
+    ours, theirs = both(values)
+    assert ours == theirs
