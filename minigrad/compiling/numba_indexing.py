@@ -14,6 +14,7 @@ from .recording import Statement, parts
 from .values import Number, Recorded
 
 _STORES = {"add": "+=", "multiply": "*=", "subtract": "-="}
+_STORES |= {"maximum": "maximum", "minimum": "minimum"}
 
 
 @dataclass

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .numba_memory import Memory, Place
+from .numba_scalars import function
 
 _ALIGNMENT = 64
 
@@ -40,7 +41,7 @@ class Map:
     - `build(scope, values)`: the value as text, from the texts of the elements read.
     - `gather`: a place that is read at an index that `build` computes.
     - `scatters`: whether `build` computes the index of the target, in `scope.extra`.
-    - `store`: "=" or, for a map that scatters, "+=" or "*=".
+    - `store`: "=" or, for a map that scatters, "+=", "*=", "maximum" or "minimum".
     """
 
     shape: tuple[int, ...]
@@ -266,8 +267,12 @@ class Loops:
             value = m.build(scope, values)
             target = m.target
             if m.scatters:
-                index = f"{at(target)} + {scope.extra}"
-                scope.line(f"{self.ref(target)}[{index}] {m.store} {value}")
+                element = f"{self.ref(target)}[{at(target)} + {scope.extra}]"
+                store = m.store
+                if store in ("maximum", "minimum"):
+                    pair, store = [element, scope.assign(value)], "="
+                    value = str(function(m.store, [target.dtype] * 2, pair))
+                scope.line(f"{element} {store} {value}")
                 continue
             known[_key(target)] = variable = scope.assign(value)
             if target.buffer not in passing:

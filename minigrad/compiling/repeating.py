@@ -66,6 +66,7 @@ class Batches:
             )
         self.n, self.stacked = n, type(batches) is tuple
         self._batches = batches
+        self._run: tuple[int, int, Any] = (0, 0, ())  # steps that were stacked, and their rows
         if self.stacked:
             _mapped(batches, self._check_rows)
         else:
@@ -97,10 +98,14 @@ class Batches:
         """How many steps from step i on have arguments of one kind, and these, stacked."""
         if self.stacked:
             return self.n - i, tuple(_mapped(self._batches, lambda tensor: tensor[i:]))
-        first, end = self._batches[i], i + 1
-        while end < self.n and _alike(first, self._batches[end]):
-            end += 1
-        return end - i, _stacked([tuple(batch) for batch in self._batches[i:end]])
+        start, end, rows = self._run
+        if not start <= i < end:
+            start, end = i, i + 1
+            while end < self.n and _alike(self._batches[i], self._batches[end]):
+                end += 1
+            rows = _stacked([tuple(batch) for batch in self._batches[i:end]])
+            self._run = start, end, rows
+        return end - i, tuple(_mapped(rows, lambda tensor: tensor[i - start :]))
 
 
 def _mapped(thing: Any, change: Callable[[Any], Any]) -> Any:

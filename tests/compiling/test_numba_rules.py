@@ -28,7 +28,7 @@ from tests.compiling.every_rule import (
     translated,
 )
 
-SEEDS = range(2)
+SEEDS, CASES = range(8), 2  # as many cases as run, of these seeds
 # The rules without a form for numba, and what has none.
 WITHOUT_FORM = {
     "cholesky": "np.linalg.cholesky", "cofactors": "np.linalg", "det": "np.linalg",
@@ -77,6 +77,8 @@ def by_numba(step: NumbaStep, case: Case, g: np.ndarray) -> CallOutcome:
 def test_a_rule_is_within_its_bounds(name: str) -> None:
     used, form = 0, form_of(name)
     for seed in SEEDS:
+        if used == CASES:
+            return
         case = draw_case(name, seed)
         options = {key: translated(value) for key, value in case.options.items()}
         try:
@@ -111,7 +113,7 @@ def test_a_rule_without_a_form_runs_as_the_numpy_program(name: str) -> None:
             result = form(minigrad, *leaves(case.operands), **options)
         except Exception:
             continue
-        step, g = NumbaStep(form, options), cotangent(case, _first(result)).values.copy().copy()
+        step, g = NumbaStep(form, options), cotangent(case, _first(result)).values.copy()
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             for _ in range(3):

@@ -20,7 +20,8 @@ from bridge.drawing.trainings import Training
 from bridge.running.program import Step, advance
 from bridge.strategies import trainings
 from minigrad import nn, optim
-from minigrad.compiling import CompiledStep
+from minigrad.compiling import CompiledStep, repeating
+from minigrad.compiling.compiled import MISS
 from minigrad.compiling.numba_functions import functions
 from tests.compiling.test_steps import OPTIMIZERS, UPDATES, batches, by_hand, classifier
 from tests.compiling.twin_steps import Setting, labels, module_setting, numbers
@@ -254,6 +255,20 @@ def test_repeat_leaves_the_loop_for_a_step_that_does_not_fit() -> None:
     close(step.repeat(9, data), minigrad.stack([eager.step(*batch).detach() for batch in data]))
     same(eager, twin)
     assert twin.tensors["0.weight"]._version == eager.tensors["0.weight"]._version
+
+
+def test_repeat_stacks_batches_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if no step fits the programs that there are."""
+    setting, data = classifier(), batches(8)
+    step = numba(setting.step)
+    for batch in data[:3]:
+        step(*batch)
+    stacks: list[int] = []
+    stack = repeating._with_layout
+    monkeypatch.setattr(repeating, "_with_layout", lambda a: stacks.append(len(a)) or stack(a))
+    monkeypatch.setattr(step._programs[0], "repeat", lambda *_: MISS)
+    step.repeat(8, data)
+    assert stacks == [8, 8]
 
 
 def test_repeat_stops_where_a_step_raises() -> None:
