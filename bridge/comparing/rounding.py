@@ -65,8 +65,10 @@ class PerturbedOperands(TorchDispatchMode):
     and draw nothing from PyTorch's own random streams.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, keep_infinities: bool = True) -> None:
+        """With `keep_infinities`, an infinity stays one. Otherwise it may become NaN."""
         super().__init__()
+        self._keep_infinities = keep_infinities
         self._generators: dict[torch.device, torch.Generator] = {}
         self._seed = seed
         self._positions: dict[Any, tuple[int, ...]] = {}  # of the operands to perturb, by op
@@ -113,9 +115,10 @@ class PerturbedOperands(TorchDispatchMode):
         eps = torch.finfo(x.dtype).eps
         if computed_in is not None and computed_in.is_floating_point:
             eps = max(eps, torch.finfo(computed_in).eps)
-        if size is None:
-            return x * (1 + units * (PERTURBATION * eps))  # so that an infinity stays one
-        return x + size * (units * (PERTURBATION * eps))
+        units *= PERTURBATION * eps
+        if size is None and self._keep_infinities:
+            return x * (1 + units)
+        return x + (x if size is None else size) * units
 
 
 def _is_lapack(func: Any) -> bool:
@@ -149,11 +152,13 @@ def judge_by_rounding(
     rerun: Callable[[AbstractContextManager[Any]], Results],
     seed: int = 0,
     overflowed: bool = False,
+    keep_infinities: bool = True,
 ) -> dict[str, Difference]:
     """Compare the results named in `suspects`, in units of how far rounding carries each element.
 
     A difference is `ok` if rounding explains it. If a sum `overflowed` on the way in one library
-    only, any element that is not finite is accepted.
+    only, any element that is not finite is accepted. Without `keep_infinities`, so is what comes of
+    an infinite operand.
 
     `rerun(context)` computes PyTorch's results again, with the perturbed part inside `context`.
     """
@@ -163,7 +168,7 @@ def judge_by_rounding(
     suspects = list(suspects)
     for runs in RUNS:
         for _ in range(runs):
-            perturbed = rerun(PerturbedOperands(next(seeds)))
+            perturbed = rerun(PerturbedOperands(next(seeds), keep_infinities))
             for name in suspects:
                 moved = _movement(perturbed[name], theirs[name])
                 np.maximum(spread[name], moved, out=spread[name])

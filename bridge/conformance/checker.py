@@ -619,8 +619,9 @@ def check_orders(
     """Check that derivatives up to an order have PyTorch's flags and, up to rounding, its values.
 
     They may differ by twice the change of PyTorch's own derivatives when the operands of each of
-    its forward and backward ops are perturbed slightly. Infinities and NaN must be the same, except
-    for the rules in `NONFINITE_DIFFERS`, where one may replace the other.
+    its forward and backward ops are perturbed slightly. Infinities and NaN must be the same unless
+    they come of an infinite operand, and except for the rules in `NONFINITE_DIFFERS`, where one may
+    replace the other.
     """
 
     def run(t: Any) -> Derivatives:
@@ -654,9 +655,11 @@ def check_orders(
         if found is not None:
             assert name not in TIE_SENSITIVE, f"{which}: {found}"
             suspects.append(which)
-    for which, found in judge_by_rounding(
-        ours.values, theirs.values, suspects, moved, case.seed
-    ).items():
+    # PyTorch has formulas of its own for some second derivatives, with other infinities on the way.
+    judged = judge_by_rounding(
+        ours.values, theirs.values, suspects, moved, case.seed, keep_infinities=False
+    )
+    for which, found in judged.items():
         assert found.ok, f"{which}: {found}"
 
 

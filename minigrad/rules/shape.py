@@ -220,15 +220,24 @@ def cat(*tensors: Array, dim: int) -> Result:
         y = np.concatenate(solid, d)
     except ValueError:
         raise _sizes_differ(solid, d) from None
-    around, end, pullbacks = (slice(None),) * d, 0, []
+    around, end = (slice(None),) * d, 0
+    pullbacks: list[Pullback] = []
     for shape in shapes:
-        start, end = end, end if shape == (0,) else end + shape[d]
-        pullbacks.append(_part((*around, slice(start, end)), shape))
+        if shape == (0,):
+            pullbacks.append(_nothing)
+            continue
+        start, end = end, end + shape[d]
+        pullbacks.append(_part((*around, slice(start, end))))
     return np.ascontiguousarray(y), tuple(pullbacks)
 
 
-def _part(key: tuple[slice | int, ...], shape: tuple[int, ...]) -> Pullback:
-    return lambda g: np.zeros_like(g[key].reshape(shape)) if shape == (0,) else g[key]
+def _part(key: tuple[slice | int, ...]) -> Pullback:
+    return lambda g: g[key]
+
+
+def _nothing(g: Array) -> Array:
+    """The gradient of an ignored tensor, which doesn't depend on the cotangent."""
+    return np.zeros_like(g.reshape(-1)[:0])
 
 
 def _sizes_differ(tensors: Sequence[Array], d: int) -> RuntimeError:
@@ -260,5 +269,5 @@ def stack(*tensors: Array, dim: int) -> Result:
             )
     around = (slice(None),) * d
     y = np.concatenate([x[(*around, None)] for x in tensors], d)
-    parts = tuple([_part((*around, i), first) for i in range(len(tensors))])
+    parts = tuple([_part((*around, i)) for i in range(len(tensors))])
     return np.ascontiguousarray(y), parts

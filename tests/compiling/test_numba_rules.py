@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from profiles import examples
 
 pytest.importorskip("numba")
 torch = pytest.importorskip("torch")
@@ -28,7 +29,7 @@ from tests.compiling.every_rule import (
     translated,
 )
 
-SEEDS, CASES = range(8), 2  # as many cases as run, of these seeds
+SEEDS, CASES = range(8), examples(1)  # as many cases as run, of these seeds
 # The rules without a form for numba, and what has none.
 WITHOUT_FORM = {
     "cholesky": "np.linalg.cholesky", "cofactors": "np.linalg", "det": "np.linalg",

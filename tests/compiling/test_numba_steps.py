@@ -72,7 +72,7 @@ def program_of(training: Training, steps: int) -> Callable[..., Iterator[Step]]:
 
 
 @pytest.mark.filterwarnings("ignore:minigrad.compile")
-@settings(max_examples=examples(6))
+@settings(max_examples=examples(3))
 @given(trainings(dropout=False))
 def test_a_training_is_within_the_bounds(training: Training) -> None:
     report = trajectory(program_of(training, STEPS), dtype=training.dtype, steps=STEPS)
