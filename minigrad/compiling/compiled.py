@@ -16,8 +16,8 @@ from ..core.tensor import wrap
 from ..core.versions import writes
 from .conditions import Arguments, Inputs, Space, engine_checks
 from .declared import Declared
-from .numba_memory import NoForm
-from .numba_running import NumbaRunning
+from .numba.memory import NoForm
+from .numba.running import NumbaRunning
 from .printing import Names, name_all, parameter_name, source
 from .program import Program
 from .recorder import Recorder

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .compiled import MISS, Compiled
-from .numba_running import require_numba
+from .numba.running import require_numba
 from .recorder import recording_lock
 from .refusal import Incomplete, Refused
 from .repeating import Batches, first_row, joined, row_checked, row_of

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.compiling.numba_running import NumbaRunning
+from minigrad.compiling.numba.running import NumbaRunning
 from minigrad.compiling.printing import Names, name_all
 from minigrad.compiling.program import Program
 from minigrad.compiling.recording import Recording, current

@@ -13,12 +13,12 @@ pytest.importorskip("numba")
 pytest.importorskip("torch")
 pytest.importorskip("tabulate")
 
-from minigrad.compiling import numba_loops, numba_scalars
 from minigrad.compiling.compiled import Compiled
-from minigrad.compiling.numba_forms import Forms
-from minigrad.compiling.numba_loops import Loops, Map, Scope
-from minigrad.compiling.numba_memory import NoForm, Place
-from minigrad.compiling.numba_running import NumbaRunning
+from minigrad.compiling.numba import loops, scalars
+from minigrad.compiling.numba.forms import Forms
+from minigrad.compiling.numba.loops import Loops, Map, Scope
+from minigrad.compiling.numba.memory import NoForm, Place
+from minigrad.compiling.numba.running import NumbaRunning
 from minigrad.compiling.values import Number
 from tests.compiling import test_numba_steps as steps
 from tests.compiling.numba_statements import compiled
@@ -124,7 +124,7 @@ def _value_not_stored(patch: Patch) -> None:
 
 
 def _conflicts_ignored(patch: Patch) -> None:
-    patch.setattr(numba_loops, "_conflict", lambda old, new: False)
+    patch.setattr(loops, "_conflict", lambda old, new: False)
 
 
 def _overlap_ignored(patch: Patch) -> None:
@@ -161,7 +161,7 @@ def _option_baked(patch: Patch) -> None:
 
 
 def _nan_lost(patch: Patch) -> None:
-    patch.setitem(numba_scalars._EXTREME, "maximum", "({1} if {1} > {0} else {0})")
+    patch.setitem(scalars._EXTREME, "maximum", "({1} if {1} > {0} else {0})")
 
 
 def _same_batch_in_each_step(patch: Patch) -> None:

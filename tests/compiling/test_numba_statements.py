@@ -12,18 +12,18 @@ pytest.importorskip("numba")
 
 from bridge.comparing.closeness import difference
 from minigrad.catalogue.accuracy import Exact, Scaled, Tolerance, Ulps
-from minigrad.compiling import numba_forms, numba_scalars
-from minigrad.compiling.numba_memory import VIEWS, NoForm
+from minigrad.compiling.numba import forms, scalars
+from minigrad.compiling.numba.memory import VIEWS, NoForm
 from minigrad.compiling.program import UFUNCS, UNARY
 from tests.compiling.numba_statements import compiled
 
 KINDS = ("float32", "float64", "int64", "int32", "uint8", "bool")
 SPECIAL = (0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 0.5)
-UFUNC_NAMES = sorted({*numba_scalars._INFIX, *numba_scalars._FUNCTIONS, *numba_scalars._EXTREME})
+UFUNC_NAMES = sorted({*scalars._INFIX, *scalars._FUNCTIONS, *scalars._EXTREME})
 # Functions that libraries round differently. The others are exact.
 ROUNDED = Ulps(4)
 EXACT = {
-    *numba_scalars._INFIX, *numba_scalars._EXTREME, "absolute", "ceil", "copysign", "fabs",
+    *scalars._INFIX, *scalars._EXTREME, "absolute", "ceil", "copysign", "fabs",
     "floor", "floor_divide", "fmax", "fmin", "fmod", "gcd", "invert", "isfinite", "isinf", "isnan",
     "lcm", "left_shift", "logical_and", "logical_not", "logical_or", "logical_xor", "negative",
     "nextafter", "positive", "reciprocal", "remainder", "right_shift", "rint", "sign", "signbit",
@@ -253,7 +253,7 @@ ELSEWHERE = {
 
 
 def test_every_statement_is_tested() -> None:
-    known = {*numba_forms._OWN, *numba_forms._COPIES, *numba_forms._FILLED, *VIEWS}
+    known = {*forms._OWN, *forms._COPIES, *forms._FILLED, *VIEWS}
     assert known == {n for n in STATEMENTS if not n.endswith(".at")} | ELSEWHERE
 
 

@@ -22,7 +22,7 @@ from bridge.strategies import trainings
 from minigrad import nn, optim
 from minigrad.compiling import CompiledStep, repeating
 from minigrad.compiling.compiled import MISS
-from minigrad.compiling.numba_functions import functions
+from minigrad.compiling.numba.functions import functions
 from tests.compiling.test_steps import OPTIMIZERS, UPDATES, batches, by_hand, classifier
 from tests.compiling.twin_steps import Setting, labels, module_setting, numbers
 from tests.profiles import examples
@@ -72,7 +72,7 @@ def program_of(training: Training, steps: int) -> Callable[..., Iterator[Step]]:
 
 
 @pytest.mark.filterwarnings("ignore:minigrad.compile")
-@settings(max_examples=examples(3))
+@settings(max_examples=examples(1))
 @given(trainings(dropout=False))
 def test_a_training_is_within_the_bounds(training: Training) -> None:
     report = trajectory(program_of(training, STEPS), dtype=training.dtype, steps=STEPS)

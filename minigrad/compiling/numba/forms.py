@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from .numba_indexing import Indexing
-from .numba_loops import Loops, Map, Scope
-from .numba_memory import VIEWS, Memory, NoForm, Place, contiguous
-from .numba_products import product
-from .numba_reductions import accumulate, first_extreme, reduce
-from .numba_scalars import converted, function
-from .printing import Printer, literal
-from .program import UFUNCS, UNARY
-from .recording import Statement
-from .values import Number, Recorded
+from ..printing import Printer, literal
+from ..program import UFUNCS, UNARY
+from ..recording import Statement
+from ..values import Number, Recorded
+from .indexing import Indexing
+from .loops import Loops, Map, Scope
+from .memory import VIEWS, Memory, NoForm, Place, contiguous
+from .products import product
+from .reductions import accumulate, first_extreme, reduce
+from .scalars import converted, function
 
 _COPIES = frozenset(
     [".copy", ".astype", ".reshape", ".ravel", ".flatten", "np.array",

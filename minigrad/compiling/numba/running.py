@@ -12,14 +12,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .numba_forms import Forms
-from .numba_functions import functions
-from .numba_loops import Loops, Map
-from .numba_memory import Memory, NoForm, Place
-from .printing import Names, Printer
-from .program import Program, constant_storages
-from .recording import Statement
-from .values import Number, Recorded
+from ..printing import Names, Printer
+from ..program import Program, constant_storages
+from ..recording import Statement
+from ..values import Number, Recorded
+from .forms import Forms
+from .functions import functions
+from .loops import Loops, Map
+from .memory import Memory, NoForm, Place
 
 
 def require_numba() -> None:

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from .numba_loops import Map, Scope, index_text, merged, nested
-from .numba_memory import NoForm, Place
-from .numba_scalars import converted, function
+from .loops import Map, Scope, index_text, merged, nested
+from .memory import NoForm, Place
+from .scalars import converted, function
 
 # More elements than these are added row by row, so that the inner loop runs along the rows.
 _FEW = 2048

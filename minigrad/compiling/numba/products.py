@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .numba_loops import Map, index_text, nested
-from .numba_memory import NoForm, Place
+from .loops import Map, index_text, nested
+from .memory import NoForm, Place
 
 # Up to so many multiplications, loops take less time than a call of BLAS.
 _SMALL = 2048

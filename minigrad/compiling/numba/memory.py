@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from .recording import Statement, parts, value_of
-from .values import Number, Recorded
+from ..recording import Statement, parts, value_of
+from ..values import Number, Recorded
 
 # Statements that may return a view.
 VIEWS = frozenset(

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .numba_memory import Memory, Place
-from .numba_scalars import function
+from .memory import Memory, Place
+from .scalars import function
 
 _ALIGNMENT = 64
 

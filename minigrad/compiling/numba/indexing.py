@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from .numba_loops import Loops, Map, Scope, index_text, nested
-from .numba_memory import Memory, NoForm, Place, contiguous
-from .numba_scalars import converted
-from .recording import Statement, parts
-from .values import Number, Recorded
+from ..recording import Statement, parts
+from ..values import Number, Recorded
+from .loops import Loops, Map, Scope, index_text, nested
+from .memory import Memory, NoForm, Place, contiguous
+from .scalars import converted
 
 _STORES = {"add": "+=", "multiply": "*=", "subtract": "-="}
 _STORES |= {"maximum": "maximum", "minimum": "minimum"}

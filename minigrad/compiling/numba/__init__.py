@@ -1,0 +1,1 @@
+"""The program of a step as loops over elements, compiled by numba."""
