@@ -584,12 +584,16 @@ def _normal(rng: np.random.Generator, like: Any) -> Operand:
 # One library may compute NaN from infinities where the other doesn't. Sigmoid's second derivative
 # is g y (1 - y) (1 - 2 y) in PyTorch, and that of a product here. The gradient of mse_loss is a
 # product of three factors in a different order. A sum may overflow in one order only. In the third
-# derivative of hypot, terms are summed before or after they are multiplied by the cotangent.
-NONFINITE_DIFFERS = {"gelu", "sigmoid", "mse_loss", "hypot", "dot", "linear", "matmul", "mm", "mv"}
+# derivative of hypot, terms are summed before or after they are multiplied by the cotangent, and so
+# are those of glu and binary_cross_entropy.
+NONFINITE_DIFFERS = {
+    "binary_cross_entropy", "dot", "gelu", "glu", "hypot", "linear", "matmul", "mm", "mse_loss",
+    "mv", "sigmoid",
+}  # fmt: skip
 
-# PyTorch's second derivative of these is NaN where it should be 0: that of mish overflows, and that
-# of elu multiplies an infinite cotangent by a mask.
-NAN_IN_PYTORCH = {"elu", "mish"}
+# PyTorch's higher derivatives of these are NaN where they shouldn't be: that of mish overflows,
+# and those of the others multiply an infinite cotangent by a mask.
+NAN_IN_PYTORCH = {"elu", "huber_loss", "mish", "smooth_l1_loss"}
 
 # PyTorch's second derivative of these adds 1e-12 to probabilities, here of 0.002 or more.
 INEXACT_IN_PYTORCH = {"binary_cross_entropy": 1e-8}
@@ -671,7 +675,7 @@ def _settle(name: str, ours: np.ndarray, theirs: np.ndarray, tiny: float) -> Non
         if name in NONFINITE_DIFFERS:
             same |= ~(np.isfinite(ours) | np.isfinite(theirs))
         if name in NAN_IN_PYTORCH:
-            same |= (ours == 0) & np.isnan(theirs)
+            same |= np.isnan(theirs)
         same |= np.abs(ours - theirs) <= INEXACT_IN_PYTORCH.get(name, 0) * np.abs(theirs)
     np.copyto(ours, theirs, where=same)
 
