@@ -16,10 +16,11 @@ from minigrad.nn import functional
 from minigrad.utils.atomic_write import write_atomically
 
 WIDTH = 100
-HEADER = ("op", "function", "method", "in-place", "operator", "order", "value", "gradient")
+HEADER = ("op", "function", "method", "op_", "operator", "order", "value", "gradient")
 LEGEND = f"""\
 function         yes: in minigrad; F: in minigrad.nn.functional; L: in minigrad.linalg;
                  S: only in minigrad.special
+op_              whether there is a method that writes in place, such as add_
 order            how often the op can be differentiated. 0: never; every: any number of times;
                  linear: any number of times, and the derivative is the same at every point
 value, gradient  how far they may be from PyTorch's, in either float dtype; integers are exact.

@@ -136,7 +136,7 @@ def test_the_table_lists_exactly_the_existing_forms(op: Op) -> None:
     assert ("yes" in cells["function"]) == exists(minigrad, "minigrad", name)
     assert ("F" in cells["function"]) == exists(F, "minigrad.nn.functional", name)
     assert (cells["method"] == "yes") == exists(Tensor, "Tensor", name)
-    assert (cells["in-place"] == "yes") == exists(Tensor, "Tensor", f"{name}_")
+    assert (cells["op_"] == "yes") == exists(Tensor, "Tensor", f"{name}_")
 
 
 @each_op
