@@ -301,6 +301,8 @@ _OTHER_GRADIENTS = ("clamp", "embedding", "hardshrink", "nextafter", "softshrink
 _OTHER_GRADIENTS += ("median", "nanmedian")
 # Differences see the slope of what a program detaches for these, because PyTorch has no derivative.
 _OTHER_GRADIENTS += ("acosh", "asinh", "atanh", "special_zeta")
+# PyTorch lets these write into a view of a leaf, and the view keeps its history.
+_OTHER_GRADIENTS += ("logical_and", "logical_not", "logical_or", "logical_xor")
 doubles = programs(
     actions=[name for name in (NOTHING, LEAF, *OPS) if name not in _OTHER_GRADIENTS],
     textures=("normal",),
