@@ -236,6 +236,8 @@ def _power(base: Any, exponent: Any) -> Any:
         if kind == "b":
             raise NotImplementedError("\"pow\" not implemented for 'Bool'")
         return _float_power(base, exponent) if kind == "f" else _integer_power(base, exponent)
+    if base.dtype == np.float16:  # in a derivative; PyTorch rounds the result only
+        return _power(base.astype(np.float32), exponent).astype(np.float16)
     if base.dtype.kind == "b":  # the exponent is a Python bool
         return base | (not exponent)
     if base.dtype.kind in "iu":
