@@ -82,14 +82,11 @@ def off_jumps(case: Callable[[RandomDraws], Case]) -> Callable[[RandomDraws], Ca
 
     def draw_it(draw: RandomDraws) -> Case:
         drawn = case(draw)
-        x: Any
         x, *others = drawn.operands
         if draw.style != "smooth":
             return drawn
-        if isinstance(x, Operand):
-            moved: Any = replace(x, values=np.asarray(x.values + 0.005))
-        else:
-            moved = x + 0.005
+        assert isinstance(x, Operand)
+        moved = replace(x, values=np.asarray(x.values + 0.005))
         return replace(drawn, operands=(moved, *others))
 
     return draw_it
