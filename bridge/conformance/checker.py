@@ -584,16 +584,16 @@ def _normal(rng: np.random.Generator, like: Any) -> Operand:
 # One library may compute NaN from infinities where the other doesn't. Sigmoid's second derivative
 # is g y (1 - y) (1 - 2 y) in PyTorch, and that of a product here. The gradient of mse_loss is a
 # product of three factors in a different order. A sum may overflow in one order only. In the third
-# derivative of hypot, terms are summed before or after they are multiplied by the cotangent, and so
-# are those of glu and binary_cross_entropy.
-NONFINITE_DIFFERS = {
-    "binary_cross_entropy", "dot", "gelu", "glu", "hypot", "linear", "matmul", "mm", "mse_loss",
-    "mv", "sigmoid",
-}  # fmt: skip
+# derivatives of hypot, glu and binary_cross_entropy, terms are summed before or after they are
+# multiplied by the cotangent.
+NONFINITE_DIFFERS = {"gelu", "sigmoid", "mse_loss", "hypot", "dot", "linear", "matmul", "mm", "mv"}
+THIRD_NONFINITE_DIFFERS = {"binary_cross_entropy", "glu"}
 
-# PyTorch's higher derivatives of these are NaN where they shouldn't be: that of mish overflows,
-# and those of the others multiply an infinite cotangent by a mask.
-NAN_IN_PYTORCH = {"elu", "huber_loss", "mish", "smooth_l1_loss"}
+# PyTorch's second derivative of these is NaN where it should be 0: that of mish overflows, and that
+# of elu multiplies an infinite cotangent by a mask.
+NAN_IN_PYTORCH = {"elu", "mish"}
+# The third derivatives of these do so, too, and add the product to something else.
+THIRD_NAN_IN_PYTORCH = {"elu", "huber_loss", "smooth_l1_loss"}
 
 # PyTorch's second derivative of these adds 1e-12 to probabilities, here of 0.002 or more.
 INEXACT_IN_PYTORCH = {"binary_cross_entropy": 1e-8}
@@ -624,8 +624,8 @@ def check_orders(
 
     They may differ by twice the change of PyTorch's own derivatives when the operands of each of
     its forward and backward ops are perturbed slightly. Infinities and NaN must be the same unless
-    they come of an infinite operand, and except for the rules in `NONFINITE_DIFFERS`, where one may
-    replace the other.
+    they come of an infinite operand, except for the rules in `NONFINITE_DIFFERS` and the sets below
+    it, where one may replace the other.
     """
 
     def run(t: Any) -> Derivatives:
@@ -654,7 +654,7 @@ def check_orders(
     for which, a in ours.values.items():
         b = theirs.values[which]
         assert (a.dtype, a.shape) == (b.dtype, b.shape), f"{which}: {a!r} and {b!r}"
-        _settle(name, a, b, tiny)
+        _settle(name, which, a, b, tiny)
         found = difference(a, b, SUMMED if name in TIE_SENSITIVE else Exact(), np.abs(b))
         if found is not None:
             assert name not in TIE_SENSITIVE, f"{which}: {found}"
@@ -667,14 +667,20 @@ def check_orders(
         assert found.ok, f"{which}: {found}"
 
 
-def _settle(name: str, ours: np.ndarray, theirs: np.ndarray, tiny: float) -> None:
-    """Overwrite our elements with PyTorch's where the difference doesn't count."""
+def _settle(name: str, which: str, ours: np.ndarray, theirs: np.ndarray, tiny: float) -> None:
+    """Overwrite our elements with PyTorch's where the difference doesn't count.
+
+    `which` is the derivative, such as "derivative 2 by operand 0".
+    """
+    third = which.startswith("derivative 3")
     with np.errstate(all="ignore"):
         # Near subnormal numbers, rounding isn't relative.
         same = np.abs(ours - theirs) < tiny
-        if name in NONFINITE_DIFFERS:
+        if name in NONFINITE_DIFFERS or (third and name in THIRD_NONFINITE_DIFFERS):
             same |= ~(np.isfinite(ours) | np.isfinite(theirs))
         if name in NAN_IN_PYTORCH:
+            same |= (ours == 0) & np.isnan(theirs)
+        if third and name in THIRD_NAN_IN_PYTORCH:
             same |= np.isnan(theirs)
         same |= np.abs(ours - theirs) <= INEXACT_IN_PYTORCH.get(name, 0) * np.abs(theirs)
     np.copyto(ours, theirs, where=same)

@@ -457,7 +457,7 @@ def empty_permuted(
     >>> minigrad.empty_permuted((2, 3, 5), (2, 0, 1)).stride()
     (3, 1, 6)
     """
-    sizes = ints_of("empty_permuted", "size", size)
+    sizes = sizes_of((size,), {}, "empty_permuted")
     order = ints_of("empty_permuted", "physical_layout", physical_layout)
     if len(order) != len(sizes):
         raise RuntimeError(

@@ -106,16 +106,11 @@ def int_of(value: Any, function: str, argument: str) -> int:
 
 
 def ints_of(function: str, argument: str, value: Any) -> tuple[int, ...]:
-    """An argument that is a list or a tuple of ints; sizes aren't negative."""
+    """An argument that is a list or a tuple of ints. TypeError for anything else."""
     if not isinstance(value, list | tuple):
         kind = type(value).__name__
         raise TypeError(f"{function}(): argument '{argument}' must be tuple of ints, not {kind}")
-    found = tuple(int_of(each, function, argument) for each in value)
-    if argument == "size" and any(n < 0 for n in found):
-        raise RuntimeError(
-            f"Trying to create tensor with negative dimension {min(found)}: {list(found)}"
-        )
-    return found
+    return tuple(int_of(each, function, argument) for each in value)
 
 
 def strided_memory(
@@ -125,7 +120,7 @@ def strided_memory(
 
     RuntimeError unless there is a stride for each size, and for negative ones.
     """
-    sizes, steps = ints_of(function, "size", size), ints_of(function, "stride", stride)
+    sizes, steps = sizes_of((size,), {}, function), ints_of(function, "stride", stride)
     if len(sizes) != len(steps):
         raise RuntimeError(
             f"dimensionality of sizes ({len(sizes)}) must match dimensionality of strides "

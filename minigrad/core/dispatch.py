@@ -23,7 +23,7 @@ import numpy as np
 from ..rules import REGISTRY, Rule
 from ..rules.dtypes import SUPPORTED, scalar_name, to_numpy
 from ..rules.layout import contiguous, elementwise, like_images
-from ..rules.presentation import HALF_IN_DERIVATIVES
+from ..rules.presentation import HALF_IN_DERIVATIVES, HALF_IN_PULLBACKS
 from ..rules.promotion import LARGEST, python_number
 from .arguments import MISSING, UNGIVEN, call_by_names, prepare, raise_as_pytorch, read_key
 from .errstate import quiet
@@ -232,7 +232,7 @@ class _Filling:
             tensor += f" and {n}._array.dtype is {dtype}" if promotes else ""
         elif presentation.promotion == "float":
             tensor += f' and {dtype}.char in "fd"'
-        elif presentation.half in ("float32", HALF_IN_DERIVATIVES) and not self.rule.view:
+        elif presentation.half in _WIDENED and not self.rule.view:
             tensor += f" and {dtype} is not HALF"
         elif presentation.no_bools:
             tensor += f' and {dtype}.kind != "b"'
@@ -307,6 +307,8 @@ class _Filling:
         }
 
 
+# `Presentation.half` of ops that compute float16 in float32.
+_WIDENED = "float32", HALF_IN_DERIVATIVES, HALF_IN_PULLBACKS
 _KEY = "tuple[Entry, ...]"  # the annotation of a key of indices and masks, which pullbacks save
 # What gives a result its memory layout. An op on contiguous operands needs nothing.
 _LAYOUT = {

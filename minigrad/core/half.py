@@ -16,7 +16,7 @@ import numpy as np
 
 from ..rules import Rule
 from ..rules.dtypes import float16, float32
-from ..rules.presentation import HALF_IN_DERIVATIVES
+from ..rules.presentation import HALF_IN_DERIVATIVES, HALF_IN_PULLBACKS
 from ..rules.rule import Array, Pullback, Result
 from .grad_mode import no_grad
 from .node import holding
@@ -33,8 +33,10 @@ def computing(rule: Rule, arrays: list[Any]) -> Callable[..., Result]:
         return rule.forward
     if how == "float32 for a number" and all(isinstance(x, np.ndarray) for x in arrays):
         return rule.forward
+    if how == HALF_IN_PULLBACKS:
+        return rounded_once(rule.forward, _as_it_is, missing)
     by_ops = how in (HALF_IN_DERIVATIVES, "float32 for a number")
-    return rounded_once(rule.forward, by_ops, missing)
+    return rounded_once(rule.forward, _by_ops if by_ops else _in_float32_once, missing)
 
 
 def _refuse(kernel: str, *args: Any) -> NoReturn:
@@ -43,12 +45,12 @@ def _refuse(kernel: str, *args: Any) -> NoReturn:
 
 @functools.cache
 def rounded_once(
-    forward: Callable[..., Result], then_half: bool = False, missing: str = ""
+    forward: Callable[..., Result], convert: Callable[[Pullback], Pullback], missing: str = ""
 ) -> Callable[..., Result]:
     """The forward of a rule for float16 operands: it computes in float32 and rounds the results.
 
-    So do its pullbacks or, if `then_half`, each op of them. If PyTorch's kernel is `missing`, the
-    result or its derivative is an error.
+    `convert` makes its pullbacks for float16. If PyTorch's kernel is `missing`, the result or its
+    derivative is an error.
     """
 
     @functools.wraps(forward)
@@ -76,7 +78,6 @@ def rounded_once(
                 _refuse(missing)
             pullbacks = tuple([p and (lambda g: _refuse(missing)) for p in pullbacks])
         held = [p and holding(p, lambda x: narrow.get(id(x), x)) for p in pullbacks]
-        convert = _by_ops if then_half else _in_half
         return output, tuple([p and convert(p) for p in held])
 
     return compute
@@ -95,7 +96,7 @@ def _in_float32(x: Any) -> Any:
     return _WIDE if isinstance(x, np.dtype) and x == HALF else x
 
 
-def _in_half(pullback: Pullback) -> Pullback:
+def _in_float32_once(pullback: Pullback) -> Pullback:
     """A pullback that holds float16 arrays, computed in float32."""
 
     def call(g: Array) -> Array:
@@ -104,6 +105,13 @@ def _in_half(pullback: Pullback) -> Pullback:
 
     vars(call)["reads_as"] = pullback  # over Tensors, each op rounds its own result
     return call
+
+
+def _as_it_is(pullback: Pullback) -> Pullback:
+    """A pullback that holds float16 arrays, computed in float16, as NumPy does."""
+    return holding(
+        pullback, lambda x: x.astype(HALF) if isinstance(x, np.ndarray) and x.dtype == _WIDE else x
+    )
 
 
 def _by_ops(pullback: Pullback) -> Pullback:

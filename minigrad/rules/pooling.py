@@ -17,7 +17,7 @@ import numpy as np
 from .convolution import Sizes, convolution, padded
 from .dtypes import scalar_name
 from .indexing import scatter
-from .presentation import INTERNAL
+from .presentation import HALF_IN_PULLBACKS, INTERNAL
 from .reading import reads_as
 from .rule import Array, Result, differentiable
 
@@ -185,7 +185,7 @@ def max_of_windows(input: Array, windows: np.ndarray, size: int) -> Result:
     INTERNAL,
     public="avg_pool2d",
     layout="images",
-    half="float16",
+    half=HALF_IN_PULLBACKS,
     node=_pool_node("Avg", ""),
     derivative_node="AvgPool2DBackwardBackward0",
     derivative_node_repeats=False,
@@ -209,15 +209,14 @@ def avg_pool(
     one = (1,) * nd
     outside, ends, places = _windows(size, kernel, stride, padding, one, ceil_mode)
     x = padded(input, padding, 0, ends)
-    half = input.dtype == np.float16
-    y = np.zeros((*lead, *outside), np.float32 if half else input.dtype)
+    y = np.zeros((*lead, *outside), input.dtype)
     for _, key in places:
         y += x[key]
     counts: Array = np.asarray(divisor_override)
     if divisor_override is None:
         count = _counts if math.prod(outside) > _FEW else _kept_counts
         counts = count(size, kernel, stride, padding, outside, count_include_pad)
-    counts = counts.astype(y.dtype)
+    counts = counts.astype(input.dtype)
     ones = np.ones((1, 1, *kernel), input.dtype)
     each = zip(size, outside, kernel, stride, padding, strict=True)
     rest = tuple([n - (m - 1) * s + 2 * p - k for n, m, k, s, p in each])
@@ -228,10 +227,7 @@ def avg_pool(
 
     if input.dtype.kind in "iu":
         return np.trunc(y / counts).astype(input.dtype), ()
-    y = y / counts
-    if half:
-        y, counts = y.astype(input.dtype), counts.astype(input.dtype)
-    return y, (pullback,)
+    return y / counts, (pullback,)
 
 
 def _by_convolution(shares: Array, ones: Array, how: tuple[Any, ...]) -> Array:
@@ -248,9 +244,7 @@ def _by_convolution(shares: Array, ones: Array, how: tuple[Any, ...]) -> Array:
 
 @reads_as(_by_convolution)
 def _added_shares(shares: Array, ones: Array, how: tuple[Any, ...]) -> Array:
-    """The same. In float16, which rounds each sum, they are added in the order of the windows."""
-    if shares.dtype != np.float16:
-        return _by_convolution(shares, ones, how)
+    """The same, added in the order of the windows, as in PyTorch."""
     size, _, padding, _, _, places, whole = how
     d: Array = np.zeros((*shares.shape[: -len(size)], *whole), shares.dtype)
     for _, key in places[::-1]:  # an element's first window comes first
@@ -280,7 +274,7 @@ _kept_counts = functools.lru_cache(256)(_counts)
     INTERNAL,
     public="adaptive_avg_pool2d",
     layout="images",
-    half="float16",
+    half=HALF_IN_PULLBACKS,
     node=lambda input, windows, *_: f"AdaptiveAvgPool{windows.ndim - 1}DBackward0",
     derivative_node="AdaptiveAvgPool2DBackwardBackward0",
     derivative_node_repeats=False,
@@ -290,21 +284,19 @@ def mean_of_windows(input: Array, windows: np.ndarray, size: int) -> Result:
     lead, inside = input.shape[:-size], input.shape[-size:]
     rows, whole = math.prod(lead), (math.prod(lead), math.prod(inside))
     inner = windows >= 0
-    half = input.dtype == np.float16
-    wide = np.dtype(np.float32) if half else input.dtype
-    counts = inner.sum(-1).astype(wide)
-    x = input.reshape(whole)[:, windows].astype(wide, copy=False)
+    counts = inner.sum(-1).astype(input.dtype)
+    x = input.reshape(whole)[:, windows]
     y = np.where(inner, x, 0).sum(-1) / counts
-    # PyTorch divides by the number of rows and then by that of columns, and float16 rounds both.
     columns = _columns(windows, inside).astype(input.dtype)
-    each = (counts / columns).astype(input.dtype)
+    each = counts / columns
 
     def pullback(g: Array) -> Array:
-        shares = (g / each / columns if half else g / counts).reshape((rows, *counts.shape, 1))
+        # PyTorch divides by the number of rows and then by that of columns, and rounds both.
+        shares = (g / each / columns).reshape((rows, *counts.shape, 1))
         shares = np.where(inner, shares, 0)
         return scatter(shares, (slice(None), windows), whole, True)[0].reshape(input.shape)
 
-    return y.astype(input.dtype, copy=False).reshape(*lead, *counts.shape), (pullback,)
+    return y.reshape(*lead, *counts.shape), (pullback,)
 
 
 def _columns(windows: np.ndarray, inside: Sizes) -> Array:

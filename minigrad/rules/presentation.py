@@ -14,6 +14,7 @@ METHOD = ("method",)
 BOTH = ("function", "method")
 IN_PLACE = ("function", "method", "in-place")
 HALF_IN_DERIVATIVES = "float32, derivatives in float16"  # for `Presentation.half`
+HALF_IN_PULLBACKS = "float32, pullbacks in float16"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +37,9 @@ class Presentation:
     - `half`: how PyTorch computes float16. "float16" rounds each step, as NumPy does; "float32"
       computes in float32 and rounds the results once; "float32 for a number" does so if a number
       is an operand; "float32, derivatives in float16" does so for the result only,
-      where PyTorch's derivative is a formula of several ops. The engine does it (`core/half.py`),
-      the rule needn't.
+      where PyTorch's derivative is a formula of several ops; "float32, pullbacks in float16" too,
+      where it is a kernel that rounds each sum. The engine does it (`core/half.py`), the rule
+      needn't.
     - `no_half`: the name of PyTorch's kernel, if it isn't implemented for float16; that of the
       derivative's kernel, if it ends in "_backward".
     - `no_bools`: the error message for a bool operand, if the op doesn't accept bools.

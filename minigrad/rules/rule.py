@@ -88,6 +88,10 @@ class Rule:
     parameters: tuple[str, ...]
     operands: tuple[str, ...]
 
+    def presented(self, **fields: Any) -> Rule:
+        """The same rule with other fields of its presentation, for an op of PyTorch's beside it."""
+        return replace(self, presentation=replace(self.presentation, **fields))
+
     def node_name(self, args: Any, options: dict[str, Any]) -> str:
         """PyTorch's name for the node that records a call with these arguments."""
         name = self.presentation.node

@@ -22,6 +22,7 @@ from bridge.conformance import checker
 from bridge.drawing.operands import Case, Operand
 from bridge.drawing.samples import SAMPLES, forms
 from bridge.strategies import cases
+from minigrad.catalogue.accuracy import FEW_DIGITS_IN_PYTORCH
 from minigrad.core import walk as graph
 from minigrad.rules import REGISTRY
 from tests.bridge.mistakes import mistake_in_rule, same_masks
@@ -123,11 +124,7 @@ def function_and_inputs(name: str, case: Case) -> Any:
     return function, inputs
 
 
-# PyTorch's Bessel functions have 6 digits around 5, which is more than rounding explains.
-INEXACT_IN_PYTORCH = {f"special_bessel_{kind}" for kind in ("j0", "j1", "y0", "y1")}
-
-
-@pytest.mark.parametrize("name", [name for name in SAMPLES if name not in INEXACT_IN_PYTORCH])
+@pytest.mark.parametrize("name", [name for name in SAMPLES if name not in FEW_DIGITS_IN_PYTORCH])
 @settings(max_examples=examples(8))  # tests/rules draws more of the same cases
 @given(data=st.data())
 def test_every_rule_agrees_on_any_case(name: str, data: st.DataObject) -> None:

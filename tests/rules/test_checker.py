@@ -91,8 +91,7 @@ def held_to(*checks: str) -> list[str]:
 def broken(name: str, forward: Callable[..., Any], **changes: Any) -> Iterator[Form]:
     """Replace a rule in the registry by a broken variant, and return a form that calls it."""
     presented = {n: changes.pop(n) for n in ("node", "derivative_node") if n in changes}
-    presentation = replace(REGISTRY[name].presentation, **presented)
-    rule = replace(REGISTRY[name], forward=forward, presentation=presentation, **changes)
+    rule = replace(REGISTRY[name].presented(**presented), forward=forward, **changes)
     op, right = function(rule), FIRST[name]
 
     def form(t: Any, /, *operands: Any, **options: Any) -> Any:

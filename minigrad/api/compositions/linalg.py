@@ -104,28 +104,15 @@ def transposed(x: Any) -> Any:
 _slice = function(replace(REGISTRY["slice"], view=False), node="SliceBackward0")
 _view = function(
     replace(
-        REGISTRY["reshape"],
+        REGISTRY["reshape"].presented(node="ViewBackward0", before=("", "", ""), edges=()),
         view=False,
-        presentation=replace(
-            REGISTRY["reshape"].presentation, node="ViewBackward0", before=("", "", ""), edges=()
-        ),
     )
 )
-_turned = function(
-    replace(
-        REGISTRY["transpose"],
-        view=False,
-        presentation=replace(REGISTRY["transpose"].presentation, layout="own"),
-    )
-)
+_turned = function(replace(REGISTRY["transpose"].presented(layout="own"), view=False))
 
 
 _first_rows = function(
-    replace(
-        REGISTRY["slice"],
-        view=False,
-        presentation=replace(REGISTRY["slice"].presentation, layout="own", node="SliceBackward0"),
-    )
+    replace(REGISTRY["slice"].presented(layout="own", node="SliceBackward0"), view=False)
 )
 
 
