@@ -10,6 +10,7 @@ import numpy as np
 
 from minigrad.api.compositions.pooling import adapted_windows
 from minigrad.rules import REGISTRY, polynomials
+from minigrad.rules.rule import names_in
 
 # The results of these rules are packed, in signs that differ between libraries.
 _NOT_MEASURED = {"eigh", "qr", "svd"}
@@ -172,11 +173,7 @@ _SPECIAL_ARGUMENTS: dict[str, Callable[[OperandSource], OpArguments]] = {
     "scatter_sum": _scattered,
     "scatter_values": _scattered,
     "soft_margin_loss": lambda d: OpArguments((d.floats(), (2 * d.bools() - 1).astype(d.dtype))),
-    **{
-        name: lambda d: OpArguments((d.floats(), 3))
-        for name, rule in REGISTRY.items()
-        if rule.forward.__module__ == polynomials.__name__
-    },
+    **dict.fromkeys(names_in(polynomials), lambda d: OpArguments((d.floats(), 3))),
     "special_zeta": lambda d: OpArguments((d.floats() + 1, d.floats())),
     "threshold": lambda d: OpArguments((d.floats(),), {"threshold": 0.5, "value": 0.0}),
     "variance": _spread,

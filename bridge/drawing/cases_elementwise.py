@@ -9,6 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.rules import bessel, polynomials
+from minigrad.rules.rule import names_in
+
 from . import cases
 from .draws import RandomDraws
 from .operands import Case, Operand, laid_out
@@ -211,20 +214,6 @@ def with_degree(draw: RandomDraws) -> Case:
     return Case(draw.pick((x, n), (x, n), (x, draw.pick(0, 1, 2, 3, 5)), (0.25, n)))
 
 
-BESSEL = (
-    *("airy_ai", "bessel_j0", "bessel_j1", "bessel_y0", "bessel_y1"),
-    *("modified_bessel_i0", "modified_bessel_i1", "modified_bessel_k0", "modified_bessel_k1"),
-    *("scaled_modified_bessel_k0", "scaled_modified_bessel_k1", "spherical_bessel_j0"),
-)
-_CHEBYSHEV = tuple(f"chebyshev_polynomial_{kind}" for kind in "tuvw")
-POLYNOMIALS = (
-    *_CHEBYSHEV,
-    *(f"shifted_{name}" for name in _CHEBYSHEV),
-    *("hermite_polynomial_h", "hermite_polynomial_he"),
-    *("laguerre_polynomial_l", "legendre_polynomial_p"),
-)
-
-
 def of_special(name: str) -> dict[str, Callable[..., Any]]:
     """Return the function of that name in `torch.special`."""
     return {"function": lambda t, *args, **options: getattr(t.special, name)(*args, **options)}
@@ -259,9 +248,10 @@ ELEMENTWISE: dict[str, tuple[Callable[[RandomDraws], Case], _FUNCTION]] = {
         f"special_{name}": (moderate, of_special(name))
         for name in ("erfcx", "i0e", "i1", "i1e", "log_ndtr")
     },
-    **{f"special_{name}": (without_gradient(positive), of_special(name)) for name in BESSEL},
     **{
-        f"special_{name}": (without_gradient(with_degree), of_special(name)) for name in POLYNOMIALS
+        name: (without_gradient(draw), of_special(name.removeprefix("special_")))
+        for module, draw in ((bessel, positive), (polynomials, with_degree))
+        for name in names_in(module)
     },
     "acosh": (above_one, {}),
     "addcdiv": (with_value, {}),

@@ -30,6 +30,7 @@ from typing import Protocol
 import numpy as np
 
 from ..rules import REGISTRY, bessel, polynomials
+from ..rules.rule import names_in
 
 Array = np.ndarray
 
@@ -325,11 +326,8 @@ TOLERANCES: dict[str, OpTolerance] = {
         ),
         _SPECIAL,
     ),
-    **{
-        name: _BESSEL if rule.forward.__module__ == bessel.__name__ else _POLYNOMIAL
-        for name, rule in REGISTRY.items()
-        if rule.forward.__module__ in (bessel.__name__, polynomials.__name__)
-    },
+    **dict.fromkeys(names_in(bessel), _BESSEL),
+    **dict.fromkeys(names_in(polynomials), _POLYNOMIAL),
     **dict.fromkeys(FEW_DIGITS_IN_PYTORCH, _ORDINARY_BESSEL),
     "special_i1e": replace(
         _SPECIAL,

@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from .convolution import Sizes, convolution, padded
+from .convolution import Sizes, padded
 from .dtypes import scalar_name
-from .indexing import scatter
+from .indexing import put, scatter
 from .presentation import HALF_IN_PULLBACKS, INTERNAL
 from .reading import reads_as
-from .rule import Array, Result, differentiable
+from .rule import Array, Result, also_saved, differentiable
 
 
 def pooled_size(
@@ -206,8 +206,7 @@ def avg_pool(
         )
     nd = len(kernel)
     lead, size = input.shape[:-nd], input.shape[-nd:]
-    one = (1,) * nd
-    outside, ends, places = _windows(size, kernel, stride, padding, one, ceil_mode)
+    outside, ends, places = _windows(size, kernel, stride, padding, (1,) * nd, ceil_mode)
     x = padded(input, padding, 0, ends)
     y = np.zeros((*lead, *outside), input.dtype)
     for _, key in places:
@@ -217,40 +216,31 @@ def avg_pool(
         count = _counts if math.prod(outside) > _FEW else _kept_counts
         counts = count(size, kernel, stride, padding, outside, count_include_pad)
     counts = counts.astype(input.dtype)
-    ones = np.ones((1, 1, *kernel), input.dtype)
-    each = zip(size, outside, kernel, stride, padding, strict=True)
-    rest = tuple([n - (m - 1) * s + 2 * p - k for n, m, k, s, p in each])
-    how = (size, stride, padding, outside, rest, places, x.shape[-nd:])
+    keys = tuple([key for _, key in places[::-1]])  # an element's first window comes first
+    whole, inside = x.shape, (..., *[slice(p, p + n) for n, p in zip(size, padding, strict=True)])
 
     def pullback(g: Array) -> Array:
-        return _added_shares(g / counts, ones, how).reshape(input.shape)
+        return also_saved(_added(g / counts, keys, whole)[inside], input)
 
     if input.dtype.kind in "iu":
         return np.trunc(y / counts).astype(input.dtype), ()
     return y / counts, (pullback,)
 
 
-def _by_convolution(shares: Array, ones: Array, how: tuple[Any, ...]) -> Array:
-    """The sum of the shares of the windows that contain each element.
-
-    `how` has the sizes, strides and padding of the windows, how many there are, what of the padded
-    image they don't reach, the places in a window, and the shape of the padded image.
-    """
-    _, stride, padding, outside, rest, *_ = how
-    one = (1,) * len(stride)
-    images = shares.reshape((-1, 1, *outside))
-    return convolution(images, ones, None, stride, padding, one, True, rest, 1)[0]
+def _added_in_turn(shares: Array, keys: tuple[Any, ...], whole: Sizes) -> Array:
+    total: Array = 0
+    for key in keys:
+        total = total + put(shares, key, whole)[0]
+    return total
 
 
-@reads_as(_by_convolution)
-def _added_shares(shares: Array, ones: Array, how: tuple[Any, ...]) -> Array:
-    """The same, added in the order of the windows, as in PyTorch."""
-    size, _, padding, _, _, places, whole = how
-    d: Array = np.zeros((*shares.shape[: -len(size)], *whole), shares.dtype)
-    for _, key in places[::-1]:  # an element's first window comes first
-        d[key] += shares
-    inside = [slice(p, p + n) for n, p in zip(size, padding, strict=True)]
-    return d[(..., *inside)]
+@reads_as(_added_in_turn)
+def _added(shares: Array, keys: tuple[Any, ...], whole: Sizes) -> Array:
+    """Zeros of the shape `whole`, to which the shares are added at each key, in PyTorch's order."""
+    total: Array = np.zeros(whole, shares.dtype)
+    for key in keys:
+        total[key] += shares
+    return total
 
 
 def _counts(

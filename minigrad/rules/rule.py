@@ -30,6 +30,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from types import ModuleType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -102,6 +103,13 @@ REGISTRY: dict[str, Rule] = {}
 # The same rules by their functions, for those who watch calls.
 BY_FORWARD: dict[Callable[..., Any], Rule] = {}
 BY_WRITE: dict[Callable[..., Any], Rule] = {}
+
+
+def names_in(module: ModuleType) -> list[str]:
+    """The names of the rules that a module registers."""
+    return [name for name, rule in REGISTRY.items() if rule.forward.__module__ == module.__name__]
+
+
 _loading = True  # a rule may use rules that are registered after it
 
 

@@ -10,11 +10,12 @@ import numpy as np
 
 import minigrad
 from bridge.conformance.checks import FIRST
-from bridge.drawing.cases_elementwise import BESSEL
 from bridge.drawing.operands import Case, Operand
 from bridge.drawing.samples import Form
 from minigrad.compiling import CompiledStep
 from minigrad.core.dispatch import OPS
+from minigrad.rules import bessel
+from minigrad.rules.rule import names_in
 
 _SCIPY = "which is SciPy's and not NumPy's"
 # The rules that aren't recorded, and a part of the reason that is given.
@@ -23,7 +24,7 @@ SHORTFALLS = dict.fromkeys(
      "polygamma", "special_erfcx", "special_i0e", "special_i1", "special_i1e", "special_log_ndtr",
      "special_ndtri", "special_zeta"),
     _SCIPY,
-) | dict.fromkeys((f"special_{name}" for name in BESSEL if "spherical" not in name), _SCIPY) | {
+) | dict.fromkeys((name for name in names_in(bessel) if "spherical" not in name), _SCIPY) | {
     "as_strided": "of an array",
     "lu": "of an array",
     "matrix_exp": "int() of a tensor",
