@@ -201,7 +201,7 @@ class _Recording(Observer):
                 finally:
                     self.end(event, began)
 
-            vars(call).update(vars(pullback))  # such as `place`, by which the walk adds in place
+            vars(call)["place"] = getattr(pullback, "place", None)  # where the walk adds in place
             return call
 
         return [p and timed(p) for p in pullbacks]
