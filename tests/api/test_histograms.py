@@ -99,6 +99,8 @@ def test_several_dimensions(dims: int, count: int, seed: int, density: bool) -> 
         "t.histogram(t.ones(2), t.tensor([0.0, 1.0]), range=(0.0, 1.0))",
         "t.histogram(t.ones(2), t.tensor([0.0, 1.0], dtype=t.float64))",
         "t.histogram(t.ones(2), 3, weight=t.ones(3))",
+        "t.histogram(t.ones(2), 3, weight=[1.0, 2.0])",
+        "t.histogramdd(t.ones(2, 2), 3, weight=[1.0, 2.0])",
         "t.histogram(t.ones(2), 3, weight=t.ones(2, dtype=t.float64))",
         "t.histogram(t.ones(2), bins=3, out=(t.empty(0), t.empty(0)))",
         "t.histogramdd(t.ones(3), 2)",

@@ -52,8 +52,7 @@ def histogram(
         )
     if not isinstance(bins, TensorBase | int) or isinstance(bins, bool):
         raise TypeError(f"histogram(): argument 'bins' must be int, not {type(bins).__name__}")
-    points = input._array.reshape(-1, 1)
-    weights = None if weight is None else weight._array.reshape(-1)
+    points, weights = input._array.reshape(-1, 1), _flat("histogram", weight)
     hist, edges = _histogram(points, [bins], range, weights, density)
     return _histogram_result(wrap(hist), wrap(edges[0]))
 
@@ -69,7 +68,11 @@ def histogramdd(
     """Count points in bins: `histogram` of several dimensions, which are the input's last one.
 
     `bins` has a number of bins, or a tensor of edges, for each dimension; one number counts for
-    all. `range` has two numbers for each dimension.
+    all. `range` has two numbers for each dimension. Shapes: input (*, D) and weight (*). `hist` has
+    D dimensions, and `bin_edges` is a tuple of D tensors.
+
+    The errors are those of `histogram`. RuntimeError too for an input of fewer than 2 dimensions,
+    and for another number of bins or of ranges than D.
 
     >>> points = minigrad.tensor([[0., 1.], [1., 0.], [1., 1.]])
     >>> minigrad.histogramdd(points, bins=2).hist
@@ -86,6 +89,7 @@ def histogramdd(
             f"histogramdd: The size of bins must be equal to the innermost dimension of the "
             f"input, but got {len(parts)} and {count}"
         )
+    weights = _flat("histogramdd", weight)
     if weight is not None and weight.shape != input.shape[:-1]:
         raise RuntimeError(
             "torch.histogramdd: if weight tensor is provided it should have the same shape as the "
@@ -93,9 +97,16 @@ def histogramdd(
             f"{list(input.shape)} and weight with shape {list(weight.shape)}"
         )
     points = input._array.reshape(-1, count)
-    weights = None if weight is None else weight._array.reshape(-1)
     hist, edges = _histogram(points, parts, range, weights, density)
     return _histogramdd_result(wrap(hist), tuple(wrap(each) for each in edges))
+
+
+def _flat(function: str, weight: Tensor | None) -> np.ndarray | None:
+    """The weights of the points, one by one. TypeError unless they are a tensor."""
+    if weight is None:
+        return None
+    require_tensor(weight, function, "weight")
+    return weight._array.reshape(-1)
 
 
 def _histogram(
@@ -107,18 +118,8 @@ def _histogram(
 ) -> tuple[np.ndarray, list[np.ndarray]]:
     """The histogram of points, one in each row, and the edges of the bins of each column."""
     kind = points.dtype
-    if weights is not None and weights.dtype is not kind:
-        raise RuntimeError(
-            "torch.histogramdd: if weight tensor is provided, input tensor and weight tensor "
-            f"should have the same dtype, but got input({of_numpy(kind).c_name}), and "
-            f"weight({of_numpy(weights.dtype).c_name})"
-        )
-    if weights is not None and len(weights) != len(points):
-        raise RuntimeError(
-            "torch.histogramdd: if weight tensor is provided it should have the same shape as the "
-            f"input tensor excluding its innermost dimension, but got {len(points)} points and "
-            f"{len(weights)} weights"
-        )
+    added = np.ones(len(points), kind) if weights is None else weights
+    _check_weights(points, added)
     numbers = [integer(b, "bins") for b in bins if not isinstance(b, TensorBase)]
     if any(number <= 0 for number in numbers):
         raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {numbers}")
@@ -134,7 +135,6 @@ def _histogram(
         places.append(np.minimum(np.searchsorted(e, x, "right") - 1, len(e) - 2))
     sizes = tuple(len(e) - 1 for e in edges)
     hist = np.zeros(sizes, kind)
-    added = np.ones(len(points), kind) if weights is None else weights
     np.add.at(hist, tuple(place[inside] for place in places), added[inside])
     if density:
         with np.errstate(all="ignore"):
@@ -142,6 +142,22 @@ def _histogram(
             for d, e in enumerate(edges):
                 hist = hist / np.diff(e).reshape(-1, *[1] * (len(edges) - 1 - d))
     return hist, edges
+
+
+def _check_weights(points: np.ndarray, weights: np.ndarray) -> None:
+    """RuntimeError for weights of another dtype than the points, or of another number."""
+    if weights.dtype is not points.dtype:
+        raise RuntimeError(
+            "torch.histogramdd: if weight tensor is provided, input tensor and weight tensor "
+            f"should have the same dtype, but got input({of_numpy(points.dtype).c_name}), and "
+            f"weight({of_numpy(weights.dtype).c_name})"
+        )
+    if len(weights) != len(points):
+        raise RuntimeError(
+            "torch.histogramdd: if weight tensor is provided it should have the same shape as the "
+            f"input tensor excluding its innermost dimension, but got {len(points)} points and "
+            f"{len(weights)} weights"
+        )
 
 
 def _ranges(points: np.ndarray, range: Sequence[float] | None) -> np.ndarray:
@@ -181,6 +197,7 @@ def _edges(bins: Any, x: np.ndarray, ends: np.ndarray, d: int) -> np.ndarray:
 
 
 def _given_edges(edges: np.ndarray, x: np.ndarray, d: int) -> np.ndarray:
+    """A copy of the edges that the caller gave, checked."""
     if edges.ndim != 1:
         raise RuntimeError(
             f"torch.histogramdd: bins tensor should have one dimension, but got {edges.ndim} "
