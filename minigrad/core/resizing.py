@@ -58,8 +58,8 @@ def shape_in_place(rule: Rule, *, node: str = "") -> Callable[..., Any]:
         count = {"squeeze": 3}.get(rule.name, 1)
         return f"{name[:-1]}{int(name[-1]) + count}"
 
-    own = replace(rule.presentation, layout="own", half="float16")  # it computes nothing
-    op = function(replace(rule, view=False, presentation=own), node=node or numbered)
+    own = rule.presented(layout="own", half="float16")  # it computes nothing
+    op = function(replace(own, view=False), node=node or numbered)
     signature = inspect.signature(rule.forward)
 
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:

@@ -93,6 +93,10 @@ class Rule:
         name = self.presentation.node
         return name if isinstance(name, str) else name(*args, **options)
 
+    def presented(self, **options: Any) -> Rule:
+        """The same op with other values for fields of its presentation."""
+        return replace(self, presentation=replace(self.presentation, **options))
+
 
 REGISTRY: dict[str, Rule] = {}
 # The same rules by their functions, for those who watch calls.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -66,8 +65,7 @@ def _fractional_max_pool(
 
 
 # In float16, its gradients are added one by one, each rounded, as in PyTorch.
-_rule = REGISTRY["gather_along"]
-_gather = function(replace(_rule, presentation=replace(_rule.presentation, half="float16")))
+_gather = function(REGISTRY["gather_along"].presented(half="float16"))
 
 
 def _check_samples(nd: int, x: Any, samples: Any) -> None:

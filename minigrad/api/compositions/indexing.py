@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,10 +27,7 @@ if TYPE_CHECKING:
 
 def _variant(rule: str, node: str) -> Any:
     """The op of a rule whose result is contiguous and whose node has another name."""
-    found = REGISTRY[rule]
-    return function(
-        replace(found, presentation=replace(found.presentation, layout="contiguous")), node=node
-    )
+    return function(REGISTRY[rule].presented(layout="contiguous"), node=node)
 
 
 _index_select = _variant("index", "IndexSelectBackward0")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -90,8 +89,7 @@ def _gathers(name: str) -> dict[int, Any]:
 
     In float16, their gradients are added one by one, each rounded, as in PyTorch.
     """
-    rule = REGISTRY["index"]
-    rule = replace(rule, presentation=replace(rule.presentation, half="float16"))
+    rule = REGISTRY["index"].presented(half="float16")
     return {nd: function(rule, node=f"{name}Pad{nd}DBackward0") for nd in (1, 2, 3)}
 
 
