@@ -22,7 +22,8 @@ class _Family(NamedTuple):
 
     - `first(x)`: the polynomial of degree 1.
     - `step(k, x, q, p)`: that of degree k + 1, given those of degree k and k - 1.
-    - `closed(n, a)`: that of degree n > `from_degree` at cos(a), if there is such a form.
+    - `closed(n, a)`: that of degree n > `from_degree` at cos(a), if there is such a form. The
+      shifted ones have it from degree 7 on, as in PyTorch.
     - `last(dtype)`: the largest degree; above, PyTorch's result is NaN.
     """
 
