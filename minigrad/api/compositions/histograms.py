@@ -22,6 +22,67 @@ _histogramdd_result = named_results("histogramdd", "hist", "bin_edges")
 
 
 @composed()
+def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
+    """Return how often each non-negative int occurs, or the sums of the `weights` of each.
+
+    >>> minigrad.bincount(minigrad.tensor([0, 2, 2]))
+    tensor([1, 0, 2])
+    """
+    require_tensor(input, "bincount", "input")
+    x = input._array
+    if x.dtype.kind not in "iu":
+        raise NotImplementedError(f"\"bincount_cpu\" not implemented for '{scalar_name(x)}'")
+    if minlength < 0:
+        raise RuntimeError("minlength should be >= 0")
+    if x.ndim != 1 or (x.size and x.min() < 0):
+        raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
+    if weights is None:
+        return wrap(np.bincount(x, minlength=minlength).astype(np.int64))
+    w = weights._array
+    if w.shape != x.shape:
+        raise RuntimeError("weights should be 1-d and have the same length as input")
+    kind = w.dtype if w.dtype.kind == "f" else np.dtype(np.float64)
+    if not x.size:
+        return wrap(np.zeros(minlength, np.int64))
+    sums = np.zeros(max(int(x.max()) + 1, minlength), kind)
+    np.add.at(sums, x, w)
+    return wrap(sums)
+
+
+@composed()
+def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
+    """Count the elements in `bins` intervals of equal width from `min` to `max`.
+
+    Without `min` and `max`, they are the smallest and the largest element. Elements outside are
+    ignored.
+
+    >>> minigrad.histc(minigrad.tensor([1., 2., 1.]), bins=2, min=0, max=3)
+    tensor([2., 1.])
+    """
+    require_tensor(input, "histc", "input")
+    x = input._array
+    if x.dtype.kind == "b":
+        raise NotImplementedError("\"histogram_cpu\" not implemented for 'Bool'")
+    if bins <= 0:
+        raise RuntimeError("torch.histc(): bins must be > 0")
+    low, high = float(min), float(max)
+    if low == high and x.size:
+        low, high = float(x.min()), float(x.max())
+    if low == high:
+        low, high = low - 1, high + 1
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise RuntimeError(f"range of [{low}, {high}] is not finite")
+    if low > high:
+        raise RuntimeError("torch.histc: max must be larger than min")
+    kind = x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
+    y = x.reshape(-1).astype(kind)
+    y = y[(y >= low) & (y <= high)]
+    place = ((y - kind.type(low)) * kind.type(bins) / kind.type(high - low)).astype(np.int64)
+    place = np.minimum(place, bins - 1)
+    return wrap(np.bincount(place, minlength=bins).astype(x.dtype))
+
+
+@composed()
 def histogram(
     input: Tensor,
     bins: int | Tensor = 100,
