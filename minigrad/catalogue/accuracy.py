@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from types import ModuleType
 from typing import Protocol
 
 import numpy as np
@@ -243,6 +244,11 @@ _NORMALISATION = OpTolerance(
     value_terms=_and_one,
 )
 
+
+def _rules_of(module: ModuleType) -> list[str]:
+    return [name for name, rule in REGISTRY.items() if rule.forward.__module__ == module.__name__]
+
+
 TOLERANCES: dict[str, OpTolerance] = {
     # Elementwise functions. NumPy, SLEEF, MKL and CUDA each document their largest error; the
     # tolerance is the sum of two of them, rounded up. CUDA's are 2 ULP at most, except powf's 4.
@@ -323,11 +329,8 @@ TOLERANCES: dict[str, OpTolerance] = {
         ),
         _SPECIAL,
     ),
-    **{
-        name: _BESSEL if rule.forward.__module__ == bessel.__name__ else _POLYNOMIAL
-        for name, rule in REGISTRY.items()
-        if rule.forward.__module__ in (bessel.__name__, polynomials.__name__)
-    },
+    **dict.fromkeys(_rules_of(bessel), _BESSEL),
+    **dict.fromkeys(_rules_of(polynomials), _POLYNOMIAL),
     **{f"special_bessel_{kind}": _ORDINARY_BESSEL for kind in ("j0", "j1", "y0", "y1")},
     "special_i1e": replace(
         _SPECIAL,
