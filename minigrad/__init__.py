@@ -1,7 +1,8 @@
 """Reverse-mode autograd in plain NumPy, with PyTorch's API. With `import minigrad as torch`, the
 rest of a PyTorch program stays as it is. It imports only NumPy. Read `one_page.py`, then the
 packages in the order in which they import each other: `rules`, `core`, `random`, `api`, `autograd`,
-`distributed`, `nn`, `optim`, `utils`, `compiling`, `explaining`, `catalogue`, `app`.
+`distributed`, `nn`, `optim`, `utils`, `distributions`, `compiling`, `explaining`, `catalogue`,
+`app`.
 """
 
 import math as _math

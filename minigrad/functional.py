@@ -2,44 +2,13 @@
 
 from __future__ import annotations
 
-from .api.functions import (
-    atleast_1d,
-    atleast_2d,
-    atleast_3d,
-    block_diag,
-    broadcast_shapes,
-    broadcast_tensors,
-    cartesian_prod,
-    cdist,
-    chain_matmul,
-    einsum,
-    lu,
-    meshgrid,
-    norm,
-    split,
-    tensordot,
-    unique,
-    unique_consecutive,
-    unravel_index,
-)
+from .api.functions import PUBLIC
 
-__all__ = [
-    "atleast_1d",
-    "atleast_2d",
-    "atleast_3d",
-    "block_diag",
-    "broadcast_shapes",
-    "broadcast_tensors",
-    "cartesian_prod",
-    "cdist",
-    "chain_matmul",
-    "einsum",
-    "lu",
-    "meshgrid",
-    "norm",
-    "split",
-    "tensordot",
-    "unique",
-    "unique_consecutive",
-    "unravel_index",
-]
+_NAMES = (
+    *("atleast_1d", "atleast_2d", "atleast_3d", "block_diag", "broadcast_shapes"),
+    *("broadcast_tensors", "cartesian_prod", "cdist", "chain_matmul", "einsum", "lu", "meshgrid"),
+    *("norm", "split", "tensordot", "unique", "unique_consecutive", "unravel_index"),
+)
+_functions = {name: PUBLIC[name] for name in _NAMES}
+globals().update(_functions)
+__all__ = sorted(_functions)

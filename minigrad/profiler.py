@@ -8,11 +8,11 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any, NoReturn
 
 from .autograd.profiler import (
     EventList,
+    Recorded,
     begin_recording,
     record_function,
     refuse_options,
@@ -133,7 +133,7 @@ _DEFAULTS = {
 }
 
 
-class profile:
+class profile(Recorded):
     """Record the ops, the derivatives and the named blocks of a `with` block, or of its steps.
 
     `schedule(n)` says what to do in step n; `step()` begins the next one. After each recorded
@@ -189,8 +189,7 @@ class profile:
 
     def step(self) -> None:
         """End a step and begin the next one."""
-        saves = self.current_action is ProfilerAction.RECORD_AND_SAVE
-        if saves:
+        if self.current_action is ProfilerAction.RECORD_AND_SAVE:
             self._end()
             self._report()
         self.step_num += 1
@@ -205,7 +204,7 @@ class profile:
 
     def _end(self) -> None:
         self._stack.close()
-        self._events = EventList(e for e in self._recording.events if e.end_us)
+        self._events = self._recording.finished()
         self._recording = None
 
     def _report(self) -> None:
@@ -217,11 +216,3 @@ class profile:
         if self._events is None:
             raise AssertionError("Expected profiler to have recorded something")
         return self._events
-
-    def key_averages(self) -> EventList:
-        """Return an average of the events of each name."""
-        return self.events().key_averages()
-
-    def export_chrome_trace(self, path: str | Path) -> None:
-        """Write the events to a JSON file that `chrome://tracing` shows."""
-        self.events().export_chrome_trace(path)

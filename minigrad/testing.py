@@ -221,9 +221,9 @@ def assert_allclose(
     equal_nan: bool = True,
     msg: str = "",
 ) -> None:
-    """`assert_close` with larger tolerances, for tensors and what makes some. It is deprecated.
+    """`assert_close` with larger tolerances, for tensors and what `as_tensor` takes. Deprecated.
 
-    Dtypes may differ. The errors are those of `assert_close`.
+    Dtypes may differ. The errors are those of `assert_close`, and each call gives a FutureWarning.
 
     >>> import warnings
     >>> with warnings.catch_warnings(action="ignore"):

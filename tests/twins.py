@@ -89,6 +89,37 @@ def check_same(program: Program) -> Outcome:
     return theirs
 
 
+def both(program: Program) -> list[Any]:
+    """Return what `program` returns in minigrad and in PyTorch; for an error, its type."""
+    found: list[Any] = []
+    for namespace in (minigrad, torch):
+        try:
+            found.append(program(namespace))
+        except Exception as error:
+            found.append(type(error))
+    return found
+
+
+def check_close(program: Program, rtol: float, atol: float = 0) -> None:
+    """Check for tensors with close elements, or for errors of the same type.
+
+    `program` returns a tensor, or a list of tensors and of values that must be equal.
+    """
+    ours, theirs = both(program)
+    if isinstance(theirs, type):
+        assert ours is theirs
+        return
+    assert not isinstance(ours, type), ours
+    lists = [x if isinstance(x, list) else [x] for x in (ours, theirs)]
+    for a, b in zip(*lists, strict=True):
+        if isinstance(b, torch.Tensor):
+            assert str(a.dtype) == str(b.dtype)
+            assert tuple(a.shape) == tuple(b.shape)
+            np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), rtol, atol)
+        else:
+            assert a == b
+
+
 def same(a: Any, b: Any) -> bool:
     """Tell whether two tensors have the same dtype, shape and elements."""
     return plain(a)[1:] == plain(b)[1:]

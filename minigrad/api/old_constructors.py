@@ -271,6 +271,8 @@ def new_empty_strided(
 ) -> Any:
     """Make an uninitialised tensor whose elements are `stride` apart, by default of this dtype.
 
+    The errors are those of `empty_strided`.
+
     >>> minigrad.ones(1).new_empty_strided((2, 3), (1, 2)).stride()
     (1, 2)
     """

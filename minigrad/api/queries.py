@@ -196,12 +196,11 @@ def can_cast(from_: Any, to: Any) -> bool:
     >>> minigrad.can_cast(minigrad.float64, minigrad.int64)
     False
     """
-    for position, value in enumerate((from_, to), 1):
+    for position, (name, value) in enumerate((("from_", from_), ("to", to)), 1):
         if not isinstance(value, dtypes.dtype):
-            name, kind = ("from_", "to")[position - 1], type(value).__name__
             raise TypeError(
                 f"can_cast(): argument '{name}' (position {position}) must be torch.dtype, not "
-                f"{kind}"
+                f"{type(value).__name__}"
             )
     return same_category_or_higher(dtypes.to_numpy(from_), dtypes.to_numpy(to))
 

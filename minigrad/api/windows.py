@@ -1,7 +1,7 @@
 """Windows of a signal: weights that fall towards both ends.
 
-Each step is rounded to the dtype, as in PyTorch. `signal/windows.py` has other functions for some
-of the same windows.
+Each step is rounded to the dtype, as in PyTorch. `signal/windows.py` has some of the same windows
+again: PyTorch computes those by other steps, whose last digits differ.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 
 While it is on, each call of a rule is an event, named as the rule, and so is each node that
 `backward` walks, named as the node. The time of an op is that of its rule in NumPy, without the
-microseconds of the engine around it. Events of a thread other than the one that started the
-profiler aren't recorded. `profiler.py` at the top has the same for steps of a loop.
+microseconds of the engine around it. A part of a tensor, whose gradient the engine may add in
+place, then takes none. Events of a thread other than the one that started the profiler aren't
+recorded. `minigrad/profiler.py` has the same for steps of a loop.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ __all__ = ["EventList", "FunctionEvent", "FunctionEventAvg", "profile", "record_
 # Events -------------------------------------------------------------------------------------------
 
 
-@dataclass
+@dataclass(eq=False)
 class FunctionEvent:
     """One call: when it started and ended, in µs, and the µs of it that other events took."""
 
@@ -118,9 +119,9 @@ class EventList(list[Any]):
 
     def export_chrome_trace(self, path: str | Path) -> None:
         """Write the events to a JSON file that `chrome://tracing` shows."""
+        place = {"ph": "X", "pid": 0, "tid": 0}  # a complete event of the only thread
         events = [
-            {"name": e.name, "ph": "X", "pid": 0, "tid": 0, "ts": e.start_us, "dur": time}
-            for e, time in ((e, e.cpu_time_total) for e in self)
+            {"name": e.name, "ts": e.start_us, "dur": e.cpu_time_total, **place} for e in self
         ]
         Path(path).write_text(json.dumps({"traceEvents": events}), encoding="utf-8")
 
@@ -153,11 +154,19 @@ class _Recording(Observer):
         self.open.append(event)
         return event
 
-    def end(self, event: FunctionEvent) -> None:
-        event.end_us = self.now()
+    def end(self, event: FunctionEvent, since: float | None = None) -> None:
+        """End an event. One that had ended, and went on `since` some time, takes that much more."""
+        now = self.now()
+        if since is None:
+            since = event.end_us = event.start_us
+        event.end_us += now - since
         self.open.remove(event)
         if self.open:
-            self.open[-1].inner_us += event.cpu_time_total
+            self.open[-1].inner_us += now - since
+
+    def finished(self) -> EventList:
+        """The events that have ended, in the order in which they began."""
+        return EventList(event for event in self.events if event.end_us)
 
     def now(self) -> float:
         return (time.perf_counter_ns() - self.origin) / 1e3
@@ -180,32 +189,22 @@ class _Recording(Observer):
         """The pullbacks of a node, whose calls are one event."""
         if threading.get_ident() != self.thread:
             return pullbacks
-        seen: list[FunctionEvent] = []
+        event = self.begin(node.name)
+        self.end(event)
 
         def timed(pullback: Pullback) -> Pullback:
             def call(g: Array) -> Array:
-                event = self.begin(node.name)
+                began = self.now()
+                self.open.append(event)
                 try:
                     return pullback(g)
                 finally:
-                    self.end(event)
-                    if seen:  # a further operand of the same node
-                        self._join(seen[0], event)
-                    seen.append(event)
+                    self.end(event, began)
 
-            vars(call).update(vars(pullback))
+            vars(call)["place"] = getattr(pullback, "place", None)  # where the walk adds in place
             return call
 
         return [p and timed(p) for p in pullbacks]
-
-    def _join(self, first: FunctionEvent, event: FunctionEvent) -> None:
-        """Count the time of an event as a part of an earlier one of the same node."""
-        self.events.remove(event)
-        first.end_us += event.cpu_time_total
-        first.inner_us += event.inner_us
-
-
-_current: list[_Recording] = []  # the recording, if a profiler is on
 
 
 class record_function:
@@ -223,9 +222,10 @@ class record_function:
         self._opened: list[tuple[_Recording, FunctionEvent] | None] = []
 
     def __enter__(self) -> record_function:
-        recording = _current[-1] if _current else None
-        on = recording is not None and recording.thread == threading.get_ident()
-        pair = (recording, recording.begin(self.name)) if on and recording else None
+        recording = observation.parts.get("profiler")
+        pair = None
+        if isinstance(recording, _Recording) and recording.thread == threading.get_ident():
+            pair = recording, recording.begin(self.name)
         self._opened.append(pair)
         return self
 
@@ -243,7 +243,23 @@ class record_function:
         return named
 
 
-class profile:
+class Recorded:
+    """What both profilers make of their events."""
+
+    def events(self) -> EventList:
+        """Return the events."""
+        raise NotImplementedError
+
+    def key_averages(self) -> EventList:
+        """Return an average of the events of each name."""
+        return self.events().key_averages()
+
+    def export_chrome_trace(self, path: str | Path) -> None:
+        """Write the events to a JSON file that `chrome://tracing` shows."""
+        self.events().export_chrome_trace(path)
+
+
+class profile(Recorded):
     """Record the ops, the derivatives and the named blocks of a `with` block.
 
     With `enabled=False` it records nothing. What needs a GPU, shapes, stacks, modules, memory or
@@ -277,19 +293,11 @@ class profile:
         """Return the events, in the order in which they began. RuntimeError without a block."""
         if self._recording is None:
             raise RuntimeError("Profiler didn't finish running")
-        return EventList(event for event in self._recording.events if event.end_us)
-
-    def key_averages(self) -> EventList:
-        """Return an average for each name."""
-        return self.events().key_averages()
+        return self._recording.finished()
 
     def table(self, sort_by: str | None = None, row_limit: int = 100) -> str:
         """Return a table of the events; see `EventList.table`."""
         return self.events().table(sort_by, row_limit)
-
-    def export_chrome_trace(self, path: str | Path) -> None:
-        """Write the events to a JSON file that `chrome://tracing` shows."""
-        self.events().export_chrome_trace(path)
 
     @property
     def self_cpu_time_total(self) -> float:
@@ -321,11 +329,9 @@ def refuse_options(function: str, options: dict[str, Any], defaults: dict[str, A
 
 def begin_recording(stack: ExitStack) -> _Recording:
     """Record events until the stack is closed. RuntimeError if another recording is on."""
-    if _current:
+    if "profiler" in observation.parts:
         raise RuntimeError("Can't start a profiler while another one is on")
     recording = _Recording()
-    _current.append(recording)
-    stack.callback(_current.remove, recording)
     observation.set("profiler", recording)
     stack.callback(observation.set, "profiler", None)
     stack.enter_context(quiet.watched(recording.watch))

@@ -246,6 +246,7 @@ _NORMALISATION = OpTolerance(
     value_terms=_and_one,
 )
 
+
 TOLERANCES: dict[str, OpTolerance] = {
     # Elementwise functions. NumPy, SLEEF, MKL and CUDA each document their largest error; the
     # tolerance is the sum of two of them, rounded up. CUDA's are 2 ULP at most, except powf's 4.

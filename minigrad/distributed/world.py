@@ -274,7 +274,7 @@ def is_backend_available(backend: str) -> bool:
 def get_default_backend_for_device(device: Any) -> str:
     """The backend that PyTorch prefers for a device: gloo for the CPU.
 
-    That of a GPU, such as nccl, doesn't exist here.
+    That of a GPU, such as nccl, doesn't exist here. RuntimeError for what isn't a device.
 
     >>> minigrad.distributed.get_default_backend_for_device("cpu")
     'gloo'

@@ -14,7 +14,7 @@ from ..core.dispatch import OPS
 from . import constraints
 from .constraints import Constraint
 from .distribution import Distribution, broadcast_all
-from .transform import Transform
+from .transform import Transform, WithoutParameters
 
 __all__ = [
     "AbsTransform",
@@ -27,11 +27,10 @@ __all__ = [
     "TanhTransform",
 ]
 
-
 softplus = OPS["softplus"]
 
 
-class _Function(Transform):
+class _Function(WithoutParameters):
     """A transform without parameters, which increases."""
 
     domain = constraints.real
@@ -40,9 +39,6 @@ class _Function(Transform):
     @property
     def sign(self) -> Any:
         return 1
-
-    def _same_as(self, other: Any) -> bool:
-        return True
 
 
 class ExpTransform(_Function):
@@ -129,7 +125,7 @@ class TanhTransform(_Function):
         return 2.0 * (math.log(2.0) - x - softplus(-2.0 * x))
 
 
-class AbsTransform(Transform):
+class AbsTransform(WithoutParameters):
     """y = |x|. It isn't bijective; the inverse is the positive one.
 
     >>> minigrad.distributions.AbsTransform()(minigrad.tensor(-2.))
@@ -143,9 +139,6 @@ class AbsTransform(Transform):
 
     def _inverse(self, y: Tensor) -> Tensor:
         return y
-
-    def _same_as(self, other: Any) -> bool:
-        return True
 
 
 class PowerTransform(Transform):
@@ -178,8 +171,7 @@ class PowerTransform(Transform):
     def forward_shape(self, shape: Sequence[int]) -> Any:
         return broadcast_shapes(shape, self.exponent.shape)
 
-    def inverse_shape(self, shape: Sequence[int]) -> Any:
-        return broadcast_shapes(shape, self.exponent.shape)
+    inverse_shape = forward_shape
 
     def _same_as(self, other: Any) -> bool:
         return bool(self.exponent.eq(other.exponent).all())
@@ -237,8 +229,7 @@ class AffineTransform(Transform):
         shapes = (getattr(x, "shape", ()) for x in (self.loc, self.scale))
         return broadcast_shapes(shape, *shapes)
 
-    def inverse_shape(self, shape: Sequence[int]) -> Any:
-        return self.forward_shape(shape)
+    inverse_shape = forward_shape
 
     def _same_as(self, other: Any) -> bool:
         return _equal(self.loc, other.loc) and _equal(self.scale, other.scale)

@@ -16,7 +16,7 @@ from . import constraints
 from .constraints import Constraint
 from .distribution import sum_rightmost
 from .elementwise_transforms import inside_unit_interval
-from .transform import Transform, _at_least
+from .transform import Transform, WithoutParameters, cached, require_dims
 
 __all__ = [
     "CatTransform",
@@ -28,12 +28,7 @@ __all__ = [
 ]
 
 
-class _WithoutParameters(Transform):
-    def _same_as(self, other: Any) -> bool:
-        return True
-
-
-class SoftmaxTransform(_WithoutParameters):
+class SoftmaxTransform(WithoutParameters):
     """y = exp(x) / Σ exp(x), for vectors. It isn't bijective; the inverse is log(y).
 
     >>> minigrad.distributions.SoftmaxTransform()(minigrad.zeros(2))
@@ -50,13 +45,13 @@ class SoftmaxTransform(_WithoutParameters):
         return y.log()
 
     def forward_shape(self, shape: Sequence[int]) -> Any:
-        _at_least(shape, 1)
+        require_dims(shape, 1)
         return shape
 
     inverse_shape = forward_shape
 
 
-class StickBreakingTransform(_WithoutParameters):
+class StickBreakingTransform(WithoutParameters):
     """Break a stick of length 1 into n + 1 parts: each of n numbers says how much of the rest goes.
 
     Zeros give equal parts.
@@ -84,11 +79,11 @@ class StickBreakingTransform(_WithoutParameters):
         return total
 
     def forward_shape(self, shape: Sequence[int]) -> Any:
-        _at_least(shape, 1)
+        require_dims(shape, 1)
         return (*shape[:-1], shape[-1] + 1)
 
     def inverse_shape(self, shape: Sequence[int]) -> Any:
-        _at_least(shape, 1)
+        require_dims(shape, 1)
         return (*shape[:-1], shape[-1] - 1)
 
 
@@ -97,7 +92,7 @@ def _parts_left(count: int, like: Tensor) -> Tensor:
     return arange(count, 0, -1, dtype=like.dtype)
 
 
-class LowerCholeskyTransform(_WithoutParameters):
+class LowerCholeskyTransform(WithoutParameters):
     """The lower triangle of a matrix, with the exponentials of its diagonal.
 
     >>> minigrad.distributions.LowerCholeskyTransform()(minigrad.zeros(2, 2))
@@ -115,7 +110,7 @@ class LowerCholeskyTransform(_WithoutParameters):
         return y.tril(-1) + y.diagonal(dim1=-2, dim2=-1).log().diag_embed()
 
 
-class PositiveDefiniteTransform(_WithoutParameters):
+class PositiveDefiniteTransform(WithoutParameters):
     """L Lᵀ, where L is the `LowerCholeskyTransform` of a matrix.
 
     >>> minigrad.distributions.PositiveDefiniteTransform()(minigrad.zeros(1, 1))
@@ -139,8 +134,9 @@ class PositiveDefiniteTransform(_WithoutParameters):
 class _OfParts(Transform):
     """One transform for each of several parts along `dim`."""
 
-    transforms: list[Transform]
-    dim: int
+    def __init__(self, tseq: Sequence[Transform], dim: int, cache_size: int) -> None:
+        super().__init__(cache_size)
+        self.transforms, self.dim = cached(tseq, cache_size), dim
 
     @property
     def bijective(self) -> bool:  # type: ignore[override]
@@ -172,9 +168,7 @@ class StackTransform(_OfParts):
     """
 
     def __init__(self, tseq: Sequence[Transform], dim: int = 0, cache_size: int = 0) -> None:
-        super().__init__(cache_size)
-        self.transforms = [t.with_cache(cache_size) if cache_size else t for t in tseq]
-        self.dim = dim
+        super().__init__(tseq, dim, cache_size)
 
     def with_cache(self, cache_size: int = 1) -> Transform:
         same = self._cache_size == cache_size
@@ -220,12 +214,10 @@ class CatTransform(_OfParts):
         lengths: Sequence[int] | None = None,
         cache_size: int = 0,
     ) -> None:
-        super().__init__(cache_size)
-        self.transforms = [t.with_cache(cache_size) if cache_size else t for t in tseq]
+        super().__init__(tseq, dim, cache_size)
         self.lengths = [1] * len(self.transforms) if lengths is None else list(lengths)
         if len(self.lengths) != len(self.transforms):
             raise AssertionError(f"{len(self.lengths)} lengths for {len(self.transforms)} parts")
-        self.dim = dim
 
     @property
     def event_dim(self) -> int:

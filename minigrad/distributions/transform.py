@@ -125,6 +125,13 @@ class Transform:
         return f"{type(self).__name__}()"
 
 
+class WithoutParameters(Transform):
+    """A transform that is the same function as any other of its class."""
+
+    def _same_as(self, other: Any) -> bool:
+        return True
+
+
 class _InverseTransform(Transform):
     """The inverse of a transform, whose cache it uses."""
 
@@ -191,7 +198,7 @@ class ComposeTransform(Transform):
 
     def __init__(self, parts: Sequence[Transform], cache_size: int = 0) -> None:
         super().__init__(cache_size)
-        self.parts = [p.with_cache(cache_size) for p in parts] if cache_size else list(parts)
+        self.parts = cached(parts, cache_size)
 
     @property
     def domain(self) -> Constraint:  # type: ignore[override]
@@ -268,6 +275,11 @@ class ComposeTransform(Transform):
         return f"{type(self).__name__}(\n    {inner}\n)"
 
 
+def cached(parts: Sequence[Transform], cache_size: int) -> list[Transform]:
+    """The parts with caches of this size, or as they are if it is 0."""
+    return [part.with_cache(cache_size) for part in parts] if cache_size else list(parts)
+
+
 def _of_dims(constraint: Constraint, dims: int) -> Constraint:
     """A constraint of values of at least this many dimensions."""
     more = dims - constraint.event_dim
@@ -320,11 +332,11 @@ class IndependentTransform(Transform):
         return self.base_transform.sign
 
     def _call(self, x: Tensor) -> Tensor:
-        _at_least(x.shape, self.domain.event_dim)
+        require_dims(x.shape, self.domain.event_dim)
         return self.base_transform(x)
 
     def _inverse(self, y: Tensor) -> Tensor:
-        _at_least(y.shape, self.codomain.event_dim)
+        require_dims(y.shape, self.codomain.event_dim)
         return self.base_transform.inv(y)
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
@@ -342,7 +354,8 @@ class IndependentTransform(Transform):
         return f"{type(self).__name__}({inner})"
 
 
-def _at_least(shape: Sequence[int], dims: int) -> None:
+def require_dims(shape: Sequence[int], dims: int) -> None:
+    """ValueError for a shape of fewer dimensions."""
     if len(shape) < dims:
         raise ValueError("Too few dimensions on input")
 
@@ -393,7 +406,7 @@ class ReshapeTransform(Transform):
 
 def _replaced(shape: Sequence[int], old: Size, new: Size) -> Any:
     """A shape with `new` in the place of the last dimensions, which are `old`."""
-    _at_least(shape, len(old))
+    require_dims(shape, len(old))
     cut = len(shape) - len(old)
     if tuple(shape[cut:]) != tuple(old):
         raise ValueError(f"Shape mismatch: expected {tuple(shape[cut:])} but got {old}")

@@ -54,7 +54,8 @@ class CrossMapLRN2d(Module):
     PyTorch's: where that leaves out channel 0, channel 0 is added nevertheless, and the derivative
     is that of windows of `size` channels. `LocalResponseNorm` has neither.
 
-    ValueError unless the input has 4 dimensions. The derivative has no derivative.
+    ValueError unless the input has 4 dimensions. The derivative has no derivative. Krizhevsky et
+    al., "ImageNet Classification with Deep Convolutional Neural Networks" (2012).
 
     >>> nn.CrossMapLRN2d(2)
     CrossMapLRN2d(2, alpha=0.0001, beta=0.75, k=1)

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .presentation import FLOAT_FUNCTION
-from .rule import Array, Result, without_derivative
-from .special import scipy_special
+from .rule import Array, Result
+from .special import only_in_special, scipy_special
 
 
 def _at_infinity(y: Array, x: Array, limit: float) -> Array:
@@ -21,7 +20,7 @@ def _at_infinity(y: Array, x: Array, limit: float) -> Array:
 # Of the first and the second kind -----------------------------------------------------------------
 
 
-@without_derivative(FLOAT_FUNCTION, forms=(), no_half="bessel_j0_cpu", public="bessel_j0")
+@only_in_special
 def special_bessel_j0(input: Array) -> Result:
     """The Bessel function of the first kind of order 0; NaN at infinity.
 
@@ -31,7 +30,7 @@ def special_bessel_j0(input: Array) -> Result:
     return _at_infinity(scipy_special("j0", input), input, np.nan), ()
 
 
-@without_derivative(FLOAT_FUNCTION, forms=(), no_half="bessel_j1_cpu", public="bessel_j1")
+@only_in_special
 def special_bessel_j1(input: Array) -> Result:
     """The Bessel function of the first kind of order 1; NaN at infinity.
 
@@ -41,7 +40,7 @@ def special_bessel_j1(input: Array) -> Result:
     return _at_infinity(scipy_special("j1", input), input, np.nan), ()
 
 
-@without_derivative(FLOAT_FUNCTION, forms=(), no_half="bessel_y0_cpu", public="bessel_y0")
+@only_in_special
 def special_bessel_y0(input: Array) -> Result:
     """The Bessel function of the second kind of order 0; -inf at 0, NaN below and at infinity.
 
@@ -51,7 +50,7 @@ def special_bessel_y0(input: Array) -> Result:
     return _at_infinity(scipy_special("y0", input), input, np.nan), ()
 
 
-@without_derivative(FLOAT_FUNCTION, forms=(), no_half="bessel_y1_cpu", public="bessel_y1")
+@only_in_special
 def special_bessel_y1(input: Array) -> Result:
     """The Bessel function of the second kind of order 1; -inf at 0, NaN below and at infinity.
 
@@ -61,9 +60,7 @@ def special_bessel_y1(input: Array) -> Result:
     return _at_infinity(scipy_special("y1", input), input, np.nan), ()
 
 
-@without_derivative(
-    FLOAT_FUNCTION, forms=(), no_half="spherical_bessel_j0_cpu", public="spherical_bessel_j0"
-)
+@only_in_special
 def special_spherical_bessel_j0(x: Array) -> Result:
     """The spherical Bessel function of the first kind of order 0: sin(x) / x, and 1 at 0.
 
@@ -77,9 +74,7 @@ def special_spherical_bessel_j0(x: Array) -> Result:
 # Modified -----------------------------------------------------------------------------------------
 
 
-@without_derivative(
-    FLOAT_FUNCTION, forms=(), no_half="modified_bessel_i0_cpu", public="modified_bessel_i0"
-)
+@only_in_special
 def special_modified_bessel_i0(input: Array) -> Result:
     """The modified Bessel function of the first kind of order 0; NaN at infinity.
 
@@ -89,9 +84,7 @@ def special_modified_bessel_i0(input: Array) -> Result:
     return _at_infinity(scipy_special("i0", input), input, np.nan), ()
 
 
-@without_derivative(
-    FLOAT_FUNCTION, forms=(), no_half="modified_bessel_i1_cpu", public="modified_bessel_i1"
-)
+@only_in_special
 def special_modified_bessel_i1(input: Array) -> Result:
     """The modified Bessel function of the first kind of order 1; NaN at infinity.
 
@@ -101,9 +94,7 @@ def special_modified_bessel_i1(input: Array) -> Result:
     return _at_infinity(scipy_special("i1", input), input, np.nan), ()
 
 
-@without_derivative(
-    FLOAT_FUNCTION, forms=(), no_half="modified_bessel_k0_cpu", public="modified_bessel_k0"
-)
+@only_in_special
 def special_modified_bessel_k0(input: Array) -> Result:
     """The modified Bessel function of the second kind of order 0; infinite at 0, NaN below.
 
@@ -113,9 +104,7 @@ def special_modified_bessel_k0(input: Array) -> Result:
     return _of_second_kind("k0", input), ()
 
 
-@without_derivative(
-    FLOAT_FUNCTION, forms=(), no_half="modified_bessel_k1_cpu", public="modified_bessel_k1"
-)
+@only_in_special
 def special_modified_bessel_k1(input: Array) -> Result:
     """The modified Bessel function of the second kind of order 1; infinite at 0, NaN below.
 
@@ -125,12 +114,7 @@ def special_modified_bessel_k1(input: Array) -> Result:
     return _of_second_kind("k1", input), ()
 
 
-@without_derivative(
-    FLOAT_FUNCTION,
-    forms=(),
-    no_half="scaled_modified_bessel_k0_cpu",
-    public="scaled_modified_bessel_k0",
-)
+@only_in_special
 def special_scaled_modified_bessel_k0(x: Array) -> Result:
     """exp(x) modified_bessel_k0(x), which doesn't underflow.
 
@@ -140,12 +124,7 @@ def special_scaled_modified_bessel_k0(x: Array) -> Result:
     return _of_second_kind("k0e", x), ()
 
 
-@without_derivative(
-    FLOAT_FUNCTION,
-    forms=(),
-    no_half="scaled_modified_bessel_k1_cpu",
-    public="scaled_modified_bessel_k1",
-)
+@only_in_special
 def special_scaled_modified_bessel_k1(x: Array) -> Result:
     """exp(x) modified_bessel_k1(x), which doesn't underflow.
 
@@ -163,7 +142,7 @@ def _of_second_kind(name: str, x: Array) -> Array:
 # Airy's -------------------------------------------------------------------------------------------
 
 
-@without_derivative(FLOAT_FUNCTION, forms=(), no_half="airy_ai_cpu", public="airy_ai")
+@only_in_special
 def special_airy_ai(x: Array) -> Result:
     """The Airy function Ai; NaN at infinity.
 

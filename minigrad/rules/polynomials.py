@@ -1,18 +1,20 @@
 """Orthogonal polynomials, of which PyTorch has no derivatives.
 
-All are computed by their recurrences. A Chebyshev polynomial of large degree is a quotient of
-sines or cosines where |x| < 1. A degree is truncated to a whole number; below 0 the result is 0.
+All are computed by their recurrences: those of Chebyshev's are in Mason and Handscomb, "Chebyshev
+Polynomials" (2003), the others in Abramowitz and Stegun, "Handbook of Mathematical Functions"
+(1964), 22.7. A Chebyshev polynomial of large degree is a quotient of sines or cosines where
+|x| < 1. A degree is truncated to a whole number; below 0 the result is 0.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from .presentation import FLOAT_FUNCTION
-from .rule import Array, Operand, Result, without_derivative
+from .rule import Array, Operand, Result
+from .special import only_in_special
 
 
 class _Family(NamedTuple):
@@ -20,7 +22,8 @@ class _Family(NamedTuple):
 
     - `first(x)`: the polynomial of degree 1.
     - `step(k, x, q, p)`: that of degree k + 1, given those of degree k and k - 1.
-    - `closed(n, a)`: that of degree n > `from_degree` at cos(a), if there is such a form.
+    - `closed(n, a)`: that of degree n > `from_degree` at cos(a), if there is such a form. The
+      shifted ones have it from degree 7 on, as in PyTorch.
     - `last(dtype)`: the largest degree; above, PyTorch's result is NaN.
     """
 
@@ -75,14 +78,10 @@ def _polynomial(family: _Family, x: Operand, n: Operand, shifted: bool = False) 
     return np.asarray(y, dtype)
 
 
-def _rule(name: str) -> dict[str, Any]:
-    return {"forms": (), "no_half": f"{name}_cpu", "public": name}
-
-
 # Chebyshev's --------------------------------------------------------------------------------------
 
 
-@without_derivative(FLOAT_FUNCTION, **_rule("chebyshev_polynomial_t"))
+@only_in_special
 def special_chebyshev_polynomial_t(x: Operand, n: Operand) -> Result:
     """Chebyshev's polynomial of the first kind of degree `n` at `x`.
 
@@ -92,7 +91,7 @@ def special_chebyshev_polynomial_t(x: Operand, n: Operand) -> Result:
     return _polynomial(_T, x, n), ()
 
 
-@without_derivative(FLOAT_FUNCTION, **_rule("chebyshev_polynomial_u"))
+@only_in_special
 def special_chebyshev_polynomial_u(x: Operand, n: Operand) -> Result:
     """Chebyshev's polynomial of the second kind of degree `n` at `x`.
 
@@ -102,7 +101,7 @@ def special_chebyshev_polynomial_u(x: Operand, n: Operand) -> Result:
     return _polynomial(_U, x, n), ()
 
 
-@without_derivative(FLOAT_FUNCTION, **_rule("chebyshev_polynomial_v"))
+@only_in_special
 def special_chebyshev_polynomial_v(x: Operand, n: Operand) -> Result:
     """Chebyshev's polynomial of the third kind of degree `n` at `x`.
 
@@ -112,7 +111,7 @@ def special_chebyshev_polynomial_v(x: Operand, n: Operand) -> Result:
     return _polynomial(_V, x, n), ()
 
 
-@without_derivative(FLOAT_FUNCTION, **_rule("chebyshev_polynomial_w"))
+@only_in_special
 def special_chebyshev_polynomial_w(x: Operand, n: Operand) -> Result:
     """Chebyshev's polynomial of the fourth kind of degree `n` at `x`.
 
@@ -122,7 +121,7 @@ def special_chebyshev_polynomial_w(x: Operand, n: Operand) -> Result:
     return _polynomial(_W, x, n), ()
 
 
-@without_derivative(FLOAT_FUNCTION, **_rule("shifted_chebyshev_polynomial_t"))
+@only_in_special
 def special_shifted_chebyshev_polynomial_t(x: Operand, n: Operand) -> Result:
     """Chebyshev's polynomial of the first kind of degree `n` at 2 x - 1.
 
@@ -132,7 +131,7 @@ def special_shifted_chebyshev_polynomial_t(x: Operand, n: Operand) -> Result:
     return _polynomial(_T, x, n, shifted=True), ()
 
 
-@without_derivative(FLOAT_FUNCTION, **_rule("shifted_chebyshev_polynomial_u"))
+@only_in_special
 def special_shifted_chebyshev_polynomial_u(x: Operand, n: Operand) -> Result:
     """Chebyshev's polynomial of the second kind of degree `n` at 2 x - 1.
 
@@ -142,7 +141,7 @@ def special_shifted_chebyshev_polynomial_u(x: Operand, n: Operand) -> Result:
     return _polynomial(_U, x, n, shifted=True), ()
 
 
-@without_derivative(FLOAT_FUNCTION, **_rule("shifted_chebyshev_polynomial_v"))
+@only_in_special
 def special_shifted_chebyshev_polynomial_v(x: Operand, n: Operand) -> Result:
     """Chebyshev's polynomial of the third kind of degree `n` at 2 x - 1.
 
@@ -152,7 +151,7 @@ def special_shifted_chebyshev_polynomial_v(x: Operand, n: Operand) -> Result:
     return _polynomial(_V, x, n, shifted=True), ()
 
 
-@without_derivative(FLOAT_FUNCTION, **_rule("shifted_chebyshev_polynomial_w"))
+@only_in_special
 def special_shifted_chebyshev_polynomial_w(x: Operand, n: Operand) -> Result:
     """Chebyshev's polynomial of the fourth kind of degree `n` at 2 x - 1.
 
@@ -165,7 +164,7 @@ def special_shifted_chebyshev_polynomial_w(x: Operand, n: Operand) -> Result:
 # Others -------------------------------------------------------------------------------------------
 
 
-@without_derivative(FLOAT_FUNCTION, **_rule("hermite_polynomial_h"))
+@only_in_special
 def special_hermite_polynomial_h(x: Operand, n: Operand) -> Result:
     """The physicist's Hermite polynomial of degree `n` at `x`.
 
@@ -175,7 +174,7 @@ def special_hermite_polynomial_h(x: Operand, n: Operand) -> Result:
     return _polynomial(_H, x, n), ()
 
 
-@without_derivative(FLOAT_FUNCTION, **_rule("hermite_polynomial_he"))
+@only_in_special
 def special_hermite_polynomial_he(x: Operand, n: Operand) -> Result:
     """The probabilist's Hermite polynomial of degree `n` at `x`.
 
@@ -185,7 +184,7 @@ def special_hermite_polynomial_he(x: Operand, n: Operand) -> Result:
     return _polynomial(_HE, x, n), ()
 
 
-@without_derivative(FLOAT_FUNCTION, **_rule("laguerre_polynomial_l"))
+@only_in_special
 def special_laguerre_polynomial_l(x: Operand, n: Operand) -> Result:
     """Laguerre's polynomial of degree `n` at `x`.
 
@@ -195,7 +194,7 @@ def special_laguerre_polynomial_l(x: Operand, n: Operand) -> Result:
     return _polynomial(_L, x, n), ()
 
 
-@without_derivative(FLOAT_FUNCTION, **_rule("legendre_polynomial_p"))
+@only_in_special
 def special_legendre_polynomial_p(x: Operand, n: Operand) -> Result:
     """Legendre's polynomial of degree `n` at `x`.
 

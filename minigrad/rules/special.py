@@ -35,6 +35,14 @@ def scipy_special(name: str, *args: Any) -> Any:
     return _found[name](*args)
 
 
+def only_in_special(forward: Callable[..., Result]) -> Callable[..., Result]:
+    """Register a rule that PyTorch has in torch.special only, without derivative and float16."""
+    public = forward.__name__.removeprefix("special_")
+    return without_derivative(FLOAT_FUNCTION, forms=(), no_half=f"{public}_cpu", public=public)(
+        forward
+    )
+
+
 # Error functions ----------------------------------------------------------------------------------
 
 
@@ -231,7 +239,7 @@ def _at_limits(y: Array, a: Array, x: Array, start: int) -> Array:
     return np.where(valid & (x == 0), start, y).astype(a.dtype)
 
 
-@without_derivative(FLOAT_FUNCTION, forms=(), no_half="zeta_cpu", public="zeta")
+@only_in_special
 def special_zeta(input: Operand, other: Operand) -> Result:
     """The Hurwitz zeta function, the sum of 1 / (k + other) ** input over k >= 0.
 

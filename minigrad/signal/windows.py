@@ -118,7 +118,7 @@ def blackman(M: int, *, sym: bool = True, **options: Any) -> Tensor:
     >>> minigrad.signal.windows.blackman(5)[1:4]
     tensor([0.3400, 1.0000, 0.3400])
     """
-    _window("blackman", M, lambda given: empty(0), **options)
+    _window("blackman", M, lambda given: empty(0), **options)  # so that errors have its name
     return general_cosine(M, a=[0.42, 0.5, 0.08], sym=sym, **options)
 
 

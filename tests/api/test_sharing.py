@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import array
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -62,13 +61,6 @@ flags = st.sampled_from([None, True, False])
 dtypes = st.sampled_from([None, "float32", "float64", "float16", "int64", "int16", "uint8"])
 
 
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
 def memory(x: Any) -> int:
     """The address of an object's elements."""
     if isinstance(x, minigrad.Tensor | torch.Tensor):
@@ -124,6 +116,22 @@ def test_arguments_of_asarray(call: str) -> None:
         return eval(call)
 
     assert kind_of_outcome(program, minigrad) == kind_of_outcome(program, torch)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "t.asarray(t.ones(2, requires_grad=True))",
+        "t.asarray(t.ones(2, requires_grad=True), requires_grad=True)",
+        "t.asarray(t.ones(2))",
+        "t.asarray(b'ab', dtype=t.uint8)",
+        "t.frombuffer(b'ab', dtype=t.uint8)",
+        "t.frombuffer(bytearray(b'ab'), dtype=t.uint8)",
+    ],
+)
+def test_warnings(call: str) -> None:
+    ours, theirs = (outcome(lambda t: eval(call), t).warned for t in (minigrad, torch))
+    assert [saying.kind for saying in ours] == [saying.kind for saying in theirs]
 
 
 def test_a_write_to_a_shared_array_is_seen() -> None:

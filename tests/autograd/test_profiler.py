@@ -80,6 +80,24 @@ def test_a_node_of_two_operands_is_one_event() -> None:
     assert [e.name for e in p.events()].count("MulBackward0") == 1
 
 
+def test_nodes_whose_gradients_are_added_in_place_are_events() -> None:
+    x = minigrad.ones(4, requires_grad=True) * 1
+    y = x[0] + x[1] + x[2]
+    with profile() as p:
+        y.backward()
+    assert [e.name for e in p.events()].count("SelectBackward0") == 3
+
+
+def test_packed_tensors_are_unpacked_in_an_event() -> None:
+    x = minigrad.ones(2, requires_grad=True)
+    with minigrad.autograd.graph.saved_tensors_hooks(lambda t: t * 2, lambda t: t):
+        y = (x * x).sum()
+    with profile() as p:
+        y.backward()
+    assert x.grad.tolist() == [4, 4]
+    assert [e.name for e in p.events()].count("MulBackward0") == 1
+
+
 @pytest.mark.parametrize("create_graph", [False, True])
 def test_gradients_are_the_same_with_the_profiler(create_graph: bool) -> None:
     def gradients() -> list[Any]:

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 import minigrad
 
 torch = pytest.importorskip("torch")
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
 layouts = st.sampled_from(["contiguous_format", "channels_last"])
 seeds = st.integers(0, 2**32 - 1)

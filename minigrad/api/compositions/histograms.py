@@ -22,6 +22,67 @@ _histogramdd_result = named_results("histogramdd", "hist", "bin_edges")
 
 
 @composed()
+def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
+    """Return how often each non-negative int occurs, or the sums of the `weights` of each.
+
+    >>> minigrad.bincount(minigrad.tensor([0, 2, 2]))
+    tensor([1, 0, 2])
+    """
+    require_tensor(input, "bincount", "input")
+    x = input._array
+    if x.dtype.kind not in "iu":
+        raise NotImplementedError(f"\"bincount_cpu\" not implemented for '{scalar_name(x)}'")
+    if minlength < 0:
+        raise RuntimeError("minlength should be >= 0")
+    if x.ndim != 1 or (x.size and x.min() < 0):
+        raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
+    if weights is None:
+        return wrap(np.bincount(x, minlength=minlength).astype(np.int64))
+    w = weights._array
+    if w.shape != x.shape:
+        raise RuntimeError("weights should be 1-d and have the same length as input")
+    kind = w.dtype if w.dtype.kind == "f" else np.dtype(np.float64)
+    if not x.size:
+        return wrap(np.zeros(minlength, np.int64))
+    sums = np.zeros(max(int(x.max()) + 1, minlength), kind)
+    np.add.at(sums, x, w)
+    return wrap(sums)
+
+
+@composed()
+def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
+    """Count the elements in `bins` intervals of equal width from `min` to `max`.
+
+    Without `min` and `max`, they are the smallest and the largest element. Elements outside are
+    ignored.
+
+    >>> minigrad.histc(minigrad.tensor([1., 2., 1.]), bins=2, min=0, max=3)
+    tensor([2., 1.])
+    """
+    require_tensor(input, "histc", "input")
+    x = input._array
+    if x.dtype.kind == "b":
+        raise NotImplementedError("\"histogram_cpu\" not implemented for 'Bool'")
+    if bins <= 0:
+        raise RuntimeError("torch.histc(): bins must be > 0")
+    low, high = float(min), float(max)
+    if low == high and x.size:
+        low, high = float(x.min()), float(x.max())
+    if low == high:
+        low, high = low - 1, high + 1
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise RuntimeError(f"range of [{low}, {high}] is not finite")
+    if low > high:
+        raise RuntimeError("torch.histc: max must be larger than min")
+    kind = x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
+    y = x.reshape(-1).astype(kind)
+    y = y[(y >= low) & (y <= high)]
+    place = ((y - kind.type(low)) * kind.type(bins) / kind.type(high - low)).astype(np.int64)
+    place = np.minimum(place, bins - 1)
+    return wrap(np.bincount(place, minlength=bins).astype(x.dtype))
+
+
+@composed()
 def histogram(
     input: Tensor,
     bins: int | Tensor = 100,
@@ -52,8 +113,7 @@ def histogram(
         )
     if not isinstance(bins, TensorBase | int) or isinstance(bins, bool):
         raise TypeError(f"histogram(): argument 'bins' must be int, not {type(bins).__name__}")
-    points = input._array.reshape(-1, 1)
-    weights = None if weight is None else weight._array.reshape(-1)
+    points, weights = input._array.reshape(-1, 1), _flat("histogram", weight)
     hist, edges = _histogram(points, [bins], range, weights, density)
     return _histogram_result(wrap(hist), wrap(edges[0]))
 
@@ -69,7 +129,11 @@ def histogramdd(
     """Count points in bins: `histogram` of several dimensions, which are the input's last one.
 
     `bins` has a number of bins, or a tensor of edges, for each dimension; one number counts for
-    all. `range` has two numbers for each dimension.
+    all. `range` has two numbers for each dimension. Shapes: input (*, D) and weight (*). `hist` has
+    D dimensions, and `bin_edges` is a tuple of D tensors.
+
+    The errors are those of `histogram`. RuntimeError too for an input of fewer than 2 dimensions,
+    and for another number of bins or of ranges than D.
 
     >>> points = minigrad.tensor([[0., 1.], [1., 0.], [1., 1.]])
     >>> minigrad.histogramdd(points, bins=2).hist
@@ -86,6 +150,7 @@ def histogramdd(
             f"histogramdd: The size of bins must be equal to the innermost dimension of the "
             f"input, but got {len(parts)} and {count}"
         )
+    weights = _flat("histogramdd", weight)
     if weight is not None and weight.shape != input.shape[:-1]:
         raise RuntimeError(
             "torch.histogramdd: if weight tensor is provided it should have the same shape as the "
@@ -93,9 +158,16 @@ def histogramdd(
             f"{list(input.shape)} and weight with shape {list(weight.shape)}"
         )
     points = input._array.reshape(-1, count)
-    weights = None if weight is None else weight._array.reshape(-1)
     hist, edges = _histogram(points, parts, range, weights, density)
     return _histogramdd_result(wrap(hist), tuple(wrap(each) for each in edges))
+
+
+def _flat(function: str, weight: Tensor | None) -> np.ndarray | None:
+    """The weights of the points, one by one. TypeError unless they are a tensor."""
+    if weight is None:
+        return None
+    require_tensor(weight, function, "weight")
+    return weight._array.reshape(-1)
 
 
 def _histogram(
@@ -107,18 +179,8 @@ def _histogram(
 ) -> tuple[np.ndarray, list[np.ndarray]]:
     """The histogram of points, one in each row, and the edges of the bins of each column."""
     kind = points.dtype
-    if weights is not None and weights.dtype is not kind:
-        raise RuntimeError(
-            "torch.histogramdd: if weight tensor is provided, input tensor and weight tensor "
-            f"should have the same dtype, but got input({of_numpy(kind).c_name}), and "
-            f"weight({of_numpy(weights.dtype).c_name})"
-        )
-    if weights is not None and len(weights) != len(points):
-        raise RuntimeError(
-            "torch.histogramdd: if weight tensor is provided it should have the same shape as the "
-            f"input tensor excluding its innermost dimension, but got {len(points)} points and "
-            f"{len(weights)} weights"
-        )
+    added = np.ones(len(points), kind) if weights is None else weights
+    _check_weights(points, added)
     numbers = [integer(b, "bins") for b in bins if not isinstance(b, TensorBase)]
     if any(number <= 0 for number in numbers):
         raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {numbers}")
@@ -134,7 +196,6 @@ def _histogram(
         places.append(np.minimum(np.searchsorted(e, x, "right") - 1, len(e) - 2))
     sizes = tuple(len(e) - 1 for e in edges)
     hist = np.zeros(sizes, kind)
-    added = np.ones(len(points), kind) if weights is None else weights
     np.add.at(hist, tuple(place[inside] for place in places), added[inside])
     if density:
         with np.errstate(all="ignore"):
@@ -142,6 +203,22 @@ def _histogram(
             for d, e in enumerate(edges):
                 hist = hist / np.diff(e).reshape(-1, *[1] * (len(edges) - 1 - d))
     return hist, edges
+
+
+def _check_weights(points: np.ndarray, weights: np.ndarray) -> None:
+    """RuntimeError for weights of another dtype than the points, or of another number."""
+    if weights.dtype is not points.dtype:
+        raise RuntimeError(
+            "torch.histogramdd: if weight tensor is provided, input tensor and weight tensor "
+            f"should have the same dtype, but got input({of_numpy(points.dtype).c_name}), and "
+            f"weight({of_numpy(weights.dtype).c_name})"
+        )
+    if len(weights) != len(points):
+        raise RuntimeError(
+            "torch.histogramdd: if weight tensor is provided it should have the same shape as the "
+            f"input tensor excluding its innermost dimension, but got {len(points)} points and "
+            f"{len(weights)} weights"
+        )
 
 
 def _ranges(points: np.ndarray, range: Sequence[float] | None) -> np.ndarray:
@@ -181,6 +258,7 @@ def _edges(bins: Any, x: np.ndarray, ends: np.ndarray, d: int) -> np.ndarray:
 
 
 def _given_edges(edges: np.ndarray, x: np.ndarray, d: int) -> np.ndarray:
+    """A copy of the edges that the caller gave, checked."""
     if edges.ndim != 1:
         raise RuntimeError(
             f"torch.histogramdd: bins tensor should have one dimension, but got {edges.ndim} "

@@ -506,7 +506,7 @@ def unravel_index(indices: Tensor, shape: int | Sequence[int]) -> tuple[Tensor, 
     (tensor([1, 1]), tensor([0, 3]))
     """
     if not isinstance(indices, TensorBase):
-        raise AttributeError(f"{type(indices).__name__!r} object is no tensor of indices")
+        raise AttributeError(f"{type(indices).__name__!r} object isn't a tensor of indices")
     flat = indices._array
     if flat.dtype.kind not in "iu":
         raise TypeError(f"expected 'indices' to be integer dtype, but got {of_numpy(flat.dtype)}")

@@ -102,15 +102,9 @@ def transposed(x: Any) -> Any:
 
 # A packed result is new memory that nothing else refers to, so its parts aren't views.
 _slice = function(replace(REGISTRY["slice"], view=False), node="SliceBackward0")
-_view = function(
-    replace(
-        REGISTRY["reshape"].presented(node="ViewBackward0", before=("", "", ""), edges=()),
-        view=False,
-    )
-)
+_reshape = REGISTRY["reshape"].presented(node="ViewBackward0", before=("", "", ""), edges=())
+_view = function(replace(_reshape, view=False))
 _turned = function(replace(REGISTRY["transpose"].presented(layout="own"), view=False))
-
-
 _first_rows = function(
     replace(REGISTRY["slice"].presented(layout="own", node="SliceBackward0"), view=False)
 )

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...core.dispatch import OPS
-from ...rules import REGISTRY, bessel, polynomials
+from ...rules import REGISTRY
 from ...rules.layout import elementwise
 from ...rules.presentation import BOTH, FUNCTION
 from .registry import COMPOSITIONS, Composition, composed
@@ -90,8 +90,7 @@ def threshold(input: Tensor, threshold: float, value: float) -> Tensor:
 
 
 # Functions under the names of torch.special.
-_NAMES = {name: f"special_{name}" for name in ("entr", "erfcx", "i0e", "i1", "i1e", "log_ndtr")}
-_NAMES |= {name: f"special_{name}" for name in ("ndtri", "xlog1py", "zeta")}
+_NAMES = {name.removeprefix("special_"): name for name in REGISTRY if name.startswith("special_")}
 _NAMES |= {name: name for name in ("digamma", "erf", "erfc", "erfinv", "exp2", "expm1", "i0")}
 _NAMES |= {name: name for name in ("log1p", "logit", "logsumexp", "round", "sinc", "xlogy")}
 _NAMES |= {
@@ -101,11 +100,6 @@ _NAMES |= {
     "gammaln": "lgamma",
     "multigammaln": "mvlgamma",
     "psi": "digamma",
-}
-_NAMES |= {  # Bessel functions and polynomials
-    rule.presentation.public: name
-    for name, rule in REGISTRY.items()
-    if rule.forward.__module__ in (bessel.__name__, polynomials.__name__)
 }
 for _public, _name in _NAMES.items():
     COMPOSITIONS["special", _public] = Composition(OPS[_name], FUNCTION, False, "special")
