@@ -25,10 +25,10 @@ _ROLES = {
 _HELPERS = re.compile(r"[imrtv]\d+|(slot|buffer|index|like|made)_\d+")
 _RESERVED = {
     "np", "step", "g", "args", "kwargs", "call", "target", "wrap", "writes", "copyto", "empty_like",
-    "getrefcount", "grad_mode", "carray", "kept", "moves", "n_steps", "pointer", "program",
-    "static", "workspace", "done", "stacked", "leaf_hooks", "observation", "module_hooks",
-    "all_same",
-    *keyword.kwlist, *dir(builtins),
+    "getrefcount", "grad_mode", "get_default_dtype", "leaf_hooks", "observation", "module_hooks",
+    "all_same", "MISS", "ALONE", "OWNED", "carray", "pointer", "floor_divided",
+    "rest_of_integers", "program", "static", "kept", "moves", "workspace", "n_steps",
+    "done", "stacked", *keyword.kwlist, *dir(builtins),
 }  # fmt: skip
 
 
@@ -43,7 +43,8 @@ class Names:
         """Name a value, if it has no name yet."""
         if id(value) not in self.of:
             name = re.sub(r"\W", "_", wish).strip("_") or "v"
-            name = f"v_{name}" if name[0].isdigit() else name
+            if name[0].isdigit() or _HELPERS.fullmatch(f"{name}_1"):
+                name = f"v_{name}"
             free, n = name, 1
             while free in self.used or _HELPERS.fullmatch(free):
                 n += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import subprocess
 import sys
 import textwrap
@@ -454,6 +455,39 @@ def test_the_source_has_headings_and_comments() -> None:
     statements = [line for line in lines if " = " in line and not line.lstrip().startswith("#")]
     assert all("  # " in line for line in statements)
     assert [line for line in lines if line.startswith(("import", "from"))] == ["import numpy as np"]
+
+
+# Names of the running form, and words that it numbers.
+OWN_NAMES = (
+    "slot", "buffer", "index", "like", "made", "t1", "m0", "i0", "v1", "MISS", "ALONE", "OWNED",
+    "call", "writes", "get_default_dtype", "program", "workspace", "moves", "static", "carray",
+    "pointer", "floor_divided", "rest_of_integers",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_a_variable_may_have_any_name(backend: str, tmp_path: Path) -> None:
+    if backend == "numba":
+        pytest.importorskip("numba")
+    body = "".join(
+        f"    {name} = h.tanh()\n    {name} = {name} * 0.25\n    h = h + {name}.sum() / 9\n"
+        for name in OWN_NAMES
+    )
+    text = (
+        "def step(x):\n    w.grad = None\n    count.add_(1)\n"
+        f"    h = x * w + x // 0.3 + (x > 0).long().fmod(2)\n{body}"
+        "    loss = h.sum()\n    loss.backward()\n    return loss.detach()\n"
+    )
+    file = tmp_path / "named.py"
+    file.write_text(text)
+    space: dict[str, Any] = {"w": numbers(0, 3).requires_grad_(), "count": minigrad.zeros(1)}
+    exec(builtins.compile(text, file, "exec"), space)
+    step = CompiledStep(space["step"], True, backend)
+    for x in (numbers(1, 3), numbers(2, 3), numbers(3, 3), numbers(4, 2, 3), numbers(5, 3)):
+        loss, grad = step(x).item(), space["w"].grad.tolist()
+        assert loss == pytest.approx(space["step"](x).item(), rel=1e-5)
+        assert grad == pytest.approx(space["w"].grad.tolist(), rel=1e-5)
+    assert "made" in step.source
 
 
 def test_a_step_calls_nothing_of_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
