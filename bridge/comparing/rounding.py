@@ -167,6 +167,8 @@ def judge_by_rounding(
     seeds = itertools.count(seed)
     suspects = list(suspects)
     for runs in RUNS:
+        if not suspects:
+            break
         for _ in range(runs):
             perturbed = rerun(PerturbedOperands(next(seeds), keep_infinities))
             for name in suspects:
@@ -177,8 +179,6 @@ def judge_by_rounding(
                 spread[name][~(np.isfinite(ours[name]) & np.isfinite(theirs[name]))] = np.inf
             found[name] = _in_units_of_spread(ours[name], theirs[name], spread[name])
         suspects = [name for name in suspects if not found[name].ok]
-        if not suspects:
-            break
     return found
 
 

@@ -48,6 +48,27 @@ def binary(draw: RandomDraws) -> Case:
     return Case(draw.pick((a, b), (a, b), (a, draw.number()), (draw.number(), b)))
 
 
+def off_jumps(case: CaseFunction) -> CaseFunction:
+    """Move the first operand, if smooth, off the jumps and kinks at the multiples of 0.005.
+
+    Smooth numbers are such multiples, so it isn't a multiple of another operand either.
+    """
+
+    def moved(draw: RandomDraws) -> Case:
+        drawn = case(draw)
+        x, *others = drawn.operands
+        if draw.style != "smooth":
+            return drawn
+        assert x is not None
+        if isinstance(x, Operand):
+            x = replace(x, values=np.asarray(x.values + 0.0025))
+        else:
+            x += 0.0025
+        return replace(drawn, operands=(x, *others))
+
+    return moved
+
+
 def rounded_quotient(draw: RandomDraws) -> Case:
     case = binary(draw)
     return Case(case.operands, {"rounding_mode": draw.pick("trunc", "floor")})

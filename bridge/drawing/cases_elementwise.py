@@ -77,25 +77,7 @@ def without_gradient(case: Callable[[RandomDraws], Case]) -> Callable[[RandomDra
     return draw_it
 
 
-def off_jumps(case: Callable[[RandomDraws], Case]) -> Callable[[RandomDraws], Case]:
-    """Draw a first operand that, if smooth, is an odd multiple of 0.005.
-
-    So it isn't a whole number, a power of 2, or a multiple of another operand.
-    """
-
-    def draw_it(draw: RandomDraws) -> Case:
-        drawn = case(draw)
-        x, *others = drawn.operands
-        if draw.style != "smooth":
-            return drawn
-        assert isinstance(x, Operand)
-        moved = replace(x, values=np.asarray(x.values + 0.005))
-        return replace(drawn, operands=(moved, *others))
-
-    return draw_it
-
-
-between = off_jumps(cases.unary)
+between = cases.off_jumps(cases.unary)
 
 
 def moderate(draw: RandomDraws) -> Case:
@@ -147,7 +129,7 @@ def remaindered(draw: RandomDraws) -> Case:
 
     There, PyTorch's vectorised and scalar loops differ.
     """
-    case = off_jumps(cases.tensors(2))(draw)
+    case = cases.off_jumps(cases.tensors(2))(draw)
     a, b = _tensors(case)
     x, y = a.values, b.values
     with np.errstate(all="ignore"):
@@ -263,7 +245,7 @@ ELEMENTWISE: dict[str, tuple[Callable[[RandomDraws], Case], _FUNCTION]] = {
     "copysign": (binary_with_tensor, {}),
     "floor_divide": (without_gradient(cases.binary), _with(operator.floordiv)),
     "fmod": (remaindered, {}),
-    "frexp": (off_jumps(moderate), {"function": lambda t, input: t.frexp(input)}),
+    "frexp": (cases.off_jumps(moderate), {"function": lambda t, input: t.frexp(input)}),
     "gcd": (integers, {}),
     "heaviside": (without_gradient(cases.tensors(2)), {}),
     "lcm": (integers, {}),

@@ -15,7 +15,7 @@ import numpy as np
 from bridge.libraries.op_calls import functional, spelling
 from minigrad.api.compositions.pooling import adapted_windows
 
-from .cases import CaseFunction, unary
+from .cases import CaseFunction, off_jumps, unary
 from .draws import RandomDraws
 from .operands import LAYOUTS, Case, Operand, laid_out
 
@@ -34,20 +34,6 @@ def replaced(case: CaseFunction, odd: Callable[[np.ndarray], np.ndarray]) -> Cas
         return replace(drawn, operands=(x, *drawn.operands[1:]))
 
     return draw_others
-
-
-def between_kinks(case: CaseFunction) -> CaseFunction:
-    """Draw a case whose first operand, if smooth, is not at a kink at a multiple of 0.01."""
-
-    def moved(draw: RandomDraws) -> Case:
-        drawn = case(draw)
-        x = drawn.operands[0]
-        assert isinstance(x, Operand)
-        if draw.style == "smooth":
-            x = Operand(np.asarray(x.values + 0.005), x.layout)
-        return replace(drawn, operands=(x, *drawn.operands[1:]))
-
-    return moved
 
 
 def _nan_of_vectors(values: np.ndarray) -> np.ndarray:
@@ -340,11 +326,11 @@ SAMPLES: dict[str, tuple[Any, ...]] = {
     "gelu": (replaced(unary_with(approximate=(..., "none", "tanh")), _largest_of_float32),),
     "gelu_backward": (gelu_backward, _called("gelu_backward")),
     "glu": (glu,),
-    "hardshrink": (between_kinks(replaced(unary_with(lambd=(..., 0, 0.5, 1)), _nan_of_vectors)),),
-    "hardsigmoid": (between_kinks(unary), _f("hardsigmoid")),
-    "hardswish": (between_kinks(replaced(unary, _nan_of_vectors)), _f("hardswish")),
+    "hardshrink": (off_jumps(replaced(unary_with(lambd=(..., 0, 0.5, 1)), _nan_of_vectors)),),
+    "hardsigmoid": (off_jumps(unary), _f("hardsigmoid")),
+    "hardswish": (off_jumps(replaced(unary, _nan_of_vectors)), _f("hardswish")),
     "hardtanh": (
-        between_kinks(
+        off_jumps(
             replaced(unary_with(min_val=(..., -2, 0), max_val=(..., 1, 2.5)), _nan_of_vectors)
         ),
         _f("hardtanh"),
@@ -364,7 +350,7 @@ SAMPLES: dict[str, tuple[Any, ...]] = {
     "silu": (unary, _f("silu")),
     "smooth_l1_loss": (loss(beta=(0.505, 2.005)), _f("smooth_l1_loss")),
     "soft_margin_loss": (signed_loss, _f("soft_margin_loss")),
-    "softplus": (between_kinks(unary_with(beta=(..., 1, 2, 0.5), threshold=(..., 20, 1))),),
-    "softshrink": (between_kinks(replaced(unary_with(lambd=(..., 0, 0.5, 1)), _nan_of_vectors)),),
-    "threshold": (between_kinks(threshold), _f("threshold")),
+    "softplus": (off_jumps(unary_with(beta=(..., 1, 2, 0.5), threshold=(..., 20, 1))),),
+    "softshrink": (off_jumps(replaced(unary_with(lambd=(..., 0, 0.5, 1)), _nan_of_vectors)),),
+    "threshold": (off_jumps(threshold), _f("threshold")),
 }

@@ -177,7 +177,9 @@ SAMPLES: dict[str, Sample] = {
     "relu": Sample(cases.unary, {"functional": functional("relu")}),
     "reshape": Sample(cases.reshape, _sizes("reshape")),
     "roll": Sample(cases_shape.roll),
-    "rounded_div": Sample(cases.rounded_quotient, _also("div") | {"in-place": in_place("div_")}),
+    "rounded_div": Sample(
+        cases.off_jumps(cases.rounded_quotient), _also("div") | {"in-place": in_place("div_")}
+    ),
     "rsub": Sample(cases.number_minus_tensor, {"operator": lambda t, input, other: other - input}),
     "scatter": Sample(cases.gradient_of_index, {"gradient": spelling("scatter")}),
     "select": Sample(cases.select),

@@ -71,6 +71,8 @@ def softmax(input: Array, dim: int, dtype: np.dtype | None = None) -> Result:
     tensor([0.2689, 0.7311])
     """
     x, d = _floats(input, dtype, "softmax"), _reduced_dim(dim, input.ndim)
+    if x.dtype.kind != "f":  # integers, and none of them
+        return x.copy(), (None,)
     e = np.exp(x - np.maximum.reduce(x, d, keepdims=True, initial=-np.inf))
     y = e / np.add.reduce(e, d, keepdims=True)
     return y, (lambda g: y * (g - np.add.reduce(g * y, d, keepdims=True)),)
@@ -86,6 +88,8 @@ def log_softmax(input: Array, dim: int, dtype: np.dtype | None = None) -> Result
     tensor([-1.3133, -0.3133])
     """
     x, d = _floats(input, dtype, "log_softmax"), _reduced_dim(dim, input.ndim)
+    if x.dtype.kind != "f":  # integers, and none of them
+        return x.copy(), (None,)
     y = x - np.maximum.reduce(x, d, keepdims=True, initial=-np.inf)
     y -= np.log(np.add.reduce(np.exp(y), d, keepdims=True))
     return y, (lambda g: g - np.exp(y) * np.add.reduce(g, d, keepdims=True),)
@@ -96,7 +100,7 @@ def _floats(input: Array, dtype: np.dtype | None, name: str) -> Array:
         if not isinstance(dtype, np.dtype):
             raise TypeError(f"{name}(): argument 'dtype' must be a dtype, not {dtype!r}")
         input = input.astype(dtype)
-    if input.dtype.kind != "f":
+    if input.dtype.kind != "f" and input.size:
         raise NotImplementedError(
             f"\"{name}_lastdim_kernel_impl\" not implemented for '{scalar_name(input)}'"
         )
