@@ -96,7 +96,7 @@ def whole_memory(array: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
     >>> owner is x, memory.nbytes, start
     (True, 24, 12)
     """
-    owner = _owner(array) if array.size else array
+    owner = owner_of(array) if array.size else array
     low, high = byte_bounds(owner) if array.size else (0, 0)
     if low == high:
         return owner, np.empty(0, np.uint8), 0
@@ -104,7 +104,7 @@ def whole_memory(array: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
     return owner, np.ctypeslib.as_array(there), byte_bounds(array)[0] - low
 
 
-def _owner(array: np.ndarray) -> np.ndarray:
+def owner_of(array: np.ndarray) -> np.ndarray:
     """The array whose memory this array is a part of."""
     owner, base = array, array.base
     while base is not None:

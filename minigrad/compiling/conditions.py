@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..api.copying import owner_of
 from ..api.tensor import Tensor
 from ..core.grad_mode import grad_mode
 from ..core.hooks import leaf_hooks
@@ -120,7 +121,7 @@ class Inputs:
         self._owners = {id(t._grad): t for t, _, _ in recorder.inputs if t._grad is not None}
         self._check_apart(written)
         owned = self._owned(written)
-        space["OWNED"] = frozenset(owned)
+        space.update(OWNED=frozenset(owned), owner_of=owner_of)
         for tensor, _, array in recorder.inputs:
             if id(array) in used:
                 self.names.append(names[array])
@@ -148,11 +149,9 @@ class Inputs:
     def _owned(self, written: set[int]) -> set[int]:
         """The ids of the memory that the program writes, which no argument may share."""
         return {
-            id(owner)
+            id(owner_of(tensor._array))
             for tensor, _, array in self.recorder.inputs
             if id(array.storage) in written and id(tensor) not in self.paths
-            for owner in (tensor._array, tensor._array.base)
-            if owner is not None
         }
 
     def _check_tensor(self, tensor: Any) -> None:
@@ -177,7 +176,8 @@ class Inputs:
             f"{name}.strides == {tensor._array.strides}",
         ]
         if id(tensor) in self.paths and others_are_owned:
-            self.layouts.append(f"not (id({name}) in OWNED or id({name}.base) in OWNED)")
+            owner = f"{name} if {name}.base is None else owner_of({name})"
+            self.layouts.append(f"id({owner}) not in OWNED")
 
     def _check_apart(self, written: set[int]) -> None:
         """Refused if an input that is written shares memory with another."""

@@ -94,7 +94,7 @@ class Program:
         self._share()
         self.outputs = [self.standing(x) for x in self.outputs]
         self._drop_dead()
-        self.guards = self._guards_first()
+        self.guards = self._guards_first({id(self.standing(x)) for x in recording.in_bounds})
 
     def standing(self, x: Any) -> Any:
         """The value that stands for a value."""
@@ -252,12 +252,14 @@ class Program:
 
     # 5 ----------------------------------------------------------------------------------------
 
-    def _guards_first(self) -> int:
+    def _guards_first(self, valid: set[int]) -> int:
         """Move the guards to the front that come after a write, and what they need.
 
         A program that doesn't fit must say so before it has written anything. Guards on options
-        come first in any case. Returns how many statements were moved.
+        come first in any case. `valid` are the ids of indices that can't be out of bounds; neither
+        can those that are the same in every call. Returns how many statements were moved.
         """
+        constant = constant_storages(self.statements, ())
         needed: set[int] = set()
         first: list[Statement] = []
         versions: dict[int, int] = {}
@@ -271,19 +273,18 @@ class Program:
             for w in statement.writes:
                 versions[id(w.storage)] = versions.get(id(w.storage), 0) + 1
         numbers: set[int] = set()  # statements on options alone
-        valid: set[int] = set()  # arrays that were used as indices before anything was written
+        valid = set(valid)  # and of arrays that were used as indices before anything was written
         written = False
         for statement in self.statements:
             written |= any(w.storage.external for w in statement.writes)
             if all(type(x) is Number for x in (*statement.operands(), *statement.results)):
                 numbers.add(id(statement))
             if may_raise(statement):
-                indices = {id(x) for x in _indices(statement)}
-                if not written:
-                    valid |= indices | {id(r) for r in statement.results}
-                elif not indices or not indices <= valid:
+                indices = _indices(statement)
+                unknown = {id(x) for x in indices if id(x.storage) not in constant} - valid
+                if written and (unknown or not indices):
                     needed.add(id(statement))
-                    valid |= indices | {id(r) for r in statement.results}
+                valid |= unknown | {id(r) for r in statement.results}
             if (written and is_guard(statement)) or (
                 is_guard(statement) and id(statement) in numbers
             ):
@@ -377,6 +378,8 @@ def _indices(statement: Statement) -> list[Any]:
     """The arrays that a statement uses as indices."""
     if statement.name in ("[]", "[]=", ".take", ".put"):
         return [x for x in parts(statement.args[1]) if type(x) is Recorded]
+    if statement.name == "np.ravel_multi_index":
+        return [x for x in parts(statement.args[0]) if type(x) is Recorded]
     return []
 
 

@@ -213,6 +213,8 @@ class Recorder:
                 or node.attached.retaining is not None
             ):
                 raise recording._refuse("hooks, or retain_grad")
+            if node.pullbacks is not None:  # those of writes into views aren't any rule's
+                node.pullbacks = tuple([p and reread(p) for p in node.pullbacks])
         seeds = [(p, recording.constant(c) if type(c) is np.ndarray else c) for p, c in seeds]
         recording.section = "backward"
         with recording.labelled("sum to shape", inside=True):

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from ..api.copying import owner_of
 from .refusal import Place, Refused, called_by_user, refused, users_place
 from .values import CONVERSIONS, Number, Recorded, describe
 
@@ -121,6 +122,7 @@ class Recording:
         self.values: dict[int, Recorded] = {}  # by the id of the array
         self.constants: dict[int, Recorded] = {}
         self.keep: list[Any] = []
+        self.in_bounds: list[Recorded] = []  # indices that no values put out of bounds
 
     # Inputs -----------------------------------------------------------------------------------
 
@@ -275,9 +277,7 @@ class Recording:
         if isinstance(value, np.generic):
             storage = Storage(value)
         else:
-            owner = value
-            while isinstance(owner.base, np.ndarray):
-                owner = owner.base
+            owner = owner_of(value)
             found = self.storages.get(id(owner))
             if found is None:
                 found = self.storages[id(owner)] = Storage(owner)

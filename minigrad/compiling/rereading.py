@@ -20,11 +20,12 @@ from numpy.lib.stride_tricks import as_strided
 
 from ..optim import arithmetic
 from ..optim.optimizer_hooks import Hookable
+from ..rules import indexing
 from .recording import current
 from .refusal import refused
 from .values import Number, Recorded
 
-_PACKAGES = ("minigrad.rules", "minigrad.core.walk", "minigrad.optim")
+_PACKAGES = ("minigrad.rules", "minigrad.core.walk", "minigrad.core.views", "minigrad.optim")
 
 
 class _NumpyRecorded:
@@ -103,6 +104,12 @@ _SPECIAL: dict[str, Any] = {
 _SPECIAL |= {"asarray": _as_array, "ascontiguousarray": _made_contiguous, "array": _array}
 
 
+def _in_bounds(indices: Any) -> Any:
+    if type(indices) is Recorded:
+        indices.recording.in_bounds.append(indices)
+    return indices
+
+
 def _float(x: Any = 0.0) -> Any:
     if type(x) is Number:
         return x
@@ -118,13 +125,13 @@ def _rounded(number: Any, array: Any) -> Any:
     return number.recording.call(f"np.{array.dtype.name}", kind, (number,), {})
 
 
-_max, _min = builtins.max, builtins.min
 _INSTEAD: dict[Any, Any] = {
     np: numpy_recorded,
     as_strided: _as_strided,
     np.ascontiguousarray: _made_contiguous,
     np.asarray: _as_array,
     arithmetic.rounded: _rounded,
+    indexing.in_bounds: _in_bounds,
 }
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from .convolution import Sizes, padded
 from .dtypes import scalar_name
-from .indexing import put, scatter
+from .indexing import in_bounds, put, scatter
 from .presentation import HALF_IN_PULLBACKS, INTERNAL
 from .reading import reads_as
 from .rule import Array, Result, also_saved, differentiable
@@ -143,7 +143,7 @@ def _to_elements(
     image = np.arange(rows)[:, None]
 
     def pullback(g: Array) -> Array:
-        key = (image, indices.reshape((rows, -1)))
+        key = (in_bounds(image), in_bounds(indices.reshape((rows, -1))))
         return scatter(g.reshape((rows, -1)), key, whole, repeats)[0].reshape(input.shape)
 
     return pullback

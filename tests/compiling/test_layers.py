@@ -1,0 +1,126 @@
+"""Every layer compiles, alone and after a batch norm that writes its statistics, or is listed."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+import minigrad
+from bridge.drawing.draws import RandomDraws
+from bridge.drawing.layer_samples import LAYERS, Layer
+from minigrad import nn
+from minigrad.compiling import CompiledStep
+from tests.compiling.twin_steps import Setting, bits
+
+CALLS = 3
+README = Path(minigrad.__file__).parent / "compiling" / "README.md"
+DRAWS, WRITTEN = "a random draw", "a condition on values that the step has written"
+# Layers that contain dropout, which draws.
+WITH_DROPOUT = dict.fromkeys(
+    ("GRU", "LSTM", "RNN", "MultiheadAttention", "Transformer", "TransformerEncoder",
+     "TransformerDecoder", "TransformerEncoderLayer", "TransformerDecoderLayer"),
+    (DRAWS,),
+)  # fmt: skip
+# Layers that aren't recorded with all options, with words of the reasons.
+REFUSED = {
+    "Dropout": (DRAWS,),
+    **dict.fromkeys(
+        ("Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout"),
+        (DRAWS, "an undeclared array"),
+    ),
+    "RReLU": ("int() of a tensor",),
+    "FractionalMaxPool2d": (DRAWS,),
+    "FractionalMaxPool3d": (DRAWS,),
+    "AdaptiveLogSoftmaxWithLoss": ("item() of a tensor",),
+    "CTCLoss": ("int() of a tensor",),
+    "Embedding": ("np.unique",),
+    "EmbeddingBag": ("np.unique", "an undeclared array"),
+}
+REFUSED_AFTER_A_WRITE = ("MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d")
+
+
+def setting_of(name: str, seed: int, normalised: bool) -> tuple[Setting, list[np.ndarray]]:
+    """A step that has a layer's gradients, and arrays to call it with."""
+    draw = RandomDraws(seed, "tame")
+    sample = LAYERS[name]
+    options = sample.options(draw, 3)
+    arrays = sample.inputs(draw, 3, options)
+    minigrad.manual_seed(seed)
+    layer, norm = Layer(name, options).make(minigrad).float(), nn.BatchNorm1d(1)
+
+    def step(*inputs: Any) -> Any:
+        layer.zero_grad()
+        norm.zero_grad()
+        x, *others = inputs
+        if normalised and x.is_floating_point():
+            # The losses of probabilities get probabilities.
+            x = norm(x.reshape(-1, 1)).reshape(x.shape)
+            x = x.sigmoid() if name == "BCELoss" else x
+        y = layer(x, *others)
+        while not isinstance(y, minigrad.Tensor):
+            y = y[0]
+        loss = (y * y).sum()
+        if loss.requires_grad:
+            loss.backward()
+        return loss.detach()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        step(*tensors_of(arrays))  # a lazy layer gets its parameters
+    named = [*layer.named_parameters(), *layer.named_buffers()]
+    named += [(f"norm.{key}", x) for key, x in norm.named_parameters()]
+    named += [(f"norm.{key}", x) for key, x in norm.named_buffers()]
+    return Setting(step, dict(named)), arrays
+
+
+def tensors_of(arrays: list[np.ndarray]) -> list[Any]:
+    given = [x.astype(np.float32) if x.dtype.kind == "f" else x for x in map(np.array, arrays)]
+    return [minigrad.from_numpy(x) for x in given]
+
+
+def run(name: str, seed: int, normalised: bool) -> str:
+    """The reason if a drawn layer isn't recorded; else check that its steps are eager ones."""
+    eager, arrays = setting_of(name, seed, normalised)
+    twin, _ = setting_of(name, seed, normalised)
+    compiled = CompiledStep(twin.step, fullgraph=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        for i in range(CALLS):
+            inputs = tensors_of([x / (1 + i) if x.dtype.kind == "f" else x for x in arrays])
+            try:
+                minigrad.manual_seed(i)
+                b = compiled(*[x.clone() for x in inputs])
+            except RuntimeError as error:
+                if "minigrad.compile can't record" in str(error):
+                    return str(error)
+                raise
+            minigrad.manual_seed(i)
+            a = eager.step(*inputs)
+            assert bits(a) == bits(b), i
+            assert eager.state() == twin.state(), i
+    return ""
+
+
+@pytest.mark.parametrize("normalised", [False, True], ids=["alone", "after a write"])
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_layer(name: str, normalised: bool) -> None:
+    words = [*WITH_DROPOUT.get(name, ()), *REFUSED.get(name, ())]
+    if normalised and name in {*WITH_DROPOUT, *REFUSED_AFTER_A_WRITE}:
+        words.append(WRITTEN)
+    reasons = {run(name, seed, normalised) for seed in range(4096, 4096 + (12 if words else 3))}
+    reasons.discard("")
+    assert bool(reasons) == bool(words), reasons or f"{name} is recorded"
+    for reason in reasons:
+        assert any(part in reason for part in words), reason
+
+
+def test_the_list_names_all_layers_that_are_refused() -> None:
+    listed = README.read_text(encoding="utf-8").partition("These aren't recorded:")[2]
+    missing = [name for name in (*REFUSED, *REFUSED_AFTER_A_WRITE) if f"`{name}`" not in listed]
+    assert not missing
