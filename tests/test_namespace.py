@@ -204,6 +204,10 @@ def signature(function: Any) -> ParameterNames | None:
     return positional, named | set(positional)
 
 
+# Classes whose objects only a profiler makes.
+MADE_BY_PROFILERS = {"autograd.profiler.EventList", "autograd.profiler.FunctionEvent"}
+
+
 def pairs() -> Iterator[tuple[str, ParameterNames, list[ParameterNames]]]:
     """Yield the name of every callable that both have, our parameters, and theirs per overload."""
     for module, (ours, theirs) in MODULES.items():
@@ -215,7 +219,8 @@ def pairs() -> Iterator[tuple[str, ParameterNames, list[ParameterNames]]]:
             other = signature(getattr(theirs, name, None)) if not known else None
             call = signature(mine)
             full_name = f"{module}.{name}".lstrip(".")
-            if call is not None and (known or other) and full_name not in WRONG_IN_PYTORCH:
+            skipped = full_name in WRONG_IN_PYTORCH | MADE_BY_PROFILERS
+            if call is not None and (known or other) and not skipped:
                 yield full_name, call, known or [other]  # type: ignore[list-item]
     for name in dir(minigrad.Tensor):
         mine = getattr(minigrad.Tensor, name)

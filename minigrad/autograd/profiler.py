@@ -25,7 +25,7 @@ from ..core.node import Node
 from ..core.observer import Observer, observation
 from ..rules.rule import BY_FORWARD, BY_WRITE, Array, Pullback
 
-__all__ = ["EventList", "FunctionEvent", "FunctionEventAvg", "profile", "record_function"]
+__all__ = ["EventList", "FunctionEvent", "profile", "record_function"]
 
 
 # Events -------------------------------------------------------------------------------------------
