@@ -15,6 +15,7 @@ import numpy as np
 
 from bridge.running.program import SteppedProgram, training
 
+from .bodies import BODIES, Body
 from .class_samples import (
     CONTAINERS,
     LAYERS,
@@ -48,8 +49,9 @@ class Training:
 
     `sizes` are those of the inputs and of each linear layer's outputs, so `between` has two fewer
     items: the layers after each linear layer but the last. A `container` holds all layers. With
-    `flatten` the inputs have a dimension more. Losses, optimisers and schedulers have their names
-    in `torch.nn`, `torch.optim` and `lr_scheduler`. The scheduler takes a step after each epoch.
+    `flatten` the inputs have a dimension more. A `body` makes the inputs of other data. Losses,
+    optimisers and schedulers have their names in `torch.nn`, `torch.optim` and `lr_scheduler`. The
+    scheduler takes a step after each epoch.
     The data are drawn from the seed.
 
     >>> tanh = Layer("Tanh")
@@ -75,6 +77,7 @@ class Training:
     epochs: int = 1
     seed: int = 0
     dtype: str = "float32"
+    body: Body | None = None
 
     @property
     def steps(self) -> int:
@@ -104,6 +107,8 @@ class Training:
 
     def _model(self, torch: Any) -> Any:
         layers: list[Any] = [torch.nn.Flatten()] if self.flatten else []
+        if self.body is not None:
+            layers += self.body.make(torch)
         for i, (inputs, outputs) in enumerate(pairwise(self.sizes)):
             if i:
                 layers += [layer.make(torch) for layer in self.between[i - 1]]
@@ -132,7 +137,11 @@ class Training:
     def data(self) -> tuple[np.ndarray, np.ndarray]:
         """Draw inputs and targets in float32, so that a float64 run gets the same numbers."""
         rng = np.random.default_rng(self.seed)
-        x = rng.standard_normal((self.samples, self.sizes[0])).astype(np.float32)
+        sample = self.body.shape if self.body is not None else self.sizes[:1]
+        if self.body is not None and self.body.tokens:
+            x = rng.integers(0, self.body.tokens, (self.samples, *sample))
+        else:
+            x = rng.standard_normal((self.samples, *sample)).astype(np.float32)
         shape = self.samples, self.sizes[-1]
         targets = draw_targets(rng, self.targets, shape, self.loss_options)
         return x[:, None] if self.flatten else x, targets
@@ -166,10 +175,12 @@ def draw_training(
     layers: Sequence[str] = tuple(_ACTIVATIONS),
     dropout: bool = True,
     max_steps: int = 200,
+    bodies: Sequence[str] = (),
 ) -> Training:
     """Draw a training from a seed: any loss, one of the given optimisers and schedulers.
 
-    Between its linear layers it has some of the given layers, which keep the shape.
+    Between its linear layers it has some of the given layers, which keep the shape. Before them it
+    has one of the given `bodies`, if any: "images", "sequences" or "tokens".
 
     It has one to three layers of 1 to 64 inputs and outputs, and 1 to `max_steps` steps. Sizes and
     steps are drawn by their number of binary digits, so 1 is as likely as 2 to 3 or 64 to 127. The
@@ -180,7 +191,10 @@ def draw_training(
     ('HuberLoss', (1, 1, 1), 1)
     """
     draw = RandomDraws(seed, "tame")
+    body = BODIES[draw.pick(*bodies)](draw) if bodies else None
     sizes = tuple(_size(draw, 64) for _ in range(draw.pick(2, 3, 4)))
+    if body is not None:
+        sizes = body.features, *sizes[1:]
     loss, targets = draw.pick(*_LOSSES)
     optimizer = draw.pick(*optimizers)
     scheduler = draw.pick(None, draw.pick(*schedulers)) if schedulers else None
@@ -191,7 +205,7 @@ def draw_training(
         tuple(_between(draw, size, layers, dropout) for size in sizes[1:-1]),
         bias=draw.pick(True, True, False),
         container=draw.pick("Sequential", draw.pick(*_CONTAINERS)),
-        flatten=draw.pick(True, False, False),
+        flatten=body is None and draw.pick(True, False, False),
         loss=loss,
         loss_options=LOSSES[loss].options(draw, sizes[-1], targets),
         targets=targets,
@@ -204,6 +218,7 @@ def draw_training(
         epochs=steps // batches,
         seed=seed,
         dtype=draw.pick("float32", "float64"),
+        body=body,
     )
 
 

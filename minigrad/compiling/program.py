@@ -405,7 +405,7 @@ def _is_whole_write(statement: Statement, target: Recorded) -> bool:
     elif statement.name.startswith("np.") and isinstance(
         ufunc := getattr(np, statement.name[3:], None), np.ufunc
     ):
-        if set(statement.options) - {"out", "dtype"} or ufunc.nout != 1:
+        if set(statement.options) - {"out", "dtype"} or ufunc.nout != 1 or ufunc.signature:
             return False
         if len(statement.args) != ufunc.nin:
             return False

@@ -19,6 +19,7 @@ pytest.importorskip("tabulate")
 
 import minigrad
 from bridge import lockstep, trajectory
+from bridge.drawing.bodies import BODIES, Body
 from bridge.drawing.class_samples import (
     CONTAINERS,
     LAYERS,
@@ -74,9 +75,23 @@ def test_every_class_is_drawn_and_200_steps_are_reached() -> None:
     assert {len(each.sizes) for each in seen} == {2, 3, 4}
 
 
-@given(trainings())
+def test_every_layer_of_a_body_is_drawn() -> None:
+    bodies = tuple(BODIES)
+    seen = [draw_training(seed, bodies=bodies).body for seed in range(2**16, 2**16 + 300)]
+    names = {layer.name for body in seen if body is not None for layer in body.layers}
+    over = {
+        f"{kind}{n}d" for kind in ("Conv", "ConvTranspose", "MaxPool", "AvgPool") for n in "123"
+    }
+    over |= {f"{kind}{n}d" for kind in ("BatchNorm", "InstanceNorm") for n in "123"}
+    recurrent = {"RNN", "GRU", "LSTM"}
+    attending = {"MultiheadAttention", "TransformerEncoderLayer"}
+    assert names >= over | recurrent | attending | {"Embedding", "GroupNorm", "ReLU"}
+
+
+@given(trainings() | trainings(bodies=tuple(BODIES)))
 def test_the_repr_of_a_training_is_the_call_that_makes_it(training: Training) -> None:
-    assert eval(repr(training), {"Training": Training, "Layer": Layer}) == training
+    names = {"Training": Training, "Layer": Layer, "Body": Body}
+    assert eval(repr(training), names) == training
 
 
 # Compared with PyTorch ----------------------------------------------------------------------------
@@ -98,6 +113,12 @@ def check_free(training: Training) -> None:
 @settings(max_examples=examples(10))
 @given(trainings(dropout=SAME_MASKS, max_steps=min(examples(40), 200)))
 def test_every_step_agrees_in_lockstep(training: Training) -> None:
+    check_lockstep(training)
+
+
+@settings(max_examples=examples(12))
+@given(trainings(dropout=False, max_steps=5, bodies=tuple(BODIES)))
+def test_images_and_sequences_agree_in_lockstep(training: Training) -> None:
     check_lockstep(training)
 
 
@@ -217,11 +238,10 @@ class Session:
         self.loss.to(self.dtype)
 
     def gradients(self, x: np.ndarray, y: np.ndarray) -> float:
-        inputs, targets = (minigrad.from_numpy(array) for array in (x, y))
-        if targets.is_floating_point():
-            targets = targets.to(self.dtype)
+        given = (minigrad.from_numpy(array) for array in (x, y))
+        inputs, targets = (t.to(self.dtype) if t.is_floating_point() else t for t in given)
         self.optimizer.zero_grad()
-        loss = self.loss(self.model(inputs.to(self.dtype)), targets)
+        loss = self.loss(self.model(inputs), targets)
         loss.backward()
         return float(loss.item())
 
@@ -291,15 +311,14 @@ def check_resumed(training: Training, after: int, path: Path, without: str = "")
     """Check that an interrupted and resumed training ends with the same bits."""
     steps = steps_of(training)
     session = Session(training, training.seed)
-    for i, batch in enumerate(steps):
-        if i == after:
-            session.save(path)
-            # Loading converts numbers such as NAdam's `mu_product` to the parameter's dtype. The
-            # base class's method is right where a subclass's has a mistake.
-            session.optimizer.load_state_dict(Optimizer.state_dict(session.optimizer))
+    for batch in steps[:after]:
         session.step(*batch)
-    if after == len(steps):
-        session.save(path)
+    session.save(path)
+    # Loading converts numbers such as NAdam's `mu_product` to the parameter's dtype. The base
+    # class's method is right where a subclass's has a mistake.
+    session.optimizer.load_state_dict(Optimizer.state_dict(session.optimizer))
+    for batch in steps[after:]:
+        session.step(*batch)
     uninterrupted = session.parts()
     session = Session(training, training.seed + 1)
     session.load(path, without)
@@ -310,6 +329,15 @@ def check_resumed(training: Training, after: int, path: Path, without: str = "")
 
 @given(training=trainings(), data=st.data())
 def test_a_resumed_training_ends_with_the_same_bits(
+    training: Training, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    after = data.draw(st.integers(0, training.steps), label="interrupted after")
+    check_resumed(training, after, tmp_path_factory.mktemp("run") / "half.safetensors")
+
+
+@settings(max_examples=examples(10))
+@given(training=trainings(max_steps=8, bodies=tuple(BODIES)), data=st.data())
+def test_a_resumed_training_of_images_or_sequences_ends_with_the_same_bits(
     training: Training, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     after = data.draw(st.integers(0, training.steps), label="interrupted after")

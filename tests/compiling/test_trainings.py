@@ -6,19 +6,22 @@ import warnings
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 pytest.importorskip("torch")
 
 import minigrad
+from bridge.drawing.bodies import BODIES
 from bridge.drawing.trainings import Training
 from bridge.running.program import advance
 from bridge.strategies import trainings
 from minigrad import nn
 from minigrad.compiling import CompiledStep
 from tests.compiling.twin_steps import Setting, bits
+from tests.profiles import examples
 
 STEPS = 20
+RECORDED = ("SGD", "Adam", "RMSprop")
 
 
 def setting_of(training: Training) -> Setting:
@@ -42,6 +45,16 @@ def setting_of(training: Training) -> Setting:
 
 @given(trainings(dropout=False))
 def test_a_training(training: Training) -> None:
+    check_compiled(training)
+
+
+@settings(max_examples=examples(12))
+@given(trainings(dropout=False, optimizers=RECORDED, layers=("Tanh", "ReLU"), bodies=tuple(BODIES)))
+def test_a_training_of_images_or_sequences(training: Training) -> None:
+    check_compiled(training)
+
+
+def check_compiled(training: Training) -> None:
     eager, twin = setting_of(training), setting_of(training)
     compiled = CompiledStep(twin.step)
     dtype = getattr(minigrad, training.dtype)
