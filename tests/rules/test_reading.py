@@ -31,7 +31,9 @@ from minigrad.rules import (
     convolution,
     differentiable,
     elementwise,
+    factorisations,
     normalisation,
+    pooling,
     reduction,
     scans,
 )
@@ -297,6 +299,23 @@ def _for_weights(draw: st.DrawFn) -> tuple[Any, ...]:
     return x, g, (kernel,), (stride,), (padding,), (dilation,), groups
 
 
+@st.composite
+def _for_windows(draw: st.DrawFn) -> tuple[Any, ...]:
+    """Shares of each window, the keys of its elements in a row, and the shape of all."""
+    count, width, stride = (draw(st.integers(1, 3)) for _ in range(3))
+    size = (count - 1) * stride + width
+    keys = tuple((..., slice(k, k + (count - 1) * stride + 1, stride)) for k in range(width))
+    return draw(_integers(2, count)), keys, (2, size)
+
+
+@st.composite
+def _for_determinants(draw: st.DrawFn) -> tuple[Any, ...]:
+    """Cotangents, regular matrices, those that are factorised, and the determinants."""
+    n = draw(st.integers(1, 3))
+    x = draw(_integers(2, n, n)) + 10 * np.eye(n)
+    return draw(_integers(2)), x, factorisations._as_factored(x), np.linalg.det(x)
+
+
 OPERANDS = {
     masked: _for_masked(),
     product: _for_product(),
@@ -309,6 +328,8 @@ OPERANDS = {
     activations._decay: _integers(5).map(lambda x: (x, np.exp(-np.abs(x)))),
     convolution._to_weight: _for_weights(),
     elementwise._multiple: _integers(5).map(lambda x: (x, -0.3)),
+    pooling._added: _for_windows(),
+    factorisations._by_factors: _for_determinants(),
 }
 
 
@@ -327,6 +348,9 @@ def _check_reading(
     if function is product:
         a, b = (np.abs(x, dtype=float) for x in operands)
         wrong = difference(found, expected, tolerance("mm").value, a @ b)
+    elif function is factorisations._by_factors:
+        largest = np.full(expected.shape, np.abs(expected).max())
+        wrong = difference(found, expected, tolerance("det").gradient, largest)
     else:
         wrong = difference(found, expected, Exact())
     assert wrong is None, str(wrong)
