@@ -358,3 +358,12 @@ def test_the_gradient_of_an_earlier_walk_has_its_name_and_may_be_set_to_zero() -
     assert formulas == ["w.grad * 0.5", "w -= #1", "zero_(w.grad)"]
     assert elements(page.record, page.record.rows[2].results[0]).tolist() == [0, 0]
     assert page.record.check["ok"]
+
+
+@pytest.mark.parametrize("op", ["logical_and_", "lt_", "eq_"])
+def test_a_write_of_bools_into_numbers_is_replayed(op: str) -> None:
+    with minigrad.explain() as page:
+        x = minigrad.tensor([0.0, 3.0])
+        getattr(x, op)(minigrad.tensor([1.0, 3.0]))
+    assert page.record.rows[-1].kind == "write"
+    assert page.record.check["ok"], page.record.check["text"]
