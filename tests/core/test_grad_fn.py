@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from collector import no_cyclic_gc
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_ops import SMALL_OPS
@@ -442,19 +443,13 @@ def test_a_module_leads_to_its_parameters() -> None:
 
 def test_inspection_keeps_nothing_alive() -> None:
     x, y = leaves(minigrad)
-    gc.collect()
-    gc.freeze()
-    gc.disable()
-    try:
+    with no_cyclic_gc():
         out = (x * y).exp()
         walk(out.grad_fn, {x: "x", y: "y"}, saved)
         alive = [weakref.ref(out), weakref.ref(out.grad_fn), weakref.ref(out._node)]
         del out
         assert [ref() for ref in alive] == [None] * 3
         assert gc.collect() == 0
-    finally:
-        gc.enable()
-        gc.unfreeze()
 
 
 def test_a_reference_to_a_node_keeps_the_graph() -> None:

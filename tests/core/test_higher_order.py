@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from collector import no_cyclic_gc
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_ops import SMALL_OPS
@@ -540,10 +541,7 @@ def test_a_hessian_row_by_row() -> None:
 @pytest.mark.parametrize("name", SMALL_OPS)
 def test_the_graph_of_a_gradient_dies_by_reference_counting(name: str) -> None:
     x, y = (minigrad.from_numpy(a.copy()).requires_grad_() for a in (X, Y))
-    gc.collect()
-    gc.freeze()
-    gc.disable()
-    try:
+    with no_cyclic_gc():
         out = SMALL_OPS[name](minigrad, x * 1, y * 1)
         ds = minigrad.autograd.grad(
             out, (x, y), weights(minigrad, out), create_graph=True, allow_unused=True
@@ -559,9 +557,6 @@ def test_the_graph_of_a_gradient_dies_by_reference_counting(name: str) -> None:
         d = None
         assert [ref() for ref in alive] == [None] * len(alive)
         assert gc.collect() == 0
-    finally:
-        gc.enable()
-        gc.unfreeze()
 
 
 WRITTEN_TO = {

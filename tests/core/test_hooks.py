@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import weakref
 from collections.abc import Callable
 from functools import partial
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from collector import no_cyclic_gc
 from hypothesis import given
 from hypothesis import strategies as st
 from twins import check_same
@@ -637,10 +637,7 @@ def test_a_leaf_that_no_longer_requires_grad() -> None:
 
 
 def test_hooks_keep_nothing_alive() -> None:
-    gc.collect()
-    gc.freeze()
-    gc.disable()
-    try:
+    with no_cyclic_gc():
         x = leaf(minigrad)
         y = x * 3
         hook = Log().hook("y")
@@ -657,9 +654,6 @@ def test_hooks_keep_nothing_alive() -> None:
         dead = weakref.ref(x)
         del x
         assert dead() is None
-    finally:
-        gc.enable()
-        gc.unfreeze()
 
 
 def test_an_error_in_a_hook_changes_nothing() -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from collector import no_cyclic_gc
 from hypothesis import given
 from hypothesis import strategies as st
 from small_ops import SMALL_OPS
@@ -183,18 +184,6 @@ def test_the_two_gradients_of_a_sum_are_separate() -> None:
 
 
 # Long, wide and shared graphs ---------------------------------------------------------------------
-
-
-@contextmanager
-def no_cyclic_gc() -> Iterator[None]:
-    """Turn the collector off: `gc.collect()` then counts what reference counting did not free."""
-    gc.freeze()  # so that each collection skips all older objects
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-        gc.unfreeze()
 
 
 def test_a_chain_of_a_million_ops() -> None:
