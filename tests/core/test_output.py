@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import itertools
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -70,8 +71,9 @@ def _samples(name: str) -> Iterator[Any]:
         if name in (op.name, *(alias.name for alias in op.aliases)):
             for dtype in {torch.float32, torch.int64} & op.supported_dtypes("cpu"):
                 with warnings.catch_warnings(action="ignore"):  # PyTorch's own, about its samples
-                    samples = list(op.sample_inputs("cpu", dtype, requires_grad=False))
-                yield from samples[:2]
+                    samples = op.sample_inputs("cpu", dtype, requires_grad=False)
+                    found = list(itertools.islice(samples, 2))
+                yield from found
 
 
 def _outcome(function: Any, args: Any, options: Any) -> Any:
