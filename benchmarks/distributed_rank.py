@@ -47,6 +47,11 @@ class Trained:
         self.x = library.from_numpy(random.standard_normal((batch, sizes[0])).astype(dtype))
         self.y = library.from_numpy(random.integers(0, sizes[-1], batch))
 
+    def step_apart(self) -> None:
+        """Make one step without the other ranks: what it takes if nothing is sent."""
+        with self.model.no_sync():
+            self.step()
+
     def step(self) -> None:
         """Make one step."""
         self.optimizer.zero_grad()
@@ -94,6 +99,7 @@ def measure(batch: int, sizes: list[int], rounds: int, steps: int, dtype: str) -
             if name == "minigrad":
                 found.setdefault("waited", []).append((reducer.waited - waited) / steps)
         found.setdefault("transfer", []).append(seconds_of(transfer, steps))
+        found.setdefault("apart", []).append(seconds_of(trained["minigrad"].step_apart, steps))
     parameters = sum(p.numel() for p in trained["minigrad"].model.parameters())
     return found | {"parameters": [float(parameters * np.dtype(dtype).itemsize)]}
 
