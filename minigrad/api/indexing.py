@@ -6,6 +6,7 @@ rest of the key (lists, masks and tensors of indices) is one gather or one scatt
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -148,7 +149,7 @@ def index_put(
     tensor([2., 0., 0.])
     """
     key = _index_put_key(input, indices, values, accumulate)
-    return OPS["index_put"](input, values, key, accumulate)
+    return OPS["index_put"](input, _put_value(input, values, key, accumulate), key, accumulate)
 
 
 def index_put_(
@@ -160,7 +161,7 @@ def index_put_(
     tensor([0., 0., 1.])
     """
     key = _index_put_key(self, indices, values, accumulate)
-    _index_put_(self, values, key, accumulate)
+    _index_put_(self, _put_value(self, values, key, accumulate), key, accumulate)
     if not accumulate:
         _warn_of_masked_fill(self, values, key)
     return self
@@ -194,6 +195,26 @@ def _index_put_key(
         _check_mask(entry, target._array.shape, dim)
         dim += _dims_used(entry)
     return entries
+
+
+def _put_value(target: TensorBase, values: Any, key: tuple[Any, ...], accumulate: bool) -> Any:
+    """What `index_put` stores: it may not have more dimensions than the elements that it replaces.
+
+    `x[key] = value` takes leading dimensions of size 1, and so does a write of one value by a mask.
+    """
+    if values._array.ndim < 2:
+        return values
+    if values._array.size == 1 and not accumulate and len(key) == 1 and _is_mask(key[0]):
+        return values.reshape(())
+    arrays = tuple([entry._array for entry in key])
+    with contextlib.suppress(IndexError):  # which the rule raises
+        replaced = target._array[arrays]
+        if values._array.ndim > replaced.ndim:
+            raise RuntimeError(
+                f"shape mismatch: value tensor of shape {list(values.shape)} cannot be broadcast "
+                f"to indexing result of shape {list(replaced.shape)}"
+            )
+    return values
 
 
 def _refuse_bytes(key: Sequence[Any]) -> None:

@@ -430,3 +430,20 @@ def test_index_put_and_its_gradients(accumulate: bool, in_place: bool) -> None:
         return y, x.grad, value.grad
 
     check_same(program)
+
+
+@pytest.mark.parametrize("accumulate", [False, True])
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1), (1, 1, 1), (1, 2), (2, 1), (2, 2)])
+@pytest.mark.parametrize("index", [[0, 1], [True, True, False, False], 1], ids=str)
+def test_a_put_value_has_no_more_dims_than_what_it_replaces(
+    index: Any, shape: tuple[int, ...], accumulate: bool
+) -> None:
+    def put(size: tuple[int, ...]) -> Any:
+        def program(torch: Any) -> Any:
+            x = torch.zeros(size)
+            return x.index_put_((torch.tensor(index),), torch.ones(shape), accumulate)
+
+        return program
+
+    check_same(put((4,)))
+    check_same(put((4, 2)))
