@@ -204,6 +204,7 @@ _SPECIAL_ARGUMENTS: dict[str, Callable[[OperandSource], OpArguments]] = {
     "put_windows": lambda d: OpArguments(
         (d.floats(*d.square),), {"dimension": 0, "step": d.side, "shape": (d.side**2,)}
     ),
+    "repeat": lambda d: OpArguments((d.floats(d.size // 2 or 1),), {"repeats": (2,)}),
     "roll": lambda d: OpArguments((d.floats(),), {"shifts": 1}),
     "solve": lambda d: OpArguments((_regular(d), d.floats(*d.square))),
     "tril": lambda d: d.matrix_arguments(),

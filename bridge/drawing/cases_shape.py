@@ -64,6 +64,15 @@ def flip(draw: RandomDraws) -> Case:
     return Case((draw.array(shape),), {"dims": _some_dims(draw, len(shape))})
 
 
+def repeat(draw: RandomDraws) -> Case:
+    shape = draw.shape()
+    most = 2 if draw.style == "smooth" else 3
+    repeats = [draw.integer(0, most) for _ in range(len(shape) + draw.pick(0, 0, 1, 2))]
+    if draw.odd(12):
+        repeats = draw.pick(repeats[1:], [*repeats, -1])
+    return Case((draw.array(shape),), {"repeats": tuple(repeats)})
+
+
 def roll(draw: RandomDraws) -> Case:
     shape = draw.shape(least=1)
     if draw.pick(True, False, False):

@@ -175,6 +175,7 @@ SAMPLES: dict[str, Sample] = {
     "put_windows": Sample(cases_shape.gradient_of_unfold, {"gradient": spelling("put_windows")}),
     "reciprocal": Sample(cases.unary, {"operator": lambda t, input: 3 / input}),
     "relu": Sample(cases.unary, {"functional": functional("relu")}),
+    "repeat": Sample(cases_shape.repeat, _sizes("repeat")),
     "reshape": Sample(cases.reshape, _sizes("reshape")),
     "roll": Sample(cases_shape.roll),
     "rounded_div": Sample(

@@ -378,6 +378,7 @@ TOLERANCES: dict[str, OpTolerance] = {
         gradient=SUMMED, why="The gradient sums over the occurrences of an element."
     ),
     "expand": OpTolerance(gradient=SUMMED, why="The gradient sums over the broadcast copies."),
+    "repeat": OpTolerance(gradient=SUMMED, why="The gradient sums over the copies."),
     "index": OpTolerance(gradient=SUMMED, why="The gradient of a repeated element is a sum."),
     "scatter": OpTolerance(SUMMED, why="Values scattered to one place are summed."),
     "index_put": OpTolerance(gradient=SUMMED, why="The gradient of a broadcast value is a sum."),

@@ -268,7 +268,7 @@ def _seeds(tensors: Sequence[TensorBase], cotangents: Any, create_graph: bool) -
             cotangent = wrap(one) if create_graph else one
         else:
             given = _checked_cotangent(index, tensor, given)
-            cotangent = given if create_graph else given._array.copy()
+            cotangent = given if create_graph else given._array.copy("K")
         node = tensor._node
         if reshaped and node is not None and node.shape not in (None, cotangent.shape):
             cotangent = _of_old_shape(cotangent, node)

@@ -11,6 +11,7 @@ from numpy.lib.stride_tricks import as_strided
 from .dims import axis, index
 from .presentation import INTERNAL, METHOD, SIZES
 from .rule import Array, Result, differentiable
+from .summation import summed
 
 
 def _ints(given: Any, name: str) -> tuple[int, ...]:
@@ -64,6 +65,49 @@ def roll(
         y = np.roll(input, by, places) if places else input.copy()
     back = tuple([-each for each in by])
     return y, (lambda g: roll(g, back, over)[0],)
+
+
+@differentiable(SIZES, linear=True, forms=METHOD, public="Tensor.repeat")
+def repeat(input: Array, repeats: Sequence[int]) -> Result:
+    """The elements repeated along each dimension. More numbers than dimensions add ones in front.
+
+    RuntimeError for fewer numbers than dimensions, or one below 0.
+
+    >>> minigrad.tensor([1, 2]).repeat(2, 2)
+    tensor([[1, 2, 1, 2],
+            [1, 2, 1, 2]])
+    """
+    times, shape = _ints(repeats, "repeats"), input.shape
+    lead = len(times) - len(shape)
+    if lead < 0:
+        raise RuntimeError(
+            "Number of dimensions of repeat dims can not be smaller than number of dimensions of "
+            "tensor"
+        )
+    if min(times, default=0) < 0:
+        raise RuntimeError(f"Trying to create tensor with negative dimension in {list(times)}")
+    shape = (1,) * lead + shape
+    y = np.empty([n * size for n, size in zip(times, shape, strict=True)], input.dtype)
+    copies = y.reshape([k for pair in zip(times, shape, strict=True) for k in pair])
+    copies[...] = input.reshape([k for size in shape for k in (1, size)])
+
+    apart, over = list[int](), list[int]()  # the repeated dimensions, in which copies are added up
+    for n, size in zip(times[lead:], shape[lead:], strict=True):
+        if n != 1:
+            over.append(len(apart))
+            apart.append(n)
+        apart.append(size)
+
+    before, dtype = input.shape, input.dtype
+
+    def to_input(g: Array) -> Array:
+        if 0 in times:
+            return np.zeros(before, dtype)
+        for _ in range(lead):
+            g = summed(g, (0,))
+        return summed(g.reshape(apart), tuple(over)) if over else g
+
+    return y, (to_input,)
 
 
 @differentiable(linear=True, view=True, forms=METHOD, public="Tensor.unfold")

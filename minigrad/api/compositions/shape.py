@@ -32,34 +32,6 @@ def _sizes(sizes: Any, name: str) -> tuple[int, ...]:
 # Repeating ----------------------------------------------------------------------------------------
 
 
-@composed(METHOD, spread_sizes=True)
-def repeat(input: Tensor, repeats: Sequence[int]) -> Tensor:
-    """Repeat a tensor along each dimension. More numbers than dimensions insert dimensions first.
-
-    RuntimeError for fewer numbers than dimensions.
-
-    >>> minigrad.tensor([1, 2]).repeat(2, 2)
-    tensor([[1, 2, 1, 2],
-            [1, 2, 1, 2]])
-    """
-    times, shape = _sizes(repeats, "repeats"), input._array.shape
-    lead = len(times) - len(shape)
-    if lead < 0:
-        raise RuntimeError(
-            "Number of dimensions of repeat dims can not be smaller than number of dimensions of "
-            "tensor"
-        )
-    if any(n < 0 for n in times):
-        raise RuntimeError(f"Trying to create tensor with negative dimension in {list(times)}")
-    shape = (1,) * lead + shape
-    apart = tuple([size for each in shape for size in (1, each)])
-    wide = tuple([size for pair in zip(times, shape, strict=True) for size in pair])
-    together = tuple([n * size for n, size in zip(times, shape, strict=True)])
-    copies = OPS["expand"](OPS["reshape"](input, apart), wide)
-    result = OPS["reshape"](copies, together)
-    return OPS["contiguous_copy"](result) if result._is_view() else result
-
-
 @composed(spread_sizes=True)
 def tile(input: Tensor, dims: Sequence[int]) -> Tensor:
     """Repeat a tensor along its last dimensions, or along new first ones, as `np.tile` does.
@@ -68,7 +40,7 @@ def tile(input: Tensor, dims: Sequence[int]) -> Tensor:
     tensor([1, 2, 1, 2])
     """
     times = _sizes(dims, "dims")
-    return repeat(input, (1,) * (input.ndim - len(times)) + times)
+    return OPS["repeat"](input, (1,) * (input.ndim - len(times)) + times)
 
 
 @composed()
