@@ -36,7 +36,8 @@ def _run(arguments: list[str], directory: Path, said: str) -> None:
     with open(said, "wb") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
-    sys.path[:0] = [str(directory), str(ROOT)]
+    others = [path for path in sys.path if path != str(ROOT / "tests")]  # which pytest has added
+    sys.path[:] = [str(directory), str(ROOT), *others]
     os.environ["PYTHONPATH"] = str(ROOT)  # of the processes that the module starts
     if arguments[0] == "-m":
         sys.argv = arguments[1:]

@@ -256,7 +256,7 @@ COPIES = (NOTHING, LEAF, "slice", "select", "mul", "backward", "copies", "copies
 @pytest.mark.parametrize(
     ("owner", "name", "instead"),
     [
-        (copying, "_owner", lambda array: array),
+        (copying, "owner_of", lambda array: array),
         (copying, "_block", lambda array: array.reshape(-1).copy()),
         (tensor, "warn_once", lambda message: None),
         (optimizer, "zero_grad", _zero_by_detaching),

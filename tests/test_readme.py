@@ -172,7 +172,9 @@ def shortened(command: list[str]) -> list[str]:
         named = any((ROOT / each.partition("::")[0]).exists() for each in arguments)
         path = [] if named else ["tests/test_accuracy.py"]
         plugin = ["-p", "bridge.conformance.plugin"] if "--engine" in arguments else []
-        options = [*plugin, "--collect-only", "-q", "-n", "0"]
+        # An installed minigrad has a plugin, and the fork has imported it before pytest.
+        loaded = ["-W", "ignore:Module already imported"]
+        options = [*plugin, *loaded, "--collect-only", "-q", "-n", "0"]
         arguments = ["-m", "pytest", *arguments, *path, *options]
     elif program == "minigrad":
         arguments = ["-m", "minigrad", *arguments]

@@ -142,7 +142,9 @@ def _termination_interrupts() -> Iterator[None]:
 def require_package(module: str, package: str, purpose: str) -> None:
     """Raise UsageError if `module`, which `pip install package` installs, can't be imported."""
     try:
-        importlib.import_module(module)
+        found = importlib.import_module(module)
+        if found.__spec__ is None or found.__spec__.origin is None:  # a folder of that name
+            raise ImportError(f"No module named '{module}'")
     except ImportError as error:
         name = module.partition(".")[0]
         raise UsageError(f"{purpose} needs {name} ({error}): pip install {package}") from None

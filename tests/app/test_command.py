@@ -18,7 +18,7 @@ import pytest
 from commands import Command, assert_refused
 
 import minigrad
-from minigrad.app.command import run_command
+from minigrad.app.command import UsageError, require_package, run_command
 
 pytest.importorskip("sklearn")
 pytest.importorskip("tqdm")
@@ -328,3 +328,13 @@ def test_an_input_file_is_not_overwritten(tmp_path: Path, train: Command) -> Non
     assert_refused(train("--load", path, "--json", data), "--json and --data are the same file")
     assert_refused(train("--load", path, "--save", data), "--save and --data are the same file")
     assert (path.read_bytes(), data.read_bytes()) == before
+
+
+def test_a_folder_isnt_the_package_of_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "absent_package").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UsageError, match="the plot needs absent_package .*: pip install it"):
+        require_package("absent_package", "it", "the plot")
+    require_package("json.decoder", "it", "the plot")
