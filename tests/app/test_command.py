@@ -335,6 +335,6 @@ def test_a_folder_isnt_the_package_of_its_name(
 ) -> None:
     (tmp_path / "absent_package").mkdir()
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(UsageError, match="the plot needs absent_package .*: pip install it"):
+    with pytest.raises(UsageError, match=r"the plot needs absent_package .*: pip install it"):
         require_package("absent_package", "it", "the plot")
     require_package("json.decoder", "it", "the plot")
