@@ -17,10 +17,17 @@ if not shutil.which("clang"):  # without a compiler, tinygrad's interpreter runs
 from tinygrad import Tensor
 
 name, version = "tinygrad", version_of("tinygrad")
+_KINK = (
+    "at a kink, the derivative is that of the last case of `where`: tinygrad/mixin/elementwise.py"
+)
+conventions = {
+    (op, check): _KINK for op in ("leaky_relu", "hardswish") for check in ("ties", "signed zeros")
+}
 
 
 def tensor(array: np.ndarray, requires_grad: bool) -> Tensor:
-    return Tensor(np.array(array))
+    # A 0-d array would become a constant, and tinygrad has no gradients of constants.
+    return Tensor(np.array(array).reshape(-1)).reshape(np.shape(array))
 
 
 def backward(result: Tensor, cotangent: np.ndarray) -> None:
@@ -43,7 +50,7 @@ _METHODS = (
     *("add", "sub", "mul", "div", "pow", "neg", "exp", "log", "relu", "tanh", "sigmoid", "sqrt"),
     *("abs", "reciprocal", "sin", "cos", "tan", "maximum", "minimum", "matmul", "square", "sign"),
     *("floor", "ceil", "round", "trunc", "exp2", "log2", "log10", "rsqrt", "erf", "softplus"),
-    *("silu", "elu", "gelu", "mish", "hardswish", "leaky_relu", "asin", "acos", "atan", "sinh"),
+    *("silu", "elu", "mish", "hardswish", "leaky_relu", "asin", "acos", "atan", "sinh"),
     *("cosh", "asinh", "acosh", "atanh", "reshape", "permute", "transpose", "flip", "unsqueeze"),
     *("squeeze", "logaddexp", "tril", "triu", "cumsum", "eq", "ne", "lt", "le", "gt", "ge"),
     "detach",
@@ -61,9 +68,22 @@ def _method(name: str) -> Any:
 
 def _reduction(name: str) -> Any:
     def call(x: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
-        return getattr(x, name)(axis=dim, keepdim=keepdim)
+        return getattr(x, name)(axis=None if dim == () else dim, keepdim=keepdim)
 
     return call
+
+
+def _item(x: Tensor, key: Any) -> Tensor:
+    entries = key if isinstance(key, tuple) else (key,)
+    if any(isinstance(entry, np.ndarray) for entry in entries):
+        raise Missing("an array as an index")
+    return x[key]
+
+
+def _gelu(x: Tensor, approximate: str = "none") -> Tensor:
+    if approximate != "tanh":
+        raise Missing("gelu without the approximation by tanh")
+    return x.gelu()
 
 
 ops = {name: _method(name) for name in _METHODS if hasattr(Tensor, name)}
@@ -77,5 +97,6 @@ ops |= {
     "where": lambda condition, a, b: condition.where(a, b),
     "cat": lambda xs, dim=0: xs[0].cat(*xs[1:], dim=dim),
     "stack": lambda xs, dim=0: xs[0].stack(*xs[1:], dim=dim),
-    "getitem": lambda x, key: x[key],
+    "getitem": _item,
+    "gelu": _gelu,
 }

@@ -172,8 +172,9 @@ def judge_by_rounding(
         for _ in range(runs):
             perturbed = rerun(PerturbedOperands(next(seeds), keep_infinities))
             for name in suspects:
-                moved = _movement(perturbed[name], theirs[name])
-                np.maximum(spread[name], moved, out=spread[name])
+                # A derivative that the perturbed computation doesn't have is 0.
+                result = perturbed.get(name, np.zeros_like(theirs[name]))
+                np.maximum(spread[name], _movement(result, theirs[name]), out=spread[name])
         for name in suspects:
             if overflowed and ours[name].shape == theirs[name].shape:
                 spread[name][~(np.isfinite(ours[name]) & np.isfinite(theirs[name]))] = np.inf

@@ -589,9 +589,9 @@ def _normal(rng: np.random.Generator, like: Any) -> Operand:
 NONFINITE_DIFFERS = {"gelu", "sigmoid", "mse_loss", "hypot", "dot", "linear", "matmul", "mm", "mv"}
 THIRD_NONFINITE_DIFFERS = {"binary_cross_entropy", "glu"}
 
-# PyTorch's second derivative of these is NaN where it should be 0: that of mish overflows, and
-# those of elu and softplus multiply an infinite cotangent by a mask.
-NAN_IN_PYTORCH = {"elu", "mish", "softplus"}
+# PyTorch's second derivative of these is NaN where it should be 0: those of asinh and mish
+# overflow, and those of elu and softplus multiply an infinite cotangent by a mask.
+NAN_IN_PYTORCH = {"asinh", "elu", "mish", "softplus"}
 # The third derivatives of these do so, too, and add the product to something else.
 THIRD_NAN_IN_PYTORCH = {"elu", "huber_loss", "smooth_l1_loss"}
 
