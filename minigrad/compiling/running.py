@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .printing import Names, Printer, strip
-from .program import UFUNCS, UNARY, Program, constant_storages, is_guard, is_view
+from .program import UFUNCS, UNARY, Program, is_guard, is_made_of, is_view, storages_made_once
 from .recording import Statement, parts
 from .values import Recorded
 
@@ -48,7 +48,7 @@ class Running:
         self._pool: dict[Any, list[str]] = {}
         self._buffer_of: dict[int, str] = {}  # by storage
         self._functions: dict[str, str] = {}
-        self._constants = constant_storages(program.statements, self.fresh | slots.keys())
+        self._constants = storages_made_once(program.statements, self.fresh | slots.keys())
         self._last_use = self._last_uses()
         self._in_range = self._index_values()
         self._into = self._stored_at_once()
@@ -119,10 +119,9 @@ class Running:
             wrong = "not " if statement.name == "is True" else ""
             self.body.append(f"if {wrong}{self.printer.text(statement.args[0])}: return MISS")
             return
-        touched = [*results, *statement.writes]
         if any(i == at for _, at in self._into.values()):
             return  # done by the statement before
-        if touched and all(id(x.storage) in self._constants for x in touched):
+        if is_made_of(statement, self._constants):
             self.setup.append(self.printer.line(statement))
             return
         statement = self._with_constants(statement)
