@@ -62,8 +62,13 @@ class Compiled:
         self.backend = backend
         self.declared = Declared(function)
         self.recorder = recorder = Recorder(self.declared, args, kwargs)
-        recorder.run(function)
-        self._check_unchanged()
+        try:
+            recorder.run(function)
+            self._check_unchanged()
+        finally:
+            changed = self.declared.put_back()
+        if changed:
+            raise Refused(f"a step that changes what it uses, other than tensors: {changed}")
         self.results: list[tuple[Any, Recorded]] = []
         self.shape = self._shape_of(recorder.result)
         self.new_grads = [
@@ -83,6 +88,7 @@ class Compiled:
         self.inputs = Inputs(
             recorder, self.declared, arguments, self.names, self.space, self.used, written
         )
+        self.shape = self._shape_of(recorder.result)  # now that the tensors have places
         self.read_numbers = self._numbers()
         self._make_call(arguments)
 
@@ -114,9 +120,9 @@ class Compiled:
         raise Refused(f"a result of the type {type(result).__name__}")
 
     def _tensor_of(self, result: Tensor) -> str:
-        for tensor, _, _ in self.recorder.inputs:
+        for tensor, name, _ in self.recorder.inputs:
             if tensor is result:
-                return self.declared.refer(tensor)
+                return self._place_of(tensor, name)
         if type(result) is not Tensor or type(result._array) is not Recorded:
             raise Refused("a result that isn't a tensor computed by the step")
         node = result._node
@@ -132,6 +138,13 @@ class Compiled:
                 return f"r{i}"
         self.results.append((result, result._array))
         return f"r{len(self.results) - 1}"
+
+    def _place_of(self, tensor: Tensor, name: str) -> str:
+        """Where the program finds a tensor of the user's that the step returns."""
+        for owner, _, _ in self.recorder.inputs:
+            if owner._grad is tensor and self.recorder.grads[id(owner)].kind != "kept":
+                raise Refused(f"a result that is {name} of before the step")
+        return self.inputs.place(tensor) if hasattr(self, "inputs") else ""
 
     def _named(self) -> Names:
         names = Names()
