@@ -23,7 +23,7 @@ from .program import Program
 from .recorder import Recorder
 from .refusal import Refused
 from .repeating import repeats
-from .running import Running
+from .running import Running, is_like
 from .values import Recorded
 
 MISS: Any = object()  # what a program returns for a call that it wasn't recorded for
@@ -252,7 +252,8 @@ class Compiled:
         pairs = zip(self.new_grads, self.grad_outputs, strict=True)
         for i, ((tensor, grad, _), array) in enumerate(pairs):
             where = self.inputs.place(tensor)
-            if array is not array.storage.whole or self.reads_old_grad(tensor):
+            whole = array is array.storage.whole and is_like(array.value)
+            if not whole or self.reads_old_grad(tensor):
                 after.append(f"g = wrap({self.names[array]})")
             else:
                 pattern = np.empty_like(array.value)

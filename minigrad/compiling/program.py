@@ -242,7 +242,7 @@ class Program:
         kept = []
         for statement in reversed(self.statements):
             live = is_guard(statement) or any(id(r) in values for r in statement.results)
-            live = live or _picks_from_inputs(statement)
+            live = live or _may_be_out_of_bounds(statement)
             live = live or any(
                 w.storage.external or id(w.storage) in storages for w in statement.writes
             )
@@ -450,11 +450,15 @@ def is_guard(statement: Statement) -> bool:
     return statement.name.startswith(("is ", "raises "))
 
 
-def _picks_from_inputs(statement: Statement) -> bool:
-    """Whether an index may be out of bounds of a tensor of the user's: an error in any case."""
-    return bool(_indices(statement)) and any(
-        type(x) is Recorded and x.storage.external for x in statement.args[:1]
-    )
+def _may_be_out_of_bounds(statement: Statement) -> bool:
+    """Whether a statement uses an index of the step's: an error even if nobody uses the result.
+
+    A rule picks integers for itself, such as the counts of its indices.
+    """
+    if statement.section == "backward" or not _indices(statement):
+        return False
+    source = statement.args[0]
+    return type(source) is not Recorded or source.dtype.kind == "f" or source.storage.external
 
 
 def is_alias(statement: Statement) -> bool:

@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from .printing import Names, Printer, strip
 from .program import UFUNCS, UNARY, Program, is_guard, is_made_of, is_view, storages_made_once
@@ -153,7 +154,7 @@ class Running:
             (line,) = form[1]
             self.body.append(line.format(out=self._text(target))[:-1] + f"{cast})")
             return
-        if form is None:
+        if form is None or (id(result.storage) in self.fresh and not is_like(result.value)):
             self.body.append(self._line(statement))
             return
         elementwise, template = form
@@ -307,7 +308,7 @@ class Running:
     def _take_buffer(self, result: Recorded) -> None:
         key = result.shape, result.dtype, result.strides
         free = self._pool.setdefault(key, [])
-        buffer = free.pop() if free else self._bind("buffer", np.empty_like(result.value))
+        buffer = free.pop() if free else self._bind("buffer", _like(result.value))
         self._buffer_of[id(result.storage)] = buffer
         self.static.add(id(result.storage))
         self.setup.append(f"{self.names[result]} = {buffer}")
@@ -334,6 +335,17 @@ class Running:
                     continue
             buffer = self._buffer_of.pop(id(x.storage))
             self._pool.setdefault(key, []).append(buffer)
+
+
+def is_like(array: np.ndarray) -> bool:
+    """Whether `np.empty_like` keeps the strides: it may not those of dimensions of size 1."""
+    return np.empty_like(array).strides == array.strides
+
+
+def _like(array: np.ndarray) -> np.ndarray:
+    """New memory with the strides of an array that has no gaps."""
+    new = np.empty_like(array)
+    return new if is_like(array) else as_strided(new, strides=array.strides)
 
 
 class _Text:

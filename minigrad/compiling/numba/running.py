@@ -15,6 +15,7 @@ import numpy as np
 from ..printing import Names, Printer
 from ..program import Program, is_made_of, storages_made_once
 from ..recording import Statement
+from ..running import is_like
 from ..values import Number, Recorded
 from .forms import Forms
 from .functions import functions
@@ -128,8 +129,7 @@ class NumbaRunning:
         return {
             id(array): slots.get(id(array.storage), self.names[array])
             for array in self.program.outputs
-            if array.storage.whole is array
-            and np.empty_like(array.value).strides == array.value.strides
+            if array.storage.whole is array and is_like(array.value)
         }
 
     def _statement(self, statement: Statement, direct: dict[int, str]) -> None:
