@@ -23,7 +23,7 @@ from .program import Program
 from .recorder import Recorder
 from .refusal import Refused
 from .repeating import repeats
-from .running import Running
+from .running import Running, is_like
 from .values import Recorded
 
 MISS: Any = object()  # what a program returns for a call that it wasn't recorded for
@@ -62,8 +62,13 @@ class Compiled:
         self.backend = backend
         self.declared = Declared(function)
         self.recorder = recorder = Recorder(self.declared, args, kwargs)
-        recorder.run(function)
-        self._check_unchanged()
+        try:
+            recorder.run(function)
+            self._check_unchanged()
+        finally:
+            changed = self.declared.put_back()
+        if changed:
+            raise Refused(f"a step that changes what it uses, other than tensors: {changed}")
         self.results: list[tuple[Any, Recorded]] = []
         self.shape = self._shape_of(recorder.result)
         self.new_grads = [
@@ -83,6 +88,7 @@ class Compiled:
         self.inputs = Inputs(
             recorder, self.declared, arguments, self.names, self.space, self.used, written
         )
+        self.shape = self._shape_of(recorder.result)  # now that the tensors have places
         self.read_numbers = self._numbers()
         self._make_call(arguments)
 
@@ -114,9 +120,9 @@ class Compiled:
         raise Refused(f"a result of the type {type(result).__name__}")
 
     def _tensor_of(self, result: Tensor) -> str:
-        for tensor, _, _ in self.recorder.inputs:
+        for tensor, name, _ in self.recorder.inputs:
             if tensor is result:
-                return self.declared.refer(tensor)
+                return self._place_of(tensor, name)
         if type(result) is not Tensor or type(result._array) is not Recorded:
             raise Refused("a result that isn't a tensor computed by the step")
         node = result._node
@@ -132,6 +138,13 @@ class Compiled:
                 return f"r{i}"
         self.results.append((result, result._array))
         return f"r{len(self.results) - 1}"
+
+    def _place_of(self, tensor: Tensor, name: str) -> str:
+        """Where the program finds a tensor of the user's that the step returns."""
+        for owner, _, _ in self.recorder.inputs:
+            if owner._grad is tensor and self.recorder.grads[id(owner)].kind != "kept":
+                raise Refused(f"a result that is {name} of before the step")
+        return self.inputs.place(tensor) if hasattr(self, "inputs") else ""
 
     def _named(self) -> Names:
         names = Names()
@@ -239,7 +252,8 @@ class Compiled:
         pairs = zip(self.new_grads, self.grad_outputs, strict=True)
         for i, ((tensor, grad, _), array) in enumerate(pairs):
             where = self.inputs.place(tensor)
-            if array is not array.storage.whole or self.reads_old_grad(tensor):
+            whole = array is array.storage.whole and is_like(array.value)
+            if not whole or self.reads_old_grad(tensor):
                 after.append(f"g = wrap({self.names[array]})")
             else:
                 pattern = np.empty_like(array.value)

@@ -17,7 +17,7 @@ from ..core.hooks import leaf_hooks
 from ..core.observer import observation
 from ..nn import module_hooks
 from ..rules.promotion import get_default_dtype
-from .declared import Declared
+from .declared import Declared, is_same
 from .printing import Names
 from .recorder import Recorder
 from .refusal import Refused, refused
@@ -75,12 +75,14 @@ class Arguments:
         elif type(thing) in (list, tuple, dict):
             checks.append(f"type({where}) is {type(thing).__name__}")
             checks.append(f"len({where}) == {len(thing)}")
+            if type(thing) is dict:  # a step may depend on the order
+                checks.append(f"[*{where}] == {bind('keys', list(thing))}")
             items = thing.items() if type(thing) is dict else enumerate(thing)
             for key, part in items:
-                self._look(f"{where}[{key!r}]", part)
+                plain = type(key) in (int, str)
+                self._look(f"{where}[{repr(key) if plain else bind('key', key)}]", part)
         elif thing is None or type(thing) in (bool, int, float, str):
-            checks.append(f"type({where}) is {bind('type', type(thing))}")
-            checks.append(f"{where} == {bind('value', thing)}")
+            checks.append(is_same(where, thing, lambda: bind("value", thing)))
         else:
             raise refused(f"an argument of the type {type(thing).__name__}")
 
@@ -120,6 +122,7 @@ class Inputs:
         self.variables: set[str] = set()
         self._owners = {id(t._grad): t for t, _, _ in recorder.inputs if t._grad is not None}
         self._check_apart(written)
+        self._check_distinct(written)
         owned = self._owned(written)
         space.update(OWNED=frozenset(owned), owner_of=owner_of)
         for tensor, _, array in recorder.inputs:
@@ -166,6 +169,20 @@ class Inputs:
             self.checks.append(f"{where}._requires_grad is {tensor._requires_grad}")
         if not is_grad and id(tensor) not in of_optimizers and id(tensor) not in self._owners:
             self.checks.append(f"{where}._grad is {'not ' if tensor._grad is not None else ''}None")
+
+    def _check_distinct(self, written: set[int]) -> None:
+        """Check that arguments with gradients are other tensors, and those written have memory of
+        their own."""
+        self.space["may_share_memory"] = np.may_share_memory
+        inputs = [(t, self.place(t), id(array.storage)) for t, _, array in self.recorder.inputs]
+        arguments = [item for item in inputs if id(item[0]) in self.paths]
+        others = [item for item in inputs if id(item[0]) not in self.paths]
+        for i, (tensor, where, storage) in enumerate(arguments):
+            for other, place, its in (*arguments[:i], *others):
+                if tensor._requires_grad and other._requires_grad:
+                    self.checks.append(f"{where} is not {place}")
+                if storage in written or (its in written and id(other) in self.paths):
+                    self.layouts.append(f"not may_share_memory({where}._array, {place}._array)")
 
     def _read(self, tensor: Any, name: str, others_are_owned: bool) -> None:
         self.reads.append(f"{name} = {self.place(tensor)}._array")

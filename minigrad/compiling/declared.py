@@ -2,19 +2,20 @@
 
 They are found from the step's closure, the globals that its code names, the functions that it
 calls and the attributes of objects. Each thing found leaves a *check*, which says whether the step
-still finds the same: `check_source` writes them as one function, which runs before each call.
+still finds the same: all of them run before each call. What a recorded call changed of Python's
+objects is put back from the same places.
 """
 
 from __future__ import annotations
 
 import dis
 import functools
-from collections.abc import Iterator
+import math
+import sys
+from collections.abc import Callable, Iterator
 from operator import is_
-from types import CodeType, FunctionType, MethodType, ModuleType
+from types import CodeType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any
-
-import numpy as np
 
 from ..api.tensor import Tensor
 from ..nn.module import Module
@@ -22,6 +23,7 @@ from ..optim.optimizer import Optimizer
 from .refusal import refused
 
 _SCALARS = (bool, int, float, str, type(None))
+_LIBRARIES = frozenset(["minigrad", "numpy", "torch", *sys.stdlib_module_names])
 _MANY = 10_000  # objects to search
 
 
@@ -31,6 +33,7 @@ class Declared:
     - `tensors`: each tensor with a name, in the order in which they were found.
     - `optimizers`: each optimiser with a name.
     - `checks`: expressions that are true as long as the step finds the same things.
+    - `places`: each place that was searched, as an expression, with what it held.
     - `names`: the objects that the expressions use.
     """
 
@@ -42,14 +45,20 @@ class Declared:
         self.of_optimizers: set[int] = set()  # the ids of tensors of optimisers' states
         self._seen: dict[int, Any] = {}
         self._ids: dict[int, str] = {}
-        self._code: set[CodeType] = set()
+        self.places: list[tuple[str, Any]] = []
+        self._contents: list[tuple[Any, Any]] = []  # lists and dicts with copies of them
+        self._functions: dict[FunctionType, bool] = {}  # with whether each is a method
         self._last: list[Optimizer] = []
+        self._objects: dict[int, Any] = {}  # of minigrad's, such as schedulers
         if isinstance(function, FunctionType):
             self._function(function)
         else:
             self._thing("step", function, "")
+        self._names_read = self._read()
         for optimizer in self._last:
             self._optimizer(optimizer)
+        for thing in list(self._objects.values()):
+            self._object(thing)
 
     def refer(self, thing: Any) -> str:
         """The name by which the checks refer to an object."""
@@ -59,18 +68,29 @@ class Declared:
             self.names[name] = thing
         return name
 
+    def put_back(self) -> str:
+        """Undo what a call did to Python's objects. Returns the first place that it changed."""
+        changed = ""
+        for container, before in self._contents:
+            if not _same_contents(container, before):
+                changed = changed or self.refer(container)
+                container.clear()
+                container.update(before) if isinstance(before, dict) else container.extend(before)
+        for where, thing in self.places:
+            try:
+                now = eval(where, self.names)
+                same = now is thing or (isinstance(thing, _SCALARS) and repr(now) == repr(thing))
+            except (LookupError, AttributeError, ValueError):
+                same = False
+            if not same:
+                changed = changed or where
+                exec(f"{where} = _before", self.names | {"_before": thing})
+        return changed
+
     def _found(self, where: str, thing: Any) -> None:
         """Check that a place still holds a thing."""
-        if isinstance(thing, _SCALARS):
-            if thing is None or isinstance(thing, bool):
-                self.checks.append(f"{where} is {thing!r}")
-            elif isinstance(thing, float) and thing != thing:
-                self.checks.append(f"{where} is {self.refer(thing)}")
-            else:
-                value = repr(thing) if abs_finite(thing) else self.refer(thing)
-                self.checks.append(f"{where} == {value}")
-        elif where:
-            self.checks.append(f"{where} is {self.refer(thing)}")
+        self.places.append((where, thing))
+        self.checks.append(is_same(where, thing, lambda: self.refer(thing)))
 
     def _thing(self, name: str, thing: Any, where: str) -> None:
         """Search a thing with a name, which the step finds at `where`."""
@@ -78,10 +98,12 @@ class Declared:
             if where:
                 self._found(where, thing)
             return
-        if not _is_searched(thing):
-            return
         if where:
             self._found(where, thing)
+        if _is_minigrads(thing):
+            self._objects[id(thing)] = thing
+        if not _is_searched(thing):
+            return
         if id(thing) in self._seen:
             return
         self._seen[id(thing)] = thing
@@ -97,19 +119,27 @@ class Declared:
         elif isinstance(thing, MethodType):
             self._thing("self", thing.__self__, "")
             self._function(thing.__func__)  # type: ignore[arg-type]
-        elif isinstance(thing, list | tuple):
-            self.checks.append(f"len({self.refer(thing)}) == {len(thing)}")
-            for i, item in enumerate(thing):
-                self._thing(f"{name}_{i}", item, f"{self.refer(thing)}[{i}]")
-        elif isinstance(thing, dict):
-            self.checks.append(f"len({self.refer(thing)}) == {len(thing)}")
-            for key, item in thing.items():
-                place = repr(key) if isinstance(key, str | int) else self.refer(key)
-                self._thing(f"{name}_{key}", item, f"{self.refer(thing)}[{place}]")
+        elif isinstance(thing, functools.partial):
+            for part in (thing.func, thing.args, thing.keywords):
+                self._thing(name, part, "")
+        elif isinstance(thing, list | tuple | dict):
+            self._container(name, thing)
         elif isinstance(thing, Module):
             self._module(name, thing)
+        elif isinstance(thing, type):
+            self._class(thing)
         else:
             self._attributes(name, thing)
+
+    def _container(self, name: str, thing: Any) -> None:
+        own = self.refer(thing)
+        if not isinstance(thing, tuple):
+            self._contents.append((thing, thing.copy()))
+        self.checks.append(f"len({own}) == {len(thing)}")
+        items = thing.items() if isinstance(thing, dict) else enumerate(thing)
+        for key, item in items:
+            place = repr(key) if type(key) in (str, int) else self.refer(key)
+            self._thing(f"{name}_{key}", item, f"{own}[{place}]")
 
     def _module(self, name: str, module: Module) -> None:
         own = self.refer(module)
@@ -123,28 +153,36 @@ class Declared:
                 self._thing(key if plain else f"{name}_{key}", item, f"{own}.{table}[{key!r}]")
         read = _attributes_read(type(module))  # type: ignore[arg-type]
         for key, item in vars(module).items():
-            if not key.startswith("_") and (read is None or key in read):
+            if key not in _OF_MODULES and (read is None or key in read):
                 self._thing(f"{name}_{key}", item, f"{own}.{key}")
         if _has_hooks(module):
             raise refused(f"hooks of the module {name}")
-        forward = type(module).forward
-        if isinstance(forward, FunctionType) and not forward.__module__.startswith("minigrad."):
-            self._function(forward)
+        self._thing(name, type(module), "")
 
     def _attributes(self, name: str, thing: Any) -> None:
         own = self.refer(thing)
-        for key, item in getattr(thing, "__dict__", {}).items():
-            self._thing(f"{name}_{key}", item, f"{own}.{key}")
-        for cls in type(thing).__mro__:
-            if not cls.__module__.startswith(("minigrad.", "builtins")):
-                for item in vars(cls).values():
-                    if isinstance(item, FunctionType):
-                        self._function(item)
+        slots = [key for cls in type(thing).__mro__ for key in _slots(cls) if hasattr(thing, key)]
+        for key in (*getattr(thing, "__dict__", {}), *slots):
+            self._thing(f"{name}_{key}", getattr(thing, key), f"{own}.{key}")
+        self._thing(name, type(thing), "")
 
-    def _function(self, function: FunctionType) -> None:
-        if function.__code__ in self._code and not function.__closure__:
+    def _class(self, cls: type[Any]) -> None:
+        """Search a class of the user's and its bases: their methods, and what they hold."""
+        for each in cls.__mro__:
+            if _is_library(each.__module__):
+                continue
+            for key, item in list(vars(each).items()):
+                inner = getattr(item, "__func__", None) or getattr(item, "fget", None)
+                if isinstance(inner or item, FunctionType):
+                    if key not in _NOT_IN_FORWARD:
+                        self._function(inner or item, is_method=True)
+                elif not key.startswith("__") and getattr(each, key, None) is item:
+                    self._thing(key, item, f"{self.refer(each)}.{key}")
+
+    def _function(self, function: FunctionType, is_method: bool = False) -> None:
+        if function in self._functions or _is_library(function.__module__):
             return
-        self._code.add(function.__code__)
+        self._functions[function] = is_method
         cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
         for name, cell in cells:
             try:
@@ -157,9 +195,49 @@ class Declared:
         ):
             self._thing("default", default, "")
         space = function.__globals__
+        attributes = frozenset(_attribute_names(function.__code__))
         for name in _global_names(function.__code__):
             if name in space:
                 self._thing(name, space[name], f"{self.refer(space)}[{name!r}]")
+                if isinstance(space[name], ModuleType):
+                    self._python_module(space[name], attributes)
+
+    def _python_module(self, module: ModuleType, attributes: frozenset[str]) -> None:
+        """Search what a function may read of a module of the user's."""
+        if not _is_library(module.__name__):
+            for key in sorted(attributes & vars(module).keys()):
+                thing = vars(module)[key]
+                self._thing(key, thing, f"{self.refer(module)}.{key}")
+                if isinstance(thing, ModuleType) and thing is not module:
+                    self._python_module(thing, attributes - {key})
+
+    def _read(self) -> set[str]:
+        """The names in the code that may run: of functions, and of methods that it names."""
+        found, more = {"forward"}, {"forward"}
+        left = dict(self._functions)
+        while more:
+            runs = [
+                f
+                for f, is_method in left.items()
+                if not is_method or f.__name__ in found or f.__name__.startswith("__")
+            ]
+            more = set().union(*[_attribute_names(f.__code__) for f in runs])
+            found |= more
+            left = {f: is_method for f, is_method in left.items() if f not in runs}
+        return found
+
+    def _object(self, thing: Any) -> None:
+        """Note the attributes of an object of minigrad's, and check those that the step reads."""
+        own, read = self.refer(thing), self._names_read
+        for key, item in vars(thing).items():
+            if key in read and isinstance(item, _SCALARS):
+                self._found(f"{own}.{key}", item)
+            else:
+                self.places.append((f"{own}.{key}", item))
+            for each in item if isinstance(item, list | tuple) else (item,):
+                if _is_minigrads(each) and id(each) not in self._objects:
+                    self._objects[id(each)] = each
+                    self._object(each)
 
     def _optimizer(self, optimizer: Optimizer) -> None:
         own = self.refer(optimizer)
@@ -175,8 +253,14 @@ class Declared:
             for j, param in enumerate(group["params"]):
                 self._thing(f"p{i}_{j}" if i else f"p{j}", param, "")
             for key, value in group.items():
-                if key != "params" and not is_number(value):
+                if key == "params":
+                    continue
+                if not is_number(value):
                     self._option(f"{its}[{key!r}]", key, value)
+                elif self._names_read & _READING_OPTIONS:
+                    self._found(f"{its}[{key!r}]", value)
+                else:
+                    self.places.append((f"{its}[{key!r}]", value))
         for param, state in optimizer.state.items():
             if not state:
                 continue
@@ -211,6 +295,10 @@ def _attributes_read(cls: type[Module]) -> frozenset[str] | None:
     return frozenset(found)
 
 
+# What modules have for themselves. `training` isn't among it, as layers read it.
+_OF_MODULES = frozenset([key for key in vars(Module()) if key.startswith("_")])
+# By these names a step reads the options of an optimiser.
+_READING_OPTIONS = frozenset(["param_groups", "defaults", "get_last_lr", "_last_lr"])
 _NOT_IN_FORWARD = ("__init__", "extra_repr", "reset_parameters", "__repr__", "__setstate__")
 
 
@@ -222,22 +310,67 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def abs_finite(value: Any) -> bool:
-    return not isinstance(value, float) or np.isfinite(value)
+def is_same(where: str, thing: Any, refer: Callable[[], str]) -> str:
+    """An expression that says whether a place holds a thing, for which `refer` gives a name.
+
+    Numbers and strings must be equal and of one type, and zeros must have the same sign.
+
+    >>> is_same("x", 2, lambda: "two"), is_same("x", -0.0, lambda: "zero")
+    ('type(x) is int and x == 2', "repr(x) == '-0.0'")
+    """
+    if thing is None or type(thing) is bool:
+        return f"{where} is {thing!r}"
+    if type(thing) is float and (thing == 0 or not math.isfinite(thing)):
+        return f"repr({where}) == {repr(thing)!r}"
+    if type(thing) in (int, float, str):
+        return f"type({where}) is {type(thing).__name__} and {where} == {thing!r}"
+    return f"{where} is {refer()}"
+
+
+def _same_contents(container: Any, before: Any) -> bool:
+    if isinstance(before, dict):
+        return list(container) == list(before) and _all_same(
+            [*container.values()], [*before.values()]
+        )
+    return _all_same(container, before)
+
+
+def _is_library(module: str | None) -> bool:
+    """Whether a module is the engine, NumPy, or of Python's library."""
+    return (module or "").partition(".")[0] in _LIBRARIES
+
+
+def _is_minigrads(thing: Any) -> bool:
+    """Whether a thing is an object of the engine's that may change, such as a scheduler."""
+    if isinstance(thing, Tensor | Optimizer | Module | ModuleType | type | FunctionType):
+        return False
+    return type(thing).__module__.startswith("minigrad.") and hasattr(thing, "__dict__")
+
+
+def _slots(cls: type[Any]) -> tuple[str, ...]:
+    slots = vars(cls).get("__slots__", ())
+    return tuple(key for key in ((slots,) if isinstance(slots, str) else slots) if key[:2] != "__")
 
 
 def _is_searched(thing: Any) -> bool:
     """Whether a thing may hold tensors: not modules of Python, classes, or the engine's code."""
-    if isinstance(thing, Tensor | Optimizer | Module | list | tuple | dict):
+    if isinstance(thing, Tensor | Optimizer | Module | list | tuple | dict | functools.partial):
         return True
-    if isinstance(thing, ModuleType | type | np.ndarray | np.generic | CodeType):
+    if isinstance(thing, ModuleType | CodeType):
         return False
-    if isinstance(thing, FunctionType | MethodType):
-        return not (thing.__module__ or "").startswith(("minigrad.", "numpy"))
-    module = type(thing).__module__
-    return hasattr(thing, "__dict__") and not module.startswith(
-        ("minigrad.", "numpy", "builtins", "collections", "functools", "torch", "random")
+    if isinstance(thing, FunctionType | MethodType | type):
+        return not _is_library(thing.__module__)
+    has_attributes = hasattr(thing, "__dict__") or any(map(_slots, type(thing).__mro__))
+    return has_attributes and (
+        not _is_library(type(thing).__module__) or isinstance(thing, SimpleNamespace)
     )
+
+
+def _attribute_names(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _attribute_names(constant)
 
 
 def _global_names(code: CodeType) -> Iterator[str]:

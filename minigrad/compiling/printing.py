@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .recording import Statement, replaced
+from .refusal import Refused
 from .values import Number, Recorded
 
 _ROLES = {
@@ -27,8 +28,8 @@ _RESERVED = {
     "np", "step", "g", "args", "kwargs", "call", "target", "wrap", "writes", "copyto", "empty_like",
     "getrefcount", "grad_mode", "get_default_dtype", "leaf_hooks", "observation", "module_hooks",
     "all_same", "MISS", "ALONE", "OWNED", "owner_of", "carray", "pointer", "floor_divided",
-    "rest_of_integers", "program", "static", "kept", "moves", "workspace", "n_steps",
-    "done", "stacked", *keyword.kwlist, *dir(builtins),
+    "rest_of_integers", "program", "static", "starts", "kept", "moves", "workspace",
+    "n_steps", "may_share_memory", "done", "stacked", *keyword.kwlist, *dir(builtins),
 }  # fmt: skip
 
 
@@ -223,6 +224,8 @@ def literal(thing: Any) -> str:
 def _number(thing: Any) -> str:
     if isinstance(thing, float) and not math.isfinite(thing):
         return "np.nan" if thing != thing else "np.inf" if thing > 0 else "-np.inf"
+    if isinstance(thing, int) and type(thing) not in (int, bool):
+        raise Refused(f"a number of the type {type(thing).__name__}")
     return repr(thing)
 
 

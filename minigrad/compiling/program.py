@@ -11,12 +11,13 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from .recording import Recording, Statement, Storage, parts, replaced
+from .recording import Recording, Statement, Storage, parts, replaced, value_of
 from .refusal import Refused
 from .values import Number, Recorded
 
@@ -65,6 +66,8 @@ _RAISING: tuple[str, ...] = (
     "np.put_along_axis",
     "np.repeat",
 )
+# Statements whose second argument has indices.
+_INDEXING = ("[]", "[]=", ".take", ".put", "np.take", "np.take_along_axis")
 _RAISING += ("np.take", "np.choose", "np.bincount", "np.put")
 # The ufuncs of operators.
 UFUNCS: dict[str, Any] = {
@@ -239,6 +242,7 @@ class Program:
         kept = []
         for statement in reversed(self.statements):
             live = is_guard(statement) or any(id(r) in values for r in statement.results)
+            live = live or _may_be_out_of_bounds(statement)
             live = live or any(
                 w.storage.external or id(w.storage) in storages for w in statement.writes
             )
@@ -256,43 +260,37 @@ class Program:
         """Move the guards to the front that come after a write, and what they need.
 
         A program that doesn't fit must say so before it has written anything. Guards on options
-        come first in any case. `valid` are the ids of indices that can't be out of bounds; neither
-        can those that are the same in every call. Returns how many statements were moved.
+        come first in any case. `valid` are the ids of indices that pullbacks made, which can't be
+        out of bounds; neither can those that are the same in every call. Returns how many
+        statements were moved.
         """
-        constant = constant_storages(self.statements, ())
+        before = _versions_before(self.statements)
+        indices = _Indices(constant_storages(self.statements, ()), valid)
         needed: set[int] = set()
         first: list[Statement] = []
-        versions: dict[int, int] = {}
-        before: dict[int, dict[int, int]] = {}
-        for statement in self.statements:
-            before[id(statement)] = {
-                id(x.storage): versions.get(id(x.storage), 0)
-                for x in statement.operands()
-                if type(x) is Recorded
-            }
-            for w in statement.writes:
-                versions[id(w.storage)] = versions.get(id(w.storage), 0) + 1
         numbers: set[int] = set()  # statements on options alone
-        valid = set(valid)  # and of arrays that were used as indices before anything was written
+        probes: list[Statement] = []
         written = False
         for statement in self.statements:
+            versions = before[id(statement)]
             written |= any(w.storage.external for w in statement.writes)
             if all(type(x) is Number for x in (*statement.operands(), *statement.results)):
                 numbers.add(id(statement))
             if may_raise(statement):
-                indices = _indices(statement)
-                unknown = {id(x) for x in indices if id(x.storage) not in constant} - valid
-                if written and (unknown or not indices):
-                    needed.add(id(statement))
-                valid |= unknown | {id(r) for r in statement.results}
-            if (written and is_guard(statement)) or (
-                is_guard(statement) and id(statement) in numbers
-            ):
+                is_new = indices.are_new(statement, versions)
+                if written and (is_new or not _indices(statement)):
+                    for each in _probes(statement):
+                        before[id(each)] = versions
+                        needed.add(id(each))
+                        if each is not statement:
+                            probes.append(each)
+            if is_guard(statement) and (written or id(statement) in numbers):
                 needed.add(id(statement))
-        for statement in reversed(self.statements):
+        for statement in reversed([*self.statements, *probes]):
             if id(statement) not in needed and not any(id(r) in needed for r in statement.results):
                 continue
-            if statement.writes or any(before[id(statement)].values()):
+            read = (before[id(statement)].get(id(x.storage), 0) for x in _arrays(statement))
+            if statement.writes or any(read):
                 raise Refused(
                     f"a condition on values that the step has written ({statement.label}, at "
                     f"{statement.place})"
@@ -303,6 +301,85 @@ class Program:
         chosen = {id(s) for s in first}
         self.statements = first[::-1] + [s for s in self.statements if id(s) not in chosen]
         return len(first)
+
+
+class _Indices:
+    """The indices that statements have used: used in the same way, they are in bounds again."""
+
+    def __init__(self, constant: set[int], valid: set[int]) -> None:
+        """`constant` are storages, and `valid` the indices that are in bounds in pullbacks."""
+        self.constant, self.valid = constant, valid
+        self._made: set[int] = set()  # by `np.ravel_multi_index`, which checks them
+        self._used: set[Any] = set()
+
+    def are_new(self, statement: Statement, versions: dict[int, int]) -> bool:
+        """Whether a statement uses an index as no statement before it did; note that it does."""
+        # What a pullback uses as an index, the rule's forward has used.
+        is_backward = statement.section == "backward"
+        indices, is_new = _indices(statement), False
+        way = _way_of_indexing(statement) if indices and not is_backward else ()
+        for x in indices:
+            known = id(x.storage) in self.constant or id(x) in self._made
+            if known or (is_backward and id(x) in self.valid):
+                continue
+            one = id(x), versions[id(x.storage)]
+            is_new |= (*one, way) not in self._used
+            self._used |= {(*one, way), (*one, ())}
+        if statement.name == "np.ravel_multi_index":
+            self._made.update(id(r) for r in statement.results)
+        return is_new
+
+
+def _way_of_indexing(statement: Statement) -> Any:
+    """What decides, with an index's values, whether it is in bounds."""
+
+    def of(thing: Any) -> Any:
+        if type(thing) is tuple:
+            return tuple(map(of, thing))
+        return id(thing) if type(thing) is Recorded else repr(thing)
+
+    if statement.name == "np.ravel_multi_index":
+        return of(statement.args)
+    if statement.name not in ("[]", "[]=") and not statement.name.endswith(".at"):
+        return statement.args[0].shape, of(statement.args[1:]), repr(statement.options)
+    return statement.args[0].shape, of(statement.args[1])
+
+
+def _probes(statement: Statement) -> list[Statement]:
+    """Statements that raise an error if this one does, and write nothing."""
+    if not statement.writes or not (statement.name == "[]=" or statement.name.endswith(".at")):
+        return [statement]
+    target, key = statement.args[:2]
+    nothing = Statement("np.broadcast_to", np.broadcast_to, (False, tuple(target.shape)), {})
+    like = _made_by(nothing, target.recording, np.broadcast_to(False, target.shape))
+    probe = Statement("[]", operator.getitem, (like, key), {})
+    _made_by(probe, target.recording, like.value[value_of(key)])
+    for each in (nothing, probe):
+        each.section, each.label, each.place = statement.section, statement.label, statement.place
+    return [nothing, probe]
+
+
+def _made_by(statement: Statement, recording: Recording, value: Any) -> Recorded:
+    made = Recorded(recording, value, Storage(value), statement)
+    made.storage.whole = made
+    statement.results.append(made)
+    return made
+
+
+def _arrays(statement: Statement) -> list[Recorded]:
+    return [x for x in statement.operands() if type(x) is Recorded]
+
+
+def _versions_before(statements: Iterable[Statement]) -> dict[int, dict[int, int]]:
+    """For each statement, by its id, how often the storages that it reads were written before."""
+    versions: dict[int, int] = {}
+    found = {}
+    for statement in statements:
+        storages = {id(x.storage) for x in _arrays(statement)}
+        found[id(statement)] = {storage: versions.get(storage, 0) for storage in storages}
+        for w in statement.writes:
+            versions[id(w.storage)] = versions.get(id(w.storage), 0) + 1
+    return found
 
 
 def constant_storages(statements: Iterable[Statement], own: Iterable[int]) -> set[int]:
@@ -319,20 +396,69 @@ def constant_storages(statements: Iterable[Statement], own: Iterable[int]) -> se
         for x in (*statement.operands(), *statement.writes):
             if type(x) is Recorded and x.storage.external:
                 external.add(id(x.storage))
-    constant = made.keys() - set(own) - external
+    return _closed(made.keys() - set(own) - external, made)
+
+
+def _closed(storages: set[int], made: dict[int, list[Statement]]) -> set[int]:
+    """Those of the storages that are made of nothing but themselves."""
+    found = set(storages)
     changed = True
     while changed:
         changed = False
-        for storage in list(constant):
+        for storage in list(found):
             operands = [x for statement in made[storage] for x in statement.operands()]
-            if any(type(x) is Number or id(x.storage) not in constant for x in operands):
-                constant.discard(storage)
+            if any(type(x) is Number or id(x.storage) not in found for x in operands):
+                found.discard(storage)
                 changed = True
-    return constant
+    return found
+
+
+def storages_made_once(statements: Iterable[Statement], own: Iterable[int]) -> set[int]:
+    """The constant storages that can be made before the calls, with all writes into them.
+
+    What a call reads before a write must be made in the call.
+    """
+    statements = list(statements)
+    once = constant_storages(statements, own)
+    made: dict[int, list[Statement]] = {}
+    last_write: dict[int, int] = {}
+    for i, statement in enumerate(statements):
+        for x in (*statement.results, *statement.writes):
+            if type(x) is Recorded:
+                made.setdefault(id(x.storage), []).append(statement)
+        last_write |= {id(w.storage): i for w in statement.writes}
+    while True:
+        early = {
+            id(x.storage)
+            for i, statement in enumerate(statements)
+            if not is_made_of(statement, once)
+            for x in statement.operands()
+            if type(x) is Recorded and i < last_write.get(id(x.storage), -1)
+        }
+        if not early & once:
+            return once
+        once = _closed(once - early, made)
+
+
+def is_made_of(statement: Statement, storages: set[int]) -> bool:
+    """Whether a statement makes or writes arrays, all in these storages."""
+    touched = [x for x in (*statement.results, *statement.writes) if type(x) is Recorded]
+    return bool(touched) and all(id(x.storage) in storages for x in touched)
 
 
 def is_guard(statement: Statement) -> bool:
     return statement.name.startswith(("is ", "raises "))
+
+
+def _may_be_out_of_bounds(statement: Statement) -> bool:
+    """Whether a statement uses an index of the step's: an error even if nobody uses the result.
+
+    A rule picks integers for itself, such as the counts of its indices.
+    """
+    if statement.section == "backward" or not _indices(statement):
+        return False
+    source = statement.args[0]
+    return type(source) is not Recorded or source.dtype.kind == "f" or source.storage.external
 
 
 def is_alias(statement: Statement) -> bool:
@@ -365,7 +491,7 @@ def is_view(statement: Statement, result: Any) -> bool:
 def may_raise(statement: Statement) -> bool:
     """Whether a statement may raise an error for other values of the same shapes."""
     name = statement.name
-    if name in ("[]", "[]="):
+    if name in ("[]", "[]=") or name.endswith(".at"):
         return any(type(p) is Recorded and p.dtype.kind != "b" for p in parts(statement.args[1]))
     if name.startswith("."):
         if name in (".take", ".put"):
@@ -376,7 +502,7 @@ def may_raise(statement: Statement) -> bool:
 
 def _indices(statement: Statement) -> list[Any]:
     """The arrays that a statement uses as indices."""
-    if statement.name in ("[]", "[]=", ".take", ".put"):
+    if statement.name in _INDEXING or statement.name.endswith(".at"):
         return [x for x in parts(statement.args[1]) if type(x) is Recorded]
     if statement.name == "np.ravel_multi_index":
         return [x for x in parts(statement.args[0]) if type(x) is Recorded]

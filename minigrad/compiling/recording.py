@@ -142,7 +142,9 @@ class Recording:
         return number
 
     def constant(self, array: np.ndarray) -> Recorded:
-        """An array that the step makes from numbers."""
+        """An array that the step makes from numbers; a recorded one itself."""
+        if type(array) is Recorded:  # of `zeros_like`
+            return array
         found = self.constants.get(id(array))
         if found is None:
             statement = self._append(Statement("constant", None, (array.copy(),), {}))

@@ -20,7 +20,7 @@ def repeats(compiled: Any) -> bool:
     inputs = {id(tensor) for tensor, _, _ in recorder.inputs}
     if any(tensor_id in paths and recorder.versions[tensor_id] for tensor_id in inputs):
         return False
-    if any(place in compiled.shape for place in map(compiled.declared.refer, _returned(compiled))):
+    if any(True for _ in _returned(compiled)):
         return False
     for tensor, _, _ in recorder.inputs:
         kind = recorder.grads[id(tensor)].kind

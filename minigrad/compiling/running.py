@@ -10,9 +10,10 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from .printing import Names, Printer, strip
-from .program import UFUNCS, UNARY, Program, constant_storages, is_guard, is_view
+from .program import UFUNCS, UNARY, Program, is_guard, is_made_of, is_view, storages_made_once
 from .recording import Statement, parts
 from .values import Recorded
 
@@ -48,7 +49,7 @@ class Running:
         self._pool: dict[Any, list[str]] = {}
         self._buffer_of: dict[int, str] = {}  # by storage
         self._functions: dict[str, str] = {}
-        self._constants = constant_storages(program.statements, self.fresh | slots.keys())
+        self._constants = storages_made_once(program.statements, self.fresh | slots.keys())
         self._last_use = self._last_uses()
         self._in_range = self._index_values()
         self._into = self._stored_at_once()
@@ -119,10 +120,9 @@ class Running:
             wrong = "not " if statement.name == "is True" else ""
             self.body.append(f"if {wrong}{self.printer.text(statement.args[0])}: return MISS")
             return
-        touched = [*results, *statement.writes]
         if any(i == at for _, at in self._into.values()):
             return  # done by the statement before
-        if touched and all(id(x.storage) in self._constants for x in touched):
+        if is_made_of(statement, self._constants):
             self.setup.append(self.printer.line(statement))
             return
         statement = self._with_constants(statement)
@@ -154,7 +154,7 @@ class Running:
             (line,) = form[1]
             self.body.append(line.format(out=self._text(target))[:-1] + f"{cast})")
             return
-        if form is None:
+        if form is None or (id(result.storage) in self.fresh and not is_like(result.value)):
             self.body.append(self._line(statement))
             return
         elementwise, template = form
@@ -308,7 +308,7 @@ class Running:
     def _take_buffer(self, result: Recorded) -> None:
         key = result.shape, result.dtype, result.strides
         free = self._pool.setdefault(key, [])
-        buffer = free.pop() if free else self._bind("buffer", np.empty_like(result.value))
+        buffer = free.pop() if free else self._bind("buffer", _like(result.value))
         self._buffer_of[id(result.storage)] = buffer
         self.static.add(id(result.storage))
         self.setup.append(f"{self.names[result]} = {buffer}")
@@ -335,6 +335,17 @@ class Running:
                     continue
             buffer = self._buffer_of.pop(id(x.storage))
             self._pool.setdefault(key, []).append(buffer)
+
+
+def is_like(array: np.ndarray) -> bool:
+    """Whether `np.empty_like` keeps the strides: it may not those of dimensions of size 1."""
+    return np.empty_like(array).strides == array.strides
+
+
+def _like(array: np.ndarray) -> np.ndarray:
+    """New memory with the strides of an array that has no gaps."""
+    new = np.empty_like(array)
+    return new if is_like(array) else as_strided(new, strides=array.strides)
 
 
 class _Text:

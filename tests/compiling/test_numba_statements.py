@@ -249,6 +249,7 @@ STATEMENTS: dict[str, tuple[Callable[..., Any], list[np.ndarray]]] = {
 # Those that other tests run: products, and what only rules and steps have.
 ELSEWHERE = {
     ".dot", "np.dot", ".item", "np.float32", "np.float64", "np.lib.stride_tricks.as_strided",
+    "constant", "np.arange",
 }  # fmt: skip
 
 

@@ -193,6 +193,45 @@ def test_a_view_of_an_expression_that_is_shared() -> None:
     agree(lambda: Setting(step), [(numbers(i, 4, 5),) for i in range(4)])
 
 
+def test_strides_of_dimensions_of_size_1_are_kept() -> None:
+    """Those of results, of gradients, and of values that are computed in reused memory."""
+
+    def make() -> Setting:
+        w = numbers(1, 3, 3).unsqueeze(-1).diagonal().detach().requires_grad_()
+
+        def step(x: Any) -> Any:
+            w.grad = None
+            part = x.unsqueeze(-1).diagonal()
+            loss = ((w * part).tanh() * part).sum()
+            loss.backward()
+            h = (part + 1).exp()
+            return [loss, w.detach().clone(), part.clone(), part + 1, h.clone(), h * 2]
+
+        return Setting(step, {"w": w})
+
+    agree(make, [(numbers(i, 3, 3),) for i in range(4)])
+
+
+def test_a_write_from_a_part_of_the_same_memory() -> None:
+    def step(x: Any) -> Any:
+        y = x * 2
+        y[:, 0].mul_(y[:, 1])
+        y[0].add_(y[0])
+        return [y.clone(), y.sum()]
+
+    agree(lambda: Setting(step), [(numbers(i, 4, 3),) for i in range(4)])
+
+
+def test_tensors_like_others_and_sorted_ones() -> None:
+    def step(x: Any) -> Any:
+        zeros, ones = minigrad.zeros_like(x), minigrad.ones_like(x.t())
+        zeros[0] = x[1]
+        found = [x.sort(0), x.sort(1, descending=True), x.topk(2, 0), x.kthvalue(2, 0)]
+        return [zeros + x, ones.t() * x, *[part for pair in found for part in pair]]
+
+    agree(lambda: Setting(step), [(numbers(i, 4, 3),) for i in range(4)])
+
+
 def test_kept_results_and_gradients_stay_distinct() -> None:
     setting = classifier()
     step = CompiledStep(setting.step, fullgraph=True)

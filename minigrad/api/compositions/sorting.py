@@ -39,12 +39,19 @@ def order(x: np.ndarray, dim: int, descending: bool = False) -> np.ndarray:
         return np.argsort(x, dim, kind="stable")
     backwards = (*(slice(None),) * dim, slice(None, None, -1))
     back = np.argsort(x[backwards], dim, kind="stable")[backwards]
-    return np.ascontiguousarray(x.shape[dim] - 1 - back)
+    return _in_order(x.shape[dim] - 1 - back)
 
 
 def _at(input: Tensor, indices: np.ndarray, dim: int, name: str, drop: bool = False) -> Any:
-    found = wrap(np.asarray(indices, order="C"))
+    found = wrap(_in_order(indices))
     return _gathers[name](input, found, dim, drop), found
+
+
+def _in_order(indices: np.ndarray) -> np.ndarray:
+    """`np.asarray(indices, order="C")`, with methods, which a compiled step records."""
+    if not isinstance(indices, np.ndarray):
+        return np.asarray(indices)
+    return indices if indices.flags.c_contiguous else indices.copy()
 
 
 def _one_along(input: Tensor, indices: np.ndarray, dim: int, keepdim: bool, name: str) -> Any:

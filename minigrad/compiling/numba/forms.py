@@ -165,6 +165,13 @@ class Forms:
             value = statement.args[1]
         self.mapped([value], [target.dtype], target, lambda texts: texts[0])
 
+    def _constant(self, statement: Statement) -> None:
+        """An array that has the same elements in each call, and is written in it."""
+        make = statement.compute
+        array = make(*statement.args, **statement.options) if make else statement.args[0]
+        source, target = self.indexing.constant(array), self._target(statement)
+        self.loops.map(Map(target.shape, target, (source,), lambda scope, values: values[0]))
+
     def _fill(self, statement: Statement) -> None:
         target = self.place(statement.args[0])
         self.mapped([statement.args[1]], [target.dtype], target, lambda texts: texts[0])
@@ -393,7 +400,8 @@ class Forms:
 
 
 _OWN: dict[str, Callable[[Forms, Statement], None]] = {
-    ".item": Forms._item, ".fill": Forms._fill, "np.where": Forms._where,
+    ".item": Forms._item, "constant": Forms._constant, "np.arange": Forms._constant,
+    ".fill": Forms._fill, "np.where": Forms._where,
     "np.copyto": Forms._copyto, ".clip": Forms._clip, "np.clip": Forms._clip,
     "np.tril": Forms._triangle, "np.triu": Forms._triangle, "np.concatenate": Forms._concatenate,
     "np.stack": Forms._stack, ".dot": Forms._dot, "np.dot": Forms._dot, "[]": Forms._index,

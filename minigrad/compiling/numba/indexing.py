@@ -147,7 +147,7 @@ class Indexing:
                 terms.append(f"{index} * {stride}")
             return converted(" + ".join(terms), np.dtype(np.intp), target.dtype)
 
-        self.loops.map(Map(target.shape, target, reads, build))
+        self.loops.map(Map(target.shape, target, reads, build, leaves=True))
         self._valid.add(target.buffer)
 
     def out_of_range(self, statement: Statement) -> None:
@@ -276,7 +276,7 @@ class Indexing:
             return f"{self.loops.ref(picked.base)}[{scope.at(picked.base)} + {extra}]"
 
         reads = tuple([place for place, _, _ in picked.indices])
-        self.loops.map(Map(target.shape, target, reads, build, picked.base))
+        self.loops.map(Map(target.shape, target, reads, build, picked.base, leaves=True))
 
     def _scatter(self, forms: Any, picked: Picked, value: Any, store: str) -> None:
         have, where = forms.operand(value)

@@ -41,6 +41,7 @@ class Map:
     - `build(scope, values)`: the value as text, from the texts of the elements read.
     - `gather`: a place that is read at an index that `build` computes.
     - `scatters`: whether `build` computes the index of the target, in `scope.extra`.
+    - `leaves`: whether `build` may leave the program.
     - `store`: "=" or, for a map that scatters, "+=", "*=", "maximum" or "minimum".
     """
 
@@ -51,6 +52,7 @@ class Map:
     gather: Place | None = None
     scatters: bool = False
     store: str = "="
+    leaves: bool = False
 
     def __post_init__(self) -> None:
         self.reads = tuple([p.broadcast(self.shape) for p in self.reads])
@@ -170,14 +172,19 @@ class Loops:
             if new.scatters:
                 self._apart(new)
                 return
-            self.map(Map(new.shape, between, new.reads, new.build, new.gather))
+            self.map(Map(new.shape, between, new.reads, new.build, new.gather, leaves=new.leaves))
             self.map(Map(new.shape, new.target, (between,), lambda scope, values: values[0]))
             return
         last = self.items[-1] if self.items else None
-        if isinstance(last, Group) and last.takes(new):
+        if isinstance(last, Group) and last.takes(new) and self._are_whole([*last.maps, new]):
             last.maps.append(new)
         else:
             self.items.append(Group(new))
+
+    def _are_whole(self, maps: list[Map]) -> bool:
+        """Whether a loop of maps that is left has written nothing that outlives it."""
+        sources = [self.memory.buffers[m.target.buffer].source for m in maps]
+        return not any(m.leaves for m in maps) or set(sources) == {"workspace"}
 
     def _apart(self, new: Map) -> None:
         """A map that scatters, with copies of what it reads of its target."""

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..printing import Names, Printer
-from ..program import Program, constant_storages
+from ..program import Program, is_made_of, storages_made_once
 from ..recording import Statement
+from ..running import is_like
 from ..values import Number, Recorded
 from .forms import Forms
 from .functions import functions
@@ -90,7 +91,7 @@ class NumbaRunning:
         self.memory, self.printer = Memory(names), Printer(names)
         self.loops = Loops(self.memory)
         self.forms = Forms(self.memory, self.loops, self.printer)
-        self._constants = constant_storages(program.statements, fresh | slots.keys())
+        self._constants = storages_made_once(program.statements, fresh | slots.keys())
         self._constant_lines: list[str] = []
         self._static: list[str] = []
         self._passed: list[tuple[str, str]] = []  # buffers and the variables of the body
@@ -128,13 +129,11 @@ class NumbaRunning:
         return {
             id(array): slots.get(id(array.storage), self.names[array])
             for array in self.program.outputs
-            if array.storage.whole is array
-            and np.empty_like(array.value).strides == array.value.strides
+            if array.storage.whole is array and is_like(array.value)
         }
 
     def _statement(self, statement: Statement, direct: dict[int, str]) -> None:
-        touched = [r for r in (*statement.results, *statement.writes) if type(r) is Recorded]
-        if touched and all(id(x.storage) in self._constants for x in touched):
+        if is_made_of(statement, self._constants):
             self._constant_lines.append(self.printer.line(statement))
             for r in statement.results:
                 self.memory.add(r, self.names[r], "static")
@@ -242,7 +241,8 @@ class NumbaRunning:
         self.setup = [
             *self._constant_lines,
             f"kept = [np.asarray(each) for each in ({', '.join(static)},)]",
-            "static = np.array([each.ctypes.data for each in kept], np.intp)",
+            "starts = [np.lib.array_utils.byte_bounds(each)[0] for each in kept]",
+            "static = np.array(starts, np.intp)",
         ]
         variables = [variable for _, variable in self._passed]
         self.arguments = ", ".join([*variables, *[self.names[x] for x in self.numbers]])
