@@ -597,6 +597,8 @@ THIRD_NAN_IN_PYTORCH = {"elu", "huber_loss", "smooth_l1_loss"}
 
 # PyTorch's second derivative of these adds 1e-12 to probabilities, here of 0.002 or more.
 INEXACT_IN_PYTORCH = {"binary_cross_entropy": 1e-8}
+# Its third derivative divides by elements again and again, which may be small, and cancels.
+THIRD_INEXACT_IN_PYTORCH = {"prod": 1e-9}
 
 # PyTorch's gradient of these compares elements with the result, or multiplies by a mask of them, so
 # a perturbed element gets no gradient, and rounding would explain any difference. They are compared
@@ -682,7 +684,8 @@ def _settle(name: str, which: str, ours: np.ndarray, theirs: np.ndarray, tiny: f
             same |= (ours == 0) & np.isnan(theirs)
         if third and name in THIRD_NAN_IN_PYTORCH:
             same |= np.isnan(theirs)
-        same |= np.abs(ours - theirs) <= INEXACT_IN_PYTORCH.get(name, 0) * np.abs(theirs)
+        inexact = INEXACT_IN_PYTORCH.get(name, THIRD_INEXACT_IN_PYTORCH.get(name, 0) * third)
+        same |= np.abs(ours - theirs) <= inexact * np.abs(theirs)
     np.copyto(ours, theirs, where=same)
 
 
