@@ -150,7 +150,10 @@ class _Loss:
                 )
         options = {key: _wide(value) for key, value in call.options.items()}
         output, _ = quiet.call(call.rule.forward, *args, **options)
-        return arrays_of(output)
+        found = arrays_of(output)
+        if row.kind == "write" and isinstance(args[0], np.ndarray):  # which may have another dtype
+            found[0] = found[0].astype(args[0].dtype)
+        return found
 
 
 def _wide(value: Any) -> Any:

@@ -35,7 +35,7 @@ def test_every_rule_has_a_call_on_which_all_engines_agree(name: str, size: int, 
     check_op(name, engines, np.dtype(dtype))
     first = next(x for x in call.operands if isinstance(x, np.ndarray))
     needs_two = ("deviation", "glu", "normalise", "variance")
-    assert first.size == size or name in ("cat", "expand", "matmul", "stack", *needs_two)
+    assert first.size == size or name in ("cat", "expand", "matmul", "repeat", "stack", *needs_two)
     assert len({each.both is None for each in engines.values()}) == 1
     differentiable = REGISTRY[name].differentiable
     assert (engines["minigrad"].both is not None) == differentiable

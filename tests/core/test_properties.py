@@ -30,6 +30,8 @@ from bridge.random_programs.program import Execution, Program, Statement
 from bridge.random_programs.writing import LEAF, NOTHING, OPS
 from bridge.strategies import SEEDS, programs
 from minigrad.core.node import Node, captures
+from minigrad.rules import bessel, polynomials
+from minigrad.rules.rule import names_in
 from tests.bridge.mistakes import mistake_in_rule
 
 Array = np.ndarray
@@ -301,6 +303,7 @@ _OTHER_GRADIENTS = ("clamp", "embedding", "hardshrink", "nextafter", "softshrink
 _OTHER_GRADIENTS += ("median", "nanmedian")
 # Differences see the slope of what a program detaches for these, because PyTorch has no derivative.
 _OTHER_GRADIENTS += ("acosh", "asinh", "atanh", "special_zeta")
+_OTHER_GRADIENTS += (*names_in(bessel), *names_in(polynomials))
 # PyTorch lets these write into a view of a leaf, and the view keeps its history.
 _OTHER_GRADIENTS += ("logical_and", "logical_not", "logical_or", "logical_xor")
 doubles = programs(
