@@ -17,9 +17,7 @@ if not shutil.which("clang"):  # without a compiler, tinygrad's interpreter runs
 from tinygrad import Tensor
 
 name, version = "tinygrad", version_of("tinygrad")
-_KINK = (
-    "at a kink, the derivative is that of the last case of `where`: tinygrad/mixin/elementwise.py"
-)
+_KINK = "the derivative at a kink is that of one side: tinygrad/mixin/elementwise.py"
 conventions = {
     (op, check): _KINK for op in ("leaky_relu", "hardswish") for check in ("ties", "signed zeros")
 }

@@ -70,7 +70,7 @@ class Compiled:
         if changed:
             raise Refused(f"a step that changes what it uses, other than tensors: {changed}")
         self.results: list[tuple[Any, Recorded]] = []
-        self.shape = self._shape_of(recorder.result)
+        self._collect(recorder.result)
         self.new_grads = [
             (tensor, recorder.grads[id(tensor)], name)
             for tensor, name, _ in recorder.inputs
@@ -88,7 +88,7 @@ class Compiled:
         self.inputs = Inputs(
             recorder, self.declared, arguments, self.names, self.space, self.used, written
         )
-        self.shape = self._shape_of(recorder.result)  # now that the tensors have places
+        self.shape = self._shape_of(recorder.result)
         self.read_numbers = self._numbers()
         self._make_call(arguments)
 
@@ -104,25 +104,24 @@ class Compiled:
             if not same:
                 raise Refused(f"a step that changes what it uses, other than tensors: not {check}")
 
-    def _shape_of(self, result: Any) -> Any:
-        """The structure of the result, as an expression of the tensors `r0`, `r1`, …"""
+    def _collect(self, result: Any) -> None:
+        """Check what the step returns, and note the tensors that it has computed."""
         if isinstance(result, Tensor):
-            return self._tensor_of(result)
-        if type(result) in (list, tuple):
-            inner = ", ".join(map(self._shape_of, result))
-            if type(result) is list:
-                return f"[{inner}]"
-            return f"({inner}{',' if len(result) == 1 else ''})"
-        if type(result) is dict and all(isinstance(key, str) for key in result):
-            return "{" + ", ".join(f"{k!r}: {self._shape_of(v)}" for k, v in result.items()) + "}"
-        if result is None or type(result) in (bool, int, float, str):
-            return repr(result)
-        raise Refused(f"a result of the type {type(result).__name__}")
+            self._collect_tensor(result)
+        elif type(result) in (list, tuple):
+            for part in result:
+                self._collect(part)
+        elif type(result) is dict and all(isinstance(key, str) for key in result):
+            for part in result.values():
+                self._collect(part)
+        elif result is not None and type(result) not in (bool, int, float, str):
+            raise Refused(f"a result of the type {type(result).__name__}")
 
-    def _tensor_of(self, result: Tensor) -> str:
+    def _collect_tensor(self, result: Tensor) -> None:
         for tensor, name, _ in self.recorder.inputs:
             if tensor is result:
-                return self._place_of(tensor, name)
+                self._check_is_kept(tensor, name)
+                return
         if type(result) is not Tensor or type(result._array) is not Recorded:
             raise Refused("a result that isn't a tensor computed by the step")
         node = result._node
@@ -133,18 +132,28 @@ class Compiled:
             )
         if node is not None:
             node.pullbacks = None
-        for i, (other, _) in enumerate(self.results):
-            if other is result:
-                return f"r{i}"
-        self.results.append((result, result._array))
-        return f"r{len(self.results) - 1}"
+        if not any(other is result for other, _ in self.results):
+            self.results.append((result, result._array))
 
-    def _place_of(self, tensor: Tensor, name: str) -> str:
-        """Where the program finds a tensor of the user's that the step returns."""
+    def _check_is_kept(self, tensor: Tensor, name: str) -> None:
+        """Refused for a `.grad` of before the step, in whose place the step has put another."""
         for owner, _, _ in self.recorder.inputs:
             if owner._grad is tensor and self.recorder.grads[id(owner)].kind != "kept":
                 raise Refused(f"a result that is {name} of before the step")
-        return self.inputs.place(tensor) if hasattr(self, "inputs") else ""
+
+    def _shape_of(self, result: Any) -> Any:
+        """The structure of the result, as an expression of the tensors `r0`, `r1`, …"""
+        if isinstance(result, Tensor):
+            places = [f"r{i}" for i, (other, _) in enumerate(self.results) if other is result]
+            return places[0] if places else self.inputs.place(result)
+        if type(result) in (list, tuple):
+            inner = ", ".join(map(self._shape_of, result))
+            if type(result) is list:
+                return f"[{inner}]"
+            return f"({inner}{',' if len(result) == 1 else ''})"
+        if type(result) is dict:
+            return "{" + ", ".join(f"{k!r}: {self._shape_of(v)}" for k, v in result.items()) + "}"
+        return repr(result)
 
     def _named(self) -> Names:
         names = Names()

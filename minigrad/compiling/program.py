@@ -65,10 +65,13 @@ _RAISING: tuple[str, ...] = (
     "np.take_along_axis",
     "np.put_along_axis",
     "np.repeat",
+    "np.take",
+    "np.choose",
+    "np.bincount",
+    "np.put",
 )
 # Statements whose second argument has indices.
 _INDEXING = ("[]", "[]=", ".take", ".put", "np.take", "np.take_along_axis")
-_RAISING += ("np.take", "np.choose", "np.bincount", "np.put")
 # The ufuncs of operators.
 UFUNCS: dict[str, Any] = {
     "+": np.add, "-": np.subtract, "*": np.multiply, "/": np.true_divide, "//": np.floor_divide,
@@ -131,13 +134,10 @@ class Program:
     def _split_writes(self) -> None:
         whole = self._written_whole()
         for statement in self.statements:
-            reads = statement.operands()
             targets = statement.writes
             if len(targets) == 1 and id(targets[0]) in whole:
-                target = targets[0]
-                self._split(statement, target)
+                self._split(statement, targets[0])
             else:
-                del reads
                 self._with_standing(statement)
 
     def _split(self, statement: Statement, target: Recorded) -> None:
@@ -387,16 +387,25 @@ def constant_storages(statements: Iterable[Statement], own: Iterable[int]) -> se
 
     `own` are the storages of results, which are new in each call.
     """
+    statements = list(statements)
+    external = {
+        id(x.storage)
+        for statement in statements
+        for x in (*statement.operands(), *statement.writes)
+        if type(x) is Recorded and x.storage.external
+    }
+    made = _makers(statements)
+    return _closed(made.keys() - set(own) - external, made)
+
+
+def _makers(statements: Iterable[Statement]) -> dict[int, list[Statement]]:
+    """The statements that make or write each storage, by its id."""
     made: dict[int, list[Statement]] = {}
-    external: set[int] = set()
     for statement in statements:
         for x in (*statement.results, *statement.writes):
             if type(x) is Recorded:
                 made.setdefault(id(x.storage), []).append(statement)
-        for x in (*statement.operands(), *statement.writes):
-            if type(x) is Recorded and x.storage.external:
-                external.add(id(x.storage))
-    return _closed(made.keys() - set(own) - external, made)
+    return made
 
 
 def _closed(storages: set[int], made: dict[int, list[Statement]]) -> set[int]:
@@ -419,21 +428,15 @@ def storages_made_once(statements: Iterable[Statement], own: Iterable[int]) -> s
     What a call reads before a write must be made in the call.
     """
     statements = list(statements)
-    once = constant_storages(statements, own)
-    made: dict[int, list[Statement]] = {}
-    last_write: dict[int, int] = {}
-    for i, statement in enumerate(statements):
-        for x in (*statement.results, *statement.writes):
-            if type(x) is Recorded:
-                made.setdefault(id(x.storage), []).append(statement)
-        last_write |= {id(w.storage): i for w in statement.writes}
+    once, made = constant_storages(statements, own), _makers(statements)
+    last_write = {id(w.storage): i for i, s in enumerate(statements) for w in s.writes}
     while True:
         early = {
             id(x.storage)
             for i, statement in enumerate(statements)
             if not is_made_of(statement, once)
-            for x in statement.operands()
-            if type(x) is Recorded and i < last_write.get(id(x.storage), -1)
+            for x in _arrays(statement)
+            if i < last_write.get(id(x.storage), -1)
         }
         if not early & once:
             return once

@@ -11,13 +11,11 @@ A `Number` is a Python number that may differ in the next call, such as a learni
 from __future__ import annotations
 
 import operator
-import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
 import numpy as np
 
-from ..core.inplace import _overlap
 from .refusal import refused
 
 # The methods of arrays that compute or view, and so are recorded.
@@ -58,7 +56,7 @@ METHODS = frozenset(
     ]
 )
 _WRITING = {"put": 0, "sort": 0, "fill": 0}
-_PLAIN = ("shape", "dtype", "ndim", "size", "itemsize", "nbytes", "strides")
+_PLAIN = ("shape", "dtype", "ndim", "size", "itemsize", "nbytes", "strides", "ctypes")
 CONVERSIONS = {
     "__bool__": "the truth of a tensor's value",
     "__int__": "int() of a tensor",
@@ -97,9 +95,6 @@ class Recorded:
     def __getattr__(self, name: str) -> Any:
         if name == "flags":
             return _Flags(self)
-        # NumPy asks for this to convert an array. The engine asks whether two are at one place.
-        if name == "__array_interface__" and sys._getframe(1).f_code is _overlap.__code__:
-            return self.value.__array_interface__
         if name in _PLAIN:
             return getattr(self.value, name)
         if name == "item" or name in CONVERSIONS:

@@ -216,7 +216,7 @@ def _overlap(a: np.ndarray, b: np.ndarray) -> bool:
     # Reading the addresses takes longer than a small write. One element shares all or nothing.
     if a.size == 1:
         return False
-    return bool(a.__array_interface__["data"] != b.__array_interface__["data"])
+    return bool(a.ctypes.data != b.ctypes.data)
 
 
 def _write_result(
