@@ -180,7 +180,7 @@ class Declared:
                     self._thing(key, item, f"{self.refer(each)}.{key}")
 
     def _function(self, function: FunctionType, is_method: bool = False) -> None:
-        is_step = not self._functions  # which may be an example in a docstring of the engine's
+        is_step = not self._functions  # which may be the command's, or a docstring's example
         if function in self._functions or (_is_library(function.__module__) and not is_step):
             return
         self._functions[function] = is_method
@@ -338,9 +338,7 @@ def _same_contents(container: Any, before: Any) -> bool:
 
 def _is_library(module: str | None) -> bool:
     """Whether a module is the engine, NumPy, or of Python's library."""
-    name = module or ""
-    # The programs of the command train as a user's do.
-    return name.partition(".")[0] in _LIBRARIES and not name.startswith("minigrad.app.")
+    return (module or "").partition(".")[0] in _LIBRARIES
 
 
 def _is_minigrads(thing: Any) -> bool:

@@ -132,6 +132,18 @@ def test_a_convolutional_network() -> None:
     agree(lambda: module_setting(make, nn.CrossEntropyLoss(), lambda p: optim.SGD(p, lr=0.1)), data)
 
 
+def test_products_whose_shapes_do_not_broadcast() -> None:
+    """Of matrices, which a convolution writes into an array of its own."""
+
+    def make() -> Any:
+        first = nn.Conv2d(3, 3, 3, stride=2, groups=3, bias=False, padding_mode="circular")
+        second = nn.Conv2d(3, 2, 1, padding_mode="replicate")
+        return nn.Sequential(first, second, nn.Flatten(), nn.Linear(6, 3))
+
+    data = [(numbers(i, 2, 3, 4, 8), labels(i, 2, 3)) for i in range(4)]
+    agree(lambda: module_setting(make, nn.CrossEntropyLoss(), lambda p: optim.SGD(p, lr=0.1)), data)
+
+
 def test_a_transformer_block_and_an_embedding() -> None:
     class Model(nn.Module):
         def __init__(self) -> None:

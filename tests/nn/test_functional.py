@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from twins import check_same
 
 import minigrad
 import minigrad.nn.functional as F
@@ -524,3 +525,16 @@ def test_dropout_refuses_wrong_inputs() -> None:
         F.dropout([1.0], 0.5)
     with pytest.raises(ValueError, match="between 0 and 1"):
         F.dropout(minigrad.ones(1), float("nan"))
+
+
+@pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0), (2,)])
+@pytest.mark.parametrize("dtype", ["int64", "uint8", "bool", "float32"])
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "softmin"])
+def test_softmax_of_integers_is_refused_unless_there_are_none(
+    name: str, dtype: str, shape: tuple[int, ...]
+) -> None:
+    check_same(
+        lambda torch: getattr(torch.nn.functional, name)(
+            torch.zeros(shape, dtype=getattr(torch, dtype)), 0
+        )
+    )
