@@ -593,3 +593,15 @@ def test_a_loop_over_parts_makes_one_array_of_the_whole(monkeypatch: pytest.Monk
     sum((row * i).sum() for i, row in enumerate(x * 1)).backward()
     assert len(made) == 1
     np.testing.assert_array_equal(x.grad.numpy()[:, 0], np.arange(50))
+
+
+def test_a_given_cotangent_keeps_its_order_in_memory() -> None:
+    """It decides the order of sums, and so their last digits."""
+    g = np.random.default_rng(0).standard_normal((3, 9, 3))
+
+    def program(torch: Any) -> Any:
+        x = torch.ones(3, 1, 1, dtype=torch.float64, requires_grad=True)
+        x.repeat(3, 3, 3).backward(torch.from_numpy(g.copy()).permute(1, 0, 2))
+        return x.grad
+
+    check_same(program)
