@@ -11,6 +11,7 @@ import numpy as np
 from ..core.errstate import quiet
 from ..core.half import computing
 from ..rules import Rule
+from .record import Row
 
 
 class Call:
@@ -29,6 +30,13 @@ class Call:
 def arrays_of(output: Any) -> list[np.ndarray]:
     """The arrays of a rule's result, which may be a tuple."""
     return [np.asarray(x) for x in (output if isinstance(output, tuple) else (output,))]
+
+
+def as_stored(results: list[np.ndarray], row: Row, target: Any) -> list[np.ndarray]:
+    """The results as a row has them: a write into `target` converts to its dtype."""
+    if row.kind != "write":
+        return results
+    return [results[0].astype(target.dtype), *results[1:]]
 
 
 def code_of(pullback: Any) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..core.errstate import cast, quiet
 from .arrays import numbers
-from .calls import Call, arrays_of
+from .calls import Call, arrays_of, as_stored
 from .record import Arrival, Record, Row, Walk
 from .recorder import Recorder
 from .replay import same_bits
@@ -150,10 +150,7 @@ class _Loss:
                 )
         options = {key: _wide(value) for key, value in call.options.items()}
         output, _ = quiet.call(call.rule.forward, *args, **options)
-        found = arrays_of(output)
-        if row.kind == "write" and isinstance(args[0], np.ndarray):  # which may have another dtype
-            found[0] = found[0].astype(args[0].dtype)
-        return found
+        return as_stored(arrays_of(output), row, args[0])
 
 
 def _wide(value: Any) -> Any:

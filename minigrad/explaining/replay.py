@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errstate import quiet
-from .calls import places_of
+from .calls import as_stored, places_of
 from .record import Contribution, Step, Walk
 from .recorder import Recorder
 
@@ -25,8 +25,7 @@ def replay(recorder: Recorder) -> None:
         rows += 1
         results, made[row.number] = call.repeated()
         stored = [recorder.copies[number] for number in row.results]
-        if row.kind == "write":  # into an array that may have another dtype
-            results = [results[0].astype(stored[0].dtype), *results[1:]]
+        results = as_stored(results, row, stored[0])
         if len(results) != len(stored) or not all(map(same_bits, results, stored)):
             wrong.add(row.number)
     for walk, step, one in _contributions(record.walks):
