@@ -5,14 +5,13 @@ wraps the result and, if a gradient is wanted, records a `Node`. In most calls t
 used as they are: tensors of one dtype, or Python numbers. In all others `arguments.prepare` checks
 and converts them first.
 
-The template is filled in for each rule at import, as in `dataclasses`, because a loop over the
-operands in every call would take as long as the call of NumPy.
-`inspect.getsource(minigrad.mul)` shows the result.
+The template is filled in for each rule, as in `dataclasses`, because a loop over the operands in
+every call would take as long as the call of NumPy. `inspect.getsource(minigrad.mul)` shows the
+result.
 """
 
 from __future__ import annotations
 
-import linecache
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from types import FunctionType
@@ -29,6 +28,7 @@ from .arguments import MISSING, UNGIVEN, call_by_names, prepare, raise_as_pytorc
 from .errstate import quiet
 from .grad_mode import grad_mode
 from .half import HALF, computing
+from .late import late_function
 from .node import Node
 from .tensor import TensorBase, wrap
 from .versions import NOT_SAVED
@@ -85,16 +85,13 @@ def function(
     should.
     """
     filling = _Filling(rule, node or rule.presentation.node, operator)
-    fields = filling.fields()
-    lines = (_filled(line, fields) for line in TEMPLATE.splitlines())
-    source = "\n".join(line for line in lines if line.strip()) + "\n"
+    name = rule.forward.__name__
     # A name that begins with this file's counts as a part of the engine in tracebacks.
     kind = " operator" if operator else node if isinstance(node, str) else " number"
     file = f"{__file__} ({rule.name}{kind})"
-    linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file
     names = _NAMES | {"rule": rule, "forward": rule.forward, "node_name": filling.node}
-    exec(compile(source, file, "exec"), names)
-    op: Callable[..., Any] = names[rule.forward.__name__]
+    names["definition"] = name, file, filling.source
+    names[name] = op = late_function(name, file, filling.source, names)
     op.__name__ = op.__qualname__ = rule.name
     op.__doc__, op.__module__ = rule.forward.__doc__, rule.forward.__module__
     vars(op)["__signature__"] = rule.signature
@@ -127,6 +124,12 @@ class _Filling:
             for p in self.parameters
             if p.name not in self.kinds and p.kind is not p.VAR_POSITIONAL
         ]
+
+    def source(self) -> str:
+        """The filled template."""
+        fields = self.fields()
+        lines = (_filled(line, fields) for line in TEMPLATE.splitlines())
+        return "\n".join(line for line in lines if line.strip()) + "\n"
 
     def fields(self) -> dict[str, str]:
         """The fields of the template."""
@@ -495,7 +498,7 @@ def with_keywords(op: Any, call: Callable[..., Any]) -> FunctionType:
     others.
     """
     names = op.__globals__ | {"call_by_names": call}
-    copy = FunctionType(op.__code__, names, op.__name__, op.__defaults__)
-    copy.__kwdefaults__ = op.__kwdefaults__
-    copy.__doc__, copy.__module__ = op.__doc__, op.__module__
+    name, file, source = names["definition"]
+    copy = late_function(name, file, source, names)
+    copy.__name__, copy.__doc__, copy.__module__ = op.__name__, op.__doc__, op.__module__
     return copy

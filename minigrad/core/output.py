@@ -22,6 +22,7 @@ from .dispatch import OPS, with_keywords
 from .errstate import quiet
 from .grad_mode import grad_mode
 from .inplace import refuse_memory, refuse_overlap
+from .late import late_function
 from .resizing import resize_array
 from .tensor import TensorBase
 from .versions import count_write, hold, let_go
@@ -181,7 +182,8 @@ def _wrapped(name: str, function: Any, kind: str) -> FunctionType:
             parameters.append(p.name if required else f"{p.name}=default_{p.name}")
             arguments.append(f"{p.name}={p.name}" if p.kind is p.KEYWORD_ONLY else p.name)
             named.append(f"{p.name}={p.name}")
-    source = _WRAPPER.format(
+    source = functools.partial(
+        _WRAPPER.format,
         name=name,
         parameters=", ".join(parameters if star else [*parameters, "*"]),
         arguments=", ".join(arguments),
@@ -192,9 +194,8 @@ def _wrapped(name: str, function: Any, kind: str) -> FunctionType:
         shortcut=_shortcut(before, extra),
     )
     names: dict[str, Any] = {"function": function, "written": written} | defaults
-    exec(compile(source, f"{__file__} ({name})", "exec"), names)
-    made: FunctionType = names[name]
-    return made
+    file = f"{__file__} ({function.__module__}.{name})"
+    return late_function(name, file, source, names)
 
 
 def _shortcut(before: Sequence[str], extra: str) -> str:
