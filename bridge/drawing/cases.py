@@ -24,6 +24,20 @@ def unary(draw: RandomDraws) -> Case:
     return Case((draw.array(draw.shape()),))
 
 
+def with_infinities(draw: RandomDraws, x: Operand) -> Operand:
+    """Make about half of the elements of an operand NaN or infinite, if it can have them."""
+    if x.values.dtype.kind != "f":
+        return x
+    special = draw.rng.choice(np.array([np.nan, np.inf, -np.inf], x.values.dtype), x.values.shape)
+    values = np.where(draw.rng.random(x.values.shape) < 0.5, special, x.values)
+    return replace(x, values=values)
+
+
+def unary_with_infinities(draw: RandomDraws) -> Case:
+    x = draw.array(draw.shape())
+    return Case((with_infinities(draw, x) if draw.wild else x,))
+
+
 def unary_positive(draw: RandomDraws) -> Case:
     return Case((draw.array(draw.shape(), positive=True),))
 
@@ -190,7 +204,9 @@ def fill(draw: RandomDraws) -> Case:
     x = draw.array(draw.shape())
     # PyTorch's own backward fails if a float that requires grad fills an integer tensor.
     value = draw.array((), dtype=draw.dtype if x.differentiable else np.dtype(np.int64))
-    return Case((x, draw.pick(value, draw.number(0, 1, -2, 0.5))))
+    if draw.wild:  # one element is seldom special by chance
+        value = with_infinities(draw, value)
+    return Case((x, draw.pick(value, value, draw.number(0, 1, -2, 0.5))))
 
 
 def select(draw: RandomDraws) -> Case:
@@ -320,7 +336,7 @@ def softmax(draw: RandomDraws) -> Case:
 
 def nll_loss(draw: RandomDraws) -> Case:
     classes = draw.integer(1, 4)
-    lead = draw.pick(draw.shape(), draw.shape(most=1))  # usually (N,)
+    lead = draw.pick(draw.shape(), draw.shape(least=2), draw.shape(most=1), draw.shape(most=1))
     shape = (*lead[:1], classes, *lead[1:])
     target = draw.rng.integers(0, classes, lead)
     options = draw.options(
@@ -341,7 +357,7 @@ def nll_loss(draw: RandomDraws) -> Case:
     x = draw.array(shape)
     if len(shape) > 2:  # PyTorch's own backward fails for other layouts
         x = Operand(x.values)
-    layout = draw.pick(*LAYOUTS[:3]) if draw.wild else "contiguous"
+    layout = draw.pick(*LAYOUTS[:3], "transposed") if draw.wild else "contiguous"
     if draw.wild and len(shape) < 3 and np.all((target >= 0) & (target < classes)):
         # PyTorch's error for a wrong target in uint8 isn't readable.
         target = np.asarray(target).astype(draw.pick("int64", "int64", "uint8"))

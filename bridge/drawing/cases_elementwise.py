@@ -215,9 +215,9 @@ ELEMENTWISE: dict[str, tuple[Callable[[RandomDraws], Case], _FUNCTION]] = {
         for name in (
             *("sin", "cos", "atan", "sinh", "cosh", "asinh", "deg2rad", "rad2deg"),
             *("expm1", "exp2", "signbit"),
-            *("isinf", "isposinf", "isneginf"),
         )
     },
+    **{name: (cases.unary_with_infinities, {}) for name in ("isinf", "isposinf", "isneginf")},
     **{name: (cases.unary_positive, {}) for name in ("log2", "log10", "log1p", "rsqrt")},
     **{name: (moderate, {}) for name in ("erf", "erfc", "i0")},
     **{name: (moderate_tensors(1), {}) for name in ("digamma", "lgamma")},
