@@ -223,8 +223,26 @@ def _call(name: str, operands: Sequence[Any], options: dict[str, Any]) -> tuple[
 
 
 def _pull_back(result: torch.Tensor, leaf: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
-    (found,) = torch.autograd.grad(result, leaf, g, retain_graph=True, allow_unused=True)
+    with torch.enable_grad():
+        end = _WithCotangent.apply(result, g)
+    (found,) = torch.autograd.grad(end, leaf, retain_graph=True, allow_unused=True)
     return torch.zeros_like(leaf) if found is None else found
+
+
+class _WithCotangent(torch.autograd.Function):
+    """A scalar whose gradient is the cotangent.
+
+    `torch.autograd.grad` imports SymPy when it gets a cotangent, which takes half a second.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, result: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(g)
+        return torch.zeros((), dtype=result.dtype, device=result.device)
+
+    @staticmethod
+    def backward(ctx: Any, *_: Any) -> Any:
+        return (*ctx.saved_tensors, None)
 
 
 def _magnitude(x: Any) -> Any:

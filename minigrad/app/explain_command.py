@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -35,4 +37,22 @@ def explain_program(
         if text:
             print(page, end="")
         if path is not None:
+            _import_igraph()
             page.save(path)
+
+
+def _import_igraph() -> None:
+    """Import igraph without matplotlib, with which that takes ten times as long.
+
+    Nothing is plotted any more: the program has ended, and the page needs only the layout.
+    """
+    hidden = "matplotlib" not in sys.modules
+    if hidden:
+        sys.modules["matplotlib"] = None  # type: ignore[assignment]
+    try:
+        importlib.import_module("igraph")
+    except ImportError:
+        pass  # it is an extra
+    finally:
+        if hidden:
+            del sys.modules["matplotlib"]
