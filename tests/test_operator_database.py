@@ -162,6 +162,23 @@ def test_the_check_passes_what_is_right() -> None:
     assert check(op, forms_of=lambda op: [Form("function", op.op, minigrad.exp)]).passes
 
 
+def _in_another_order(x: Any, *args: Any, **options: Any) -> Any:
+    values, indices = minigrad.sort(x, *args, **options)
+    return type(minigrad.sort(x))((values, indices.flip(-1) if x.ndim else indices))
+
+
+def _first_picked_twice(x: Any, *args: Any, **options: Any) -> Any:
+    values, indices = minigrad.sort(x, *args, **options)
+    return type(minigrad.sort(x))((values, indices * 0))
+
+
+@pytest.mark.parametrize("mistake", [_in_another_order, _first_picked_twice])
+def test_indices_must_be_those_of_the_values(mistake: Any) -> None:
+    op = OPS["sort"]
+    assert check(op, 4, forms_of=lambda op: [Form("function", op.op, minigrad.sort)]).passes
+    assert not check(op, 4, forms_of=lambda op: [Form("function", op.op, mistake)]).passes
+
+
 def test_the_check_finds_a_missing_error() -> None:
     op = OPS["cat"]
     lenient = [Form("function", op.op, lambda tensors, dim=0: tensors[0])]

@@ -22,6 +22,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,7 @@ from .namespace import Namespace, Tensor
 
 with side_effects_undone():
     from torch.testing._internal.common_methods_invocations import op_db
+    from torch.testing._internal.common_utils import SEED, set_rng_seed
 
 DTYPES = {getattr(torch, d.name): d for d in SUPPORTED}
 # How far results may be apart: relative and absolute. They are those of torch.testing.assert_close.
@@ -58,9 +60,10 @@ SUMS_OF_PRODUCTS = (
 # How many times as far gradients may be apart in float32, where PyTorch's own are inexact: it
 # differs from its float64 by up to 8e-5 after the 50 steps of a loss of sequences.
 LOOSER_GRADIENTS = {"nn.functional.ctc_loss": 20}
+# Functions that may take any of several equal elements, and the place of their argument `dim`.
+PICKING = {"argsort": 0, "kthvalue": 1, "mode": 0, "sort": 0, "topk": 1}
 # Ops that fall short, and why. Each must still fail.
 _DETACHED = "a mean or std that requires grad is refused"
-_TIES = "which of several equal elements it takes is an accident of PyTorch's sorting"
 _DTYPE = "no tensor can have the dtype"
 _SIX_DIGITS = "PyTorch's has 6 digits around 5"
 _IN_BYTES = "PyTorch interpolates bytes with weights that are rounded to integers"
@@ -69,10 +72,8 @@ SHORTFALLS: dict[str, str] = {
     "cat": "the result of operands that are not in row-major order is",
     "cdouble": _DTYPE,
     "cfloat": _DTYPE,
-    "kthvalue": _TIES,
     "linalg.eig": _DTYPE,
     "linalg.eigvals": _DTYPE,
-    "mode": _TIES,
     "nn.functional.interpolate.bicubic": _IN_BYTES,
     "nn.functional.interpolate.bilinear": _IN_BYTES,
     "nn.functional.upsample_bilinear": _IN_BYTES,
@@ -80,7 +81,6 @@ SHORTFALLS: dict[str, str] = {
     "normal.number_mean": _DETACHED,
     "special.bessel_j0": _SIX_DIGITS,
     "special.bessel_y1": _SIX_DIGITS,
-    "topk": _TIES,
 }
 # Entries of which no sample fits: all are complex, or for another device.
 NO_SAMPLES = ("nn.functional.batch_norm.without_cudnn", "nn.functional.silu.complex")
@@ -407,11 +407,27 @@ def check_sample(op: Any, form: Form, sample: Any, *, gradients: bool, second: b
     compare(what, theirs, ours, values=False)
     if op.name not in UNINITIALISED:
         unique = sample.output_process_fn_grad  # leaves out what isn't unique, such as a sign
-        compare(what, unique(theirs), unique(ours), cancels=cancels)
+        a, b = unique(theirs), unique(ours)
+        if op.name in PICKING and not sample.kwargs.get("stable"):
+            a = _with_picked_elements(torch, op.name, sample, a)
+            b = _with_picked_elements(_judged.library, op.name, sample, b)
+        compare(what, a, b, cancels=cancels)
     if inputs.their_leaves:
         _check_gradients(
             what, sample, inputs, theirs, ours, second, LOOSER_GRADIENTS.get(op.name, 1)
         )
+
+
+def _with_picked_elements(library: Any, name: str, sample: Any, result: Any) -> Any:
+    """A result with the elements that its indices pick in the place of the indices."""
+    *values, indices = result if isinstance(result, tuple) else (result,)
+    dim = sample.kwargs.get("dim", [*sample.args, -1, -1][PICKING[name]])
+    x, picks = (np.atleast_1d(y.detach().numpy()) for y in (sample.input, indices))
+    if picks.ndim < x.ndim:
+        picks = np.expand_dims(picks, dim)
+    if not np.all(np.diff(np.sort(picks, dim), axis=dim)):
+        raise Difference(f"{name}: an element is picked twice")
+    return (*values, library.from_numpy(np.take_along_axis(x, picks, dim)))
 
 
 def _compare_errors(what: str, theirs: Any, ours: Any) -> None:
@@ -576,7 +592,8 @@ def check(
         ways = [Form("function", op.op, found)]
     for dtype in _chosen(op, rng, share):
         gradients = dtype.is_floating_point and dtype not in NARROW and op.supports_autograd
-        samples = tried("samples", functools.partial(_samples, op, dtype, gradients, seed)) or []
+        drawn = samples_of(op, dtype, gradients, seed)
+        samples = tried("samples", functools.partial(list, drawn)) or []
         second = gradients and op.supports_gradgrad and dtype is torch.float64 and _judged.strict
         for form in ways[:1] if dtype in NARROW else ways:
             chosen = samples if share is None else rng.sample(samples, min(share, len(samples)))
@@ -604,14 +621,28 @@ def _chosen(op: Any, rng: random.Random, share: int | None) -> list[torch.dtype]
     return [d for d in known if share is None or d not in NARROW or d is left]
 
 
-def _samples(op: Any, dtype: torch.dtype, requires_grad: bool, seed: int) -> list[Any]:
-    kept = [
-        op.sample_inputs("cpu", dtype, requires_grad=requires_grad),
-        op.reference_inputs("cpu", dtype, requires_grad=requires_grad)
-        if seed and op.reference_inputs_func
-        else (),
-    ]
-    return [sample for each in kept for sample in each]
+def samples_of(
+    op: Any, dtype: torch.dtype, requires_grad: bool = False, seed: int = 0
+) -> Iterator[Any]:
+    """The samples of an op, as PyTorch's tests draw them; a seed other than 0 gives others.
+
+    Then its reference inputs are among them. All come from the functions of an entry: its methods
+    look through the stack for a test of PyTorch's, which takes a third of a second where many
+    modules are loaded.
+
+    >>> op = op_named("exp")
+    >>> a, b = (next(samples_of(op, torch.float32, seed=s)).input for s in (0, 1))
+    >>> bool((a == b).all())
+    False
+    """
+    set_rng_seed(seed or SEED)
+    drawn = [op.sample_inputs_func(op, "cpu", dtype, requires_grad)]
+    if seed and op.reference_inputs_func:
+        drawn.append(op.reference_inputs_func(op, "cpu", dtype, requires_grad))
+    for sample in chain(*drawn):
+        yield sample
+        if not seed:
+            set_rng_seed(SEED)  # PyTorch's tests do so before each sample
 
 
 def _check_errors(op: Any, form: Form, tried: Any) -> None:
@@ -628,7 +659,7 @@ def _check_errors(op: Any, form: Form, tried: Any) -> None:
             wanted = error_input.error_type
             raise Difference(f"{got}, not {wanted}: {error_input.error_regex!r:.120}")
 
-    for error_input in op.error_inputs("cpu") if op.error_inputs_func else ():
+    for error_input in op.error_inputs_func(op, "cpu") if op.error_inputs_func else ():
         of_tensor = isinstance(error_input.sample_input.input, torch.Tensor)
         if op.name.startswith("__") and not of_tensor:
             continue  # Python raises the error for a method of something else

@@ -19,7 +19,14 @@ import torch
 from twins import check_same
 
 import minigrad
-from bridge.conformance.operator_database import OPS, Difference, Inputs, Untranslatable, compare
+from bridge.conformance.operator_database import (
+    OPS,
+    Difference,
+    Inputs,
+    Untranslatable,
+    compare,
+    samples_of,
+)
 from minigrad.core.output import KINDS
 
 NAMES = [
@@ -71,8 +78,7 @@ def _samples(name: str) -> Iterator[Any]:
         if name in (op.name, *(alias.name for alias in op.aliases)):
             for dtype in {torch.float32, torch.int64} & op.supported_dtypes("cpu"):
                 with warnings.catch_warnings(action="ignore"):  # PyTorch's own, about its samples
-                    samples = op.sample_inputs("cpu", dtype, requires_grad=False)
-                    found = list(itertools.islice(samples, 2))
+                    found = list(itertools.islice(samples_of(op, dtype), 2))
                 yield from found
 
 
