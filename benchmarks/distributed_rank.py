@@ -110,7 +110,7 @@ def main() -> None:
     torch.set_num_threads(1)
     if hasattr(os, "sched_setaffinity"):  # the benchmark restricts itself, and so what it starts
         os.sched_setaffinity(0, options["cores"])
-    with threadpool_limits(1), joined():
+    with threadpool_limits(1), joined(options["backend"]):
         for batch, sizes in options["cases"]:
             found = measure(batch, sizes, options["rounds"], options["steps"], options["dtype"])
             if minigrad.distributed.get_rank() == 0:

@@ -57,10 +57,14 @@ def start(argv: Sequence[str], size: int) -> int:
 
 
 @contextmanager
-def joined() -> Iterator[None]:
-    """Within the block, this process is a rank of a process group of each library."""
-    torch.distributed.init_process_group("gloo", timeout=TIMEOUT)
-    minigrad.distributed.init_process_group("gloo", timeout=TIMEOUT)
+def joined(backend: str = "gloo") -> Iterator[None]:
+    """Within the block, this process is a rank of a process group of each library.
+
+    The backend is minigrad's; PyTorch's is gloo.
+    """
+    minigrad.distributed.init_process_group(backend, timeout=TIMEOUT)
+    rank, size = minigrad.distributed.get_rank(), minigrad.distributed.get_world_size()
+    torch.distributed.init_process_group("gloo", rank=rank, world_size=size, timeout=TIMEOUT)
     try:
         yield
     finally:

@@ -1,11 +1,13 @@
 """The backend `mpi`: mpi4py, which is given the arrays' own memory.
 
-MPI has no timeouts, so a handle asks again and again whether its transfer is done. A rank that
+MPI has no timeouts, so a handle asks again and again whether its transfer is done. The transfer
+goes on only while it is asked, so at first there are no pauses. A rank that
 ends by an error ends all of them, because MPI's own end waits for every rank.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -19,7 +21,9 @@ from .reduce_op import ReduceOp
 from .transport import Array, Handle, WithoutNotes
 
 _NAMES = {"PRODUCT": "PROD"}  # of MPI's operations; the others are PyTorch's
-_LONGEST_NAP = 1e-3  # seconds between two questions
+_EAGER = 0.01  # seconds in which questions have no pause between them
+_NAP = 1e-3  # seconds between two questions after that
+_give_way = getattr(os, "sched_yield", lambda: None)  # to other ranks on the same core
 
 
 class MPIHandle:
@@ -30,12 +34,15 @@ class MPIHandle:
 
     def wait(self, timeout: float) -> None:
         """Wait until the transfer is done."""
-        end, nap = time.monotonic() + timeout, 1e-6
+        start = time.monotonic()
         while not self.done():
-            if time.monotonic() > end:
+            waited = time.monotonic() - start
+            if waited > timeout:
                 raise TransportError(f"timed out after {timeout:g} s")
-            time.sleep(nap)
-            nap = min(2 * nap, _LONGEST_NAP)
+            if waited < _EAGER:
+                _give_way()
+            else:
+                time.sleep(min(waited - _EAGER, _NAP))
 
     def done(self) -> bool:
         """Whether the transfer has ended."""
@@ -138,7 +145,7 @@ class MPITransport(WithoutNotes):
         while not self.comm.Iprobe(self.MPI.ANY_SOURCE, tag, status):
             if time.monotonic() > end:
                 raise TransportError(f"timed out after {timeout:g} s")
-            time.sleep(_LONGEST_NAP / 10)
+            time.sleep(_NAP / 10)
         source = int(status.Get_source())
         self.receive(array, source, tag).wait(max(0.001, end - time.monotonic()))
         return source

@@ -12,7 +12,7 @@ from benchmarks.measurement import Measurement
 OPTIMUM = 1_628_200.0  # bytes of the parameters
 
 
-def measured(step_of_two: float, theirs: float = 1.0) -> list[Measurement]:
+def measured(step_of_two: float, theirs: float = 1.0, kind: str = "weak") -> list[Measurement]:
     found = []
     for ranks, ours in ((1, 1.0), (2, step_of_two)):
         quantities = {
@@ -26,7 +26,7 @@ def measured(step_of_two: float, theirs: float = 1.0) -> list[Measurement]:
             (OURS, "parameters"): OPTIMUM,
         }
         for (engine, quantity), value in quantities.items():
-            found.append(Measurement("distributed", "weak", ranks, engine, quantity, (value,)))
+            found.append(Measurement("distributed", kind, ranks, engine, quantity, (value,)))
     return found
 
 
@@ -42,10 +42,11 @@ def test_the_table() -> None:
 
 def test_missed_targets_are_named() -> None:
     assert table(measured(1.2)).endswith(
-        "targets missed: a speed-up of 1.8 with 2 ranks; "
-        "no slower than PyTorch in weak scaling with 2 ranks"
+        "targets missed: a speed-up of 1.8 with 2 ranks over gloo; "
+        "no slower than PyTorch in weak scaling with 2 ranks over gloo"
     )
-    assert table(measured(1.2, theirs=2.0)).endswith("missed: a speed-up of 1.8 with 2 ranks")
+    by_mpi = measured(1.2, theirs=2.0, kind="weak, MPI")
+    assert table(by_mpi).endswith("missed: a speed-up of 1.8 with 2 ranks over MPI")
 
 
 def test_a_wait_longer_than_the_transfer_hides_nothing() -> None:

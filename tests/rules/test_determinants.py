@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from twins import check_same
 
@@ -29,18 +29,21 @@ def stacks_of_matrices(draw: st.DrawFn) -> Any:
 
 
 def gradient(t: Any, x: Any, g: Any, create_graph: bool) -> Any:
+    """The gradient of the determinants, and which of them are 0."""
     leaf = t.tensor(x.tolist(), dtype=t.float64, requires_grad=True)
-    (d,) = t.autograd.grad(
-        t.linalg.det(leaf), leaf, t.tensor(g.tolist(), dtype=t.float64), create_graph=create_graph
-    )
-    return d.detach().numpy()
+    y = t.linalg.det(leaf)
+    cotangent = t.tensor(g.tolist(), dtype=t.float64)
+    (d,) = t.autograd.grad(y, leaf, cotangent, create_graph=create_graph)
+    return d.detach().numpy(), y.detach().numpy() == 0
 
 
 @pytest.mark.parametrize("create_graph", [False, True])
 @given(stacks_of_matrices())
 def test_the_gradient_is_pytorchs_in_a_stack(create_graph: bool, drawn: Any) -> None:
     x, g = drawn
-    ours, theirs = (gradient(t, x, g, create_graph) for t in (minigrad, torch))
+    (ours, zero), (theirs, also) = (gradient(t, x, g, create_graph) for t in (minigrad, torch))
+    # Whether rounding leaves exactly 0 depends on LAPACK, and the gradient depends on that.
+    assume(np.array_equal(zero, also))
     np.testing.assert_allclose(ours, theirs, rtol=1e-13, atol=1e-12)
 
 
