@@ -166,7 +166,7 @@ def _command(argv: list[str]) -> int:
         "graph ms/step",
     ]
     lines = [[line[0], line[3], *line[1:3], *line[4:]] for line in lines]
-    print(tabulate(lines, headers, floatfmt=".0f"))
+    print(tabulate(lines, headers, floatfmt=("", ".0f", ".2f", *[".0f"] * 4)))
     return 0
 
 
