@@ -43,21 +43,24 @@ def module_infos() -> dict[str, Any]:
     }
 
 
-def ours(value: Any) -> Any:
-    """Return minigrad's counterpart of an argument."""
+def ours(value: Any, made: dict[int, Any] | None = None) -> Any:
+    """Return minigrad's counterpart of an argument; a tensor that is in it twice is so there."""
+    made = {} if made is None else made
     if isinstance(value, torch.nn.Module):
         return from_torch(value)
     if isinstance(value, torch.nn.utils.rnn.PackedSequence):
-        return nn.utils.rnn.PackedSequence(*map(ours, value))
+        return nn.utils.rnn.PackedSequence(*(ours(part, made) for part in value))
     if isinstance(value, torch.Tensor):
-        made = minigrad.from_numpy(np.array(value.detach().numpy()))
-        return made.requires_grad_(value.requires_grad)
+        if id(value) not in made:
+            x = minigrad.from_numpy(np.array(value.detach().numpy()))
+            made[id(value)] = x.requires_grad_(value.requires_grad)
+        return made[id(value)]
     if isinstance(value, torch.dtype):
         return getattr(minigrad, str(value).removeprefix("torch."))
     if isinstance(value, dict):
-        return {key: ours(item) for key, item in value.items()}
+        return {key: ours(item, made) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(map(ours, value))
+        return type(value)(ours(item, made) for item in value)
     if callable(value) and hasattr(nn.functional, getattr(value, "__name__", "")):
         return getattr(nn.functional, value.__name__)
     return value
@@ -158,7 +161,7 @@ def _compare(name: str, training: bool, dtype: Any, sample: Any, result: Result)
     if given is None:
         return
     expected = _results(torch, theirs, (given.args, given.kwargs))
-    found = _results(minigrad, mine, (ours(given.args), ours(dict(given.kwargs))))
+    found = _results(minigrad, mine, ours((given.args, dict(given.kwargs))))
     if [(x.shape, x.dtype) for x in found] != [(x.shape, x.dtype) for x in expected]:
         result.faults.append(f"{sample.desc}: shapes or dtypes differ")
         return
