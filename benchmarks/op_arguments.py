@@ -74,9 +74,9 @@ def _two_halves(d: OperandSource) -> OpArguments:
 
 
 def _regular(d: OperandSource) -> np.ndarray:
-    """A symmetric matrix that is far from a singular one."""
+    """A symmetric matrix that is far from a singular one, with a determinant near 1."""
     x = d.floats(*d.square) / max(d.side, 1)
-    return np.asarray(x + x.T + 2 * np.eye(d.side, dtype=d.dtype), d.dtype)
+    return np.asarray(x + x.T + np.eye(d.side, dtype=d.dtype), d.dtype)
 
 
 def _images(d: OperandSource) -> np.ndarray:

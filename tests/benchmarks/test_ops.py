@@ -14,7 +14,7 @@ from benchmarks.agreement import Disagreement
 from benchmarks.expressions import EXPRESSIONS, calls
 from benchmarks.measurement import Measurement
 from benchmarks.op_arguments import MEASURED, op_arguments
-from benchmarks.ops import BOTH, FORWARD, check_op, in_library, in_numpy, measure, table
+from benchmarks.ops import BOTH, FORWARD, LARGE, check_op, in_library, in_numpy, measure, table
 from benchmarks.settings import BenchmarkSettings
 from minigrad.rules import REGISTRY
 from tests.bridge.mistakes import mistake_in_rule
@@ -43,6 +43,13 @@ def test_every_rule_has_a_call_on_which_all_engines_agree(name: str, size: int, 
         for each in engines.values():
             assert each.both is not None
             each.both()
+
+
+@pytest.mark.parametrize("name", ["cumprod", "det", "inv", "prod", "slogdet"])
+def test_a_product_of_a_million_elements_stays_finite(name: str) -> None:
+    call = op_arguments(name, LARGE, FLOAT32)
+    results = in_library(name, minigrad, call).results()
+    assert all(np.isfinite(x).all() for x in results.values())
 
 
 @pytest.mark.parametrize("name", [name for name in MEASURED if REGISTRY[name].differentiable])
