@@ -19,7 +19,7 @@ def late_function(
     At its first call it takes the code and the defaults of that function. `inspect.getsource`
     finds the source in `file` before and after.
 
-    >>> twice = late_function("twice", "<twice>", lambda: "def twice(x=2): return 2 * x", {})
+    >>> twice = late_function("twice", "twice.py", lambda: "def twice(x=2): return 2 * x", {})
     >>> twice(), twice(5)
     (4, 10)
     """
@@ -34,7 +34,7 @@ def late_function(
 
     linecache.cache[file] = (source,)  # called when a line is asked for
     names["become"] = become
-    code = _FIRST_CALL.replace(co_filename=file, co_firstlineno=1, co_name=name)
+    code = _FIRST_CALL.replace(co_filename=file, co_firstlineno=1, co_name=name, co_qualname=name)
     function = FunctionType(code, names, name)
     return function
 
