@@ -18,7 +18,7 @@ from ..rules.layout import in_dtype
 from ..rules.promotion import converted, get_default_dtype, python_number, result_type, wrapped
 from .errstate import quiet
 from .grad_mode import grad_mode
-from .tensor import TensorBase, refresh, require_element, require_tensor
+from .tensor import TensorBase, refresh, require_element, require_tensor, wrap
 from .versions import SavedVersion
 
 MISSING: Any = object()  # the default of a required argument
@@ -29,6 +29,8 @@ _ALIASES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "x1": "input", "
 def prepare(rule: Rule, operands: Sequence[Any]) -> tuple[list[Any], list[Any]]:
     """The operands of a call, and the arrays and numbers that the rule gets for them."""
     check_operands(rule, operands)
+    if not any(isinstance(x, TensorBase) for x in operands):
+        operands = [_tensor_of(operands[0]), *operands[1:]]
     arrays = []
     for x in operands:
         if isinstance(x, TensorBase) and grad_mode.enabled and rule.differentiable:
@@ -95,8 +97,13 @@ def check_operands(rule: Rule, operands: Sequence[Any]) -> None:
                 _refuse_operand(rule, i, x)
         elif x is not None or not annotation.endswith("None"):
             _refuse_operand(rule, i, x)
-    if not any_tensor:
+    if not (any_tensor or rule.presentation.numbers_alone):
         _refuse_operand(rule, 0, operands[0])
+
+
+def _tensor_of(number: Any) -> TensorBase:
+    """A number as a tensor, whose dtype is an integer's or the default one."""
+    return wrap(np.array(python_number(number), result_type(number)))
 
 
 def _refuse_operand(rule: Rule, position: int, operand: Any) -> None:

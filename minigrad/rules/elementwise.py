@@ -71,7 +71,9 @@ def _multiple(g: Array, number: float) -> Array:
     return g * number
 
 
-@differentiable(ARITHMETIC, linear=True, write=np.add, operators=("x + y", "x += y"))
+@differentiable(
+    ARITHMETIC, linear=True, write=np.add, operators=("x + y", "x += y"), numbers_alone=True
+)
 def add(input: Operand, other: Operand, *, alpha: float = 1) -> Result:
     """`input + alpha * other`, broadcast.
 
@@ -89,6 +91,7 @@ def add(input: Operand, other: Operand, *, alpha: float = 1) -> Result:
     write=np.subtract,
     operators=("x - y", "x -= y"),
     no_bools=_NO_MINUS,
+    numbers_alone=True,
 )
 def sub(input: Operand, other: Operand, *, alpha: float = 1) -> Result:
     """`input - alpha * other`, broadcast. RuntimeError for bool.
@@ -142,7 +145,11 @@ def _scaled(other: Operand, alpha: float, like: Operand, negated: bool = False) 
 
 
 @differentiable(
-    ARITHMETIC, half="float32 for a number", write=np.multiply, operators=("x * y", "x *= y")
+    ARITHMETIC,
+    half="float32 for a number",
+    write=np.multiply,
+    operators=("x * y", "x *= y"),
+    numbers_alone=True,
 )
 def mul(input: Operand, other: Operand) -> Result:
     """`input * other`, broadcast.
@@ -154,7 +161,11 @@ def mul(input: Operand, other: Operand) -> Result:
 
 
 @differentiable(
-    FLOAT_FUNCTION, half="float32 for a number", write=np.divide, operators=("x / y", "x /= y")
+    FLOAT_FUNCTION,
+    half="float32 for a number",
+    write=np.divide,
+    operators=("x / y", "x /= y"),
+    numbers_alone=True,
 )
 def div(input: Operand, other: Operand) -> Result:
     """`input / other`, broadcast; integers give the default float type.

@@ -43,6 +43,7 @@ class Presentation:
     - `no_half`: the name of PyTorch's kernel, if it isn't implemented for float16; that of the
       derivative's kernel, if it ends in "_backward".
     - `no_bools`: the error message for a bool operand, if the op doesn't accept bools.
+    - `numbers_alone`: whether PyTorch's function takes numbers for all of its operands.
     - `public`: PyTorch's name for the op, if it isn't the rule's; with its namespace, as in
       "Tensor.unfold", if the name means another op elsewhere.
     - `title`: the name in the op table, if several ops have the public name: "max(dim=…)".
@@ -72,6 +73,7 @@ class Presentation:
     half: str = "float32"
     no_half: str = ""
     no_bools: str = ""
+    numbers_alone: bool = False
     public: str = ""
     title: str = ""
     node: str | Callable[..., str] = ""

@@ -104,19 +104,22 @@ def _rounded(input: Array, decimals: int | None) -> Array:
 # Division and remainders --------------------------------------------------------------------------
 
 
-def _refuse_zero(input: Operand, other: Operand) -> None:
-    """RuntimeError for a division of integers by zero, and NotImplementedError for bools."""
+def _refuse_zero(kernel: str, input: Operand, other: Operand) -> None:
+    """RuntimeError for a division of integers by zero, and NotImplementedError for bools.
+
+    `kernel` is PyTorch's name for what computes it.
+    """
     for x in (input, other):
         if isinstance(x, np.ndarray):
             if x.dtype.kind == "b":
-                raise NotImplementedError("a division of bools is not implemented")
+                raise NotImplementedError(f"\"{kernel}\" not implemented for 'Bool'")
             if x.dtype.kind != "f" and not np.all(other) and np.size(input) and np.size(other):
                 raise RuntimeError("ZeroDivisionError")
 
 
 def floor_quotient(input: Operand, other: Operand) -> Array:
     """The quotient rounded down."""
-    _refuse_zero(input, other)
+    _refuse_zero("div_floor_cpu", input, other)
     return (_floor_in_steps if _is_half(input, other) else np.floor_divide)(input, other)
 
 
@@ -137,7 +140,7 @@ def _floor_in_steps(a: Operand, b: Operand) -> Array:
 
 def trunc_quotient(input: Operand, other: Operand) -> Array:
     """The quotient rounded towards zero."""
-    _refuse_zero(input, other)
+    _refuse_zero("div_trunc_cpu", input, other)
     kind = (input if isinstance(input, np.ndarray) else other).dtype
     if kind.kind == "f":
         return np.trunc(np.divide(input, other))
@@ -153,6 +156,7 @@ def trunc_quotient(input: Operand, other: Operand) -> Array:
     public="div",
     title="div(mode=…)",
     node="DivBackward2",
+    numbers_alone=True,
 )
 def rounded_div(input: Operand, other: Operand, *, rounding_mode: str) -> Result:
     """`input / other` rounded towards 0 ("trunc") or down ("floor"); the derivative is 0."""
@@ -176,7 +180,12 @@ def rounded_div(input: Operand, other: Operand, *, rounding_mode: str) -> Result
     )
 
 
-@without_derivative(ARITHMETIC, half="float32 for a number", operators=("x // y", "x //= y"))
+@without_derivative(
+    ARITHMETIC,
+    half="float32 for a number",
+    operators=("x // y", "x //= y"),
+    numbers_alone=True,
+)
 def floor_divide(input: Operand, other: Operand) -> Result:
     """`input / other` rounded down, broadcast. It has no derivative.
 
@@ -201,7 +210,7 @@ def remainder(input: Operand, other: Operand) -> Result:
     >>> minigrad.remainder(minigrad.tensor([7., -7.]), 3)
     tensor([1., 2.])
     """
-    _refuse_zero(input, other)
+    _refuse_zero("remainder_cpu", input, other)
     y = np.remainder(input, other)
     if y.dtype.kind == "f":  # PyTorch's zero has the sign of `input`
         y = np.where(y == 0, np.copysign(y, input), y)
@@ -224,7 +233,7 @@ def fmod(input: Array, other: Operand) -> Result:
     >>> minigrad.fmod(minigrad.tensor([7., -7.]), 3)
     tensor([ 1., -1.])
     """
-    _refuse_zero(input, other)
+    _refuse_zero("fmod_cpu", input, other)
     return np.fmod(input, other), (
         unchanged,
         lambda g: -g * rounded_div(input, other, rounding_mode="trunc")[0],

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from .dims import axis, index, indices, infer_size, named
+from .layout import channels_last, like_images
 from .presentation import IN_PLACE, INTERNAL, METHOD, SIZES
 from .rule import Array, Pullback, Result, differentiable, unchanged
 
@@ -197,7 +198,7 @@ def alias(input: Array) -> Result:
     return input[...], (unchanged,)
 
 
-@differentiable(INTERNAL, promotion="common", linear=True)
+@differentiable(INTERNAL, promotion="common", layout="own", linear=True)
 def cat(*tensors: Array, dim: int) -> Result:
     """The tensors joined along `dim`. Their sizes in all other dimensions must be equal.
 
@@ -228,6 +229,8 @@ def cat(*tensors: Array, dim: int) -> Result:
             continue
         start, end = end, end + shape[d]
         pullbacks.append(_part((*around, slice(start, end))))
+    if all(map(channels_last, tensors)):
+        return like_images(y, tensors[0]), tuple(pullbacks)
     return np.ascontiguousarray(y), tuple(pullbacks)
 
 
@@ -256,7 +259,7 @@ def _sizes_differ(tensors: Sequence[Array], d: int) -> RuntimeError:
     raise AssertionError("the tensors can be joined")
 
 
-@differentiable(INTERNAL, promotion="common", linear=True)
+@differentiable(INTERNAL, promotion="common", layout="own", linear=True)
 def stack(*tensors: Array, dim: int) -> Result:
     """The tensors, of equal shape, joined along a new dimension `dim`."""
     first = tensors[0].shape
@@ -268,6 +271,10 @@ def stack(*tensors: Array, dim: int) -> Result:
                 f"and {list(x.shape)} at entry {position}"
             )
     around = (slice(None),) * d
-    y = np.concatenate([x[(*around, None)] for x in tensors], d)
     parts = tuple([_part((*around, i)) for i in range(len(tensors))])
-    return np.ascontiguousarray(y), parts
+    if d < len(first) and all(map(channels_last, tensors)):  # joined as by `cat`, then divided
+        y = like_images(np.concatenate(tensors, d), tensors[0])
+        step = y.strides[d]
+        strides = (*y.strides[:d], step * first[d], *y.strides[d:])
+        return as_strided(y, (*first[:d], len(tensors), *first[d:]), strides), parts
+    return np.ascontiguousarray(np.concatenate([x[(*around, None)] for x in tensors], d)), parts

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import twins
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -147,3 +148,14 @@ def check_same(program: Callable[[Any, Any], Any], dtype: str) -> None:
             except Exception as error:
                 results.append(type(error).__name__)
     assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("name", ["add", "sub", "mul", "div", "floor_divide", "multiply"])
+@pytest.mark.parametrize("pair", [(2, 3), (2.5, 3), (True, 2), (True, True), (2, 2.5), (-7, 2.0)])
+def test_a_function_of_numbers_alone(name: str, pair: Any) -> None:
+    twins.check_same(lambda torch: getattr(torch, name)(*pair))
+
+
+@pytest.mark.parametrize("mode", ["floor", "trunc"])
+def test_a_rounded_quotient_of_numbers_alone(mode: str) -> None:
+    twins.check_same(lambda torch: torch.div(-7, 2, rounding_mode=mode))

@@ -55,6 +55,9 @@ OPS: dict[str, Callable[..., Any]] = {
     "where": lambda t, x, y, z: t.where(x > 0, y, z),
     "clamp": lambda t, x, y, z: t.clamp(x, y, z),
     "mse_loss": lambda t, x, y: t.nn.functional.mse_loss(x, y.expand(x.shape), reduction="none"),
+    "cat of two": lambda t, x, y: t.cat([x, y.expand(x.shape)], -1),
+    "cat of itself": lambda t, x: t.cat([x, x], x.ndim // 2),
+    "stack of itself": lambda t, x: t.stack([x, x], x.ndim // 2),
     "clone": lambda t, x: x.clone(),
     "double": lambda t, x: x.double(),
     "zeros_like": lambda t, x: t.zeros_like(x),
@@ -86,6 +89,18 @@ def test_the_strides_of_a_result(name: str, data: st.DataObject) -> None:
     ours, theirs = (op(t, *(operand(t, recipe, shape) for recipe in made)) for t in LIBRARIES)
     assert strides_of(ours) == strides_of(theirs)
     assert ours.is_contiguous() == theirs.is_contiguous()
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+@pytest.mark.parametrize("dim", range(5))
+def test_the_strides_of_joined_images(order: tuple[int, ...], dim: int) -> None:
+    def joined(t: Any) -> list[Any]:
+        x = t.arange(120.0).reshape(4, 3, 2, 5).permute(order)
+        return [*([t.cat([x, x + 1], dim)] if dim < 4 else []), t.stack([x, x + 1, x + 2], dim)]
+
+    for ours, theirs in zip(joined(minigrad), joined(torch), strict=True):
+        assert strides_of(ours) == strides_of(theirs)
+        assert ours.tolist() == theirs.tolist()
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
