@@ -166,7 +166,15 @@ def max_of_windows(input: Array, windows: np.ndarray, size: int) -> Result:
     dimensions, -1 after the last one.
     """
     lead, inside = input.shape[:-size], input.shape[-size:]
-    x = input.reshape(*lead, -1)
+    x, columns = input.reshape(*lead, -1), math.prod(windows.shape[:-1])
+    # Many windows take less time one place after another, few take less with all places at once.
+    largest = _largest_in_turn if math.prod(lead) * columns > 1000 else _largest_at_once
+    y, indices = largest(x, windows)
+    return (y, indices), (_to_elements(input, indices, lead, inside, True),)
+
+
+def _largest_in_turn(x: Array, windows: np.ndarray) -> tuple[Array, Array]:
+    """The last NaN of each window, or else the first of its largest elements, and its index."""
     y = x[..., windows[..., 0]]
     indices = np.broadcast_to(windows[..., 0], y.shape).copy()
     for place in range(1, windows.shape[-1]):
@@ -175,7 +183,17 @@ def max_of_windows(input: Array, windows: np.ndarray, size: int) -> Result:
         better = ((v > y) | (v != v)) & (index >= 0)
         np.copyto(y, v, where=better)
         np.copyto(indices, index, where=better)
-    return (y, indices), (_to_elements(input, indices, lead, inside, True),)
+    return y, indices
+
+
+def _largest_at_once(x: Array, windows: np.ndarray) -> tuple[Array, Array]:
+    """The same in a fixed number of calls."""
+    lowest = x.dtype.type(-np.inf)
+    x = np.where(windows >= 0, x[..., windows], lowest)
+    missing, places = x != x, np.arange(x.shape[-1])
+    place = np.where(missing.any(-1), np.where(missing, places, 0).max(-1), x.argmax(-1))
+    chosen = places == place[..., None]
+    return np.where(chosen, x, lowest).max(-1), np.where(chosen, windows, -1).max(-1)
 
 
 # Means --------------------------------------------------------------------------------------------

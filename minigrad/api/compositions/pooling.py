@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import functools
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -214,20 +214,34 @@ def _adapted(name: str, nd: int, input: Any, output_size: Any) -> tuple[int, ...
 
 
 def adapted_windows(inside: Sequence[int], outside: Sequence[int]) -> np.ndarray:
-    """The flat indices of the elements of each window, -1 after the last one."""
-    edges = [
-        [range(i * n // m, -(-(i + 1) * n // m)) for i in range(m)]
-        for n, m in zip(inside, outside, strict=True)
-    ]
-    windows = [
-        [int(np.ravel_multi_index(place, tuple(inside))) for place in itertools.product(*each)]
-        for each in itertools.product(*edges)
-    ]
-    longest = max((len(w) for w in windows), default=1)
-    table = np.full((len(windows), longest), -1)
-    for row, window in zip(table, windows, strict=True):
-        row[: len(window)] = window
-    return constant(table).reshape(*outside, longest)
+    """The flat indices of the elements of each window, -1 after the last one.
+
+    >>> adapted_windows((3,), (2,)).tolist(), adapted_windows((4,), (3,)).tolist()
+    ([[0, 1], [1, 2]], [[0, 1], [1, 2], [2, 3]])
+    """
+    return constant(_table_of_windows(tuple(inside), tuple(outside)))
+
+
+@functools.lru_cache(64)
+def _table_of_windows(inside: tuple[int, ...], outside: tuple[int, ...]) -> np.ndarray:
+    nd, step = len(inside), math.prod(inside)
+    table, missing = np.zeros((1,) * 2 * nd, int), np.zeros((1,) * 2 * nd, bool)
+    for d, (n, m) in enumerate(zip(inside, outside, strict=True)):
+        step //= n
+        starts, ends = np.arange(m) * n // m, -(-np.arange(1, m + 1) * n // m)
+        places = starts[:, None] + np.arange((ends - starts).max(initial=1))
+        shape = [1] * 2 * nd
+        shape[d], shape[nd + d] = places.shape
+        table = table + (places * step).reshape(shape)
+        missing = missing | (places >= ends[:, None]).reshape(shape)
+    whole = *outside, math.prod(table.shape[nd:])
+    table, missing = table.reshape(whole), missing.reshape(whole)
+    if missing.any():
+        order = np.argsort(missing, -1, kind="stable")
+        table = np.take_along_axis(np.where(missing, -1, table), order, -1)
+        table = np.ascontiguousarray(table[..., : np.max((~missing).sum(-1))])
+    table.flags.writeable = False
+    return table
 
 
 def _adaptive_max_pool(nd: int, input: Any, output_size: Any) -> tuple[Tensor, Tensor]:
