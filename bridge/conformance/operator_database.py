@@ -421,7 +421,8 @@ def check_sample(op: Any, form: Form, sample: Any, *, gradients: bool, second: b
 def _is_defined(form: Form, x: Any) -> bool:
     """Whether a form is one of this input: no method of a number, no write to shared elements."""
     if not isinstance(x, torch.Tensor):
-        return form.name not in ("method", "in-place")
+        is_method = getattr(form.theirs, "__name__", "").startswith("__")
+        return form.name not in ("method", "in-place") and not is_method
     if not form.writes or x.layout is not torch.strided:
         return True
     places = np.zeros((), int)

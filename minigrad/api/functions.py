@@ -11,6 +11,7 @@ from typing import Any
 
 from ..core.dispatch import OPS
 from ..core.output import taking_out
+from ..core.resizing import with_format
 from ..core.tensor import require_tensor
 from ..rules import REGISTRY
 from . import compositions
@@ -76,6 +77,7 @@ PUBLIC |= {
     "feature_dropout_": compositions.dropout.feature_dropout_,
 }
 PUBLIC |= {f"{name}_": _as_function(f"{name}_") for name in _IN_PLACE.split()}
+PUBLIC["clone"] = with_format(OPS["clone"])
 
 for _name, _function in PUBLIC.items():
     # Pickle finds a function by its name in its module.

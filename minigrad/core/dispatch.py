@@ -324,6 +324,9 @@ if output.ndim > 1 and not ({contiguous}):
     result._array = (
         ascontiguousarray(output) if {first} is {number} else elementwise(output, {arrays})
     )""",
+    "elementwise, last first": """\
+if output.ndim > 1 and not ({contiguous}):
+    result._array = elementwise(result._array, {arrays}[::-1])""",
     "first": """\
 if not {first}.flags.c_contiguous:
     result._array = elementwise(result._array, ({first},))""",

@@ -159,7 +159,11 @@ def with_format(op: Any) -> Any:
         return in_format(call_by_names(op, given, others), form)
 
     copy = with_keywords(op, call)
-    vars(copy)["__signature__"] = inspect.signature(op)
+    signature = inspect.signature(op)
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    form = inspect.Parameter("memory_format", keyword, default=None, annotation="Any")
+    parameters = [*signature.parameters.values(), form]
+    vars(copy)["__signature__"] = signature.replace(parameters=parameters)
     return copy
 
 

@@ -110,6 +110,7 @@ def sub(input: Operand, other: Operand, *, alpha: float = 1) -> Result:
 
 @differentiable(
     ARITHMETIC,
+    layout="elementwise, last first",
     linear=True,
     forms=FUNCTION,
     operators=("1 - x",),
@@ -569,7 +570,7 @@ def _store_number(input: Array, value: Operand, out: Array) -> Array:
     )
 
 
-@differentiable(_WRITE, linear=True, node=_fill_node, write=_store_number)
+@differentiable(_WRITE, layout="first", linear=True, node=_fill_node, write=_store_number)
 def fill(input: Array, value: Operand) -> Result:
     """`value`, a number or a 0-d array, in the shape and dtype of `input`.
 

@@ -149,3 +149,16 @@ def test_a_write_through_a_reshape_reaches_the_tensor_only_if_that_is_contiguous
     kept.reshape(-1)[0], contiguous.reshape(-1)[0] = 9.0, 9.0
     assert kept[0, 0] == 0
     assert contiguous[0, 0] == 9
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_the_strides_of_other_copies(order: tuple[int, ...]) -> None:
+    def strides(t: Any) -> Any:
+        x, y = t.arange(24.0).reshape(2, 3, 4).permute(order), t.ones(24).reshape(2, 3, 4)
+        y = y.permute(order).contiguous()
+        made = [t.fill(x, 2), t.isreal(x), t.rsub(x, y), t.rsub(y, x), t.rsub(x, 2), 2 - x]
+        forms = (t.contiguous_format, t.preserve_format)
+        made += [t.clone(x, memory_format=form) for form in forms]
+        return [strides_of(z) for z in made]
+
+    assert strides(minigrad) == strides(torch)

@@ -10,6 +10,7 @@ from ...core.dispatch import OPS, function
 from ...core.tensor import TensorBase, require_tensor, wrap
 from ...rules import REGISTRY
 from ...rules.dtypes import float64, scalar_name, to_numpy
+from ...rules.layout import elementwise
 from ...rules.presentation import BOTH, FUNCTION, IN_PLACE
 from .basic import div
 from .registry import COMPOSITIONS, Composition, composed
@@ -77,7 +78,7 @@ def isreal(input: Tensor) -> Tensor:
     tensor([True, True])
     """
     require_tensor(input, "isreal", "input")
-    return wrap(np.ones(input._array.shape, bool))
+    return wrap(elementwise(np.ones(input._array.shape, bool), (input._array,)))
 
 
 # Comparisons of tensors ---------------------------------------------------------------------------
