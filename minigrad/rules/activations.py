@@ -123,9 +123,13 @@ def softshrink(input: Array, lambd: float = 0.5) -> Result:
     >>> minigrad.nn.functional.softshrink(minigrad.tensor([-2., 0.3]))
     tensor([-1.5000,  0.0000])
     """
-    if lambd < 0:
-        raise RuntimeError(f"lambda must be greater or equal to 0, but found to be {lambd:g}.")
     _floats_only(input, "softshrink_cpu")
+    largest = float(np.finfo(input.dtype).max)
+    if not 0 <= lambd <= largest:
+        raise RuntimeError(
+            f"lambda must be in range [0, {largest:g}] for input dtype {scalar_name(input)}, but "
+            f"found {lambd:g}"
+        )
     moved = np.where(input > lambd, input - lambd, input + lambd)
     inside = (input >= -lambd) & (input <= lambd)
     return np.where(inside, input * 0, moved), (
