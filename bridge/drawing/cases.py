@@ -35,7 +35,7 @@ def with_infinities(draw: RandomDraws, x: Operand) -> Operand:
 
 def unary_with_infinities(draw: RandomDraws) -> Case:
     x = draw.array(draw.shape())
-    return Case((with_infinities(draw, x) if draw.wild else x,))
+    return Case((with_infinities(draw, x) if draw.wild and draw.pick(True, False) else x,))
 
 
 def unary_positive(draw: RandomDraws) -> Case:
