@@ -56,9 +56,16 @@ SUMS_OF_PRODUCTS = (
     *("addbmm", "matrix_exp", "nn.functional.conv3d"),
     *("nn.functional.scaled_dot_product_attention", "special.hermite_polynomial_he"),
 )
+# Ops of several steps whose intermediate results overflow in float16 in PyTorch, or have so few
+# digits that they decide a softmax of numbers in the hundreds.
+NOT_IN_HALF = ("matrix_exp", "nn.functional.multi_head_attention_forward")
 # How many times as far gradients may be apart in float32, where PyTorch's own are inexact: it
 # differs from its float64 by up to 8e-5 after the 50 steps of a loss of sequences.
-LOOSER_GRADIENTS = {"nn.functional.ctc_loss": 20}
+LOOSER_GRADIENTS = {
+    "cov": 20,  # sums of products whose terms cancel
+    "linalg.householder_product": 20,  # the sample's vectors are large
+    "nn.functional.ctc_loss": 20,
+}
 # Functions that may take any of several equal elements, and the place of their argument `dim`.
 PICKING = {"argsort": 0, "kthvalue": 1, "mode": 0, "sort": 0, "topk": 1}
 # Ops that fall short, and why. Each must still fail.
@@ -238,8 +245,8 @@ class Inputs:
         self.our_leaves: list[Any] = []
         self._known: dict[int, tuple[Any, Any]] = {}
         args = (sample.input, *sample.args)
-        if "out" in sample.kwargs:
-            raise Untranslatable("out=")
+        if "out" in sample.kwargs or sample.kwargs.get("sparse"):
+            raise Untranslatable("out=, or a sparse gradient")
         self.their_args, self.our_args = self._both(args)
         self.their_options, self.our_options = self._both(sample.kwargs)
 
@@ -627,9 +634,7 @@ def _chosen(op: Any, rng: random.Random, share: int | None) -> list[torch.dtype]
     if not _judged.strict:  # other engines have the usual dtypes at most
         known = [d for d in known if d not in NARROW]
     left = rng.choice(NARROW)
-    if (
-        name_of(op) == "matrix_exp" and torch.float16 in known
-    ):  # PyTorch's intermediate results overflow in float16
+    if name_of(op) in NOT_IN_HALF and torch.float16 in known:
         known.remove(torch.float16)
     return [d for d in known if share is None or d not in NARROW or d is left]
 

@@ -123,6 +123,7 @@ def _nll_node(input: Array, *_: object, **__: object) -> str:
 # PyTorch's second derivative of nll_loss is nll_loss itself, so it has no such node again.
 @differentiable(
     INTERNAL,
+    half="float16",
     node=_nll_node,
     derivative_node="NllLossBackwardBackward0",
     derivative_node_repeats=False,

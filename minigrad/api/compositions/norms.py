@@ -157,6 +157,8 @@ def matrix_norm(
 
 
 def _extreme(x: Any, largest: bool, dim: int, keepdim: bool) -> Any:
+    if largest and x.shape[dim] == 0:
+        return OPS["sum"](x, dim, keepdim)  # the norm of an empty matrix is 0
     return OPS["amax" if largest else "amin"](x, dim, keepdim)
 
 
