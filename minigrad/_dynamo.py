@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from .compiling.module import OptimizedModule as OptimizedModule
+
 T = TypeVar("T")
 
 

@@ -21,7 +21,7 @@ from .numba.running import NumbaRunning
 from .printing import Names, name_all, parameter_name, source
 from .program import Program
 from .recorder import Recorder
-from .refusal import Refused
+from .refusal import HasGraph, Refused
 from .repeating import repeats
 from .running import Running, is_like
 from .values import Recorded
@@ -126,7 +126,7 @@ class Compiled:
             raise Refused("a result that isn't a tensor computed by the step")
         node = result._node
         if node is not None and node.pullbacks is not None and not node.keeps:
-            raise Refused(
+            raise HasGraph(
                 "a result that still has a graph: call backward in the step, or return "
                 "result.detach()"
             )

@@ -23,6 +23,10 @@ class Refused(BaseException):
     """
 
 
+class HasGraph(Refused):
+    """The step returns a tensor whose `backward` is called outside, as PyTorch's programs may."""
+
+
 class Incomplete(BaseException):
     """The step made state that later calls will find, so this call is not one to record."""
 

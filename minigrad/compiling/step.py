@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from ..nn.module import Module
 from .compiled import MISS, Compiled
+from .module import OptimizedModule
 from .numba.running import require_numba
 from .recorder import recording_lock
-from .refusal import Incomplete, Refused
+from .refusal import HasGraph, Incomplete, Refused
 from .repeating import Batches, first_row, joined, row_checked, row_of
 
 _MOST_PROGRAMS = 16
@@ -118,6 +120,8 @@ class CompiledStep:
         try:
             with recording_lock:
                 program = Compiled(self.function, args, kwargs, self.backend)
+        except HasGraph as refusal:
+            self._refuse(str(refusal), is_error=False)
         except Refused as refusal:
             self._refuse(str(refusal))
         except Incomplete:
@@ -139,9 +143,9 @@ class CompiledStep:
             self._refuse(f"the step: {type(failed).__name__}: {failed}")
         return result
 
-    def _refuse(self, reason: str) -> None:
+    def _refuse(self, reason: str, is_error: bool = True) -> None:
         message = f"minigrad.compile can't record {reason}"
-        if self.fullgraph:
+        if self.fullgraph and is_error:
             raise RuntimeError(message) from None
         self.refusal = reason
         warnings.warn(f"{message}; the step runs without it", UserWarning, stacklevel=4)
@@ -188,7 +192,8 @@ def compile(
 
     A step is recorded again for other shapes, dtypes, strides and Python numbers. One that can't be
     recorded, for example because it calls `item`, runs as it is, with one warning. With `fullgraph`
-    that is a RuntimeError. Without `model` this is a decorator; with `disable` it does nothing.
+    that is a RuntimeError, unless it only returns a result with a graph. A module becomes a module
+    around it. Without `model` this is a decorator; with `disable` it does nothing.
 
     With `backend="numba"` numba compiles the program: a whole step in one call, and with
     `step.repeat(n, batches)` n steps. Its results aren't the same bits, but within the bounds that
@@ -232,7 +237,8 @@ def compile(
         return model
     if backend == "numba":
         require_numba()
-    return CompiledStep(model, fullgraph, backend, bool(dynamic))
+    step = CompiledStep(model, fullgraph, backend, bool(dynamic))
+    return OptimizedModule(model, step) if isinstance(model, Module) else step
 
 
 __all__ = ["CompiledStep", "compile"]
