@@ -666,6 +666,12 @@ n & 1.5
 m & "a"
 torch.add(x, y)
 torch.add(x, 1)
+torch.add(1, 2)
+torch.sub(True, 2)
+torch.mul(2, 3.5)
+torch.div(1, 2)
+torch.floor_divide(-7, 2)
+torch.multiply(other=3, input=2)
 torch.add(x, y, alpha=2)
 torch.add(x, 1, alpha=0.5)
 torch.add(n, n, alpha=2)
@@ -2101,9 +2107,7 @@ REFUSED: dict[str, str] = {
     "torch.tensor([1], dtype=complex)": "complex",
     "torch.zeros(2, device='meta')": "meta",
     "x.to('cuda')": "CUDA",
-    # Accidents of PyTorch: ops on numbers only, floats as indices, an empty first row, etc.
-    "torch.add(1, 2)": "Tensor, not int",
-    "torch.mul(2, 3)": "Tensor, not int",
+    # Accidents of PyTorch: floats as indices, an empty first row, etc.
     "torch.pow(self=2, exponent=y)": "pow",
     "y.to(1.5)": "float",
     "x[[0.5]]": "float",
