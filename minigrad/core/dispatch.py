@@ -155,7 +155,7 @@ class _Filling:
             ),
             "arguments": arguments,
             "options": f"{_tuple(positional)}, dict({', '.join(named)})",
-            "extra_outputs": self._extra_outputs(fields["first"]) if rule.extra_outputs else "",
+            "extra_outputs": self._extra_outputs(fields) if rule.extra_outputs else "",
             "layout": "" if rule.view else _LAYOUT[rule.presentation.layout].format(**fields),
             "view": _view(rule, self.first, _tuple(positional)) if rule.view else "",
             "check_dtype": _CHECK_DTYPE if has_dtype else "",
@@ -165,9 +165,9 @@ class _Filling:
             "results": "(result, *more)" if rule.extra_outputs else "result",
         }
 
-    def _extra_outputs(self, first: str) -> str:
-        images = self.rule.presentation.layout == "images"
-        return _EXTRA_IMAGES.format(first=first) if images else _EXTRA_OUTPUTS
+    def _extra_outputs(self, fields: dict[str, str]) -> str:
+        layout = self.rule.presentation.layout
+        return _EXTRA_OUTPUTS.get(layout, _EXTRA_OUTPUTS["contiguous"]).format(**fields)
 
     def _parameter(self, parameter: Any) -> str:
         if parameter.kind is parameter.VAR_POSITIONAL:
@@ -338,12 +338,17 @@ if not ({first}.flags.c_contiguous and result._array.flags.c_contiguous):
     result._array = like_images(output, {first})""",
     "own": "",
 }
-_EXTRA_OUTPUTS = """\
+_EXTRA_OUTPUTS = {
+    "contiguous": """\
 output, *more = output
-more = [wrap(x if x.flags.c_contiguous else ascontiguousarray(x)) for x in more]"""
-_EXTRA_IMAGES = """\
+more = [wrap(x if x.flags.c_contiguous else ascontiguousarray(x)) for x in more]""",
+    "elementwise": """\
 output, *more = output
-more = [wrap(like_images(x, {first})) for x in more]"""
+more = [wrap(elementwise(x, {arrays})) for x in more]""",
+    "images": """\
+output, *more = output
+more = [wrap(like_images(x, {first})) for x in more]""",
+}
 _CHECK_DTYPE = """\
 if output.dtype.kind != "f":
     raise RuntimeError(f"Autograd not support dtype: {scalar_name(output)} ({rule.name})")"""

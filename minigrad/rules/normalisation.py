@@ -86,6 +86,8 @@ def normalise(
         y = y * weight.reshape(affine)
     if bias is not None:
         y = y + bias.reshape(affine)
+    elif kind == "Layer":
+        y = y + 0  # as in PyTorch, so that there is no -0
     size, shift = (() if p is None else p.shape for p in (weight, bias))
     padded = (1,) * (len(shape) - len(affine)) + affine
     repeated = tuple([d for d, size in enumerate(padded) if size == 1])

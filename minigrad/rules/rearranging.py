@@ -71,7 +71,7 @@ def roll(
 def repeat(input: Array, repeats: Sequence[int]) -> Result:
     """The elements repeated along each dimension. More numbers than dimensions add ones in front.
 
-    RuntimeError for fewer numbers than dimensions, or one below 0.
+    RuntimeError for fewer numbers than dimensions, or a size below 0.
 
     >>> minigrad.tensor([1, 2]).repeat(2, 2)
     tensor([[1, 2, 1, 2],
@@ -84,10 +84,13 @@ def repeat(input: Array, repeats: Sequence[int]) -> Result:
             "Number of dimensions of repeat dims can not be smaller than number of dimensions of "
             "tensor"
         )
-    if min(times, default=0) < 0:
-        raise RuntimeError(f"Trying to create tensor with negative dimension in {list(times)}")
     shape = (1,) * lead + shape
-    y = np.empty([n * size for n, size in zip(times, shape, strict=True)], input.dtype)
+    sizes = [n * size for n, size in zip(times, shape, strict=True)]
+    for size in sizes:
+        if size < 0:
+            raise RuntimeError(f"Trying to create tensor with negative dimension {size}: {sizes}")
+    times = tuple([max(n, 0) for n in times])  # of a dimension without elements
+    y = np.empty(sizes, input.dtype)
     copies = y.reshape([k for pair in zip(times, shape, strict=True) for k in pair])
     copies[...] = input.reshape([k for size in shape for k in (1, size)])
 

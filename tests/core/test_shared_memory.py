@@ -90,3 +90,15 @@ def test_a_number_may_be_written_but_has_no_derivative(write: str, of: str) -> N
         (z if of == "the view" else y).sum().backward()
 
     assert check_same(program).error is not None
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_a_write_to_a_second_result_is_noticed(transposed: bool) -> None:
+    def program(torch: Any) -> Any:
+        x = torch.ones(4, 3, dtype=torch.float64)
+        x = (x.T if transposed else x).requires_grad_()
+        mantissa, exponent = torch.frexp(x)
+        exponent[0] = 1
+        mantissa.sum().backward()
+
+    assert check_same(program).error is not None

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...core.dispatch import OPS
 from ...rules import REGISTRY
-from ...rules.layout import elementwise
 from ...rules.presentation import BOTH, FUNCTION
 from .registry import COMPOSITIONS, Composition, composed
 
@@ -44,9 +43,7 @@ def frexp(input: Tensor) -> Any:
     >>> minigrad.frexp(minigrad.tensor([4., 3.])).exponent
     tensor([3, 2], dtype=torch.int32)
     """
-    mantissa, exponent = OPS["frexp"](input)
-    exponent._array = elementwise(exponent._array, (input._array,))
-    return _frexp_result(mantissa, exponent)
+    return _frexp_result(*OPS["frexp"](input))
 
 
 @composed(FUNCTION, module="special")
