@@ -83,8 +83,8 @@ class Rprop(PerParameter):
         low, high = map(float, group["step_sizes"])
         before *= g
         turned = before < 0
-        factor = np.sign(before, out=work.second)  # NaN stays NaN
-        factor[before == 0] = 1
+        factor = work.second
+        factor[...] = 1  # for NaN, too
         factor[before > 0] = larger
         factor[turned] = smaller
         sizes *= factor
@@ -92,5 +92,6 @@ class Rprop(PerParameter):
         before[...] = g
         before[turned] = 0
         step = np.sign(before, out=work.first)
+        step[step != step] = 0  # the sign of NaN
         step *= sizes
         p -= step

@@ -84,10 +84,7 @@ def normalise(
     y = ((x - mean) * rstd).reshape(shape)
     if weight is not None:
         y = y * weight.reshape(affine)
-    if bias is not None:
-        y = y + bias.reshape(affine)
-    elif kind == "Layer":
-        y = y + 0  # as in PyTorch, so that there is no -0
+    y = y + (0 if bias is None else bias.reshape(affine))  # PyTorch adds 0, too: there is no -0
     size, shift = (() if p is None else p.shape for p in (weight, bias))
     padded = (1,) * (len(shape) - len(affine)) + affine
     repeated = tuple([d for d, size in enumerate(padded) if size == 1])
@@ -136,8 +133,7 @@ def normalise_by(
     y = (input - mean.reshape(affine)) * rstd.reshape(affine).astype(input.dtype)
     if weight is not None:
         y = y * weight.reshape(affine)
-    if bias is not None:
-        y = y + bias.reshape(affine)
+    y = y + (0 if bias is None else bias.reshape(affine))  # PyTorch adds 0, too: there is no -0
     others = (0, *range(2, input.ndim))
 
     def scale() -> Any:

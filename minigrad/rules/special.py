@@ -399,11 +399,11 @@ def logit(input: Array, eps: float | None = None) -> Result:
     limit = None if eps is None or number(eps, "eps") < 0 else eps
     low, outside = (0.0, np.nan) if limit is None else (limit, 0.0)
     high = 1 - low
-    below, above = input < low, input > high
-    # Beyond 0.5, the lower limit is the larger one, and counts first.
-    x = np.where(below, low, np.where(above, high, input)) if limit is not None else input
+    x = input
+    if limit is not None:  # beyond 0.5, the lower limit is the larger one, and counts first
+        x = np.where(input < low, low, np.where(input > high, high, input))
     return np.log(x / (1 - x)), (
-        lambda g: np.where(below | above, outside, g / (input * (1 - input))),
+        lambda g: np.where((input < low) | (input > high), outside, g / (input * (1 - input))),
     )
 
 

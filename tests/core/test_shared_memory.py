@@ -102,3 +102,14 @@ def test_a_write_to_a_second_result_is_noticed(transposed: bool) -> None:
         mantissa.sum().backward()
 
     assert check_same(program).error is not None
+
+
+def test_a_derivative_is_that_of_the_values_at_the_time() -> None:
+    def program(torch: Any) -> Any:
+        x = torch.tensor([0.25, 0.5], requires_grad=True)
+        y = x.logit(eps=0.125)
+        x.data.copy_(torch.tensor([0.0, 0.75]))
+        y.sum().backward()
+        return x.grad
+
+    check_same(program)
