@@ -645,8 +645,8 @@ def samples_of(
     """The samples of an op, as PyTorch's tests draw them; a seed other than 0 gives others.
 
     Then its reference inputs are among them. All come from the functions of an entry: its methods
-    look through the stack for a test of PyTorch's, which takes a third of a second where many
-    modules are loaded.
+    look through the stack for a test of PyTorch's, which takes 0.3 seconds where many modules
+    are loaded.
 
     >>> op = op_named("exp")
     >>> a, b = (next(samples_of(op, torch.float32, seed=s)).input for s in (0, 1))

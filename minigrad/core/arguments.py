@@ -28,8 +28,7 @@ _ALIASES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "x1": "input", "
 
 def prepare(rule: Rule, operands: Sequence[Any]) -> tuple[list[Any], list[Any]]:
     """The operands of a call, and the arrays and numbers that the rule gets for them."""
-    check_operands(rule, operands)
-    if not any(isinstance(x, TensorBase) for x in operands):
+    if not check_operands(rule, operands):
         operands = [_tensor_of(operands[0]), *operands[1:]]
     arrays = []
     for x in operands:
@@ -82,8 +81,11 @@ def _in_dtype(operand: Any, kind: np.dtype, checked: str | None) -> Any:
     return wrapped(operand, kind) if kind.kind in "iu" else operand
 
 
-def check_operands(rule: Rule, operands: Sequence[Any]) -> None:
-    """TypeError for the first operand that is missing or has the wrong type."""
+def check_operands(rule: Rule, operands: Sequence[Any]) -> bool:
+    """Whether any operand is a tensor. TypeError for the first that is missing or of a wrong type.
+
+    A rule for numbers alone needs no tensor.
+    """
     any_tensor = False
     annotations = rule.operands if rule.parameters else rule.operands * len(operands)
     for i, (annotation, x) in enumerate(zip(annotations, operands, strict=True)):
@@ -99,6 +101,7 @@ def check_operands(rule: Rule, operands: Sequence[Any]) -> None:
             _refuse_operand(rule, i, x)
     if not (any_tensor or rule.presentation.numbers_alone):
         _refuse_operand(rule, 0, operands[0])
+    return any_tensor
 
 
 def _tensor_of(number: Any) -> TensorBase:
