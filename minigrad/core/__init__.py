@@ -17,3 +17,5 @@ The internal interface is the names without an underscore and these attributes o
 
 The methods of `Tensor` use all attributes of `self`. Nothing else outside the core does.
 """
+
+from . import freed_memory as freed_memory
