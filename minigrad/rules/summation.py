@@ -67,21 +67,12 @@ def by_nll_loss(x: Array, ignored: Array | None = None) -> Array:
     it moves the sum so far to the next level, where it is a term. An ignored term moves nothing.
     """
     size = x.shape[0]
-    if ignored is None and 1 < size <= 16:  # the usual way for a small batch, in less time
-        return np.add.accumulate(x[1:])[-1] + x[0] + 0
+    if ignored is None:
+        return _in_order_of_nll_loss(size)(x) if size else np.add.reduce(x)
     shift = max(4, (size - 1).bit_length() // 8)
-    block, totals = 1 << shift, []
-    if ignored is None or not ignored[::block].any():
-        while x.shape[0] > 1:
-            whole = (x.shape[0] - 1) // block * block + 1
-            if whole < x.shape[0]:
-                totals.append(np.add.accumulate(x[whole:])[-1])
-            first, blocks = x[:1], x[1:whole]
-            x = first
-            if whole > 1:
-                sums = np.add.accumulate(blocks.reshape(-1, block), 1)[:, -1]
-                x = np.concatenate((first, sums))
-        return functools.reduce(operator.add, [*totals, *x]) + 0 if size else np.add.reduce(x)
+    block = 1 << shift
+    if not ignored[::block].any():
+        return by_nll_loss(x)
     totals, start = [x.dtype.type(0)] * 8, 0
     for place in range(0, size, block):
         if ignored[place]:
@@ -93,6 +84,33 @@ def by_nll_loss(x: Array, ignored: Array | None = None) -> Array:
             totals[level + 1], totals[level] = totals[level + 1] + totals[level], 0
     totals[0] = np.add.accumulate(x[start:])[-1] if start < size else 0
     return functools.reduce(operator.add, totals) + 0
+
+
+@functools.lru_cache(1024)
+def _in_order_of_nll_loss(size: int) -> Way:
+    """The way to add terms of which none is ignored: blocks after the first term, which is last."""
+    block = 1 << max(4, (size - 1).bit_length() // 8)
+    if 1 < size <= block:  # the usual way for a small batch, in less time
+        return lambda x: np.add.accumulate(x[1:])[-1] + x[0] + 0
+    add = _in_levels(size - 1, block)
+    return lambda x: add(x[1:], 0) + x[0]
+
+
+@functools.lru_cache(1024)
+def _in_levels(count: int, block: int) -> Callable[[Array, Any], Array]:
+    """The way to add terms to a total: those left over, then the sums of the blocks as terms."""
+    whole = count // block * block
+    left = _in_turn((count - whole,))
+    if not whole:
+        return lambda terms, total: total + left(terms)
+    blocks, above = (whole // block, block), _in_levels(whole // block, block)
+
+    def add(terms: Array, total: Any) -> Array:
+        if whole < count:
+            total += left(terms[whole:])
+        return above(np.add.accumulate(terms[:whole].reshape(blocks), 1)[:, -1], total)
+
+    return add
 
 
 def _in_float32(way: Callable[..., Array]) -> Callable[..., Array]:
