@@ -14,7 +14,7 @@ import numpy as np
 
 from .dims import axis
 from .dtypes import scalar_name
-from .elementwise import masked, sigmoid
+from .elementwise import chosen, masked, sigmoid
 from .indexing import put
 from .layout import elementwise
 from .presentation import BOTH, ELEMENTWISE, FUNCTION, HALF_IN_DERIVATIVES
@@ -45,8 +45,8 @@ def leaky_relu(input: Array, negative_slope: float = 0.01) -> Result:
     _floats_only(input, "leaky_relu_cpu")
     scaled = input * negative_slope
     # The maximum is the same for these slopes, and has no branch that the processor mispredicts.
-    y = np.maximum(input, scaled) if 0 < negative_slope <= 1 else np.where(input > 0, input, scaled)
-    return y, (lambda g: np.where(input > 0, g, g * negative_slope),)
+    y = np.maximum(input, scaled) if 0 < negative_slope <= 1 else chosen(input > 0, input, scaled)
+    return y, (lambda g: chosen(input > 0, g, g * negative_slope),)
 
 
 @differentiable(
@@ -61,11 +61,11 @@ def prelu_kernel(input: Array, weight: Array) -> Result:
     _floats_only(input, "prelu_cpu")
 
     def below(x: Array) -> Array:
-        return np.where(input > 0, 0, x)
+        return chosen(input > 0, 0, x)
 
     # The inner selection keeps an infinity on the other side out of the second derivative.
-    return np.where(input > 0, input, weight * input), (
-        lambda g: np.where(input > 0, g, weight * below(g)),
+    return chosen(input > 0, input, weight * input), (
+        lambda g: chosen(input > 0, g, weight * below(g)),
         lambda g: also_saved(below(below(input) * g), weight),
     )
 
@@ -81,7 +81,7 @@ def threshold(input: Array, threshold: float, value: float) -> Result:
         _floats_only(input, "threshold_cpu")
     threshold, value = (converted(x, input.dtype) for x in (threshold, value))
     below = input <= threshold
-    return np.where(below, np.asarray(value).astype(input.dtype), input), (
+    return chosen(below, np.asarray(value).astype(input.dtype), input), (
         lambda g: masked(g, ~(input <= threshold)),
     )
 
@@ -111,7 +111,7 @@ def hardshrink(input: Array, lambd: float = 0.5) -> Result:
     tensor([-2.,  0.])
     """
     _floats_only(input, "hardshrink_cpu")
-    return np.where((input >= -lambd) & (input <= lambd), 0, input), (
+    return chosen((input >= -lambd) & (input <= lambd), 0, input), (
         lambda g: masked(g, ~((input >= -lambd) & (input <= lambd))),
     )
 
@@ -130,9 +130,9 @@ def softshrink(input: Array, lambd: float = 0.5) -> Result:
             f"lambda must be in range [0, {largest:g}] for input dtype {scalar_name(input)}, but "
             f"found {lambd:g}"
         )
-    moved = np.where(input > lambd, input - lambd, input + lambd)
+    moved = chosen(input > lambd, input - lambd, input + lambd)
     inside = (input >= -lambd) & (input <= lambd)
-    return np.where(inside, input * 0, moved), (
+    return chosen(inside, input * 0, moved), (
         lambda g: masked(g, ~((input >= -lambd) & (input <= lambd))),
     )
 
@@ -148,13 +148,13 @@ def elu(input: Array, alpha: float = 1.0, scale: float = 1.0, input_scale: float
     tensor([-0.6321,  2.0000])
     """
     _floats_only(input, "elu_cpu")
-    below, factor = np.where(input > 0, 0, input), alpha * scale
+    below, factor = chosen(input > 0, 0, input), alpha * scale
 
     def pullback(g: Array) -> Array:
-        e = np.exp(np.where(input < 0, input, 0) * input_scale)  # without a second derivative at 0
-        return np.where(input <= 0, g * (input_scale * factor) * e, g * scale)
+        e = np.exp(chosen(input < 0, input, 0) * input_scale)  # without a second derivative at 0
+        return chosen(input <= 0, g * (input_scale * factor) * e, g * scale)
 
-    return np.where(input > 0, input * scale, np.expm1(below * input_scale) * factor), (pullback,)
+    return chosen(input > 0, input * scale, np.expm1(below * input_scale) * factor), (pullback,)
 
 
 @differentiable(_KERNEL)
@@ -224,10 +224,10 @@ def logsigmoid(input: Array) -> Result:
 
     def pullback(g: Array) -> Array:
         e = _decay(input, decay)
-        return g * np.where(input < 0, 1 - e / (1 + e), e / (1 + e))
+        return g * chosen(input < 0, 1 - e / (1 + e), e / (1 + e))
 
-    decay = np.exp(np.where(input < 0, input, -input))
-    return np.where(input < 0, input, 0) - np.log1p(decay), (pullback,)
+    decay = np.exp(chosen(input < 0, input, -input))
+    return chosen(input < 0, input, 0) - np.log1p(decay), (pullback,)
 
 
 @differentiable(_KERNEL)
@@ -242,7 +242,7 @@ def hardswish(input: Array) -> Result:
 
     def pullback(g: Array) -> Array:
         inside = (input > -3) & (input < 3)
-        return masked(g * np.where(inside, input / 3 + 0.5, 1), ~(input <= -3))
+        return masked(g * chosen(inside, input / 3 + 0.5, 1), ~(input <= -3))
 
     return input * inner / 6, (pullback,)
 
@@ -395,8 +395,8 @@ def _erf(x: Array) -> Array:
 
 def _erf_of_block(x: Array) -> Array:
     """The error function, by the formulas of those intervals in which there are elements."""
-    size = np.where(x < 0, -x, x)
-    size = np.where(size > 6, 6, size)  # where the function is 1, and nothing overflows
+    size = chosen(x < 0, -x, x)
+    size = np.minimum(size, 6)  # from where on the function is 1, and nothing overflows
     size = size[()]  # of a number, `where` makes an array
     near, middle = size <= 0.46875, size <= 4
     if near.all():
@@ -404,10 +404,10 @@ def _erf_of_block(x: Array) -> Array:
     else:
         y = _middle(size) if middle.any() else size
         if near.any():
-            y = np.where(near, _near(np.where(near, size, 0)), y)
+            y = chosen(near, _near(np.minimum(size, 0.46875)), y)
         if not middle.all():
-            y = np.where(middle, y, _far(np.where(middle, 4, size)))
-    return np.where(x < 0, -y, y)
+            y = np.where(middle, y, _far(np.maximum(size, 4)))
+    return chosen(x < 0, -y, y)
 
 
 # Gates --------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import numpy as np
 
 from .activations import logsigmoid
 from .dtypes import scalar_name
-from .elementwise import clamp
+from .elementwise import chosen, clamp
 from .layout import elementwise
 from .presentation import INTERNAL, PROMOTED
 from .rule import Array, Constant, Result, also_saved, differentiable
@@ -49,14 +49,14 @@ def smooth_l1_loss(
     """d² / (2 beta) where |d| < beta, and |d| − beta / 2 elsewhere; d = input − target."""
     _floats_only(input, "smooth_l1_cpu")
     d = input - target
-    z = np.where(d < 0, -d, d)
+    z = chosen(d < 0, -d, d)
     y, share = _reduced(
-        np.where(z < beta, 0.5 * z * z / beta, z - 0.5 * beta), reduction, (input, target)
+        chosen(z < beta, 0.5 * z * z / beta, z - 0.5 * beta), reduction, (input, target)
     )
 
     def slope(g: Array) -> Array:
         d = input - target
-        return np.where(d <= -beta, -g, np.where(d >= beta, g, d * g / beta)) / share
+        return chosen(d <= -beta, -g, chosen(d >= beta, g, d * g / beta)) / share
 
     return y, (slope, lambda g: -slope(g))
 
@@ -66,13 +66,13 @@ def huber_loss(input: Array, target: Array, reduction: str = "mean", delta: floa
     """d² / 2 where |d| <= delta, and delta (|d| − delta / 2) elsewhere; d = input − target."""
     _floats_only(input, "huber_cpu")
     d = input - target
-    z = np.where(d < 0, -d, d)
-    terms = np.where(z <= delta, 0.5 * z * z, delta * (z - 0.5 * delta))
+    z = chosen(d < 0, -d, d)
+    terms = chosen(z <= delta, 0.5 * z * z, delta * (z - 0.5 * delta))
     y, share = _reduced(terms, reduction, (input,))
 
     def slope(g: Array) -> Array:
         d = input - target
-        return np.where(d < -delta, -g * delta, np.where(d > delta, g * delta, d * g)) / share
+        return chosen(d < -delta, -g * delta, chosen(d > delta, g * delta, d * g)) / share
 
     return y, (slope, lambda g: -slope(g))
 
@@ -145,7 +145,7 @@ def binary_cross_entropy_with_logits(
     """
     _floats_only(input, "binary_cross_entropy_with_logits")
     negative = input < 0
-    rest = np.log1p(np.exp(np.where(negative, input, -input))) + np.where(negative, -input, 0)
+    rest = np.log1p(np.exp(chosen(negative, input, -input))) + chosen(negative, -input, 0)
     if pos_weight is not None:
         rest = ((pos_weight - 1) * target + 1) * rest
     terms = (1 - target) * input + rest

@@ -37,7 +37,7 @@ from minigrad.rules import (
     reduction,
     scans,
 )
-from minigrad.rules.elementwise import masked
+from minigrad.rules.elementwise import chosen, masked
 from minigrad.rules.indexing import put
 from minigrad.rules.linalg import product
 from minigrad.rules.reading import check_pullbacks, reads_as
@@ -229,6 +229,20 @@ def _for_masked(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
 
 
 @st.composite
+def _for_chosen(draw: st.DrawFn) -> tuple[Any, ...]:
+    """A mask and two operands with any special values, enough for the way without branches."""
+    dtype = draw(strategies.dtypes())
+    few = draw(st.lists(st.booleans(), min_size=1, max_size=5))
+    mask = np.resize(np.array(few), (70, 80))
+    operands = [np.resize(draw(strategies.arrays((7,), dtype)), mask.shape) for _ in range(2)]
+    if draw(st.booleans()):
+        operands[0] = operands[0].T.copy().T
+    if draw(st.booleans()):
+        operands[draw(st.integers(0, 1))] = draw(st.sampled_from([0, -1.5]))
+    return mask, *operands
+
+
+@st.composite
 def _for_product(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     """Two matrices of one dtype with any special values, in any layout, many of them 1×1."""
     sizes = st.integers(0, 3)
@@ -318,6 +332,7 @@ def _for_determinants(draw: st.DrawFn) -> tuple[Any, ...]:
 
 OPERANDS = {
     masked: _for_masked(),
+    chosen: _for_chosen(),
     product: _for_product(),
     summed: _for_summed(),
     reduction._in_equal_shares: _for_shares(),
@@ -387,6 +402,8 @@ def test_a_function_over_tensors_is_its_second_reading(
     [
         (masked, lambda g, keep: g * keep),  # infinity times 0 is NaN
         (masked, lambda g, keep: np.where(keep, g, g.dtype.type(-0.0))),
+        (chosen, lambda mask, x, y: x * mask + y * ~mask),  # infinity times 0 is NaN
+        (chosen, lambda mask, x, y: np.where(mask, y, x)),
         (product, lambda a, b: a.dot(b)),  # 0 times NaN is 0 if one operand is 1×1
         (product, lambda a, b: a @ b * a.dtype.type(1.001)),
         (summed, lambda x, dims: np.add.reduce(x, dims[:1])),
