@@ -67,10 +67,14 @@ def lerp(input: Array, end: Array, weight: Operand) -> Result:
         if isinstance(x, np.ndarray) and x.dtype != input.dtype:
             raise RuntimeError(f"expected dtype {input.dtype} but got dtype {x.dtype}")
     require_floats("lerp_kernel", input)
-    weights = weight if isinstance(weight, np.ndarray) else converted(weight, input.dtype)
     gap = end - input
     # From the nearer end, so that a weight of 1 gives `end` exactly.
-    y = np.where(np.abs(weights) < 0.5, input + weights * gap, end - gap * (1 - weights))
+    if isinstance(weight, np.ndarray):
+        near = np.abs(weight) < 0.5
+        y = np.where(near, input + weight * gap, end - gap * (1 - weight))
+    else:
+        share = converted(weight, input.dtype)
+        y = input + share * gap if abs(share) < 0.5 else end - gap * (1 - share)
     return y, (
         lambda g: g * (1 - weight),
         lambda g: g * weight,
