@@ -81,7 +81,7 @@ def normalise(
     centred = x - mean
     var = _mean(centred * centred, over, count)
     rstd = 1 / np.sqrt(var + eps)
-    y = ((x - mean) * rstd).reshape(shape)
+    y = (centred * rstd).reshape(shape)
     if weight is not None:
         y = y * weight.reshape(affine)
     y = y + (0 if bias is None else bias.reshape(affine))  # PyTorch adds 0, too: there is no -0

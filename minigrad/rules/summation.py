@@ -225,6 +225,28 @@ def _along(shape: Shape, itemsize: int) -> Way:
     return lambda rows: turn(np.concatenate((rows[whole:], strands(rows[:whole].reshape(vectors)))))
 
 
+def _along_rows(rows: int, size: int, itemsize: int) -> Way:
+    """The way to sum each row of a matrix: `_along`, without first moving rows into columns.
+
+    NumPy adds the vectors of a row in turn, because those of one block are next to each other.
+    """
+    lanes = _VECTOR // itemsize
+    block = 4 * lanes  # a vector for each strand
+    blocks, tail = size // block, size // lanes * lanes
+    whole = blocks * block
+    cascade = _cascade((blocks, rows, block))
+    strands, turn = _in_turn((4, lanes, rows)), _in_turn((size - tail + lanes, rows))
+
+    def add(x: Array) -> Array:
+        sums = cascade(x[:, :whole].reshape(rows, blocks, block).swapaxes(0, 1))
+        for start in range(whole, tail, lanes):
+            sums[:, :lanes] += x[:, start : start + lanes]
+        sums = strands(np.ascontiguousarray(sums.reshape(rows, 4, lanes).transpose(1, 2, 0)))
+        return turn(sums if tail == size else np.concatenate((x[:, tail:].T, sums)))
+
+    return add
+
+
 def _across(shape: Shape, together: int) -> Way:
     """`together` columns at a time in blocks, and the columns left over in strands."""
     size, *middle, columns = shape
@@ -262,12 +284,16 @@ def _by_strides(shape: Shape, strides: Shape, dims: tuple[int, ...], itemsize: i
     sizes, steps = zip(*inner, *outer, (1, 0), strict=True)  # a dimension for sums of one
     if not inner:  # all dimensions have size 1
         return lambda x: x.reshape(left) + 0
-    count = len(inner)
+    count, contiguous = len(inner), _is_contiguous(shape, strides, itemsize)
+    if contiguous and count == 1 and steps[0] == itemsize and sizes[0] >= 8 * _VECTOR // itemsize:
+        matrix = (math.prod(left), sizes[0])
+        in_rows = _along_rows(*matrix, itemsize)
+        return lambda x: in_rows(x.reshape(matrix)).reshape(left)
     second = 1 if count > 1 or outer else len(sizes) - 1
     order = [0, *range(count - 1, 1, -1), *range(len(sizes) - 1, max(count, 2) - 1, -1), second]
     order = list(dict.fromkeys(order))
     rows = [sizes[d] for d in order]
-    rows_of = _rearranged(sizes, steps, order, _is_contiguous(shape, strides, itemsize))
+    rows_of = _rearranged(sizes, steps, order, contiguous)
     way = _over_block(tuple(rows), steps[0], steps[second], itemsize)
     if count == 1:
         return lambda x: way(np.ascontiguousarray(rows_of(x))).reshape(left)
