@@ -74,15 +74,9 @@ def _is_like(like: Array, x: Operand, condition: Array) -> bool:
     """Whether an operand is a number, or floats of the same dtype as `like` for each condition."""
     if not isinstance(x, np.ndarray):
         return isinstance(x, int | float)
-    dtype, shape = like.dtype, condition.shape
-    return (
-        x.dtype == dtype
-        and dtype.kind == "f"
-        and x.shape in (shape, ())
-        and (
-            x.itemsize == dtype.itemsize  # which isn't so for a subclass that hides its dtype
-        )
-    )
+    dtype, shapes = like.dtype, (condition.shape, ())
+    honest = x.itemsize == dtype.itemsize  # a subclass may claim another dtype
+    return honest and x.dtype == dtype and dtype.kind == "f" and x.shape in shapes
 
 
 # Arithmetic ---------------------------------------------------------------------------------------

@@ -179,7 +179,7 @@ def expand(input: Array, size: Sequence[int]) -> Result:
         steps.append(step if before == wanted else 0)
     if 1 in after and input.ndim:
         steps = _with_steps_of_ones(input, after, steps)
-    if type(input) is np.ndarray and input.flags.c_contiguous and 0 not in after:
+    if type(input) is np.ndarray and input.flags.c_contiguous and min(after, default=1) > 0:
         y = np.ndarray(after, input.dtype, input, 0, steps)  # in a fifth of the time
     else:
         y = np.broadcast_to(input, tuple(after))

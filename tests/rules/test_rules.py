@@ -54,7 +54,7 @@ def test_outcome_of_another_form(name: str, form: str) -> None:
     def check(case: Case) -> None:
         checker.check_outcome(name, forms(name)[form], case)
 
-    for_each(cases_for(name, form), f"outcome of {name} as {form}", check, examples(20))
+    for_each(cases_for(name, form), f"outcome of {name} as {form}", check, examples(16))
 
 
 @pytest.mark.parametrize(("name", "form"), IN_PLACE)
@@ -62,7 +62,7 @@ def test_in_place_equals_out_of_place(name: str, form: str) -> None:
     def check(case: Case) -> None:
         checker.check_in_place(name, forms(name)[form], FIRST[name], case)
 
-    for_each(cases_for(name, form), f"{form} of {name}", check, examples(15))
+    for_each(cases_for(name, form), f"{form} of {name}", check, examples(12))
 
 
 @pytest.mark.parametrize("name", checker.NOT_ANALYTIC)
