@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .dims import number
-from .elementwise import masked
+from .elementwise import chosen, masked
 from .presentation import ARITHMETIC, BOTH, ELEMENTWISE, IN_PLACE, PROMOTED
 from .promotion import converted
 from .rule import Array, Operand, Result, also_saved, differentiable, unchanged, without_derivative
@@ -71,7 +71,7 @@ def lerp(input: Array, end: Array, weight: Operand) -> Result:
     # From the nearer end, so that a weight of 1 gives `end` exactly.
     if isinstance(weight, np.ndarray):
         near = np.abs(weight) < 0.5
-        y = np.where(near, input + weight * gap, end - gap * (1 - weight))
+        y = chosen(near, input + weight * gap, end - gap * (1 - weight))
     else:
         share = converted(weight, input.dtype)
         y = input + share * gap if abs(share) < 0.5 else end - gap * (1 - share)
