@@ -18,4 +18,4 @@ The internal interface is the names without an underscore and these attributes o
 The methods of `Tensor` use all attributes of `self`. Nothing else outside the core does.
 """
 
-from . import freed_memory as freed_memory
+from . import freed_memory as freed_memory  # it acts when it is imported

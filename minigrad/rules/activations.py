@@ -1,7 +1,7 @@
 """Activations of neural networks, elementwise except `glu`.
 
 Where an activation has a kink, the derivative there is PyTorch's. Several pullbacks choose the
-argument of an exp by `np.where` first, so that it doesn't overflow on the side that isn't used:
+argument of an exp by `chosen` first, so that it doesn't overflow on the side that isn't used:
 infinity times a gradient of 0 would be NaN in a second derivative.
 """
 
@@ -397,7 +397,6 @@ def _erf_of_block(x: Array) -> Array:
     """The error function, by the formulas of those intervals in which there are elements."""
     size = chosen(x < 0, -x, x)
     size = np.minimum(size, 6)  # from where on the function is 1, and nothing overflows
-    size = size[()]  # of a number, `where` makes an array
     near, middle = size <= 0.46875, size <= 4
     if near.all():
         y = _near(size)

@@ -69,7 +69,7 @@ def by_nll_loss(x: Array, ignored: Array | None = None) -> Array:
     size = x.shape[0]
     if ignored is None:
         return _in_order_of_nll_loss(size)(x) if size else np.add.reduce(x)
-    shift = max(4, (size - 1).bit_length() // 8)
+    shift = _shift_of_nll_loss(size)
     block = 1 << shift
     if not ignored[::block].any():
         return by_nll_loss(x)
@@ -86,10 +86,15 @@ def by_nll_loss(x: Array, ignored: Array | None = None) -> Array:
     return functools.reduce(operator.add, totals) + 0
 
 
+def _shift_of_nll_loss(size: int) -> int:
+    """The logarithm of the number of terms in a block."""
+    return max(4, (size - 1).bit_length() // 8)
+
+
 @functools.lru_cache(1024)
 def _in_order_of_nll_loss(size: int) -> Way:
     """The way to add terms of which none is ignored: blocks after the first term, which is last."""
-    block = 1 << max(4, (size - 1).bit_length() // 8)
+    block = 1 << _shift_of_nll_loss(size)
     if 1 < size <= block:  # the usual way for a small batch, in less time
         return lambda x: np.add.accumulate(x[1:])[-1] + x[0] + 0
     add = _in_levels(size - 1, block)

@@ -539,7 +539,7 @@ def test_a_variable_may_have_any_name(backend: str, tmp_path: Path) -> None:
     space: dict[str, Any] = {"w": numbers(0, 3).requires_grad_(), "count": minigrad.zeros(1)}
     exec(builtins.compile(text, file, "exec"), space)
     step = CompiledStep(space["step"], True, backend)
-    for x in (numbers(1, 3), numbers(2, 3), numbers(3, 3), numbers(4, 3)):
+    for x in (numbers(1, 3), numbers(2, 3), numbers(3, 3), numbers(4, 2, 3), numbers(5, 3)):
         loss, grad = step(x).item(), space["w"].grad.tolist()
         assert loss == pytest.approx(space["step"](x).item(), rel=1e-5)
         assert grad == pytest.approx(space["w"].grad.tolist(), rel=1e-5)

@@ -162,3 +162,18 @@ def test_the_strides_of_other_copies(order: tuple[int, ...]) -> None:
         return [strides_of(z) for z in made]
 
     assert strides(minigrad) == strides(torch)
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("shape", [(), (1,), (3,), (2, 1), (1, 3), (1, 1), (2, 1, 3)])
+def test_the_strides_of_an_expanded_tensor(shape: tuple[int, ...], transposed: bool) -> None:
+    def strides(t: Any, sizes: tuple[int, ...]) -> Any:
+        x = t.ones(shape)
+        try:
+            return (x.mT if transposed and len(shape) > 1 else x).expand(sizes).stride()
+        except RuntimeError:
+            return RuntimeError
+
+    for lead in range(3):
+        for sizes in itertools.product((-1, 1, 2, 3), repeat=lead + len(shape)):
+            assert strides(minigrad, sizes) == strides(torch, sizes), sizes

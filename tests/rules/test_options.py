@@ -108,3 +108,15 @@ def test_lgamma_of_the_smallest_numbers(dtype: str) -> None:
 
     ours, theirs = both(values)
     assert ours == theirs
+
+
+@pytest.mark.parametrize("weight", [0.0, 1.0, 0.25, 0.5, 0.75])
+@pytest.mark.parametrize("as_tensor", [False, True])
+def test_lerp_starts_from_the_nearer_end(weight: float, as_tensor: bool) -> None:
+    def ends(t: Any) -> Any:
+        start, end = t.full((5000,), 1e8), t.linspace(0, 1, 5000)
+        y = t.lerp(start, end, t.full((5000,), weight) if as_tensor else weight)
+        return y.tolist()
+
+    assert ends(minigrad) == ends(torch)
+    assert weight != 1 or ends(minigrad) == torch.linspace(0, 1, 5000).tolist()
