@@ -56,7 +56,7 @@ def _dims(dim: Dims, input: Tensor) -> tuple[int, ...]:
     fronts = tuple(d % ndim for d in found)
     if len({*fronts}) < len(fronts):
         raise RuntimeError(f"dim {fronts[0]} appears multiple times in the list of dims")
-    return fronts if input.ndim else ()
+    return fronts
 
 
 def _wide(input: Tensor, dtype: dtype_ | None) -> dtype_:
@@ -96,7 +96,7 @@ def sum(
     """
     x, dims = _selected(input, mask, 0), _dims(dim, input)
     kind = _wide(input, dtype)
-    return x.sum(dims, keepdim=keepdim, dtype=kind) if dims else x.sum(dtype=kind)
+    return x.sum(dims, keepdim=keepdim, dtype=kind)
 
 
 def prod(

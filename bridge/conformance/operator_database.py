@@ -34,6 +34,7 @@ from minigrad.rules.dtypes import SUPPORTED
 
 from .adapter import Missing
 from .calls import is_lack
+from .graphs import first_difference, graph
 from .namespace import Namespace, Tensor
 
 with side_effects_undone():
@@ -56,6 +57,10 @@ SUMS_OF_PRODUCTS = (
     *("addbmm", "matrix_exp", "nn.functional.conv3d"),
     *("nn.functional.scaled_dot_product_attention", "special.hermite_polynomial_he"),
 )
+# Ops whose graph differs from PyTorch's, and why.
+OTHER_GRAPHS = {
+    "nn.functional.pad.circular": "PyTorch writes into parts of a new tensor; here it is a gather",
+}
 # Ops of several steps whose intermediate results overflow in float16 in PyTorch, or have so few
 # digits that they decide a softmax of numbers in the hundreds.
 NOT_IN_HALF = ("matrix_exp", "nn.functional.multi_head_attention_forward")
@@ -420,9 +425,18 @@ def check_sample(op: Any, form: Form, sample: Any, *, gradients: bool, second: b
             b = _with_picked_elements(_judged.library, op.name, sample, b)
         compare(what, a, b, cancels=cancels)
     if inputs.their_leaves:
+        if _judged.strict and name_of(op) not in OTHER_GRAPHS:
+            _compare_graphs(what, theirs, ours)
         _check_gradients(
             what, sample, inputs, theirs, ours, second, LOOSER_GRADIENTS.get(op.name, 1)
         )
+
+
+def _compare_graphs(what: str, theirs: Any, ours: Any) -> None:
+    for a, b in zip(tensors_in(theirs), tensors_in(ours), strict=True):
+        difference = first_difference(graph(a), graph(b))
+        if difference:
+            raise Difference(f"{what}, graph: {difference}")
 
 
 def _is_defined(form: Form, x: Any) -> bool:

@@ -20,6 +20,7 @@ from ..core.formats import contiguous_format, is_in, preserve_format, strided
 from ..core.grad_mode import is_grad_enabled, no_grad
 from ..core.inplace import in_place
 from ..core.observer import observation
+from ..core.one_node import as_one_node, shown_name
 from ..core.resizing import in_format, resize, strides_of_empty, with_format
 from ..core.tensor import TensorBase, make_public, refresh, wrap
 from ..core.tracing import tracing
@@ -405,7 +406,7 @@ class Tensor(OpMethods, TensorBase):
     def __repr__(self) -> str:
         try:
             refresh(self)
-            name = None if self._node is None else self._node.name
+            name = shown_name(self)
         except RuntimeError:  # a view whose history is unknown
             name = "Invalid"
         return printing.tensor_repr(
@@ -462,7 +463,7 @@ class Tensor(OpMethods, TensorBase):
         if kind == self._array.dtype:
             if not options.get("copy") and (form is preserve_format or is_in(self._array, form)):
                 return self
-            return in_format(self.clone(), form)
+            return as_one_node(in_format(self.clone(), form), "ToCopyBackward0", self)
         # An integer result has no history.
         with nullcontext() if kind.kind == "f" else no_grad():
             return in_format(OPS["cast"](self, kind), form)

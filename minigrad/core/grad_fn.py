@@ -17,7 +17,7 @@ from ..rules import REGISTRY
 from ..rules.rule import Pullback
 from .higher_order import named_saved_tensors
 from .hooks import Attached, RemovableHandle, attached_to_leaf, attached_to_node
-from .node import FREED, Node, Parent
+from .node import FREED, Node, OneNode, Parent
 from .tensor import TensorBase
 
 
@@ -59,7 +59,8 @@ class GradFn:
         >>> y.grad_fn.next_functions[0][0].next_functions[0][0].variable is x
         True
         """
-        return tuple((None, 0) if parent is None else edge(parent) for parent in self._node.parents)
+        node = self._node.shown_in[0] if self._node.shown_in else self._node
+        return tuple((None, 0) if parent is None else edge(parent) for parent in node.parents)
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -105,19 +106,24 @@ class _OpGradFn(GradFn):
     def name(self) -> str:
         """PyTorch's name, with its namespace for a node that isn't generated from a formula."""
         name = type(self).__name__
-        return name if name[-1].isdigit() else f"torch::autograd::{name}"
+        generated = name.removesuffix("_copy")[-1].isdigit()
+        return name if generated else f"torch::autograd::{name}"
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_saved_"):
             if self._node.pullbacks is None:
                 raise RuntimeError(FREED)
-            saved = named_saved_tensors(self._node)
+            saved = self._saved()
             if name in saved:
                 return saved[name]
         raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
     def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *named_saved_tensors(self._node)]
+        return [*super().__dir__(), *self._saved()]
+
+    def _saved(self) -> dict[str, TensorBase]:
+        """What the node saved, by PyTorch's names. Those of a composition are unknown."""
+        return named_saved_tensors(self._node) if self._node.shown_in is None else {}
 
 
 class AccumulateGrad(GradFn):
@@ -159,14 +165,20 @@ def grad_fn(node: Node) -> GradFn:
     own: GradFn | None = node.grad_fn()
     if own is not None:
         return own
+    if node.shown_in is not None:
+        return _held(node.shown_in[0], node)
     if node.attached is None or not node.attached.was_shown:
         attached_to_node(node).was_shown = True
         _insert_op_before(node)
-    attached = attached_to_node(node)
-    shown: GradFn | None = None if attached.shown is None else attached.shown()
+    return _held(attached_to_node(node), node)
+
+
+def _held(holder: Attached | OneNode, node: Node) -> GradFn:
+    """The object that a user still holds for a node, or a new one."""
+    shown: GradFn | None = None if holder.shown is None else holder.shown()
     if shown is None:
-        shown = _class(node.name)(node)
-        attached.shown = weakref.ref(shown)
+        shown = _class(holder.name if isinstance(holder, OneNode) else node.name)(node)
+        holder.shown = weakref.ref(shown)
     return shown
 
 
@@ -200,7 +212,8 @@ _OWN_INVERSE: dict[str, Pullback] = {"t": lambda g: g.T, "clone": lambda g: g}
 def edge(parent: Parent) -> tuple[GradFn, int]:
     """A parent as `next_functions` shows it, with the position of the result."""
     if isinstance(parent, Node):
-        return grad_fn(parent), parent.output_nr
+        number = parent.shown_in[1] if parent.shown_in is not None else parent.output_nr
+        return grad_fn(parent), number
     if parent._attached is None:
         parent._attached = Attached()
     shown = None if parent._attached.shown is None else parent._attached.shown()

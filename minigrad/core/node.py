@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterator, Sequence
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from types import CellType, FunctionType
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -45,6 +46,8 @@ class Node:
     - `sequence_nr`: increases as nodes are made, so that a parent's is always smaller.
     - `writes`: the number of writes before it was made (`versions.writes`).
     - `attached`: hooks and notes, if there are any.
+    - `shown_in`: the node that users see instead, if it is another, and which of its results this
+      node has computed.
     """
 
     __slots__ = (
@@ -59,6 +62,7 @@ class Node:
         "saved",
         "sequence_nr",
         "shape",
+        "shown_in",
         "writes",
     )
 
@@ -86,6 +90,7 @@ class Node:
         self.sequence_nr: float = next_number()
         self.writes = writes.count
         self.attached: Attached | None = None
+        self.shown_in: tuple[OneNode, int] | None = None
         if observation.observer is not None:
             observation.observer.recorded(self, result)
 
@@ -160,6 +165,22 @@ class Node:
             return None
         name, operand, _ = self.rule.presentation.before
         return self.rule.presentation.edges.index(operand) if name == self.name else None
+
+
+class OneNode:
+    """The node that users see for those of a composition.
+
+    - `name`: PyTorch's name for this kind of node.
+    - `parents`: for each operand, where its gradient goes, or None.
+    - `shown`: the `grad_fn`, while a user holds it. All results of the composition have the same.
+    """
+
+    __slots__ = ("name", "parents", "shown")
+
+    def __init__(self, name: str, parents: Iterable[Parent | None]) -> None:
+        self.name = name
+        self.parents = tuple(parents)
+        self.shown: weakref.ref[Any] | None = None
 
 
 class Cotangents(tuple[Any, ...]):

@@ -324,33 +324,32 @@ def _projected(
     Those of one tensor are computed as one product, as in PyTorch, so that sums have its order.
     """
     query, key, value = inputs
-    if separate is not None:
-        if key.shape[:2] != value.shape[:2]:
-            raise AssertionError(
-                f"key's sequence and batch dims {key.shape[:2]} do not match value's "
-                f"{value.shape[:2]}"
-            )
-        biases = (None,) * 3 if bias is None else bias.chunk(3)
-        parts = zip(inputs, separate, biases, strict=True)
-        return tuple(F.linear(x, w, b) for x, w, b in parts)  # type: ignore[arg-type]
-    if key.shape != value.shape:
-        raise AssertionError(f"key shape {key.shape} does not match value shape {value.shape}")
-    assert weight is not None
-    features = query.shape[-1]
-    if query is key and key is value:
-        return F.linear(query, weight, bias).chunk(3, -1)
-    w_query, w_both = weight.split([features, 2 * features])
-    b_query, b_both = (None, None) if bias is None else bias.split([features, 2 * features])
-    if key is value:
-        return F.linear(query, w_query, b_query), *F.linear(key, w_both, b_both).chunk(2, -1)
-    (w_key, w_value), (b_key, b_value) = w_both.chunk(2), (None, None)
-    if b_both is not None:
-        b_key, b_value = b_both.chunk(2)
-    return (
-        F.linear(query, w_query, b_query),
-        F.linear(key, w_key, b_key),
-        F.linear(value, w_value, b_value),
-    )
+    if separate is None:
+        if key.shape != value.shape:
+            raise AssertionError(f"key shape {key.shape} does not match value shape {value.shape}")
+        assert weight is not None
+        if query is key and key is value:
+            return _parts(F.linear(query, weight, bias), 3)
+        if key is value:
+            sizes = [query.shape[-1], 2 * query.shape[-1]]
+            w_query, w_both = weight.split(sizes)
+            b_query, b_both = (None, None) if bias is None else bias.split(sizes)
+            return F.linear(query, w_query, b_query), *_parts(F.linear(key, w_both, b_both), 2)
+        separate = weight.chunk(3)
+    elif key.shape[:2] != value.shape[:2]:
+        raise AssertionError(
+            f"key's sequence and batch dims {key.shape[:2]} do not match value's {value.shape[:2]}"
+        )
+    biases = (None,) * 3 if bias is None else bias.chunk(3)
+    parts = zip(inputs, separate, biases, strict=True)
+    return tuple(F.linear(x, w, b) for x, w, b in parts)  # type: ignore[arg-type]
+
+
+def _parts(projection: Tensor, count: int) -> tuple[Tensor, ...]:
+    """The parts of a projection along its last dimension, one after the other in memory."""
+    apart = projection.unflatten(-1, (count, -1)).unsqueeze(0).transpose(0, -2).squeeze(-2)
+    together = apart.contiguous()
+    return tuple([together[i] for i in range(count)])
 
 
 # Masks and checks ---------------------------------------------------------------------------------

@@ -338,11 +338,9 @@ def linear_cross_entropy(
             f"linear_cross_entropy: expected linear_bias of shape {list(shape)}, got "
             f"{list(linear_bias.shape)}"
         )
-    flat = linear_weight.reshape(-1, linear_weight.shape[-1])
-    bias = None if linear_bias is None else linear_bias.reshape(-1)
-    logits = linear(input, flat, bias)
-    if len(shape) > 1:
-        logits = logits.reshape(len(input), *shape)
+    bias = None if linear_bias is None else linear_bias.flatten()
+    logits = linear(input, linear_weight.flatten(0, -2), bias)
+    logits = logits.view(*input.shape[:-1], *shape)
     return cross_entropy(
         logits,
         target,

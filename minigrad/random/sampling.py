@@ -18,6 +18,7 @@ from ..core.creating import allocated, array_of, int_of, made, number_of, sizes_
 from ..core.dispatch import OPS
 from ..core.errstate import quietly
 from ..core.inplace import in_place, refuse_write
+from ..core.one_node import as_one_node
 from ..core.output import created, written
 from ..core.tensor import TensorBase, wrap
 from ..rules import REGISTRY, dtypes, promotion
@@ -251,7 +252,8 @@ def bernoulli(input: Any, p: float | None = None, *, generator: Any = None, out:
     g = generator_or_default(generator, "bernoulli")
     result = OPS["contiguous_copy"](input)
     values = _trials(result._array, input.detach() if p is None else p, g)
-    return _write_values(result, values, "BernoulliBackward0")
+    _write_values(result, values, "BernoulliBackward0")
+    return as_one_node(result, "BernoulliBackward0", input)
 
 
 def poisson(input: Any, generator: Any = None) -> Any:

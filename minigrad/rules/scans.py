@@ -51,7 +51,7 @@ def cumsum(input: Array, dim: int, *, dtype: np.dtype | None = None) -> Result:
     x = in_dtype(input, summed_type(input, dtype))
     y = np.add.accumulate(_wide(x), d) if shape else _wide(x)
     if x.dtype.kind == "f":
-        y = y + 0  # PyTorch's sums start with 0, so that a sum of -0 is 0
+        y += 0  # PyTorch's sums start with 0, so that a sum of -0 is 0
     one = math.prod(shape) <= 1 or shape[d] == 1
 
     kind, converted = input.dtype, x.dtype != input.dtype

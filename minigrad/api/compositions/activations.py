@@ -12,6 +12,7 @@ import numpy as np
 
 from ...core.dispatch import OPS
 from ...core.inplace import in_place
+from ...core.one_node import one_node
 from ...core.tensor import require_tensor, wrap
 from ...rules import REGISTRY
 from ...rules.presentation import BOTH, FUNCTION
@@ -80,6 +81,7 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 @composed(FUNCTION, module="nn.functional")
+@one_node("CeluBackward0", "input")
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """Return `max(0, x) + min(0, alpha * (exp(x / alpha) - 1))`. RuntimeError for alpha = 0.
 
@@ -213,6 +215,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
 
 
 @composed(FUNCTION, module="nn.functional")
+@one_node("RreluWithNoiseBackward0", "input")
 def rrelu(
     input: Tensor,
     lower: float = 1.0 / 8,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core.dispatch import OPS, function
+from ...core.one_node import as_one_node, one_node
 from ...core.tensor import TensorBase, require_tensor, wrap
 from ...rules import REGISTRY
 from ...rules.dtypes import float64, scalar_name, to_numpy
@@ -59,6 +60,7 @@ def _in_float64(x: Any) -> Any:
 
 
 @composed(IN_PLACE)
+@one_node("LdexpBackward0", "input", "other")
 def ldexp(input: Tensor, other: Tensor) -> Tensor:
     """Return `input * 2 ** other`.
 
@@ -192,4 +194,7 @@ def fill(input: Tensor, value: Any) -> Tensor:
     tensor([3., 3.])
     """
     require_tensor(input, "fill", "input")
-    return OPS["fill"](input, value).clone()
+    filled = OPS["fill"](input, value).clone()
+    if isinstance(value, TensorBase):
+        return as_one_node(filled, "FillBackward1", input, value)
+    return as_one_node(filled, "FillBackward0", input)

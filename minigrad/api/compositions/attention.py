@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...core.dispatch import OPS
+from ...core.one_node import as_one_node, one_node
 from ...core.tensor import require_tensor, wrap
 from ...core.tracing import constant
 from ...rules.presentation import FUNCTION
 from .basic import matmul
 from .half import in_float32
 from .registry import composed
+from .shape import repeat_interleave
+from .with_numbers import times
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -58,11 +61,14 @@ def scaled_dot_product_attention(
             "_scaled_dot_product_attention: Explicit attn_mask should not be set when "
             "is_causal=True"
         )
+    operands = query, key, value
+    fused = dropout_p == 0 and _is_fused(*operands, attn_mask, enable_gqa)
     if enable_gqa:
-        key, value = (_repeated(x, query.shape[-3] // x.shape[-3]) for x in (key, value))
+        heads = query.shape[-3]
+        key, value = (repeat_interleave(x, heads // x.shape[-3], -3) for x in (key, value))
     length, width = query.shape[-2:]
     factor = math.sqrt(1 / math.sqrt(width) if scale is None else scale)
-    scores = matmul(query * factor, (key * factor).transpose(-2, -1))
+    scores = matmul(times(query, factor), times(key.transpose(-2, -1), factor))
     if is_causal:
         attn_mask = wrap(constant(np.tri(length, key.shape[-2], dtype=bool)))
     if attn_mask is not None:
@@ -74,17 +80,28 @@ def scaled_dot_product_attention(
     blind = (scores == -math.inf).all(-1, keepdim=True)
     if blind._array.any():
         weights = OPS["masked_fill"](weights, blind, 0)
+    weights = as_one_node(weights, "SafeSoftmaxBackward0", scores)
     if dropout_p > 0:
         mask = wrap(np.empty_like(weights._array)).bernoulli_(1 - dropout_p) / (1 - dropout_p)
         weights = weights * mask
-    return matmul(weights, value)
+    y = matmul(weights, value)
+    if not fused:
+        return y
+    order = tuple(np.argsort([-step for step in query.stride()], kind="stable").tolist())
+    laid_out = y.permute(order).contiguous().permute(tuple(np.argsort(order).tolist()))
+    return as_one_node(laid_out, "ScaledDotProductFlashAttentionForCpuBackward0", *operands)
 
 
-def _repeated(x: Tensor, times: int) -> Tensor:
-    """The heads, dimension −3, each repeated."""
-    shape = list(x.shape)
-    spread = x.unsqueeze(-3).expand(*shape[:-2], times, *shape[-2:])
-    return spread.reshape(*shape[:-3], shape[-3] * times, *shape[-2:])
+def _is_fused(query: Any, key: Any, value: Any, mask: Any, repeats_heads: bool) -> bool:
+    """Whether PyTorch computes attention by one kernel, whose result has the query's layout."""
+    each = query, key, value
+    same = [1, 3] if not repeats_heads else [3]
+    return (
+        all(x.ndim == 4 and x.stride(-1) == 1 and x._array.size for x in each)
+        and all(x.shape[0] == query.shape[0] for x in each)
+        and all(x.shape[d] == query.shape[d] for x in each for d in same)
+        and (mask is None or (mask.ndim in (2, 4) and not mask.requires_grad))
+    )
 
 
 @composed(FUNCTION, module="nn.functional")
@@ -116,8 +133,14 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     if bias is not None and tuple(bias.shape) != (outputs,):
         raise RuntimeError(f"bilinear(): bias size does not match weight size: {list(bias.shape)}")
     rows = math.prod(lead)
-    a, b = input1.reshape(rows, first), input2.reshape(rows, second)
-    filters = weight.permute(1, 0, 2).reshape(first, outputs * second)
-    products = OPS["mm"](a, filters).reshape(rows, outputs, second)
-    y = (products * b.unsqueeze(1)).sum(-1).to(input1.dtype).reshape(*lead, outputs)
+    y = _trilinear(input1.reshape(rows, first), weight, input2.reshape(rows, second))
+    y = y.reshape(*lead, outputs)
     return y if bias is None else y + bias
+
+
+@one_node("TrilinearBackward0", "first", "weight", "second")
+def _trilinear(first: Tensor, weight: Tensor, second: Tensor) -> Tensor:
+    outputs, width, other = weight.shape
+    filters = weight.permute(1, 0, 2).reshape(width, outputs * other)
+    products = OPS["mm"](first, filters).reshape(len(first), outputs, other)
+    return (products * second.unsqueeze(1)).sum(-1).to(first.dtype)

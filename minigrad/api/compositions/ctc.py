@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core.dispatch import OPS
+from ...core.one_node import as_one_node
 from ...core.tensor import TensorBase, require_tensor, wrap
 from ...rules.dtypes import scalar_name
 from ...rules.presentation import FUNCTION
@@ -58,9 +59,9 @@ def ctc_loss(
     counted = wrap(np.arange(len(x))[:, None, None] < inputs[:, None])
     total = OPS["masked_fill"](x.exp(), counted.logical_not(), 0).sum((0, 2))
     losses = losses + (total - total.detach())  # so that the gradient is that of PyTorch
-    impossible = losses.detach() == np.inf
+    losses = as_one_node(losses, "CtcLossBackward0", x)
     if zero_infinity:
-        losses = OPS["masked_fill"](losses, impossible, 0)
+        losses = OPS["where"](losses == np.inf, wrap(np.zeros((), x._array.dtype)), losses)
     if reduction == "mean":
         return (losses / wrap(np.maximum(sizes, 1).astype(x._array.dtype))).mean()
     if reduction == "sum":

@@ -3,49 +3,28 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...core.dispatch import OPS
-from ...core.tensor import require_tensor
+from ...core.dispatch import OPS, function
+from ...core.grad_mode import no_grad
+from ...core.one_node import one_node
+from ...core.tensor import require_tensor, wrap
+from ...core.tracing import constant
+from ...rules import REGISTRY
 from ...rules.dtypes import scalar_name
 from ...rules.presentation import FUNCTION
+from .basic import matmul
+from .half import refuse_half
 from .norms import norm
 from .registry import composed
+from .with_numbers import at_least, plus, times
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
-
-def norm_along(x: Tensor, p: float, dim: int, keepdim: bool = False) -> Tensor:
-    """The p-norm along `dim`. Its gradient at a zero vector is 0."""
-    if p == 2:
-        return _root((x * x).sum(dim, keepdim=keepdim), 0.5)
-    if p == math.inf:
-        size = x.abs()
-        return _largest(size, dim, keepdim)
-    if p == -math.inf:
-        return -_largest(-x.abs(), dim, keepdim)
-    if p == 0:
-        return (x != 0).to(x.dtype).sum(dim, keepdim=keepdim) + (x * 0).sum(dim, keepdim=keepdim)
-    if p == 1:
-        return x.abs().sum(dim, keepdim=keepdim)
-    return _root((x.abs() ** p).sum(dim, keepdim=keepdim), 1 / p)
-
-
-def _largest(x: Tensor, dim: int, keepdim: bool) -> Tensor:
-    """The largest elements along `dim`; tied elements share the gradient."""
-    peak = OPS["max_dim"](x.detach(), dim, True)[0]
-    ties = (x.detach() == peak).to(x.dtype)
-    return (x * ties / ties.sum(dim, keepdim=True)).sum(dim, keepdim=keepdim)
-
-
-def _root(total: Tensor, power: float) -> Tensor:
-    zero = total == 0
-    root = OPS["masked_fill"](total, zero, 1)
-    root = root.sqrt() if power == 0.5 else root**power
-    return OPS["masked_fill"](root, zero, 0)
+_norm = function(REGISTRY["vector_norm"], node="NormBackward1")
 
 
 @composed(FUNCTION, module="nn.functional")
@@ -60,10 +39,7 @@ def pairwise_distance(
     """
     require_tensor(x1, "pairwise_distance", "x1")
     require_tensor(x2, "pairwise_distance", "x2", 2)
-    difference = x1 - x2 + eps
-    if not difference.ndim:
-        return norm_along(difference.reshape(1), p, 0, keepdim)
-    return norm_along(difference, p, -1, keepdim)
+    return _norm(plus(x1 - x2, eps), float(p), (-1,) if max(x1.ndim, x2.ndim) else (), keepdim)
 
 
 @composed(FUNCTION, module="nn.functional")
@@ -82,8 +58,16 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     if x1.ndim != x2.ndim or x1.shape != x2.shape:
         shape = np.broadcast_shapes(x1.shape, x2.shape)
         x1, x2 = x1.expand(shape), x2.expand(shape)
-    lengths = [OPS["clamp"](norm_along(x, 2, dim, True), eps) for x in (x1, x2)]
+    lengths = [_bounded(OPS["vector_norm"](x, 2.0, dim, True), eps) for x in (x1, x2)]
     return (x1 / lengths[0] * (x2 / lengths[1])).sum(dim)
+
+
+def _bounded(x: Any, least: float) -> Any:
+    """A copy of `x`, at least `least`. The bound has no effect on the gradient, as in PyTorch."""
+    copy = x.clone()
+    with no_grad():
+        copy.clamp_min_(least)
+    return copy
 
 
 @composed(FUNCTION, module="nn.functional")
@@ -98,7 +82,7 @@ def normalize(
     require_tensor(input, "normalize", "input")
     if out is not None:
         raise NotImplementedError("normalize(): argument 'out' is not supported")
-    length = OPS["clamp"](norm_along(input, p, dim, True), eps)
+    length = at_least(norm(input, p, dim, True), eps)
     return input / length.expand(input.shape)
 
 
@@ -120,8 +104,9 @@ def cdist(
 ) -> Tensor:
     """Return the p-norms of all differences of rows: (*, n, m) (*, r, m) → (*, n, r).
 
-    The leading dimensions broadcast. The `compute_mode` may be given as in PyTorch; the distances
-    are always computed from the differences. The gradient at equal rows is 0.
+    The leading dimensions broadcast. The gradient at equal rows is 0. With p = 2 and more than 25
+    rows, the distances are computed by a matrix product, which is inexact for rows that are almost
+    equal, unless `compute_mode` is "donot_use_mm_for_euclid_dist".
 
     >>> minigrad.cdist(minigrad.tensor([[0., 0.]]), minigrad.tensor([[3., 4.], [0., 1.]]))
     tensor([[5., 1.]])
@@ -146,11 +131,49 @@ def cdist(
         raise RuntimeError("cdist only supports non-negative p values")
     if compute_mode is not None and compute_mode not in _MODES:
         raise ValueError(f"{compute_mode} is not a valid value for compute_mode")
+    many = x1.shape[-2] > 25 or x2.shape[-2] > 25
+    by_product = {_MODES[0]: many, None: many, _MODES[1]: True, _MODES[2]: False}[compute_mode]
+    if p != 2 or not by_product or 0 in (*x1.shape, *x2.shape):
+        return _by_differences(x1, x2, p)
+    lead = np.broadcast_shapes(x1.shape[:-2], x2.shape[:-2])
+    if math.prod(lead) != 1:
+        x1, x2 = (
+            OPS["expand"](x, (*lead, *x.shape[-2:])).contiguous().view(-1, *x.shape[-2:])
+            for x in (x1, x2)
+        )
+    return OPS["view"](_by_product(x1, x2), (*lead, x1.shape[-2], x2.shape[-2]))
+
+
+@one_node("EuclideanDistBackward0", "x1", "x2")
+def _by_product(x1: Any, x2: Any) -> Any:
+    """The Euclidean distances from one matrix product: |x − y|² = |x|² − 2xy + |y|².
+
+    That is fast, but inexact where rows are almost equal.
+    """
+    squares = [(x * x).sum(-1, keepdim=True) for x in (x1, x2)]
+    ones = [wrap(constant(np.ones(x.shape, x._array.dtype))) for x in squares]
+    first = OPS["cat"](times(x1, -2), squares[0], ones[0], dim=-1)
+    second = OPS["cat"](x2, ones[1], squares[1], dim=-1)
+    return _root(matmul(first, OPS["transpose"](second, -2, -1)))
+
+
+def _root(x: Any) -> Any:
+    """The square root, and 0 for negative numbers, with the derivative 0 where it is 0."""
+    zero = x <= 0
+    return OPS["masked_fill"](OPS["masked_fill"](x, zero, 1).sqrt(), zero, 0)
+
+
+@one_node("CdistBackward0", "x1", "x2")
+def _by_differences(x1: Any, x2: Any, p: float) -> Any:
+    refuse_half(x1, "cdist")
     return _distance(x1.unsqueeze(-2) - x2.unsqueeze(-3), p)
 
 
 def _distance(difference: Tensor, p: float) -> Tensor:
     """The norm along the last dimension, with the gradient that PyTorch has for distances."""
+    if p == 0:  # its gradient is 0, not None
+        differs = OPS["cast"](difference != 0, difference._array.dtype)
+        return differs.sum(-1) + (difference * 0).sum(-1)
     if p == math.inf:  # each of several largest differences gets the whole gradient
         size = difference.abs()
         if not size.shape[-1]:
@@ -159,11 +182,12 @@ def _distance(difference: Tensor, p: float) -> Tensor:
         ties = (size.detach() == peak).to(size.dtype)
         largest = (size * ties).sum(-1)
         return largest - (largest - peak.squeeze(-1)).detach()
-    return norm_along(difference, p, -1)
+    return OPS["vector_norm"](difference, float(p), -1)
 
 
 @composed(FUNCTION, module="nn.functional")
 @composed(FUNCTION)
+@one_node("PdistBackward0", "input")
 def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     """Return the p-norms of the differences of each two rows of a matrix.
 
@@ -178,6 +202,7 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
         raise RuntimeError(f"pdist only supports 2D tensors, got: {input.ndim}D")
     if input._array.dtype.kind != "f":
         raise RuntimeError("pdist only supports floating-point dtypes")
+    refuse_half(input, "pdist")
     if p < 0:
         raise RuntimeError("pdist only supports non-negative p values")
     first, second = np.triu_indices(len(input), 1)
@@ -185,6 +210,7 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
 
 
 @composed()
+@one_node("DistBackward0", "input", "other")
 def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
     """Return the p-norm of all elements of `input - other`, which broadcast.
 

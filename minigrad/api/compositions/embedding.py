@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core.dispatch import OPS
+from ...core.one_node import as_one_node
 from ...core.tensor import require_tensor, wrap
 from ...rules.dtypes import scalar_name
 from ...rules.presentation import FUNCTION
@@ -66,7 +67,8 @@ def embedding_bag(
     if max_norm is not None:
         renormalise(weight, input, max_norm, norm_type)
     padding = _padding(padding_idx, weight)
-    return _bags(input, weight, starts, factors, mode, padding, scale_grad_by_freq)
+    bags = _bags(input, weight, starts, factors, mode, padding, scale_grad_by_freq)
+    return as_one_node(bags, "EmbeddingBagBackward0", weight, factors)
 
 
 def _padding(padding_idx: int | None, weight: Any) -> int:

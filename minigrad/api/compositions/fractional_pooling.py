@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core.dispatch import function
+from ...core.one_node import as_one_node
 from ...core.tensor import require_tensor, wrap
 from ...rules import REGISTRY
 from ...rules.dtypes import scalar_name
@@ -59,6 +60,7 @@ def _fractional_max_pool(
     best = _first_largest(found.reshape(sizes))[..., None]
     index = np.take_along_axis(places.reshape(sizes), best, -1)[..., 0]
     y = _gather(flat, wrap(index), 2).reshape(*x.shape[:2], *outside)
+    as_one_node(y, f"FractionalMaxPool{nd}DBackward0", input)
     index = index.reshape(y.shape)
     values, indices = y, wrap(np.ascontiguousarray(index))
     return (values, indices) if x is input else (values.squeeze(0), indices.squeeze(0))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core.dispatch import OPS
+from ...core.one_node import as_one_node
 from ...core.tensor import require_tensor, wrap
 from ...rules.dtypes import scalar_name
 from ...rules.presentation import FUNCTION
@@ -207,7 +208,7 @@ def _sampled(input: Any, grid: Any, mode: str, padding: str, corners: bool) -> A
     total = total.contiguous()
     if mode == "nearest" and grid.requires_grad:
         total = total + grid.sum() * 0  # a gradient of 0
-    return total
+    return as_one_node(total, f"GridSampler{input.ndim - 2}DBackward0", input, grid)
 
 
 def _inside(place: Any, n: int, padding: str, corners: bool) -> Any:

@@ -12,6 +12,7 @@ from ...core.creating import int_of
 from ...core.dispatch import OPS, function
 from ...core.grad_mode import no_grad
 from ...core.inplace import in_place
+from ...core.one_node import as_one_node, one_node
 from ...core.tensor import TensorBase, require_tensor, wrap
 from ...rules import REGISTRY
 from ...rules.dims import axis as dim_from_front
@@ -77,8 +78,8 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
             f"{scalar_name(indices._array)}"
         )
     if dim is None:
-        flat = OPS["reshape"](input, (-1,))
-        return take_along_dim(flat, OPS["reshape"](indices, (-1,)), 0)
+        input, indices = (OPS["reshape"](x, (-1,)) for x in (input, indices))
+        return OPS["gather_along"](input, _from_front(indices, input._array.size), 0)
     x, places = input._array, indices._array
     if x.ndim != places.ndim:
         raise RuntimeError(
@@ -86,8 +87,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
             f"but got {x.ndim} dimensions for input, and {places.ndim} dimensions for indices"
         )
     d = dim_from_front(dim, x.ndim)
-    if (places < 0).any():
-        indices = wrap(np.where(places < 0, places + (x.shape[d] if x.ndim else 1), places))
+    indices = _from_front(indices, x.shape[d] if x.ndim else 1)
 
     def spread(a: Any, b: Any) -> tuple[int, ...]:
         sizes = [(1, 1) if i == d else p for i, p in enumerate(zip(a.shape, b.shape, strict=True))]
@@ -101,8 +101,14 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
             f"The sizes of input {list(x.shape)} and indices {list(places.shape)} must match or "
             f"be 1, apart from dimension {d}"
         ) from None
-    wide = input if of_input == x.shape else OPS["expand"](input, of_input)
+    wide = OPS["expand"](input, of_input)
     return OPS["gather_along"](wide, OPS["expand"](indices, of_indices), d)
+
+
+def _from_front(indices: Tensor, size: int) -> Tensor:
+    """Indices that may be negative, counted from the front."""
+    places = indices._array
+    return wrap(np.where(places < 0, places + size, places)) if (places < 0).any() else indices
 
 
 @composed(IN_PLACE)
@@ -148,6 +154,7 @@ def scatter(
 
 
 @composed(IN_PLACE)
+@one_node("ScatterReduceBackward0", "input", "src")
 def scatter_reduce(
     input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True
 ) -> Tensor:
@@ -219,6 +226,7 @@ def _shaped(result: Tensor, input: Tensor) -> Tensor:
 
 
 @composed()
+@one_node("IndexSelectBackward0", "input")
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """Return the slices of `input` at the indices along `dim`, in a copy.
 
@@ -246,6 +254,7 @@ def _check_source(name: str, input: Tensor, d: int, index: Tensor, source: Any) 
 
 
 @composed(IN_PLACE)
+@one_node("IndexAddBackward0", "input", "source")
 def index_add(
     input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1
 ) -> Tensor:
@@ -263,6 +272,7 @@ def index_add(
 
 
 @composed(IN_PLACE)
+@one_node("IndexCopyBackward0", "input", "source")
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
     """Return a copy of `input` with the slices of `source` stored at the indices along `dim`.
 
@@ -293,10 +303,14 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
         )
     if isinstance(value, TensorBase) and value._array.dtype != input._array.dtype:
         value = OPS["cast"](value, input._array.dtype)
-    return _shaped(_index_fill(whole, value, key), input)
+    filled = _shaped(_index_fill(whole, value, key), input)
+    if isinstance(value, TensorBase):
+        return as_one_node(filled, "IndexFillBackward1", input, value)
+    return as_one_node(filled, "IndexFillBackward0", input)
 
 
 @composed(IN_PLACE)
+@one_node("IndexReduceBackward0", "input", "source")
 def index_reduce(
     input: Tensor,
     dim: int,
@@ -347,6 +361,7 @@ def _flat_places(name: str, input: Tensor, index: Tensor) -> None:
 
 
 @composed()
+@one_node("TakeBackward0", "input")
 def take(input: Tensor, index: Tensor) -> Tensor:
     """Return the elements at indices into the flattened tensor, in the shape of `index`.
 
@@ -359,6 +374,7 @@ def take(input: Tensor, index: Tensor) -> Tensor:
 
 
 @composed(IN_PLACE)
+@one_node("PutBackward0", "input", "source")
 def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
     """Return a copy of `input` with `source` stored at indices into the flattened tensor.
 
@@ -404,6 +420,7 @@ def _joint_shape(input: Tensor, mask: Tensor) -> tuple[int, ...]:
 
 
 @composed()
+@one_node("MaskedSelectBackward0", "input")
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     """Return the elements where `mask` is True, in one dimension; both broadcast.
 
@@ -418,6 +435,7 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
 
 
 @composed(IN_PLACE)
+@one_node("MaskedScatterBackward0", "input", "source")
 def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     """Return a copy of `input` in which the elements of `source`, in turn, replace those under
     `mask`. The mask and the input broadcast.

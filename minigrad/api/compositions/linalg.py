@@ -13,6 +13,7 @@ import numpy as np
 
 from ...core.dispatch import OPS, function
 from ...core.grad_mode import no_grad
+from ...core.one_node import one_node
 from ...core.tensor import TensorBase, require_tensor, wrap
 from ...rules import REGISTRY
 from ...rules.dims import axis as dim_from_front
@@ -21,7 +22,7 @@ from ...rules.dtypes import scalar_name
 from ...rules.presentation import BOTH, FUNCTION
 from .basic import cat, matmul
 from .half import refuse_half
-from .products import in_cheapest_order
+from .products import in_cheapest_order, vdot
 from .products import matrix_power as power
 from .registry import composed
 from .results import named_results
@@ -174,6 +175,7 @@ def inv_ex(A: Tensor, *, check_errors: bool = False) -> Any:
 
 
 @composed(FUNCTION, module="linalg")
+@one_node("LinalgSolveExBackward0", "A", "B")
 def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     """Solve A X = B, or X A = B if `left` is False, for square matrices A.
 
@@ -232,6 +234,7 @@ def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = Fa
 
 
 @composed(FUNCTION, module="linalg")
+@one_node("LinalgSolveTriangularBackward0", "A", "B")
 def solve_triangular(
     A: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False
 ) -> Tensor:
@@ -257,6 +260,7 @@ def _triangle(A: Any, upper: bool, unitriangular: bool) -> Any:
 
 
 @composed(BOTH)
+@one_node("TriangularSolveBackward0", "input", "A")
 def triangular_solve(
     input: Tensor,
     A: Tensor,
@@ -336,6 +340,7 @@ def det(A: Tensor) -> Tensor:
 
 
 @composed(FUNCTION, module="linalg")
+@one_node("LinalgSlogdetBackward0", "A")
 def slogdet(A: Tensor) -> Any:
     """Return the signs and logarithms of determinants: a named tuple (sign, logabsdet).
 
@@ -359,7 +364,7 @@ def logdet(input: Tensor) -> Tensor:
     tensor(0.)
     """
     _matrices("logdet", input, square=True)
-    log, sign = OPS["slogdet"](input)
+    sign, log = slogdet(input)
     return OPS["where"](sign == -1, float("nan"), log)
 
 
@@ -367,6 +372,7 @@ def logdet(input: Tensor) -> Tensor:
 
 
 @composed(FUNCTION, module="linalg")
+@one_node("LinalgCholeskyExBackward0", "A")
 def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     """Return the triangles L for which L Lᵀ = A, or their transposes if `upper`.
 
@@ -401,6 +407,7 @@ def _with_whole_gradient(L: Any, upper: bool) -> Any:
 
 
 @composed(BOTH)
+@one_node("CholeskyInverseBackward0", "input")
 def cholesky_inverse(input: Tensor, upper: bool = False) -> Tensor:
     """Return the inverses of L Lᵀ, given the triangles L as `input`, or of Lᵀ L if `upper`.
 
@@ -414,6 +421,7 @@ def cholesky_inverse(input: Tensor, upper: bool = False) -> Tensor:
 
 
 @composed(BOTH)
+@one_node("CholeskySolveBackward0", "input", "input2")
 def cholesky_solve(input: Tensor, input2: Tensor, upper: bool = False) -> Tensor:
     """Solve A X = input, given triangles `input2`: L for A = L Lᵀ, or Lᵀ if `upper`.
 
@@ -430,6 +438,7 @@ def cholesky_solve(input: Tensor, input2: Tensor, upper: bool = False) -> Tensor
 
 
 @composed(FUNCTION, module="linalg")
+@one_node("LinalgQrBackward0", "A")
 def qr(A: Tensor, mode: str = "reduced") -> Any:
     """Return Q with orthonormal columns and upper triangles R for which Q R = A: a named tuple.
 
@@ -484,6 +493,7 @@ def geqrf(input: Tensor) -> Any:
 
 
 @composed(FUNCTION, module="linalg")
+@one_node("LinalgHouseholderProductBackward0", "A", "tau")
 def householder_product(A: Tensor, tau: Tensor) -> Tensor:
     """Return the first columns of the products of reflections, which `geqrf` returns.
 
@@ -539,6 +549,7 @@ def orgqr(input: Tensor, input2: Tensor) -> Tensor:
 
 
 @composed(FUNCTION, module="linalg")
+@one_node("LinalgEighBackward0", "A")
 def eigh(A: Tensor, UPLO: str = "L") -> Any:
     """Return the eigenvalues, in ascending order, and the eigenvectors of symmetric matrices.
 
@@ -593,6 +604,7 @@ def eigvals(A: Tensor) -> Tensor:
 
 
 @composed(FUNCTION, module="linalg")
+@one_node("LinalgEighBackward0", "A")
 def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
     """Return the eigenvalues of symmetric matrices, in ascending order.
 
@@ -603,6 +615,7 @@ def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
 
 
 @composed(FUNCTION, module="linalg")
+@one_node("LinalgSvdBackward0", "A")
 def svd(A: Tensor, full_matrices: bool = True, *, driver: str | None = None) -> Any:
     """Return the singular value decompositions A = U diag(S) Vh: a named tuple (U, S, Vh).
 
@@ -738,6 +751,7 @@ def matrix_rank(
 
 
 @composed(FUNCTION, module="linalg")
+@one_node("LinalgLstsqBackward0", "A", "B")
 def lstsq(A: Tensor, B: Tensor, rcond: Any = None, *, driver: str | None = None) -> Any:
     """Solve min ‖A X - B‖: a named tuple (solution, residuals, rank, singular_values).
 
@@ -826,10 +840,8 @@ def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
                 f"multi_dot(): tensors {i - 1} and {i} with shapes {list(parts[i - 1].shape)} and "
                 f"{list(x.shape)} cannot be multiplied"
             )
-    result = in_cheapest_order(parts)
-    if column:
-        result = OPS["squeeze"](result, -1)
-    return OPS["squeeze"](result, 0) if row else result
+    sizes = [parts[0].shape[0]] * (not row) + [parts[-1].shape[1]] * (not column)
+    return OPS["view"](in_cheapest_order(parts), sizes)
 
 
 @composed(FUNCTION, module="linalg")
@@ -842,6 +854,8 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     for each in (x, y):
         if each._array.dtype.kind == "b":
             raise NotImplementedError("linalg.vecdot is not implemented for 'Bool'")
+    if x.ndim == y.ndim == 1:
+        return vdot(x, y)
     y_kind = OPS["mul"](x, y)
     total = OPS["sum"](y_kind, dim)
     return (
@@ -852,6 +866,7 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
 
 
 @composed(FUNCTION, module="linalg")
+@one_node("LinalgCrossBackward0", "input", "other")
 def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
     """Return the cross products of vectors of size 3 along a dimension.
 
@@ -913,10 +928,9 @@ def vander(x: Tensor, N: int | None = None) -> Tensor:
         raise RuntimeError(f"N must be greater than 1, but got {count}")
     kind = np.dtype(np.int64) if x._array.dtype.kind in "iu" else x._array.dtype
     base = OPS["cast"](x, kind) if x._array.dtype != kind else x
-    powers = [OPS["expand"](wrap(np.ones((), kind)), x.shape)]
-    for _ in range(count - 1):
-        powers.append(OPS["mul"](powers[-1], base))
-    return OPS["stack"](*powers, dim=-1)
+    powers = OPS["unsqueeze"](base, -1)
+    powers = OPS["cumprod"](OPS["expand"](powers, (*x.shape, count - 1)), -1)
+    return OPS["cat"](wrap(np.ones((*x.shape, 1), kind)), powers, dim=-1)
 
 
 @composed(FUNCTION, module="linalg")
@@ -973,6 +987,7 @@ def slogdet_(input: Tensor) -> Any:
 
 
 @composed(BOTH)
+@one_node("CholeskyBackward0", "input")
 def cholesky_(input: Tensor, upper: bool = False) -> Tensor:
     """Return the triangles L for which L Lᵀ = A, or their transposes if `upper`.
 

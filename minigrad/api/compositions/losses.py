@@ -15,12 +15,14 @@ import numpy as np
 
 from ...core.dispatch import OPS
 from ...core.grad_mode import is_grad_enabled
+from ...core.one_node import one_node
 from ...core.tensor import require_tensor, wrap
 from ...core.tracing import constant
 from ...rules.presentation import FUNCTION
 from .distances import pairwise_distance
 from .half import refuse_half
 from .registry import composed
+from .with_numbers import at_least, minus, plus, times
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -74,6 +76,11 @@ def reduced(terms: Tensor, reduction: str) -> Tensor:
     if reduction == "none":
         return terms
     return terms.mean() if reduction == "mean" else terms.sum()
+
+
+def _like(number: float, x: Any) -> Any:
+    """A 0-d tensor with the dtype of `x`. PyTorch makes one where a number is the first operand."""
+    return wrap(constant(np.asarray(number, x._array.dtype)))
 
 
 def _require(function: str, **operands: Any) -> None:
@@ -191,9 +198,10 @@ def poisson_nll_loss(
     _require("poisson_nll_loss", input=input, target=target)
     reduction = reduction_of(size_average, reduce, reduction)
     expected = input.exp() if log_input else input
-    terms = expected - target * (input if log_input else (input + eps).log())
+    terms = expected - target * (input if log_input else plus(input, eps).log())
     if full:
-        stirling = target * target.log() - target + (target * (2 * math.pi)).log() * 0.5
+        stirling = target * target.log() - target
+        stirling = stirling + times(times(target, 2 * math.pi).log(), 0.5)
         terms = terms + OPS["masked_fill"](stirling, target <= 1, 0)
     return reduced(terms, reduction)
 
@@ -281,8 +289,7 @@ def kl_div(
     if log_target:
         terms = target.exp() * (target - input)
     else:
-        logs = OPS["masked_fill"](target, target == 0, 1).log()  # 0 log 0 is 0
-        terms = target * logs - target * input
+        terms = OPS["xlogy"](target, target) - target * input
     result = reduced(terms, reduction)
     return result / input.shape[0] if batchmean and input.ndim else result
 
@@ -415,8 +422,8 @@ def hinge_embedding_loss(
     """
     _require("hinge_embedding_loss", input=input, target=target)
     reduction = reduction_of(size_average, reduce, reduction)
-    below = OPS["clamp"](margin - input, 0)
-    zeros = wrap(constant(np.zeros((), input._array.dtype)))
+    below = at_least(_like(margin, input) - input, 0)
+    zeros = _like(0, input)
     terms = OPS["where"](target != 1, below, zeros) + OPS["where"](target != -1, input, zeros)
     return reduced(terms, reduction)
 
@@ -447,7 +454,7 @@ def margin_ranking_loss(
             "margin_ranking_loss : All input tensors should have same dimension but got sizes: "
             f"input1: {input1.shape}, input2: {input2.shape}, target: {target.shape} "
         )
-    return reduced(OPS["clamp"](-target * (input1 - input2) + margin, 0), reduction)
+    return reduced(at_least(plus(-target * (input1 - input2), margin), 0), reduction)
 
 
 @composed(FUNCTION, module="nn.functional")
@@ -483,13 +490,12 @@ def cosine_embedding_loss(
             f"inputs with sizes {list(input1.shape)} and {list(input2.shape)}."
         )
     dim, eps = target.ndim, 1e-12
-    squares = (input1 * input1).sum(dim) + eps, (input2 * input2).sum(dim) + eps
+    squares = [plus((x * x).sum(dim), eps) for x in (input1, input2)]
     cos = (input1 * input2).sum(dim) / (squares[0] * squares[1]).sqrt()
-    zeros = wrap(constant(np.zeros((), cos._array.dtype)))
-    near = OPS["where"](target == 1, 1 - cos, zeros)
-    return reduced(
-        near + OPS["where"](target == -1, OPS["clamp"](cos - margin, 0), zeros), reduction
-    )
+    zeros = _like(0, cos)
+    near = OPS["where"](target == 1, _like(1, cos) - cos, zeros)
+    far = OPS["where"](target == -1, at_least(minus(cos, margin), 0), zeros)
+    return reduced(near + far, reduction)
 
 
 @composed(FUNCTION, module="nn.functional")
@@ -567,10 +573,11 @@ def _triplet(
     near, far = distance(anchor, positive), distance(anchor, negative)
     if swap:
         far = OPS["minimum"](far, distance(positive, negative))
-    return reduced(OPS["clamp"](margin + near - far, 0), reduction)
+    return reduced(at_least(plus(near, margin) - far, 0), reduction)
 
 
 @composed(FUNCTION, module="nn.functional")
+@one_node("MultiMarginLossBackward0", "input")
 def multi_margin_loss(
     input: Tensor,
     target: Tensor,
@@ -625,6 +632,7 @@ def multi_margin_loss(
 
 
 @composed(FUNCTION, module="nn.functional")
+@one_node("MultilabelMarginLossBackward0", "input")
 def multilabel_margin_loss(
     input: Tensor,
     target: Tensor,

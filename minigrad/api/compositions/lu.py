@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core.dispatch import OPS
+from ...core.one_node import one_node
 from ...core.tensor import require_tensor, wrap
 from ...rules.dims import flag
 from ...rules.dtypes import scalar_name
@@ -82,6 +83,7 @@ def lu_factor_ex(A: Tensor, *, pivot: bool = True, check_errors: bool = False) -
 
 
 @composed(FUNCTION, module="linalg")
+@one_node("LinalgLuBackward0", "A")
 def lu(A: Tensor, *, pivot: bool = True) -> Any:
     """Return P, L and U with A = P L U: a permutation, and lower and upper triangles.
 
@@ -111,6 +113,7 @@ def _triangles(factors: Any) -> tuple[Any, Any]:
 
 
 @composed(FUNCTION)
+@one_node("LuUnpackBackward0", "LU_data")
 def lu_unpack(
     LU_data: Tensor, LU_pivots: Tensor, unpack_data: bool = True, unpack_pivots: bool = True
 ) -> Any:
@@ -153,6 +156,7 @@ def _check_pivots(name: str, LU: Any, pivots: Any) -> None:
 
 
 @composed(FUNCTION, module="linalg")
+@one_node("LinalgLuSolveBackward0", "LU", "B")
 def lu_solve(
     LU: Tensor, pivots: Tensor, B: Tensor, *, left: bool = True, adjoint: bool = False
 ) -> Tensor:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core.dispatch import OPS
+from ...core.one_node import one_node
 from ...core.tensor import TensorBase, require_tensor, wrap
 from ...rules.dims import axes
 from ...rules.dims import axis as dim_from_front
@@ -17,6 +18,7 @@ from ...rules.presentation import FUNCTION, IN_PLACE
 from ...rules.promotion import get_default_dtype
 from .basic import matmul
 from .registry import composed
+from .with_numbers import over, times
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -59,19 +61,25 @@ def cov(
         raise RuntimeError("cov(): weights sum to zero, can't be normalized")
     if x._array.dtype.kind != "f":
         x = OPS["cast"](x, get_default_dtype().numpy)
-    mean = (x if weights is None else x * weights).sum(1, keepdim=True) / total
-    centred = x - mean
+    mean = (x if weights is None else x * weights).sum(1) / total
+    centred = x - mean.unsqueeze(1)
     # As many degrees of freedom as observations, less the correction.
     if weights is None:
         norm: Any = float(max(count - correction, 0))
-    elif aweights is None or correction == 0:
-        norm = OPS["clamp"](total - correction, 0)
+    elif correction == 0:
+        norm = total
+    elif aweights is None:
+        norm = _freedom(total - correction)
     else:
-        norm = OPS["clamp"](total - correction * (weights * aweights).sum() / total, 0)
+        norm = _freedom(total - times((weights * aweights).sum(), correction) / total)
     other = centred if weights is None else centred * weights
-    product = matmul(centred, OPS["transpose"](other, 0, 1))
-    y = product / norm
-    return y.squeeze() if y.numel() == 1 else y
+    product = matmul(centred, other.t())
+    return (product / norm).squeeze()
+
+
+def _freedom(x: Any) -> Any:
+    """Degrees of freedom, at least 0. The bound has no effect on the gradient, as in PyTorch."""
+    return x if x._array > 0 else x * 0
 
 
 def _weights(count: int, fweights: Any, aweights: Any) -> Any:
@@ -121,8 +129,8 @@ def corrcoef(input: Tensor) -> Tensor:
     c = cov(input)
     if not c.ndim:
         return c / c
-    deviation = c.diag().sqrt()
-    return OPS["clamp"](c / deviation.unsqueeze(1) / deviation.unsqueeze(0), -1, 1)
+    deviation = c.diagonal().sqrt()
+    return OPS["clamp"](c / deviation.view(-1, 1) / deviation.view(1, -1), -1, 1)
 
 
 # Differences --------------------------------------------------------------------------------------
@@ -185,49 +193,68 @@ def _spacings(spacing: Any, dims: tuple[int, ...], all_dims: int | None) -> list
 
 
 def _slope(x: Any, d: int, step: Any, edge_order: int) -> Any:
+    part = _at_a_distance if not isinstance(step, TensorBase) else _at_coordinates
     n = x.shape[d]
-    part = [OPS["slice"](x, d, i, i + 1, 1) for i in (0, 1, n - 2, n - 1)]
-    if isinstance(step, TensorBase):
-        at = step._array
-        if at.shape != (n,):
-            raise RuntimeError(
-                "torch.gradient expected each element of spacing to have one dimension and a size "
-                f"of {n}, but one has shape {list(at.shape)}"
-            )
-        gaps = np.diff(at).astype(x._array.dtype)
-    else:
-        gaps = np.full(n - 1, step, x._array.dtype)
-    low, high = gaps[:-1], gaps[1:]
-    shape = (-1, *(1,) * (x.ndim - d - 1))
     before, here, after = (OPS["slice"](x, d, i, n - 2 + i, 1) for i in range(3))
-    if isinstance(step, TensorBase):
-        both = low + high
-        weights = (-high / (low * both), (high - low) / (low * high), low / (high * both))
-        a, b, c = (wrap(w.reshape(shape)) for w in weights)
-        inside = before * a + here * b + after * c
-    else:
-        inside = (after - before) / (2 * step)
-    edges = [(part[1] - part[0]) / float(gaps[0]), (part[3] - part[2]) / float(gaps[-1])]
-    if edge_order == 2:
-        third = [OPS["slice"](x, d, i, i + 1, 1) for i in (2, n - 3)]
-        edges = [
-            _parabola(part[0], part[1], third[0], float(gaps[0]), float(gaps[1])),
-            -_parabola(part[3], part[2], third[1], float(gaps[-1]), float(gaps[-2])),
-        ]
-    return OPS["cat"](edges[0], inside, edges[1], dim=d)
+    first = [OPS["slice"](x, d, i, i + 1, 1) for i in range(edge_order + 1)]
+    last = [OPS["slice"](x, d, i, i + 1, 1) for i in range(n - edge_order - 1, n)]
+    return OPS["cat"](*part(step, before, here, after, first, last, d), dim=d)
 
 
-def _parabola(first: Any, second: Any, third: Any, near: float, far: float) -> Any:
-    """The slope at the first of three places of the parabola through them."""
+def _at_a_distance(
+    step: float, before: Any, here: Any, after: Any, first: list[Any], last: list[Any], d: int
+) -> tuple[Any, Any, Any]:
+    """The slopes at the first place, inside and at the last place."""
+    inside = over(over(after - before, step), 2.0)
+    if len(first) == 2:
+        return over(first[1] - first[0], step), inside, over(last[1] - last[0], step)
+    start = times(first[0], -1.5) + times(first[1], 2.0) - times(first[2], 0.5)
+    end = times(last[0], 0.5) - times(last[1], 2.0) + times(last[2], 1.5)
+    return over(start, step), inside, over(end, step)
+
+
+def _at_coordinates(
+    places: Any, before: Any, here: Any, after: Any, first: list[Any], last: list[Any], d: int
+) -> tuple[Any, Any, Any]:
+    """The same, from parabolas through three places each."""
+    x, at = before, places._array
+    n = x.shape[d] + 2
+    if at.shape != (n,):
+        raise RuntimeError(
+            "torch.gradient expected each element of spacing to have one dimension and a size "
+            f"of {n}, but one has shape {list(at.shape)}"
+        )
+    gaps = np.diff(at).astype(x._array.dtype)
+    low, high = gaps[:-1], gaps[1:]
+    both = low + high
+    shape = (-1, *(1,) * (x.ndim - d - 1))
+    weights = (-high / (low * both), (high - low) / (low * high), low / (high * both))
+    a, b, c = (wrap(w.reshape(shape)) for w in weights)
+    inside = a * before + b * here + c * after
+    if len(first) == 2:
+        start, end = (wrap(np.asarray(gap)) for gap in (gaps[0], gaps[-1]))
+        return (first[1] - first[0]) / start, inside, (last[1] - last[0]) / end
+    start = _parabola(gaps[0], gaps[1])
+    end = [-weight for weight in reversed(_parabola(gaps[-1], gaps[-2]))]
+    return _weighted(start, first), inside, _weighted(end, last)
+
+
+def _parabola(near: Any, far: Any) -> list[Any]:
+    """The weights of three values in the slope of their parabola at the first of the places."""
     both = near + far
-    y = first * (-(near + both) / (near * both)) + second * (both / (near * far))
-    return y - third * (near / (far * both))
+    return [-(near + both) / (near * both), both / (near * far), -near / (far * both)]
+
+
+def _weighted(weights: list[Any], values: list[Any]) -> Any:
+    a, b, c = (wrap(np.asarray(w)) * x for w, x in zip(weights, values, strict=True))
+    return a + b + c
 
 
 # Norms of slices ----------------------------------------------------------------------------------
 
 
 @composed(IN_PLACE)
+@one_node("RenormBackward0", "input")
 def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
     """Return `input` with each slice along `dim` scaled down to a `p`-norm of at most `maxnorm`.
 
@@ -318,6 +345,7 @@ def real(input: Tensor) -> Tensor:
 
 
 @composed()
+@one_node("AngleBackward0", "input")
 def angle(input: Tensor) -> Tensor:
     """Return the angles of numbers in the complex plane: π for negative ones, 0 for others.
 

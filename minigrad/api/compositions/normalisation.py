@@ -17,6 +17,7 @@ from .half import in_float32
 from .padding import pad
 from .pooling import avg_pools
 from .registry import composed
+from .with_numbers import plus
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -166,7 +167,8 @@ def rms_norm(
     sizes = _last_sizes("rms_norm", input, normalized_shape, weight=weight)
     over = tuple(range(input.ndim - len(sizes), input.ndim))
     small = float(np.finfo(input._array.dtype).eps) if eps is None else eps
-    y = input * (1 / (input**2).mean(over, keepdim=True).add(small).sqrt())
+    square = OPS["mean"](OPS["pow"](input, 2), over, True)
+    y = input * OPS["rsqrt"](plus(square, small))
     return y if weight is None else y * weight
 
 
@@ -249,7 +251,7 @@ def instance_norm(
     n, c = shape[:2]
 
     def repeated(x: Tensor | None) -> Any:
-        return None if x is None else x.expand(n, c).reshape(n * c)
+        return None if x is None else x.repeat(n)
 
     parameters = repeated(weight), repeated(bias)
     mean, var = (

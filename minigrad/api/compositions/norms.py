@@ -143,17 +143,17 @@ def matrix_norm(
     if ord == "fro":
         return OPS["vector_norm"](A, 2.0, (row, column), keepdim)
     if ord == "nuc":
-        y = OPS["sum"](svdvals(movedim(A, (row, column), (-2, -1))), -1)
-        return _with_kept(y, (row, column)) if keepdim else y
+        y = OPS["sum"](svdvals(movedim(A, (row, column), (-2, -1))), -1, keepdim)
+        return _with_kept(y, row, column) if keepdim else y
     if isinstance(ord, str) or abs(ord) not in (1, 2, math.inf):
         raise RuntimeError(f"linalg.matrix_norm: Order {ord} not supported.")
     if abs(ord) == 2:
-        y = _extreme(svdvals(movedim(A, (row, column), (-2, -1))), ord > 0, -1, False)
-        return _with_kept(y, (row, column)) if keepdim else y
+        y = _extreme(svdvals(movedim(A, (row, column), (-2, -1))), ord > 0, -1, keepdim)
+        return _with_kept(y, row, column) if keepdim else y
     summed, over = (row, column) if abs(ord) == 1 else (column, row)
-    sums = OPS["vector_norm"](A, 1.0, summed, True)
-    y = _extreme(sums, ord > 0, over, True)
-    return y if keepdim else OPS["squeeze"](y, (row, column))
+    sums = OPS["vector_norm"](A, 1.0, summed, keepdim)
+    over -= not keepdim and summed < over  # in `sums`
+    return _extreme(sums, ord > 0, over, keepdim)
 
 
 def _extreme(x: Any, largest: bool, dim: int, keepdim: bool) -> Any:
@@ -162,10 +162,8 @@ def _extreme(x: Any, largest: bool, dim: int, keepdim: bool) -> Any:
     return OPS["amax" if largest else "amin"](x, dim, keepdim)
 
 
-def _with_kept(x: Any, dims: tuple[int, ...]) -> Any:
-    for d in sorted(dims):
-        x = OPS["unsqueeze"](x, d)
-    return x
+def _with_kept(x: Any, row: int, column: int) -> Any:
+    return movedim(OPS["unsqueeze"](x, -1), (-2, -1), (row, column))
 
 
 @composed(FUNCTION, module="linalg")
@@ -227,8 +225,9 @@ def cond(A: Tensor, p: float | str | None = None) -> Tensor:
         return OPS["expand"](wrap(np.zeros((), _in_dtype("cond", A, None)._array.dtype)), lead)
     if p in (None, 2, -2):
         values = svdvals(A)
-        ends = [OPS["select"](values, -1, i) for i in (0, -1)]
-        return OPS["div"](*(ends if p != -2 else ends[::-1]))
+        size = values.shape[-1]
+        ends = [OPS["slice"](values, values.ndim - 1, i, i + 1, 1) for i in (0, size - 1)]
+        return OPS["squeeze"](OPS["div"](*(ends if p != -2 else ends[::-1])), -1)
     if A.shape[-1] != A.shape[-2]:
         raise RuntimeError(
             f"linalg.cond(ord={p}): A must be batches of square matrices, but they are "

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core.dispatch import OPS
+from ...core.one_node import as_one_node
 from ...core.tensor import require_tensor
 from ...core.tracing import constant
 from ...rules.dims import flag, index
@@ -133,15 +134,21 @@ def _max_unpool(
         )
     if min(stride) <= 0:
         raise RuntimeError(f"strides should be greater than zero, but got stride: {list(stride)}")
-    lead = tuple(input.shape[:-nd])
+    if nd == 1:  # PyTorch has no function for it
+        input = input.unsqueeze(-1)
+    lead = tuple(input.shape[: -max(nd, 2)])
     rows, places = math.prod(lead), math.prod(sizes)
     key = indices._array.reshape(rows, -1)
     if key.size and not (key.min() >= 0 and key.max() < places):
         raise RuntimeError(f"Found an invalid max index: an index is outside of [0, {places})")
     image = np.broadcast_to(np.arange(rows)[:, None], key.shape)
     flat = OPS["scatter"](input.reshape(rows, -1), (image, key), (rows, places), False)
+    if nd == 1:
+        y = flat.reshape(*lead, *sizes, 1)
+        return as_one_node(y, "MaxUnpool2DBackward0", input).squeeze(-1)
     y = flat.reshape(*lead, *sizes)
-    return in_image_layout(y, input) if nd == 2 else y
+    y = in_image_layout(y, input) if nd == 2 else y
+    return as_one_node(y, f"MaxUnpool{nd}DBackward0", input)
 
 
 def in_image_layout(y: Tensor, input: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ...core.creating import int_of
 from ...core.dispatch import OPS
+from ...core.one_node import as_one_node, one_node
 from ...core.tensor import TensorBase, require_tensor, wrap
 from ...rules.dims import axis as dim_from_front
 from ...rules.dims import index
@@ -19,6 +20,7 @@ from ...rules.presentation import FUNCTION, IN_PLACE
 from ...rules.promotion import result_type
 from .basic import cat, matmul
 from .registry import composed
+from .shape import movedim
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -76,6 +78,7 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
 
 
 @composed(IN_PLACE)
+@one_node("BaddbmmBackward0", "input", "batch1", "batch2")
 def baddbmm(
     input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1
 ) -> Tensor:
@@ -90,6 +93,7 @@ def baddbmm(
 
 
 @composed(IN_PLACE)
+@one_node("AddbmmBackward0", "input", "batch1", "batch2")
 def addbmm(
     input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1
 ) -> Tensor:
@@ -105,6 +109,7 @@ def addbmm(
 
 
 @composed(IN_PLACE)
+@one_node("AddmmBackward0", "input", "mat1", "mat2")
 def addmm(
     input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1
 ) -> Tensor:
@@ -120,6 +125,7 @@ def addmm(
 
 
 @composed(IN_PLACE)
+@one_node("AddmvBackward0", "input", "mat", "vec")
 def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """`beta * input + alpha * (mat @ vec)`; `input` broadcasts.
 
@@ -132,6 +138,7 @@ def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: fl
 
 
 @composed(IN_PLACE)
+@one_node("AddrBackward0", "input", "vec1", "vec2")
 def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """`beta * input + alpha * outer(vec1, vec2)`; `input` broadcasts.
 
@@ -157,6 +164,7 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: f
 
 
 @composed()
+@one_node("VdotBackward0", "input", "other")
 def vdot(input: Tensor, other: Tensor) -> Tensor:
     """Return the dot product of two vectors: `dot`, because numbers are real.
 
@@ -175,7 +183,7 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
             [6., 8.]])
     """
     _check("outer", (1, 1), input, vec2)
-    return OPS["mul"](OPS["unsqueeze"](input, 1), vec2)
+    return OPS["mul"](OPS["reshape"](input, (-1, 1)), vec2)
 
 
 @composed()
@@ -218,10 +226,15 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
     ndim = max(input.ndim, other.ndim)
     a = (1,) * (ndim - input.ndim) + tuple(input.shape)
     b = (1,) * (ndim - other.ndim) + tuple(other.shape)
-    left = OPS["reshape"](input, tuple([s for size in a for s in (size, 1)]))
-    right = OPS["reshape"](other, tuple([s for size in b for s in (1, size)]))
+    left = _unsafe_view(input, tuple([s for size in a for s in (size, 1)]))
+    right = _unsafe_view(other, tuple([s for size in b for s in (1, size)]))
     sizes = tuple([n * m for n, m in zip(a, b, strict=True)])
-    return OPS["reshape"](OPS["mul"](left, right), sizes)
+    return _unsafe_view(OPS["mul"](left, right), sizes)
+
+
+def _unsafe_view(x: Any, shape: tuple[int, ...]) -> Any:
+    """`reshape` under the name that PyTorch shows where nothing else refers to the result."""
+    return as_one_node(OPS["reshape"](x, shape), "UnsafeViewBackward0", x)
 
 
 @composed(FUNCTION)
@@ -256,15 +269,24 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
                 f"contracted dimensions need to match, but first has size {a.shape[d]} in dim {d} "
                 f"and second has size {b.shape[e]} in dim {e}"
             )
-        if a.shape[d] != b.shape[e]:
-            a = a if a.shape[d] == 1 else _summed(a, d, True)
-            b = b if b.shape[e] == 1 else _summed(b, e, True)
+        if b.shape[e] == 1:
+            a = _summed(a, d, True)
+        elif a.shape[d] == 1:
+            b = _summed(b, e, True)
     free_a = [d for d in range(a.ndim) if d not in ours]
     free_b = [d for d in range(b.ndim) if d not in theirs]
     inner_size = math.prod(a.shape[d] for d in ours)
     rows, columns = [a.shape[d] for d in free_a], [b.shape[d] for d in free_b]
-    left = OPS["reshape"](OPS["permute"](a, (*free_a, *ours)), (math.prod(rows), inner_size))
-    right = OPS["reshape"](OPS["permute"](b, (*theirs, *free_b)), (inner_size, math.prod(columns)))
+    left, right = OPS["permute"](a, (*free_a, *ours)), OPS["permute"](b, (*theirs, *free_b))
+    if math.prod(rows) == math.prod(columns) == 1:
+        if left.is_contiguous() and right.is_contiguous():
+            flat = [x if x.ndim == 1 else OPS["reshape"](x, (-1,)) for x in (left, right)]
+            total = OPS["dot"](*flat)
+        else:
+            total = _summed(OPS["mul"](OPS["squeeze"](left), OPS["squeeze"](right)), None)
+        return OPS["view"](total, (*rows, *columns))
+    left = OPS["reshape"](left, (math.prod(rows), inner_size))
+    right = OPS["reshape"](right, (inner_size, math.prod(columns)))
     return OPS["reshape"](OPS["mm"](left, right), (*rows, *columns))
 
 
@@ -372,32 +394,43 @@ def _output(output: str, dots: int, parsed: list[list[Any]]) -> list[Any]:
 
 
 def _summed_product(operands: list[Any], parsed: list[list[Any]], wanted: list[Any]) -> Any:
-    """The product of operands with named dimensions, summed over those that aren't wanted."""
-    sizes: dict[Any, int] = {}
-    for i, (x, names) in enumerate(zip(operands, parsed, strict=True)):
-        operands[i], parsed[i] = x, names = _with_diagonals(x, names)
-        for name, size in zip(names, x.shape, strict=True):
-            if sizes.setdefault(name, size) == 1:
-                sizes[name] = size
-            elif size not in (1, sizes[name]):
-                raise RuntimeError(
-                    f"einsum(): operands do not broadcast with remapped shapes: subscript {name} "
-                    f"has size {size} for operand {i} which does not broadcast with previously "
-                    f"seen size {sizes[name]}"
-                )
-    x, names = operands[0], parsed[0]
-    for i in range(1, len(operands)):
-        later = {name for each in parsed[i + 1 :] for name in each} | set(wanted)
-        x, names = _contracted(x, names, operands[i], parsed[i], later)
-    gone = [d for d, name in enumerate(names) if name not in wanted]
-    if gone:
-        x = OPS["sum"](x, gone)
-        names = [name for name in names if name in wanted]
-    return OPS["permute"](x, tuple([names.index(name) for name in wanted]))
+    """The product of operands with named dimensions, summed over those that aren't wanted.
+
+    All operands get all dimensions, in one order: those of the result, then those to be summed.
+    """
+    every = {name for names in parsed for name in names}
+    unwanted = sorted(every - {*wanted}, key=lambda name: (isinstance(name, str), name))
+    order = [*wanted, *unwanted]
+    spread = [_with_all(x, names, order) for x, names in zip(operands, parsed, strict=True)]
+    _check_sizes(spread, order)
+    first, last = len(wanted), len(order)
+    # In how many operands each dimension isn't of size 1. It is summed with the last two of them.
+    uses = [sum(x.shape[d] != 1 for x in spread) for d in range(last)]
+    y = spread[0]
+    for x in spread[1:]:
+        both, alone = [], ([], [])  # type: list[int], tuple[list[int], list[int]]
+        for d in range(first, last):
+            if y.shape[d] != 1 and x.shape[d] != 1:
+                uses[d] -= 1
+                if uses[d] == 1:
+                    both.append(d)
+                    uses[d] = 0
+            elif uses[d] == 1:
+                for each, dims in zip((y, x), alone, strict=True):
+                    if each.shape[d] != 1:
+                        dims.append(d)
+                        uses[d] = 0
+        y, x = (OPS["sum"](e, d, True) if d else e for e, d in zip((y, x), alone, strict=True))
+        y = _pair_product(y, x, both)
+    if first == last:
+        return y
+    if len(spread) == 1:
+        return OPS["sum"](y, list(range(first, last)))
+    return OPS["view"](y, tuple(y.shape[:first]))
 
 
-def _with_diagonals(x: Any, names: list[Any]) -> tuple[Any, list[Any]]:
-    """An operand in which each name occurs once."""
+def _with_all(x: Any, names: list[Any], order: list[Any]) -> Any:
+    """An operand with the dimensions of these names in this order, of size 1 where it lacks one."""
     names = list(names)
     for name in dict.fromkeys(names):
         while names.count(name) > 1:
@@ -408,57 +441,54 @@ def _with_diagonals(x: Any, names: list[Any]) -> tuple[Any, list[Any]]:
                     f"einsum(): subscript {name} is repeated for an operand but the sizes don't "
                     f"match, {x.shape[b]} != {x.shape[a]}"
                 )
-            x = OPS["diagonal"](x, 0, a, b)
-            names = [*names[:a], *names[a + 1 : b], *names[b + 1 :], name]
-    return x, names
+            x = movedim(OPS["diagonal"](x, 0, a, b), -1, a)
+            del names[b]
+    places = []
+    for name in order:
+        if name not in names:
+            x = OPS["unsqueeze"](x, -1)
+            names.append(name)
+        places.append(names.index(name))
+    return OPS["permute"](x, tuple(places))
 
 
-def _contracted(
-    a: Any, of_a: list[Any], b: Any, of_b: list[Any], later: set[Any]
-) -> tuple[Any, list[Any]]:
-    """The product of two operands, summed over the names that aren't used later."""
-    shared = [n for n in of_a if n in of_b]
-    summed = []
-    for n in dict.fromkeys([*of_a, *of_b]):
-        if n in later:
-            continue
-        both = n in shared and a.shape[of_a.index(n)] == b.shape[of_b.index(n)]
-        if both:
-            summed.append(n)
-            continue
-        a, of_a = _without(a, of_a, n)  # only one operand has it, or repeats it
-        b, of_b = _without(b, of_b, n)
+def _check_sizes(operands: list[Any], order: list[Any]) -> None:
+    for d, name in enumerate(order):
+        size = 1
+        for i, x in enumerate(operands):
+            if 1 not in (size, x.shape[d]) and x.shape[d] != size:
+                raise RuntimeError(
+                    f"einsum(): operands do not broadcast with remapped shapes: subscript {name} "
+                    f"has size {x.shape[d]} for operand {i} which does not broadcast with "
+                    f"previously seen size {size}"
+                )
+            size = x.shape[d] if size == 1 else size
+
+
+def _pair_product(a: Any, b: Any, summed: list[int]) -> Any:
+    """The product of two tensors of equally many dimensions, some of which are summed to size 1."""
     if a._array.dtype != b._array.dtype:  # a sum of small integers is int64
         kind = result_type(a._array, b._array)
         a, b = OPS["cast"](a, kind), OPS["cast"](b, kind)
-    batch = [n for n in shared if n in later]
-    free_a = [n for n in of_a if n not in of_b]
-    free_b = [n for n in of_b if n not in of_a]
-    lead = [
-        max(a.shape[of_a.index(n)], b.shape[of_b.index(n)])
-        if 0 not in (a.shape[of_a.index(n)], b.shape[of_b.index(n)])
-        else 0
-        for n in batch
-    ]
-    rows = [a.shape[of_a.index(n)] for n in free_a]
-    columns = [b.shape[of_b.index(n)] for n in free_b]
-    middle = [a.shape[of_a.index(n)] for n in summed]
-    left = OPS["permute"](a, tuple([of_a.index(n) for n in (*batch, *free_a, *summed)]))
-    right = OPS["permute"](b, tuple([of_b.index(n) for n in (*batch, *summed, *free_b)]))
-    left = OPS["expand"](left, (*lead, *rows, *middle))
-    right = OPS["expand"](right, (*lead, *middle, *columns))
-    count, m = math.prod(lead), math.prod(middle)
-    left = OPS["reshape"](left, (count, math.prod(rows), m))
-    right = OPS["reshape"](right, (count, m, math.prod(columns)))
-    product = OPS["matmul"](left, right)
-    return OPS["reshape"](product, (*lead, *rows, *columns)), [*batch, *free_a, *free_b]
+    if not summed:
+        return OPS["mul"](a, b)
+    kept = [d for d in range(a.ndim) if d not in summed]
+    shared = [d for d in kept if a.shape[d] != 1 and b.shape[d] != 1]
+    of_a = [d for d in kept if a.shape[d] != 1 and b.shape[d] == 1]
+    of_b = [d for d in kept if a.shape[d] == 1]
 
+    def sizes(x: Any, dims: list[int]) -> list[int]:
+        return [x.shape[d] for d in dims]
 
-def _without(x: Any, names: list[Any], name: Any) -> tuple[Any, list[Any]]:
-    if name not in names:
-        return x, names
-    d = names.index(name)
-    return OPS["sum"](x, d), [*names[:d], *names[d + 1 :]]
+    lead, rows, columns = sizes(a, shared), sizes(a, of_a), sizes(b, of_b)
+    count, middle = math.prod(lead), math.prod(sizes(a, summed))
+    left = OPS["permute"](a, (*shared, *of_a, *summed, *of_b))
+    right = OPS["permute"](b, (*shared, *summed, *of_b, *of_a))
+    left = OPS["reshape"](left, (count, math.prod(rows), middle))
+    right = OPS["reshape"](right, (count, middle, math.prod(columns)))
+    product = OPS["view"](OPS["matmul"](left, right), (*lead, *rows, *[1] * len(summed), *columns))
+    order = [*shared, *of_a, *summed, *of_b]
+    return OPS["permute"](product, tuple([order.index(d) for d in range(a.ndim)]))
 
 
 def _summed(x: Any, dim: Any, keepdim: bool = False) -> Any:
@@ -492,14 +522,24 @@ def matrix_power(input: Tensor, n: int) -> Tensor:
                 f"{scalar_name(input._array)}"
             )
         input, power = OPS["inv"](input), -power
+        if power == 1:
+            return input
     if power == 0:
         # The identity has a gradient, which is 0.
         return input.clone().copy_(wrap(np.eye(input.shape[-1], dtype=input._array.dtype)))
     if power == 1:
         return input.clone()
-    half = matrix_power(input, power // 2)
-    square = matmul(half, half)
-    return matmul(square, input) if power % 2 else square
+    if power == 3:
+        return matmul(matmul(input, input), input)
+    square: Any = input  # input ** (2 ** i)
+    result: Any = None  # the product of those in `power`
+    while True:
+        if power % 2:
+            result = square if result is None else matmul(result, square)
+        power //= 2
+        if not power:
+            return result
+        square = matmul(square, square)
 
 
 @composed(FUNCTION)
@@ -518,7 +558,10 @@ def chain_matmul(*matrices: Any) -> Tensor:
 
 
 def in_cheapest_order(matrices: list[Any]) -> Any:
-    """The product of matrices in the order that takes the fewest multiplications."""
+    """The product of matrices in the order that takes the fewest multiplications.
+
+    Of three, the first two are multiplied first if both orders take as many.
+    """
     sizes = [x.shape[0] for x in matrices] + [matrices[-1].shape[1]]
     count = len(matrices)
     cost = {(i, i): 0 for i in range(count)}
@@ -530,7 +573,8 @@ def in_cheapest_order(matrices: list[Any]) -> Any:
                 k: cost[i, k] + cost[k + 1, j] + sizes[i] * sizes[k + 1] * sizes[j + 1]
                 for k in range(i, j)
             }
-            cut[i, j] = min(choices, key=choices.__getitem__)
+            best = min(choices.values())
+            cut[i, j] = (max if count == 3 else min)(k for k in choices if choices[k] == best)
             cost[i, j] = choices[cut[i, j]]
 
     def product(i: int, j: int) -> Any:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core.dispatch import OPS
+from ...core.one_node import one_node
 from ...core.tensor import TensorBase, require_tensor, wrap
 from ...rules.dims import axes
 from ...rules.dims import axis as dim_from_front
@@ -19,6 +20,7 @@ from .half import refuse_half
 from .registry import composed
 from .results import named_results
 from .sorting import sort
+from .with_numbers import over, times
 
 if TYPE_CHECKING:
     from ...rules.dtypes import dtype as dtype_
@@ -95,6 +97,7 @@ def std(
 
 
 @composed(FUNCTION)
+@one_node("VarMeanBackward0", "input")
 def var_mean(
     input: Tensor,
     dim: Any = None,
@@ -116,6 +119,7 @@ def var_mean(
 
 
 @composed(FUNCTION)
+@one_node("StdMeanBackward0", "input")
 def std_mean(
     input: Tensor,
     dim: Any = None,
@@ -142,6 +146,7 @@ _aminmax_result = named_results("aminmax", "min", "max")
 
 
 @composed()
+@one_node("AminmaxBackward0", "input")
 def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> Any:
     """Return the pair (min, max) over `dim`. Tied elements share the gradient evenly.
 
@@ -165,6 +170,7 @@ def _without_nan(input: Tensor) -> Tensor:
 
 
 @composed()
+@one_node("NansumBackward0", "input")
 def nansum(
     input: Tensor,
     dim: int | Sequence[int] | None = None,
@@ -287,42 +293,40 @@ def _quantile(
     x = input._array
     _check_quantile(name, x, q._array, interpolation)
     d = 0 if dim is None else dim_from_front(dim, x.ndim)
-    shape = [*x.shape] if x.ndim else [1]
     kept = [1] * x.ndim if dim is None else [1 if i == d else n for i, n in enumerate(x.shape)]
-    if dim is None or not x.ndim:
-        rows = OPS["reshape"](input, (-1,))
+    if dim is None:
+        rows = input if x.ndim == 1 else OPS["reshape"](input, (-1,))
+    elif d == x.ndim - 1:
+        rows = input
     else:
         rows = OPS["transpose"](OPS["unsqueeze"](input, -1), d, -1)
-        rows = OPS["squeeze"](rows, d)
-    del shape
     y = sort(rows, -1).values
+    if keepdim:
+        sizes = kept
+    elif dim is None:
+        sizes = []
+    else:
+        sizes = [n for i, n in enumerate(x.shape) if i != d]
+    y = OPS["view"](y, (*sizes, y._array.shape[-1]))
     place = _places_of_quantiles(name, y, q)
     values = _interpolated(y, place, interpolation)
     if q._array.ndim == 0:
-        values = OPS["squeeze"](values, -1)
-    else:
-        order = (values.ndim - 1, *range(values.ndim - 1))
-        values = OPS["permute"](values, order)
-    if keepdim:
-        values = OPS["reshape"](values, (*q._array.shape, *kept))
-    return values
+        return values.squeeze_(-1)
+    return values.unsqueeze_(0).transpose_(0, -1).squeeze_(-1)
 
 
 def _places_of_quantiles(name: str, y: Tensor, q: Tensor) -> Tensor:
     """The places, between indices, of the quantiles in each sorted row."""
-    sorted_, size = y._array, y._array.shape[-1]
-    missing = np.isnan(sorted_)
-    q = OPS["reshape"](q, (-1,))
-    shape = (*sorted_.shape[:-1], q._array.shape[0])
+    size, missing = y._array.shape[-1], np.isnan(y._array)
     if name == "nanquantile":
-        last = np.maximum(size - missing.sum(-1, keepdims=True) - 1, 0).astype(sorted_.dtype)
-        return OPS["mul"](q, wrap(last))
-    place = OPS["mul"](q, float(size - 1))
-    if not missing.any():
-        return OPS["expand"](place, shape)
-    return OPS["masked_fill"](
-        OPS["expand"](place, shape), wrap(missing.any(-1, keepdims=True)), size - 1
-    )
+        last = (size - missing.sum(-1, keepdims=True) - 1).astype(y._array.dtype)
+        place = OPS["mul"](q, wrap(last))
+        return OPS["masked_fill"](place, place < 0, 0)
+    place, any_missing = times(q, size - 1), wrap(missing.any(-1, keepdims=True))
+    shape = np.broadcast_shapes(place._array.shape, any_missing._array.shape)
+    if place._array.shape != shape:
+        place = OPS["expand"](place, shape)
+    return OPS["masked_fill"](place, any_missing, size - 1)
 
 
 def _interpolated(y: Tensor, place: Tensor, interpolation: str) -> Tensor:
@@ -336,9 +340,7 @@ def _interpolated(y: Tensor, place: Tensor, interpolation: str) -> Tensor:
     else:
         weights = place - wrap(below)
     low, high = _gather(y, below), _gather(y, np.ceil(ranks))
-    near = low + weights * (high - low)
-    is_near = wrap(np.ascontiguousarray(weights._array < 0.5))
-    return OPS["where"](is_near, near, high - (high - low) * (1 - weights))
+    return OPS["lerp"](low, high, weights)
 
 
 def _gather(y: Tensor, ranks: np.ndarray) -> Tensor:
@@ -373,7 +375,7 @@ def diff(
         if other is not None and other._array.ndim != input._array.ndim:
             raise RuntimeError("diff expects prepend or append to be the same dimension as input")
     if n == 0:
-        return OPS["clone"](input)
+        return wrap(np.zeros(input._array.shape, input._array.dtype)).copy_(input)
     parts = [x for x in (prepend, input, append) if x is not None]
     y = OPS["cat"](*parts, dim=d) if len(parts) > 1 else input
     for _ in range(min(n, y._array.shape[d])):
@@ -404,9 +406,9 @@ def trapezoid(y: Tensor, x: Any = None, *, dx: Any = None, dim: int = -1) -> Ten
         return wrap(np.zeros(sizes, y._array.dtype))
     if isinstance(widths, TensorBase):
         pairs = (_part(y, d, 0, -1) + _part(y, d, 1, None)) * widths
-        return OPS["sum"](pairs, d) / 2.0
+        return over(OPS["sum"](pairs, d), 2.0)
     ends = OPS["select"](y, d, 0) + OPS["select"](y, d, -1)
-    return (OPS["sum"](y, d) - ends * 0.5) * widths
+    return times(OPS["sum"](y, d) - times(ends, 0.5), widths)
 
 
 @composed(FUNCTION)
@@ -429,8 +431,8 @@ def cumulative_trapezoid(y: Tensor, x: Any = None, *, dx: Any = None, dim: int =
     d, widths = _widths("cumulative_trapezoid", y, x, dx, dim)
     pairs = _part(y, d, 1, None) + _part(y, d, 0, -1)
     if isinstance(widths, TensorBase):
-        return OPS["cumsum"](pairs * widths, d) / 2.0
-    return OPS["cumsum"](widths / 2.0 * pairs, d)
+        return over(OPS["cumsum"](pairs * widths, d), 2.0)
+    return OPS["cumsum"](times(pairs, widths / 2.0), d)
 
 
 def _widths(name: str, y: Any, x: Any, dx: Any, dim: int) -> tuple[int, Any]:
@@ -446,8 +448,7 @@ def _widths(name: str, y: Any, x: Any, dx: Any, dim: int) -> tuple[int, Any]:
     if x._array.ndim == 1:
         if x._array.shape[0] != y._array.shape[d]:
             raise RuntimeError(f"{name}: There must be one `x` value for each sample point")
-        gaps = diff(x)
-        return d, OPS["reshape"](gaps, (-1, *[1] * (y._array.ndim - d - 1)))
+        return d, diff(OPS["reshape"](x, (-1, *[1] * (y._array.ndim - d - 1))), dim=0)
     if x._array.ndim < y._array.ndim:
         x = OPS["reshape"](x, (*[1] * (y._array.ndim - x._array.ndim), *x._array.shape))
     return d, diff(x, 1, d)

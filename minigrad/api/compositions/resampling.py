@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core.dispatch import OPS
+from ...core.one_node import as_one_node, one_node
 from ...core.tensor import require_tensor, wrap
 from ...core.tracing import constant
 from ...rules.presentation import FUNCTION
@@ -79,7 +80,8 @@ def interpolate(
     for d, (m, factor) in enumerate(zip(sizes, factors, strict=True), 2):
         taps = _taps(mode, y.shape[d], m, factor, bool(align_corners), kind)
         y = _along(y, d, taps)
-    return in_image_layout(y if y is not input else y.clone(), input)
+    y = in_image_layout(y if y is not input else y.clone(), input)
+    return as_one_node(y, f"Upsample{mode.title().replace('-', '')}{nd}DBackward0", input)
 
 
 def _sizes(
@@ -217,6 +219,7 @@ def upsample_bilinear(input: Tensor, size: Any = None, scale_factor: Any = None)
 
 @composed(FUNCTION, module="nn.functional")
 @composed(FUNCTION)
+@one_node("PixelShuffleBackward0", "input")
 def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     """Move channels into pixels: (*, C r², H, W) → (*, C, H r, W r), with r = `upscale_factor`.
 
@@ -248,6 +251,7 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
 
 @composed(FUNCTION, module="nn.functional")
 @composed(FUNCTION)
+@one_node("PixelUnshuffleBackward0", "input")
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     """Move pixels into channels: (*, C, H r, W r) → (*, C r², H, W), with r = `downscale_factor`.
 
@@ -277,6 +281,7 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
 
 @composed(FUNCTION, module="nn.functional")
 @composed(FUNCTION)
+@one_node("ChannelShuffleBackward0", "input")
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:
     """Interleave the groups of channels: dimension 1 as (groups, C / groups), transposed.
 

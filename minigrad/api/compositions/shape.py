@@ -11,12 +11,14 @@ import numpy as np
 
 from ...core.devices import require_cpu
 from ...core.dispatch import OPS
+from ...core.one_node import as_one_node, one_node, shown_name
 from ...core.tensor import TensorBase, require_tensor, wrap
 from ...rules.dims import axis as dim_from_front
 from ...rules.dims import index
 from ...rules.dtypes import to_numpy
 from ...rules.presentation import FUNCTION, METHOD
 from .basic import cat, require_list, stack, unbind
+from .indexing import index_select, masked_select
 from .registry import composed
 
 if TYPE_CHECKING:
@@ -62,6 +64,7 @@ def repeat_interleave(
     x = OPS["reshape"](input, (-1,)) if dim is None else input
     d = dim_from_front(0 if dim is None else dim, x.ndim)
     size = x.shape[d] if x.ndim else 1
+    one_number = not isinstance(repeats, TensorBase | Sequence)
     if isinstance(repeats, TensorBase):
         counts = _counts(repeats)
     else:
@@ -76,7 +79,11 @@ def repeat_interleave(
     places = np.repeat(np.arange(size), counts)
     if output_size is not None and output_size != places.size:
         raise RuntimeError(f"allocated size does not match required size: {places.size}")
-    return OPS["index"](x if x.ndim else x.reshape(1), (*(slice(None),) * d, wrap(places)))
+    if one_number:
+        x = OPS["unsqueeze"](x, d + 1)
+        x = OPS["expand"](x, (*x.shape[: d + 1], int(counts[0]), *x.shape[d + 2 :]))
+        return OPS["reshape"](x.clone(), (*x.shape[:d], -1, *x.shape[d + 2 :]))
+    return index_select(x, d, wrap(places))
 
 
 def _counts(repeats: Any) -> np.ndarray:
@@ -94,12 +101,12 @@ def _counts(repeats: Any) -> np.ndarray:
 # Splitting ----------------------------------------------------------------------------------------
 
 
-def _several(slices: Sequence[Any], name: str) -> tuple[Any, ...]:
+def _several(slices: Sequence[Any], name: str, whole: Any) -> tuple[Any, ...]:
     """Views that one function returns: a recorded write to one of them is an error."""
     for i, each in enumerate(slices):
         if not each._view.creation_meta:
             each._view.creation_meta, each._view.maker = "several", f"Output {i} of {name}"
-    return tuple(slices)
+    return as_one_node(tuple(slices), name, whole)
 
 
 def _cut(x: Any, ends: Sequence[int], dim: int) -> list[Any]:
@@ -131,7 +138,7 @@ def split(
     d = _dim_of(tensor, dim, "split")
     if isinstance(split_size_or_sections, Sequence):
         return split_with_sizes(tensor, split_size_or_sections, dim)
-    return _several(_equal_parts(tensor, split_size_or_sections, d), "SplitBackward0")
+    return _several(_equal_parts(tensor, split_size_or_sections, d), "SplitBackward0", tensor)
 
 
 @composed(METHOD, module="Tensor")
@@ -162,7 +169,7 @@ def split_with_sizes(input: Tensor, split_sizes: Sequence[int], dim: int = 0) ->
             f"at dimension {dim}), but got split_sizes={list(sizes)}"
         )
     ends = np.cumsum(sizes).tolist()
-    return _several(_cut(input, ends, d), "SplitWithSizesBackward0")
+    return _several(_cut(input, ends, d), "SplitWithSizesBackward0", input)
 
 
 def _equal_parts(x: Any, size: int, d: int) -> list[Any]:
@@ -190,7 +197,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     size = -(-input.shape[d] // chunks)
     if size == 0:
         return split_with_sizes(input, [0] * chunks, d)
-    return _several(_equal_parts(input, size, d), "SplitBackward0")
+    return _several(_equal_parts(input, size, d), "SplitBackward0", input)
 
 
 def _chunk_dim(input: Any, chunks: int, dim: int) -> int:
@@ -200,6 +207,7 @@ def _chunk_dim(input: Any, chunks: int, dim: int) -> int:
 
 
 @composed()
+@one_node("UnsafeSplitBackward0", "input")
 def unsafe_chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """Like `chunk`, but a write to a part isn't refused.
 
@@ -212,6 +220,7 @@ def unsafe_chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]
 
 
 @composed()
+@one_node("UnsafeSplitBackward0", "input")
 def unsafe_split(input: Tensor, split_size: int, dim: int = 0) -> tuple[Tensor, ...]:
     """Like `split`, but a write to a part isn't refused.
 
@@ -599,6 +608,7 @@ def flipud(input: Tensor) -> Tensor:
 
 
 @composed()
+@one_node("Rot90Backward0", "input")
 def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
     """Rotate by `k` quarter turns in the plane of two dimensions, from the first to the second.
 
@@ -660,6 +670,7 @@ def narrow(input: Tensor, dim: int, start: int | Tensor, length: int) -> Tensor:
 
 
 @composed()
+@one_node("SelectScatterBackward0", "input", "src")
 def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     """Return a copy with `src` at one index along `dim`. RuntimeError for another shape.
 
@@ -671,6 +682,7 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
 
 
 @composed()
+@one_node("SliceScatterBackward0", "input", "src")
 def slice_scatter(
     input: Tensor,
     src: Tensor,
@@ -689,6 +701,7 @@ def slice_scatter(
 
 
 @composed()
+@one_node("DiagonalScatterBackward0", "input", "src")
 def diagonal_scatter(
     input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1
 ) -> Tensor:
@@ -773,6 +786,8 @@ def sum_to_size(input: Tensor, size: Sequence[int]) -> Tensor:
     fits = lead >= 0 and all(w in (1, h) for w, h in zip(want, have[max(lead, 0) :], strict=True))
     if not fits:
         raise RuntimeError(f"size {list(want)} is not expandable to size {list(have)}.")
+    if not want:
+        return OPS["sum"](input)
     dims = [d for d, w in enumerate(want, lead) if w == 1 != have[d]]
     result = OPS["sum"](input, dims, True) if dims or not have else input
     return OPS["sum"](result, list(range(lead))) if lead else result
@@ -854,11 +869,10 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
         raise RuntimeError(f"Expect a non-negative number, but got {r}")
     if r == 0:
         return wrap(np.empty(0, input._array.dtype))
-    grids = np.indices((input.numel(),) * r).reshape(r, -1)
-    steps = np.diff(grids, axis=0)
-    kept = (steps >= 0 if with_replacement else steps > 0).all(0)
-    parts = [OPS["index"](input, (wrap(places),)) for places in grids[:, kept]]
-    return stack(parts, 1)
+    steps = np.diff(np.indices((input.numel(),) * r), axis=0)
+    kept = wrap(np.asarray((steps >= 0 if with_replacement else steps > 0).all(0)))
+    grids = meshgrid(*[input] * r, indexing="ij")
+    return stack([masked_select(grid, kept) for grid in grids], 1)
 
 
 # Diagonals ----------------------------------------------------------------------------------------
@@ -877,11 +891,13 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     if input.ndim == 1:
         return diag_embed(input, diagonal)
     if input.ndim == 2:
-        return OPS["contiguous_copy"](OPS["diagonal"](input, diagonal))
+        copy = OPS["contiguous_copy"](OPS["diagonal"](input, diagonal))
+        return as_one_node(copy, "DiagonalBackward0_copy", input)
     raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {input.ndim}D")
 
 
 @composed()
+@one_node("DiagEmbedBackward0", "input")
 def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
     """Return matrices with the last dimension of a tensor on a diagonal, and 0 elsewhere.
 
@@ -955,6 +971,7 @@ def _indices(function: str, mask: np.ndarray, dtype: Any, device: Any) -> Tensor
 
 
 @composed()
+@one_node("TraceBackward0", "input")
 def trace(input: Tensor) -> Tensor:
     """Return the sum of the diagonal of a matrix. RuntimeError for other tensors.
 
@@ -969,6 +986,7 @@ def trace(input: Tensor) -> Tensor:
 
 
 @composed(FUNCTION)
+@one_node("BlockDiagBackward0", "tensors")
 def block_diag(*tensors: Any) -> Tensor:
     """Return a matrix with the given matrices along its diagonal, and 0 elsewhere.
 
@@ -1017,10 +1035,12 @@ def _copying(view: Callable[..., Any], name: str) -> Callable[..., Any]:
     """A function that does the same as a view op, but copies."""
 
     def function(*args: Any, **kwargs: Any) -> Any:
-        result = view(*args, **kwargs)
-        if isinstance(result, tuple):
-            return tuple([OPS["contiguous_copy"](x) for x in result])
-        return OPS["contiguous_copy"](result)
+        found = view(*args, **kwargs)
+        views = found if isinstance(found, tuple) else (found,)
+        copies = tuple([OPS["contiguous_copy"](x) for x in views])
+        if views and (of_view := shown_name(views[0])):
+            as_one_node(copies, f"{of_view}_copy", args[0] if args else kwargs["input"])
+        return copies if isinstance(found, tuple) else copies[0]
 
     function.__name__ = function.__qualname__ = f"{name}_copy"
     arguments = ", ".join(filter(None, ("x", _VIEW_ARGUMENTS.get(name, ""))))
@@ -1095,6 +1115,7 @@ def slice_copy(
 
 
 @composed()
+@one_node("NarrowCopyBackward0", "input")
 def narrow_copy(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     """`narrow`, except that the result is a copy, which is contiguous.
 

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
 _gathers = {
     name: function(REGISTRY["gather_along"], node=f"{name}Backward0")
-    for name in ("Sort", "Topk", "Kthvalue", "Mode", "Cummax", "Cummin")
+    for name in ("Topk", "Kthvalue", "Mode", "Cummax", "Cummin")
 }
+_gathers["Sort"] = function(REGISTRY["gather_along"], node="SortBackward0")
+_gathers["Stable sort"] = function(REGISTRY["gather_along"], node="SortBackward1")
 _gathers["Median"] = function(REGISTRY["gather_along"], node="MedianBackward1")
 _gathers["Nanmedian"] = function(REGISTRY["gather_along"], node="NanmedianBackward1")
 
@@ -82,7 +84,8 @@ def sort(
     """
     require_tensor(input, "sort", "input")
     d = dim_from_front(dim, input._array.ndim)
-    return _sort_result(*_at(input, order(input._array, d, bool(descending)), d, "Sort"))
+    kind = "Sort" if stable is None else "Stable sort"
+    return _sort_result(*_at(input, order(input._array, d, bool(descending)), d, kind))
 
 
 @composed()

@@ -9,6 +9,7 @@ from ...core.dispatch import OPS
 from ...rules import REGISTRY
 from ...rules.presentation import BOTH, FUNCTION
 from .registry import COMPOSITIONS, Composition, composed
+from .with_numbers import plus, times
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -53,7 +54,7 @@ def ndtr(input: Tensor) -> Tensor:
     >>> minigrad.special.ndtr(minigrad.tensor([0., 1.]))
     tensor([0.5000, 0.8413])
     """
-    return (OPS["erf"](input * math.sqrt(0.5)) + 1) * 0.5
+    return times(plus(OPS["erf"](times(input, math.sqrt(0.5))), 1), 0.5)
 
 
 @composed(FUNCTION, module="special")
