@@ -17,4 +17,4 @@ if __name__ == "__mp_main__":
 
     install()
     __file__ = os.environ[PROGRAM]
-    exec(compile(Path(__file__).read_bytes(), __file__, "exec"), globals())
+    exec(compile(Path(__file__).read_bytes(), __file__, "exec", dont_inherit=True), globals())

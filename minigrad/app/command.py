@@ -12,6 +12,7 @@ statuses are:
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib
 import io
 import os
@@ -83,7 +84,10 @@ def run_command(
     try:
         with _termination_interrupts():
             status = command(sys.argv[1:] if argv is None else list(argv))
-            sys.stdout.flush()  # a closed pipe raises here rather than at interpreter exit
+            # A closed pipe raises here rather than at interpreter exit. A program that the command
+            # ran may have closed standard output, or replaced it by any object.
+            with suppress(AttributeError, ValueError):
+                sys.stdout.flush()
         return status
     except (InputError, OSError, MemoryError) as error:
         if isinstance(error, OSError) and error.filename is None:
@@ -123,17 +127,34 @@ def _termination_interrupts() -> Iterator[None]:
 
     `timeout`, batch systems and lost connections send them.
     """
-    before = {}
-    if threading.current_thread() is threading.main_thread():  # no other may set handlers
-        for name in ("SIGTERM", "SIGHUP"):
-            number = getattr(signal, name, None)  # Windows has no SIGHUP
-            if number is not None and signal.getsignal(number) == signal.SIG_DFL:
-                before[number] = signal.signal(number, signal.default_int_handler)
+    _exchange_handlers(signal.SIG_DFL, _interrupt)
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        end_at_termination()
+
+
+def end_at_termination() -> None:
+    """Let SIGTERM and SIGHUP end this process at once, as they end any other."""
+    _exchange_handlers(_interrupt, signal.SIG_DFL)
+
+
+# A handler of its own, to be told from one that a program sets.
+_interrupt = functools.partial(signal.default_int_handler)
+
+
+def _exchange_handlers(old: Any, new: Any) -> None:
+    if threading.current_thread() is not threading.main_thread():  # no other may set handlers
+        return
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) == old:
+            signal.signal(number, new)
+
+
+# The processes that a command forks, such as those of a pool, aren't the command.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=end_at_termination)
 
 
 # Files and packages -------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from minigrad.app.command import check_output_files
-from minigrad.app.run_command import executed, parsed
+from minigrad.app.run_command import compiled, executed, read
 from minigrad.explaining import explain
 
 
@@ -26,7 +26,7 @@ def explain_program(
     form is printed, and the page is written only if `output` is given. Raises InputError if the
     program can't be read, and UsageError or OSError if the page can't be written.
     """
-    code = parsed(program)
+    code = compiled(program, read(program))
     path = output if output is not None or text else str(Path(program).with_suffix(".html"))
     check_output_files({"output": path})
     page = explain(backward=backward, keep_values=keep_values)

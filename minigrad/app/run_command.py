@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import os
 import sys
-import traceback
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from importlib.machinery import ModuleSpec
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 import minigrad
 from minigrad.app import child_main
-from minigrad.app.command import InputError
+from minigrad.app.command import InputError, end_at_termination
 from minigrad.app.stand_in import counterpart, installed
+from minigrad.utils.atomic_write import short_message
 
 
 def run(program: str, arguments: Sequence[str], missing: bool = False) -> int:
@@ -25,65 +27,118 @@ def run(program: str, arguments: Sequence[str], missing: bool = False) -> int:
     With `missing`, print the names of PyTorch's that it uses and minigrad lacks, and return 1 if
     there are any. The program isn't run. Raises InputError if the file can't be read.
     """
-    code = parsed(program)
+    source = read(program)
     if not missing:
-        return executed(program, code, arguments)
-    lacking = sorted(missing_names(code))
+        end_at_termination()
+        return executed(program, compiled(program, source), arguments)
+    lacking = sorted(missing_names(_parsed(program, source)))
     for line, name in lacking:
         print(f"{program}:{line}: {name}")
     return int(bool(lacking))
 
 
-def parsed(program: str) -> ast.Module:
-    """Return the syntax tree of a program. Raises InputError if the file can't be read."""
+def read(program: str) -> bytes:
+    """Return the content of a program's file. Raises InputError if it can't be read."""
     try:
-        return ast.parse(Path(program).read_bytes(), program)
-    except OSError as error:
-        raise InputError(f"can't read {program!r}: {error.strerror}") from error
-    except (SyntaxError, ValueError) as error:
+        return Path(program).read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a path with a null byte
+        raise InputError(f"can't read {program!r}: {short_message(error)}") from error
+
+
+def _parsed(program: str, source: bytes) -> ast.Module:
+    """Return the syntax tree of a program. Raises InputError if it has none."""
+    with _naming_program(program):
+        return ast.parse(source, program)
+
+
+def compiled(program: str, source: bytes) -> CodeType:
+    """Return the code of a program. Raises InputError if it can't be compiled."""
+    with _naming_program(program):
+        # A link keeps its name, as in Python. The imports of this file from __future__ aren't
+        # the program's.
+        return compile(source, os.path.abspath(program), "exec", dont_inherit=True)
+
+
+@contextmanager
+def _naming_program(program: str) -> Iterator[None]:
+    try:
+        yield
+    except (SyntaxError, ValueError, RecursionError) as error:
         raise InputError(f"{program!r} is no Python program: {error}") from error
+
+
+class _MainSpec(ModuleSpec):
+    """What Python's multiprocessing needs to know of a main module, which is in no package."""
+
+    parent = ""
 
 
 def executed(
     program: str,
-    code: ast.Module,
+    code: CodeType,
     arguments: Sequence[str],
     around: AbstractContextManager[Any] | None = None,
 ) -> int:
     """Run the program as `__main__`, as Python would, with its folder first in the path.
 
-    It runs inside the context manager `around`, if one is given. Returns its exit status.
+    It runs inside the context manager `around`, if one is given. The program ends when its threads
+    have ended. Returns its exit status.
     """
-    main, file = ModuleType("__main__"), os.path.abspath(program)  # links stay, as in Python
-    vars(main).update(__file__=file, __builtins__=__builtins__)
+    main, file = ModuleType("__main__"), code.co_filename
+    vars(main).update(__file__=file, __cached__=None, __builtins__=builtins)
+    main.__loader__ = SourceFileLoader("__main__", file)
     # New processes of the program start with the module of this name.
-    main.__spec__ = ModuleSpec(child_main.__name__, None)
-    before = sys.argv, sys.path[:], sys.modules["__main__"], os.environ.get(child_main.PROGRAM)
+    main.__spec__ = _MainSpec(child_main.__name__, None)
+    before = sys.argv, sys.path[:], sys.modules["__main__"], sys.excepthook
+    outer_program = os.environ.get(child_main.PROGRAM)
     os.environ[child_main.PROGRAM] = str(Path(program).resolve())
     sys.argv, sys.modules["__main__"] = [program, *arguments], main
+    sys.excepthook = sys.__excepthook__
     sys.path.insert(0, str(Path(program).resolve().parent))
     try:
-        with around or nullcontext(), installed():
-            exec(compile(code, file, "exec"), vars(main))
-    except KeyboardInterrupt:
+        with around or nullcontext(), installed(), _waiting_for_threads():
+            try:
+                exec(code, vars(main))
+            except SystemExit:
+                raise
+            except BaseException as error:
+                _print_traceback(file, error)
+                raise
+    except SystemExit:
         raise
-    except Exception as error:
-        _print_traceback(file, error)
+    except KeyboardInterrupt:
+        return 130
+    except BaseException:
         return 1
     finally:
-        sys.argv, sys.path[:], sys.modules["__main__"], outer_program = before
+        sys.argv, sys.path[:], sys.modules["__main__"], sys.excepthook = before
         del os.environ[child_main.PROGRAM]
         if outer_program is not None:
             os.environ[child_main.PROGRAM] = outer_program
     return 0
 
 
-def _print_traceback(file: str, error: Exception) -> None:
-    """Print the traceback from the program on, without the frames that started it."""
+@contextmanager
+def _waiting_for_threads() -> Iterator[None]:
+    """Wait at the end for the threads that were started in the block, as Python does."""
+    before = threading.enumerate()
+    try:
+        yield
+    finally:
+        while left := [t for t in threading.enumerate() if not (t.daemon or t in before)]:
+            left[0].join()
+
+
+def _print_traceback(file: str, error: BaseException) -> None:
+    """Print the traceback from the program on, without the frames that started it.
+
+    A program may have its own function for this in `sys.excepthook`.
+    """
     frames = error.__traceback__
     while frames and frames.tb_frame.f_code.co_filename != file:
         frames = frames.tb_next
-    traceback.print_exception(error.with_traceback(frames or error.__traceback__))
+    error = error.with_traceback(frames or error.__traceback__)
+    sys.excepthook(type(error), error, error.__traceback__)
 
 
 # Names that are missing ---------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import os
 import subprocess
 import sys
 from contextlib import redirect_stdout
@@ -92,6 +93,84 @@ def test_a_program_finds_its_path_and_errors_as_under_python(
     )
     assert main(["run", "program.py", "one"]) == python.returncode == 1
     assert capfd.readouterr() == (python.stdout, python.stderr)
+
+
+LIKE_PYTHON = {
+    "annotations are evaluated": "x: int = 1\nprint(__annotations__)",
+    "builtins is a module": "print(__builtins__)",
+    "main is in no package": "from .settings import Settings",
+    "its own excepthook": "import sys\nsys.excepthook = lambda *error: print(error[0])\n1 / 0",
+    "a suggestion": "class A: one = 1\nA().onn",
+    "any exception": "class Stop(BaseException): ...\nraise Stop(1)",
+    "standard output is closed": "import sys\nprint(1)\nsys.stdout.close()",
+    "standard output is replaced": """\
+import sys
+class Log:
+    write = sys.stdout.write
+    flush = sys.stdout.flush
+sys.stdout = Log()
+print(1)
+""",
+    "a thread that runs on": """\
+import pickle, threading, time
+class A: ...
+def work():
+    time.sleep(0.1)
+    print(type(pickle.loads(pickle.dumps(A()))))
+threading.Thread(target=work).start()
+raise ValueError("first")
+""",
+    "signals": "import signal as s\nprint(s.getsignal(s.SIGTERM), s.getsignal(s.SIGHUP))",
+    "a process that is ended": """\
+import multiprocessing, time
+process = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+process.start()
+process.terminate()
+process.join()
+print(process.exitcode)
+""",
+}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+@pytest.mark.parametrize("case", LIKE_PYTHON)
+def test_a_program_does_what_it_does_under_python(case: str, tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(LIKE_PYTHON[case])
+    ended = [
+        subprocess.run(
+            [sys.executable, *command, "program.py"],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(Path(minigrad.__file__).parents[1])},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for command in ([], ["-m", "minigrad", "run"])
+    ]
+    expected, ran = ((each.returncode, each.stdout, each.stderr) for each in ended)
+    assert ran == expected
+
+
+def test_an_interrupt_shows_where_the_program_was(written) -> None:  # type: ignore[no-untyped-def]
+    ran = written("raise KeyboardInterrupt")
+    assert (ran.status, ran.out) == (130, "")
+    assert ran.err.splitlines()[1:] == [
+        f'  File "{ran.path}", line 1, in <module>',
+        "    raise KeyboardInterrupt",
+        "KeyboardInterrupt",
+    ]
+
+
+def test_torch_is_minigrad_in_a_thread_that_runs_on(written) -> None:  # type: ignore[no-untyped-def]
+    ran = written("""\
+import threading, time
+def work():
+    time.sleep(0.1)
+    import torch.nn
+    print(torch.nn.Linear.__module__)
+threading.Thread(target=work).start()
+""")
+    assert ran.out == "minigrad.nn.linear\n"
 
 
 @pytest.mark.parametrize(
