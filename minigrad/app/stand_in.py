@@ -96,7 +96,10 @@ class _Finder(MetaPathFinder, Loader):
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
         module, ours = StandIn(spec.name), counterpart(spec.name)
         assert ours is not None
-        vars(module).update(_ours=ours, __all__=getattr(ours, "__all__", None) or _public(ours))
+        names = getattr(ours, "__all__", None) or _public(ours)
+        if spec.name == "torch":  # `from torch import *` leaves Python's `random` as it is
+            names = [name for name in names if not isinstance(getattr(ours, name), ModuleType)]
+        vars(module).update(_ours=ours, __all__=names)
         vars(module)["__doc__"] = ours.__doc__
         return module
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import io
 import os
+import random
+import signal
 import subprocess
 import sys
 from contextlib import redirect_stdout
@@ -159,6 +161,11 @@ def test_an_interrupt_shows_where_the_program_was(written) -> None:  # type: ign
         "    raise KeyboardInterrupt",
         "KeyboardInterrupt",
     ]
+
+
+def test_a_star_import_gives_no_modules(written) -> None:  # type: ignore[no-untyped-def]
+    ran = written("import random, signal\nfrom torch import *\nprint(random, signal, tensor(1))")
+    assert ran.out == f"{random} {signal} tensor(1)\n"
 
 
 def test_torch_is_minigrad_in_a_thread_that_runs_on(written) -> None:  # type: ignore[no-untyped-def]
