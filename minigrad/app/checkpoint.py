@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from itertools import count, takewhile
 from pickle import UnpicklingError
@@ -30,6 +31,9 @@ _MANUAL_NAME = re.compile(r"[WB](\d+|out)")
 # The file's other keys. No parameter has such a name.
 _OPTIMIZER, _SCHEDULER, _SETTINGS = "optimizer", "scheduler", "settings"
 _EPOCHS, _PLANNED = "epochs", "planned"
+
+# What reading and using a state of the wrong form raises.
+_MISFITS = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
 class CheckpointError(InputError):
@@ -97,7 +101,7 @@ def read(path: str) -> tuple[dict[str, Any], dict[str, ProgramState]]:
         parameters = {
             name: value
             for name, value in content.items()
-            if isinstance(value, Tensor) and _belongs_to(program, name)
+            if isinstance(value, Tensor) and isinstance(name, str) and _belongs_to(program, name)
         }
         if parameters:
             states[program] = ProgramState(
@@ -191,7 +195,8 @@ def restore(program: str, progress: Progress, state: ProgramState) -> None:
             groups = progress.optimizer.state_dict()["param_groups"]
             progress.optimizer.load_state_dict({"state": buffers, "param_groups": groups})
             _keep_numbers(progress.optimizer, buffers)
-        except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+            _try_a_step(progress.optimizer)
+        except _MISFITS as error:
             raise CheckpointError(f"the optimiser's state does not fit: {error}") from None
     if progress.scheduler is not None and state.scheduler is not None:
         _restore_scheduler(progress, state.scheduler)
@@ -209,7 +214,8 @@ def _restore_scheduler(progress: Progress, state: dict[str, Any]) -> None:
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = rate
         scheduler.load_state_dict(state)
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        deepcopy(scheduler).step(1.0)  # an error if the state can't be used
+    except _MISFITS as error:
         raise CheckpointError(f"the scheduler's state does not fit: {error}") from None
 
 
@@ -220,6 +226,15 @@ def _keep_numbers(optimizer: Any, buffers: dict[int, dict[str, Any]]) -> None:
         for name, value in entries.items():
             if isinstance(value, Tensor) and value.ndim == 0:
                 optimizer.state[parameters[index]][name] = value.clone()
+
+
+def _try_a_step(optimizer: Any) -> None:
+    """Let a copy of the optimiser take a step: an error if its state lacks something."""
+    trial = deepcopy(optimizer)
+    for group in trial.param_groups:
+        for parameter in group["params"]:
+            parameter.grad = minigrad.ones_like(parameter)
+    trial.step(lambda: minigrad.tensor(1.0))
 
 
 def _check_parameters(program: str, live: dict[str, Any], found: dict[str, Tensor]) -> None:

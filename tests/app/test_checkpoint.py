@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import minigrad
 from minigrad.app import programs
 from minigrad.app.datasets import load
 from minigrad.app.models import MODELS
+from minigrad.utils.serialization import save_safetensors
 from tests.app.train_output import LOG_LINE, saved_tensors
 
 
@@ -247,6 +249,37 @@ def test_an_optimisers_state_that_spoils_the_parameters_is_refused(
 
 
 @pytest.mark.parametrize(
+    ("options", "key", "change", "message"),
+    [
+        ("--optimizer adam", "optimizer", lambda s: s.pop("exp_avg_sq"), "'exp_avg_sq'"),
+        ("--optimizer adam", "optimizer", lambda s: s.pop("step"), "'step'"),
+        ("--optimizer adam", "optimizer", lambda s: s.update(step=-s["step"]), ""),
+        ("--optimizer adam", "optimizer", lambda s: s.update(step=s["exp_avg"]), ""),
+        ("--optimizer lbfgs", "optimizer", lambda s: s.update(t=10**30), ""),
+        ("--scheduler plateau", "scheduler", lambda s: s.update(patience="ten"), ""),
+        ("--scheduler plateau", "scheduler", lambda s: s.update(best=None), ""),
+    ],
+)
+def test_a_state_that_cant_be_used_is_refused_before_training(
+    options: str,
+    key: str,
+    change: Callable[[Any], object],
+    message: str,
+    tmp_path: Path,
+    train: Command,
+) -> None:
+    path = tmp_path / "net"
+    train("--update", "auto", *options.split(), "--epochs", 2, "--save", path)
+    content = minigrad.load(path)
+    change(content[key]["state"][0] if key == "optimizer" else content[key])
+    save_safetensors(content, path)
+    owner = "optimiser" if key == "optimizer" else key
+    ended = train("--load", path, "--epochs", 1)
+    assert_refused(ended, f"the {owner}'s state does not fit: .*{message}")
+    assert "Epoch" not in ended.out
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         ("--hidden 7", r"size mismatch: W1 \(2x5 in the file, 2x7 here\), B1 .*, Wout "),
@@ -277,6 +310,7 @@ def test_a_file_that_is_not_a_checkpoint_is_refused(tmp_path: Path, train: Comma
     for obj, message in (
         ([1, 2], "not a checkpoint: it holds a list"),
         ({"epochs": {}}, "it holds no parameters"),
+        ({0: minigrad.ones(1)}, "it holds no parameters"),
         ({**content, "settings": [1]}, "its settings are not a dict"),
         ({**content, "settings": {"colour": "red"}}, "it has unknown settings: colour"),
         ({**content, "settings": {"hidden": [0]}}, "its settings are not valid: .*--hidden: '0'"),
