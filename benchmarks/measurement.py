@@ -7,6 +7,7 @@ is not the ratio of the medians.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -48,8 +49,11 @@ class Measurement:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Measurement:
-        """The inverse of `to_dict`."""
-        return cls(**(values | {"rounds": tuple(values["rounds"])}))
+        """The inverse of `to_dict`. Raises ValueError if a round isn't a positive number."""
+        rounds = tuple(values["rounds"])
+        if not all(0 < each < math.inf for each in rounds):
+            raise ValueError(f"rounds are {rounds}")
+        return cls(**(values | {"rounds": rounds}))
 
 
 def median(rounds: Sequence[float]) -> float:

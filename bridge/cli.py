@@ -21,9 +21,9 @@ from minigrad.app.command import (
     UsageError,
     check_distinct_files,
     check_output_files,
-    parse_number,
     require_package,
     run_command,
+    whole_number,
     write_all,
 )
 from minigrad.app.datasets import TrainingData
@@ -110,10 +110,7 @@ def _parser() -> CommandParser:
 
 
 def _processes(text: str) -> int:
-    number = parse_number(text, int)
-    if number < 1:
-        raise argparse.ArgumentTypeError("use at least 1")
-    return number
+    return whole_number(text, 1)
 
 
 def _compare_programs(argv: list[str]) -> int:

@@ -8,13 +8,21 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from minigrad.app.command import CommandParser, UsageError, parse_number, require_package
+from minigrad.app.command import (
+    CommandParser,
+    UsageError,
+    number_in_range,
+    require_package,
+    whole_number,
+    with_option,
+)
 
 from . import PROGRAMS, SUBJECTS
 
@@ -69,24 +77,17 @@ def _parser() -> CommandParser:
 
 
 def _count(text: str) -> int:
-    return _at_least(parse_number(text, int), 1)
+    return whole_number(text, 1)
 
 
 def _seed(text: str) -> int:
-    return _at_least(parse_number(text, int), 0)
+    return whole_number(text, 0)
 
 
 def _seconds(text: str) -> float:
-    number = parse_number(text, float)
-    if not 0 < number < 1e6:
-        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds")
-    return number
-
-
-def _at_least(number: int, least: int) -> int:
-    if number < least:
-        raise argparse.ArgumentTypeError(f"{number} is less than {least}")
-    return number
+    smallest = math.nextafter(0, 1)
+    seconds: float = number_in_range(text, float, "a number of seconds up to 1e6", smallest, 1e6)
+    return seconds
 
 
 def command(argv: list[str]) -> int:
@@ -158,9 +159,16 @@ def _client(given: argparse.Namespace) -> Iterator[Client]:
     if given.scheduler is not None:
         try:
             client = Client(given.scheduler, timeout=10)
-        except (OSError, ValueError, TypeError, MemoryError) as error:  # as another server answers
+        except (
+            OSError,
+            ValueError,
+            TypeError,
+            AssertionError,
+            MemoryError,
+        ) as error:  # as another server answers
             first, *_ = str(error).splitlines() or ["it isn't a dask scheduler"]
-            raise UsageError(f"--scheduler {given.scheduler}: {first}") from None
+            named = with_option("scheduler", given.scheduler)
+            raise UsageError(f"{named}: {first}") from None
         with client:
             yield client
         return

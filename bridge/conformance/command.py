@@ -6,6 +6,7 @@ Ctrl-C, with the report so far.
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,8 +17,10 @@ from minigrad.app.command import (
     OutputError,
     UsageError,
     check_output_files,
-    parse_number,
+    number_in_range,
     require_package,
+    whole_number,
+    with_option,
     write_all,
 )
 from minigrad.utils.atomic_write import write_atomically
@@ -54,24 +57,17 @@ def parser() -> CommandParser:
 
 
 def _positive(text: str) -> float:
-    number = parse_number(text, float)
-    if not 0 < number < float("inf"):
-        raise ValueError("not positive")
-    return number
+    smallest = math.nextafter(0, 1)
+    minutes: float = number_in_range(text, float, "a positive number", smallest, sys.float_info.max)
+    return minutes
 
 
 def _count(text: str) -> int:
-    number = parse_number(text, int)
-    if number < 1:
-        raise ValueError("not positive")
-    return number
+    return whole_number(text, 1)
 
 
 def _seed(text: str) -> int:
-    number = parse_number(text, int)
-    if number < 0:
-        raise ValueError("negative")
-    return number
+    return whole_number(text, 0)
 
 
 def command(argv: list[str]) -> int:
@@ -80,7 +76,7 @@ def command(argv: list[str]) -> int:
     suites = [name.strip() for name in options.suite.split(",")]
     for name in suites:
         if name not in ALL:
-            raise UsageError(f"--suite {name}: no such suite, use {', '.join(ALL)}")
+            raise UsageError(f"{with_option('suite', name)}: no such suite, use {', '.join(ALL)}")
     for module, package in PACKAGES.items():
         require_package(module, package, "conform")
     files = {"html": options.html, "json": options.json}

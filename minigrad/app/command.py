@@ -15,6 +15,7 @@ import argparse
 import functools
 import importlib
 import io
+import math
 import os
 import signal
 import sys
@@ -68,6 +69,28 @@ def parse_number(text: str, number_type: Callable[[str], Number]) -> Number:
     if not text.isascii() or "_" in text or text != text.strip():
         raise ValueError(f"{text!r} is not a number")
     return number_type(text)
+
+
+def number_in_range(
+    text: str, number_type: Callable[[str], Any], what: str, low: float, high: float = math.inf
+) -> Any:
+    """The number in an option's `text`, which must lie between `low` and `high`, both included.
+
+    Raises ArgumentTypeError, which says that the text is not `what`.
+    """
+    try:
+        number = parse_number(text, number_type)
+    except ValueError:
+        number = math.nan
+    if not low <= number <= high:
+        raise argparse.ArgumentTypeError(f"{text!r} is not {what}")
+    return number
+
+
+def whole_number(text: str, least: int) -> int:
+    """The whole number in an option's `text`. Raises ArgumentTypeError if it is too small."""
+    number: int = number_in_range(text, int, f"a whole number of at least {least}", least)
+    return number
 
 
 def run_command(

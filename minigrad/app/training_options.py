@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from minigrad.app import datasets, models, programs
-from minigrad.app.command import parse_number
+from minigrad.app.command import number_in_range
 
 
 def add_training_options(parser: argparse.ArgumentParser) -> Any:
@@ -138,30 +138,17 @@ def _add_update_options(group: Any) -> None:
 def _whole_number(low: int, high: int | None = None) -> Callable[[str], int]:
     largest = math.inf if high is None else high
     what = "a whole number " + (f"of at least {low}" if high is None else f"from {low} to {high}")
-    return lambda text: _in_range(text, int, what, low, largest)
+    return lambda text: number_in_range(text, int, what, low, largest)
 
 
 def _positive(text: str) -> float:
     smallest = math.nextafter(0, 1)
-    return _in_range(text, float, "a positive number", smallest, sys.float_info.max)
+    return number_in_range(text, float, "a positive number", smallest, sys.float_info.max)
 
 
 def _not_negative(text: str) -> float:
-    return _in_range(text, float, "a number of at least 0", 0, sys.float_info.max)
+    return number_in_range(text, float, "a number of at least 0", 0, sys.float_info.max)
 
 
 def _share(text: str) -> float:
-    return _in_range(text, float, "a share from 0 to below 1", 0, math.nextafter(1, 0))
-
-
-def _in_range(
-    text: str, number_type: Callable[[str], Any], what: str, low: float, high: float
-) -> Any:
-    """The number in `text`, which must lie between `low` and `high`, both included."""
-    try:
-        number = parse_number(text, number_type)
-    except ValueError:
-        number = math.nan
-    if not low <= number <= high:
-        raise argparse.ArgumentTypeError(f"{text!r} is not {what}")
-    return number
+    return number_in_range(text, float, "a share from 0 to below 1", 0, math.nextafter(1, 0))

@@ -284,14 +284,15 @@ def test_a_program_that_ends_or_blocks_its_process_is_named(how: str, client: Cl
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("--programs 0", "0 is less than 1"),
-        ("--programs many", "invalid _count value"),
-        ("--seed -1", "-1 is less than 0"),
+        ("--programs 0", "'0' is not a whole number of at least 1"),
+        ("--programs many", "'many' is not a whole number of at least 1"),
+        ("--seed -1", "'-1' is not a whole number of at least 0"),
         (f"--seed {PER_OP * 1000}", "the last seed is"),
         ("--seed 1 --subject all", "needs one --subject"),
         ("--limit 0", "not a number of seconds"),
         ("--scheduler tcp://127.0.0.1:1 --workers 1", "use one"),
         ("--scheduler nowhere:0:0 --directory {tmp}/new", "--scheduler nowhere:0:0: "),
+        ("--scheduler= --directory {tmp}/new", "--scheduler '': "),
         ("--directory {tmp}/file", "--directory {tmp}/file: "),
         ("--directory {tmp}", "line 1 is not of a campaign"),
     ],
