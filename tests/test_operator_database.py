@@ -132,6 +132,11 @@ def _detached(x: Any) -> Any:
     return minigrad.exp(x).detach()
 
 
+def _other_graph(x: Any) -> Any:
+    y = minigrad.exp(x)
+    return y * 1 if y.requires_grad else y
+
+
 def _error(x: Any) -> Any:
     raise RuntimeError("mistake")
 
@@ -144,6 +149,7 @@ MISTAKES = {
     ": strides": _wrong_strides,
     ": shape": _wrong_shape,
     ": requires_grad": _detached,
+    ", graph": _other_graph,
     "raises RuntimeError": _error,
 }
 
