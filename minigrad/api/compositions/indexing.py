@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from ..tensor import Tensor
 
 
-def _variant(rule: str, node: str) -> Any:
-    """The op of a rule whose result is contiguous and whose node has another name."""
-    return function(REGISTRY[rule].presented(layout="contiguous"), node=node)
+def _variant(rule: str, node: str, layout: str = "contiguous") -> Any:
+    """The op of a rule whose result has another layout and whose node has another name."""
+    return function(REGISTRY[rule].presented(layout=layout), node=node)
 
 
 _index_select = _variant("index", "IndexSelectBackward0")
@@ -35,7 +35,7 @@ _take = _variant("index", "TakeBackward0")
 _masked_select = _variant("index", "MaskedSelectBackward0")
 _index_add = _variant("index_put", "IndexAddBackward0")
 _index_copy = _variant("index_put", "IndexCopyBackward0")
-_index_fill = _variant("index_put", "IndexFillBackward0")
+_index_fill = _variant("index_put", "IndexFillBackward0", "first")
 _put = _variant("index_put", "PutBackward0")
 _masked_scatter = _variant("index_put", "MaskedScatterBackward0")
 
@@ -569,7 +569,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         raise RuntimeError("num_classes should be positive")
     elif x.max() >= num_classes:
         raise RuntimeError("Class values must be smaller than num_classes.")
-    return wrap((x[..., None] == np.arange(num_classes)).astype(np.int64))
+    return wrap((x[..., None] == np.arange(num_classes)).astype(np.int64, "C"))
 
 
 _write_rows = in_place(REGISTRY["index_put"])

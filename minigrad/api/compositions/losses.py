@@ -281,8 +281,7 @@ def kl_div(
     if log_target:
         terms = target.exp() * (target - input)
     else:
-        logs = OPS["masked_fill"](target, target == 0, 1).log()  # 0 log 0 is 0
-        terms = target * logs - target * input
+        terms = OPS["xlogy"](target, target) - target * input
     result = reduced(terms, reduction)
     return result / input.shape[0] if batchmean and input.ndim else result
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...core.dispatch import OPS
+from ...core.dispatch import OPS, function
 from ...core.tensor import TensorBase, require_tensor, wrap
+from ...rules import REGISTRY
 from ...rules.dims import axes
 from ...rules.dims import axis as dim_from_front
 from ...rules.dtypes import scalar_name
@@ -21,6 +22,7 @@ from .registry import composed
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
+_contiguous_product = function(REGISTRY["mul"].presented(layout="contiguous"))
 
 # Covariances --------------------------------------------------------------------------------------
 
@@ -256,7 +258,7 @@ def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
     norm = OPS["vector_norm"](input, float(p), others, True)
     too_long = norm.detach() > maxnorm
     factor = OPS["where"](too_long, maxnorm / (norm + 1e-7), wrap(np.ones((), input._array.dtype)))
-    return input * factor
+    return _contiguous_product(input, factor)
 
 
 # Real numbers as complex ones ------------------------------------------------------------

@@ -19,6 +19,7 @@ from ...rules.presentation import FUNCTION, IN_PLACE
 from ...rules.promotion import result_type
 from .basic import cat, matmul
 from .registry import composed
+from .shape import movedim
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -372,32 +373,42 @@ def _output(output: str, dots: int, parsed: list[list[Any]]) -> list[Any]:
 
 
 def _summed_product(operands: list[Any], parsed: list[list[Any]], wanted: list[Any]) -> Any:
-    """The product of operands with named dimensions, summed over those that aren't wanted."""
-    sizes: dict[Any, int] = {}
+    """The product of operands with named dimensions, summed over those that aren't wanted.
+
+    Every operand gets the same dimensions in the same order, those that are summed last.
+    """
+    known = {name for names in parsed for name in names}
+    order = [*wanted, *sorted(known - set(wanted), key=lambda name: (isinstance(name, str), name))]
+    sizes, uses = dict.fromkeys(order, 1), dict.fromkeys(order, 0)
     for i, (x, names) in enumerate(zip(operands, parsed, strict=True)):
-        operands[i], parsed[i] = x, names = _with_diagonals(x, names)
+        x, names = _with_diagonals(x, names)
         for name, size in zip(names, x.shape, strict=True):
-            if sizes.setdefault(name, size) == 1:
-                sizes[name] = size
-            elif size not in (1, sizes[name]):
+            if size == 1:
+                continue
+            if sizes[name] not in (1, size):
                 raise RuntimeError(
                     f"einsum(): operands do not broadcast with remapped shapes: subscript {name} "
                     f"has size {size} for operand {i} which does not broadcast with previously "
                     f"seen size {sizes[name]}"
                 )
-    x, names = operands[0], parsed[0]
-    for i in range(1, len(operands)):
-        later = {name for each in parsed[i + 1 :] for name in each} | set(wanted)
-        x, names = _contracted(x, names, operands[i], parsed[i], later)
-    gone = [d for d, name in enumerate(names) if name not in wanted]
-    if gone:
-        x = OPS["sum"](x, gone)
-        names = [name for name in names if name in wanted]
-    return OPS["permute"](x, tuple([names.index(name) for name in wanted]))
+            sizes[name] = size
+            uses[name] += 1
+        for name in order:
+            if name not in names:
+                x, names = OPS["unsqueeze"](x, len(names)), [*names, name]
+        operands[i] = OPS["permute"](x, tuple([names.index(name) for name in order]))
+    x, *others = operands
+    kept, every = len(wanted), list(range(len(order)))
+    counts = list(uses.values())  # how many operands that come have this dimension
+    for y in others:
+        x = _contracted(x, y, counts, every[kept:])
+    if others:
+        return OPS["view"](x, x.shape[:kept]) if every[kept:] else x
+    return OPS["sum"](x, every[kept:]) if every[kept:] else x
 
 
 def _with_diagonals(x: Any, names: list[Any]) -> tuple[Any, list[Any]]:
-    """An operand in which each name occurs once."""
+    """An operand in which each name occurs once, at its first place."""
     names = list(names)
     for name in dict.fromkeys(names):
         while names.count(name) > 1:
@@ -408,57 +419,57 @@ def _with_diagonals(x: Any, names: list[Any]) -> tuple[Any, list[Any]]:
                     f"einsum(): subscript {name} is repeated for an operand but the sizes don't "
                     f"match, {x.shape[b]} != {x.shape[a]}"
                 )
-            x = OPS["diagonal"](x, 0, a, b)
-            names = [*names[:a], *names[a + 1 : b], *names[b + 1 :], name]
+            x = movedim(OPS["diagonal"](x, 0, a, b), -1, a)
+            del names[b]
     return x, names
 
 
-def _contracted(
-    a: Any, of_a: list[Any], b: Any, of_b: list[Any], later: set[Any]
-) -> tuple[Any, list[Any]]:
-    """The product of two operands, summed over the names that aren't used later."""
-    shared = [n for n in of_a if n in of_b]
-    summed = []
-    for n in dict.fromkeys([*of_a, *of_b]):
-        if n in later:
-            continue
-        both = n in shared and a.shape[of_a.index(n)] == b.shape[of_b.index(n)]
-        if both:
-            summed.append(n)
-            continue
-        a, of_a = _without(a, of_a, n)  # only one operand has it, or repeats it
-        b, of_b = _without(b, of_b, n)
+def _contracted(a: Any, b: Any, counts: list[int], dims: list[int]) -> Any:
+    """The product of two operands, summed over those of `dims` that no later operand has.
+
+    The dimensions stay, with size 1. `counts` says how many operands have each, and is updated.
+    """
+    both, of_a, of_b = list[int](), list[int](), list[int]()
+    for d in dims:
+        in_a, in_b = a.shape[d] != 1, b.shape[d] != 1
+        counts[d] -= in_a and in_b
+        if counts[d] == 1 and (in_a or in_b):
+            counts[d] = 0
+            (both if in_a and in_b else of_a if in_a else of_b).append(d)
+    a = OPS["sum"](a, of_a, True) if of_a else a
+    b = OPS["sum"](b, of_b, True) if of_b else b
     if a._array.dtype != b._array.dtype:  # a sum of small integers is int64
         kind = result_type(a._array, b._array)
         a, b = OPS["cast"](a, kind), OPS["cast"](b, kind)
-    batch = [n for n in shared if n in later]
-    free_a = [n for n in of_a if n not in of_b]
-    free_b = [n for n in of_b if n not in of_a]
-    lead = [
-        max(a.shape[of_a.index(n)], b.shape[of_b.index(n)])
-        if 0 not in (a.shape[of_a.index(n)], b.shape[of_b.index(n)])
-        else 0
-        for n in batch
-    ]
-    rows = [a.shape[of_a.index(n)] for n in free_a]
-    columns = [b.shape[of_b.index(n)] for n in free_b]
-    middle = [a.shape[of_a.index(n)] for n in summed]
-    left = OPS["permute"](a, tuple([of_a.index(n) for n in (*batch, *free_a, *summed)]))
-    right = OPS["permute"](b, tuple([of_b.index(n) for n in (*batch, *summed, *free_b)]))
-    left = OPS["expand"](left, (*lead, *rows, *middle))
-    right = OPS["expand"](right, (*lead, *middle, *columns))
-    count, m = math.prod(lead), math.prod(middle)
-    left = OPS["reshape"](left, (count, math.prod(rows), m))
-    right = OPS["reshape"](right, (count, m, math.prod(columns)))
+    return _product_over(a, b, both) if both else OPS["mul"](a, b)
+
+
+def _product_over(a: Any, b: Any, summed: list[int]) -> Any:
+    """The product of operands with the same dimensions, summed over some, which get the size 1.
+
+    It is one product of stacks of matrices, whose result is permuted. The operand whose dimensions
+    all come first in the result has the rows, so that the result can be contiguous.
+    """
+    others = [d for d in range(a.ndim) if d not in summed]
+    lead = [d for d in others if a.shape[d] != 1 and b.shape[d] != 1]
+    rows = [d for d in others if a.shape[d] != 1 and d not in lead]
+    columns = [d for d in others if a.shape[d] == 1]
+
+    if rows and columns and columns[-1] < rows[0]:
+        a, b, rows, columns = b, a, columns, rows
+    sizes = [n if m == 1 else m for m, n in zip(a.shape, b.shape, strict=True)]
+
+    def size(dims: list[int]) -> int:
+        return math.prod(sizes[d] for d in dims)
+
+    left = OPS["permute"](a, (*lead, *rows, *summed, *columns))
+    right = OPS["permute"](b, (*lead, *summed, *columns, *rows))
+    left = OPS["reshape"](left, (size(lead), size(rows), size(summed)))
+    right = OPS["reshape"](right, (size(lead), size(summed), size(columns)))
     product = OPS["matmul"](left, right)
-    return OPS["reshape"](product, (*lead, *rows, *columns)), [*batch, *free_a, *free_b]
-
-
-def _without(x: Any, names: list[Any], name: Any) -> tuple[Any, list[Any]]:
-    if name not in names:
-        return x, names
-    d = names.index(name)
-    return OPS["sum"](x, d), [*names[:d], *names[d + 1 :]]
+    order = [*lead, *rows, *summed, *columns]
+    product = OPS["view"](product, [1 if d in summed else sizes[d] for d in order])
+    return OPS["permute"](product, tuple([order.index(d) for d in range(a.ndim)]))
 
 
 def _summed(x: Any, dim: Any, keepdim: bool = False) -> Any:

@@ -16,6 +16,7 @@ from ...rules import REGISTRY
 from ...rules.dims import axis as dim_from_front
 from ...rules.dims import index as integer
 from ...rules.dtypes import scalar_name
+from ...rules.layout import elementwise
 from ...rules.presentation import FUNCTION
 from .registry import composed
 from .results import named_results
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 
 _gathers = {
     name: function(REGISTRY["gather_along"], node=f"{name}Backward0")
-    for name in ("Sort", "Topk", "Kthvalue", "Mode", "Cummax", "Cummin")
+    for name in ("Topk", "Kthvalue", "Mode", "Cummax", "Cummin")
 }
+_sorted = function(REGISTRY["gather_along"].presented(layout="first"), node="SortBackward0")
 _gathers["Median"] = function(REGISTRY["gather_along"], node="MedianBackward1")
 _gathers["Nanmedian"] = function(REGISTRY["gather_along"], node="NanmedianBackward1")
 
@@ -81,8 +83,8 @@ def sort(
     tensor([1, 2, 0])
     """
     require_tensor(input, "sort", "input")
-    d = dim_from_front(dim, input._array.ndim)
-    return _sort_result(*_at(input, order(input._array, d, bool(descending)), d, "Sort"))
+    places = argsort(input, dim, descending)
+    return _sort_result(_sorted(input, places, dim_from_front(dim, input._array.ndim)), places)
 
 
 @composed()
@@ -95,8 +97,9 @@ def argsort(
     tensor([1, 2, 0])
     """
     require_tensor(input, "argsort", "input")
-    d = dim_from_front(dim, input._array.ndim)
-    return wrap(order(input._array, d, bool(descending)))
+    x = input._array
+    places = order(x, dim_from_front(dim, x.ndim), bool(descending))
+    return wrap(elementwise(_in_order(places), (x,)))
 
 
 @composed()
