@@ -222,3 +222,52 @@ def test_the_strides_of_an_expanded_tensor(shape: tuple[int, ...], transposed: b
     for lead in range(3):
         for sizes in itertools.product((-1, 1, 2, 3), repeat=lead + len(shape)):
             assert strides(minigrad, sizes) == strides(torch, sizes), sizes
+
+
+IMAGES = [
+    "pad(x, (1,) * 2 * n, mode='reflect')",
+    "pad(x, (1,) * 2 * n, mode='replicate')",
+    "pad(x, (1,) * 2 * n, mode='circular')",
+    "pad(x, (1,) * 2 * n)",
+    "interpolate(x, scale_factor=2)",
+    "interpolate(x, scale_factor=2, mode=['bilinear', 'trilinear'][n - 2])",
+    "interpolate(x, size=2, mode='area')",
+    "rms_norm(x, x.shape[-1:])",
+    "layer_norm(x, x.shape[-2:])",
+    "group_norm(x, 2)",
+    "batch_norm(x, None, None, training=True)",
+    "[avg_pool2d, avg_pool3d][n - 2](x, 2)",
+    "[max_pool2d, max_pool3d][n - 2](x, 2)",
+    "[adaptive_avg_pool2d, adaptive_avg_pool3d][n - 2](x, 2)",
+    "[adaptive_max_pool2d, adaptive_max_pool3d][n - 2](x, 2)",
+]
+
+
+@pytest.mark.parametrize("call", IMAGES)
+@pytest.mark.parametrize("n", [2, 3])
+def test_the_strides_of_images(call: str, n: int) -> None:
+    def strides(t: Any, order: tuple[int, ...]) -> tuple[int, ...]:
+        sizes = (2, 4, 3, 5, 6)[: n + 2]
+        x = t.ones([sizes[d] for d in order]).permute([order.index(d) for d in range(n + 2)])
+        return strides_of(eval(call, vars(t.nn.functional) | {"x": x, "n": n}))
+
+    for order in itertools.permutations(range(n + 2)):
+        assert strides(minigrad, order) == strides(torch, order), order
+
+
+@pytest.mark.parametrize(
+    "options",
+    ["", "is_causal=True", "dropout_p=0.5", "attn_mask=t.ones(4, 4)", "attn_mask=t.ones(3, 4, 4)"],
+)
+@pytest.mark.parametrize("width", [5, 7])
+def test_the_strides_of_attention(options: str, width: int) -> None:
+    def strides(t: Any, order: tuple[int, ...], which: int) -> tuple[int, ...]:
+        sizes, back = (2, 3, 4, 5), [order.index(d) for d in range(4)]
+        operands = [t.ones(sizes), t.ones(sizes), t.ones(2, 3, 4, width)]
+        shape = operands[which].shape
+        operands[which] = t.ones([shape[d] for d in order]).permute(back)
+        call = f"scaled_dot_product_attention(*operands, {options})"
+        return strides_of(eval(call, vars(t.nn.functional) | {"operands": operands, "t": t}))
+
+    for order, which in itertools.product(itertools.permutations(range(4)), range(3)):
+        assert strides(minigrad, order, which) == strides(torch, order, which), (order, which)

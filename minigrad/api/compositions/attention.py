@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...core.dispatch import OPS
 from ...core.tensor import require_tensor, wrap
 from ...core.tracing import constant
+from ...rules.layout import elementwise
 from ...rules.presentation import FUNCTION
 from .basic import matmul
 from .half import in_float32
@@ -58,6 +59,7 @@ def scaled_dot_product_attention(
             "_scaled_dot_product_attention: Explicit attn_mask should not be set when "
             "is_causal=True"
         )
+    fused = dropout_p == 0 and _has_kernel(query, key, value, attn_mask, enable_gqa)
     if enable_gqa:
         key, value = (_repeated(x, query.shape[-3] // x.shape[-3]) for x in (key, value))
     length, width = query.shape[-2:]
@@ -77,7 +79,25 @@ def scaled_dot_product_attention(
     if dropout_p > 0:
         mask = wrap(np.empty_like(weights._array)).bernoulli_(1 - dropout_p) / (1 - dropout_p)
         weights = weights * mask
-    return matmul(weights, value)
+    result = matmul(weights, value)
+    if fused:
+        result._array = elementwise(result._array, (query._array,))
+    return result
+
+
+def _has_kernel(query: Tensor, key: Tensor, value: Tensor, mask: Any, enable_gqa: bool) -> bool:
+    """Whether PyTorch has one kernel for these operands, whose result has the query's layout.
+
+    It is for four dimensions, the last one of equal size and innermost in memory.
+    """
+    q, *others = arrays = [each._array for each in (query, key, value)]
+    if any(x.ndim != 4 or x.strides[-1] != x.itemsize or not x.size for x in arrays):
+        return False
+    if any(x.shape[0] != q.shape[0] or x.shape[-1] != q.shape[-1] for x in others):
+        return False
+    if not enable_gqa and any(x.shape[1] != q.shape[1] for x in others):
+        return False
+    return mask is None or (mask.ndim in (2, 4) and not mask.requires_grad)
 
 
 def _repeated(x: Tensor, times: int) -> Tensor:

@@ -170,7 +170,8 @@ def rms_norm(
     over = tuple(range(input.ndim - len(sizes), input.ndim))
     small = float(np.finfo(input._array.dtype).eps) if eps is None else eps
     y = input * (1 / (input**2).mean(over, keepdim=True).add(small).sqrt())
-    return y if weight is None else y * weight
+    y = y if weight is None else y * weight
+    return y if channels_last(input._array) else y.contiguous()
 
 
 @composed(FUNCTION, module="nn.functional")
