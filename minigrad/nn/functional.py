@@ -16,6 +16,7 @@ from ..core.dispatch import OPS, function, number_op
 from ..core.grad_mode import is_grad_enabled
 from ..core.output import taking_out
 from ..core.tensor import require_tensor, wrap
+from ..core.tracing import constant
 from ..rules import REGISTRY
 from ..rules.dtypes import dtype as DType
 from ..rules.layout import empty_like
@@ -147,7 +148,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     if p < 1 and not input.is_floating_point():
         raise RuntimeError(f"dropout takes a float input, not {input.dtype}")
     if p == 1:
-        mask = wrap(np.zeros((), input._array.dtype))
+        mask = wrap(constant(np.zeros((), input._array.dtype)))
     else:
         mask = wrap(empty_like(input._array)).bernoulli_(1 - p).div_(1 - p)
     return input.mul_(mask) if inplace else input * mask
