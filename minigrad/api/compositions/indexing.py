@@ -239,7 +239,10 @@ def _check_source(name: str, input: Tensor, d: int, index: Tensor, source: Any) 
         )
     sizes = tuple(count if i == d else n for i, n in enumerate(x.shape or (1,)))
     if (y.shape or (1,)) != sizes:
-        kind = IndexError if name == "index_copy" else RuntimeError
+        # For a wrong number of slices or dimensions, `index_copy` has another type of error.
+        slices = (*sizes[:d], *sizes[d + 1 :])
+        counted = y.ndim != len(sizes) or (*y.shape[:d], *y.shape[d + 1 :]) == slices
+        kind = IndexError if name == "index_copy" and counted else RuntimeError
         raise kind(
             f"{name}(): the source should have the shape {list(sizes)}, but has {list(y.shape)}"
         )
