@@ -2099,6 +2099,26 @@ x.double(memory_format=torch.contiguous_format)
 x.half().int(memory_format=torch.preserve_format)
 """
 
+SECTIONS["scans of bools, and sources of other shapes"] = """
+m.cumsum(0, dtype=torch.bool)
+y.cumprod(0, dtype=torch.bool)
+m.cumsum_(0)
+m[:0].cumprod_(0)
+m[0].cumsum_(0)
+torch.cumsum(y, 0, out=torch.zeros(3, dtype=torch.bool))
+x.index_copy(0, torch.tensor([0, 1]), torch.ones(2, 2))
+x.index_copy(0, torch.tensor([0, 1]), torch.ones(1, 3))
+x.index_copy(0, torch.tensor([0, 1]), torch.ones(3))
+x.repeat_interleave(-1)
+x.repeat_interleave(2, 1, output_size=6)
+x.repeat_interleave(2, 1, output_size=5)
+s.repeat_interleave(2)
+torch.einsum("ij,jk", x, x)
+torch.einsum("ii", x)
+torch.einsum("...i,...i", x, y)
+F.kl_div(y, torch.tensor([0.0, 1.0, 0.5]), reduction="none")
+"""
+
 # What PyTorch accepts and minigrad refuses, with a word from minigrad's error message.
 REFUSED: dict[str, str] = {
     # Missing ops and methods.

@@ -459,7 +459,7 @@ class Tensor(OpMethods, TensorBase):
         require_cpu(options.get("device"))
         wanted = options.get("dtype") or first
         kind = self._array.dtype if wanted is None else to_numpy(wanted)
-        form = options.get("memory_format", preserve_format)
+        form = options.get("memory_format") or preserve_format
         if kind == self._array.dtype:
             if not options.get("copy") and (form is preserve_format or is_in(self._array, form)):
                 return self

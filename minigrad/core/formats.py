@@ -62,7 +62,11 @@ def strides_of(shape: tuple[int, ...], form: Any, itemsize: int = 1) -> tuple[in
 
 
 def is_in(array: np.ndarray, form: Any) -> bool:
-    """Whether the elements of an array are in a format, without gaps."""
+    """Whether the elements of an array are in a format, without gaps.
+
+    TypeError for anything else than a format.
+    """
+    require_format(form)
     if form is contiguous_format:
         return array.flags.c_contiguous
     if array.ndim != _IMAGES.get(form.name):
@@ -72,6 +76,13 @@ def is_in(array: np.ndarray, form: Any) -> bool:
     return all(size == 1 or step == wanted for size, step, wanted in steps)
 
 
+def require_format(form: Any) -> None:
+    """TypeError for anything else than a format."""
+    if type(form) is not memory_format:
+        kind = type(form).__name__
+        raise TypeError(f"argument 'memory_format' must be torch.memory_format, not {kind}")
+
+
 def laid_out(array: np.ndarray, form: Any) -> np.ndarray:
     """An array in a format: itself if it is in it, else a copy. None keeps the array.
 
@@ -79,9 +90,7 @@ def laid_out(array: np.ndarray, form: Any) -> np.ndarray:
     """
     if form is None or form is preserve_format:
         return array
-    if type(form) is not memory_format:
-        kind = type(form).__name__
-        raise TypeError(f"argument 'memory_format' must be torch.memory_format, not {kind}")
+    require_format(form)
     wanted = strides_of(array.shape, form, array.itemsize)
     if array.flags.c_contiguous and array.strides == wanted:
         return array

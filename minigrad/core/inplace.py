@@ -25,6 +25,7 @@ from .arguments import read_key
 from .dispatch import OPERANDS, OPS, function, number_fits
 from .errstate import quiet
 from .grad_mode import grad_mode
+from .node import Node
 from .tensor import TensorBase, refresh, wrap
 from .versions import NOT_SAVED, count_write, hold, let_go
 from .views import may_repeat, rebase, set_history
@@ -255,6 +256,9 @@ def _write_recorded(
     before = wrap(self._array.copy("K"))
     before._node, before._requires_grad = self._node, self._requires_grad
     result = compute(before)
+    if self._view is not None and not _begins_with(result._node, before):
+        # The last op of a composition, which has other operands. The whole is like a copy.
+        result = OPS["copy"](before.detach(), result)
     _write(self, result._array, name, store)
     if (node := result._node) is not None:
         if store is not None:
@@ -269,6 +273,12 @@ def _write_recorded(
             set_history(self, node)
         else:
             rebase(self, node)
+
+
+def _begins_with(node: Node | None, operand: TensorBase) -> bool:
+    """Whether the first parent of a node is that of this operand."""
+    parent = operand._node if operand._requires_grad else None
+    return node is None or node.parents[0] is parent
 
 
 def _refuse_gradient(g: Any) -> NoReturn:

@@ -16,8 +16,10 @@ from ..core.dispatch import OPS, function, number_op
 from ..core.grad_mode import is_grad_enabled
 from ..core.output import taking_out
 from ..core.tensor import require_tensor, wrap
+from ..core.tracing import constant
 from ..rules import REGISTRY
 from ..rules.dtypes import dtype as DType
+from ..rules.layout import empty_like
 
 _relu, _softmax, _log_softmax = OPS["relu"], OPS["softmax"], OPS["log_softmax"]
 _linear, _mse_loss = OPS["linear"], OPS["mse_loss"]
@@ -141,13 +143,14 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     if not 0 <= p <= 1:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
     _check_tensors("dropout", input=input)
-    if not training or p == 0:
+    if not training or p == 0 or input.numel() == 0:
         return input
     if p < 1 and not input.is_floating_point():
         raise RuntimeError(f"dropout takes a float input, not {input.dtype}")
-    mask = wrap(np.zeros_like(input._array))
-    if p < 1:
-        mask.bernoulli_(1 - p).div_(1 - p)
+    if p == 1:
+        mask = wrap(constant(np.zeros((), input._array.dtype)))
+    else:
+        mask = wrap(empty_like(input._array)).bernoulli_(1 - p).div_(1 - p)
     return input.mul_(mask) if inplace else input * mask
 
 
@@ -327,6 +330,11 @@ def linear_cross_entropy(
     _check_tensors("linear_cross_entropy", input=input, linear_weight=linear_weight, target=target)
     if input.ndim not in (1, 2):
         raise RuntimeError(f"expected input with dimensionality 1 or 2, got {input.ndim}")
+    if linear_weight.ndim < 2:
+        raise RuntimeError(
+            "linear_cross_entropy: expected linear_weight with dimensionality at least 2, got "
+            f"{linear_weight.ndim}"
+        )
     shape = tuple(linear_weight.shape[:-1])
     if len(shape) > 1 and input.ndim != 2:
         raise RuntimeError(

@@ -376,18 +376,22 @@ class Module(Stateful, Hookable):
         """Convert the floating-point parameters, buffers and gradients, in place. Returns self.
 
         Call it as `to(dtype)`, as `to(tensor)` for its dtype, or with keywords. The only device is
-        `"cpu"`. Raises TypeError for a dtype that is not floating-point.
+        `"cpu"`. A `memory_format` is that of tensors with 4 or 5 dimensions. Raises TypeError for a
+        dtype that is not floating-point.
 
         >>> nn.Linear(2, 3).to(minigrad.float64).weight.dtype
         torch.float64
         """
+        form = {"memory_format": kwargs.pop("memory_format", None)}
         dtype = empty(0).to(*args, **kwargs).dtype  # Tensor.to reads the arguments
         if not dtype.is_floating_point:
             raise TypeError(
                 "nn.Module.to only accepts floating point or complex dtypes, but got desired "
                 f"dtype={dtype}"
             )
-        return self._convert(lambda t: t.to(*args, **kwargs))
+        return self._convert(
+            lambda t: t.to(*args, **kwargs, **(form if t.ndim in (4, 5) else {})),
+        )
 
     def float(self) -> Self:
         """Convert the floating-point parameters and buffers to float32, in place. Returns self."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from .dims import axis, index
+from .layout import contiguous, like_images
 from .presentation import INTERNAL, METHOD, SIZES
 from .rule import Array, Result, differentiable
 from .summation import summed
@@ -37,7 +38,7 @@ def flip(input: Array, dims: Sequence[int]) -> Result:
     return y.copy("K"), (lambda g: np.flip(g, over),)
 
 
-@differentiable(linear=True)
+@differentiable(layout="own", linear=True)
 def roll(
     input: Array, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None
 ) -> Result:
@@ -54,7 +55,7 @@ def roll(
         raise RuntimeError("`shifts` required")
     over = () if dims is None else _ints(dims, "dims")
     if not over and len(by) == 1:
-        y = np.roll(input, by[0])
+        y = contiguous(np.roll(input, by[0]))
     elif len(by) != len(over):
         raise RuntimeError(f"shifts and dimensions must align. shifts: {len(by)}, dims:{len(over)}")
     else:
@@ -63,6 +64,9 @@ def roll(
         # As in PyTorch, the dimensions of an empty tensor aren't checked.
         places = tuple([axis(d, input.ndim) for d in over]) if input.size else ()
         y = np.roll(input, by, places) if places else input.copy()
+        # PyTorch joins two parts by `cat` along each dimension. With an empty one it is contiguous.
+        moved = all(n % input.shape[d] for n, d in zip(by, places, strict=False))
+        y = like_images(y, input) if moved else contiguous(y)
     back = tuple([-each for each in by])
     return y, (lambda g: roll(g, back, over)[0],)
 

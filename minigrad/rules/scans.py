@@ -28,6 +28,12 @@ def _wide(x: Array) -> Array:
     return x.astype(f"f{min(2 * x.itemsize, 8)}") if x.dtype.kind == "f" else x
 
 
+def _refuse_bools(x: Array, name: str) -> None:
+    """NotImplementedError for a scan in bools, which PyTorch has only for 0-d and empty ones."""
+    if x.dtype.kind == "b" and x.ndim and x.size:
+        raise NotImplementedError(f"\"{name}_out_cpu\" not implemented for 'Bool'")
+
+
 def _by_reversal(g: Array, dim: int) -> Array:
     back = (*(slice(None),) * dim, [*range(g.shape[dim] - 1, -1, -1)])
     return cumsum(g[back], dim)[0][back]
@@ -49,6 +55,7 @@ def cumsum(input: Array, dim: int, *, dtype: np.dtype | None = None) -> Result:
     """
     d, shape = axis(dim, input.ndim), input.shape
     x = in_dtype(input, summed_type(input, dtype))
+    _refuse_bools(x, "cumsum")
     y = np.add.accumulate(_wide(x), d) if shape else _wide(x)
     if x.dtype.kind == "f":
         y += 0  # PyTorch's sums start with 0, so that a sum of -0 is 0
@@ -72,6 +79,7 @@ def cumprod(input: Array, dim: int, *, dtype: np.dtype | None = None) -> Result:
     """
     d, shape = axis(dim, input.ndim), input.shape
     x = in_dtype(input, summed_type(input, dtype))
+    _refuse_bools(x, "cumprod")
     y = (np.multiply.accumulate(_wide(x), d) if shape else _wide(x)).astype(x.dtype)
     kind, converted = input.dtype, x.dtype != input.dtype
 

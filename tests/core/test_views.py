@@ -897,3 +897,33 @@ def test_linear_of_a_view_whose_base_was_written_to(which: int, shape: tuple[int
         return out.detach(), [leaf.grad for leaf in leaves]
 
     check_same(program)
+
+
+@pytest.mark.parametrize("recorded", ["both", "self", "other"])
+@pytest.mark.parametrize("view", ["b[:]", "b.t()", "b.view(2, 2)", "b[:1].expand(1, 2)"])
+@pytest.mark.parametrize(
+    "write",
+    [
+        "put_(i, s.view(-1)[:2])",
+        "put_(i, s.view(-1)[:2], accumulate=True)",
+        "addmm_(m, s, beta=2, alpha=3)",
+        "addmm_(m, s, beta=0)",
+        "addbmm_(m[None], s[None], beta=0.5)",
+        "addr_(m[:, 0], s[0], beta=0.5)",
+        "index_add_(1, i, s[: len(v)], alpha=2)",
+        "index_fill_(1, i, s.sum())",
+        "masked_scatter_(s[: len(v)] > 0.5, s)",
+    ],
+)
+def test_a_write_of_several_ops_through_a_view(write: str, view: str, recorded: str) -> None:
+    def program(torch: Any) -> Any:
+        a = torch.tensor([[3.0, 8.0], [9.0, 4.0]], requires_grad=recorded != "other")
+        s = torch.tensor([[0.5, 0.25], [2.0, 1.0]], requires_grad=recorded != "self")
+        m, i, b = torch.tensor([[1.0, 2.0], [3.0, 5.0]]), torch.tensor([0, 1]), a * 1
+        names = {"b": b, "m": m[:1] if "expand" in view else m, "s": s, "i": i}
+        names["v"] = v = eval(view, names)
+        eval(f"v.{write}", names)
+        (b * torch.tensor([[1.0, 2.0], [3.0, 4.0]])).sum().backward()
+        return a.grad, s.grad, b, v
+
+    check_same(program)

@@ -130,3 +130,13 @@ def test_dropout_in_place_changes_its_input() -> None:
     y = nn.Dropout(0.5, inplace=True)(x)
     assert y is x
     assert (x == 0).any()
+
+
+@pytest.mark.parametrize("t", [minigrad, torch])
+def test_new_running_statistics_dont_count_as_a_write(t: Any) -> None:
+    """An earlier result, which was normalised by them, can still be differentiated."""
+    layer, x = t.nn.BatchNorm1d(3).eval(), t.ones(4, 3, requires_grad=True)
+    y, before = layer(x), layer.running_mean._version
+    layer.train()(x * 2)
+    y.sum().backward()
+    assert layer.running_mean._version == before

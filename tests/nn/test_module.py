@@ -491,3 +491,24 @@ def test_dir_lists_parameters_buffers_and_modules() -> None:
 
     check_same(program)
     assert "weight" in dir(nn.Linear(1, 1))
+
+
+@pytest.mark.parametrize("form", ["channels_last", "channels_last_3d", "contiguous_format"])
+def test_the_memory_format_of_a_module_is_that_of_images(form: str) -> None:
+    def program(torch: Any) -> Any:
+        layer = torch.nn.Conv3d(3, 2, 2) if form.endswith("3d") else torch.nn.Conv2d(3, 2, 2)
+        model = torch.nn.Sequential(layer, torch.nn.Linear(3, 2))
+        (model[1].weight.sum() * layer.weight.sum()).backward()
+        weight, to = layer.weight, getattr(torch, form)
+        model.to(memory_format=to).to(torch.float64, memory_format=to)
+        assert layer.weight is weight
+        return [(p.shape, p.stride(), str(p.dtype)[6:]) for p in (*model.parameters(), weight.grad)]
+
+    check_same(program)
+
+
+def test_a_memory_format_for_another_number_of_dims() -> None:
+    def program(torch: Any) -> Any:
+        torch.nn.Conv3d(1, 2, 2).to(memory_format=torch.channels_last)
+
+    assert check_same(program).error is not None

@@ -77,6 +77,25 @@ OPS: dict[str, Callable[..., Any]] = {
     "x[mask]": lambda t, x: x[x.sum(-1) > 0] if x.ndim > 1 else x,
     "index_put": lambda t, x: x.index_put((t.tensor([0]),), t.tensor(1.0)),
     "reshape": lambda t, x: x.reshape(-1),
+    "sort": lambda t, x: x.sort(0).values,
+    "argsort": lambda t, x: x.argsort(-1, descending=True),
+    "topk": lambda t, x: x.topk(1, 0).indices,
+    "index_fill": lambda t, x: x.index_fill(0, t.tensor([1]), 2.0),
+    "index_select": lambda t, x: x.index_select(-1, t.tensor([1])),
+    "one_hot": lambda t, x: t.nn.functional.one_hot(x.long()),
+    "count_nonzero": lambda t, x: x.count_nonzero(0),
+    "repeat_interleave": lambda t, x: x.repeat_interleave(2, x.ndim // 2),
+    "repeat_interleave of each": lambda t, x: x.repeat_interleave(t.tensor([2]), 0),
+    "roll": lambda t, x: x.roll(1, 0),
+    "roll by nothing": lambda t, x: x.roll((1, x.shape[-1]), (0, -1)),
+    "roll all": lambda t, x: x.roll(1),
+    "layer_norm": lambda t, x: t.nn.functional.layer_norm(x, x.shape[-1:]),
+    "renorm": lambda t, x: x.renorm(2, 0, 1.0) if x.ndim > 1 else x,
+    "kl_div": lambda t, x, y: t.nn.functional.kl_div(x, y.expand(x.shape), reduction="none"),
+    "dropout": lambda t, x: t.nn.functional.dropout(x),
+    "dropout of all": lambda t, x: t.nn.functional.dropout(x, 1.0),
+    "alpha_dropout": lambda t, x: t.nn.functional.alpha_dropout(x, 0.5, training=True),
+    "slice_scatter": lambda t, x: x.clone().slice_scatter(x[:1], 0, 0, 1),
 }
 
 
@@ -89,6 +108,32 @@ def test_the_strides_of_a_result(name: str, data: st.DataObject) -> None:
     ours, theirs = (op(t, *(operand(t, recipe, shape) for recipe in made)) for t in LIBRARIES)
     assert strides_of(ours) == strides_of(theirs)
     assert ours.is_contiguous() == theirs.is_contiguous()
+
+
+EQUATIONS = """
+i->i ii-> ii->i ij->ji iij->ji iji->ij ij->j ij-> ...i->... i...->...i i,j->ji i,i-> ij,ij->
+ij,ij->ji ij,jk->ik ij,jk->ki ij,kj->ik ij,jj->i ij,k->kij bij,bjk->bik bij,bjk->bki bij,bkj->ikb
+bqhd,bkhd->bhqk bhqk,bkhd->bqhd bhqk,bkhd->qdbh ...ij,...jk->...ik ij...,jk...->ik...
+i...,i...->...i ij,jk,kl->li ij,jk,ik->k i,j,k->kij bn,anm,bm->ba
+"""
+
+
+@pytest.mark.parametrize("equation", EQUATIONS.split())
+@given(data=st.data())
+def test_the_strides_and_the_graph_of_einsum(equation: str, data: st.DataObject) -> None:
+    terms = equation.partition("->")[0].replace("...", "xy").split(",")
+    sizes = dict(zip("abdhijklmnqxy", (2, 3, 4) * 5, strict=False))
+    made = [
+        (shape := tuple(sizes[letter] for letter in term), data.draw(recipes(shape, whole=True)))
+        for term in terms
+    ]
+
+    def strides(t: Any) -> Any:
+        operands = [operand(t, recipe, shape).requires_grad_() for shape, recipe in made]
+        y = t.einsum(equation, *operands)
+        return strides_of(y), y.grad_fn.name(), y.is_contiguous()
+
+    assert strides(minigrad) == strides(torch)
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
@@ -177,3 +222,52 @@ def test_the_strides_of_an_expanded_tensor(shape: tuple[int, ...], transposed: b
     for lead in range(3):
         for sizes in itertools.product((-1, 1, 2, 3), repeat=lead + len(shape)):
             assert strides(minigrad, sizes) == strides(torch, sizes), sizes
+
+
+IMAGES = [
+    "pad(x, (1,) * 2 * n, mode='reflect')",
+    "pad(x, (1,) * 2 * n, mode='replicate')",
+    "pad(x, (1,) * 2 * n, mode='circular')",
+    "pad(x, (1,) * 2 * n)",
+    "interpolate(x, scale_factor=2)",
+    "interpolate(x, scale_factor=2, mode=['bilinear', 'trilinear'][n - 2])",
+    "interpolate(x, size=2, mode='area')",
+    "rms_norm(x, x.shape[-1:])",
+    "layer_norm(x, x.shape[-2:])",
+    "group_norm(x, 2)",
+    "batch_norm(x, None, None, training=True)",
+    "[avg_pool2d, avg_pool3d][n - 2](x, 2)",
+    "[max_pool2d, max_pool3d][n - 2](x, 2)",
+    "[adaptive_avg_pool2d, adaptive_avg_pool3d][n - 2](x, 2)",
+    "[adaptive_max_pool2d, adaptive_max_pool3d][n - 2](x, 2)",
+]
+
+
+@pytest.mark.parametrize("call", IMAGES)
+@pytest.mark.parametrize("n", [2, 3])
+def test_the_strides_of_images(call: str, n: int) -> None:
+    def strides(t: Any, order: tuple[int, ...]) -> tuple[int, ...]:
+        sizes = (2, 4, 3, 5, 6)[: n + 2]
+        x = t.ones([sizes[d] for d in order]).permute([order.index(d) for d in range(n + 2)])
+        return strides_of(eval(call, vars(t.nn.functional) | {"x": x, "n": n}))
+
+    for order in itertools.permutations(range(n + 2)):
+        assert strides(minigrad, order) == strides(torch, order), order
+
+
+@pytest.mark.parametrize(
+    "options",
+    ["", "is_causal=True", "dropout_p=0.5", "attn_mask=t.ones(4, 4)", "attn_mask=t.ones(3, 4, 4)"],
+)
+@pytest.mark.parametrize("width", [5, 7])
+def test_the_strides_of_attention(options: str, width: int) -> None:
+    def strides(t: Any, order: tuple[int, ...], which: int) -> tuple[int, ...]:
+        sizes, back = (2, 3, 4, 5), [order.index(d) for d in range(4)]
+        operands = [t.ones(sizes), t.ones(sizes), t.ones(2, 3, 4, width)]
+        shape = operands[which].shape
+        operands[which] = t.ones([shape[d] for d in order]).permute(back)
+        call = f"scaled_dot_product_attention(*operands, {options})"
+        return strides_of(eval(call, vars(t.nn.functional) | {"operands": operands, "t": t}))
+
+    for order, which in itertools.product(itertools.permutations(range(4)), range(3)):
+        assert strides(minigrad, order, which) == strides(torch, order, which), (order, which)

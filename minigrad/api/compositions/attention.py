@@ -11,6 +11,7 @@ from ...core.dispatch import OPS
 from ...core.one_node import as_one_node, one_node
 from ...core.tensor import require_tensor, wrap
 from ...core.tracing import constant
+from ...rules.layout import elementwise
 from ...rules.presentation import FUNCTION
 from .basic import matmul
 from .half import in_float32
@@ -62,7 +63,7 @@ def scaled_dot_product_attention(
             "is_causal=True"
         )
     operands = query, key, value
-    fused = dropout_p == 0 and _is_fused(*operands, attn_mask, enable_gqa)
+    fused = dropout_p == 0 and _has_kernel(query, key, value, attn_mask, enable_gqa)
     if enable_gqa:
         heads = query.shape[-3]
         key, value = (repeat_interleave(x, heads // x.shape[-3], -3) for x in (key, value))
@@ -84,24 +85,26 @@ def scaled_dot_product_attention(
     if dropout_p > 0:
         mask = wrap(np.empty_like(weights._array)).bernoulli_(1 - dropout_p) / (1 - dropout_p)
         weights = weights * mask
-    y = matmul(weights, value)
-    if not fused:
-        return y
-    order = tuple(np.argsort([-step for step in query.stride()], kind="stable").tolist())
-    laid_out = y.permute(order).contiguous().permute(tuple(np.argsort(order).tolist()))
-    return as_one_node(laid_out, "ScaledDotProductFlashAttentionForCpuBackward0", *operands)
+    result = matmul(weights, value)
+    if fused:
+        result._array = elementwise(result._array, (query._array,))
+        as_one_node(result, "ScaledDotProductFlashAttentionForCpuBackward0", *operands)
+    return result
 
 
-def _is_fused(query: Any, key: Any, value: Any, mask: Any, repeats_heads: bool) -> bool:
-    """Whether PyTorch computes attention by one kernel, whose result has the query's layout."""
-    each = query, key, value
-    same = [1, 3] if not repeats_heads else [3]
-    return (
-        all(x.ndim == 4 and x.stride(-1) == 1 and x._array.size for x in each)
-        and all(x.shape[0] == query.shape[0] for x in each)
-        and all(x.shape[d] == query.shape[d] for x in each for d in same)
-        and (mask is None or (mask.ndim in (2, 4) and not mask.requires_grad))
-    )
+def _has_kernel(query: Tensor, key: Tensor, value: Tensor, mask: Any, enable_gqa: bool) -> bool:
+    """Whether PyTorch has one kernel for these operands, whose result has the query's layout.
+
+    It is for four dimensions, the last one of equal size and innermost in memory.
+    """
+    q, *others = arrays = [each._array for each in (query, key, value)]
+    if any(x.ndim != 4 or x.strides[-1] != x.itemsize or not x.size for x in arrays):
+        return False
+    if any(x.shape[0] != q.shape[0] or x.shape[-1] != q.shape[-1] for x in others):
+        return False
+    if not enable_gqa and any(x.shape[1] != q.shape[1] for x in others):
+        return False
+    return mask is None or (mask.ndim in (2, 4) and not mask.requires_grad)
 
 
 @composed(FUNCTION, module="nn.functional")

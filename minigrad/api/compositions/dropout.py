@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core.tensor import require_tensor, wrap
+from ...rules.layout import empty_like
 from ...rules.presentation import FUNCTION
 from .registry import composed
 
@@ -32,7 +33,7 @@ def _dropped(
         zero = wrap(np.zeros((), input._array.dtype))
         return input.mul_(zero) if inplace else input * zero
     shape = (*input.shape[:2], *(1,) * (input.ndim - 2)) if channels else input.shape
-    like = np.empty(shape, input._array.dtype) if channels else np.empty_like(input._array)
+    like = np.empty(shape, input._array.dtype) if channels else empty_like(input._array)
     noise = wrap(like).bernoulli_(1 - p)
     if not alpha:
         noise = noise / (1 - p)

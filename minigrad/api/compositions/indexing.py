@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from ..tensor import Tensor
 
 
-def _variant(rule: str, node: str) -> Any:
-    """The op of a rule whose result is contiguous and whose node has another name."""
-    return function(REGISTRY[rule].presented(layout="contiguous"), node=node)
+def _variant(rule: str, node: str, layout: str = "contiguous") -> Any:
+    """The op of a rule whose result has another layout and whose node has another name."""
+    return function(REGISTRY[rule].presented(layout=layout), node=node)
 
 
 _index_select = _variant("index", "IndexSelectBackward0")
@@ -36,7 +36,7 @@ _take = _variant("index", "TakeBackward0")
 _masked_select = _variant("index", "MaskedSelectBackward0")
 _index_add = _variant("index_put", "IndexAddBackward0")
 _index_copy = _variant("index_put", "IndexCopyBackward0")
-_index_fill = _variant("index_put", "IndexFillBackward0")
+_index_fill = _variant("index_put", "IndexFillBackward0", "first")
 _put = _variant("index_put", "PutBackward0")
 _masked_scatter = _variant("index_put", "MaskedScatterBackward0")
 
@@ -247,7 +247,10 @@ def _check_source(name: str, input: Tensor, d: int, index: Tensor, source: Any) 
         )
     sizes = tuple(count if i == d else n for i, n in enumerate(x.shape or (1,)))
     if (y.shape or (1,)) != sizes:
-        kind = IndexError if name == "index_copy" else RuntimeError
+        # For a wrong number of slices or dimensions, `index_copy` has another type of error.
+        slices = (*sizes[:d], *sizes[d + 1 :])
+        counted = y.ndim != len(sizes) or (*y.shape[:d], *y.shape[d + 1 :]) == slices
+        kind = IndexError if name == "index_copy" and counted else RuntimeError
         raise kind(
             f"{name}(): the source should have the shape {list(sizes)}, but has {list(y.shape)}"
         )
@@ -587,7 +590,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         raise RuntimeError("num_classes should be positive")
     elif x.max() >= num_classes:
         raise RuntimeError("Class values must be smaller than num_classes.")
-    return wrap((x[..., None] == np.arange(num_classes)).astype(np.int64))
+    return wrap((x[..., None] == np.arange(num_classes)).astype(np.int64, "C"))
 
 
 _write_rows = in_place(REGISTRY["index_put"])

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...core.dispatch import OPS
+from ...core.dispatch import OPS, function
 from ...core.one_node import one_node
 from ...core.tensor import TensorBase, require_tensor, wrap
+from ...rules import REGISTRY
 from ...rules.dims import axes
 from ...rules.dims import axis as dim_from_front
 from ...rules.dtypes import scalar_name
@@ -23,6 +24,7 @@ from .with_numbers import over, times
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
+_contiguous_product = function(REGISTRY["mul"].presented(layout="contiguous"))
 
 # Covariances --------------------------------------------------------------------------------------
 
@@ -283,7 +285,7 @@ def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
     norm = OPS["vector_norm"](input, float(p), others, True)
     too_long = norm.detach() > maxnorm
     factor = OPS["where"](too_long, maxnorm / (norm + 1e-7), wrap(np.ones((), input._array.dtype)))
-    return input * factor
+    return _contiguous_product(input, factor)
 
 
 # Real numbers as complex ones ------------------------------------------------------------

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...core.dispatch import OPS
+from ...core.dispatch import OPS, function
 from ...core.tensor import require_tensor, wrap
+from ...rules import REGISTRY
 from ...rules.dtypes import scalar_name
 from ...rules.layout import channels_last
 from ...rules.presentation import FUNCTION
@@ -21,6 +22,8 @@ from .with_numbers import plus
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
+
+_normalise_contiguous = function(REGISTRY["normalise"].presented(layout="contiguous"))
 
 
 def _floats_only(name: str, input: Any, **parameters: Any) -> None:
@@ -92,10 +95,10 @@ def batch_norm(
 
 
 def _move(running: Tensor, value: np.ndarray, momentum: float) -> None:
-    """Replace the share `momentum` of a running statistic, which counts as a write."""
+    """Replace the share `momentum` of a running statistic. PyTorch doesn't count this write."""
     kind = running._array.dtype.type
     moved = kind(momentum) * value + kind(1 - momentum) * running._array
-    running.detach().copy_(wrap(moved))
+    running.data.copy_(wrap(moved))
 
 
 @composed(FUNCTION, module="nn.functional")
@@ -117,7 +120,7 @@ def layer_norm(
     sizes = _last_sizes("layer_norm", input, normalized_shape, weight=weight, bias=bias)
     over = tuple(range(input.ndim - len(sizes), input.ndim))
     shape = tuple(input.shape)
-    return OPS["normalise"](input, weight, bias, shape, over, sizes, eps, "Layer")[0]
+    return _normalise_contiguous(input, weight, bias, shape, over, sizes, eps, "Layer")[0]
 
 
 def _last_sizes(
@@ -169,7 +172,8 @@ def rms_norm(
     small = float(np.finfo(input._array.dtype).eps) if eps is None else eps
     square = OPS["mean"](OPS["pow"](input, 2), over, True)
     y = input * OPS["rsqrt"](plus(square, small))
-    return y if weight is None else y * weight
+    y = y if weight is None else y * weight
+    return y if channels_last(input._array) else y.contiguous()
 
 
 @composed(FUNCTION, module="nn.functional")

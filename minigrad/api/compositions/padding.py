@@ -67,7 +67,7 @@ def pad(
         return _GATHERS[mode][len(pairs)](input, key)
     for d, place in enumerate(found, first):
         if pairs[d - first] != (0, 0):
-            input = OPS["index"](input, (*(slice(None),) * d, place))
+            input = _gathered(input, (*(slice(None),) * d, place))
     return input
 
 
@@ -89,10 +89,11 @@ def _gathers(name: str) -> dict[int, Any]:
 
     In float16, their gradients are added one by one, each rounded, as in PyTorch.
     """
-    rule = REGISTRY["index"].presented(half="float16")
+    rule = REGISTRY["index"].presented(half="float16", layout="images")
     return {nd: function(rule, node=f"{name}Pad{nd}DBackward0") for nd in (1, 2, 3)}
 
 
+_gathered = function(REGISTRY["index"].presented(layout="contiguous"))
 _GATHERS = {"reflect": _gathers("Reflection"), "replicate": _gathers("Replication")}
 
 

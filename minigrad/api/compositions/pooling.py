@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...core.dispatch import OPS
+from ...core.dispatch import OPS, function
 from ...core.one_node import as_one_node
 from ...core.tensor import require_tensor
 from ...core.tracing import constant
+from ...rules import REGISTRY
 from ...rules.dims import flag, index
 from ...rules.layout import channels_last
 from ...rules.pooling import pooled_size
@@ -152,12 +153,23 @@ def _max_unpool(
 
 
 def in_image_layout(y: Tensor, input: Tensor) -> Tensor:
-    """`y` with the channels innermost in memory if `input` has them so."""
+    """`y` with the channels innermost in memory if `input` has them so, else contiguous."""
     if not channels_last(input._array):
-        return y
+        return y.contiguous()
     last = (0, *range(2, y.ndim), 1)
     back = (0, y.ndim - 1, *range(1, y.ndim - 1))
     return y.permute(*last).contiguous().permute(*back)
+
+
+# In three dimensions, the results of these are contiguous, even if the channels were innermost.
+_CONTIGUOUS = {
+    name: function(REGISTRY[name].presented(layout="contiguous"))
+    for name in ("avg_pool", "max_of_windows", "mean_of_windows")
+}
+
+
+def _op(name: str, nd: int) -> Any:
+    return _CONTIGUOUS[name] if nd == 3 else OPS[name]
 
 
 # Means --------------------------------------------------------------------------------------------
@@ -181,7 +193,7 @@ def _avg_pool(
     if divisor == 0:
         raise RuntimeError("divisor must be not zero")
     if nd > 1:
-        return OPS["avg_pool"](input, *sizes, ceil, count_include_pad, divisor)
+        return _op("avg_pool", nd)(input, *sizes, ceil, count_include_pad, divisor)
     kernel, stride, padding = ((n, *s) for n, s in zip((1, 1, 0), sizes, strict=True))
     row = input.unsqueeze(-2)
     return OPS["avg_pool"](row, kernel, stride, padding, ceil, count_include_pad, None).squeeze(-2)
@@ -257,7 +269,7 @@ def _adaptive_max_pool(nd: int, input: Any, output_size: Any) -> tuple[Tensor, T
     if input._array.dtype.kind != "f":
         raise NotImplementedError(f"adaptive_max_pool{nd}d is not implemented for {input.dtype}")
     if nd > 1:
-        return OPS["max_of_windows"](input, adapted_windows(inside, sizes), nd)
+        return _op("max_of_windows", nd)(input, adapted_windows(inside, sizes), nd)
     windows = adapted_windows((1, *inside), (1, *sizes))
     values, indices = OPS["max_of_windows"](input.unsqueeze(-2), windows, 2)
     return values.squeeze(-2), indices.squeeze(-2)
@@ -272,7 +284,7 @@ def _adaptive_avg_pool(nd: int, input: Any, output_size: Any) -> Tensor:
     inside = input.shape[-nd:]
     if all(size == 1 for size in sizes):
         return input.mean(tuple(range(-nd, 0)), keepdim=True)
-    return OPS["mean_of_windows"](input, adapted_windows(inside, sizes), nd)
+    return _op("mean_of_windows", nd)(input, adapted_windows(inside, sizes), nd)
 
 
 # The functions for each number of dimensions ------------------------------------------------------

@@ -396,41 +396,40 @@ def _output(output: str, dots: int, parsed: list[list[Any]]) -> list[Any]:
 def _summed_product(operands: list[Any], parsed: list[list[Any]], wanted: list[Any]) -> Any:
     """The product of operands with named dimensions, summed over those that aren't wanted.
 
-    All operands get all dimensions, in one order: those of the result, then those to be summed.
+    Every operand gets the same dimensions in the same order, those that are summed last.
     """
-    every = {name for names in parsed for name in names}
-    unwanted = sorted(every - {*wanted}, key=lambda name: (isinstance(name, str), name))
-    order = [*wanted, *unwanted]
-    spread = [_with_all(x, names, order) for x, names in zip(operands, parsed, strict=True)]
-    _check_sizes(spread, order)
-    first, last = len(wanted), len(order)
-    # In how many operands each dimension isn't of size 1. It is summed with the last two of them.
-    uses = [sum(x.shape[d] != 1 for x in spread) for d in range(last)]
-    y = spread[0]
-    for x in spread[1:]:
-        both, alone = [], ([], [])  # type: list[int], tuple[list[int], list[int]]
-        for d in range(first, last):
-            if y.shape[d] != 1 and x.shape[d] != 1:
-                uses[d] -= 1
-                if uses[d] == 1:
-                    both.append(d)
-                    uses[d] = 0
-            elif uses[d] == 1:
-                for each, dims in zip((y, x), alone, strict=True):
-                    if each.shape[d] != 1:
-                        dims.append(d)
-                        uses[d] = 0
-        y, x = (OPS["sum"](e, d, True) if d else e for e, d in zip((y, x), alone, strict=True))
-        y = _pair_product(y, x, both)
-    if first == last:
-        return y
-    if len(spread) == 1:
-        return OPS["sum"](y, list(range(first, last)))
-    return OPS["view"](y, tuple(y.shape[:first]))
+    known = {name for names in parsed for name in names}
+    order = [*wanted, *sorted(known - set(wanted), key=lambda name: (isinstance(name, str), name))]
+    sizes, uses = dict.fromkeys(order, 1), dict.fromkeys(order, 0)
+    for i, (x, names) in enumerate(zip(operands, parsed, strict=True)):
+        x, names = _with_diagonals(x, names)
+        for name, size in zip(names, x.shape, strict=True):
+            if size == 1:
+                continue
+            if sizes[name] not in (1, size):
+                raise RuntimeError(
+                    f"einsum(): operands do not broadcast with remapped shapes: subscript {name} "
+                    f"has size {size} for operand {i} which does not broadcast with previously "
+                    f"seen size {sizes[name]}"
+                )
+            sizes[name] = size
+            uses[name] += 1
+        for name in order:
+            if name not in names:
+                x, names = OPS["unsqueeze"](x, len(names)), [*names, name]
+        operands[i] = OPS["permute"](x, tuple([names.index(name) for name in order]))
+    x, *others = operands
+    kept, every = len(wanted), list(range(len(order)))
+    counts = list(uses.values())  # how many operands that come have this dimension
+    for y in others:
+        x = _contracted(x, y, counts, every[kept:])
+    if others:
+        return OPS["view"](x, x.shape[:kept]) if every[kept:] else x
+    return OPS["sum"](x, every[kept:]) if every[kept:] else x
 
 
-def _with_all(x: Any, names: list[Any], order: list[Any]) -> Any:
-    """An operand with the dimensions of these names in this order, of size 1 where it lacks one."""
+def _with_diagonals(x: Any, names: list[Any]) -> tuple[Any, list[Any]]:
+    """An operand in which each name occurs once, at its first place."""
     names = list(names)
     for name in dict.fromkeys(names):
         while names.count(name) > 1:
@@ -443,51 +442,54 @@ def _with_all(x: Any, names: list[Any], order: list[Any]) -> Any:
                 )
             x = movedim(OPS["diagonal"](x, 0, a, b), -1, a)
             del names[b]
-    places = []
-    for name in order:
-        if name not in names:
-            x = OPS["unsqueeze"](x, -1)
-            names.append(name)
-        places.append(names.index(name))
-    return OPS["permute"](x, tuple(places))
+    return x, names
 
 
-def _check_sizes(operands: list[Any], order: list[Any]) -> None:
-    for d, name in enumerate(order):
-        size = 1
-        for i, x in enumerate(operands):
-            if 1 not in (size, x.shape[d]) and x.shape[d] != size:
-                raise RuntimeError(
-                    f"einsum(): operands do not broadcast with remapped shapes: subscript {name} "
-                    f"has size {x.shape[d]} for operand {i} which does not broadcast with "
-                    f"previously seen size {size}"
-                )
-            size = x.shape[d] if size == 1 else size
+def _contracted(a: Any, b: Any, counts: list[int], dims: list[int]) -> Any:
+    """The product of two operands, summed over those of `dims` that no later operand has.
 
-
-def _pair_product(a: Any, b: Any, summed: list[int]) -> Any:
-    """The product of two tensors of equally many dimensions, some of which are summed to size 1."""
+    The dimensions stay, with size 1. `counts` says how many operands have each, and is updated.
+    """
+    both, of_a, of_b = list[int](), list[int](), list[int]()
+    for d in dims:
+        in_a, in_b = a.shape[d] != 1, b.shape[d] != 1
+        counts[d] -= in_a and in_b
+        if counts[d] == 1 and (in_a or in_b):
+            counts[d] = 0
+            (both if in_a and in_b else of_a if in_a else of_b).append(d)
+    a = OPS["sum"](a, of_a, True) if of_a else a
+    b = OPS["sum"](b, of_b, True) if of_b else b
     if a._array.dtype != b._array.dtype:  # a sum of small integers is int64
         kind = result_type(a._array, b._array)
         a, b = OPS["cast"](a, kind), OPS["cast"](b, kind)
-    if not summed:
-        return OPS["mul"](a, b)
-    kept = [d for d in range(a.ndim) if d not in summed]
-    shared = [d for d in kept if a.shape[d] != 1 and b.shape[d] != 1]
-    of_a = [d for d in kept if a.shape[d] != 1 and b.shape[d] == 1]
-    of_b = [d for d in kept if a.shape[d] == 1]
+    return _product_over(a, b, both) if both else OPS["mul"](a, b)
 
-    def sizes(x: Any, dims: list[int]) -> list[int]:
-        return [x.shape[d] for d in dims]
 
-    lead, rows, columns = sizes(a, shared), sizes(a, of_a), sizes(b, of_b)
-    count, middle = math.prod(lead), math.prod(sizes(a, summed))
-    left = OPS["permute"](a, (*shared, *of_a, *summed, *of_b))
-    right = OPS["permute"](b, (*shared, *summed, *of_b, *of_a))
-    left = OPS["reshape"](left, (count, math.prod(rows), middle))
-    right = OPS["reshape"](right, (count, middle, math.prod(columns)))
-    product = OPS["view"](OPS["matmul"](left, right), (*lead, *rows, *[1] * len(summed), *columns))
-    order = [*shared, *of_a, *summed, *of_b]
+def _product_over(a: Any, b: Any, summed: list[int]) -> Any:
+    """The product of operands with the same dimensions, summed over some, which get the size 1.
+
+    It is one product of stacks of matrices, whose result is permuted. The operand whose dimensions
+    all come first in the result has the rows, so that the result can be contiguous.
+    """
+    others = [d for d in range(a.ndim) if d not in summed]
+    lead = [d for d in others if a.shape[d] != 1 and b.shape[d] != 1]
+    rows = [d for d in others if a.shape[d] != 1 and d not in lead]
+    columns = [d for d in others if a.shape[d] == 1]
+
+    if rows and columns and columns[-1] < rows[0]:
+        a, b, rows, columns = b, a, columns, rows
+    sizes = [n if m == 1 else m for m, n in zip(a.shape, b.shape, strict=True)]
+
+    def size(dims: list[int]) -> int:
+        return math.prod(sizes[d] for d in dims)
+
+    left = OPS["permute"](a, (*lead, *rows, *summed, *columns))
+    right = OPS["permute"](b, (*lead, *summed, *columns, *rows))
+    left = OPS["reshape"](left, (size(lead), size(rows), size(summed)))
+    right = OPS["reshape"](right, (size(lead), size(summed), size(columns)))
+    product = OPS["matmul"](left, right)
+    order = [*lead, *rows, *summed, *columns]
+    product = OPS["view"](product, [1 if d in summed else sizes[d] for d in order])
     return OPS["permute"](product, tuple([order.index(d) for d in range(a.ndim)]))
 
 

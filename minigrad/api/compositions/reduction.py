@@ -219,7 +219,7 @@ def count_nonzero(input: Tensor, dim: int | Sequence[int] | None = None) -> Tens
     """
     require_tensor(input, "count_nonzero", "input")
     x = input._array
-    return wrap(np.asarray(np.add.reduce(x != 0, axes(dim, x.ndim), dtype=np.int64)))
+    return wrap(np.asarray(np.add.reduce(x != 0, axes(dim, x.ndim), dtype=np.int64), order="C"))
 
 
 # Quantiles ----------------------------------------------------------------------------------------

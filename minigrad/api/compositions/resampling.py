@@ -246,7 +246,7 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     parts = input.reshape(*lead, c // (r * r), r, r, h, w)
     order = (*range(n), n, n + 3, n + 1, n + 4, n + 2)
     y = parts.permute(*order).reshape(*lead, c // (r * r), h * r, w * r)
-    return in_image_layout(y.contiguous(), input)
+    return in_image_layout(y, input)
 
 
 @composed(FUNCTION, module="nn.functional")
@@ -276,7 +276,7 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     parts = input.reshape(*lead, c, h // r, r, w // r, r)
     order = (*range(n), n, n + 2, n + 4, n + 1, n + 3)
     y = parts.permute(*order).reshape(*lead, c * r * r, h // r, w // r)
-    return in_image_layout(y.contiguous(), input)
+    return in_image_layout(y, input)
 
 
 @composed(FUNCTION, module="nn.functional")
@@ -303,4 +303,4 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
         )
     n, c, *inside = input.shape
     y = input.reshape(n, groups, c // groups, *inside).transpose(1, 2).reshape(n, c, *inside)
-    return in_image_layout(y.contiguous(), input)
+    return in_image_layout(y, input)

@@ -63,14 +63,11 @@ def repeat_interleave(
         return wrap(np.repeat(np.arange(counts.size, dtype=counts.dtype), counts))
     x = OPS["reshape"](input, (-1,)) if dim is None else input
     d = dim_from_front(0 if dim is None else dim, x.ndim)
-    size = x.shape[d] if x.ndim else 1
-    one_number = not isinstance(repeats, TensorBase | Sequence)
-    if isinstance(repeats, TensorBase):
-        counts = _counts(repeats)
-    else:
-        counts = np.array(_sizes(repeats, "repeats"))
-        if (counts < 0).any():
-            raise RuntimeError("repeats has to be non-negative")
+    x = x if x.ndim else x.reshape(1)
+    size = x.shape[d]
+    if not isinstance(repeats, TensorBase):
+        return _each_repeated(x, index(repeats, "repeats"), d, output_size)
+    counts = _counts(repeats)
     if counts.size not in (1, size):
         raise RuntimeError(
             f"repeats must have the same size as input along dim, but got repeats.size(0) = "
@@ -79,11 +76,18 @@ def repeat_interleave(
     places = np.repeat(np.arange(size), counts)
     if output_size is not None and output_size != places.size:
         raise RuntimeError(f"allocated size does not match required size: {places.size}")
-    if one_number:
-        x = OPS["unsqueeze"](x, d + 1)
-        x = OPS["expand"](x, (*x.shape[: d + 1], int(counts[0]), *x.shape[d + 2 :]))
-        return OPS["reshape"](x.clone(), (*x.shape[:d], -1, *x.shape[d + 2 :]))
     return index_select(x, d, wrap(places))
+
+
+def _each_repeated(x: Tensor, times: int, d: int, output_size: int | None) -> Tensor:
+    """Each slice along `d` repeated as often."""
+    if times < 0:
+        raise RuntimeError("Repeats must be non-negative")
+    if output_size is not None and output_size != times * x.shape[d]:
+        raise RuntimeError(f"repeat_interleave: Invalid output_size, {output_size}")
+    lead, rest = x.shape[: d + 1], x.shape[d + 1 :]
+    wide = OPS["expand"](OPS["unsqueeze"](x, d + 1), (*lead, times, *rest))
+    return OPS["reshape"](OPS["contiguous_copy"](wide), (*lead[:-1], lead[-1] * times, *rest))
 
 
 def _counts(repeats: Any) -> np.ndarray:
@@ -715,8 +719,8 @@ def diagonal_scatter(
 
 
 def _with_part(input: Any, src: Any, part: Any, name: str) -> Any:
-    """A contiguous copy of a tensor, with other values in a part of it."""
-    result = OPS["contiguous_copy"](input) if not input.is_contiguous() else input.clone()
+    """A copy of a tensor, with other values in a part of it."""
+    result = input.clone()
     place = part(result)
     if place.shape != src.shape:
         raise RuntimeError(

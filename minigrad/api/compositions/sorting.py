@@ -16,6 +16,7 @@ from ...rules import REGISTRY
 from ...rules.dims import axis as dim_from_front
 from ...rules.dims import index as integer
 from ...rules.dtypes import scalar_name
+from ...rules.layout import elementwise
 from ...rules.presentation import FUNCTION
 from .registry import composed
 from .results import named_results
@@ -27,8 +28,10 @@ _gathers = {
     name: function(REGISTRY["gather_along"], node=f"{name}Backward0")
     for name in ("Topk", "Kthvalue", "Mode", "Cummax", "Cummin")
 }
-_gathers["Sort"] = function(REGISTRY["gather_along"], node="SortBackward0")
-_gathers["Stable sort"] = function(REGISTRY["gather_along"], node="SortBackward1")
+_sorted, _stably_sorted = (
+    function(REGISTRY["gather_along"].presented(layout="first"), node=f"SortBackward{number}")
+    for number in (0, 1)
+)
 _gathers["Median"] = function(REGISTRY["gather_along"], node="MedianBackward1")
 _gathers["Nanmedian"] = function(REGISTRY["gather_along"], node="NanmedianBackward1")
 
@@ -83,9 +86,9 @@ def sort(
     tensor([1, 2, 0])
     """
     require_tensor(input, "sort", "input")
-    d = dim_from_front(dim, input._array.ndim)
-    kind = "Sort" if stable is None else "Stable sort"
-    return _sort_result(*_at(input, order(input._array, d, bool(descending)), d, kind))
+    places = argsort(input, dim, descending)
+    gather = _sorted if stable is None else _stably_sorted
+    return _sort_result(gather(input, places, dim_from_front(dim, input._array.ndim)), places)
 
 
 @composed()
@@ -98,8 +101,9 @@ def argsort(
     tensor([1, 2, 0])
     """
     require_tensor(input, "argsort", "input")
-    d = dim_from_front(dim, input._array.ndim)
-    return wrap(order(input._array, d, bool(descending)))
+    x = input._array
+    places = order(x, dim_from_front(dim, x.ndim), bool(descending))
+    return wrap(elementwise(_in_order(places), (x,)))
 
 
 @composed()
