@@ -370,11 +370,34 @@ def permutation(g: Generator, n: int) -> np.ndarray:
     R. A. Fisher and F. Yates, "Statistical Tables", 1938: from the front, each element is swapped
     with itself or a later one.
     """
-    order = list(range(n))
+    order = np.arange(n)
     steps = g.words(max(n - 1, 0)) % np.arange(n, 1, -1, dtype=np.uint32)
-    for i, step in enumerate(steps.tolist()):
-        order[i], order[i + step] = order[i + step], order[i]
-    return np.array(order, np.int64)
+    start = 0
+    while n - start > _MANY:
+        _swap_block(order, start, steps[start : start + _BLOCK])
+        start += _BLOCK
+    rest = order[start:].tolist()
+    for i, step in enumerate(steps[start:].tolist()):
+        rest[i], rest[i + step] = rest[i + step], rest[i]
+    order[start:] = rest
+    return order
+
+
+# A list of so many Python ints no longer fits into the cache, and then its swaps take ten times as
+# long as those of an array, of which a block at a time rarely meet.
+_MANY, _BLOCK = 2**16, 128
+
+
+def _swap_block(order: np.ndarray, start: int, steps: np.ndarray) -> None:
+    """Swap the elements from `start` on with those that many steps behind them."""
+    places = np.arange(start, start + steps.size)
+    others = places + steps
+    sorted_ = np.sort(others)
+    if sorted_[0] > places[-1] and (sorted_[1:] != sorted_[:-1]).all():
+        order[others], order[places] = order[places], order[others]
+    else:
+        for i, j in zip(places.tolist(), others.tolist(), strict=True):
+            order[i], order[j] = order[j], order[i]
 
 
 @quietly

@@ -97,6 +97,17 @@ def test_randperm_is_a_permutation(n: int) -> None:
     assert order.dtype is minigrad.int64
 
 
+@pytest.mark.parametrize("n", [2**16 - 1, 2**16 + 1, 2**16 + 129, 200_000])
+def test_a_large_permutation_is_the_same(n: int) -> None:
+    """Its swaps are made in blocks, and those that meet one by one."""
+
+    def program(t: Any) -> Any:
+        t.manual_seed(n)
+        return t.randperm(n), t.rand(1)
+
+    check_same(program)
+
+
 @given(st.floats(-5, 5), st.floats(0, 5))
 def test_uniform_(start: float, width: float) -> None:
     minigrad.manual_seed(0)
