@@ -237,8 +237,8 @@ class Recording:
         return outcome
 
     def drawn(self) -> NoReturn:
-        """Refuse a random draw."""
-        raise self._refuse("a random draw, such as dropout")
+        """Refuse a random draw, or a seed."""
+        raise self._refuse("a random draw, such as dropout, or a seed")
 
     def left(self) -> NoReturn:
         """Refuse a tensor that becomes an array of NumPy."""
