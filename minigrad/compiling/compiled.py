@@ -99,14 +99,8 @@ class Compiled:
     # What was recorded ------------------------------------------------------------------------
 
     def _check_unchanged(self) -> None:
-        space = dict(self.declared.names)
-        for check in self.declared.checks:
-            try:
-                same = eval(check, space)
-            except (KeyError, IndexError, AttributeError, ValueError):
-                same = False
-            if not same:
-                raise Refused(f"a step that changes what it uses, other than tensors: not {check}")
+        if check := self.declared.first_changed():
+            raise Refused(f"a step that changes what it uses, other than tensors: not {check}")
 
     def _collect(self, result: Any) -> None:
         """Check what the step returns, and note the tensors that it has computed."""
@@ -177,7 +171,7 @@ class Compiled:
         used = {id(x) for x in self.outputs}
         written: set[int] = set()
         for statement in self.program.statements:
-            used.update(id(x) for x in (*statement.operands(), *statement.writes))
+            used.update(id(x) for x in (*statement.operands, *statement.writes))
             written.update(id(x.storage) for x in statement.writes)
         return used, written
 

@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from copy import copy
 from io import IOBase
+from itertools import chain
 from operator import is_
 from types import (
     BuiltinMethodType,
@@ -46,6 +47,7 @@ _OF_DATA = frozenset(["_thread", "argparse", "collections", "queue", "types"])  
 _CONTAINERS = (list, tuple, dict, deque, set, frozenset)
 _ARRAYS = (np.ndarray, array, bytearray)
 _OF_GLOBALS = ("LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL", "DELETE_GLOBAL")
+_MISSING = object()
 _MANY = 10_000  # objects to search, and bytes of an array
 
 
@@ -111,16 +113,31 @@ class Declared:
             if not _same_contents(container, before):
                 changed = changed or self.refer(container)
                 _set_contents(container, before)
-        for where, thing in self.places:
-            try:
-                now = eval(where, self.names)
-                same = now is thing or (isinstance(thing, _SCALARS) and repr(now) == repr(thing))
-            except (LookupError, AttributeError, ValueError):
-                same = False
-            if not same:
+        for (where, thing), now in zip(self.places, self._now(), strict=True):
+            if now is not thing and not (isinstance(thing, _SCALARS) and repr(now) == repr(thing)):
                 changed = changed or where
                 exec(f"{where} = _before", self.names | {"_before": thing})
         return changed
+
+    def first_changed(self) -> str:
+        """The first check that isn't true, or ""."""
+        if not self.checks or self._evaluated(" and ".join(self.checks)) is True:
+            return ""
+        return next(check for check in self.checks if self._evaluated(check) is not True)
+
+    def _now(self) -> list[Any]:
+        """What each place holds."""
+        found = self._evaluated(f"[{', '.join(where for where, _ in self.places)}]")
+        if found is _MISSING:
+            return [self._evaluated(where) for where, _ in self.places]
+        return list(found)
+
+    def _evaluated(self, expression: str) -> Any:
+        """The value of an expression, or `_MISSING`."""
+        try:
+            return eval(expression, self.names)
+        except (LookupError, AttributeError, ValueError):
+            return _MISSING
 
     def _found(self, where: str, thing: Any) -> None:
         """Check that a place still holds a thing."""
@@ -285,7 +302,7 @@ class Declared:
         for key, thing in vars(function).items():
             self._thing(key, thing, f"{own}.{key}")
         attributes = frozenset(_attribute_names(function.__code__))
-        for name in sorted(set(_global_names(function.__code__))):
+        for name in _global_names(function.__code__):
             if name not in space:
                 self.checks.append(f"{name!r} not in {self.refer(space)}")
                 continue
@@ -507,17 +524,14 @@ def _is_opaque(thing: Any) -> bool:
     return isinstance(thing, _ARRAYS)
 
 
-def _attribute_names(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _attribute_names(constant)
+@functools.lru_cache
+def _attribute_names(code: CodeType) -> tuple[str, ...]:
+    inner = (_attribute_names(each) for each in code.co_consts if isinstance(each, CodeType))
+    return tuple(dict.fromkeys(chain(code.co_names, *inner)))
 
 
-def _global_names(code: CodeType) -> Iterator[str]:
-    for instruction in dis.get_instructions(code):
-        if instruction.opname in _OF_GLOBALS:
-            yield instruction.argval
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _global_names(constant)
+@functools.lru_cache
+def _global_names(code: CodeType) -> tuple[str, ...]:
+    own = (each.argval for each in dis.get_instructions(code) if each.opname in _OF_GLOBALS)
+    inner = (_global_names(each) for each in code.co_consts if isinstance(each, CodeType))
+    return tuple(dict.fromkeys(chain(own, *inner)))
