@@ -55,6 +55,7 @@ OPTIMIZERS: dict[str, Any] = {
 REFUSED_OPTIMIZERS: dict[str, tuple[Any, str]] = {
     "RAdam": (lambda p: optim.RAdam(p), "a condition on values that the step has written"),
     "ASGD": (lambda p: optim.ASGD(p), "option"),
+    "Muon": (lambda p: optim.Muon([each for each in p if each.ndim == 2]), "option"),
     "Adafactor": (lambda p: optim.Adafactor(p), "a condition on values"),
 }
 
