@@ -14,16 +14,18 @@ from ..api.tensor import Tensor
 from ..core.errstate import quiet
 from ..core.tensor import wrap
 from ..core.versions import writes
+from ..core.walk import reachable
 from .conditions import Arguments, Inputs, Space, engine_checks
 from .declared import Declared
 from .numba.memory import NoForm
 from .numba.running import NumbaRunning
-from .printing import Names, name_all, parameter_name, source
+from .printing import Names, literal, name_all, parameter_name, source
 from .program import Program
 from .recorder import Recorder
 from .refusal import HasGraph, Refused
 from .repeating import repeats
 from .running import Running, is_like
+from .surroundings import Surroundings
 from .values import Recorded
 
 MISS: Any = object()  # what a program returns for a call that it wasn't recorded for
@@ -62,11 +64,13 @@ class Compiled:
         self.backend = backend
         self.declared = Declared(function)
         self.recorder = recorder = Recorder(self.declared, args, kwargs)
+        surroundings = Surroundings(self.declared.streams)
         try:
             recorder.run(function)
             self._check_unchanged()
         finally:
-            changed = self.declared.put_back()
+            changes = self.declared.put_back(), surroundings.put_back()
+            changed = " and ".join(filter(None, changes))
         if changed:
             raise Refused(f"a step that changes what it uses, other than tensors: {changed}")
         self.results: list[tuple[Any, Recorded]] = []
@@ -95,14 +99,8 @@ class Compiled:
     # What was recorded ------------------------------------------------------------------------
 
     def _check_unchanged(self) -> None:
-        space = dict(self.declared.names)
-        for check in self.declared.checks:
-            try:
-                same = eval(check, space)
-            except (KeyError, IndexError, AttributeError, ValueError):
-                same = False
-            if not same:
-                raise Refused(f"a step that changes what it uses, other than tensors: not {check}")
+        if check := self.declared.first_changed():
+            raise Refused(f"a step that changes what it uses, other than tensors: not {check}")
 
     def _collect(self, result: Any) -> None:
         """Check what the step returns, and note the tensors that it has computed."""
@@ -124,8 +122,10 @@ class Compiled:
                 return
         if type(result) is not Tensor or type(result._array) is not Recorded:
             raise Refused("a result that isn't a tensor computed by the step")
+        if result._grad is not None or result._attached is not None:
+            raise Refused("a result with a gradient or with hooks of its own")
         node = result._node
-        if node is not None and node.pullbacks is not None and not node.keeps:
+        if node is not None and all(n.pullbacks is not None for n in reachable([(node, None)])):
             raise HasGraph(
                 "a result that still has a graph: call backward in the step, or return "
                 "result.detach()"
@@ -153,7 +153,7 @@ class Compiled:
             return f"({inner}{',' if len(result) == 1 else ''})"
         if type(result) is dict:
             return "{" + ", ".join(f"{k!r}: {self._shape_of(v)}" for k, v in result.items()) + "}"
-        return repr(result)
+        return literal(result)
 
     def _named(self) -> Names:
         names = Names()
@@ -171,7 +171,7 @@ class Compiled:
         used = {id(x) for x in self.outputs}
         written: set[int] = set()
         for statement in self.program.statements:
-            used.update(id(x) for x in (*statement.operands(), *statement.writes))
+            used.update(id(x) for x in (*statement.operands, *statement.writes))
             written.update(id(x.storage) for x in statement.writes)
         return used, written
 
@@ -193,12 +193,13 @@ class Compiled:
             *before,
         ]
         made = [*self._wrapped_results(), f"return {self.shape}"]
+        after += self._cleared()
         definitions = _defined(
-            "call(args, kwargs)", [*found, *running.body, *after, *self._effects(), *made]
+            "call(args, kwargs)", [*found, *running.body, *self._counted(), *after, *made]
         )
         if isinstance(running, NumbaRunning) and repeats(self):
-            effects = self._effects(" * done")
-            body = [*running.repeated(self._stacked()), *after, *effects, *self._rows(running)]
+            counted = self._counted(" * done")
+            body = [*running.repeated(self._stacked()), *counted, *after, *self._rows(running)]
             definitions += _defined("repeat(n_steps, args, kwargs, stacked)", [*found, *body])
         source = "\n".join([*running.setup, *definitions])
         self.running_source = f"{running.compiled_source}{source}"
@@ -286,15 +287,24 @@ class Compiled:
             id(a) in self.used for t, _, a in self.recorder.inputs if t is old
         )
 
-    def _effects(self, times: str = "") -> list[str]:
-        """Statements that set gradients to None and count the writes, multiplied by `times`."""
-        recorder, lines = self.recorder, []
-        for tensor, _, _ in recorder.inputs:
-            if recorder.grads[id(tensor)].kind == "none":
-                lines.append(f"{self.inputs.place(tensor)}._grad = None")
-            if moved := recorder.versions[id(tensor)]:
-                lines.append(f"{self.inputs.place(tensor)}._counter[0] += {moved}{times}")
-        if total := sum(recorder.versions.values()):
+    def _cleared(self) -> list[str]:
+        """Statements that set gradients to None."""
+        grads = self.recorder.grads
+        cleared = [t for t, _, _ in self.recorder.inputs if grads[id(t)].kind == "none"]
+        return [f"{self.inputs.place(tensor)}._grad = None" for tensor in cleared]
+
+    def _counted(self, times: str = "") -> list[str]:
+        """Statements that count the writes, multiplied by `times`.
+
+        They come before `.grad` is another tensor, as they count the writes to the one before.
+        """
+        versions, lines = self.recorder.versions, []
+        # Views of one tensor have one counter.
+        counters = {id(t._counter): t for t, _, _ in self.recorder.inputs if versions[id(t)]}
+        for tensor in counters.values():
+            moved = versions[id(tensor)]
+            lines.append(f"{self.inputs.place(tensor)}._counter[0] += {moved}{times}")
+        if total := sum(versions[id(tensor)] for tensor in counters.values()):
             lines.append(f"writes.count += {total}{times}")
         return lines
 
@@ -319,7 +329,8 @@ class Compiled:
             name, its = self.names[number], self.declared.refer(group)
             self.inputs.names.append(name)
             lines.append(f"{name} = {its}[{key!r}]" + (f"[{place}]" if place >= 0 else ""))
-            lines.append(f"if type({name}) is not {type(number.value).__name__}: return MISS")
+            kind = self.space.bind("type", type(number.value))
+            lines.append(f"if type({name}) is not {kind}: return MISS")
         return lines
 
     # The form for reading ---------------------------------------------------------------------

@@ -16,6 +16,7 @@ from ..core.grad_mode import grad_mode
 from ..core.hooks import leaf_hooks
 from ..core.observer import observation
 from ..nn import module_hooks
+from ..optim.optimizer_hooks import Hookable, of_all_after, of_all_before
 from ..rules.promotion import get_default_dtype
 from .declared import Declared, is_same
 from .printing import Names
@@ -37,14 +38,19 @@ def engine_checks(space: Space) -> list[str]:
     """The mode of the engine."""
     space.update(grad_mode=grad_mode, leaf_hooks=leaf_hooks, module_hooks=module_hooks)
     space.update(observation=observation, get_default_dtype=get_default_dtype)
-    return [
+    space.update(Hookable=Hookable, of_all_before=of_all_before, of_all_after=of_all_after)
+    checks = [
         f"grad_mode.enabled is {grad_mode.enabled}",
         f"grad_mode.inference is {grad_mode.inference}",
         f"leaf_hooks.exist is {leaf_hooks.exist}",
         f"module_hooks.ever_registered is {module_hooks.ever_registered}",
+        f"Hookable._steps_are_hooked is {Hookable._steps_are_hooked}",
         "observation.observer is None",
         f"get_default_dtype() is {space.bind('dtype', get_default_dtype())}",
     ]
+    if Hookable._steps_are_hooked:
+        checks.append("not (of_all_before or of_all_after)")
+    return checks
 
 
 class Arguments:
@@ -160,11 +166,15 @@ class Inputs:
     def _check_tensor(self, tensor: Any) -> None:
         where, of_optimizers = self.place(tensor), self.declared.of_optimizers
         is_grad = self._is_found_as_grad(tensor)
+        if leaf_hooks.exist:
+            self.checks.append(f"{where}._attached is None")
         if id(tensor) in self.paths:
             self.checks.append(f"{where}._requires_grad is {tensor._requires_grad}")
             self.checks.append(f"{where}._node is None")
             if id(tensor) in self.declared.tensors:
                 self.checks.append(f"{where} is {self.declared.refer(tensor)}")
+            if vars(tensor):
+                raise Refused(f"{where}, a tensor with attributes: {', '.join(vars(tensor))}")
         elif not is_grad and id(tensor) not in of_optimizers:
             self.checks.append(f"{where}._requires_grad is {tensor._requires_grad}")
         if not is_grad and id(tensor) not in of_optimizers and id(tensor) not in self._owners:
@@ -181,6 +191,8 @@ class Inputs:
             for other, place, its in (*arguments[:i], *others):
                 if tensor._requires_grad and other._requires_grad:
                     self.checks.append(f"{where} is not {place}")
+                if tensor._counter is other._counter:  # their writes are counted together
+                    self.checks.append(f"{where}._counter is {place}._counter")
                 if storage in written or (its in written and id(other) in self.paths):
                     self.layouts.append(f"not may_share_memory({where}._array, {place}._array)")
 
@@ -207,7 +219,12 @@ class Inputs:
     def of_tensors(self) -> dict[str, Any]:
         """The arrays that the program reads as they are now, except those of the arguments."""
         return {
-            self._array_names[array]: tensor._array
+            self._array_names[array]: self._now(tensor)._array
             for tensor, _, array in self.recorder.inputs
             if id(tensor) not in self.paths and self._array_names[array] in self.names
         }
+
+    def _now(self, tensor: Any) -> Any:
+        """The tensor that is in the place of another: a gradient may be a new one."""
+        now = self._owners[id(tensor)]._grad if self._is_found_as_grad(tensor) else None
+        return tensor if now is None else now

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .recording import Statement, replaced
+from .recording import Statement
 from .refusal import Refused
 from .values import Number, Recorded
 
@@ -251,7 +251,7 @@ def strip(statement: Statement) -> Statement:
     copy = Statement(
         statement.name,
         statement.compute,
-        replaced(statement.args, lambda x: x),
+        statement.args,
         dict(statement.options),
         statement.writes,
     )

@@ -113,9 +113,10 @@ class Program:
                 return x
 
     def _with_standing(self, statement: Statement) -> None:
-        statement.args = replaced(statement.args, self.standing)
-        statement.options = replaced(statement.options, self.standing)
-        statement.writes = tuple(self.standing(w) for w in statement.writes)
+        if any(self.standing(x) is not x for x in statement.operands):
+            args, options = statement.args, statement.options
+            statement.use(replaced(args, self.standing), replaced(options, self.standing))
+        statement.writes = tuple([self.standing(w) for w in statement.writes])
 
     # 1 ----------------------------------------------------------------------------------------
 
@@ -142,13 +143,14 @@ class Program:
 
     def _split(self, statement: Statement, target: Recorded) -> None:
         """Make a write into a whole array a statement with a new value."""
+        args = statement.args
         options = {k: v for k, v in statement.options.items() if k != "out"}
         if statement.name.endswith("=") and statement.name not in ("[]=",):
             statement.name = statement.name[:-1]
         elif statement.name == "[]=":
-            statement.name, args = ".copy", (statement.args[2],)
-            statement.args, options = args, {}
-        statement.options, statement.writes = options, ()
+            statement.name, args, options = ".copy", (args[2],), {}
+        statement.use(args, options)
+        statement.writes = ()
         self._with_standing(statement)
         made = Recorded(target.recording, target.value, Storage(target.value), statement)
         made.storage.whole = made
@@ -162,7 +164,7 @@ class Program:
         values: dict[int, set[int]] = {}
         good: dict[int, Recorded] = {}
         for statement in self.statements:
-            for x in (*statement.operands(), *statement.results):
+            for x in (*statement.operands, *statement.results):
                 if type(x) is Recorded:
                     values.setdefault(id(x.storage), set()).add(id(x))
             for target in statement.writes:
@@ -207,7 +209,7 @@ class Program:
     def _is_sharable(statement: Statement, written: set[int]) -> bool:
         for result in statement.results:
             if type(result) is Recorded and id(result.storage) in written:
-                operands = {id(x.storage) for x in statement.operands() if type(x) is Recorded}
+                operands = {id(x.storage) for x in statement.operands if type(x) is Recorded}
                 if id(result.storage) not in operands:
                     return False
         return True
@@ -248,7 +250,7 @@ class Program:
             )
             if live:
                 kept.append(statement)
-                for x in statement.operands():
+                for x in statement.operands:
                     values.add(id(x))
                     if type(x) is Recorded:
                         storages.add(id(x.storage))
@@ -274,7 +276,7 @@ class Program:
         for statement in self.statements:
             versions = before[id(statement)]
             written |= any(w.storage.external for w in statement.writes)
-            if all(type(x) is Number for x in (*statement.operands(), *statement.results)):
+            if all(type(x) is Number for x in (*statement.operands, *statement.results)):
                 numbers.add(id(statement))
             if may_raise(statement):
                 is_new = indices.are_new(statement, versions)
@@ -296,7 +298,7 @@ class Program:
                     f"{statement.place})"
                 )
             first.append(statement)
-            needed.update(id(x) for x in statement.operands())
+            needed.update(id(x) for x in statement.operands)
             needed.update(id(r) for r in statement.results)
         chosen = {id(s) for s in first}
         self.statements = first[::-1] + [s for s in self.statements if id(s) not in chosen]
@@ -367,7 +369,7 @@ def _made_by(statement: Statement, recording: Recording, value: Any) -> Recorded
 
 
 def _arrays(statement: Statement) -> list[Recorded]:
-    return [x for x in statement.operands() if type(x) is Recorded]
+    return [x for x in statement.operands if type(x) is Recorded]
 
 
 def _versions_before(statements: Iterable[Statement]) -> dict[int, dict[int, int]]:
@@ -391,7 +393,7 @@ def constant_storages(statements: Iterable[Statement], own: Iterable[int]) -> se
     external = {
         id(x.storage)
         for statement in statements
-        for x in (*statement.operands(), *statement.writes)
+        for x in (*statement.operands, *statement.writes)
         if type(x) is Recorded and x.storage.external
     }
     made = _makers(statements)
@@ -415,7 +417,7 @@ def _closed(storages: set[int], made: dict[int, list[Statement]]) -> set[int]:
     while changed:
         changed = False
         for storage in list(found):
-            operands = [x for statement in made[storage] for x in statement.operands()]
+            operands = [x for statement in made[storage] for x in statement.operands]
             if any(type(x) is Number or id(x.storage) not in found for x in operands):
                 found.discard(storage)
                 changed = True
@@ -487,7 +489,7 @@ def is_alias(statement: Statement) -> bool:
 def is_view(statement: Statement, result: Any) -> bool:
     """Whether a result shares the memory of an operand."""
     return type(result) is Recorded and any(
-        type(x) is Recorded and x.storage is result.storage for x in statement.operands()
+        type(x) is Recorded and x.storage is result.storage for x in statement.operands
     )
 
 
@@ -498,7 +500,7 @@ def may_raise(statement: Statement) -> bool:
         return any(type(p) is Recorded and p.dtype.kind != "b" for p in parts(statement.args[1]))
     if name.startswith("."):
         if name in (".take", ".put"):
-            return any(True for _ in parts(statement.args[1]))
+            return bool(parts(statement.args[1]))
         return name not in _SAFE_METHODS
     return name.startswith(_RAISING)
 
@@ -517,7 +519,7 @@ def _is_whole_write(statement: Statement, target: Recorded) -> bool:
     value = target.value
     if not isinstance(value, np.ndarray) or value.ndim == 0 or not value.flags.c_contiguous:
         return False
-    arrays = [x.value for x in statement.operands() if type(x) is Recorded]
+    arrays = [x.value for x in statement.operands if type(x) is Recorded]
     if not all(a.flags.c_contiguous for a in arrays if isinstance(a, np.ndarray)):
         return False
     if statement.name == "[]=":

@@ -16,6 +16,7 @@ from ..core.observer import observation
 from ..core.tracing import tracing
 from ..core.walk import reachable, walk
 from ..optim.optimizer import Optimizer
+from ..optim.optimizer_hooks import of_all_after, of_all_before
 from ..rules.rule import BY_FORWARD
 from .declared import Declared, is_number
 from .recording import Recording, current
@@ -66,10 +67,9 @@ class Recorder:
         """Record a call. Refused or Incomplete if it can't be; the tensors are as before."""
         if observation.observer is not None:
             raise refused("anomaly mode, or another observer of the engine")
-        if tracing.recording is not None:
-            raise refused("a compiled step inside another one")
+        if of_all_before or of_all_after:
+            raise refused("hooks of all optimisers")
         with recording_lock:
-            mode = grad_mode.enabled
             tracing.recording = current.recording = self.recording
             try:
                 self._swap(function)
@@ -80,7 +80,6 @@ class Recorder:
                 self._note_effects()
             finally:
                 tracing.recording = current.recording = None
-                grad_mode.enabled = mode
                 self._restore()
 
     def _swap(self, function: Any) -> None:

@@ -40,7 +40,8 @@ class Statement:
     """One statement of the program.
 
     - `name`: "np.exp", ".reshape", "+", "+=", "[]", "[]=", "input" or "constant".
-    - `args`, `options`: its operands, in which recorded values may be nested.
+    - `args`, `options`: its arguments, in which recorded values may be nested.
+    - `operands`: these values.
     - `results`: the recorded values that it makes. A write makes none.
     - `writes`: the recorded arrays that it writes into.
     - `versions`: how often each storage that it reads had been written by then.
@@ -48,7 +49,7 @@ class Statement:
     """
 
     __slots__ = (
-        "args", "compute", "label", "name", "options", "place", "results", "section",
+        "args", "compute", "label", "name", "operands", "options", "place", "results", "section",
         "versions", "writable", "writes",
     )  # fmt: skip
 
@@ -60,7 +61,8 @@ class Statement:
         options: dict[str, Any],
         writes: tuple[Recorded, ...] = (),
     ) -> None:
-        self.name, self.compute, self.args, self.options = name, compute, args, options
+        self.name, self.compute = name, compute
+        self.use(args, options)
         self.writes, self.results = writes, []
         self.versions: dict[int, int] = {}
         self.writable: bool | None = None  # a flag that the result is given
@@ -68,25 +70,31 @@ class Statement:
 
     results: list[Any]
 
-    def operands(self) -> Iterator[Any]:
-        """The recorded values that it uses."""
-        yield from parts(self.args)
-        yield from parts(tuple(self.options.values()))
+    def use(self, args: tuple[Any, ...], options: dict[str, Any]) -> None:
+        """Set the arguments."""
+        self.args, self.options = args, options
+        self.operands = parts((args, options) if options else args)
 
 
-def parts(thing: Any) -> Iterator[Any]:
+def parts(thing: Any) -> list[Any]:
     """The recorded values in nested arguments."""
+    found: list[Any] = []
+    _add_parts(thing, found)
+    return found
+
+
+def _add_parts(thing: Any, found: list[Any]) -> None:
     kind = type(thing)
     if kind is Recorded or kind is Number:
-        yield thing
+        found.append(thing)
     elif kind is tuple or kind is list:
         for part in thing:
-            yield from parts(part)
+            _add_parts(part, found)
     elif kind is dict:
         for part in thing.values():
-            yield from parts(part)
+            _add_parts(part, found)
     elif kind is slice:
-        yield from parts((thing.start, thing.stop, thing.step))
+        _add_parts((thing.start, thing.stop, thing.step), found)
 
 
 def replaced(thing: Any, change: Callable[[Any], Any]) -> Any:
@@ -169,7 +177,7 @@ class Recording:
         args, options = replaced(args, self.lifted), replaced(options, self.lifted)
         writes = replaced(writes, self.lifted)
         statement = Statement(name, compute, args, options, writes)
-        for x in statement.operands():
+        for x in statement.operands:
             if type(x) is Recorded and x.storage is not None:
                 statement.versions[id(x.storage)] = x.storage.version
         try:
@@ -237,8 +245,8 @@ class Recording:
         return outcome
 
     def drawn(self) -> NoReturn:
-        """Refuse a random draw."""
-        raise self._refuse("a random draw, such as dropout")
+        """Refuse a random draw, or a seed."""
+        raise self._refuse("a random draw, such as dropout, or a seed")
 
     def left(self) -> NoReturn:
         """Refuse a tensor that becomes an array of NumPy."""
@@ -259,7 +267,7 @@ class Recording:
 
     def _result(self, statement: Statement, value: Any) -> Any:
         if isinstance(value, np.ndarray | np.generic):
-            for x in statement.operands():
+            for x in statement.operands:
                 if x.value is value and (statement.writes or isinstance(value, np.generic)):
                     return x
             result = self._recorded(value, statement)

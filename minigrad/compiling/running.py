@@ -67,7 +67,7 @@ class Running:
     def _last_uses(self) -> dict[int, int]:
         last: dict[int, int] = {}
         for i, statement in enumerate(self.program.statements):
-            for x in (*statement.operands(), *statement.results, *statement.writes):
+            for x in (*statement.operands, *statement.results, *statement.writes):
                 if type(x) is Recorded:
                     last[id(x.storage)] = i
         return last
@@ -138,11 +138,12 @@ class Running:
         (self.setup if once else self.body).append(self.printer.line(statement))
 
     def _with_constants(self, statement: Statement) -> Statement:
-        """A statement with index arrays in place of lists, and 0-d arrays bound once."""
+        """A statement with an index array in place of a list."""
+        if statement.name not in (".take", "[]") or type(statement.args[1]) is not list:
+            return statement
+        name = self._bind("index", np.array(statement.args[1], np.intp))
         copy = strip(statement)
-        if statement.name in (".take", "[]") and type(statement.args[1]) is list:
-            name = self._bind("index", np.array(statement.args[1], np.intp))
-            copy.args = (statement.args[0], _Text(name), *statement.args[2:])
+        copy.use((statement.args[0], _Text(name), *statement.args[2:]), copy.options)
         return copy
 
     def _computed(self, i: int, statement: Statement, result: Recorded) -> None:
@@ -287,7 +288,7 @@ class Running:
     def _text(self, thing: Any) -> str:
         if type(thing) is _Text:
             return thing.name
-        if type(thing) in (tuple, list) and any(True for _ in parts(thing)):
+        if type(thing) in (tuple, list) and parts(thing):
             inner = ", ".join(map(self._text, thing))
             return f"({inner},)" if type(thing) is tuple else f"[{inner}]"
         return Printer.text(self.printer, thing)
@@ -319,7 +320,7 @@ class Running:
         With `result`, only those which that result may take over: whole operands like it.
         """
         statement = self.program.statements[i]
-        for x in (*statement.operands(), *statement.results, *statement.writes):
+        for x in (*statement.operands, *statement.results, *statement.writes):
             if type(x) is not Recorded or self._last_use[id(x.storage)] != i:
                 continue
             if id(x.storage) not in self._buffer_of:
@@ -327,9 +328,7 @@ class Running:
             key = x.storage.whole.shape, x.storage.whole.dtype, x.storage.whole.strides
             if result is not None:
                 others = [
-                    o
-                    for o in statement.operands()
-                    if type(o) is Recorded and o.storage is x.storage
+                    o for o in statement.operands if type(o) is Recorded and o.storage is x.storage
                 ]
                 if any(o is not x.storage.whole for o in others):
                     continue

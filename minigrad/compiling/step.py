@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.tracing import tracing
 from ..nn.module import Module
 from .compiled import MISS, Compiled
 from .module import OptimizedModule
@@ -47,6 +48,8 @@ class CompiledStep:
         functools.update_wrapper(self, function)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if tracing.recording is not None:  # a part of the step that is recorded
+            return self.function(*args, **kwargs)
         with self._lock:
             for program in self._programs:
                 try:

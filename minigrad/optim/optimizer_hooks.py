@@ -22,8 +22,8 @@ TABLES = (
     "_optimizer_load_state_dict_pre_hooks",
     "_optimizer_load_state_dict_post_hooks",
 )
-_of_all_before: Hooks = {}
-_of_all_after: Hooks = {}
+of_all_before: Hooks = {}
+of_all_after: Hooks = {}
 
 
 def register_optimizer_step_pre_hook(hook: Callable[..., Any]) -> RemovableHandle:
@@ -36,7 +36,7 @@ def register_optimizer_step_pre_hook(hook: Callable[..., Any]) -> RemovableHandl
     before
     """
     Hookable.hook_steps()
-    return _registered(_of_all_before, hook)
+    return _registered(of_all_before, hook)
 
 
 def register_optimizer_step_post_hook(hook: Callable[..., Any]) -> RemovableHandle:
@@ -49,7 +49,7 @@ def register_optimizer_step_post_hook(hook: Callable[..., Any]) -> RemovableHand
     after
     """
     Hookable.hook_steps()
-    return _registered(_of_all_after, hook)
+    return _registered(of_all_after, hook)
 
 
 class Hookable:
@@ -158,7 +158,7 @@ def _hook_step(cls: Any) -> None:
     @functools.wraps(step)
     def hooked(*args: Any, **kwargs: Any) -> Any:
         self = args[0]
-        for hook in [*_of_all_before.values(), *self._optimizer_step_pre_hooks.values()]:
+        for hook in [*of_all_before.values(), *self._optimizer_step_pre_hooks.values()]:
             returned = hook(self, args, kwargs)
             if returned is None:
                 continue
@@ -169,7 +169,7 @@ def _hook_step(cls: Any) -> None:
                 )
             args, kwargs = returned
         result = step(*args, **kwargs)
-        for hook in [*self._optimizer_step_post_hooks.values(), *_of_all_after.values()]:
+        for hook in [*self._optimizer_step_post_hooks.values(), *of_all_after.values()]:
             hook(self, args, kwargs)
         return result
 

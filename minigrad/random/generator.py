@@ -42,6 +42,12 @@ _LAYOUT = np.dtype(
 )
 
 
+def _note_use() -> None:
+    """Tell a recording that the step uses a generator."""
+    if tracing.recording is not None:
+        tracing.recording.drawn()
+
+
 class Generator:
     """A stream of random numbers, for the argument `generator` of the functions that draw.
 
@@ -90,6 +96,7 @@ class Generator:
         `seed` is an int from -2**63 to 2**64 - 1; 2**64 is added to a negative one. Raises
         ValueError for a seed out of range, RuntimeError for one that is not an int.
         """
+        _note_use()
         if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
             raise RuntimeError(f"manual_seed expected a long, but got {type(seed).__name__}")
         seed = int(seed)
@@ -102,11 +109,13 @@ class Generator:
 
     def seed(self) -> int:
         """Seed this generator from the operating system's randomness and return the seed."""
+        _note_use()
         self._start(int.from_bytes(os.urandom(8), "little"))
         return self._seed
 
     def initial_seed(self) -> int:
         """Return the seed that was set last."""
+        _note_use()
         return self._seed
 
     # State ------------------------------------------------------------------------------------
@@ -121,6 +130,7 @@ class Generator:
         >>> bool((minigrad.rand(3, generator=g) == first).all())
         True
         """
+        _note_use()
         return wrap(np.frombuffer(bytearray(self._packed()), np.uint8))
 
     def _packed(self) -> bytes:
@@ -140,6 +150,7 @@ class Generator:
         Raises TypeError unless it is a uint8 Tensor, RuntimeError unless it has 5,056 bytes that
         are the state of a generator.
         """
+        _note_use()
         if not isinstance(new_state, TensorBase):
             kind = type(new_state).__name__
             raise TypeError(f"expected a torch.ByteTensor, but got {kind}")
@@ -218,8 +229,7 @@ _WITHOUT_OVERLOADS = {"uniform_", "normal_", "exponential_", "multinomial"}
 
 def generator_or_default(generator: Any, function: str) -> Generator:
     """Return the generator to draw from, given the argument `generator` of `function`."""
-    if tracing.recording is not None:
-        tracing.recording.drawn()
+    _note_use()
     if generator is None:
         return default_generator
     if isinstance(generator, Generator):

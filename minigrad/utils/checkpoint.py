@@ -14,6 +14,7 @@ from ..autograd.function import Function
 from ..autograd.recompute import CheckpointError, forgetting
 from ..core.backward import backward
 from ..core.grad_mode import enable_grad, is_grad_enabled, no_grad
+from ..core.tracing import tracing
 from ..core.warning import warn
 from ..random.seeding import fork_rng, get_rng_state, set_rng_state
 
@@ -71,7 +72,7 @@ def checkpoint(
     if not is_grad_enabled():
         with first:
             return function(*args, **kwargs)
-    state = get_rng_state() if preserve else None
+    state = _state_of_draws(preserve)
 
     def again() -> Any:
         with _same_random_numbers(state), second:
@@ -130,6 +131,11 @@ def _requires_grad(x: Any) -> bool:
     return isinstance(x, Tensor) and x.requires_grad
 
 
+def _state_of_draws(preserve: bool) -> Any:
+    """The state to draw from again, or None: a step that is recorded draws nothing."""
+    return get_rng_state() if preserve and tracing.recording is None else None
+
+
 @contextlib.contextmanager
 def _same_random_numbers(state: Any) -> Iterator[None]:
     """Draw from a state of the default generator, and restore it; do nothing for None."""
@@ -148,7 +154,7 @@ class CheckpointFunction(Function):
     def forward(ctx: Any, function: Callable[..., Any], preserve: bool, *args: Any) -> Any:
         """Call the function without recording anything."""
         ctx.function, ctx.args = function, args
-        ctx.state = get_rng_state() if preserve else None
+        ctx.state = _state_of_draws(preserve)
         with no_grad():
             return function(*args)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import enum
+import random
 import warnings
+from collections import UserDict, deque
 from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
@@ -89,6 +92,10 @@ class OfClass:
         return self.scale
 
 
+class OfNoClass:
+    pass
+
+
 class Layer(nn.Module):
     _scale: Any = 2.0
 
@@ -127,11 +134,72 @@ def in_an_object(holder: Any, name: str = "scale", read: str = "scale") -> Place
     return step, lambda thing: setattr(holder, name, thing)
 
 
+def in_a_forward() -> Place:
+    layer = nn.Tanh()
+    return layer, lambda thing: setattr(layer, "forward", lambda x: x * thing)
+
+
 def in_a_python_module() -> Place:
     def change(thing: Any) -> None:
         SHARED.inner.scale = thing
 
     return lambda x: x * SHARED.inner.scale, change
+
+
+def in_a_namespace_of_arguments() -> Place:
+    holder = argparse.Namespace()
+    return lambda x: x * holder.scale, lambda thing: setattr(holder, "scale", thing)
+
+
+def in_a_container(holder: Any, key: Any) -> Place:
+    return lambda x: x * holder[key], lambda thing: holder.__setitem__(key, thing)
+
+
+def in_the_length_of_a_set() -> Place:
+    holder: set[Any] = set()
+    return lambda x: x * len(holder), holder.add
+
+
+def in_the_default_of_a_function() -> Place:
+    def inner(x: Any, scale: float) -> Any:
+        return x * scale
+
+    return lambda x: inner(x), lambda thing: setattr(inner, "__defaults__", (thing,))
+
+
+def in_the_code_of_a_function() -> Place:
+    def inner(x: Any) -> Any:
+        return x
+
+    codes = {2.0: (lambda x: x * 2).__code__, 3.0: (lambda x: x * 3).__code__}
+    return lambda x: inner(x), lambda thing: setattr(inner, "__code__", codes[thing])
+
+
+def in_a_method() -> Place:
+    cls = type("Own", (), {})
+    holder = cls()
+    return (
+        lambda x: holder.scaled(x),
+        lambda thing: setattr(cls, "scaled", lambda self, x: x * thing),
+    )
+
+
+def that_may_be_missing(holder: Any, cls: Any) -> Place:
+    """It isn't there at first."""
+    return (
+        lambda x: x * getattr(holder, "scale", 2.0),
+        lambda thing: setattr(cls, "scale", thing) if thing != 2.0 else None,
+    )
+
+
+def of_the_globals_that_may_be_missing() -> Place:
+    space: dict[str, Any] = {}
+    exec(
+        "def step(x):\n    try:\n        return x * scale\n"
+        "    except NameError:\n        return x\n",
+        space,
+    )
+    return space["step"], lambda thing: space.update({} if thing == 2.0 else {"scale": thing})
 
 
 def in_a_partial() -> Place:
@@ -150,6 +218,24 @@ PLACES: dict[str, Callable[[], Place]] = {
     "a module": lambda: in_an_object(Layer(), "_scale", "call"),
     "a module of Python": in_a_python_module,
     "a partial": in_a_partial,
+    "arguments of a command": in_a_namespace_of_arguments,
+    "a function": lambda: in_an_object(lambda x: x),
+    "a layer": lambda: in_an_object(nn.Linear(3, 3)),
+    "a layer of a function": lambda: in_an_object(nn.LeakyReLU(), "negative_slope", "call"),
+    "the forward of a layer": lambda: in_a_forward(),
+    "a tensor": lambda: in_an_object(minigrad.zeros(1)),
+    "an optimiser": lambda: in_an_object(optim.SGD([minigrad.zeros(1)])),
+    "an array of NumPy": lambda: in_a_container(np.zeros(1), 0),
+    "a deque": lambda: in_a_container(deque([1.0]), 0),
+    "a user's dict": lambda: in_a_container(UserDict(), "scale"),
+    "an attribute of a list": lambda: in_an_object(type("Own", (list,), {})()),
+    "a set": in_the_length_of_a_set,
+    "a default": in_the_default_of_a_function,
+    "code": in_the_code_of_a_function,
+    "a method": in_a_method,
+    "a new attribute": lambda: that_may_be_missing(*[SimpleNamespace()] * 2),
+    "a new attribute of a class": lambda: that_may_be_missing(OfNoClass(), OfNoClass),
+    "a new global": of_the_globals_that_may_be_missing,
 }
 
 
@@ -495,3 +581,117 @@ def makes_others(x: Any) -> Any:
 @pytest.mark.parametrize("step", [writes_between, writes_a_view, writes_indices, makes_others])
 def test_a_constant_that_is_read_before_it_is_written(step: Any, backend: str) -> None:
     agree(lambda: Setting(step), rows(4, 3), backend)
+
+
+# Hooks --------------------------------------------------------------------------------------------
+
+
+def doubles(model: Any) -> None:
+    model.weight.grad.mul_(2)
+
+
+HOOKS: dict[str, Callable[[Any, Any], Any]] = {
+    "a parameter": lambda model, opt: model.weight.register_hook(lambda g: g * 2),
+    "a parameter, afterwards": lambda model, opt: model.weight.register_post_accumulate_grad_hook(
+        lambda p: doubles(model)
+    ),
+    "a module": lambda model, opt: model.register_forward_hook(lambda m, x, y: y * 2),
+    "all modules": lambda model, opt: nn.modules.module.register_module_forward_hook(
+        lambda m, x, y: y * 2
+    ),
+    "an optimiser": lambda model, opt: opt.register_step_pre_hook(lambda *_: doubles(model)),
+    "all optimisers": lambda model, opt: optim.optimizer.register_optimizer_step_pre_hook(
+        lambda *_: doubles(model)
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:minigrad.compile can't record hooks")
+@pytest.mark.parametrize("name", HOOKS)
+def test_a_hook_of_later(name: str) -> None:
+    """It is called, also where other hooks were registered before."""
+
+    def make() -> Setting:
+        minigrad.manual_seed(0)
+        model = nn.Linear(3, 2)
+        opt = optim.SGD(model.parameters(), lr=0.1)
+
+        def step(x: Any) -> Any:
+            opt.zero_grad()
+            loss = model(x).square().sum()
+            loss.backward()
+            opt.step()
+            return loss
+
+        setting = Setting(step, dict(model.named_parameters()), opt)
+        setting.model = model  # type: ignore[attr-defined]
+        return setting
+
+    def results(compiled: bool) -> list[Any]:
+        setting = make()
+        step: Any = CompiledStep(setting.step) if compiled else setting.step
+        found = []
+        for i in range(6):
+            if i == 3:
+                handle = HOOKS[name](setting.model, setting.optimizer)  # type: ignore[attr-defined]
+            found.append((bits(step(numbers(i, 4, 3))), setting.state()))
+        handle.remove()
+        return found
+
+    for _ in range(2):
+        assert results(compiled=True) == results(compiled=False)
+
+
+# What isn't put back by itself --------------------------------------------------------------------
+
+
+def seeded(seed: Callable[[int], Any], draw: Callable[[], Any]) -> Callable[[], Any]:
+    seed(0)
+    return draw
+
+
+def torch_like(change: Callable[[], Any]) -> Callable[[], Any]:
+    """A change of the engine's own state, which between two calls is undone."""
+    return lambda: change() is None or 2.0
+
+
+# Functions that make a function whose results, or whose effects, aren't the same in each call.
+CHANGING: dict[str, Callable[[], Callable[[], Any]]] = {
+    "the stream of Python": lambda: seeded(random.seed, random.random),
+    "a stream of Python's": lambda: random.Random(0).random,
+    "the stream of NumPy": lambda: seeded(np.random.seed, np.random.rand),
+    "a stream of NumPy's": lambda: np.random.default_rng(0).random,
+    "a seed": lambda: torch_like(lambda: minigrad.manual_seed(3)),
+    "a state": lambda: lambda: minigrad.get_rng_state().sum().item(),
+    "an iterator": lambda: iter([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).__next__,
+    "grad mode": lambda: torch_like(lambda: minigrad.set_grad_enabled(False)),
+    "the default dtype": lambda: torch_like(lambda: minigrad.set_default_dtype(minigrad.float64)),
+    "a version": lambda: partial(lambda x: x.add_(1)._version, minigrad.zeros(1)),
+}
+
+
+@pytest.mark.filterwarnings("ignore:minigrad.compile can't record")
+@pytest.mark.parametrize("name", CHANGING)
+def test_what_a_program_would_not_repeat_is_refused(name: str) -> None:
+    """The recording leaves no trace, so each call goes on where the one before ended."""
+
+    def results(compiled: bool) -> list[Any]:
+        draw = CHANGING[name]()
+
+        def step(x: Any) -> Any:
+            return x * draw()
+
+        run: Any = CompiledStep(step) if compiled else step
+        minigrad.manual_seed(0)
+        found = []
+        for i in range(5):
+            result = run(numbers(i, 3))
+            modes = minigrad.is_grad_enabled(), minigrad.get_default_dtype()
+            found.append((bits(result), minigrad.rand(1).item(), modes))
+            minigrad.set_grad_enabled(True)
+            minigrad.set_default_dtype(minigrad.float32)
+        if compiled:
+            assert run.refusal
+        return found
+
+    assert results(compiled=True) == results(compiled=False)

@@ -77,7 +77,7 @@ def _buffer_reused_early(patch: pytest.MonkeyPatch) -> None:
     def last_but_one(self: Running) -> dict[int, int]:
         uses: dict[int, list[int]] = {}
         for i, statement in enumerate(self.program.statements):
-            for x in (*statement.operands(), *statement.results, *statement.writes):
+            for x in (*statement.operands, *statement.results, *statement.writes):
                 if type(x) is Recorded and i not in uses.setdefault(id(x.storage), []):
                     uses[id(x.storage)].append(i)
         return {storage: found[-2:][0] for storage, found in uses.items()}

@@ -55,6 +55,7 @@ OPTIMIZERS: dict[str, Any] = {
 REFUSED_OPTIMIZERS: dict[str, tuple[Any, str]] = {
     "RAdam": (lambda p: optim.RAdam(p), "a condition on values that the step has written"),
     "ASGD": (lambda p: optim.ASGD(p), "option"),
+    "Muon": (lambda p: optim.Muon([each for each in p if each.ndim == 2]), "option"),
     "Adafactor": (lambda p: optim.Adafactor(p), "a condition on values"),
 }
 
@@ -456,6 +457,136 @@ def test_the_gradient_alone_and_the_forward_alone() -> None:
 
     agree(lambda: Setting(slope, {"w": w}), [(numbers(i, 3),) for i in range(4)])
     agree(lambda: Setting(forward, {"w": w}), [(numbers(i, 3),) for i in range(4)])
+
+
+def test_a_gradient_that_is_written_and_then_replaced() -> None:
+    """The writes are those to the gradient of before, whose version a user may see."""
+    kept: dict[Any, list[Any]] = {}
+
+    def make() -> Setting:
+        setting = classifier(OPTIMIZERS["momentum"])
+        plain, opt, weights = setting.step, setting.optimizer, list(setting.tensors.values())
+
+        def accumulating(x: Any, y: Any) -> Any:
+            loss = nn.functional.cross_entropy(x @ weights[0].T @ weights[2].T, y)
+            loss.backward()
+            opt.step()
+            opt.zero_grad()
+            return loss
+
+        def zeroing(x: Any, y: Any) -> Any:
+            opt.zero_grad(set_to_none=False)
+            return plain(x, y)
+
+        setting.step = lambda x, y: [zeroing(x, y), accumulating(x, y), plain(x, y)]
+        return setting
+
+    def between(setting: Setting, i: int) -> None:
+        grads = [tensor.grad for tensor in setting.tensors.values()]
+        kept.setdefault(id(setting), []).extend(grads)
+        if i % 3 == 0:
+            setting.tensors["0.weight"].grad = None
+
+    agree(make, batches(), between)
+    ours, theirs = ([bits(grad) for grad in grads] for grads in kept.values())
+    assert ours == theirs
+
+
+def test_parameters_that_are_views_of_one_tensor() -> None:
+    def make() -> Setting:
+        flat = numbers(0, 12)
+        w, v = (part.view(2, 3).requires_grad_() for part in (flat[:6], flat[6:]))
+        opt = optim.SGD([w, v], lr=0.1)
+
+        def step(x: Any) -> Any:
+            opt.zero_grad()
+            loss = (w * x).sum() + (v * x).square().sum()
+            loss.backward()
+            opt.step()
+            return loss
+
+        return Setting(step, {"w": w, "v": v, "flat": flat}, opt)
+
+    agree(make, [(numbers(i, 2, 3),) for i in range(5)])
+
+
+def test_numbers_as_results() -> None:
+    def step(x: Any) -> Any:
+        return [x * 2, float("nan"), float("-inf"), -0.0, "text", None, True]
+
+    compiled = CompiledStep(step, fullgraph=True)
+    for i in range(4):
+        x = numbers(i, 3)
+        assert repr(compiled(x)) == repr(step(x))
+
+
+@pytest.mark.filterwarnings("ignore:minigrad.compile can't record")
+def test_a_result_whose_graph_is_kept_or_that_has_a_gradient() -> None:
+    """The caller may use them."""
+    w = numbers(0, 3).requires_grad_()
+
+    def retaining(x: Any) -> Any:
+        loss = (w * x).exp().sum()
+        loss.backward(retain_graph=True)
+        return loss
+
+    def linear(x: Any) -> Any:
+        loss = (w + x).sum()
+        loss.backward()
+        return loss
+
+    def with_gradient(x: Any) -> Any:
+        leaf = minigrad.zeros(3, requires_grad=True)
+        ((leaf - x) * w).sum().backward()
+        return leaf.grad_fn if leaf.grad is None else leaf
+
+    for step in (retaining, linear, with_gradient):
+        compiled = CompiledStep(step)
+        for i in range(4):
+            result = compiled(numbers(i, 3))
+            if step is with_gradient:
+                assert result.grad is not None
+            else:
+                result.backward()
+        assert compiled.refusal
+
+
+def test_a_compiled_step_inside_another() -> None:
+    """Its statements are a part of the outer program."""
+
+    def make() -> Setting:
+        setting = classifier(OPTIMIZERS["Adam"])
+        inner = CompiledStep(setting.step)
+        scale = minigrad.compile(lambda x: x * 0.5)
+
+        def step(x: Any, y: Any) -> Any:
+            return scale(inner(scale(x), y).detach())
+
+        setting.step = step
+        return setting
+
+    agree(make, batches())
+
+
+def test_a_scheduler_of_later_notices_the_steps() -> None:
+    setting = classifier()
+    step = CompiledStep(setting.step, fullgraph=True)
+    data = batches(8)
+    for batch in data[:4]:
+        step(*batch)
+    scheduler = optim.lr_scheduler.StepLR(setting.optimizer, 1)
+    for batch in data[4:]:
+        step(*batch)
+        scheduler.step()  # a warning, that `optimizer.step()` wasn't called, is an error
+
+
+@pytest.mark.filterwarnings("ignore:minigrad.compile can't record")
+def test_a_learning_rate_of_numpy() -> None:
+    def between(setting: Setting, i: int) -> None:
+        rate = np.float64 if i % 4 < 2 else np.float32
+        setting.optimizer.param_groups[0]["lr"] = rate(0.5**i)
+
+    agree(classifier, batches(10), between, recorded=False)
 
 
 # The program --------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ _SUMS = {".cumsum": "add", ".cumprod": "multiply", "np.cumsum": "add", "np.cumpr
 
 def _is_of_numbers(statement: Statement) -> bool:
     """Whether a statement makes a number from numbers."""
-    values = [*statement.operands(), *statement.results]
+    values = [*statement.operands, *statement.results]
     return bool(statement.results) and all(type(x) is Number for x in values)
 
 

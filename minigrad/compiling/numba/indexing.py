@@ -188,7 +188,7 @@ class Indexing:
 
     def _part(self, x: Recorded, key: Any) -> Place:
         """The place of `x[key]`, where the key has no arrays."""
-        if any(True for _ in parts(key)) or _has_masks(key):
+        if parts(key) or _has_masks(key):
             raise NoForm("an index that isn't constant")
         whole = (*key, ...) if type(key) is tuple and Ellipsis not in key else key
         whole = (key, ...) if type(key) is int else whole
@@ -210,7 +210,7 @@ class Indexing:
                 raise NoForm("a mask as an index")
             return place
         array = np.asarray(thing)
-        if array.dtype.kind == "b" or any(True for _ in parts(thing)):
+        if array.dtype.kind == "b" or parts(thing):
             raise NoForm("a mask as an index")
         return self.constant(array.astype(np.intp))
 

@@ -146,9 +146,9 @@ class Memory:
             return False
         if isinstance(source.value, np.ndarray) and not isinstance(result.value, np.ndarray):
             return False
-        if any(type(x) is Number for x in statement.operands()):
+        if any(type(x) is Number for x in statement.operands):
             raise NoForm(f"{statement.name} with an option that may change")
-        if statement.name == "[]" and any(True for _ in parts(statement.args[1])):
+        if statement.name == "[]" and parts(statement.args[1]):
             return False
         assert statement.compute is not None
         value, *others = value_of(statement.args)
