@@ -134,7 +134,7 @@ def _require_same_dtype(target: TensorBase, value: TensorBase, key: tuple[Any, .
     """RuntimeError for a value of another dtype, unless its shape doesn't fit: that comes first."""
     if value._array.dtype is not target._array.dtype:
         with contextlib.suppress(IndexError):  # an index out of range would be found after both
-            OPS["index_put"](target.detach(), value.detach().to(target.dtype), key)
+            OPS["index_put"](target.detach(), OPS["cast"](value.detach(), target._array.dtype), key)
         raise RuntimeError(
             "Index put requires the source and destination dtypes match, got "
             f"{scalar_name(target._array)} for the destination and "
@@ -211,15 +211,17 @@ def _put_value(target: TensorBase, values: Any, key: tuple[Any, ...], accumulate
     which also converts it.
     """
     if values._array.size == 1 and not accumulate and len(key) == 1 and _is_mask(key[0]):
-        converted(values._array.item(), target._array.dtype)
-        return values.reshape(()).to(target.dtype)
+        kind = target._array.dtype
+        converted(values._array.item(), kind)
+        values = values if values._array.ndim < 2 else values.reshape(())
+        return values if values._array.dtype is kind else OPS["cast"](values, kind)
     if values._array.ndim >= 2:
         _require_fewer_dims(target, values, key)
     _require_same_dtype(target, values, key)
     return values
 
 
-def _require_fewer_dims(target: TensorBase, values: TensorBase, key: tuple[Any, ...]) -> None:
+def _require_fewer_dims(target: TensorBase, values: Any, key: tuple[Any, ...]) -> None:
     """RuntimeError for more dimensions than the elements that a key selects have."""
     arrays = tuple([entry._array for entry in key])
     with contextlib.suppress(IndexError):  # which the rule raises
