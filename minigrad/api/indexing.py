@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -63,10 +63,15 @@ def setitem(self: TensorBase, key: Any, value: Any) -> None:
             put_ = _index_fill_  # a single value is converted as a number is
             converted(value._array.item(), view._array.dtype)
         else:
-            _require_same_dtype(view, value)
+            _require_same_dtype(view, value, rest)
         value = _without_leading_ones(value)
     put_(view, value, rest)
     _warn_of_masked_fill(view, value, rest)
+
+
+def delitem(self: TensorBase, key: Any) -> NoReturn:
+    """`del x[key]`: TypeError."""
+    raise TypeError("Tensor does not support deleting items")
 
 
 def _assign(target: TensorBase, value: Any) -> None:
@@ -125,8 +130,11 @@ def _is_whole(part: slice, size: int) -> bool:
     )
 
 
-def _require_same_dtype(target: TensorBase, value: TensorBase) -> None:
+def _require_same_dtype(target: TensorBase, value: TensorBase, key: tuple[Any, ...]) -> None:
+    """RuntimeError for a value of another dtype, unless its shape doesn't fit: that comes first."""
     if value._array.dtype is not target._array.dtype:
+        with contextlib.suppress(IndexError):  # an index out of range would be found after both
+            OPS["index_put"](target.detach(), OPS["cast"](value.detach(), target._array.dtype), key)
         raise RuntimeError(
             "Index put requires the source and destination dtypes match, got "
             f"{scalar_name(target._array)} for the destination and "
@@ -185,7 +193,6 @@ def _index_put_key(
     if not indices:
         raise RuntimeError("index_put() needs at least one tensor of indices")
     require_tensor(values, "index_put", "values", position=2)
-    _require_same_dtype(target, values)
     if values._array.size == 1 and not accumulate:
         _refuse_bytes(indices)
     entries = tuple(map(_bool_mask, indices))
@@ -200,12 +207,22 @@ def _index_put_key(
 def _put_value(target: TensorBase, values: Any, key: tuple[Any, ...], accumulate: bool) -> Any:
     """What `index_put` stores: it may not have more dimensions than the elements that it replaces.
 
-    `x[key] = value` takes leading dimensions of size 1, and so does a write of one value by a mask.
+    `x[key] = value` takes leading dimensions of size 1, and so does a write of one value by a mask,
+    which also converts it.
     """
-    if values._array.ndim < 2:
-        return values
     if values._array.size == 1 and not accumulate and len(key) == 1 and _is_mask(key[0]):
-        return values.reshape(())
+        kind = target._array.dtype
+        converted(values._array.item(), kind)
+        values = values if values._array.ndim < 2 else values.reshape(())
+        return values if values._array.dtype is kind else OPS["cast"](values, kind)
+    if values._array.ndim >= 2:
+        _require_fewer_dims(target, values, key)
+    _require_same_dtype(target, values, key)
+    return values
+
+
+def _require_fewer_dims(target: TensorBase, values: Any, key: tuple[Any, ...]) -> None:
+    """RuntimeError for more dimensions than the elements that a key selects have."""
     arrays = tuple([entry._array for entry in key])
     with contextlib.suppress(IndexError):  # which the rule raises
         replaced = target._array[arrays]
@@ -214,7 +231,6 @@ def _put_value(target: TensorBase, values: Any, key: tuple[Any, ...], accumulate
                 f"shape mismatch: value tensor of shape {list(values.shape)} cannot be broadcast "
                 f"to indexing result of shape {list(replaced.shape)}"
             )
-    return values
 
 
 def _refuse_bytes(key: Sequence[Any]) -> None:

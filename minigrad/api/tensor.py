@@ -586,6 +586,7 @@ class Tensor(OpMethods, TensorBase):
 
     __getitem__ = indexing.getitem
     __setitem__ = indexing.setitem
+    __delitem__ = indexing.delitem
     index_put = indexing.index_put
     index_put_ = indexing.index_put_
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..api.tensor import Tensor
+from ..core.warning import warn
 
 
 class _Tensors(type):
@@ -15,8 +16,9 @@ class _Tensors(type):
 class Variable(metaclass=_Tensors):
     """`Variable(data, requires_grad=False)`: a new leaf that shares the memory of `data`.
 
-    It returns a Tensor, and any Tensor is an instance of Variable. TypeError if `data` isn't a
-    tensor, RuntimeError if it isn't floating-point and `requires_grad` is true.
+    It returns a Tensor, and any Tensor is an instance of Variable. `volatile`, once a `no_grad` for
+    what is computed from it, only warns. TypeError if `data` isn't a tensor, ValueError for both
+    options, RuntimeError if `data` isn't floating-point and `requires_grad` is true.
 
     >>> Variable(minigrad.ones(2), requires_grad=True)
     tensor([1., 1.], requires_grad=True)
@@ -24,7 +26,16 @@ class Variable(metaclass=_Tensors):
     True
     """
 
-    def __new__(cls, data: Tensor | None = None, requires_grad: bool = False) -> Any:
+    def __new__(
+        cls, data: Tensor | None = None, requires_grad: bool = False, volatile: bool = False
+    ) -> Any:
+        if volatile:
+            warn(
+                "volatile was removed and now has no effect. Use `with torch.no_grad():` instead.",
+                UserWarning,
+            )
+        if volatile and requires_grad:
+            raise ValueError("Variable can't be volatile and require_grad at the same time!")
         if data is None:
             data = Tensor()
         if not isinstance(data, Tensor):

@@ -212,7 +212,8 @@ def grad(
             results.append(_as_gradient(arrived[parent], parent not in given))
             given.add(parent)
         elif materialize_grads:
-            results.append(wrap(np.zeros_like(tensor._array)))
+            zeros = wrap(np.zeros_like(tensor._array))
+            results.append(zeros.requires_grad_(create_graph))
         elif allow_unused:
             results.append(None)
         else:

@@ -143,7 +143,8 @@ class Attached:
     def arrived(self, leaf: TensorBase, g: Any) -> None:
         """Call the hooks that follow an accumulation into the `.grad` of a leaf."""
         for hook in tuple(self.accumulated.values()):
-            hook(leaf)
+            if _replacement(leaf, hook(leaf), hook) is not leaf:
+                raise RuntimeError("Tensor post accumulate grad hooks should return None.")
         for hook in tuple(self.after.values()):
             replacements((), hook((), (_shared(g),)), hook)
 

@@ -96,6 +96,8 @@ def resize(tensor: TensorBase, shape: Sequence[int]) -> None:
         raise RuntimeError("cannot resize variables that require grad")
     if any(size < 0 for size in shape):
         raise RuntimeError(f"resize_: a size is negative: {list(shape)}")
+    if tuple(shape) == tensor._array.shape:
+        return  # the strides stay too, and PyTorch counts no write
     resize_array(tensor, shape)
     count_write(tensor._counter)
 

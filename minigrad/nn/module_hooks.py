@@ -7,6 +7,7 @@ all its outputs. Their nodes receive the gradients that the hooks get.
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -149,27 +150,37 @@ class Hookable:
         >>> x.grad
         tensor([[1., 1.]])
         """
+        if self._is_full_backward_hook is False:
+            raise RuntimeError(_ONE_KIND)
         handle = _register(self._backward_hooks, hook, prepend)
         self._is_full_backward_hook = True
         return handle
 
     def register_backward_hook(self, hook: Callable[[Any, Any, Any], Any]) -> RemovableHandle:
-        """Raise NotImplementedError: deprecated in favour of `register_full_backward_hook`.
+        """Call `hook(module, grad_input, grad_output)` at the last op of `forward`: deprecated.
 
-        Such a hook gets the gradients of the operands of the last op in `forward`, which depends on
-        how PyTorch implements the module. As in PyTorch, raises RuntimeError if the module has or
-        had a full backward hook.
+        `grad_input` has the gradients of the operands of that op, whatever the inputs of the module
+        are, and `grad_output` that of its result. A result other than None replaces `grad_input`.
+        If the output is a container, the op is that of its first tensor. A FutureWarning says where
+        a full backward hook would get other gradients. RuntimeError if the module has or had a full
+        backward hook.
 
-        >>> nn.ReLU().register_backward_hook(print)
-        Traceback (most recent call last):
-        NotImplementedError: register_backward_hook: use register_full_backward_hook instead
+        >>> layer = nn.Tanh()
+        >>> _ = layer.register_backward_hook(lambda module, *grads: print(module, *grads))
+        >>> x = minigrad.zeros(1, requires_grad=True)
+        >>> layer(x * 2).backward()
+        Tanh() (tensor([1.]),) (tensor([1.]),)
         """
         if self._is_full_backward_hook:
-            raise RuntimeError(
-                "Cannot use both regular backward hooks and full backward hooks on a single "
-                "Module. Please use only one of them."
-            )
-        raise NotImplementedError("register_backward_hook: use register_full_backward_hook instead")
+            raise RuntimeError(_ONE_KIND)
+        self._is_full_backward_hook = False
+        return _register(self._backward_hooks, hook, prepend=False)
+
+
+_ONE_KIND = (
+    "Cannot use both regular backward hooks and full backward hooks on a single Module. Please use "
+    "only one of them."
+)
 
 
 def _register(
@@ -282,7 +293,11 @@ class HookedCall:
     def _run(self) -> None:
         # Looked up first: a hook that `forward` registers is not for this call.
         before_backward = [hook for *_, hook in self._hooks_in("_backward_pre_hooks")]
-        after_backward = [hook for *_, hook in self._hooks_in("_backward_hooks")]
+        after_backward: list[Callable[..., Any]] = []
+        at_last_op: list[Callable[..., Any]] = []
+        for owner, _, hook in self._hooks_in("_backward_hooks"):
+            is_full = owner._is_full_backward_hook is not False
+            (after_backward if is_full else at_last_op).append(hook)
         for owner, number, hook in self._hooks_in("_forward_pre_hooks"):
             self._call_pre_hook(owner, number, hook)
         backward = None
@@ -296,6 +311,31 @@ class HookedCall:
             self._call_forward_hook(owner, number, hook)
         if backward is not None:
             self.output = backward.watch_output(self.output)
+        if at_last_op:
+            self._watch_last_op(at_last_op)
+
+    def _watch_last_op(self, hooks: list[Callable[..., Any]]) -> None:
+        """Register the hooks of `register_backward_hook` at the node of the output."""
+        first = self.output
+        while not isinstance(first, Tensor):
+            if isinstance(first, dict):
+                first = next(value for value in first.values() if isinstance(value, Tensor))
+            else:
+                first = first[0]
+        node = first.grad_fn
+        if node is None:
+            return
+        for hook in hooks:
+            bound = functools.partial(hook, self.module)
+            node.register_hook(functools.update_wrapper(bound, hook))  # errors name the hook
+        missing = _missing_gradients(self.args, self.output, node)
+        if missing:
+            warnings.warn(
+                f"Using {missing}. Please use register_full_backward_hook to get the documented "
+                "behavior.",
+                FutureWarning,
+                stacklevel=5,
+            )
 
     def _hooks_in(self, table: str) -> list[tuple[Hookable, int, Callable[..., Any]]]:
         """Return the hooks of a table in order, each with its owner and its number."""
@@ -334,6 +374,34 @@ class HookedCall:
                     f"silenced as another error was raised in forward: {error}",
                     stacklevel=4,
                 )
+
+
+def _missing_gradients(args: tuple[Any, ...], output: Any, node: Any) -> str | None:
+    """Why a hook at the node of the output doesn't get all gradients, if so, as PyTorch says it."""
+    deprecated = "is deprecated and will be removed in future versions. This hook will be missing"
+    outputs = output if isinstance(output, tuple) else (output,)
+    if not all(isinstance(t, Tensor) for t in outputs):
+        return (
+            "non-full backward hooks on a Module that does not return a single Tensor or a tuple "
+            f"of Tensors {deprecated} some of the grad_output"
+        )
+    if not all(isinstance(t, Tensor) for t in args):
+        return (
+            "non-full backward hooks on a Module that does not take as input a single Tensor or a "
+            f"tuple of Tensors {deprecated} some of the grad_input"
+        )
+    nodes = {t.grad_fn for t in outputs} - {None}
+    if len(nodes) > 1:
+        return (
+            "a non-full backward hook when outputs are generated by different autograd Nodes "
+            f"{deprecated} some grad_output"
+        )
+    if {t.grad_fn for t in args} - {None} != {parent for parent, _ in node.next_functions}:
+        return (
+            "a non-full backward hook when the forward contains multiple autograd Nodes "
+            f"{deprecated} some grad_input"
+        )
+    return None
 
 
 def _args_and_kwargs(returned: Any) -> tuple[Any, Any]:

@@ -433,17 +433,39 @@ def test_index_put_and_its_gradients(accumulate: bool, in_place: bool) -> None:
 
 
 @pytest.mark.parametrize("accumulate", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "int32"])
 @pytest.mark.parametrize("shape", [(), (1,), (1, 1), (1, 1, 1), (1, 2), (2, 1), (2, 2)])
 @pytest.mark.parametrize("index", [[0, 1], [True, True, False, False], 1], ids=str)
-def test_a_put_value_has_no_more_dims_than_what_it_replaces(
-    index: Any, shape: tuple[int, ...], accumulate: bool
+def test_a_put_value_has_the_dtype_and_no_more_dims_than_what_it_replaces(
+    index: Any, shape: tuple[int, ...], dtype: str, accumulate: bool
 ) -> None:
     def put(size: tuple[int, ...]) -> Any:
         def program(torch: Any) -> Any:
-            x = torch.zeros(size)
+            x = torch.zeros(size, dtype=getattr(torch, dtype))
             return x.index_put_((torch.tensor(index),), torch.ones(shape), accumulate)
 
         return program
 
     check_same(put((4,)))
     check_same(put((4, 2)))
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (2,), (3,), (0,)])
+@pytest.mark.parametrize("index", [[0, 1], [0, 7], [True, True, False, False]], ids=str)
+def test_a_shape_that_does_not_fit_is_reported_before_the_dtype(
+    index: Any, shape: tuple[int, ...]
+) -> None:
+    def program(torch: Any) -> Any:
+        x = torch.zeros(4, dtype=torch.int64)
+        x[torch.tensor(index)] = torch.ones(shape)
+        return x
+
+    check_same(program)
+
+
+def test_items_cannot_be_deleted() -> None:
+    def program(torch: Any) -> Any:
+        x = torch.zeros(4)
+        del x[0]
+
+    check_same(program)

@@ -953,3 +953,16 @@ def test_a_context_outlives_its_results() -> None:
         return node.next_functions[0][0].variable is x, node.name()
 
     check_same(program)
+
+
+# Variable -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("requires_grad", [False, True])
+@pytest.mark.parametrize("volatile", [False, True])
+def test_a_volatile_variable_warns(volatile: bool, requires_grad: bool) -> None:
+    def program(torch: Any) -> Any:
+        x = torch.autograd.Variable(torch.ones(2), requires_grad, volatile=volatile)
+        return x, x.requires_grad, torch.autograd.Variable(x * 2, volatile=volatile)
+
+    check_same(program)

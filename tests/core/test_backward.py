@@ -297,6 +297,10 @@ GRADS: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
     "unused, as zeros": lambda torch, x, y, z: grad_of(
         torch, x.sum(), [x, y], materialize_grads=True
     ),
+    "unused, as zeros with a graph": lambda torch, x, y, z: [
+        d.requires_grad
+        for d in grad_of(torch, x.sum(), [x, y], create_graph=True, materialize_grads=True)
+    ],
     "unused, as zeros, not allowed": lambda torch, x, y, z: grad_of(
         torch, x.sum(), [x, y], allow_unused=False, materialize_grads=True
     ),

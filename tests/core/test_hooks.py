@@ -229,6 +229,10 @@ REGISTERING: dict[str, Program] = {
         print
     ),
     "post-accumulate that returns": lambda torch: _post_accumulate(torch, lambda x: x),
+    "post-accumulate that returns the gradient": lambda torch: _post_accumulate(
+        torch, lambda x: x.grad
+    ),
+    "post-accumulate that returns a number": lambda torch: _post_accumulate(torch, lambda x: 0),
     "post-accumulate that raises": lambda torch: _post_accumulate(torch, lambda x: 1 / 0),
     "post-accumulate": lambda torch: _post_accumulate(torch, lambda x: None),
 }

@@ -52,6 +52,8 @@ torch.tensor(1.0).view(torch.int64)
 g.view(torch.int32).requires_grad
 x.resize_(2, 2), x._version
 x.resize_((7,))[:6]
+x.t().resize_(3, 2).stride(), x.resize_as_(w), x._version
+x[:0].t().resize_(3, 0).stride(), x.resize_(3, 2), x._version
 g.resize_(2)
 x.resize_as_(w[0])
 torch.sin_(x) is x, torch.relu_(x), torch.zero_(x), torch.fill_(x, 2), x._version

@@ -878,19 +878,70 @@ def test_forward_hooks_allow_writing() -> None:
 # The deprecated kind ------------------------------------------------------------------------------
 
 
-def test_deprecated_backward_hook_is_refused_by_name() -> None:
-    with pytest.raises(NotImplementedError, match="register_backward_hook"):
-        nn.ReLU().register_backward_hook(max)
+OUTPUTS: dict[str, Callable[[Any, Any], Any]] = {
+    "the input": lambda t, x: x,
+    "one op": lambda t, x: x * 2,
+    "two ops": lambda t, x: x * 2 + 1,
+    "two results": lambda t, x: (x * 2, x * 3),
+    "nested": lambda t, x: ((x * 2,), x * 3),
+    "a list": lambda t, x: [x * 2, x * 3],
+    "a dict": lambda t, x: {"count": 1, "x": x * 2},
+    "a constant": lambda t, x: t.ones(2),
+    "a layer": lambda t, x: layer(t)(x),
+    "in place": lambda t, x: t.nn.ReLU(inplace=True)(x),
+}
+
+
+@pytest.mark.parametrize("args", [(), (3,)])
+@pytest.mark.parametrize("leaf_input", [False, True])
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_deprecated_backward_hooks(name: str, leaf_input: bool, args: Any) -> None:
+    def program(t: Any) -> Any:
+        class Computing(t.nn.Module):
+            def forward(self, x: Any, *args: Any) -> Any:
+                return OUTPUTS[name](t, x)
+
+        seen: list[Any] = []
+        module, x = Computing(), leaf(t, -1, 2)
+        module.register_backward_hook(recorder(seen, "first"))
+        handle = module.register_backward_hook(recorder(seen, "second"))
+        for _ in range(2):
+            y = module(x if leaf_input else x * 1, *args)
+            while not isinstance(y, t.Tensor):
+                y = y["x"] if isinstance(y, dict) else y[0]
+            if y.requires_grad:
+                (y * 3).sum().backward()
+            handle.remove()
+        return seen, x.grad
+
+    fails = name == "in place" and leaf_input
+    value_in_both(program, fails)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_a_deprecated_backward_hook_replaces_gradients(count: int) -> None:
+    def program(t: Any) -> Any:
+        module, x = t.nn.ReLU(), leaf(t, -1, 2)
+        module.register_backward_hook(lambda module, grads, _: (grads[0] * 10,) * count or None)
+        module(x * 1).sum().backward()
+        return x.grad
+
+    value_in_both(program, fails=count == 2)
 
 
 @pytest.mark.parametrize("removed", [False, True])
-def test_full_and_deprecated_backward_hooks_do_not_mix(removed: bool) -> None:
+@pytest.mark.parametrize("deprecated_first", [False, True])
+def test_full_and_deprecated_backward_hooks_do_not_mix(
+    deprecated_first: bool, removed: bool
+) -> None:
     def program(t: Any) -> Any:
         module = t.nn.ReLU()
-        handle = module.register_full_backward_hook(max)
+        kinds = [module.register_full_backward_hook, module.register_backward_hook]
+        first, second = reversed(kinds) if deprecated_first else kinds
+        handle = first(max)
         if removed:
             handle.remove()
-        module.register_backward_hook(max)
+        second(max)
 
     assert value_in_both(program, fails=True).kind == "RuntimeError"
 

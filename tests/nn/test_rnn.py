@@ -184,6 +184,10 @@ PROGRAMS = {
         for group in t.nn.LSTM(2, 3, 2, bidirectional=True).all_weights
         for p in group
     ],
+    "packed in other dtypes": lambda t: [
+        getattr(t.nn.utils.rnn.pack_sequence([t.ones(2), t.ones(1)]), to)()
+        for to in ("byte", "char", "short", "int", "long", "half", "float", "double", "cpu")
+    ],
     "flatten": lambda t: t.nn.LSTM(2, 3).flatten_parameters(),
     "cell input of another size": lambda t: t.nn.GRUCell(2, 3)(t.zeros(1, 5)),
     "cell input of three dimensions": lambda t: t.nn.LSTMCell(2, 3)(t.zeros(1, 1, 2)),

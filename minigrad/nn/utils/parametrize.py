@@ -310,12 +310,14 @@ def _check_consistent(value: Any, parametrization: Any) -> None:
             raise ValueError(
                 f"parametrization.right_inverse must return a tensor. Got: {_name(back)}"
             )
-        if back.dtype != found.dtype:
-            raise ValueError(
-                "The tensor returned by parametrization.right_inverse must have the same dtype as "
-                f"module.weight, unless the `unsafe` flag is enabled.\nmodule.weight.dtype: "
-                f"{found.dtype}\nreturned dtype: {back.dtype}"
-            )
+        for aspect in ("dtype", "shape"):
+            before, after = getattr(found, aspect), getattr(back, aspect)
+            if before != after:
+                raise ValueError(
+                    f"The tensor returned by parametrization.right_inverse must have the same "
+                    f"{aspect} as module.weight, unless the `unsafe` flag is enabled.\n"
+                    f"module.weight.{aspect}: {before}\nreturned {aspect}: {after}"
+                )
 
 
 def require_tensor(module: Module, name: str) -> Tensor:

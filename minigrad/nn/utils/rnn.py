@@ -85,6 +85,30 @@ class PackedSequence(_Fields):
         """Convert the data to float32."""
         return self.to(self.data.float().dtype)
 
+    def half(self) -> Self:
+        """Convert the data to float16."""
+        return self.to(self.data.half().dtype)
+
+    def long(self) -> Self:
+        """Convert the data to int64."""
+        return self.to(self.data.long().dtype)
+
+    def int(self) -> Self:
+        """Convert the data to int32."""
+        return self.to(self.data.int().dtype)
+
+    def short(self) -> Self:
+        """Convert the data to int16."""
+        return self.to(self.data.short().dtype)
+
+    def char(self) -> Self:
+        """Convert the data to int8."""
+        return self.to(self.data.char().dtype)
+
+    def byte(self) -> Self:
+        """Convert the data to uint8."""
+        return self.to(self.data.byte().dtype)
+
     @property
     def is_cuda(self) -> bool:
         """False: all tensors are on the CPU."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from twins import check_same, torch, translate
 
@@ -203,6 +203,7 @@ def made(t: Any, kind: str) -> Any:
 
 
 @settings(max_examples=80)
+@example(["doubled", "inverse shape"], False, "nothing", "weight")
 @given(
     st.lists(
         st.sampled_from(
