@@ -106,7 +106,8 @@ def check_operands(rule: Rule, operands: Sequence[Any]) -> bool:
 
 def _tensor_of(number: Any) -> TensorBase:
     """A number as a tensor, whose dtype is an integer's or the default one."""
-    return wrap(np.array(python_number(number), result_type(number)))
+    number = python_number(number)
+    return wrap(np.array(number, result_type(number)))
 
 
 def _refuse_operand(rule: Rule, position: int, operand: Any) -> None:

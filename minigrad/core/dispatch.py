@@ -23,8 +23,9 @@ from ..rules import REGISTRY, Rule
 from ..rules.dtypes import SUPPORTED, scalar_name, to_numpy
 from ..rules.layout import contiguous, elementwise, like_images
 from ..rules.presentation import HALF_IN_DERIVATIVES, HALF_IN_PULLBACKS
-from ..rules.promotion import LARGEST, python_number
+from ..rules.promotion import LARGEST
 from .arguments import MISSING, UNGIVEN, call_by_names, prepare, raise_as_pytorch, read_key
+from .creating import number_of
 from .errstate import quiet
 from .grad_mode import grad_mode
 from .half import HALF, computing
@@ -388,7 +389,8 @@ def _check_option(option: Any, first: str, converts: bool) -> str:
     elif option.annotation == _KEY:
         statements.append(f"{name}, in_{name} = read_key({name})")
     elif option.annotation == "float":
-        statements.append(f"if type({name}) not in NUMBERS:\n    {name} = number({name}, {name!r})")
+        convert = f"{name} = number_of({name}, rule.name, {name!r})"
+        statements.append(f"if type({name}) not in NUMBERS:\n    {convert}")
     return "\n".join(statements)
 
 
@@ -417,14 +419,6 @@ def all_fit(tensors: Sequence[Any], one_dtype: bool) -> bool:
 def number_fits(number: Any, char: str) -> bool:
     """Whether a Python int can be combined, unconverted, with an array of a dtype (its `char`)."""
     return type(number) is int and -(2**31) <= number < 2**31 and char in _OF_32_BITS_OR_MORE
-
-
-def number(value: Any, name: str) -> Any:
-    """An option that must be a number, as a Python number. TypeError for anything else."""
-    value = python_number(value)
-    if not isinstance(value, int | float | TensorBase):
-        raise TypeError(f"argument '{name}' must be Number, not {type(value).__name__}")
-    return value
 
 
 def missing(rule: Rule, name: str) -> TypeError:
@@ -475,7 +469,7 @@ _NAMES: dict[str, Any] = {
     "may_share_memory": np.may_share_memory,
     "missing": missing,
     "ndarray": np.ndarray,
-    "number": number,
+    "number_of": number_of,
     "number_fits": number_fits,
     "prepare": prepare,
     "quiet": quiet,

@@ -120,10 +120,11 @@ def promote_types(type1: dtype, type2: dtype) -> dtype:
 def python_number(x: Any) -> Any:
     """A NumPy scalar as a Python number; anything else unchanged.
 
+    NumPy's bools become floats, as in PyTorch, which knows them only as objects with `__float__`.
     OverflowError for an int that needs more than 64 bits.
     """
     if isinstance(x, np.generic):
-        x = x.item()
+        x = float(x) if isinstance(x, np.bool_) else x.item()
     if isinstance(x, int) and not -(2**63) <= x < 2**64:
         raise OverflowError("int too big to convert: a number has at most 64 bits")
     return x

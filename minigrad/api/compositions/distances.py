@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...core.creating import number_of
 from ...core.dispatch import OPS
 from ...core.tensor import require_tensor
 from ...rules.dtypes import scalar_name
@@ -193,6 +194,4 @@ def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
     """
     require_tensor(input, "dist", "input")
     require_tensor(other, "dist", "other", 2)
-    if isinstance(p, bool) or not isinstance(p, int | float):
-        raise TypeError(f"dist(): argument 'p' (position 3) must be Number, not {type(p).__name__}")
-    return norm(input - other, p)
+    return norm(input - other, number_of(p, "dist", "p"))
