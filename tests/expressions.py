@@ -688,6 +688,19 @@ torch.add(x, y, alpha=w[0])
 F.leaky_relu(y, s), F.elu(y, s), F.threshold(y, s, s), F.softplus(y, s)
 F.leaky_relu(y, y)
 torch.norm(y, s), torch.linalg.vector_norm(y, s)
+y.add(2, y), torch.add(y, 2, y), y.sub(2, y), y.sub(1, 2)
+y.clone().add_(-0.1, y), y.clone().sub_(2, y), w.data.add_(-0.5, y)
+torch.addcmul(y, 0.5, y, y), y.addcdiv(2, y, y), y.clone().addcmul_(0.5, y, y), y.addcdiv_(-1, y, y)
+torch.addmm(2, x.T @ x, 3, x.T, x), torch.addmm(2, x.T @ x, x.T, x)
+x.clone().addmm_(2, 3, n.float(), x), y.addr(2, 3, y, y)
+torch.addmv(2, y[:2], 3, x, y), torch.baddbmm(2, x[None], 3, x[None, :, :2], x[None])
+torch.add(y, 0.5, y, out=torch.empty(3))
+torch.addmm(0.5, x, 0.5, n.float(), x, out=torch.empty(2, 3))
+grads(lambda w: (w * 1).add_(2, w * w).sum(), w)
+torch.add(y, 1.5, n), torch.add(n, 1.5, n)
+y.add_(y, y)
+y.add_("a", y)
+y.addcmul_(y, y, 0.5)
 torch.add(x, 1, alpha=0.5)
 torch.add(n, n, alpha=2)
 torch.add(n, n, alpha=0.5)
@@ -1237,6 +1250,12 @@ torch.ones(1, 2, 1).squeeze(dim=2).shape
 torch.ones(1, 2, 1).squeeze(dim=(0, -1)).shape
 torch.ones(1, 2, 1).squeeze(3)
 torch.ones(1, 2, 1).squeeze((0, 0))
+torch.ones(1, 2, 1).squeeze(0, 2), torch.ones(1, 2, 1).squeeze_(0, 2)
+torch.ones(1, 2, 1).squeeze_(), torch.ones(1, 2, 1).squeeze_(0)
+[(w[None] * 1).squeeze(*dims).grad_fn.name() for dims in ((), (0,), (0, 1), ((0, 1),))]
+[(w[None] * 1).squeeze_(*dims).grad_fn.name() for dims in ((), (0,), (0, 1))]
+y.broadcast_to(2, 3), x.count_nonzero(0, 1), x.count_nonzero(), x.count_nonzero(None)
+torch.squeeze(x, 0, 1)
 torch.ones(1, 2, 1).squeeze(axis=0).shape
 torch.ones(1, 2, 1).squeeze("a")
 s.squeeze(), s.squeeze(0), s.squeeze(-1)
@@ -2111,6 +2130,9 @@ torch.__version__ is None
 """
 
 SECTIONS["results in given memory"] = """
+torch.arange(3, out=torch.zeros(3, 1)), torch.linspace(0, 1, 6, out=x), torch.arange(6, out=x.T)
+torch.range(0, 2, out=torch.zeros(1, 3)), torch.logspace(0, 2, 3, 2, out=torch.zeros(3, 1))
+torch.arange(3, out=torch.zeros(2)), torch.arange(3, out=e)
 torch.scatter(x, 1, torch.zeros(0, 0, dtype=torch.int64), 1e39)
 torch.scatter(x, 1, torch.zeros(1, 1, dtype=torch.int64), 1e39)
 x.as_strided((2, 2), (1, 1))

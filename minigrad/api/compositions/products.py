@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import string
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
+from ...core.arguments import FACTORS, from_old_order
 from ...core.creating import int_of
 from ...core.dispatch import OPS
 from ...core.tensor import TensorBase, require_tensor, wrap
@@ -22,6 +24,8 @@ from .registry import composed
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _plus(input: Any, beta: float, product: Any, alpha: float) -> Any:
@@ -75,7 +79,21 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     return OPS["matmul"](input, mat2)
 
 
+def _in_old_order(function: F) -> F:
+    """A function that also takes `(beta, input, alpha, …)`, as PyTorch once did."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **options: Any) -> Any:
+        if len(args) > 3:
+            found = from_old_order(function.__name__, args, 2)
+            args, options = tuple(found[:3]), options | dict(zip(FACTORS, found[3:], strict=False))
+        return function(*args, **options)
+
+    return cast(F, call)
+
+
 @composed(IN_PLACE)
+@_in_old_order
 def baddbmm(
     input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1
 ) -> Tensor:
@@ -90,6 +108,7 @@ def baddbmm(
 
 
 @composed(IN_PLACE)
+@_in_old_order
 def addbmm(
     input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1
 ) -> Tensor:
@@ -105,6 +124,7 @@ def addbmm(
 
 
 @composed(IN_PLACE)
+@_in_old_order
 def addmm(
     input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1
 ) -> Tensor:
@@ -120,6 +140,7 @@ def addmm(
 
 
 @composed(IN_PLACE)
+@_in_old_order
 def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """`beta * input + alpha * (mat @ vec)`; `input` broadcasts.
 
@@ -132,6 +153,7 @@ def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: fl
 
 
 @composed(IN_PLACE)
+@_in_old_order
 def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """`beta * input + alpha * outer(vec1, vec2)`; `input` broadcasts.
 
