@@ -113,6 +113,12 @@ torch.Tensor("a")
 """
 
 SECTIONS["creation from sizes"] = """
+torch.zeros(2, dtype=())
+torch.zeros_like(x, dtype=n[0])
+torch.arange(2, dtype=0)
+torch.randint(3, (2,), dtype=[])
+torch.randperm(2, dtype="")
+torch.randn(2, dtype=False)
 torch.zeros(2)
 torch.zeros(2, 3)
 torch.zeros((2, 3))
@@ -795,6 +801,23 @@ torch.tensor([0.0, -0.0, inf]).reciprocal()
 """
 
 SECTIONS["comparisons and logic"] = """
+torch.equal(n, n.double()), torch.equal(y, y.double()), torch.equal(y, m), torch.equal(m, m.int())
+torch.equal(torch.tensor([0.1]), torch.tensor([0.1], dtype=torch.float64))
+torch.isin(n, y), torch.isin(y, 1), torch.isin(1.5, d), torch.isin(y / 10, 0.1)
+torch.isin(y / 10, d / 5), torch.isin(torch.tensor(0.1), d), torch.isin(d, s)
+torch.isin(m, m)
+torch.isin(n, True)
+torch.isin(n, [1])
+torch.searchsorted(y.sort()[0], n), torch.searchsorted(n, n.double() + 0.5)
+torch.searchsorted(n[0], 1.5), torch.searchsorted(y.sort()[0] / 10, 0.1, right=True)
+torch.searchsorted(torch.tensor([0.1]), torch.tensor([0.1], dtype=torch.float64), right=True)
+torch.searchsorted(torch.tensor([0.1]), torch.tensor(0.1, dtype=torch.float64), right=True)
+torch.bucketize(y, n[0]), torch.bucketize(m, n[0])
+torch.bucketize(2.5, n[0]), torch.bucketize(n, d)
+torch.searchsorted(m, m)
+torch.searchsorted(n[0], "a")
+[torch.tensor([200, 7], dtype=torch.uint8) >> i for i in (-1, 0, 3, 7, 8, 300)]
+[torch.tensor([-100, 7], dtype=torch.int8) >> i for i in (-1, 0, 3, 7, 8, 300)]
 x == x
 x == 1
 x == y
@@ -1152,6 +1175,10 @@ torch.all(x, dim=0, keepdim=True)
 """
 
 SECTIONS["shapes"] = """
+y.view_as(None)
+y.reshape_as(3)
+y.expand_as([3])
+torch.flatten(None)
 x.reshape(3, 2)
 x.reshape((3, 2))
 x.reshape([3, 2])
@@ -1372,6 +1399,11 @@ x.contiguous(), x.t().contiguous()
 """
 
 SECTIONS["products"] = """
+torch.mv(s, y)
+torch.kron(y, 2)
+torch.inner(2, y)
+torch.cross(y, None, 0)
+torch.linalg.cross(2, y)
 x @ y
 y @ y
 x @ x.t()

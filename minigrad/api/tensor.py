@@ -21,7 +21,7 @@ from ..core.grad_mode import is_grad_enabled, no_grad
 from ..core.inplace import in_place
 from ..core.observer import observation
 from ..core.resizing import in_format, resize, strides_of_empty, with_format
-from ..core.tensor import TensorBase, make_public, refresh, wrap
+from ..core.tensor import TensorBase, make_public, refresh, require_tensor, wrap
 from ..core.tracing import tracing
 from ..core.versions import count_write
 from ..core.warning import warn_once
@@ -560,14 +560,17 @@ class Tensor(OpMethods, TensorBase):
 
     def view_as(self, other: TensorBase) -> Any:
         """This tensor viewed in the shape of `other`."""
+        require_tensor(other, "view_as", "other")
         return OPS["view"](self, other._array.shape)
 
     def reshape_as(self, other: TensorBase) -> Any:
         """This tensor reshaped to the shape of `other`."""
+        require_tensor(other, "reshape_as", "other")
         return OPS["reshape"](self, other._array.shape)
 
     def expand_as(self, other: TensorBase) -> Any:
         """This tensor expanded to the shape of `other`."""
+        require_tensor(other, "expand_as", "other")
         return OPS["expand"](self, other._array.shape)
 
     # Tensors of this dtype --------------------------------------------------------------------

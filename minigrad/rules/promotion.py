@@ -80,6 +80,12 @@ def result_type(*operands: object) -> np.dtype:
     return result
 
 
+def in_common_dtype(*operands: Any) -> list[np.ndarray]:
+    """Arrays and numbers as arrays of the dtype in which PyTorch computes with them."""
+    kind = result_type(*operands)
+    return [np.asarray(x).astype(kind, copy=False) for x in operands]
+
+
 def _refuse_uint64(operands: Iterable[object]) -> None:
     """RuntimeError for a number that is an int of 64 bits without a sign."""
     if any(isinstance(x, int) and x >= 2**63 for x in operands):

@@ -219,6 +219,7 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
     >>> minigrad.inner(minigrad.tensor([1., 2.]), minigrad.tensor([3., 4.]))
     tensor(11.)
     """
+    require_tensor(input, "inner", "input")
     require_tensor(other, "inner", "other", 2)
     if input.ndim == 0 or other.ndim == 0:
         return OPS["mul"](input, other)
@@ -237,6 +238,8 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
     >>> minigrad.kron(minigrad.tensor([1, 2]), minigrad.tensor([3, 4]))
     tensor([3, 4, 6, 8])
     """
+    require_tensor(input, "kron", "input")
+    require_tensor(other, "kron", "other", 2)
     ndim = max(input.ndim, other.ndim)
     a = (1,) * (ndim - input.ndim) + tuple(input.shape)
     b = (1,) * (ndim - other.ndim) + tuple(other.shape)
