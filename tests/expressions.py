@@ -113,6 +113,12 @@ torch.Tensor("a")
 """
 
 SECTIONS["creation from sizes"] = """
+torch.zeros(2, dtype=())
+torch.zeros_like(x, dtype=n[0])
+torch.arange(2, dtype=0)
+torch.randint(3, (2,), dtype=[])
+torch.randperm(2, dtype="")
+torch.randn(2, dtype=False)
 torch.zeros(2)
 torch.zeros(2, 3)
 torch.zeros((2, 3))
@@ -681,6 +687,26 @@ torch.div(1, 2)
 torch.floor_divide(-7, 2)
 torch.multiply(other=3, input=2)
 torch.add(x, y, alpha=2)
+torch.add(x, y, alpha=s), torch.addcmul(y, y, y, value=torch.tensor(2))
+torch.add(n, 1, alpha=s)
+torch.add(x, y, alpha=torch.tensor([1.5]))
+torch.add(x, y, alpha=w[0])
+F.leaky_relu(y, s), F.elu(y, s), F.threshold(y, s, s), F.softplus(y, s)
+F.leaky_relu(y, y)
+torch.norm(y, s), torch.linalg.vector_norm(y, s)
+y.add(2, y), torch.add(y, 2, y), y.sub(2, y), y.sub(1, 2)
+y.clone().add_(-0.1, y), y.clone().sub_(2, y), w.data.add_(-0.5, y)
+torch.addcmul(y, 0.5, y, y), y.addcdiv(2, y, y), y.clone().addcmul_(0.5, y, y), y.addcdiv_(-1, y, y)
+torch.addmm(2, x.T @ x, 3, x.T, x), torch.addmm(2, x.T @ x, x.T, x)
+x.clone().addmm_(2, 3, n.float(), x), y.addr(2, 3, y, y)
+torch.addmv(2, y[:2], 3, x, y), torch.baddbmm(2, x[None], 3, x[None, :, :2], x[None])
+torch.add(y, 0.5, y, out=torch.empty(3))
+torch.addmm(0.5, x, 0.5, n.float(), x, out=torch.empty(2, 3))
+grads(lambda w: (w * 1).add_(2, w * w).sum(), w)
+torch.add(y, 1.5, n), torch.add(n, 1.5, n)
+y.add_(y, y)
+y.add_("a", y)
+y.addcmul_(y, y, 0.5)
 torch.add(x, 1, alpha=0.5)
 torch.add(n, n, alpha=2)
 torch.add(n, n, alpha=0.5)
@@ -775,6 +801,23 @@ torch.tensor([0.0, -0.0, inf]).reciprocal()
 """
 
 SECTIONS["comparisons and logic"] = """
+torch.equal(n, n.double()), torch.equal(y, y.double()), torch.equal(y, m), torch.equal(m, m.int())
+torch.equal(torch.tensor([0.1]), torch.tensor([0.1], dtype=torch.float64))
+torch.isin(n, y), torch.isin(y, 1), torch.isin(1.5, d), torch.isin(y / 10, 0.1)
+torch.isin(y / 10, d / 5), torch.isin(torch.tensor(0.1), d), torch.isin(d, s)
+torch.isin(m, m)
+torch.isin(n, True)
+torch.isin(n, [1])
+torch.searchsorted(y.sort()[0], n), torch.searchsorted(n, n.double() + 0.5)
+torch.searchsorted(n[0], 1.5), torch.searchsorted(y.sort()[0] / 10, 0.1, right=True)
+torch.searchsorted(torch.tensor([0.1]), torch.tensor([0.1], dtype=torch.float64), right=True)
+torch.searchsorted(torch.tensor([0.1]), torch.tensor(0.1, dtype=torch.float64), right=True)
+torch.bucketize(y, n[0]), torch.bucketize(m, n[0])
+torch.bucketize(2.5, n[0]), torch.bucketize(n, d)
+torch.searchsorted(m, m)
+torch.searchsorted(n[0], "a")
+[torch.tensor([200, 7], dtype=torch.uint8) >> i for i in (-1, 0, 3, 7, 8, 300)]
+[torch.tensor([-100, 7], dtype=torch.int8) >> i for i in (-1, 0, 3, 7, 8, 300)]
 x == x
 x == 1
 x == y
@@ -1132,6 +1175,10 @@ torch.all(x, dim=0, keepdim=True)
 """
 
 SECTIONS["shapes"] = """
+y.view_as(None)
+y.reshape_as(3)
+y.expand_as([3])
+torch.flatten(None)
 x.reshape(3, 2)
 x.reshape((3, 2))
 x.reshape([3, 2])
@@ -1230,6 +1277,12 @@ torch.ones(1, 2, 1).squeeze(dim=2).shape
 torch.ones(1, 2, 1).squeeze(dim=(0, -1)).shape
 torch.ones(1, 2, 1).squeeze(3)
 torch.ones(1, 2, 1).squeeze((0, 0))
+torch.ones(1, 2, 1).squeeze(0, 2), torch.ones(1, 2, 1).squeeze_(0, 2)
+torch.ones(1, 2, 1).squeeze_(), torch.ones(1, 2, 1).squeeze_(0)
+[(w[None] * 1).squeeze(*dims).grad_fn.name() for dims in ((), (0,), (0, 1), ((0, 1),))]
+[(w[None] * 1).squeeze_(*dims).grad_fn.name() for dims in ((), (0,), (0, 1))]
+y.broadcast_to(2, 3), x.count_nonzero(0, 1), x.count_nonzero(), x.count_nonzero(None)
+torch.squeeze(x, 0, 1)
 torch.ones(1, 2, 1).squeeze(axis=0).shape
 torch.ones(1, 2, 1).squeeze("a")
 s.squeeze(), s.squeeze(0), s.squeeze(-1)
@@ -1346,6 +1399,11 @@ x.contiguous(), x.t().contiguous()
 """
 
 SECTIONS["products"] = """
+torch.mv(s, y)
+torch.kron(y, 2)
+torch.inner(2, y)
+torch.cross(y, None, 0)
+torch.linalg.cross(2, y)
 x @ y
 y @ y
 x @ x.t()
@@ -1895,7 +1953,32 @@ np.float64(2) / y
 np.int64(2) ** n
 np.bool_(True) + y
 y + np.bool_(True)
+n + np.bool_(True)
+n * np.bool_(False), m + np.bool_(True), n.clamp(np.bool_(False))
+m & np.bool_(True)
+torch.full((2,), np.bool_(True))
+torch.where(m, np.bool_(True), 2)
+torch.arange(np.bool_(True))
+torch.result_type(n, np.bool_(True))
+put(y, 0, np.bool_(True))
+put(y, 0, np.float32(1))
+put(y, 0, np.float64(1))
+put(n, 0, np.int8(1))
+put(m, 0, np.int8(2))
+put(y, slice(None), [1, 2, 3])
+y.sum(0, np.bool_(True))
+torch.add(np.int64(1), 1)
+torch.div(np.int8(7), 2, rounding_mode="floor")
+y.norm(np.int64(2)), y.norm(np.float32(1)), torch.dist(y, y + 1, np.int64(1))
 n + np.int32(1)
+np.ones(3) / y
+np.ones(3) / n[0, 0]
+np.float32([2, 4, 8]) / y
+[1, 2, 3] / y
+y != np.ones(3)
+np.ones(3) != y
+y == np.ones(2)
+y == np.array(["a"])
 np.exp(y)
 np.sum(y)
 np.add(y, y)
@@ -2079,6 +2162,9 @@ torch.__version__ is None
 """
 
 SECTIONS["results in given memory"] = """
+torch.arange(3, out=torch.zeros(3, 1)), torch.linspace(0, 1, 6, out=x), torch.arange(6, out=x.T)
+torch.range(0, 2, out=torch.zeros(1, 3)), torch.logspace(0, 2, 3, 2, out=torch.zeros(3, 1))
+torch.arange(3, out=torch.zeros(2)), torch.arange(3, out=e)
 torch.scatter(x, 1, torch.zeros(0, 0, dtype=torch.int64), 1e39)
 torch.scatter(x, 1, torch.zeros(1, 1, dtype=torch.int64), 1e39)
 x.as_strided((2, 2), (1, 1))

@@ -35,7 +35,9 @@ from .tensor import Tensor
 
 
 def _kind(dtype: DType | None, otherwise: DType | None = None) -> np.dtype:
-    return dtypes.to_numpy(dtype or otherwise or promotion.get_default_dtype())
+    if dtype is None:
+        dtype = otherwise or promotion.get_default_dtype()
+    return dtypes.to_numpy(dtype)
 
 
 # From data ----------------------------------------------------------------------------------------

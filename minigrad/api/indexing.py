@@ -20,10 +20,10 @@ from ..core.tensor import TensorBase, require_element, require_tensor, wrap
 from ..core.warning import warn
 from ..rules import REGISTRY
 from ..rules.dims import int64
-from ..rules.dtypes import scalar_name
+from ..rules.dtypes import of_numpy, scalar_name
 from ..rules.indexing import put_into
-from ..rules.promotion import converted
-from .compositions.basic import in_kind, require_list, tensor_or_number
+from ..rules.promotion import converted, python_number
+from .compositions.basic import in_kind, require_list
 
 _alias, _index, _select = OPS["alias"], OPS["index"], OPS["select"]
 _slice, _unsqueeze = OPS["slice"], OPS["unsqueeze"]
@@ -105,7 +105,12 @@ def _number_to_store(value: Any, kind: np.dtype) -> Any:
         return converted(value, kind)
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise ValueError("Overflow when unpacking long long: an int beyond 64 bits")
-    value = tensor_or_number(value, "__setitem__")
+    # NumPy's float64 is one of Python's floats, its other floats and its bools are not.
+    if not isinstance(value, int | float | np.integer):
+        name = type(value).__name__
+        name = f"numpy.{name}" if isinstance(value, np.generic | np.ndarray) else name
+        raise TypeError(f"can't assign a {name} to a torch.{of_numpy(kind).scalar_name}Tensor")
+    value = python_number(value)
     if kind == np.float16:
         return cast(np.array(converted(value, np.dtype(np.float32))), kind).item()
     return converted(value, kind)

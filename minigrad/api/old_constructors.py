@@ -190,7 +190,7 @@ def range(
     )
     first, last = number_of(start, "range", "start"), number_of(end, "range", "end")
     by = number_of(step, "range", "step")
-    kind = to_numpy(dtype or promotion.get_default_dtype())
+    kind = to_numpy(promotion.get_default_dtype() if dtype is None else dtype)
     if kind.kind == "b":
         raise NotImplementedError("\"range_cpu\" not implemented for 'Bool'")
     if by == 0 or by != by:

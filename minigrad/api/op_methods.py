@@ -70,7 +70,8 @@ def methods(rule: Rule) -> Iterator[tuple[str, Callable[..., Any]]]:
         yield rule.name, _with_sizes(op, otherwise) if presentation.spread_sizes else op
     if "in-place" in presentation.forms:
         make = shape_in_place if rule.view else in_place
-        yield f"{rule.name}_", make(rule, node=presentation.in_place_node)
+        method = make(rule, node=presentation.in_place_node)
+        yield f"{rule.name}_", _with_sizes(method) if presentation.spread_sizes else method
     for expression in presentation.operators:
         if expression in _BINARY:
             operator = function(rule, operator=True)
@@ -99,10 +100,13 @@ def _with_sizes(
     """
     name, signature = op.__name__, inspect.signature(op)
     keyword = list(signature.parameters)[1]
+    optional = signature.parameters[keyword].default is not inspect.Parameter.empty
 
     def method(self: Any, *sizes: Any, **options: Any) -> Any:
         if keyword in options:
             sizes = (*sizes, options.pop(keyword))
+        if len(sizes) <= optional:  # a single dim isn't a sequence of one
+            return op(self, *sizes, **options)
         if not sizes and not options:
             raise TypeError(f'{name}() missing 1 required positional arguments: "{keyword}"')
         in_sequence = len(sizes) == 1 and isinstance(sizes[0], tuple | list)

@@ -22,7 +22,7 @@ from ..core.inplace import in_place
 from ..core.observer import observation
 from ..core.one_node import as_one_node, shown_name
 from ..core.resizing import in_format, resize, strides_of_empty, with_format
-from ..core.tensor import TensorBase, make_public, refresh, wrap
+from ..core.tensor import TensorBase, make_public, refresh, require_tensor, wrap
 from ..core.tracing import tracing
 from ..core.versions import count_write
 from ..core.warning import warn_once
@@ -561,14 +561,17 @@ class Tensor(OpMethods, TensorBase):
 
     def view_as(self, other: TensorBase) -> Any:
         """This tensor viewed in the shape of `other`."""
+        require_tensor(other, "view_as", "other")
         return OPS["view"](self, other._array.shape)
 
     def reshape_as(self, other: TensorBase) -> Any:
         """This tensor reshaped to the shape of `other`."""
+        require_tensor(other, "reshape_as", "other")
         return OPS["reshape"](self, other._array.shape)
 
     def expand_as(self, other: TensorBase) -> Any:
         """This tensor expanded to the shape of `other`."""
+        require_tensor(other, "expand_as", "other")
         return OPS["expand"](self, other._array.shape)
 
     # Tensors of this dtype --------------------------------------------------------------------
@@ -715,9 +718,9 @@ class Tensor(OpMethods, TensorBase):
         return op(other, self) if isinstance(other, OPERANDS) else NotImplemented
 
     def __rtruediv__(self, other: Any) -> Any:
-        """Compute `other / x` as `x.reciprocal() * other`, as PyTorch does."""
-        if isinstance(other, OPERANDS):
-            return OPS["mul"](OPS["reciprocal"](self), other)
+        """Compute `other / x` as `x.reciprocal() * other`, as PyTorch does, also for arrays."""
+        if isinstance(other, (*OPERANDS, np.ndarray)):
+            return OPS["reciprocal"](self) * other
         return NotImplemented
 
     __rdiv__ = __rtruediv__
@@ -734,22 +737,18 @@ class Tensor(OpMethods, TensorBase):
             )
         return OPS["bitwise_not"](self)
 
-    # Any object other than a tensor, an array or a number is unequal to a tensor.
+    def __eq__(self, other: Any) -> Any:
+        """Compare with a tensor, a number or an array; any other object is unequal to a tensor."""
+        if isinstance(other, np.ndarray):
+            try:
+                other = from_array(other)
+            except TypeError:  # an array of strings, for example
+                return False
+        return OPS["eq"](self, other) if isinstance(other, OPERANDS) else False
 
-    def __eq__(self, other: object) -> Any:
-        return _compared("eq", self, other, otherwise=False)
-
-    def __ne__(self, other: object) -> Any:
-        return _compared("ne", self, other, otherwise=True)
-
-
-def _compared(op: str, tensor: Tensor, other: Any, otherwise: bool) -> Any:
-    if isinstance(other, np.ndarray):
-        try:
-            other = from_array(other)
-        except TypeError:  # an array of strings, for example
-            return otherwise
-    return OPS[op](tensor, other) if isinstance(other, OPERANDS) else otherwise
+    def __ne__(self, other: Any) -> Any:
+        """Compare with a tensor or a number. In PyTorch even an array as a whole is unequal."""
+        return OPS["ne"](self, other) if isinstance(other, OPERANDS) else NotImplemented
 
 
 _TO = ("dtype", "device", "non_blocking", "copy", "memory_format")

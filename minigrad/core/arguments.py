@@ -20,6 +20,7 @@ from .errstate import quiet
 from .grad_mode import grad_mode
 from .tensor import TensorBase, refresh, require_element, require_tensor, wrap
 from .versions import SavedVersion
+from .warning import warn_once
 
 MISSING: Any = object()  # the default of a required argument
 UNGIVEN: Any = object()  # that of a `dim` which may be None, but not left out, with `keepdim`
@@ -106,7 +107,8 @@ def check_operands(rule: Rule, operands: Sequence[Any]) -> bool:
 
 def _tensor_of(number: Any) -> TensorBase:
     """A number as a tensor, whose dtype is an integer's or the default one."""
-    return wrap(np.array(python_number(number), result_type(number)))
+    number = python_number(number)
+    return wrap(np.array(number, result_type(number)))
 
 
 def _refuse_operand(rule: Rule, position: int, operand: Any) -> None:
@@ -127,6 +129,31 @@ def call_by_names(op: Callable[..., Any], given: dict[str, Any], others: dict[st
             raise TypeError(f"{op.__name__}() got an unexpected keyword argument '{alias}'")
         given[name] = value
     return op(**{name: value for name, value in given.items() if value is not MISSING})
+
+
+# Options for numbers that multiply a term. PyTorch once took them by position.
+FACTORS = ("beta", "alpha", "value")
+
+
+def from_old_order(name: str, args: Sequence[Any], most: int = 1) -> list[Any]:
+    """The operands of a call with factors by position, such as `x.add_(0.1, y)`, then the factors.
+
+    There are up to `most` factors, which come before the tensors that they multiply. TypeError for
+    any other arguments.
+    """
+    *first, last = args
+    factors = [x for x in first if isinstance(x, int | float | np.number)]
+    tensors = [x for x in first if isinstance(x, TensorBase)]
+    given = ", ".join(type(x).__name__ for x in args)
+    fits = isinstance(last, TensorBase | int | float) and len(factors) + len(tensors) == len(first)
+    if not (fits and 0 < len(factors) <= most):
+        raise TypeError(f"{name}() received an invalid combination of arguments - got ({given})")
+    warn_once(
+        f"This overload of {name} is deprecated: it takes ({given}). Give the factors by name, "
+        "after the tensors.",
+        kind="overload",
+    )
+    return [*tensors, last, *factors]
 
 
 # How to recognise NumPy's errors about shapes, and about arrays that no memory can hold.

@@ -23,8 +23,18 @@ from ..rules import REGISTRY, Rule
 from ..rules.dtypes import SUPPORTED, scalar_name, to_numpy
 from ..rules.layout import contiguous, elementwise, like_images
 from ..rules.presentation import HALF_IN_DERIVATIVES, HALF_IN_PULLBACKS
-from ..rules.promotion import LARGEST, python_number
-from .arguments import MISSING, UNGIVEN, call_by_names, prepare, raise_as_pytorch, read_key
+from ..rules.promotion import LARGEST
+from .arguments import (
+    FACTORS,
+    MISSING,
+    UNGIVEN,
+    call_by_names,
+    from_old_order,
+    prepare,
+    raise_as_pytorch,
+    read_key,
+)
+from .creating import number_of
 from .errstate import quiet
 from .grad_mode import grad_mode
 from .half import HALF, computing
@@ -36,6 +46,7 @@ from .views import View
 
 TEMPLATE = """\
 def {name}({parameters}, **others):
+    {old_order}
     if others:
         return call_by_names({name}, dict({by_name}), others)
     {check_options}
@@ -98,6 +109,16 @@ def function(
     return op
 
 
+def factor_of(rule: Rule) -> str:
+    """The option that PyTorch once took by position, as in `x.add_(0.1, y)`, or "".
+
+    Only ops that can write in place have one: optimisers were written so.
+    """
+    named = [p.name for p in rule.signature.parameters.values() if p.kind is p.KEYWORD_ONLY]
+    found = next((name for name in named if name in FACTORS), "")
+    return found if "in-place" in rule.presentation.forms else ""
+
+
 def _filled(line: str, fields: dict[str, str]) -> str:
     """A line of the template with its fields; a field of several lines keeps the indentation."""
     indent = line[: len(line) - len(line.lstrip())]
@@ -119,6 +140,7 @@ class _Filling:
         self.first = (tensors or list(names) or ["tensors"])[0]
         self.parameters = list(rule.signature.parameters.values())
         self.converts = rule.presentation.converts
+        self.factor = factor_of(rule)
         self.options = [
             p
             for p in self.parameters
@@ -142,6 +164,7 @@ class _Filling:
         return fields | {
             "name": rule.forward.__name__,
             "parameters": ", ".join(map(self._parameter, self.parameters)),
+            "old_order": self._old_order(fields["operands"]),
             "by_name": ", ".join(
                 f"{p.name}={p.name}" for p in self.parameters if p.kind is not p.VAR_POSITIONAL
             ),
@@ -169,11 +192,18 @@ class _Filling:
         layout = self.rule.presentation.layout
         return _EXTRA_OUTPUTS.get(layout, _EXTRA_OUTPUTS["contiguous"]).format(**fields)
 
+    def _old_order(self, operands: str) -> str:
+        if not self.factor:
+            return ""
+        found = f"{operands.strip('()')}, {self.factor} = from_old_order"
+        return f"if rest:\n    {found}(rule.name, [{operands.strip('()')}, *rest])"
+
     def _parameter(self, parameter: Any) -> str:
         if parameter.kind is parameter.VAR_POSITIONAL:
             return f"*{parameter.name}"
         only_named = [p for p in self.parameters if p.kind is p.KEYWORD_ONLY]
-        star = "*, " if self.kinds and only_named[:1] == [parameter] else ""
+        star = f"*{'rest' if self.factor else ''}, "
+        star = star if self.kinds and only_named[:1] == [parameter] else ""
         if parameter.name == "dim" and self.rule.presentation.dim_for_keepdim:
             return "dim=UNGIVEN"
         required = parameter.default is parameter.empty
@@ -388,7 +418,8 @@ def _check_option(option: Any, first: str, converts: bool) -> str:
     elif option.annotation == _KEY:
         statements.append(f"{name}, in_{name} = read_key({name})")
     elif option.annotation == "float":
-        statements.append(f"if type({name}) not in NUMBERS:\n    {name} = number({name}, {name!r})")
+        convert = f"{name} = number_of({name}, rule.name, {name!r})"
+        statements.append(f"if type({name}) not in NUMBERS:\n    {convert}")
     return "\n".join(statements)
 
 
@@ -417,14 +448,6 @@ def all_fit(tensors: Sequence[Any], one_dtype: bool) -> bool:
 def number_fits(number: Any, char: str) -> bool:
     """Whether a Python int can be combined, unconverted, with an array of a dtype (its `char`)."""
     return type(number) is int and -(2**31) <= number < 2**31 and char in _OF_32_BITS_OR_MORE
-
-
-def number(value: Any, name: str) -> Any:
-    """An option that must be a number, as a Python number. TypeError for anything else."""
-    value = python_number(value)
-    if not isinstance(value, int | float | TensorBase):
-        raise TypeError(f"argument '{name}' must be Number, not {type(value).__name__}")
-    return value
 
 
 def missing(rule: Rule, name: str) -> TypeError:
@@ -470,12 +493,13 @@ _NAMES: dict[str, Any] = {
     "call_by_names": call_by_names,
     "computing": computing,
     "grad_mode": grad_mode,
+    "from_old_order": from_old_order,
     "in_dtype": in_dtype,
     "like_images": like_images,
     "may_share_memory": np.may_share_memory,
     "missing": missing,
     "ndarray": np.ndarray,
-    "number": number,
+    "number_of": number_of,
     "number_fits": number_fits,
     "prepare": prepare,
     "quiet": quiet,

@@ -21,8 +21,8 @@ from ..rules.dtypes import scalar_name
 from ..rules.layout import dense
 from ..rules.promotion import result_type, same_category_or_higher
 from ..rules.rule import Array, Operand, Result
-from .arguments import read_key
-from .dispatch import OPERANDS, OPS, function, number_fits
+from .arguments import from_old_order, read_key
+from .dispatch import OPERANDS, OPS, factor_of, function, number_fits
 from .errstate import quiet
 from .grad_mode import grad_mode
 from .node import Node
@@ -51,6 +51,7 @@ def in_place(
     doesn't say which ones. `node` and `operator` are as in `dispatch.function`.
     """
     out_of_place, write = function(rule, node=node, operator=operator), rule.write
+    factor = factor_of(rule)
     clears = rule.name in _CLEARING
     # PyTorch never records these. The tensor keeps its history, as in `no_grad`.
     logical = rule.name.startswith("logical_")
@@ -77,6 +78,9 @@ def in_place(
                     let_go()
         if operator and not isinstance(args[0], OPERANDS):
             return NotImplemented
+        if factor and len(args) >= len(rule.operands):
+            _, *operands, kwargs[factor] = from_old_order(f"{rule.name}_", [self, *args])
+            args = tuple(operands)
         others = (*args, *kwargs.values())
         floats = self._array.dtype.kind == "f"
         recordable = grad_mode.enabled and floats and not logical

@@ -161,7 +161,8 @@ def _wrapped(name: str, function: Any, kind: str) -> FunctionType:
     named: list[str] = []
     extra, star = "", False
     defaults: dict[str, Any] = {}
-    for p in inspect.signature(function).parameters.values():
+    # A decorated function may take more than its signature says, such as an old order.
+    for p in inspect.signature(function, follow_wrapped=False).parameters.values():
         if p.name == "out":
             continue
         if p.kind is p.VAR_POSITIONAL:
@@ -340,6 +341,24 @@ def _warn_of_resizing(target: np.ndarray, shape: tuple[int, ...]) -> None:
 # Functions that create tensors --------------------------------------------------------------------
 
 
+# What makes a row of numbers. It fills any shape that has as many elements.
+_RANGES = ("arange", "linspace", "logspace", "range")
+
+
+def _in_shape_of(target: np.ndarray, row: np.ndarray, name: str) -> np.ndarray:
+    """The numbers of a range in the shape of `out`, if it has as many elements."""
+    if target.size == row.size:
+        return row.reshape(target.shape)
+    if target.size and name == "arange":
+        warn(
+            f"The number of elements in the out tensor of shape {list(target.shape)} is "
+            f"{target.size} which does not match the computed number of elements {row.size}. "
+            "It gets another shape.",
+            UserWarning,
+        )
+    return row
+
+
 def created(
     make: Callable[..., Any], options: dict[str, Any], *arguments: Any, **others: Any
 ) -> Any:
@@ -365,6 +384,8 @@ def created(
         )
     requires_grad = options.pop("requires_grad", False)
     result = make(*arguments, **others, dtype=kind, **options)._array
+    if name in _RANGES:
+        result = _in_shape_of(tensor._array, result, name)
     if tensor._array.shape != result.shape:
         resize_array(tensor, result.shape)  # without a warning, unlike an op
     _store(tensor, result, name, ())

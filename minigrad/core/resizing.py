@@ -87,6 +87,7 @@ def shape_in_place(rule: Rule, *, node: str = "") -> Callable[..., Any]:
 
     method.__name__ = method.__qualname__ = f"{rule.name}_"
     method.__doc__ = f"`{rule.name}`, in place. RuntimeError for a leaf that requires grad."
+    vars(method)["__signature__"] = signature
     return method
 
 

@@ -41,10 +41,10 @@ def is_warn_always_enabled() -> bool:
     return _given.always
 
 
-def warn_once(message: str) -> None:
-    """Warn of the user's line, unless the same warning was given before."""
-    if _given.always or message not in _given.messages:
-        _given.messages.add(message)
+def warn_once(message: str, kind: str = "") -> None:
+    """Warn of the user's line, unless the same warning, or one of its kind, was given before."""
+    if _given.always or (kind or message) not in _given.messages:
+        _given.messages.add(kind or message)
         warn(message, UserWarning)
 
 

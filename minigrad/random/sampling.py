@@ -91,7 +91,7 @@ def randint(
     low, high = _integer_bounds(low, high, "randint")
     sizes = sizes_of((size,), {}, "randint")
     g = generator_or_default(generator, "randint")
-    like = _checked(allocated(np.empty, sizes, dtypes.to_numpy(dtype or dtypes.int64)), options)
+    like = _checked(allocated(np.empty, sizes, _kind(dtype, dtypes.int64)), options)
     return made(_integers(like, low, high, g), **options)
 
 
@@ -106,7 +106,7 @@ def randperm(n: int, *, dtype: DType | None = None, generator: Any = None, **opt
     if "out" in options:
         return created(randperm, options, n, dtype=dtype, generator=generator)
     (n,) = sizes_of((int_of(n, "randperm", "n"),), {}, "randperm")
-    g, kind = generator_or_default(generator, "randperm"), dtypes.to_numpy(dtype or dtypes.int64)
+    g, kind = generator_or_default(generator, "randperm"), _kind(dtype, dtypes.int64)
     if kind.kind == "f" and n > 2 ** (digits := dtypes.of_numpy(kind).digits) + 1:
         name = dtypes.of_numpy(kind).scalar_name
         raise RuntimeError(f"n cannot be greater than 2^{digits}+1 for {name} type.")
@@ -161,7 +161,7 @@ def randint_like(
         low, high = 0, low
     low, high = _integer_bounds(low, high, "randint_like")
     g = generator_or_default(generator, "randint_like")
-    like = _checked(allocated(empty_like, array, dtypes.to_numpy(dtype or input.dtype)), options)
+    like = _checked(allocated(empty_like, array, _kind(dtype, input.dtype)), options)
     return made(_integers(like, low, high, g), **options)
 
 
@@ -706,8 +706,13 @@ def _float_kind(dtype: DType | None, kernel: str, like: Any = None, function: st
     if like is not None:
         array_of(like, function)
     otherwise = promotion.get_default_dtype() if like is None else like.dtype
-    kind = dtypes.to_numpy(dtype or otherwise)
+    kind = _kind(dtype, otherwise)
     if kind.kind != "f":
         name = dtypes.of_numpy(kind).scalar_name
         raise NotImplementedError(f"\"{kernel}\" not implemented for '{name}'")
     return kind
+
+
+def _kind(dtype: Any, otherwise: dtypes.dtype) -> np.dtype:
+    """NumPy's dtype for an option `dtype`, which may be None. TypeError for anything else."""
+    return dtypes.to_numpy(otherwise if dtype is None else dtype)

@@ -6,8 +6,6 @@ import math
 import operator
 from collections.abc import Sequence
 
-import numpy as np
-
 
 def index(argument: int, name: str) -> int:
     """An argument as an int. TypeError for anything else and for a bool, else as `int64`."""
@@ -27,9 +25,9 @@ def number(argument: float, name: str) -> float:
 
 def flag(argument: bool, name: str) -> bool:
     """An argument as a bool. TypeError for anything else, also for an int."""
-    if not isinstance(argument, bool | np.bool_):
+    if not isinstance(argument, bool):
         raise TypeError(f"argument '{name}' must be bool, not {type(argument).__name__}")
-    return bool(argument)
+    return argument
 
 
 def int64(number: int) -> int:

@@ -71,11 +71,13 @@ def mm(input: Array, mat2: Array) -> Result:
 def mv(input: Array, vec: Array) -> Result:
     """The product of a matrix and a vector: (n, m) (m,) → (n,).
 
-    RuntimeError for other shapes and for different dtypes.
+    RuntimeError for other shapes and for different dtypes, IndexError for a 0-d first operand.
 
     >>> minigrad.mv(minigrad.ones(2, 3), minigrad.ones(3))
     tensor([3., 3.])
     """
+    if not input.ndim:
+        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     if input.ndim != 2 or vec.ndim != 1:
         dims = f"{vec.ndim}, {input.ndim}, {vec.ndim}"
         raise RuntimeError(f"vector + matrix @ vector expected, got {dims}")

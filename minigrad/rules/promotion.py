@@ -80,6 +80,12 @@ def result_type(*operands: object) -> np.dtype:
     return result
 
 
+def in_common_dtype(*operands: Any) -> list[np.ndarray]:
+    """Arrays and numbers as arrays of the dtype in which PyTorch computes with them."""
+    kind = result_type(*operands)
+    return [np.asarray(x).astype(kind, copy=False) for x in operands]
+
+
 def _refuse_uint64(operands: Iterable[object]) -> None:
     """RuntimeError for a number that is an int of 64 bits without a sign."""
     if any(isinstance(x, int) and x >= 2**63 for x in operands):
@@ -120,10 +126,11 @@ def promote_types(type1: dtype, type2: dtype) -> dtype:
 def python_number(x: Any) -> Any:
     """A NumPy scalar as a Python number; anything else unchanged.
 
+    NumPy's bools become floats, as in PyTorch, which knows them only as objects with `__float__`.
     OverflowError for an int that needs more than 64 bits.
     """
     if isinstance(x, np.generic):
-        x = x.item()
+        x = float(x) if isinstance(x, np.bool_) else x.item()
     if isinstance(x, int) and not -(2**63) <= x < 2**64:
         raise OverflowError("int too big to convert: a number has at most 64 bits")
     return x

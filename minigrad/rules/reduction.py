@@ -160,12 +160,12 @@ def _arg(input: Array, dim: int | None, keepdim: bool, name: str) -> Array:
 
 def _flag(keepdim: bool, name: str) -> Any:
     """`keepdim`. TypeError unless it is a bool: an int is often meant as a second dim."""
-    if not isinstance(keepdim, bool | np.bool_):
+    if not isinstance(keepdim, bool):
         raise TypeError(
             f"{name}(): argument 'keepdim' must be bool, not {type(keepdim).__name__}; "
             "several dims go in a tuple"
         )
-    return bool(keepdim)
+    return keepdim
 
 
 @differentiable(INTERNAL, node="MaxBackward1")

@@ -380,7 +380,7 @@ def _shifted(name: str, shift: np.ufunc, input: Operand, other: Operand) -> Arra
     _require_integers(name, like)
     bits = 8 * like.dtype.itemsize
     places = np.asarray(other, like.dtype)
-    # A shift by all bits leaves none of them, or only the sign.
+    # A shift by all bits leaves none of them, or only the sign, which moves down.
     nothing = (places < 0) | (places >= bits)
     if shift is np.left_shift or like.dtype.kind == "u":
         return np.where(nothing, 0, shift(input, np.where(nothing, 0, places))).astype(like.dtype)

@@ -118,7 +118,7 @@ def _squeeze_node(input: Array, dim: int | Sequence[int] | None = None) -> str:
     return f"SqueezeBackward{0 if dim is None else 2 if isinstance(dim, Sequence) else 1}"
 
 
-@differentiable(linear=True, view=True, forms=IN_PLACE, node=_squeeze_node)
+@differentiable(SIZES, linear=True, view=True, forms=IN_PLACE, node=_squeeze_node)
 def squeeze(input: Array, dim: int | Sequence[int] | None = None) -> Result:
     """Remove the dimensions of size 1: all of them, or those that `dim` names.
 

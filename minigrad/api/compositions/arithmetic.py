@@ -13,6 +13,7 @@ from ...rules import REGISTRY
 from ...rules.dtypes import float64, scalar_name, to_numpy
 from ...rules.layout import elementwise
 from ...rules.presentation import BOTH, FUNCTION, IN_PLACE
+from ...rules.promotion import in_common_dtype
 from .basic import div
 from .registry import COMPOSITIONS, Composition, composed
 
@@ -132,9 +133,7 @@ def allclose(
 
 @composed(BOTH)
 def equal(input: Tensor, other: Tensor) -> bool:
-    """Return whether two tensors have the same shape and the same elements.
-
-    RuntimeError for different dtypes.
+    """Return whether two tensors have the same shape and, in a common dtype, the same elements.
 
     >>> minigrad.equal(minigrad.tensor([1., 2.]), minigrad.tensor([1., 2.]))
     True
@@ -144,11 +143,7 @@ def equal(input: Tensor, other: Tensor) -> bool:
     a, b = input._array, other._array
     if a.shape != b.shape:
         return False
-    if a.dtype != b.dtype:
-        raise RuntimeError(
-            f"Expected object of data type {scalar_name(a)} but got data type {scalar_name(b)} "
-            "for argument 'other'"
-        )
+    a, b = in_common_dtype(a, b)
     return bool(np.array_equal(a, b))
 
 

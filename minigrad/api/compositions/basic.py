@@ -347,6 +347,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     >>> minigrad.ones(2, 3, 4).flatten(1).shape
     torch.Size([2, 12])
     """
+    require_tensor(input, "flatten", "input")
     shape = input._array.shape
     first, last = dim_from_front(start_dim, len(shape)), dim_from_front(end_dim, len(shape))
     if first > last:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...core.creating import number_of
 from ...core.dispatch import OPS, function
 from ...core.grad_mode import no_grad
 from ...core.one_node import one_node
@@ -219,6 +220,4 @@ def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
     """
     require_tensor(input, "dist", "input")
     require_tensor(other, "dist", "other", 2)
-    if isinstance(p, bool) or not isinstance(p, int | float):
-        raise TypeError(f"dist(): argument 'p' (position 3) must be Number, not {type(p).__name__}")
-    return norm(input - other, p)
+    return norm(input - other, number_of(p, "dist", "p"))

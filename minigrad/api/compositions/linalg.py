@@ -15,6 +15,7 @@ from ...core.dispatch import OPS, function
 from ...core.grad_mode import no_grad
 from ...core.one_node import one_node
 from ...core.tensor import TensorBase, require_tensor, wrap
+from ...core.warning import warn_once
 from ...rules import REGISTRY
 from ...rules.dims import axis as dim_from_front
 from ...rules.dims import flag
@@ -873,6 +874,8 @@ def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
     >>> minigrad.linalg.cross(minigrad.tensor([1., 0., 0.]), minigrad.tensor([0., 1., 0.]))
     tensor([0., 0., 1.])
     """
+    require_tensor(input, "cross", "input")
+    require_tensor(other, "cross", "other", 2)
     if input.ndim != other.ndim:
         raise RuntimeError(
             "linalg.cross: inputs must have the same number of dimensions, but got "
@@ -893,7 +896,13 @@ def cross_(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
     >>> minigrad.cross(minigrad.tensor([1., 0., 0.]), minigrad.tensor([0., 1., 0.]), dim=0)
     tensor([0., 0., 1.])
     """
+    require_tensor(input, "cross", "input")
+    require_tensor(other, "cross", "other", 2)
     if dim is None:
+        warn_once(
+            "Using torch.cross without specifying the dim arg is deprecated: give the dim, or use "
+            "linalg.cross, which takes the last one."
+        )
         common = np.broadcast_shapes(tuple(input.shape), tuple(other.shape))
         if 3 not in common:
             raise RuntimeError("no dimension of size 3 in input")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...core.creating import number_of
 from ...core.dispatch import OPS
 from ...core.output import written
 from ...core.tensor import require_tensor, wrap
@@ -96,11 +97,7 @@ def vector_norm(
     tensor([5.])
     """
     x = _in_dtype("vector_norm", x, dtype)
-    if not isinstance(ord, int | float):
-        raise TypeError(
-            "linalg_vector_norm(): argument 'ord' (position 2) must be Number, not "
-            f"{type(ord).__name__}"
-        )
+    ord = number_of(ord, "linalg_vector_norm", "ord")
     if (ord < 0 or math.isinf(ord)) and not x._array.size:
         for d in axes(dim, x.ndim):
             if not x.shape[d]:

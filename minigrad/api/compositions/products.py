@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import string
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
+from ...core.arguments import FACTORS, from_old_order
 from ...core.creating import int_of
 from ...core.dispatch import OPS
 from ...core.one_node import as_one_node, one_node
@@ -24,6 +26,8 @@ from .shape import movedim
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _plus(input: Any, beta: float, product: Any, alpha: float) -> Any:
@@ -77,7 +81,21 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     return OPS["matmul"](input, mat2)
 
 
+def _in_old_order(function: F) -> F:
+    """A function that also takes `(beta, input, alpha, …)`, as PyTorch once did."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **options: Any) -> Any:
+        if len(args) > 3:
+            found = from_old_order(function.__name__, args, 2)
+            args, options = tuple(found[:3]), options | dict(zip(FACTORS, found[3:], strict=False))
+        return function(*args, **options)
+
+    return cast(F, call)
+
+
 @composed(IN_PLACE)
+@_in_old_order
 @one_node("BaddbmmBackward0", "input", "batch1", "batch2")
 def baddbmm(
     input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1
@@ -93,6 +111,7 @@ def baddbmm(
 
 
 @composed(IN_PLACE)
+@_in_old_order
 @one_node("AddbmmBackward0", "input", "batch1", "batch2")
 def addbmm(
     input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1
@@ -109,6 +128,7 @@ def addbmm(
 
 
 @composed(IN_PLACE)
+@_in_old_order
 @one_node("AddmmBackward0", "input", "mat1", "mat2")
 def addmm(
     input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1
@@ -125,6 +145,7 @@ def addmm(
 
 
 @composed(IN_PLACE)
+@_in_old_order
 @one_node("AddmvBackward0", "input", "mat", "vec")
 def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """`beta * input + alpha * (mat @ vec)`; `input` broadcasts.
@@ -138,6 +159,7 @@ def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: fl
 
 
 @composed(IN_PLACE)
+@_in_old_order
 @one_node("AddrBackward0", "input", "vec1", "vec2")
 def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """`beta * input + alpha * outer(vec1, vec2)`; `input` broadcasts.
@@ -205,6 +227,7 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
     >>> minigrad.inner(minigrad.tensor([1., 2.]), minigrad.tensor([3., 4.]))
     tensor(11.)
     """
+    require_tensor(input, "inner", "input")
     require_tensor(other, "inner", "other", 2)
     if input.ndim == 0 or other.ndim == 0:
         return OPS["mul"](input, other)
@@ -223,6 +246,8 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
     >>> minigrad.kron(minigrad.tensor([1, 2]), minigrad.tensor([3, 4]))
     tensor([3, 4, 6, 8])
     """
+    require_tensor(input, "kron", "input")
+    require_tensor(other, "kron", "other", 2)
     ndim = max(input.ndim, other.ndim)
     a = (1,) * (ndim - input.ndim) + tuple(input.shape)
     b = (1,) * (ndim - other.ndim) + tuple(other.shape)

@@ -210,7 +210,7 @@ def nanmean(
     return nansum(input, dim, keepdim, dtype=dtype) / count
 
 
-@composed()
+@composed(spread_sizes=True)
 def count_nonzero(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
     """Return how many elements over `dim` aren't zero.
 

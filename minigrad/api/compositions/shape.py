@@ -734,7 +734,7 @@ def _with_part(input: Any, src: Any, part: Any, name: str) -> Any:
 # Broadcasting -------------------------------------------------------------------------------------
 
 
-@composed()
+@composed(spread_sizes=True)
 def broadcast_to(input: Tensor, size: Sequence[int]) -> Tensor:
     """Broadcast a tensor to a shape, without a copy.
 

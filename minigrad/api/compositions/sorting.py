@@ -18,6 +18,8 @@ from ...rules.dims import index as integer
 from ...rules.dtypes import scalar_name
 from ...rules.layout import elementwise
 from ...rules.presentation import FUNCTION
+from ...rules.promotion import in_common_dtype
+from .basic import tensor_or_number
 from .registry import composed
 from .results import named_results
 
@@ -302,11 +304,13 @@ def searchsorted(
             "torch.searchsorted(): side and right can't be set to opposites, got side of left "
             "while right was True"
         )
-    line = sorted_sequence._array
-    values = input._array if isinstance(input, TensorBase) else np.asarray(input)
+    operands = [tensor_or_number(x, "searchsorted") for x in (sorted_sequence, input)]
+    line, values = in_common_dtype(
+        *(x._array if isinstance(x, TensorBase) else x for x in operands)
+    )
     if not line.ndim:
         raise RuntimeError("torch.searchsorted(): boundaries tensor should have positive dimension")
-    _check_search(line, values, isinstance(input, TensorBase))
+    _check_search(line, values)
     where: Any = "right" if right or side == "right" else "left"
     kind = np.int32 if out_int32 else np.int64
     order_ = None if sorter is None else _checked_sorter(sorter, line)
@@ -320,13 +324,9 @@ def searchsorted(
     return wrap(found)
 
 
-def _check_search(line: np.ndarray, values: np.ndarray, is_tensor: bool) -> None:
-    if is_tensor and line.dtype != values.dtype:
-        raise RuntimeError(
-            "torch.searchsorted(): boundary tensor and input value tensor should have same dtype, "
-            f"but got boundary tensor dtype {scalar_name(line)} and input value tensor dtype "
-            f"{scalar_name(values)}"
-        )
+def _check_search(line: np.ndarray, values: np.ndarray) -> None:
+    if line.dtype.kind == "b":
+        raise NotImplementedError("\"searchsorted_out_cpu\" not implemented for 'Bool'")
     if line.ndim > 1 and (not values.ndim or line.shape[:-1] != values.shape[:-1]):
         raise RuntimeError(
             "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 "
@@ -473,7 +473,9 @@ def isin(
     """
     if not isinstance(elements, TensorBase) and not isinstance(test_elements, TensorBase):
         require_tensor(elements, "isin", "elements")
-    x, y = (
-        e._array if isinstance(e, TensorBase) else np.asarray(e) for e in (elements, test_elements)
-    )
+    operands = [tensor_or_number(e, "isin") for e in (elements, test_elements)]
+    arrays = [e._array if isinstance(e, TensorBase) else e for e in operands]
+    if any(np.asarray(e).dtype.kind == "b" for e in arrays):
+        raise RuntimeError("Unsupported input type encountered for isin(): Bool")
+    x, y = in_common_dtype(*arrays)
     return wrap(np.asarray(np.isin(x, y, invert=invert)))
