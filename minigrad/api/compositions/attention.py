@@ -10,6 +10,8 @@ import numpy as np
 from ...core.dispatch import OPS
 from ...core.tensor import require_tensor, wrap
 from ...core.tracing import constant
+from ...rules.dtypes import bool as boolean
+from ...rules.dtypes import float32
 from ...rules.presentation import FUNCTION
 from .basic import matmul
 from .half import in_float32
@@ -58,6 +60,11 @@ def scaled_dot_product_attention(
             "_scaled_dot_product_attention: Explicit attn_mask should not be set when "
             "is_causal=True"
         )
+    if attn_mask is not None and attn_mask.dtype not in (boolean, float32, query.dtype):
+        raise RuntimeError(
+            "Expected attn_mask dtype to be bool or float or to match query dtype, but got "
+            f"attn_mask.dtype: {attn_mask.dtype} and query.dtype: {query.dtype} instead."
+        )
     if enable_gqa:
         key, value = (_repeated(x, query.shape[-3] // x.shape[-3]) for x in (key, value))
     length, width = query.shape[-2:]
@@ -70,9 +77,11 @@ def scaled_dot_product_attention(
             zeros = np.zeros(attn_mask.shape, query._array.dtype)
             attn_mask = OPS["masked_fill"](wrap(constant(zeros)), ~attn_mask, -math.inf)
         scores = scores + attn_mask
-    weights = OPS["softmax"](scores, -1)
     blind = (scores == -math.inf).all(-1, keepdim=True)
-    if blind._array.any():
+    if is_blind := blind._array.any():
+        scores = OPS["masked_fill"](scores, blind, 0)  # else the gradient is NaN
+    weights = OPS["softmax"](scores, -1)
+    if is_blind:
         weights = OPS["masked_fill"](weights, blind, 0)
     if dropout_p > 0:
         mask = wrap(np.empty_like(weights._array)).bernoulli_(1 - dropout_p) / (1 - dropout_p)
