@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...core.dispatch import OPS
+from ...core.dispatch import OPS, function
 from ...core.tensor import require_tensor, wrap
+from ...rules import REGISTRY
 from ...rules.dtypes import scalar_name
 from ...rules.layout import channels_last
 from ...rules.presentation import FUNCTION
@@ -20,6 +21,10 @@ from .registry import composed
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
+
+
+# The result of `layer_norm` is contiguous, those of the others are laid out like the input.
+_normalised_layer = function(REGISTRY["normalise"].presented(layout="contiguous"))
 
 
 def _floats_only(name: str, input: Any, **parameters: Any) -> None:
@@ -116,7 +121,7 @@ def layer_norm(
     sizes = _last_sizes("layer_norm", input, normalized_shape, weight=weight, bias=bias)
     over = tuple(range(input.ndim - len(sizes), input.ndim))
     shape = tuple(input.shape)
-    return OPS["normalise"](input, weight, bias, shape, over, sizes, eps, "Layer")[0]
+    return _normalised_layer(input, weight, bias, shape, over, sizes, eps, "Layer")[0]
 
 
 def _last_sizes(
@@ -163,11 +168,14 @@ def rms_norm(
     tensor([1., 1.])
     """
     require_tensor(input, "rms_norm", "input")
+    if not input.is_floating_point():
+        raise NotImplementedError(f"\"rms_norm\" not implemented for '{scalar_name(input._array)}'")
     sizes = _last_sizes("rms_norm", input, normalized_shape, weight=weight)
     over = tuple(range(input.ndim - len(sizes), input.ndim))
     small = float(np.finfo(input._array.dtype).eps) if eps is None else eps
     y = input * (1 / (input**2).mean(over, keepdim=True).add(small).sqrt())
-    return y if weight is None else y * weight
+    y = y if weight is None else y * weight
+    return y if channels_last(input._array) else y.contiguous()
 
 
 @composed(FUNCTION, module="nn.functional")

@@ -50,10 +50,12 @@ def pad(
         raise NotImplementedError(
             "Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now"
         )
-    places = {"reflect": _reflected, "replicate": _replicated, "circular": _circular}
+    first = input.ndim - len(pairs)
+    if mode == "circular":
+        return _circular(input, ((0, 0),) * first + pairs)
+    places = {"reflect": _reflected, "replicate": _replicated}
     if mode not in places:
         raise NotImplementedError(f"Unrecognised padding mode {mode}")
-    first = input.ndim - len(pairs)
     if any(size == 0 for size in input.shape[-len(pairs) - 1 :]):
         raise RuntimeError(f"Expected non-empty dimensions in the input, but got {input.shape}")
     if not any(numbers):
@@ -62,13 +64,8 @@ def pad(
         places[mode](input.shape[d], before, after)
         for d, (before, after) in enumerate(pairs, first)
     ]
-    if mode in _GATHERS:
-        key = (*(slice(None),) * first, *np.ix_(*found))
-        return _GATHERS[mode][len(pairs)](input, key)
-    for d, place in enumerate(found, first):
-        if pairs[d - first] != (0, 0):
-            input = OPS["index"](input, (*(slice(None),) * d, place))
-    return input
+    key = (*(slice(None),) * first, *np.ix_(*found))
+    return _GATHERS[mode][len(pairs)](input, key)
 
 
 _pad = pad
@@ -112,16 +109,36 @@ def _replicated(size: int, before: int, after: int) -> np.ndarray:
     return np.clip(np.arange(-before, size + after), 0, size - 1)
 
 
-def _circular(size: int, before: int, after: int) -> np.ndarray:
-    if max(before, after) > size:
-        raise RuntimeError("Padding value causes wrapping around more than once.")
-    _check_left(size, before, after)
-    left = np.arange(max(-before, 0), size - max(-after, 0))  # what negative numbers leave
-    return left[np.arange(-max(before, 0), len(left) + max(after, 0)) % len(left)]
-
-
 def _check_left(size: int, before: int, after: int) -> None:
     if size + before + after < 1:
         raise RuntimeError(
             f"the padding ({before}, {after}) leaves nothing of a dimension of size {size}"
         )
+
+
+def _circular(input: Tensor, pairs: tuple[tuple[int, int], ...]) -> Tensor:
+    """Pad by writing into new memory, as PyTorch does: first the input, then end after end."""
+    shape = []
+    for size, (before, after) in zip(input.shape, pairs, strict=True):
+        if max(before, after) > size:
+            raise RuntimeError("Padding value causes wrapping around more than once.")
+        if size + before + after < 0:
+            raise RuntimeError("Negative padding value is resulting in an empty dimension")
+        shape.append(size + before + after)
+    outer = [(max(before, 0), max(after, 0)) for before, after in pairs]
+    y = input.new_empty(shape)
+    y[_inside(shape, outer)] = input[
+        _inside(input.shape, [(max(-before, 0), max(-after, 0)) for before, after in pairs])
+    ]
+    for d in reversed(range(input.ndim)):
+        (before, after), rest, size = outer[d], (slice(None),) * d, shape[d]
+        if before:
+            y[*rest, :before] = y[*rest, size - before - after : size - after]
+        if after:
+            y[*rest, size - after :] = y[*rest, before : before + after]
+    return y
+
+
+def _inside(shape: Sequence[int], ends: list[tuple[int, int]]) -> tuple[slice, ...]:
+    """The key of what is left without some elements at the ends of each dimension."""
+    return tuple(slice(a, n - b) for n, (a, b) in zip(shape, ends, strict=True))
