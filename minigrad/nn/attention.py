@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import Enum
@@ -12,6 +11,7 @@ from typing import Any
 from ..api.creation import empty, zeros, zeros_like
 from ..api.functions import baddbmm, bmm, cat
 from ..api.tensor import Tensor
+from ..core.warning import warn
 from ..rules.dtypes import bool as boolean
 from . import functional as F
 from . import init
@@ -152,8 +152,8 @@ class MultiheadAttention(Module):
         average_attn_weights: bool = True,
         is_causal: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
-        key_padding_mask = _added(key_padding_mask, "key_padding_mask", query, attn_mask)
-        attn_mask = _added(attn_mask, "attn_mask", query)
+        key_padding_mask = added_mask(key_padding_mask, "key_padding_mask", query, attn_mask)
+        attn_mask = added_mask(attn_mask, "attn_mask", query)
         swapped = self.batch_first and query.dim() == 3
         if swapped:  # one tensor stays one tensor, because it is then projected at once
             turned = {id(x): x.transpose(1, 0) for x in (query, key, value)}
@@ -226,7 +226,7 @@ def multi_head_attention_forward(
         if key_padding_mask is not None:
             key_padding_mask = key_padding_mask.unsqueeze(0)
     steps, batch, features = query.shape
-    key_padding_mask = _added(key_padding_mask, "key_padding_mask", query, attn_mask)
+    key_padding_mask = added_mask(key_padding_mask, "key_padding_mask", query, attn_mask)
     if is_causal and attn_mask is None:
         raise RuntimeError(
             "Need attn_mask if specifying the is_causal hint. You may use the Transformer module "
@@ -235,7 +235,7 @@ def multi_head_attention_forward(
     if is_causal and key_padding_mask is None and not need_weights:
         attn_mask = None  # the hint says it all
     else:
-        attn_mask = _added(attn_mask, "attn_mask", query)
+        attn_mask = added_mask(attn_mask, "attn_mask", query)
         is_causal = is_causal and key_padding_mask is None
     _check_features(features, embed_dim_to_check, num_heads)
     q, k, v = _projected(
@@ -355,17 +355,26 @@ def _parts(projection: Tensor, count: int) -> tuple[Tensor, ...]:
 # Masks and checks ---------------------------------------------------------------------------------
 
 
-def _added(mask: Tensor | None, name: str, query: Tensor, other: Tensor | None = None) -> Any:
-    """Return a mask to add to the logits: −inf where a boolean mask is True."""
+def added_mask(
+    mask: Tensor | None,
+    name: str,
+    query: Tensor,
+    other: Tensor | None = None,
+    other_name: str = "attn_mask",
+) -> Any:
+    """Return a mask to add to the logits: −inf where a boolean mask is True.
+
+    It warns if the `other` mask has another dtype. AssertionError for integers.
+    """
     if mask is None:
         return None
     if mask.dtype != boolean and not mask.is_floating_point():
         raise AssertionError(f"only bool and floating types of {name} are supported")
     if other is not None and mask.dtype != other.dtype:
-        warnings.warn(
-            f"Support for mismatched {name} and attn_mask is deprecated. Use same type for both "
+        warn(
+            f"Support for mismatched {name} and {other_name} is deprecated. Use same type for both "
             "instead.",
-            stacklevel=4,
+            UserWarning,
         )
     if mask.dtype != boolean:
         return mask

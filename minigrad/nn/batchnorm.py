@@ -81,6 +81,13 @@ class _NormBase(Module):
         if self.bias is not None:
             init.zeros_(self.bias)
 
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], *rest: Any
+    ) -> None:
+        if (local_metadata.get("version") or 0) < 2 and self.num_batches_tracked is not None:
+            state_dict.setdefault(prefix + "num_batches_tracked", self.num_batches_tracked)
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
+
     def _check_input_dim(self, input: Tensor) -> None:
         if input.dim() not in self._dims_of_input:
             expected = " or ".join(f"{dims}D" for dims in self._dims_of_input)
@@ -191,7 +198,9 @@ class _InstanceNorm(_NormBase):
                 "process. You can safely ignore this warning.",
                 stacklevel=2,
             )
-        return self._normalised(input[None])[0] if one_sample else self._normalised(input)
+        if one_sample:
+            return self._normalised(input.unsqueeze(0)).squeeze(0)
+        return self._normalised(input)
 
     def _normalised(self, input: Tensor) -> Tensor:
         return F.instance_norm(

@@ -55,17 +55,6 @@ class _Numbered(Module):
             self.append(module)
         return self
 
-    def insert(self, index: int, module: Module) -> Self:
-        """Add a module before the one at `index`, which may be negative. Returns self."""
-        if not isinstance(module, Module):
-            raise AssertionError(f"module should be of type: {Module}, not {type(module)}")
-        if not -len(self) <= index <= len(self):
-            raise IndexError(f"Index out of range: {index}")
-        modules = list(self)
-        modules.insert(index, module)
-        self._renumber(modules)
-        return self
-
     def pop(self, key: int | slice) -> Any:
         """Remove a module, or a slice of them, and return it."""
         taken = self[key]
@@ -118,6 +107,17 @@ class Sequential(_Numbered):
             input = module(input)
         return input
 
+    def insert(self, index: int, module: Module) -> Self:
+        """Add a module before the one at `index`, which may be negative. Returns self."""
+        if not isinstance(module, Module):
+            raise AssertionError(f"module should be of type: {Module}, not {type(module)}")
+        if not -len(self) <= index <= len(self):
+            raise IndexError(f"Index out of range: {index}")
+        modules = list(self)
+        modules.insert(index, module)
+        self._renumber(modules)
+        return self
+
     def _with(self, items: list[tuple[str, Any]]) -> Self:
         return type(self)(OrderedDict(items))
 
@@ -163,6 +163,15 @@ class ModuleList(_Numbered):
         super().__init__()
         if modules is not None:
             self.extend(modules)
+
+    def insert(self, index: int, module: Module) -> None:
+        """Add a module before the one at `index`.
+
+        As in PyTorch, the modules after it are renamed one by one, and nothing else is checked.
+        """
+        for i in range(len(self), index, -1):
+            self._modules[str(i)] = self._modules[str(i - 1)]
+        self._modules[str(index)] = module
 
     def _with(self, items: list[tuple[str, Any]]) -> Self:
         return type(self)(module for _, module in items)
@@ -365,21 +374,19 @@ class ParameterDict(Module):
             self.update(parameters)
 
     def _named(self, key: str) -> str:
-        """The name of the attribute; one that the class has already gets another."""
         if not isinstance(key, str):
             raise TypeError(
                 "Index given to ParameterDict cannot be used as a key as it is not a string "
                 f"(type is '{type(key).__name__}')."
             )
-        return f"{key}_" if hasattr(type(self), key) else key
+        return key
 
     def __getitem__(self, key: str) -> Any:
         return getattr(self, self._named(key))
 
     def __setitem__(self, key: str, value: Any) -> None:
-        name = self._named(key)
+        setattr(self, self._named(key), _as_member(value))
         self._keys[key] = None
-        setattr(self, name, _as_member(value))
 
     def __delitem__(self, key: str) -> None:
         del self._keys[key]

@@ -26,6 +26,25 @@ class _Uninitialized:
         this.data = empty(tuple(shape), device=device, dtype=dtype or this.data.dtype)
         this.__class__ = Parameter if isinstance(self, Parameter) else Tensor
 
+    @property
+    def shape(self) -> Any:
+        """Raise RuntimeError."""
+        raise RuntimeError(
+            "Can't access the shape of an uninitialized parameter or buffer. Call `forward` to "
+            "initialize the parameters before accessing their attributes."
+        )
+
+    def numel(self) -> int:
+        """Raise ValueError."""
+        raise ValueError(
+            "Attempted to use an uninitialized parameter in numel. Call `forward` with a dummy "
+            "batch to initialize the parameters before that."
+        )
+
+    def detach(self) -> Any:
+        """Return self: there is nothing to share the memory of yet."""
+        return self
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
 
@@ -143,7 +162,9 @@ class LazyModuleMixin(Module):
         return self(*args, **kwargs)
 
     def _load_member(self, name: str, member: Tensor, key: str, value: Any, assign: bool) -> Any:
-        if is_lazy(member) and isinstance(value, Tensor) and not is_lazy(value):
+        if is_lazy(member) and isinstance(value, Tensor):
+            if is_lazy(value):
+                return None
             member.materialize(value.shape)  # type: ignore[attr-defined]
         return super()._load_member(name, member, key, value, assign)
 

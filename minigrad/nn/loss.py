@@ -360,6 +360,13 @@ class MultiMarginLoss(_WeightedLoss):
         reduce: bool | None = None,
         reduction: str = "mean",
     ) -> None:
+        if p not in (1, 2):
+            raise ValueError("only p == 1 and p == 2 supported")
+        if weight is not None and weight.dim() != 1:
+            raise ValueError(
+                "MultiMarginLoss: expected weight to be None or 1D tensor, "
+                f"got {weight.dim()}D instead"
+            )
         super().__init__(
             p=p,
             margin=margin,
@@ -391,6 +398,13 @@ class MultiLabelSoftMarginLoss(_WeightedLoss):
     _options = ("weight", "reduction")
 
 
+def _require_positive_margin(loss: _Loss, margin: float) -> None:
+    if margin <= 0:
+        raise ValueError(
+            f"{type(loss).__name__}: expected margin to be greater than 0, got {margin} instead"
+        )
+
+
 class TripletMarginLoss(_Loss):
     """How much closer a positive is than a negative: `F.triplet_margin_loss`.
 
@@ -410,6 +424,7 @@ class TripletMarginLoss(_Loss):
         reduce: bool | None = None,
         reduction: str = "mean",
     ) -> None:
+        _require_positive_margin(self, margin)
         super().__init__(
             margin=margin,
             p=p,
@@ -438,6 +453,7 @@ class TripletMarginWithDistanceLoss(_Loss):
         swap: bool = False,
         reduction: str = "mean",
     ) -> None:
+        _require_positive_margin(self, margin)
         if distance_function is None:
             distance_function = PairwiseDistance()
         super().__init__(

@@ -15,7 +15,7 @@ from ..api.tensor import Tensor
 from ..autograd import no_grad
 from . import module_hooks
 from .module_hooks import Hookable, HookedCall, has_hooks
-from .parameter import Parameter, zero_grad
+from .parameter import Buffer, Parameter, zero_grad
 from .state_dict import Stateful
 
 
@@ -86,10 +86,7 @@ class Module(Stateful, Hookable):
         if "_parameters" not in self.__dict__:
             if isinstance(value, Parameter | Module):
                 kind = "parameters" if isinstance(value, Parameter) else "module"
-                raise AttributeError(
-                    f"cannot assign {kind} before Module.__init__() call: "
-                    f"call super().__init__() first in {type(self).__name__}.__init__"
-                )
+                raise AttributeError(f"cannot assign {kind} before Module.__init__() call")
             super().__setattr__(name, value)
         elif isinstance(value, Parameter):
             self._remove(name, self.__dict__, self._buffers, self._modules)
@@ -105,9 +102,12 @@ class Module(Stateful, Hookable):
             if value is not None:
                 raise _cannot_assign(value, f"child module '{name}'", "torch.nn.Module")
             self._modules[name] = None
+        elif isinstance(value, Buffer):
+            self.register_buffer(name, value, value.persistent)  # type: ignore[attr-defined]
         elif name in self._buffers:
             if value is not None and not isinstance(value, Tensor):
-                raise _cannot_assign(value, f"buffer '{name}'", "torch.Tensor")
+                kinds = "torch.nn.Buffer, torch.Tensor"
+                raise _cannot_assign(value, f"buffer '{name}'", kinds)
             self._buffers[name] = value
         else:
             super().__setattr__(name, value)
@@ -192,7 +192,8 @@ class Module(Stateful, Hookable):
         if not isinstance(name, str):
             raise TypeError(f"{kind} name should be a string. Got {_typename(name)}")
         if "." in name:
-            raise KeyError(f'{kind} name can\'t contain ".", got: {name}')
+            got = f", got: {name}" if kind == "module" else ""
+            raise KeyError(f'{kind} name can\'t contain "."{got}')
         if name == "":
             raise KeyError(f'{kind} name can\'t be empty string ""')
         if hasattr(self, name) and name not in self.__dict__[registry]:
@@ -278,7 +279,7 @@ class Module(Stateful, Hookable):
         if recurse:
             modules = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate)
         for path, module in modules:
-            for name, member in module.__dict__[registry].items():
+            for name, member in getattr(module, registry).items():
                 if member is None or member in seen:
                     continue
                 if remove_duplicate:
@@ -299,6 +300,31 @@ class Module(Stateful, Hookable):
             if not isinstance(module, Module):
                 raise AttributeError(f"`{name}` is not an nn.Module")
         return module
+
+    def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
+        """Put `module` in the place of the one with a dotted name.
+
+        There need not be one of that name in its parent, unless `strict`. ValueError for no name or
+        no module, AttributeError if the parent doesn't exist.
+
+        >>> net = nn.Sequential(nn.ReLU(), nn.Sequential(nn.Tanh()))
+        >>> net.set_submodule("1.0", nn.GELU())
+        >>> net[1]
+        Sequential(
+          (0): GELU(approximate='none')
+        )
+        """
+        if target == "":
+            raise ValueError("Cannot set the submodule without a target name!")
+        path, _, name = target.rpartition(".")
+        if not isinstance(module, Module):
+            raise ValueError(f"`module` is not an nn.Module, found {type(module)}")
+        parent = self.get_submodule(path)
+        if strict and not hasattr(parent, name):
+            raise AttributeError(f"{parent._get_name()} has no attribute `{name}`")
+        if not isinstance(getattr(parent, name, module), Module):
+            raise AttributeError(f"`{name}` is not an nn.Module")
+        setattr(parent, name, module)
 
     def get_parameter(self, target: str) -> Parameter:
         """Return the parameter with a dotted name. AttributeError if there is none.
@@ -376,22 +402,28 @@ class Module(Stateful, Hookable):
         """Convert the floating-point parameters, buffers and gradients, in place. Returns self.
 
         Call it as `to(dtype)`, as `to(tensor)` for its dtype, or with keywords. The only device is
-        `"cpu"`. A `memory_format` is that of tensors with 4 or 5 dimensions. Raises TypeError for a
+        `"cpu"`. A `memory_format` is for members of 4 or 5 dimensions only. Raises TypeError for a
         dtype that is not floating-point.
 
         >>> nn.Linear(2, 3).to(minigrad.float64).weight.dtype
         torch.float64
         """
-        form = {"memory_format": kwargs.pop("memory_format", None)}
+        if "copy" in kwargs:
+            raise RuntimeError(".to() does not accept copy argument")
+        memory_format = kwargs.pop("memory_format", None)
         dtype = empty(0).to(*args, **kwargs).dtype  # Tensor.to reads the arguments
         if not dtype.is_floating_point:
             raise TypeError(
                 "nn.Module.to only accepts floating point or complex dtypes, but got desired "
                 f"dtype={dtype}"
             )
-        return self._convert(
-            lambda t: t.to(*args, **kwargs, **(form if t.ndim in (4, 5) else {})),
-        )
+
+        def converted(t: Tensor) -> Tensor:
+            if memory_format is not None and t.dim() in (4, 5):
+                return t.to(*args, **kwargs, memory_format=memory_format)
+            return t.to(*args, **kwargs)
+
+        return self._convert(converted)
 
     def float(self) -> Self:
         """Convert the floating-point parameters and buffers to float32, in place. Returns self."""
@@ -404,6 +436,10 @@ class Module(Stateful, Hookable):
         torch.float64
         """
         return self._convert(lambda t: t.double())
+
+    def half(self) -> Self:
+        """Convert the floating-point parameters and buffers to float16, in place. Returns self."""
+        return self._convert(lambda t: t.half())
 
     def cpu(self) -> Self:
         """Return self: all tensors are on the CPU."""

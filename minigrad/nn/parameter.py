@@ -1,4 +1,4 @@
-"""Parameter: a Tensor that a Module registers when it is assigned as an attribute.
+"""Parameter and Buffer: Tensors that a Module registers when they are assigned as attributes.
 
 `zero_grad` is that of modules and of optimisers.
 """
@@ -49,6 +49,33 @@ class Parameter(Tensor):
 
     def __repr__(self) -> str:
         return "Parameter containing:\n" + super().__repr__()
+
+
+class _BufferMeta(type):
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, Tensor) and getattr(instance, "_is_buffer", False)
+
+
+class Buffer(Tensor, metaclass=_BufferMeta):
+    """A Tensor that a Module registers as a buffer when it is assigned as an attribute.
+
+    As in PyTorch, this is a plain Tensor with a mark. It shares the memory of `data`, and is saved
+    with the module's state if it is `persistent`.
+
+    >>> module = nn.Module()
+    >>> module.mean = nn.Buffer(minigrad.zeros(2))
+    >>> module.state_dict()["mean"]
+    tensor([0., 0.])
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Any:
+        data = Tensor() if data is None else data
+        buffer: Any = data.detach().requires_grad_(data.requires_grad)
+        buffer.persistent = persistent
+        buffer._is_buffer = True
+        return buffer
 
 
 def _detached_as(kind: type[Any], tensor: Tensor) -> Any:

@@ -18,6 +18,7 @@ from ..api.creation import empty, zeros
 from ..api.functions import cat, relu, sigmoid, stack, tanh
 from ..api.tensor import Tensor
 from ..core.dispatch import OPS
+from ..core.warning import warn_once
 from ..rules.dtypes import float32
 from . import functional as F
 from . import init
@@ -236,6 +237,8 @@ class RNNBase(Module):
             input = input.transpose(0, 1)
         self._check_input(input, 3)
         state = self._checked_state(state, input, input.shape[1])
+        if self.mode == "LSTM" and not input.shape[0]:
+            raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
         output, state = self._layers(input, None, state)
         if self.batch_first:
             output = output.transpose(0, 1)
@@ -269,12 +272,12 @@ class RNNBase(Module):
             return stack(parts) if batch_sizes is None else cat(parts)
 
         # PyTorch gives such a layer to a library, as one op.
-        by_library = (
-            self.mode == "LSTM"
-            and batch_sizes is None
-            and not self.proj_size
-            and input.dtype is float32
-        )
+        by_library = self.mode == "LSTM" and batch_sizes is None and input.dtype is float32
+        if by_library and self.proj_size:
+            by_library = False
+            warn_once(
+                "LSTM with projections is not supported with oneDNN. Using default implementation."
+            )
         rows = [x.unbind(0) for x in state]
         last: list[State] = []
         output = input

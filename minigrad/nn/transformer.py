@@ -11,10 +11,9 @@ from ..api.creation import full
 from ..api.functions import triu
 from ..api.tensor import Tensor
 from ..core.grad_mode import is_grad_enabled
-from ..rules.dtypes import bool as boolean
 from . import functional as F
 from . import init
-from .attention import MultiheadAttention
+from .attention import MultiheadAttention, added_mask
 from .container import ModuleList
 from .dropout import Dropout
 from .linear import Linear
@@ -118,6 +117,10 @@ class TransformerEncoderLayer(_TransformerLayer):
         src_key_padding_mask: Tensor | None = None,
         is_causal: bool = False,
     ) -> Tensor:
+        src_key_padding_mask = added_mask(
+            src_key_padding_mask, "src_key_padding_mask", src, src_mask, "src_mask"
+        )
+        src_mask = added_mask(src_mask, "src_mask", src)
         x = self._step(
             src,
             self.norm1,
@@ -168,6 +171,10 @@ class TransformerDecoderLayer(_TransformerLayer):
         self.dropout2 = Dropout(dropout)
         self.dropout3 = Dropout(dropout)
         self.activation = _activation(activation)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # As in PyTorch, a copy has no activation but ReLU if that of the layer is a module.
+        super().__setstate__({"activation": F.relu, **state})
 
     def forward(
         self,
@@ -234,13 +241,12 @@ class TransformerEncoder(Module):
                 stacklevel=2,
             )
 
-    def _leaves_out(self, padding: Tensor | None, src: Tensor, mask: Tensor | None) -> bool:
+    def _leaves_out(self, padding: Tensor, src: Tensor) -> bool:
         """Tell whether PyTorch would compute nothing for the padding."""
-        if padding is None or mask is not None or self.training or src.dim() != 3:
+        first = self.layers[0]
+        if not self.use_nested_tensor or first.training or src.dim() != 3:
             return False
-        if not self.use_nested_tensor or padding.dtype != boolean:
-            return False
-        if is_grad_enabled() and any(x.requires_grad for x in (src, *self.parameters())):
+        if is_grad_enabled() and any(x.requires_grad for x in (src, *first.parameters())):
             return False
         # At the end of each sequence: a True is followed by True only.
         return not (self.mask_check and bool((padding[:, :-1] & ~padding[:, 1:]).any()))
@@ -252,6 +258,10 @@ class TransformerEncoder(Module):
         src_key_padding_mask: Tensor | None = None,
         is_causal: bool | None = None,
     ) -> Tensor:
+        src_key_padding_mask = added_mask(
+            src_key_padding_mask, "src_key_padding_mask", src, mask, "mask"
+        )
+        mask = added_mask(mask, "mask", src)
         causal = _is_causal(mask, is_causal)
         output = src
         for layer in self.layers:
@@ -261,8 +271,10 @@ class TransformerEncoder(Module):
                 is_causal=causal,
                 src_key_padding_mask=src_key_padding_mask,
             )
-        if src_key_padding_mask is not None and self._leaves_out(src_key_padding_mask, src, mask):
-            output = output.masked_fill(src_key_padding_mask.unsqueeze(-1), 0.0)
+        if src_key_padding_mask is not None and mask is None:
+            padding = src_key_padding_mask != 0
+            if self._leaves_out(padding, src):
+                output = output.masked_fill(padding.unsqueeze(-1), 0.0)
         return output if self.norm is None else self.norm(output)
 
 

@@ -19,7 +19,7 @@ def embedding(
     scale_grad_by_freq = flag(scale_grad_by_freq, "scale_grad_by_freq")
     if weight.ndim != 2:
         raise RuntimeError("'weight' must be 2-D")
-    if input.dtype.kind != "i":
+    if input.dtype not in (np.int64, np.int32):
         raise RuntimeError(
             "Expected tensor for argument #1 'indices' to have one of the following scalar types: "
             f"Long, Int; but got {scalar_name(input)} instead (while checking arguments for "

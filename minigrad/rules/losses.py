@@ -151,7 +151,8 @@ def binary_cross_entropy_with_logits(
     terms = (1 - target) * input + rest
     if weight is not None:
         terms = terms * weight
-    y, share = _reduced(terms, reduction, (target,))
+    # PyTorch computes the terms in the memory of 1 − target.
+    y, share = _reduced(terms.astype(target.dtype, copy=False), reduction, (target,))
 
     def weighted(g: Array) -> Array:
         return g / share if weight is None else g * weight / share

@@ -140,11 +140,12 @@ def _to_elements(
     """The pullback of values that were taken from these places of the last dimensions."""
     rows = math.prod(lead)
     whole = (rows, math.prod(size))
+    each = (rows, math.prod(indices.shape[len(lead) :]))
     image = np.arange(rows)[:, None]
 
     def pullback(g: Array) -> Array:
-        key = (in_bounds(image), in_bounds(indices.reshape((rows, -1))))
-        return scatter(g.reshape((rows, -1)), key, whole, repeats)[0].reshape(input.shape)
+        key = (in_bounds(image), in_bounds(indices.reshape(each)))
+        return scatter(g.reshape(each), key, whole, repeats)[0].reshape(input.shape)
 
     return pullback
 
@@ -166,7 +167,7 @@ def max_of_windows(input: Array, windows: np.ndarray, size: int) -> Result:
     dimensions, -1 after the last one.
     """
     lead, inside = input.shape[:-size], input.shape[-size:]
-    x, columns = input.reshape(*lead, -1), math.prod(windows.shape[:-1])
+    x, columns = input.reshape(*lead, math.prod(inside)), math.prod(windows.shape[:-1])
     # Many windows take less time one place after another, few take less with all places at once.
     largest = _largest_in_turn if math.prod(lead) * columns > 1000 else _largest_at_once
     y, indices = largest(x, windows)

@@ -66,3 +66,19 @@ PROGRAMS |= {
 @pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS)
 def test_matches_pytorch(program: Any) -> None:
     check_same(program)
+
+
+NAMES = ("celu", "elu", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "mish", "relu")
+
+
+@pytest.mark.parametrize("name", [*NAMES, "relu6", "selu", "silu", "threshold"])
+@pytest.mark.parametrize("inplace", [False, True])
+def test_names_of_nodes(name: str, inplace: bool) -> None:
+    def program(t: Any) -> Any:
+        x = t.tensor([-1.0, 2.0], requires_grad=True)
+        options = (0.5, 1.0) if name == "threshold" else ()
+        y = getattr(t.nn.functional, name)(x * 1, *options, inplace=inplace)
+        y.backward(t.ones(2))
+        return [type(y.grad_fn).__name__, y.shape[0], x.grad.shape[0]]
+
+    assert check_same(program).error is None

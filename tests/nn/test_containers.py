@@ -149,6 +149,17 @@ CASES = {
     "setting a number": lambda t: t.nn.Sequential(t.nn.ReLU()).__setitem__(0, 3),
     "inserting out of range": lambda t: t.nn.Sequential().insert(2, t.nn.ReLU()),
     "inserting from the end": lambda t: repr(t.nn.Sequential(t.nn.Tanh()).insert(-1, t.nn.ReLU())),
+    "inserting into a list": lambda t: [
+        (layers := t.nn.ModuleList([t.nn.Tanh(), t.nn.ReLU()])).insert(1, t.nn.GELU()),
+        repr(layers),
+    ],
+    "inserting into a list out of range": lambda t: [
+        (layers := t.nn.ModuleList([t.nn.Tanh()])).insert(5, t.nn.GELU()),
+        list(layers._modules),
+    ],
+    "inserting into a list from the end": lambda t: t.nn.ModuleList([t.nn.Tanh()]).insert(
+        -1, t.nn.ReLU()
+    ),
     "indexing with a string": lambda t: t.nn.Sequential(t.nn.ReLU())["0"],
     "indexing a list with a string": lambda t: t.nn.ModuleList([t.nn.ReLU()])["0"],
     "adding a list": lambda t: t.nn.Sequential().__add__([t.nn.ReLU()]),

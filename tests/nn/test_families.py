@@ -36,6 +36,14 @@ PROGRAMS = {
         t.zeros(1, 3, 4)
     ),
     "group norm of a remainder": lambda t: t.nn.GroupNorm(2, 3),
+    "batch norm of an old checkpoint": lambda t: repr(
+        t.nn.BatchNorm1d(2, affine=False).load_state_dict(
+            {"running_mean": t.ones(2), "running_var": t.ones(2)}
+        )
+    ),
+    "instance norm of one sample": lambda t: (
+        type(t.nn.InstanceNorm1d(2)(t.zeros(2, 3, requires_grad=True)).grad_fn).__name__
+    ),
     "mean of all batches": lambda t: [
         t.nn.BatchNorm1d(1, momentum=None)(t.ones(2, 1)).sum().item(),
         t.nn.BatchNorm1d(1, momentum=None).state_dict(),
@@ -65,11 +73,19 @@ PROGRAMS = {
     "parameter list of a number": lambda t: t.nn.ParameterList(3),
     "parameter dict": lambda t: repr(t.nn.ParameterDict({"b": t.ones(2), "a": "text"})),
     "parameter dict of keys": lambda t: list(t.nn.ParameterDict([("b", 1), ("a", 2)]).keys()),
+    "parameter dict over a method": lambda t: t.nn.ParameterDict({"keys": t.ones(1)}),
     "parameter dict without a key": lambda t: t.nn.ParameterDict()["a"],
     "parameter dict merged": lambda t: list(
         (t.nn.ParameterDict({"a": t.ones(1)}) | t.nn.ParameterDict({"b": t.ones(1)})).keys()
     ),
     "lazy": lambda t: [repr(t.nn.LazyLinear(2)), t.nn.LazyLinear(2).has_uninitialized_params()],
+    "lazy states": lambda t: [
+        repr((layer := t.nn.LazyLinear(2)).load_state_dict(t.nn.LazyLinear(2).state_dict())),
+        [repr(x) for x in layer.state_dict().values()],
+        layer.has_uninitialized_params(),
+    ],
+    "shape of a lazy parameter": lambda t: t.nn.LazyLinear(2).weight.shape,
+    "number of lazy parameters": lambda t: t.nn.LazyLinear(2).weight.numel(),
     "lazy with the wrong dimensions": lambda t: t.nn.LazyConv2d(2, 1)(t.zeros(3)),
 }
 
@@ -80,6 +96,7 @@ def test_matches_pytorch(program: Any) -> None:
 
 
 ASSERTIONS = {
+    "packed of three": lambda t: t.nn.utils.rnn.PackedSequence((t.ones(1), t.ones(1), 3)),
     "padding index too large": lambda t: t.nn.Embedding(3, 2, padding_idx=3),
     "pretrained vector": lambda t: t.nn.Embedding.from_pretrained(t.ones(2)),
     "hardtanh of no interval": lambda t: t.nn.Hardtanh(1.0, 1.0),
@@ -99,7 +116,9 @@ def test_same_assertions(program: Any) -> None:
 
 @pytest.mark.parametrize("grad", [True, False])
 @pytest.mark.parametrize("at_end", [True, False])
-def test_results_at_padding(grad: bool, at_end: bool) -> None:
+@pytest.mark.parametrize("of", ["model", "layer"])
+@pytest.mark.parametrize("kind", ["bool", "float"])
+def test_results_at_padding(grad: bool, at_end: bool, of: str, kind: str) -> None:
     """They are 0 if PyTorch leaves the padding out, which depends on the mode and the mask."""
     padding = [[False, False, True], [False, True, True]]
     if not at_end:
@@ -108,11 +127,41 @@ def test_results_at_padding(grad: bool, at_end: bool) -> None:
     for t in (minigrad, torch):
         t.manual_seed(0)
         layer = t.nn.TransformerEncoderLayer(4, 2, 8, batch_first=True)
-        model = t.nn.TransformerEncoder(layer, 2).eval()
+        if of == "layer":
+            layer.eval()
+        model = t.nn.TransformerEncoder(layer, 2)
+        if of == "model":
+            model.eval()
         x = t.randn(2, 3, 4)
+        mask = t.tensor(padding)
+        if kind == "float":
+            mask = t.zeros(2, 3).masked_fill(mask, -float("inf"))
         with t.set_grad_enabled(grad), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "The PyTorch API of nested tensors")
-            results.append(model(x, src_key_padding_mask=t.tensor(padding)).detach().numpy())
+            results.append(model(x, src_key_padding_mask=mask).detach().numpy())
+    np.testing.assert_allclose(*results, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("masked", ["src", "tgt"])
+def test_masks_of_two_dtypes_warn(masked: str) -> None:
+    def program(t: Any) -> Any:
+        model = t.nn.Transformer(4, 2, 2, 1, 8, dropout=0.0)
+        causal = model.generate_square_subsequent_mask(3)
+        padding = t.tensor([[False, False, True]])
+        masks = {f"{masked}_mask": causal, f"{masked}_key_padding_mask": padding}
+        return model(t.zeros(3, 1, 4), t.zeros(3, 1, 4), **masks).shape[0]
+
+    assert check_same(program).warned
+
+
+def test_a_copied_decoder_layer_forgets_an_activation_that_is_a_module() -> None:
+    results = []
+    for t in (minigrad, torch):
+        t.manual_seed(0)
+        layer = t.nn.TransformerDecoderLayer(4, 2, 8, dropout=0.0, activation=t.nn.Tanh())
+        x = t.randn(3, 1, 4)
+        copied = t.nn.TransformerDecoder(layer, 1)
+        results.append(t.stack([layer(x, x), copied(x, x)]).detach().numpy())
     np.testing.assert_allclose(*results, rtol=1e-5, atol=1e-6)
 
 

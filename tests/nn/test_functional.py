@@ -538,3 +538,65 @@ def test_softmax_of_integers_is_refused_unless_there_are_none(
             torch.zeros(shape, dtype=getattr(torch, dtype)), 0
         )
     )
+
+
+def graded(t: Any, call: Callable[[Any], Any], *shape: int, form: str = "") -> list[Any]:
+    """Return the result of a call, its node, its strides and its gradient."""
+    x = t.arange(float(np.prod(shape))).reshape(shape)
+    if form:
+        x = x.contiguous(memory_format=getattr(t, form))
+    x.requires_grad_()
+    y = call(x)
+    y.sum().backward()
+    return [y, type(y.grad_fn).__name__, y.stride() if y.numel() else (), x.grad]
+
+
+EDGES: dict[str, Callable[[Any, Any], Any]] = {
+    "max pool without a batch": lambda t, f: graded(t, lambda x: f.max_pool2d(x, 2), 0, 2, 4, 4),
+    "adaptive max pool without a batch": lambda t, f: graded(
+        t, lambda x: f.adaptive_max_pool2d(x, 2), 0, 2, 4, 4
+    ),
+    "adaptive max pool without channels": lambda t, f: f.adaptive_max_pool1d(t.zeros(2, 0, 4), 2),
+    "max pool of integers": lambda t, f: f.max_pool1d(t.ones(1, 4, dtype=t.int64), 2),
+    "mean of windows larger than the image": lambda t, f: f.avg_pool3d(
+        t.ones(1, 1, 2, 2), 2, ceil_mode=True
+    ),
+    "dropped channels of integers": lambda t, f: f.dropout1d(t.ones(2, 3, dtype=t.int64)),
+    "circular padding": lambda t, f: graded(
+        t, lambda x: f.pad(x, (2, 1, -1, 1), "circular"), 1, 2, 3, 4
+    ),
+    "circular padding without channels": lambda t, f: f.pad(t.ones(2, 0, 3), (1, 1), "circular"),
+    "circular padding twice around": lambda t, f: f.pad(t.ones(2, 3), (4, 0), "circular"),
+    "an even kernel and the same size": lambda t, f: graded(
+        t, lambda x: f.conv1d(x, t.ones(1, 1, 2), padding="same"), 1, 1, 3
+    ),
+    "layer norm with innermost channels": lambda t, f: graded(
+        t, lambda x: f.layer_norm(x, (3,)) * 0, 2, 2, 2, 3, form="channels_last"
+    ),
+    "layer norm of a transposed matrix": lambda t, f: graded(
+        t, lambda x: f.layer_norm(x.t(), (2,)) * 0, 2, 3
+    ),
+    "rms norm of a transposed matrix": lambda t, f: graded(
+        t, lambda x: f.rms_norm(x.t(), (2,)) * 0, 2, 3
+    ),
+    "rms norm with innermost channels": lambda t, f: graded(
+        t, lambda x: f.rms_norm(x, (3,)) * 0, 2, 2, 2, 3, form="channels_last"
+    ),
+    "rows of 16-bit indices": lambda t, f: f.embedding(t.tensor([1], dtype=t.int16), t.ones(2, 2)),
+    "a query that sees nothing": lambda t, f: graded(
+        t,
+        lambda x: (
+            f.scaled_dot_product_attention(x, x, x, t.tensor([[False, False], [True, True]])) * 0
+        ),
+        2,
+        1,
+    ),
+    "a mask of integers": lambda t, f: f.scaled_dot_product_attention(
+        *[t.ones(2, 2)] * 3, attn_mask=t.ones(2, 2, dtype=t.int64)
+    ),
+}
+
+
+@pytest.mark.parametrize("program", EDGES.values(), ids=EDGES)
+def test_edges(program: Callable[[Any, Any], Any]) -> None:
+    check_same(lambda t: program(t, t.nn.functional))

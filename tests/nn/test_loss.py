@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from twins import check_same, torch, translate
+from twins import check_same, outcome, torch, translate
 
 import minigrad
 from minigrad import nn
@@ -30,6 +30,52 @@ def test_weight_is_a_buffer() -> None:
 @pytest.mark.parametrize("flags", [{"reduce": False}, {"size_average": False}, {"reduce": True}])
 def test_deprecated_flags(name: str, flags: dict[str, bool]) -> None:
     check_same(lambda t: getattr(t.nn, name)(**flags).reduction)
+
+
+ERRORS = {
+    "a margin of 0": lambda t: t.nn.TripletMarginLoss(margin=0),
+    "a negative margin": lambda t: t.nn.TripletMarginWithDistanceLoss(margin=-1),
+    "a power of 3": lambda t: t.nn.MultiMarginLoss(p=3),
+    "a matrix of weights": lambda t: t.nn.MultiMarginLoss(weight=t.ones(2, 2)),
+    "a divergence of integers": lambda t: t.nn.KLDivLoss(reduction="sum")(
+        t.zeros(2), t.tensor([0, 1])
+    ),
+    "integers as probabilities": lambda t: t.nn.BCEWithLogitsLoss()(t.zeros(2), t.tensor([0, 1])),
+    "a Huber loss of integers": lambda t: t.nn.HuberLoss()(t.tensor([1, 2]), t.zeros(2)),
+    "weights that don't fit": lambda t: t.nn.BCELoss(weight=t.ones(3))(t.zeros(2), t.zeros(2)),
+}
+
+
+@pytest.mark.parametrize("program", ERRORS.values(), ids=ERRORS)
+def test_errors(program: Any) -> None:
+    outcomes = [outcome(program, t) for t in (minigrad, torch)]
+    assert outcomes[0].error is not None
+    assert outcomes[1].error is not None
+    assert outcomes[0].error.kind == outcomes[1].error.kind
+
+
+FLOATS = ("float16", "float32", "float64")
+
+
+@pytest.mark.parametrize("a", FLOATS)
+@pytest.mark.parametrize("b", FLOATS)
+@pytest.mark.parametrize("name", ["HuberLoss", "BCEWithLogitsLoss", "SmoothL1Loss", "MSELoss"])
+def test_dtypes_of_results(name: str, a: str, b: str) -> None:
+    def program(t: Any) -> Any:
+        x = t.ones(2, dtype=getattr(t, a))
+        return str(getattr(t.nn, name)()(x, t.zeros(2, dtype=getattr(t, b))).dtype)
+
+    assert check_same(program).error is None
+
+
+@pytest.mark.parametrize("weight", [*FLOATS, "int64"])
+@pytest.mark.parametrize("option", ["weight", "pos_weight"])
+def test_a_weight_doesnt_change_the_dtype(option: str, weight: str) -> None:
+    def program(t: Any) -> Any:
+        loss = t.nn.BCEWithLogitsLoss(**{option: t.ones(2, dtype=getattr(t, weight))})
+        return str(loss(t.zeros(2), t.ones(2)).dtype)
+
+    assert check_same(program).error is None
 
 
 @pytest.mark.parametrize("name", ["CrossEntropyLoss", "NLLLoss", "MSELoss"])

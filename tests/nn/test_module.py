@@ -287,12 +287,56 @@ ERRORS = {
     "missing buffer": lambda t: t.nn.Linear(1, 1).get_buffer("weight2"),
     "buffer is a parameter": lambda t: t.nn.Linear(1, 1).get_buffer("weight"),
     "too many arguments": lambda t: t.nn.Sequential(t.nn.ReLU())(t.ones(1), 2),
+    "parameters before init": lambda t: list(t.nn.Module.__new__(t.nn.Module).parameters()),
+    "to a copy": lambda t: t.nn.Linear(1, 1).to("cpu", copy=True),
+    "to channels last in 2 dimensions": lambda t: (
+        t.nn.Linear(2, 3).to(memory_format=t.channels_last).weight.stride()
+    ),
+    "setting no submodule": lambda t: t.nn.Sequential().set_submodule("", t.nn.ReLU()),
+    "setting a submodule to a number": lambda t: t.nn.Sequential().set_submodule("a", 3),
+    "setting a parameter": lambda t: t.nn.Linear(1, 1).set_submodule("weight", t.nn.ReLU()),
+    "setting below a missing parent": lambda t: t.nn.Sequential().set_submodule("a.b", t.nn.ReLU()),
+    "setting only what exists": lambda t: t.nn.Sequential().set_submodule(
+        "a", t.nn.ReLU(), strict=True
+    ),
+    "a buffer over a number": lambda t: [
+        setattr(module := t.nn.Module(), "a", 3),
+        setattr(module, "a", t.nn.Buffer(t.ones(1))),
+    ],
+    "a buffer of a number": lambda t: setattr(t.nn.BatchNorm1d(1), "running_mean", 3),
 }
 
 
 @pytest.mark.parametrize("program", ERRORS.values(), ids=ERRORS)
 def test_errors(program: Any) -> None:
     check_same(program)
+
+
+def test_other_dtypes_formats_and_submodules() -> None:
+    def program(t: Any) -> Any:
+        model = t.nn.Sequential(t.nn.Conv2d(2, 3, 2), t.nn.Sequential(t.nn.BatchNorm2d(3)))
+        model[0].weight.grad = t.ones(3, 2, 2, 2)
+        model.half().to(memory_format=t.channels_last)
+        strides = [p.stride() for p in (model[0].weight, model[0].weight.grad)]
+        dtypes = [str(x.dtype) for x in model.state_dict().values()]
+        model.set_submodule("1.0", t.nn.ReLU())
+        model.set_submodule("1.other", t.nn.Tanh())
+        return [dtypes, strides, repr(model)]
+
+    assert check_same(program).error is None
+
+
+def test_buffers_by_assignment() -> None:
+    def program(t: Any) -> Any:
+        module = t.nn.Module()
+        module.number = t.nn.Buffer(t.ones(2))
+        module.scratch = t.nn.Buffer(t.zeros(1, requires_grad=True), persistent=False)
+        module.number = t.zeros(3)
+        empty = t.nn.Buffer()
+        found = [isinstance(x, t.nn.Buffer) for x in (module.scratch, module.number, empty, 3)]
+        return [dict(module.named_buffers()), dict(module.state_dict()), found, repr(empty)]
+
+    assert check_same(program).error is None
 
 
 def test_non_leaf_parameter_is_refused() -> None:

@@ -159,6 +159,16 @@ PROGRAMS = {
     "unpad": lambda t: t.nn.utils.rnn.unpad_sequence(
         t.nn.utils.rnn.pad_sequence(rows(t)), t.tensor([3, 2, 3])
     ),
+    "unpad swaps the dimensions of its argument": lambda t: [
+        t.nn.utils.rnn.unpad_sequence(padded := t.ones(2, 3), t.tensor([1, 2, 1])),
+        padded,
+        [x.stride() for x in t.nn.utils.rnn.unpad_sequence(t.ones(2, 3, 2), t.tensor([2, 1, 2]))],
+    ],
+    "packed dtypes": lambda t: [
+        str(getattr(t.nn.utils.rnn.pack_sequence(rows(t)[:2]), name)().data.dtype)
+        for name in ("half", "float", "double", "long", "int", "short", "char", "byte")
+    ],
+    "no steps": lambda t: t.nn.LSTM(2, 3)(t.zeros(0, 1, 2)),
     "invert": lambda t: t.nn.utils.rnn.invert_permutation(t.tensor([2, 0, 1])),
     "input of four dimensions": lambda t: t.nn.LSTM(2, 3)(t.zeros(1, 1, 1, 2)),
     "input of another size": lambda t: t.nn.GRU(2, 3)(t.zeros(4, 1, 5)),

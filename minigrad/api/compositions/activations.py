@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...core.dispatch import OPS
+from ...core.dispatch import OPS, function
 from ...core.inplace import in_place
 from ...core.one_node import one_node
 from ...core.tensor import require_tensor, wrap
@@ -22,13 +22,18 @@ from .registry import composed
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
+# PyTorch has other nodes for some of these in place.
 _IN_PLACE = {
-    name: in_place(REGISTRY[name])
-    for name in (
-        *("elu", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "mish", "silu"),
-        *("threshold",),
-    )
+    **{
+        name: in_place(REGISTRY[name])
+        for name in ("hardsigmoid", "hardswish", "hardtanh", "mish", "silu")
+    },
+    "elu": in_place(REGISTRY["elu"], node="EluBackward1"),
+    "celu": in_place(REGISTRY["elu"], node="CeluBackward1"),
+    "leaky_relu": in_place(REGISTRY["leaky_relu"], node="LeakyReluBackward1"),
+    "threshold": in_place(REGISTRY["threshold"], node="ThresholdBackward1"),
 }
+_celu = function(REGISTRY["elu"], node="CeluBackward0")
 
 
 def _call(name: str, inplace: bool, input: Any, *options: float) -> Any:
@@ -39,16 +44,16 @@ def _call(name: str, inplace: bool, input: Any, *options: float) -> Any:
 _AT_TOP = ("alpha_dropout_", "feature_alpha_dropout_")  # PyTorch has these there only
 
 
-def written(function: Callable[..., Any]) -> Callable[..., Any]:
+def written(of: Callable[..., Any]) -> Callable[..., Any]:
     """The in-place form of a function of nn.functional, such as `elu_`."""
 
     def write(*args: Any, **options: Any) -> Any:
-        return function(*args, **options, inplace=True)
+        return of(*args, **options, inplace=True)
 
-    name = f"{function.__name__}_"
+    name = f"{of.__name__}_"
     numbers = {"threshold_": ", 0, 1", "rrelu_": ", 0.1, 0.2"}.get(name, "")
     write.__name__ = write.__qualname__ = name
-    write.__doc__ = f"""`{function.__name__}`, in place. RuntimeError for a leaf that requires grad.
+    write.__doc__ = f"""`{of.__name__}`, in place. RuntimeError for a leaf that requires grad.
 
     >>> x = minigrad.tensor([-1., 2.])
     >>> minigrad.{"" if name in _AT_TOP else "nn.functional."}{name}(x{numbers}) is x
@@ -90,7 +95,8 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """
     if alpha == 0:
         raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
-    return _call("elu", inplace, input, alpha, 1.0, 1 / alpha)
+    require_tensor(input, "celu", "input")
+    return (_IN_PLACE["celu"] if inplace else _celu)(input, alpha, 1.0, 1 / alpha)
 
 
 @composed(FUNCTION, module="nn.functional")

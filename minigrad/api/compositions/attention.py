@@ -11,6 +11,8 @@ from ...core.dispatch import OPS
 from ...core.one_node import as_one_node, one_node
 from ...core.tensor import require_tensor, wrap
 from ...core.tracing import constant
+from ...rules.dtypes import bool as boolean
+from ...rules.dtypes import float32
 from ...rules.layout import elementwise
 from ...rules.presentation import FUNCTION
 from .basic import matmul
@@ -62,6 +64,11 @@ def scaled_dot_product_attention(
             "_scaled_dot_product_attention: Explicit attn_mask should not be set when "
             "is_causal=True"
         )
+    if attn_mask is not None and attn_mask.dtype not in (boolean, float32, query.dtype):
+        raise RuntimeError(
+            "Expected attn_mask dtype to be bool or float or to match query dtype, but got "
+            f"attn_mask.dtype: {attn_mask.dtype} and query.dtype: {query.dtype} instead."
+        )
     operands = query, key, value
     fused = dropout_p == 0 and _has_kernel(query, key, value, attn_mask, enable_gqa)
     if enable_gqa:
@@ -77,9 +84,12 @@ def scaled_dot_product_attention(
             zeros = np.zeros(attn_mask.shape, query._array.dtype)
             attn_mask = OPS["masked_fill"](wrap(constant(zeros)), ~attn_mask, -math.inf)
         scores = scores + attn_mask
-    weights = OPS["softmax"](scores, -1)
     blind = (scores == -math.inf).all(-1, keepdim=True)
-    if blind._array.any():
+    visible = scores
+    if is_blind := blind._array.any():
+        visible = OPS["masked_fill"](scores, blind, 0)  # else the gradient is NaN
+    weights = OPS["softmax"](visible, -1)
+    if is_blind:
         weights = OPS["masked_fill"](weights, blind, 0)
     weights = as_one_node(weights, "SafeSoftmaxBackward0", scores)
     if dropout_p > 0:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...core.dispatch import OPS
 from ...core.tensor import require_tensor
+from ...core.warning import warn_once
 from ...rules.dims import index
 from ...rules.dtypes import scalar_name
 from ...rules.presentation import FUNCTION
@@ -110,6 +111,10 @@ def _conv(
         padding = tuple(n // 2 for n in total)
         odd = [n % 2 for n in total]
         if any(odd):  # one more at the end
+            warn_once(
+                "Using padding='same' with even kernel lengths and odd dilation may require a "
+                "zero-padded copy of the input be created"
+            )
             input = OPS["constant_pad"](input, tuple((0, each) for each in odd), 0)
     elif padding == "valid":
         padding = (0,) * nd

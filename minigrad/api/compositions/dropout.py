@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core.tensor import require_tensor, wrap
+from ...rules.dtypes import scalar_name
 from ...rules.layout import empty_like
 from ...rules.presentation import FUNCTION
 from .registry import composed
@@ -32,6 +33,11 @@ def _dropped(
     if p == 1:
         zero = wrap(np.zeros((), input._array.dtype))
         return input.mul_(zero) if inplace else input * zero
+    if not input.is_floating_point():
+        raise RuntimeError(
+            "result type Float can't be cast to the desired output type "
+            f"{scalar_name(input._array)}"
+        )
     shape = (*input.shape[:2], *(1,) * (input.ndim - 2)) if channels else input.shape
     like = np.empty(shape, input._array.dtype) if channels else empty_like(input._array)
     noise = wrap(like).bernoulli_(1 - p)

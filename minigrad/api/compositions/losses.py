@@ -18,10 +18,12 @@ from ...core.grad_mode import is_grad_enabled
 from ...core.one_node import one_node
 from ...core.tensor import require_tensor, wrap
 from ...core.tracing import constant
+from ...rules.dtypes import scalar_name
 from ...rules.presentation import FUNCTION
 from .distances import pairwise_distance
 from .half import refuse_half
 from .registry import composed
+from .shape import broadcast_shapes
 from .with_numbers import at_least, minus, plus, times
 
 if TYPE_CHECKING:
@@ -51,6 +53,15 @@ def reduction_of(
             f"{reduction} is not a valid value for reduction: use 'none', 'mean' or 'sum'"
         )
     return reduction
+
+
+def _require_castable(value: Tensor, target: Tensor) -> None:
+    """Raise RuntimeError for floats that PyTorch would write into the integers of `target`."""
+    if value.is_floating_point() and not target.is_floating_point():
+        raise RuntimeError(
+            f"result type {scalar_name(value._array)} can't be cast to the desired output type "
+            f"{scalar_name(target._array)}"
+        )
 
 
 def broadcast_with_warning(input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -158,7 +169,8 @@ def huber_loss(
 ) -> Tensor:
     """Return a loss that is quadratic where |input − target| <= delta, and linear elsewhere.
 
-    `weight`, of the input's shape, scales the terms. RuntimeError unless `delta` is positive.
+    `weight`, of the input's shape, scales the terms. The loss has the dtype of the input.
+    RuntimeError unless `delta` is positive.
 
     >>> minigrad.nn.functional.huber_loss(minigrad.tensor([1., 2.]), minigrad.tensor([1., 4.]))
     tensor(0.7500)
@@ -169,6 +181,9 @@ def huber_loss(
     reduction = reduction_of(None, None, reduction)
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
+    if target.dtype != input.dtype:
+        _require_castable(target, input)
+        target = target.to(input.dtype)
     if weight is None:
         return OPS["huber_loss"](input, target, reduction, delta)
     _check_weight(weight, shape)
@@ -269,6 +284,7 @@ def kl_div(
 
     With `log_target`, the target is given as log-probabilities too. The reduction "batchmean"
     divides the sum by the first size. "mean" divides by the number of elements, and warns.
+    RuntimeError for integers.
 
     >>> half = minigrad.tensor([[0.5, 0.5]])
     >>> F = minigrad.nn.functional
@@ -284,6 +300,8 @@ def kl_div(
             "release.",
             stacklevel=2,
         )
+    if not (input.is_floating_point() and target.is_floating_point()):
+        raise RuntimeError("kl_div: Integral inputs not supported.")
     batchmean = reduction == "batchmean" and size_average is None and reduce is None
     reduction = reduction_of(size_average, reduce, "sum" if batchmean else reduction)
     if log_target:
@@ -320,7 +338,7 @@ def binary_cross_entropy(
             f"({input.shape}) is deprecated. Please ensure they have the same size."
         )
     if weight is not None:
-        weight = weight.expand(np.broadcast_shapes(target.shape, weight.shape))
+        weight = weight.expand(broadcast_shapes(target.shape, weight.shape)).to(input.dtype)
     return OPS["binary_cross_entropy"](input, target, weight, reduction)
 
 
@@ -337,7 +355,8 @@ def binary_cross_entropy_with_logits(
     """Return `binary_cross_entropy` of `sigmoid(input)`, computed without overflow.
 
     `weight` scales the terms, and `pos_weight` their parts with `target`; both broadcast.
-    ValueError if the shapes of the input and the target differ.
+    The loss has the dtype of the target. ValueError if the shapes of the input and the target
+    differ, RuntimeError for a target of integers.
 
     >>> F = minigrad.nn.functional
     >>> F.binary_cross_entropy_with_logits(minigrad.tensor([0., 2.]), minigrad.tensor([1., 1.]))
@@ -349,6 +368,8 @@ def binary_cross_entropy_with_logits(
         raise ValueError(
             f"Target size ({target.shape}) must be the same as input size ({input.shape})"
         )
+    _require_castable(input, target)
+    weight, pos_weight = (None if w is None else w.to(target.dtype) for w in (weight, pos_weight))
     return OPS["binary_cross_entropy_with_logits"](input, target, weight, pos_weight, reduction)
 
 

@@ -23,7 +23,9 @@ from .with_numbers import plus
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
-_normalise_contiguous = function(REGISTRY["normalise"].presented(layout="contiguous"))
+
+# The result of `layer_norm` is contiguous, those of the others are laid out like the input.
+_normalised_layer = function(REGISTRY["normalise"].presented(layout="contiguous"))
 
 
 def _floats_only(name: str, input: Any, **parameters: Any) -> None:
@@ -120,7 +122,7 @@ def layer_norm(
     sizes = _last_sizes("layer_norm", input, normalized_shape, weight=weight, bias=bias)
     over = tuple(range(input.ndim - len(sizes), input.ndim))
     shape = tuple(input.shape)
-    return _normalise_contiguous(input, weight, bias, shape, over, sizes, eps, "Layer")[0]
+    return _normalised_layer(input, weight, bias, shape, over, sizes, eps, "Layer")[0]
 
 
 def _last_sizes(
@@ -167,6 +169,8 @@ def rms_norm(
     tensor([1., 1.])
     """
     require_tensor(input, "rms_norm", "input")
+    if not input.is_floating_point():
+        raise NotImplementedError(f"\"rms_norm\" not implemented for '{scalar_name(input._array)}'")
     sizes = _last_sizes("rms_norm", input, normalized_shape, weight=weight)
     over = tuple(range(input.ndim - len(sizes), input.ndim))
     small = float(np.finfo(input._array.dtype).eps) if eps is None else eps

@@ -50,10 +50,12 @@ def pad(
         raise NotImplementedError(
             "Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now"
         )
-    places = {"reflect": _reflected, "replicate": _replicated, "circular": _circular}
+    first = input.ndim - len(pairs)
+    if mode == "circular":
+        return _circular(input, ((0, 0),) * first + pairs, first)
+    places = {"reflect": _reflected, "replicate": _replicated}
     if mode not in places:
         raise NotImplementedError(f"Unrecognised padding mode {mode}")
-    first = input.ndim - len(pairs)
     if any(size == 0 for size in input.shape[-len(pairs) - 1 :]):
         raise RuntimeError(f"Expected non-empty dimensions in the input, but got {input.shape}")
     if not any(numbers):
@@ -62,13 +64,8 @@ def pad(
         places[mode](input.shape[d], before, after)
         for d, (before, after) in enumerate(pairs, first)
     ]
-    if mode in _GATHERS:
-        key = (*(slice(None),) * first, *np.ix_(*found))
-        return _GATHERS[mode][len(pairs)](input, key)
-    for d, place in enumerate(found, first):
-        if pairs[d - first] != (0, 0):
-            input = _gathered(input, (*(slice(None),) * d, place))
-    return input
+    key = (*(slice(None),) * first, *np.ix_(*found))
+    return _GATHERS[mode][len(pairs)](input, key)
 
 
 _pad = pad
@@ -93,7 +90,6 @@ def _gathers(name: str) -> dict[int, Any]:
     return {nd: function(rule, node=f"{name}Pad{nd}DBackward0") for nd in (1, 2, 3)}
 
 
-_gathered = function(REGISTRY["index"].presented(layout="contiguous"))
 _GATHERS = {"reflect": _gathers("Reflection"), "replicate": _gathers("Replication")}
 
 
@@ -113,16 +109,38 @@ def _replicated(size: int, before: int, after: int) -> np.ndarray:
     return np.clip(np.arange(-before, size + after), 0, size - 1)
 
 
-def _circular(size: int, before: int, after: int) -> np.ndarray:
-    if max(before, after) > size:
-        raise RuntimeError("Padding value causes wrapping around more than once.")
-    _check_left(size, before, after)
-    left = np.arange(max(-before, 0), size - max(-after, 0))  # what negative numbers leave
-    return left[np.arange(-max(before, 0), len(left) + max(after, 0)) % len(left)]
-
-
 def _check_left(size: int, before: int, after: int) -> None:
     if size + before + after < 1:
         raise RuntimeError(
             f"the padding ({before}, {after}) leaves nothing of a dimension of size {size}"
         )
+
+
+def _circular(input: Tensor, pairs: tuple[tuple[int, int], ...], first: int) -> Tensor:
+    """Pad the dimensions from `first` on by writing into new memory, as PyTorch does.
+
+    First comes the input, then end after end.
+    """
+    shape = []
+    for size, (before, after) in zip(input.shape, pairs, strict=True):
+        if max(before, after) > size:
+            raise RuntimeError("Padding value causes wrapping around more than once.")
+        if size + before + after < 0:
+            raise RuntimeError("Negative padding value is resulting in an empty dimension")
+        shape.append(size + before + after)
+    y = input.new_empty(shape)
+    inside, kept = y, input
+    padded = range(input.ndim - 1, first - 1, -1)
+    for d in padded:
+        before, after = pairs[d]
+        inside = OPS["slice"](inside, d, max(before, 0), shape[d] - max(after, 0), 1)
+        kept = OPS["slice"](kept, d, max(-before, 0), input.shape[d] - max(-after, 0), 1)
+    inside.copy_(kept)
+    for d in padded:
+        (before, after), rest, size = pairs[d], (slice(None),) * d, shape[d]
+        end, start = size - max(after, 0), max(before, 0)
+        if before > 0:
+            y[*rest, :before] = y[*rest, end - before : end]
+        if after > 0:
+            y[*rest, end:] = y[*rest, start : start + after]
+    return y

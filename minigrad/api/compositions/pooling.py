@@ -15,6 +15,7 @@ from ...core.tensor import require_tensor
 from ...core.tracing import constant
 from ...rules import REGISTRY
 from ...rules.dims import flag, index
+from ...rules.dtypes import scalar_name
 from ...rules.layout import channels_last
 from ...rules.pooling import pooled_size
 from ...rules.presentation import FUNCTION
@@ -186,10 +187,15 @@ def _avg_pool(
     divisor: int | None,
 ) -> Tensor:
     flag(count_include_pad, "count_include_pad")
-    if nd == 3:
-        refuse_half(input, "avg_pool3d_out_frame")
     divisor = None if divisor is None else index(divisor, "divisor_override")
     sizes = _sizes(f"avg_pool{nd}d", nd, input, kernel, stride, padding, 1, ceil)[:3]
+    if nd == 3:
+        if any(n < k for n, k in zip(input.shape[-3:], sizes[0], strict=True)):
+            raise RuntimeError(
+                "input image (T: {} H: {} W: {}) smaller than kernel size "
+                "(kT: {} kH: {} kW: {})".format(*input.shape[-3:], *sizes[0])
+            )
+        refuse_half(input, "avg_pool3d_out_frame")
     if divisor == 0:
         raise RuntimeError("divisor must be not zero")
     if nd > 1:
@@ -224,7 +230,7 @@ def _adapted(name: str, nd: int, input: Any, output_size: Any) -> tuple[int, ...
             f"{name}: elements of output_size must be greater than or equal to 0 but received "
             f"{list(sizes)}"
         )
-    if 0 in input.shape[-nd - (input.ndim == nd + 1) :]:
+    if 0 in input.shape[-nd - (input.ndim == nd + 1 or nd == 3 or "max" in name) :]:
         raise RuntimeError(
             f"{name}(): Expected input to have non-zero size for non-batch dimensions, but input "
             f"has sizes {list(input.shape)}"
@@ -334,7 +340,13 @@ def _max_pools(nd: int) -> Any:
         True
         """
         values, indices = _max_pool(nd, input, kernel_size, stride, padding, dilation, ceil_mode)
-        return (values, indices) if return_indices else values
+        if return_indices:
+            return values, indices
+        if nd == 1 and not input.is_floating_point():
+            raise NotImplementedError(
+                f"\"max_pool1d_impl\" not implemented for '{scalar_name(input._array)}'"
+            )
+        return values
 
     return max_pool
 

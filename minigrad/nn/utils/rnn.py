@@ -12,10 +12,10 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from ...api.creation import as_tensor, from_numpy, full
+from ...api.creation import arange, as_tensor, from_numpy, full
 from ...api.functions import sort
 from ...api.tensor import Tensor
-from ...rules.dtypes import int64
+from ...rules.dtypes import float16, float32, float64, int8, int16, int32, int64, uint8
 
 __all__ = [
     "PackedSequence",
@@ -60,6 +60,8 @@ class PackedSequence(_Fields):
         if unsorted_indices is None:
             unsorted_indices = invert_permutation(sorted_indices)
         if batch_sizes is None:  # data and batch_sizes in one argument
+            if not isinstance(data, list | tuple) or len(data) != 2:
+                raise AssertionError("Expected data to be a list or tuple of length 2")
             data, batch_sizes = data
         return super().__new__(cls, data, batch_sizes, sorted_indices, unsorted_indices)
 
@@ -79,35 +81,35 @@ class PackedSequence(_Fields):
 
     def double(self) -> Self:
         """Convert the data to float64."""
-        return self.to(self.data.double().dtype)
+        return self.to(float64)
 
     def float(self) -> Self:
         """Convert the data to float32."""
-        return self.to(self.data.float().dtype)
+        return self.to(float32)
 
     def half(self) -> Self:
         """Convert the data to float16."""
-        return self.to(self.data.half().dtype)
+        return self.to(float16)
 
     def long(self) -> Self:
         """Convert the data to int64."""
-        return self.to(self.data.long().dtype)
+        return self.to(int64)
 
     def int(self) -> Self:
         """Convert the data to int32."""
-        return self.to(self.data.int().dtype)
+        return self.to(int32)
 
     def short(self) -> Self:
         """Convert the data to int16."""
-        return self.to(self.data.short().dtype)
+        return self.to(int16)
 
     def char(self) -> Self:
         """Convert the data to int8."""
-        return self.to(self.data.char().dtype)
+        return self.to(int8)
 
     def byte(self) -> Self:
         """Convert the data to uint8."""
-        return self.to(self.data.byte().dtype)
+        return self.to(uint8)
 
     @property
     def is_cuda(self) -> bool:
@@ -262,14 +264,17 @@ def unpad_sequence(
 ) -> list[Tensor]:
     """Return the sequences of a padded batch: undo `pad_sequence`.
 
+    Without `batch_first` the first two dimensions of the batch are swapped in place.
+
     >>> padded, lengths = minigrad.tensor([[1, 2], [3, 0]]), minigrad.tensor([2, 1])
     >>> nn.utils.rnn.unpad_sequence(padded, lengths, batch_first=True)
     [tensor([1, 2]), tensor([3])]
     """
     if not batch_first:
-        padded_sequences = padded_sequences.transpose(0, 1)
-    pairs = zip(padded_sequences, lengths.tolist(), strict=False)
-    return [sequence[:length] for sequence, length in pairs]
+        padded_sequences.transpose_(0, 1)  # the argument itself, as in PyTorch
+    steps = arange(padded_sequences.shape[1])
+    pairs = zip(padded_sequences, lengths, strict=False)
+    return [sequence[steps < length] for sequence, length in pairs]
 
 
 def pack_sequence(sequences: Sequence[Tensor], enforce_sorted: bool = True) -> PackedSequence:
