@@ -27,7 +27,7 @@ from ..rules.rule import BY_FORWARD, Array, Pullback
 from .dispatch import OPS
 from .grad_mode import grad_mode
 from .node import Node, Parent, captures, next_number
-from .tensor import TensorBase, wrap
+from .tensor import TensorBase, refresh, wrap
 from .versions import NOT_SAVED
 
 
@@ -179,6 +179,20 @@ def _with_zero_derivative(d: Any, around: Sequence[TensorBase], rule: Rule) -> A
     name, first = rule.presentation.derivative_node, None if parents[0] is None else same
     result._node = Node(name, rule, parents, [first, *zeros], (), d._array, keeps=True)
     result._requires_grad = True
+    return result
+
+
+def constant_in(values: Array, name: str, *around: Any) -> TensorBase:
+    """`values`, whose node of this name gives those of the Tensors `around` a gradient of zero."""
+    tensors = [t for t in around if isinstance(t, TensorBase)]
+    result, wanted = wrap(values), [t.requires_grad for t in tensors]
+    if grad_mode.enabled and any(wanted):
+        for t in tensors:
+            refresh(t)
+        parents = [(t._node or t) if w else None for t, w in zip(tensors, wanted, strict=True)]
+        zeros = [_zeros(t._array.shape, t._array.dtype) for t in tensors]
+        result._node = Node(name, None, parents, zeros, (), values, keeps=True)
+        result._requires_grad = True
     return result
 
 
