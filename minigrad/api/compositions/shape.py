@@ -116,7 +116,7 @@ def _dim_of(x: Any, dim: int, function: str) -> int:
     return d
 
 
-@composed(FUNCTION)
+@composed(FUNCTION, numpy_names=False)
 def split(
     tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0
 ) -> tuple[Tensor, ...]:
@@ -134,7 +134,7 @@ def split(
     return _several(_equal_parts(tensor, split_size_or_sections, d), "SplitBackward0")
 
 
-@composed(METHOD, module="Tensor")
+@composed(METHOD, module="Tensor", numpy_names=False)
 def split_(input: Tensor, split_size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
     """`split` as a method, whose argument has another name."""
     return split(input, split_size, dim)
@@ -477,7 +477,7 @@ def ravel(input: Tensor) -> Tensor:
     return OPS["view"](input.contiguous(), (-1,))
 
 
-@composed()
+@composed(numpy_names=False)
 def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     """Split one dimension into several of the given sizes. One of them may be -1 and is inferred.
 

@@ -16,7 +16,9 @@ from ...rules import REGISTRY
 from ...rules.dims import axis as dim_from_front
 from ...rules.dims import index as integer
 from ...rules.dtypes import scalar_name
+from ...rules.layout import elementwise
 from ...rules.presentation import FUNCTION
+from ...rules.promotion import python_number, result_type
 from .registry import composed
 from .results import named_results
 
@@ -25,8 +27,11 @@ if TYPE_CHECKING:
 
 _gathers = {
     name: function(REGISTRY["gather_along"], node=f"{name}Backward0")
-    for name in ("Sort", "Topk", "Kthvalue", "Mode", "Cummax", "Cummin")
+    for name in ("Topk", "Kthvalue", "Mode", "Cummax", "Cummin")
 }
+# A sorted tensor keeps its layout. `stable` makes another node.
+_SORT = REGISTRY["gather_along"].presented(layout="elementwise")
+_gathers |= {f"Sort{i}": function(_SORT, node=f"SortBackward{i}") for i in (0, 1)}
 _gathers["Median"] = function(REGISTRY["gather_along"], node="MedianBackward1")
 _gathers["Nanmedian"] = function(REGISTRY["gather_along"], node="NanmedianBackward1")
 
@@ -82,7 +87,14 @@ def sort(
     """
     require_tensor(input, "sort", "input")
     d = dim_from_front(dim, input._array.ndim)
-    return _sort_result(*_at(input, order(input._array, d, bool(descending)), d, "Sort"))
+    places = wrap(_laid_out_order(input._array, d, descending))
+    node = "Sort0" if stable is None else "Sort1"
+    return _sort_result(_gathers[node](input, places, d), places)
+
+
+def _laid_out_order(x: np.ndarray, dim: int, descending: bool) -> np.ndarray:
+    """The indices that sort an array, in its layout."""
+    return elementwise(order(x, dim, bool(descending)), (x,))
 
 
 @composed()
@@ -95,8 +107,7 @@ def argsort(
     tensor([1, 2, 0])
     """
     require_tensor(input, "argsort", "input")
-    d = dim_from_front(dim, input._array.ndim)
-    return wrap(order(input._array, d, bool(descending)))
+    return wrap(_laid_out_order(input._array, dim_from_front(dim, input._array.ndim), descending))
 
 
 @composed()
@@ -120,6 +131,8 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     """
     require_tensor(input, "topk", "input")
     x, k = input._array, integer(k, "k")
+    if x.dtype.kind == "b":
+        raise RuntimeError("topk does not support bool dtypes on CPU")
     d = dim_from_front(dim, x.ndim)
     if not 0 <= k <= (x.shape[d] if x.ndim else 1):
         raise RuntimeError("selected index k out of range")
@@ -280,7 +293,8 @@ def searchsorted(
     """Return the places at which elements keep the last dimension of a sequence sorted.
 
     With `right`, they are after the elements that are equal. The sequence has one dimension, or
-    those of `input` apart from the last. `sorter` are the indices that sort the sequence.
+    those of `input` apart from the last. `sorter` are the indices that sort the sequence. Both are
+    compared in the dtype that they promote to.
 
     >>> minigrad.searchsorted(minigrad.tensor([1, 3, 5]), minigrad.tensor([3, 4]))
     tensor([1, 2])
@@ -296,10 +310,12 @@ def searchsorted(
             "while right was True"
         )
     line = sorted_sequence._array
-    values = input._array if isinstance(input, TensorBase) else np.asarray(input)
+    given = input._array if isinstance(input, TensorBase) else python_number(input)
+    common = result_type(line, given)
+    line, values = line.astype(common, copy=False), np.asarray(given, common)
     if not line.ndim:
         raise RuntimeError("torch.searchsorted(): boundaries tensor should have positive dimension")
-    _check_search(line, values, isinstance(input, TensorBase))
+    _check_search(line, values)
     where: Any = "right" if right or side == "right" else "left"
     kind = np.int32 if out_int32 else np.int64
     order_ = None if sorter is None else _checked_sorter(sorter, line)
@@ -313,13 +329,9 @@ def searchsorted(
     return wrap(found)
 
 
-def _check_search(line: np.ndarray, values: np.ndarray, is_tensor: bool) -> None:
-    if is_tensor and line.dtype != values.dtype:
-        raise RuntimeError(
-            "torch.searchsorted(): boundary tensor and input value tensor should have same dtype, "
-            f"but got boundary tensor dtype {scalar_name(line)} and input value tensor dtype "
-            f"{scalar_name(values)}"
-        )
+def _check_search(line: np.ndarray, values: np.ndarray) -> None:
+    if line.dtype.kind == "b":
+        raise NotImplementedError("\"searchsorted_out_cpu\" not implemented for 'Bool'")
     if line.ndim > 1 and (not values.ndim or line.shape[:-1] != values.shape[:-1]):
         raise RuntimeError(
             "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 "
@@ -366,7 +378,7 @@ def bucketize(
 # Sets ---------------------------------------------------------------------------------------------
 
 
-@composed()
+@composed(numpy_names=False)
 def unique(
     input: Tensor,
     sorted: bool = True,
@@ -399,7 +411,7 @@ def unique(
     return _set_result(values, inverse, counts, return_inverse, return_counts)
 
 
-@composed()
+@composed(numpy_names=False)
 def unique_consecutive(
     input: Tensor,
     return_inverse: bool = False,
