@@ -2100,6 +2100,101 @@ x.half().int(memory_format=torch.preserve_format)
 """
 
 # What PyTorch accepts and minigrad refuses, with a word from minigrad's error message.
+SECTIONS["functions of several ops have one node"] = """
+torch.nansum(w)
+torch.nansum(w, 0)
+torch.aminmax(w)
+torch.var_mean(w)
+torch.std_mean(w, 0)
+torch.dist(w, y)
+torch.dist(w, y, 3)
+torch.renorm(w[None], 2, 0, 1.0)
+torch.slice_scatter(w, y[:1], 0, 1, 2)
+torch.slice_scatter(x.t(), x.t()).stride()
+torch.select_scatter(x.t(), y, 1, 0).stride()
+torch.select_scatter(w, s, 0, 1)
+torch.diagonal_scatter(x * w, y[:2])
+torch.diag_embed(w)
+torch.diagflat(w, 1)
+w.take(n - 1)._is_view()
+w.take(torch.tensor(1))
+w.put(torch.tensor([0]), s[None])
+w.sum().index_fill(0, torch.tensor(0), 1.0)
+w.sum().index_add(0, torch.tensor(0), s)
+w.sum().index_copy(0, torch.tensor(0), s)
+w.sum().index_select(0, torch.tensor(0))
+w.sum().masked_scatter(torch.tensor(True), y)
+w.index_reduce(0, n[0], y[:2], "amax")
+w.index_reduce(0, n[0], y[:2], "mean")
+w.scatter_reduce(0, n[0], y[:2], "sum")
+w.scatter_reduce(0, n[0], y[:2], "mean", include_self=False)
+torch.nansum(w, 0).mul_(2)
+torch.diag_embed(w).add_(1)
+"""
+
+SECTIONS["functions without a derivative"] = """
+w.unique()
+w.unique(return_counts=True)
+w[None].unique(dim=0)
+w.unique_consecutive()
+w.detach().unique()
+w.unique().sum().backward()
+w.scatter(0, n[0], y[:2], reduce="add")
+w.scatter(0, n[0], 2.0, reduce="multiply")
+w.scatter(0, n[0], 2.0, reduce="multiply").sum().backward()
+w.unique_consecutive().sum().backward()
+"""
+
+SECTIONS["the layout of sorted tensors"] = """
+[r.stride() for r in x.t().sort()]
+[r.stride() for r in x.t().sort(dim=0, stable=True)]
+x.t().argsort(0).stride()
+x.t().msort().stride()
+x[:, ::2].sort().values.stride()
+y.expand(2, 3).sort(0).values.stride()
+w.sort()
+w.sort(stable=True)
+w.sort(stable=False, descending=True)
+torch.msort(w)
+m.topk(1)
+"""
+
+SECTIONS["places in sorted sequences of another dtype"] = """
+torch.searchsorted(y.sort().values, d)
+torch.searchsorted(d.sort().values, y)
+torch.searchsorted(torch.tensor([1, 3]), y)
+torch.searchsorted(torch.tensor([0.7]), 0.7)
+torch.searchsorted(torch.tensor([0.7]), torch.tensor([0.7]).double())
+torch.searchsorted(torch.tensor([0.7]), torch.tensor(0.7).double())
+torch.searchsorted(torch.tensor([1, 2]), 1.5)
+torch.bucketize(n, y.sort().values)
+torch.bucketize(d, y.sort().values, right=True)
+torch.bucketize(torch.tensor([2**24 + 1]), torch.tensor([2.0**24]))
+torch.bucketize(m, torch.tensor([False]))
+torch.bucketize(m, torch.tensor([0.5]))
+"""
+
+SECTIONS["dtypes and ranges of indices"] = """
+x.take_along_dim(torch.tensor([[5, -7, 0]]), 1)
+x.take_along_dim(torch.tensor([-1]))
+x.take_along_dim(torch.tensor([6]))
+x.take_along_dim(torch.tensor([[0]], dtype=torch.int32), 0)
+x.take_along_dim(torch.tensor([1], dtype=torch.int32))
+s.take_along_dim(torch.tensor(0), 0)
+x.index_copy(0, torch.tensor([0, 1], dtype=torch.int32), x)
+x.index_copy(0, torch.tensor([True, False]), x)
+x.index_copy(0, n, x)
+x.index_add(0, torch.tensor([9]), x[:1])
+x.index_add(0, torch.tensor([9], dtype=torch.int32), x[:1])
+y.index_add(0, torch.tensor([9]), y[:1])
+x.index_add(0, n.float(), x)
+e.index_select(0, torch.tensor([0]))
+x.index_select(0, n.float())
+x.index_fill(0, n, 1.0)
+x.put(torch.tensor([0, 1]), y)
+n.scatter(0, torch.tensor([[0]]), nan, reduce="multiply")
+"""
+
 REFUSED: dict[str, str] = {
     # Missing ops and methods.
     "x.bfloat16()": "bfloat16",

@@ -499,6 +499,14 @@ def number_op(name: str) -> Callable[..., Any]:
     return function(REGISTRY[name], node=lambda *_, **__: f"{name.capitalize()}Backward1")
 
 
+def shown_as(node: str, result: Any) -> Any:
+    """A new tensor that several ops computed, as if one had: with one node's name, and no view."""
+    result._view = None
+    if result._node is not None:
+        result._node.name = node
+    return result
+
+
 def with_keywords(op: Any, call: Callable[..., Any]) -> FunctionType:
     """A copy of an op with another way to handle keywords that aren't parameters of its own.
 

@@ -230,8 +230,8 @@ _CALLS = [
 @pytest.mark.parametrize("call", [*_CALLS, "torch.std(x, axis=0, dim=0)", "torch.std(a=x, axis=0)"])
 def test_dimensions_have_numpys_names_too(call: str) -> None:
     def program(torch: Any) -> Any:
-        x, i = torch.tensor([[3.0, 1.0, 2.0], [4.0, 6.0, 5.0], [1.0, 2.0, 4.0]]), torch.eye(3).long()
-        return eval(call, {"torch": torch, "x": x, "i": i})
+        x = torch.tensor([[3.0, 1.0, 2.0], [4.0, 6.0, 5.0], [1.0, 2.0, 4.0]])
+        return eval(call, {"torch": torch, "x": x, "i": torch.eye(3).long()})
 
     ours, theirs = outcome(program, minigrad), outcome(program, torch)
     assert (ours.error is None) == (theirs.error is None), (ours.error, theirs.error)

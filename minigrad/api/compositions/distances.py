@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...core.dispatch import OPS
+from ...core.dispatch import OPS, shown_as
 from ...core.tensor import require_tensor
 from ...rules.dtypes import scalar_name
 from ...rules.presentation import FUNCTION
@@ -195,4 +195,4 @@ def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
     require_tensor(other, "dist", "other", 2)
     if isinstance(p, bool) or not isinstance(p, int | float):
         raise TypeError(f"dist(): argument 'p' (position 3) must be Number, not {type(p).__name__}")
-    return norm(input - other, p)
+    return shown_as("DistBackward0", norm(input - other, p))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...core.dispatch import OPS
+from ...core.dispatch import OPS, shown_as
 from ...core.tensor import TensorBase, require_tensor, wrap
 from ...rules.dims import axes
 from ...rules.dims import axis as dim_from_front
@@ -256,7 +256,7 @@ def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
     norm = OPS["vector_norm"](input, float(p), others, True)
     too_long = norm.detach() > maxnorm
     factor = OPS["where"](too_long, maxnorm / (norm + 1e-7), wrap(np.ones((), input._array.dtype)))
-    return input * factor
+    return shown_as("RenormBackward0", input * factor)
 
 
 # Real numbers as complex ones ------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...core.dispatch import OPS
+from ...core.dispatch import OPS, shown_as
 from ...core.tensor import TensorBase, require_tensor, wrap
 from ...rules.dims import axes
 from ...rules.dims import axis as dim_from_front
@@ -112,7 +112,8 @@ def var_mean(
         "var_mean", input, dim, unbiased, keepdim, correction
     )
     spread = OPS["variance"](input, dim, correction, keepdim)
-    return spread, OPS["mean"](input, dim, keepdim)
+    mean = OPS["mean"](input, dim, keepdim)
+    return shown_as("VarMeanBackward0", spread), shown_as("VarMeanBackward0", mean)
 
 
 @composed(FUNCTION)
@@ -133,7 +134,8 @@ def std_mean(
         "std_mean", input, dim, unbiased, keepdim, correction
     )
     spread = OPS["deviation"](input, dim, correction, keepdim)
-    return spread, OPS["mean"](input, dim, keepdim)
+    mean = OPS["mean"](input, dim, keepdim)
+    return shown_as("StdMeanBackward0", spread), shown_as("StdMeanBackward0", mean)
 
 
 # The largest, sums without NaN, counts ------------------------------------------------------------
@@ -155,7 +157,8 @@ def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> 
             "operation has no identity."
         )
     dims = tuple(range(input._array.ndim)) if dim is None else dim
-    return _aminmax_result(OPS["amin"](input, dims, keepdim), OPS["amax"](input, dims, keepdim))
+    both = [OPS[name](input, dims, keepdim) for name in ("amin", "amax")]
+    return _aminmax_result(*(shown_as("AminmaxBackward0", each) for each in both))
 
 
 def _without_nan(input: Tensor) -> Tensor:
@@ -178,7 +181,8 @@ def nansum(
     tensor(1.)
     """
     require_tensor(input, "nansum", "input")
-    return OPS["sum"](_without_nan(input), dim, keepdim, dtype=dtype)
+    total = OPS["sum"](_without_nan(input), dim, keepdim, dtype=dtype)
+    return total if input._array.dtype.kind != "f" else shown_as("NansumBackward0", total)
 
 
 @composed()

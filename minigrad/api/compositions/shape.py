@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core.devices import require_cpu
-from ...core.dispatch import OPS
+from ...core.dispatch import OPS, shown_as
 from ...core.tensor import TensorBase, require_tensor, wrap
 from ...rules.dims import axis as dim_from_front
 from ...rules.dims import index
@@ -702,8 +702,8 @@ def diagonal_scatter(
 
 
 def _with_part(input: Any, src: Any, part: Any, name: str) -> Any:
-    """A contiguous copy of a tensor, with other values in a part of it."""
-    result = OPS["contiguous_copy"](input) if not input.is_contiguous() else input.clone()
+    """A copy of a tensor, with other values in a part of it."""
+    result = input.clone()
     place = part(result)
     if place.shape != src.shape:
         raise RuntimeError(
@@ -711,7 +711,7 @@ def _with_part(input: Any, src: Any, part: Any, name: str) -> Any:
             f"{list(src.shape)}, {name} size = {list(place.shape)}"
         )
     place.copy_(src)
-    return result
+    return shown_as(f"{name.title()}ScatterBackward0", result)
 
 
 # Broadcasting -------------------------------------------------------------------------------------
@@ -898,7 +898,8 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
     size = input.shape[-1] + abs(index(offset, "offset"))
     for d in sorted((a, b)):
         shape.insert(d, size)
-    return OPS["put_diagonal"](input, tuple(shape), offset, a, b)
+    placed = OPS["put_diagonal"](input, tuple(shape), offset, a, b)
+    return shown_as("DiagEmbedBackward0", placed)
 
 
 @composed()

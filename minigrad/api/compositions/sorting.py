@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core.dispatch import OPS, function
+from ...core.higher_order import without_derivative
 from ...core.tensor import TensorBase, require_tensor, wrap
 from ...rules import REGISTRY
 from ...rules.dims import axis as dim_from_front
@@ -396,6 +397,7 @@ def unique(
     """
     require_tensor(input, "unique", "input")
     x = input._array
+    function = "_unique2" if dim is None else "unique_dim"
     if dim is None:
         found = np.unique(x, return_inverse=True, return_counts=True, equal_nan=False)
         values, inverse, counts = found
@@ -408,7 +410,7 @@ def unique(
         inverse = np.empty(len(rows), np.int64)
         inverse[places] = of_sorted
         values = np.moveaxis(values.reshape(-1, *lead), 0, d) if x.ndim else values.reshape(-1)
-    return _set_result(values, inverse, counts, return_inverse, return_counts)
+    return _set_result(function, input, values, inverse, counts, return_inverse, return_counts)
 
 
 @composed(numpy_names=False)
@@ -435,7 +437,9 @@ def unique_consecutive(
         rows, lead = _rows(x, d)
         values, inverse, counts = _runs(rows)
         values = np.moveaxis(values.reshape(-1, *lead), 0, d) if x.ndim else values.reshape(-1)
-    return _set_result(values, inverse, counts, return_inverse, return_counts)
+    return _set_result(
+        "unique_consecutive", input, values, inverse, counts, return_inverse, return_counts
+    )
 
 
 def _rows(x: np.ndarray, d: int) -> tuple[np.ndarray, tuple[int, ...]]:
@@ -458,8 +462,17 @@ def _runs(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return rows[new], run, np.bincount(run, minlength=int(new.sum()))
 
 
-def _set_result(values: Any, inverse: Any, counts: Any, with_inverse: Any, with_counts: Any) -> Any:
-    found = [wrap(values)]
+def _set_result(
+    function: str,
+    input: Tensor,
+    values: Any,
+    inverse: Any,
+    counts: Any,
+    with_inverse: Any,
+    with_counts: Any,
+) -> Any:
+    node = f"{function.title().replace('_', '')}Backward0"
+    found = [without_derivative(values, function, input, node=node)]
     if with_inverse:
         found.append(wrap(np.asarray(inverse, np.int64)))
     if with_counts:
