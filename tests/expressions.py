@@ -2175,6 +2175,22 @@ torch.bucketize(m, torch.tensor([0.5]))
 """
 
 SECTIONS["dtypes and ranges of indices"] = """
+x[torch.tensor([0, 1], dtype=torch.int8)]
+x[torch.tensor([[0, 1]], dtype=torch.int16)]
+x[torch.tensor(1, dtype=torch.int8)]
+x[0, torch.tensor([], dtype=torch.int16)]
+x[torch.tensor([0, 1], dtype=torch.int32)]
+x[np.array([0, 1], dtype=np.int16)]
+put(x, torch.tensor([0], dtype=torch.int16), 1.0)
+s.index_put((s > 0,), torch.tensor(1.0))
+s.index_put((torch.tensor(0),), torch.tensor(1.0))
+put(x, 0, np.float32(2))
+put(x, 0, np.float64(2))
+put(x, 0, np.int16(2))
+put(x, 0, np.bool_(True))
+put(x, x > 1, np.float16(2))
+put(x, 0, np.array(2.0))
+put(x, 0, [1.0])
 x.take_along_dim(torch.tensor([[5, -7, 0]]), 1)
 x.take_along_dim(torch.tensor([-1]))
 x.take_along_dim(torch.tensor([6]))

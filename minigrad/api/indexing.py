@@ -20,10 +20,10 @@ from ..core.tensor import TensorBase, require_element, require_tensor, wrap
 from ..core.warning import warn
 from ..rules import REGISTRY
 from ..rules.dims import int64
-from ..rules.dtypes import scalar_name
+from ..rules.dtypes import of_numpy, scalar_name
 from ..rules.indexing import put_into
-from ..rules.promotion import converted
-from .compositions.basic import in_kind, require_list, tensor_or_number
+from ..rules.promotion import converted, python_number
+from .compositions.basic import in_kind, require_list
 
 _alias, _index, _select = OPS["alias"], OPS["index"], OPS["select"]
 _slice, _unsqueeze = OPS["slice"], OPS["unsqueeze"]
@@ -100,7 +100,11 @@ def _number_to_store(value: Any, kind: np.dtype) -> Any:
         return converted(value, kind)
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise ValueError("Overflow when unpacking long long: an int beyond 64 bits")
-    value = tensor_or_number(value, "__setitem__")
+    if not isinstance(value, int | float | np.integer):  # np.float64 is a float, np.float32 isn't
+        given = type(value)
+        name = given.__name__ if given.__module__ == "builtins" else f"numpy.{given.__name__}"
+        raise TypeError(f"can't assign a {name} to a torch.{of_numpy(kind).scalar_name}Tensor")
+    value = python_number(value)
     if kind == np.float16:
         return cast(np.array(converted(value, np.dtype(np.float32))), kind).item()
     return converted(value, kind)
@@ -189,6 +193,8 @@ def _index_put_key(
     if values._array.size == 1 and not accumulate:
         _refuse_bytes(indices)
     entries = tuple(map(_bool_mask, indices))
+    if not target._array.ndim:
+        raise IndexError(f"too many indices for tensor of dimension 0 (got {len(entries)})")
     _count_dims([_entry(entry) for entry in entries], target._array.ndim)
     dim = 0
     for entry in entries:
@@ -329,7 +335,8 @@ def _entry(k: Any) -> Any:
             f"valid indices (got {type(k).__name__})"
         )
     array = indices._array
-    if array.dtype.kind not in "bi":
+    short = array.itemsize < 4 and array.ndim and isinstance(k, TensorBase)
+    if array.dtype.kind not in "bi" or (array.dtype.kind == "i" and short):
         raise IndexError(
             "tensors used as indices must be long, int, byte or bool tensors, not of "
             f"{array.dtype.name}"
