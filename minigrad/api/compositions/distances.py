@@ -9,8 +9,9 @@ import numpy as np
 
 from ...core.dispatch import OPS, shown_as
 from ...core.tensor import require_tensor
-from ...rules.dtypes import scalar_name
+from ...rules.dtypes import of_numpy, scalar_name
 from ...rules.presentation import FUNCTION
+from ...rules.promotion import result_type
 from .norms import norm
 from .registry import composed
 
@@ -61,9 +62,8 @@ def pairwise_distance(
     require_tensor(x1, "pairwise_distance", "x1")
     require_tensor(x2, "pairwise_distance", "x2", 2)
     difference = x1 - x2 + eps
-    if not difference.ndim:
-        return norm_along(difference.reshape(1), p, 0, keepdim)
-    return norm_along(difference, p, -1, keepdim)
+    lines = difference if difference.ndim else difference.reshape(1)
+    return shown_as("NormBackward1", norm_along(lines, p, -1, keepdim))
 
 
 @composed(FUNCTION, module="nn.functional")
@@ -79,6 +79,12 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     """
     require_tensor(x1, "cosine_similarity", "x1")
     require_tensor(x2, "cosine_similarity", "x2", 2)
+    common = result_type(x1._array, x2._array)
+    if common.kind != "f":
+        name = of_numpy(common).scalar_name
+        raise RuntimeError(
+            f"expected common dtype to be floating point, yet common dtype is {name}"
+        )
     if x1.ndim != x2.ndim or x1.shape != x2.shape:
         shape = np.broadcast_shapes(x1.shape, x2.shape)
         x1, x2 = x1.expand(shape), x2.expand(shape)
@@ -98,6 +104,11 @@ def normalize(
     require_tensor(input, "normalize", "input")
     if out is not None:
         raise NotImplementedError("normalize(): argument 'out' is not supported")
+    if input._array.dtype.kind != "f":
+        raise RuntimeError(
+            "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
+            f"{scalar_name(input._array)}"
+        )
     length = OPS["clamp"](norm_along(input, p, dim, True), eps)
     return input / length.expand(input.shape)
 
@@ -146,7 +157,7 @@ def cdist(
         raise RuntimeError("cdist only supports non-negative p values")
     if compute_mode is not None and compute_mode not in _MODES:
         raise ValueError(f"{compute_mode} is not a valid value for compute_mode")
-    return _distance(x1.unsqueeze(-2) - x2.unsqueeze(-3), p)
+    return shown_as("CdistBackward0", _distance(x1.unsqueeze(-2) - x2.unsqueeze(-3), p))
 
 
 def _distance(difference: Tensor, p: float) -> Tensor:
@@ -181,7 +192,8 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     if p < 0:
         raise RuntimeError("pdist only supports non-negative p values")
     first, second = np.triu_indices(len(input), 1)
-    return _distance(OPS["index"](input, (first,)) - OPS["index"](input, (second,)), p)
+    difference = OPS["index"](input, (first,)) - OPS["index"](input, (second,))
+    return shown_as("PdistBackward0", _distance(difference, p))
 
 
 @composed()

@@ -609,7 +609,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         raise RuntimeError("num_classes should be positive")
     elif x.max() >= num_classes:
         raise RuntimeError("Class values must be smaller than num_classes.")
-    return wrap((x[..., None] == np.arange(num_classes)).astype(np.int64))
+    return wrap((x[..., None] == np.arange(num_classes)).astype(np.int64, order="C"))
 
 
 _write_rows = in_place(REGISTRY["index_put"])

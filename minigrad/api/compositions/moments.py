@@ -10,6 +10,7 @@ import numpy as np
 
 from ...core.dispatch import OPS, shown_as
 from ...core.tensor import TensorBase, require_tensor, wrap
+from ...core.warning import warn
 from ...rules.dims import axes
 from ...rules.dims import axis as dim_from_front
 from ...rules.dtypes import scalar_name
@@ -70,8 +71,14 @@ def cov(
         norm = OPS["clamp"](total - correction * (weights * aweights).sum() / total, 0)
     other = centred if weights is None else centred * weights
     product = matmul(centred, OPS["transpose"](other, 0, 1))
+    if float(norm) <= 0:
+        warn(
+            "cov(): degrees of freedom is <= 0. Correction should be strictly less than the number "
+            "of observations.",
+            UserWarning,
+        )
     y = product / norm
-    return y.squeeze() if y.numel() == 1 else y
+    return shown_as("SqueezeBackward0", y.squeeze() if y.numel() == 1 else y)
 
 
 def _weights(count: int, fweights: Any, aweights: Any) -> Any:

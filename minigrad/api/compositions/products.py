@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core.creating import int_of
-from ...core.dispatch import OPS
+from ...core.dispatch import OPS, shown_as
 from ...core.tensor import TensorBase, require_tensor, wrap
+from ...core.warning import warn_once
 from ...rules.dims import axis as dim_from_front
 from ...rules.dims import index
 from ...rules.dtypes import scalar_name
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from ..tensor import Tensor
 
 
-def _plus(input: Any, beta: float, product: Any, alpha: float) -> Any:
+def _plus(node: str, input: Any, beta: float, product: Any, alpha: float) -> Any:
     """`beta * input + alpha * product`; with `beta=0`, NaN in `input` doesn't count."""
     if product._array.dtype.kind != "f":
         beta, alpha = int(beta), int(alpha)
@@ -37,9 +38,11 @@ def _plus(input: Any, beta: float, product: Any, alpha: float) -> Any:
         shape = product.shape
         zero = OPS["mul"](OPS["expand"](input, shape), 0)
         zero = OPS["where"](wrap(np.zeros(shape, bool)), zero, wrap(np.zeros_like(zero._array)))
-        return OPS["add"](zero, OPS["mul"](product, alpha))
-    scaled = input if beta == 1 else OPS["mul"](input, beta)
-    return OPS["add"](scaled, product if alpha == 1 else OPS["mul"](product, alpha))
+        total = OPS["add"](zero, OPS["mul"](product, alpha))
+    else:
+        scaled = input if beta == 1 else OPS["mul"](input, beta)
+        total = OPS["add"](scaled, product if alpha == 1 else OPS["mul"](product, alpha))
+    return shown_as(node, total if total.is_contiguous() else OPS["contiguous_copy"](total))
 
 
 def _expandable(input: Any, product: Any, function: str) -> None:
@@ -86,7 +89,7 @@ def baddbmm(
     """
     product = bmm(batch1, batch2)
     _expandable(input, product, "baddbmm")
-    return _plus(input, beta, product, alpha)
+    return _plus("BaddbmmBackward0", input, beta, product, alpha)
 
 
 @composed(IN_PLACE)
@@ -101,7 +104,7 @@ def addbmm(
     product = bmm(batch1, batch2)
     product = _summed(product, 0)
     _expandable(input, product, "addbmm")
-    return _plus(input, beta, product, alpha)
+    return _plus("AddbmmBackward0", input, beta, product, alpha)
 
 
 @composed(IN_PLACE)
@@ -116,7 +119,7 @@ def addmm(
     _check("addmm", (2, 2), mat1, mat2)
     product = OPS["mm"](mat1, mat2)
     _expandable(input, product, "addmm")
-    return _plus(input, beta, product, alpha)
+    return _plus("AddmmBackward0", input, beta, product, alpha)
 
 
 @composed(IN_PLACE)
@@ -128,7 +131,7 @@ def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: fl
     """
     product = OPS["mv"](mat, vec)
     _expandable(input, product, "addmv")
-    return _plus(input, beta, product, alpha)
+    return _plus("AddmvBackward0", input, beta, product, alpha)
 
 
 @composed(IN_PLACE)
@@ -153,7 +156,8 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: f
         parts = [OPS["logical_and"](product, wrap(np.asarray(bool(alpha))))]
         parts += [OPS["expand"](input, product.shape)] if beta else []
         return parts[0] if len(parts) == 1 else OPS["logical_or"](*parts)
-    return _plus(OPS["cast"](input, kind), beta, OPS["cast"](product, kind), alpha)
+    parts = OPS["cast"](input, kind), beta, OPS["cast"](product, kind), alpha
+    return _plus("AddrBackward0", *parts)
 
 
 @composed()
@@ -163,7 +167,7 @@ def vdot(input: Tensor, other: Tensor) -> Tensor:
     >>> minigrad.vdot(minigrad.tensor([1., 2.]), minigrad.tensor([3., 4.]))
     tensor(11.)
     """
-    return OPS["dot"](input, other)
+    return shown_as("VdotBackward0", OPS["dot"](input, other))
 
 
 @composed()
@@ -221,7 +225,7 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
     left = OPS["reshape"](input, tuple([s for size in a for s in (size, 1)]))
     right = OPS["reshape"](other, tuple([s for size in b for s in (1, size)]))
     sizes = tuple([n * m for n, m in zip(a, b, strict=True)])
-    return OPS["reshape"](OPS["mul"](left, right), sizes)
+    return shown_as("UnsafeViewBackward0", OPS["reshape"](OPS["mul"](left, right), sizes))
 
 
 @composed(FUNCTION)
@@ -514,6 +518,9 @@ def chain_matmul(*matrices: Any) -> Tensor:
             raise RuntimeError(f"Tensor dimension is {x.ndim}, expected 2 instead.")
     if not matrices:
         raise ValueError("chain_matmul(): Expected one or more matrices")
+    warn_once(
+        "torch.chain_matmul is deprecated and will be removed: use torch.linalg.multi_dot instead."
+    )
     return matrices[0] if len(matrices) == 1 else in_cheapest_order(list(matrices))
 
 

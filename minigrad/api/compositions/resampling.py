@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...core.dispatch import OPS
+from ...core.dispatch import OPS, shown_as
 from ...core.tensor import require_tensor, wrap
 from ...core.tracing import constant
 from ...rules.presentation import FUNCTION
@@ -272,7 +272,7 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     parts = input.reshape(*lead, c, h // r, r, w // r, r)
     order = (*range(n), n, n + 2, n + 4, n + 1, n + 3)
     y = parts.permute(*order).reshape(*lead, c * r * r, h // r, w // r)
-    return in_image_layout(y.contiguous(), input)
+    return shown_as("PixelUnshuffleBackward0", in_image_layout(y.contiguous(), input))
 
 
 @composed(FUNCTION, module="nn.functional")

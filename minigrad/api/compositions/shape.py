@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core.devices import require_cpu
-from ...core.dispatch import OPS, shown_as
+from ...core.dispatch import OPS, function, shown_as
 from ...core.tensor import TensorBase, require_tensor, wrap
+from ...core.warning import warn_once
+from ...rules import REGISTRY
 from ...rules.dims import axis as dim_from_front
 from ...rules.dims import index
-from ...rules.dtypes import to_numpy
+from ...rules.dtypes import scalar_name, to_numpy
 from ...rules.presentation import FUNCTION, METHOD
+from ...rules.promotion import result_type
 from .basic import cat, require_list, stack, unbind
 from .registry import composed
 
@@ -61,7 +64,9 @@ def repeat_interleave(
         return wrap(np.repeat(np.arange(counts.size, dtype=counts.dtype), counts))
     x = OPS["reshape"](input, (-1,)) if dim is None else input
     d = dim_from_front(0 if dim is None else dim, x.ndim)
-    size = x.shape[d] if x.ndim else 1
+    if not x.ndim:
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
+    size = x.shape[d]
     if isinstance(repeats, TensorBase):
         counts = _counts(repeats)
     else:
@@ -76,7 +81,12 @@ def repeat_interleave(
     places = np.repeat(np.arange(size), counts)
     if output_size is not None and output_size != places.size:
         raise RuntimeError(f"allocated size does not match required size: {places.size}")
-    return OPS["index"](x if x.ndim else x.reshape(1), (*(slice(None),) * d, wrap(places)))
+    key = (*(slice(None),) * d, wrap(places))
+    node = "IndexSelectBackward0" if isinstance(repeats, TensorBase) else "ViewBackward0"
+    return shown_as(node, _copied_slices(x, key))
+
+
+_copied_slices = function(REGISTRY["index"].presented(layout="contiguous"))
 
 
 def _counts(repeats: Any) -> np.ndarray:
@@ -85,7 +95,8 @@ def _counts(repeats: Any) -> np.ndarray:
     if counts.ndim > 1:
         raise RuntimeError("repeat_interleave only accept 1D vector as repeat")
     if counts.dtype not in (np.int64, np.int32):
-        raise RuntimeError("repeats has to be Long or Int tensor")
+        name = scalar_name(counts)
+        raise NotImplementedError(f"\"repeat_interleave_cpu\" not implemented for '{name}'")
     if (counts < 0).any():
         raise RuntimeError("repeats can not be negative")
     return counts.reshape(-1)
@@ -102,10 +113,17 @@ def _several(slices: Sequence[Any], name: str) -> tuple[Any, ...]:
     return tuple(slices)
 
 
-def _cut(x: Any, ends: Sequence[int], dim: int) -> list[Any]:
+# PyTorch has one node for all slices of a split. Here each slice has its own, under its name.
+_slices = {
+    f"{name}Backward0": function(REGISTRY["slice"], node=f"{name}Backward0")
+    for name in ("Slice", "Split", "SplitWithSizes")
+}
+
+
+def _cut(x: Any, ends: Sequence[int], dim: int, node: str = "SliceBackward0") -> list[Any]:
     """The slices along `dim` that end there."""
-    starts = [0, *ends[:-1]]
-    return [OPS["slice"](x, dim, a, max(a, b), 1) for a, b in zip(starts, ends, strict=True)]
+    starts, part = [0, *ends[:-1]], _slices[node]
+    return [part(x, dim, a, max(a, b), 1) for a, b in zip(starts, ends, strict=True)]
 
 
 def _dim_of(x: Any, dim: int, function: str) -> int:
@@ -162,7 +180,7 @@ def split_with_sizes(input: Tensor, split_sizes: Sequence[int], dim: int = 0) ->
             f"at dimension {dim}), but got split_sizes={list(sizes)}"
         )
     ends = np.cumsum(sizes).tolist()
-    return _several(_cut(input, ends, d), "SplitWithSizesBackward0")
+    return _several(_cut(input, ends, d, "SplitWithSizesBackward0"), "SplitWithSizesBackward0")
 
 
 def _equal_parts(x: Any, size: int, d: int) -> list[Any]:
@@ -174,7 +192,7 @@ def _equal_parts(x: Any, size: int, d: int) -> list[Any]:
             f"split_size can only be 0 if dimension size is 0, but got dimension size of {whole}"
         )
     count = max(-(-whole // size), 1) if size else 1
-    return _cut(x, [min((i + 1) * size, whole) for i in range(count)], d)
+    return _cut(x, [min((i + 1) * size, whole) for i in range(count)], d, "SplitBackward0")
 
 
 @composed()
@@ -563,6 +581,9 @@ def adjoint(input: Tensor) -> Tensor:
         raise RuntimeError(
             "tensor.adjoint() is only supported on matrices or batches of matrices. Got 1-D tensor."
         )
+    if input.ndim == 0:
+        warn_once("adjoint() is deprecated on 0-D tensors. Consider using x.conj().")
+        return input
     return OPS["transpose"](input, -2, -1)
 
 
@@ -617,12 +638,14 @@ def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
         )
     turns = index(k, "k") % 4
     if turns == 1:
-        return OPS["transpose"](OPS["flip"](input, (b,)), a, b).clone()
-    if turns == 2:
-        return OPS["flip"](input, (a, b))
-    if turns == 3:
-        return OPS["transpose"](OPS["flip"](input, (a,)), a, b).clone()
-    return OPS["contiguous_copy"](input)
+        turned = OPS["transpose"](OPS["flip"](input, (b,)), a, b).clone()
+    elif turns == 2:
+        turned = OPS["flip"](input, (a, b))
+    elif turns == 3:
+        turned = OPS["transpose"](OPS["flip"](input, (a,)), a, b).clone()
+    else:
+        turned = OPS["contiguous_copy"](input)
+    return shown_as("Rot90Backward0", turned)
 
 
 # Parts --------------------------------------------------------------------------------------------
@@ -756,7 +779,7 @@ def broadcast_tensors(*tensors: Any) -> tuple[Any, ...]:
     if len(tensors) == 1 and isinstance(tensors[0], list | tuple):
         tensors = tuple(tensors[0])
     shape = broadcast_shapes(*(x.shape for x in tensors))
-    return tuple([OPS["expand"](x, shape) for x in tensors])
+    return tuple([x if x._array.shape == shape else OPS["expand"](x, shape) for x in tensors])
 
 
 @composed(METHOD, spread_sizes=True)
@@ -966,7 +989,7 @@ def trace(input: Tensor) -> Tensor:
         raise RuntimeError("trace: expected a matrix")
     if input._array.dtype.kind == "b":
         raise NotImplementedError("\"trace\" not implemented for 'Bool'")
-    return OPS["sum"](OPS["diagonal"](input))
+    return shown_as("TraceBackward0", OPS["sum"](OPS["diagonal"](input)))
 
 
 @composed(FUNCTION)
@@ -986,15 +1009,18 @@ def block_diag(*tensors: Any) -> Tensor:
             raise RuntimeError(
                 f"Input tensors must have 2 or fewer dimensions. Input {i} has {x.ndim} dimensions"
             )
-    blocks = [atleast_2d(x) for x in tensors]
+    if not tensors:
+        return wrap(np.zeros((1, 0), np.float32))
+    common = result_type(*(x._array for x in tensors))
+    blocks = [atleast_2d(OPS["cast"](x, common)) for x in tensors]
     width, rows, left = sum(x.shape[1] for x in blocks), [], 0
     for x in blocks:
         height, size = x.shape
-        zeros = np.zeros((height, width), x._array.dtype)
+        zeros = np.zeros((height, width), common)
         before, after = zeros[:, :left], zeros[:, left + size :]
         rows.append(cat([wrap(before.copy()), x, wrap(after.copy())], 1))
         left += size
-    return cat(rows, 0) if rows else wrap(np.zeros((1, 0), np.float32))
+    return shown_as("BlockDiagBackward0", cat(rows, 0))
 
 
 # Copies of views ----------------------------------------------------------------------------------
