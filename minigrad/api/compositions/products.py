@@ -156,8 +156,8 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: f
         parts = [OPS["logical_and"](product, wrap(np.asarray(bool(alpha))))]
         parts += [OPS["expand"](input, product.shape)] if beta else []
         return parts[0] if len(parts) == 1 else OPS["logical_or"](*parts)
-    parts = OPS["cast"](input, kind), beta, OPS["cast"](product, kind), alpha
-    return _plus("AddrBackward0", *parts)
+    input, product = OPS["cast"](input, kind), OPS["cast"](product, kind)
+    return _plus("AddrBackward0", input, beta, product, alpha)
 
 
 @composed()
