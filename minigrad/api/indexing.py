@@ -201,6 +201,8 @@ def _index_put_key(
     if values._array.size == 1 and not accumulate:
         _refuse_bytes(indices)
     entries = tuple(map(_bool_mask, indices))
+    if not target._array.ndim:
+        raise IndexError(f"too many indices for tensor of dimension 0 (got {len(entries)})")
     _count_dims([_entry(entry) for entry in entries], target._array.ndim)
     dim = 0
     for entry in entries:
@@ -350,7 +352,8 @@ def _entry(k: Any) -> Any:
             f"valid indices (got {type(k).__name__})"
         )
     array = indices._array
-    if array.dtype.kind not in "bi":
+    short = array.itemsize < 4 and array.ndim and isinstance(k, TensorBase)
+    if array.dtype.kind not in "bi" or (array.dtype.kind == "i" and short):
         raise IndexError(
             "tensors used as indices must be long, int, byte or bool tensors, not of "
             f"{array.dtype.name}"

@@ -6,6 +6,8 @@ translates NumPy's errors about arguments into PyTorch's.
 
 from __future__ import annotations
 
+import functools
+import inspect
 import itertools
 import re
 from collections.abc import Callable, Sequence
@@ -24,7 +26,8 @@ from .warning import warn_once
 
 MISSING: Any = object()  # the default of a required argument
 UNGIVEN: Any = object()  # that of a `dim` which may be None, but not left out, with `keepdim`
-_ALIASES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "x1": "input", "x2": "other"}
+_ALIASES = {"axis": "dim", "keepdims": "keepdim", "x2": "other"}
+_ALIASES |= dict.fromkeys(("x", "a", "x1"), "input")
 
 
 def prepare(rule: Rule, operands: Sequence[Any]) -> tuple[list[Any], list[Any]]:
@@ -154,6 +157,31 @@ def from_old_order(name: str, args: Sequence[Any], most: int = 1) -> list[Any]:
         kind="overload",
     )
     return [*tensors, last, *factors]
+
+
+def taking_numpy_names(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that takes its `dim` and `keepdim` as `axis` and `keepdims` too.
+
+    It is the function itself if it has neither, or takes any keyword. Otherwise it has the function
+    as its attribute `plain`.
+    """
+    parameters = inspect.signature(function).parameters
+    aliases = {
+        a: name for a, name in _ALIASES.items() if name in parameters and a not in parameters
+    }
+    others = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    if others or not aliases.keys() & {"axis", "keepdims"}:
+        return function
+
+    @functools.wraps(function)
+    def renaming(*args: Any, **options: Any) -> Any:
+        for alias in options.keys() & aliases:
+            if aliases[alias] not in options:
+                options[aliases[alias]] = options.pop(alias)
+        return function(*args, **options)
+
+    vars(renaming)["plain"] = function
+    return renaming
 
 
 # How to recognise NumPy's errors about shapes, and about arrays that no memory can hold.

@@ -15,7 +15,7 @@ import inspect
 import itertools
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import CellType, FunctionType, SimpleNamespace
 from typing import Any
 
@@ -27,7 +27,7 @@ from ..rules.rule import BY_FORWARD, Array, Pullback
 from .dispatch import OPS
 from .grad_mode import grad_mode
 from .node import Node, Parent, captures, next_number
-from .tensor import TensorBase, wrap
+from .tensor import TensorBase, refresh, wrap
 from .versions import NOT_SAVED
 
 
@@ -179,6 +179,42 @@ def _with_zero_derivative(d: Any, around: Sequence[TensorBase], rule: Rule) -> A
     name, first = rule.presentation.derivative_node, None if parents[0] is None else same
     result._node = Node(name, rule, parents, [first, *zeros], (), d._array, keeps=True)
     result._requires_grad = True
+    return result
+
+
+def constant_in(values: Array, name: str, *around: Any) -> TensorBase:
+    """`values`, whose node of this name gives those of the Tensors `around` a gradient of zero."""
+    return _computed(values, name, around, lambda t: _zeros(t._array.shape, t._array.dtype))
+
+
+def without_derivative(
+    values: Array, function: str, *around: Any, node: str = "NotImplemented"
+) -> TensorBase:
+    """The result of a function of the Tensors `around` that PyTorch has no derivative of.
+
+    It requires grad if one of them does, and `backward` is an error.
+    """
+
+    def refuse(g: Any) -> Any:
+        if node == "NotImplemented":
+            raise RuntimeError(f"derivative for aten::{function} is not implemented")
+        raise NotImplementedError(f"the derivative for '{function}' is not implemented.")
+
+    return _computed(values, node, around, lambda _: refuse)
+
+
+def _computed(
+    values: Array, name: str, around: Sequence[Any], pullback: Callable[[TensorBase], Pullback]
+) -> TensorBase:
+    tensors = [t for t in around if isinstance(t, TensorBase)]
+    result, wanted = wrap(values), [t.requires_grad for t in tensors]
+    if grad_mode.enabled and any(wanted) and values.dtype.kind == "f":
+        for t in tensors:
+            refresh(t)
+        parents = [(t._node or t) if w else None for t, w in zip(tensors, wanted, strict=True)]
+        pullbacks = [pullback(t) for t in tensors]
+        result._node = Node(name, None, parents, pullbacks, (), values, keeps=True)
+        result._requires_grad = True
     return result
 
 

@@ -35,8 +35,6 @@ def one_node(name: str, *operands: str) -> Callable[[F], F]:
         @functools.wraps(function)
         def call(*args: Any, **options: Any) -> Any:
             results = function(*args, **options)
-            if not grad_mode.enabled:
-                return results
             given: list[Any] = []
             for each, place, is_spread in zip(operands, places, spread, strict=True):
                 if is_spread:
@@ -53,28 +51,37 @@ def one_node(name: str, *operands: str) -> Callable[[F], F]:
 def as_one_node(results: R, name: str, *operands: Any) -> R:
     """Show what recorded `results`, a tensor or a sequence of some, as one node, and return them.
 
-    A result that is an operand, or a view of one that was made before, keeps its node.
+    A result that is an operand, or a view of one that was made before, keeps its node. One that is
+    a view of memory which only the composition knew is no view to users.
     """
-    if not grad_mode.enabled:
-        return results
-    parents = list(_parents(operands))
-    tensors = (results,) if isinstance(results, TensorBase) else results
-    one = OneNode(name, parents)
-    for place, x in enumerate(tensors):  # type: ignore[arg-type]
-        if isinstance(x, TensorBase) and x._node is not None and x._node not in parents:
-            x._node.shown_in = one, place
+    given = list(_listed(operands))
+    tensors: Any = (results,) if isinstance(results, TensorBase) else results
+    made = [(place, x) for place, x in enumerate(tensors) if isinstance(x, TensorBase)]
+    for _, x in made:
+        if x._view is not None and not any(
+            t is not None and x._counter is t._counter for t in given
+        ):
+            x._view = None
+    if grad_mode.enabled and any(x._node is not None for _, x in made):
+        parents = [None if t is None else _parent(t) for t in given]
+        one = OneNode(name, parents)
+        for place, x in made:
+            if x._node is not None and x._node not in parents:
+                x._node.shown_in = one, place
     return results
 
 
-def _parents(operands: Iterable[Any]) -> Iterator[Parent | None]:
+def _listed(operands: Iterable[Any]) -> Iterator[TensorBase | None]:
     for x in operands:
-        if isinstance(x, TensorBase):
-            refresh(x)
-            yield (x._node or x) if x._requires_grad else None
+        if x is None or isinstance(x, TensorBase):
+            yield x
         elif isinstance(x, list | tuple):
-            yield from _parents(x)
-        elif x is None:
-            yield None
+            yield from _listed(x)
+
+
+def _parent(operand: TensorBase) -> Parent | None:
+    refresh(operand)
+    return (operand._node or operand) if operand._requires_grad else None
 
 
 def shown_name(tensor: TensorBase) -> str | None:

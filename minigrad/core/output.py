@@ -17,7 +17,7 @@ import numpy as np
 
 from ..rules.dtypes import of_numpy, scalar_name
 from ..rules.promotion import same_category_or_higher
-from .arguments import UNGIVEN, call_by_names
+from .arguments import UNGIVEN, call_by_names, taking_numpy_names
 from .dispatch import OPS, with_keywords
 from .errstate import quiet
 from .grad_mode import grad_mode
@@ -118,7 +118,9 @@ def taking_out(module: str, functions: dict[str, Callable[..., Any]]) -> dict[st
 
 def _taking_out(name: str, function: Any, kind: str) -> Any:
     """A copy of a function that takes `out=`."""
-    of_rule = "call_by_names" in function.__globals__
+    if "plain" in vars(function):
+        return taking_numpy_names(_taking_out(name, function.plain, kind))
+    of_rule = "definition" in function.__globals__
     copy = _copied(function, kind) if of_rule else _wrapped(name, function, kind)
     signature = inspect.signature(function)
     parameters = [p for p in signature.parameters.values() if p.name != "out"]

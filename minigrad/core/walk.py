@@ -84,7 +84,7 @@ def walk(
             elif d is not None:
                 # A leaf keeps its gradient, so that must have its own memory.
                 shared = not create_graph and (d is g or d.base is not None)
-                gradients[parent] = d.copy() if shared else d
+                gradients[parent] = d.copy("K") if shared else d
         if pullbacks and not (retain_graph or node.keeps):
             node.pullbacks = None
         if special.complete:
@@ -211,7 +211,7 @@ class _Special:
         if g is not None:
             # As in PyTorch, this is the gradient before the hooks, but only if the walk goes on.
             found = arrived if leads else g
-            self.passed[node] = found if self.create_graph else found.copy()
+            self.passed[node] = found if self.create_graph else found.copy("K")
         # The hooks of a node run if `backward` was asked for the gradient of its result.
         attached = node.attached
         has_hooks = attached is not None and (attached.before or attached.after)

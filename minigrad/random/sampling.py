@@ -17,6 +17,7 @@ import numpy as np
 from ..core.creating import allocated, array_of, int_of, made, number_of, sizes_of
 from ..core.dispatch import OPS
 from ..core.errstate import quietly
+from ..core.higher_order import constant_in
 from ..core.inplace import in_place, refuse_write
 from ..core.one_node import as_one_node
 from ..core.output import created, written
@@ -178,8 +179,8 @@ def normal(
     """Draw normal values: `normal(mean, std, size)` of two numbers, or one per element of a tensor.
 
     If `mean` or `std` is a tensor, the shape is that of their broadcast. The dtype is that of
-    `mean` if it is a tensor, else that of `std`. Raises RuntimeError for a negative `std`,
-    NotImplementedError for a tensor that requires grad.
+    `mean` if it is a tensor, else that of `std`. Tensors that require grad get a gradient of zero.
+    Raises RuntimeError for a negative `std`.
 
     >>> minigrad.normal(minigrad.tensor([1., 2.]), 0.)
     tensor([1., 2.])
@@ -213,18 +214,12 @@ def normal(
 @quietly
 def _normal_of_tensors(mean: Any, std: Any, g: Generator) -> Any:
     """Draw as `normal` where `mean` or `std` or both are tensors."""
-    for name, x in (("mean", mean), ("std", std)):
-        if isinstance(x, TensorBase) and x.requires_grad:
-            raise NotImplementedError(
-                f"normal(): argument '{name}' requires grad: pass {name}.detach(), its gradient is "
-                "zero"
-            )
     if not isinstance(std, TensorBase):
         std = _float_of(std, "normal", "std")
         _check_std(std)
         kind = _float_kind(None, "normal_kernel_cpu", mean, "normal")
         noise = _normals(allocated(np.empty, mean.shape, kind), 0.0, std, g)
-        return wrap((noise + mean._array).astype(kind, copy=False))
+        return constant_in((noise + mean._array).astype(kind, copy=False), "NormalBackward1", mean)
     if not (std._array >= 0).all():
         raise RuntimeError("normal expects all elements of std >= 0.0")
     of_mean = isinstance(mean, TensorBase)
@@ -234,7 +229,7 @@ def _normal_of_tensors(mean: Any, std: Any, g: Generator) -> Any:
     noise = _normals(allocated(np.empty, shape, kind), 0.0, 1.0, g)
     noise *= std._array  # two roundings, as in PyTorch: the product is not fused with the sum
     noise += centres
-    return wrap(noise)
+    return constant_in(noise, "NormalBackward3" if of_mean else "NormalBackward2", mean, std)
 
 
 def bernoulli(input: Any, p: float | None = None, *, generator: Any = None, out: Any = None) -> Any:
@@ -506,12 +501,8 @@ def bernoulli_(self: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
     """
     g = generator_or_default(generator, "bernoulli_")
     refuse_write(self, "bernoulli_")
-    if isinstance(p, TensorBase) and p.requires_grad:
-        raise NotImplementedError(
-            "bernoulli_(): argument 'p' requires grad: pass p.detach(), its gradient is zero"
-        )
     name = "BernoulliBackward1" if isinstance(p, TensorBase) else "BernoulliBackward2"
-    return _write_values(self, _trials(self._array, p, g), name)
+    return _writer(name)(self, constant_in(_trials(self._array, p, g), name, p))
 
 
 def random_(self: Any, *bounds: Any, generator: Any = None, **named: Any) -> Any:
@@ -627,10 +618,11 @@ def _laid_out(values: np.ndarray, like: np.ndarray) -> np.ndarray:
 
 
 def _checked(like: np.ndarray, options: dict[str, Any]) -> np.ndarray:
-    """Return `like` if the options are valid: a wrong one must raise before anything is drawn."""
-    if options:
-        made(like, **options)
-    return like
+    """`like` in the memory format that the options name, as numbers are drawn in memory's order.
+
+    A wrong option raises before anything is drawn.
+    """
+    return made(like, **options)._array if options else like
 
 
 def _integer_bounds(low: Any, high: Any, function: str) -> tuple[int, int]:
@@ -639,15 +631,18 @@ def _integer_bounds(low: Any, high: Any, function: str) -> tuple[int, int]:
 
 def _check_fits(name: str, bound: int, kind: np.dtype) -> None:
     """Raise RuntimeError if a dtype can't hold `bound`; warn if a float is too large for it."""
+    of_dtype = dtypes.of_numpy(kind)
     if kind.kind == "f":
-        digits = dtypes.of_numpy(kind).digits
-        if abs(bound) > 2**digits:
+        fits, digits = abs(bound) <= float(np.finfo(kind).max), of_dtype.digits
+        if fits and abs(bound) > 2**digits:
             warnings.warn(
                 f"{name} is out of bounds [-(2^{digits}), 2^{digits}]. Due to precision "
                 f"limitations {kind} can hold every integer only within this range.",
                 stacklevel=4,
             )
-    elif not dtypes.of_numpy(kind).first_integer <= bound <= dtypes.of_numpy(kind).last_integer:
+    else:
+        fits = of_dtype.first_integer <= bound <= of_dtype.last_integer
+    if not fits:
         raise RuntimeError(f"{name} is out of bounds for {kind}")
 
 

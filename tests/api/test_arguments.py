@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import pytest
-from twins import check_same
+from twins import check_same, outcome
 
 import minigrad
+from minigrad.api.compositions import COMPOSITIONS
 
 torch = pytest.importorskip("torch")
 
@@ -176,3 +178,61 @@ def names(torch: Any) -> dict[str, Any]:
         "w": torch.ones(1, 3, requires_grad=True),
         "g": torch.tensor(2.0, requires_grad=True),
     }
+
+
+# What a call needs beside the tensor and its dimension, if anything.
+_REST = {
+    "cosine_similarity": "x2=x",
+    "cross": "other=x",
+    "gather": "index=i",
+    "index_add": "index=i[0], source=x",
+    "index_copy": "index=i[0], source=x",
+    "index_fill": "index=i[0], value=1.0",
+    "index_select": "index=i[0]",
+    "kthvalue": "k=1",
+    "nanquantile": "q=0.5",
+    "narrow": "start=0, length=1",
+    "narrow_copy": "start=0, length=1",
+    "quantile": "q=0.5",
+    "renorm": "p=2, maxnorm=1.0",
+    "repeat_interleave": "repeats=2",
+    "scatter": "index=i, src=x",
+    "scatter_add": "index=i, src=x",
+    "scatter_reduce": "index=i, src=x, reduce='sum'",
+    "select_copy": "index=0",
+    "select_scatter": "src=x[0], index=0",
+    "slice_scatter": "src=x",
+    "split": "split_size_or_sections=1",
+    "split_copy": "split_size=1",
+    "split_with_sizes": "split_sizes=[1, 1, 1]",
+    "split_with_sizes_copy": "split_sizes=[1, 1, 1]",
+    "take_along_dim": "indices=i",
+    "tensor_split": "sections=2",
+    "topk": "k=1",
+    "unflatten": "sizes=(3, 1)",
+    "vecdot": "y=x",
+}
+_CALLS = [
+    call
+    for (module, name), composition in COMPOSITIONS.items()
+    if module != "nn.functional" and name not in ("index_reduce", "matrix_norm", "unflatten")
+    for parameters in [inspect.signature(composition.function).parameters]
+    for dims in ["axis=0", "axis=0, keepdims=True", "keepdims=True"]
+    if ("axis" not in dims or "dim" in parameters) and ("k" not in dims or "keepdim" in parameters)
+    for rest in [f"{_REST.get(name, '')}, {dims}".lstrip(", ")]
+    for call in [
+        f"torch.{module and module + '.'}{name}(x, {rest})".replace("Tensor.", ""),
+        f"x.{name}({rest})",
+    ]
+]
+
+
+@pytest.mark.parametrize("call", [*_CALLS, "torch.std(x, axis=0, dim=0)", "torch.std(a=x, axis=0)"])
+def test_dimensions_have_numpys_names_too(call: str) -> None:
+    def program(torch: Any) -> Any:
+        x = torch.tensor([[3.0, 1.0, 2.0], [4.0, 6.0, 5.0], [1.0, 2.0, 4.0]])
+        return eval(call, {"torch": torch, "x": x, "i": torch.eye(3).long()})
+
+    ours, theirs = outcome(program, minigrad), outcome(program, torch)
+    assert (ours.error is None) == (theirs.error is None), (ours.error, theirs.error)
+    assert theirs.error is None or ours.error.kind == theirs.error.kind

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -86,10 +87,38 @@ torch.empty(3, 2).t().geometric_(0.3)
 (x * 1).log_normal_().grad_fn.name()
 torch.poisson(x).grad_fn.name()
 torch.autograd.grad(torch.poisson(x).sum(), x)
+torch.normal(x, 1.)
+torch.normal(x * 1, torch.ones(2, 3))
+torch.normal(0., x).grad_fn.name()
+torch.normal(x, x).grad_fn.name()
+torch.autograd.grad(torch.normal(x, x.exp()).sum(), x, create_graph=True)
+torch.autograd.grad(torch.zeros(2, 3).bernoulli_(x / 2).sum(), x)
+torch.zeros(3).bernoulli_(x / 2).grad_fn.name()
+torch.distributions.Normal(x, 1.).sample((2,))
+torch.distributions.Normal(0., x).sample()
+torch.rand_like(torch.ones(5, 4).t(), memory_format=torch.contiguous_format)
+torch.randn_like(torch.ones(5, 4).t(), memory_format=torch.contiguous_format)
+torch.randint_like(torch.ones(5, 4).t(), 9, memory_format=torch.contiguous_format)
+torch.randn_like(torch.ones(2, 3, 4, 5), memory_format=torch.channels_last)
+torch.zeros(3).half().random_(0, 2**40)
+torch.zeros(3).half().random_(-(2**40), 3)
+torch.zeros(3).half().random_(65506)
 torch.ones(3).multinomial(2)
 torch.tensor([0.5, 1.0]).bernoulli()
 torch.tensor([0.5, 1.0]).bernoulli(0.3)
 """
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (3, 4), (2, 3, 4), (2, 3, 4, 2), (2, 3, 2, 2, 2)])
+@pytest.mark.parametrize("name", ["dropout1d", "dropout2d", "dropout3d"])
+def test_channels_are_dropped_as_pytorch_drops_them(name: str, shape: tuple[int, ...]) -> None:
+    def program(torch: Any) -> Any:
+        torch.manual_seed(0)
+        with warnings.catch_warnings(action="ignore"):
+            y = getattr(torch.nn.functional, name)(torch.ones(shape))
+        return y, torch.rand(1)
+
+    check_same(program)
 
 
 @pytest.mark.parametrize("line", SAME.strip().splitlines())

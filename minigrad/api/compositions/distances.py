@@ -14,8 +14,9 @@ from ...core.one_node import one_node
 from ...core.tensor import require_tensor, wrap
 from ...core.tracing import constant
 from ...rules import REGISTRY
-from ...rules.dtypes import scalar_name
+from ...rules.dtypes import of_numpy, scalar_name
 from ...rules.presentation import FUNCTION
+from ...rules.promotion import result_type
 from .basic import matmul
 from .half import refuse_half
 from .norms import norm
@@ -56,6 +57,12 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     """
     require_tensor(x1, "cosine_similarity", "x1")
     require_tensor(x2, "cosine_similarity", "x2", 2)
+    common = result_type(x1._array, x2._array)
+    if common.kind != "f":
+        name = of_numpy(common).scalar_name
+        raise RuntimeError(
+            f"expected common dtype to be floating point, yet common dtype is {name}"
+        )
     if x1.ndim != x2.ndim or x1.shape != x2.shape:
         shape = np.broadcast_shapes(x1.shape, x2.shape)
         x1, x2 = x1.expand(shape), x2.expand(shape)
@@ -83,6 +90,11 @@ def normalize(
     require_tensor(input, "normalize", "input")
     if out is not None:
         raise NotImplementedError("normalize(): argument 'out' is not supported")
+    if input._array.dtype.kind != "f":
+        raise RuntimeError(
+            "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
+            f"{scalar_name(input._array)}"
+        )
     length = at_least(norm(input, p, dim, True), eps)
     return input / length.expand(input.shape)
 
@@ -207,7 +219,8 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     if p < 0:
         raise RuntimeError("pdist only supports non-negative p values")
     first, second = np.triu_indices(len(input), 1)
-    return _distance(OPS["index"](input, (first,)) - OPS["index"](input, (second,)), p)
+    difference = OPS["index"](input, (first,)) - OPS["index"](input, (second,))
+    return _distance(difference, p)
 
 
 @composed()

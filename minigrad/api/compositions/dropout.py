@@ -136,9 +136,9 @@ def dropout3d(
     require_tensor(input, "dropout3d", "input")
     if input.ndim not in (4, 5):
         _warn(f"dropout3d: Received a {input.ndim}-D input to dropout3d, which is deprecated")
-    batch = input if input.ndim != 4 else input.unsqueeze(0)
+    batch = input if input.ndim == 5 else input.unsqueeze(0)
     y = _dropped("dropout3d", batch, p, training, inplace, channels=True, alpha=False)
-    return y if input.ndim != 4 else y.squeeze(0)
+    return y if input.ndim == 5 else y.squeeze(0)
 
 
 def _warn(message: str) -> None:

@@ -11,15 +11,18 @@ import numpy as np
 from ...core.creating import int_of
 from ...core.dispatch import OPS, function
 from ...core.grad_mode import no_grad
+from ...core.higher_order import without_derivative
 from ...core.inplace import in_place
 from ...core.one_node import as_one_node, one_node
 from ...core.tensor import TensorBase, require_tensor, wrap
+from ...core.warning import warn_once
 from ...rules import REGISTRY
 from ...rules.dims import axis as dim_from_front
 from ...rules.dims import flag
 from ...rules.dims import index as integer
 from ...rules.dtypes import of_numpy, scalar_name
 from ...rules.presentation import FUNCTION, IN_PLACE
+from ...rules.promotion import converted
 from .registry import composed
 
 if TYPE_CHECKING:
@@ -63,7 +66,8 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
     """Return the elements of `input` at the indices along `dim`, with broadcasting.
 
-    Without `dim`, both are flattened first.
+    An index beyond either end counts on from the other. Without `dim`, both are flattened first,
+    and an index out of range is a RuntimeError.
 
     >>> x = minigrad.tensor([[3, 1], [2, 4]])
     >>> minigrad.take_along_dim(x, x.argsort(dim=1), dim=1)
@@ -72,14 +76,14 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     """
     require_tensor(input, "take_along_dim", "input")
     require_tensor(indices, "take_along_dim", "indices", 2)
-    if indices._array.dtype.kind != "i":
+    if dim is None:
+        flat = OPS["reshape"](input, (-1,))
+        return OPS["gather_along"](flat, OPS["reshape"](indices, (-1,)), 0)
+    if indices._array.dtype != np.int64:
         raise RuntimeError(
             "torch.take_along_dim(): dtype of indices should be Long but got "
             f"{scalar_name(indices._array)}"
         )
-    if dim is None:
-        input, indices = (OPS["reshape"](x, (-1,)) for x in (input, indices))
-        return OPS["gather_along"](input, _from_front(indices, input._array.size), 0)
     x, places = input._array, indices._array
     if x.ndim != places.ndim:
         raise RuntimeError(
@@ -87,7 +91,10 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
             f"but got {x.ndim} dimensions for input, and {places.ndim} dimensions for indices"
         )
     d = dim_from_front(dim, x.ndim)
-    indices = _from_front(indices, x.shape[d] if x.ndim else 1)
+    if not x.ndim:
+        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
+    if x.shape[d]:
+        indices = wrap(places % x.shape[d])
 
     def spread(a: Any, b: Any) -> tuple[int, ...]:
         sizes = [(1, 1) if i == d else p for i, p in enumerate(zip(a.shape, b.shape, strict=True))]
@@ -103,12 +110,6 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
         ) from None
     wide = OPS["expand"](input, of_input)
     return OPS["gather_along"](wide, OPS["expand"](indices, of_indices), d)
-
-
-def _from_front(indices: Tensor, size: int) -> Tensor:
-    """Indices that may be negative, counted from the front."""
-    places = indices._array
-    return wrap(np.where(places < 0, places + size, places)) if (places < 0).any() else indices
 
 
 @composed(IN_PLACE)
@@ -146,11 +147,22 @@ def scatter(
     if reduce not in ("add", "multiply"):
         raise RuntimeError("reduce argument must be either add or multiply.")
     require_tensor(index, "scatter", "index", 3)
-    if not isinstance(src, TensorBase):
-        src = wrap(np.full(index._array.shape, src).astype(input._array.dtype))
-    if reduce == "add":
-        return OPS["scatter_sum"](input, src, index, dim)
-    return OPS["scatter_product"](input, src, index, dim, True)
+    if isinstance(src, TensorBase):
+        warn_once(
+            "The reduce argument of torch.scatter with Tensor src is deprecated and will be "
+            "removed: use torch.scatter_reduce instead."
+        )
+    else:
+        kind = input._array.dtype
+        number = converted(src, kind) if index._array.size else 0
+        src = wrap(np.full(index._array.shape, number, kind))
+    with no_grad():
+        if reduce == "add":
+            result = OPS["scatter_sum"](input, src, index, dim)
+        else:
+            result = OPS["scatter_product"](input, src, index, dim, True)
+    refused: Any = without_derivative(result._array, "scatter", input, src)
+    return refused
 
 
 @composed(IN_PLACE)
@@ -170,6 +182,12 @@ def scatter_reduce(
     for position, (name, x) in enumerate({"input": input, "index": index, "src": src}.items(), 1):
         require_tensor(x, "scatter_reduce", name, position)
     include_self = flag(include_self, "include_self")
+    return _scatter_reduced(input, dim, index, src, reduce, include_self)
+
+
+def _scatter_reduced(
+    input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, include_self: bool
+) -> Tensor:
     if reduce == "prod":
         return OPS["scatter_product"](input, src, index, dim, include_self)
     if reduce in ("amax", "amin"):
@@ -205,16 +223,25 @@ def _slices(
     require_tensor(index, name, "index", position)
     x, places = input._array, index._array
     d = dim_from_front(dim, x.ndim)
+    if places.ndim > 1:
+        raise (RuntimeError if name == "index_fill" else IndexError)(
+            f"{name}(): Index is supposed to be a vector"
+        )
+    if name == "index_copy" and places.dtype != np.int64:
+        raise RuntimeError(
+            f"index_copy_(): Expected a long tensor for index, but got {scalar_name(places)}"
+        )
     if places.dtype.kind != "i":
-        raise (IndexError if name in ("index_fill", "index_copy") else RuntimeError)(
+        raise (IndexError if name == "index_fill" else RuntimeError)(
             f"{name}(): Expected dtype int32 or int64 for index"
         )
-    if places.ndim > 1:
-        raise IndexError(f"{name}(): Index is supposed to be a vector")
     size = x.shape[d] if x.ndim else 1
-    low = -size if name in ("index_fill",) else 0
+    low = -size if name == "index_fill" else 0
+    if name == "index_select" and places.size and not size:
+        raise RuntimeError("index_select(): self indexing axis dim should be positive")
     if places.size and (places.min() < low or places.max() >= size):
-        raise (RuntimeError if name == "index_add" else IndexError)(
+        by_slices = name == "index_add" and x.ndim > 1 and places.dtype == np.int64
+        raise (RuntimeError if by_slices else IndexError)(
             f"{name}(): index out of range in dimension {d} with size {size}"
         )
     whole = input if x.ndim else OPS["reshape"](input, (1,))
@@ -337,13 +364,14 @@ def index_reduce(
             f"{reduce}"
         )
     include_self = flag(include_self, "include_self")
+    warn_once("index_reduce() is in beta and the API may change at any time.")
     d, _, _ = _slices("index_reduce", input, dim, index)
     _check_source("index_reduce", input, d, index, source)
     lined = OPS["reshape"](
         index, [index._array.size if i == d else 1 for i in range(source._array.ndim)]
     )
     wide = OPS["expand"](lined, source._array.shape)
-    return scatter_reduce(input, d, wide, source, reduce, include_self=include_self)
+    return _scatter_reduced(input, d, wide, source, reduce, include_self)
 
 
 # Indices into the flattened tensor ----------------------------------------------------------------
@@ -373,7 +401,9 @@ def take(input: Tensor, index: Tensor) -> Tensor:
     """
     _flat_places("take", input, index)
     flat = _take(OPS["reshape"](input, (-1,)), (OPS["reshape"](index, (-1,)),))
-    return flat if index._array.ndim == 1 else OPS["reshape"](flat, index._array.shape)
+    if index._array.ndim == 1:
+        return flat
+    return OPS["reshape"](flat, index._array.shape)
 
 
 @composed(IN_PLACE)
@@ -389,7 +419,7 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
     _flat_places("put_", input, index)
     require_tensor(source, "put_", "source", 3)
     if source._array.size != index._array.size:
-        raise RuntimeError(
+        raise IndexError(
             "put_(): Expected source and index to have the same number of elements, but got "
             f"source.numel() = {source._array.size}, index.numel() = {index._array.size}"
         )
@@ -400,7 +430,8 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
         )
     flat, values = OPS["reshape"](input, (-1,)), OPS["reshape"](source, (-1,))
     key = (OPS["reshape"](index, (-1,)),)
-    return OPS["reshape"](_put(flat, values, key, accumulate), input._array.shape)
+    filled = OPS["reshape"](_put(flat, values, key, accumulate), input._array.shape)
+    return filled
 
 
 # Masks --------------------------------------------------------------------------------------------

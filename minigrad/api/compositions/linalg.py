@@ -853,17 +853,18 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     tensor([3., 3.])
     """
     for each in (x, y):
-        if each._array.dtype.kind == "b":
-            raise NotImplementedError("linalg.vecdot is not implemented for 'Bool'")
+        if each._array.dtype.kind != "f":
+            raise RuntimeError(
+                "linalg.vecdot: Expected a floating point or complex tensor as input. Got "
+                f"{scalar_name(each._array)}"
+            )
     if x.ndim == y.ndim == 1:
         return vdot(x, y)
     y_kind = OPS["mul"](x, y)
     total = OPS["sum"](y_kind, dim)
-    return (
-        total
-        if total._array.dtype == y_kind._array.dtype
-        else OPS["cast"](total, y_kind._array.dtype)
-    )
+    if total._array.dtype != y_kind._array.dtype:
+        return OPS["cast"](total, y_kind._array.dtype)
+    return total
 
 
 @composed(FUNCTION, module="linalg")
@@ -886,7 +887,8 @@ def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
         raise RuntimeError(f"linalg.cross: inputs dimension {dim} must have length 3")
     a = [OPS["roll"](input, (-i,), (d,)) for i in (1, 2)]
     b = [OPS["roll"](other, (-i,), (d,)) for i in (1, 2)]
-    return OPS["sub"](OPS["mul"](a[0], b[1]), OPS["mul"](a[1], b[0]))
+    crossed = OPS["sub"](OPS["mul"](a[0], b[1]), OPS["mul"](a[1], b[0]))
+    return crossed
 
 
 @composed(BOTH)

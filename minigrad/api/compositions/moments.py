@@ -11,6 +11,7 @@ import numpy as np
 from ...core.dispatch import OPS, function
 from ...core.one_node import one_node
 from ...core.tensor import TensorBase, require_tensor, wrap
+from ...core.warning import warn
 from ...rules import REGISTRY
 from ...rules.dims import axes
 from ...rules.dims import axis as dim_from_front
@@ -67,7 +68,7 @@ def cov(
     centred = x - mean.unsqueeze(1)
     # As many degrees of freedom as observations, less the correction.
     if weights is None:
-        norm: Any = float(max(count - correction, 0))
+        norm: Any = float(_freedom(count - correction))
     elif correction == 0:
         norm = total
     elif aweights is None:
@@ -80,8 +81,15 @@ def cov(
 
 
 def _freedom(x: Any) -> Any:
-    """Degrees of freedom, at least 0. The bound has no effect on the gradient, as in PyTorch."""
-    return x if x._array > 0 else x * 0
+    """Degrees of freedom, at least 0, with a warning."""
+    if float(x) > 0:
+        return x
+    warn(
+        "cov(): degrees of freedom is <= 0. Correction should be strictly less than the number of "
+        "observations.",
+        UserWarning,
+    )
+    return x * 0
 
 
 def _weights(count: int, fweights: Any, aweights: Any) -> Any:

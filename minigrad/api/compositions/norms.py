@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..tensor import Tensor
 
 
-@composed()
+@composed(numpy_names=False)
 def norm(
     input: Tensor,
     p: float | str | None = "fro",

@@ -15,6 +15,7 @@ from ...core.creating import int_of
 from ...core.dispatch import OPS
 from ...core.one_node import as_one_node, one_node
 from ...core.tensor import TensorBase, require_tensor, wrap
+from ...core.warning import warn_once
 from ...rules.dims import axis as dim_from_front
 from ...rules.dims import index
 from ...rules.dtypes import scalar_name
@@ -43,9 +44,11 @@ def _plus(input: Any, beta: float, product: Any, alpha: float) -> Any:
         shape = product.shape
         zero = OPS["mul"](OPS["expand"](input, shape), 0)
         zero = OPS["where"](wrap(np.zeros(shape, bool)), zero, wrap(np.zeros_like(zero._array)))
-        return OPS["add"](zero, OPS["mul"](product, alpha))
-    scaled = input if beta == 1 else OPS["mul"](input, beta)
-    return OPS["add"](scaled, product if alpha == 1 else OPS["mul"](product, alpha))
+        total = OPS["add"](zero, OPS["mul"](product, alpha))
+    else:
+        scaled = input if beta == 1 else OPS["mul"](input, beta)
+        total = OPS["add"](scaled, product if alpha == 1 else OPS["mul"](product, alpha))
+    return total if total.is_contiguous() else OPS["contiguous_copy"](total)
 
 
 def _expandable(input: Any, product: Any, function: str) -> None:
@@ -182,7 +185,8 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: f
         parts = [OPS["logical_and"](product, wrap(np.asarray(bool(alpha))))]
         parts += [OPS["expand"](input, product.shape)] if beta else []
         return parts[0] if len(parts) == 1 else OPS["logical_or"](*parts)
-    return _plus(OPS["cast"](input, kind), beta, OPS["cast"](product, kind), alpha)
+    input, product = OPS["cast"](input, kind), OPS["cast"](product, kind)
+    return _plus(input, beta, product, alpha)
 
 
 @composed()
@@ -581,6 +585,9 @@ def chain_matmul(*matrices: Any) -> Tensor:
             raise RuntimeError(f"Tensor dimension is {x.ndim}, expected 2 instead.")
     if not matrices:
         raise ValueError("chain_matmul(): Expected one or more matrices")
+    warn_once(
+        "torch.chain_matmul is deprecated and will be removed: use torch.linalg.multi_dot instead."
+    )
     return matrices[0] if len(matrices) == 1 else in_cheapest_order(list(matrices))
 
 

@@ -115,7 +115,8 @@ def var_mean(
         "var_mean", input, dim, unbiased, keepdim, correction
     )
     spread = OPS["variance"](input, dim, correction, keepdim)
-    return spread, OPS["mean"](input, dim, keepdim)
+    mean = OPS["mean"](input, dim, keepdim)
+    return spread, mean
 
 
 @composed(FUNCTION)
@@ -137,7 +138,8 @@ def std_mean(
         "std_mean", input, dim, unbiased, keepdim, correction
     )
     spread = OPS["deviation"](input, dim, correction, keepdim)
-    return spread, OPS["mean"](input, dim, keepdim)
+    mean = OPS["mean"](input, dim, keepdim)
+    return spread, mean
 
 
 # The largest, sums without NaN, counts ------------------------------------------------------------
@@ -160,7 +162,8 @@ def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> 
             "operation has no identity."
         )
     dims = tuple(range(input._array.ndim)) if dim is None else dim
-    return _aminmax_result(OPS["amin"](input, dims, keepdim), OPS["amax"](input, dims, keepdim))
+    both = [OPS[name](input, dims, keepdim) for name in ("amin", "amax")]
+    return _aminmax_result(*(each for each in both))
 
 
 def _without_nan(input: Tensor) -> Tensor:

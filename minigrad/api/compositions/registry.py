@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import FunctionType
 from typing import Any, TypeVar
 
+from ...core.arguments import taking_numpy_names
 from ...rules.presentation import BOTH, FUNCTION
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -33,13 +34,24 @@ COMPOSITIONS: dict[tuple[str, str], Composition] = {}
 
 
 def composed(
-    forms: tuple[str, ...] = BOTH, *, spread_sizes: bool = False, module: str = ""
+    forms: tuple[str, ...] = BOTH,
+    *,
+    spread_sizes: bool = False,
+    module: str = "",
+    numpy_names: bool = True,
 ) -> Callable[[F], F]:
-    """Register a function as a composition. The function itself isn't changed."""
+    """Register a function as a composition. The function itself isn't changed.
+
+    Its users may call a `dim` or a `keepdim` by NumPy's name, unless `numpy_names` is False or it
+    is one of `nn.functional`: PyTorch wrote those in Python.
+    """
 
     def register(function: F) -> F:
         name = function.__name__.rstrip("_")
-        COMPOSITIONS[module, name] = Composition(function, forms, spread_sizes, module)
+        public: Callable[..., Any] = function
+        if numpy_names and module != "nn.functional":
+            public = taking_numpy_names(function)
+        COMPOSITIONS[module, name] = Composition(public, forms, spread_sizes, module)
         return function
 
     return register

@@ -13,10 +13,12 @@ from ...core.devices import require_cpu
 from ...core.dispatch import OPS
 from ...core.one_node import as_one_node, one_node, shown_name
 from ...core.tensor import TensorBase, require_tensor, wrap
+from ...core.warning import warn_once
 from ...rules.dims import axis as dim_from_front
 from ...rules.dims import index
-from ...rules.dtypes import to_numpy
+from ...rules.dtypes import scalar_name, to_numpy
 from ...rules.presentation import FUNCTION, METHOD
+from ...rules.promotion import result_type
 from .basic import cat, require_list, stack, unbind
 from .indexing import index_select, masked_select
 from .registry import composed
@@ -63,7 +65,8 @@ def repeat_interleave(
         return wrap(np.repeat(np.arange(counts.size, dtype=counts.dtype), counts))
     x = OPS["reshape"](input, (-1,)) if dim is None else input
     d = dim_from_front(0 if dim is None else dim, x.ndim)
-    x = x if x.ndim else x.reshape(1)
+    if not x.ndim:
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
     size = x.shape[d]
     if not isinstance(repeats, TensorBase):
         return _each_repeated(x, index(repeats, "repeats"), d, output_size)
@@ -96,7 +99,8 @@ def _counts(repeats: Any) -> np.ndarray:
     if counts.ndim > 1:
         raise RuntimeError("repeat_interleave only accept 1D vector as repeat")
     if counts.dtype not in (np.int64, np.int32):
-        raise RuntimeError("repeats has to be Long or Int tensor")
+        name = scalar_name(counts)
+        raise NotImplementedError(f"\"repeat_interleave_cpu\" not implemented for '{name}'")
     if (counts < 0).any():
         raise RuntimeError("repeats can not be negative")
     return counts.reshape(-1)
@@ -127,7 +131,7 @@ def _dim_of(x: Any, dim: int, function: str) -> int:
     return d
 
 
-@composed(FUNCTION)
+@composed(FUNCTION, numpy_names=False)
 def split(
     tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0
 ) -> tuple[Tensor, ...]:
@@ -145,7 +149,7 @@ def split(
     return _several(_equal_parts(tensor, split_size_or_sections, d), "SplitBackward0", tensor)
 
 
-@composed(METHOD, module="Tensor")
+@composed(METHOD, module="Tensor", numpy_names=False)
 def split_(input: Tensor, split_size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
     """`split` as a method, whose argument has another name."""
     return split(input, split_size, dim)
@@ -490,7 +494,7 @@ def ravel(input: Tensor) -> Tensor:
     return OPS["view"](input.contiguous(), (-1,))
 
 
-@composed()
+@composed(numpy_names=False)
 def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     """Split one dimension into several of the given sizes. One of them may be -1 and is inferred.
 
@@ -576,6 +580,9 @@ def adjoint(input: Tensor) -> Tensor:
         raise RuntimeError(
             "tensor.adjoint() is only supported on matrices or batches of matrices. Got 1-D tensor."
         )
+    if input.ndim == 0:
+        warn_once("adjoint() is deprecated on 0-D tensors. Consider using x.conj().")
+        return input
     return OPS["transpose"](input, -2, -1)
 
 
@@ -631,12 +638,14 @@ def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
         )
     turns = index(k, "k") % 4
     if turns == 1:
-        return OPS["transpose"](OPS["flip"](input, (b,)), a, b).clone()
-    if turns == 2:
-        return OPS["flip"](input, (a, b))
-    if turns == 3:
-        return OPS["transpose"](OPS["flip"](input, (a,)), a, b).clone()
-    return OPS["contiguous_copy"](input)
+        turned = OPS["transpose"](OPS["flip"](input, (b,)), a, b).clone()
+    elif turns == 2:
+        turned = OPS["flip"](input, (a, b))
+    elif turns == 3:
+        turned = OPS["transpose"](OPS["flip"](input, (a,)), a, b).clone()
+    else:
+        turned = OPS["contiguous_copy"](input)
+    return turned
 
 
 # Parts --------------------------------------------------------------------------------------------
@@ -773,7 +782,7 @@ def broadcast_tensors(*tensors: Any) -> tuple[Any, ...]:
     if len(tensors) == 1 and isinstance(tensors[0], list | tuple):
         tensors = tuple(tensors[0])
     shape = broadcast_shapes(*(x.shape for x in tensors))
-    return tuple([OPS["expand"](x, shape) for x in tensors])
+    return tuple([x if x._array.shape == shape else OPS["expand"](x, shape) for x in tensors])
 
 
 @composed(METHOD, spread_sizes=True)
@@ -918,7 +927,8 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
     size = input.shape[-1] + abs(index(offset, "offset"))
     for d in sorted((a, b)):
         shape.insert(d, size)
-    return OPS["put_diagonal"](input, tuple(shape), offset, a, b)
+    placed = OPS["put_diagonal"](input, tuple(shape), offset, a, b)
+    return placed
 
 
 @composed()
@@ -1007,15 +1017,18 @@ def block_diag(*tensors: Any) -> Tensor:
             raise RuntimeError(
                 f"Input tensors must have 2 or fewer dimensions. Input {i} has {x.ndim} dimensions"
             )
-    blocks = [atleast_2d(x) for x in tensors]
+    if not tensors:
+        return wrap(np.zeros((1, 0), np.float32))
+    common = result_type(*(x._array for x in tensors))
+    blocks = [atleast_2d(OPS["cast"](x, common)) for x in tensors]
     width, rows, left = sum(x.shape[1] for x in blocks), [], 0
     for x in blocks:
         height, size = x.shape
-        zeros = np.zeros((height, width), x._array.dtype)
+        zeros = np.zeros((height, width), common)
         before, after = zeros[:, :left], zeros[:, left + size :]
         rows.append(cat([wrap(before.copy()), x, wrap(after.copy())], 1))
         left += size
-    return cat(rows, 0) if rows else wrap(np.zeros((1, 0), np.float32))
+    return cat(rows, 0)
 
 
 # Copies of views ----------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core.dispatch import OPS, function
+from ...core.higher_order import without_derivative
 from ...core.tensor import TensorBase, require_tensor, wrap
 from ...rules import REGISTRY
 from ...rules.dims import axis as dim_from_front
@@ -129,6 +130,8 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     """
     require_tensor(input, "topk", "input")
     x, k = input._array, integer(k, "k")
+    if x.dtype.kind == "b":
+        raise RuntimeError("topk does not support bool dtypes on CPU")
     d = dim_from_front(dim, x.ndim)
     if not 0 <= k <= (x.shape[d] if x.ndim else 1):
         raise RuntimeError("selected index k out of range")
@@ -289,7 +292,8 @@ def searchsorted(
     """Return the places at which elements keep the last dimension of a sequence sorted.
 
     With `right`, they are after the elements that are equal. The sequence has one dimension, or
-    those of `input` apart from the last. `sorter` are the indices that sort the sequence.
+    those of `input` apart from the last. `sorter` are the indices that sort the sequence. Both are
+    compared in the dtype that they promote to.
 
     >>> minigrad.searchsorted(minigrad.tensor([1, 3, 5]), minigrad.tensor([3, 4]))
     tensor([1, 2])
@@ -373,7 +377,7 @@ def bucketize(
 # Sets ---------------------------------------------------------------------------------------------
 
 
-@composed()
+@composed(numpy_names=False)
 def unique(
     input: Tensor,
     sorted: bool = True,
@@ -391,6 +395,7 @@ def unique(
     """
     require_tensor(input, "unique", "input")
     x = input._array
+    function = "_unique2" if dim is None else "unique_dim"
     if dim is None:
         found = np.unique(x, return_inverse=True, return_counts=True, equal_nan=False)
         values, inverse, counts = found
@@ -403,10 +408,10 @@ def unique(
         inverse = np.empty(len(rows), np.int64)
         inverse[places] = of_sorted
         values = np.moveaxis(values.reshape(-1, *lead), 0, d) if x.ndim else values.reshape(-1)
-    return _set_result(values, inverse, counts, return_inverse, return_counts)
+    return _set_result(function, input, values, inverse, counts, return_inverse, return_counts)
 
 
-@composed()
+@composed(numpy_names=False)
 def unique_consecutive(
     input: Tensor,
     return_inverse: bool = False,
@@ -430,7 +435,9 @@ def unique_consecutive(
         rows, lead = _rows(x, d)
         values, inverse, counts = _runs(rows)
         values = np.moveaxis(values.reshape(-1, *lead), 0, d) if x.ndim else values.reshape(-1)
-    return _set_result(values, inverse, counts, return_inverse, return_counts)
+    return _set_result(
+        "unique_consecutive", input, values, inverse, counts, return_inverse, return_counts
+    )
 
 
 def _rows(x: np.ndarray, d: int) -> tuple[np.ndarray, tuple[int, ...]]:
@@ -453,8 +460,17 @@ def _runs(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return rows[new], run, np.bincount(run, minlength=int(new.sum()))
 
 
-def _set_result(values: Any, inverse: Any, counts: Any, with_inverse: Any, with_counts: Any) -> Any:
-    found = [wrap(values)]
+def _set_result(
+    function: str,
+    input: Tensor,
+    values: Any,
+    inverse: Any,
+    counts: Any,
+    with_inverse: Any,
+    with_counts: Any,
+) -> Any:
+    node = f"{function.title().replace('_', '')}Backward0"
+    found = [without_derivative(values, function, input, node=node)]
     if with_inverse:
         found.append(wrap(np.asarray(inverse, np.int64)))
     if with_counts:
