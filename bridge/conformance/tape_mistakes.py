@@ -29,13 +29,13 @@ def _replaced(owner: Any, name: str, other: Any) -> Iterator[None]:
 @contextmanager
 def lost_accumulation() -> Iterator[None]:
     """A second backward overwrites the gradient of the first."""
-    right = backward._accumulate
+    right = backward.accumulate
 
     def overwrite(leaf: Any, gradient: Any) -> None:
         leaf.grad = None
         right(leaf, gradient)
 
-    with _replaced(backward, "_accumulate", overwrite):
+    with _replaced(backward, "accumulate", overwrite):
         yield
 
 

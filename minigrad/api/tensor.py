@@ -82,7 +82,7 @@ class Tensor(OpMethods, TensorBase):
         >>> x.grad
         tensor([ 2., 40.])
         """
-        backward.fill_gradients((self,), (gradient,), retain_graph, create_graph, inputs)
+        backward.fill_gradients(self, gradient, retain_graph, create_graph, inputs)
 
     @property
     def grad_fn(self) -> Any:

@@ -1,15 +1,61 @@
-"""torch.autograd.graph: hooks for the tensors that ops save for `backward`."""
+"""torch.autograd.graph: edges of the graph, and hooks for the tensors that ops save."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from typing import Any
 
+from ..api.tensor import Tensor
+from ..core.backward import GradientEdge
 from ..core.grad_fn import GradFn as Node
+from ..core.grad_fn import edge
 from ..core.saved_hooks import refusing, saving
+from ..core.tensor import refresh
+from ..core.versions import count_write
 
-__all__ = ["Node", "disable_saved_tensors_hooks", "save_on_cpu", "saved_tensors_hooks"]
+__all__ = [
+    "GradientEdge",
+    "Node",
+    "disable_saved_tensors_hooks",
+    "get_gradient_edge",
+    "increment_version",
+    "save_on_cpu",
+    "saved_tensors_hooks",
+]
+
+
+def get_gradient_edge(tensor: Tensor) -> GradientEdge:
+    """Where the gradient of a tensor arrives. `grad` and `backward` take it in the tensor's place.
+
+    RuntimeError for a tensor that doesn't require grad.
+
+    >>> y = minigrad.ones(2, requires_grad=True) * 2
+    >>> edge = minigrad.autograd.graph.get_gradient_edge(y)
+    >>> edge.node.name(), edge.output_nr
+    ('MulBackward0', 0)
+    """
+    if not tensor.requires_grad:
+        raise RuntimeError(
+            "It is not possible to get the gradient edge for a Tensor that needs no gradient"
+        )
+    refresh(tensor)
+    parent = tensor._node or tensor
+    node, output_nr = edge(parent)
+    # Each result of a custom Function has a place of its own in the tape.
+    return GradientEdge(node, output_nr, None if node._parent() is parent else parent)
+
+
+def increment_version(tensor: Tensor | Iterable[Tensor]) -> None:
+    """Count a write to each tensor, for code that writes to its memory without the engine.
+
+    >>> x = minigrad.ones(2)
+    >>> minigrad.autograd.graph.increment_version(x)
+    >>> x._version
+    1
+    """
+    for each in (tensor,) if isinstance(tensor, Tensor) else tensor:
+        count_write(each._counter)
 
 
 class saved_tensors_hooks:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,7 +21,31 @@ from .views import reshaped
 from .walk import Seeds, fitted, walk
 from .warning import warn, warn_once
 
-Tensors = TensorBase | Sequence[TensorBase]
+
+class GradientEdge(NamedTuple):
+    """Where the gradient of a tensor arrives: a node, and the tensor's position among its results.
+
+    It stands for the tensor in `backward` and `grad`, and doesn't keep it in memory. The token is
+    whatever else keeps that part of the graph alive.
+
+    >>> x = minigrad.tensor([1., 2.], requires_grad=True)
+    >>> edge = minigrad.autograd.graph.get_gradient_edge(x)
+    >>> minigrad.autograd.grad((x * x).sum(), edge)
+    (tensor([2., 4.]),)
+    """
+
+    node: Any
+    output_nr: int
+    ownership_token: Any = None
+
+    def _parent(self) -> Parent:
+        """The node or the leaf."""
+        token: Parent | None = self.ownership_token
+        parent: Parent = self.node._parent() if token is None else token
+        return parent
+
+
+Tensors = TensorBase | GradientEdge | Sequence[TensorBase | GradientEdge]
 
 
 def backward(
@@ -29,13 +54,14 @@ def backward(
     retain_graph: bool | None = None,
     create_graph: bool = False,
     grad_variables: TensorBase | Sequence[TensorBase | None] | None = None,
-    inputs: Tensors | None = None,
+    inputs: Tensors | dict[Any, TensorBase] | None = None,
 ) -> None:
     """Add the gradient of `tensors` to the `.grad` of every leaf that they were computed from.
 
     `grad_tensors` are the cotangents to start from, each with its tensor's shape. For a tensor of
     one element, None means 1. With `inputs`, only their `.grad` is filled; a non-leaf among them
-    retains its gradient from then on. The graph is freed unless `retain_graph` is true.
+    retains its gradient from then on. A dict stands for its values. The graph is freed unless
+    `retain_graph` is true.
 
     With `create_graph`, the gradients are recorded and can be differentiated again.
 
@@ -63,9 +89,10 @@ def fill_gradients(
     grad_tensors: TensorBase | Sequence[TensorBase | None] | None,
     retain_graph: bool | None,
     create_graph: bool,
-    inputs: Tensors | None,
+    inputs: Tensors | dict[Any, TensorBase] | None,
 ) -> None:
     """Do the work of `backward`, the function and the method."""
+    wished = None if inputs is None else _listed_inputs(inputs, "backward")
     seeds = _seeds(_listed(tensors), grad_tensors, create_graph)
     if create_graph:
         warn_once(
@@ -76,25 +103,16 @@ def fill_gradients(
             "to break the cycle and avoid the leak."
         )
     wanted = None
-    if inputs is not None:
-        inputs = _listed(inputs)
-        _check_inputs(inputs)
-        for tensor in inputs:
-            retain_grad(tensor)  # does nothing for a leaf
-        wanted = {_parent(tensor) for tensor in inputs}
-    walked = _walked(seeds, retain_graph, create_graph, wanted, _accumulate)
+    if wished is not None:
+        wanted = set()
+        for each in wished:
+            if isinstance(each, TensorBase):
+                retain_grad(each)  # does nothing for a leaf
+            wanted.add(_parent(each))
+    walked = _walked(seeds, retain_graph, create_graph, wanted, accumulate)
     for parent, gradient in walked.items():
         if isinstance(parent, TensorBase):
-            _accumulate(parent, gradient)
-
-
-def _check_inputs(inputs: Sequence[Any]) -> None:
-    if not inputs:
-        raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
-    for tensor in inputs:
-        if not isinstance(tensor, TensorBase):
-            kind = type(tensor).__name__
-            raise RuntimeError(f"all inputs have to be Tensors, but got {kind}")
+            accumulate(parent, gradient)
 
 
 def _walked(
@@ -118,7 +136,7 @@ def _walked(
     return walked
 
 
-def _accumulate(leaf: TensorBase, gradient: Any) -> None:
+def accumulate(leaf: TensorBase, gradient: Any) -> None:
     """Add a gradient to the `.grad` of a leaf, and call its hooks.
 
     The first array becomes the memory of `.grad`, and later ones are added in place. A Tensor has a
@@ -166,7 +184,7 @@ def _laid_out(gradient: TensorBase, leaf: TensorBase) -> Any:
 
 def grad(
     outputs: Tensors,
-    inputs: Tensors,
+    inputs: Tensors | dict[Any, TensorBase],
     grad_outputs: TensorBase | Sequence[TensorBase | None] | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
@@ -174,12 +192,12 @@ def grad(
     allow_unused: bool | None = None,
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
-) -> tuple[Any, ...]:
+) -> Any:
     """Return the gradients of `outputs` with respect to each of `inputs`. No `.grad` is changed.
 
-    `grad_outputs` are the cotangents, as in `backward`. An input that wasn't used is a
-    RuntimeError; with `allow_unused` its gradient is None, and with `materialize_grads` it is
-    zeros.
+    They are a tuple, or a dict if `inputs` is one. `grad_outputs` are the cotangents, as in
+    `backward`. An input that wasn't used is a RuntimeError; with `allow_unused` its gradient is
+    None, and with `materialize_grads` it is zeros.
 
     >>> x = minigrad.tensor(3., requires_grad=True)
     >>> minigrad.autograd.grad(x * x, x)
@@ -187,33 +205,30 @@ def grad(
     """
     if is_grads_batched:
         raise NotImplementedError("grad(is_grads_batched=True) is not implemented: call it per row")
+    if materialize_grads and allow_unused is False:
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, "
+            "but got: allow_unused=False."
+        )
+    wished = _listed_inputs(inputs, "grad")
     if not only_inputs:
         warn(
             "only_inputs argument is deprecated and is ignored now (defaults to True). To "
             "accumulate gradient for other parts of the graph, please use autograd.backward.",
             FutureWarning,
         )
-    if materialize_grads and allow_unused is False:
-        raise ValueError(
-            "Expected allow_unused to be True or not passed when materialize_grads=True, "
-            "but got: allow_unused=False."
-        )
     seeds = _seeds(_listed(outputs), grad_outputs, create_graph)
-    inputs = _listed(inputs)
-    if not inputs:
-        raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
-    parents = [_parent(tensor) for tensor in inputs]
+    parents = list(map(_parent, wished))
     arrived = _walked(seeds, retain_graph, create_graph, set(parents))
     results: list[Any] = []
     given: set[Parent] = set()
-    for index, (tensor, parent) in enumerate(zip(inputs, parents, strict=True)):
+    for index, (tensor, parent) in enumerate(zip(wished, parents, strict=True)):
         if parent in arrived:
             # An input that is listed twice gets two gradients with memory of their own.
             results.append(_as_gradient(arrived[parent], parent not in given))
             given.add(parent)
         elif materialize_grads:
-            zeros = wrap(np.zeros_like(tensor._array))
-            results.append(zeros.requires_grad_(create_graph))
+            results.append(_zeros_for(tensor, create_graph))
         elif allow_unused:
             results.append(None)
         else:
@@ -221,7 +236,16 @@ def grad(
                 f"The differentiated Tensor at index {index} appears to not have been used in the "
                 "graph. Set allow_unused=True if this is the desired behavior."
             )
-    return tuple(results)
+    return dict(zip(inputs, results, strict=True)) if type(inputs) is dict else tuple(results)
+
+
+def _zeros_for(input: Any, create_graph: bool) -> Any:
+    """The gradient of an unused input with `materialize_grads`."""
+    if isinstance(input, GradientEdge):
+        raise RuntimeError("materialize_grads cannot be used when an input is a GradientEdge")
+    zeros = wrap(np.zeros_like(input._array))
+    zeros._requires_grad = create_graph
+    return zeros
 
 
 def _as_gradient(d: Any, first: bool) -> Any:
@@ -231,50 +255,82 @@ def _as_gradient(d: Any, first: bool) -> Any:
     return wrap((d if first else d.copy())[...])
 
 
-def _listed(tensors: Tensors) -> Sequence[TensorBase]:
-    return (tensors,) if isinstance(tensors, TensorBase) else tuple(tensors)
+def _listed(tensors: Any) -> Sequence[Any]:
+    return (tensors,) if isinstance(tensors, TensorBase | GradientEdge) else tuple(tensors)
 
 
-def _parent(tensor: TensorBase) -> Parent:
-    """Where the tape sends a tensor's gradient: the node that computed it, or the leaf itself."""
-    if not tensor.requires_grad:
+def _listed_inputs(inputs: Any, function: str) -> Sequence[Any]:
+    """The inputs that `backward` or `grad` was given. RuntimeError if there are none."""
+    if isinstance(inputs, Mapping):
+        if type(inputs) is not dict:
+            kind = type(inputs).__name__
+            raise TypeError(f"`inputs` argument to `{function}()` must be a dict, not {kind}")
+        inputs = inputs.values()
+    listed = _listed(inputs)
+    if not listed:
+        raise RuntimeError(f"`inputs` argument to `{function}()` cannot be empty.")
+    return listed
+
+
+def _parent(input: Any) -> Parent:
+    """Where the tape sends an input's gradient: the node that computed it, or the leaf itself."""
+    if isinstance(input, GradientEdge):
+        return input._parent()
+    if not isinstance(input, TensorBase):
+        kind = type(input).__name__
+        raise RuntimeError(f"all inputs have to be Tensors or GradientEdges, but got {kind}")
+    if not input.requires_grad:
         raise RuntimeError("One of the differentiated Tensors does not require grad")
-    refresh(tensor)
-    return tensor._node or tensor
+    refresh(input)
+    return input._node or input
 
 
 _ONE = {d.numpy: np.ones((), d.numpy) for d in SUPPORTED if d.is_floating_point}
 
 
-def _seeds(tensors: Sequence[TensorBase], cotangents: Any, create_graph: bool) -> Seeds:
+def _seeds(tensors: Sequence[Any], cotangents: Any, create_graph: bool) -> Seeds:
     """The nodes and leaves where the walk starts, with cotangents that the walk may keep."""
     if cotangents is None:
         cotangents = (None,) * len(tensors)
-    elif isinstance(cotangents, TensorBase):
-        cotangents = (cotangents,)
+    cotangents = _listed(cotangents)
+    starts = [
+        _start(index, tensor, given, create_graph)
+        for index, (tensor, given) in enumerate(zip(tensors, cotangents, strict=False))
+    ]
     if len(cotangents) != len(tensors):
         raise RuntimeError(f"got {len(tensors)} tensors and {len(cotangents)} gradients")
     seeds: list[tuple[Parent, Any]] = []
-    for index, tensor in enumerate(tensors):
-        given = cotangents[index]
-        refresh(tensor)
-        if not tensor._requires_grad:
+    for index, (parent, cotangent) in enumerate(starts):
+        if parent is None:
             raise RuntimeError(
                 f"element {index} of tensors does not require grad and does not have a grad_fn: "
                 "nothing it was computed from was made with requires_grad=True, or it was "
                 "computed in no_grad"
             )
-        if given is None:
-            one = _ones_like(tensor._array)
-            cotangent = wrap(one) if create_graph else one
-        else:
-            given = _checked_cotangent(index, tensor, given)
-            cotangent = given if create_graph else given._array.copy("K")
-        node = tensor._node
-        if reshaped and node is not None and node.shape not in (None, cotangent.shape):
-            cotangent = _of_old_shape(cotangent, node)
-        seeds.append((node or tensor, cotangent))
+        if reshaped and isinstance(parent, Node) and parent.shape not in (None, cotangent.shape):
+            cotangent = _of_old_shape(cotangent, parent)
+        seeds.append((parent, cotangent))
     return seeds
+
+
+def _start(index: int, tensor: Any, given: Any, create_graph: bool) -> tuple[Parent | None, Any]:
+    """Where the walk starts for a tensor, and its cotangent; None if it doesn't require grad."""
+    parent: Parent | None
+    if isinstance(tensor, GradientEdge):
+        parent = tensor._parent()
+        like: Any = parent if isinstance(parent, Node) else parent._array
+    elif isinstance(tensor, TensorBase):
+        refresh(tensor)
+        parent, like = (tensor._node or tensor) if tensor._requires_grad else None, tensor._array
+    else:
+        raise AssertionError(f"Expected output to be a Tensor, not {type(tensor).__name__}")
+    if given is None:
+        if parent is None:
+            return None, None
+        one = _ones_like(like)
+        return parent, wrap(one) if create_graph else one
+    given = _checked_cotangent(index, like, given)
+    return parent, given if create_graph else given._array.copy("K")
 
 
 def _of_old_shape(cotangent: Any, node: Node) -> Any:
@@ -287,25 +343,26 @@ def _of_old_shape(cotangent: Any, node: Node) -> Any:
     return fitted(cotangent, node)
 
 
-def _ones_like(array: np.ndarray) -> np.ndarray:
-    if array.size != 1:
+def _ones_like(like: Any) -> np.ndarray:
+    """A cotangent of 1 for an array, or for the result of a node."""
+    if math.prod(like.shape) != 1:
         raise RuntimeError(
             "grad can be implicitly created only for scalar outputs; this one has shape "
-            f"{list(array.shape)}: reduce it, for example with .sum(), or pass gradient="
+            f"{list(like.shape)}: reduce it, for example with .sum(), or pass gradient="
         )
-    return _ONE[array.dtype].copy() if array.ndim == 0 else np.ones_like(array)
+    return _ONE[like.dtype].copy() if not like.shape else np.ones(like.shape, like.dtype)
 
 
-def _checked_cotangent(index: int, tensor: TensorBase, cotangent: Any) -> Any:
+def _checked_cotangent(index: int, like: Any, cotangent: Any) -> Any:
     """A cotangent given by the user, converted to its tensor's dtype."""
     if not isinstance(cotangent, TensorBase):
         kind = type(cotangent).__name__
         raise TypeError(f"gradients can be either Tensors or None, but got {kind}")
-    wanted, given = tensor._array, cotangent._array
-    if given.shape != wanted.shape:
+    given = cotangent._array
+    if given.shape != like.shape:
         raise RuntimeError(
             f"Mismatch in shape: grad_output[{index}] has a shape of torch.Size("
             f"{list(given.shape)}) and output[{index}] has a shape of torch.Size("
-            f"{list(wanted.shape)})."
+            f"{list(like.shape)})."
         )
-    return cotangent if given.dtype is wanted.dtype else OPS["cast"](cotangent, wanted.dtype)
+    return cotangent if given.dtype is like.dtype else OPS["cast"](cotangent, like.dtype)

@@ -15,10 +15,12 @@ import numpy as np
 
 from ..rules import REGISTRY
 from ..rules.rule import Pullback
+from .backward import accumulate
 from .higher_order import named_saved_tensors
 from .hooks import Attached, RemovableHandle, attached_to_leaf, attached_to_node
 from .node import FREED, Node, OneNode, Parent
 from .tensor import TensorBase
+from .walk import gradients_of_parents
 
 
 class GradFn:
@@ -91,6 +93,10 @@ class GradFn:
         """
         return self._attached().add("before", fn)
 
+    def _parent(self) -> Parent:
+        """What gradients for this node are sent to: the node of the tape, or the leaf."""
+        return self._node
+
     def _attached(self) -> Attached:
         return attached_to_node(self._node)
 
@@ -108,6 +114,18 @@ class _OpGradFn(GradFn):
         name = type(self).__name__
         generated = name.removesuffix("_copy")[-1].isdigit()
         return name if generated else f"torch::autograd::{name}"
+
+    def __call__(self, *grad_outputs: TensorBase | None) -> Any:
+        """The gradients for `next_functions`, from the one that arrives here. No hook is called.
+
+        They are a tuple if there are several, and None where nothing is to be sent.
+
+        >>> x = minigrad.tensor([1., 2.], requires_grad=True)
+        >>> (x * x.detach()).grad_fn(minigrad.ones(2))
+        (tensor([1., 2.]), None)
+        """
+        found = gradients_of_parents(self._node, _only_one(grad_outputs))
+        return found[0] if len(found) == 1 else found
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_saved_"):
@@ -146,13 +164,33 @@ class AccumulateGrad(GradFn):
         """PyTorch's name for this kind of node."""
         return "torch::autograd::AccumulateGrad"
 
+    def __call__(self, *grad_outputs: TensorBase | None) -> tuple[()]:
+        """Add a gradient to the `.grad` of the leaf."""
+        g = _only_one(grad_outputs)
+        if g is not None:
+            accumulate(self.variable, g._array.copy())
+        return ()
+
     @property
     def metadata(self) -> dict[str, Any]:
         """A dictionary for notes."""
         return self._metadata
 
+    def _parent(self) -> Parent:
+        """The leaf."""
+        return self.variable
+
     def _attached(self) -> Attached:
         return attached_to_leaf(self.variable)
+
+
+def _only_one(given: tuple[Any, ...]) -> Any:
+    """The gradient that a node was called with. TypeError for several, or for another type."""
+    if len(given) != 1:
+        raise TypeError(f"expected 1 arguments, got {len(given)} instead")
+    if not (given[0] is None or isinstance(given[0], TensorBase)):
+        raise TypeError(f"argument 0 is not a Variable but of type {type(given[0]).__name__}")
+    return given[0]
 
 
 @functools.cache

@@ -46,6 +46,7 @@ def walk(
     special = _PLAIN
     if wanted is not None or create_graph or leaf_hooks.exist or observation.observer is not None:
         special = _Special(seeds, wanted, create_graph, deliver)
+        seeds = special.wanted_of(seeds)
     always_special = special.always
 
     for parent, cotangent in seeds:
@@ -188,6 +189,13 @@ class _Special:
         self.complete = _completing(seeds) if leaf_hooks.exist else {}
         self.always = wanted is not None or create_graph or observation.observer is not None
 
+    def wanted_of(self, seeds: Seeds) -> Seeds:
+        """The seeds without leaves that aren't wanted."""
+        wanted = self.wanted
+        if wanted is None:
+            return seeds
+        return [(p, g) for p, g in seeds if isinstance(p, Node) or p in wanted]
+
     def at(self, node: Node, g: Any) -> tuple[Any, Sequence[Pullback | None]]:
         """The cotangent and the pullbacks to use at a node; no pullbacks if the walk ends there."""
         attached = node.attached
@@ -263,6 +271,13 @@ def _all_fitted(node: Node, pullbacks: Sequence[Pullback | None]) -> list[Pullba
 
     edges = zip(pullbacks, node.parents, strict=True)
     return [p and fit(p, parent) for p, parent in edges]  # type: ignore[arg-type]
+
+
+def gradients_of_parents(node: Node, g: Any) -> tuple[Any, ...]:
+    """The Tensors that a node's pullbacks return for a Tensor, or None; they are recorded."""
+    _check_usable(node)
+    pullbacks = _all_fitted(node, over_tensors(node))
+    return tuple([None if p is None or g is None else p(g) for p in pullbacks])
 
 
 def reachable(seeds: Seeds) -> list[Node]:

@@ -203,8 +203,8 @@ def test_a_tape_that_sums_gradients_wrongly_is_found(monkeypatch: pytest.MonkeyP
 
 
 def test_a_gradient_that_is_accumulated_wrongly_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    accumulate = backward._accumulate
-    monkeypatch.setattr(backward, "_accumulate", lambda leaf, g: accumulate(leaf, wrong(g)))
+    accumulate = backward.accumulate
+    monkeypatch.setattr(backward, "accumulate", lambda leaf, g: accumulate(leaf, wrong(g)))
     report = lockstep(tutorial("manual"))
     assert report.fault is not None
     assert report.fault.what == "gradient of W1"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -75,6 +76,8 @@ COTANGENTS: dict[str, Program] = {
     "integers": _backward(lambda torch, x: x * 2, lambda torch: torch.tensor([1, 2, 3])),
     "bools": _backward(lambda torch, x: x * 2, lambda torch: torch.tensor([True, False, True])),
     "a list": _backward(lambda torch, x: x * 2, [1.0, 2.0, 3.0]),
+    "a list of a tensor": _backward(lambda torch, x: x * 2, lambda torch: [torch.ones(3)]),
+    "a number": _backward(lambda torch, x: x.sum(), 2.0),
     "an array": _backward(lambda torch, x: x * 2, np.ones(3)),
     "None": _backward(lambda torch, x: x.sum(), None),
     "one that requires grad": _backward(lambda torch, x: x * 2, lambda torch: leaf(torch, 1, 2, 3)),
@@ -85,7 +88,6 @@ COTANGENTS: dict[str, Program] = {
     "a detached tensor": _backward(lambda torch, x: x.sum().detach()),
 }
 OWN_WORDS: dict[str, Program] = {
-    "a number": _backward(lambda torch, x: x.sum(), 2.0),
     "an unknown argument": _backward(lambda torch, x: x.sum(), retain=True),
 }
 
@@ -185,6 +187,92 @@ def _twice(torch: Any) -> Any:
 @pytest.mark.parametrize("name", MANY)
 def test_backward_of_many(name: str) -> None:
     check_same(MANY[name])
+
+
+# What may be given for tensors, as functions of the namespace, a leaf and a result of it.
+GIVEN: dict[str, Callable[..., Any]] = {
+    "leaf": lambda torch, x, y: x,
+    "result": lambda torch, x, y: y,
+    "total": lambda torch, x, y: y.sum(),
+    "unused": lambda torch, x, y: leaf(torch, 1.0),
+    "constant": lambda torch, x, y: torch.ones(2, dtype=torch.float64),
+    "edge of the leaf": lambda torch, x, y: torch.autograd.graph.get_gradient_edge(x),
+    "edge of the result": lambda torch, x, y: torch.autograd.graph.get_gradient_edge(y),
+    "next edge": lambda torch, x, y: torch.autograd.graph.GradientEdge(
+        *y.grad_fn.next_functions[0]
+    ),
+    "list": lambda torch, x, y: [y, x],
+    "iterator": lambda torch, x, y: iter([y]),
+    "empty list": lambda torch, x, y: [],
+    "nested list": lambda torch, x, y: [[y]],
+    "dict": lambda torch, x, y: {"a": x, 2: y},
+    "empty dict": lambda torch, x, y: {},
+    "another mapping": lambda torch, x, y: OrderedDict(a=x),
+    "text": lambda torch, x, y: "x",
+    "none in a list": lambda torch, x, y: [None],
+}
+
+
+@given(
+    st.sampled_from([*GIVEN]),
+    st.sampled_from([*GIVEN]),
+    st.sampled_from(["one", "none", "a list", "wrong shape", "text"]),
+    st.sampled_from(["grad", "unused", "zeros", "recorded zeros", "backward", "method"]),
+)
+def test_what_may_be_given_for_tensors(outputs: str, inputs: str, how: str, call: str) -> None:
+    """Tensors, edges of the graph, lists of them and, for inputs, dicts; all else is an error."""
+
+    def program(torch: Any) -> Any:
+        try:
+            return walked(torch)
+        except AssertionError:  # `check_same` would take it for the test's
+            return "an output is not a tensor"
+
+    def walked(torch: Any) -> Any:
+        x = leaf(torch, 1, 2)
+        y = x * x
+        ys, xs = GIVEN[outputs](torch, x, y), GIVEN[inputs](torch, x, y)
+        ones = torch.ones(2, dtype=torch.float64)
+        v = {"one": ones, "a list": [ones], "wrong shape": torch.ones(3), "text": "v"}.get(how)
+        v = None if outputs.startswith("empty") else v  # not too many, as below
+        if call == "method" and isinstance(ys, torch.Tensor):
+            return ys.backward(v, inputs=xs), x.grad, y.requires_grad and y.grad
+        if call in ("method", "backward"):
+            return torch.autograd.backward(ys, v, inputs=xs), x.grad, y.retains_grad
+        options = {
+            "unused": {"allow_unused": True},
+            "zeros": {"materialize_grads": True},
+            "recorded zeros": {"materialize_grads": True, "create_graph": True},
+        }
+        found = torch.autograd.grad(ys, xs, v, **options.get(call, {}))
+        several = found.values() if isinstance(found, dict) else found
+        return found, [d is not None and d.requires_grad for d in several]
+
+    check_same(program)
+
+
+def test_the_edge_of_a_result_of_a_function() -> None:
+    def program(torch: Any) -> Any:
+        class Two(torch.autograd.Function):  # type: ignore[misc, name-defined]
+            @staticmethod
+            def forward(ctx: Any, x: Any) -> Any:
+                return x * 2, x * 3
+
+            @staticmethod
+            def backward(ctx: Any, a: Any, b: Any) -> Any:
+                return a * 2 + b * 3
+
+        x = leaf(torch, 1, 2)
+        a, b = Two.apply(x)
+        edge = torch.autograd.graph.get_gradient_edge(b)
+        found = torch.autograd.grad((a + b * b).sum(), [edge, x])
+        return edge.node.name(), edge.output_nr, found
+
+    check_same(program)
+
+
+def test_a_constant_has_no_edge() -> None:
+    assert check_same(lambda torch: torch.autograd.graph.get_gradient_edge(torch.ones(2))).error
 
 
 def test_too_many_cotangents_are_refused() -> None:

@@ -135,6 +135,55 @@ def test_the_saved_tensors_of_a_freed_graph_raise_an_error(name: str) -> None:
     check_same(program)
 
 
+# PyTorch doesn't sum the gradient of a broadcast bias in the node itself.
+@pytest.mark.parametrize("name", [name for name in SMALL_OPS if name != "linear"])
+def test_a_graph_walked_by_calling_its_nodes(name: str) -> None:
+    """A node returns a gradient for each of its edges, and that of a leaf adds it to `.grad`."""
+
+    def program(torch: Any) -> Any:
+        x, y = leaves(torch)
+        out = SMALL_OPS[name](torch, x, y)
+        todo = [(out.grad_fn, torch.ones_like(out))]
+        while todo:
+            node, g = todo.pop()
+            sent = node(g)
+            edges = [node for node, _ in node.next_functions]
+            pairs = zip(edges, sent if isinstance(sent, tuple) else (sent,), strict=True)
+            todo += [(node, g) for node, g in pairs if node is not None and g is not None]
+        return [None if t.grad is None else t.grad.round(decimals=9) + 0 for t in (x, y)]
+
+    check_same(program)
+
+
+CALLS: dict[str, Callable[[Any, Any], Any]] = {
+    "nothing": lambda torch, node: node(),
+    "two tensors": lambda torch, node: node(torch.ones(2), torch.ones(2)),
+    "a number": lambda torch, node: node(1.0),
+    "None": lambda torch, node: node(None),
+    "a number for a leaf": lambda torch, node: node.next_functions[0][0](1.0),
+    "None for a leaf": lambda torch, node: node.next_functions[0][0](None),
+    "a tensor twice": lambda torch, node: [node(torch.ones(2).double()) for _ in range(2)],
+    "with a hook": lambda torch, node: (
+        node.register_hook(lambda sent, arrived: None) and node(torch.ones(2).double())
+    ),
+    "in no_grad": lambda torch, node: torch.no_grad()(lambda: node(torch.ones(2).double()))(),
+}
+
+
+@pytest.mark.parametrize("freed", [False, True])
+@pytest.mark.parametrize("name", CALLS)
+def test_calls_of_a_node(name: str, freed: bool) -> None:
+    def program(torch: Any) -> Any:
+        x = leaf(torch)
+        y = x * x
+        if freed:
+            y.sum().backward()
+        found = CALLS[name](torch, y.grad_fn)
+        return found, x.grad, [d.requires_grad for d in found if isinstance(d, torch.Tensor)]
+
+    check_same(program)
+
+
 def test_a_missing_attribute() -> None:
     def program(torch: Any) -> Any:
         return hasattr((leaf(torch) * 2).grad_fn, "nope"), hasattr(
