@@ -20,7 +20,7 @@ from ..core.formats import contiguous_format, is_in, preserve_format, strided
 from ..core.grad_mode import is_grad_enabled, no_grad
 from ..core.inplace import in_place
 from ..core.observer import observation
-from ..core.one_node import as_one_node, shown_name
+from ..core.one_node import as_one_node
 from ..core.resizing import in_format, resize, strides_of_empty, with_format
 from ..core.tensor import TensorBase, make_public, refresh, require_tensor, wrap
 from ..core.tracing import tracing
@@ -93,7 +93,7 @@ class Tensor(OpMethods, TensorBase):
     @property
     def output_nr(self) -> int:
         """The position of this tensor among the results of its `grad_fn`."""
-        return 0 if self._node is None else self._node.output_nr
+        return 0 if self._node is None else self._node.shown_output_nr()
 
     def register_hook(self, hook: Callable[[Any], Any]) -> hooks.RemovableHandle:
         """Register `hook(grad)`, to be called whenever this tensor's gradient is computed.
@@ -406,7 +406,7 @@ class Tensor(OpMethods, TensorBase):
     def __repr__(self) -> str:
         try:
             refresh(self)
-            name = shown_name(self)
+            name = None if self._node is None else self._node.shown_name()
         except RuntimeError:  # a view whose history is unknown
             name = "Invalid"
         return printing.tensor_repr(

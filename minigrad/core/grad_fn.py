@@ -215,7 +215,7 @@ def _held(holder: Attached | OneNode, node: Node) -> GradFn:
     """The object that a user still holds for a node, or a new one."""
     shown: GradFn | None = None if holder.shown is None else holder.shown()
     if shown is None:
-        shown = _class(holder.name if isinstance(holder, OneNode) else node.name)(node)
+        shown = _class(node.shown_name())(node)
         holder.shown = weakref.ref(shown)
     return shown
 
@@ -250,8 +250,7 @@ _OWN_INVERSE: dict[str, Pullback] = {"t": lambda g: g.T, "clone": lambda g: g}
 def edge(parent: Parent) -> tuple[GradFn, int]:
     """A parent as `next_functions` shows it, with the position of the result."""
     if isinstance(parent, Node):
-        number = parent.shown_in[1] if parent.shown_in is not None else parent.output_nr
-        return grad_fn(parent), number
+        return grad_fn(parent), parent.shown_output_nr()
     if parent._attached is None:
         parent._attached = Attached()
     shown = None if parent._attached.shown is None else parent._attached.shown()

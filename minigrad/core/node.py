@@ -98,6 +98,14 @@ class Node:
         """The object that users see for this node; None if `grad_fn.py` is to make one."""
         return None
 
+    def shown_name(self) -> str:
+        """The name of the node that users see for this one."""
+        return self.name if self.shown_in is None else self.shown_in[0].name
+
+    def shown_output_nr(self) -> int:
+        """Which of the results of the node that users see this node has computed."""
+        return self.output_nr if self.shown_in is None else self.shown_in[1]
+
     def over_tensors(self) -> Sequence[Pullback | None] | None:
         """The pullbacks over Tensors; None if the engine is to run their code on Tensors."""
         return None
@@ -246,12 +254,12 @@ def saved_modified(
     about_write = (observation.observer or UNOBSERVED).about_write(node, counter, version)
     made = ""
     if isinstance(parent, Node):
-        op = re.sub("Backward[0-9]*$", "", parent.name)
-        made = f", which is output {parent.output_nr} of {op},"
+        op = re.sub("Backward[0-9]*$", "", parent.shown_name())
+        made = f", which is output {parent.shown_output_nr()} of {op},"
     return RuntimeError(
         "one of the variables needed for gradient computation has been modified by an inplace "
         f"operation: [torch.{scalar_name(array)}Tensor {list(array.shape)}]{made} is at version "
-        f"{counter[0]}; expected version {version} instead, at which {node.name} saved it. "
+        f"{counter[0]}; expected version {version} instead, at which {node.shown_name()} saved it. "
         "Make a new tensor instead of changing this one (x = x + y, not x += y), or change it "
         f"after backward.\n{about_write}"
     )

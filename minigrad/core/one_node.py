@@ -82,11 +82,3 @@ def _listed(operands: Iterable[Any]) -> Iterator[TensorBase | None]:
 def _parent(operand: TensorBase) -> Parent | None:
     refresh(operand)
     return (operand._node or operand) if operand._requires_grad else None
-
-
-def shown_name(tensor: TensorBase) -> str | None:
-    """The name of the node that users see for a tensor; None if it has no history."""
-    node = tensor._node
-    if node is None or node.shown_in is None:
-        return None if node is None else node.name
-    return node.shown_in[0].name

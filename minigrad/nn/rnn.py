@@ -18,6 +18,7 @@ from ..api.creation import empty, zeros
 from ..api.functions import cat, relu, sigmoid, stack, tanh
 from ..api.tensor import Tensor
 from ..core.dispatch import OPS
+from ..core.one_node import as_one_node
 from ..core.warning import warn_once
 from ..rules.dtypes import float32
 from . import functional as F
@@ -44,15 +45,15 @@ def _relu_step(gates: Tensor, state: State, weight: Tensor, bias: Tensor | None)
 def _lstm_step(gates: Tensor, state: State, weight: Tensor, bias: Tensor | None) -> State:
     h, c = state
     gates = F.linear(h, weight, bias) + gates
-    input, forget, cell, output = gates.chunk(4, 1)
+    input, forget, cell, output = gates.unsafe_chunk(4, 1)
     c = sigmoid(forget) * c + sigmoid(input) * tanh(cell)
     return sigmoid(output) * tanh(c), c
 
 
 def _gru_step(gates: Tensor, state: State, weight: Tensor, bias: Tensor | None) -> State:
     (h,) = state
-    reset_x, update_x, new_x = gates.chunk(3, 1)
-    reset_h, update_h, new_h = F.linear(h, weight, bias).chunk(3, 1)
+    reset_x, update_x, new_x = gates.unsafe_chunk(3, 1)
+    reset_h, update_h, new_h = F.linear(h, weight, bias).unsafe_chunk(3, 1)
     new = tanh(new_x + new_h * sigmoid(reset_h + reset_x))
     return ((h - new) * sigmoid(update_h + update_x) + new,)
 
@@ -311,6 +312,7 @@ class RNNBase(Module):
         bias = param["bias_ih"] + param["bias_hh"] if self.bias else None
         gates = F.linear(input.flip(0) if suffix else input, param["weight_ih"], bias)
         hs, cs = OPS["lstm"](gates, *first, param["weight_hh"]).unbind(0)
+        as_one_node(hs, "MkldnnRnnLayerBackward0", input, *param.values(), *first)
         return hs.flip(0) if suffix else hs, (hs[-1], cs[-1])
 
     def _direction(

@@ -242,6 +242,120 @@ COMPOSITIONS: dict[str, Callable[..., Any]] = {
     "mse_loss, broadcast": lambda torch, x, y, z: torch.nn.functional.mse_loss(x, y[0]),
     "mse_loss, two dtypes": lambda torch, x, y, z: torch.nn.functional.mse_loss(x, y.float()),
 }
+# Functions that record several ops, where PyTorch has one or a few. `v` and `u` are vectors of 3,
+# `x` and `y` matrices of (3, 3), `b` a stack (2, 3, 3), `i` images (1, 4, 4, 4), `k` are indices,
+# and F is nn.functional.
+AS_ONE = """
+torch.addmm(x, x, y)
+torch.addmm(v, mat1=x, mat2=y, beta=2)
+torch.addmv(v, x, u)
+torch.addr(x, v, u)
+torch.baddbmm(b, b, b)
+torch.addbmm(x, b, b)
+torch.vdot(v, u)
+torch.einsum("i,i->", v, u)
+torch.einsum("ij,j->i", x, v)
+torch.einsum("ij,jk->ik", x, y)
+torch.einsum("bij,jk->bik", b, x)
+torch.einsum("ij,kj->ik", x, y)
+torch.einsum("ij,jk,kl->il", x, y, x)
+torch.einsum("...ij,...jk->...ik", b, b)
+torch.einsum("ij->", x)
+torch.einsum("ii", x)
+torch.einsum("ii->i", x)
+torch.einsum("i,j->ij", v, u)
+torch.einsum("ij,ij->ij", x, y)
+torch.einsum("bqhd,bkhd->bhqk", i, i)
+x.split(1)
+x.split([1, 2], 1)
+x.chunk(2)
+x.unsafe_chunk(2, 1)
+x.unbind(1)
+list(x)
+x.trace()
+x.diag()
+v.diag()
+torch.diag_embed(x)
+x.rot90()
+torch.block_diag(x, v, y)
+torch.select_scatter(x, v, 0, 1)
+torch.slice_scatter(x, y[:1], 0, 0, 1)
+torch.diagonal_scatter(x, v)
+x.repeat_interleave(2)
+x.repeat_interleave(2, dim=0)
+v.repeat_interleave(k)
+x.scatter_reduce(0, k[None], y, "sum")
+x.scatter_reduce(0, k[None], y, "mean")
+x.nansum()
+x.nansum(0)
+torch.var_mean(x)
+torch.std_mean(x, 1)
+x.aminmax()
+x.sort(stable=True)
+torch.dist(x, y)
+torch.cdist(x, y)
+F.pdist(x)
+F.normalize(x)
+F.cosine_similarity(x, y)
+x.renorm(2, 0, 1.0)
+torch.angle(x)
+torch.ldexp(x, k)
+torch.cross(x, y, dim=1)
+torch.linalg.solve(x, v)
+torch.linalg.solve_triangular(x, y, upper=True)
+torch.linalg.qr(x)
+torch.linalg.svd(x)
+torch.linalg.svdvals(x)
+torch.linalg.eigh(x)
+torch.linalg.eigvalsh(x)
+torch.linalg.slogdet(x)
+torch.linalg.lu(x)
+torch.linalg.lstsq(x, y)
+torch.cholesky_solve(x, y)
+F.interpolate(i, scale_factor=2)
+F.interpolate(i, scale_factor=2, mode="nearest-exact")
+F.interpolate(i, scale_factor=2, mode="bilinear")
+F.interpolate(i, scale_factor=2, mode="bicubic")
+F.grid_sample(i, i[..., :2], align_corners=False)
+F.pixel_shuffle(i, 2)
+F.pixel_unshuffle(i, 2)
+F.celu(x)
+F.elu(x * 1, inplace=True)
+F.leaky_relu(x * 1, inplace=True)
+F.multi_margin_loss(x, k)
+F.kl_div(x, y, reduction="sum")
+F.embedding_bag(k[None], x)
+F.scaled_dot_product_attention(i, i, i)
+F.scaled_dot_product_attention(i, i, i, is_causal=True)
+F.ctc_loss(b.log_softmax(2), k[None, :1] + 1, (2,), (1,), reduction="none")
+""".strip().splitlines()
+
+
+@pytest.mark.parametrize("expression", AS_ONE)
+def test_what_pytorch_records_as_one_node(expression: str) -> None:
+    """The results have the same graphs and numbers, and share a node if PyTorch's do."""
+
+    def program(torch: Any) -> Any:
+        x, y = leaves(torch)
+        v, u = (torch.tensor(a[0], dtype=torch.float64, requires_grad=True) for a in (X, Y))
+        images = torch.from_numpy(np.cos(np.arange(64.0))).reshape(1, 4, 4, 4).requires_grad_()
+        names = {"x": x, "y": y, "v": v, "u": u, "i": images}
+        names["b"] = torch.stack([x.detach(), y.detach()]).requires_grad_()
+        more = {"torch": torch, "F": torch.nn.functional, "k": torch.tensor([0, 2, 1])}
+        found = eval(expression, {**names, **more})
+        results = [found] if isinstance(found, torch.Tensor) else list(found)
+        nodes = [each.grad_fn for each in results]
+        leaf_names = {leaf: name for name, leaf in names.items()}
+        return [
+            [(each.output_nr, each.requires_grad) for each in results],
+            [node is nodes[0] for node in nodes],
+            [node and walk(node, leaf_names) for node in nodes],
+            [type(node).__name__ in repr(each) for node, each in zip(nodes, results, strict=True)],
+        ]
+
+    check_same(program)
+
+
 LOSSES: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "classes": (lambda x: x, lambda torch, y: torch.tensor([0, 2, 1])),
     "one example": (lambda x: x[0], lambda torch, y: torch.tensor(1)),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from ...core.dispatch import OPS, function
+from ...core.one_node import as_one_node
 from ...core.tensor import TensorBase, require_tensor, wrap
 from ...core.tracing import constant
 from ...core.warning import warn_once
@@ -358,8 +359,12 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     return OPS["reshape"](input, (*shape[:first], merged, *shape[last + 1 :]))
 
 
-# PyTorch has one node for all the slices. Here each slice has its own, under that node's name.
-_unbound_slice = function(REGISTRY["select"], node="UnbindBackward0")
+def several(parts: Sequence[Any], name: str, whole: Any) -> tuple[Any, ...]:
+    """Views that one function returns: a recorded write to one of them is an error."""
+    for i, each in enumerate(parts):
+        if not each._view.creation_meta:
+            each._view.creation_meta, each._view.maker = "several", f"Output {i} of {name}"
+    return as_one_node(tuple(parts), f"{name}Backward0", whole)
 
 
 @composed()
@@ -376,12 +381,7 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     d = dim_from_front(dim, len(shape))
     if not shape:
         raise IndexError("Dimension specified as 0 but tensor has no dimensions")
-    slices = tuple([_unbound_slice(input, d, i) for i in range(shape[d])])
-    for i, each in enumerate(slices):
-        view = each._view
-        if not view.creation_meta:
-            view.creation_meta, view.maker = "several", f"Output {i} of Unbind"
-    return slices
+    return several([OPS["select"](input, d, i) for i in range(shape[d])], "Unbind", input)
 
 
 @composed()

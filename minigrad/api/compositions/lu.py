@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core.dispatch import OPS
-from ...core.one_node import one_node
+from ...core.one_node import as_one_node, one_node
 from ...core.tensor import require_tensor, wrap
 from ...rules.dims import flag
 from ...rules.dtypes import scalar_name
@@ -83,7 +83,6 @@ def lu_factor_ex(A: Tensor, *, pivot: bool = True, check_errors: bool = False) -
 
 
 @composed(FUNCTION, module="linalg")
-@one_node("LinalgLuBackward0", "A")
 def lu(A: Tensor, *, pivot: bool = True) -> Any:
     """Return P, L and U with A = P L U: a permutation, and lower and upper triangles.
 
@@ -94,7 +93,8 @@ def lu(A: Tensor, *, pivot: bool = True) -> Any:
             [0., 1.]])
     """
     factors, pivots, _ = _factors("lu", A, pivot)
-    return _Lu(_permutation(pivots, factors), *_triangles(factors))
+    triangles = as_one_node(_triangles(factors), "LinalgLuBackward0", A)
+    return _Lu(_permutation(pivots, factors), *triangles)
 
 
 def _permutation(pivots: Any, factors: Any) -> Any:
@@ -113,7 +113,6 @@ def _triangles(factors: Any) -> tuple[Any, Any]:
 
 
 @composed(FUNCTION)
-@one_node("LuUnpackBackward0", "LU_data")
 def lu_unpack(
     LU_data: Tensor, LU_pivots: Tensor, unpack_data: bool = True, unpack_pivots: bool = True
 ) -> Any:
@@ -139,7 +138,7 @@ def lu_unpack(
         _check_pivots("lu_unpack", LU_data, LU_pivots)
         permutation = _permutation(LU_pivots, LU_data)
     if unpack_data:
-        lower, upper = _triangles(LU_data)
+        lower, upper = as_one_node(_triangles(LU_data), "LuUnpackBackward0", LU_data)
     return _Unpacked(permutation, lower, upper)
 
 

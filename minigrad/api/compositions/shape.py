@@ -11,7 +11,7 @@ import numpy as np
 
 from ...core.devices import require_cpu
 from ...core.dispatch import OPS
-from ...core.one_node import as_one_node, one_node, shown_name
+from ...core.one_node import as_one_node, one_node
 from ...core.tensor import TensorBase, require_tensor, wrap
 from ...core.warning import warn_once
 from ...rules.dims import axis as dim_from_front
@@ -19,7 +19,7 @@ from ...rules.dims import index
 from ...rules.dtypes import scalar_name, to_numpy
 from ...rules.presentation import FUNCTION, METHOD
 from ...rules.promotion import result_type
-from .basic import cat, require_list, stack, unbind
+from .basic import cat, require_list, several, stack, unbind
 from .indexing import index_select, masked_select
 from .registry import composed
 
@@ -63,7 +63,7 @@ def repeat_interleave(
     if repeats is None:
         counts = _counts(input)
         return wrap(np.repeat(np.arange(counts.size, dtype=counts.dtype), counts))
-    x = OPS["reshape"](input, (-1,)) if dim is None else input
+    x = OPS["reshape"](input, (-1,)) if dim is None and input.ndim != 1 else input
     d = dim_from_front(0 if dim is None else dim, x.ndim)
     if not x.ndim:
         raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
@@ -109,14 +109,6 @@ def _counts(repeats: Any) -> np.ndarray:
 # Splitting ----------------------------------------------------------------------------------------
 
 
-def _several(slices: Sequence[Any], name: str, whole: Any) -> tuple[Any, ...]:
-    """Views that one function returns: a recorded write to one of them is an error."""
-    for i, each in enumerate(slices):
-        if not each._view.creation_meta:
-            each._view.creation_meta, each._view.maker = "several", f"Output {i} of {name}"
-    return as_one_node(tuple(slices), name, whole)
-
-
 def _cut(x: Any, ends: Sequence[int], dim: int) -> list[Any]:
     """The slices along `dim` that end there."""
     starts = [0, *ends[:-1]]
@@ -146,7 +138,7 @@ def split(
     d = _dim_of(tensor, dim, "split")
     if isinstance(split_size_or_sections, Sequence):
         return split_with_sizes(tensor, split_size_or_sections, dim)
-    return _several(_equal_parts(tensor, split_size_or_sections, d), "SplitBackward0", tensor)
+    return several(_equal_parts(tensor, split_size_or_sections, d), "Split", tensor)
 
 
 @composed(METHOD, module="Tensor", numpy_names=False)
@@ -177,7 +169,7 @@ def split_with_sizes(input: Tensor, split_sizes: Sequence[int], dim: int = 0) ->
             f"at dimension {dim}), but got split_sizes={list(sizes)}"
         )
     ends = np.cumsum(sizes).tolist()
-    return _several(_cut(input, ends, d), "SplitWithSizesBackward0", input)
+    return several(_cut(input, ends, d), "SplitWithSizes", input)
 
 
 def _equal_parts(x: Any, size: int, d: int) -> list[Any]:
@@ -205,7 +197,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     size = -(-input.shape[d] // chunks)
     if size == 0:
         return split_with_sizes(input, [0] * chunks, d)
-    return _several(_equal_parts(input, size, d), "SplitBackward0", input)
+    return several(_equal_parts(input, size, d), "Split", input)
 
 
 def _chunk_dim(input: Any, chunks: int, dim: int) -> int:
@@ -1055,7 +1047,8 @@ def _copying(view: Callable[..., Any], name: str) -> Callable[..., Any]:
         found = view(*args, **kwargs)
         views = found if isinstance(found, tuple) else (found,)
         copies = tuple([OPS["contiguous_copy"](x) for x in views])
-        if views and (of_view := shown_name(views[0])):
+        if views and views[0].grad_fn is not None:
+            of_view = views[0].grad_fn.name()
             as_one_node(copies, f"{of_view}_copy", args[0] if args else kwargs["input"])
         return copies if isinstance(found, tuple) else copies[0]
 
