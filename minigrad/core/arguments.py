@@ -175,9 +175,10 @@ def taking_numpy_names(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def renaming(*args: Any, **options: Any) -> Any:
-        for alias in options.keys() & aliases:
-            if aliases[alias] not in options:
-                options[aliases[alias]] = options.pop(alias)
+        if options:
+            for alias in options.keys() & aliases:
+                if aliases[alias] not in options:
+                    options[aliases[alias]] = options.pop(alias)
         return function(*args, **options)
 
     vars(renaming)["plain"] = function

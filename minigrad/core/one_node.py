@@ -12,7 +12,6 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
-from .grad_mode import grad_mode
 from .node import OneNode, Parent
 from .tensor import TensorBase, refresh
 
@@ -31,17 +30,21 @@ def one_node(name: str, *operands: str) -> Callable[[F], F]:
         parameters = inspect.signature(function).parameters
         places = [list(parameters).index(each) for each in operands]
         spread = [parameters[each].kind is inspect.Parameter.VAR_POSITIONAL for each in operands]
+        count = len(places) if places == [*range(len(places))] and not any(spread) else None
+
+        def found(args: tuple[Any, ...], options: dict[str, Any]) -> Iterator[Any]:
+            for each, place, is_spread in zip(operands, places, spread, strict=True):
+                if is_spread:
+                    yield args[place:]
+                else:
+                    yield args[place] if place < len(args) else options.get(each)
 
         @functools.wraps(function)
         def call(*args: Any, **options: Any) -> Any:
             results = function(*args, **options)
-            given: list[Any] = []
-            for each, place, is_spread in zip(operands, places, spread, strict=True):
-                if is_spread:
-                    given += args[place:]
-                else:
-                    given.append(args[place] if place < len(args) else options.get(each))
-            return as_one_node(results, name, *given)
+            if count is not None and len(args) >= count:
+                return as_one_node(results, name, *args[:count])
+            return as_one_node(results, name, *found(args, options))
 
         return call  # type: ignore[return-value]
 
@@ -54,20 +57,21 @@ def as_one_node(results: R, name: str, *operands: Any) -> R:
     A result that is an operand, or a view of one that was made before, keeps its node. One that is
     a view of memory which only the composition knew is no view to users.
     """
-    given = list(_listed(operands))
     tensors: Any = (results,) if isinstance(results, TensorBase) else results
-    made = [(place, x) for place, x in enumerate(tensors) if isinstance(x, TensorBase)]
-    for _, x in made:
-        if x._view is not None and not any(
-            t is not None and x._counter is t._counter for t in given
-        ):
+    one: OneNode | None = None
+    for place, x in enumerate(tensors):
+        if not isinstance(x, TensorBase) or (x._node is None and x._view is None):
+            continue
+        if one is None:
+            given = list(_listed(operands))
+            one = OneNode(name, [None if t is None else _parent(t) for t in given])
+            # Compared by identity: for tensors `==` is an op.
+            nodes = set(map(id, one.parents))
+            counters = {id(t._counter) for t in given if t is not None}
+        if x._view is not None and id(x._counter) not in counters:
             x._view = None
-    if grad_mode.enabled and any(x._node is not None for _, x in made):
-        parents = [None if t is None else _parent(t) for t in given]
-        one = OneNode(name, parents)
-        for place, x in made:
-            if x._node is not None and x._node not in parents:
-                x._node.shown_in = one, place
+        if x._node is not None and id(x._node) not in nodes:
+            x._node.shown_in = one, place
     return results
 
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from .dims import index
 from .dtypes import scalar_name
-from .elementwise import chosen
 from .presentation import ARITHMETIC, ELEMENTWISE, FLOAT_FUNCTION, IN_PLACE, PROMOTED
 from .rule import Array, Operand, Result, also_saved, differentiable, unchanged, without_derivative
 from .trigonometry import require_floats
@@ -212,31 +211,40 @@ def remainder(input: Operand, other: Operand) -> Result:
     tensor([1., 2.])
     """
     _refuse_zero("remainder_cpu", input, other)
-    if np.result_type(input, other).kind != "f":
-        y = np.remainder(input, other)
-    else:
-        y = _float_remainder(input, other)
-        # The sign of `other`. A zero has that of `input`.
-        y = chosen((y != 0) & ((y < 0) != (np.asarray(other) < 0)), y + other, y)
+    is_float = np.result_type(input, other).kind == "f"
+    y = _rest(input, other, np.floor) if is_float else np.remainder(input, other)
     return y, (
         unchanged,
         lambda g: -g * rounded_div(input, other, rounding_mode="floor")[0],
     )
 
 
-def _float_remainder(input: Operand, other: Operand) -> Array:
-    """`np.fmod` of floats, faster in float32.
+def _rest(input: Operand, other: Operand, rounded: np.ufunc) -> Array:
+    """What the quotient of floats, rounded by `np.trunc` or `np.floor`, leaves.
 
-    A float64 holds the product of a float32 and a whole number below 2**28 without rounding, and
-    the quotient of two float32 is then rounded to the same side of each whole number.
+    In float32 it is computed without a loop over bits. A float64 holds the product of a float32 and
+    a whole number below 2**28 without rounding, and the quotient of two float32 is on the same side
+    of each whole number after rounding.
     """
     if np.result_type(input, other) != np.float32:
-        return np.fmod(input, other)
+        return _rest_by_bits(input, other, rounded)
     x, y = np.asarray(input, np.float64), np.asarray(other, np.float64)
-    whole = np.trunc(x / y)
-    rest = np.copysign(x - whole * y, x).astype(np.float32)
+    whole = rounded(x / y)
+    rest = (x - whole * y).astype(np.float32)
     exact = (np.abs(whole) < 2.0**28) & (np.abs(y) < np.inf)
-    return rest if exact.all() else np.where(exact, rest, np.fmod(input, other))
+    if not exact.all():
+        rest = np.where(exact, rest, _rest_by_bits(input, other, rounded))
+    zero = rest == 0
+    if zero.any():  # with the sign of `input`
+        rest = np.where(zero, np.copysign(rest, x.astype(np.float32)), rest)
+    return rest
+
+
+def _rest_by_bits(input: Operand, other: Operand, rounded: np.ufunc) -> Array:
+    y = np.fmod(input, other)
+    if rounded is np.trunc:
+        return y
+    return np.where((y != 0) & ((y < 0) != (np.asarray(other) < 0)), y + other, y)
 
 
 def _fmod_node(input: Array, other: Operand) -> str:
@@ -254,7 +262,8 @@ def fmod(input: Array, other: Operand) -> Result:
     """
     _refuse_zero("fmod_cpu", input, other)
     is_float = np.result_type(input, other).kind == "f"
-    return (_float_remainder if is_float else np.fmod)(input, other), (
+    y = _rest(input, other, np.trunc) if is_float else np.fmod(input, other)
+    return y, (
         unchanged,
         lambda g: -g * rounded_div(input, other, rounding_mode="trunc")[0],
     )

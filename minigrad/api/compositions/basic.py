@@ -364,7 +364,8 @@ def several(parts: Sequence[Any], name: str, whole: Any) -> tuple[Any, ...]:
     for i, each in enumerate(parts):
         if not each._view.creation_meta:
             each._view.creation_meta, each._view.maker = "several", f"Output {i} of {name}"
-    return as_one_node(tuple(parts), f"{name}Backward0", whole)
+    views = tuple(parts)
+    return as_one_node(views, f"{name}Backward0", whole) if whole._requires_grad else views
 
 
 @composed()
