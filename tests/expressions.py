@@ -2242,7 +2242,6 @@ w.repeat_interleave(2)
 w.repeat_interleave(torch.tensor([1, 0, 2]))
 x.t().repeat_interleave(2, 0).stride()
 s.repeat_interleave(2, 0)
-s.repeat_interleave(2)
 y.repeat_interleave(torch.tensor([2.0]))
 s.adjoint()
 torch.broadcast_tensors(w, y)[0] is w

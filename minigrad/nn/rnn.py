@@ -523,9 +523,9 @@ class LSTM(RNNBase):
     The state is a pair `(h, c)`. With `proj_size`, `h` is multiplied by a matrix `weight_hr` to
     that size. Hochreiter and Schmidhuber, "Long Short-Term Memory" (1997).
 
-    >>> output, (h, c) = nn.LSTM(3, 4, proj_size=2)(minigrad.zeros(5, 1, 3))
+    >>> output, (h, c) = nn.LSTM(3, 4)(minigrad.zeros(5, 1, 3))
     >>> output.shape, h.shape, c.shape
-    (torch.Size([5, 1, 2]), torch.Size([1, 1, 2]), torch.Size([1, 1, 4]))
+    (torch.Size([5, 1, 4]), torch.Size([1, 1, 4]), torch.Size([1, 1, 4]))
     """
 
     _state_names = ("hx", "cx")

@@ -354,8 +354,10 @@ def index_reduce(
 
     `reduce` is "prod", "mean", "amax" or "amin"; `include_self` is as in `scatter_reduce`.
 
+    >>> import warnings
     >>> index = minigrad.tensor([0, 0])
-    >>> minigrad.index_reduce(minigrad.ones(2), 0, index, minigrad.tensor([2., 3.]), "prod")
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     minigrad.index_reduce(minigrad.ones(2), 0, index, minigrad.tensor([2., 3.]), "prod")
     tensor([6., 1.])
     """
     if reduce not in ("prod", "mean", "amax", "amin"):
