@@ -101,6 +101,7 @@ def run(name: str, seed: int, normalised: bool) -> str:
     return ""
 
 
+@pytest.mark.filterwarnings("ignore:LSTM with projections")
 @pytest.mark.filterwarnings("ignore:input's size at dim=1 does not match num_features")
 @pytest.mark.parametrize("normalised", [False, True], ids=["alone", "after a write"])
 @pytest.mark.parametrize("name", LAYERS)

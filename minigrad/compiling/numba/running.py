@@ -226,7 +226,7 @@ class NumbaRunning:
                 f"def program({', '.join(['n_steps', 'static', 'moves', *parameters])}):",
                 *[f"    {line}" for line in once],
                 "    for step in range(n_steps):",
-                *[f"        {line}" for line in (*each, *lines)],
+                *[f"        {line}" for line in (*each, *lines, "pass")],  # there may be none
                 "    return n_steps\n\n\n",
             ]
         )
