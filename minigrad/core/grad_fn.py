@@ -119,11 +119,16 @@ class _OpGradFn(GradFn):
         """The gradients for `next_functions`, from the one that arrives here. No hook is called.
 
         They are a tuple if there are several, and None where nothing is to be sent.
+        NotImplementedError for a node that stands for several ops.
 
         >>> x = minigrad.tensor([1., 2.], requires_grad=True)
         >>> (x * x.detach()).grad_fn(minigrad.ones(2))
         (tensor([1., 2.]), None)
         """
+        if self._node.shown_in is not None:
+            raise NotImplementedError(
+                f"{self.name()} can't be called: it stands for several ops; use autograd.grad"
+            )
         found = gradients_of_parents(self._node, _only_one(grad_outputs))
         return found[0] if len(found) == 1 else found
 

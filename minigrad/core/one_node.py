@@ -2,7 +2,8 @@
 
 Here such a function is composed of ops, and the tape has a node for each. A user who looks at the
 `grad_fn` of its result sees one node instead, with PyTorch's name, whose `next_functions` are those
-of the operands. The walk takes no notice of it.
+of the operands. The walk takes no notice of it, so a hook of that node sees the gradients of the
+last op.
 """
 
 from __future__ import annotations

@@ -11,8 +11,9 @@ import numpy as np
 from ..api import compositions, functions
 from ..api.compositions.basic import in_kind
 from ..api.compositions.losses import reduction_of
+from ..api.compositions.with_numbers import over, plus, times
 from ..api.tensor import Tensor
-from ..core.dispatch import OPS, function, number_op
+from ..core.dispatch import OPS, function
 from ..core.grad_mode import is_grad_enabled
 from ..core.output import taking_out
 from ..core.tensor import require_tensor, wrap
@@ -26,7 +27,6 @@ _linear, _mse_loss = OPS["linear"], OPS["mse_loss"]
 # The names of its nodes are given here, because working one out in every call takes time.
 _nll_loss = function(REGISTRY["nll_loss"], node="NllLossBackward0")
 _nll_loss_2d = function(REGISTRY["nll_loss"], node="NllLoss2DBackward0")
-_add, _mul, _div = number_op("add"), number_op("mul"), number_op("div")
 
 sigmoid, tanh = OPS["sigmoid"], OPS["tanh"]
 
@@ -301,7 +301,7 @@ def cross_entropy(
         return nll
     over_classes = _sum_over_classes(logp, target, weight, ignore_index, reduction, class_dim)
     share = label_smoothing / input.shape[class_dim]
-    return _mul(nll, 1 - label_smoothing) + _mul(over_classes, share)
+    return times(nll, 1 - label_smoothing) + times(over_classes, share)
 
 
 def linear_cross_entropy(
@@ -364,14 +364,14 @@ def _cross_entropy_of_probabilities(
 ) -> Tensor:
     classes = logp.shape[dim]
     if smoothing > 0:
-        target = _add(_mul(target, 1 - smoothing), smoothing / max(classes, 1))
+        target = plus(times(target, 1 - smoothing), smoothing / max(classes, 1))
     terms = logp * target
     if weight is not None:
         terms = terms * _along_classes(weight, logp, dim)
     if reduction == "none":
         return -terms.sum(dim)
     total = -terms.sum()
-    return _div(total, logp.numel() / classes if classes else 0) if reduction == "mean" else total
+    return over(total, logp.numel() / classes if classes else 0) if reduction == "mean" else total
 
 
 def _sum_over_classes(

@@ -6,6 +6,8 @@ import gc
 import weakref
 from typing import Any
 
+import pytest
+
 import minigrad
 from minigrad.core.one_node import as_one_node, one_node
 
@@ -90,6 +92,26 @@ def test_hooks_of_the_node_see_its_cotangent() -> None:
     z.grad_fn.register_prehook(lambda gradients: seen.append(gradients[0].tolist()))
     (z * 3).sum().backward()
     assert seen == [[3.0, 3.0]]
+
+
+def test_a_node_that_stands_for_several_ops_cannot_be_called() -> None:
+    with pytest.raises(NotImplementedError, match="PolynomialBackward0 can't be called"):
+        polynomial(leaf(), leaf()).grad_fn(minigrad.ones(2))
+
+
+def test_a_view_of_inner_memory_is_no_view() -> None:
+    @one_node("ReversedBackward0", "x")
+    def reversed_rows(x: Any) -> Any:
+        return x.flip(0).reshape(2, 2)
+
+    @one_node("HalfBackward0", "x")
+    def half(x: Any) -> Any:
+        return x[:1]
+
+    x = minigrad.arange(4.0)
+    assert not reversed_rows(x)._is_view()
+    assert reversed_rows(x.requires_grad_())._base is None
+    assert half(x)._base is x
 
 
 def test_nothing_is_shown_without_a_graph() -> None:
