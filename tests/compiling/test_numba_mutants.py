@@ -174,8 +174,8 @@ def _same_batch_in_each_step(patch: Patch) -> None:
 
 
 def _writes_counted_once(patch: Patch) -> None:
-    effects = Compiled._effects
-    patch.setattr(Compiled, "_effects", lambda self, times="": effects(self))
+    counted = Compiled._counted
+    patch.setattr(Compiled, "_counted", lambda self, times="": counted(self))
 
 
 MUTANTS: dict[Callable[[Patch], None], Callable[[], None]] = {
