@@ -95,7 +95,7 @@ def _parser() -> CommandParser:
     )
     comparison.add_argument(
         "--processes",
-        type=_processes,
+        type=whole_number(1),
         metavar="N",
         help="run auto in DistributedDataParallel on N ranks, each with its share of a batch (1)",
     )
@@ -107,10 +107,6 @@ def _parser() -> CommandParser:
         help="plot the losses, and the distance and its bound, as .png or .svg",
     )
     return parser
-
-
-def _processes(text: str) -> int:
-    return whole_number(text, 1)
 
 
 def _compare_programs(argv: list[str]) -> int:

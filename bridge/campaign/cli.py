@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import math
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from minigrad.app.command import (
     CommandParser,
     UsageError,
-    number_in_range,
+    positive_number,
     require_package,
     whole_number,
     with_option,
@@ -50,19 +49,24 @@ def _parser() -> CommandParser:
         epilog=EXAMPLES,
     )
     parser.add_argument(
-        "--programs", type=_count, default=1000, help="how many to run, of all subjects (1000)"
+        "--programs",
+        type=whole_number(1),
+        default=1000,
+        help="how many to run, of all subjects (1000)",
     )
     parser.add_argument(
         "--subject", choices=(*SUBJECTS, "all"), help="what to run (all, or programs with --seed)"
     )
     parser.add_argument(
         "--seed",
-        type=_seed,
+        type=whole_number(0),
         help="run these seeds, from this one on; the default are all, more of what is rare",
     )
     parser.add_argument("--scheduler", metavar="ADDRESS", help="an existing dask cluster")
     parser.add_argument(
-        "--workers", type=_count, help="processes on this machine, without --scheduler (all cores)"
+        "--workers",
+        type=whole_number(1),
+        help="processes on this machine, without --scheduler (all cores)",
     )
     parser.add_argument(
         "--limit", type=_seconds, default=60.0, help="the most seconds for one program (60)"
@@ -76,18 +80,8 @@ def _parser() -> CommandParser:
     return parser
 
 
-def _count(text: str) -> int:
-    return whole_number(text, 1)
-
-
-def _seed(text: str) -> int:
-    return whole_number(text, 0)
-
-
 def _seconds(text: str) -> float:
-    smallest = math.nextafter(0, 1)
-    seconds: float = number_in_range(text, float, "a number of seconds up to 1e6", smallest, 1e6)
-    return seconds
+    return positive_number(text, "a number of seconds up to 1e6", 1e6)
 
 
 def command(argv: list[str]) -> int:
@@ -159,13 +153,8 @@ def _client(given: argparse.Namespace) -> Iterator[Client]:
     if given.scheduler is not None:
         try:
             client = Client(given.scheduler, timeout=10)
-        except (
-            OSError,
-            ValueError,
-            TypeError,
-            AssertionError,
-            MemoryError,
-        ) as error:  # as another server answers
+        # The last four are for what another kind of server answers.
+        except (OSError, ValueError, TypeError, AssertionError, MemoryError) as error:
             first, *_ = str(error).splitlines() or ["it isn't a dask scheduler"]
             named = with_option("scheduler", given.scheduler)
             raise UsageError(f"{named}: {first}") from None

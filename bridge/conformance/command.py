@@ -6,7 +6,6 @@ Ctrl-C, with the report so far.
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from minigrad.app.command import (
     OutputError,
     UsageError,
     check_output_files,
-    number_in_range,
+    positive_number,
     require_package,
     whole_number,
     with_option,
@@ -48,26 +47,16 @@ def parser() -> CommandParser:
         help="an adapter of bridge/adapters, a module with PyTorch's names, or a Python file",
     )
     made.add_argument("--suite", default=",".join(ALL), help=f"some of {', '.join(ALL)} (all)")
-    made.add_argument("--minutes", type=_positive, help="search for so long (each check once)")
-    made.add_argument("--examples", type=_count, default=EXAMPLES, help=f"of a check ({EXAMPLES})")
-    made.add_argument("--seed", type=_seed, default=0, help="seed of the examples (0)")
+    made.add_argument(
+        "--minutes", type=positive_number, help="search for so long (each check once)"
+    )
+    made.add_argument(
+        "--examples", type=whole_number(1), default=EXAMPLES, help=f"of a check ({EXAMPLES})"
+    )
+    made.add_argument("--seed", type=whole_number(0), default=0, help="seed of the examples (0)")
     made.add_argument("--html", metavar="FILE", help="write the report as a page")
     made.add_argument("--json", metavar="FILE", help="write the report as data")
     return made
-
-
-def _positive(text: str) -> float:
-    smallest = math.nextafter(0, 1)
-    minutes: float = number_in_range(text, float, "a positive number", smallest, sys.float_info.max)
-    return minutes
-
-
-def _count(text: str) -> int:
-    return whole_number(text, 1)
-
-
-def _seed(text: str) -> int:
-    return whole_number(text, 0)
 
 
 def command(argv: list[str]) -> int:

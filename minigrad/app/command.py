@@ -87,9 +87,18 @@ def number_in_range(
     return number
 
 
-def whole_number(text: str, least: int) -> int:
-    """The whole number in an option's `text`. Raises ArgumentTypeError if it is too small."""
-    number: int = number_in_range(text, int, f"a whole number of at least {least}", least)
+def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
+    """What reads an option's text as a whole number from `least` to `most`."""
+    limits = f"of at least {least}" if most is None else f"from {least} to {most}"
+    largest = math.inf if most is None else most
+    return lambda text: number_in_range(text, int, f"a whole number {limits}", least, largest)
+
+
+def positive_number(
+    text: str, what: str = "a positive number", most: float = sys.float_info.max
+) -> float:
+    """The number in an option's `text`. Raises ArgumentTypeError unless it is in (0, `most`]."""
+    number: float = number_in_range(text, float, what, math.nextafter(0, 1), most)
     return number
 
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Callable
 from typing import Any
 
 from minigrad.app import datasets, models, programs
-from minigrad.app.command import number_in_range
+from minigrad.app.command import number_in_range, positive_number, whole_number
 
 
 def add_training_options(parser: argparse.ArgumentParser) -> Any:
@@ -27,7 +26,7 @@ def add_training_options(parser: argparse.ArgumentParser) -> Any:
     output = parser.add_argument_group("output")
     output.add_argument(
         "--log-every",
-        type=_whole_number(1),
+        type=whole_number(1),
         metavar="N",
         help="print a line every N epochs and after the last one",
     )
@@ -59,7 +58,7 @@ def _add_network_options(group: Any) -> None:
     )
     group.add_argument(
         "--hidden",
-        type=_whole_number(1, 1_000_000),
+        type=whole_number(1, 1_000_000),
         nargs="+",
         metavar="N",
         help="size of each hidden layer (cnn: its channels; default: 8 16 for cnn, 32 for rnn, 64 "
@@ -114,36 +113,25 @@ def _add_update_options(group: Any) -> None:
         help="schedule of auto's learning rate over all epochs: "
         f"{', '.join(programs.SCHEDULERS)} (default: none)",
     )
-    group.add_argument("--lr", type=_positive, metavar="RATE", help="learning rate")
+    group.add_argument("--lr", type=positive_number, metavar="RATE", help="learning rate")
     group.add_argument(
         "--epochs",
-        type=_whole_number(0, 10**12),
+        type=whole_number(0, 10**12),
         metavar="N",
         help="passes over the data; after --load, further passes (default: those left of that run)",
     )
     group.add_argument(
         "--batch-size",
-        type=_whole_number(1),
+        type=whole_number(1),
         metavar="N",
         help="samples per update, shuffled in each epoch (default: all samples, in order)",
     )
     group.add_argument(
         "--seed",
-        type=_whole_number(0, 2**64 - 1),
+        type=whole_number(0, 2**64 - 1),
         metavar="N",
         help="seed of the initial parameters and of the shuffling (default: 0)",
     )
-
-
-def _whole_number(low: int, high: int | None = None) -> Callable[[str], int]:
-    largest = math.inf if high is None else high
-    what = "a whole number " + (f"of at least {low}" if high is None else f"from {low} to {high}")
-    return lambda text: number_in_range(text, int, what, low, largest)
-
-
-def _positive(text: str) -> float:
-    smallest = math.nextafter(0, 1)
-    return number_in_range(text, float, "a positive number", smallest, sys.float_info.max)
 
 
 def _not_negative(text: str) -> float:

@@ -234,8 +234,7 @@ class Declared:
         self._thing(name, type(module), "")
 
     def _named_attributes(self, thing: Any, name: str) -> None:
-        """Search the attributes that users gave to an object of minigrad's, if the step reads
-        them."""
+        """Search what users added to an object of minigrad's, as far as the step reads it."""
         reads_any = self._names_read & _READING_ANY
         for key, item in list(vars(thing).items()):
             if key in _OF_MODULES | _OF_OPTIMIZERS:

@@ -195,8 +195,8 @@ class _Filling:
     def _old_order(self, operands: str) -> str:
         if not self.factor:
             return ""
-        found = f"{operands.strip('()')}, {self.factor} = from_old_order"
-        return f"if rest:\n    {found}(rule.name, [{operands.strip('()')}, *rest])"
+        names = operands.strip("()")
+        return f"if rest:\n    {names}, {self.factor} = from_old_order(rule.name, [{names}, *rest])"
 
     def _parameter(self, parameter: Any) -> str:
         if parameter.kind is parameter.VAR_POSITIONAL:

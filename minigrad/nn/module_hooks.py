@@ -16,6 +16,7 @@ from ..api.tensor import Tensor
 from ..autograd import Function
 from ..core.grad_mode import is_grad_enabled
 from ..core.hooks import RemovableHandle
+from ..core.warning import warn
 
 if TYPE_CHECKING:
     from .module import Module
@@ -330,11 +331,10 @@ class HookedCall:
             node.register_hook(functools.update_wrapper(bound, hook))  # errors name the hook
         missing = _missing_gradients(self.args, self.output, node)
         if missing:
-            warnings.warn(
+            warn(
                 f"Using {missing}. Please use register_full_backward_hook to get the documented "
                 "behavior.",
                 FutureWarning,
-                stacklevel=5,
             )
 
     def _hooks_in(self, table: str) -> list[tuple[Hookable, int, Callable[..., Any]]]:

@@ -211,22 +211,23 @@ def remainder(input: Operand, other: Operand) -> Result:
     tensor([1., 2.])
     """
     _refuse_zero("remainder_cpu", input, other)
-    is_float = np.result_type(input, other).kind == "f"
-    y = _rest(input, other, np.floor) if is_float else np.remainder(input, other)
-    return y, (
+    return _rest(input, other, np.floor), (
         unchanged,
         lambda g: -g * rounded_div(input, other, rounding_mode="floor")[0],
     )
 
 
 def _rest(input: Operand, other: Operand, rounded: np.ufunc) -> Array:
-    """What the quotient of floats, rounded by `np.trunc` or `np.floor`, leaves.
+    """What the quotient leaves that is rounded by `np.trunc` or `np.floor`.
 
     In float32 it is computed without a loop over bits. A float64 holds the product of a float32 and
     a whole number below 2**28 without rounding, and the quotient of two float32 is on the same side
     of each whole number after rounding.
     """
-    if np.result_type(input, other) != np.float32:
+    kind = np.result_type(input, other)
+    if kind.kind != "f":
+        return np.fmod(input, other) if rounded is np.trunc else np.remainder(input, other)
+    if kind != np.float32:
         return _rest_by_bits(input, other, rounded)
     x, y = np.asarray(input, np.float64), np.asarray(other, np.float64)
     whole = rounded(x / y)
@@ -261,9 +262,7 @@ def fmod(input: Array, other: Operand) -> Result:
     tensor([ 1., -1.])
     """
     _refuse_zero("fmod_cpu", input, other)
-    is_float = np.result_type(input, other).kind == "f"
-    y = _rest(input, other, np.trunc) if is_float else np.fmod(input, other)
-    return y, (
+    return _rest(input, other, np.trunc), (
         unchanged,
         lambda g: -g * rounded_div(input, other, rounding_mode="trunc")[0],
     )

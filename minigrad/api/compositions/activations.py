@@ -86,7 +86,6 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 @composed(FUNCTION, module="nn.functional")
-@one_node("CeluBackward0", "input")
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """Return `max(0, x) + min(0, alpha * (exp(x / alpha) - 1))`. RuntimeError for alpha = 0.
 

@@ -403,9 +403,7 @@ def take(input: Tensor, index: Tensor) -> Tensor:
     """
     _flat_places("take", input, index)
     flat = _take(OPS["reshape"](input, (-1,)), (OPS["reshape"](index, (-1,)),))
-    if index._array.ndim == 1:
-        return flat
-    return OPS["reshape"](flat, index._array.shape)
+    return flat if index._array.ndim == 1 else OPS["reshape"](flat, index._array.shape)
 
 
 @composed(IN_PLACE)
@@ -432,8 +430,7 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
         )
     flat, values = OPS["reshape"](input, (-1,)), OPS["reshape"](source, (-1,))
     key = (OPS["reshape"](index, (-1,)),)
-    filled = OPS["reshape"](_put(flat, values, key, accumulate), input._array.shape)
-    return filled
+    return OPS["reshape"](_put(flat, values, key, accumulate), input._array.shape)
 
 
 # Masks --------------------------------------------------------------------------------------------

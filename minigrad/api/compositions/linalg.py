@@ -860,11 +860,7 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
             )
     if x.ndim == y.ndim == 1:
         return vdot(x, y)
-    y_kind = OPS["mul"](x, y)
-    total = OPS["sum"](y_kind, dim)
-    if total._array.dtype != y_kind._array.dtype:
-        return OPS["cast"](total, y_kind._array.dtype)
-    return total
+    return OPS["sum"](OPS["mul"](x, y), dim)
 
 
 @composed(FUNCTION, module="linalg")
@@ -887,8 +883,7 @@ def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
         raise RuntimeError(f"linalg.cross: inputs dimension {dim} must have length 3")
     a = [OPS["roll"](input, (-i,), (d,)) for i in (1, 2)]
     b = [OPS["roll"](other, (-i,), (d,)) for i in (1, 2)]
-    crossed = OPS["sub"](OPS["mul"](a[0], b[1]), OPS["mul"](a[1], b[0]))
-    return crossed
+    return OPS["sub"](OPS["mul"](a[0], b[1]), OPS["mul"](a[1], b[0]))
 
 
 @composed(BOTH)

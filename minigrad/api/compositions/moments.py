@@ -203,31 +203,39 @@ def _spacings(spacing: Any, dims: tuple[int, ...], all_dims: int | None) -> list
 
 
 def _slope(x: Any, d: int, step: Any, edge_order: int) -> Any:
-    part = _at_a_distance if not isinstance(step, TensorBase) else _at_coordinates
     n = x.shape[d]
-    before, here, after = (OPS["slice"](x, d, i, n - 2 + i, 1) for i in range(3))
+    inside = [OPS["slice"](x, d, i, n - 2 + i, 1) for i in range(3)]
     first = [OPS["slice"](x, d, i, i + 1, 1) for i in range(edge_order + 1)]
     last = [OPS["slice"](x, d, i, i + 1, 1) for i in range(n - edge_order - 1, n)]
-    return OPS["cat"](*part(step, before, here, after, first, last, d), dim=d)
+    if isinstance(step, TensorBase):
+        slopes = _at_coordinates(step, inside, first, last, d)
+    else:
+        slopes = _at_a_distance(step, inside, first, last)
+    return OPS["cat"](*slopes, dim=d)
 
 
 def _at_a_distance(
-    step: float, before: Any, here: Any, after: Any, first: list[Any], last: list[Any], d: int
+    step: float, inside: list[Any], first: list[Any], last: list[Any]
 ) -> tuple[Any, Any, Any]:
-    """The slopes at the first place, inside and at the last place."""
-    inside = over(over(after - before, step), 2.0)
+    """The slopes at the first place, inside, and at the last place.
+
+    `inside` are the values before, at and after each inner place, `first` and `last` those that the
+    edges take.
+    """
+    before, _, after = inside
+    slope = over(over(after - before, step), 2.0)
     if len(first) == 2:
-        return over(first[1] - first[0], step), inside, over(last[1] - last[0], step)
+        return over(first[1] - first[0], step), slope, over(last[1] - last[0], step)
     start = times(first[0], -1.5) + times(first[1], 2.0) - times(first[2], 0.5)
     end = times(last[0], 0.5) - times(last[1], 2.0) + times(last[2], 1.5)
-    return over(start, step), inside, over(end, step)
+    return over(start, step), slope, over(end, step)
 
 
 def _at_coordinates(
-    places: Any, before: Any, here: Any, after: Any, first: list[Any], last: list[Any], d: int
+    places: Any, inside: list[Any], first: list[Any], last: list[Any], d: int
 ) -> tuple[Any, Any, Any]:
     """The same, from parabolas through three places each."""
-    x, at = before, places._array
+    (x, here, after), at = inside, places._array
     n = x.shape[d] + 2
     if at.shape != (n,):
         raise RuntimeError(
@@ -240,13 +248,13 @@ def _at_coordinates(
     shape = (-1, *(1,) * (x.ndim - d - 1))
     weights = (-high / (low * both), (high - low) / (low * high), low / (high * both))
     a, b, c = (wrap(w.reshape(shape)) for w in weights)
-    inside = a * before + b * here + c * after
+    slope = a * x + b * here + c * after
     if len(first) == 2:
         start, end = (wrap(np.asarray(gap)) for gap in (gaps[0], gaps[-1]))
-        return (first[1] - first[0]) / start, inside, (last[1] - last[0]) / end
+        return (first[1] - first[0]) / start, slope, (last[1] - last[0]) / end
     start = _parabola(gaps[0], gaps[1])
     end = [-weight for weight in reversed(_parabola(gaps[-1], gaps[-2]))]
-    return _weighted(start, first), inside, _weighted(end, last)
+    return _weighted(start, first), slope, _weighted(end, last)
 
 
 def _parabola(near: Any, far: Any) -> list[Any]:

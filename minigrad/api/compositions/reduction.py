@@ -115,8 +115,7 @@ def var_mean(
         "var_mean", input, dim, unbiased, keepdim, correction
     )
     spread = OPS["variance"](input, dim, correction, keepdim)
-    mean = OPS["mean"](input, dim, keepdim)
-    return spread, mean
+    return spread, OPS["mean"](input, dim, keepdim)
 
 
 @composed(FUNCTION)
@@ -138,8 +137,7 @@ def std_mean(
         "std_mean", input, dim, unbiased, keepdim, correction
     )
     spread = OPS["deviation"](input, dim, correction, keepdim)
-    mean = OPS["mean"](input, dim, keepdim)
-    return spread, mean
+    return spread, OPS["mean"](input, dim, keepdim)
 
 
 # The largest, sums without NaN, counts ------------------------------------------------------------
@@ -162,8 +160,7 @@ def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> 
             "operation has no identity."
         )
     dims = tuple(range(input._array.ndim)) if dim is None else dim
-    both = [OPS[name](input, dims, keepdim) for name in ("amin", "amax")]
-    return _aminmax_result(*(each for each in both))
+    return _aminmax_result(OPS["amin"](input, dims, keepdim), OPS["amax"](input, dims, keepdim))
 
 
 def _without_nan(input: Tensor) -> Tensor:
@@ -297,19 +294,15 @@ def _quantile(
     _check_quantile(name, x, q._array, interpolation)
     d = 0 if dim is None else dim_from_front(dim, x.ndim)
     kept = [1] * x.ndim if dim is None else [1 if i == d else n for i, n in enumerate(x.shape)]
-    if dim is None:
-        rows = input if x.ndim == 1 else OPS["reshape"](input, (-1,))
+    left = [] if dim is None else [n for i, n in enumerate(x.shape) if i != d]
+    if dim is None and x.ndim != 1:
+        rows = OPS["reshape"](input, (-1,))
     elif d == x.ndim - 1:
         rows = input
     else:
         rows = OPS["transpose"](OPS["unsqueeze"](input, -1), d, -1)
     y = sort(rows, -1).values
-    if keepdim:
-        sizes = kept
-    elif dim is None:
-        sizes = []
-    else:
-        sizes = [n for i, n in enumerate(x.shape) if i != d]
+    sizes = kept if keepdim else left
     y = OPS["view"](y, (*sizes, y._array.shape[-1]))
     place = _places_of_quantiles(name, y, q)
     values = _interpolated(y, place, interpolation)

@@ -630,14 +630,12 @@ def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
         )
     turns = index(k, "k") % 4
     if turns == 1:
-        turned = OPS["transpose"](OPS["flip"](input, (b,)), a, b).clone()
-    elif turns == 2:
-        turned = OPS["flip"](input, (a, b))
-    elif turns == 3:
-        turned = OPS["transpose"](OPS["flip"](input, (a,)), a, b).clone()
-    else:
-        turned = OPS["contiguous_copy"](input)
-    return turned
+        return OPS["transpose"](OPS["flip"](input, (b,)), a, b).clone()
+    if turns == 2:
+        return OPS["flip"](input, (a, b))
+    if turns == 3:
+        return OPS["transpose"](OPS["flip"](input, (a,)), a, b).clone()
+    return OPS["contiguous_copy"](input)
 
 
 # Parts --------------------------------------------------------------------------------------------
@@ -919,8 +917,7 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
     size = input.shape[-1] + abs(index(offset, "offset"))
     for d in sorted((a, b)):
         shape.insert(d, size)
-    placed = OPS["put_diagonal"](input, tuple(shape), offset, a, b)
-    return placed
+    return OPS["put_diagonal"](input, tuple(shape), offset, a, b)
 
 
 @composed()
