@@ -365,7 +365,7 @@ def several(parts: Sequence[Any], name: str, whole: Any) -> tuple[Any, ...]:
         if not each._view.creation_meta:
             each._view.creation_meta, each._view.maker = "several", f"Output {i} of {name}"
     views = tuple(parts)
-    return as_one_node(views, f"{name}Backward0", whole) if whole._requires_grad else views
+    return as_one_node(views, f"{name}Backward0", whole) if whole.requires_grad else views
 
 
 @composed()

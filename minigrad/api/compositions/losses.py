@@ -369,8 +369,13 @@ def binary_cross_entropy_with_logits(
             f"Target size ({target.shape}) must be the same as input size ({input.shape})"
         )
     _require_castable(input, target)
-    weight, pos_weight = (None if w is None else w.to(target.dtype) for w in (weight, pos_weight))
-    return OPS["binary_cross_entropy_with_logits"](input, target, weight, pos_weight, reduction)
+    weights: list[Tensor | None] = []
+    for position, (name, w) in enumerate({"weight": weight, "pos_weight": pos_weight}.items(), 3):
+        if w is not None:
+            require_tensor(w, "binary_cross_entropy_with_logits", name, position)
+            w = w.to(target.dtype)
+        weights.append(w)
+    return OPS["binary_cross_entropy_with_logits"](input, target, *weights, reduction)
 
 
 @composed(FUNCTION, module="nn.functional")
