@@ -90,8 +90,8 @@ def _places(name: str, case: Case) -> Iterator[int]:
 
 # Those that find most come first, so that few are needed for a mutant.
 CHECKS: dict[str, Check] = {
-    "outcome": Check(checker.check_outcome, "wild", times=3, of_all=True, of_calls=True),
-    "contract": Check(_contract, "tame", of_all=True),
+    "outcome": Check(checker.check_outcome, "wild", times=5, of_all=True, of_calls=True),
+    "contract": Check(_contract, "tame", times=2, of_all=True),
     "whole": Check(checker.check_whole, "whole", 20, of_calls=True),
     "linear": Check(_linear, "tame"),
     "recorded": Check(checker.check_recorded, "smooth", 10),
@@ -105,7 +105,7 @@ CHECKS: dict[str, Check] = {
     "assigned data": Check(check_assigned_data, "tame", of_calls=True),
     "graph": Check(checker.check_graph, "tame", of_calls=True),
     "graph, wild": Check(_graph_of_valid, "wild", of_calls=True),
-    "second differences": Check(checker.check_second_differences, "smooth"),
+    "second differences": Check(checker.check_second_differences, "smooth", 10),
 }
 
 # PyTorch has no second derivative of these.

@@ -560,6 +560,7 @@ def observed_calls(name: str) -> list[ObservedCall]:
     return calls
 
 
+@cache
 def mutants_of(name: str) -> list[Mutant]:
     """Return the mutants that apply to a rule's samples."""
     return [

@@ -146,7 +146,7 @@ def test_a_network_of_many_layers() -> None:
         )  # fmt: skip
 
     def setting() -> Setting:
-        return module_setting(images, nn.CrossEntropyLoss(), lambda p: optim.AdamW(p, lr=0.01))
+        return module_setting(images, nn.CrossEntropyLoss(), lambda p: optim.SGD(p, lr=0.01))
 
     agree(setting, [(numbers(i, 4, 1, 6, 6), labels(i, 4, 3)) for i in range(5)])
 

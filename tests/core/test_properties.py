@@ -457,15 +457,21 @@ def test_a_mistake_is_found(test: Any) -> None:
     drawn = programs(
         8, actions=FEW, textures=("normal",), dtypes=("float64",), recording=True, ends=False
     )
+    tried = 0
 
-    @settings(AT_A_GLANCE, max_examples=800)
-    @given(program=drawn, seed=SEEDS)
-    def examples(program: Program, seed: int) -> None:
-        test.hypothesis.inner_test(program=program, seed=seed)
+    def run(count: int) -> None:
+        @settings(AT_A_GLANCE, max_examples=count)
+        @given(program=drawn, seed=SEEDS)
+        def examples(program: Program, seed: int) -> None:
+            nonlocal tried
+            tried += 1
+            test.hypothesis.inner_test(program=program, seed=seed)
 
-    examples()
-    with MISTAKES[test], pytest.raises(AssertionError):
         examples()
+
+    with MISTAKES[test], pytest.raises(AssertionError):
+        run(800)
+    run(tried)  # the same programs pass without the mistake
 
 
 def test_every_property_has_a_mistake() -> None:

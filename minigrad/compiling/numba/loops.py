@@ -135,7 +135,7 @@ def _is_one_to_one(place: Place) -> bool:
 class Loops:
     """The text of a program's loops.
 
-    - `lines()`: the statements of one step.
+    - `lines()`: the statements of one step, in groups that stay together.
     - `setup(places)`: what names the buffers.
     - `workspace`: the number of bytes that the program needs for its own.
     """
@@ -209,7 +209,7 @@ class Loops:
 
     # Writing ----------------------------------------------------------------------------------
 
-    def lines(self) -> list[str]:
+    def lines(self) -> list[list[str]]:
         touched: dict[str, list[int]] = {}
         for i, item in enumerate(self.items):
             for name in item.buffers():
@@ -221,10 +221,10 @@ class Loops:
         }
         passing = {name for name, found in own.items() if self._is_passing(name, found)}
         self._assign_offsets({k: v for k, v in own.items() if k not in passing})
-        lines: list[str] = []
-        for item in self.items:
-            lines += item.lines if isinstance(item, Code) else self._group(item, passing)
-        return lines
+        return [
+            item.lines if isinstance(item, Code) else self._group(item, passing)
+            for item in self.items
+        ]
 
     def _is_passing(self, name: str, found: list[int]) -> bool:
         """Whether a value lives in one loop only, as a variable of it."""

@@ -21,6 +21,7 @@ from .forms import Forms
 from .functions import functions
 from .loops import Loops, Map
 from .memory import Memory, NoForm, Place
+from .parts import split
 
 
 def require_numba() -> None:
@@ -96,6 +97,7 @@ class NumbaRunning:
         self._static: list[str] = []
         self._passed: list[tuple[str, str]] = []  # buffers and the variables of the body
         self._types: dict[str, np.ndarray] = {}
+        self._parts_named: list[object] = []
         self._results = {id(x) for x in program.outputs[:results]}
         self.made: dict[str, Made] = {}
         for array, is_argument in inputs:
@@ -213,15 +215,18 @@ class NumbaRunning:
     # Text -------------------------------------------------------------------------------------
 
     def _write(self) -> None:
-        lines = self.loops.lines()
+        items = self.loops.lines()
         constants = self.forms.indexing.constants
         static = ["workspace", *self._static, *constants]
         places = {name: i for i, name in enumerate(static)}
         once, each = self._found(places)
-        parameters = [f"m{i}" for i in range(len(self._passed))]
-        parameters += [self.names[x] for x in self.numbers]
+        numbers = [self.names[x] for x in self.numbers]
+        parameters = [*[f"m{i}" for i in range(len(self._passed))], *numbers]
+        buffers = [line.partition(" = ")[0] for line in (*once, *each)]
+        parts, lines = split(items, {*buffers, *numbers}, self._name_of_part)
         self.compiled_source = "\n".join(
             [
+                *parts,
                 "@njit(error_model='numpy')",
                 f"def program({', '.join(['n_steps', 'static', 'moves', *parameters])}):",
                 *[f"    {line}" for line in once],
@@ -251,6 +256,10 @@ class NumbaRunning:
             f"if program(1, static, moves, {self.arguments}) != 1: return MISS",
             *self._parts(lambda made: True),
         ]
+
+    def _name_of_part(self) -> str:
+        self._parts_named.append(object())  # a name is that of an object that is alive
+        return self.names.give(self._parts_named[-1], "part")
 
     def _found(self, places: dict[str, int]) -> tuple[list[str], list[str]]:
         """What names the buffers: once, and for each step."""
