@@ -64,10 +64,13 @@ def in_library(name: str, torch: Any, call: OpArguments) -> TimedOp:
     leaves, operands = [], []
     rule = REGISTRY[name]
     kinds = itertools.chain(rule.operands, itertools.repeat(rule.operands[-1]))  # cat takes many
-    for each, kind in zip(call.operands, kinds, strict=False):
+    names = itertools.chain(rule.parameters, itertools.repeat(""))
+    for each, kind, operand in zip(call.operands, kinds, names, strict=False):
         if isinstance(each, np.ndarray):
             each = torch.from_numpy(each.copy() if each.flags.c_contiguous else each)
-            if each.is_floating_point() and rule.differentiable and kind != "Constant":
+            has_derivative = rule.differentiable and kind != "Constant"
+            has_derivative &= operand not in rule.presentation.not_implemented
+            if each.is_floating_point() and has_derivative:
                 leaves.append(each.requires_grad_())
         operands.append(each)
     options = {k: _converted(torch, value) for k, value in call.options.items()}

@@ -756,7 +756,8 @@ NOT_ANALYTIC = {
     **dict.fromkeys(
         (
             *("atan2", "ceil", "copysign", "digamma", "erfinv", "floor", "fmod"),
-            *("frac", "frexp", "hypot", "i0", "lgamma", "logaddexp", "logaddexp2", "mvlgamma"),
+            *("frac", "frexp", "hypot", "i0", "igamma", "igammac", "lgamma", "logaddexp"),
+            *("logaddexp2", "mvlgamma"),
             *(
                 "nextafter",
                 "polygamma",
@@ -766,7 +767,7 @@ NOT_ANALYTIC = {
                 "special_i1",
                 "special_i1e",
             ),
-            *("special_ndtri", "trunc"),
+            *("special_ndtri", "special_zeta", "trunc"),
         ),
         "NumPy and SciPy don't compute it for complex numbers",
     ),

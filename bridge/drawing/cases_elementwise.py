@@ -77,6 +77,18 @@ def without_gradient(case: Callable[[RandomDraws], Case]) -> Callable[[RandomDra
     return draw_it
 
 
+def first_without_gradient(case: Callable[[RandomDraws], Case]) -> Callable[[RandomDraws], Case]:
+    """Draw operands of which the first doesn't require grad, as `without_gradient` does for all."""
+
+    def draw_it(draw: RandomDraws) -> Case:
+        drawn = case(draw)
+        first, *others = drawn.operands
+        assert isinstance(first, Operand)
+        return replace(drawn, operands=(replace(first, constant=True), *others))
+
+    return draw_it
+
+
 between = cases.off_jumps(cases.unary)
 
 
@@ -170,6 +182,18 @@ def positive_with_number(draw: RandomDraws) -> Case:
     return Case(draw.pick((a, b), (a, b), (a, draw.number(0.5, 2.0)), (draw.number(0.5, 2.0), b)))
 
 
+def zeta_operands(draw: RandomDraws) -> Case:
+    """Draw an exponent that doesn't require grad, and a tensor or number."""
+    a, b = (draw.array(shape, positive=True, moderate=True) for shape in draw.shapes(2))
+    if not draw.wild:  # the function is smooth where the exponent is over 1
+        a = replace(a, values=np.asarray(a.values + 1))
+    elif a.values.dtype.kind != "i":
+        # PyTorch's derivative computes -a and a + 1 in the dtype of `a`, before any promotion.
+        a = replace(a, values=a.values.astype(np.float64))
+    other = b if draw.style == "smooth" else draw.pick(b, b, draw.number(0.5, 2.0))
+    return Case((replace(a, constant=True), other))
+
+
 def x_log_y(draw: RandomDraws) -> Case:
     """Draw x and y, sometimes zeros at the same elements: the derivative by y is 0/0 there."""
     if not draw.odd(4):
@@ -225,7 +249,7 @@ ELEMENTWISE: dict[str, tuple[Callable[[RandomDraws], Case], _FUNCTION]] = {
     **{name: (fraction, {}) for name in ("asin", "acos", "atanh", "erfinv", "tan")},
     **{name: (moderate_tensors(2), {}) for name in ("atan2", "hypot", "logaddexp", "logaddexp2")},
     **{name: (cases.tensors(2), {}) for name in ("fmax", "fmin", "nextafter")},
-    **{name: (without_gradient(moderate_tensors(2)), {}) for name in ("igamma", "igammac")},
+    **{name: (first_without_gradient(moderate_tensors(2)), {}) for name in ("igamma", "igammac")},
     **{
         f"special_{name}": (moderate, of_special(name))
         for name in ("erfcx", "i0e", "i1", "i1e", "log_ndtr")
@@ -261,6 +285,6 @@ ELEMENTWISE: dict[str, tuple[Callable[[RandomDraws], Case], _FUNCTION]] = {
     "special_ndtri": (probability, of_special("ndtri")),
     "special_xlog1py": (positive_with_number, of_special("xlog1py")),
     "sinc": (moderate, {}),
-    "special_zeta": (without_gradient(positive_with_number), of_special("zeta")),
+    "special_zeta": (zeta_operands, of_special("zeta")),
     "xlogy": (x_log_y, {}),
 }

@@ -317,8 +317,17 @@ TOLERANCES: dict[str, OpTolerance] = {
     ),
     # Special functions.
     **dict.fromkeys(
-        ("erf", "erfc", "erfinv", "i0", "igamma", "igammac"),
+        ("erf", "erfc", "erfinv", "i0"),
         _SPECIAL,
+    ),
+    **dict.fromkeys(
+        ("igamma", "igammac"),
+        replace(
+            _SPECIAL,
+            gradient=Scaled(2**12),
+            why=f"{_SPECIAL.why} The derivative is the exp of a sum of a product, a number and "
+            "lgamma, whose relative error is the absolute error of the sum.",
+        ),
     ),
     **dict.fromkeys(
         (

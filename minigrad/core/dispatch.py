@@ -24,6 +24,7 @@ from ..rules.dtypes import SUPPORTED, scalar_name, to_numpy
 from ..rules.layout import contiguous, elementwise, like_images
 from ..rules.presentation import HALF_IN_DERIVATIVES, HALF_IN_PULLBACKS
 from ..rules.promotion import LARGEST
+from ..rules.rule import not_implemented
 from .arguments import (
     FACTORS,
     MISSING,
@@ -69,7 +70,7 @@ def {name}({parameters}, **others):
     {layout}
     {view}
     {parents}
-    if {any_parent} and pullbacks and grad_mode.enabled:
+    if {any_parent} and {any_pullback} and grad_mode.enabled:
         {check_dtype}
         {pullback_names}
         result._node = Node(
@@ -87,20 +88,28 @@ def {name}({parameters}, **others):
 
 
 def function(
-    rule: Rule, *, node: str | Callable[..., str] = "", operator: bool = False
+    rule: Rule,
+    *,
+    node: str | Callable[..., str] = "",
+    operator: bool = False,
+    called: str = "",
 ) -> Callable[..., Any]:
     """The rule as a function of tensors.
 
     `node` is another name for its nodes, as in `Presentation`. With `operator`, it returns
     NotImplemented for a second operand that is neither a tensor nor a number, as Python's operators
-    should.
+    should. `called` is the function's name in the error of a derivative that PyTorch doesn't have.
     """
     filling = _Filling(rule, node or rule.presentation.node, operator)
     name = rule.forward.__name__
     # A name that begins with this file's counts as a part of the engine in tracebacks.
-    kind = " operator" if operator else node if isinstance(node, str) else " number"
+    kind = " operator" if operator else called or (node if isinstance(node, str) else " number")
     file = f"{__file__} ({rule.name}{kind})"
     names = _NAMES | {"rule": rule, "forward": rule.forward, "node_name": filling.node}
+    for operand, derivative in rule.presentation.not_implemented.items():
+        names[f"refuse_{operand}"] = not_implemented(derivative)
+    if filling.node == NO_DERIVATIVE:
+        names["refuse"] = not_implemented(called or rule.name, op=True)
     names["definition"] = name, file, filling.source
     names[name] = op = late_function(name, file, filling.source, names)
     op.__name__ = op.__qualname__ = rule.name
@@ -221,6 +230,7 @@ class _Filling:
         if self.rule.extra_outputs:
             saved.append("*[(id(x._array), x._counter, 0) for x in more]")
         alone = len(names) == 1
+        refused = [f"by_{n} = refuse_{n}" for n in self.rule.presentation.not_implemented]
         give_way = f"if not isinstance({names[-1]}, OPERANDS):\n    return NotImplemented"
         return {
             "operands_fit": "\nand ".join(map(self._fits, names)),
@@ -234,9 +244,10 @@ class _Filling:
             "number": names[0],
             "parents": "\n".join(map(self._parent, derivable)),
             "any_parent": "(" + " or ".join(f"to_{n} is not None" for n in derivable) + ")",
+            "any_pullback": "pullbacks",
             "pullback_names": ""
             if alone and len(edges) == 1
-            else f"{_tuple(f'by_{n}' for n in names)} = pullbacks",
+            else "\n".join([f"{_tuple(f'by_{n}' for n in names)} = pullbacks", *refused]),
             "parent_tuple": _tuple(self._if_operand(n, f"to_{n}") for n in edges),
             "pullback_tuple": "pullbacks"
             if alone and len(edges) == 1
@@ -244,6 +255,17 @@ class _Filling:
                 self._if_operand(n, f"by_{n} if to_{n} is not None else None") for n in edges
             ),
             "saved": "(\n" + "".join(f"    {each},\n" for each in saved) + ")",
+        } | (self._refused(derivable) if self.node == NO_DERIVATIVE else {})
+
+    def _refused(self, names: list[str]) -> dict[str, str]:
+        """The fields of a node that only refuses: it has edges to what requires grad, no others."""
+        parents = _tuple(f"to_{n}" for n in names)
+        return {
+            "any_pullback": "True",
+            "pullback_names": f"parents = [to for to in {parents} if to is not None]",
+            "parent_tuple": "parents",
+            "pullback_tuple": "[refuse for _ in parents]",
+            "saved": "()",
         }
 
     def _is_tensor(self, n: str) -> str:
@@ -332,6 +354,7 @@ class _Filling:
             "rule_operands": "*arrays",
             "parents": "parents = [(t._node or t) if t._requires_grad else None for t in tensors]",
             "any_parent": "any([to is not None for to in parents])",
+            "any_pullback": "pullbacks",
             "pullback_names": "",
             "parent_tuple": "parents",
             "pullback_tuple": "[None if to is None else p for p, to in zip(pullbacks, parents)]",
@@ -340,6 +363,8 @@ class _Filling:
         }
 
 
+# The name of the nodes that PyTorch makes for ops without a derivative. Backward is an error.
+NO_DERIVATIVE = "NotImplemented"
 # `Presentation.half` of ops that compute float16 in float32.
 _WIDENED = "float32", HALF_IN_DERIVATIVES, HALF_IN_PULLBACKS
 _KEY = "tuple[Entry, ...]"  # the annotation of a key of indices and masks, which pullbacks save

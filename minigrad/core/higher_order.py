@@ -23,8 +23,8 @@ import numpy as np
 
 from ..rules import REGISTRY, Rule
 from ..rules.reading import numpy_names
-from ..rules.rule import BY_FORWARD, Array, Pullback
-from .dispatch import OPS
+from ..rules.rule import BY_FORWARD, Array, Pullback, not_implemented
+from .dispatch import NO_DERIVATIVE, OPS
 from .grad_mode import grad_mode
 from .node import Node, Parent, captures, next_number
 from .tensor import TensorBase, refresh, wrap
@@ -188,18 +188,14 @@ def constant_in(values: Array, name: str, *around: Any) -> TensorBase:
 
 
 def without_derivative(
-    values: Array, function: str, *around: Any, node: str = "NotImplemented"
+    values: Array, function: str, *around: Any, node: str = NO_DERIVATIVE
 ) -> TensorBase:
     """The result of a function of the Tensors `around` that PyTorch has no derivative of.
 
     It requires grad if one of them does, and `backward` is an error.
     """
 
-    def refuse(g: Any) -> Any:
-        if node == "NotImplemented":
-            raise RuntimeError(f"derivative for aten::{function} is not implemented")
-        raise NotImplementedError(f"the derivative for '{function}' is not implemented.")
-
+    refuse = not_implemented(function, op=node == NO_DERIVATIVE)
     return _computed(values, node, around, lambda _: refuse)
 
 
@@ -207,6 +203,8 @@ def _computed(
     values: Array, name: str, around: Sequence[Any], pullback: Callable[[TensorBase], Pullback]
 ) -> TensorBase:
     tensors = [t for t in around if isinstance(t, TensorBase)]
+    if name == NO_DERIVATIVE:  # whose node has no other edges
+        tensors = [t for t in tensors if t.requires_grad]
     result, wanted = wrap(values), [t.requires_grad for t in tensors]
     if grad_mode.enabled and any(wanted) and values.dtype.kind == "f":
         for t in tensors:

@@ -22,7 +22,7 @@ from ..rules.layout import dense
 from ..rules.promotion import result_type, same_category_or_higher
 from ..rules.rule import Array, Operand, Result
 from .arguments import from_old_order, read_key
-from .dispatch import OPERANDS, OPS, factor_of, function, number_fits
+from .dispatch import NO_DERIVATIVE, OPERANDS, OPS, factor_of, function, number_fits
 from .errstate import quiet
 from .grad_mode import grad_mode
 from .node import Node
@@ -50,9 +50,11 @@ def in_place(
     `into_shared(array, *args)` does that, because the result, which has a value for every element,
     doesn't say which ones. `node` and `operator` are as in `dispatch.function`.
     """
-    out_of_place, write = function(rule, node=node, operator=operator), rule.write
+    called = f"{rule.name}_" if rule.presentation.node == NO_DERIVATIVE else ""
+    out_of_place = function(rule, node=node, operator=operator, called=called)
+    write = rule.write
     factor = factor_of(rule)
-    clears = rule.name in _CLEARING
+    clears, compares = rule.name in _CLEARING, rule.name in _COMPARISONS
     # PyTorch never records these. The tensor keeps its history, as in `no_grad`.
     logical = rule.name.startswith("logical_")
 
@@ -96,7 +98,7 @@ def in_place(
         refuse_memory(self._array, f"{rule.name}_", shared)
         if not fills:
             refuse_overlap(self._array, others)
-        compute = out_of_place if rule.differentiable or not recorded else _without_derivative(rule)
+        compute = _comparison(rule) if recorded and compares else out_of_place
         try:
             _write_result(self, lambda x: compute(x, *args, **kwargs), rule.name, recorded, store)
         except NotImplementedError:
@@ -136,14 +138,12 @@ def _repeats_matrices(array: np.ndarray) -> bool:
     return array.ndim < 4 or array.shape[0] == 1 or array.strides[0] in (0, step)
 
 
-# In-place ops without a derivative that PyTorch records: their derivative is zero.
+# In-place ops without a derivative that PyTorch records with one of zero.
 _COMPARISONS = ("eq", "ge", "gt", "le", "lt", "ne")
 
 
-def _without_derivative(rule: Rule) -> Callable[..., Any]:
-    """A rule without a derivative, for a write to a tensor that requires grad."""
-    if rule.name not in _COMPARISONS:
-        return partial(_refuse_derivative, rule.name)
+def _comparison(rule: Rule) -> Callable[..., Any]:
+    """A comparison, for a write to a tensor that requires grad."""
 
     def constant(input: Array, other: Operand) -> Result:
         y = np.zeros(np.broadcast_shapes(input.shape, np.shape(other)), input.dtype)
@@ -160,13 +160,6 @@ def _without_derivative(rule: Rule) -> Callable[..., Any]:
         return result
 
     return compute
-
-
-def _refuse_derivative(name: str, *args: Any, **kwargs: Any) -> NoReturn:
-    OPS[name](*args, **kwargs)  # raises the errors of wrong arguments
-    raise NotImplementedError(
-        f"the derivative of {name}_ is not implemented: detach() the tensor first"
-    )
 
 
 def in_place_composition(function: Callable[..., Any]) -> Callable[..., Any]:

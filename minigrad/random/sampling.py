@@ -265,9 +265,8 @@ def poisson(input: Any, generator: Any = None) -> Any:
         raise NotImplementedError(f"\"poisson_cpu\" not implemented for '{scalar_name(rates)}'")
     if not (rates >= 0).all():
         raise RuntimeError("invalid Poisson rate, expected rate to be non-negative")
-    result = OPS["contiguous_copy"](input)
     drawn = variates.poissons(g, rates.reshape(-1)).astype(rates.dtype)
-    return _write_values(result, drawn.reshape(rates.shape), "PoissonBackward0")
+    return constant_in(drawn.reshape(rates.shape), "PoissonBackward0", input)
 
 
 def standard_gamma(input: Any) -> Any:

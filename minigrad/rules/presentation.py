@@ -52,6 +52,8 @@ class Presentation:
     - `in_place_node`: the name in place, if it is another.
     - `converts`: whether PyTorch converts the operand to the option `dtype` by a separate op.
     - `dim_for_keepdim`: whether `keepdim` needs `dim` to be given, if only as None.
+    - `not_implemented`: operands for whose derivatives PyTorch has nothing but an error in the
+      backward pass, with its name for each derivative. Their pullbacks are None.
     - `edges`: the operands that have a derivative in the order of PyTorch's `next_functions`, if
       that isn't the rule's; "" for one that PyTorch has in addition, and that leads nowhere.
     - `before`: for a node of this name, the operand to which PyTorch applies another op first, "t"
@@ -80,6 +82,7 @@ class Presentation:
     in_place_node: str = ""
     converts: bool = False
     dim_for_keepdim: bool = False
+    not_implemented: Mapping[str, str] = field(default_factory=dict, hash=False)
     edges: tuple[str, ...] = ()
     before: tuple[str, str, str] = ("", "", "")
     derivative_node: str = ""

@@ -10,7 +10,16 @@ import numpy as np
 from .dims import index
 from .dtypes import scalar_name
 from .presentation import ARITHMETIC, ELEMENTWISE, FLOAT_FUNCTION, IN_PLACE, PROMOTED
-from .rule import Array, Operand, Result, also_saved, differentiable, unchanged, without_derivative
+from .rule import (
+    Array,
+    Operand,
+    Result,
+    also_saved,
+    differentiable,
+    not_implemented,
+    unchanged,
+    without_derivative,
+)
 from .trigonometry import require_floats
 
 
@@ -185,11 +194,12 @@ def rounded_div(input: Operand, other: Operand, *, rounding_mode: str) -> Result
     half="float32 for a number",
     operators=("x // y", "x //= y"),
     numbers_alone=True,
+    node="NotImplemented",
 )
 def floor_divide(input: Operand, other: Operand) -> Result:
-    """`input / other` rounded down, broadcast. It has no derivative.
+    """`input / other` rounded down, broadcast.
 
-    RuntimeError for integers divided by zero.
+    RuntimeError for integers divided by zero, and in a backward pass.
 
     >>> minigrad.floor_divide(minigrad.tensor([7, -7]), 2)
     tensor([ 3, -4])
@@ -198,6 +208,8 @@ def floor_divide(input: Operand, other: Operand) -> Result:
 
 
 def _remainder_node(input: Operand, other: Operand) -> str:
+    if not isinstance(input, np.ndarray):
+        return "NotImplemented"
     return f"RemainderBackward{int(isinstance(other, np.ndarray))}"
 
 
@@ -205,13 +217,16 @@ def _remainder_node(input: Operand, other: Operand) -> str:
 def remainder(input: Operand, other: Operand) -> Result:
     """What `input // other` leaves, with the sign of `other`.
 
-    RuntimeError for integers divided by zero.
+    RuntimeError for integers divided by zero, and in a backward pass if `input` is a number.
 
     >>> minigrad.remainder(minigrad.tensor([7., -7.]), 3)
     tensor([1., 2.])
     """
     _refuse_zero("remainder_cpu", input, other)
-    return _rest(input, other, np.floor), (
+    rest = _rest(input, other, np.floor)
+    if not isinstance(input, np.ndarray):
+        return rest, (None, not_implemented("remainder", op=True))
+    return rest, (
         unchanged,
         lambda g: -g * rounded_div(input, other, rounding_mode="floor")[0],
     )
@@ -328,9 +343,11 @@ def copysign(input: Array, other: Operand) -> Result:
     )
 
 
-@without_derivative(ELEMENTWISE, forms=IN_PLACE)
+@without_derivative(ELEMENTWISE, forms=IN_PLACE, node="NotImplemented")
 def heaviside(input: Array, values: Array) -> Result:
-    """0 below zero, 1 above zero, and `values` at zero. RuntimeError for different dtypes.
+    """0 below zero, 1 above zero, and `values` at zero.
+
+    RuntimeError for different dtypes, and in a backward pass.
 
     >>> minigrad.heaviside(minigrad.tensor([-1., 0., 2.]), minigrad.tensor([0.5]))
     tensor([0.0000, 0.5000, 1.0000])

@@ -9,7 +9,9 @@ respect to that operand.
         return input * other, (lambda g: g * other, lambda g: g * input)
 
 The pullback of an operand without a derivative is `None`. An op without any derivative is
-registered by `without_derivative` and returns `()`.
+registered by `without_derivative` and returns `()`. Some ops without derivatives are recorded in
+PyTorch, and `backward` is an error. They have a node of the name "NotImplemented", or, if that is
+so for some operands only, name them as `not_implemented`.
 
 The engine relies on this contract, and the tests check it for every rule:
 
@@ -135,6 +137,20 @@ def once(function: Callable[[Array], Any]) -> Callable[[Array], Any]:
     return shared
 
 
+def not_implemented(name: str, op: bool = False) -> Pullback:
+    """The pullback of an operand for which PyTorch has no derivative: NotImplementedError.
+
+    With `op`, it is that of an op which has none at all, and the error is a RuntimeError.
+    """
+
+    def refuse(g: Array) -> Array:
+        if op:
+            raise RuntimeError(f"derivative for aten::{name} is not implemented")
+        raise NotImplementedError(f"the derivative for '{name}' is not implemented.")
+
+    return refuse
+
+
 def also_saved(gradient: Array, *others: Array | None) -> Array:
     """`gradient`. PyTorch saves `others` too, so a write to one of them is an error."""
     return gradient
@@ -206,5 +222,8 @@ def finish_loading() -> None:
 def without_derivative(
     presentation: Presentation = EVERYWHERE, **options: Any
 ) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
-    """Register a rule without pullbacks, such as a comparison. Its results never require grad."""
+    """Register a rule without pullbacks, such as a comparison. Its results don't require grad.
+
+    Those of a rule whose node is "NotImplemented" do, and `backward` is an error.
+    """
     return differentiable(presentation, derivative=False, **options)

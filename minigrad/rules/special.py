@@ -212,26 +212,44 @@ def mvlgamma(input: Array, p: int) -> Result:
     return y, (to_input,)
 
 
-@without_derivative(PROMOTED, forms=("function", "method", "in-place"))
+@differentiable(
+    PROMOTED,
+    forms=("function", "method", "in-place"),
+    not_implemented={"input": "igamma: input"},
+)
 def igamma(input: Array, other: Array) -> Result:
     """The regularised lower incomplete gamma function. NotImplementedError for integers.
+
+    It has no derivative with respect to `input`.
 
     >>> minigrad.igamma(minigrad.tensor([1.]), minigrad.tensor([1.]))
     tensor([0.6321])
     """
     require_floats("igamma", input)
-    return _at_limits(scipy_special("gammainc", input, other), input, other, 0), ()
+    return _at_limits(scipy_special("gammainc", input, other), input, other, 0), (
+        None,
+        lambda g: g * np.exp((input - 1) * np.log(other) - other - lgamma(input)[0]),
+    )
 
 
-@without_derivative(PROMOTED, forms=("function", "method", "in-place"))
+@differentiable(
+    PROMOTED,
+    forms=("function", "method", "in-place"),
+    not_implemented={"input": "igammac: input"},
+)
 def igammac(input: Array, other: Array) -> Result:
     """The regularised upper incomplete gamma function. NotImplementedError for integers.
+
+    It has no derivative with respect to `input`.
 
     >>> minigrad.igammac(minigrad.tensor([1.]), minigrad.tensor([1.]))
     tensor([0.3679])
     """
     require_floats("igammac", input)
-    return _at_limits(scipy_special("gammaincc", input, other), input, other, 1), ()
+    return _at_limits(scipy_special("gammaincc", input, other), input, other, 1), (
+        None,
+        lambda g: -g * np.exp((input - 1) * np.log(other) - other - lgamma(input)[0]),
+    )
 
 
 def _at_limits(y: Array, a: Array, x: Array, start: int) -> Array:
@@ -242,15 +260,33 @@ def _at_limits(y: Array, a: Array, x: Array, start: int) -> Array:
     return np.where(valid & (x == 0), start, y).astype(a.dtype)
 
 
-@only_in_special
+def _zeta_node(input: Operand, other: Operand) -> str:
+    if not isinstance(input, np.ndarray):
+        return "SpecialZetaBackward1"
+    return f"SpecialZetaBackward{0 if isinstance(other, np.ndarray) else 2}"
+
+
+@differentiable(
+    FLOAT_FUNCTION,
+    forms=(),
+    no_half="zeta_cpu",
+    public="zeta",
+    node=_zeta_node,
+    not_implemented={"input": "zeta"},
+)
 def special_zeta(input: Operand, other: Operand) -> Result:
     """The Hurwitz zeta function, the sum of 1 / (k + other) ** input over k >= 0.
+
+    It has no derivative with respect to `input`.
 
     >>> minigrad.special.zeta(minigrad.tensor([2.]), 1)
     tensor([1.6449])
     """
     like = input if isinstance(input, np.ndarray) else other
-    return _zeta(input, other).astype(like.dtype), ()
+    return _zeta(input, other).astype(like.dtype), (
+        None,
+        lambda g: g * -input * special_zeta(input + 1, other)[0],
+    )
 
 
 def _zeta(x: Operand, q: Operand) -> Array:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...core.higher_order import without_derivative
 from ...core.tensor import TensorBase, require_tensor, wrap
 from ...rules.dims import index as integer
 from ...rules.dtypes import of_numpy, scalar_name
@@ -24,6 +25,8 @@ _histogramdd_result = named_results("histogramdd", "hist", "bin_edges")
 @composed()
 def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
     """Return how often each non-negative int occurs, or the sums of the `weights` of each.
+
+    RuntimeError in a backward pass.
 
     >>> minigrad.bincount(minigrad.tensor([0, 2, 2]))
     tensor([1, 0, 2])
@@ -46,7 +49,8 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
         return wrap(np.zeros(minlength, np.int64))
     sums = np.zeros(max(int(x.max()) + 1, minlength), kind)
     np.add.at(sums, x, w)
-    return wrap(sums)
+    result: Any = without_derivative(sums, "bincount", weights)
+    return result
 
 
 @composed()
@@ -91,7 +95,7 @@ def histogram(
     weight: Tensor | None = None,
     density: bool = False,
 ) -> Any:
-    """Count the elements in bins, and return a named tuple (hist, bin_edges), without derivatives.
+    """Count the elements in bins, and return a named tuple (hist, bin_edges).
 
     `bins` is the number of bins of equal width from `range[0]` to `range[1]`, by default from the
     smallest to the largest element; or a tensor of the edges, which increase. A bin contains its
@@ -115,7 +119,10 @@ def histogram(
         raise TypeError(f"histogram(): argument 'bins' must be int, not {type(bins).__name__}")
     points, weights = input._array.reshape(-1, 1), _flat("histogram", weight)
     hist, edges = _histogram(points, [bins], range, weights, density)
-    return _histogram_result(wrap(hist), wrap(edges[0]))
+    around = input, bins, weight
+    return _histogram_result(
+        *[without_derivative(each, "histogram", *around) for each in (hist, edges[0])]
+    )
 
 
 @composed(("function",))
@@ -159,7 +166,15 @@ def histogramdd(
         )
     points = input._array.reshape(-1, count)
     hist, edges = _histogram(points, parts, range, weights, density)
-    return _histogramdd_result(wrap(hist), tuple(wrap(each) for each in edges))
+    if isinstance(parts[0], TensorBase):
+        name = "_histogramdd_from_bin_tensors"
+        found = without_derivative(hist, name, input, *parts, weight)
+        return _histogramdd_result(found, tuple(wrap(each) for each in edges))
+    found = without_derivative(hist, "_histogramdd_from_bin_cts", input, weight)
+    name = "_histogramdd_bin_edges"
+    return _histogramdd_result(
+        found, tuple(without_derivative(each, name, input, weight) for each in edges)
+    )
 
 
 def _flat(function: str, weight: Tensor | None) -> np.ndarray | None:

@@ -13,7 +13,8 @@ import numpy as np
 
 from ...core.dispatch import OPS, function
 from ...core.grad_mode import no_grad
-from ...core.one_node import one_node
+from ...core.higher_order import without_derivative
+from ...core.one_node import as_one_node, one_node
 from ...core.tensor import TensorBase, require_tensor, wrap
 from ...core.warning import warn_once
 from ...rules import REGISTRY
@@ -479,9 +480,10 @@ _Geqrf = named_results("geqrf", "a", "tau")
 
 @composed(BOTH)
 def geqrf(input: Tensor) -> Any:
-    """Return the QR decompositions as LAPACK stores them: a named tuple (a, tau), without history.
+    """Return the QR decompositions as LAPACK stores them: a named tuple (a, tau).
 
     The upper triangle of `a` is R. The columns below it and `tau` are the reflections that make Q.
+    NotImplementedError in a backward pass.
 
     >>> minigrad.geqrf(minigrad.tensor([[2.]])).tau
     tensor([0.])
@@ -490,7 +492,10 @@ def geqrf(input: Tensor) -> Any:
         raise RuntimeError("torch.geqrf: input must have at least 2 dimensions.")
     _floats("geqrf", input)
     h, tau = np.linalg.qr(input._array, "raw")
-    return _Geqrf(wrap(np.ascontiguousarray(h).swapaxes(-1, -2)), wrap(tau))
+    packed = np.ascontiguousarray(h).swapaxes(-1, -2)
+    node = "GeqrfBackward0"
+    parts = [without_derivative(each, "geqrf", input, node=node) for each in (packed, tau)]
+    return _Geqrf(*as_one_node(parts, node, input))
 
 
 @composed(FUNCTION, module="linalg")
