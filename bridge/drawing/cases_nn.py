@@ -246,9 +246,12 @@ def windows(draw: RandomDraws) -> Case:
 # Normalisation ------------------------------------------------------------------------------------
 
 
-def _without_gaps(weight: Operand) -> Operand:
-    """A weight with gaps in memory is read by PyTorch's batch_norm as if it had none."""
-    return Operand(weight.values, "expanded" if weight.layout == "expanded" else "contiguous")
+def _contiguous(weight: Operand) -> Operand:
+    """The weight in contiguous memory: PyTorch's batch_norm reads any weight as if it were so.
+
+    Of an expanded one it reads what lies behind its only element.
+    """
+    return Operand(weight.values)
 
 
 _NORMALISED = ((3, 4), (2, 4, 3), (2, 4, 2, 3))
@@ -269,7 +272,7 @@ def normalise(draw: RandomDraws) -> Case:
         draw.array(each, moderate=True, dtype=draw.dtype) for each in (shape, size, size)
     )
     if kind == "Batch":
-        weight = _without_gaps(weight)
+        weight = _contiguous(weight)
     options = {
         "split": split,
         "over": over,
@@ -296,7 +299,7 @@ def normalise_by(draw: RandomDraws) -> Case:
     )
     options = {"eps": draw.pick(1e-5, 0.5)}
     # Without a weight, PyTorch's own second derivative fails.
-    weight = _without_gaps(weight)
+    weight = _contiguous(weight)
     return Case((x, weight, draw.pick(bias, None), *statistics), options)
 
 

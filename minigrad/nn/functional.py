@@ -65,8 +65,16 @@ def _affine(input: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     shape = input._array.shape
     if not (shape and isinstance(weight, Tensor) and isinstance(bias, Tensor)):
         return _linear(input, weight, bias)  # raises the error
-    if not (bias.ndim == 1 and input.is_contiguous() and bias.is_contiguous()):
-        return functions.matmul(input, weight.t()) + bias
+    is_row = bias.ndim == 1 or sum(n != 1 for n in bias._array.shape) == 1
+    if not (is_row and input.is_contiguous() and bias.is_contiguous()):
+        product = functions.matmul(input, weight.t())
+        result = product + bias
+        if result._array.shape != product._array.shape:  # PyTorch adds in place
+            raise RuntimeError(
+                f"output with shape {list(product.shape)} doesn't match the broadcast shape "
+                f"{list(result.shape)}"
+            )
+        return result
     rows = _linear(input.view(math.prod(shape[:-1]), shape[-1]), weight, bias)
     return rows.view(*shape[:-1], rows._array.shape[-1])
 

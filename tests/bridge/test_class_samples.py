@@ -65,7 +65,7 @@ def with_seeds(names: list[str]) -> Any:
         [
             pytest.param(name, seed, marks=same_masks if name in RANDOM else ())
             for name in names
-            for seed in range(6 if name in QUICK else 2)
+            for seed in range(min(examples(3), 9) if name in QUICK else min(examples(1), 3))
         ],
     )
 

@@ -110,13 +110,13 @@ def check_free(training: Training) -> None:
 
 
 # A step in lockstep costs several times as much as in a free run.
-@settings(max_examples=examples(10))
+@settings(max_examples=examples(6))
 @given(trainings(dropout=SAME_MASKS, max_steps=min(examples(40), 200)))
 def test_every_step_agrees_in_lockstep(training: Training) -> None:
     check_lockstep(training)
 
 
-@settings(max_examples=examples(12))
+@settings(max_examples=examples(7))
 @given(trainings(dropout=False, max_steps=5, bodies=tuple(BODIES)))
 def test_images_and_sequences_agree_in_lockstep(training: Training) -> None:
     check_lockstep(training)
@@ -137,7 +137,7 @@ def test_two_hundred_steps_agree_in_lockstep() -> None:
     )
 
 
-@settings(max_examples=examples(15))
+@settings(max_examples=examples(9))
 @given(trainings(dropout=SAME_MASKS))
 def test_free_runs_are_within_the_bound(training: Training) -> None:
     check_free(training)
@@ -335,7 +335,7 @@ def test_a_resumed_training_ends_with_the_same_bits(
     check_resumed(training, after, tmp_path_factory.mktemp("run") / "half.safetensors")
 
 
-@settings(max_examples=examples(10))
+@settings(max_examples=examples(6))
 @given(training=trainings(max_steps=8, bodies=tuple(BODIES)), data=st.data())
 def test_a_resumed_training_of_images_or_sequences_ends_with_the_same_bits(
     training: Training, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
@@ -367,7 +367,7 @@ def test_a_missing_buffer_of_the_optimiser_is_found(
     must_fail(check, optimizers=("SGD",), max_steps=10)
 
 
-@settings(max_examples=examples(10))
+@settings(max_examples=examples(6))
 @given(trainings())
 def test_a_session_equals_the_program(training: Training) -> None:
     session = Session(training, training.seed)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import cache
 
 import pytest
+from profiles import examples
 
 pytest.importorskip("torch")
 
@@ -42,9 +43,9 @@ def all_cases(name: str, check: str) -> list[Case]:
 
 @cache
 def few_cases(name: str, check: str) -> list[Case]:
-    """Return a few cases of a check, enough to run an equivalent mutant."""
+    """Return few cases of a check, enough to run an equivalent mutant."""
     style = CHECKS[check].style if check in CHECKS else "tame"
-    return [draw_case(name, 2**12 + seed, style) for seed in range(2)]
+    return [draw_case(name, 2**12 + seed, style) for seed in range(min(examples(1), 4))]
 
 
 def killer(mutant: Mutant, cases_of: Callable[[str, str], list[Case]] = all_cases) -> str | None:

@@ -31,14 +31,15 @@ ENDINGS = {
 def test_a_bad_op_is_stopped_and_named_and_the_rest_goes_on(what: str, tmp_path: Path) -> None:
     body, message = ENDINGS[what]
     path = written(tmp_path, (CHAIN, f"{CHAIN}; {body}".replace("; \n", "\n")))
+    suites = ["rules", "tape"] if what == "crash" else ["rules"]
     report = conform(
-        path, suites=["rules", "tape"], examples=2, patience=3 if what == "hang" else 60,
-        memory=2**30,
-    )  # fmt: skip
+        path, suites=suites, examples=2, patience=3 if what == "hang" else 60, memory=2**30
+    )
     ops = report.ops()["rules"]
     assert ops["exp"] == "error"
     assert ops["relu"] == ops["mul"] == "right"
-    assert report.ops()["tape"]["diamond"] == "right"
+    if "tape" in suites:
+        assert report.ops()["tape"]["diamond"] == "right"
     fault = next(f.first for f in report.faults() if f.first.op == "exp")
     assert message in fault.message
     assert "exp" in fault.script
