@@ -1,4 +1,4 @@
-"""The Bessel functions and polynomials beyond what the checks of rules draw."""
+"""The Bessel functions, polynomials and ldexp beyond what the checks of rules draw."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twins import both
 
+import minigrad
 from minigrad.rules import bessel, polynomials
 from minigrad.rules.rule import names_in
 
@@ -91,3 +92,36 @@ def test_calls(call: str) -> None:
 
     ours, theirs = both(plain)
     assert ours == theirs
+
+
+INTEGERS = ("int64", "int32", "int16", "int8", "uint8")
+
+
+@pytest.mark.parametrize("exponents", [*INTEGERS, "bool", "float32", "float64"])
+@pytest.mark.parametrize("kind", ["float16", "float32", "float64", "int64", "uint8", "bool"])
+def test_ldexp(kind: str, exponents: str) -> None:
+    rng = np.random.default_rng(0)
+    values = np.abs(rng.standard_normal(60) * 10.0 ** rng.integers(-6, 6, 60))
+    values[:6] = 0, 1, 2, np.inf if kind.startswith("float") else 3, 1e-3, 1
+    least, most = {"int8": (-120, 120), "uint8": (0, 200), "bool": (0, 2)}.get(
+        exponents, (-320, 320)
+    )
+    powers = rng.integers(least, most, 60)
+
+    def outcome(t: Any) -> Any:
+        x = t.tensor(values.tolist()).to(getattr(t, kind))
+        n = t.tensor(powers.tolist()).to(getattr(t, exponents))
+        try:
+            result = t.ldexp(x, n)
+        except NotImplementedError as error:
+            return str(error)
+        return str(result.dtype), result.numpy().tobytes()
+
+    assert outcome(minigrad) == outcome(torch)
+
+
+def test_the_gradient_of_ldexp_is_the_power() -> None:
+    x = minigrad.tensor([1.5, -2.0, 0.0], requires_grad=True)
+    minigrad.ldexp(x, minigrad.tensor([3, -2, 1])).sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [8.0, 0.25, 2.0]

@@ -65,12 +65,21 @@ def _in_float64(x: Any) -> Any:
 def ldexp(input: Tensor, other: Tensor) -> Tensor:
     """Return `input * 2 ** other`.
 
+    Of a float and an integer it is exact, even where `2 ** other` is infinite or 0.
+
     >>> minigrad.ldexp(minigrad.tensor([1.]), minigrad.tensor([3]))
     tensor([8.])
     """
     require_tensor(input, "ldexp", "input")
     require_tensor(other, "ldexp", "other", 2)
-    return OPS["mul"](input, OPS["pow"](2.0, other))
+    if other.is_floating_point() or not input.is_floating_point():
+        return OPS["mul"](input, OPS["pow"](2.0, other))
+    if other._array.dtype.kind == "b":
+        raise NotImplementedError("\"ldexp_cpu_exp\" not implemented for 'Bool'")
+    exponent = other.long().clamp(-2200, 2200).double()
+    half = (exponent / 2).trunc()
+    result = input.double() * OPS["pow"](2.0, half) * OPS["pow"](2.0, exponent - half)
+    return result.to(input.dtype)
 
 
 @composed(BOTH)
