@@ -20,6 +20,13 @@ torch.cuda.is_available(), torch.cuda.device_count(), torch.cuda.is_initialized(
 torch.cuda.is_bf16_supported(), torch.cuda.get_arch_list(), torch.cuda.get_rng_state_all()
 torch.cuda.set_device(-1)
 torch.cuda.set_device('cpu')
+torch.cuda.device('cpu')
+torch.cuda.device('cuda:1').idx, torch.cuda.device(2).idx
+torch.cuda.device(torch.device('cuda', 1)).idx
+torch.cuda.device(-1).__enter__(), torch.cuda.device_of(x).__enter__()
+torch.cuda.device(0).__enter__()
+torch.nn.Linear(2, 3).to_empty('cpu')
+kept_when_emptied(torch)
 torch.cuda.empty_cache()
 torch.cuda.manual_seed(0), torch.cuda.manual_seed_all(0), torch.cuda.seed(), torch.cuda.seed_all()
 torch.cuda.memory_allocated(), torch.cuda.max_memory_allocated()
@@ -98,6 +105,18 @@ def with_device(torch: Any, name: str) -> Any:
         return torch.zeros(2)
 
 
+def kept_when_emptied(torch: Any) -> Any:
+    model = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3)).double()
+    before = dict(model.named_parameters())
+    with torch.cuda.stream(None):
+        model.to_empty(device="cpu")
+    model.to_empty(device=None, recurse=False)
+    return [
+        (before.get(name) is tensor, tensor.shape, str(tensor.dtype), tensor.requires_grad)
+        for name, tensor in [*model.named_parameters(), *model.named_buffers()]
+    ]
+
+
 def trained(torch: Any, scaler: Any, autocast: Any) -> Any:
     """A step of a training loop that was written for a GPU."""
     w = torch.ones(2, requires_grad=True)
@@ -114,7 +133,8 @@ def trained(torch: Any, scaler: Any, autocast: Any) -> Any:
 
 @pytest.mark.parametrize("line", SAME.strip().splitlines())
 def test_same_as_a_cpu_build(line: str) -> None:
-    names = {"copy": copy, "pickle": pickle, "with_device": with_device, "trained": trained}
+    functions = (with_device, trained, kept_when_emptied)
+    names = {"copy": copy, "pickle": pickle} | {each.__name__: each for each in functions}
 
     def program(torch: Any) -> Any:
         return eval(line, names | {"torch": torch, "x": torch.ones(2)})

@@ -5,6 +5,7 @@ Queries answer, seeding does nothing, and whatever needs a GPU raises PyTorch's 
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NoReturn
 
 from ..api.old_constructors import CUDA_CLASSES as _CLASSES
@@ -97,6 +98,49 @@ def empty_cache() -> None:
 def get_rng_state_all() -> list[Any]:
     """Return the states of the generators of all GPUs: an empty list."""
     return []
+
+
+class device:
+    """Make a GPU the current one in a block: an error, unless the index is negative.
+
+    ValueError for a device that isn't a GPU; RuntimeError in the block's first line.
+
+    >>> with minigrad.cuda.device(-1):
+    ...     pass
+    """
+
+    def __init__(self, device: Any) -> None:
+        if isinstance(device, str | _device):
+            place = _device(device)
+            if place.type != "cuda":
+                raise ValueError(f"Expected a cuda device, but got: {place}")
+            device = 0 if place.index is None else place.index
+        self.idx = int(device)
+
+    def __enter__(self) -> None:
+        if self.idx >= 0:
+            raise RuntimeError("PyTorch was compiled without CUDA support: there is no GPU")
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+
+class device_of(device):
+    """Make the GPU of a tensor the current one in a block. Tensors are on the CPU: it does nothing.
+
+    >>> with minigrad.cuda.device_of(minigrad.ones(1)):
+    ...     pass
+    """
+
+    def __init__(self, obj: Any) -> None:
+        super().__init__(-1)
+
+
+def stream(stream: None) -> AbstractContextManager[None]:
+    """Return a context manager that does nothing for None. AssertionError for a stream."""
+    if stream is not None:
+        raise _no_cuda()
+    return nullcontext()
 
 
 # What needs a GPU ---------------------------------------------------------------------------------
