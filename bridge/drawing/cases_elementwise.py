@@ -183,7 +183,7 @@ def positive_with_number(draw: RandomDraws) -> Case:
 
 
 def zeta_operands(draw: RandomDraws) -> Case:
-    """Draw an exponent that doesn't require grad, and a tensor or number."""
+    """Draw an exponent, and a tensor or number."""
     a, b = (draw.array(shape, positive=True, moderate=True) for shape in draw.shapes(2))
     if not draw.wild:  # the function is smooth where the exponent is over 1
         a = replace(a, values=np.asarray(a.values + 1))
@@ -191,7 +191,7 @@ def zeta_operands(draw: RandomDraws) -> Case:
         # PyTorch's derivative computes -a and a + 1 in the dtype of `a`, before any promotion.
         a = replace(a, values=a.values.astype(np.float64))
     other = b if draw.style == "smooth" else draw.pick(b, b, draw.number(0.5, 2.0))
-    return Case((replace(a, constant=True), other))
+    return Case((a, other))
 
 
 def x_log_y(draw: RandomDraws) -> Case:
@@ -285,6 +285,6 @@ ELEMENTWISE: dict[str, tuple[Callable[[RandomDraws], Case], _FUNCTION]] = {
     "special_ndtri": (probability, of_special("ndtri")),
     "special_xlog1py": (positive_with_number, of_special("xlog1py")),
     "sinc": (moderate, {}),
-    "special_zeta": (zeta_operands, of_special("zeta")),
+    "special_zeta": (first_without_gradient(zeta_operands), of_special("zeta")),
     "xlogy": (x_log_y, {}),
 }

@@ -22,7 +22,7 @@ import numpy as np
 from ..rules import REGISTRY, Rule
 from ..rules.dtypes import SUPPORTED, scalar_name, to_numpy
 from ..rules.layout import contiguous, elementwise, like_images
-from ..rules.presentation import HALF_IN_DERIVATIVES, HALF_IN_PULLBACKS
+from ..rules.presentation import HALF_IN_DERIVATIVES, HALF_IN_PULLBACKS, NO_DERIVATIVE
 from ..rules.promotion import LARGEST
 from ..rules.rule import not_implemented
 from .arguments import (
@@ -363,8 +363,6 @@ class _Filling:
         }
 
 
-# The name of the nodes that PyTorch makes for ops without a derivative. Backward is an error.
-NO_DERIVATIVE = "NotImplemented"
 # `Presentation.half` of ops that compute float16 in float32.
 _WIDENED = "float32", HALF_IN_DERIVATIVES, HALF_IN_PULLBACKS
 _KEY = "tuple[Entry, ...]"  # the annotation of a key of indices and masks, which pullbacks save

@@ -22,9 +22,10 @@ from typing import Any
 import numpy as np
 
 from ..rules import REGISTRY, Rule
+from ..rules.presentation import NO_DERIVATIVE
 from ..rules.reading import numpy_names
 from ..rules.rule import BY_FORWARD, Array, Pullback, not_implemented
-from .dispatch import NO_DERIVATIVE, OPS
+from .dispatch import OPS
 from .grad_mode import grad_mode
 from .node import Node, Parent, captures, next_number
 from .tensor import TensorBase, refresh, wrap

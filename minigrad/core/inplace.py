@@ -19,10 +19,11 @@ from numpy.lib.array_utils import byte_bounds
 from ..rules import Rule
 from ..rules.dtypes import scalar_name
 from ..rules.layout import dense
+from ..rules.presentation import NO_DERIVATIVE
 from ..rules.promotion import result_type, same_category_or_higher
 from ..rules.rule import Array, Operand, Result
 from .arguments import from_old_order, read_key
-from .dispatch import NO_DERIVATIVE, OPERANDS, OPS, factor_of, function, number_fits
+from .dispatch import OPERANDS, OPS, factor_of, function, number_fits
 from .errstate import quiet
 from .grad_mode import grad_mode
 from .node import Node

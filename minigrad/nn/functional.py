@@ -65,11 +65,12 @@ def _affine(input: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     shape = input._array.shape
     if not (shape and isinstance(weight, Tensor) and isinstance(bias, Tensor)):
         return _linear(input, weight, bias)  # raises the error
+    # PyTorch adds a row to the product of matrices, and any other bias to the result, in place.
     is_row = bias.ndim == 1 or sum(n != 1 for n in bias._array.shape) == 1
     if not (is_row and input.is_contiguous() and bias.is_contiguous()):
         product = functions.matmul(input, weight.t())
         result = product + bias
-        if result._array.shape != product._array.shape:  # PyTorch adds in place
+        if result._array.shape != product._array.shape:
             raise RuntimeError(
                 f"output with shape {list(product.shape)} doesn't match the broadcast shape "
                 f"{list(result.shape)}"

@@ -15,6 +15,8 @@ BOTH = ("function", "method")
 IN_PLACE = ("function", "method", "in-place")
 HALF_IN_DERIVATIVES = "float32, derivatives in float16"  # for `Presentation.half`
 HALF_IN_PULLBACKS = "float32, pullbacks in float16"
+# The node of an op that PyTorch records without a derivative. In a backward pass it is an error.
+NO_DERIVATIVE = "NotImplemented"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

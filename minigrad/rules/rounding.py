@@ -9,7 +9,7 @@ import numpy as np
 
 from .dims import index
 from .dtypes import scalar_name
-from .presentation import ARITHMETIC, ELEMENTWISE, FLOAT_FUNCTION, IN_PLACE, PROMOTED
+from .presentation import ARITHMETIC, ELEMENTWISE, FLOAT_FUNCTION, IN_PLACE, NO_DERIVATIVE, PROMOTED
 from .rule import (
     Array,
     Operand,
@@ -194,7 +194,7 @@ def rounded_div(input: Operand, other: Operand, *, rounding_mode: str) -> Result
     half="float32 for a number",
     operators=("x // y", "x //= y"),
     numbers_alone=True,
-    node="NotImplemented",
+    node=NO_DERIVATIVE,
 )
 def floor_divide(input: Operand, other: Operand) -> Result:
     """`input / other` rounded down, broadcast.
@@ -209,7 +209,7 @@ def floor_divide(input: Operand, other: Operand) -> Result:
 
 def _remainder_node(input: Operand, other: Operand) -> str:
     if not isinstance(input, np.ndarray):
-        return "NotImplemented"
+        return NO_DERIVATIVE
     return f"RemainderBackward{int(isinstance(other, np.ndarray))}"
 
 
@@ -343,7 +343,7 @@ def copysign(input: Array, other: Operand) -> Result:
     )
 
 
-@without_derivative(ELEMENTWISE, forms=IN_PLACE, node="NotImplemented")
+@without_derivative(ELEMENTWISE, forms=IN_PLACE, node=NO_DERIVATIVE)
 def heaviside(input: Array, values: Array) -> Result:
     """0 below zero, 1 above zero, and `values` at zero.
 

@@ -120,6 +120,18 @@ def test_ldexp(kind: str, exponents: str) -> None:
     assert outcome(minigrad) == outcome(torch)
 
 
+@pytest.mark.parametrize("kind", ["float16", "float32", "float64"])
+def test_ldexp_of_any_exponent(kind: str) -> None:
+    values = [0.0, -0.0, 1.0, 1.1, 5e-324, 1e-310, 1.7e308, np.inf, np.nan]
+    powers = [1 - 2**31, -5000, -2098, -2090, -1075, -1060, -1000, 0, 1000, 1050, 2097, 2098, 5000]
+
+    def result(t: Any) -> Any:
+        x = t.tensor(values, dtype=t.float64).to(getattr(t, kind))
+        return t.ldexp(*t.broadcast_tensors(x[:, None], t.tensor(powers))).numpy()
+
+    np.testing.assert_array_equal(result(minigrad), result(torch))
+
+
 def test_the_gradient_of_ldexp_is_the_power() -> None:
     x = minigrad.tensor([1.5, -2.0, 0.0], requires_grad=True)
     minigrad.ldexp(x, minigrad.tensor([3, -2, 1])).sum().backward()

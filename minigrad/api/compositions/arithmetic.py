@@ -76,9 +76,12 @@ def ldexp(input: Tensor, other: Tensor) -> Tensor:
         return OPS["mul"](input, OPS["pow"](2.0, other))
     if other._array.dtype.kind == "b":
         raise NotImplementedError("\"ldexp_cpu_exp\" not implemented for 'Bool'")
-    exponent = other.long().clamp(-2200, 2200).double()
-    half = (exponent / 2).trunc()
-    result = input.double() * OPS["pow"](2.0, half) * OPS["pow"](2.0, exponent - half)
+    exponent = other.long().clamp(-3000, 3000)  # beyond it every product is 0 or infinite
+    first = exponent.clamp(-1000, 1000)
+    second = (exponent - first).clamp(-1000, 1000)
+    result = input.double()
+    for part in (exponent - first - second, second, first):  # only the last product rounds
+        result = result * OPS["pow"](2.0, part.double())
     return result.to(input.dtype)
 
 

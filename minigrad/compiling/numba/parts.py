@@ -34,6 +34,8 @@ def split(
     `known` are the names of arrays and numbers that the main function has. `give` returns a name
     for a part.
     """
+    if sum(map(len, items)) <= _LONGEST:
+        return [], [line for lines in items for line in lines]
     given = [_Item(lines) for lines in items if lines]
     places = _places(given)
     known = known.union(*[item.assigned for item in given])
@@ -69,8 +71,6 @@ def _places(items: Sequence[_Item]) -> list[int]:
         chunks.append(total // _LONGEST)
         total += len(item.lines)
     in_main: set[int] = set()
-    if total <= _LONGEST:
-        in_main.update(range(len(items)))
     while True:
         places, last = [], (-1, False)
         part = 0
