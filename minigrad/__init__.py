@@ -42,6 +42,7 @@ from . import (
     serialization,
     signal,
     special,
+    storage,
     testing,
     utils,
     version,
@@ -173,6 +174,7 @@ from .rules.dtypes import (
     uint8,
 )
 from .rules.promotion import get_default_dtype, promote_types, set_default_dtype
+from .storage import TypedStorage, UntypedStorage
 from .utils.serialization import load, save
 from .version import __version__ as __version__
 
@@ -182,6 +184,8 @@ __all__ = [
     "Generator",
     "Size",
     "Tensor",
+    "TypedStorage",
+    "UntypedStorage",
     "accelerator",
     "amp",
     "arange",
@@ -314,6 +318,7 @@ __all__ = [
     "short",
     "signal",
     "special",
+    "storage",
     "strided",
     "tensor",
     "testing",

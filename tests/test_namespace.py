@@ -154,6 +154,8 @@ WRONG_IN_PYTORCH |= {
     "nn.GRU",
     "nn.LSTM",
     "nn.RNN",
+    "TypedStorage",
+    "UntypedStorage",
 }  # they take *args and **kwargs
 WRONG_IN_PYTORCH |= {f"functional.{name}" for name in ("lu", "unique", "unique_consecutive")}
 # PyTorch has `out` for the functions only, which give these methods.

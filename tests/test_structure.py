@@ -54,11 +54,12 @@ NAMESPACES = {
     "serialization",
     "signal",
     "special",
+    "storage",
     "testing",
     "version",
 }
 FILES = {"accelerator", "amp", "func", "linalg", "masked", "serialization", "special", "testing"}
-FILES |= {"_C", "_dynamo", "functional", "jit", "profiler", "version"}
+FILES |= {"_C", "_dynamo", "functional", "jit", "profiler", "storage", "version"}
 # Private attributes of a tensor, and who may use those of another object than `self`. The core uses
 # all of them, and its docstring says what for.
 PRIVATE: dict[str, set[str]] = {

@@ -18,13 +18,14 @@ from ..core.devices import device, require_cpu, require_cuda
 from ..core.dispatch import OPERANDS, OPS
 from ..core.formats import contiguous_format, is_in, preserve_format, strided
 from ..core.grad_mode import is_grad_enabled, no_grad
-from ..core.inplace import in_place
+from ..core.inplace import in_place, refuse_leaf
 from ..core.observer import observation
 from ..core.one_node import as_one_node
 from ..core.resizing import in_format, resize, strides_of_empty, with_format
 from ..core.tensor import TensorBase, make_public, refresh, require_tensor, wrap
 from ..core.tracing import tracing
 from ..core.versions import count_write
+from ..core.views import note_reshaped
 from ..core.warning import warn_once
 from ..random import sampling
 from ..rules import REGISTRY, dtypes
@@ -38,6 +39,7 @@ from . import compositions, copying, indexing, old_constructors, printing, queri
 from .compositions.basic import matmul, tensor_or_number
 from .op_methods import OpMethods
 from .size import Size, size_of
+from .storage import TypedStorage, UntypedStorage, read_as_set, storage, untyped_storage
 
 
 class Tensor(OpMethods, TensorBase):
@@ -258,6 +260,44 @@ class Tensor(OpMethods, TensorBase):
         """
         return memory_of(self._array)[1] // self._array.itemsize
 
+    storage, untyped_storage = storage, untyped_storage
+
+    def set_(
+        self,
+        source: TensorBase | UntypedStorage | TypedStorage | None = None,
+        storage_offset: int = 0,
+        size: Sequence[int] | None = None,
+        stride: Sequence[int] | None = None,
+    ) -> Tensor:
+        """Give this tensor the memory of another tensor, or of a storage.
+
+        By default it also gets the shape of that tensor, or one dimension for all of the storage;
+        without `source` it gets empty. RuntimeError for a leaf that requires grad, and for another
+        dtype. NotImplementedError for other tensors that require grad, unless in `no_grad`.
+
+        >>> x = minigrad.arange(6)
+        >>> minigrad.empty(0, dtype=minigrad.int64).set_(x.untyped_storage(), 1, (2, 2), (3, 1))
+        tensor([[1, 2],
+                [4, 5]])
+        """
+        if is_grad_enabled():
+            refuse_leaf(self)
+            if any(x.requires_grad for x in (self, source) if isinstance(x, TensorBase)):
+                raise NotImplementedError("set_ of a tensor that requires grad is not implemented")
+        before = self._array
+        self._array = read_as_set(self, source, storage_offset, size, stride)
+        self._view = None
+        count_write(self._counter)
+        note_reshaped(self, before.shape)
+        return self
+
+    def is_set_to(self, tensor: Tensor) -> bool:
+        """Whether another tensor reads the same memory, with the same offset, shape and strides."""
+        ours, theirs = self._array, tensor._array
+        shapes = (ours.shape, ours.strides) == (theirs.shape, theirs.strides)
+        same = untyped_storage(self) == untyped_storage(tensor)
+        return shapes and same and self.data_ptr() == tensor.data_ptr()
+
     @property
     def layout(self) -> Any:
         """The way in which the elements are kept: `strided`."""
@@ -304,8 +344,8 @@ class Tensor(OpMethods, TensorBase):
         return False
 
     def data_ptr(self) -> int:
-        """The address of the first element."""
-        return self._array.ctypes.data
+        """The address of the first element; 0 if there is none."""
+        return self._array.ctypes.data if self._array.size else 0
 
     def is_shared(self) -> bool:
         """Return False: no other process uses this tensor's memory."""

@@ -97,8 +97,7 @@ def in_place(
         elif clears and _repeats_matrices(self._array):
             store, shared = _store_zeros, True
         refuse_memory(self._array, f"{rule.name}_", shared)
-        if not fills:
-            refuse_overlap(self._array, others)
+        refuse_overlap(self._array, others, rule.name, fills)
         compute = _comparison(rule) if recorded and compares else out_of_place
         try:
             _write_result(self, lambda x: compute(x, *args, **kwargs), rule.name, recorded, store)
@@ -174,7 +173,7 @@ def in_place_composition(function: Callable[..., Any]) -> Callable[..., Any]:
         if recorded:
             refuse_leaf(self)
         refuse_memory(self._array, f"{name}_")
-        refuse_overlap(self._array, others)
+        refuse_overlap(self._array, others, name, fills=name == "index_fill")
         _write_result(self, lambda before: function(before, *args, **kwargs), name, recorded)
         return self
 
@@ -387,25 +386,43 @@ def refuse_leaf(self: TensorBase) -> None:
     )
 
 
-def refuse_overlap(target: np.ndarray, operands: Sequence[Any]) -> None:
+# Ops that write element after element, to places that an index chooses. PyTorch accepts no operand
+# in the same memory, even if it is the tensor itself.
+_APART = (
+    *("index_add", "index_copy", "index_fill", "index_put", "index_reduce", "index_select"),
+    *("gather", "masked_select", "put", "scatter", "scatter_add", "scatter_reduce", "take"),
+)
+
+
+def refuse_overlap(
+    target: np.ndarray, operands: Sequence[Any], name: str, fills: bool = False
+) -> None:
     """RuntimeError if an operand shares memory with the target, but not all of it.
 
-    Like PyTorch, this looks only at tensors that fill a block of memory.
+    For the ops that `_APART` names, it is one if they share all of it, too. Like PyTorch, this
+    looks only at tensors that fill a block of memory. With `fills`, the op reads a 0-d operand
+    before it writes, so that may share memory.
     """
     for x in operands:
+        if isinstance(x, tuple):  # an index, in which PyTorch replaces masks by what they select
+            refuse_overlap(target, [y for y in x if not _is_mask(y)], name)
         if not isinstance(x, TensorBase):
             continue
         other = x._array
-        if other is target or not np.may_share_memory(other, target):
+        if not np.may_share_memory(other, target) or (fills and other.ndim == 0):
             continue
         if dense(target) and dense(other):
             same = byte_bounds(target) == byte_bounds(other) and target.strides == other.strides
-            if not same:
+            if not same or name in _APART:
                 raise RuntimeError(
                     "unsupported operation: some elements of the input tensor and the written-to "
                     "tensor refer to a single memory location. Please clone() the tensor before "
                     "performing the operation."
                 )
+
+
+def _is_mask(x: Any) -> bool:
+    return isinstance(x, TensorBase) and x._array.dtype == bool
 
 
 def refuse_memory(target: np.ndarray, method: str, shared: bool = False) -> None:

@@ -243,6 +243,8 @@ def written(
     if len(results) != len(outs):
         raise TypeError(f"expected tuple of {len(results)} elements but got {len(outs)}")
     others = list(_tensors_in((*operands, *options.values())))
+    if others and others[0] is out and hasattr(out, f"{name}_"):
+        del others[0]  # as in place
     for each, value in zip(outs, results, strict=True):
         if grad_mode.enabled and (value.requires_grad or (_is_float(value) and each.requires_grad)):
             raise RuntimeError(
@@ -321,7 +323,7 @@ def _store(out: TensorBase, result: np.ndarray, name: str, operands: Sequence[Te
         resize_array(out, result.shape, steps if result.size else None)
     target = out._array
     refuse_memory(target, f"{name}(out=...)")
-    refuse_overlap(target, operands)
+    refuse_overlap(target, operands, name)
     hold()  # another thread must not write at the same time
     try:
         quiet.call(np.copyto, target, result, "unsafe")

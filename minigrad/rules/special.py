@@ -129,7 +129,7 @@ def lgamma(input: Array) -> Result:
     >>> minigrad.lgamma(minigrad.tensor([1., 4.]))
     tensor([0.0000, 1.7918])
     """
-    y = scipy_special("gammaln", input)
+    y = scipy_special("gammaln", input).astype(input.dtype, copy=False)  # SciPy has no float16
     size = np.abs(input)
     y = np.where(np.isinf(input), size, y)
     subnormal = size < np.finfo(input.dtype).tiny  # for which SciPy's is infinite
@@ -145,7 +145,7 @@ def digamma(input: Array) -> Result:
     >>> minigrad.digamma(minigrad.tensor([1., 2.]))
     tensor([-0.5772,  0.4228])
     """
-    y = scipy_special("digamma", input)
+    y = scipy_special("digamma", input).astype(input.dtype, copy=False)
     y = np.where(input == 0, np.copysign(np.array(np.inf, input.dtype), -input), y)
     return y, (lambda g: g * polygamma(input, 1)[0],)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from twins import check_same
 
@@ -113,6 +113,8 @@ def test_check_finds_a_wrong_value() -> None:
     st.sampled_from([None, 0, 1, 3]),
     st.sampled_from([None, (0,), (1,), (3,), (2,), (), (1, 3), (2, 3), (1, 1), (2, 1), (1, 2, 1)]),
 )
+@example([], 2, 3, (1, 3))  # adds the bias as a row
+@example([2], 3, 3, (2, 3))  # one row more than the product has
 def test_linear(lead: list[int], inside: int, outside: int | None, bias: Any) -> None:
     # A 1D weight, for which `outside` is None, takes a 0-d bias. PyTorch accepts some others, too.
     assume(outside is not None or bias in (None, ()))
