@@ -2356,10 +2356,77 @@ x.put(torch.tensor([0, 1]), y)
 n.scatter(0, torch.tensor([[0]]), nan, reduce="multiply")
 """
 
+SECTIONS["functions of Python on elements"] = """
+x.apply_(lambda a: a * 2), x, x._version
+n.apply_(lambda a: a * 1.5)
+n.t().apply_(lambda a: a + 1), n
+m.apply_(lambda a: not a)
+e.apply_(lambda a: a)
+w.apply_(lambda a: a)
+x.apply_(lambda a: "a")
+x.apply_(3)
+n.to(torch.uint8).apply_(lambda a: 300)
+n.to(torch.int8).apply_(lambda a: -1.5)
+d.half().apply_(lambda a: a / 3)
+x.map_(y, lambda a, b: a + b), x._version
+x.t().map_(s, lambda a, b: a - b), x
+x.map_(n, lambda a, b: a)
+x.map_(w, lambda a, b: a)
+y.map_(x, lambda a, b: a)
+y.map_(torch.ones(4), lambda a, b: a)
+y.map_(1.0, lambda a, b: a)
+x.map2_(y, s, lambda a, b, c: a + b * c)
+x.map2_(y, n, lambda a, b, c: a)
+"""
+
+SECTIONS["order and layout"] = """
+reversed(y), reversed(x), reversed(s), reversed(e)
+x.dim_order(), x.t().dim_order(), s.dim_order()
+torch.ones(2, 3, 4, 5).to(memory_format=torch.channels_last).dim_order()
+x.expand(4, 2, 3).dim_order()
+torch.ones(2, 3, 4, 5).resize_((1, 2, 2, 2), memory_format=torch.channels_last).stride()
+torch.ones(120).resize_((1, 2, 3, 4), memory_format=torch.channels_last).stride()
+torch.ones(6).resize_((2, 3), memory_format=torch.channels_last)
+torch.ones(6).resize_as_(x.t(), memory_format=torch.preserve_format).stride()
+y.resize_as_(torch.ones(1, 3, 4, 5).mT.mT, memory_format=torch.preserve_format).stride()
+y.resize_as_(torch.ones(1, 3, 4, 5).movedim(3, 1), memory_format=torch.preserve_format).stride()
+torch.ones(6).resize_as_(x.t()).stride()
+torch.ones(1).resize_as_(e, memory_format=torch.preserve_format).shape
+torch.Size([1]) + (2,), (2,) + torch.Size([1]), torch.Size([1]) + torch.Size([2])
+torch.Size([1]) + [2]
+[2] + torch.Size([1])
+torch.Size([1]) + 2
+"""
+
+SECTIONS["what isn't compared, deleted or in bounds"] = """
+y.__eq__("a"), y.__ne__("a"), y == None, y != None, y == "a"
+torch.isclose(y, y, torch.tensor(1.5), torch.tensor(1))
+torch.isclose(y, y, torch.tensor(1.5), w[0])
+x.__delattr__("data")
+x.__delattr__("requires_grad")
+w.__delattr__("grad"), w.grad
+torch.index_select(x, 0, torch.tensor([5]))
+torch.index_select(x, 1, torch.tensor([5]))
+torch.index_select(y, 0, torch.tensor([5]))
+torch.index_select(e, 1, torch.tensor([5]))
+torch.index_select(e.t(), 0, torch.tensor([5]))
+torch.index_select(e, 0, torch.tensor([0]))
+"""
+
+SECTIONS["parts that aren't views"] = """
+[p._is_view() for p in x.unsafe_split(1)], [p._is_view() for p in x.unsafe_chunk(2)]
+x.unsafe_split_with_sizes((1, 1)), x.unsafe_split_with_sizes((1, 2), 1)
+x.unsafe_split_with_sizes((1, 3))
+x.unsafe_split(1)[0].add_(1), x, x._version
+grads(lambda a: (lambda p: p[0].mul_(p[1]))((a * 1).unsafe_split(1)).sum(), x)
+grads(lambda a: (lambda p: p[0].mul_(p[1]))((a * 1).unsafe_chunk(3, 1)).sum(), x)
+grads(lambda a: (lambda p: p[0].mul_(p[1]))((a * 1).unsafe_split_with_sizes((1, 1))).sum(), x)
+(lambda p: p[0].mul_(p[1]))((w * 1).split(1))
+"""
+
 REFUSED: dict[str, str] = {
     # Missing ops and methods.
     "x.bfloat16()": "bfloat16",
-    "x.untyped_storage()": "untyped_storage",
     "torch.fft.fft(x)": "fft",
     "torch.linalg.eig(x[:, :2])": "eig",
     "torch.zeros(2, dtype=torch.complex64)": "complex64",

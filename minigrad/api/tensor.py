@@ -13,15 +13,15 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ..core import backward, grad_fn, hooks
-from ..core.creating import from_array, sizes_of
+from ..core.creating import from_array, number_of, sizes_of
 from ..core.devices import device, require_cpu, require_cuda
 from ..core.dispatch import OPERANDS, OPS
-from ..core.formats import contiguous_format, is_in, preserve_format, strided
+from ..core.formats import contiguous_format, is_in, laid_out, preserve_format, strided
 from ..core.grad_mode import is_grad_enabled, no_grad
-from ..core.inplace import in_place, refuse_leaf
+from ..core.inplace import in_place, refuse_leaf, refuse_memory
 from ..core.observer import observation
 from ..core.one_node import as_one_node
-from ..core.resizing import in_format, resize, strides_of_empty, with_format
+from ..core.resizing import in_format, resize, resize_array, strides_of_empty, with_format
 from ..core.tensor import TensorBase, make_public, refresh, require_tensor, wrap
 from ..core.tracing import tracing
 from ..core.versions import count_write
@@ -33,8 +33,9 @@ from ..rules.dims import axis
 from ..rules.dtypes import dtype as DType
 from ..rules.dtypes import of_numpy, to_numpy
 from ..rules.elementwise import fill_masked
+from ..rules.layout import fastest_first, like_images
 from ..rules.memory import memory_of
-from ..rules.promotion import get_default_dtype
+from ..rules.promotion import converted, get_default_dtype
 from . import compositions, copying, indexing, old_constructors, printing, queries
 from .compositions.basic import matmul, tensor_or_number
 from .op_methods import OpMethods
@@ -314,18 +315,75 @@ class Tensor(OpMethods, TensorBase):
                 [2, 3]])
         """
         shape = sizes_of(sizes, {}, "resize_")
-        if memory_format not in (None, contiguous_format, preserve_format):
-            raise NotImplementedError(f"resize_(memory_format={memory_format}) is not implemented")
         resize(self, shape)
+        if memory_format not in (None, contiguous_format, preserve_format):
+            laid = laid_out(np.empty(shape, self._array.dtype), memory_format)
+            resize_array(self, shape, laid.strides)
         return self
 
-    def resize_as_(self, the_template: TensorBase) -> Any:
-        """`resize_` to the shape of another tensor.
+    def resize_as_(self, the_template: TensorBase, *, memory_format: Any = None) -> Any:
+        """`resize_` to the shape of another tensor. `preserve_format` keeps channels last.
 
         >>> minigrad.arange(6).resize_as_(minigrad.ones(2))
         tensor([0, 1])
         """
-        return self.resize_(the_template._array.shape)
+        shape = the_template._array.shape
+        if memory_format is not preserve_format:
+            return self.resize_(shape, memory_format=memory_format)
+        self.resize_(shape)
+        if self._array.size:
+            laid = like_images(np.empty(shape, self._array.dtype), the_template._array)
+            resize_array(self, shape, laid.strides)
+        return self
+
+    def dim_order(self) -> tuple[int, ...]:
+        """The dimensions from the outermost in memory to the innermost.
+
+        >>> minigrad.ones(2, 3).t().dim_order()
+        (1, 0)
+        """
+        return tuple(reversed(fastest_first(self._array.shape, [self.stride()])))
+
+    def apply_(self, callable: Callable[[Any], Any]) -> Any:
+        """Replace each element by what a function returns for it. It isn't recorded.
+
+        >>> minigrad.arange(3.).apply_(lambda x: 2 * x)
+        tensor([0., 2., 4.])
+        """
+        return self._map("apply_", callable)
+
+    def map_(self, other: TensorBase, callable: Callable[[Any, Any], Any]) -> Any:
+        """Replace each element by what a function returns for it and that of another tensor.
+
+        The other tensor has the same dtype, and is broadcast. It isn't recorded.
+
+        >>> minigrad.arange(3.).map_(minigrad.ones(3), lambda x, y: x + y)
+        tensor([1., 2., 3.])
+        """
+        return self._map("map_", callable, other)
+
+    def map2_(self, x: TensorBase, y: TensorBase, callable: Callable[[Any, Any, Any], Any]) -> Any:
+        """`map_` with the elements of two other tensors."""
+        return self._map("map2_", callable, x, y)
+
+    def _map(self, name: str, function: Callable[..., Any], *others: TensorBase) -> Any:
+        target = self._array
+        for position, x in enumerate((self, *others)):
+            require_tensor(x, name, "tensor", position)
+            if x.requires_grad:
+                raise RuntimeError(
+                    f"Can't call {name}() on Variable that requires grad. "
+                    f"Use var.detach().{name}() instead."
+                )
+            if x._array.dtype != target.dtype:
+                raise TypeError(f"{name}(): the tensors must have one dtype")
+        refuse_memory(target, name)
+        wide = [OPS["expand"](x, target.shape) for x in (self, *others)]
+        read = [x._array.ravel().tolist() for x in wide]
+        values = [number_of(value, name, "the result") for value in map(function, *read)]
+        found = [converted(value, target.dtype) for value in values]
+        target[...] = np.array(found, target.dtype).reshape(target.shape)
+        return self
 
     def swapaxes_(self, axis0: int, axis1: int) -> Any:
         """`swapaxes`, in place. RuntimeError for a leaf that requires grad."""
@@ -434,6 +492,10 @@ class Tensor(OpMethods, TensorBase):
         if self._array.ndim == 0:
             raise TypeError("iteration over a 0-d tensor")
         return iter(self.unbind())
+
+    def __reversed__(self) -> Tensor:
+        """The elements of the first dimension in the opposite order, as a tensor."""
+        return self.flip(0) if self._array.ndim else self
 
     def __contains__(self, element: object) -> bool:
         if not isinstance(element, TensorBase | int | float):
@@ -778,13 +840,13 @@ class Tensor(OpMethods, TensorBase):
         return OPS["bitwise_not"](self)
 
     def __eq__(self, other: Any) -> Any:
-        """Compare with a tensor, a number or an array; any other object is unequal to a tensor."""
+        """Compare with a tensor, a number or an array; any other object is unequal."""
         if isinstance(other, np.ndarray):
             try:
                 other = from_array(other)
             except TypeError:  # an array of strings, for example
                 return False
-        return OPS["eq"](self, other) if isinstance(other, OPERANDS) else False
+        return OPS["eq"](self, other) if isinstance(other, OPERANDS) else NotImplemented
 
     def __ne__(self, other: Any) -> Any:
         """Compare with a tensor or a number. In PyTorch even an array as a whole is unequal."""

@@ -105,7 +105,7 @@ def jacobian(
     is a tuple of those, one per output.
 
     `create_graph`, `strict` and errors are as in `vjp`. RuntimeError also for an output without
-    elements. `vectorize=True` and `strategy="forward-mode"` are not implemented.
+    elements. `vectorize` changes nothing. `strategy="forward-mode"` is not implemented.
 
     >>> x, y = minigrad.tensor([1., 2.]), minigrad.tensor(3.)
     >>> minigrad.autograd.functional.jacobian(lambda x, y: x * y, (x, y))
@@ -147,7 +147,8 @@ def hessian(
 
     `create_graph`, `strict` and errors are as in `vjp`, but `strict` also refuses a constant
     gradient. RuntimeError unless `func` returns one tensor of one element, and for an input without
-    elements. `vectorize=True` and `outer_jacobian_strategy="forward-mode"` are not implemented.
+    elements. `vectorize` changes nothing. `outer_jacobian_strategy="forward-mode"` is not
+    implemented.
 
     >>> x = minigrad.tensor([2., 3.])
     >>> minigrad.autograd.functional.hessian(lambda x: x[0] * x[0] * x[1], x)
@@ -395,7 +396,7 @@ def _check_dependence(tensors: Gradients, unused: str | None, constant: str | No
 
 
 def _check_options(create_graph: bool, strict: bool, vectorize: bool, strategy: str) -> None:
-    """Raise PyTorch's errors, then NotImplementedError for forward mode and vectorize."""
+    """Raise PyTorch's errors, then NotImplementedError for forward mode."""
     if strategy not in ("forward-mode", "reverse-mode"):
         raise AssertionError('Expected strategy to be either "forward-mode" or "reverse-mode".')
     forward = strategy == "forward-mode"
@@ -410,8 +411,4 @@ def _check_options(create_graph: bool, strict: bool, vectorize: bool, strategy: 
         raise NotImplementedError(
             "Computing Jacobian using forward-AD or forward-over-reverse Hessian is not "
             "implemented: leave strategy (hessian's outer_jacobian_strategy) out"
-        )
-    if vectorize:
-        raise NotImplementedError(
-            "vectorize=True is not implemented: leave it out, the values are the same"
         )

@@ -66,6 +66,10 @@ class TensorBase:
             raise RuntimeError(_ONLY_LEAVES)
         self.requires_grad_(requires_grad)
 
+    @requires_grad.deleter
+    def requires_grad(self) -> None:
+        raise RuntimeError("can't delete requires_grad: set it to False")
+
     def requires_grad_(self, requires_grad: bool = True) -> Any:
         """Set `requires_grad` of a leaf. RuntimeError for integers, and for False on a non-leaf.
 
@@ -155,6 +159,10 @@ class TensorBase:
         Setting it gives this tensor another array. A `backward` that needs this tensor uses that.
         """
         return wrap(self._array[...])
+
+    @data.deleter
+    def data(self) -> None:
+        raise RuntimeError("can't delete the data of a tensor")
 
     @data.setter
     def data(self, data: Any) -> None:

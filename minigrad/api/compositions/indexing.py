@@ -240,7 +240,11 @@ def _slices(
     if name == "index_select" and places.size and not size:
         raise RuntimeError("index_select(): self indexing axis dim should be positive")
     if places.size and (places.min() < low or places.max() >= size):
-        by_slices = name == "index_add" and x.ndim > 1 and places.dtype == np.int64
+        # PyTorch copies slices, which it checks elsewhere.
+        by_slices = x.ndim > 1 and (
+            (name == "index_add" and places.dtype == np.int64)
+            or (name == "index_select" and (d > 0 or not x.size))
+        )
         raise (RuntimeError if by_slices else IndexError)(
             f"{name}(): index out of range in dimension {d} with size {size}"
         )

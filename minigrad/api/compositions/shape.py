@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -216,7 +216,7 @@ def unsafe_chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]
     """
     d = _chunk_dim(input, chunks, dim)
     size = -(-input.shape[d] // chunks)
-    return tuple(_cut(input, [0] * chunks, d) if size == 0 else _equal_parts(input, size, d))
+    return _apart(_cut(input, [0] * chunks, d) if size == 0 else _equal_parts(input, size, d))
 
 
 @composed()
@@ -227,7 +227,28 @@ def unsafe_split(input: Tensor, split_size: int, dim: int = 0) -> tuple[Tensor, 
     >>> minigrad.unsafe_split(minigrad.arange(3), 2)
     (tensor([0, 1]), tensor([2]))
     """
-    return tuple(_equal_parts(input, split_size, _dim_of(input, dim, "split")))
+    return _apart(_equal_parts(input, split_size, _dim_of(input, dim, "split")))
+
+
+@composed()
+@one_node("UnsafeSplitWithSizesBackward0", "input")
+def unsafe_split_with_sizes(
+    input: Tensor, split_sizes: Sequence[int], dim: int = 0
+) -> tuple[Tensor, ...]:
+    """Like `split_with_sizes`, but a write to a part isn't refused.
+
+    >>> minigrad.unsafe_split_with_sizes(minigrad.arange(3), [1, 2])
+    (tensor([0]), tensor([1, 2]))
+    """
+    return _apart(split_with_sizes(input, split_sizes, dim))
+
+
+def _apart(parts: Iterable[Tensor]) -> tuple[Tensor, ...]:
+    """The parts, no longer as views: a write to one isn't noticed by the others and the whole."""
+    found = tuple(parts)
+    for part in found:
+        part._view, part._counter = None, [0]
+    return found
 
 
 @composed()
