@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from ..api.tensor import Tensor
 from ..core.backward import GradientEdge
 from ..core.grad_fn import GradFn as Node
 from ..core.grad_fn import edge
+from ..core.hooks import RemovableHandle, leaf_hooks
 from ..core.saved_hooks import refusing, saving
 from ..core.tensor import refresh
 from ..core.versions import count_write
+from ..core.walk import current_walk
 
 __all__ = [
     "GradientEdge",
     "Node",
+    "allow_mutation_on_saved_tensors",
     "disable_saved_tensors_hooks",
     "get_gradient_edge",
     "increment_version",
+    "register_multi_grad_hook",
     "save_on_cpu",
     "saved_tensors_hooks",
 ]
@@ -115,3 +121,110 @@ def disable_saved_tensors_hooks(error_message: str) -> AbstractContextManager[No
     RuntimeError: not here
     """
     return refusing(error_message)
+
+
+class _Allowing(threading.local):
+    active: object = None  # the innermost context of `allow_mutation_on_saved_tensors`
+
+
+_allowing = _Allowing()
+
+
+@contextmanager
+def allow_mutation_on_saved_tensors() -> Iterator[None]:
+    """Let `backward` use the tensors that ops saved as they were, whatever is written to them.
+
+    Each tensor that an op saves in this context is copied at once. `backward` belongs into the same
+    context: AssertionError outside of it. RuntimeError for a context in another one.
+
+    >>> x = minigrad.tensor([1., 2.], requires_grad=True)
+    >>> with minigrad.autograd.graph.allow_mutation_on_saved_tensors():
+    ...     y = x.clone()
+    ...     z = y * y
+    ...     _ = y.zero_()
+    ...     z.sum().backward()
+    >>> x.grad
+    tensor([2., 4.])
+    """
+    if _allowing.active is not None:
+        raise RuntimeError("allow_mutation_on_saved_tensors contexts cannot be nested")
+    own = _allowing.active = object()
+    copies: weakref.WeakValueDictionary[Any, Tensor] = weakref.WeakValueDictionary()
+
+    def pack(tensor: Tensor) -> Tensor:
+        array = tensor._array
+        key = id(tensor._counter), tensor._version, tensor.data_ptr(), array.shape, array.strides
+        copy = copies.get(key)
+        if copy is None:
+            copy = copies[key] = tensor.detach().clone()
+            copy.saved_from = tensor._counter  # keeps the id in use
+        return copy
+
+    def unpack(copy: Tensor) -> Tensor:
+        if _allowing.active is not own:
+            raise AssertionError(
+                "Trying to backward outside of the 'allow_mutation_on_saved_tensors' context in "
+                "which the graph was recorded"
+            )
+        return copy
+
+    try:
+        with saving(pack, unpack):
+            yield
+    finally:
+        _allowing.active = None
+
+
+def register_multi_grad_hook(
+    tensors: Sequence[Tensor], fn: Callable[[Any], None], *, mode: str = "all"
+) -> RemovableHandle:
+    """Register a hook for the gradients of several tensors. The handle's `remove()` unregisters it.
+
+    With `mode="all"`, `fn` is called once per backward pass, as soon as all gradients that it
+    computes have arrived, with a list of them, None for a tensor that gets none. With "any", `fn`
+    is called with the first gradient that arrives. ValueError for another mode.
+
+    >>> x, y = minigrad.ones(2, requires_grad=True), minigrad.ones(2, requires_grad=True)
+    >>> _ = minigrad.autograd.graph.register_multi_grad_hook((x, y), print)
+    >>> (x * 2 + y).sum().backward()
+    [tensor([2., 2.]), tensor([1., 1.])]
+    """
+    if mode not in ("all", "any"):
+        raise ValueError(f"Expects mode to be one of ('all', 'any') but got {mode}")
+    parents = []
+    for tensor in tensors:
+        refresh(tensor)
+        parents.append(tensor._node or tensor)
+    leaf_hooks.exist = True  # so that every walk knows of itself
+    # For each walk: the gradients so far, and how many are still to come.
+    walks: weakref.WeakKeyDictionary[Any, list[Any]] = weakref.WeakKeyDictionary()
+
+    def hook_of(place: int) -> Callable[[Any], None]:
+        def hook(gradient: Any) -> None:
+            walk = current_walk()
+            if walk not in walks:
+                assert walk is not None
+                walks[walk] = [[None] * len(parents), walk.arrives_at(parents)]
+                if mode == "any":
+                    fn(gradient)
+            state = walks[walk]
+            state[0][place] = gradient
+            state[1] -= 1
+            if mode == "all" and state[1] == 0:
+                fn(state[0])
+
+        return hook
+
+    handles = [tensor.register_hook(hook_of(i)) for i, tensor in enumerate(tensors)]
+    return _MultiHandle(handles)
+
+
+class _MultiHandle(RemovableHandle):
+    """The handle of a hook on several tensors."""
+
+    def __init__(self, handles: Sequence[RemovableHandle]) -> None:
+        self.handles = tuple(handles)
+
+    def remove(self) -> None:
+        for handle in self.handles:
+            handle.remove()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from heapq import heappop, heappush
@@ -173,6 +175,20 @@ def _check_usable(node: Node) -> None:
     node.check_saved()
 
 
+class _Current(threading.local):
+    """The walk of this thread that calls hooks, for as long as it lasts."""
+
+    walk: weakref.ref[_Special] | None = None
+
+
+_current = _Current()
+
+
+def current_walk() -> _Special | None:
+    """The walk that calls the hook in which this is asked, if it has special features."""
+    return None if _current.walk is None else _current.walk()
+
+
 class _Special:
     """The features that most walks don't use: pruning, hooks, create_graph and the observer."""
 
@@ -183,7 +199,8 @@ class _Special:
         create_graph: bool,
         deliver: Callable[[TensorBase, Any], None] | None,
     ) -> None:
-        self.wanted, self.create_graph, self.deliver = wanted, create_graph, deliver
+        self.seeds, self.wanted = seeds, wanted
+        self.create_graph, self.deliver = create_graph, deliver
         self.useful = None if wanted is None else wanted | _leading_to(wanted, seeds)
         self.passed: dict[Parent, Any] = {}  # the gradients of the nodes in `wanted`
         self.complete = _completing(seeds) if leaf_hooks.exist else {}
@@ -199,6 +216,7 @@ class _Special:
     def at(self, node: Node, g: Any) -> tuple[Any, Sequence[Pullback | None]]:
         """The cotangent and the pullbacks to use at a node; no pullbacks if the walk ends there."""
         attached = node.attached
+        _current.walk = weakref.ref(self)
         arrived, g = g, g if attached is None else attached.replaced(g)
         if self.wanted is not None and not self._goes_on(node, arrived, g):
             return g, ()
@@ -238,8 +256,18 @@ class _Special:
             pullbacks = [p if parent in useful else None for parent, p in edges]
         return pullbacks
 
+    def arrives_at(self, parents: Iterable[Parent]) -> int:
+        """How many of some nodes and leaves the walk carries a gradient to."""
+        found: set[Parent] = {parent for parent, _ in self.seeds}
+        for node in reachable(self.seeds):
+            found |= {node, *[parent for parent in node.parents if parent is not None]}
+        if self.useful is not None:
+            found &= self.useful
+        return sum(parent in found for parent in parents)
+
     def deliver_complete(self, node: Node | None, gradients: dict[Parent, Any]) -> None:
         """Deliver the gradients that are complete after `node`, those of leaves with hooks."""
+        _current.walk = weakref.ref(self)
         for leaf in self.complete.pop(node, ()):
             if leaf in gradients:
                 assert leaf._attached is not None

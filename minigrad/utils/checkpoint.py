@@ -15,6 +15,7 @@ from ..autograd.recompute import CheckpointError, forgetting
 from ..core.backward import backward
 from ..core.grad_mode import enable_grad, is_grad_enabled, no_grad
 from ..core.tracing import tracing
+from ..core.walk import current_walk
 from ..core.warning import warn
 from ..random.seeding import fork_rng, get_rng_state, set_rng_state
 
@@ -160,7 +161,13 @@ class CheckpointFunction(Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
-        """Call it again, recording, and walk back over that."""
+        """Call it again, recording, and walk back over that. RuntimeError in `autograd.grad`."""
+        walk = current_walk()
+        if walk is not None and walk.wanted is not None:
+            raise RuntimeError(
+                "When use_reentrant=True, torch.utils.checkpoint is incompatible with .grad() or "
+                "passing an `inputs` parameter to .backward(). Pass use_reentrant=False."
+            )
         args = [
             x.detach().requires_grad_(x.requires_grad) if isinstance(x, Tensor) else x
             for x in ctx.args

@@ -49,6 +49,9 @@ sequential([lin, torch.abs, lin, torch.relu], 3, p, use_reentrant=True)
 sequential([lin, torch.abs, lin, torch.relu], 2, p)
 sequential(torch.nn.Sequential(lin, torch.nn.ReLU(), lin), 2, p, use_reentrant=False)
 checkpoint_sequential([lin], 1, p, True, foo=3)
+torch.autograd.grad(checkpoint(lambda x: x * x, p, use_reentrant=True).sum(), [p])
+checkpoint(lambda x: x * x, p, use_reentrant=True).sum().backward(inputs=[p])
+checkpoint(lambda x: x * x, p, use_reentrant=True).sum().backward() or p.grad
 """
 
 
