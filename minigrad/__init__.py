@@ -172,6 +172,9 @@ from .rules.dtypes import (
     long,
     short,
     uint8,
+    uint16,
+    uint32,
+    uint64,
 )
 from .rules.promotion import get_default_dtype, promote_types, set_default_dtype
 from .storage import TypedStorage, UntypedStorage
@@ -323,6 +326,9 @@ __all__ = [
     "tensor",
     "testing",
     "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
     "use_deterministic_algorithms",
     "utils",
     "version",

@@ -95,6 +95,7 @@ torch.is_floating_point(x), torch.is_complex(x), torch.is_signed(x)
 torch.is_floating_point(3)
 torch.bfloat16.itemsize, torch.bfloat16.is_floating_point, torch.complex64.is_complex
 torch.complex64.itemsize, torch.complex128.is_floating_point, torch.int8.is_signed
+repr(torch.uint16), torch.uint32.itemsize, torch.uint64.is_signed, torch.uint64.is_floating_point
 repr(torch.half), repr(torch.short), repr(torch.cfloat), repr(torch.bfloat16), repr(torch.int8)
 torch.version.cuda, torch.version.hip
 """

@@ -110,6 +110,9 @@ bfloat16 = dtype("bfloat16", "BFloat16", "c10::BFloat16", "BF16", like="float16"
 complex64 = dtype("complex64", "ComplexFloat", "c10::complex<float>", "C64")
 complex128 = dtype("complex128", "ComplexDouble", "c10::complex<double>", "C128")
 cfloat, cdouble = complex64, complex128
+uint16 = dtype("uint16", "UInt16", "uint16_t", "U16")
+uint32 = dtype("uint32", "UInt32", "uint32_t", "U32")
+uint64 = dtype("uint64", "UInt64", "uint64_t", "U64")
 
 SUPPORTED = (float32, float64, float16, int32, int64, int8, int16, uint8, bool)
 _OF_NUMPY = {d.numpy: d for d in SUPPORTED}
