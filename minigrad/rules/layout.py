@@ -135,7 +135,13 @@ def ordered(output: Array, operands: Sequence[Sequence[int]]) -> Array:
     for d in fastest_first(output.shape, operands):
         strides[d] = step
         step *= output.shape[d]
-    return output if _same(output, strides) else _copied(output, strides)
+    if output.strides == tuple(strides):
+        return output
+    if not _same(output, strides):
+        return _copied(output, strides)
+    # Only dimensions of size 1 differ, so the elements stay where they are.
+    in_order = output.transpose(_outer_first(output.shape, strides))
+    return arranged(in_order.reshape(-1), output.shape, strides)
 
 
 def fastest_first(shape: Sequence[int], operands: Sequence[Sequence[int]]) -> list[int]:
@@ -179,16 +185,17 @@ def _same(array: Array, strides: Sequence[int]) -> bool:
 
 def _copied(array: Array, strides: Sequence[int]) -> Array:
     """A copy of an array with these strides, which leave no gaps."""
-    in_order = array.transpose(_outer_first(strides)).copy()
+    in_order = array.transpose(_outer_first(array.shape, strides)).copy()
     return arranged(in_order.reshape(-1), array.shape, strides)
 
 
 def arranged(values: Array, shape: Sequence[int], strides: Sequence[int]) -> Array:
     """Flat values, given in their order in memory, as an array with the order of these strides."""
-    outer_first = _outer_first(strides)
+    outer_first = _outer_first(shape, strides)
     in_order = values.reshape([shape[d] for d in outer_first])
     return in_order.transpose(sorted(range(len(outer_first)), key=outer_first.__getitem__))
 
 
-def _outer_first(strides: Sequence[int]) -> list[int]:
-    return sorted(range(len(strides)), key=lambda d: -strides[d])
+def _outer_first(shape: Sequence[int], strides: Sequence[int]) -> list[int]:
+    # Of dimensions with the same stride, all but the outermost have size 1.
+    return sorted(range(len(strides)), key=lambda d: (-strides[d], -shape[d]))

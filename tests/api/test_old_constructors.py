@@ -217,9 +217,7 @@ def test_a_class_refers_to_the_memory_of_a_tensor() -> None:
     ],
 )
 def test_a_dtype_that_is_only_a_name_is_refused_by_name(make: Any) -> None:
-    with pytest.raises(
-        NotImplementedError, match=r"torch\.\w+ is only a name"
-    ):
+    with pytest.raises(NotImplementedError, match=r"torch\.\w+ is only a name"):
         make()
     assert minigrad.get_default_dtype() is minigrad.float32
 

@@ -271,3 +271,14 @@ def test_the_strides_of_attention(options: str, width: int) -> None:
 
     for order, which in itertools.product(itertools.permutations(range(4)), range(3)):
         assert strides(minigrad, order, which) == strides(torch, order, which), (order, which)
+
+
+@pytest.mark.parametrize("order", [*itertools.permutations(range(4))])
+def test_strides_along_sizes_of_one(order: tuple[int, ...]) -> None:
+    strides = []
+    for t in (minigrad, torch):
+        x = t.ones(1, 1, 4, 12)[..., ::2].permute(order)
+        y = t.ones(x.shape[-1])
+        results = (x.exp(), x + x, x + y, y + x, x == y, t.lerp(x, y, 0.5), x * 2)
+        strides.append([z.stride() for z in results])
+    assert strides[0] == strides[1]
