@@ -112,7 +112,7 @@ class Tensor(OpMethods, TensorBase):
         >>> x.grad
         tensor([10., 10.])
         """
-        return hooks.attached_to(self).add("tensor", hook)
+        return hooks.hook_on(self, hook)
 
     def register_post_accumulate_grad_hook(
         self, hook: Callable[[Any], None]

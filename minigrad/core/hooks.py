@@ -59,7 +59,9 @@ def registered(hooks: dict[int, Any], hook: Callable[..., Any]) -> RemovableHand
 
 
 class _LeafHooks:
-    exist = False  # whether any leaf ever had a hook; only then the walk looks for them
+    # Whether a leaf, or one of several results of an op, ever had a hook. Only then the walk looks
+    # for them.
+    exist = False
 
 
 leaf_hooks = _LeafHooks()
@@ -222,6 +224,18 @@ def attached_to_node(node: Node) -> Attached:
     if node.attached is None:
         node.attached = Attached()
     return node.attached
+
+
+def hook_on(tensor: TensorBase, hook: Callable[[Any], Any]) -> RemovableHandle:
+    """Register a hook on the gradient of a tensor."""
+    attached, node = attached_to(tensor), tensor._node
+    if node is not None and node.shown_in is not None:
+        one = node.shown_in[0]
+        if one.hooked is None:
+            one.hooked = weakref.WeakSet()
+        one.hooked.add(node)
+        leaf_hooks.exist = True
+    return attached.add("tensor", hook)
 
 
 def attached_to_leaf(leaf: TensorBase) -> Attached:

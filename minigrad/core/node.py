@@ -181,14 +181,16 @@ class OneNode:
     - `name`: PyTorch's name for this kind of node.
     - `parents`: for each operand, where its gradient goes, or None.
     - `shown`: the `grad_fn`, while a user holds it. All results of the composition have the same.
+    - `hooked`: the nodes behind it that have hooks on the gradients of their results.
     """
 
-    __slots__ = ("name", "parents", "shown")
+    __slots__ = ("hooked", "name", "parents", "shown")
 
     def __init__(self, name: str, parents: Iterable[Parent | None]) -> None:
         self.name = name
         self.parents = tuple(parents)
         self.shown: weakref.ref[Any] | None = None
+        self.hooked: weakref.WeakSet[Node] | None = None
 
 
 class Cotangents(tuple[Any, ...]):

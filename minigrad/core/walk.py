@@ -16,7 +16,7 @@ from ..rules.rule import Array, Pullback
 from ..rules.summation import over_contiguous, summed
 from .dispatch import OPS
 from .higher_order import over_tensors, read_over_tensors
-from .hooks import leaf_hooks
+from .hooks import attached_to_node, leaf_hooks
 from .node import FREED, Node, Parent
 from .observer import observation
 from .tensor import TensorBase, refresh
@@ -203,8 +203,9 @@ class _Special:
         self.create_graph, self.deliver = create_graph, deliver
         self.useful = None if wanted is None else wanted | _leading_to(wanted, seeds)
         self.passed: dict[Parent, Any] = {}  # the gradients of the nodes in `wanted`
-        self.complete = _completing(seeds) if leaf_hooks.exist else {}
+        self.complete, self.left_out = _completing(seeds) if leaf_hooks.exist else ({}, {})
         self.always = wanted is not None or create_graph or observation.observer is not None
+        self.always |= bool(self.left_out)
 
     def wanted_of(self, seeds: Seeds) -> Seeds:
         """The seeds without leaves that aren't wanted."""
@@ -217,7 +218,15 @@ class _Special:
         """The cotangent and the pullbacks to use at a node; no pullbacks if the walk ends there."""
         attached = node.attached
         _current.walk = weakref.ref(self)
+        others = self.left_out.pop(node, ())
+        number = node.shown_output_nr() if others else 0
+        for other in others:
+            if other.shown_output_nr() < number:
+                attached_to_node(other).replaced(None)
         arrived, g = g, g if attached is None else attached.replaced(g)
+        for other in others:
+            if other.shown_output_nr() > number:
+                attached_to_node(other).replaced(None)
         if self.wanted is not None and not self._goes_on(node, arrived, g):
             return g, ()
         _check_usable(node)
@@ -342,15 +351,26 @@ def _leading_to(wanted: set[Parent], seeds: Seeds) -> set[Parent]:
     return leading
 
 
-def _completing(seeds: Seeds) -> dict[Node | None, list[TensorBase]]:
+def _completing(
+    seeds: Seeds,
+) -> tuple[dict[Node | None, list[TensorBase]], dict[Node, list[Node]]]:
     """The leaves that have hooks, by the last node that sends them a gradient: the oldest.
 
-    None stands for no node: the leaf is a seed itself.
+    None stands for no node: the leaf is a seed itself. The second result has nodes with hooks that
+    the walk leaves out, by the first node of the same composition that it reaches. PyTorch has one
+    node for them, and calls all its hooks, with None for a result without a gradient.
     """
     last: dict[TensorBase, Node | None] = {
         parent: None for parent, _ in seeds if not isinstance(parent, Node)
     }
-    for node in reversed(reachable(seeds)):
+    reached = reachable(seeds)
+    left_out: dict[Node, list[Node]] = {}
+    seen: set[int] = set()
+    for node in reversed(reached):
+        if node.shown_in is not None and (hooked := node.shown_in[0].hooked):
+            if id(hooked) not in seen and (others := hooked.difference(reached)):
+                left_out[node] = sorted(others, key=Node.shown_output_nr)
+            seen.add(id(hooked))
         for parent in node.parents:
             if not (parent is None or isinstance(parent, Node)):
                 last.pop(parent, None)  # so that a node's leaves come in its own order
@@ -359,4 +379,4 @@ def _completing(seeds: Seeds) -> dict[Node | None, list[TensorBase]]:
     for leaf, giver in last.items():
         if leaf._attached is not None:
             leaves.setdefault(giver, []).append(leaf)
-    return leaves
+    return leaves, left_out

@@ -674,3 +674,43 @@ def test_an_error_in_a_hook_changes_nothing() -> None:
         return found, x.grad
 
     check_same(program)
+
+
+SEVERAL: dict[str, Any] = {
+    "unbind": lambda t, x: x.unbind(),
+    "chunk": lambda t, x: x.chunk(3),
+    "unsafe_chunk": lambda t, x: x.unsafe_chunk(3),
+    "tensor_split": lambda t, x: x.tensor_split(3),
+    "svd": lambda t, x: t.linalg.svd(x),
+    "qr": lambda t, x: t.linalg.qr(x),
+    "std_mean": lambda t, x: t.std_mean(x),
+    "aminmax": lambda t, x: x.aminmax(),
+    "one result": lambda t, x: (x * 2,),
+}
+
+
+@pytest.mark.parametrize("inputs", [False, True])
+@pytest.mark.parametrize("name", SEVERAL)
+def test_hooks_on_results_without_a_gradient(name: str, inputs: bool) -> None:
+    """One of several results is used, and the hooks on all are called, in order."""
+    logs = []
+    for t in (minigrad, torch):
+        log: list[Any] = []
+        x = (t.arange(9.0).view(3, 3) + t.eye(3)).requires_grad_()
+        for used in range(len(SEVERAL[name](t, x))):
+            results = SEVERAL[name](t, x)
+            for i, result in enumerate(results):
+                result.register_hook(lambda g, i=i: log.append((i, g is None)))  # noqa: B023
+            results[used].sum().backward(inputs=[x] if inputs else None, retain_graph=True)
+            results[used].sum().backward()
+            log.append("next")
+        logs.append(log)
+    assert logs[0] == logs[1]
+
+
+def test_a_hook_without_a_gradient_returns_none() -> None:
+    for t in (minigrad, torch):
+        first, second = t.ones(2, requires_grad=True).unbind()
+        second.register_hook(lambda g, t=t: t.ones(()))
+        with pytest.raises(RuntimeError, match="None gradient"):
+            first.backward()
