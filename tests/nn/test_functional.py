@@ -126,6 +126,13 @@ def test_linear(lead: list[int], inside: int, outside: int | None, bias: Any) ->
     check(by_name("linear"), arguments)
 
 
+def test_linear_of_a_transposed_input() -> None:
+    for t in (minigrad, torch):
+        x, w, b = (t.from_numpy(floats(*shape)) for shape in ((3, 4, 2), (5, 2), (5,)))
+        y = t.nn.functional.linear(x.transpose(0, 1), w.requires_grad_(), b)
+        assert (y.shape, y.grad_fn.name()) == ((4, 3, 5), "AddBackward0")
+
+
 @pytest.mark.parametrize(("a", "b"), [((2, 3), (4, 2)), ((3,), (4, 2)), ((), (4, 2)), ((2, 3), ())])
 def test_linear_with_shapes_that_do_not_fit(a: Any, b: Any) -> None:
     for bias in (None, floats(4)):
