@@ -120,12 +120,12 @@ from .core.formats import (
 )
 from .core.grad_mode import (
     enable_grad,
-    inference_mode,
     is_grad_enabled,
     is_inference_mode_enabled,
     no_grad,
     set_grad_enabled,
 )
+from .core.inference import inference_mode, is_inference
 from .core.warning import is_warn_always_enabled, set_warn_always
 from .explaining import explain
 from .random.generator import Generator
@@ -263,6 +263,7 @@ __all__ = [
     "is_deterministic_algorithms_warn_only_enabled",
     "is_floating_point",
     "is_grad_enabled",
+    "is_inference",
     "is_inference_mode_enabled",
     "is_nonzero",
     "is_same_size",

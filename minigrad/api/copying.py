@@ -63,7 +63,8 @@ def deeply_copied(tensor: TensorBase, memo: dict[Any, Any]) -> Any:
 
 def _new(array: np.ndarray, cls: type[Any]) -> Any:
     tensor = wrap(array, cls)
-    tensor._counter = [1]  # PyTorch counts that the new tensor was given its memory
+    if not tensor.is_inference():
+        tensor._counter = [1]  # PyTorch counts that the new tensor was given its memory
     return tensor
 
 

@@ -18,6 +18,7 @@ from ..core.devices import device, require_cpu, require_cuda
 from ..core.dispatch import OPERANDS, OPS
 from ..core.formats import contiguous_format, is_in, laid_out, preserve_format, strided
 from ..core.grad_mode import is_grad_enabled, no_grad
+from ..core.inference import is_inference, refuse_inference
 from ..core.inplace import in_place, refuse_leaf, refuse_memory
 from ..core.observer import observation
 from ..core.one_node import as_one_node
@@ -204,6 +205,8 @@ class Tensor(OpMethods, TensorBase):
     is_cuda = property(lambda self: False, doc="Whether a GPU holds the elements: False.")
     is_cpu = property(lambda self: True, doc="Whether the CPU holds the elements: True.")
 
+    is_inference = is_inference
+
     def is_floating_point(self) -> bool:
         """Whether the elements are floats."""
         return self._array.dtype.kind == "f"
@@ -281,6 +284,7 @@ class Tensor(OpMethods, TensorBase):
         tensor([[1, 2],
                 [4, 5]])
         """
+        refuse_inference(self)
         if is_grad_enabled():
             refuse_leaf(self)
             if any(x.requires_grad for x in (self, source) if isinstance(x, TensorBase)):
@@ -772,8 +776,8 @@ class Tensor(OpMethods, TensorBase):
         observed = observation.observer is not None
         if self._view is not None or self._requires_grad or observed:
             return _zero_(self)
-        self._array.fill(0)  # there is nothing to record
         count_write(self._counter)
+        self._array.fill(0)  # there is nothing to record
         return self
 
     @property

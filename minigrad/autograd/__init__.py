@@ -8,7 +8,8 @@ that users define), `anomaly_mode.py` (errors with the line of the forward pass)
 """
 
 from ..core.backward import backward, grad
-from ..core.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
+from ..core.grad_mode import enable_grad, no_grad, set_grad_enabled
+from ..core.inference import inference_mode
 from . import functional, graph, profiler
 from .anomaly_mode import detect_anomaly, set_detect_anomaly
 from .function import Function

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from ..core.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
+from ..core.grad_mode import enable_grad, no_grad, set_grad_enabled
+from ..core.inference import inference_mode
 
 __all__ = ["enable_grad", "inference_mode", "no_grad", "set_grad_enabled"]

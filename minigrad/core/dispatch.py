@@ -450,7 +450,9 @@ def _view(rule: Rule, first: str, options: str) -> str:
     """The statements that make the result a view of the first operand."""
     meta = '"" if grad_mode.enabled else "no_grad"'
     statements = (
-        f"result._counter = {first}._counter\nresult._view = View({first}, rule, {options}, {meta})"
+        f"result._counter = {first}._counter\n"
+        f"if {first}._counter.__class__ is list:\n"
+        f"    result._view = View({first}, rule, {options}, {meta})"
     )
     if rule.view == "maybe":
         shares = f"result._array.size == 0 or may_share_memory(output, {first}_array)"

@@ -43,7 +43,7 @@ def _set(enabled: bool) -> None:
         grad_mode.enabled = enabled
 
 
-class _Switch:
+class Switch:
     """A context manager and decorator that sets grad mode and restores it."""
 
     _to = True
@@ -55,7 +55,7 @@ class _Switch:
     def __exit__(self, *exception: object) -> None:
         _set(self._before)
 
-    def _copy(self) -> _Switch:
+    def _copy(self) -> Switch:
         """A new switch like this one, because a decorated function may call itself."""
         return type(self)()
 
@@ -104,7 +104,7 @@ class _Switch:
         return stepwise
 
 
-class _BareSwitch(_Switch):
+class _BareSwitch(Switch):
     """A switch that can also decorate without parentheses: `@no_grad`."""
 
     def __new__(cls, orig_func: Callable[..., Any] | None = None) -> Any:
@@ -136,7 +136,7 @@ class enable_grad(_BareSwitch):
     """
 
 
-class set_grad_enabled(_Switch):
+class set_grad_enabled(Switch):
     """Set grad mode at once. As a context manager or a decorator, restore it afterwards.
 
     TypeError unless `mode` is a bool.
@@ -162,44 +162,9 @@ class set_grad_enabled(_Switch):
     def __repr__(self) -> str:
         return f"torch.autograd.grad_mode.set_grad_enabled(mode={self._to})"
 
-    def _copy(self) -> _Switch:
+    def _copy(self) -> Switch:
         return set_grad_enabled(self._to)
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         _set(self._before)  # a decorator acts only inside the function
         return super().__call__(function)
-
-
-class inference_mode(_Switch):
-    """Don't record ops in the block, whatever `enable_grad` says in it.
-
-    With `mode=False`, record them, also inside of another inference mode. In PyTorch the tensors
-    made in the block can't be used in recorded ops afterwards; here they can.
-
-    >>> x = minigrad.ones(2, requires_grad=True)
-    >>> with minigrad.inference_mode():
-    ...     y = x * 2
-    >>> y.requires_grad
-    False
-    """
-
-    def __new__(cls, mode: Any = True) -> Any:
-        self = super().__new__(cls)
-        if isinstance(mode, bool):
-            return self
-        self.__init__()  # type: ignore[misc]
-        return self(mode)  # `@inference_mode` without parentheses
-
-    def __init__(self, mode: bool = True) -> None:
-        self.mode = mode
-
-    def __enter__(self) -> None:
-        self._outer = grad_mode.enabled, grad_mode.inference, grad_mode.asked
-        grad_mode.enabled, grad_mode.inference, grad_mode.asked = not self.mode, self.mode, False
-
-    def __exit__(self, *exception: object) -> None:
-        grad_mode.enabled, grad_mode.inference, grad_mode.asked = self._outer
-
-    def _copy(self) -> _Switch:
-        copied: _Switch = inference_mode(self.mode)
-        return copied

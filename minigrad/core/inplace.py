@@ -26,6 +26,7 @@ from .arguments import from_old_order, read_key
 from .dispatch import OPERANDS, OPS, factor_of, function, number_fits
 from .errstate import quiet
 from .grad_mode import grad_mode
+from .inference import refuse_inference
 from .node import Node
 from .tensor import TensorBase, refresh, wrap
 from .versions import NOT_SAVED, count_write, hold, let_go
@@ -81,6 +82,7 @@ def in_place(
                     let_go()
         if operator and not isinstance(args[0], OPERANDS):
             return NotImplemented
+        refuse_inference(self)
         if factor and len(args) >= len(rule.operands):
             _, *operands, kwargs[factor] = from_old_order(f"{rule.name}_", [self, *args])
             args = tuple(operands)
@@ -167,6 +169,7 @@ def in_place_composition(function: Callable[..., Any]) -> Callable[..., Any]:
     name = function.__name__.rstrip("_")
 
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        refuse_inference(self)
         others = (*args, *kwargs.values())
         floats = self._array.dtype.kind == "f"
         recorded = grad_mode.enabled and floats and _any_requires_grad((self, *others))
@@ -188,6 +191,8 @@ def _simple(self: TensorBase, other: Any) -> Any:
     It can if the write isn't recorded, and needs no conversion or check.
     """
     kind = self._array.dtype
+    if self._counter.__class__ is not list:
+        return None
     if isinstance(other, TensorBase):
         if other._array.dtype is not kind:
             return None
@@ -355,6 +360,7 @@ def _write(
 
 def refuse_write(self: TensorBase, name: str) -> None:
     """Raise the errors of a write to this tensor, before the values are drawn or computed."""
+    refuse_inference(self)
     if grad_mode.enabled and self._array.dtype.kind == "f" and _any_requires_grad((self,)):
         refuse_leaf(self)
     refuse_memory(self._array, name)

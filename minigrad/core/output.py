@@ -21,6 +21,7 @@ from .arguments import UNGIVEN, call_by_names, taking_numpy_names
 from .dispatch import OPS, with_keywords
 from .errstate import quiet
 from .grad_mode import grad_mode
+from .inference import refuse_inference
 from .inplace import refuse_memory, refuse_overlap
 from .late import late_function
 from .resizing import resize_array
@@ -317,6 +318,7 @@ def _refuse_dtype(target: np.ndarray, result: np.ndarray, kind: str) -> None:
 
 def _store(out: TensorBase, result: np.ndarray, name: str, operands: Sequence[TensorBase]) -> None:
     """Store a result in a tensor, which gets its shape, with a warning unless it was empty."""
+    refuse_inference(out)
     if out._array.shape != result.shape:
         _warn_of_resizing(out._array, result.shape)
         steps = [step // result.itemsize * out._array.itemsize for step in result.strides]

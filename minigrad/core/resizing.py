@@ -21,6 +21,7 @@ from .creating import allocated
 from .dispatch import function, with_keywords
 from .formats import laid_out
 from .grad_mode import grad_mode
+from .inference import refuse_inference
 from .inplace import refuse_leaf
 from .tensor import TensorBase, refresh, require_tensor, wrap
 from .versions import count_write
@@ -64,6 +65,7 @@ def shape_in_place(rule: Rule, *, node: str = "") -> Callable[..., Any]:
 
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         require_tensor(self, f"{rule.name}_", "input")
+        refuse_inference(self)
         if grad_mode.enabled and self.requires_grad:
             refuse_leaf(self)
         if grad_mode.enabled:
@@ -93,6 +95,7 @@ def shape_in_place(rule: Rule, *, node: str = "") -> Callable[..., Any]:
 
 def resize(tensor: TensorBase, shape: Sequence[int]) -> None:
     """`resize_array` for users. RuntimeError for a tensor that requires grad."""
+    refuse_inference(tensor)
     if tensor.requires_grad:
         raise RuntimeError("cannot resize variables that require grad")
     if any(size < 0 for size in shape):

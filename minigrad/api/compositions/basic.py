@@ -362,7 +362,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 def several(parts: Sequence[Any], name: str, whole: Any) -> tuple[Any, ...]:
     """Views that one function returns: a recorded write to one of them is an error."""
     for i, each in enumerate(parts):
-        if not each._view.creation_meta:
+        if each._view is not None and not each._view.creation_meta:
             each._view.creation_meta, each._view.maker = "several", f"Output {i} of {name}"
     views = tuple(parts)
     return as_one_node(views, f"{name}Backward0", whole) if whole.requires_grad else views
