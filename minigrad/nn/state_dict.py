@@ -13,7 +13,7 @@ from ..api.tensor import Tensor
 from ..autograd import no_grad
 from ..core.hooks import RemovableHandle
 from ..core.warning import warn
-from .parameter import Parameter
+from .parameter import Parameter, is_lazy
 
 if TYPE_CHECKING:
     from .module import Module
@@ -51,7 +51,6 @@ class Stateful:
     _load_state_dict_post_hooks: Hooks
 
     def __init__(self) -> None:
-        super().__init__()
         self.__dict__.update(
             _state_dict_pre_hooks={},
             _state_dict_hooks={},
@@ -106,7 +105,7 @@ class Stateful:
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
         """Put this module's own state into `destination`. Subclasses may override it."""
         for name, tensor in self._persistent_members():
-            destination[prefix + name] = tensor if keep_vars else tensor.detach()
+            destination[prefix + name] = tensor if keep_vars or is_lazy(tensor) else tensor.detach()
         if hasattr(self, "get_extra_state"):
             destination[prefix + _EXTRA_STATE] = self.get_extra_state()
 

@@ -14,7 +14,7 @@ from ...api.tensor import Tensor
 from ...core.grad_mode import no_grad
 from .. import functional as F
 from ..module import Module
-from ..parameter import Parameter
+from ..parameter import Parameter, is_lazy
 from .parametrizations import norm_except_dim, row_dim
 
 M = TypeVar("M", bound=Module)
@@ -61,6 +61,7 @@ def weight_norm(module: M, name: str = "weight", dim: int | None = 0) -> M:
         raise RuntimeError(f"Cannot register two weight_norm hooks on the same parameter {name}")
     hook = WeightNorm(name, dim)
     weight = getattr(module, name)
+    _require_initialized(weight, "WeightNorm")
     del module._parameters[name]
     module.register_parameter(name + "_g", Parameter(norm_except_dim(weight, hook.dim).detach()))
     module.register_parameter(name + "_v", Parameter(weight.detach()))
@@ -88,6 +89,14 @@ def _hook_of(module: Module, kind: type, name: str) -> int | None:
         if isinstance(hook, kind) and hook.name == name:  # type: ignore[attr-defined]
             return number
     return None
+
+
+def _require_initialized(weight: Tensor, function: str) -> None:
+    if is_lazy(weight):
+        raise ValueError(
+            f"The module passed to `{function}` can't have uninitialized parameters. Call it with "
+            "a dummy batch before."
+        )
 
 
 # Spectral normalisation ---------------------------------------------------------------------------
@@ -149,6 +158,7 @@ def spectral_norm(
     weight = module._parameters[name]
     if weight is None:
         raise ValueError(f"`SpectralNorm` cannot be applied as parameter `{name}` is None")
+    _require_initialized(weight, "SpectralNorm")
     with no_grad():
         rows, columns = hook.as_matrix(weight).shape
         u = F.normalize(weight.new_empty(rows).normal_(0, 1), dim=0, eps=eps)
