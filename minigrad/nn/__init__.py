@@ -7,7 +7,7 @@ and `utils/` what changes modules and gradients from outside.
 
 from __future__ import annotations
 
-from . import functional, init, modules, parallel, utils
+from . import functional, grad, init, modules, parallel, utils
 from .activation import (
     CELU,
     ELU,
@@ -159,7 +159,8 @@ from .transformer import (
     TransformerEncoderLayer,
 )
 
-# A function that calls other functions of nn.functional, so it comes after them.
+# These call other functions of nn.functional, so they come after them.
+vars(functional)["grad"] = grad
 vars(functional)["multi_head_attention_forward"] = multi_head_attention_forward
 
 __all__ = [
@@ -329,6 +330,7 @@ __all__ = [
     "ZeroPad2d",
     "ZeroPad3d",
     "functional",
+    "grad",
     "init",
     "modules",
     "parallel",

@@ -14,7 +14,7 @@ from ..api.creation import empty, empty_like
 from ..api.tensor import Tensor
 from ..autograd import no_grad
 from . import module_hooks
-from .module_hooks import Hookable, HookedCall, has_hooks
+from .module_hooks import Hookable, HookedCall, has_hooks, to_register
 from .parameter import Buffer, Parameter, zero_grad
 from .state_dict import Stateful
 
@@ -106,18 +106,18 @@ class Module(Stateful, Hookable):
             self._parameters[name] = None
         elif isinstance(value, Module):
             self._remove(name, self.__dict__, self._buffers)
-            self._modules[name] = value
+            self._modules[name] = to_register("module", self, name, value)
         elif name in self._modules:
             if value is not None:
                 raise _cannot_assign(value, f"child module '{name}'", "torch.nn.Module")
-            self._modules[name] = None
+            self._modules[name] = to_register("module", self, name, None)
         elif isinstance(value, Buffer):
             self.register_buffer(name, value, value.persistent)  # type: ignore[attr-defined]
         elif name in self._buffers:
             if value is not None and not isinstance(value, Tensor):
                 kinds = "torch.nn.Buffer, torch.Tensor"
                 raise _cannot_assign(value, f"buffer '{name}'", kinds)
-            self._buffers[name] = value
+            self._buffers[name] = to_register("buffer", self, name, value)
         else:
             super().__setattr__(name, value)
 
@@ -152,6 +152,8 @@ class Module(Stateful, Hookable):
                 f"Cannot assign non-leaf Tensor to parameter '{name}'. A parameter must be a leaf; "
                 "compute a function of another Tensor in forward()."
             )
+        if param is not None:
+            param = to_register("parameter", self, name, param)
         self._parameters[name] = param
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
@@ -170,7 +172,7 @@ class Module(Stateful, Hookable):
                 f"cannot assign '{_typename(tensor)}' object to buffer '{name}' "
                 "(torch Tensor or None required)"
             )
-        self._buffers[name] = tensor
+        self._buffers[name] = to_register("buffer", self, name, tensor)
         if persistent:
             self._non_persistent_buffers_set.discard(name)
         else:
@@ -189,7 +191,7 @@ class Module(Stateful, Hookable):
         if module is not None and not isinstance(module, Module):
             raise TypeError(f"{_typename(module)} is not a Module subclass")
         self._check_name("module", name, "_modules")
-        self._modules[name] = module
+        self._modules[name] = to_register("module", self, name, module)
 
     def register_module(self, name: str, module: Module | None) -> None:
         """Alias of `add_module`."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from typing import Any, TypeVar
 
-from ...api.functions import dot, mv
+from ...api.functions import dot, mv, pinverse
 from ...api.tensor import Tensor
 from ...core.grad_mode import no_grad
 from .. import functional as F
@@ -170,6 +170,7 @@ def spectral_norm(
     module.register_buffer(name + "_v", v)
     module.register_forward_pre_hook(hook)
     module._register_state_dict_hook(_Version(name))
+    module._register_load_state_dict_pre_hook(_FromOldVersion(hook))
     return module
 
 
@@ -181,6 +182,40 @@ class _Version:
 
     def __call__(self, module: Any, state_dict: Any, prefix: str, local_metadata: Any) -> None:
         local_metadata.setdefault("spectral_norm", {})[self.name + ".version"] = 1
+
+
+class _FromOldVersion:
+    """The hook that computes `weight_v` for a state dict that has the weight instead."""
+
+    def __init__(self, hook: SpectralNorm) -> None:
+        self.norm = hook
+        self.name = hook.name
+
+    def __call__(
+        self,
+        state_dict: dict[str, Any],
+        prefix: str,
+        local_metadata: dict[str, Any],
+        strict: bool,
+        missing_keys: list[str],
+        *_: Any,
+    ) -> None:
+        version = local_metadata.get("spectral_norm", {}).get(self.name + ".version")
+        key = prefix + self.name
+        present = {end for end in ("", "_orig", "_u", "_v") if key + end in state_dict}
+        if version is not None or present == {"_orig", "_u", "_v"}:
+            return
+        missing = [key + end for end in ("_orig", "", "_u") if end not in present]
+        if missing:
+            missing_keys.extend(missing if strict else ())
+            return
+        with no_grad():
+            original, u = state_dict[key + "_orig"], state_dict[key + "_u"]
+            factor = (original / state_dict.pop(key)).mean()
+            matrix = self.norm.as_matrix(original)
+            # The least squares of u, with the length that gives the factor of the weight.
+            v = mv(pinverse(matrix), u)
+            state_dict[key + "_v"] = v * (factor / dot(u, mv(matrix, v)))
 
 
 def remove_spectral_norm(module: M, name: str = "weight") -> M:
@@ -195,7 +230,8 @@ def remove_spectral_norm(module: M, name: str = "weight") -> M:
     for suffix in ("_u", "_v", "_orig"):
         delattr(module, name + suffix)
     module.register_parameter(name, Parameter(weight.detach()))
-    for key, other in [*module._state_dict_hooks.items()]:
-        if isinstance(other, _Version) and other.name == name:
-            del module._state_dict_hooks[key]
+    for hooks in (module._state_dict_hooks, module._load_state_dict_pre_hooks):
+        for key, other in [*hooks.items()]:
+            if isinstance(other, _Version | _FromOldVersion) and other.name == name:
+                del hooks[key]
     return module
