@@ -47,7 +47,7 @@ from . import (
     utils,
     version,
 )
-from .amp import autocast
+from .amp import GradScaler, autocast
 from .api import functions
 from .api.creation import (
     arange,
@@ -81,7 +81,9 @@ from .api.queries import (
 from .api.queries import (
     are_deterministic_algorithms_enabled,
     can_cast,
+    get_deterministic_debug_mode,
     get_float32_matmul_precision,
+    get_num_interop_threads,
     get_num_threads,
     is_complex,
     is_deterministic_algorithms_warn_only_enabled,
@@ -91,7 +93,9 @@ from .api.queries import (
     is_signed,
     numel,
     result_type,
+    set_deterministic_debug_mode,
     set_float32_matmul_precision,
+    set_num_interop_threads,
     set_num_threads,
     use_deterministic_algorithms,
 )
@@ -182,6 +186,7 @@ e, inf, nan, newaxis, pi = _math.e, _math.inf, _math.nan, None, _math.pi
 
 __all__ = [
     "Generator",
+    "GradScaler",
     "Size",
     "Tensor",
     "TypedStorage",
@@ -238,7 +243,9 @@ __all__ = [
     "functional",
     "get_default_device",
     "get_default_dtype",
+    "get_deterministic_debug_mode",
     "get_float32_matmul_precision",
+    "get_num_interop_threads",
     "get_num_threads",
     "get_rng_state",
     "half",
@@ -309,8 +316,10 @@ __all__ = [
     "set_default_device",
     "set_default_dtype",
     "set_default_tensor_type",
+    "set_deterministic_debug_mode",
     "set_float32_matmul_precision",
     "set_grad_enabled",
+    "set_num_interop_threads",
     "set_num_threads",
     "set_printoptions",
     "set_rng_state",
