@@ -132,6 +132,8 @@ from .core.grad_mode import (
 )
 from .core.warning import is_warn_always_enabled, set_warn_always
 from .explaining import explain
+from .nn import plain as _plain
+from .nn.plain import *  # noqa: F403, batch_norm, dropout, lstm_cell, …
 from .random.generator import Generator
 from .random.sampling import (
     bernoulli,
@@ -340,5 +342,6 @@ __all__ = [
     "zeros_like",
 ]
 __all__ += functions.__all__
+__all__ += _plain.__all__
 __all__ += _CLASSES
 globals().update(_CLASSES)  # FloatTensor, LongTensor, …
