@@ -1,8 +1,9 @@
 """Modules, layers and losses, under the names of torch.nn. It imports `rules`, `core`, `api`,
 `autograd` and `distributed`. Read `parameter.py`, `module.py` (the tree), `functional.py`,
 `linear.py`, `function_layer.py`, `activation.py`, `loss.py`, `container.py` and `init.py`; then the
-families of layers, `parallel.py`, `state_dict.py` and `module_hooks.py`. `modules/` has aliases,
-and `utils/` what changes modules and gradients from outside.
+families of layers, `parallel.py`, `state_dict.py` and `module_hooks.py`. `grad.py` has gradients
+of convolutions, and `plain.py` functions under their names in torch. `modules/` has aliases, and
+`utils/` what changes modules and gradients from outside.
 """
 
 from __future__ import annotations
