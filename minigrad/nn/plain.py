@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..api.compositions.dropout import feature_dropout_
+from ..api.compositions.normalisation import batch_norm_of_any_eps
 from ..api.tensor import Tensor
 from . import functional as F
 from .rnn import _gru_step, _lstm_step, _relu_step, _tanh_step
@@ -127,14 +128,16 @@ def batch_norm(
     eps: float,
     cudnn_enabled: bool,
 ) -> Tensor:
-    """Return `nn.functional.batch_norm` of the arguments.
+    """Return `nn.functional.batch_norm` of the arguments, of which `eps` may be 0.
 
     >>> x = minigrad.tensor([[1.0], [3.0]])
     >>> minigrad.batch_norm(x, None, None, None, None, True, 0.1, 1.0, False)
     tensor([[-0.7071],
             [ 0.7071]])
     """
-    return F.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
+    return batch_norm_of_any_eps(
+        input, running_mean, running_var, weight, bias, training, momentum, eps
+    )
 
 
 def instance_norm(

@@ -46,6 +46,12 @@ PROGRAMS: dict[str, Any] = {
     "instance_norm": lambda t: t.instance_norm(
         x(t, 4, 3, 2), *statistics(t), False, 0.1, 1e-5, True
     ),
+    "batch_norm without eps": lambda t: t.batch_norm(
+        x(t, 4, 3), *statistics(t), True, 0.1, 0, True
+    ),
+    "instance_norm without eps": lambda t: t.instance_norm(
+        x(t, 4, 3, 5), *statistics(t), True, 0.1, 0.0, True
+    ),
     "group_norm": lambda t: t.group_norm(x(t, 4, 6), 2, x(t, 6), x(t, 6), 1e-3),
     "layer_norm": lambda t: t.layer_norm(x(t, 4, 6), (6,), x(t, 6), None, 1e-3),
     "rms_norm": lambda t: t.rms_norm(x(t, 4, 6), (6,), x(t, 6)),
