@@ -47,7 +47,7 @@ from . import (
     utils,
     version,
 )
-from .amp import autocast
+from .amp import GradScaler, autocast
 from .api import functions
 from .api.creation import (
     arange,
@@ -81,7 +81,9 @@ from .api.queries import (
 from .api.queries import (
     are_deterministic_algorithms_enabled,
     can_cast,
+    get_deterministic_debug_mode,
     get_float32_matmul_precision,
+    get_num_interop_threads,
     get_num_threads,
     is_complex,
     is_deterministic_algorithms_warn_only_enabled,
@@ -91,7 +93,9 @@ from .api.queries import (
     is_signed,
     numel,
     result_type,
+    set_deterministic_debug_mode,
     set_float32_matmul_precision,
+    set_num_interop_threads,
     set_num_threads,
     use_deterministic_algorithms,
 )
@@ -128,6 +132,8 @@ from .core.grad_mode import (
 from .core.inference import inference_mode, is_inference
 from .core.warning import is_warn_always_enabled, set_warn_always
 from .explaining import explain
+from .nn import plain as _plain
+from .nn.plain import *  # noqa: F403, batch_norm, dropout, lstm_cell, …
 from .random.generator import Generator
 from .random.sampling import (
     bernoulli,
@@ -185,6 +191,7 @@ e, inf, nan, newaxis, pi = _math.e, _math.inf, _math.nan, None, _math.pi
 
 __all__ = [
     "Generator",
+    "GradScaler",
     "Size",
     "Tensor",
     "TypedStorage",
@@ -241,7 +248,9 @@ __all__ = [
     "functional",
     "get_default_device",
     "get_default_dtype",
+    "get_deterministic_debug_mode",
     "get_float32_matmul_precision",
+    "get_num_interop_threads",
     "get_num_threads",
     "get_rng_state",
     "half",
@@ -313,8 +322,10 @@ __all__ = [
     "set_default_device",
     "set_default_dtype",
     "set_default_tensor_type",
+    "set_deterministic_debug_mode",
     "set_float32_matmul_precision",
     "set_grad_enabled",
+    "set_num_interop_threads",
     "set_num_threads",
     "set_printoptions",
     "set_rng_state",
@@ -338,5 +349,6 @@ __all__ = [
     "zeros_like",
 ]
 __all__ += functions.__all__
+__all__ += _plain.__all__
 __all__ += _CLASSES
 globals().update(_CLASSES)  # FloatTensor, LongTensor, …

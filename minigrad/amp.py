@@ -1,17 +1,22 @@
 """Mixed precision under the names of torch.amp: disabled, as for a GPU in a CPU build of PyTorch.
 
-A training loop written for a GPU runs as if `autocast` and `GradScaler` weren't there. Enabled on
-the CPU, they are refused: no op is converted to a smaller dtype behind the
+A training loop written for a GPU runs as if `autocast` and `GradScaler` weren't there. On the CPU,
+`GradScaler` scales. `autocast` is refused there: no op is converted to a smaller dtype behind the
 program's back.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from .api.creation import tensor
+from .api.functions import isfinite
+from .api.tensor import Tensor
 from .core.devices import device as _device
+from .core.grad_mode import no_grad
 from .core.warning import warn as _warn
 from .rules import dtypes as _dtypes
 
@@ -82,14 +87,20 @@ class autocast:
 
 
 class GradScaler:
-    """A scaler of losses that is disabled, so that it returns losses and calls optimisers as is.
+    """A scaler of losses, so that small gradients don't vanish when they are rounded to float16.
 
-    It warns for "cuda" unless `enabled` is false. NotImplementedError if it would be enabled on the
-    CPU.
+    `scale` multiplies the loss, and `step` divides the gradients before it calls the optimiser, or
+    skips the call if one of them is infinite or NaN. `update` then multiplies the scale by
+    `backoff_factor`; after `growth_interval` steps without such a gradient, by `growth_factor`.
+
+    It warns for "cuda" and is disabled, so that it changes nothing. AssertionError for a
+    `growth_factor` up to 1, or a `backoff_factor` of 1 or more.
 
     >>> w = minigrad.ones(1, requires_grad=True)
-    >>> optimizer, scaler = optim.SGD([w], lr=0.1), minigrad.amp.GradScaler(enabled=False)
+    >>> optimizer, scaler = optim.SGD([w], lr=0.1), minigrad.amp.GradScaler("cpu")
     >>> scaler.scale(w.sum()).backward()
+    >>> w.grad
+    tensor([65536.])
     >>> scaler.step(optimizer)
     >>> scaler.update()
     >>> w
@@ -106,41 +117,221 @@ class GradScaler:
         enabled: bool = True,
     ) -> None:
         self._device = device
-        if enabled and device == "cuda":
+        self._enabled = enabled and device != "cuda"
+        if enabled and not self._enabled:
             _warn(
                 "torch.cuda.amp.GradScaler is enabled, but CUDA is not available.  Disabling.",
                 UserWarning,
             )
-        elif enabled:
-            raise NotImplementedError(
-                f"GradScaler('{device}') is not implemented: pass enabled=False"
-            )
+        if self._enabled and not growth_factor > 1:
+            raise AssertionError("The growth factor must be > 1.0.")
+        if self._enabled and not backoff_factor < 1:
+            raise AssertionError("The backoff factor must be < 1.0.")
+        self._init_scale, self._init_growth_tracker = init_scale, 0
+        self._growth_factor, self._backoff_factor = growth_factor, backoff_factor
+        self._growth_interval = growth_interval
+        self._scale: Tensor | None = None  # set by the first call of `scale`
+        self._growth_tracker = 0  # steps since the scale changed
+        self._optimizers: dict[Any, _Progress] = {}
 
     def scale(self, outputs: Any) -> Any:
-        """Return the outputs as they are."""
-        return outputs
+        """Return a tensor, or each of an iterable, times the scale. ValueError for anything else.
+
+        Lists and tuples are returned as such.
+        """
+        if not self._enabled:
+            return outputs
+        if isinstance(outputs, Tensor):
+            if self._scale is None:
+                self._scale = tensor(self._init_scale, dtype=_dtypes.float32)
+                self._growth_tracker = self._init_growth_tracker
+            return outputs * self._scale
+        if not isinstance(outputs, Iterable):
+            raise ValueError("outputs must be a Tensor or an iterable of Tensors")
+        scaled = map(self.scale, outputs)
+        return type(outputs)(scaled) if isinstance(outputs, list | tuple) else scaled
 
     def unscale_(self, optimizer: Any) -> None:
-        """Do nothing: the gradients aren't scaled."""
+        """Divide the gradients of an optimiser's parameters by the scale, before `step` does.
+
+        This is for programs that clip them. RuntimeError if it was called since the last `update`,
+        and after `step`; ValueError for float16 gradients.
+        """
+        if not self._enabled:
+            return
+        inverse = self._require_scale("unscale_").double().reciprocal().float()
+        progress = self._optimizers.setdefault(optimizer, _Progress())
+        if progress.stepped:
+            raise RuntimeError("unscale_() is being called after step().")
+        if progress.unscaled:
+            raise RuntimeError(
+                "unscale_() has already been called on this optimizer since the last update()."
+            )
+        params = [param for group in optimizer.param_groups for param in group["params"]]
+        grads = [param.grad for param in params if param.grad is not None]
+        if any(grad.dtype is _dtypes.float16 for grad in grads):
+            raise ValueError("Attempting to unscale FP16 gradients.")
+        with no_grad():
+            finite = [bool(isfinite(grad).all()) for grad in grads]
+            for grad in grads:
+                grad.mul_(inverse)
+        progress.unscaled, progress.has_inf = True, not all(finite) if grads else None
 
     def step(self, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
-        """Call `optimizer.step` with the other arguments, and return what it returns."""
-        return optimizer.step(*args, **kwargs)
+        """Call `optimizer.step` with the other arguments, unless a gradient is infinite or NaN.
 
-    def update(self, new_scale: Any = None) -> None:
-        """Do nothing: the scale stays 1."""
+        The gradients are divided by the scale before, if `unscale_` didn't do so. Returns what the
+        optimiser returns, or None. RuntimeError for a second call without `update`, and for a
+        closure; AssertionError if there are no gradients, or `scale` was not called.
+        """
+        if not self._enabled:
+            return optimizer.step(*args, **kwargs)
+        if "closure" in kwargs:
+            raise RuntimeError("Closure use is not currently supported if GradScaler is enabled.")
+        self._require_scale("step")
+        progress = self._optimizers.setdefault(optimizer, _Progress())
+        if progress.stepped:
+            raise RuntimeError("step() has already been called since the last update().")
+        if not progress.unscaled:
+            self.unscale_(optimizer)
+        if progress.has_inf is None:
+            raise AssertionError("No inf checks were recorded for this optimizer.")
+        progress.stepped = True
+        return None if progress.has_inf else optimizer.step(*args, **kwargs)
+
+    def update(self, new_scale: float | Tensor | None = None) -> None:
+        """Change the scale, at the end of an iteration: to `new_scale` if it is given.
+
+        AssertionError if neither `step` nor `unscale_` was called since the last `update`.
+        """
+        if not self._enabled:
+            return
+        scale = self._require_scale("update")
+        if isinstance(new_scale, float):
+            scale.fill_(new_scale)
+        elif new_scale is not None:
+            if (
+                not isinstance(new_scale, Tensor)
+                or new_scale.numel() != 1
+                or new_scale.requires_grad
+            ):
+                raise AssertionError(
+                    "new_scale should be a float or a 1-element tensor with requires_grad=False."
+                )
+            scale.copy_(new_scale)
+        else:
+            found = [each.has_inf for each in self._optimizers.values() if each.has_inf is not None]
+            if not found:
+                raise AssertionError("No inf checks were recorded prior to update.")
+            self._adapt(scale, any(found))
+        self._optimizers = {}
+
+    def _adapt(self, scale: Tensor, has_inf: bool) -> None:
+        self._growth_tracker = 0 if has_inf else self._growth_tracker + 1
+        if has_inf:
+            scale.fill_(scale.item() * self._backoff_factor)
+        elif self._growth_tracker == self._growth_interval:
+            self._growth_tracker = 0
+            grown = (scale.double() * self._growth_factor).float()
+            if isfinite(grown):
+                scale.copy_(grown)
+
+    def _require_scale(self, function: str) -> Tensor:
+        if self._scale is None:
+            raise AssertionError(
+                f"Attempted {function} but _scale is None.  This may indicate that the script did "
+                "not use scaler.scale(loss or outputs) earlier in the iteration."
+            )
+        return self._scale
 
     def get_scale(self) -> float:
-        """Return the scale: 1."""
-        return 1.0
+        """Return the scale; 1 if the scaler is disabled."""
+        if not self._enabled:
+            return 1.0
+        return self._init_scale if self._scale is None else self._scale.item()
+
+    def get_growth_factor(self) -> float:
+        """Return the factor by which the scale grows."""
+        return self._growth_factor
+
+    def set_growth_factor(self, new_factor: float) -> None:
+        """Set the factor by which the scale grows."""
+        self._growth_factor = new_factor
+
+    def get_backoff_factor(self) -> float:
+        """Return the factor of the scale after a gradient that isn't finite."""
+        return self._backoff_factor
+
+    def set_backoff_factor(self, new_factor: float) -> None:
+        """Set the factor of the scale after a gradient that isn't finite."""
+        self._backoff_factor = new_factor
+
+    def get_growth_interval(self) -> int:
+        """Return after how many steps the scale grows."""
+        return self._growth_interval
+
+    def set_growth_interval(self, new_interval: int) -> None:
+        """Set after how many steps the scale grows."""
+        self._growth_interval = new_interval
 
     def is_enabled(self) -> bool:
-        """Return whether the scaler is enabled: False."""
-        return False
+        """Return whether the scaler is enabled."""
+        return self._enabled
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state: an empty dict."""
-        return {}
+        """Return the scale and the options; an empty dict if the scaler is disabled.
+
+        >>> minigrad.amp.GradScaler("cpu", init_scale=8.0).state_dict()["scale"]
+        8.0
+        """
+        if not self._enabled:
+            return {}
+        return {
+            "scale": self.get_scale(),
+            "growth_factor": self._growth_factor,
+            "backoff_factor": self._backoff_factor,
+            "growth_interval": self._growth_interval,
+            "_growth_tracker": self._tracked(),
+        }
+
+    def _tracked(self) -> int:
+        return self._init_growth_tracker if self._scale is None else self._growth_tracker
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Ignore a state, as a disabled scaler does."""
+        """Load a state, unless the scaler is disabled. RuntimeError for that of a disabled one."""
+        if not self._enabled:
+            return
+        if not state_dict:
+            raise RuntimeError(
+                "The source state dict is empty, possibly because it was saved from a disabled "
+                "instance of GradScaler."
+            )
+        self._init_scale = state_dict["scale"]
+        self._growth_factor = state_dict["growth_factor"]
+        self._backoff_factor = state_dict["backoff_factor"]
+        self._growth_interval = state_dict["growth_interval"]
+        self._init_growth_tracker = self._growth_tracker = state_dict["_growth_tracker"]
+        if self._scale is not None:
+            self._scale.fill_(self._init_scale)
+
+    def __getstate__(self) -> dict[str, Any]:
+        if self._optimizers:
+            raise AssertionError(
+                "A GradScaler can be pickled at the beginning of an iteration, or at the end after "
+                "scaler.update()."
+            )
+        return {
+            **self.__dict__,
+            "_scale": None,
+            "_init_scale": self.get_scale(),
+            "_init_growth_tracker": self._tracked(),
+        }
+
+
+@dataclasses.dataclass
+class _Progress:
+    """What a scaler did with an optimiser since the last `update`."""
+
+    unscaled: bool = False
+    has_inf: bool | None = None  # None without gradients
+    stepped: bool = False

@@ -29,6 +29,7 @@ MODULES: dict[str, tuple[ModuleType, ModuleType]] = {
     "": (minigrad, torch),
     "accelerator": (minigrad.accelerator, torch.accelerator),
     "amp": (minigrad.amp, torch.amp),
+    "backends.cpu": (minigrad.backends.cpu, torch.backends.cpu),
     "backends.cudnn": (minigrad.backends.cudnn, torch.backends.cudnn),
     "backends.mps": (minigrad.backends.mps, torch.backends.mps),
     "cuda": (minigrad.cuda, torch.cuda),

@@ -56,6 +56,7 @@ class _Settings:
     threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     deterministic = False
     warn_only = False
+    interop_threads: int | None = None
 
 
 _settings = _Settings()
@@ -121,6 +122,64 @@ def is_deterministic_algorithms_warn_only_enabled() -> bool:
     False
     """
     return _settings.deterministic and _settings.warn_only
+
+
+_DEBUG_MODES = ("default", "warn", "error")
+
+
+def set_deterministic_debug_mode(debug_mode: int | str) -> None:
+    """Set what `use_deterministic_algorithms` does: "default" or 0, "warn" or 1, "error" or 2.
+
+    RuntimeError for another value, TypeError for another type.
+
+    >>> minigrad.set_deterministic_debug_mode("error")
+    >>> minigrad.are_deterministic_algorithms_enabled()
+    True
+    >>> minigrad.set_deterministic_debug_mode(0)
+    """
+    if not isinstance(debug_mode, int | str):
+        raise TypeError(f"debug_mode must be str or int, but got {type(debug_mode)}")
+    number = _DEBUG_MODES.index(debug_mode) if debug_mode in _DEBUG_MODES else debug_mode
+    if number not in (0, 1, 2):
+        expected = "`default`, `warn`, `error`" if isinstance(debug_mode, str) else "0, 1, or 2"
+        raise RuntimeError(
+            f"invalid value of debug_mode, expected one of {expected}, but got {debug_mode}"
+        )
+    use_deterministic_algorithms(number > 0, warn_only=number == 1)
+
+
+def get_deterministic_debug_mode() -> int:
+    """The setting of `use_deterministic_algorithms`: 0 for off, 1 to warn, 2 to raise an error.
+
+    >>> minigrad.get_deterministic_debug_mode()
+    0
+    """
+    if not _settings.deterministic:
+        return 0
+    return 1 if _settings.warn_only else 2
+
+
+def set_num_interop_threads(num: int) -> None:
+    """Ask for a number of threads that run ops at the same time: nothing to do, ops run in order.
+
+    RuntimeError for a number that isn't positive, and for a second call, as in PyTorch.
+    """
+    if type(num) is not int:
+        raise RuntimeError(f"set_num_interop_threads expects an int, but got {type(num).__name__}")
+    if num < 1:
+        raise RuntimeError("set_num_interop_threads expects a positive integer")
+    if _settings.interop_threads is not None:
+        raise RuntimeError("Error: cannot set number of interop threads after it was set")
+    _settings.interop_threads = num
+
+
+def get_num_interop_threads() -> int:
+    """The number that `set_num_interop_threads` has set, or that of the machine's processors.
+
+    >>> minigrad.get_num_interop_threads() > 0
+    True
+    """
+    return _settings.interop_threads or os.cpu_count() or 1
 
 
 def set_num_threads(num: int) -> None:

@@ -1,5 +1,6 @@
-"""Settings under the names of torch.backends. They are for GPUs, so they change nothing here."""
+"""Settings under the names of torch.backends. They are for GPUs and for libraries that minigrad
+doesn't use, so they change nothing here."""
 
-from . import cuda, cudnn, mps
+from . import cpu, cuda, cudnn, mkldnn, mps
 
-__all__ = ["cuda", "cudnn", "mps"]
+__all__ = ["cpu", "cuda", "cudnn", "mkldnn", "mps"]

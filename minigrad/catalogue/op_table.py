@@ -18,17 +18,21 @@ from ..api import compositions
 from ..api.functions import PUBLIC
 from ..api.indexing import index_put
 from ..api.tensor import Tensor
-from ..nn import functional
+from ..nn import functional, plain
 from ..rules import REGISTRY, Rule
 from .accuracy import FUSED, Exact, OpTolerance, Tolerance, tolerance
 
 # The namespaces with functions for ops, and the names of those functions.
 NAMESPACES: dict[str, dict[str, Any]] = {
-    "minigrad": PUBLIC | {"index_put": index_put},
+    "minigrad": PUBLIC
+    | {"index_put": index_put}
+    | {name: getattr(plain, name) for name in plain.__all__},
     "minigrad.linalg": compositions.public("linalg"),
     "minigrad.nn.functional": {name: getattr(functional, name) for name in functional.__all__},
     "minigrad.special": compositions.public("special"),
 }
+# These are described by the functions that they call.
+_PLAIN = {f"minigrad.{name}" for name in plain.__all__}
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ class Op:
         """The public function, or the rule if the function chooses among several rules."""
         if not self.functions:
             return self.rule.forward
-        space, _, name = self.functions[0].rpartition(".")
+        space, _, name = min(self.functions, key=_PLAIN.__contains__).rpartition(".")
         function: Callable[..., Any] = NAMESPACES[space][name]
         kinds = {p.kind for p in inspect.signature(function).parameters.values()}
         return self.rule.forward if inspect.Parameter.VAR_KEYWORD in kinds else function

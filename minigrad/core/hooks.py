@@ -39,6 +39,10 @@ class RemovableHandle:
         dicts = extra_dict if isinstance(extra_dict, list) else [extra_dict]
         self._dicts = [hooks_dict, *(d for d in dicts if d is not None)]
 
+    def hooks_dict_ref(self) -> dict[int, Any]:
+        """Return the hooks among which this one is, by their numbers."""
+        return self._dicts[0]
+
     def remove(self) -> None:
         """Unregister the hook. A second call does nothing."""
         for hooks in self._dicts:

@@ -177,7 +177,7 @@ class TensorBase:
                 f"dtype, but this is {of_numpy(data._array.dtype)}"
             )
         before, given = self._array, data._array
-        if _is_whole_memory(given, before):
+        if given is before or _is_whole_memory(given, before):
             return  # `x.data -= y` assigns the memory that x has already
         self._array = given[...]
         count_replacement(before, self._array)

@@ -1,13 +1,14 @@
 """Modules, layers and losses, under the names of torch.nn. It imports `rules`, `core`, `api`,
 `autograd` and `distributed`. Read `parameter.py`, `module.py` (the tree), `functional.py`,
 `linear.py`, `function_layer.py`, `activation.py`, `loss.py`, `container.py` and `init.py`; then the
-families of layers, `parallel.py`, `state_dict.py` and `module_hooks.py`. `modules/` has aliases,
-and `utils/` what changes modules and gradients from outside.
+families of layers, `parallel.py`, `state_dict.py` and `module_hooks.py`. `grad.py` has gradients
+of convolutions, and `plain.py` functions under their names in torch. `modules/` has aliases, and
+`utils/` what changes modules and gradients from outside.
 """
 
 from __future__ import annotations
 
-from . import functional, init, modules, parallel, utils
+from . import functional, grad, init, modules, parallel, utils
 from .activation import (
     CELU,
     ELU,
@@ -67,8 +68,6 @@ from .lazy import (
     LazyInstanceNorm2d,
     LazyInstanceNorm3d,
     LazyLinear,
-    UninitializedBuffer,
-    UninitializedParameter,
 )
 from .linear import Bilinear, Identity, Linear
 from .loss import (
@@ -115,7 +114,7 @@ from .padding import (
     ZeroPad3d,
 )
 from .parallel import DataParallel
-from .parameter import Buffer, Parameter
+from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 from .pooling import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,
@@ -161,7 +160,8 @@ from .transformer import (
     TransformerEncoderLayer,
 )
 
-# A function that calls other functions of nn.functional, so it comes after them.
+# These call other functions of nn.functional, so they come after them.
+vars(functional)["grad"] = grad
 vars(functional)["multi_head_attention_forward"] = multi_head_attention_forward
 
 __all__ = [
@@ -331,6 +331,7 @@ __all__ = [
     "ZeroPad2d",
     "ZeroPad3d",
     "functional",
+    "grad",
     "init",
     "modules",
     "parallel",

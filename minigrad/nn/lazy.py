@@ -6,122 +6,78 @@ the parameters, draws their initial values, and turns the layer into one of the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
-from ..api.creation import empty
 from ..api.tensor import Tensor
 from . import batchnorm, conv
 from .linear import Linear
 from .module import Module
-from .parameter import Parameter
-
-
-class _Uninitialized:
-    """A placeholder for a tensor whose shape isn't known yet. It can be made a real one."""
-
-    def materialize(self, shape: Sequence[int], device: Any = None, dtype: Any = None) -> None:
-        """Make it an ordinary parameter or buffer of that shape, with arbitrary numbers."""
-        this: Any = self
-        this.data = empty(tuple(shape), device=device, dtype=dtype or this.data.dtype)
-        this.__class__ = Parameter if isinstance(self, Parameter) else Tensor
-
-    @property
-    def shape(self) -> Any:
-        """Raise RuntimeError."""
-        raise RuntimeError(
-            "Can't access the shape of an uninitialized parameter or buffer. Call `forward` to "
-            "initialize the parameters before accessing their attributes."
-        )
-
-    def numel(self) -> int:
-        """Raise ValueError."""
-        raise ValueError(
-            "Attempted to use an uninitialized parameter in numel. Call `forward` with a dummy "
-            "batch to initialize the parameters before that."
-        )
-
-    def detach(self) -> Any:
-        """Return self: there is nothing to share the memory of yet."""
-        return self
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__}>"
-
-
-class UninitializedParameter(_Uninitialized, Parameter):
-    """A Parameter whose shape isn't known yet.
-
-    >>> weight = nn.UninitializedParameter()
-    >>> weight.materialize((2, 3))
-    >>> weight.shape
-    torch.Size([2, 3])
-    """
-
-    __slots__ = ()
-
-    def __new__(
-        cls, requires_grad: bool = True, device: Any = None, dtype: Any = None
-    ) -> UninitializedParameter:
-        made = super().__new__(cls, empty(0, device=device, dtype=dtype), requires_grad)
-        assert isinstance(made, UninitializedParameter)
-        return made
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        pass
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        if id(self) not in memo:
-            memo[id(self)] = type(self)(self.requires_grad, dtype=self.data.dtype)
-        return memo[id(self)]
-
-
-class UninitializedBuffer(_Uninitialized, Tensor):
-    """A buffer whose shape isn't known yet; see `UninitializedParameter`.
-
-    >>> nn.UninitializedBuffer()
-    <UninitializedBuffer>
-    """
-
-    __slots__ = ()
-
-    def __new__(
-        cls,
-        requires_grad: bool = False,
-        device: Any = None,
-        dtype: Any = None,
-        persistent: bool = True,
-    ) -> UninitializedBuffer:
-        made = empty(0, device=device, dtype=dtype)
-        made.__class__ = cls
-        assert isinstance(made, UninitializedBuffer)
-        return made
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        pass
-
-
-def is_lazy(param: Any) -> bool:
-    """Tell whether a parameter is a placeholder.
-
-    >>> is_lazy(nn.LazyLinear(3).weight)
-    True
-    """
-    return isinstance(param, _Uninitialized)
+from .parameter import UninitializedBuffer, UninitializedParameter, is_lazy
 
 
 class LazyModuleMixin(Module):
-    """The base of lazy layers: placeholders, and the first call.
+    """The base of modules that make their parameters at their first call.
 
-    A subclass says which class it becomes, and which size of the first input it needs.
+    A subclass has parameters and buffers that are placeholders, and `initialize_parameters`, which
+    gives them their shapes. It is called with the arguments of the first call. Then the module
+    becomes one of the class `cls_to_become`, or stays as it is for None. Loading a state gives the
+    placeholders the shapes in it.
+
+    >>> from minigrad.nn.modules.lazy import LazyModuleMixin
+    >>> class Scale(LazyModuleMixin, nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.factor = nn.UninitializedParameter()
+    ...     def initialize_parameters(self, input):
+    ...         if self.has_uninitialized_params():
+    ...             self.factor.materialize(input.shape[-1])
+    ...             nn.init.ones_(self.factor)
+    ...     def forward(self, input):
+    ...         return input * self.factor
+    >>> Scale()(minigrad.ones(2, 3)).shape
+    torch.Size([2, 3])
     """
 
-    cls_to_become: ClassVar[type[Module]]
-    _size_name: ClassVar[str] = "in_channels"
+    cls_to_become: ClassVar[type[Module] | None] = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._initialize_hook = self.register_forward_pre_hook(
+            self._infer_parameters, with_kwargs=True
+        )
 
     def has_uninitialized_params(self) -> bool:
         """Tell whether there are placeholders still."""
-        return any(is_lazy(param) for param in (*self._parameters.values(),))
+        return any(is_lazy(x) for x in (*self._parameters.values(), *self._buffers.values()))
+
+    def initialize_parameters(self, *args: Any, **kwargs: Any) -> None:
+        """Give the placeholders their shapes, for the arguments of a call. Subclasses define it."""
+        raise NotImplementedError(
+            f"initialize_parameters is not implemented for {type(self).__name__}"
+        )
+
+    def _infer_parameters(self, module: Any, args: Any, kwargs: Any = None) -> None:
+        """Become an ordinary module, before the first call."""
+        module.initialize_parameters(*args, **({} if kwargs is None else kwargs))
+        if module.has_uninitialized_params():
+            raise RuntimeError(f"module {self._get_name()} has not been fully initialized")
+        module._initialize_hook.remove()
+        del module._initialize_hook
+        if module.cls_to_become is not None:
+            module.__class__ = module.cls_to_become
+
+    def _load_member(self, name: str, member: Tensor, key: str, value: Any, assign: bool) -> Any:
+        if is_lazy(member) and isinstance(value, Tensor):
+            if is_lazy(value):
+                return None
+            member.materialize(value.shape)  # type: ignore[attr-defined]
+        return super()._load_member(name, member, key, value, assign)
+
+
+class _LazyLayer(LazyModuleMixin):
+    """A lazy layer that says which size of the first input it needs, and where it keeps it."""
+
+    _size_name: ClassVar[str] = "in_channels"
 
     def _size_of(self, input: Tensor) -> int:
         raise NotImplementedError
@@ -130,7 +86,7 @@ class LazyModuleMixin(Module):
         """Return the shape of each placeholder, when the size is known."""
         raise NotImplementedError
 
-    def initialize_parameters(self, input: Tensor) -> None:
+    def initialize_parameters(self, input: Tensor, *args: Any, **kwargs: Any) -> None:
         """Make the parameters for inputs of the size of this one, and draw their values."""
         if self.has_uninitialized_params():
             setattr(self, self._size_name, self._size_of(input))
@@ -144,32 +100,8 @@ class LazyModuleMixin(Module):
         if not self.has_uninitialized_params() and getattr(self, self._size_name) != 0:
             super().reset_parameters()  # type: ignore[misc]
 
-    def _convert(
-        self, fn: Callable[[Tensor], Tensor], floats_only: bool = True, recurse: bool = True
-    ) -> Self:
-        placeholders = {name: x for name, x in self._buffers.items() if is_lazy(x)}
-        super()._convert(fn, floats_only, recurse)
-        for name, placeholder in placeholders.items():
-            buffer = self._buffers[name]
-            assert buffer is not None
-            placeholder.data = buffer  # type: ignore[union-attr]
-            self._buffers[name] = placeholder
-        return self
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        self.initialize_parameters(*args, **kwargs)
-        self.__class__ = self.cls_to_become  # type: ignore[assignment]
-        return self(*args, **kwargs)
-
-    def _load_member(self, name: str, member: Tensor, key: str, value: Any, assign: bool) -> Any:
-        if is_lazy(member) and isinstance(value, Tensor):
-            if is_lazy(value):
-                return None
-            member.materialize(value.shape)  # type: ignore[attr-defined]
-        return super()._load_member(name, member, key, value, assign)
-
-
-class LazyLinear(LazyModuleMixin, Linear):
+class LazyLinear(_LazyLayer, Linear):
     """`Linear` whose `in_features` are the last size of its first input.
 
     >>> layer = nn.LazyLinear(3)
@@ -187,12 +119,14 @@ class LazyLinear(LazyModuleMixin, Linear):
     def __init__(
         self, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None
     ) -> None:
-        Module.__init__(self)
-        self.in_features = 0
+        super().__init__(0, 0, bias=False)
         self.out_features = out_features
         self.weight = UninitializedParameter(device=device, dtype=dtype)
-        placeholder = UninitializedParameter(device=device, dtype=dtype) if bias else None
-        self.register_parameter("bias", placeholder)
+        self.bias = UninitializedParameter(device=device, dtype=dtype) if bias else None
+
+    def initialize_parameters(self, input: Tensor, *args: Any, **kwargs: Any) -> None:
+        super().initialize_parameters(input, *args, **kwargs)
+        self.in_features = self._size_of(input)  # also if a state was loaded
 
     def _size_of(self, input: Tensor) -> int:
         return input.shape[-1]
@@ -202,7 +136,7 @@ class LazyLinear(LazyModuleMixin, Linear):
         return {"weight": weight, "bias": (self.out_features,)}
 
 
-class _LazyConvMixin(LazyModuleMixin):
+class _LazyConvMixin(_LazyLayer):
     """A convolution whose `in_channels` are those of its first input."""
 
     _dims: ClassVar[int]
@@ -360,7 +294,7 @@ class LazyConvTranspose3d(_LazyConvTransposeNd):
     _dims = 3
 
 
-class _LazyNorm(LazyModuleMixin, batchnorm._NormBase):
+class _LazyNorm(_LazyLayer, batchnorm._NormBase):
     """A normalisation whose `num_features` are the channels of its first input."""
 
     _size_name = "num_features"
@@ -386,9 +320,6 @@ class _LazyNorm(LazyModuleMixin, batchnorm._NormBase):
             for name in names:
                 if registry[name] is not None:
                     registry[name] = kind(**made)  # type: ignore[assignment]
-
-    def has_uninitialized_params(self) -> bool:
-        return any(is_lazy(x) for x in (*self._parameters.values(), *self._buffers.values()))
 
     def _size_of(self, input: Tensor) -> int:
         return input.shape[1]

@@ -8,13 +8,13 @@ saving, loading, converting, printing) walks over the tree.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NoReturn, Self
+from typing import Any, Self
 
 from ..api.creation import empty, empty_like
 from ..api.tensor import Tensor
 from ..autograd import no_grad
 from . import module_hooks
-from .module_hooks import Hookable, HookedCall, has_hooks
+from .module_hooks import Hookable, HookedCall, has_hooks, to_register
 from .parameter import Buffer, Parameter, zero_grad
 from .state_dict import Stateful
 
@@ -44,14 +44,21 @@ class Module(Stateful, Hookable):
     ['hidden.weight', 'hidden.bias', 'out.weight', 'out.bias']
     """
 
+    call_super_init = (
+        False  # whether __init__ calls that of a class after Module, with its arguments
+    )
     training: bool
     _parameters: dict[str, Parameter | None]
     _buffers: dict[str, Tensor | None]
     _modules: dict[str, Module | None]
     _non_persistent_buffers_set: set[str]
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if (args or kwargs) and not self.call_super_init:
+            given = args[0] if args else next(iter(kwargs))
+            raise TypeError(f"Module.__init__() takes no arguments, but got {given!r}")
+        Stateful.__init__(self)
+        Hookable.__init__(self)
         # Not by assignment, since __setattr__ reads these.
         self.__dict__.update(
             training=True,
@@ -60,6 +67,8 @@ class Module(Stateful, Hookable):
             _modules={},
             _non_persistent_buffers_set=set(),
         )
+        if self.call_super_init:
+            super(Hookable, self).__init__(*args, **kwargs)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if module_hooks.ever_registered and has_hooks(self):
@@ -97,18 +106,18 @@ class Module(Stateful, Hookable):
             self._parameters[name] = None
         elif isinstance(value, Module):
             self._remove(name, self.__dict__, self._buffers)
-            self._modules[name] = value
+            self._modules[name] = to_register("module", self, name, value)
         elif name in self._modules:
             if value is not None:
                 raise _cannot_assign(value, f"child module '{name}'", "torch.nn.Module")
-            self._modules[name] = None
+            self._modules[name] = to_register("module", self, name, None)
         elif isinstance(value, Buffer):
             self.register_buffer(name, value, value.persistent)  # type: ignore[attr-defined]
         elif name in self._buffers:
             if value is not None and not isinstance(value, Tensor):
                 kinds = "torch.nn.Buffer, torch.Tensor"
                 raise _cannot_assign(value, f"buffer '{name}'", kinds)
-            self._buffers[name] = value
+            self._buffers[name] = to_register("buffer", self, name, value)
         else:
             super().__setattr__(name, value)
 
@@ -143,6 +152,8 @@ class Module(Stateful, Hookable):
                 f"Cannot assign non-leaf Tensor to parameter '{name}'. A parameter must be a leaf; "
                 "compute a function of another Tensor in forward()."
             )
+        if param is not None:
+            param = to_register("parameter", self, name, param)
         self._parameters[name] = param
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
@@ -161,7 +172,7 @@ class Module(Stateful, Hookable):
                 f"cannot assign '{_typename(tensor)}' object to buffer '{name}' "
                 "(torch Tensor or None required)"
             )
-        self._buffers[name] = tensor
+        self._buffers[name] = to_register("buffer", self, name, tensor)
         if persistent:
             self._non_persistent_buffers_set.discard(name)
         else:
@@ -180,7 +191,7 @@ class Module(Stateful, Hookable):
         if module is not None and not isinstance(module, Module):
             raise TypeError(f"{_typename(module)} is not a Module subclass")
         self._check_name("module", name, "_modules")
-        self._modules[name] = module
+        self._modules[name] = to_register("module", self, name, module)
 
     def register_module(self, name: str, module: Module | None) -> None:
         """Alias of `add_module`."""
@@ -419,15 +430,17 @@ class Module(Stateful, Hookable):
             )
 
         def converted(t: Tensor) -> Tensor:
+            if not t.is_floating_point():
+                return t
             if memory_format is not None and t.dim() in (4, 5):
                 return t.to(*args, **kwargs, memory_format=memory_format)
             return t.to(*args, **kwargs)
 
-        return self._convert(converted)
+        return self._apply(converted)
 
     def float(self) -> Self:
         """Convert the floating-point parameters and buffers to float32, in place. Returns self."""
-        return self._convert(lambda t: t.float())
+        return self._apply(lambda t: t.float() if t.is_floating_point() else t)
 
     def double(self) -> Self:
         """Convert the floating-point parameters and buffers to float64, in place. Returns self.
@@ -435,11 +448,11 @@ class Module(Stateful, Hookable):
         >>> nn.Linear(2, 3).double().bias.dtype
         torch.float64
         """
-        return self._convert(lambda t: t.double())
+        return self._apply(lambda t: t.double() if t.is_floating_point() else t)
 
     def half(self) -> Self:
         """Convert the floating-point parameters and buffers to float16, in place. Returns self."""
-        return self._convert(lambda t: t.half())
+        return self._apply(lambda t: t.half() if t.is_floating_point() else t)
 
     def cpu(self) -> Self:
         """Return self: all tensors are on the CPU."""
@@ -457,7 +470,7 @@ class Module(Stateful, Hookable):
         >>> nn.Linear(2, 3).type(minigrad.float64).weight.type()
         'torch.DoubleTensor'
         """
-        return self._convert(lambda t: t.type(dst_type), floats_only=False)
+        return self._apply(lambda t: t.type(dst_type))
 
     def to_empty(self, *, device: Any, recurse: bool = True) -> Self:
         """Give the parameters and buffers new memory with undefined values, in place. Returns self.
@@ -467,36 +480,36 @@ class Module(Stateful, Hookable):
         >>> nn.Linear(2, 3).to_empty(device="cpu").weight.shape
         torch.Size([3, 2])
         """
-        return self._convert(lambda t: empty_like(t, device=device), False, recurse)
+        return self._apply(lambda t: empty_like(t, device=device), recurse)
 
-    def share_memory(self) -> NoReturn:
-        """Raise NotImplementedError: each process has its own copy of a module."""
-        raise NotImplementedError(
-            "share_memory is not supported: send a state_dict to the other process"
-        )
+    def share_memory(self) -> Self:
+        """Share every parameter and buffer, which raises NotImplementedError if there are any.
+
+        Each process has its own copy of a module. Send a `state_dict` to the other process.
+        """
+        return self._apply(lambda t: t.share_memory_())
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
         """Do nothing. In PyTorch, a compiled module gives the same results."""
 
-    def _convert(
-        self, fn: Callable[[Tensor], Tensor], floats_only: bool = True, recurse: bool = True
-    ) -> Self:
-        """Apply `fn` to the data of every parameter, gradient and buffer, or only those of floats.
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Convert every parameter, gradient and buffer by `fn`, children first. Returns self.
 
-        The parameters stay the same objects, because an optimiser may hold them.
+        The parameters stay the same objects, because an optimiser may hold them. Subclasses may
+        override it to convert more.
         """
-        for module in self.modules() if recurse else [self]:
-            with no_grad():
-                for param in module._parameters.values():
-                    if param is None or (floats_only and not param.is_floating_point()):
-                        continue
-                    grad = param.grad
-                    param.data = fn(param.data)
-                    if grad is not None:
-                        grad.data = fn(grad.data)
-                for name, buffer in module._buffers.items():
-                    if buffer is not None and (buffer.is_floating_point() or not floats_only):
-                        module._buffers[name] = fn(buffer)
+        if recurse:
+            for child in self.children():
+                child._apply(fn)
+        with no_grad():
+            for param in self._parameters.values():
+                if param is not None:
+                    param.data = fn(param)
+                    if param.grad is not None:
+                        param.grad.data = fn(param.grad)
+            for name, buffer in self._buffers.items():
+                if buffer is not None:
+                    self._buffers[name] = fn(buffer)
         return self
 
     # Printing -------------------------------------------------------------------------------------

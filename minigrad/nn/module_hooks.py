@@ -271,6 +271,71 @@ def register_module_full_backward_hook(hook: Callable[[Any, Any, Any], Any]) -> 
     return every_module.register_full_backward_hook(hook)
 
 
+def register_module_backward_hook(hook: Callable[[Any, Any, Any], Any]) -> RemovableHandle:
+    """Register a hook as `register_backward_hook` does, for every module: deprecated.
+
+    RuntimeError if there is or was a full backward hook of every module.
+
+    >>> from minigrad.nn.modules import module
+    >>> module.register_module_full_backward_hook(print).remove()
+    >>> module.register_module_backward_hook(print)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    RuntimeError: Cannot use both regular backward hooks and full backward hooks ...
+    """
+    return every_module.register_backward_hook(hook)
+
+
+# By kind of member.
+_registration_hooks: dict[str, HookTable] = {"buffer": {}, "module": {}, "parameter": {}}
+
+
+def to_register(kind: str, module: Module, name: str, value: Any) -> Any:
+    """Call the hooks of a kind of member. Returns the value to register under `name`."""
+    for hook in _registration_hooks[kind].values():
+        returned = hook(module, name, value)
+        if returned is not None:
+            value = returned
+    return value
+
+
+def register_module_buffer_registration_hook(hook: Callable[..., Any]) -> RemovableHandle:
+    """Call `hook(module, name, buffer)` when a buffer is registered. A result replaces the buffer.
+
+    >>> from minigrad.nn.modules.module import register_module_buffer_registration_hook
+    >>> with register_module_buffer_registration_hook(lambda module, name, buffer: print(name)):
+    ...     _ = nn.BatchNorm1d(2)
+    running_mean
+    running_var
+    num_batches_tracked
+    """
+    return _register(_registration_hooks["buffer"], hook, prepend=False)
+
+
+def register_module_module_registration_hook(hook: Callable[..., Any]) -> RemovableHandle:
+    """Call `hook(module, name, child)` when a module is registered. A result replaces the child.
+
+    >>> from minigrad.nn.modules.module import register_module_module_registration_hook
+    >>> with register_module_module_registration_hook(lambda module, name, child: nn.ReLU()):
+    ...     print(nn.Sequential(nn.Tanh()))
+    Sequential(
+      (0): ReLU()
+    )
+    """
+    return _register(_registration_hooks["module"], hook, prepend=False)
+
+
+def register_module_parameter_registration_hook(hook: Callable[..., Any]) -> RemovableHandle:
+    """Call `hook(module, name, param)` when a parameter is registered. A result replaces it.
+
+    >>> from minigrad.nn.modules.module import register_module_parameter_registration_hook
+    >>> with register_module_parameter_registration_hook(lambda module, name, param: print(name)):
+    ...     _ = nn.Linear(2, 3)
+    weight
+    bias
+    """
+    return _register(_registration_hooks["parameter"], hook, prepend=False)
+
+
 # A call -------------------------------------------------------------------------------------------
 
 

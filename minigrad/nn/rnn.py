@@ -180,17 +180,20 @@ class RNNBase(Module):
 
     @property
     def _flat_weights_names(self) -> list[str]:
-        return list(self._parameters)
+        return [name for names in self._all_names() for name in names]
 
     @property
-    def _flat_weights(self) -> list[Parameter | None]:
-        return list(self._parameters.values())
+    def _flat_weights(self) -> list[Tensor | None]:
+        return [getattr(self, name, None) for name in self._flat_weights_names]
 
     @property
     def all_weights(self) -> list[list[Parameter]]:
         """The parameters of each layer and direction."""
+        return [[getattr(self, name) for name in names] for names in self._all_names()]
+
+    def _all_names(self) -> list[list[str]]:
         return [
-            [getattr(self, f"{name}_l{layer}{suffix}") for name in self._sizes(layer)]
+            [f"{name}_l{layer}{suffix}" for name in self._sizes(layer)]
             for layer in range(self.num_layers)
             for suffix in self._suffixes()
         ]

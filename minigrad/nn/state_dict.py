@@ -5,6 +5,7 @@ Hooks can change the dictionary that is saved, and the one that is loaded.
 
 from __future__ import annotations
 
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,7 +14,7 @@ from ..api.tensor import Tensor
 from ..autograd import no_grad
 from ..core.hooks import RemovableHandle
 from ..core.warning import warn
-from .parameter import Parameter
+from .parameter import Parameter, is_lazy
 
 if TYPE_CHECKING:
     from .module import Module
@@ -51,7 +52,6 @@ class Stateful:
     _load_state_dict_post_hooks: Hooks
 
     def __init__(self) -> None:
-        super().__init__()
         self.__dict__.update(
             _state_dict_pre_hooks={},
             _state_dict_hooks={},
@@ -106,7 +106,7 @@ class Stateful:
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
         """Put this module's own state into `destination`. Subclasses may override it."""
         for name, tensor in self._persistent_members():
-            destination[prefix + name] = tensor if keep_vars else tensor.detach()
+            destination[prefix + name] = tensor if keep_vars or is_lazy(tensor) else tensor.detach()
         if hasattr(self, "get_extra_state"):
             destination[prefix + _EXTRA_STATE] = self.get_extra_state()
 
@@ -331,14 +331,40 @@ class Stateful:
         return _registered(self._load_state_dict_post_hooks, hook)
 
 
+def consume_prefix_in_state_dict_if_present(state_dict: dict[str, Any], prefix: str) -> None:
+    """Remove a prefix from the keys of a state dict that have it, in place.
+
+    `DistributedDataParallel` and `DataParallel` put `module.` before the names of their module.
+
+    >>> from minigrad.nn.modules.utils import consume_prefix_in_state_dict_if_present
+    >>> state = {"module.weight": 1, "bias": 2}
+    >>> consume_prefix_in_state_dict_if_present(state, "module.")
+    >>> state
+    {'bias': 2, 'weight': 1}
+    """
+    for names in (state_dict, getattr(state_dict, "_metadata", {})):
+        for name in [*names]:
+            if name.startswith(prefix):
+                names[name.removeprefix(prefix)] = names.pop(name)
+            elif names is not state_dict and name == prefix.removesuffix("."):
+                names[""] = names.pop(name)
+
+
 class _WithModule:
-    """A hook that gets a module, too. A copy of the module gets a hook with the copy."""
+    """A hook that gets the module that has it, too. A copy of the module has one with the copy."""
 
     def __init__(self, module: Any, hook: Callable[..., Any]) -> None:
-        self.module, self.hook = module, hook
+        self.module = weakref.ref(module)  # a reference would keep the module alive
+        self.hook = hook
 
     def __call__(self, *arguments: Any) -> Any:
-        return self.hook(self.module, *arguments)
+        return self.hook(self.module(), *arguments)
+
+    def __getstate__(self) -> Any:
+        return self.module(), self.hook
+
+    def __setstate__(self, state: Any) -> None:
+        self.module, self.hook = weakref.ref(state[0]), state[1]
 
 
 def _registered(hooks: Hooks, hook: Callable[..., Any]) -> RemovableHandle:

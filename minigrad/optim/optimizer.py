@@ -40,7 +40,6 @@ ParamsT: TypeAlias = Iterable[Tensor] | Iterable[Group] | Iterable[tuple[str, Te
 # Options for how PyTorch carries out an update. `foreach` and `fused` batch its kernel launches and
 # change the result by rounding alone, so any value of them is accepted. On the CPU, PyTorch refuses
 # `capturable`, too.
-_UNSUPPORTED = ("differentiable", "capturable")
 
 
 class Optimizer(Hookable):
@@ -53,7 +52,7 @@ class Optimizer(Hookable):
 
     Raises TypeError for a single Tensor, a set, and elements that aren't Tensors; ValueError for an
     empty list, a Tensor that is not a leaf, and a parameter in two groups; NotImplementedError for
-    true `differentiable` and `capturable`.
+    true `capturable` and, except for `SGD`, `differentiable`.
 
     >>> w = nn.Parameter(minigrad.tensor([1.0, 2.0]))
     >>> opt = optim.SGD([{"params": [w], "lr": 0.5}], lr=0.1)
@@ -62,6 +61,8 @@ class Optimizer(Hookable):
     >>> w.tolist()
     [0.5, 1.5]
     """
+
+    _unsupported: ClassVar[tuple[str, ...]] = ("differentiable", "capturable")
 
     # Options that old versions of PyTorch didn't have, and how their updates were without them.
     _added_options: ClassVar[dict[str, Any]] = {}
@@ -103,7 +104,7 @@ class Optimizer(Hookable):
         if names:
             param_group["param_names"] = names
         for param in params:
-            _check_param(param)
+            _check_param(param, self.defaults.get("differentiable", False))
         for option, default in self.defaults.items():
             param_group.setdefault(option, default)
         self._check_supported(param_group)
@@ -302,7 +303,9 @@ class Optimizer(Hookable):
     def _check_supported(self, group: Group) -> None:
         if group.get("fused") and group.get("foreach"):
             raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
-        for option in _UNSUPPORTED:
+        if group.get("fused") and group.get("differentiable"):
+            raise RuntimeError("`fused` does not support `differentiable`")
+        for option in self._unsupported:
             if group.get(option):
                 raise NotImplementedError(
                     f"{type(self).__name__}: {option}=True is not supported, leave it out"
@@ -359,11 +362,11 @@ def _split_names(params: Any) -> tuple[list[Tensor], list[str]]:
     return [entry[1] for entry in entries] if names else entries, names
 
 
-def _check_param(param: Any) -> None:
+def _check_param(param: Any, differentiable: bool) -> None:
     if not isinstance(param, Tensor):
         kind = type(param).__name__
         raise TypeError(f"optimizer can only optimize Tensors, but one of the params is {kind}")
-    if not (param.is_leaf or param.retains_grad):
+    if not (differentiable or param.is_leaf or param.retains_grad):
         raise ValueError(
             "can't optimize a non-leaf Tensor: it is the result of an operation. detach() it, or "
             "optimize the leaves it was computed from"

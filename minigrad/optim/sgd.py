@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..api.tensor import Tensor
+from ..core.grad_mode import set_grad_enabled
 from .arithmetic import add_scaled, decayed, number, writable
 from .optimizer import Group, Optimizer, ParamsT, check_lr, check_not_negative
 
@@ -24,7 +25,10 @@ class SGD(Optimizer):
 
     `lr` may be a Tensor with one element. `foreach` and `fused` have no effect. Raises ValueError
     for a negative `lr`, `momentum` or `weight_decay`, and for `nesterov` without momentum or with
-    dampening; NotImplementedError for `differentiable=True`.
+    dampening.
+
+    With `differentiable`, a step is recorded: the new parameter has a graph to the old one, to the
+    gradient and to an `lr` that requires grad. So the parameters must be results of ops.
 
     >>> w = nn.Parameter(minigrad.tensor([1.0, -2.0]))
     >>> opt = optim.SGD([w], lr=0.5, momentum=0.5)
@@ -36,6 +40,7 @@ class SGD(Optimizer):
     [-0.25, -3.25]
     """
 
+    _unsupported: ClassVar = ("capturable",)
     _added_options: ClassVar = {
         "nesterov": False,
         "maximize": False,
@@ -77,6 +82,8 @@ class SGD(Optimizer):
         super().__init__(params, defaults)
 
     def _update(self, group: Group, pairs: list[tuple[Tensor, Tensor]]) -> None:
+        if group["differentiable"]:
+            return self._record(group, pairs)
         lr, momentum = number(group["lr"]), float(group["momentum"])
         dampening, weight_decay = float(group["dampening"]), float(group["weight_decay"])
         maximize, nesterov = group["maximize"], group["nesterov"]
@@ -97,3 +104,23 @@ class SGD(Optimizer):
                     add_scaled(b, g, 1 - dampening, b, work)
                 g = add_scaled(g, b, momentum, work.first, work) if nesterov else b
             add_scaled(p, g, -lr, p, work)
+
+    def _record(self, group: Group, pairs: list[tuple[Tensor, Tensor]]) -> None:
+        """Make the update by ops on the parameters, so that it has a graph."""
+        lr, momentum, weight_decay = group["lr"], group["momentum"], group["weight_decay"]
+        with set_grad_enabled(self.defaults["differentiable"]):
+            for param, g in pairs:
+                g = -g if group["maximize"] else g
+                g = g.add(param, alpha=weight_decay) if weight_decay != 0 else g
+                if momentum != 0:
+                    state = self.state[param]
+                    buffer = state.get("momentum_buffer")
+                    if buffer is None:
+                        buffer = state["momentum_buffer"] = g.detach().clone()
+                    else:
+                        buffer.mul_(momentum).add_(g, alpha=1 - group["dampening"])
+                    g = g.add(buffer, alpha=momentum) if group["nesterov"] else buffer
+                if isinstance(lr, Tensor) and lr.requires_grad:
+                    param.addcmul_(g, lr, value=-1)
+                else:
+                    param.add_(g, alpha=-number(lr))

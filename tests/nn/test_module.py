@@ -556,3 +556,64 @@ def test_a_memory_format_for_another_number_of_dims() -> None:
         torch.nn.Conv3d(1, 2, 2).to(memory_format=torch.channels_last)
 
     assert check_same(program).error is not None
+
+
+def applied(t: Any, recurse: bool) -> Any:
+    t.manual_seed(0)
+    module = t.nn.Sequential(t.nn.Linear(2, 3), t.nn.BatchNorm1d(3))
+    module.gain = t.nn.Parameter(t.ones(2))
+    module.gain.sum().backward()
+    gain, product = module.gain, module[0].weight * module[0].weight
+    returned = module._apply(lambda x: x.add_(1).double(), recurse=recurse)
+    found = [returned is module, module.gain is gain, gain.grad, dict(module.state_dict())]
+    version = [module[0].weight._version, gain._version, product.sum().backward()]
+    return found, version
+
+
+def converting(t: Any) -> Any:
+    """A subclass that converts a tensor of its own along with its members."""
+
+    class Kept(t.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.__dict__["kept"] = t.ones(2)
+
+        def _apply(self, fn: Any, recurse: bool = True) -> Any:
+            self.kept = fn(self.kept)
+            return super()._apply(fn, recurse)
+
+    module = t.nn.Sequential(Kept())
+    return [str(getattr(module, name)()[0].kept.dtype) for name in ("double", "half", "float")]
+
+
+def with_mixin(t: Any, call: bool, *args: Any, **kwargs: Any) -> Any:
+    class Mixin:
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__()
+            self.given = args, kwargs
+
+    class After(t.nn.Module, Mixin):  # type: ignore[misc]
+        call_super_init = call
+
+    return getattr(After(*args, **kwargs), "given", None)
+
+
+APPLIED = {
+    "in the tree": lambda t: applied(t, recurse=True),
+    "in one module": lambda t: applied(t, recurse=False),
+    "by a subclass": converting,
+    "a mixin after Module": lambda t: with_mixin(t, False),
+    "a mixin that is called": lambda t: with_mixin(t, True, 1, a=2),
+}
+
+
+@pytest.mark.parametrize("program", APPLIED.values(), ids=APPLIED)
+def test_conversions_and_mixins(program: Any) -> None:
+    check_same(program)
+
+
+@pytest.mark.parametrize(("args", "kwargs"), [((1,), {}), ((), {"a": 1})])
+def test_module_takes_no_arguments(args: Any, kwargs: Any) -> None:
+    for t in (minigrad, torch):
+        with pytest.raises(TypeError):
+            with_mixin(t, False, *args, **kwargs)

@@ -1125,3 +1125,89 @@ def test_call_with_hooks_makes_no_reference_cycle() -> None:
         assert gone() is None
     finally:
         gc.enable()
+
+
+def registering(t: Any, kind: str, replaced: bool) -> Any:
+    """Register members in every way, with a hook that sees or replaces them."""
+    register = getattr(t.nn.modules.module, f"register_module_{kind}_registration_hook")
+    made = {
+        "buffer": t.ones,
+        "module": t.nn.Linear,
+        "parameter": lambda n: t.nn.Parameter(t.ones(n)),
+    }
+    made["module"] = lambda n: t.nn.Dropout(1 / n)
+    seen = []
+
+    def hook(module: Any, name: str, value: Any) -> Any:
+        seen.append((type(module).__name__, name, type(value).__name__))
+        return made[kind](7) if replaced else None
+
+    with register(hook):
+        module = t.nn.Sequential(t.nn.BatchNorm1d(2))
+        module.one = made["parameter"](2)
+        module.one = None
+        module.two = made["module"](2)
+        module.two = None
+        module.register_buffer("three", t.ones(2))
+        module.three = t.zeros(2)
+        module.three = None
+        module.four = t.nn.Buffer(t.ones(2))
+        module.register_parameter("five", made["parameter"](2))
+        module.add_module("six", None)
+    module.register_buffer("later", t.ones(2))
+    return seen, repr(module), dict(module.state_dict())
+
+
+@pytest.mark.parametrize("kind", ["buffer", "module", "parameter"])
+@pytest.mark.parametrize("replaced", [True, False])
+def test_hooks_of_registration(kind: str, replaced: bool) -> None:
+    if kind == "buffer" and replaced:  # in a batch normalisation, a float can't count batches
+        pytest.skip()
+    check_same(lambda t: registering(t, kind, replaced))
+
+
+def test_old_backward_hooks_of_every_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    def program(t: Any) -> Any:
+        hooks, seen = t.nn.modules.module, []
+        layer = t.nn.Sequential(t.nn.Tanh(), t.nn.Sigmoid())
+        layer[0].register_full_backward_hook(lambda *_: seen.append("full"))
+        with hooks.register_module_backward_hook(lambda m, *g: seen.append((repr(m), g))):
+            layer(t.ones(2, requires_grad=True)).sum().backward()
+        layer(t.ones(2, requires_grad=True)).sum().backward()
+        return seen, hooks.register_module_full_backward_hook(print)
+
+    monkeypatch.setattr(module_hooks.every_module, "_is_full_backward_hook", None)
+    monkeypatch.setattr(torch.nn.modules.module, "_global_is_full_backward_hook", None)
+    assert check_same(program).error is not None
+
+
+def test_a_handle_knows_the_hooks_of_its_kind() -> None:
+    def program(t: Any) -> Any:
+        layer = t.nn.Tanh()
+        handles = [layer.register_forward_hook(print) for _ in range(2)]
+        handles[0].remove()
+        return len(handles[1].hooks_dict_ref()), handles[1].id in handles[0].hooks_dict_ref()
+
+    check_same(program)
+
+
+def test_a_hook_of_loading_does_not_keep_its_module_alive() -> None:
+    layer = nn.Linear(2, 3)
+    layer.register_load_state_dict_pre_hook(print)
+    reference = weakref.ref(layer)
+    gc.disable()
+    try:
+        del layer
+        assert reference() is None
+    finally:
+        gc.enable()
+
+
+def test_names_without_the_prefix_of_a_parallel_module() -> None:
+    def program(t: Any) -> Any:
+        state = t.nn.Sequential(t.nn.ModuleDict({"module": t.nn.BatchNorm1d(2)})).state_dict()
+        t.nn.modules.utils.consume_prefix_in_state_dict_if_present(state, "0.")
+        t.nn.modules.utils.consume_prefix_in_state_dict_if_present(state, "mod")
+        return list(state), dict(state._metadata)
+
+    check_same(program)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from trajectories import SEEDS, check_trajectory
-from twins import check_same, torch
+from twins import check_close, check_same, torch
 
 import minigrad
 from minigrad import optim
@@ -181,3 +181,61 @@ def test_the_first_momentum_buffer_shares_nothing_with_the_gradient(
         return before, buffer, w, w.grad, buffer.stride(), buffer.requires_grad, buffer.is_leaf
 
     check_same(program)
+
+
+def recorded(t: Any, steps: int = 2, of_lr: bool = False, **options: Any) -> list[Any]:
+    """The gradients of a training by steps that are recorded, and its momentum."""
+    w, g, b = (t.tensor(values, dtype=t.float64, requires_grad=True) for values in START)
+    lr = t.tensor(0.1, dtype=t.float64, requires_grad=True) if of_lr else 0.1
+    p = w.clone()
+    optimizer = t.optim.SGD([p], lr=lr, differentiable=True, **options)
+    if options.get("momentum") and not of_lr:
+        optimizer.state[p]["momentum_buffer"] = b.clone()
+    with t.no_grad():
+        for i in range(steps):
+            with t.enable_grad():
+                p.grad = g * (i + 1)
+            optimizer.step()
+    (p**3).sum().backward()
+    buffer = optimizer.state[p].get("momentum_buffer")
+    return [
+        p,
+        w.grad,
+        g.grad,
+        *(x for x in (b.grad, lr.grad if of_lr else None, buffer) if x is not None),
+    ]
+
+
+START = ([1.0, 2.0], [0.5, 0.3], [0.2, -0.1])
+RECORDED: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "momentum": {"momentum": 0.9, "dampening": 0.2},
+    "Nesterov momentum": {"momentum": 0.9, "nesterov": True},
+    "decay": {"weight_decay": 0.1, "maximize": True},
+    "the rate": {"of_lr": True},
+    "the rate and momentum": {"of_lr": True, "momentum": 0.9, "steps": 1},
+    "an overwritten momentum": {"of_lr": True, "momentum": 0.9, "steps": 3},
+}
+
+
+@pytest.mark.parametrize("options", RECORDED.values(), ids=RECORDED)
+def test_differentiable_steps(options: Any) -> None:
+    check_close(lambda t: recorded(t, **options), rtol=1e-12)
+
+
+def leaf(t: Any, *, of_group: bool = False, fused: bool = False) -> Any:
+    w = t.ones(2, requires_grad=True)
+    groups = [{"params": [w], "differentiable": True}] if of_group else [w]
+    optimizer = t.optim.SGD(groups, lr=0.5, differentiable=not of_group, fused=fused)
+    w.grad = t.ones(2)
+    optimizer.step()
+    return w
+
+
+@pytest.mark.parametrize("options", [{}, {"of_group": True}, {"fused": True}])
+def test_a_leaf_in_a_differentiable_step(options: Any) -> None:
+    check_same(lambda t: leaf(t, **options))
+
+
+def test_a_parameter_that_is_no_leaf_needs_a_differentiable_optimizer() -> None:
+    check_same(lambda t: t.optim.SGD([t.ones(2, requires_grad=True).clone()], lr=0.1))

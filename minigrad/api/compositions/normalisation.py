@@ -66,6 +66,22 @@ def batch_norm(
     if eps < 0 or (training and eps == 0):
         required = "positive during training" if training else "non-negative"
         raise ValueError(f"batch_norm eps must be {required}, but got {eps}")
+    return batch_norm_of_any_eps(
+        input, running_mean, running_var, weight, bias, training, momentum, eps
+    )
+
+
+def batch_norm_of_any_eps(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    training: bool,
+    momentum: float,
+    eps: float,
+) -> Tensor:
+    """Return `batch_norm` of the arguments, whatever `eps` is."""
     _floats_only("batch_norm", input, weight=weight, bias=bias, mean=running_mean, var=running_var)
     shape = tuple(input.shape)
     if input.numel() == 0:
@@ -266,7 +282,7 @@ def instance_norm(
         None if x is None else repeated(x.detach()).clone() for x in (running_mean, running_var)
     )
     rows = input.contiguous().view(1, n * c, *shape[2:])
-    y = batch_norm(rows, mean, var, *parameters, use_input_stats, momentum, eps)
+    y = batch_norm_of_any_eps(rows, mean, var, *parameters, use_input_stats, momentum, eps)
     for running, each in ((running_mean, mean), (running_var, var)):
         if running is not None and each is not None and use_input_stats:
             running.detach().copy_(each.view(n, c).mean(0))

@@ -31,6 +31,7 @@ from .. import (
     sync_batchnorm,
     transformer,
 )
+from ..state_dict import consume_prefix_in_state_dict_if_present
 from . import module
 
 _FILES: dict[str, tuple[Any, ...]] = {
@@ -86,7 +87,13 @@ def _numbers_for(dims: int) -> Any:
 _single, _pair, _triple, _quadruple = (_numbers_for(dims) for dims in (1, 2, 3, 4))
 utils = _made(
     "utils",
-    {"_single": _single, "_pair": _pair, "_triple": _triple, "_quadruple": _quadruple},
+    {
+        "_single": _single,
+        "_pair": _pair,
+        "_triple": _triple,
+        "_quadruple": _quadruple,
+        "consume_prefix_in_state_dict_if_present": consume_prefix_in_state_dict_if_present,
+    },
 )
 Module = module.Module
 

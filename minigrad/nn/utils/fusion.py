@@ -1,9 +1,15 @@
-"""Fusion of layers, which minigrad doesn't have."""
+"""A batch normalisation in evaluation as a part of the layer before it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NoReturn
+import copy
+from typing import Any, TypeVar
+
+from ...api.creation import ones_like, zeros_like
+from ...api.functions import rsqrt
+from ...api.tensor import Tensor
+from ..module import Module
+from ..parameter import Parameter
 
 __all__ = [
     "fuse_conv_bn_eval",
@@ -12,17 +18,100 @@ __all__ = [
     "fuse_linear_bn_weights",
 ]
 
-
-def _refused(name: str) -> Callable[..., NoReturn]:
-    def function(*arguments: Any, **options: Any) -> NoReturn:
-        raise NotImplementedError(f"{name} is not supported: run the layers one after the other")
-
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = "Raise NotImplementedError: run the layers one after the other."
-    return function
+M = TypeVar("M", bound=Module)
 
 
-fuse_conv_bn_eval = _refused("fuse_conv_bn_eval")
-fuse_conv_bn_weights = _refused("fuse_conv_bn_weights")
-fuse_linear_bn_eval = _refused("fuse_linear_bn_eval")
-fuse_linear_bn_weights = _refused("fuse_linear_bn_weights")
+def fuse_conv_bn_eval(conv: M, bn: Any, transpose: bool = False) -> M:
+    """Return a convolution that computes what `conv` and then `bn` do, both in evaluation.
+
+    `transpose` is for a transposed convolution. Raises AssertionError for a layer in training, and
+    for a `bn` without running statistics.
+
+    >>> layers = nn.Sequential(nn.Conv1d(2, 3, 1), nn.BatchNorm1d(3)).eval()
+    >>> nn.utils.fuse_conv_bn_eval(*layers)
+    Conv1d(2, 3, kernel_size=(1,), stride=(1,))
+    """
+    return _fused(conv, bn, transpose)
+
+
+def fuse_linear_bn_eval(linear: M, bn: Any) -> M:
+    """Return a linear layer that computes what `linear` and then `bn` do, both in evaluation.
+
+    Raises AssertionError as `fuse_conv_bn_eval`, and for a `bn` of other features.
+
+    >>> layers = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)).eval()
+    >>> nn.utils.fuse_linear_bn_eval(*layers)
+    Linear(in_features=2, out_features=3, bias=True)
+    """
+    if bn.num_features not in (1, linear.out_features):
+        raise AssertionError(
+            "To fuse, the BatchNorm must have the out_features of the Linear, or 1"
+        )
+    return _fused(linear, bn)
+
+
+def _fused(layer: M, bn: Any, transpose: bool = False) -> M:
+    if layer.training or bn.training:
+        raise AssertionError("Fusion only for eval!")
+    if bn.running_mean is None or bn.running_var is None:
+        raise AssertionError("bn.running_mean and bn.running_var must not be None")
+    fused: Any = copy.deepcopy(layer)
+    statistics = bn.running_mean, bn.running_var, bn.eps, bn.weight, bn.bias
+    fused.weight, fused.bias = fuse_conv_bn_weights(
+        fused.weight, fused.bias, *statistics, transpose
+    )
+    return fused
+
+
+def fuse_conv_bn_weights(
+    conv_w: Tensor,
+    conv_b: Tensor | None,
+    bn_rm: Tensor,
+    bn_rv: Tensor,
+    bn_eps: float,
+    bn_w: Tensor | None,
+    bn_b: Tensor | None,
+    transpose: bool = False,
+) -> tuple[Parameter, Parameter]:
+    """Return the weight and the bias of a convolution that normalises its result, too.
+
+    The arguments after those of the convolution are running mean, running variance, eps, weight and
+    bias of the normalisation. With `transpose`, the channels are the second dimension of `conv_w`.
+
+    >>> one = minigrad.ones(1)
+    >>> weight, bias = nn.utils.fuse_conv_bn_weights(
+    ...     minigrad.ones(1, 1, 2), one, one * 3, one * 4, 0.0, one * 10, one
+    ... )
+    >>> weight.data, bias.data
+    (tensor([[[5., 5.]]]), tensor([-9.]))
+    """
+    conv_b = zeros_like(bn_rm) if conv_b is None else conv_b
+    bn_w = ones_like(bn_rm) if bn_w is None else bn_w
+    bn_b = zeros_like(bn_rm) if bn_b is None else bn_b
+    factor = bn_w * rsqrt(bn_rv + bn_eps)
+    sizes = [1] * conv_w.dim()
+    sizes[1 if transpose else 0] = -1
+    weight = conv_w * factor.reshape(sizes).to(conv_w.dtype)
+    bias = ((conv_b - bn_rm) * factor + bn_b).to(conv_b.dtype)
+    return Parameter(weight, conv_w.requires_grad), Parameter(bias, conv_b.requires_grad)
+
+
+def fuse_linear_bn_weights(
+    linear_w: Tensor,
+    linear_b: Tensor | None,
+    bn_rm: Tensor,
+    bn_rv: Tensor,
+    bn_eps: float,
+    bn_w: Tensor,
+    bn_b: Tensor,
+) -> tuple[Parameter, Parameter]:
+    """Return the weight and the bias of a linear layer that normalises its result, too.
+
+    >>> one = minigrad.ones(1)
+    >>> weight, bias = nn.utils.fuse_linear_bn_weights(
+    ...     minigrad.ones(1, 2), one, one * 3, one * 4, 0.0, one * 10, one
+    ... )
+    >>> weight.data, bias.data
+    (tensor([[5., 5.]]), tensor([-9.]))
+    """
+    return fuse_conv_bn_weights(linear_w, linear_b, bn_rm, bn_rv, bn_eps, bn_w, bn_b)

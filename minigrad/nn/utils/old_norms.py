@@ -9,12 +9,12 @@ from __future__ import annotations
 import warnings
 from typing import Any, TypeVar
 
-from ...api.functions import dot, mv
+from ...api.functions import dot, mv, pinverse
 from ...api.tensor import Tensor
 from ...core.grad_mode import no_grad
 from .. import functional as F
 from ..module import Module
-from ..parameter import Parameter
+from ..parameter import Parameter, is_lazy
 from .parametrizations import norm_except_dim, row_dim
 
 M = TypeVar("M", bound=Module)
@@ -32,7 +32,7 @@ class WeightNorm:
     def compute_weight(self, module: Module) -> Tensor:
         """Return the weight."""
         g, v = getattr(module, self.name + "_g"), getattr(module, self.name + "_v")
-        return v * (g / norm_except_dim(v, self.dim))
+        return v * (g / norm_except_dim(v, 2, self.dim))
 
     def __call__(self, module: Module, inputs: Any) -> None:
         setattr(module, self.name, self.compute_weight(module))
@@ -61,8 +61,9 @@ def weight_norm(module: M, name: str = "weight", dim: int | None = 0) -> M:
         raise RuntimeError(f"Cannot register two weight_norm hooks on the same parameter {name}")
     hook = WeightNorm(name, dim)
     weight = getattr(module, name)
+    _require_initialized(weight, "WeightNorm")
     del module._parameters[name]
-    module.register_parameter(name + "_g", Parameter(norm_except_dim(weight, hook.dim).detach()))
+    module.register_parameter(name + "_g", Parameter(norm_except_dim(weight, 2, hook.dim).detach()))
     module.register_parameter(name + "_v", Parameter(weight.detach()))
     setattr(module, name, hook.compute_weight(module))
     module.register_forward_pre_hook(hook)
@@ -88,6 +89,14 @@ def _hook_of(module: Module, kind: type, name: str) -> int | None:
         if isinstance(hook, kind) and hook.name == name:  # type: ignore[attr-defined]
             return number
     return None
+
+
+def _require_initialized(weight: Tensor, function: str) -> None:
+    if is_lazy(weight):
+        raise ValueError(
+            f"The module passed to `{function}` can't have uninitialized parameters. Call it with "
+            "a dummy batch before."
+        )
 
 
 # Spectral normalisation ---------------------------------------------------------------------------
@@ -149,6 +158,7 @@ def spectral_norm(
     weight = module._parameters[name]
     if weight is None:
         raise ValueError(f"`SpectralNorm` cannot be applied as parameter `{name}` is None")
+    _require_initialized(weight, "SpectralNorm")
     with no_grad():
         rows, columns = hook.as_matrix(weight).shape
         u = F.normalize(weight.new_empty(rows).normal_(0, 1), dim=0, eps=eps)
@@ -160,6 +170,7 @@ def spectral_norm(
     module.register_buffer(name + "_v", v)
     module.register_forward_pre_hook(hook)
     module._register_state_dict_hook(_Version(name))
+    module._register_load_state_dict_pre_hook(_FromOldVersion(hook))
     return module
 
 
@@ -171,6 +182,40 @@ class _Version:
 
     def __call__(self, module: Any, state_dict: Any, prefix: str, local_metadata: Any) -> None:
         local_metadata.setdefault("spectral_norm", {})[self.name + ".version"] = 1
+
+
+class _FromOldVersion:
+    """The hook that computes `weight_v` for a state dict that has the weight instead."""
+
+    def __init__(self, hook: SpectralNorm) -> None:
+        self.norm = hook
+        self.name = hook.name
+
+    def __call__(
+        self,
+        state_dict: dict[str, Any],
+        prefix: str,
+        local_metadata: dict[str, Any],
+        strict: bool,
+        missing_keys: list[str],
+        *_: Any,
+    ) -> None:
+        version = local_metadata.get("spectral_norm", {}).get(self.name + ".version")
+        key = prefix + self.name
+        present = {end for end in ("", "_orig", "_u", "_v") if key + end in state_dict}
+        if version is not None or present == {"_orig", "_u", "_v"}:
+            return
+        missing = [key + end for end in ("_orig", "", "_u") if end not in present]
+        if missing:
+            missing_keys.extend(missing if strict else ())
+            return
+        with no_grad():
+            original, u = state_dict[key + "_orig"], state_dict[key + "_u"]
+            factor = (original / state_dict.pop(key)).mean()
+            matrix = self.norm.as_matrix(original)
+            # The least squares of u, with the length that gives the factor of the weight.
+            v = mv(pinverse(matrix), u)
+            state_dict[key + "_v"] = v * (factor / dot(u, mv(matrix, v)))
 
 
 def remove_spectral_norm(module: M, name: str = "weight") -> M:
@@ -185,7 +230,8 @@ def remove_spectral_norm(module: M, name: str = "weight") -> M:
     for suffix in ("_u", "_v", "_orig"):
         delattr(module, name + suffix)
     module.register_parameter(name, Parameter(weight.detach()))
-    for key, other in [*module._state_dict_hooks.items()]:
-        if isinstance(other, _Version) and other.name == name:
-            del module._state_dict_hooks[key]
+    for hooks in (module._state_dict_hooks, module._load_state_dict_pre_hooks):
+        for key, other in [*hooks.items()]:
+            if isinstance(other, _Version | _FromOldVersion) and other.name == name:
+                del hooks[key]
     return module

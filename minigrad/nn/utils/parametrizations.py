@@ -17,12 +17,17 @@ from .parametrize import register_parametrization, require_tensor
 __all__ = ["orthogonal", "spectral_norm", "weight_norm"]
 
 
-def norm_except_dim(v: Tensor, dim: int) -> Tensor:
-    """Return the norm over all dimensions but `dim`, of the shape that broadcasts; all for -1."""
+def norm_except_dim(v: Tensor, pow: int = 2, dim: int = 0) -> Tensor:
+    """Return the norm over all dimensions but `dim`, of the shape that broadcasts; all for -1.
+
+    >>> minigrad.norm_except_dim(minigrad.tensor([[3.0, 4.0], [0.0, 1.0]]))
+    tensor([[5.],
+            [1.]])
+    """
     if dim == -1:
-        return vector_norm(v, 2.0, None, False)
+        return vector_norm(v, float(pow), None, False)
     others = [d for d in range(v.dim()) if d != dim]
-    return vector_norm(v, 2.0, others, True) if others else v.abs()
+    return vector_norm(v, float(pow), others, True) if others else v.abs()
 
 
 # Weight normalisation -----------------------------------------------------------------------------
@@ -34,10 +39,10 @@ class _WeightNorm(Module):
         self.dim = -1 if dim is None else dim
 
     def forward(self, weight_g: Tensor, weight_v: Tensor) -> Tensor:
-        return weight_v * (weight_g / norm_except_dim(weight_v, self.dim))
+        return weight_v * (weight_g / norm_except_dim(weight_v, 2, self.dim))
 
     def right_inverse(self, weight: Tensor) -> tuple[Tensor, Tensor]:
-        return norm_except_dim(weight, self.dim), weight
+        return norm_except_dim(weight, 2, self.dim), weight
 
 
 def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Module:

@@ -374,8 +374,28 @@ def remove_parametrizations(
     return module
 
 
-def transfer_parametrizations_and_params(*arguments: Any, **options: Any) -> NoReturn:
-    """Raise NotImplementedError: register the parametrizations on the other module instead."""
-    raise NotImplementedError(
-        "transfer_parametrizations_and_params is not supported: register them on the other module"
-    )
+def transfer_parametrizations_and_params(
+    from_module: Module, to_module: Module, tensor_name: str | None = None
+) -> Module:
+    """Register the parametrizations of one module on another, too. Returns the other.
+
+    Both then have the same originals. `tensor_name` names the only tensor to do this for; a tensor
+    that the other module lacks becomes a parameter of it.
+
+    >>> layer = nn.utils.parametrizations.weight_norm(nn.Linear(2, 3))
+    >>> other = nn.utils.parametrize.transfer_parametrizations_and_params(layer, nn.Linear(2, 3))
+    >>> other.parametrizations.weight.original0 is layer.parametrizations.weight.original0
+    True
+    """
+    if not is_parametrized(from_module):
+        return to_module
+    every: Any = from_module.parametrizations
+    for name in every if tensor_name is None else [tensor_name]:
+        if not hasattr(to_module, name):
+            setattr(to_module, name, Parameter(getattr(from_module, name)))
+        for parametrization in every[name]:
+            register_parametrization(to_module, name, parametrization)
+        there: Any = to_module.parametrizations
+        for original, tensor in (*every[name]._parameters.items(), *every[name]._buffers.items()):
+            setattr(there[name], original, tensor)
+    return to_module

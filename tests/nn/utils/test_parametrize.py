@@ -289,17 +289,80 @@ def test_pickles_are_refused() -> None:
     assert check_same(program).error is not None
 
 
-def test_skip_init_and_fusion() -> None:
-    utils = minigrad.nn.utils
+def test_skip_init() -> None:
     before = minigrad.get_rng_state()
-    layer = utils.skip_init(minigrad.nn.Linear, 3, 2, bias=False)
+    layer = minigrad.nn.utils.skip_init(minigrad.nn.Linear, 3, 2, bias=False)
     assert layer.weight.shape == (2, 3)
     assert (minigrad.get_rng_state() == before).all()
+    assert check_same(lambda t: t.nn.utils.skip_init(int, 3)).error is not None
 
+
+def transferred(t: Any, name: str | None, kind: str) -> Any:
+    t.manual_seed(0)
+    parametrize = t.nn.utils.parametrize
+    layer, other = t.nn.Linear(3, 3), t.nn.Linear(3, 3)
+    if kind == "several originals":
+        t.nn.utils.parametrizations.weight_norm(layer)
+    elif kind != "none":
+        for each in ("weight", "bias"):
+            parametrize.register_parametrization(layer, each, t.nn.Softplus())
+            parametrize.register_parametrization(layer, each, t.nn.Tanh())
+    if kind == "a new tensor":
+        del other.weight
+    returned = parametrize.transfer_parametrizations_and_params(layer, other, name)
+    names = [key for key, _ in other.named_parameters()]
+    values = [
+        bool((getattr(other, key) == getattr(layer, key)).all()) for key in ("weight", "bias")
+    ]
+    return (
+        returned is other,
+        names,
+        values,
+        [a is b for a in layer.parameters() for b in other.parameters()],
+    )
+
+
+@pytest.mark.parametrize("kind", ["none", "one original", "several originals", "a new tensor"])
+@pytest.mark.parametrize("name", [None, "weight"])
+def test_transfer(kind: str, name: str | None) -> None:
+    check_same(lambda t: transferred(t, name, kind))
+
+
+def test_a_spectral_norm_loads_the_state_of_an_old_version() -> None:
+    """Then the weight itself was saved, and `weight_v` was not."""
+
+    def program(t: Any, *, missing: str | None = None, version: bool = False) -> Any:
+        t.manual_seed(0)
+        layers = [t.nn.utils.spectral_norm(t.nn.Linear(3, 4)) for _ in range(2)]
+        for _ in range(30):
+            layers[0](t.ones(1, 3))
+        state = layers[0].state_dict()
+        v = state.pop("weight_v")
+        if not version:
+            del state._metadata[""]["spectral_norm"]
+        state["weight"] = layers[0].weight.detach().clone()
+        if missing is not None:
+            del state[missing]
+        found = layers[1].load_state_dict(state, strict=missing is None and not version)
+        close = t.allclose(layers[1].weight_v, v, atol=1e-3)
+        return list(map(sorted, found)), close
+
+    assert check_same(program).value[1][1] is True
+    for missing in ("weight", "weight_u", "weight_orig"):
+        check_same(lambda t, missing=missing: program(t, missing=missing))
+    check_same(lambda t: program(t, version=True))
+    ours = minigrad.nn.utils.spectral_norm(minigrad.nn.Linear(2, 3))
+    assert not minigrad.nn.utils.remove_spectral_norm(ours)._load_state_dict_pre_hooks
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_weights_of_a_recurrent_layer() -> None:
     def program(t: Any) -> Any:
-        return t.nn.utils.skip_init(int, 3)
+        layer = t.nn.LSTM(2, 3, 2, bidirectional=True, proj_size=2)
+        seen = []
+        for function in ("weight_norm", "remove_weight_norm"):
+            getattr(t.nn.utils, function)(layer, name="weight_hr_l1")
+            seen.append([type(weight).__name__ for weight in layer._flat_weights])
+        return seen, list(layer._flat_weights_names), [name for name, _ in layer.named_parameters()]
 
-    assert check_same(program).error is not None
-    for name in ("conv_bn_eval", "conv_bn_weights", "linear_bn_eval", "linear_bn_weights"):
-        with pytest.raises(NotImplementedError, match=f"fuse_{name}"):
-            getattr(utils, f"fuse_{name}")(layer, layer)
+    check_same(program)
