@@ -2431,7 +2431,6 @@ REFUSED: dict[str, str] = {
     "torch.linalg.eig(x[:, :2])": "eig",
     "torch.zeros(2, dtype=torch.complex64)": "complex64",
     # Arguments.
-    "torch.autograd.grad(w.sum(), w, is_grads_batched=True)": "is_grads_batched",
     # Dtypes and devices.
     "torch.tensor(1j)": "complex",
     "torch.tensor([1 + 2j])": "complex",

@@ -197,14 +197,13 @@ def grad(
 
     They are a tuple, or a dict if `inputs` is one. `grad_outputs` are the cotangents, as in
     `backward`. An input that wasn't used is a RuntimeError; with `allow_unused` its gradient is
-    None, and with `materialize_grads` it is zeros.
+    None, and with `materialize_grads` it is zeros. With `is_grads_batched`, each of `grad_outputs`
+    has a first dimension more, and so has each gradient: one walk is made for each of its elements.
 
     >>> x = minigrad.tensor(3., requires_grad=True)
     >>> minigrad.autograd.grad(x * x, x)
     (tensor(6.),)
     """
-    if is_grads_batched:
-        raise NotImplementedError("grad(is_grads_batched=True) is not implemented: call it per row")
     if materialize_grads and allow_unused is False:
         raise ValueError(
             "Expected allow_unused to be True or not passed when materialize_grads=True, "
@@ -217,10 +216,17 @@ def grad(
             "accumulate gradient for other parts of the graph, please use autograd.backward.",
             FutureWarning,
         )
+    results: list[Any] = []
+    if is_grads_batched:
+        options = {"create_graph": create_graph, "allow_unused": allow_unused or materialize_grads}
+        found = _grads_of_batch(outputs, wished, grad_outputs, retain_graph, **options)
+        for tensor, batch in zip(wished, found, strict=True):
+            unused = batch is None and materialize_grads
+            results.append(_zeros_for(tensor, create_graph) if unused else batch)
+        return dict(zip(inputs, results, strict=True)) if type(inputs) is dict else tuple(results)
     seeds = _seeds(_listed(outputs), grad_outputs, create_graph)
     parents = list(map(_parent, wished))
     arrived = _walked(seeds, retain_graph, create_graph, set(parents))
-    results: list[Any] = []
     given: set[Parent] = set()
     for index, (tensor, parent) in enumerate(zip(wished, parents, strict=True)):
         if parent in arrived:
@@ -237,6 +243,35 @@ def grad(
                 "graph. Set allow_unused=True if this is the desired behavior."
             )
     return dict(zip(inputs, results, strict=True)) if type(inputs) is dict else tuple(results)
+
+
+def _grads_of_batch(
+    outputs: Tensors, inputs: Sequence[Any], batches: Any, retain_graph: bool | None, **options: Any
+) -> list[Any]:
+    """`grad` for each element of the first dimension of the cotangents, and the results stacked.
+
+    ValueError unless there is a batch for each output, all of one size; IndexError for one of
+    nothing.
+    """
+    if batches is None:
+        _seeds(_listed(outputs), None, False)  # which raises the error of an implicit cotangent
+    batches = _listed(() if batches is None else batches)
+    if not all(isinstance(each, TensorBase) for each in batches) or not batches:
+        raise ValueError("grad(is_grads_batched=True) needs a tensor of cotangents for each output")
+    if not all(each._array.ndim and len(each._array) for each in batches):
+        raise IndexError(
+            "grad(is_grads_batched=True): cotangents have no first dimension, or 0 rows"
+        )
+    size, *others = {len(each._array) for each in batches}
+    if others:
+        raise ValueError("grad(is_grads_batched=True): the batches of cotangents differ in size")
+    rows = []
+    for i in range(size):
+        cotangents = [OPS["select"](each, 0, i) for each in batches]
+        keep = True if i < size - 1 else retain_graph
+        rows.append(grad(outputs, inputs, cotangents, keep, **options))
+    columns = zip(*rows, strict=True)
+    return [None if c[0] is None else OPS["stack"](*c, dim=0) for c in columns]
 
 
 def _zeros_for(input: Any, create_graph: bool) -> Any:

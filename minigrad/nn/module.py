@@ -44,9 +44,8 @@ class Module(Stateful, Hookable):
     ['hidden.weight', 'hidden.bias', 'out.weight', 'out.bias']
     """
 
-    call_super_init = (
-        False  # whether __init__ calls that of a class after Module, with its arguments
-    )
+    # Whether __init__ calls that of a class after Module, with its arguments.
+    call_super_init = False
     training: bool
     _parameters: dict[str, Parameter | None]
     _buffers: dict[str, Tensor | None]

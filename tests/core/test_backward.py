@@ -416,7 +416,34 @@ GRADS: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
     ),
     "with only_inputs": lambda torch, x, y, z: grad_of(torch, z.sum(), x, only_inputs=True),
     "not batched": lambda torch, x, y, z: grad_of(torch, z.sum(), x, is_grads_batched=False),
+    "batched": lambda torch, x, y, z: batched(torch, z, x, 3, 2),
+    "of several inputs, batched": lambda torch, x, y, z: batched(torch, z, [x, y, x], 2, 2),
+    "of a dict, batched": lambda torch, x, y, z: batched(torch, z, {"a": x, "b": y}, 1, 2),
+    "of a number, batched": lambda torch, x, y, z: batched(torch, z.sum(), x, 3),
+    "batched, recorded": lambda torch, x, y, z: batched(torch, z, x, 3, 2, create_graph=True),
+    "batched, retaining": lambda torch, x, y, z: (
+        batched(torch, z, x, 3, 2, retain_graph=True),
+        batched(torch, z, x, 3, 2),
+    ),
+    "batched, twice": lambda torch, x, y, z: (
+        batched(torch, z, x, 3, 2),
+        batched(torch, z, x, 3, 2),
+    ),
+    "of an unused input, batched": lambda torch, x, y, z: batched(torch, x * x, (x, y), 3, 2),
+    "allowed to be unused, batched": lambda torch, x, y, z: batched(
+        torch, x * x, (x, y), 3, 2, allow_unused=True
+    ),
+    "materialized, batched": lambda torch, x, y, z: batched(
+        torch, x * x, (x, y), 3, 2, materialize_grads=True
+    ),
 }
+
+
+def batched(torch: Any, y: Any, inputs: Any, *shape: int, **options: Any) -> Any:
+    """The gradients for a batch of cotangents of this shape."""
+    count = int(np.prod(shape))
+    cotangents = torch.arange(count, dtype=torch.float64).reshape(shape) - 2
+    return torch.autograd.grad(y, inputs, cotangents, is_grads_batched=True, **options)
 
 
 @pytest.mark.parametrize("name", GRADS)
@@ -465,11 +492,29 @@ def test_grad_does_not_fill_retained_gradients() -> None:
     check_same(program)
 
 
-def test_batches_of_gradients_are_refused_by_name() -> None:
-    x = leaf(minigrad, 1, 2)
-    with pytest.raises(NotImplementedError, match="is_grads_batched"):
-        minigrad.autograd.grad((x * x).sum(), x, is_grads_batched=True)
-    assert x.grad is None
+BATCHES: dict[str, Any] = {
+    "of nothing": lambda torch, x, y, z: batched(torch, z, x, 0, 2),
+    "a number": lambda torch, x, y, z: batched(torch, z, x),
+    "not given": lambda torch, x, y, z: grad_of(torch, z, x, is_grads_batched=True),
+    "of another shape": lambda torch, x, y, z: batched(torch, z, x, 3),
+    "of several sizes": lambda torch, x, y, z: torch.autograd.grad(
+        (z, x * 2), x, (torch.ones(2, 2), torch.ones(3, 2)), is_grads_batched=True
+    ),
+    "not given for a number": lambda torch, x, y, z: grad_of(
+        torch, z.sum(), x, is_grads_batched=True
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BATCHES)
+def test_errors_of_batches(name: str) -> None:
+    kinds = []
+    for t in (minigrad, torch):
+        x, y = leaf(t, 1, 2), leaf(t, 3, 4)
+        with pytest.raises(Exception) as raised:  # noqa: PT011 - the types are compared
+            BATCHES[name](t, x, y, x * y)
+        kinds.append(raised.type)
+    assert kinds[0] is kinds[1]
 
 
 def test_only_inputs_is_ignored_with_a_warning() -> None:
