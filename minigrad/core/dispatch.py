@@ -21,7 +21,7 @@ import numpy as np
 
 from ..rules import REGISTRY, Rule
 from ..rules.dtypes import SUPPORTED, scalar_name, to_numpy
-from ..rules.layout import contiguous, elementwise, like_images
+from ..rules.layout import contiguous, elementwise, like_dense_images, like_images
 from ..rules.presentation import HALF_IN_DERIVATIVES, HALF_IN_PULLBACKS, NO_DERIVATIVE
 from ..rules.promotion import LARGEST
 from ..rules.rule import not_implemented
@@ -389,6 +389,9 @@ if not result._array.flags.c_contiguous:
     "images": """\
 if not ({first}.flags.c_contiguous and result._array.flags.c_contiguous):
     result._array = like_images(output, {first})""",
+    "dense images": """\
+if not ({first}.flags.c_contiguous and result._array.flags.c_contiguous):
+    result._array = like_dense_images(output, {first})""",
     "own": "",
 }
 _EXTRA_OUTPUTS = {
@@ -518,6 +521,7 @@ _NAMES: dict[str, Any] = {
     "grad_mode": grad_mode,
     "from_old_order": from_old_order,
     "in_dtype": in_dtype,
+    "like_dense_images": like_dense_images,
     "like_images": like_images,
     "may_share_memory": np.may_share_memory,
     "missing": missing,

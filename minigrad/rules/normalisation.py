@@ -51,7 +51,7 @@ def _hat(
 @differentiable(
     INTERNAL,
     public="layer_norm",
-    layout="images",
+    layout="dense images",
     extra_outputs=True,
     node=lambda *args, **_: f"Native{args[7]}NormBackward0",
     joint_derivative={
@@ -115,7 +115,7 @@ def _per_channel(input: Array) -> tuple[int, ...]:
 @differentiable(
     INTERNAL,
     public="batch_norm",
-    layout="images",
+    layout="dense images",
     node="NativeBatchNormBackward0",
     joint_derivative={"NativeBatchNormBackward0": _OPERANDS},
 )

@@ -29,7 +29,8 @@ class Presentation:
     - `module`: where PyTorch has the function: "" for its top level, or "nn.functional".
     - `layout`: the result's order in memory (see `layout.py`): "contiguous", "elementwise" like the
       operands, "elementwise, last first" like them in reverse, "first" like the first operand,
-      "images" with the channels innermost if it has them so; "own" leaves it to the rule.
+      "images" with the channels innermost if it has them so, "dense images" too, whatever its
+      strides along sizes of 1; "own" leaves it to the rule.
     - `operators`: the expressions that call the op, such as "x + y", "x += y" and, for a number on
       the left, "1 - x".
     - `spread_sizes`: the method's sizes may be given one by one, `x.view(2, 3)`.

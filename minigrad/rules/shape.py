@@ -127,8 +127,9 @@ def squeeze(input: Array, dim: int | Sequence[int] | None = None) -> Result:
     """
     before = input.shape
     gone = named(dim, input.ndim)
-    after = tuple(size for d, size in enumerate(before) if size != 1 or d not in gone)
-    return input.reshape(after), (lambda g: g.reshape(before),)
+    kept = [d for d, size in enumerate(before) if size != 1 or d not in gone]
+    after, steps = tuple([before[d] for d in kept]), tuple([input.strides[d] for d in kept])
+    return _strided(input, after, steps), (lambda g: g.reshape(before),)
 
 
 @differentiable(linear=True, view=True, forms=IN_PLACE, operators=("x[None]",))
@@ -138,8 +139,18 @@ def unsqueeze(input: Array, dim: int) -> Result:
     >>> minigrad.ones(2, 3).unsqueeze(1).shape
     torch.Size([2, 1, 3])
     """
-    before, d = input.shape, axis(dim, input.ndim + 1)
-    return input.reshape((*before[:d], 1, *before[d:])), (lambda g: g.reshape(before),)
+    before, steps, d = input.shape, input.strides, axis(dim, input.ndim + 1)
+    step = before[d] * steps[d] if d < input.ndim else input.itemsize
+    y = _strided(input, (*before[:d], 1, *before[d:]), (*steps[:d], step, *steps[d:]))
+    return y, (lambda g: g.reshape(before),)
+
+
+def _strided(input: Array, shape: tuple[int, ...], steps: tuple[int, ...]) -> Array:
+    """`input` with other dimensions of size 1. NumPy may change the strides of those that stay."""
+    y = input.reshape(shape)
+    if y.strides == steps:
+        return y
+    return as_strided(input, shape, steps, writeable=input.flags.writeable)
 
 
 @differentiable(SIZES, linear=True, view=True, forms=METHOD, numpy="broadcast_to")

@@ -244,14 +244,15 @@ def rrelu(
             f"{upper}"
         )
     if not training:
-        return _call("leaky_relu", inplace, input, (lower + upper) / 2)
+        middle = _call("leaky_relu", inplace, input, (lower + upper) / 2)
+        return middle if inplace else middle.contiguous()
     if not input.is_floating_point():
         raise NotImplementedError(f"rrelu is not implemented for {input.dtype}")
     below = input._array.copy() <= 0
     slopes = np.ones(below.shape, input._array.dtype)
     drawn = wrap(np.empty(int(below.sum()), np.float64)).uniform_(lower, upper)
     slopes[below] = drawn._array
-    return input.mul_(wrap(slopes)) if inplace else input * wrap(slopes)
+    return input.mul_(wrap(slopes)) if inplace else (input * wrap(slopes)).contiguous()
 
 
 @composed(FUNCTION, module="nn.functional")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 # The result of `layer_norm` is contiguous, those of the others are laid out like the input.
 _normalised_layer = function(REGISTRY["normalise"].presented(layout="contiguous"))
+_normalised_groups = function(REGISTRY["normalise"].presented(layout="images"))
 
 
 def _floats_only(name: str, input: Any, **parameters: Any) -> None:
@@ -204,14 +205,14 @@ def group_norm(
         )
     if num_groups <= 0:
         raise RuntimeError(f"Expected num groups to be greater than 0, got {num_groups}")
+    if shape[0] * shape[1] // num_groups * math.prod(shape[2:]) == 1:
+        raise ValueError(
+            f"Expected more than 1 value per channel when training, got input size {list(shape)}"
+        )
     if shape[1] % num_groups:
         raise RuntimeError(
             "Expected number of channels in input to be divisible by num_groups, but got input of "
             f"shape {list(shape)} and num_groups={num_groups}"
-        )
-    if math.prod((shape[0], *shape[2:])) * (shape[1] // num_groups) == 1:
-        raise ValueError(
-            f"Expected more than 1 value per channel when training, got input size {list(shape)}"
         )
     for called, each in (("weight", weight), ("bias", bias)):
         if each is not None and tuple(each.shape) != (shape[1],):
@@ -225,7 +226,7 @@ def group_norm(
     weight, bias = (each if each is None else each.contiguous() for each in (weight, bias))
     split = (shape[0], num_groups, shape[1] // num_groups * math.prod(shape[2:]))
     channels = (1, shape[1], *(1,) * (len(shape) - 2))
-    return OPS["normalise"](input, weight, bias, split, (2,), channels, eps, "Group")[0]
+    return _normalised_groups(input, weight, bias, split, (2,), channels, eps, "Group")[0]
 
 
 @composed(FUNCTION, module="nn.functional")
@@ -296,7 +297,7 @@ def local_response_norm(
         means = avg_pools[2](pad(squares, (0, 0, *around)), (size, 1), 1).squeeze(1)
     else:
         n, c, first = input.shape[:3]
-        squares = squares.reshape(n, 1, c, first, -1)
+        squares = squares.view(n, 1, c, first, -1)
         means = avg_pools[3](pad(squares, (0, 0, 0, 0, *around)), (size, 1, 1), 1).squeeze(1)
-        means = means.reshape(input.shape)
+        means = means.view(input.shape)
     return input / (means * alpha + k) ** beta

@@ -16,7 +16,7 @@ from ...core.tracing import constant
 from ...rules import REGISTRY
 from ...rules.dims import flag, index
 from ...rules.dtypes import scalar_name
-from ...rules.layout import channels_last
+from ...rules.layout import channels_last, like_dense_images
 from ...rules.pooling import pooled_size
 from ...rules.presentation import FUNCTION
 from .convolution import sizes_of
@@ -92,7 +92,11 @@ def _max_pool(
     if input._array.dtype.kind == "b":
         raise NotImplementedError(f"\"{name}\" not implemented for 'Bool'")
     if nd > 1:
-        return OPS["max_pool"](input, *sizes, ceil)
+        values, indices = OPS["max_pool"](input, *sizes, ceil)
+        if nd == input.ndim - 1 == 3:  # an image without a batch has the layout of a batch of one
+            for each in (values, indices):
+                each._array = like_dense_images(each._array[None], input._array[None])[0]
+        return values, indices
     # PyTorch, too, pools a row as an image.
     kernel, stride, padding, dilation = ((n, *s) for n, s in zip((1, 1, 0, 1), sizes, strict=True))
     values, indices = OPS["max_pool"](input.unsqueeze(-2), kernel, stride, padding, dilation, ceil)
@@ -289,7 +293,11 @@ def _adaptive_avg_pool(nd: int, input: Any, output_size: Any) -> Tensor:
         return _adaptive_avg_pool(2, input.unsqueeze(-2), (1, *sizes)).squeeze(-2)
     inside = input.shape[-nd:]
     if all(size == 1 for size in sizes):
-        return input.mean(tuple(range(-nd, 0)), keepdim=True)
+        mean = input.mean(tuple(range(-nd, 0)), keepdim=True)
+        if channels_last(input._array):
+            channels = mean.shape[1]
+            mean.as_strided_(mean.shape, (channels, 1, *(channels,) * nd))
+        return mean
     return _op("mean_of_windows", nd)(input, adapted_windows(inside, sizes), nd)
 
 
