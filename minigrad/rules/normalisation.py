@@ -81,6 +81,8 @@ def normalise(
     centred = x - mean
     var = _mean(centred * centred, over, count)
     rstd = 1 / np.sqrt(var + eps)
+    if eps == 0 and kind == "Batch":
+        rstd = np.where(var == 0, 0, rstd).astype(rstd.dtype)
     y = (centred * rstd).reshape(shape)
     if weight is not None:
         y = y * weight.reshape(affine)

@@ -65,6 +65,12 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
             f"{list(size)}. Got {theta.shape}."
         )
     corners = _with_default(align_corners)
+    if align_corners and 1 in size[2:]:
+        warnings.warn(
+            "affine_grid: with align_corners=True, the pixel of a dimension of size 1 is at 0, the "
+            "centre. See the documentation of affine_grid for details.",
+            stacklevel=2,
+        )
     if min(size) <= 0:
         raise ValueError(f"Expected non-zero, positive output size. Got {list(size)}")
     if theta.shape[0] != size[0]:

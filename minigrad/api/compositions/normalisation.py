@@ -67,6 +67,20 @@ def batch_norm(
     if eps < 0 or (training and eps == 0):
         required = "positive during training" if training else "non-negative"
         raise ValueError(f"batch_norm eps must be {required}, but got {eps}")
+    return _batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
+
+
+def _batch_norm(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    training: bool,
+    momentum: float,
+    eps: float,
+) -> Tensor:
+    """`batch_norm` with any `eps`."""
     _floats_only("batch_norm", input, weight=weight, bias=bias, mean=running_mean, var=running_var)
     shape = tuple(input.shape)
     if input.numel() == 0:
@@ -267,7 +281,7 @@ def instance_norm(
         None if x is None else repeated(x.detach()).clone() for x in (running_mean, running_var)
     )
     rows = input.contiguous().view(1, n * c, *shape[2:])
-    y = batch_norm(rows, mean, var, *parameters, use_input_stats, momentum, eps)
+    y = _batch_norm(rows, mean, var, *parameters, use_input_stats, momentum, eps)
     for running, each in ((running_mean, mean), (running_var, var)):
         if running is not None and each is not None and use_input_stats:
             running.detach().copy_(each.view(n, c).mean(0))

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...core.creating import require_memory
 from ...core.dispatch import OPS
 from ...core.one_node import as_one_node, one_node
 from ...core.tensor import require_tensor, wrap
 from ...core.tracing import constant
+from ...rules.dims import indices
 from ...rules.presentation import FUNCTION
 from .half import in_float32
 from .pooling import adaptive_avg_pools, in_image_layout
@@ -67,6 +69,7 @@ def interpolate(
             f"Input and output sizes should be greater than 0, but got input "
             f"{list(input.shape[2:])} and output {sizes}"
         )
+    require_memory((*input.shape[:2], *sizes), input._array.dtype)
     if mode == "area":
         return adaptive_avg_pools[nd](input, sizes)
     if mode not in (*_DIMS, "nearest", "nearest-exact") or _DIMS.get(mode, nd) != nd:
@@ -103,8 +106,11 @@ def _sizes(
     if size is not None:
         if recompute:
             raise ValueError("recompute_scale_factor is not meaningful with an explicit size.")
-        return [int(n) for n in each], [None] * len(each)
-    sizes = [math.floor(float(n) * f) for n, f in zip(inside, each, strict=True)]
+        return indices(each, "size"), [None] * len(each)
+    scaled = [float(n) * f for n, f in zip(inside, each, strict=True)]
+    if not all(abs(n) < 2**63 for n in scaled):
+        raise RuntimeError("interpolate: a scaled size cannot be converted to an int64")
+    sizes = [math.floor(n) for n in scaled]
     return sizes, [None] * len(each) if recompute else [float(f) for f in each]
 
 
