@@ -229,8 +229,8 @@ class _Filling:
         saved += [f"*in_{option.name}" for option in self.options if option.annotation == _KEY]
         if self.rule.extra_outputs:
             saved.append("*[(id(x._array), x._counter, 0) for x in more]")
-        alone = len(names) == 1
         refused = [f"by_{n} = refuse_{n}" for n in self.rule.presentation.not_implemented]
+        plain = len(names) == len(edges) == 1 and not refused
         give_way = f"if not isinstance({names[-1]}, OPERANDS):\n    return NotImplemented"
         return {
             "operands_fit": "\nand ".join(map(self._fits, names)),
@@ -246,11 +246,11 @@ class _Filling:
             "any_parent": "(" + " or ".join(f"to_{n} is not None" for n in derivable) + ")",
             "any_pullback": "pullbacks",
             "pullback_names": ""
-            if alone and len(edges) == 1
+            if plain
             else "\n".join([f"{_tuple(f'by_{n}' for n in names)} = pullbacks", *refused]),
             "parent_tuple": _tuple(self._if_operand(n, f"to_{n}") for n in edges),
             "pullback_tuple": "pullbacks"
-            if alone and len(edges) == 1
+            if plain
             else _tuple(
                 self._if_operand(n, f"by_{n} if to_{n} is not None else None") for n in edges
             ),

@@ -53,6 +53,7 @@ class Presentation:
     - `node`: PyTorch's name for the op's node, or a function of the rule's arguments that returns
       it, if PyTorch has several; "" means the rule's name and "Backward0".
     - `in_place_node`: the name in place, if it is another.
+    - `in_place_derivative`: whether PyTorch has a derivative for the op in place.
     - `converts`: whether PyTorch converts the operand to the option `dtype` by a separate op.
     - `dim_for_keepdim`: whether `keepdim` needs `dim` to be given, if only as None.
     - `not_implemented`: operands for whose derivatives PyTorch has nothing but an error in the
@@ -83,6 +84,7 @@ class Presentation:
     title: str = ""
     node: str | Callable[..., str] = ""
     in_place_node: str = ""
+    in_place_derivative: bool = True
     converts: bool = False
     dim_for_keepdim: bool = False
     not_implemented: Mapping[str, str] = field(default_factory=dict, hash=False)
