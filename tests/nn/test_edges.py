@@ -124,3 +124,28 @@ def test_the_dtype_of_cosine_similarity(a: str, b: str, shape: tuple[int, ...]) 
         return t.nn.functional.cosine_similarity(x, y, dim=-1)
 
     check_close(similarity, 1e-3 if "float16" in (a, b) else 1e-6)
+
+
+NORMS = {
+    "batch_norm": "batch_norm(x, None, None, w, b, training=True)",
+    "batch_norm of given statistics": "batch_norm(x, w.detach(), w.detach(), w, b)",
+    "batch_norm without parameters": "batch_norm(x, w.detach(), w.detach())",
+    "instance_norm": "instance_norm(x, None, None, w, b)",
+    "group_norm": "group_norm(x, 1, w, b)",
+    "layer_norm": "layer_norm(x, (2,), w, b)",
+    "rms_norm": "rms_norm(x, (2,), w)",
+}
+
+
+@pytest.mark.parametrize("name", NORMS)
+@pytest.mark.parametrize(("a", "b"), list(itertools.product(DTYPES[3:], repeat=2)))
+@pytest.mark.filterwarnings("ignore:Mismatch dtype")
+def test_the_dtypes_of_normalisation(name: str, a: str, b: str) -> None:
+    def normalised(t: Any) -> list[Any]:
+        x = t.tensor([[[1, 2], [3, 5]], [[7, 0], [4, 4]]], dtype=getattr(t, a), requires_grad=True)
+        w, bias = (t.tensor([2, 1], dtype=getattr(t, b), requires_grad=True) for _ in range(2))
+        y = eval(NORMS[name], vars(t.nn.functional) | {"x": x, "w": w, "b": bias})
+        (y * x.detach()).sum().backward()
+        return [y, type(y.grad_fn).__name__, *(leaf.grad for leaf in (x, w, bias))]
+
+    check_close(normalised, 1e-2 if "float16" in (a, b) else 1e-4, 1e-2)

@@ -23,7 +23,12 @@ OTHERS = [
     for form in [*forms(name)][1:]
     if not (form.startswith("in-place") and name in NOT_IN_PLACE)
 ]
-IN_PLACE = [(name, form) for name in SAMPLES for form in forms(name) if form.startswith("in-place")]
+IN_PLACE = [
+    (name, form)
+    for name in SAMPLES
+    for form in forms(name)
+    if form.startswith("in-place") and name not in NOT_IN_PLACE
+]
 
 pytestmark = pytest.mark.filterwarnings(f"ignore:{checker.LAYOUT_WARNING}")
 

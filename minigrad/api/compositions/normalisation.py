@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core.dispatch import OPS, function
+from ...core.half import HALF
+from ...core.one_node import as_one_node
 from ...core.tensor import require_tensor, wrap
 from ...rules import REGISTRY
-from ...rules.dtypes import scalar_name
+from ...rules.dtypes import float32, scalar_name
 from ...rules.layout import channels_last
 from ...rules.presentation import FUNCTION
 from .half import in_float32
@@ -40,6 +42,25 @@ def _floats_only(name: str, input: Any, **parameters: Any) -> None:
             require_tensor(each, name, called, place)
     if input._array.dtype.kind != "f":
         raise NotImplementedError(f"\"{name}\" not implemented for '{scalar_name(input._array)}'")
+
+
+def _is_mixed(name: str, input: Tensor, *parameters: Tensor | None) -> bool:
+    """Whether a float16 input has float32 parameters. PyTorch then computes in float32.
+
+    RuntimeError for any other parameters whose dtype isn't the input's.
+    """
+    dtypes = {each.dtype for each in parameters if each is not None}
+    if dtypes <= {input.dtype}:
+        return False
+    if input._array.dtype is HALF and dtypes == {float32}:
+        return True
+    found = ", ".join(sorted(map(str, dtypes)))
+    raise RuntimeError(f"{name}: an input of {input.dtype} can't have parameters of {found}")
+
+
+def _rounded(y: Tensor, kind: str, *operands: Tensor | None) -> Tensor:
+    """A result in float32, in float16. Both steps are one node."""
+    return as_one_node(y.half(), f"Native{kind}NormBackward0", *operands)
 
 
 @composed(FUNCTION, module="nn.functional")
@@ -82,6 +103,10 @@ def _batch_norm(
 ) -> Tensor:
     """`batch_norm` with any `eps`."""
     _floats_only("batch_norm", input, weight=weight, bias=bias, mean=running_mean, var=running_var)
+    parameters = running_mean, running_var, weight, bias
+    if _is_mixed("batch_norm", input, *parameters):
+        wide = _batch_norm(input.float(), *parameters, training, momentum, eps)
+        return _rounded(wide, "Batch", input, weight, bias)
     shape = tuple(input.shape)
     if input.numel() == 0:
         y = input.clone()
@@ -94,7 +119,7 @@ def _batch_norm(
     if len(shape) < 2:
         raise RuntimeError(f"batch_norm expects 2 or more dimensions, but got {list(shape)}")
     names = ("running_mean", "running_var", "weight", "bias")
-    for name, each in zip(names, (running_mean, running_var, weight, bias), strict=True):
+    for name, each in zip(names, parameters, strict=True):
         if each is not None and each.numel() != shape[1]:
             raise RuntimeError(f"{name} should contain {shape[1]} elements not {each.numel()}")
     if not training:
@@ -135,6 +160,9 @@ def layer_norm(
     """
     _floats_only("layer_norm", input, weight=weight, bias=bias)
     sizes = _last_sizes("layer_norm", input, normalized_shape, weight=weight, bias=bias)
+    if _is_mixed("layer_norm", input, weight, bias):
+        wide = layer_norm(input.float(), normalized_shape, weight, bias, eps)
+        return _rounded(wide, "Layer", input, weight, bias)
     over = tuple(range(input.ndim - len(sizes), input.ndim))
     shape = tuple(input.shape)
     return _normalised_layer(input, weight, bias, shape, over, sizes, eps, "Layer")[0]
@@ -189,9 +217,10 @@ def rms_norm(
     sizes = _last_sizes("rms_norm", input, normalized_shape, weight=weight)
     over = tuple(range(input.ndim - len(sizes), input.ndim))
     small = float(np.finfo(input._array.dtype).eps) if eps is None else eps
-    square = OPS["mean"](OPS["pow"](input, 2), over, True)
-    y = input * OPS["rsqrt"](plus(square, small))
-    y = y if weight is None else y * weight
+    x = input.float() if input._array.dtype is HALF else input
+    square = OPS["mean"](OPS["pow"](x, 2), over, True)
+    y = x * OPS["rsqrt"](plus(square, small))
+    y = (y if weight is None else y * weight).to(input.dtype)
     return y if channels_last(input._array) else y.contiguous()
 
 
@@ -235,6 +264,9 @@ def group_norm(
                 f"input, but got {called} of shape {list(each.shape)} and input of shape "
                 f"{list(shape)}"
             )
+    if _is_mixed("group_norm", input, weight, bias):
+        wide = group_norm(input.float(), num_groups, weight, bias, eps)
+        return _rounded(wide, "Group", input, weight, bias)
     if not channels_last(input._array):
         input = input.contiguous()
     weight, bias = (each if each is None else each.contiguous() for each in (weight, bias))
