@@ -72,16 +72,12 @@ PICKING = {"argsort": 0, "kthvalue": 1, "mode": 0, "sort": 0, "topk": 1}
 # Ops that fall short, and why. Each must still fail.
 _DTYPE = "no tensor can have the dtype"
 _SIX_DIGITS = "PyTorch's has 6 digits around 5"
-_IN_BYTES = "PyTorch interpolates bytes with weights that are rounded to integers"
 SHORTFALLS: dict[str, str] = {
     "bfloat16": _DTYPE,
     "cdouble": _DTYPE,
     "cfloat": _DTYPE,
     "linalg.eig": _DTYPE,
     "linalg.eigvals": _DTYPE,
-    "nn.functional.interpolate.bicubic": _IN_BYTES,
-    "nn.functional.interpolate.bilinear": _IN_BYTES,
-    "nn.functional.upsample_bilinear": _IN_BYTES,
     "special.bessel_j0": _SIX_DIGITS,
     "special.bessel_y1": _SIX_DIGITS,
 }

@@ -47,7 +47,9 @@ SMOOTH = tuple(name for name in OPS if REGISTRY[name].differentiable)
 # operands that don't require grad.
 _DETACHED = ("floor_divide", "heaviside", "special_zeta")
 # The same, in place only.
-_DETACHED_IN_PLACE = ("acosh", "asinh", "atanh")
+_DETACHED_IN_PLACE = [
+    name for name, rule in REGISTRY.items() if not rule.presentation.in_place_derivative
+]
 
 
 def write_op(writer: ProgramWriter) -> None:

@@ -258,7 +258,8 @@ def new_ones(self: TensorBase, *size: Any, dtype: DType | None = None, **options
 
 def new_empty(self: TensorBase, *size: Any, dtype: DType | None = None, **options: Any) -> Any:
     """Make an uninitialised tensor of shape `size`, with this tensor's dtype by default."""
-    return made(np.empty(sizes_of(size, options, "new_empty"), _kind(self, dtype)), **options)
+    sizes = sizes_of(size, options, "new_empty")
+    return made(allocated(np.empty, sizes, _kind(self, dtype)), **options)
 
 
 def new_empty_strided(

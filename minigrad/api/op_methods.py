@@ -166,7 +166,10 @@ for _rule in REGISTRY.values():
 for _name, _composition in composed_methods():
     _function = _composition.function
     if _name.endswith("_"):
-        setattr(OpMethods, _name, in_place_composition(_function))
+        _op_name = _function.__name__
+        _is_op = OPS.get(_op_name) is _function  # then this is another name of its method
+        _written: Any = getattr(OpMethods, f"{_op_name}_") if _is_op else None
+        setattr(OpMethods, _name, _written or in_place_composition(_function))
     else:
         setattr(
             OpMethods, _name, _with_sizes(_function) if _composition.spread_sizes else _function

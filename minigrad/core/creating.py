@@ -64,6 +64,11 @@ def allocated(make: Callable[..., np.ndarray], *arguments: Any, **options: Any) 
         raise RuntimeError(f"can't allocate memory for a tensor: {error}") from None
 
 
+def require_memory(shape: Sequence[int], dtype: np.dtype) -> None:
+    """RuntimeError if a tensor of a shape is too large for the memory. Nothing is kept."""
+    allocated(np.empty, tuple(shape), dtype)
+
+
 def sizes_of(size: Sequence[Any], options: dict[str, Any], name: str) -> tuple[int, ...]:
     """The sizes given as `*size`, one by one or in a sequence, or as `size=` in the options.
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from ..rules import REGISTRY, Rule
 from ..rules.dtypes import SUPPORTED, scalar_name, to_numpy
-from ..rules.layout import contiguous, elementwise, like_images
+from ..rules.layout import contiguous, elementwise, like_dense_images, like_images
 from ..rules.presentation import HALF_IN_DERIVATIVES, HALF_IN_PULLBACKS, NO_DERIVATIVE
 from ..rules.promotion import LARGEST
 from ..rules.rule import not_implemented
@@ -229,8 +229,8 @@ class _Filling:
         saved += [f"*in_{option.name}" for option in self.options if option.annotation == _KEY]
         if self.rule.extra_outputs:
             saved.append("*[(id(x._array), x._counter, 0) for x in more]")
-        alone = len(names) == 1
         refused = [f"by_{n} = refuse_{n}" for n in self.rule.presentation.not_implemented]
+        plain = len(names) == len(edges) == 1 and not refused
         give_way = f"if not isinstance({names[-1]}, OPERANDS):\n    return NotImplemented"
         return {
             "operands_fit": "\nand ".join(map(self._fits, names)),
@@ -246,11 +246,11 @@ class _Filling:
             "any_parent": "(" + " or ".join(f"to_{n} is not None" for n in derivable) + ")",
             "any_pullback": "pullbacks",
             "pullback_names": ""
-            if alone and len(edges) == 1
+            if plain
             else "\n".join([f"{_tuple(f'by_{n}' for n in names)} = pullbacks", *refused]),
             "parent_tuple": _tuple(self._if_operand(n, f"to_{n}") for n in edges),
             "pullback_tuple": "pullbacks"
-            if alone and len(edges) == 1
+            if plain
             else _tuple(
                 self._if_operand(n, f"by_{n} if to_{n} is not None else None") for n in edges
             ),
@@ -389,6 +389,9 @@ if not result._array.flags.c_contiguous:
     "images": """\
 if not ({first}.flags.c_contiguous and result._array.flags.c_contiguous):
     result._array = like_images(output, {first})""",
+    "dense images": """\
+if not ({first}.flags.c_contiguous and result._array.flags.c_contiguous):
+    result._array = like_dense_images(output, {first})""",
     "own": "",
 }
 _EXTRA_OUTPUTS = {
@@ -520,6 +523,7 @@ _NAMES: dict[str, Any] = {
     "grad_mode": grad_mode,
     "from_old_order": from_old_order,
     "in_dtype": in_dtype,
+    "like_dense_images": like_dense_images,
     "like_images": like_images,
     "may_share_memory": np.may_share_memory,
     "missing": missing,

@@ -52,6 +52,8 @@ def in_place(
     `into_shared(array, *args)` does that, because the result, which has a value for every element,
     doesn't say which ones. `node` and `operator` are as in `dispatch.function`.
     """
+    if not rule.presentation.in_place_derivative:
+        rule = rule.presented(not_implemented={"input": f"inplace version of {rule.name}"})
     called = f"{rule.name}_" if rule.presentation.node == NO_DERIVATIVE else ""
     out_of_place = function(rule, node=node, operator=operator, called=called)
     write = rule.write

@@ -43,7 +43,7 @@ def resize_array(
         larger: Any = allocated(np.empty, start + needed, np.uint8)
         larger[: data.size] = data
         data, tensor._view = larger, None
-    tensor._array = in_memory(data, start, shape, steps, array.dtype)
+    tensor._array = allocated(in_memory, data, start, shape, steps, array.dtype)
     note_reshaped(tensor, array.shape)
 
 

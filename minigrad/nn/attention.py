@@ -215,11 +215,9 @@ def multi_head_attention_forward(
 ) -> tuple[Tensor, Tensor | None]:
     """Return multi-head attention and its weights; see `MultiheadAttention`, whose N is second.
 
-    Raises AssertionError or RuntimeError for shapes that don't fit, and NotImplementedError for
-    `static_k` and `static_v`.
+    `static_k` and `static_v` (N × num_heads, S, embed_dim / num_heads) replace the projections of
+    `key` and `value`. Raises AssertionError or RuntimeError for shapes that don't fit.
     """
-    if static_k is not None or static_v is not None:
-        raise NotImplementedError("multi_head_attention_forward: static_k and static_v are refused")
     is_batched = _check_dims(query, key, value, key_padding_mask, attn_mask, num_heads)
     if not is_batched:
         query, key, value = query.unsqueeze(1), key.unsqueeze(1), value.unsqueeze(1)
@@ -249,11 +247,14 @@ def multi_head_attention_forward(
         raise AssertionError("bias_k and bias_v must both be given, or neither")
     added = 0
     if bias_k is not None and bias_v is not None:
+        if static_k is not None or static_v is not None:
+            raise AssertionError("bias cannot be added to a static key or value")
         k, v = cat([k, bias_k.repeat(1, batch, 1)]), cat([v, bias_v.repeat(1, batch, 1)])
         added += 1
     # From (steps, N, features) to (N × heads, steps, features of a head).
     heads, width = batch * num_heads, features // num_heads
     q, k, v = (x.contiguous().view(x.shape[0], heads, width).transpose(0, 1) for x in (q, k, v))
+    k, v = _static(static_k, k, "static_k"), _static(static_v, v, "static_v")
     if add_zero_attn:
         nothing = zeros(heads, 1, width, dtype=k.dtype)
         k, v = cat([k, nothing], dim=1), cat([v, nothing], dim=1)
@@ -274,6 +275,16 @@ def multi_head_attention_forward(
     if is_batched:
         return output, weights
     return output.squeeze(1), None if weights is None else weights.squeeze(0)
+
+
+def _static(given: Tensor | None, projected: Tensor, name: str) -> Tensor:
+    """The given keys or values, or else the projected ones."""
+    if given is None:
+        return projected
+    heads, _, width = projected.shape
+    if given.shape[0] != heads or given.shape[2] != width:
+        raise AssertionError(f"expecting {name} of shape ({heads}, S, {width}), got {given.shape}")
+    return given
 
 
 def _attention_with_weights(
@@ -446,4 +457,10 @@ def _check_dims(
             f"For {kind} `query`, expected `attn_mask` to be `None`, 2-D or 3-D but found "
             f"{attn_mask.dim()}-D tensor instead"
         )
+    if dims == 2 and attn_mask is not None and attn_mask.dim() == 3:
+        expected = num_heads, query.shape[0], key.shape[0]
+        if tuple(attn_mask.shape) != expected:
+            raise AssertionError(
+                f"Expected `attn_mask` shape to be {expected} but got {tuple(attn_mask.shape)}"
+            )
     return dims == 3

@@ -117,7 +117,21 @@ def like_images(output: Array, x: Array) -> Array:
     """`output`, or a copy of it: contiguous, but with the channels innermost if `x` has them so."""
     if not channels_last(x) or output.ndim != x.ndim:
         return contiguous(output)
-    return np.moveaxis(contiguous(np.moveaxis(output, 1, -1)), -1, 1)
+    return _with_channels_last(output)
+
+
+def like_dense_images(output: Array, x: Array) -> Array:
+    """`like_images`, where images without gaps may have any strides along sizes of 1."""
+    dense = x.ndim in (4, 5) and np.moveaxis(x, 1, -1).flags.c_contiguous
+    if dense and not x.flags.c_contiguous:
+        return _with_channels_last(output)
+    return like_images(output, x)
+
+
+def _with_channels_last(output: Array) -> Array:
+    moved = contiguous(np.moveaxis(output, 1, -1))
+    in_order = moved.reshape(-1).reshape(moved.shape)  # the strides along sizes of 1, too
+    return np.moveaxis(in_order, -1, 1)
 
 
 def strides_in(shape: tuple[int, ...], x: Array) -> tuple[int, ...]:

@@ -51,7 +51,7 @@ def _hat(
 @differentiable(
     INTERNAL,
     public="layer_norm",
-    layout="images",
+    layout="dense images",
     extra_outputs=True,
     node=lambda *args, **_: f"Native{args[7]}NormBackward0",
     joint_derivative={
@@ -81,6 +81,8 @@ def normalise(
     centred = x - mean
     var = _mean(centred * centred, over, count)
     rstd = 1 / np.sqrt(var + eps)
+    if eps == 0 and kind == "Batch":
+        rstd = np.where(var == 0, 0, rstd).astype(rstd.dtype)
     y = (centred * rstd).reshape(shape)
     if weight is not None:
         y = y * weight.reshape(affine)
@@ -115,7 +117,7 @@ def _per_channel(input: Array) -> tuple[int, ...]:
 @differentiable(
     INTERNAL,
     public="batch_norm",
-    layout="images",
+    layout="dense images",
     node="NativeBatchNormBackward0",
     joint_derivative={"NativeBatchNormBackward0": _OPERANDS},
 )

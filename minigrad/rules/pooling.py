@@ -98,7 +98,7 @@ def max_pool(
     x = padded(input, padding, lowest, ends)
     y = np.full((*lead, *outside), lowest, input.dtype)
     positions = _positions if math.prod(outside) > _FEW else _kept_positions
-    first, origin = positions(size, outside, stride, padding, dilation)
+    first, origin, filled = positions(size, outside, stride, padding, dilation)
     indices = np.broadcast_to(first, y.shape).copy()
     flat = [math.prod(size[i + 1 :]) for i in range(nd)]
     for place, key in places:
@@ -110,13 +110,21 @@ def max_pool(
         shift = sum(k * d * step for k, d, step in zip(place, dilation, flat, strict=True))
         np.copyto(indices, origin + shift, where=better)
     apart = all(s >= d * (k - 1) + 1 for k, s, d in zip(kernel, stride, dilation, strict=True))
-    return (y, indices), (_to_elements(input, indices, lead, size, not apart),)
+    to_input = _to_elements(input, indices, lead, size, not apart) if filled else _to_nothing
+    return (y, indices), (to_input,)
+
+
+def _to_nothing(g: Array) -> Array:
+    raise RuntimeError("max_pool: the gradient of a window that has only padding is not defined")
 
 
 def _positions(
     size: Sizes, outside: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes
-) -> tuple[Array, Array]:
-    """The index of the first element of each window that isn't padding, and that of its corner."""
+) -> tuple[Array, Array, bool]:
+    """The index of the first place of each window that isn't before the input, and of its corner.
+
+    Also whether all of those places are in the input.
+    """
     starts, corners = [], []
     for m, s, p, d in zip(outside, stride, padding, dilation, strict=True):
         corner = np.arange(m) * s - p
@@ -124,10 +132,20 @@ def _positions(
         starts.append(np.where(corner < 0, corner % d, corner))
     flat = [math.prod(size[i + 1 :]) for i in range(len(size))]
     origin = sum(g * step for g, step in zip(_grid(corners), flat, strict=True))
-    return np.ravel_multi_index(_grid(starts), size), origin
+    first: Any = sum(g * step for g, step in zip(_grid(starts), flat, strict=True))
+    return first, origin, bool((first < math.prod(size)).all())
 
 
 _kept_positions = functools.lru_cache(256)(_positions)
+
+
+def _require_windows(g: Array) -> None:
+    """RuntimeError for a gradient with respect to no windows, as in PyTorch."""
+    if 0 in g.shape[1:]:
+        raise RuntimeError(
+            "adaptive pooling: Expected grad_output to have non-zero size for non-batch "
+            f"dimensions, but it has sizes {list(g.shape)}"
+        )
 
 
 def _grid(each: list[Array]) -> tuple[Array, ...]:
@@ -171,7 +189,13 @@ def max_of_windows(input: Array, windows: np.ndarray, size: int) -> Result:
     # Many windows take less time one place after another, few take less with all places at once.
     largest = _largest_in_turn if math.prod(lead) * columns > 1000 else _largest_at_once
     y, indices = largest(x, windows)
-    return (y, indices), (_to_elements(input, indices, lead, inside, True),)
+    scattered = _to_elements(input, indices, lead, inside, True)
+
+    def pullback(g: Array) -> Array:
+        _require_windows(g)
+        return scattered(g)
+
+    return (y, indices), (pullback,)
 
 
 def _largest_in_turn(x: Array, windows: np.ndarray) -> tuple[Array, Array]:
@@ -300,6 +324,7 @@ def mean_of_windows(input: Array, windows: np.ndarray, size: int) -> Result:
     each = counts / columns
 
     def pullback(g: Array) -> Array:
+        _require_windows(g)
         # PyTorch divides by the number of rows and then by that of columns, and rounds both.
         shares = (g / each / columns).reshape((rows, *counts.shape, 1))
         shares = np.where(inner, shares, 0)

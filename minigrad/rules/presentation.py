@@ -29,7 +29,8 @@ class Presentation:
     - `module`: where PyTorch has the function: "" for its top level, or "nn.functional".
     - `layout`: the result's order in memory (see `layout.py`): "contiguous", "elementwise" like the
       operands, "elementwise, last first" like them in reverse, "first" like the first operand,
-      "images" with the channels innermost if it has them so; "own" leaves it to the rule.
+      "images" with the channels innermost if it has them so, "dense images" too, whatever its
+      strides along sizes of 1; "own" leaves it to the rule.
     - `operators`: the expressions that call the op, such as "x + y", "x += y" and, for a number on
       the left, "1 - x".
     - `spread_sizes`: the method's sizes may be given one by one, `x.view(2, 3)`.
@@ -52,6 +53,7 @@ class Presentation:
     - `node`: PyTorch's name for the op's node, or a function of the rule's arguments that returns
       it, if PyTorch has several; "" means the rule's name and "Backward0".
     - `in_place_node`: the name in place, if it is another.
+    - `in_place_derivative`: whether PyTorch has a derivative for the op in place.
     - `converts`: whether PyTorch converts the operand to the option `dtype` by a separate op.
     - `dim_for_keepdim`: whether `keepdim` needs `dim` to be given, if only as None.
     - `not_implemented`: operands for whose derivatives PyTorch has nothing but an error in the
@@ -82,6 +84,7 @@ class Presentation:
     title: str = ""
     node: str | Callable[..., str] = ""
     in_place_node: str = ""
+    in_place_derivative: bool = True
     converts: bool = False
     dim_for_keepdim: bool = False
     not_implemented: Mapping[str, str] = field(default_factory=dict, hash=False)

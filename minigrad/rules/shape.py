@@ -127,8 +127,10 @@ def squeeze(input: Array, dim: int | Sequence[int] | None = None) -> Result:
     """
     before = input.shape
     gone = named(dim, input.ndim)
-    after = tuple(size for d, size in enumerate(before) if size != 1 or d not in gone)
-    return input.reshape(after), (lambda g: g.reshape(before),)
+    kept = [d for d, size in enumerate(before) if size != 1 or d not in gone]
+    y = input.reshape([before[d] for d in kept])
+    y = _with_strides(input, y, [input.strides[d] for d in kept])
+    return y, (lambda g: g.reshape(before),)
 
 
 @differentiable(linear=True, view=True, forms=IN_PLACE, operators=("x[None]",))
@@ -139,7 +141,19 @@ def unsqueeze(input: Array, dim: int) -> Result:
     torch.Size([2, 1, 3])
     """
     before, d = input.shape, axis(dim, input.ndim + 1)
-    return input.reshape((*before[:d], 1, *before[d:])), (lambda g: g.reshape(before),)
+    y = input.reshape((*before[:d], 1, *before[d:]))
+    if 1 in before or not y.flags.c_contiguous:
+        steps = input.strides
+        step = before[d] * steps[d] if d < input.ndim else input.itemsize
+        y = _with_strides(input, y, (*steps[:d], step, *steps[d:]))
+    return y, (lambda g: g.reshape(before),)
+
+
+def _with_strides(input: Array, y: Array, strides: Sequence[int]) -> Array:
+    """`y`, which is `input` in another shape, also with these strides along sizes of 1."""
+    if y.strides == tuple(strides):
+        return y
+    return as_strided(input, y.shape, strides, writeable=input.flags.writeable)
 
 
 @differentiable(SIZES, linear=True, view=True, forms=METHOD, numpy="broadcast_to")

@@ -172,7 +172,9 @@ def cosh(input: Array) -> Result:
     return np.cosh(input), (lambda g: g * np.sinh(input),)
 
 
-@differentiable(FLOAT_FUNCTION, numpy="arcsinh", in_place_node="AsinhBackward1")
+@differentiable(
+    FLOAT_FUNCTION, numpy="arcsinh", in_place_node="AsinhBackward1", in_place_derivative=False
+)
 def asinh(input: Array) -> Result:
     """The inverse of the hyperbolic sine.
 
@@ -182,7 +184,9 @@ def asinh(input: Array) -> Result:
     return np.arcsinh(input), (lambda g: g * rsqrt(input * input + 1)[0],)
 
 
-@differentiable(FLOAT_FUNCTION, numpy="arccosh", in_place_node="AcoshBackward1")
+@differentiable(
+    FLOAT_FUNCTION, numpy="arccosh", in_place_node="AcoshBackward1", in_place_derivative=False
+)
 def acosh(input: Array) -> Result:
     """The inverse of the hyperbolic cosine; NaN below 1.
 
@@ -192,7 +196,9 @@ def acosh(input: Array) -> Result:
     return np.arccosh(input), (lambda g: g * rsqrt(input * input - 1)[0],)
 
 
-@differentiable(FLOAT_FUNCTION, numpy="arctanh", in_place_node="AtanhBackward1")
+@differentiable(
+    FLOAT_FUNCTION, numpy="arctanh", in_place_node="AtanhBackward1", in_place_derivative=False
+)
 def atanh(input: Array) -> Result:
     """The inverse of the hyperbolic tangent; infinite at -1 and 1, NaN beyond.
 

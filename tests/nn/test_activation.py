@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from twins import check_same
+from twins import check_close, check_same
 
 import minigrad
 from minigrad import nn
@@ -82,3 +82,19 @@ def test_names_of_nodes(name: str, inplace: bool) -> None:
         return [type(y.grad_fn).__name__, y.shape[0], x.grad.shape[0]]
 
     assert check_same(program).error is None
+
+
+@pytest.mark.parametrize("inplace", [False, True])
+@pytest.mark.parametrize("slope", [-2.0, -0.0, 0.0, 0.5])
+@pytest.mark.parametrize("name", ["elu", "celu", "leaky_relu", "rrelu"])
+def test_gradients_of_negative_slopes(name: str, slope: float, inplace: bool) -> None:
+    """In place, PyTorch has none: it computes them from the result."""
+
+    def gradient(t: Any) -> Any:
+        leaf = t.tensor([-1.0, 0.0, 2.0], requires_grad=True)
+        options = (slope, slope) if name == "rrelu" else (slope,)
+        y = getattr(t.nn.functional, name)(leaf * 1, *options, inplace=inplace)
+        y.sum().backward()
+        return [y, leaf.grad]
+
+    check_close(gradient, 1e-6)

@@ -240,6 +240,8 @@ IMAGES = [
     "[max_pool2d, max_pool3d][n - 2](x, 2)",
     "[adaptive_avg_pool2d, adaptive_avg_pool3d][n - 2](x, 2)",
     "[adaptive_max_pool2d, adaptive_max_pool3d][n - 2](x, 2)",
+    "rrelu(x)",
+    "rrelu(x, training=True)",
 ]
 
 
@@ -253,6 +255,68 @@ def test_the_strides_of_images(call: str, n: int) -> None:
 
     for order in itertools.permutations(range(n + 2)):
         assert strides(minigrad, order) == strides(torch, order), order
+
+
+@pytest.mark.parametrize("n", [2, 3])
+@pytest.mark.parametrize("gap", [False, True])
+@pytest.mark.parametrize(
+    "call",
+    [
+        "batch_norm(x, None, None, training=True)",
+        "batch_norm(x, *[x.new_ones(x.shape[1])] * 4)",
+        "instance_norm(x)",
+        "[adaptive_avg_pool2d, adaptive_avg_pool3d][n - 2](x, 1)",
+        "[adaptive_max_pool2d, adaptive_max_pool3d][n - 2](x, 1)",
+        "[max_pool2d, max_pool3d][n - 2](x, 1)",
+    ],
+)
+def test_the_strides_of_images_with_a_size_of_1(call: str, gap: bool, n: int) -> None:
+    def strides(t: Any, order: tuple[int, ...], one: int) -> tuple[int, ...]:
+        sizes = [1 if d == one else size for d, size in enumerate((3, 4, 2, 3, 2)[: n + 2])]
+        x = t.ones([sizes[d] * (1 + gap) for d in order])[(slice(None, None, 1 + gap),) * (n + 2)]
+        x = x.permute([order.index(d) for d in range(n + 2)])
+        return strides_of(eval(call, vars(t.nn.functional) | {"x": x, "n": n}))
+
+    for order in itertools.islice(itertools.permutations(range(n + 2)), 0, None, 2 * n - 3):
+        for one in range(n + 2):
+            assert strides(minigrad, order, one) == strides(torch, order, one), (order, one)
+
+
+@pytest.mark.parametrize("shape", [(4, 2, 3), (1, 2, 3), (4, 2, 3, 5), (4, 1, 3, 5)])
+@pytest.mark.parametrize("name", ["max_pool", "avg_pool", "adaptive_avg_pool", "adaptive_max_pool"])
+def test_the_strides_of_one_image(name: str, shape: tuple[int, ...]) -> None:
+    def strides(t: Any, order: tuple[int, ...]) -> tuple[int, ...]:
+        x = t.ones([shape[d] for d in order]).permute([order.index(d) for d in range(len(shape))])
+        pool = getattr(t.nn.functional, f"{name}{len(shape) - 1}d")
+        y: tuple[int, ...] = strides_of(pool(x, 1))
+        return y
+
+    for order in itertools.permutations(range(len(shape))):
+        if order != (0, 2, 3, 1):  # an error in PyTorch, which takes the depth for channels
+            assert strides(minigrad, order) == strides(torch, order), order
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_the_strides_of_a_single_mean_of_each_channel(n: int) -> None:
+    def stride(t: Any, form: str) -> Any:
+        x = t.ones(2, 3, *(4, 5, 6)[:n]).contiguous(memory_format=getattr(t, form)).requires_grad_()
+        y = getattr(t.nn.functional, f"adaptive_avg_pool{n}d")(x, 1)
+        return y.stride(), y.grad_fn.name()
+
+    for form in ("contiguous_format", "channels_last" if n == 2 else "channels_last_3d"):
+        assert stride(minigrad, form) == stride(torch, form)
+
+
+@pytest.mark.parametrize("gap", [False, True])
+@pytest.mark.parametrize("shape", list(itertools.product((1, 2), repeat=3)))
+def test_the_strides_along_dimensions_of_size_1(shape: tuple[int, ...], gap: bool) -> None:
+    def strides(t: Any, order: tuple[int, ...]) -> list[Any]:
+        x = t.ones([shape[d] * (1 + gap) for d in order]).permute(order)
+        x = x[:, :: 1 + gap]
+        return [(x.unsqueeze(d).stride(), x.squeeze(d - 1).stride()) for d in range(4)]
+
+    for order in itertools.permutations(range(3)):
+        assert strides(minigrad, order) == strides(torch, order)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -14,23 +16,49 @@ from ...core.dispatch import OPS, function
 from ...core.inplace import in_place
 from ...core.one_node import one_node
 from ...core.tensor import require_tensor, wrap
-from ...rules import REGISTRY
+from ...rules import REGISTRY, Rule
 from ...rules.presentation import BOTH, FUNCTION
+from ...rules.rule import Result
 from .half import refuse_half
 from .registry import composed
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
+
+def _refusing_negative(rule: Rule, option: str) -> Rule:
+    """The rule of an in-place form that has no derivative if this option isn't 0 or more.
+
+    PyTorch computes the derivative from the result, which doesn't tell the sides of the kink apart.
+    """
+
+    @functools.wraps(rule.forward)
+    def forward(input: Any, *options: float) -> Result:
+        y, pullbacks = rule.forward(input, *options)
+        if options and not options[0] >= 0:
+            return y, (refuse,)
+        return y, pullbacks
+
+    def refuse(g: Any) -> NoReturn:
+        raise RuntimeError(
+            f"{rule.name}_: the derivative in place isn't defined for a negative {option}. Use the "
+            "out-of-place version."
+        )
+
+    return replace(rule, forward=forward)
+
+
+_ELU = _refusing_negative(REGISTRY["elu"], "alpha")
+_LEAKY_RELU = _refusing_negative(REGISTRY["leaky_relu"], "slope")
 # PyTorch has other nodes for some of these in place.
 _IN_PLACE = {
     **{
         name: in_place(REGISTRY[name])
         for name in ("hardsigmoid", "hardswish", "hardtanh", "mish", "silu")
     },
-    "elu": in_place(REGISTRY["elu"], node="EluBackward1"),
-    "celu": in_place(REGISTRY["elu"], node="CeluBackward1"),
-    "leaky_relu": in_place(REGISTRY["leaky_relu"], node="LeakyReluBackward1"),
+    "elu": in_place(_ELU, node="EluBackward1"),
+    "celu": in_place(_ELU, node="CeluBackward1"),
+    "leaky_relu": in_place(_LEAKY_RELU, node="LeakyReluBackward1"),
     "threshold": in_place(REGISTRY["threshold"], node="ThresholdBackward1"),
 }
 _celu = function(REGISTRY["elu"], node="CeluBackward0")
@@ -244,14 +272,15 @@ def rrelu(
             f"{upper}"
         )
     if not training:
-        return _call("leaky_relu", inplace, input, (lower + upper) / 2)
+        middle = _call("leaky_relu", inplace, input, (lower + upper) / 2)
+        return middle if inplace else middle.contiguous()
     if not input.is_floating_point():
         raise NotImplementedError(f"rrelu is not implemented for {input.dtype}")
     below = input._array.copy() <= 0
     slopes = np.ones(below.shape, input._array.dtype)
     drawn = wrap(np.empty(int(below.sum()), np.float64)).uniform_(lower, upper)
     slopes[below] = drawn._array
-    return input.mul_(wrap(slopes)) if inplace else input * wrap(slopes)
+    return input.mul_(wrap(slopes)) if inplace else (input * wrap(slopes)).contiguous()
 
 
 @composed(FUNCTION, module="nn.functional")

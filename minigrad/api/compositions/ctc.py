@@ -50,6 +50,8 @@ def ctc_loss(
         raise NotImplementedError(f"\"ctc_loss_cpu\" not implemented for '{name}'")
     batched = log_probs.ndim == 3
     x = log_probs if batched else log_probs.unsqueeze(1)
+    if isinstance(input_lengths, TensorBase) != isinstance(target_lengths, TensorBase):
+        raise TypeError("ctc_loss(): both or none of the lengths must be tensors")
     inputs, sizes = (
         _lengths("input_lengths", input_lengths),
         _lengths("target_lengths", target_lengths),
@@ -72,7 +74,8 @@ def ctc_loss(
 def _lengths(name: str, given: Any) -> np.ndarray:
     array = given._array if isinstance(given, TensorBase) else np.asarray(given)
     if array.size and array.dtype.kind not in "iu":
-        raise TypeError(f"ctc_loss(): argument '{name}' must be integers")
+        error = RuntimeError if isinstance(given, TensorBase) else TypeError
+        raise error(f"ctc_loss(): argument '{name}' must be integers")
     return array.reshape(-1).astype(np.int64)
 
 
@@ -92,11 +95,8 @@ def _labels(
         raise RuntimeError(
             f"Expected input_lengths to have value at most {steps}, but got {inputs.max()}"
         )
-    if targets.ndim not in (1, 2) or targets.dtype.kind not in "iu":
-        raise RuntimeError(
-            "Expected targets to be integers in 1 to 2 dimensions, but got "
-            f"{targets.ndim} of {targets.dtype}"
-        )
+    if targets.ndim not in (1, 2):
+        raise RuntimeError(f"Expected targets to have 1 or 2 dimensions, but got {targets.ndim}")
     labels = np.full((count, 2 * most + 1), blank)
     expected = int(sizes.sum()) if targets.ndim == 1 else most
     if (targets.size != expected) if targets.ndim == 1 else (targets.shape[1] < most):

@@ -39,13 +39,28 @@ def _fractional_max_pool(
     if output_size is None:
         if isinstance(output_ratio, int | float):
             raise TypeError(f"{name}: argument 'output_ratio' must have {nd} floats")
+        if len(output_ratio) != nd:
+            error = IndexError if len(output_ratio) < nd else ValueError
+            raise error(f"{name}: argument 'output_ratio' must have {nd} floats")
         output_size = [int(n * share) for n, share in zip(inside, output_ratio, strict=True)]
-    windows = sizes_of(kernel_size, nd, "kernel_size", name)
-    outside = sizes_of(output_size, nd, "output_size", name)
+    windows, outside = (
+        _one_or_each(name, nd, called, sizes)
+        for called, sizes in (("kernel_size", kernel_size), ("output_size", output_size))
+    )
+    if min(windows) <= 0 or min(outside) < 0:
+        raise RuntimeError(
+            f"{name}(): the sizes of windows must be positive, and those of the output can't be "
+            f"negative, but got {list(windows)} and {list(outside)}"
+        )
+    if 0 in input.shape[1:]:
+        raise RuntimeError(
+            f"{name}(): Expected input to have non-zero size for non-batch dimensions, but got "
+            f"{list(input.shape)}"
+        )
     if input._array.dtype.kind != "f":
         raise NotImplementedError(f"\"{name}\" not implemented for '{scalar_name(input._array)}'")
     for n, m, k in zip(inside, outside, windows, strict=True):
-        if m + k - 1 > n:
+        if m + k - (nd == 2) > n:  # PyTorch's limit is another one in three dimensions
             raise RuntimeError(f"{name}(): pool size {k} too large relative to input size {n}")
     x = input if input.ndim == nd + 2 else input.unsqueeze(0)
     if samples is None:
@@ -64,6 +79,13 @@ def _fractional_max_pool(
     index = index.reshape(y.shape)
     values, indices = y, wrap(np.ascontiguousarray(index))
     return (values, indices) if x is input else (values.squeeze(0), indices.squeeze(0))
+
+
+def _one_or_each(name: str, nd: int, called: str, sizes: Any) -> tuple[int, ...]:
+    """An int, or one for each dimension, as a tuple. RuntimeError for another number of them."""
+    if isinstance(sizes, list | tuple) and len(sizes) != nd:
+        raise RuntimeError(f"{name}: {called} must either be a single int or {nd} ints")
+    return sizes_of(sizes, nd, called, name)
 
 
 # In float16, its gradients are added one by one, each rounded, as in PyTorch.

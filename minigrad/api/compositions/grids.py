@@ -43,12 +43,13 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
 
     Shapes: theta (N, 2, 3) and size (N, C, H, W) give a grid (N, H, W, 2); theta (N, 3, 4) and size
     (N, C, D, H, W) give (N, D, H, W, 3). -1 and 1 are the centres of the first and last pixels with
-    `align_corners`, else their outer edges. ValueError for other shapes, and for integers.
+    `align_corners`, which warns of sizes of 1, else their outer edges. ValueError for other shapes,
+    and for integers.
 
     >>> F = minigrad.nn.functional
-    >>> F.affine_grid(minigrad.eye(2, 3).unsqueeze(0), (1, 1, 1, 2), align_corners=True)
-    tensor([[[[-1.,  0.],
-              [ 1.,  0.]]]])
+    >>> F.affine_grid(minigrad.eye(2, 3).unsqueeze(0), (1, 1, 1, 2), align_corners=False)
+    tensor([[[[-0.5000,  0.0000],
+              [ 0.5000,  0.0000]]]])
     """
     require_tensor(theta, "affine_grid", "theta")
     if theta._array.dtype.kind != "f":
@@ -65,6 +66,12 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
             f"{list(size)}. Got {theta.shape}."
         )
     corners = _with_default(align_corners)
+    if align_corners and 1 in size[2:]:
+        warnings.warn(
+            "affine_grid: with align_corners=True, the pixel of a dimension of size 1 is at 0, the "
+            "centre. See the documentation of affine_grid for details.",
+            stacklevel=2,
+        )
     if min(size) <= 0:
         raise ValueError(f"Expected non-zero, positive output size. Got {list(size)}")
     if theta.shape[0] != size[0]:

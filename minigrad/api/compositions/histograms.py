@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...core.creating import require_memory
 from ...core.higher_order import without_derivative
 from ...core.tensor import TensorBase, require_tensor, wrap
 from ...rules.dims import index as integer
@@ -39,6 +40,8 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
         raise RuntimeError("minlength should be >= 0")
     if x.ndim != 1 or (x.size and x.min() < 0):
         raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
+    size = max(int(x.max()) + 1 if x.size else 0, minlength)
+    require_memory((size,), np.dtype(np.int64))
     if weights is None:
         return wrap(np.bincount(x, minlength=minlength).astype(np.int64))
     w = weights._array
@@ -47,7 +50,7 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     kind = w.dtype if w.dtype.kind == "f" else np.dtype(np.float64)
     if not x.size:
         return wrap(np.zeros(minlength, np.int64))
-    sums = np.zeros(max(int(x.max()) + 1, minlength), kind)
+    sums = np.zeros(size, kind)
     np.add.at(sums, x, w)
     result: Any = without_derivative(sums, "bincount", weights)
     return result

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...core.creating import int_of
+from ...core.creating import int_of, require_memory
 from ...core.dispatch import OPS, function
 from ...core.grad_mode import no_grad
 from ...core.higher_order import without_derivative
@@ -624,6 +624,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         raise RuntimeError("num_classes should be positive")
     elif x.max() >= num_classes:
         raise RuntimeError("Class values must be smaller than num_classes.")
+    require_memory((*x.shape, num_classes), x.dtype)
     return wrap((x[..., None] == np.arange(num_classes)).astype(np.int64, "C"))
 
 

@@ -639,8 +639,8 @@ def multi_margin_loss(
         )
     if target.ndim > 1 or target.numel() != rows:
         raise RuntimeError(f"inconsistent target size, got: {list(target.shape)}")
-    x = input.reshape(rows, -1)
-    classes = x.shape[1]
+    classes = shape[-1] if shape else 1
+    x = input.reshape(rows, classes)
     if weight is not None and weight.numel() != classes:
         raise RuntimeError(f"inconsistent weight size, got: {list(weight.shape)}")
     labels = target._array.reshape(rows)
@@ -687,8 +687,8 @@ def multilabel_margin_loss(
     if target.shape != shape:
         raise RuntimeError(f"inconsistent target size: {list(target.shape)} for {list(shape)}")
     rows = shape[0] if input.ndim == 2 else 1
-    x, labels = input.reshape(rows, -1), target._array.reshape(rows, -1)
-    classes = x.shape[1]
+    classes = shape[-1] if shape else 1
+    x, labels = input.reshape(rows, classes), target._array.reshape(rows, classes)
     if ((labels < -1) | (labels >= classes)).any():
         raise RuntimeError("argument error: target out of range")
     given = np.logical_and.accumulate(labels >= 0, axis=1)

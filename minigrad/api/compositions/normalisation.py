@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core.dispatch import OPS, function
+from ...core.half import HALF
+from ...core.one_node import as_one_node
 from ...core.tensor import require_tensor, wrap
 from ...rules import REGISTRY
-from ...rules.dtypes import scalar_name
+from ...rules.dtypes import float32, scalar_name
 from ...rules.layout import channels_last
 from ...rules.presentation import FUNCTION
 from .half import in_float32
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 # The result of `layer_norm` is contiguous, those of the others are laid out like the input.
 _normalised_layer = function(REGISTRY["normalise"].presented(layout="contiguous"))
+_normalised_groups = function(REGISTRY["normalise"].presented(layout="images"))
 
 
 def _floats_only(name: str, input: Any, **parameters: Any) -> None:
@@ -39,6 +42,25 @@ def _floats_only(name: str, input: Any, **parameters: Any) -> None:
             require_tensor(each, name, called, place)
     if input._array.dtype.kind != "f":
         raise NotImplementedError(f"\"{name}\" not implemented for '{scalar_name(input._array)}'")
+
+
+def _is_mixed(name: str, input: Tensor, *parameters: Tensor | None) -> bool:
+    """Whether a float16 input has float32 parameters. PyTorch then computes in float32.
+
+    RuntimeError for any other parameters whose dtype isn't the input's.
+    """
+    dtypes = {each.dtype for each in parameters if each is not None}
+    if dtypes <= {input.dtype}:
+        return False
+    if input._array.dtype is HALF and dtypes == {float32}:
+        return True
+    found = ", ".join(sorted(map(str, dtypes)))
+    raise RuntimeError(f"{name}: an input of {input.dtype} can't have parameters of {found}")
+
+
+def _rounded(y: Tensor, kind: str, *operands: Tensor | None) -> Tensor:
+    """A result in float32, in float16. Both steps are one node."""
+    return as_one_node(y.half(), f"Native{kind}NormBackward0", *operands)
 
 
 @composed(FUNCTION, module="nn.functional")
@@ -83,6 +105,10 @@ def batch_norm_of_any_eps(
 ) -> Tensor:
     """Return `batch_norm` of the arguments, whatever `eps` is."""
     _floats_only("batch_norm", input, weight=weight, bias=bias, mean=running_mean, var=running_var)
+    parameters = running_mean, running_var, weight, bias
+    if _is_mixed("batch_norm", input, *parameters):
+        wide = batch_norm_of_any_eps(input.float(), *parameters, training, momentum, eps)
+        return _rounded(wide, "Batch", input, weight, bias)
     shape = tuple(input.shape)
     if input.numel() == 0:
         y = input.clone()
@@ -95,7 +121,7 @@ def batch_norm_of_any_eps(
     if len(shape) < 2:
         raise RuntimeError(f"batch_norm expects 2 or more dimensions, but got {list(shape)}")
     names = ("running_mean", "running_var", "weight", "bias")
-    for name, each in zip(names, (running_mean, running_var, weight, bias), strict=True):
+    for name, each in zip(names, parameters, strict=True):
         if each is not None and each.numel() != shape[1]:
             raise RuntimeError(f"{name} should contain {shape[1]} elements not {each.numel()}")
     if not training:
@@ -136,6 +162,9 @@ def layer_norm(
     """
     _floats_only("layer_norm", input, weight=weight, bias=bias)
     sizes = _last_sizes("layer_norm", input, normalized_shape, weight=weight, bias=bias)
+    if _is_mixed("layer_norm", input, weight, bias):
+        wide = layer_norm(input.float(), normalized_shape, weight, bias, eps)
+        return _rounded(wide, "Layer", input, weight, bias)
     over = tuple(range(input.ndim - len(sizes), input.ndim))
     shape = tuple(input.shape)
     return _normalised_layer(input, weight, bias, shape, over, sizes, eps, "Layer")[0]
@@ -190,9 +219,10 @@ def rms_norm(
     sizes = _last_sizes("rms_norm", input, normalized_shape, weight=weight)
     over = tuple(range(input.ndim - len(sizes), input.ndim))
     small = float(np.finfo(input._array.dtype).eps) if eps is None else eps
-    square = OPS["mean"](OPS["pow"](input, 2), over, True)
-    y = input * OPS["rsqrt"](plus(square, small))
-    y = y if weight is None else y * weight
+    x = input.float() if input._array.dtype is HALF else input
+    square = OPS["mean"](OPS["pow"](x, 2), over, True)
+    y = x * OPS["rsqrt"](plus(square, small))
+    y = (y if weight is None else y * weight).to(input.dtype)
     return y if channels_last(input._array) else y.contiguous()
 
 
@@ -220,14 +250,14 @@ def group_norm(
         )
     if num_groups <= 0:
         raise RuntimeError(f"Expected num groups to be greater than 0, got {num_groups}")
+    if shape[0] * shape[1] // num_groups * math.prod(shape[2:]) == 1:
+        raise ValueError(
+            f"Expected more than 1 value per channel when training, got input size {list(shape)}"
+        )
     if shape[1] % num_groups:
         raise RuntimeError(
             "Expected number of channels in input to be divisible by num_groups, but got input of "
             f"shape {list(shape)} and num_groups={num_groups}"
-        )
-    if math.prod((shape[0], *shape[2:])) * (shape[1] // num_groups) == 1:
-        raise ValueError(
-            f"Expected more than 1 value per channel when training, got input size {list(shape)}"
         )
     for called, each in (("weight", weight), ("bias", bias)):
         if each is not None and tuple(each.shape) != (shape[1],):
@@ -236,12 +266,15 @@ def group_norm(
                 f"input, but got {called} of shape {list(each.shape)} and input of shape "
                 f"{list(shape)}"
             )
+    if _is_mixed("group_norm", input, weight, bias):
+        wide = group_norm(input.float(), num_groups, weight, bias, eps)
+        return _rounded(wide, "Group", input, weight, bias)
     if not channels_last(input._array):
         input = input.contiguous()
     weight, bias = (each if each is None else each.contiguous() for each in (weight, bias))
     split = (shape[0], num_groups, shape[1] // num_groups * math.prod(shape[2:]))
     channels = (1, shape[1], *(1,) * (len(shape) - 2))
-    return OPS["normalise"](input, weight, bias, split, (2,), channels, eps, "Group")[0]
+    return _normalised_groups(input, weight, bias, split, (2,), channels, eps, "Group")[0]
 
 
 @composed(FUNCTION, module="nn.functional")
@@ -312,7 +345,7 @@ def local_response_norm(
         means = avg_pools[2](pad(squares, (0, 0, *around)), (size, 1), 1).squeeze(1)
     else:
         n, c, first = input.shape[:3]
-        squares = squares.reshape(n, 1, c, first, -1)
+        squares = squares.view(n, 1, c, first, -1)
         means = avg_pools[3](pad(squares, (0, 0, 0, 0, *around)), (size, 1, 1), 1).squeeze(1)
-        means = means.reshape(input.shape)
+        means = means.view(input.shape)
     return input / (means * alpha + k) ** beta

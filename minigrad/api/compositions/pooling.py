@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...core.creating import require_memory
 from ...core.dispatch import OPS, function
 from ...core.one_node import as_one_node
 from ...core.tensor import require_tensor
@@ -16,7 +17,7 @@ from ...core.tracing import constant
 from ...rules import REGISTRY
 from ...rules.dims import flag, index
 from ...rules.dtypes import scalar_name
-from ...rules.layout import channels_last
+from ...rules.layout import channels_last, like_dense_images
 from ...rules.pooling import pooled_size
 from ...rules.presentation import FUNCTION
 from .convolution import sizes_of
@@ -92,7 +93,11 @@ def _max_pool(
     if input._array.dtype.kind == "b":
         raise NotImplementedError(f"\"{name}\" not implemented for 'Bool'")
     if nd > 1:
-        return OPS["max_pool"](input, *sizes, ceil)
+        values, indices = OPS["max_pool"](input, *sizes, ceil)
+        if nd == input.ndim - 1 == 3:  # an image without a batch has the layout of a batch of one
+            for each in (values, indices):
+                each._array = like_dense_images(each._array[None], input._array[None])[0]
+        return values, indices
     # PyTorch, too, pools a row as an image.
     kernel, stride, padding, dilation = ((n, *s) for n, s in zip((1, 1, 0, 1), sizes, strict=True))
     values, indices = OPS["max_pool"](input.unsqueeze(-2), kernel, stride, padding, dilation, ceil)
@@ -134,17 +139,23 @@ def _max_unpool(
             "Expected shape of indices to be same as that of the input tensor "
             f"({list(input.shape)}) but got indices tensor with shape: {list(indices.shape)}"
         )
+    if 0 in input.shape[1:]:
+        raise RuntimeError(
+            f"{name}(): Expected input to have non-zero size for non-batch dimensions, but got "
+            f"{list(input.shape)}"
+        )
     if min(stride) <= 0:
         raise RuntimeError(f"strides should be greater than zero, but got stride: {list(stride)}")
     if nd == 1:  # PyTorch has no function for it
         input = input.unsqueeze(-1)
     lead = tuple(input.shape[: -max(nd, 2)])
     rows, places = math.prod(lead), math.prod(sizes)
-    key = indices._array.reshape(rows, -1)
+    each = rows, math.prod(input.shape[len(lead) :])
+    key = indices._array.reshape(each)
     if key.size and not (key.min() >= 0 and key.max() < places):
         raise RuntimeError(f"Found an invalid max index: an index is outside of [0, {places})")
     image = np.broadcast_to(np.arange(rows)[:, None], key.shape)
-    flat = OPS["scatter"](input.reshape(rows, -1), (image, key), (rows, places), False)
+    flat = OPS["scatter"](input.reshape(each), (image, key), (rows, places), False)
     if nd == 1:
         y = flat.reshape(*lead, *sizes, 1)
         return as_one_node(y, "MaxUnpool2DBackward0", input).squeeze(-1)
@@ -211,11 +222,12 @@ def _avg_pool(
 def _adapted(name: str, nd: int, input: Any, output_size: Any) -> tuple[int, ...]:
     """The output sizes; None means the input's."""
     require_tensor(input, name, "input")
-    given = (output_size,) * nd if not isinstance(output_size, list | tuple) else output_size
+    given = output_size if isinstance(output_size, list | tuple) else [output_size]
+    given = [None if size is None else index(size, "output_size") for size in given]
     if len(given) == 1:
-        given = (*given,) * nd
+        given = given * nd
     if len(given) != nd:
-        raise RuntimeError(f"{name}: output_size must have {nd} elements, but got {list(given)}")
+        raise RuntimeError(f"{name}: output_size must have {nd} elements, but got {given}")
     if input.ndim <= nd and nd > 1:
         raise ValueError(f"Input dimension should be at least {nd + 1}")
     if input.ndim not in (nd + 1, nd + 2):
@@ -223,18 +235,20 @@ def _adapted(name: str, nd: int, input: Any, output_size: Any) -> tuple[int, ...
             f"{name}(): Expected {nd + 1}D or {nd + 2}D tensor, but got {list(input.shape)}"
         )
     sizes = tuple(
-        int(n if size is None else size) for size, n in zip(given, input.shape[-nd:], strict=True)
+        n if size is None else size for size, n in zip(given, input.shape[-nd:], strict=True)
     )
     if min(sizes) < 0:
         raise RuntimeError(
             f"{name}: elements of output_size must be greater than or equal to 0 but received "
             f"{list(sizes)}"
         )
-    if 0 in input.shape[-nd - (input.ndim == nd + 1 or nd == 3 or "max" in name) :]:
+    checked = input.shape[1:] if nd == 3 or "max" in name else input.shape[-nd:]
+    if 0 in checked and not ("avg" in name and max(sizes) == min(sizes) == 1):  # that is a mean
         raise RuntimeError(
             f"{name}(): Expected input to have non-zero size for non-batch dimensions, but input "
             f"has sizes {list(input.shape)}"
         )
+    require_memory((*input.shape[:-nd], *sizes), input._array.dtype)
     return sizes
 
 
@@ -289,7 +303,11 @@ def _adaptive_avg_pool(nd: int, input: Any, output_size: Any) -> Tensor:
         return _adaptive_avg_pool(2, input.unsqueeze(-2), (1, *sizes)).squeeze(-2)
     inside = input.shape[-nd:]
     if all(size == 1 for size in sizes):
-        return input.mean(tuple(range(-nd, 0)), keepdim=True)
+        mean = input.mean(tuple(range(-nd, 0)), keepdim=True)
+        if channels_last(input._array):
+            channels = mean.shape[1]
+            mean.as_strided_(mean.shape, (channels, 1, *(channels,) * nd))
+        return mean
     return _op("mean_of_windows", nd)(input, adapted_windows(inside, sizes), nd)
 
 

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...core.creating import require_memory
 from ...core.dispatch import OPS
 from ...core.one_node import as_one_node, one_node
 from ...core.tensor import require_tensor, wrap
 from ...core.tracing import constant
+from ...rules.dims import indices
 from ...rules.presentation import FUNCTION
-from .half import in_float32
+from .half import in_float32, refuse_half
 from .pooling import adaptive_avg_pools, in_image_layout
 from .registry import composed
 
@@ -25,10 +27,10 @@ if TYPE_CHECKING:
 # For each element of the result along one dimension: a list of places and their weights.
 Taps = list[tuple[np.ndarray, Any]]
 _DIMS = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3}
+_OF_BYTES = ("nearest", "nearest-exact", "bilinear", "bicubic")
 
 
 @composed(FUNCTION, module="nn.functional")
-@in_float32
 def interpolate(
     input: Tensor,
     size: Any = None,
@@ -42,7 +44,9 @@ def interpolate(
 
     `mode` is "nearest", "nearest-exact", "area", or, for one, two and two, or three dimensions,
     "linear", "bilinear" and "bicubic", or "trilinear". With `align_corners` the centres of the
-    corner pixels stay in place, else the corners of the image. NotImplementedError for `antialias`.
+    corner pixels stay in place, else the corners of the image. `antialias`, for "bilinear" and
+    "bicubic", averages all pixels that a smaller image leaves out. Images of uint8 are rounded
+    after each dimension, the last one first.
 
     >>> x = minigrad.tensor([[[1., 3.]]])
     >>> minigrad.nn.functional.interpolate(x, 4)
@@ -59,29 +63,49 @@ def interpolate(
         raise NotImplementedError(
             f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {input.ndim}D)"
         )
-    if antialias:
-        raise NotImplementedError("interpolate(): argument 'antialias' is not supported")
+    if antialias and not (mode in ("bilinear", "bicubic") and nd == 2):
+        raise ValueError("antialias needs the mode bilinear or bicubic, and an input with 4 dims")
     sizes, factors = _sizes(input, size, scale_factor, recompute_scale_factor)
     if min(sizes) <= 0 or 0 in input.shape[2:]:
         raise RuntimeError(
             f"Input and output sizes should be greater than 0, but got input "
             f"{list(input.shape[2:])} and output {sizes}"
         )
+    require_memory((*input.shape[:2], *sizes), input._array.dtype)
     if mode == "area":
         return adaptive_avg_pools[nd](input, sizes)
     if mode not in (*_DIMS, "nearest", "nearest-exact") or _DIMS.get(mode, nd) != nd:
         raise NotImplementedError(f"Got {input.ndim}D input, but {mode!r} mode needs another")
     kind = input._array.dtype
-    if kind.kind != "f" and not (kind == np.uint8 and mode.startswith("nearest")):
+    if kind.kind != "f" and not (kind == np.uint8 and mode in _OF_BYTES):
         raise NotImplementedError(
             f"interpolate(mode={mode!r}) is not implemented for {input.dtype}"
         )
+    if antialias:
+        refuse_half(input, f"upsample_{mode}2d_aa")
+    y = _resized(input, mode, sizes, factors, bool(align_corners), antialias)
+    name = f"Upsample{mode.title().replace('-', '')}{nd}D{'Aa' if antialias else ''}Backward0"
+    return as_one_node(in_image_layout(y, input), name, input)
+
+
+@in_float32
+def _resized(
+    input: Tensor,
+    mode: str,
+    sizes: list[int],
+    factors: list[float | None],
+    corners: bool,
+    antialias: bool,
+) -> Tensor:
+    kind, find = input._array.dtype, _smooth_taps if antialias else _taps
+    rounds = kind == np.uint8 and not mode.startswith("nearest")
+    real = np.dtype(np.float64) if rounds else kind
+    each = list(enumerate(zip(sizes, factors, strict=True), 2))
     y = input
-    for d, (m, factor) in enumerate(zip(sizes, factors, strict=True), 2):
-        taps = _taps(mode, y.shape[d], m, factor, bool(align_corners), kind)
-        y = _along(y, d, taps)
-    y = in_image_layout(y if y is not input else y.clone(), input)
-    return as_one_node(y, f"Upsample{mode.title().replace('-', '')}{nd}DBackward0", input)
+    for d, (m, factor) in each[::-1] if rounds else each:
+        taps = find(mode, y.shape[d], m, factor, corners, real)
+        y = _bytes_along(y, d, taps) if rounds else _along(y, d, taps)
+    return y
 
 
 def _sizes(
@@ -103,8 +127,11 @@ def _sizes(
     if size is not None:
         if recompute:
             raise ValueError("recompute_scale_factor is not meaningful with an explicit size.")
-        return [int(n) for n in each], [None] * len(each)
-    sizes = [math.floor(float(n) * f) for n, f in zip(inside, each, strict=True)]
+        return indices(each, "size"), [None] * len(each)
+    scaled = [float(n) * f for n, f in zip(inside, each, strict=True)]
+    if not all(abs(n) < 2**63 for n in scaled):
+        raise RuntimeError("interpolate: a scaled size cannot be converted to an int64")
+    sizes = [math.floor(n) for n in scaled]
     return sizes, [None] * len(each) if recompute else [float(f) for f in each]
 
 
@@ -137,16 +164,51 @@ def _taps(mode: str, n: int, m: int, factor: float | None, corners: bool, kind: 
 
 
 def _cubic(t: np.ndarray) -> list[np.ndarray]:
-    """The weights of four neighbours (Keys, "Cubic convolution interpolation", 1981)."""
-    a = -0.75
+    """The weights of four neighbours, the second of which is at a distance of t."""
+    return [_keys(x, -0.75) for x in (t + 1, t, 1 - t, 2 - t)]
 
-    def near(x: np.ndarray) -> np.ndarray:
-        return ((a + 2) * x - (a + 3)) * x * x + 1
 
-    def far(x: np.ndarray) -> np.ndarray:
-        return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
+def _keys(x: np.ndarray, a: float) -> np.ndarray:
+    """The weight at a distance (Keys, "Cubic convolution interpolation", 1981)."""
+    near = ((a + 2) * x - (a + 3)) * x * x + 1
+    far = ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
+    return np.where(x <= 1, near, far)
 
-    return [far(t + 1), near(t), near(1 - t), far(2 - t)]
+
+def _smooth_taps(
+    mode: str, n: int, m: int, factor: float | None, corners: bool, real: np.dtype
+) -> Taps:
+    """The same with anti-aliasing: where pixels are left out, the weights are stretched."""
+    number = real.type
+    if corners:
+        scale = number(n - 1) / number(m - 1) if m > 1 else number(0)
+    else:
+        scale = number(n) / number(m) if factor is None else number(1 / factor)
+    stretch = max(scale, number(1))
+    reach = (1 if mode == "bilinear" else 2) * stretch
+    centre = scale * (np.arange(m).astype(real) + number(0.5))
+    start = np.maximum((centre - reach + number(0.5)).astype(np.int64), 0)
+    end = np.minimum((centre + reach + number(0.5)).astype(np.int64), n)
+    places = start[:, None] + np.arange((end - start).max())
+    x = np.abs((places.astype(real) - centre[:, None] + number(0.5)) / stretch)
+    weights = np.maximum(1 - x, 0) if mode == "bilinear" else np.where(x < 2, _keys(x, -0.5), 0)
+    weights = np.where(places < end[:, None], weights, 0).astype(real)
+    weights /= weights.sum(1, keepdims=True)
+    return list(zip(np.minimum(places, n - 1).T, weights.T, strict=True))
+
+
+def _bytes_along(x: Tensor, d: int, taps: Taps) -> Tensor:
+    """`_along` for uint8. The weights are integers that fit 16 bits, as in Pillow."""
+    weights = np.zeros((len(taps[0][0]), x.shape[d]))
+    for place, weight in taps:
+        np.add.at(weights, (np.arange(len(place)), place), weight)
+    bits = 0
+    while bits < 22 and int(0.5 + weights.max() * 2.0 ** (bits + 1)) < 2**15:
+        bits += 1
+    whole = np.trunc(weights * 2.0**bits + np.copysign(0.5, weights))
+    sums = np.moveaxis(x._array, d, -1).astype(np.float64) @ whole.T  # exact
+    rounded = np.clip(np.floor((sums + 2.0 ** (bits - 1)) / 2.0**bits), 0, 255)
+    return wrap(np.moveaxis(rounded, -1, d).astype(np.uint8))
 
 
 def _along(x: Tensor, d: int, taps: Taps) -> Tensor:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...core.creating import allocated
 from ...core.devices import require_cpu
 from ...core.dispatch import OPS
 from ...core.one_node import as_one_node, one_node
@@ -962,7 +963,7 @@ def tril_indices(
     tensor([[0, 1, 1],
             [0, 0, 1]])
     """
-    return _indices("tril_indices", np.tri(*_two_sizes(row, col), offset, bool), dtype, device)
+    return _indices("tril_indices", _below(row, col, offset), dtype, device)
 
 
 @composed(FUNCTION)
@@ -975,15 +976,15 @@ def triu_indices(
     tensor([[0, 0, 1],
             [0, 1, 1]])
     """
-    above = ~np.tri(*_two_sizes(row, col), offset - 1, bool)
-    return _indices("triu_indices", above, dtype, device)
+    return _indices("triu_indices", ~_below(row, col, offset - 1), dtype, device)
 
 
-def _two_sizes(row: int, col: int) -> tuple[int, int]:
+def _below(row: int, col: int, offset: int) -> np.ndarray:
+    """A matrix that is True on and below a diagonal."""
     for name, size in (("row", index(row, "row")), ("col", index(col, "col"))):
         if size < 0:
             raise RuntimeError(f"{name} must be non-negative, got {size}")
-    return row, col
+    return allocated(np.tri, row, col, offset, bool)
 
 
 def _indices(function: str, mask: np.ndarray, dtype: Any, device: Any) -> Tensor:

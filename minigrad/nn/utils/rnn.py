@@ -167,6 +167,10 @@ def pack_padded_sequence(
 
 
 def _check_lengths(lengths: np.ndarray, shape: Sequence[int]) -> None:
+    if lengths.ndim != 1:
+        raise RuntimeError(f"'lengths' argument should be a 1D tensor, but got {lengths.ndim}D")
+    if 0 in shape:
+        raise RuntimeError("Cannot pack empty tensors.")
     if shape[1] != len(lengths):
         raise RuntimeError(
             f"Expected `len(lengths)` to be equal to batch_size, but got {len(lengths)} "

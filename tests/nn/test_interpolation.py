@@ -1,0 +1,90 @@
+"""F.interpolate of images, with and without anti-aliasing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from twins import check_close
+
+# With a dimension of size 1, PyTorch takes others than the neighbours in some cases, or fails.
+sizes = st.tuples(st.integers(2, 12), st.integers(2, 12))
+
+
+@given(
+    dtype=st.sampled_from(["float16", "float32", "float64"]),
+    mode=st.sampled_from(["bilinear", "bicubic"]),
+    before=sizes,
+    after=sizes,
+    scaled=st.booleans(),
+    corners=st.booleans(),
+    antialias=st.booleans(),
+)
+def test_images_of_floats(
+    dtype: str,
+    mode: str,
+    before: tuple[int, int],
+    after: tuple[int, int],
+    scaled: bool,
+    corners: bool,
+    antialias: bool,
+) -> None:
+    values = np.sin(np.arange(2.0 * np.prod(before))).reshape(1, 2, *before).astype(dtype)
+    factors = tuple(m / n for m, n in zip(after, before, strict=True))
+    size: dict[str, Any] = {"scale_factor": factors} if scaled else {"size": after}
+
+    def resized(t: Any) -> list[Any]:
+        x = t.from_numpy(values.copy()).requires_grad_()
+        y = t.nn.functional.interpolate(
+            x, mode=mode, align_corners=corners, antialias=antialias, **size
+        )
+        y.square().sum().backward()
+        return [y, y.grad_fn.name(), x.grad]
+
+    tolerance = 2e-2 if dtype == "float16" else 1e-4
+    check_close(resized, tolerance, tolerance)
+
+
+@given(
+    mode=st.sampled_from(["bilinear", "bicubic"]),
+    before=sizes,
+    after=sizes,
+    channels=st.integers(1, 5),
+    corners=st.booleans(),
+    antialias=st.booleans(),
+    form=st.sampled_from(["contiguous_format", "channels_last"]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_images_of_bytes(
+    mode: str,
+    before: tuple[int, int],
+    after: tuple[int, int],
+    channels: int,
+    corners: bool,
+    antialias: bool,
+    form: str,
+    seed: int,
+) -> None:
+    shape = 1, channels, *before
+    values = np.random.default_rng(seed).integers(0, 256, shape).astype(np.uint8)
+
+    def resized(t: Any) -> list[Any]:
+        x = t.from_numpy(values.copy()).contiguous(memory_format=getattr(t, form))
+        y = t.nn.functional.interpolate(
+            x, after, mode=mode, align_corners=corners, antialias=antialias
+        )
+        return [y, y.is_contiguous(memory_format=getattr(t, form))]
+
+    check_close(resized, 0)
+
+
+def test_other_modes_have_no_anti_aliasing() -> None:
+    for mode in ("nearest", "nearest-exact", "area", "linear", "trilinear"):
+        for shape in ((1, 1, 4), (1, 1, 4, 4), (1, 1, 4, 4, 4)):
+
+            def resized(t: Any, mode: str = mode, shape: tuple[int, ...] = shape) -> Any:
+                return t.nn.functional.interpolate(t.ones(shape), 2, mode=mode, antialias=True)
+
+            check_close(resized, 0)
