@@ -96,6 +96,12 @@ BAD: dict[str, Callable[[Any, Any], Any]] = {
     "a negative offset": lambda t, x: t.empty(0).set_(x.untyped_storage(), -1, (2,), (1,)),
     "strides of another length": lambda t, x: t.empty(0).set_(x.untyped_storage(), 0, (2,), (1, 1)),
     "a number": lambda t, x: t.empty(0).set_(3),
+    "a negative size": lambda t, x: t.empty(0).set_(x.untyped_storage(), 3, (-1,), (1,)),
+    "a negative stride": lambda t, x: t.empty(0).set_(x.untyped_storage(), 5, (3,), (-1,)),
+    "an offset alone": lambda t, x: t.empty(0).set_(x.untyped_storage(), 2),
+    "another dtype of a storage": lambda t, x: t.empty(0, dtype=t.int32).set_(
+        x.storage(), 1, (2,), (1,)
+    ),
     "a leaf": lambda t, x: t.zeros(2, requires_grad=True).set_(x),
 }
 
@@ -145,6 +151,9 @@ def test_set_without_a_part() -> None:
         assert (y.tolist(), y.stride(), y.is_set_to(x.t())) == (x.t().tolist(), (1, 3), True)
         assert t.zeros(1).set_(x[1].storage()).tolist() == [0, 1, 2, 3, 4, 5]
         assert t.zeros(1).set_().shape == (0,)
+        assert t.zeros(1).set_(x.view(-1)[2:], 1, (2,), (1,)).tolist() == [3, 4]
+        assert t.zeros(1).set_(x.untyped_storage(), 1, (2, 2), ()).tolist() == [[1, 2], [3, 4]]
+        assert not t.zeros(0).is_set_to(t.zeros(0))
         view = t.zeros(4)[1:]
         view.set_(x[0])
         view.add_(1)

@@ -405,7 +405,7 @@ OPTIMIZERS: dict[str, OptimizerSample] = {
     "RAdam": OptimizerSample(_radam, _state("step", "exp_avg", "exp_avg_sq")),
     "RMSprop": OptimizerSample(_rmsprop, _rmsprop_state),
     "Rprop": OptimizerSample(_rprop, _state("step", "prev", "step_size")),
-    "SGD": OptimizerSample(_sgd, _sgd_state, **_ONLY_DIFFERENTIABLE),
+    "SGD": OptimizerSample(_sgd, _sgd_state, inert=("foreach", "fused"), refused=()),
 }
 # Those that train any model step by step.
 STEPPED = tuple(name for name, sample in OPTIMIZERS.items() if sample.trains_any_model)

@@ -432,7 +432,9 @@ def _pools() -> dict[str, LayerSample]:
             ),
         }
         if dims > 1:
-            fractional: Choices = {"kernel_size": (1, 2), "return_indices": (..., False, True)}
+            # In three dimensions, PyTorch needs one element more than the windows cover.
+            kernels = (1, 2) if dims == 2 else (1, (2, 1, 1))
+            fractional: Choices = {"kernel_size": kernels, "return_indices": (..., False, True)}
             samples[f"FractionalMaxPool{dims}d"] = LayerSample(
                 _fractional(dims, fractional),
                 largest,
@@ -445,7 +447,7 @@ def _pools() -> dict[str, LayerSample]:
 def _fractional(dims: int, choices: Choices) -> Callable[[RandomDraws, int], Options]:
     def options(draw: RandomDraws, features: int) -> Options:
         size = draw.pick(
-            {"output_size": 2},
+            {"output_size": 2 if dims == 2 else 1},
             {"output_size": (1, 2, 2)[:dims]},
             {"output_ratio": 0.6},
             {"output_ratio": (0.5, 0.6, 0.7)[:dims]},

@@ -260,9 +260,11 @@ def read_as_set(
             )
         if size is None:
             return source._array[...]
-        data = memory_of(source._array)[0]
+        data, start = memory_of(source._array)
     elif isinstance(source, UntypedStorage | TypedStorage):
-        data = source.untyped()._elements
+        if isinstance(source, TypedStorage) and source._elements.dtype != kind:
+            raise RuntimeError("set_(): the storage's dtype must be that of the tensor")
+        data, start = source.untyped()._elements, 0
     else:
         raise TypeError(
             "set_() received an invalid combination of arguments: 'source' must be Tensor or "
@@ -270,9 +272,11 @@ def read_as_set(
         )
     if storage_offset < 0:
         raise RuntimeError(f"Tensor: invalid storage offset {storage_offset}")
-    start = storage_offset * kind.itemsize
+    if any(n < 0 for n in (*(size or ()), *(stride or ()))):
+        raise RuntimeError("set_(): sizes and strides must not be negative")
+    start += storage_offset * kind.itemsize
     shape = (max(data.size - start, 0) // kind.itemsize,) if size is None else tuple(size)
-    steps = contiguous_strides(shape) if stride is None else tuple(stride)
+    steps = tuple(stride) if stride else contiguous_strides(shape)
     if len(shape) != len(steps):
         raise RuntimeError("mismatch in length of strides and shape")
     strides = [step * kind.itemsize for step in steps]

@@ -285,6 +285,8 @@ class Tensor(OpMethods, TensorBase):
                 [4, 5]])
         """
         refuse_inference(self)
+        if storage_offset and size is None:
+            raise TypeError("set_(): a storage_offset needs a size")
         if is_grad_enabled():
             refuse_leaf(self)
             if any(x.requires_grad for x in (self, source) if isinstance(x, TensorBase)):
@@ -301,7 +303,7 @@ class Tensor(OpMethods, TensorBase):
         ours, theirs = self._array, tensor._array
         shapes = (ours.shape, ours.strides) == (theirs.shape, theirs.strides)
         same = untyped_storage(self) == untyped_storage(tensor)
-        return shapes and same and self.data_ptr() == tensor.data_ptr()
+        return shapes and same and self.data_ptr() == tensor.data_ptr() != 0
 
     @property
     def layout(self) -> Any:

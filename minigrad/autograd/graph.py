@@ -131,7 +131,7 @@ _allowing = _Allowing()
 
 
 @contextmanager
-def allow_mutation_on_saved_tensors() -> Iterator[None]:
+def allow_mutation_on_saved_tensors() -> Iterator[object]:
     """Let `backward` use the tensors that ops saved as they were, whatever is written to them.
 
     Each tensor that an op saves in this context is copied at once. `backward` belongs into the same
@@ -149,16 +149,9 @@ def allow_mutation_on_saved_tensors() -> Iterator[None]:
     if _allowing.active is not None:
         raise RuntimeError("allow_mutation_on_saved_tensors contexts cannot be nested")
     own = _allowing.active = object()
-    copies: weakref.WeakValueDictionary[Any, Tensor] = weakref.WeakValueDictionary()
 
     def pack(tensor: Tensor) -> Tensor:
-        array = tensor._array
-        key = id(tensor._counter), tensor._version, tensor.data_ptr(), array.shape, array.strides
-        copy = copies.get(key)
-        if copy is None:
-            copy = copies[key] = tensor.detach().clone()
-            copy.saved_from = tensor._counter  # keeps the id in use
-        return copy
+        return tensor.detach().clone()
 
     def unpack(copy: Tensor) -> Tensor:
         if _allowing.active is not own:
@@ -170,7 +163,7 @@ def allow_mutation_on_saved_tensors() -> Iterator[None]:
 
     try:
         with saving(pack, unpack):
-            yield
+            yield own
     finally:
         _allowing.active = None
 
@@ -182,7 +175,8 @@ def register_multi_grad_hook(
 
     With `mode="all"`, `fn` is called once per backward pass, as soon as all gradients that it
     computes have arrived, with a list of them, None for a tensor that gets none. With "any", `fn`
-    is called with the first gradient that arrives. ValueError for another mode.
+    is called with the first gradient that arrives. ValueError for another mode, AssertionError for
+    a tensor that doesn't require grad, which "any" leaves out.
 
     >>> x, y = minigrad.ones(2, requires_grad=True), minigrad.ones(2, requires_grad=True)
     >>> _ = minigrad.autograd.graph.register_multi_grad_hook((x, y), print)
@@ -191,6 +185,10 @@ def register_multi_grad_hook(
     """
     if mode not in ("all", "any"):
         raise ValueError(f"Expects mode to be one of ('all', 'any') but got {mode}")
+    if mode == "any":
+        tensors = [tensor for tensor in tensors if tensor.requires_grad]
+    elif not all(tensor.requires_grad for tensor in tensors):
+        raise AssertionError("register_multi_grad_hook: all tensors must require grad")
     parents = []
     for tensor in tensors:
         refresh(tensor)
@@ -202,8 +200,9 @@ def register_multi_grad_hook(
     def hook_of(place: int) -> Callable[[Any], None]:
         def hook(gradient: Any) -> None:
             walk = current_walk()
+            if walk is None:  # it began before there was any hook of this kind
+                return
             if walk not in walks:
-                assert walk is not None
                 walks[walk] = [[None] * len(parents), walk.arrives_at(parents)]
                 if mode == "any":
                     fn(gradient)

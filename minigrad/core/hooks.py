@@ -125,7 +125,8 @@ class Attached:
                 tensor._grad = given.clone() if before is None else before + given
             finally:
                 let_go()
-        return given if isinstance(g, TensorBase) else given._array
+        # A hook may have kept the tensor, and a leaf keeps its gradient, so an array is copied.
+        return given if isinstance(g, TensorBase) else given._array.copy("K")
 
     def entering(self, g: Any) -> Any:
         """A gradient, or None, after the hooks that run before the node."""

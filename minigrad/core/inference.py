@@ -1,8 +1,8 @@
 """Inference mode, and the tensors that are made in it.
 
-In inference mode nothing is recorded, and a new tensor has no version counter. So nothing could be
-noticed that is written to it, and outside of the mode it can be neither written to nor saved for a
-gradient. Such a tensor has an `Untracked` in the place of its counter, and so have its views.
+In inference mode nothing is recorded, and a new tensor has no version counter. So no write to it
+could be noticed, and outside of the mode it can be neither written to nor saved for a gradient.
+Such a tensor has an `Untracked` in the place of its counter, and so have its views.
 """
 
 from __future__ import annotations
@@ -11,28 +11,7 @@ from typing import Any
 
 from .grad_mode import Switch, grad_mode
 from .tensor import TensorBase, mark_new
-from .versions import hold, let_go
-
-_UNTRACKED = (
-    "Inference tensors cannot be saved for backward, because they do not track a version counter. "
-    "Make a clone outside of inference mode to use it in a recorded op, or use no_grad() instead "
-    "of inference_mode()."
-)
-
-
-class Untracked(list[int]):
-    """The counter of an inference tensor, whose version is always 0.
-
-    RuntimeError for reading it outside of inference mode, as an op does that saves the tensor.
-    """
-
-    def __getitem__(self, place: Any) -> Any:
-        if not grad_mode.inference:
-            raise RuntimeError(_UNTRACKED)
-        return 0
-
-    def __setitem__(self, place: Any, version: Any) -> None:
-        """Count nothing."""
+from .versions import Untracked, hold, let_go
 
 
 def is_inference(input: TensorBase) -> bool:
@@ -48,19 +27,16 @@ def is_inference(input: TensorBase) -> bool:
 
 def refuse_inference(tensor: TensorBase) -> None:
     """RuntimeError for a write to an inference tensor outside of inference mode."""
-    if type(tensor._counter) is Untracked and not grad_mode.inference:
-        raise RuntimeError(
-            "Inplace update to inference tensor outside InferenceMode is not allowed. Make a clone "
-            "of it to write to."
-        )
+    if type(tensor._counter) is Untracked:
+        tensor._counter[0] += 0
 
 
 class inference_mode(Switch):
     """Don't record ops in the block, whatever `enable_grad` says in it.
 
     With `mode=False`, record them, also inside of another inference mode. The tensors made in the
-    block are inference tensors (`is_inference`). RuntimeError outside of it for a write to one, and
-    for a recorded op of one, unless its gradients need none of its operands, as those of a sum.
+    block are inference tensors (`is_inference`). RuntimeError outside of it for a write to one, for
+    an op that saves one for its gradients, and for `requires_grad_`.
 
     >>> x = minigrad.ones(2, requires_grad=True)
     >>> with minigrad.inference_mode():
@@ -100,6 +76,7 @@ def _count_user(change: int) -> None:
     hold()
     try:
         _users[0] += change
+        Untracked.exist = True
         mark_new(_mark if _users[0] else None)
     finally:
         let_go()
@@ -107,4 +84,4 @@ def _count_user(change: int) -> None:
 
 def _mark(tensor: TensorBase) -> None:
     if grad_mode.inference:  # of this thread
-        tensor._counter = Untracked((0,))
+        tensor._counter = Untracked()

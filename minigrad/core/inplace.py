@@ -394,11 +394,11 @@ def refuse_leaf(self: TensorBase) -> None:
     )
 
 
-# Ops that write element after element, to places that an index chooses. PyTorch accepts no operand
-# in the same memory, even if it is the tensor itself.
+# Ops that move elements one after another, most of them from or to places that an index chooses.
+# PyTorch accepts no operand in the memory that they write to, even if it is all of it.
 _APART = (
     *("index_add", "index_copy", "index_fill", "index_put", "index_reduce", "index_select"),
-    *("gather", "masked_select", "put", "scatter", "scatter_add", "scatter_reduce", "take"),
+    *("gather", "masked_select", "put", "scatter", "scatter_add", "scatter_reduce", "take", "cat"),
 )
 
 

@@ -22,7 +22,7 @@ from ..rules.dtypes import scalar_name
 from ..rules.rule import Array, Pullback
 from .hooks import Attached
 from .observer import UNOBSERVED, observation
-from .versions import SavedVersion, current, replaced, writes
+from .versions import SavedVersion, Untracked, current, replaced, writes
 
 if TYPE_CHECKING:
     from .tensor import TensorBase
@@ -91,6 +91,8 @@ class Node:
         self.writes = writes.count
         self.attached: Attached | None = None
         self.shown_in: tuple[OneNode, int] | None = None
+        if Untracked.exist:
+            self.refuse_inference()
         if observation.observer is not None:
             observation.observer.recorded(self, result)
 
@@ -127,6 +129,16 @@ class Node:
         parents = itertools.chain((self, *operands), itertools.repeat(None))
         for (identity, counter, _), parent in zip(self.saved, parents, strict=False):
             yield identity, counter, parent
+
+    def refuse_inference(self) -> None:
+        """RuntimeError if a pullback captured an inference tensor, which has no version."""
+        unsafe = {identity for identity, counter, _ in self.saved if type(counter) is Untracked}
+        if unsafe and not unsafe.isdisjoint(self._captured()):
+            raise RuntimeError(
+                "Inference tensors cannot be saved for backward, because they do not track a "
+                "version counter. Make a clone outside of inference mode to use it in a recorded "
+                "op, or use no_grad() instead of inference_mode()."
+            )
 
     def check_saved(self) -> None:
         """RuntimeError if an array that a pullback captured was written to since."""

@@ -95,13 +95,13 @@ def shape_in_place(rule: Rule, *, node: str = "") -> Callable[..., Any]:
 
 def resize(tensor: TensorBase, shape: Sequence[int]) -> None:
     """`resize_array` for users. RuntimeError for a tensor that requires grad."""
-    refuse_inference(tensor)
     if tensor.requires_grad:
         raise RuntimeError("cannot resize variables that require grad")
     if any(size < 0 for size in shape):
         raise RuntimeError(f"resize_: a size is negative: {list(shape)}")
     if tuple(shape) == tensor._array.shape:
         return  # the strides stay too, and PyTorch counts no write
+    refuse_inference(tensor)
     resize_array(tensor, shape)
     count_write(tensor._counter)
 

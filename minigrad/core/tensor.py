@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..rules.dtypes import of_numpy
-from .versions import count_replacement
+from .grad_mode import grad_mode
+from .versions import Untracked, count_replacement
 
 if TYPE_CHECKING:
     from .hooks import Attached
@@ -89,6 +90,11 @@ class TensorBase:
             )
         if requires_grad:
             require_floats(self._array)
+            if type(self._counter) is Untracked and not grad_mode.inference:
+                raise RuntimeError(
+                    "Setting requires_grad=True on inference tensor outside InferenceMode is not "
+                    "allowed. Make a clone of it."
+                )
         self._requires_grad = requires_grad
         return self
 
@@ -160,7 +166,9 @@ class TensorBase:
 
         Setting it gives this tensor another array. A `backward` that needs this tensor uses that.
         """
-        return wrap(self._array[...])
+        result = wrap(self._array[...])
+        result._counter = self._counter if type(self._counter) is Untracked else [0]
+        return result
 
     @data.deleter
     def data(self) -> None:
@@ -193,7 +201,7 @@ class TensorBase:
         >>> x._version
         1
         """
-        if self._counter.__class__ is not list:
+        if type(self._counter) is Untracked:
             raise RuntimeError("Inference tensors do not track version counter.")
         return self._counter[0]
 

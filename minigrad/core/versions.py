@@ -12,14 +12,32 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ..rules.rule import Array
+from .grad_mode import grad_mode
 from .observer import observation
 
 # The id of an array that an op used, its storage's counter, and the version at that time.
 SavedVersion: TypeAlias = tuple[int, list[int], int]
 NOT_SAVED: SavedVersion = (0, [0], 0)  # for an operand that is a Python number
+
+
+class Untracked(list[int]):
+    """The counter of an inference tensor (`inference.py`), whose version is always 0."""
+
+    exist = False  # whether there has ever been one
+
+    def __getitem__(self, place: Any) -> Any:
+        return 0
+
+    def __setitem__(self, place: Any, version: Any) -> None:
+        """Count nothing. RuntimeError outside of inference mode."""
+        if not grad_mode.inference:
+            raise RuntimeError(
+                "Inplace update to inference tensor outside InferenceMode is not allowed. Make a "
+                "clone of it to write to."
+            )
 
 
 class _Writes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import weakref
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from heapq import heappop, heappush
@@ -42,13 +41,24 @@ def walk(
     The hooks of a leaf run as soon as its gradient is complete. With `deliver`, that gradient goes
     there and isn't returned.
     """
-    gradients: dict[Parent, Any] = {}  # the cotangents in flight
-    totals: dict[Parent, Array] = {}  # those among them that are changed in place
-    todo: list[tuple[float, Node]] = []  # a heap, the youngest node first: children before parents
-    special = _PLAIN
+    special, outer = _PLAIN, _current.walk
     if wanted is not None or create_graph or leaf_hooks.exist or observation.observer is not None:
         special = _Special(seeds, wanted, create_graph, deliver)
         seeds = special.wanted_of(seeds)
+    _current.walk = None if special is _PLAIN else special
+    try:
+        return _carried_back(seeds, retain_graph, create_graph, special)
+    finally:
+        _current.walk = outer
+
+
+def _carried_back(
+    seeds: Seeds, retain_graph: bool | None, create_graph: bool, special: _Special
+) -> dict[Parent, Any]:
+    """The gradients that a walk with these features carries to leaves and nodes."""
+    gradients: dict[Parent, Any] = {}  # the cotangents in flight
+    totals: dict[Parent, Array] = {}  # those among them that are changed in place
+    todo: list[tuple[float, Node]] = []  # a heap, the youngest node first: children before parents
     always_special = special.always
 
     for parent, cotangent in seeds:
@@ -176,17 +186,18 @@ def _check_usable(node: Node) -> None:
 
 
 class _Current(threading.local):
-    """The walk of this thread that calls hooks, for as long as it lasts."""
-
-    walk: weakref.ref[_Special] | None = None
+    walk: _Special | None = None  # the innermost walk of this thread, if it has special features
 
 
 _current = _Current()
 
 
 def current_walk() -> _Special | None:
-    """The walk that calls the hook in which this is asked, if it has special features."""
-    return None if _current.walk is None else _current.walk()
+    """The innermost walk of this thread; None if there is none, or if it has no special features.
+
+    Every walk has some as soon as a leaf has a hook.
+    """
+    return _current.walk
 
 
 class _Special:
@@ -205,6 +216,7 @@ class _Special:
         self.passed: dict[Parent, Any] = {}  # the gradients of the nodes in `wanted`
         self.complete, self.left_out = _completing(seeds) if leaf_hooks.exist else ({}, {})
         self.always = wanted is not None or create_graph or observation.observer is not None
+        self.without = [node for nodes in self.left_out.values() for node in nodes]
         self.always |= bool(self.left_out)
 
     def wanted_of(self, seeds: Seeds) -> Seeds:
@@ -217,7 +229,6 @@ class _Special:
     def at(self, node: Node, g: Any) -> tuple[Any, Sequence[Pullback | None]]:
         """The cotangent and the pullbacks to use at a node; no pullbacks if the walk ends there."""
         attached = node.attached
-        _current.walk = weakref.ref(self)
         others = self.left_out.pop(node, ())
         number = node.shown_output_nr() if others else 0
         for other in others:
@@ -268,7 +279,7 @@ class _Special:
     def arrives_at(self, parents: Iterable[Parent]) -> int:
         """How many of some nodes and leaves the walk carries a gradient to."""
         found: set[Parent] = {parent for parent, _ in self.seeds}
-        for node in reachable(self.seeds):
+        for node in (*reachable(self.seeds), *self.without):
             found |= {node, *[parent for parent in node.parents if parent is not None]}
         if self.useful is not None:
             found &= self.useful
@@ -276,9 +287,11 @@ class _Special:
 
     def deliver_complete(self, node: Node | None, gradients: dict[Parent, Any]) -> None:
         """Deliver the gradients that are complete after `node`, those of leaves with hooks."""
-        _current.walk = weakref.ref(self)
         for leaf in self.complete.pop(node, ()):
-            if leaf in gradients:
+            if leaf not in gradients:
+                if leaf._attached is not None and (self.wanted is None or leaf in self.wanted):
+                    leaf._attached.replaced(None)
+            else:
                 assert leaf._attached is not None
                 g = gradients[leaf] = leaf._attached.replaced(gradients[leaf])
                 if self.deliver is not None:

@@ -53,6 +53,7 @@ class Module(Stateful, Hookable):
     _non_persistent_buffers_set: set[str]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # The arguments are for `call_super_init`.
         if (args or kwargs) and not self.call_super_init:
             given = args[0] if args else next(iter(kwargs))
             raise TypeError(f"Module.__init__() takes no arguments, but got {given!r}")

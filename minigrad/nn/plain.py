@@ -54,6 +54,9 @@ rms_norm = F.rms_norm
 
 
 def _name(reduction: int) -> str:
+    if not isinstance(reduction, int):
+        kind = type(reduction).__name__
+        raise TypeError(f"argument 'reduction' must be int, not {kind}")
     return {1: "mean", 2: "sum"}.get(reduction, "none")
 
 
@@ -102,7 +105,7 @@ def feature_dropout(input: Tensor, p: float, train: bool) -> Tensor:
     >>> minigrad.feature_dropout(minigrad.ones(1, 2), 0.5, False)
     tensor([[1., 1.]])
     """
-    return feature_dropout_(input.clone(), p, train)
+    return feature_dropout_(input.clone(), p, train) if train and p else input
 
 
 def feature_alpha_dropout(input: Tensor, p: float, train: bool) -> Tensor:

@@ -37,10 +37,6 @@ __all__ = [
 Group: TypeAlias = dict[str, Any]
 ParamsT: TypeAlias = Iterable[Tensor] | Iterable[Group] | Iterable[tuple[str, Tensor]]
 
-# Options for how PyTorch carries out an update. `foreach` and `fused` batch its kernel launches and
-# change the result by rounding alone, so any value of them is accepted. On the CPU, PyTorch refuses
-# `capturable`, too.
-
 
 class Optimizer(Hookable):
     """The base of every optimiser; subclasses define how a group of parameters is updated.

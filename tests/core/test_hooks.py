@@ -708,6 +708,17 @@ def test_hooks_on_results_without_a_gradient(name: str, inputs: bool) -> None:
     assert logs[0] == logs[1]
 
 
+def test_a_hook_keeps_its_gradient() -> None:
+    for t in (minigrad, torch):
+        kept: list[Any] = []
+        x = t.ones(2, requires_grad=True)
+        x.register_hook(kept.append)
+        for _ in range(2):
+            (x * 3).sum().backward()
+        x.grad.zero_()
+        assert [g.tolist() for g in kept] == [[3, 3], [3, 3]]
+
+
 def test_a_hook_without_a_gradient_returns_none() -> None:
     for t in (minigrad, torch):
         first, second = t.ones(2, requires_grad=True).unbind()

@@ -43,6 +43,10 @@ MADE: dict[str, Callable[..., Any]] = {
     "deepcopy": lambda t, n, w, i: __import__("copy").deepcopy(i),
     "Linear": lambda t, n, w, i: t.nn.Linear(3, 2).weight,
     "linear": lambda t, n, w, i: t.nn.Linear(3, 2)(n),
+    "data of i": lambda t, n, w, i: i.data,
+    "data of n": lambda t, n, w, i: n.data,
+    "unsafe parts of i": lambda t, n, w, i: i.unsafe_chunk(2)[0],
+    "n[i]": lambda t, n, w, i: n[i.long()],
 }
 # Calls that are errors outside of inference mode, or everywhere, or nowhere.
 CALLS: dict[str, Callable[..., Any]] = {
@@ -66,6 +70,17 @@ CALLS: dict[str, Callable[..., Any]] = {
     "w + i": lambda t, n, w, i: w + i,
     "linear": lambda t, n, w, i: t.nn.Linear(3, 2)(i),
     "where": lambda t, n, w, i: t.where(i > 0, w, n),
+    "where of values": lambda t, n, w, i: t.where(n > 0, w, i),
+    "n[i]": lambda t, n, w, i: n[i.long()[:, 0]],
+    "w[i]": lambda t, n, w, i: w[i.long()[:, 0]],
+    "w[mask]": lambda t, n, w, i: w[i > 0],
+    "n[mask] = 1": lambda t, n, w, i: n.clone().__setitem__(i > 0, 1),
+    "index_select": lambda t, n, w, i: n.index_select(0, i.long()[:, 0]),
+    "fmod": lambda t, n, w, i: w.fmod(i),
+    "requires_grad_": lambda t, n, w, i: i.requires_grad_(),
+    "requires_grad_(False)": lambda t, n, w, i: i.requires_grad_(False),
+    "Parameter": lambda t, n, w, i: t.nn.Parameter(i),
+    "resize_ to the same": lambda t, n, w, i: i.resize_(2, 3),
     "clone * w": lambda t, n, w, i: i.clone() * w,
     "view * w": lambda t, n, w, i: i.view(2, 3) * w,
     "in no_grad * w": lambda t, n, w, i: t.no_grad()(lambda: i * w)(),
@@ -112,6 +127,13 @@ def test_what_is_refused(name: str, inside: bool) -> None:
             assert i.sum().item() == 6
             assert (i.shape, n.sum().item()) == ((2, 3), 6)
     assert found[0] == found[1]
+
+
+def test_a_model_that_was_made_in_inference_mode_can_be_called() -> None:
+    for t in BOTH:
+        with t.inference_mode():
+            layer = t.nn.Linear(3, 2)
+        assert layer(t.ones(1, 3)).shape == (1, 2)
 
 
 def test_another_thread_is_not_in_inference_mode() -> None:

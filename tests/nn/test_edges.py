@@ -10,6 +10,10 @@ from typing import Any
 import pytest
 from twins import check_close
 
+import minigrad
+
+torch = pytest.importorskip("torch")
+
 CALLS = """
 max_pool1d(t.ones(2, 1), 2, None, 1, 2)
 max_pool1d(t.ones(2, 1), 2, None, 1, 2, return_indices=True)
@@ -151,3 +155,17 @@ def test_the_dtypes_of_normalisation(name: str, a: str, b: str) -> None:
         return [y, type(y.grad_fn).__name__, *(leaf.grad for leaf in (x, w, bias))]
 
     check_close(normalised, 1e-2 if "float16" in (a, b) else 1e-4, 1e-2)
+
+
+@pytest.mark.parametrize("mode", ["linear", "bilinear", "bicubic"])
+@pytest.mark.parametrize("dtype", ["float32", "uint8"])
+def test_a_dimension_that_keeps_its_size_is_copied(mode: str, dtype: str) -> None:
+    if (mode, dtype) == ("linear", "uint8"):
+        pytest.skip("PyTorch has no linear interpolation of bytes")
+    shape, factor = ((1, 1, 3), 1.3) if mode == "linear" else ((1, 1, 3, 1), (1.3, 1))
+    found = []
+    for t in (minigrad, torch):
+        x = t.tensor([1, 5, 7]).to(getattr(t, dtype)).view(shape)
+        y = t.nn.functional.interpolate(x, scale_factor=factor, mode=mode)
+        found.append(y.flatten().tolist())
+    assert found[0] == pytest.approx(found[1], rel=1e-6)

@@ -103,9 +103,11 @@ def _resized(
     each = list(enumerate(zip(sizes, factors, strict=True), 2))
     y = input
     for d, (m, factor) in each[::-1] if rounds else each:
+        if m == y.shape[d] and (rounds or mode.endswith("linear")):
+            continue  # whatever the factor is
         taps = find(mode, y.shape[d], m, factor, corners, real)
         y = _bytes_along(y, d, taps) if rounds else _along(y, d, taps)
-    return y
+    return y.clone() if y is input else y
 
 
 def _sizes(

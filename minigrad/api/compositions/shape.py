@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...core.creating import allocated
+from ...core.creating import require_memory
 from ...core.devices import require_cpu
 from ...core.dispatch import OPS
 from ...core.one_node import as_one_node, one_node
@@ -248,7 +248,9 @@ def _apart(parts: Iterable[Tensor]) -> tuple[Tensor, ...]:
     """The parts, no longer as views: a write to one isn't noticed by the others and the whole."""
     found = tuple(parts)
     for part in found:
-        part._view, part._counter = None, [0]
+        part._view = None
+        if not part.is_inference():
+            part._counter = [0]
     return found
 
 
@@ -984,7 +986,8 @@ def _below(row: int, col: int, offset: int) -> np.ndarray:
     for name, size in (("row", index(row, "row")), ("col", index(col, "col"))):
         if size < 0:
             raise RuntimeError(f"{name} must be non-negative, got {size}")
-    return allocated(np.tri, row, col, offset, bool)
+    require_memory((row, col), np.dtype(bool))  # before `np.tri` makes larger arrays
+    return np.tri(row, col, offset, bool)
 
 
 def _indices(function: str, mask: np.ndarray, dtype: Any, device: Any) -> Tensor:
