@@ -17,7 +17,7 @@ from hypothesis.internal.conjecture import providers
 
 import minigrad
 
-settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=20)
+settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=25)
 settings.register_profile("deep", deadline=None, max_examples=1000, print_blob=True)
 settings.load_profile("repeatable")
 # Hypothesis also draws constants that it finds in the modules that are loaded at that time. Without
