@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib as _contextlib
-from collections.abc import Iterator as _Iterator
+from contextlib import AbstractContextManager as _ContextManager
 from typing import Any
+
+from .settings import in_block as _in_block
 
 allow_tf32 = True
 benchmark = False
@@ -28,14 +29,13 @@ def is_acceptable(tensor: Any) -> bool:
     return False
 
 
-@_contextlib.contextmanager
 def flags(
     enabled: bool = False,
     benchmark: bool = False,
     benchmark_limit: int = 10,
     deterministic: bool = False,
     allow_tf32: bool = True,
-) -> _Iterator[None]:
+) -> _ContextManager[None]:
     """Set the settings in a block.
 
     >>> with minigrad.backends.cudnn.flags(deterministic=True):
@@ -44,16 +44,11 @@ def flags(
     >>> minigrad.backends.cudnn.deterministic
     False
     """
-    given = {
-        "enabled": enabled,
-        "benchmark": benchmark,
-        "benchmark_limit": benchmark_limit,
-        "deterministic": deterministic,
-        "allow_tf32": allow_tf32,
-    }
-    before = {name: globals()[name] for name in given}
-    globals().update(given)
-    try:
-        yield
-    finally:
-        globals().update(before)
+    return _in_block(
+        globals(),
+        enabled=enabled,
+        benchmark=benchmark,
+        benchmark_limit=benchmark_limit,
+        deterministic=deterministic,
+        allow_tf32=allow_tf32,
+    )

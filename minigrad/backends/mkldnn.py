@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib as _contextlib
-from collections.abc import Iterator as _Iterator
+from contextlib import AbstractContextManager as _ContextManager
+
+from .settings import in_block as _in_block
 
 allow_tf32 = True
 deterministic = False
@@ -15,10 +16,9 @@ def is_available() -> bool:
     return False
 
 
-@_contextlib.contextmanager
 def flags(
     enabled: bool = False, deterministic: bool = False, allow_tf32: bool = True
-) -> _Iterator[None]:
+) -> _ContextManager[None]:
     """Set the settings in a block.
 
     >>> with minigrad.backends.mkldnn.flags(enabled=False):
@@ -27,10 +27,4 @@ def flags(
     >>> minigrad.backends.mkldnn.enabled
     True
     """
-    given = {"enabled": enabled, "deterministic": deterministic, "allow_tf32": allow_tf32}
-    before = {name: globals()[name] for name in given}
-    globals().update(given)
-    try:
-        yield
-    finally:
-        globals().update(before)
+    return _in_block(globals(), enabled=enabled, deterministic=deterministic, allow_tf32=allow_tf32)

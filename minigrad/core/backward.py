@@ -216,17 +216,18 @@ def grad(
             "accumulate gradient for other parts of the graph, please use autograd.backward.",
             FutureWarning,
         )
-    results: list[Any] = []
     if is_grads_batched:
         options = {"create_graph": create_graph, "allow_unused": allow_unused or materialize_grads}
         found = _grads_of_batch(outputs, wished, grad_outputs, retain_graph, **options)
-        for tensor, batch in zip(wished, found, strict=True):
-            unused = batch is None and materialize_grads
-            results.append(_zeros_for(tensor, create_graph) if unused else batch)
-        return dict(zip(inputs, results, strict=True)) if type(inputs) is dict else tuple(results)
+        results = [
+            _zeros_for(tensor, create_graph) if batch is None and materialize_grads else batch
+            for tensor, batch in zip(wished, found, strict=True)
+        ]
+        return _as_given(inputs, results)
     seeds = _seeds(_listed(outputs), grad_outputs, create_graph)
     parents = list(map(_parent, wished))
     arrived = _walked(seeds, retain_graph, create_graph, set(parents))
+    results = []
     given: set[Parent] = set()
     for index, (tensor, parent) in enumerate(zip(wished, parents, strict=True)):
         if parent in arrived:
@@ -242,6 +243,11 @@ def grad(
                 f"The differentiated Tensor at index {index} appears to not have been used in the "
                 "graph. Set allow_unused=True if this is the desired behavior."
             )
+    return _as_given(inputs, results)
+
+
+def _as_given(inputs: Any, results: list[Any]) -> Any:
+    """The gradients as a dict if the inputs were one, else as a tuple."""
     return dict(zip(inputs, results, strict=True)) if type(inputs) is dict else tuple(results)
 
 
@@ -255,7 +261,8 @@ def _grads_of_batch(
     """
     if batches is None:
         _seeds(_listed(outputs), None, False)  # which raises the error of an implicit cotangent
-    batches = _listed(() if batches is None else batches)
+        batches = ()
+    batches = _listed(batches)
     if not all(isinstance(each, TensorBase) for each in batches) or not batches:
         raise ValueError("grad(is_grads_batched=True) needs a tensor of cotangents for each output")
     if not all(each._array.ndim and len(each._array) for each in batches):

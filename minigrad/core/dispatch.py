@@ -42,7 +42,7 @@ from .half import HALF, computing
 from .late import late_function
 from .node import Node
 from .tensor import TensorBase, wrap
-from .versions import NOT_SAVED
+from .versions import NOT_SAVED, Untracked
 from .views import View
 
 TEMPLATE = """\
@@ -454,7 +454,7 @@ def _view(rule: Rule, first: str, options: str) -> str:
     meta = '"" if grad_mode.enabled else "no_grad"'
     statements = (
         f"result._counter = {first}._counter\n"
-        f"if {first}._counter.__class__ is list:\n"
+        f"if type({first}._counter) is not Untracked:\n"
         f"    result._view = View({first}, rule, {options}, {meta})"
     )
     if rule.view == "maybe":
@@ -525,6 +525,7 @@ _NAMES: dict[str, Any] = {
     "in_dtype": in_dtype,
     "like_dense_images": like_dense_images,
     "like_images": like_images,
+    "Untracked": Untracked,
     "may_share_memory": np.may_share_memory,
     "missing": missing,
     "ndarray": np.ndarray,

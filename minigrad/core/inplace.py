@@ -29,7 +29,7 @@ from .grad_mode import grad_mode
 from .inference import refuse_inference
 from .node import Node
 from .tensor import TensorBase, refresh, wrap
-from .versions import NOT_SAVED, count_write, hold, let_go
+from .versions import NOT_SAVED, Untracked, count_write, hold, let_go
 from .views import may_repeat, rebase, set_history
 from .warning import warn
 
@@ -193,7 +193,7 @@ def _simple(self: TensorBase, other: Any) -> Any:
     It can if the write isn't recorded, and needs no conversion or check.
     """
     kind = self._array.dtype
-    if self._counter.__class__ is not list:
+    if type(self._counter) is Untracked:
         return None
     if isinstance(other, TensorBase):
         if other._array.dtype is not kind:

@@ -216,7 +216,7 @@ class _Special:
         self.passed: dict[Parent, Any] = {}  # the gradients of the nodes in `wanted`
         self.complete, self.left_out = _completing(seeds) if leaf_hooks.exist else ({}, {})
         self.always = wanted is not None or create_graph or observation.observer is not None
-        self.without = [node for nodes in self.left_out.values() for node in nodes]
+        self.without = [node for pair in self.left_out.values() for part in pair for node in part]
         self.always |= bool(self.left_out)
 
     def wanted_of(self, seeds: Seeds) -> Seeds:
@@ -229,15 +229,12 @@ class _Special:
     def at(self, node: Node, g: Any) -> tuple[Any, Sequence[Pullback | None]]:
         """The cotangent and the pullbacks to use at a node; no pullbacks if the walk ends there."""
         attached = node.attached
-        others = self.left_out.pop(node, ())
-        number = node.shown_output_nr() if others else 0
-        for other in others:
-            if other.shown_output_nr() < number:
-                attached_to_node(other).replaced(None)
+        before, after = self.left_out.pop(node, ((), ()))
+        for other in before:
+            attached_to_node(other).replaced(None)
         arrived, g = g, g if attached is None else attached.replaced(g)
-        for other in others:
-            if other.shown_output_nr() > number:
-                attached_to_node(other).replaced(None)
+        for other in after:
+            attached_to_node(other).replaced(None)
         if self.wanted is not None and not self._goes_on(node, arrived, g):
             return g, ()
         _check_usable(node)
@@ -366,23 +363,26 @@ def _leading_to(wanted: set[Parent], seeds: Seeds) -> set[Parent]:
 
 def _completing(
     seeds: Seeds,
-) -> tuple[dict[Node | None, list[TensorBase]], dict[Node, list[Node]]]:
+) -> tuple[dict[Node | None, list[TensorBase]], dict[Node, tuple[Sequence[Node], Sequence[Node]]]]:
     """The leaves that have hooks, by the last node that sends them a gradient: the oldest.
 
     None stands for no node: the leaf is a seed itself. The second result has nodes with hooks that
-    the walk leaves out, by the first node of the same composition that it reaches. PyTorch has one
-    node for them, and calls all its hooks, with None for a result without a gradient.
+    the walk leaves out, by the first node of the same composition that it reaches: those of results
+    before it, and those after it. PyTorch has one node for all results, and calls all hooks on
+    them, with None for a result without a gradient.
     """
     last: dict[TensorBase, Node | None] = {
         parent: None for parent, _ in seeds if not isinstance(parent, Node)
     }
     reached = reachable(seeds)
-    left_out: dict[Node, list[Node]] = {}
+    left_out: dict[Node, tuple[Sequence[Node], Sequence[Node]]] = {}
     seen: set[int] = set()
     for node in reversed(reached):
         if node.shown_in is not None and (hooked := node.shown_in[0].hooked):
             if id(hooked) not in seen and (others := hooked.difference(reached)):
-                left_out[node] = sorted(others, key=Node.shown_output_nr)
+                in_order = sorted({node, *others}, key=Node.shown_output_nr)
+                place = in_order.index(node)
+                left_out[node] = in_order[:place], in_order[place + 1 :]
             seen.add(id(hooked))
         for parent in node.parents:
             if not (parent is None or isinstance(parent, Node)):

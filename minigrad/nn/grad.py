@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from ..api.tensor import Tensor
 from ..core.backward import grad
@@ -13,113 +12,55 @@ from . import functional as F
 Sizes = int | Sequence[int]
 
 
-def conv1d_input(
-    input_size: Sequence[int],
-    weight: Tensor,
-    grad_output: Tensor,
-    stride: Sizes = 1,
-    padding: Sizes = 0,
-    dilation: Sizes = 1,
-    groups: int = 1,
-) -> Tensor:
-    """Return the gradient of `conv1d` by its input, which has the sizes `input_size`.
+def _by_input(conv: Callable[..., Tensor], example: str = "") -> Callable[..., Tensor]:
+    """The function that returns the gradient of a convolution by its input."""
 
-    >>> nn.grad.conv1d_input((1, 1, 3), minigrad.tensor([[[1., 2.]]]), minigrad.ones(1, 1, 2))
-    tensor([[[1., 3., 2.]]])
-    """
-    return _by_input(F.conv1d, input_size, weight, grad_output, stride, padding, dilation, groups)
+    def gradient(
+        input_size: Sequence[int],
+        weight: Tensor,
+        grad_output: Tensor,
+        stride: Sizes = 1,
+        padding: Sizes = 0,
+        dilation: Sizes = 1,
+        groups: int = 1,
+    ) -> Tensor:
+        # Any input will do: a convolution is linear in it.
+        input = grad_output.new_zeros(input_size).requires_grad_()
+        options = stride, padding, dilation, groups
+        return _gradient(lambda: conv(input, weight, None, *options), input, weight, grad_output)
 
-
-def conv1d_weight(
-    input: Tensor,
-    weight_size: Sequence[int],
-    grad_output: Tensor,
-    stride: Sizes = 1,
-    padding: Sizes = 0,
-    dilation: Sizes = 1,
-    groups: int = 1,
-) -> Tensor:
-    """Return the gradient of `conv1d` by its weight, which has the sizes `weight_size`.
-
-    >>> nn.grad.conv1d_weight(minigrad.tensor([[[1., 2., 3.]]]), (1, 1, 2), minigrad.ones(1, 1, 2))
-    tensor([[[3., 5.]]])
-    """
-    return _by_weight(F.conv1d, input, weight_size, grad_output, stride, padding, dilation, groups)
+    return _named(gradient, conv, "input", example)
 
 
-def conv2d_input(
-    input_size: Sequence[int],
-    weight: Tensor,
-    grad_output: Tensor,
-    stride: Sizes = 1,
-    padding: Sizes = 0,
-    dilation: Sizes = 1,
-    groups: int = 1,
-) -> Tensor:
-    """Return the gradient of `conv2d` by its input; see `conv1d_input`."""
-    return _by_input(F.conv2d, input_size, weight, grad_output, stride, padding, dilation, groups)
+def _by_weight(conv: Callable[..., Tensor], example: str = "") -> Callable[..., Tensor]:
+    """The function that returns the gradient of a convolution by its weight."""
+
+    def gradient(
+        input: Tensor,
+        weight_size: Sequence[int],
+        grad_output: Tensor,
+        stride: Sizes = 1,
+        padding: Sizes = 0,
+        dilation: Sizes = 1,
+        groups: int = 1,
+    ) -> Tensor:
+        weight = grad_output.new_zeros(weight_size).requires_grad_()
+        options = stride, padding, dilation, groups
+        return _gradient(lambda: conv(input, weight, None, *options), weight, input, grad_output)
+
+    return _named(gradient, conv, "weight", example)
 
 
-def conv2d_weight(
-    input: Tensor,
-    weight_size: Sequence[int],
-    grad_output: Tensor,
-    stride: Sizes = 1,
-    padding: Sizes = 0,
-    dilation: Sizes = 1,
-    groups: int = 1,
-) -> Tensor:
-    """Return the gradient of `conv2d` by its weight; see `conv1d_weight`."""
-    return _by_weight(F.conv2d, input, weight_size, grad_output, stride, padding, dilation, groups)
-
-
-def conv3d_input(
-    input_size: Sequence[int],
-    weight: Tensor,
-    grad_output: Tensor,
-    stride: Sizes = 1,
-    padding: Sizes = 0,
-    dilation: Sizes = 1,
-    groups: int = 1,
-) -> Tensor:
-    """Return the gradient of `conv3d` by its input; see `conv1d_input`."""
-    return _by_input(F.conv3d, input_size, weight, grad_output, stride, padding, dilation, groups)
-
-
-def conv3d_weight(
-    input: Tensor,
-    weight_size: Sequence[int],
-    grad_output: Tensor,
-    stride: Sizes = 1,
-    padding: Sizes = 0,
-    dilation: Sizes = 1,
-    groups: int = 1,
-) -> Tensor:
-    """Return the gradient of `conv3d` by its weight; see `conv1d_weight`."""
-    return _by_weight(F.conv3d, input, weight_size, grad_output, stride, padding, dilation, groups)
-
-
-def _by_input(
-    conv: Callable[..., Tensor],
-    input_size: Sequence[int],
-    weight: Tensor,
-    grad_output: Tensor,
-    *options: Any,
-) -> Tensor:
-    # Any input will do: a convolution is linear in it.
-    input = grad_output.new_zeros(input_size).requires_grad_()
-    return _gradient(lambda: conv(input, weight, None, *options), input, weight, grad_output)
-
-
-def _by_weight(
-    conv: Callable[..., Tensor],
-    input: Tensor,
-    weight_size: Sequence[int],
-    grad_output: Tensor,
-    *options: Any,
-) -> Tensor:
-    weight = grad_output.new_zeros(weight_size).requires_grad_()
-    return _gradient(lambda: conv(input, weight, None, *options), weight, input, grad_output)
+def _named(
+    gradient: Callable[..., Tensor], conv: Callable[..., Tensor], operand: str, example: str
+) -> Callable[..., Tensor]:
+    name = conv.__name__
+    gradient.__name__ = gradient.__qualname__ = f"{name}_{operand}"
+    gradient.__doc__ = (
+        f"Return the gradient of `{name}` by its {operand}, which has the sizes `{operand}_size`.\n"
+        f"{example}"
+    )
+    return gradient
 
 
 def _gradient(
@@ -130,3 +71,21 @@ def _gradient(
         result = output()
     (found,) = grad(result, operand, grad_output, create_graph=recorded)
     return found
+
+
+conv1d_input = _by_input(
+    F.conv1d,
+    """
+    >>> nn.grad.conv1d_input((1, 1, 3), minigrad.tensor([[[1., 2.]]]), minigrad.ones(1, 1, 2))
+    tensor([[[1., 3., 2.]]])
+    """,
+)
+conv1d_weight = _by_weight(
+    F.conv1d,
+    """
+    >>> nn.grad.conv1d_weight(minigrad.tensor([[[1., 2., 3.]]]), (1, 1, 2), minigrad.ones(1, 1, 2))
+    tensor([[[3., 5.]]])
+    """,
+)
+conv2d_input, conv2d_weight = _by_input(F.conv2d), _by_weight(F.conv2d)
+conv3d_input, conv3d_weight = _by_input(F.conv3d), _by_weight(F.conv3d)

@@ -5,7 +5,7 @@ A `reduction` is a number there: 1 for "mean", 2 for "sum", and any other for "n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..api.compositions.dropout import feature_dropout_
@@ -236,124 +236,110 @@ def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Tenso
     return found.permute(2, 0, 1).contiguous()
 
 
-def max_pool1d(
-    input: Tensor,
-    kernel_size: Sizes,
-    stride: Sizes = (),
-    padding: Sizes = 0,
-    dilation: Sizes = 1,
-    ceil_mode: bool = False,
-) -> Tensor:
-    """Return `nn.functional.max_pool1d` of the arguments.
+def _max_pool(name: str, example: str) -> Callable[..., Any]:
+    """A function of nn.functional, for which a stride of () means that of the windows' size."""
+    pool = getattr(F, name)
 
+    def max_pool(
+        input: Tensor,
+        kernel_size: Sizes,
+        stride: Sizes = (),
+        padding: Sizes = 0,
+        dilation: Sizes = 1,
+        ceil_mode: bool = False,
+    ) -> Any:
+        return pool(input, kernel_size, stride or None, padding, dilation, ceil_mode)
+
+    max_pool.__doc__ = f"Return `nn.functional.{name}` of the arguments.\n{example}"
+    return _called(max_pool, name)
+
+
+def _called(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    function.__name__ = function.__qualname__ = name
+    return function
+
+
+max_pool1d = _max_pool(
+    "max_pool1d",
+    """
     >>> minigrad.max_pool1d(minigrad.tensor([[1.0, 3.0, 2.0]]), 2, 1)
     tensor([[3., 3.]])
+    """,
+)
+max_pool1d_with_indices = _max_pool(
+    "max_pool1d_with_indices",
     """
-    return F.max_pool1d(input, kernel_size, stride or None, padding, dilation, ceil_mode)
-
-
-def max_pool1d_with_indices(
-    input: Tensor,
-    kernel_size: Sizes,
-    stride: Sizes = (),
-    padding: Sizes = 0,
-    dilation: Sizes = 1,
-    ceil_mode: bool = False,
-) -> tuple[Tensor, Tensor]:
-    """Return `nn.functional.max_pool1d_with_indices` of the arguments.
-
     >>> minigrad.max_pool1d_with_indices(minigrad.tensor([[1.0, 3.0, 2.0]]), 3)
     (tensor([[3.]]), tensor([[1]]))
+    """,
+)
+max_pool2d = _max_pool(
+    "max_pool2d",
     """
-    return F.max_pool1d_with_indices(
-        input, kernel_size, stride or None, padding, dilation, ceil_mode
-    )
-
-
-def max_pool2d(
-    input: Tensor,
-    kernel_size: Sizes,
-    stride: Sizes = (),
-    padding: Sizes = 0,
-    dilation: Sizes = 1,
-    ceil_mode: bool = False,
-) -> Tensor:
-    """Return `nn.functional.max_pool2d` of the arguments.
-
     >>> minigrad.max_pool2d(minigrad.tensor([[[1.0, 3.0], [0.0, 2.0]]]), 2)
     tensor([[[3.]]])
+    """,
+)
+max_pool3d = _max_pool(
+    "max_pool3d",
     """
-    return F.max_pool2d(input, kernel_size, stride or None, padding, dilation, ceil_mode)
-
-
-def max_pool3d(
-    input: Tensor,
-    kernel_size: Sizes,
-    stride: Sizes = (),
-    padding: Sizes = 0,
-    dilation: Sizes = 1,
-    ceil_mode: bool = False,
-) -> Tensor:
-    """Return `nn.functional.max_pool3d` of the arguments.
-
     >>> minigrad.max_pool3d(minigrad.ones(1, 2, 2, 2), 2)
     tensor([[[[1.]]]])
-    """
-    return F.max_pool3d(input, kernel_size, stride or None, padding, dilation, ceil_mode)
+    """,
+)
 
 
 # Recurrent cells ----------------------------------------------------------------------------------
 
 
-def rnn_tanh_cell(
-    input: Tensor,
-    hx: Tensor,
-    w_ih: Tensor,
-    w_hh: Tensor,
-    b_ih: Tensor | None = None,
-    b_hh: Tensor | None = None,
-) -> Tensor:
-    """Return the next state of an `RNNCell` with these weights.
+def _cell(name: str, step: Callable[..., Any], like: str, example: str) -> Callable[..., Tensor]:
+    """The function that makes a step of a cell with one state."""
 
+    def cell(
+        input: Tensor,
+        hx: Tensor,
+        w_ih: Tensor,
+        w_hh: Tensor,
+        b_ih: Tensor | None = None,
+        b_hh: Tensor | None = None,
+    ) -> Tensor:
+        state: Tensor = step(F.linear(input, w_ih, b_ih), (hx,), w_hh, b_hh)[0]
+        return state
+
+    cell.__doc__ = f"Return the next state of {like} with these weights.\n{example}"
+    return _called(cell, name)
+
+
+rnn_tanh_cell = _cell(
+    "rnn_tanh_cell",
+    _tanh_step,
+    "an `RNNCell`",
+    """
     >>> one = minigrad.ones(1, 1)
     >>> minigrad.rnn_tanh_cell(one, one, one, -one)
     tensor([[0.]])
+    """,
+)
+rnn_relu_cell = _cell(
+    "rnn_relu_cell",
+    _relu_step,
+    "an `RNNCell` with ReLU",
     """
-    return _tanh_step(F.linear(input, w_ih, b_ih), (hx,), w_hh, b_hh)[0]
-
-
-def rnn_relu_cell(
-    input: Tensor,
-    hx: Tensor,
-    w_ih: Tensor,
-    w_hh: Tensor,
-    b_ih: Tensor | None = None,
-    b_hh: Tensor | None = None,
-) -> Tensor:
-    """Return the next state of an `RNNCell` with ReLU and these weights.
-
     >>> one = minigrad.ones(1, 1)
     >>> minigrad.rnn_relu_cell(one, one, one, one)
     tensor([[2.]])
+    """,
+)
+gru_cell = _cell(
+    "gru_cell",
+    _gru_step,
+    "a `GRUCell`",
     """
-    return _relu_step(F.linear(input, w_ih, b_ih), (hx,), w_hh, b_hh)[0]
-
-
-def gru_cell(
-    input: Tensor,
-    hx: Tensor,
-    w_ih: Tensor,
-    w_hh: Tensor,
-    b_ih: Tensor | None = None,
-    b_hh: Tensor | None = None,
-) -> Tensor:
-    """Return the next state of a `GRUCell` with these weights.
-
     >>> zero = minigrad.zeros(3, 1)
     >>> minigrad.gru_cell(zero[:1], minigrad.ones(1, 1), zero, zero)
     tensor([[0.5000]])
-    """
-    return _gru_step(F.linear(input, w_ih, b_ih), (hx,), w_hh, b_hh)[0]
+    """,
+)
 
 
 def lstm_cell(
