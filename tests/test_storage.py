@@ -129,6 +129,15 @@ def test_refusals_by_name() -> None:
         assert x.set_(minigrad.zeros(3)).tolist() == [0, 0, 0]
 
 
+def test_a_view_that_is_set_is_no_view_of_its_base() -> None:
+    """In PyTorch it stays one, so that a write to the base gives it a history."""
+    base = minigrad.zeros(4)
+    view = base[1:].set_(minigrad.ones(3))
+    base.add_(minigrad.ones(4, requires_grad=True))
+    assert not view._is_view()
+    assert not view.requires_grad
+
+
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3)), max_size=3), st.integers(0, 5))
 def test_set_to_a_part_of_a_storage(dims: list[tuple[int, int]], offset: int) -> None:
     sizes, strides = [size for size, _ in dims], [stride for _, stride in dims]

@@ -412,8 +412,10 @@ def refuse_overlap(
     before it writes, so that may share memory.
     """
     for x in operands:
-        if isinstance(x, tuple):  # an index, in which PyTorch replaces masks by what they select
-            refuse_overlap(target, [y for y in x if not _is_mask(y)], name)
+        if isinstance(x, tuple):  # an index; a number is stored by a mask as masked_fill_ does it
+            fills = fills or not any(isinstance(y, TensorBase) for y in operands)
+            for y in x:
+                refuse_overlap(target, (y,), "masked_fill" if fills and _is_mask(y) else name)
         if not isinstance(x, TensorBase):
             continue
         other = x._array

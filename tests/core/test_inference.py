@@ -62,7 +62,7 @@ CALLS: dict[str, Callable[..., Any]] = {
     "i.t_()": lambda t, n, w, i: i.t_(),
     "i.index_add_": lambda t, n, w, i: i.index_add_(0, t.tensor([0]), t.ones(1, 3)),
     "i.uniform_()": lambda t, n, w, i: i.uniform_(),
-    "out=i": lambda t, n, w, i: t.mul(n, n, out=i),
+    "out=i": lambda t, n, w, i: t.add(n, n, out=i),
     "n.mul_(i)": lambda t, n, w, i: n.mul_(i),
     "in no_grad": lambda t, n, w, i: t.no_grad()(lambda: i.add_(1))(),
     "i * w": lambda t, n, w, i: i * w,

@@ -43,6 +43,8 @@ CALLS: dict[str, Call] = {
     "index_put_ of an element": lambda t, x, m, i: x.index_put_((i,), x[0]),
     "setitem at itself": lambda t, x, m, i: i.__setitem__(i, 5),
     "setitem of a mask at itself": lambda t, x, m, i: m.__setitem__(m, m),
+    "setitem of a number by a mask at itself": lambda t, x, m, i: m.__setitem__(m, False),
+    "setitem of a part by a mask at itself": lambda t, x, m, i: m.__setitem__(m, m[3:].clone()),
     "setitem of an element": lambda t, x, m, i: x.__setitem__(m, x[0]),
     "masked_fill_ at itself": lambda t, x, m, i: m.masked_fill_(m, False),
     "masked_fill_ at a part": lambda t, x, m, i: m[:3].masked_fill_(m[1:4], False),

@@ -346,3 +346,11 @@ def test_strides_along_sizes_of_one(order: tuple[int, ...]) -> None:
         results = (x.exp(), x + x, x + y, y + x, x == y, t.lerp(x, y, 0.5), x * 2)
         strides.append([z.stride() for z in results])
     assert strides[0] == strides[1]
+
+
+def test_the_strides_along_a_size_of_one_beside_an_equal_stride() -> None:
+    strides = []
+    for t in (minigrad, torch):
+        x = t.ones(40).as_strided((1, 3, 3, 2), (12, 4, 12, 2))
+        strides.append([z.stride() for z in (x.exp(), x + x, x * 2, x == x)])
+    assert strides[0] == strides[1] == [(6, 2, 6, 1)] * 4

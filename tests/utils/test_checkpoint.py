@@ -52,6 +52,7 @@ checkpoint_sequential([lin], 1, p, True, foo=3)
 torch.autograd.grad(checkpoint(lambda x: x * x, p, use_reentrant=True).sum(), [p])
 checkpoint(lambda x: x * x, p, use_reentrant=True).sum().backward(inputs=[p])
 checkpoint(lambda x: x * x, p, use_reentrant=True).sum().backward() or p.grad
+hooked(p) or checkpoint(lambda x: x * x, p, use_reentrant=True).sum().backward() or p.grad
 """
 
 
@@ -95,7 +96,16 @@ def test_same_as_pytorch(line: str) -> None:
             y.backward()
             return p.grad
 
-        helpers = {"run": run, "sequential": sequential, "twice": twice, "again": again}
+        def hooked(y: Any) -> None:
+            y.register_hook(lambda g: None)
+
+        helpers = {
+            "hooked": hooked,
+            "run": run,
+            "sequential": sequential,
+            "twice": twice,
+            "again": again,
+        }
         return eval(line, names | helpers | {"torch": torch})
 
     check_same(program)
