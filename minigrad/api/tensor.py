@@ -16,7 +16,15 @@ from ..core import backward, grad_fn, hooks
 from ..core.creating import from_array, number_of, sizes_of
 from ..core.devices import device, require_cpu, require_cuda
 from ..core.dispatch import OPERANDS, OPS
-from ..core.formats import contiguous_format, is_in, laid_out, preserve_format, strided
+from ..core.formats import (
+    contiguous_format,
+    format_of,
+    is_in,
+    preserve_format,
+    require_format,
+    strided,
+    strides_of,
+)
 from ..core.grad_mode import is_grad_enabled, no_grad
 from ..core.inference import is_inference, refuse_inference
 from ..core.inplace import in_place, refuse_leaf, refuse_memory
@@ -34,7 +42,7 @@ from ..rules.dims import axis
 from ..rules.dtypes import dtype as DType
 from ..rules.dtypes import of_numpy, to_numpy
 from ..rules.elementwise import fill_masked
-from ..rules.layout import fastest_first, like_images
+from ..rules.layout import fastest_first
 from ..rules.memory import memory_of
 from ..rules.promotion import converted, get_default_dtype
 from . import compositions, copying, indexing, old_constructors, printing, queries
@@ -323,8 +331,8 @@ class Tensor(OpMethods, TensorBase):
         shape = sizes_of(sizes, {}, "resize_")
         resize(self, shape)
         if memory_format not in (None, contiguous_format, preserve_format):
-            laid = laid_out(np.empty(shape, self._array.dtype), memory_format)
-            resize_array(self, shape, laid.strides)
+            require_format(memory_format)
+            resize_array(self, shape, strides_of(shape, memory_format, self._array.itemsize))
         return self
 
     def resize_as_(self, the_template: TensorBase, *, memory_format: Any = None) -> Any:
@@ -333,14 +341,10 @@ class Tensor(OpMethods, TensorBase):
         >>> minigrad.arange(6).resize_as_(minigrad.ones(2))
         tensor([0, 1])
         """
-        shape = the_template._array.shape
-        if memory_format is not preserve_format:
-            return self.resize_(shape, memory_format=memory_format)
-        self.resize_(shape)
-        if self._array.size:
-            laid = like_images(np.empty(shape, self._array.dtype), the_template._array)
-            resize_array(self, shape, laid.strides)
-        return self
+        template = the_template._array
+        if memory_format is preserve_format:
+            memory_format = format_of(template)
+        return self.resize_(template.shape, memory_format=memory_format)
 
     def dim_order(self) -> tuple[int, ...]:
         """The dimensions from the outermost in memory to the innermost.

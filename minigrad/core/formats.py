@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..rules.layout import channels_last as has_channels_last
 from ..rules.memory import contiguous_strides
 
 
@@ -74,6 +75,13 @@ def is_in(array: np.ndarray, form: Any) -> bool:
     wanted_strides = strides_of(array.shape, form, array.itemsize)
     steps = zip(array.shape, array.strides, wanted_strides, strict=True)
     return all(size == 1 or step == wanted for size, step, wanted in steps)
+
+
+def format_of(array: np.ndarray) -> Any:
+    """Channels last for images that have the channels innermost in memory, else contiguous."""
+    if not has_channels_last(array):
+        return contiguous_format
+    return channels_last if array.ndim == 4 else channels_last_3d
 
 
 def require_format(form: Any) -> None:
