@@ -355,7 +355,6 @@ def test_a_spectral_norm_loads_the_state_of_an_old_version() -> None:
     assert not minigrad.nn.utils.remove_spectral_norm(ours)._load_state_dict_pre_hooks
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_the_weights_of_a_recurrent_layer() -> None:
     def program(t: Any) -> Any:
         layer = t.nn.LSTM(2, 3, 2, bidirectional=True, proj_size=2)
