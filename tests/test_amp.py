@@ -107,6 +107,15 @@ PROGRAMS = {
     "nothing to update": lambda t: called(t, "update"),
     "half": halves,
     "closure": lambda t: scaling(t)[0].step(scaling(t)[1], closure=lambda: 1),
+    "growth beyond float32": lambda t: [
+        (scaler := t.GradScaler("cpu", 2.0**127, growth_interval=1))
+        .scale((w := t.ones(1, requires_grad=True)) * 1e-30)
+        .backward(),
+        scaler.step(t.optim.SGD([w], lr=1.0)),
+        scaler.update(),
+        scaler.get_scale(),
+        scaler.state_dict(),
+    ],
     "a new scale": lambda t: [
         (scaler := scaling(t)[0]).update(t.tensor(3.0)),
         scaler.get_scale(),

@@ -157,9 +157,7 @@ class UninitializedTensorMixin(Tensor):
         self.data = data
 
     def _as_placeholder(self, data: Tensor) -> Self:
-        made = type(self)(self.requires_grad, dtype=data.dtype)
-        made.__dict__.update(self.__dict__)
-        return made
+        return type(self)(self.requires_grad, dtype=data.dtype)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         if id(self) not in memo:

@@ -169,3 +169,11 @@ def test_a_dimension_that_keeps_its_size_is_copied(mode: str, dtype: str) -> Non
         y = t.nn.functional.interpolate(x, scale_factor=factor, mode=mode)
         found.append(y.flatten().tolist())
     assert found[0] == pytest.approx(found[1], rel=1e-6)
+
+
+def test_the_gradient_of_a_window_of_padding_is_an_error() -> None:
+    """PyTorch writes it beyond the memory of the input."""
+    x = minigrad.ones(1, 1, requires_grad=True)
+    y = minigrad.nn.functional.max_pool1d(x, 2, None, 1, 2)
+    with pytest.raises(RuntimeError, match="only padding"):
+        y.sum().backward()

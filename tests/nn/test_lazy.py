@@ -166,3 +166,43 @@ def test_a_lazy_layer_keeps_no_hook_after_its_first_call() -> None:
     assert copied.has_uninitialized_params()
     assert copied(minigrad.ones(1, 4)).shape == (1, 2)
     np.testing.assert_array_equal(layer.weight.shape, (2, 3))
+
+
+@pytest.mark.parametrize("requires_grad", [True, False])
+def test_a_pickled_placeholder(requires_grad: bool) -> None:
+    def program(t: Any) -> Any:
+        weight = t.nn.UninitializedParameter(requires_grad, dtype=t.float64)
+        found = pickle.loads(pickle.dumps(weight))
+        found.materialize((2,))
+        if t is minigrad:  # PyTorch forgets the dtype
+            assert found.dtype is minigrad.float64
+        return type(found).__name__, found.requires_grad, tuple(found.shape)
+
+    check_same(program)
+
+
+def test_a_copied_placeholder_has_no_attributes() -> None:
+    def program(t: Any) -> Any:
+        weight = t.nn.UninitializedParameter()
+        weight.note = 1
+        return hasattr(copy.deepcopy(weight), "note")
+
+    check_same(program)
+
+
+def test_a_module_that_does_not_make_its_parameters() -> None:
+    def program(t: Any) -> Any:
+        class Forgetful(t.nn.modules.lazy.LazyModuleMixin, t.nn.Module):  # type: ignore[misc]
+            def __init__(self) -> None:
+                super().__init__()
+                self.factor = t.nn.UninitializedParameter()
+
+            def initialize_parameters(self, x: Any) -> None:
+                pass
+
+            def forward(self, x: Any) -> Any:
+                return x
+
+        return Forgetful()(t.ones(2))
+
+    assert check_same(program).error is not None

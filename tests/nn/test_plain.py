@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from twins import check_close
+from twins import check_close, torch
 
+import minigrad
 from minigrad.nn import plain
 
 
@@ -119,6 +120,19 @@ def test_matches_pytorch(program: Any) -> None:
         return [*outputs, *(each.grad for each in kept if each.requires_grad)]
 
     check_close(with_gradients, rtol=1e-4, atol=1e-5)
+
+
+def test_nothing_is_dropped() -> None:
+    for t in (minigrad, torch):
+        ones = t.ones(1, 2)
+        assert t.feature_dropout(ones, 0.5, False) is ones
+        assert t.feature_dropout(ones, 0.0, True) is not None
+
+
+def test_a_reduction_is_a_number() -> None:
+    for t in (minigrad, torch):
+        with pytest.raises(TypeError):
+            t.kl_div(t.zeros(2), t.ones(2), "sum")
 
 
 def test_every_name_is_tested() -> None:

@@ -354,3 +354,12 @@ def test_the_strides_along_a_size_of_one_beside_an_equal_stride() -> None:
         x = t.ones(40).as_strided((1, 3, 3, 2), (12, 4, 12, 2))
         strides.append([z.stride() for z in (x.exp(), x + x, x * 2, x == x)])
     assert strides[0] == strides[1] == [(6, 2, 6, 1)] * 4
+
+
+def test_the_strides_of_normalised_images_along_sizes_of_one() -> None:
+    strides = []
+    for t in (minigrad, torch):
+        x = t.ones(1, 3, 2, 1).permute(3, 2, 1, 0)
+        y = t.nn.functional.batch_norm(x, t.zeros(2), t.ones(2))
+        strides.append(y.stride())
+    assert strides[0] == strides[1]
