@@ -113,10 +113,14 @@ class Program:
                 return x
 
     def _with_standing(self, statement: Statement) -> None:
-        if any(self.standing(x) is not x for x in statement.operands):
-            args, options = statement.args, statement.options
-            statement.use(replaced(args, self.standing), replaced(options, self.standing))
-        statement.writes = tuple([self.standing(w) for w in statement.writes])
+        same, now = self.same, self.now
+        for x in statement.operands:
+            if id(x) in same or id(x) in now:
+                args, options = statement.args, statement.options
+                statement.use(replaced(args, self.standing), replaced(options, self.standing))
+                break
+        if statement.writes:
+            statement.writes = tuple([self.standing(w) for w in statement.writes])
 
     # 1 ----------------------------------------------------------------------------------------
 
@@ -412,15 +416,15 @@ def _makers(statements: Iterable[Statement]) -> dict[int, list[Statement]]:
 
 def _closed(storages: set[int], made: dict[int, list[Statement]]) -> set[int]:
     """Those of the storages that are made of nothing but themselves."""
+    operands = {s: [x for statement in made[s] for x in statement.operands] for s in storages}
+    # An option, which is a number, has no storage.
+    sources = {
+        s: {id(x.storage) if type(x) is Recorded else None for x in each}
+        for s, each in operands.items()
+    }
     found = set(storages)
-    changed = True
-    while changed:
-        changed = False
-        for storage in list(found):
-            operands = [x for statement in made[storage] for x in statement.operands]
-            if any(type(x) is Number or id(x.storage) not in found for x in operands):
-                found.discard(storage)
-                changed = True
+    while others := {s for s in found if not sources[s] <= found}:
+        found -= others
     return found
 
 
@@ -447,8 +451,10 @@ def storages_made_once(statements: Iterable[Statement], own: Iterable[int]) -> s
 
 def is_made_of(statement: Statement, storages: set[int]) -> bool:
     """Whether a statement makes or writes arrays, all in these storages."""
-    touched = [x for x in (*statement.results, *statement.writes) if type(x) is Recorded]
-    return bool(touched) and all(id(x.storage) in storages for x in touched)
+    touched = {
+        id(x.storage) for x in (*statement.results, *statement.writes) if type(x) is Recorded
+    }
+    return bool(touched) and touched <= storages
 
 
 def is_guard(statement: Statement) -> bool:
@@ -488,9 +494,8 @@ def is_alias(statement: Statement) -> bool:
 
 def is_view(statement: Statement, result: Any) -> bool:
     """Whether a result shares the memory of an operand."""
-    return type(result) is Recorded and any(
-        type(x) is Recorded and x.storage is result.storage for x in statement.operands
-    )
+    sources = [x.storage for x in statement.operands if type(x) is Recorded]
+    return type(result) is Recorded and result.storage in sources
 
 
 def may_raise(statement: Statement) -> bool:

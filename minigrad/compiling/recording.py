@@ -26,13 +26,12 @@ class Storage:
 
     - `whole`: the recorded array that owns it, if it is recorded.
     - `external`: whether it belongs to the user: an argument, a parameter, a gradient.
-    - `version`: the number of writes so far.
     """
 
-    __slots__ = ("external", "owner", "version", "whole")
+    __slots__ = ("external", "owner", "whole")
 
     def __init__(self, owner: Any, external: bool = False) -> None:
-        self.owner, self.external, self.version = owner, external, 0
+        self.owner, self.external = owner, external
         self.whole: Recorded | None = None
 
 
@@ -44,13 +43,12 @@ class Statement:
     - `operands`: these values.
     - `results`: the recorded values that it makes. A write makes none.
     - `writes`: the recorded arrays that it writes into.
-    - `versions`: how often each storage that it reads had been written by then.
     - `section`, `label`, `place`: its heading, the op or pullback, the user's line.
     """
 
     __slots__ = (
         "args", "compute", "label", "name", "operands", "options", "place", "results", "section",
-        "versions", "writable", "writes",
+        "writable", "writes",
     )  # fmt: skip
 
     def __init__(
@@ -60,11 +58,13 @@ class Statement:
         args: tuple[Any, ...],
         options: dict[str, Any],
         writes: tuple[Recorded, ...] = (),
+        operands: list[Any] | None = None,
     ) -> None:
+        """`operands` are looked up in the arguments if they aren't given."""
         self.name, self.compute = name, compute
-        self.use(args, options)
+        self.args, self.options = args, options
+        self.operands = parts((args, options)) if operands is None else operands
         self.writes, self.results = writes, []
-        self.versions: dict[int, int] = {}
         self.writable: bool | None = None  # a flag that the result is given
         self.section, self.label, self.place = "forward", "", Place("", 0)
 
@@ -174,14 +174,13 @@ class Recording:
     ) -> Any:
         """Record a statement and return its results."""
         self._check()
-        args, options = replaced(args, self.lifted), replaced(options, self.lifted)
-        writes = replaced(writes, self.lifted)
-        statement = Statement(name, compute, args, options, writes)
-        for x in statement.operands:
-            if type(x) is Recorded and x.storage is not None:
-                statement.versions[id(x.storage)] = x.storage.version
+        operands: list[Any] = []
+        args, values = self._taken(args, operands)
+        options, named_values = self._taken(options, operands)
+        writes = tuple([self.lifted(w) for w in writes])
+        statement = Statement(name, compute, args, options, writes, operands)
         try:
-            value = compute(*value_of(args), **value_of(options))
+            value = compute(*values, **named_values)
         except (ValueError, IndexError) as error:
             if self.depth:  # a rule may catch it and try another way
                 self._append(
@@ -191,8 +190,6 @@ class Recording:
                 )
             raise
         self._append(statement)
-        for target in writes:
-            target.storage.version += 1
         return self._results(statement, value)
 
     def numpy(self, function: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
@@ -207,6 +204,34 @@ class Recording:
         if out is not None:
             writes = (out,)
         return self.call(name, function, args, options, writes)
+
+    def _taken(self, thing: Any, operands: list[Any]) -> tuple[Any, Any]:
+        """Nested arguments with recorded values in place of arrays, and the same with values.
+
+        The recorded values are added to `operands`. It is one walk for all three because a
+        recording spends much of its time here.
+        """
+        taken: Any
+        values: Any
+        kind = type(thing)
+        if kind is Recorded or kind is Number or kind is np.ndarray:
+            recorded = self.lifted(thing)
+            operands.append(recorded)
+            return recorded, recorded.value
+        if kind is tuple or kind is list:
+            if not thing:
+                return thing, thing
+            taken, values = zip(*[self._taken(part, operands) for part in thing], strict=True)
+            return (taken, values) if kind is tuple else ([*taken], [*values])
+        if kind is dict:
+            taken, values = {}, {}
+            for name, part in thing.items():
+                taken[name], values[name] = self._taken(part, operands)
+            return taken, values
+        if kind is slice:
+            taken, values = self._taken((thing.start, thing.stop, thing.step), operands)
+            return slice(*taken), slice(*values)
+        return thing, thing
 
     def lifted(self, thing: Any) -> Any:
         """A recorded value itself; an array that a rule's code made as a constant."""

@@ -53,6 +53,7 @@ class Running:
         self._last_use = self._last_uses()
         self._in_range = self._index_values()
         self._into = self._stored_at_once()
+        self._done = {at for _, at in self._into.values()}  # by the statement before
         self._filled: set[int] = set()  # the storages that were computed into their slots
         for i, statement in enumerate(program.statements):
             self._emit(i, statement)
@@ -120,8 +121,8 @@ class Running:
             wrong = "not " if statement.name == "is True" else ""
             self.body.append(f"if {wrong}{self.printer.text(statement.args[0])}: return MISS")
             return
-        if any(i == at for _, at in self._into.values()):
-            return  # done by the statement before
+        if i in self._done:
+            return
         if is_made_of(statement, self._constants):
             self.setup.append(self.printer.line(statement))
             return

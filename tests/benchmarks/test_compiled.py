@@ -29,8 +29,10 @@ def test_a_quick_run_measures_each_kind_of_step() -> None:
     ]
     assert engines == {"by hand", "preallocated", "Adam by hand", *kinds}
     lines = table(found).splitlines()
-    assert len(lines) == 3 + len(engines) + 1 + (not numbas) + 1
+    assert len(lines) == 3 + len(engines) + 2 + (not numbas) + 1
     assert any(line.startswith("recording") for line in lines[-3:])
+    recordings = {m.engine: len(m.rounds) for m in found if m.quantity == "recording"}
+    assert recordings == {"first recording": 1, "recording": compiled.RECORDINGS - 1}
     assert any(line.startswith("numba: not installed") for line in lines) != bool(numbas)
 
 
@@ -40,8 +42,10 @@ def test_a_missed_target_is_named() -> None:
 
     found = [step("by hand", 1.0), step("minigrad SGD, modules", 2.0)]
     found.append(step("compiled SGD, modules", 0.9))
-    found.append(Measurement("compiled", "6×2→5→3", 0, "minigrad", "recording", (99.0,)))
+    found.append(Measurement("compiled", "6×2→5→3", 0, "recording", "recording", (99.0,)))
     assert table(found).endswith("targets missed: compiled SGD, modules on 6×2→5→3")
+    found.append(Measurement("compiled", "6×2→5→3", 0, "first recording", "recording", (101.0,)))
+    assert table(found).endswith("; first recording on 6×2→5→3")
 
 
 def test_a_step_with_other_bits_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
