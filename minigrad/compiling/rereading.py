@@ -117,12 +117,12 @@ def _float(x: Any = 0.0) -> Any:
 
 
 def _rounded(number: Any, array: Any) -> Any:
-    kind = array.dtype.type
-    if type(number) is Recorded and number.dtype == array.dtype:
+    kind = np.float32 if array.dtype == np.float16 else array.dtype.type
+    if type(number) is Recorded and number.dtype == kind:
         return number
     if type(number) is not Number:
         return kind(number)
-    return number.recording.call(f"np.{array.dtype.name}", kind, (number,), {})
+    return number.recording.call(f"np.{kind.__name__}", kind, (number,), {})
 
 
 _INSTEAD: dict[Any, Any] = {
@@ -131,6 +131,7 @@ _INSTEAD: dict[Any, Any] = {
     np.ascontiguousarray: _made_contiguous,
     np.asarray: _as_array,
     arithmetic.rounded: _rounded,
+    arithmetic.is_divided: lambda array: False,  # a program takes each array as a whole
     indexing.in_bounds: _in_bounds,
 }
 

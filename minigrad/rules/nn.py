@@ -15,7 +15,7 @@ from .dims import axis
 from .dtypes import scalar_name
 from .indexing import scatter
 from .layout import elementwise
-from .linalg import product, same_dtype
+from .linalg import by_columns, product, product_by, same_dtype
 from .presentation import INTERNAL, PROMOTED
 from .rule import Array, Constant, Result, differentiable, unchanged
 from .summation import averaged, by_nll_loss, summed
@@ -46,14 +46,20 @@ def linear(input: Array, weight: Array, bias: Array) -> Result:
             f"({bias.shape[-1]}): the bias {list(bias.shape)} does not fit {list(y.shape)}"
         ) from None
 
-    if input.ndim == 2:
-        return y, (lambda g: product(g, weight), lambda g: product(g.T, input), unchanged)
-    rows = math.prod(input.shape[:-1])
+    rows, is_matrix = math.prod(input.shape[:-1]), input.ndim == 2
+    turned, is_whole = is_matrix and by_columns(input), by_columns(weight.T)
 
     def to_weight(g: Array) -> Array:
-        return product(g.reshape(rows, g.shape[-1]).T, input.reshape(rows, input.shape[-1]))
+        x = input
+        if not is_matrix:
+            g, x = g.reshape(rows, g.shape[-1]), x.reshape(rows, x.shape[-1])
+        return product(g.T, x) if is_whole else product(x.T, g).T
 
-    return y, (lambda g: g @ weight, to_weight, unchanged)
+    return y, (
+        lambda g: product_by(turned, g, weight) if is_matrix else g @ weight,
+        to_weight,
+        unchanged,
+    )
 
 
 # Softmax ------------------------------------------------------------------------------------------

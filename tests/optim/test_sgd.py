@@ -13,6 +13,7 @@ from twins import check_close, check_same, torch
 
 import minigrad
 from minigrad import optim
+from minigrad.optim import arithmetic
 from minigrad.optim.arithmetic import writable
 
 
@@ -183,12 +184,22 @@ def test_the_first_momentum_buffer_shares_nothing_with_the_gradient(
     check_same(program)
 
 
-def recorded(t: Any, steps: int = 2, of_lr: bool = False, **options: Any) -> list[Any]:
+def recorded(
+    t: Any,
+    steps: int = 2,
+    of_lr: bool = False,
+    of_decay: bool = False,
+    of_group: bool = True,
+    **options: Any,
+) -> list[Any]:
     """The gradients of a training by steps that are recorded, and its momentum."""
     w, g, b = (t.tensor(values, dtype=t.float64, requires_grad=True) for values in START)
     lr = t.tensor(0.1, dtype=t.float64, requires_grad=True) if of_lr else 0.1
-    p = w.clone()
-    optimizer = t.optim.SGD([p], lr=lr, differentiable=True, **options)
+    p, decay = w.clone(), t.tensor(0.2, dtype=t.float64, requires_grad=True)
+    if of_decay:
+        options["weight_decay"] = decay
+    groups = [{"params": [p]} if of_group else {"params": [p], "differentiable": False}]
+    optimizer = t.optim.SGD(groups, lr=lr, differentiable=True, **options)
     if options.get("momentum") and not of_lr:
         optimizer.state[p]["momentum_buffer"] = b.clone()
     with t.no_grad():
@@ -202,7 +213,7 @@ def recorded(t: Any, steps: int = 2, of_lr: bool = False, **options: Any) -> lis
         p,
         w.grad,
         g.grad,
-        *(x for x in (b.grad, lr.grad if of_lr else None, buffer) if x is not None),
+        *(x for x in (b.grad, lr.grad if of_lr else None, decay.grad, buffer) if x is not None),
     ]
 
 
@@ -215,6 +226,8 @@ RECORDED: dict[str, dict[str, Any]] = {
     "the rate": {"of_lr": True},
     "the rate and momentum": {"of_lr": True, "momentum": 0.9, "steps": 1},
     "an overwritten momentum": {"of_lr": True, "momentum": 0.9, "steps": 3},
+    "the decay": {"of_decay": True},
+    "one group that isn't differentiable": {"of_group": False, "weight_decay": 0.1},
 }
 
 
@@ -239,3 +252,34 @@ def test_a_leaf_in_a_differentiable_step(options: Any) -> None:
 
 def test_a_parameter_that_is_no_leaf_needs_a_differentiable_optimizer() -> None:
     check_same(lambda t: t.optim.SGD([t.ones(2, requires_grad=True).clone()], lr=0.1))
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_an_update_in_blocks_has_the_same_bits(
+    dtype: str, compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"lr": 0.3, "momentum": 0.7, "nesterov": True, "weight_decay": 0.1, "maximize": True}
+
+    def trained(block: int, compiled: bool = compiled) -> list[np.ndarray]:
+        monkeypatch.setattr(arithmetic, "_BLOCK", block)
+        rng = np.random.default_rng(3)
+        drawn = [minigrad.from_numpy(rng.standard_normal((5, 3)).astype(dtype)) for _ in range(3)]
+        leaves = [p.requires_grad_() for p in (drawn[0], drawn[1].t(), drawn[2][::2])]
+        optimizer = minigrad.optim.SGD(leaves, **options)
+
+        def step() -> None:
+            optimizer.zero_grad()
+            sum((p * p * p).sum() for p in leaves).backward()
+            optimizer.step()
+
+        run = minigrad.compile(step, fullgraph=True) if compiled else step
+        for _ in range(4):
+            run()
+        assert not compiled or "of_" not in run.source
+        return [p.detach().numpy().copy() for p in leaves]
+
+    whole = trained(99, compiled=False)
+    for block in (99, 4, 5, 14, 15):
+        for a, b in zip(trained(block), whole, strict=True):
+            np.testing.assert_array_equal(a, b)

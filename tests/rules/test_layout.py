@@ -363,3 +363,39 @@ def test_the_strides_of_normalised_images_along_sizes_of_one() -> None:
         y = t.nn.functional.batch_norm(x, t.zeros(2), t.ones(2))
         strides.append(y.stride())
     assert strides[0] == strides[1]
+
+
+# The operands of each are x (3, 4), w (5, 4) and v (4,).
+OF_GRAD = [
+    "x @ w.t()", "w @ x.t()", "w.t().t() @ x.t()", "t.mm(x, w.T)", "F.linear(x, w)",
+    "F.linear(x, w, v[:1].expand(5))", "F.linear(x[None], w)", "t.tensordot(x, w, ([1], [1]))",
+    "t.einsum('ij,kj->ik', x, w)", "t.addmm(v[:1], x, w.t())", "w @ v", "w @ x.t() @ x",
+    "x.mean(1)", "x.mean(0, keepdim=True) + w.mean(0)", "x.sum(1)",
+    "t.where(v > 0, x, 0.).cumsum(0)", "t.where(v > 0, x, 0.).sum(0)",
+    "x.masked_fill(v > 0, 1.).logsumexp(0)",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("expression", OF_GRAD)
+@given(data=st.data(), create_graph=st.booleans())
+def test_the_strides_of_the_results_of_grad(
+    expression: str, data: st.DataObject, create_graph: bool
+) -> None:
+    shapes = ((3, 4), (5, 4), (4,))
+    drawn = [data.draw(recipes(shape, whole=True)) for shape in shapes]
+
+    def strides(t: Any) -> Any:
+        x, w, v = leaves = [
+            operand(t, recipe, shape).detach().requires_grad_()
+            for recipe, shape in zip(drawn, shapes, strict=True)
+        ]
+        y = eval(expression, {"t": t, "F": t.nn.functional, "x": x, "w": w, "v": v})
+        cotangent = t.ones(y.shape) * 2
+        found = t.autograd.grad(y, leaves, cotangent, create_graph=create_graph, allow_unused=True)
+        # PyTorch's gradient of a sum shares the memory of its cotangent.
+        return [None if g is None or 0 in g.stride() else strides_of(g) for g in found]
+
+    theirs, ours = strides(torch), strides(minigrad)
+    assert [b for a, b in zip(theirs, ours, strict=True) if a is not None] == [
+        a for a in theirs if a is not None
+    ]
