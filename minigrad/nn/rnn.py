@@ -302,10 +302,8 @@ class RNNBase(Module):
         return output, tuple(stack(each) for each in zip(*last, strict=True))
 
     def _params(self, layer: int, suffix: str) -> dict[str, Any]:
-        return {
-            name: self._parameters.get(f"{name}_l{layer}{suffix}")
-            for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
-        }
+        # Not from `_parameters`: a weight may be computed, and then it's an attribute like another.
+        return {name: getattr(self, f"{name}_l{layer}{suffix}") for name in self._sizes(layer)}
 
     def _lstm_direction(
         self, input: Tensor, first: State, layer: int, suffix: str
@@ -331,12 +329,12 @@ class RNNBase(Module):
         take, _ = _MODES[self.mode]
 
         def step(gates: Tensor, state: State) -> State:
-            h, *others = take(gates, state, param["weight_hh"], param["bias_hh"])
-            if param["weight_hr"] is not None:
+            h, *others = take(gates, state, param["weight_hh"], param.get("bias_hh"))
+            if self.proj_size:
                 h = F.linear(h, param["weight_hr"])
             return (h, *others)
 
-        gates = F.linear(input, param["weight_ih"], param["bias_ih"])
+        gates = F.linear(input, param["weight_ih"], param.get("bias_ih"))
         return (_run_back if suffix else _run)(step, parted(gates), first)
 
     # The state that a call is given and returns: a tensor, or for an LSTM a pair
