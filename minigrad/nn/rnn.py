@@ -244,8 +244,10 @@ class RNNBase(Module):
         if self.mode == "LSTM" and not input.shape[0]:
             raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
         output, state = self._layers(input, None, state)
-        if self.batch_first:
+        if self.batch_first and self.mode == "LSTM":
             output = output.transpose(0, 1)
+        elif self.batch_first:
+            output = output.transpose_(0, 1)  # in place, which the name of the node says
         if not is_batched:
             output = output.squeeze(0 if self.batch_first else 1)
             state = tuple(x.squeeze(1) for x in state)
@@ -313,8 +315,9 @@ class RNNBase(Module):
         bias = param["bias_ih"] + param["bias_hh"] if self.bias else None
         gates = F.linear(input.flip(0) if suffix else input, param["weight_ih"], bias)
         hs, cs = OPS["lstm"](gates, *first, param["weight_hh"]).unbind(0)
-        as_one_node(hs, "MkldnnRnnLayerBackward0", input, *param.values(), *first)
-        return hs.flip(0) if suffix else hs, (hs[-1], cs[-1])
+        hs, *last = hs.flip(0) if suffix else hs, hs[-1], cs[-1]
+        as_one_node((hs, *last), "MkldnnRnnLayerBackward0", input, *param.values(), *first)
+        return hs, tuple(last)
 
     def _direction(
         self,

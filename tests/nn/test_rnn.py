@@ -209,3 +209,66 @@ PROGRAMS = {
 @pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS)
 def test_matches_pytorch(program: Any) -> None:
     check_same(program)
+
+
+@given(
+    st.lists(st.floats(-1, 6, width=32), min_size=1, max_size=3),
+    st.sampled_from(["list", "float32", "int32", "bool"]),
+    st.booleans(),
+    st.booleans(),
+)
+def test_lengths_to_pack(
+    lengths: list[float], kind: str, batch_first: bool, enforce_sorted: bool
+) -> None:
+    """Also of fractions, and of more steps than there are."""
+
+    def program(t: Any) -> Any:
+        count = len(lengths)
+        x = t.arange(4.0 * count).view((count, 2, 2) if batch_first else (2, count, 2))
+        given_lengths = lengths if kind == "list" else t.tensor(lengths).to(getattr(t, kind))
+        pack = t.nn.utils.rnn.pack_padded_sequence
+        return list(pack(x, given_lengths, batch_first, enforce_sorted))
+
+    check_same(program)
+
+
+def nodes(x: Any, count: int = 2) -> list[str]:
+    """The names of the last nodes, along the first edges."""
+    names, node = [], x.grad_fn
+    for _ in range(count):
+        names.append(node.name())
+        node = next(parent for parent, _ in node.next_functions if parent is not None)
+    return names
+
+
+@pytest.mark.parametrize("name", ["RNN", "GRU", "LSTM"])
+@pytest.mark.parametrize("batch_first", [False, True])
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("batch", [None, 3])
+def test_nodes_and_strides(
+    name: str, batch_first: bool, bidirectional: bool, dtype: str, batch: int | None
+) -> None:
+    def program(t: Any) -> Any:
+        options = {"batch_first": batch_first, "bidirectional": bidirectional}
+        layer = getattr(t.nn, name)(2, 3, **options, dtype=getattr(t, dtype))
+        x = t.ones((4, 2) if batch is None else (4, batch, 2), dtype=getattr(t, dtype))
+        output, last = layer(x.requires_grad_())
+        return [(nodes(y), list(y.stride())) for y in flat((output, last))]
+
+    check_same(program)
+
+
+@pytest.mark.parametrize("batch_first", [False, True])
+@pytest.mark.parametrize("is_sorted", [False, True])
+def test_nodes_of_packing(batch_first: bool, is_sorted: bool) -> None:
+    def program(t: Any) -> Any:
+        u = t.nn.utils.rnn
+        rows = [t.ones(n, requires_grad=True) for n in ([3, 2] if is_sorted else [2, 3])]
+        padded = u.pad_sequence(rows, batch_first)
+        packed = u.pack_padded_sequence(padded, [3, 2], batch_first, is_sorted)
+        again, _ = u.pad_packed_sequence(packed, batch_first)
+        tensors = padded, packed.data, again
+        return [nodes(packed.data), *([x.grad_fn.name(), list(x.stride())] for x in tensors)]
+
+    check_same(program)
