@@ -354,9 +354,21 @@ def _projected(
         raise AssertionError(
             f"key's sequence and batch dims {key.shape[:2]} do not match value's {value.shape[:2]}"
         )
+    else:
+        _check_separate(inputs, separate)
     biases = (None,) * 3 if bias is None else bias.chunk(3)
     parts = zip(inputs, separate, biases, strict=True)
     return tuple(F.linear(x, w, b) for x, w, b in parts)  # type: ignore[arg-type]
+
+
+def _check_separate(inputs: tuple[Tensor, ...], weights: tuple[Any, ...]) -> None:
+    features = inputs[0].shape[-1]
+    for name, x, weight in zip(("query", "key", "value"), inputs, weights, strict=True):
+        expected = (features, x.shape[-1])
+        if tuple(weight.shape) != expected:
+            raise AssertionError(
+                f"expecting {name} weights shape of {expected}, but got {weight.shape}"
+            )
 
 
 def _parts(projection: Tensor, count: int) -> tuple[Tensor, ...]:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twins import check_same, torch
+from twins import both, check_same, torch
 
 import minigrad
 from tests.profiles import examples
@@ -204,6 +204,115 @@ PROGRAMS = {
     "cell state of another batch": lambda t: t.nn.RNNCell(2, 3)(t.zeros(1, 2), t.zeros(2, 3)),
     "cell state of another size": lambda t: t.nn.RNNCell(2, 3)(t.zeros(1, 2), t.zeros(1, 4)),
 }
+
+
+STATES = {
+    "LSTM": """
+        (o(1, 1, 3),)
+        ()
+        (o(1, 1, 3), o(1, 1, 3), o(1, 1, 3))
+        (o(1, 3), o(1, 3))
+        (o(1, 3), o(1, 1, 3))
+        (o(1, 1, 3), o(1, 1, 4))
+        o(2, 1, 3)
+        o(2, 1, 1, 3)
+        [o(1, 1, 3), o(1, 1, 3)]
+        3
+        (o(1, 1, 3), None)
+        (o(1, 1, 3).double(), o(1, 1, 3).double())
+    """,
+    "GRU": """
+        o(1, 3)
+        o(2, 1, 3)
+        (o(1, 1, 3),)
+        3
+        o(1, 1, 3).double()
+    """,
+    "LSTMCell": """
+        o(1, 3)
+        o(2, 1, 3)
+        o(2, 3)
+        (o(1, 3),)
+        (o(1, 3), o(1, 3), o(1, 3))
+        (o(3), o(3), o(3))
+        [o(1, 3), o(1, 3)]
+        (o(3), o(3))
+        3
+    """,
+}
+STATES["RNN"] = STATES["GRU"]
+CALLS = [
+    (name, text.strip(), batched)
+    for name, lines in STATES.items()
+    for text in lines.strip().splitlines()
+    for batched in (True, False)
+]
+
+
+@pytest.mark.parametrize(("name", "state", "batched"), CALLS)
+def test_states_of_other_kinds(name: str, state: str, batched: bool) -> None:
+    def program(t: Any) -> Any:
+        layer = getattr(t.nn, name)(2, 3)
+        shape = (2,) if name == "LSTMCell" else (4, 2)
+        x = t.ones(shape).unsqueeze(-2) if batched else t.ones(shape)
+        return [list(y.shape) for y in flat(layer(x, eval(state, {"o": t.ones})))]
+
+    ours, theirs = both(program)
+    assert ours == theirs
+
+
+def test_the_checks_of_layers() -> None:
+    def program(t: Any) -> Any:
+        x, found = t.ones(4, 5, 2), []
+        sizes, order = t.tensor([3, 1]), t.tensor([1, 0, 2])
+        for name, options in (("GRU", {}), ("LSTM", {}), ("LSTM", {"proj_size": 2})):
+            layer = getattr(t.nn, name)(2, 3, 2, True, True, bidirectional=True, **options)
+            h = layer.get_expected_hidden_size(x, None)
+            found += [h, layer.get_expected_hidden_size(x, sizes)]
+            hidden = t.arange(12.0).view(2, 3, 2)
+            given_state = (hidden, hidden * 2) if name == "LSTM" else hidden
+            found += [layer.permute_hidden(given_state, order)]
+            assert layer.permute_hidden(given_state, None) is given_state
+            states = t.zeros(h)
+            if name == "LSTM":
+                found.append(c := layer.get_expected_cell_size(x, None))
+                states = (states, t.zeros(c))
+            found.append(layer.check_forward_args(x, states, None))
+            found.append(layer.check_input(x, None))
+            found.append(layer._flat_weights_names)
+            with pytest.raises(RuntimeError, match=r"wrong \(3, 4\), not \[1\]"):
+                layer.check_hidden_size(t.ones(1), (3, 4), "wrong {}, not {}")
+            for call in (
+                lambda: layer.check_input(x, sizes),  # noqa: B023
+                lambda: layer.check_input(x[..., :1], None),  # noqa: B023
+            ):
+                with pytest.raises(RuntimeError, match="input"):
+                    call()
+            with pytest.raises(ValueError, match="dtype"):
+                layer.check_input(x.double(), None)
+        return found
+
+    check_same(program)
+
+
+def test_forward_calls_the_checks() -> None:
+    def program(t: Any) -> Any:
+        seen = []
+
+        class Seeing(t.nn.LSTM):  # type: ignore[misc]
+            def check_forward_args(self, input: Any, hidden: Any, batch_sizes: Any) -> None:
+                seen.append([list(input.shape), [list(x.shape) for x in hidden]])
+
+            def permute_hidden(self, hx: Any, permutation: Any) -> Any:
+                seen.append(permutation)
+                return super().permute_hidden(hx, permutation)
+
+        layer = Seeing(2, 3, batch_first=True)
+        layer(t.ones(4, 5, 2))
+        layer(t.ones(5, 2), (t.ones(1, 3), t.ones(1, 3)))
+        return [x for x in seen if x is not None]
+
+    check_same(program)
 
 
 @pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS)
