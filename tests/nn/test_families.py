@@ -197,6 +197,16 @@ def test_modules_have_the_names_of_pytorchs(name: str) -> None:
     assert minigrad.nn.modules.utils._pair(2) == torch.nn.modules.utils._pair(2) == (2, 2)
 
 
+def test_classes_have_pytorchs_bases() -> None:
+    names = [name for name, kind in vars(nn).items() if inspect.isclass(kind)]
+    names = [name for name in names if hasattr(torch.nn, name)]
+    relations = [
+        {(a, b) for a in names for b in names if issubclass(getattr(t, a), getattr(t, b))}
+        for t in (nn, torch.nn)
+    ]
+    assert relations[0] == relations[1]
+
+
 def test_inputs_have_pytorchs_names() -> None:
     """Those that a call must give."""
 

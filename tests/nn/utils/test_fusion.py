@@ -121,5 +121,15 @@ def test_memory_formats(dims: int, last: bool) -> None:
     check_same(program)
 
 
+@pytest.mark.parametrize("kind", ["LazyConv2d", "LazyConvTranspose2d", "LazyConv3d"])
+def test_the_memory_format_of_a_placeholder(kind: str) -> None:
+    def program(t: Any) -> Any:
+        layers = t.nn.Sequential(getattr(t.nn, kind)(2, 3))
+        t.nn.utils.convert_conv2d_weight_memory_format(layers, t.channels_last)
+
+    ours, theirs = both(program)
+    assert ours is theirs
+
+
 def test_the_names() -> None:
     assert set(torch.nn.utils.fusion.__all__) == set(minigrad.nn.utils.fusion.__all__)
