@@ -47,7 +47,13 @@ from . import (
     utils,
     version,
 )
-from .amp import GradScaler, autocast
+from .amp import (
+    GradScaler,
+    autocast,
+    get_autocast_dtype,
+    is_autocast_cpu_enabled,
+    is_autocast_enabled,
+)
 from .api import functions
 from .api.creation import (
     arange,
@@ -246,6 +252,7 @@ __all__ = [
     "full_like",
     "func",
     "functional",
+    "get_autocast_dtype",
     "get_default_device",
     "get_default_dtype",
     "get_deterministic_debug_mode",
@@ -268,6 +275,8 @@ __all__ = [
     "int64",
     "is_anomaly_check_nan_enabled",
     "is_anomaly_enabled",
+    "is_autocast_cpu_enabled",
+    "is_autocast_enabled",
     "is_complex",
     "is_deterministic_algorithms_warn_only_enabled",
     "is_floating_point",

@@ -1,8 +1,8 @@
-"""Mixed precision under the names of torch.amp: disabled, as for a GPU in a CPU build of PyTorch.
+"""Mixed precision under the names of torch.amp: `GradScaler`, and an `autocast` that is never on.
 
-A training loop written for a GPU runs as if `autocast` and `GradScaler` weren't there. On the CPU,
-`GradScaler` scales. `autocast` is refused there: no op is converted to a smaller dtype behind the
-program's back.
+A training loop written for a GPU runs as if `autocast` and `GradScaler` weren't there, as in a CPU
+build of PyTorch. On the CPU, `GradScaler` scales. `autocast` is refused there: no op is converted
+to a smaller dtype behind the program's back.
 """
 
 from __future__ import annotations
@@ -20,12 +20,49 @@ from .core.grad_mode import no_grad
 from .core.warning import warn as _warn
 from .rules import dtypes as _dtypes
 
-__all__ = ["GradScaler", "autocast", "is_autocast_available"]
+__all__ = ["GradScaler", "autocast", "custom_bwd", "custom_fwd", "is_autocast_available"]
+
+# The devices that have an autocast in PyTorch, and the dtype to which it converts.
+_FAST_DTYPES = {
+    **dict.fromkeys(("cpu", "hpu", "maia", "xla"), _dtypes.bfloat16),
+    **dict.fromkeys(("cuda", "ipu", "mps", "mtia", "privateuseone", "xpu"), _dtypes.float16),
+}
 
 
 def is_autocast_available(device_type: str) -> bool:
     """Return whether `autocast` can be enabled on a device: False on every one."""
     _device(device_type)
+    return False
+
+
+def get_autocast_dtype(device_type: str) -> _dtypes.dtype:
+    """Return the dtype to which `autocast` would convert. RuntimeError for a device without one.
+
+    >>> minigrad.get_autocast_dtype("cuda")
+    torch.float16
+    """
+    if not isinstance(device_type, str):
+        kind = type(device_type).__name__
+        raise TypeError(f"argument 'device_type' must be str, not {kind}")
+    name = _device(device_type).type
+    if name not in _FAST_DTYPES:
+        raise RuntimeError(f"unknown device type for autocast: {name}")
+    return _FAST_DTYPES[name]
+
+
+def is_autocast_enabled(device_type: str = "cuda") -> bool:
+    """Return False: `autocast` is never on. RuntimeError for a device without one."""
+    get_autocast_dtype(device_type)
+    return False
+
+
+def is_autocast_cpu_enabled() -> bool:
+    """The old name of `is_autocast_enabled("cpu")`."""
+    _warn(
+        "torch.is_autocast_cpu_enabled() is deprecated. Please use "
+        "torch.is_autocast_enabled('cpu') instead.",
+        DeprecationWarning,
+    )
     return False
 
 
@@ -47,11 +84,9 @@ class autocast:
         enabled: bool = True,
         cache_enabled: bool | None = None,
     ) -> None:
-        if not isinstance(device_type, str):
-            kind = type(device_type).__name__
-            raise ValueError(f"Expected `device_type` of type `str`, got: `{kind}`")
+        _require_name(device_type)
         self.device = _device(device_type).type
-        usual = _dtypes.bfloat16 if self.device == "cpu" else _dtypes.float16
+        usual = get_autocast_dtype(self.device)
         self.fast_dtype = usual if dtype is None else dtype
         if enabled and self.device == "cuda":
             _warn(
@@ -84,6 +119,67 @@ class autocast:
                 return func(*args, **kwargs)
 
         return decorated
+
+
+def custom_fwd(
+    fwd: Callable[..., Any] | None = None,
+    *,
+    device_type: str,
+    cast_inputs: _dtypes.dtype | None = None,
+) -> Callable[..., Any]:
+    """Decorate the `forward` of an `autograd.Function`, for `custom_bwd`.
+
+    Outside of `autocast`, `cast_inputs` has no effect in PyTorch either. ValueError unless
+    `device_type` is a string.
+    """
+    _require_name(device_type)
+    if fwd is None:
+        return functools.partial(custom_fwd, device_type=device_type, cast_inputs=cast_inputs)
+
+    @functools.wraps(fwd)
+    def decorated(ctx: Any, *args: Any, **kwargs: Any) -> Any:
+        ctx._dtype = get_autocast_dtype(device_type)
+        ctx._fwd_used_autocast = is_autocast_enabled(device_type)
+        return fwd(ctx, *args, **kwargs)
+
+    return decorated
+
+
+def custom_bwd(bwd: Callable[..., Any] | None = None, *, device_type: str) -> Callable[..., Any]:
+    """Decorate the `backward` of an `autograd.Function`, to compute as its `forward` did.
+
+    AttributeError in a call if the `forward` isn't decorated by `custom_fwd`.
+
+    >>> class Double(minigrad.autograd.Function):
+    ...     @staticmethod
+    ...     @minigrad.amp.custom_fwd(device_type="cuda")
+    ...     def forward(ctx, x):
+    ...         return x * 2
+    ...     @staticmethod
+    ...     @minigrad.amp.custom_bwd(device_type="cuda")
+    ...     def backward(ctx, g):
+    ...         return g * 2
+    >>> x = minigrad.ones(1, requires_grad=True)
+    >>> Double.apply(x).backward()
+    >>> x.grad
+    tensor([2.])
+    """
+    _require_name(device_type)
+    if bwd is None:
+        return functools.partial(custom_bwd, device_type=device_type)
+
+    @functools.wraps(bwd)
+    def decorated(ctx: Any, *args: Any, **kwargs: Any) -> Any:
+        with autocast(device_type, ctx._dtype, ctx._fwd_used_autocast):
+            return bwd(ctx, *args, **kwargs)
+
+    return decorated
+
+
+def _require_name(device_type: str) -> None:
+    if not isinstance(device_type, str):
+        kind = type(device_type).__name__
+        raise ValueError(f"Expected `device_type` of type `str`, got: `{kind}`")
 
 
 class GradScaler:
@@ -127,12 +223,12 @@ class GradScaler:
             raise AssertionError("The growth factor must be > 1.0.")
         if self._enabled and not backoff_factor < 1:
             raise AssertionError("The backoff factor must be < 1.0.")
-        self._init_scale, self._init_growth_tracker = init_scale, 0
+        self._init_scale = init_scale
         self._growth_factor, self._backoff_factor = growth_factor, backoff_factor
         self._growth_interval = growth_interval
         self._scale: Tensor | None = None  # set by the first call of `scale`
         self._growth_tracker = 0  # steps since the scale changed
-        self._optimizers: dict[Any, _Progress] = {}
+        self._optimizers: dict[int, _Progress] = {}  # by identity: some have no hash
 
     def scale(self, outputs: Any) -> Any:
         """Return a tensor, or each of an iterable, times the scale. ValueError for anything else.
@@ -144,7 +240,6 @@ class GradScaler:
         if isinstance(outputs, Tensor):
             if self._scale is None:
                 self._scale = tensor(self._init_scale, dtype=_dtypes.float32)
-                self._growth_tracker = self._init_growth_tracker
             return outputs * self._scale
         if not isinstance(outputs, Iterable):
             raise ValueError("outputs must be a Tensor or an iterable of Tensors")
@@ -160,7 +255,7 @@ class GradScaler:
         if not self._enabled:
             return
         inverse = self._require_scale("unscale_").double().reciprocal().float()
-        progress = self._optimizers.setdefault(optimizer, _Progress())
+        progress = self._optimizers.setdefault(id(optimizer), _Progress())
         if progress.stepped:
             raise RuntimeError("unscale_() is being called after step().")
         if progress.unscaled:
@@ -189,7 +284,7 @@ class GradScaler:
         if "closure" in kwargs:
             raise RuntimeError("Closure use is not currently supported if GradScaler is enabled.")
         self._require_scale("step")
-        progress = self._optimizers.setdefault(optimizer, _Progress())
+        progress = self._optimizers.setdefault(id(optimizer), _Progress())
         if progress.stepped:
             raise RuntimeError("step() has already been called since the last update().")
         if not progress.unscaled:
@@ -291,11 +386,8 @@ class GradScaler:
             "growth_factor": self._growth_factor,
             "backoff_factor": self._backoff_factor,
             "growth_interval": self._growth_interval,
-            "_growth_tracker": self._tracked(),
+            "_growth_tracker": self._growth_tracker,
         }
-
-    def _tracked(self) -> int:
-        return self._init_growth_tracker if self._scale is None else self._growth_tracker
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Load a state, unless the scaler is disabled. RuntimeError for that of a disabled one."""
@@ -310,7 +402,7 @@ class GradScaler:
         self._growth_factor = state_dict["growth_factor"]
         self._backoff_factor = state_dict["backoff_factor"]
         self._growth_interval = state_dict["growth_interval"]
-        self._init_growth_tracker = self._growth_tracker = state_dict["_growth_tracker"]
+        self._growth_tracker = state_dict["_growth_tracker"]
         if self._scale is not None:
             self._scale.fill_(self._init_scale)
 
@@ -320,12 +412,7 @@ class GradScaler:
                 "A GradScaler can be pickled at the beginning of an iteration, or at the end after "
                 "scaler.update()."
             )
-        return {
-            **self.__dict__,
-            "_scale": None,
-            "_init_scale": self.get_scale(),
-            "_init_growth_tracker": self._tracked(),
-        }
+        return {**self.__dict__, "_scale": None, "_init_scale": self.get_scale()}
 
 
 @dataclasses.dataclass

@@ -85,6 +85,41 @@ def options(t: Any) -> Any:
     return found
 
 
+def unhashable(t: Any) -> Any:
+    class Equal(t.optim.SGD):  # type: ignore[misc]
+        __hash__ = None
+
+        def __eq__(self, other: object) -> bool:
+            return isinstance(other, Equal)
+
+    w = [t.ones(1, requires_grad=True) for _ in range(2)]
+    optimizers = [Equal([each], lr=0.5) for each in w]
+    scaler = t.GradScaler("cpu", 4.0)
+    scaler.scale(w[0] + 2 * w[1]).backward()
+    for optimizer in optimizers:
+        scaler.step(optimizer)
+    return scaler.update(), w
+
+
+def decorated(t: Any, of_forward: Any, of_backward: Any) -> Any:
+    class Double(t.autograd.Function):  # type: ignore[misc]
+        @staticmethod
+        @of_forward
+        def forward(ctx: Any, x: Any, *, factor: float = 2.0) -> Any:
+            """Return the double."""
+            return x * factor
+
+        @staticmethod
+        @of_backward
+        def backward(ctx: Any, g: Any) -> Any:
+            return g * 2 + t.is_autocast_enabled("cpu")
+
+    x = t.ones(2, requires_grad=True)
+    y = Double.apply(x)
+    y.sum().backward()
+    return y, x.grad, Double.forward.__doc__
+
+
 PROGRAMS = {
     "options": options,
     "scale of a tuple": lambda t: t.GradScaler("cpu").scale(
@@ -121,6 +156,31 @@ PROGRAMS = {
         scaler.get_scale(),
     ],
     "a new scale with a gradient": lambda t: scaling(t)[0].update(t.ones((), requires_grad=True)),
+    "an optimiser without a hash": lambda t: unhashable(t),
+    "autocast is off": lambda t: [
+        t.is_autocast_enabled(),
+        t.is_autocast_enabled("cpu"),
+        t.is_autocast_enabled(device_type="xpu"),
+        [str(t.get_autocast_dtype(name)) for name in ("cpu", "cuda", "cuda:1", "mps", "xla")],
+    ],
+    "autocast of the CPU": lambda t: t.is_autocast_cpu_enabled(),
+    "autocast of no device": lambda t: t.is_autocast_enabled("foo"),
+    "decorated": lambda t: decorated(
+        t, t.amp.custom_fwd(device_type="cpu"), t.amp.custom_bwd(device_type="cpu")
+    ),
+    "decorated with a dtype": lambda t: decorated(
+        t,
+        t.amp.custom_fwd(device_type="cuda", cast_inputs=t.float16),
+        lambda bwd: t.amp.custom_bwd(bwd, device_type="cuda"),
+    ),
+    "decorated for CUDA": lambda t: decorated(
+        t, t.cuda.amp.custom_fwd(cast_inputs=t.float16), t.cuda.amp.custom_bwd
+    ),
+    "decorated without a device": lambda t: t.amp.custom_fwd() and None,
+    "decorated for a number": lambda t: t.amp.custom_bwd(device_type=3) and None,
+    "only backward decorated": lambda t: decorated(
+        t, lambda fwd: fwd, t.amp.custom_bwd(device_type="cpu")
+    ),
     "deterministic": lambda t: [
         (
             t.set_deterministic_debug_mode(mode),
@@ -148,6 +208,20 @@ def test_matches_pytorch(program: Any) -> None:
     finally:
         for t in (minigrad, torch):
             t.use_deterministic_algorithms(False)
+
+
+def test_devices_without_autocast() -> None:
+    for t in (minigrad, torch):
+        for call in (
+            t.is_autocast_enabled,
+            t.get_autocast_dtype,
+            lambda name, t=t: t.autocast(name, t.float16, False),
+        ):
+            with pytest.raises(RuntimeError):
+                call("meta")
+        for function in (t.is_autocast_enabled, t.get_autocast_dtype):
+            with pytest.raises(TypeError, match="must be str, not int"):
+                function(3)
 
 
 def test_no_gradients() -> None:

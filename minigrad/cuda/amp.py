@@ -1,14 +1,15 @@
-"""The old names of `autocast` and `GradScaler`, which warn of the new ones."""
+"""The old names of what `amp` has, which warn of the new ones."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from .. import amp as _amp
 from ..core.warning import warn as _warn
 from ..rules import dtypes as _dtypes
 
-__all__ = ["GradScaler", "autocast"]
+__all__ = ["GradScaler", "autocast", "custom_bwd", "custom_fwd"]
 
 
 class autocast(_amp.autocast):
@@ -38,3 +39,25 @@ class GradScaler(_amp.GradScaler):
             FutureWarning,
         )
         super().__init__("cuda", *args, **options)
+
+
+def custom_fwd(
+    fwd: Callable[..., Any] | None = None, *, cast_inputs: _dtypes.dtype | None = None
+) -> Callable[..., Any]:
+    """`amp.custom_fwd` for "cuda"."""
+    _warn(
+        "`torch.cuda.amp.custom_fwd(args...)` is deprecated. Please use "
+        "`torch.amp.custom_fwd(args..., device_type='cuda')` instead.",
+        FutureWarning,
+    )
+    return _amp.custom_fwd(fwd, device_type="cuda", cast_inputs=cast_inputs)
+
+
+def custom_bwd(bwd: Callable[..., Any]) -> Callable[..., Any]:
+    """`amp.custom_bwd` for "cuda"."""
+    _warn(
+        "`torch.cuda.amp.custom_bwd(args...)` is deprecated. Please use "
+        "`torch.amp.custom_bwd(args..., device_type='cuda')` instead.",
+        FutureWarning,
+    )
+    return _amp.custom_bwd(bwd, device_type="cuda")

@@ -73,6 +73,9 @@ class MultiheadAttention(Module):
     (torch.Size([3, 5, 4]), torch.Size([3, 5, 5]))
     """
 
+    q_proj_weight: Parameter | None
+    k_proj_weight: Parameter | None
+    v_proj_weight: Parameter | None
     in_proj_weight: Parameter | None
     in_proj_bias: Parameter | None
     bias_k: Parameter | None
@@ -130,7 +133,7 @@ class MultiheadAttention(Module):
 
     def _reset_parameters(self) -> None:
         for name in ("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight"):
-            weight = self._parameters[name]
+            weight = getattr(self, name)
             if weight is not None:
                 init.xavier_uniform_(weight)
         if self.in_proj_bias is not None:
@@ -177,9 +180,9 @@ class MultiheadAttention(Module):
             need_weights=need_weights,
             attn_mask=attn_mask,
             use_separate_proj_weight=not self._qkv_same_embed_dim,
-            q_proj_weight=self._parameters["q_proj_weight"],
-            k_proj_weight=self._parameters["k_proj_weight"],
-            v_proj_weight=self._parameters["v_proj_weight"],
+            q_proj_weight=self.q_proj_weight,
+            k_proj_weight=self.k_proj_weight,
+            v_proj_weight=self.v_proj_weight,
             average_attn_weights=average_attn_weights,
             is_causal=is_causal,
         )
@@ -351,9 +354,21 @@ def _projected(
         raise AssertionError(
             f"key's sequence and batch dims {key.shape[:2]} do not match value's {value.shape[:2]}"
         )
+    else:
+        _check_separate(inputs, separate)
     biases = (None,) * 3 if bias is None else bias.chunk(3)
     parts = zip(inputs, separate, biases, strict=True)
     return tuple(F.linear(x, w, b) for x, w, b in parts)  # type: ignore[arg-type]
+
+
+def _check_separate(inputs: tuple[Tensor, ...], weights: tuple[Any, ...]) -> None:
+    features = inputs[0].shape[-1]
+    for name, x, weight in zip(("query", "key", "value"), inputs, weights, strict=True):
+        expected = (features, x.shape[-1])
+        if tuple(weight.shape) != expected:
+            raise AssertionError(
+                f"expecting {name} weights shape of {expected}, but got {weight.shape}"
+            )
 
 
 def _parts(projection: Tensor, count: int) -> tuple[Tensor, ...]:

@@ -227,7 +227,7 @@ class _LazyConvTransposeNd(_LazyConvMixin, conv._ConvTransposeNd):
         self._placeholders(out_channels, bias, device, dtype)
 
 
-class LazyConv1d(_LazyConv):
+class LazyConv1d(_LazyConv, conv.Conv1d):
     """`Conv1d` whose `in_channels` are those of its first input.
 
     >>> layer = nn.LazyConv1d(4, 3)
@@ -236,10 +236,9 @@ class LazyConv1d(_LazyConv):
     """
 
     cls_to_become = conv.Conv1d
-    _dims = 1
 
 
-class LazyConv2d(_LazyConv):
+class LazyConv2d(_LazyConv, conv.Conv2d):
     """`Conv2d` whose `in_channels` are those of its first input.
 
     >>> nn.LazyConv2d(4, 1)(minigrad.zeros(5, 2, 3, 3)).shape
@@ -247,10 +246,9 @@ class LazyConv2d(_LazyConv):
     """
 
     cls_to_become = conv.Conv2d
-    _dims = 2
 
 
-class LazyConv3d(_LazyConv):
+class LazyConv3d(_LazyConv, conv.Conv3d):
     """`Conv3d` whose `in_channels` are those of its first input.
 
     >>> nn.LazyConv3d(4, 1)(minigrad.zeros(5, 2, 3, 3, 3)).shape
@@ -258,10 +256,9 @@ class LazyConv3d(_LazyConv):
     """
 
     cls_to_become = conv.Conv3d
-    _dims = 3
 
 
-class LazyConvTranspose1d(_LazyConvTransposeNd):
+class LazyConvTranspose1d(_LazyConvTransposeNd, conv.ConvTranspose1d):
     """`ConvTranspose1d` whose `in_channels` are those of its first input.
 
     >>> nn.LazyConvTranspose1d(4, 1)(minigrad.zeros(5, 2, 3)).shape
@@ -269,10 +266,9 @@ class LazyConvTranspose1d(_LazyConvTransposeNd):
     """
 
     cls_to_become = conv.ConvTranspose1d
-    _dims = 1
 
 
-class LazyConvTranspose2d(_LazyConvTransposeNd):
+class LazyConvTranspose2d(_LazyConvTransposeNd, conv.ConvTranspose2d):
     """`ConvTranspose2d` whose `in_channels` are those of its first input.
 
     >>> nn.LazyConvTranspose2d(4, 1)(minigrad.zeros(5, 2, 3, 3)).shape
@@ -280,10 +276,9 @@ class LazyConvTranspose2d(_LazyConvTransposeNd):
     """
 
     cls_to_become = conv.ConvTranspose2d
-    _dims = 2
 
 
-class LazyConvTranspose3d(_LazyConvTransposeNd):
+class LazyConvTranspose3d(_LazyConvTransposeNd, conv.ConvTranspose3d):
     """`ConvTranspose3d` whose `in_channels` are those of its first input.
 
     >>> nn.LazyConvTranspose3d(4, 1)(minigrad.zeros(5, 2, 3, 3, 3)).shape
@@ -291,7 +286,6 @@ class LazyConvTranspose3d(_LazyConvTransposeNd):
     """
 
     cls_to_become = conv.ConvTranspose3d
-    _dims = 3
 
 
 class _LazyNorm(_LazyLayer, batchnorm._NormBase):
@@ -329,7 +323,7 @@ class _LazyNorm(_LazyLayer, batchnorm._NormBase):
         return {name: (self.num_features,) for name in names if getattr(self, name) is not None}
 
 
-class LazyBatchNorm1d(_LazyNorm, batchnorm.BatchNorm1d):
+class LazyBatchNorm1d(_LazyNorm, batchnorm._BatchNorm):
     """`BatchNorm1d` whose `num_features` are the channels of its first input.
 
     >>> nn.LazyBatchNorm1d()(minigrad.zeros(2, 3, 4)).shape
@@ -337,9 +331,10 @@ class LazyBatchNorm1d(_LazyNorm, batchnorm.BatchNorm1d):
     """
 
     cls_to_become = batchnorm.BatchNorm1d
+    _dims_of_input = cls_to_become._dims_of_input
 
 
-class LazyBatchNorm2d(_LazyNorm, batchnorm.BatchNorm2d):
+class LazyBatchNorm2d(_LazyNorm, batchnorm._BatchNorm):
     """`BatchNorm2d` whose `num_features` are the channels of its first input.
 
     >>> nn.LazyBatchNorm2d()(minigrad.zeros(2, 3, 4, 4)).shape
@@ -347,9 +342,10 @@ class LazyBatchNorm2d(_LazyNorm, batchnorm.BatchNorm2d):
     """
 
     cls_to_become = batchnorm.BatchNorm2d
+    _dims_of_input = cls_to_become._dims_of_input
 
 
-class LazyBatchNorm3d(_LazyNorm, batchnorm.BatchNorm3d):
+class LazyBatchNorm3d(_LazyNorm, batchnorm._BatchNorm):
     """`BatchNorm3d` whose `num_features` are the channels of its first input.
 
     >>> nn.LazyBatchNorm3d()(minigrad.zeros(2, 3, 4, 4, 4)).shape
@@ -357,9 +353,10 @@ class LazyBatchNorm3d(_LazyNorm, batchnorm.BatchNorm3d):
     """
 
     cls_to_become = batchnorm.BatchNorm3d
+    _dims_of_input = cls_to_become._dims_of_input
 
 
-class LazyInstanceNorm1d(_LazyNorm, batchnorm.InstanceNorm1d):
+class LazyInstanceNorm1d(_LazyNorm, batchnorm._InstanceNorm):
     """`InstanceNorm1d` whose `num_features` are the channels of its first input.
 
     >>> nn.LazyInstanceNorm1d()(minigrad.zeros(2, 3, 4)).shape
@@ -367,9 +364,10 @@ class LazyInstanceNorm1d(_LazyNorm, batchnorm.InstanceNorm1d):
     """
 
     cls_to_become = batchnorm.InstanceNorm1d
+    _dims_of_input = cls_to_become._dims_of_input
 
 
-class LazyInstanceNorm2d(_LazyNorm, batchnorm.InstanceNorm2d):
+class LazyInstanceNorm2d(_LazyNorm, batchnorm._InstanceNorm):
     """`InstanceNorm2d` whose `num_features` are the channels of its first input.
 
     >>> nn.LazyInstanceNorm2d()(minigrad.zeros(2, 3, 4, 4)).shape
@@ -377,9 +375,10 @@ class LazyInstanceNorm2d(_LazyNorm, batchnorm.InstanceNorm2d):
     """
 
     cls_to_become = batchnorm.InstanceNorm2d
+    _dims_of_input = cls_to_become._dims_of_input
 
 
-class LazyInstanceNorm3d(_LazyNorm, batchnorm.InstanceNorm3d):
+class LazyInstanceNorm3d(_LazyNorm, batchnorm._InstanceNorm):
     """`InstanceNorm3d` whose `num_features` are the channels of its first input.
 
     >>> nn.LazyInstanceNorm3d()(minigrad.zeros(2, 3, 4, 4, 4)).shape
@@ -387,3 +386,4 @@ class LazyInstanceNorm3d(_LazyNorm, batchnorm.InstanceNorm3d):
     """
 
     cls_to_become = batchnorm.InstanceNorm3d
+    _dims_of_input = cls_to_become._dims_of_input

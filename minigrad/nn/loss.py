@@ -230,6 +230,7 @@ class PoissonNLLLoss(_Loss):
     """
 
     function = "poisson_nll_loss"
+    _inputs = ("log_input", "target")
 
     def __init__(
         self,

@@ -456,13 +456,11 @@ class Module(Stateful, Hookable):
 
     def cpu(self) -> Self:
         """Return self: all tensors are on the CPU."""
-        return self
+        return self._apply(lambda t: t.cpu())
 
     def cuda(self, device: Any = None) -> Self:
         """Raise the error of a CPU build of PyTorch, if there is anything to move to a GPU."""
-        for tensor in (*self.parameters(), *self.buffers()):
-            tensor.cuda(device)
-        return self
+        return self._apply(lambda t: t.cuda(device))
 
     def type(self, dst_type: Any) -> Self:
         """Convert all parameters and buffers to a dtype or an old tensor class, in place.

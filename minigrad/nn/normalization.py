@@ -30,9 +30,9 @@ class _Affine(Module):
         """Set the initial values."""
         if self.weight is not None:
             init.ones_(self.weight)
-        if self._parameters.get("bias") is not None:
-            assert self.bias is not None
-            init.zeros_(self.bias)
+        bias = getattr(self, "bias", None)  # RMSNorm has none
+        if bias is not None:
+            init.zeros_(bias)
 
 
 def _shape(normalized_shape: int | Sequence[int]) -> tuple[int, ...]:

@@ -95,34 +95,28 @@ class ConstantPad3d(_ConstantPad):
     _dims = 3
 
 
-class ZeroPad1d(_ZeroPad):
+class ZeroPad1d(_ZeroPad, ConstantPad1d):
     """Pad the last dimension with zeros.
 
     >>> nn.ZeroPad1d(1)(minigrad.tensor([[1.0, 2.0]]))
     tensor([[0., 1., 2., 0.]])
     """
 
-    _dims = 1
 
-
-class ZeroPad2d(_ZeroPad):
+class ZeroPad2d(_ZeroPad, ConstantPad2d):
     """Pad the last two dimensions with zeros.
 
     >>> nn.ZeroPad2d(1)(minigrad.ones(1, 2, 2)).shape
     torch.Size([1, 4, 4])
     """
 
-    _dims = 2
 
-
-class ZeroPad3d(_ZeroPad):
+class ZeroPad3d(_ZeroPad, ConstantPad3d):
     """Pad the last three dimensions with zeros.
 
     >>> nn.ZeroPad3d(1)(minigrad.ones(1, 2, 2, 2)).shape
     torch.Size([1, 4, 4, 4])
     """
-
-    _dims = 3
 
 
 class ReflectionPad1d(_ReflectionPad):

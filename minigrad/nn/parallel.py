@@ -1,4 +1,4 @@
-"""`DistributedDataParallel`: a module that trains on all ranks as one.
+"""`DistributedDataParallel`: a module that trains on all ranks as one; and `DataParallel`.
 
 `distributed/reducer.py` does the work.
 """
@@ -148,12 +148,24 @@ class DistributedDataParallel(Module):
 
 
 class DataParallel(Module):
-    """Threads for several GPUs, which there aren't: NotImplementedError."""
+    """`module` on several GPUs of one process; as there are none, calling it calls the module.
 
-    def __init__(self, module: Module, *args: Any, **kwargs: Any) -> None:
-        raise NotImplementedError(
-            "DataParallel is for several GPUs of one process: use DistributedDataParallel"
-        )
+    The names of its parameters begin with `module.`. The other arguments are about GPUs.
+
+    >>> model = nn.DataParallel(nn.Linear(2, 1))
+    >>> model(minigrad.ones(3, 2)).shape, list(model.state_dict())
+    (torch.Size([3, 1]), ['module.weight', 'module.bias'])
+    """
+
+    def __init__(
+        self, module: Module, device_ids: Any = None, output_device: Any = None, dim: int = 0
+    ) -> None:
+        super().__init__()
+        self.module = module
+        self.device_ids: list[int] = []
+
+    def forward(self, *inputs: Any, **kwargs: Any) -> Any:
+        return self.module(*inputs, **kwargs)
 
 
 _UNSUPPORTED = {

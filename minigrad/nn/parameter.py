@@ -33,9 +33,9 @@ class Parameter(Tensor):
         if data is None:
             data = Tensor()
         if not isinstance(data, Tensor):
-            raise TypeError(
-                f"Parameter() takes a Tensor, not {type(data).__name__}: convert it first, with "
-                "minigrad.tensor(...)"
+            raise AttributeError(
+                f"'{type(data).__name__}' object has no attribute 'detach': Parameter() takes a "
+                "Tensor, so convert it first, with minigrad.tensor(...)"
             )
         self: Parameter = _detached_as(cls, data)
         self.requires_grad_(requires_grad)

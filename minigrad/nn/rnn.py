@@ -28,6 +28,7 @@ from .parameter import Parameter
 from .utils.rnn import PackedSequence
 
 State = tuple[Tensor, ...]
+_Sizes = tuple[int, int, int]
 # A step takes what the input adds to the gates, the state, and the hidden weight and bias.
 Step = Callable[[Tensor, State, Any, Any], State]
 
@@ -232,20 +233,21 @@ class RNNBase(Module):
                 f"{self._get_name()}: Expected input to be 2D or 3D, got {input.dim()}D instead"
             )
         is_batched = input.dim() == 3
-        state = self._given_state(hx)
+        state = self._given_state(hx, is_batched)
         self._check_state_dims(state, is_batched)
         if not is_batched:
             input = input.unsqueeze(0 if self.batch_first else 1)
             state = tuple(x.unsqueeze(1) for x in state)
+        state = self._first_state(state, input, None)
         if self.batch_first:
             input = input.transpose(0, 1)
-        self._check_input(input, 3)
-        state = self._checked_state(state, input, input.shape[1])
         if self.mode == "LSTM" and not input.shape[0]:
             raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
         output, state = self._layers(input, None, state)
-        if self.batch_first:
+        if self.batch_first and self.mode == "LSTM":
             output = output.transpose(0, 1)
+        elif self.batch_first:
+            output = output.transpose_(0, 1)  # in place, which the name of the node says
         if not is_batched:
             output = output.squeeze(0 if self.batch_first else 1)
             state = tuple(x.squeeze(1) for x in state)
@@ -253,16 +255,12 @@ class RNNBase(Module):
 
     def _forward_packed(self, packed: PackedSequence, hx: Any) -> Any:
         data, batch_sizes, order, inverse = packed
-        sizes = batch_sizes.tolist()
-        state = self._given_state(hx)
-        if order is not None:
-            state = tuple(x.index_select(1, order) for x in state)
-        self._check_input(data, 2)
-        state = self._checked_state(state, data, sizes[0])
-        output, state = self._layers(data, sizes, state)
-        if inverse is not None:
-            state = tuple(x.index_select(1, inverse) for x in state)
-        return PackedSequence(output, batch_sizes, order, inverse), self._as_given(state)
+        hx = None if hx is None else self.permute_hidden(hx, order)
+        state = self._given_state(hx, is_batched=True)
+        state = self._first_state(state, data, batch_sizes)
+        output, state = self._layers(data, batch_sizes.tolist(), state)
+        last = self.permute_hidden(self._as_given(state), inverse)
+        return PackedSequence(output, batch_sizes, order, inverse), last
 
     def _layers(
         self, input: Tensor, batch_sizes: list[int] | None, state: State
@@ -282,6 +280,8 @@ class RNNBase(Module):
             warn_once(
                 "LSTM with projections is not supported with oneDNN. Using default implementation."
             )
+        if by_library and any(x.dtype is not float32 for x in state):
+            raise RuntimeError(f"the states of an {self.mode} in float32 must be in float32")
         rows = [x.unbind(0) for x in state]
         last: list[State] = []
         output = input
@@ -302,10 +302,8 @@ class RNNBase(Module):
         return output, tuple(stack(each) for each in zip(*last, strict=True))
 
     def _params(self, layer: int, suffix: str) -> dict[str, Any]:
-        return {
-            name: self._parameters.get(f"{name}_l{layer}{suffix}")
-            for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
-        }
+        # Not from `_parameters`: a weight may be computed, and then it's an attribute like another.
+        return {name: getattr(self, f"{name}_l{layer}{suffix}") for name in self._sizes(layer)}
 
     def _lstm_direction(
         self, input: Tensor, first: State, layer: int, suffix: str
@@ -315,8 +313,9 @@ class RNNBase(Module):
         bias = param["bias_ih"] + param["bias_hh"] if self.bias else None
         gates = F.linear(input.flip(0) if suffix else input, param["weight_ih"], bias)
         hs, cs = OPS["lstm"](gates, *first, param["weight_hh"]).unbind(0)
-        as_one_node(hs, "MkldnnRnnLayerBackward0", input, *param.values(), *first)
-        return hs.flip(0) if suffix else hs, (hs[-1], cs[-1])
+        hs, *last = hs.flip(0) if suffix else hs, hs[-1], cs[-1]
+        as_one_node((hs, *last), "MkldnnRnnLayerBackward0", input, *param.values(), *first)
+        return hs, tuple(last)
 
     def _direction(
         self,
@@ -331,24 +330,32 @@ class RNNBase(Module):
         take, _ = _MODES[self.mode]
 
         def step(gates: Tensor, state: State) -> State:
-            h, *others = take(gates, state, param["weight_hh"], param["bias_hh"])
-            if param["weight_hr"] is not None:
+            h, *others = take(gates, state, param["weight_hh"], param.get("bias_hh"))
+            if self.proj_size:
                 h = F.linear(h, param["weight_hr"])
             return (h, *others)
 
-        gates = F.linear(input, param["weight_ih"], param["bias_ih"])
+        gates = F.linear(input, param["weight_ih"], param.get("bias_ih"))
         return (_run_back if suffix else _run)(step, parted(gates), first)
 
     # The state that a call is given and returns: a tensor, or for an LSTM a pair
 
-    def _given_state(self, hx: Any) -> State:
+    def _given_state(self, hx: Any, is_batched: bool) -> State:
         return () if hx is None else (hx,)
 
     def _as_given(self, state: State) -> Any:
         return state[0]
 
-    def _state_sizes(self) -> tuple[int, ...]:
-        return (self.hidden_size,)
+    def _first_state(self, state: State, input: Tensor, batch_sizes: Tensor | None) -> State:
+        """Return the given state, or zeros, which is checked, as the input is."""
+        if not state:
+            sizes = self._expected_sizes(input, batch_sizes)
+            state = tuple(zeros(*each, dtype=input.dtype) for each in sizes)
+        self.check_forward_args(input, self._as_given(state), batch_sizes)
+        return state
+
+    def _expected_sizes(self, input: Tensor, batch_sizes: Tensor | None) -> list[_Sizes]:
+        return [self.get_expected_hidden_size(input, batch_sizes)]
 
     def _check_state_dims(self, state: State, is_batched: bool) -> None:
         dims = 3 if is_batched else 2
@@ -361,7 +368,13 @@ class RNNBase(Module):
                 f"got {what}"
             )
 
-    def _check_input(self, input: Tensor, dims: int) -> None:
+    # Checks, which subclasses may override
+
+    def check_input(self, input: Tensor, batch_sizes: Tensor | None) -> None:
+        """Check the input of a batch, or packed data if there are `batch_sizes`.
+
+        ValueError for another dtype than that of the weights, RuntimeError for a wrong shape.
+        """
         weight = self.weight_ih_l0
         if input.dtype != weight.dtype:
             raise ValueError(
@@ -369,6 +382,7 @@ class RNNBase(Module):
                 f"Convert input: input.to({weight.dtype}), or convert model: "
                 f"model.to({input.dtype})"
             )
+        dims = 3 if batch_sizes is None else 2
         if input.dim() != dims:
             raise RuntimeError(f"input must have {dims} dimensions, got {input.dim()}")
         if input.shape[-1] != self.input_size:
@@ -377,17 +391,39 @@ class RNNBase(Module):
                 f"{self.input_size}, got {input.shape[-1]}"
             )
 
-    def _checked_state(self, state: State, input: Tensor, batch: int) -> State:
-        """Return the first state, by default zeros. Raises RuntimeError for wrong sizes."""
-        cells = self.num_layers * len(self._suffixes())
-        sizes = [(cells, batch, size) for size in self._state_sizes()]
-        if not state:
-            return tuple(zeros(*each, dtype=input.dtype) for each in sizes)
-        for i, (x, each) in enumerate(zip(state, sizes, strict=True)):
-            if tuple(x.shape) != each:
-                what = f"hidden[{i}]" if len(sizes) > 1 else "hidden"
-                raise RuntimeError(f"Expected {what} size {each}, got {list(x.shape)}")
-        return state
+    def get_expected_hidden_size(self, input: Tensor, batch_sizes: Tensor | None) -> _Sizes:
+        """Return the shape of `h`.
+
+        >>> nn.GRU(3, 4, num_layers=2).get_expected_hidden_size(minigrad.zeros(5, 1, 3), None)
+        (2, 1, 4)
+        """
+        return self._state_size(input, batch_sizes, self.proj_size or self.hidden_size)
+
+    def _state_size(self, input: Tensor, batch_sizes: Tensor | None, size: int) -> _Sizes:
+        if batch_sizes is not None:
+            batch = int(batch_sizes[0])
+        else:
+            batch = input.shape[0 if self.batch_first else 1]
+        return self.num_layers * len(self._suffixes()), batch, size
+
+    def check_hidden_size(
+        self,
+        hx: Tensor,
+        expected_hidden_size: _Sizes,
+        msg: str = "Expected hidden size {}, got {}",
+    ) -> None:
+        """RuntimeError with a message of both shapes, unless a state has the expected one."""
+        if tuple(hx.shape) != expected_hidden_size:
+            raise RuntimeError(msg.format(expected_hidden_size, list(hx.shape)))
+
+    def check_forward_args(self, input: Tensor, hidden: Any, batch_sizes: Tensor | None) -> None:
+        """Check the input and the state of a batch; see `check_input`."""
+        self.check_input(input, batch_sizes)
+        self.check_hidden_size(hidden, self.get_expected_hidden_size(input, batch_sizes))
+
+    def permute_hidden(self, hx: Any, permutation: Tensor | None) -> Any:
+        """Return a state with its sequences in another order, or in the same for None."""
+        return hx if permutation is None else hx.index_select(1, permutation)
 
 
 def _check_dropout(dropout: Any, num_layers: int) -> None:
@@ -560,14 +596,43 @@ class LSTM(RNNBase):
             dtype,
         )
 
-    def _given_state(self, hx: Any) -> State:
-        return () if hx is None else tuple(hx)
+    def _given_state(self, hx: Any, is_batched: bool) -> State:
+        if hx is None:
+            return ()
+        if is_batched and isinstance(hx, Tensor) and hx.dim() == 4:
+            raise TypeError("lstm(): argument 'hx' must be tuple of Tensors, not Tensor")
+        h, c = hx[0], hx[1]
+        if len(hx) > 2:
+            raise RuntimeError("lstm expects two hidden states")
+        return h, c
 
     def _as_given(self, state: State) -> Any:
         return state
 
-    def _state_sizes(self) -> tuple[int, ...]:
-        return self.proj_size or self.hidden_size, self.hidden_size
+    def _expected_sizes(self, input: Tensor, batch_sizes: Tensor | None) -> list[_Sizes]:
+        cell = self.get_expected_cell_size(input, batch_sizes)
+        return [self.get_expected_hidden_size(input, batch_sizes), cell]
+
+    def get_expected_cell_size(self, input: Tensor, batch_sizes: Tensor | None) -> _Sizes:
+        """Return the shape of `c`.
+
+        >>> layer = nn.LSTM(3, 4, proj_size=2)
+        >>> layer.get_expected_cell_size(minigrad.zeros(5, 1, 3), None)
+        (1, 1, 4)
+        """
+        return self._state_size(input, batch_sizes, self.hidden_size)
+
+    def check_forward_args(self, input: Tensor, hidden: Any, batch_sizes: Tensor | None) -> None:
+        """Check the input and the states of a batch; see `check_input`."""
+        self.check_input(input, batch_sizes)
+        for i, size in enumerate(self._expected_sizes(input, batch_sizes)):
+            self.check_hidden_size(hidden[i], size, f"Expected hidden[{i}] size {{}}, got {{}}")
+
+    def permute_hidden(self, hx: Any, permutation: Tensor | None) -> Any:
+        """Return states with their sequences in another order, or in the same for None."""
+        if permutation is None:
+            return hx
+        return tuple(x.index_select(1, permutation) for x in (hx[0], hx[1]))
 
 
 # Cells --------------------------------------------------------------------------------------------
@@ -740,5 +805,12 @@ class LSTMCell(RNNCellBase):
     def forward(
         self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None
     ) -> tuple[Tensor, Tensor]:
-        h, c = self._next(input, () if hx is None else tuple(hx))
+        h, c = self._next(input, () if hx is None else self._pair(input, hx))
         return h, c
+
+    def _pair(self, input: Tensor, hx: Any) -> State:
+        if input.dim() != 1 and isinstance(hx, Tensor):
+            raise TypeError("lstm_cell(): argument 'hx' must be tuple of Tensors, not Tensor")
+        if input.dim() != 1 and len(hx) != 2:
+            raise RuntimeError("lstm_cell expects two hidden states")
+        return hx[0], hx[1]

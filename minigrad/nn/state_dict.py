@@ -70,8 +70,7 @@ class Stateful:
         parameters themselves. `destination`, if given, is filled and returned. Its attribute
         `_metadata` has the version of each module's class.
 
-        The result of a module's `get_extra_state()`, if it defines one, is saved as `_extra_state`;
-        loading passes it to `set_extra_state(state)`.
+        The result of `get_extra_state()`, if a class defines that, is saved as `_extra_state`.
 
         >>> list(nn.Linear(2, 3).state_dict(prefix="layer."))
         ['layer.weight', 'layer.bias']
@@ -107,8 +106,15 @@ class Stateful:
         """Put this module's own state into `destination`. Subclasses may override it."""
         for name, tensor in self._persistent_members():
             destination[prefix + name] = tensor if keep_vars or is_lazy(tensor) else tensor.detach()
-        if hasattr(self, "get_extra_state"):
+        if type(self).get_extra_state is not Stateful.get_extra_state:
             destination[prefix + _EXTRA_STATE] = self.get_extra_state()
+
+    def get_extra_state(self) -> Any:
+        """Return what else is to be saved: a subclass may define it, with `set_extra_state`.
+
+        RuntimeError in a class without.
+        """
+        raise RuntimeError(f"{type(self).__name__} has no extra state")
 
     def _persistent_members(self) -> Iterator[tuple[str, Tensor]]:
         """Iterate over this module's own parameters and persistent buffers."""
@@ -211,16 +217,20 @@ class Stateful:
             elif strict:
                 missing_keys.append(key)
         known = set(members)
-        if hasattr(self, "set_extra_state"):
+        if type(self).set_extra_state is not Stateful.set_extra_state:
             known.add(_EXTRA_STATE)
             if prefix + _EXTRA_STATE in state_dict:
                 self.set_extra_state(state_dict[prefix + _EXTRA_STATE])
-            else:
+            elif strict:
                 missing_keys.append(prefix + _EXTRA_STATE)
         for key in state_dict if strict else ():
             name, dot, _ = key.removeprefix(prefix).partition(".")
             if key.startswith(prefix) and name not in (self._modules if dot else known):
                 unexpected_keys.append(key)
+
+    def set_extra_state(self, state: Any) -> None:
+        """Load what `get_extra_state` returned. RuntimeError in a class that doesn't define it."""
+        raise RuntimeError(f"{type(self).__name__} has no extra state")
 
     def _load_member(
         self, name: str, member: Tensor, key: str, value: Any, assign: bool
@@ -358,10 +368,16 @@ class _WithModule:
         self.hook = hook
 
     def __call__(self, *arguments: Any) -> Any:
-        return self.hook(self.module(), *arguments)
+        return self.hook(self._living(), *arguments)
 
     def __getstate__(self) -> Any:
-        return self.module(), self.hook
+        return self._living(), self.hook
+
+    def _living(self) -> Any:
+        module = self.module()
+        if module is None:
+            raise RuntimeError("You are trying to call the hook of a dead Module!")
+        return module
 
     def __setstate__(self, state: Any) -> None:
         self.module, self.hook = weakref.ref(state[0]), state[1]

@@ -9,6 +9,9 @@ from ..distributed.world import is_initialized
 from .batchnorm import _BatchNorm
 from .module import Module
 
+# What a converted layer has from the one before it.
+_KEPT = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked", "training")
+
 
 class SyncBatchNorm(_BatchNorm):
     """Normalise each channel over the batches of all processes.
@@ -73,9 +76,8 @@ class SyncBatchNorm(_BatchNorm):
                 process_group,
                 bias=module.bias is not None,
             )
-            result._parameters.update(module._parameters)
-            result._buffers.update(module._buffers)
-            result.training = module.training
+            for name in _KEPT:
+                setattr(result, name, getattr(module, name))
         for name, child in module.named_children():
             result.add_module(name, cls.convert_sync_batchnorm(child, process_group))
         return result

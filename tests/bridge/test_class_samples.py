@@ -81,7 +81,7 @@ def check_complete(module: Any, base: type, samples: Iterable[str]) -> None:
         if issubclass(kind, base) and kind is not base
         if not (name.startswith("_") or name.endswith("Base"))
     }
-    classes -= {"DataParallel"}  # refused by name
+    classes -= {"DataParallel"}  # whose options are about GPUs: tests/distributed
     assert not classes - set(samples), f"without a sample: {classes - set(samples)}"
     assert not set(samples) - classes, f"a sample of no class: {set(samples) - classes}"
 

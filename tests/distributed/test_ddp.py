@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import pytest
 import minigrad
 import minigrad.distributed as dist
 from minigrad import nn
-from minigrad.nn.parallel import DataParallel, DistributedDataParallel
+from minigrad.nn.parallel import DistributedDataParallel
 from tests.distributed.processes import LIMIT, PROGRAMS, environment, free_port, run_mpi, run_ranks
 
 TRAINING = PROGRAMS / "training.py"
@@ -185,7 +186,23 @@ def test_names_and_arguments() -> None:
         DistributedDataParallel(nn.ReLU())
     with pytest.raises(ValueError, match="device_ids"):
         DistributedDataParallel(nn.Linear(2, 1), device_ids=[0])
-    with pytest.raises(NotImplementedError, match="DataParallel"):
-        DataParallel(nn.Linear(2, 1))
     with pytest.warns(FutureWarning, match="forward_sync_buffers"):
         DistributedDataParallel(nn.Linear(2, 1), broadcast_buffers=False)
+
+
+def test_threads_for_gpus_call_the_module() -> None:
+    torch = pytest.importorskip("torch")
+
+    def seen(t: Any) -> Any:
+        t.manual_seed(0)
+        module = t.nn.Linear(2, 3)
+        model = t.nn.DataParallel(module, [0], output_device=1, dim=1)
+        assert model.module is module
+        y = model(input=t.ones(4, 2))
+        y.sum().backward()
+        with pytest.raises(TypeError):
+            model()
+        shown = repr(model), model.device_ids, [*model.state_dict()]
+        return *shown, y.tolist(), module.weight.grad.tolist()
+
+    assert seen(minigrad) == seen(torch)

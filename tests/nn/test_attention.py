@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from twins import check_close
+from twins import both, check_close
 
 STATIC = {
     "both": "k=(4, 3, 2), v=(4, 3, 2)",
@@ -66,3 +66,21 @@ def test_the_shapes_of_masks(shape: tuple[int, ...], batch: tuple[int, ...]) -> 
         return [tuple(output.shape), tuple(weights.shape)]
 
     check_close(attend, 0)
+
+
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        ((3, 2, 8), (3, 2, 8), (3, 2, 8)),
+        ((3, 2, 8), (3, 2, 4), (3, 2, 4)),
+        ((3, 2, 8), (3, 2, 4), (3, 1, 6)),
+        ((3, 2, 8), (5, 2, 4), (5, 2, 6)),
+    ],
+)
+def test_widths_of_separate_projections(shapes: tuple[tuple[int, ...], ...]) -> None:
+    def program(t: Any) -> Any:
+        layer = t.nn.MultiheadAttention(8, 2, kdim=4, vdim=6)
+        return [list(y.shape) for y in layer(*map(t.ones, shapes))]
+
+    ours, theirs = both(program)
+    assert ours == theirs

@@ -6,15 +6,17 @@ tests/bridge/test_class_samples.py compares their values.
 from __future__ import annotations
 
 import importlib
+import inspect
 import warnings
 from typing import Any
 
 import numpy as np
 import pytest
-from twins import check_same, torch
+from twins import check_close, check_same, torch
 
 import minigrad
 from minigrad import nn
+from minigrad.nn.function_layer import FunctionLayer
 
 PROGRAMS = {
     "groups that don't divide": lambda t: t.nn.Conv1d(3, 4, 1, groups=2),
@@ -193,3 +195,66 @@ def test_modules_have_the_names_of_pytorchs(name: str) -> None:
     for each in names:
         assert getattr(made, each) is getattr(nn, each) is getattr(nn.modules, each)
     assert minigrad.nn.modules.utils._pair(2) == torch.nn.modules.utils._pair(2) == (2, 2)
+
+
+def test_classes_have_pytorchs_bases() -> None:
+    names = [name for name, kind in vars(nn).items() if inspect.isclass(kind)]
+    names = [name for name in names if hasattr(torch.nn, name)]
+    relations = [
+        {(a, b) for a in names for b in names if issubclass(getattr(t, a), getattr(t, b))}
+        for t in (nn, torch.nn)
+    ]
+    assert relations[0] == relations[1]
+
+
+def test_inputs_have_pytorchs_names() -> None:
+    """Those that a call must give."""
+
+    def required(kind: Any) -> list[str]:
+        parameters = list(inspect.signature(kind.forward).parameters.values())[1:]
+        if issubclass(kind, FunctionLayer) and kind.forward is FunctionLayer.forward:
+            return list(kind._inputs)
+        return [p.name for p in parameters if p.default is p.empty]
+
+    compared = 0
+    for name, kind in vars(nn).items():
+        if not inspect.isclass(kind) or not issubclass(kind, nn.Module):
+            continue
+        if kind.forward is nn.Module.forward:
+            continue
+        assert required(kind) == required(getattr(torch.nn, name)), name
+        compared += 1
+    assert compared > 100
+
+
+def test_inputs_by_name() -> None:
+    def program(t: Any) -> Any:
+        x, y, labels = t.arange(6.0).view(2, 3), t.ones(2, 3), t.tensor([0, 2])
+        return [
+            t.nn.CrossEntropyLoss()(input=x, target=labels),
+            t.nn.CrossEntropyLoss(label_smoothing=0.1)(x, target=labels),
+            t.nn.TripletMarginLoss()(negative=x, anchor=y, positive=x),
+            t.nn.PoissonNLLLoss()(log_input=x, target=y),
+            t.nn.MaxPool1d(2)(input=x),
+        ]
+
+    check_close(program, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda t, x: t.nn.MSELoss()(x),
+        lambda t, x: t.nn.MSELoss()(x, x, x),
+        lambda t, x: t.nn.MSELoss()(x, input=x),
+        lambda t, x: t.nn.MSELoss()(x, x, weight=x),
+        lambda t, x: t.nn.MSELoss()(x, x, reduction="sum"),
+        lambda t, x: t.nn.MSELoss()(x, x, size_average=True),
+        lambda t, x: t.nn.GELU()(x, out=x),
+        lambda t, x: t.nn.MaxPool1d(2)(),
+    ],
+)
+def test_inputs_that_are_missing_or_too_many(call: Any) -> None:
+    for t in (minigrad, torch):
+        with pytest.raises(TypeError, match=r"^\w+\.forward\(\)"):
+            call(t, t.ones(2, 3))

@@ -140,3 +140,74 @@ def test_new_running_statistics_dont_count_as_a_write(t: Any) -> None:
     layer.train()(x * 2)
     y.sum().backward()
     assert layer.running_mean._version == before
+
+
+# How a weight becomes an attribute that is computed, and no parameter.
+def _pruned(layer: nn.Module, name: str) -> None:
+    nn.utils.prune.identity(layer, name)
+
+
+def _parametrized(layer: nn.Module, name: str) -> None:
+    nn.utils.parametrize.register_parametrization(layer, name, nn.Identity())
+
+
+def _assigned(layer: nn.Module, name: str) -> None:
+    kept = getattr(layer, name)
+    delattr(layer, name)
+    layer.register_parameter(f"{name}_raw", kept)
+    setattr(layer, name, kept * 1)
+
+
+X3, X4 = (4, 3, 4), (2, 4, 5, 5)
+LAYERS: dict[str, Any] = {
+    "Linear": (lambda: nn.Linear(4, 3), X3),
+    "Bilinear": (lambda: nn.Bilinear(4, 4, 3), X3, X3),
+    "Conv2d": (lambda: nn.Conv2d(4, 2, 3), X4),
+    "ConvTranspose2d": (lambda: nn.ConvTranspose2d(4, 2, 3), X4),
+    "BatchNorm2d": (lambda: nn.BatchNorm2d(4), X4),
+    "InstanceNorm2d": (lambda: nn.InstanceNorm2d(4, affine=True), X4),
+    "GroupNorm": (lambda: nn.GroupNorm(2, 4), X4),
+    "LayerNorm": (lambda: nn.LayerNorm(4), X3),
+    "RMSNorm": (lambda: nn.RMSNorm(4), X3),
+    "PReLU": (lambda: nn.PReLU(), X3),
+    "RNN": (lambda: nn.RNN(4, 3, num_layers=2, bidirectional=True), X3),
+    "GRU": (lambda: nn.GRU(4, 3, batch_first=True), X3),
+    "LSTM": (lambda: nn.LSTM(4, 3, bidirectional=True), X3),
+    "LSTM with projections": (lambda: nn.LSTM(4, 3, proj_size=2, dtype=minigrad.float64), X3),
+    "LSTM without biases": (lambda: nn.LSTM(4, 3, bias=False), X3),
+    "RNNCell": (lambda: nn.RNNCell(4, 3), (2, 4)),
+    "GRUCell": (lambda: nn.GRUCell(4, 3), (2, 4)),
+    "LSTMCell": (lambda: nn.LSTMCell(4, 3), (2, 4)),
+    "MultiheadAttention": (lambda: nn.MultiheadAttention(4, 2, add_bias_kv=True), X3, X3, X3),
+    "MultiheadAttention with separate projections": (
+        lambda: nn.MultiheadAttention(4, 2, kdim=3, vdim=5),
+        X3,
+        (2, 3, 3),
+        (2, 3, 5),
+    ),
+}
+
+
+@pytest.mark.parametrize("compute", [_pruned, _parametrized, _assigned])
+@pytest.mark.parametrize("case", LAYERS.values(), ids=LAYERS)
+def test_weights_that_are_computed(case: Any, compute: Any) -> None:
+    make, *shapes = case
+    results = []
+    for is_computed in (False, True):
+        minigrad.manual_seed(0)
+        layer = make()
+        names = [name for name, _ in layer.named_parameters(recurse=False)]
+        dtype = next(layer.parameters()).dtype
+        inputs = [minigrad.randn(shape, dtype=dtype) for shape in shapes]
+        for name in names if is_computed else []:
+            compute(layer, name)
+        outputs = _tensors(layer(*inputs))
+        sum((x * x).sum() for x in outputs).backward()
+        grads = [p.grad for p in layer.parameters()]
+        results.append([*outputs, *sorted(g.abs().sum().item() for g in grads)])
+    for plain, computed in zip(*results, strict=True):
+        assert_allclose(*(minigrad.as_tensor(x).detach() for x in (computed, plain)), rtol=1e-6)
+
+
+def _tensors(value: Any) -> list[Any]:
+    return [x for part in value for x in _tensors(part)] if isinstance(value, tuple) else [value]

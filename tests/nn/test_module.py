@@ -586,6 +586,19 @@ def converting(t: Any) -> Any:
     return [str(getattr(module, name)()[0].kept.dtype) for name in ("double", "half", "float")]
 
 
+def moving(t: Any) -> Any:
+    """A subclass that sees every move, also of no parameters."""
+    seen = []
+
+    class Seeing(t.nn.Module):  # type: ignore[misc]
+        def _apply(self, fn: Any, recurse: bool = True) -> Any:
+            seen.append(recurse)
+            return super()._apply(fn, recurse)
+
+    module = t.nn.Sequential(Seeing())
+    return module.cpu() is module, module.cuda() is module, module.to("cpu") is module, seen
+
+
 def with_mixin(t: Any, call: bool, *args: Any, **kwargs: Any) -> Any:
     class Mixin:
         def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -602,6 +615,7 @@ APPLIED = {
     "in the tree": lambda t: applied(t, recurse=True),
     "in one module": lambda t: applied(t, recurse=False),
     "by a subclass": converting,
+    "to a device": moving,
     "a mixin after Module": lambda t: with_mixin(t, False),
     "a mixin that is called": lambda t: with_mixin(t, True, 1, a=2),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import minigrad
 from minigrad import nn
 
 torch = pytest.importorskip("torch")
+importlib.import_module("torch.nn.utils.prune")  # PyTorch does not import it by itself
 
 
 @given(
@@ -94,6 +96,14 @@ def test_conversion_keeps_parameters_statistics_and_modes() -> None:
         other = t.nn.Linear(1, 1)
         assert t.nn.SyncBatchNorm.convert_sync_batchnorm(other) is other
     assert shown[0] == shown[1]
+
+
+def test_a_weight_that_is_computed_cannot_be_converted() -> None:
+    for t in (minigrad, torch):
+        layer = t.nn.BatchNorm1d(3)
+        t.nn.utils.prune.identity(layer, "weight")
+        with pytest.raises(TypeError, match="as parameter 'weight'"):
+            t.nn.SyncBatchNorm.convert_sync_batchnorm(layer)
 
 
 def test_state_is_exchanged_with_pytorch() -> None:

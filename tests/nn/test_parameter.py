@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 import pytest
-from twins import check_same
+from twins import check_same, torch
 
 import minigrad
 from minigrad import nn
@@ -67,6 +67,8 @@ def test_deepcopy_is_independent() -> None:
     assert twin[0].grad is None
 
 
-def test_other_types_are_refused() -> None:
-    with pytest.raises(TypeError, match="list"):
-        nn.Parameter([1.0, 2.0])
+@pytest.mark.parametrize("data", [[1.0], (1.0,), 3, "text"])
+def test_other_types_are_refused(data: Any) -> None:
+    for t in (minigrad, torch):
+        with pytest.raises(AttributeError, match=f"'{type(data).__name__}' object"):
+            t.nn.Parameter(data)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from twins import check_close, torch
 
 import minigrad
@@ -120,6 +122,40 @@ def test_matches_pytorch(program: Any) -> None:
         return [*outputs, *(each.grad for each in kept if each.requires_grad)]
 
     check_close(with_gradients, rtol=1e-4, atol=1e-5)
+
+
+SHAPES = [(), (2,), (0,), (2, 3), (2, 3, 4), (1, 2, 1, 3), (3, 0), (0, 3), (3, 0, 2)]
+
+
+@given(
+    st.sampled_from(SHAPES),
+    st.integers(0, 3),
+    st.integers(-5, 4),
+    st.booleans(),
+    st.sampled_from(["float16", "float32", "int64"]),
+)
+def test_norms_over_all_dimensions_but_one(
+    shape: tuple[int, ...], pow: int, dim: int, turned: bool, dtype: str
+) -> None:
+    def program(t: Any) -> Any:
+        t.manual_seed(0)
+        v = t.randn(shape).to(getattr(t, dtype))
+        v = v.permute(*reversed(range(len(shape)))) if turned else v
+        v.requires_grad_(dtype != "int64")
+        y = t.norm_except_dim(v, pow, dim)
+        (grad,) = t.autograd.grad(y, v, t.randn(y.shape).to(y.dtype), allow_unused=True)
+        return [y.grad_fn.name(), y.stride(), y, grad]
+
+    rtol = 1e-2 if dtype == "float16" else 1e-5
+    check_close(program, rtol=rtol, atol=rtol)
+
+
+@pytest.mark.parametrize("args", [([1.0],), ("v", 2.5), ("v", True), ("v", 2, 0.0)])
+def test_operands_of_norms_over_all_dimensions_but_one(args: Any) -> None:
+    for t in (minigrad, torch):
+        given_args = [t.ones(2, 3) if arg == "v" else arg for arg in args]
+        with pytest.raises(TypeError, match=r"norm_except_dim\(\): argument"):
+            t.norm_except_dim(*given_args)
 
 
 def test_nothing_is_dropped() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twins import check_same, torch
+from twins import both, check_same, torch
 
 import minigrad
 from tests.profiles import examples
@@ -206,6 +206,178 @@ PROGRAMS = {
 }
 
 
+STATES = {
+    "LSTM": """
+        (o(1, 1, 3),)
+        ()
+        (o(1, 1, 3), o(1, 1, 3), o(1, 1, 3))
+        (o(1, 3), o(1, 3))
+        (o(1, 3), o(1, 1, 3))
+        (o(1, 1, 3), o(1, 1, 4))
+        o(2, 1, 3)
+        o(2, 1, 1, 3)
+        [o(1, 1, 3), o(1, 1, 3)]
+        3
+        (o(1, 1, 3), None)
+        (o(1, 1, 3).double(), o(1, 1, 3).double())
+    """,
+    "GRU": """
+        o(1, 3)
+        o(2, 1, 3)
+        (o(1, 1, 3),)
+        3
+        o(1, 1, 3).double()
+    """,
+    "LSTMCell": """
+        o(1, 3)
+        o(2, 1, 3)
+        o(2, 3)
+        (o(1, 3),)
+        (o(1, 3), o(1, 3), o(1, 3))
+        (o(3), o(3), o(3))
+        [o(1, 3), o(1, 3)]
+        (o(3), o(3))
+        3
+    """,
+}
+STATES["RNN"] = STATES["GRU"]
+CALLS = [
+    (name, text.strip(), batched)
+    for name, lines in STATES.items()
+    for text in lines.strip().splitlines()
+    for batched in (True, False)
+]
+
+
+@pytest.mark.parametrize(("name", "state", "batched"), CALLS)
+def test_states_of_other_kinds(name: str, state: str, batched: bool) -> None:
+    def program(t: Any) -> Any:
+        layer = getattr(t.nn, name)(2, 3)
+        shape = (2,) if name == "LSTMCell" else (4, 2)
+        x = t.ones(shape).unsqueeze(-2) if batched else t.ones(shape)
+        return [list(y.shape) for y in flat(layer(x, eval(state, {"o": t.ones})))]
+
+    ours, theirs = both(program)
+    assert ours == theirs
+
+
+def test_the_checks_of_layers() -> None:
+    def program(t: Any) -> Any:
+        x, found = t.ones(4, 5, 2), []
+        sizes, order = t.tensor([3, 1]), t.tensor([1, 0, 2])
+        for name, options in (("GRU", {}), ("LSTM", {}), ("LSTM", {"proj_size": 2})):
+            layer = getattr(t.nn, name)(2, 3, 2, True, True, bidirectional=True, **options)
+            h = layer.get_expected_hidden_size(x, None)
+            found += [h, layer.get_expected_hidden_size(x, sizes)]
+            hidden = t.arange(12.0).view(2, 3, 2)
+            given_state = (hidden, hidden * 2) if name == "LSTM" else hidden
+            found += [layer.permute_hidden(given_state, order)]
+            assert layer.permute_hidden(given_state, None) is given_state
+            states = t.zeros(h)
+            if name == "LSTM":
+                found.append(c := layer.get_expected_cell_size(x, None))
+                states = (states, t.zeros(c))
+            found.append(layer.check_forward_args(x, states, None))
+            found.append(layer.check_input(x, None))
+            found.append(layer._flat_weights_names)
+            with pytest.raises(RuntimeError, match=r"wrong \(3, 4\), not \[1\]"):
+                layer.check_hidden_size(t.ones(1), (3, 4), "wrong {}, not {}")
+            for call in (
+                lambda: layer.check_input(x, sizes),  # noqa: B023
+                lambda: layer.check_input(x[..., :1], None),  # noqa: B023
+            ):
+                with pytest.raises(RuntimeError, match="input"):
+                    call()
+            with pytest.raises(ValueError, match="dtype"):
+                layer.check_input(x.double(), None)
+        return found
+
+    check_same(program)
+
+
+def test_forward_calls_the_checks() -> None:
+    def program(t: Any) -> Any:
+        seen = []
+
+        class Seeing(t.nn.LSTM):  # type: ignore[misc]
+            def check_forward_args(self, input: Any, hidden: Any, batch_sizes: Any) -> None:
+                seen.append([list(input.shape), [list(x.shape) for x in hidden]])
+
+            def permute_hidden(self, hx: Any, permutation: Any) -> Any:
+                seen.append(permutation)
+                return super().permute_hidden(hx, permutation)
+
+        layer = Seeing(2, 3, batch_first=True)
+        layer(t.ones(4, 5, 2))
+        layer(t.ones(5, 2), (t.ones(1, 3), t.ones(1, 3)))
+        return [x for x in seen if x is not None]
+
+    check_same(program)
+
+
 @pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS)
 def test_matches_pytorch(program: Any) -> None:
+    check_same(program)
+
+
+@given(
+    st.lists(st.floats(-1, 6, width=32), min_size=1, max_size=3),
+    st.sampled_from(["list", "float32", "int32", "bool"]),
+    st.booleans(),
+    st.booleans(),
+)
+def test_lengths_to_pack(
+    lengths: list[float], kind: str, batch_first: bool, enforce_sorted: bool
+) -> None:
+    """Also of fractions, and of more steps than there are."""
+
+    def program(t: Any) -> Any:
+        count = len(lengths)
+        x = t.arange(4.0 * count).view((count, 2, 2) if batch_first else (2, count, 2))
+        given_lengths = lengths if kind == "list" else t.tensor(lengths).to(getattr(t, kind))
+        pack = t.nn.utils.rnn.pack_padded_sequence
+        return list(pack(x, given_lengths, batch_first, enforce_sorted))
+
+    check_same(program)
+
+
+def nodes(x: Any, count: int = 2) -> list[str]:
+    """The names of the last nodes, along the first edges."""
+    names, node = [], x.grad_fn
+    for _ in range(count):
+        names.append(node.name())
+        node = next(parent for parent, _ in node.next_functions if parent is not None)
+    return names
+
+
+@pytest.mark.parametrize("name", ["RNN", "GRU", "LSTM"])
+@pytest.mark.parametrize("batch_first", [False, True])
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("batch", [None, 3])
+def test_nodes_and_strides(
+    name: str, batch_first: bool, bidirectional: bool, dtype: str, batch: int | None
+) -> None:
+    def program(t: Any) -> Any:
+        options = {"batch_first": batch_first, "bidirectional": bidirectional}
+        layer = getattr(t.nn, name)(2, 3, **options, dtype=getattr(t, dtype))
+        x = t.ones((4, 2) if batch is None else (4, batch, 2), dtype=getattr(t, dtype))
+        output, last = layer(x.requires_grad_())
+        return [(nodes(y), list(y.stride())) for y in flat((output, last))]
+
+    check_same(program)
+
+
+@pytest.mark.parametrize("batch_first", [False, True])
+@pytest.mark.parametrize("is_sorted", [False, True])
+def test_nodes_of_packing(batch_first: bool, is_sorted: bool) -> None:
+    def program(t: Any) -> Any:
+        u = t.nn.utils.rnn
+        rows = [t.ones(n, requires_grad=True) for n in ([3, 2] if is_sorted else [2, 3])]
+        padded = u.pad_sequence(rows, batch_first)
+        packed = u.pack_padded_sequence(padded, [3, 2], batch_first, is_sorted)
+        again, _ = u.pad_packed_sequence(packed, batch_first)
+        tensors = padded, packed.data, again
+        return [nodes(packed.data), *([x.grad_fn.name(), list(x.stride())] for x in tensors)]
+
     check_same(program)

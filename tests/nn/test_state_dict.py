@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+import gc
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from twins import check_same
+from twins import check_same, torch
 
 import minigrad
 
@@ -156,6 +157,35 @@ def test_a_class_saves_and_loads_its_own_way() -> None:
         return [repr(other.load_state_dict(state)), other[0].calls, dict(state), other[0].weight]
 
     assert check_same(program).error is None
+
+
+def test_a_hook_outlives_its_module() -> None:
+    for t in (minigrad, torch):
+        layer = t.nn.Linear(1, 1)
+        layer.register_load_state_dict_pre_hook(lambda *_: None)
+        (hook,) = layer._load_state_dict_pre_hooks.values()
+        del layer
+        gc.collect()
+        with pytest.raises(RuntimeError, match="call the hook of a dead Module"):
+            hook({}, "", {}, True, [], [], [])
+        with pytest.raises(RuntimeError, match="the hook of a dead Module"):
+            copy.copy(hook)
+
+
+def test_extra_state_of_a_class_without() -> None:
+    for t in (minigrad, torch):
+
+        class Half(t.nn.Module):  # type: ignore[misc, name-defined]
+            def get_extra_state(self) -> Any:
+                return super().get_extra_state()
+
+        with pytest.raises(RuntimeError):
+            Half().state_dict()
+        with pytest.raises(RuntimeError):
+            t.nn.Linear(1, 1).set_extra_state(3)
+        layer = t.nn.ReLU()
+        layer.get_extra_state = lambda: 3  # only a class's counts
+        assert list(layer.state_dict()) == []
 
 
 def test_to_empty_and_compile() -> None:

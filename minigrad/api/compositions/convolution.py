@@ -89,6 +89,57 @@ def _check_numbers(stride: Any, padding: Any, dilation: Any) -> None:
         raise RuntimeError("dilation should be greater than zero")
 
 
+def _check_kernel(inside: Any, kernel: Any, padding: Any, dilation: Any) -> None:
+    for n, k, p, d in zip(inside, kernel, padding, dilation, strict=True):
+        if n + 2 * p < d * (k - 1) + 1:
+            whole = [m + 2 * q for m, q in zip(inside, padding, strict=True)]
+            raise RuntimeError(
+                f"Calculated padded input size per channel: {whole}. Kernel size: {list(kernel)}. "
+                "Kernel size can't be greater than actual input size"
+            )
+
+
+def checked_gradient(
+    nd: int,
+    input: Tensor,
+    weight: Tensor,
+    grad_output: Tensor,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: int,
+) -> tuple[tuple[int, ...], ...]:
+    """Stride, padding and dilation of a convolution with the gradient of its result, as tuples.
+
+    RuntimeError for operands that don't fit, NotImplementedError for integers.
+    """
+    name = f"conv{nd}d"
+    if isinstance(padding, str):
+        raise RuntimeError(f"the gradients of {name} take padding in numbers, not {padding!r}")
+    stride = sizes_of(stride, nd, "stride", name)
+    padding = sizes_of(padding, nd, "padding", name)
+    dilation = sizes_of(dilation, nd, "dilation", name)
+    _, batched = _checked(name, nd, input, weight, None, index(groups, "groups"), False)
+    if not batched:
+        raise RuntimeError(
+            f"the gradients of {name} take {nd + 2}D (batched) input, but got input of size: "
+            f"{list(input.shape)}"
+        )
+    _check_numbers(stride, padding, dilation)
+    inside, kernel = input.shape[2:], weight.shape[2:]
+    _check_kernel(inside, kernel, padding, dilation)
+    if not input.is_floating_point():
+        raise NotImplementedError(f"the gradients of {name} are not implemented for {input.dtype}")
+    sizes = zip(inside, kernel, stride, padding, dilation, strict=True)
+    outside = [(n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in sizes]
+    expected = [input.shape[0], weight.shape[0], *outside]
+    if list(grad_output.shape) != expected:
+        raise RuntimeError(
+            f"Expected grad_output to have shape {expected}, but got {list(grad_output.shape)}"
+        )
+    return stride, padding, dilation
+
+
 def _conv(
     nd: int,
     input: Any,
@@ -122,14 +173,7 @@ def _conv(
         raise RuntimeError(f"Invalid padding string: '{padding}'")
     padding = sizes_of(padding, nd, "padding", name)
     _check_numbers(stride, padding, dilation)
-    inside = input.shape[2:]
-    for n, k, p, d in zip(inside, kernel, padding, dilation, strict=True):
-        if n + 2 * p < d * (k - 1) + 1:
-            whole = [m + 2 * q for m, q in zip(inside, padding, strict=True)]
-            raise RuntimeError(
-                f"Calculated padded input size per channel: {whole}. Kernel size: {list(kernel)}. "
-                "Kernel size can't be greater than actual input size"
-            )
+    _check_kernel(input.shape[2:], kernel, padding, dilation)
     none = (0,) * nd
     y = OPS["convolution"](input, weight, bias, stride, padding, dilation, False, none, groups)
     return y if batched else y.squeeze(0)

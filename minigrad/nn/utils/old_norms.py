@@ -15,7 +15,7 @@ from ...core.grad_mode import no_grad
 from .. import functional as F
 from ..module import Module
 from ..parameter import Parameter, is_lazy
-from .parametrizations import norm_except_dim, row_dim
+from .parametrizations import norm_except_dim, row_dim, weight_from
 
 M = TypeVar("M", bound=Module)
 
@@ -32,7 +32,7 @@ class WeightNorm:
     def compute_weight(self, module: Module) -> Tensor:
         """Return the weight."""
         g, v = getattr(module, self.name + "_g"), getattr(module, self.name + "_v")
-        return v * (g / norm_except_dim(v, 2, self.dim))
+        return weight_from(v, g, self.dim)
 
     def __call__(self, module: Module, inputs: Any) -> None:
         setattr(module, self.name, self.compute_weight(module))

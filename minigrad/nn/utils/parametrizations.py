@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...api.compositions.norms import vector_norm
 from ...api.functions import dot, mv
 from ...api.tensor import Tensor
+from ...core.creating import int_of
+from ...core.dispatch import function
 from ...core.grad_mode import no_grad
+from ...core.one_node import as_one_node
+from ...core.tensor import require_tensor as require_a_tensor
+from ...rules import REGISTRY
+from ...rules.dtypes import float16
 from .. import functional as F
 from ..conv import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from ..module import Module
@@ -17,20 +22,49 @@ from .parametrize import register_parametrization, require_tensor
 __all__ = ["orthogonal", "spectral_norm", "weight_norm"]
 
 
+_norm_of_all = function(REGISTRY["vector_norm"], node="NormBackward0")
+_norm = function(REGISTRY["vector_norm"], node="NormBackward1")
+
+
 def norm_except_dim(v: Tensor, pow: int = 2, dim: int = 0) -> Tensor:
     """Return the norm over all dimensions but `dim`, of the shape that broadcasts; all for -1.
+
+    So the last dimension is `v.dim() - 1`, and others may be negative. Raises IndexError for a
+    dimension that `v` doesn't have, RuntimeError for integers.
 
     >>> minigrad.norm_except_dim(minigrad.tensor([[3.0, 4.0], [0.0, 1.0]]))
     tensor([[5.],
             [1.]])
     """
+    require_a_tensor(v, "norm_except_dim", "v")
+    order = float(int_of(pow, "norm_except_dim", "pow"))
+    dim = int_of(dim, "norm_except_dim", "dim")
+    last = v.dim() - 1
+    if dim not in (-1, 0, last):
+        return norm_except_dim(v.transpose(0, dim), pow, 0).transpose(0, dim)
+    if dim == 0 and not v.dim():
+        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
+    if not v.is_floating_point():
+        raise RuntimeError(f"norm(): input dtype should be floating point, got {v.dtype}")
     if dim == -1:
-        return vector_norm(v, float(pow), None, False)
-    others = [d for d in range(v.dim()) if d != dim]
-    return vector_norm(v, float(pow), others, True) if others else v.abs()
+        return _norm_of_all(v, order)
+    ones = (1,) * last
+    if dim == 0:
+        return _norm(v.contiguous().view(v.shape[0], -1), order, (1,)).view(-1, *ones)
+    return _norm(v.contiguous().view(-1, v.shape[last]), order, (0,)).view(*ones, -1)
 
 
 # Weight normalisation -----------------------------------------------------------------------------
+
+
+def weight_from(v: Tensor, g: Tensor, dim: int) -> Tensor:
+    """Return the directions `v` with the norms `g`, each over all dimensions but `dim`."""
+    if dim not in (0, v.dim() - 1):
+        return v * (g / norm_except_dim(v, 2, dim))
+    # One function in PyTorch, which rounds halves once.
+    weight = v.float() if v.dtype is float16 else v
+    weight = (weight * (g / norm_except_dim(weight, 2, dim))).to(v.dtype)
+    return as_one_node(weight, "WeightNormInterfaceBackward0", v, g)
 
 
 class _WeightNorm(Module):
@@ -39,7 +73,7 @@ class _WeightNorm(Module):
         self.dim = -1 if dim is None else dim
 
     def forward(self, weight_g: Tensor, weight_v: Tensor) -> Tensor:
-        return weight_v * (weight_g / norm_except_dim(weight_v, 2, self.dim))
+        return weight_from(weight_v, weight_g, self.dim)
 
     def right_inverse(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         return norm_except_dim(weight, 2, self.dim), weight
@@ -49,8 +83,9 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Mo
     """Split a weight into its norms and its directions. Returns the module.
 
     `parametrizations.weight.original0` has the norms over all dimensions but `dim`, or of the whole
-    weight if it is None, and `original1` the directions. Loading accepts the names `weight_g` and
-    `weight_v` of the old function. Raises ValueError if there is no such tensor.
+    weight if it is None or -1, and `original1` the directions. Loading accepts the names `weight_g`
+    and `weight_v` of the old function. Raises ValueError if there is no such tensor, IndexError for
+    a wrong `dim`.
 
     >>> layer = nn.utils.parametrizations.weight_norm(nn.Linear(2, 3))
     >>> layer.parametrizations.weight.original0.shape

@@ -15,6 +15,7 @@ import numpy as np
 from ...api.creation import arange, as_tensor, from_numpy, full
 from ...api.functions import sort
 from ...api.tensor import Tensor
+from ...core.one_node import as_one_node
 from ...rules.dtypes import float16, float32, float64, int8, int16, int32, int64, uint8
 
 __all__ = [
@@ -143,26 +144,25 @@ def pack_padded_sequence(
     """Pack a padded batch of sequences with the given lengths.
 
     Shapes: input (T, N, *), or (N, T, *) with `batch_first`. Without `enforce_sorted` the sequences
-    are sorted here. Raises RuntimeError for lengths that aren't sorted, aren't positive, or aren't
-    one for each sequence.
+    are sorted here. Lengths are cast to int64; of a sequence that is longer than the input, `data`
+    has the steps that there are. Raises RuntimeError for lengths that aren't sorted, aren't
+    positive, or aren't one for each sequence.
 
     >>> padded = minigrad.tensor([[1, 2, 0], [3, 4, 5]])
     >>> nn.utils.rnn.pack_padded_sequence(padded, [2, 3], True, enforce_sorted=False).data
     tensor([3, 1, 4, 2, 5])
     """
-    if not isinstance(lengths, Tensor):
-        lengths = as_tensor(lengths, dtype=int64)
+    lengths = as_tensor(lengths, dtype=int64)
     order = None
     if not enforce_sorted:
         lengths, order = sort(lengths, descending=True)
-    if batch_first:
-        input = input.transpose(0, 1)
-    if order is not None:
-        input = input.index_select(1, order)
+        input = input.index_select(0 if batch_first else 1, order)
+    steps = input.transpose(0, 1) if batch_first else input
     numbers = lengths.numpy()
-    _check_lengths(numbers, input.shape)
+    _check_lengths(numbers, steps.shape)
     batch_sizes = (numbers[None, :] > np.arange(numbers[0])[:, None]).sum(1)
-    data = input[_places(batch_sizes)]
+    data = steps[_places(batch_sizes[: steps.shape[0]])]
+    data = as_one_node(data, "PackPaddedSequenceBackward0", input)
     return PackedSequence(data, from_numpy(batch_sizes.astype(np.int64)), order)
 
 
@@ -185,10 +185,6 @@ def _check_lengths(lengths: np.ndarray, shape: Sequence[int]) -> None:
         raise RuntimeError(
             "`lengths` array must be sorted in decreasing order when `enforce_sorted` is True. "
             "Pass `enforce_sorted=False` to have the sequences sorted."
-        )
-    if lengths[0] > shape[0]:
-        raise RuntimeError(
-            f"the longest sequence has {lengths[0]} elements, but the input has {shape[0]} steps"
         )
 
 
@@ -220,6 +216,7 @@ def pad_packed_sequence(
     data = sequence.data
     padded = full((steps, int(sizes[0]), *data.shape[1:]), padding_value, dtype=data.dtype)
     padded[_places(sizes)] = data
+    as_one_node(padded, "CopySlices", data)
     lengths = from_numpy((sizes[None, :] > np.arange(sizes[0])[:, None]).sum(1).astype(np.int64))
     if batch_first:
         padded = padded.transpose(0, 1)
@@ -254,13 +251,14 @@ def pad_sequence(
         raise RuntimeError("received an empty list of sequences")
     longest = max(sequence.shape[0] for sequence in sequences)
     first = sequences[0]
-    sizes = (len(sequences), longest, *first.shape[1:])
-    padded = full(sizes, padding_value, dtype=first.dtype)
+    leading = (len(sequences), longest) if batch_first else (longest, len(sequences))
+    padded = full((*leading, *first.shape[1:]), padding_value, dtype=first.dtype)
     for i, sequence in enumerate(sequences):
         length = sequence.shape[0]
         start = longest - length if padding_side == "left" else 0
-        padded[i, start : start + length] = sequence
-    return padded if batch_first else padded.transpose(0, 1).contiguous()
+        steps = slice(start, start + length)
+        padded[(i, steps) if batch_first else (steps, i)] = sequence
+    return padded
 
 
 def unpad_sequence(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from twins import both, check_close, check_same, torch
 
 import minigrad
@@ -49,6 +51,39 @@ def test_fused_layers(name: str, requires_grad: bool) -> None:
     check_close(lambda t: fused(t, name, True, requires_grad), rtol=1e-4, atol=1e-5)
 
 
+@given(
+    st.sampled_from(["conv", "conv transposed", "linear"]),
+    st.sampled_from(["float16", "float32", "float64"]),
+    st.sampled_from(["float16", "float32", None]),
+    st.sampled_from(["float32", "float64"]),
+    st.booleans(),
+    st.integers(0, 99),
+)
+def test_dtypes_and_rounding(
+    kind: str, dtype: str, bias: str | None, norm: str, affine: bool, seed: int
+) -> None:
+    def program(t: Any) -> Any:
+        t.manual_seed(seed)
+        shape = (3, 2) if kind == "linear" else (2, 3, 2) if "transposed" in kind else (3, 2, 2)
+        weight = t.randn(shape).to(getattr(t, dtype))
+        biases = None if bias is None else t.randn(3).to(getattr(t, bias))
+        mean, variance, scale, shift = (each.to(getattr(t, norm)) for each in t.rand(4, 3))
+        last = (scale, shift) if affine else (None, None)
+        given_tensors = weight, biases, mean, variance, 1e-5, *last
+        if kind == "linear":
+            return t.nn.utils.fuse_linear_bn_weights(*given_tensors)
+        return t.nn.utils.fuse_conv_bn_weights(*given_tensors, "transposed" in kind)
+
+    ours, theirs = both(program)
+    if isinstance(theirs, type):
+        assert ours is theirs
+        return
+    for a, b in zip(ours, theirs, strict=True):
+        assert str(a.dtype) == str(b.dtype)
+        assert a.requires_grad == b.requires_grad
+        assert a.tolist() == b.tolist()
+
+
 def test_a_normalisation_without_parameters() -> None:
     check_close(lambda t: fused(t, "Conv2d", False, True), rtol=1e-4, atol=1e-5)
 
@@ -84,6 +119,16 @@ def test_memory_formats(dims: int, last: bool) -> None:
         return returned is layers, layers[0].weight is kept, [m.weight.stride() for m in layers]
 
     check_same(program)
+
+
+@pytest.mark.parametrize("kind", ["LazyConv2d", "LazyConvTranspose2d", "LazyConv3d"])
+def test_the_memory_format_of_a_placeholder(kind: str) -> None:
+    def program(t: Any) -> Any:
+        layers = t.nn.Sequential(getattr(t.nn, kind)(2, 3))
+        t.nn.utils.convert_conv2d_weight_memory_format(layers, t.channels_last)
+
+    ours, theirs = both(program)
+    assert ours is theirs
 
 
 def test_the_names() -> None:

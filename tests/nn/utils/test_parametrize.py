@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from twins import check_same, torch, translate
+from twins import check_close, check_same, torch, translate
 
 import minigrad
 
@@ -132,6 +132,29 @@ def test_states_go_both_ways(norm: str) -> None:
         assert repr(second.load_state_dict(state)) == "<All keys matched successfully>"
         first.eval(), second.eval()
         assert_close(first.weight, second.weight)
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.* is deprecated")
+@pytest.mark.parametrize("dim", [None, *range(-4, 4)])
+@pytest.mark.parametrize("kind", ["Linear", "Conv1d"])
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_the_dimension_of_weight_norms(dim: int | None, kind: str, dtype: str) -> None:
+    def program(t: Any, function: Any) -> Any:
+        t.manual_seed(0)
+        layer = t.nn.Linear(5, 3) if kind == "Linear" else t.nn.Conv1d(5, 3, 2)
+        layer = function(t)(layer.to(getattr(t, dtype)), dim=dim)
+        layer.weight.backward(t.randn(layer.weight.shape).to(layer.weight.dtype))
+        _, *norms = layer.parameters()
+        nodes = [layer.weight.grad_fn, *(node for node, _ in layer.weight.grad_fn.next_functions)]
+        names = [node.name() for node in nodes]
+        return [*names, *norms, *(p.grad for p in norms), layer.weight]
+
+    rtol = 1e-2 if dtype == "float16" else 1e-5
+    for function in (
+        lambda t: t.nn.utils.parametrizations.weight_norm,
+        lambda t: t.nn.utils.weight_norm,
+    ):
+        check_close(lambda t, f=function: program(t, f), rtol=rtol, atol=rtol)
 
 
 def test_the_new_weight_norm_loads_the_old_names() -> None:
