@@ -46,6 +46,11 @@ def system(draw: RandomDraws) -> Case:
     return Case((matrix, laid_out(right, layout)), finite=True)
 
 
+def triangular_system(draw: RandomDraws) -> Case:
+    options = {"upper": draw.pick(False, True), "unitriangular": draw.pick(False, True)}
+    return Case(system(draw).operands, options, finite=True)
+
+
 def with_triangle(draw: RandomDraws) -> Case:
     return Case(square(draw).operands, {"uplo": draw.pick("L", "U")}, finite=True)
 
@@ -78,5 +83,6 @@ FACTORISED: dict[str, CaseFunction] = {
     "qr": oblong,
     "slogdet": square,
     "solve": system,
+    "solve_triangular": triangular_system,
     "svd": oblong,
 }

@@ -250,6 +250,9 @@ FACTORISATIONS: dict[str, Form] = {
     "qr": _qr,
     "slogdet": spelling("slogdet"),
     "solve": lambda t, input, other: t.linalg.solve(input, other),
+    "solve_triangular": lambda t, input, other, **options: t.linalg.solve_triangular(
+        input, other, **options
+    ),
     "svd": _svd,
 }
 SAMPLES |= {

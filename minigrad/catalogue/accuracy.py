@@ -444,6 +444,7 @@ TOLERANCES: dict[str, OpTolerance] = {
     "qr": _FACTORISED,
     "slogdet": _FACTORISED,
     "solve": _FACTORISED,
+    "solve_triangular": _FACTORISED,
     "svd": _FACTORISED,
     # Windows.
     "convolution": _PRODUCT,

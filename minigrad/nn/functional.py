@@ -417,10 +417,11 @@ _MADE: dict[str, Any] = {
     if rule.presentation.module == "nn.functional" and "function" in rule.presentation.forms
 } | compositions.public("nn.functional")
 _ALSO_AT_TOP = ("hardshrink", "prelu", "relu_")  # PyTorch has these in both places
-_WRITTEN = ("celu", "elu", "hardtanh", "leaky_relu", "rrelu", "selu", "threshold")
+_WRITTEN = ("celu", "hardtanh", "leaky_relu", "rrelu", "selu", "threshold")
 _MADE |= {name: functions.PUBLIC[name] for name in _ALSO_AT_TOP}
 _MADE |= taking_out("nn.functional", _MADE | {"linear": linear})
 _MADE |= {f"{name}_": compositions.activations.written(_MADE[name]) for name in _WRITTEN}
+_MADE["elu_"] = compositions.activations.elu_
 globals().update(_MADE)
 if TYPE_CHECKING:  # a type checker can't see these
 

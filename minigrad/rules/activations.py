@@ -142,19 +142,19 @@ def softshrink(input: Array, lambd: float = 0.5) -> Result:
 
 @differentiable(_KERNEL)
 def elu(input: Array, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> Result:
-    """`scale * input` above 0, and `scale * alpha * (exp(input_scale * input) - 1)` up to 0.
+    """`scale * input` from 0 on, and `scale * alpha * (exp(input_scale * input) - 1)` below 0.
 
     >>> minigrad.nn.functional.elu(minigrad.tensor([-1., 2.]))
     tensor([-0.6321,  2.0000])
     """
     _floats_only(input, "elu_cpu")
-    below, factor = chosen(input > 0, 0, input), alpha * scale
+    below, factor = chosen(input < 0, input, 0), alpha * scale
 
     def pullback(g: Array) -> Array:
         e = np.exp(chosen(input < 0, input, 0) * input_scale)  # without a second derivative at 0
         return chosen(input <= 0, g * (input_scale * factor) * e, g * scale)
 
-    return chosen(input > 0, input * scale, np.expm1(below * input_scale) * factor), (pullback,)
+    return chosen(input < 0, np.expm1(below * input_scale) * factor, input * scale), (pullback,)
 
 
 @differentiable(_KERNEL)

@@ -8,11 +8,14 @@ than one part with a derivative are *packed*: their elements are joined in the l
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from . import elimination
 from .indexing import put
 from .presentation import INTERNAL
 from .reading import reads_as
@@ -46,18 +49,50 @@ def _lapack(function: Any, *args: Any, **options: Any) -> Any:
 
 @differentiable(INTERNAL, layout="own", public="inverse", node="LinalgInvExBackward0")
 def inv(input: Array) -> Result:
-    """The inverses of square matrices. LinAlgError for a singular one."""
-    y = by_columns(_lapack(np.linalg.inv, input))
+    """The inverses of square matrices, with infinite elements or NaN for a singular one."""
+    y = by_columns(_solved(np.linalg.inv, input))
     return y, (lambda g: -(transposed(y) @ g @ transposed(y)),)
 
 
 @differentiable(INTERNAL, layout="own", node="LinalgSolveExBackward0")
 def solve(input: Array, other: Array) -> Result:
-    """The X for which A X = B, with square matrices A. LinAlgError if one is singular."""
-    y = by_columns(_lapack(np.linalg.solve, input, other))
+    """The X for which A X = B, with infinite elements or NaN for a singular A."""
+    y = by_columns(_solved(np.linalg.solve, input, other))
     return y, (
         lambda g: -(solve(transposed(input), g)[0] @ transposed(y)),
         lambda g: solve(transposed(input), g)[0],
+    )
+
+
+def _solved(function: Callable[..., Array], a: Array, *b: Array) -> Array:
+    """`solve` or `inv` of np.linalg, or the same by elimination.
+
+    NumPy refuses a whole stack for a singular matrix, and leaves out some products of NaN and 0.
+    """
+    if np.isfinite(a).all():
+        with contextlib.suppress(np.linalg.LinAlgError):
+            return function(a, *b)
+    return elimination.solved(a, *b or (np.eye(a.shape[-1], dtype=a.dtype),))
+
+
+@differentiable(INTERNAL, layout="own", node="LinalgSolveTriangularBackward0")
+def solve_triangular(
+    input: Array, other: Array, upper: bool, unitriangular: bool = False
+) -> Result:
+    """The X for which A X = B, with triangles A, of which only that triangle is read.
+
+    With `unitriangular` the diagonal counts as ones.
+    """
+    y = by_columns(elimination.substituted(input, other, upper, unitriangular))
+    step = 1 if unitriangular else 0
+
+    def to_input(g: Array) -> Array:
+        d = -(solve_triangular(transposed(input), g, not upper, unitriangular)[0] @ transposed(y))
+        return triu(d, step)[0] if upper else tril(d, -step)[0]
+
+    return y, (
+        to_input,
+        lambda g: solve_triangular(transposed(input), g, not upper, unitriangular)[0],
     )
 
 
@@ -68,9 +103,12 @@ def pinv(input: Array, atol: Any, rtol: Any, hermitian: bool) -> Result:
     It is the larger of `atol` and `rtol` times the largest singular value; both may have an element
     for each matrix. With `hermitian`, the lower triangle alone is read.
     """
-    read = np.tril(input) + transposed(np.tril(input, -1)) if hermitian else input
-    u, s, vh = _lapack(np.linalg.svd, read, full_matrices=False)
-    kept = s > np.maximum(atol, rtol * s.max(-1, initial=0))[..., None]
+    if hermitian:
+        s, u = _lapack(np.linalg.eigh, input)  # the eigenvalues are singular values with a sign
+        vh = transposed(u)
+    else:
+        u, s, vh = _lapack(np.linalg.svd, input, full_matrices=False)
+    kept = np.abs(s) > np.maximum(atol, rtol * np.abs(s).max(-1, initial=0))[..., None]
     inverse = np.where(kept, 1 / np.where(kept, s, 1), 0)
     y = np.ascontiguousarray((transposed(vh) * inverse[..., None, :]) @ transposed(u))
     y = y.astype(input.dtype, copy=False)
@@ -98,7 +136,8 @@ def det(input: Array) -> Result:
     """The determinants of square matrices."""
     # PyTorch saves the factors, which stay as they are if the matrices change unnoticed.
     factored = _as_factored(input).copy()
-    y = _lapack(np.linalg.det, factored)
+    y = np.linalg.det(factored)
+    y = np.where(np.isnan(factored).any((-2, -1)), np.asarray(np.nan, y.dtype), y)
     return y, (lambda g: _by_factors(g, input, factored, y),)
 
 
@@ -118,7 +157,7 @@ def _by_factors(g: Array, x: Array, factored: Array, y: Array) -> Array:
         return g[..., None, None]
     one = np.eye(x.shape[-1], dtype=x.dtype)
     regular = np.where(((y == 0) | np.isnan(y))[..., None, None], one, factored)
-    d = _lapack(np.linalg.solve, regular, (g * y)[..., None, None] * one)
+    d = solve(regular, (g * y)[..., None, None] * one)[0]
     return by_columns(d) if x.flags.c_contiguous else transposed(d)
 
 
@@ -126,7 +165,7 @@ def _by_factors(g: Array, x: Array, factored: Array, y: Array) -> Array:
 def cofactors(input: Array) -> Result:
     """The derivatives of the determinants, which exist for singular matrices, too.
 
-    Their own derivatives are those for regular matrices. LinAlgError for a singular one.
+    Their own derivatives are those for regular matrices.
     """
     u, s, vh = _lapack(np.linalg.svd, input)
     size = s.shape[-1]
@@ -148,9 +187,13 @@ def _scaled(x: Array, by: Array) -> Array:
 
 @differentiable(INTERNAL, extra_outputs=True, node="LinalgSlogdetBackward0")
 def slogdet(input: Array) -> Result:
-    """The logarithms of the absolute determinants, and the signs of the determinants."""
-    sign, log = _lapack(np.linalg.slogdet, input)
-    return (np.asarray(log), np.asarray(sign)), (
+    """The logarithms of the absolute determinants, and the signs of the determinants.
+
+    For a determinant that is NaN they are NaN and 0.
+    """
+    sign, log = np.linalg.slogdet(input)
+    log = np.where(np.isnan(input).any((-2, -1)), np.asarray(np.nan, log.dtype), log)
+    return (log, np.where(np.isnan(log), np.zeros_like(sign), sign)), (
         lambda g: g[..., None, None] * transposed(inv(input)[0]),
     )
 
@@ -162,15 +205,23 @@ def slogdet(input: Array) -> Result:
 def cholesky(input: Array) -> Result:
     """The lower triangles L for which L Lᵀ is the operand, whose lower triangle alone is read.
 
-    The gradient is symmetric. LinAlgError unless the matrices are positive definite.
+    The gradient is symmetric. For a matrix that isn't positive definite, an element on the diagonal
+    isn't positive.
     """
-    y = by_columns(_lapack(np.linalg.cholesky, input))
+    try:
+        y = np.linalg.cholesky(input)
+        # NumPy lets NaN pass, and factorises some infinite matrices that LAPACK refuses.
+        refused = not np.isfinite(y.diagonal(0, -2, -1)).all()
+    except np.linalg.LinAlgError:
+        refused = True
+    y = by_columns(elimination.cholesky(input) if refused else y)
 
     def to_input(g: Array) -> Array:
         lower = tril(transposed(y) @ g)[0]
         both = (lower + transposed(tril(lower, -1)[0])) * 0.5
         right = transposed(y)
-        return transposed(solve(right, transposed(solve(right, both)[0]))[0])
+        half = solve_triangular(right, both, True)[0]
+        return transposed(solve_triangular(right, transposed(half), True)[0])
 
     return y, (to_input,)
 
@@ -249,7 +300,7 @@ def qr(input: Array) -> Result:
 def _tall_qr(q: Array, r: Array, gq: Array, gr: Array) -> Array:
     upper = triu(gr @ transposed(r) - transposed(q) @ gq)[0]
     both = upper + transposed(triu(upper, 1)[0])
-    return transposed(solve(r, transposed(q @ both + gq))[0])
+    return transposed(solve_triangular(r, transposed(q @ both + gq), True)[0])
 
 
 def _packed(*parts: Array) -> Array:
@@ -316,8 +367,8 @@ def _exponential(x: Array) -> Array:
     """
     a = x.astype(np.float64)
     one = np.eye(a.shape[-1])
-    if not a.size:
-        return x.copy()
+    if a.shape[-1] <= 1 or not a.size:
+        return np.exp(x)
     norm = np.abs(a).sum(-2).max(-1)
     ratio = np.where(np.isfinite(norm) & (norm > 0), norm, 1) / _LARGEST_NORM
     halvings = np.maximum(np.ceil(np.log2(ratio)), 0).astype(int)

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twins import check_same
 
-pytest.importorskip("torch")
-
+import minigrad
 from minigrad.rules.pooling import _largest_at_once, _largest_in_turn
+
+torch = pytest.importorskip("torch")
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -39,3 +40,32 @@ def test_few_and_many_windows(name: str, size: tuple[int, int]) -> None:
         return [y.detach().round(decimals=8), x.grad.round(decimals=8)]
 
     check_same(program)
+
+
+def _sizes(t: Any, nd: int) -> list[Any]:
+    return [
+        *(None, (None,), 2, (2,), [2], (2,) * nd, [2] * nd, (None,) * nd, (2, None, None)[:nd]),
+        *(t.tensor(2), t.tensor([2]), 2.0, True, (2,) * (nd + 1), (), -1, 0, 1, (1,) * nd, "a"),
+        *((t.tensor(2),) * nd, (True,) * nd, (2.0,) * nd, t.Size([2] * nd)),
+    ]
+
+
+@pytest.mark.parametrize("name", ["adaptive_avg_pool", "adaptive_max_pool"])
+@pytest.mark.parametrize("nd", [1, 2, 3])
+def test_sizes_are_pytorchs(nd: int, name: str) -> None:
+    """Which are accepted, for inputs of which dimensions, and the types of errors."""
+
+    def outcomes(t: Any) -> list[Any]:
+        function, found = getattr(t.nn.functional, f"{name}{nd}d"), []
+        full = (2, 3, 4, 5, 6)[: nd + 2]
+        shapes = [full, full[1:], (2, 3), (4,), (2, *full), (2, 0, *full[2:]), (2, 3, *[0] * nd)]
+        for x in [t.ones(shape) for shape in shapes]:
+            for size in _sizes(t, nd):
+                try:
+                    found.append((x.shape, str(size), tuple(function(x, size).shape)))
+                except Exception as error:
+                    found.append((x.shape, str(size), type(error).__name__))
+        return found
+
+    for ours, theirs in zip(outcomes(minigrad), outcomes(torch), strict=True):
+        assert ours == theirs

@@ -98,3 +98,30 @@ def test_gradients_of_negative_slopes(name: str, slope: float, inplace: bool) ->
         return [y, leaf.grad]
 
     check_close(gradient, 1e-6)
+
+
+@pytest.mark.parametrize("alpha", [float("inf"), float("nan"), -1.0, 0.0, 1.0])
+@pytest.mark.parametrize("name", ["elu", "elu_", "celu", "celu_"])
+def test_no_exponential_is_taken_at_zero(name: str, alpha: float) -> None:
+    def program(t: Any) -> Any:
+        return getattr(t.nn.functional, name)(t.tensor([0.0, -0.0, 2.0, 0.0]), alpha)
+
+    check_same(program)
+
+
+def test_elu_in_place_takes_scales() -> None:
+    def program(t: Any) -> Any:
+        x = t.tensor([-1.0, 0.0, 2.0], requires_grad=True)
+        y = t.nn.functional.elu_(x * 1, 1.0, 2.0, input_scale=0.5)
+        y.sum().backward()
+        return [y, x.grad]
+
+    check_close(program, 1e-6)
+
+
+@pytest.mark.parametrize("name", ["elu", "celu", "leaky_relu"])
+def test_a_refused_gradient_in_place_names_its_function(name: str) -> None:
+    x = minigrad.tensor([-1.0], requires_grad=True)
+    y = getattr(nn.functional, f"{name}_")(x * 1, -1.0)
+    with pytest.raises(RuntimeError, match=f"^{name}_: "):
+        y.backward()

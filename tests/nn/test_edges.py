@@ -177,3 +177,14 @@ def test_the_gradient_of_a_window_of_padding_is_an_error() -> None:
     y = minigrad.nn.functional.max_pool1d(x, 2, None, 1, 2)
     with pytest.raises(RuntimeError, match="only padding"):
         y.sum().backward()
+
+
+@pytest.mark.parametrize("eps", [0.0, -1.0, float("nan"), 1e-8])
+@pytest.mark.parametrize("dtype", ["float32", "int64"])
+@pytest.mark.parametrize("shape", [(4, 3), (3,), (2, 1), (5,)])
+def test_errors_of_cosine_similarity(shape: tuple[int, ...], dtype: str, eps: float) -> None:
+    def similarity(t: Any) -> Any:
+        kind = getattr(t, dtype)
+        return t.cosine_similarity(t.ones(2, 3, dtype=kind), t.ones(shape, dtype=kind), eps=eps)
+
+    check_close(similarity, 1e-6)

@@ -587,6 +587,10 @@ EDGES: dict[str, Callable[[Any, Any], Any]] = {
     "rms norm of a transposed matrix": lambda t, f: graded(
         t, lambda x: f.rms_norm(x.t(), (2,)) * 0, 2, 3
     ),
+    "rms norm of float16 by float32": lambda t, f: f.rms_norm(
+        t.tensor([1e-3, 2e-3]).half(), (2,), t.ones(2)
+    ),
+    "rms norm of float32 by float16": lambda t, f: f.rms_norm(t.ones(2), (2,), t.ones(2).half()),
     "rms norm with innermost channels": lambda t, f: graded(
         t, lambda x: f.rms_norm(x, (3,)) * 0, 2, 2, 2, 3, form="channels_last"
     ),

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..tensor import Tensor
 
 
-def _refusing_negative(rule: Rule, option: str) -> Rule:
+def _refusing_negative(name: str, rule: Rule, option: str) -> Rule:
     """The rule of an in-place form that has no derivative if this option isn't 0 or more.
 
     PyTorch computes the derivative from the result, which doesn't tell the sides of the kink apart.
@@ -41,15 +41,16 @@ def _refusing_negative(rule: Rule, option: str) -> Rule:
 
     def refuse(g: Any) -> NoReturn:
         raise RuntimeError(
-            f"{rule.name}_: the derivative in place isn't defined for a negative {option}. Use the "
+            f"{name}_: the derivative in place isn't defined for a negative {option}. Use the "
             "out-of-place version."
         )
 
     return replace(rule, forward=forward)
 
 
-_ELU = _refusing_negative(REGISTRY["elu"], "alpha")
-_LEAKY_RELU = _refusing_negative(REGISTRY["leaky_relu"], "slope")
+_ELU = _refusing_negative("elu", REGISTRY["elu"], "alpha")
+_CELU = _refusing_negative("celu", REGISTRY["elu"], "alpha")
+_LEAKY_RELU = _refusing_negative("leaky_relu", REGISTRY["leaky_relu"], "slope")
 # PyTorch has other nodes for some of these in place.
 _IN_PLACE = {
     **{
@@ -57,7 +58,7 @@ _IN_PLACE = {
         for name in ("hardsigmoid", "hardswish", "hardtanh", "mish", "silu")
     },
     "elu": in_place(_ELU, node="EluBackward1"),
-    "celu": in_place(_ELU, node="CeluBackward1"),
+    "celu": in_place(_CELU, node="CeluBackward1"),
     "leaky_relu": in_place(_LEAKY_RELU, node="LeakyReluBackward1"),
     "threshold": in_place(REGISTRY["threshold"], node="ThresholdBackward1"),
 }
@@ -98,6 +99,19 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     tensor([-0.6321,  2.0000])
     """
     return _call("elu", inplace, input, alpha)
+
+
+def elu_(input: Tensor, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> Tensor:
+    """`elu`, in place. RuntimeError for a leaf that requires grad.
+
+    The result is multiplied by `scale`, and what is negative by `input_scale` before.
+
+    >>> x = minigrad.tensor([-1., 2.])
+    >>> minigrad.nn.functional.elu_(x) is x
+    True
+    """
+    require_tensor(input, "elu_", "input")
+    return _IN_PLACE["elu"](input, alpha, scale, input_scale)
 
 
 _SELU = (1.6732632423543772848170429916717, 1.0507009873554804934193349852946)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...core.arguments import require_broadcastable
 from ...core.creating import number_of
 from ...core.dispatch import OPS, function
 from ...core.grad_mode import no_grad
@@ -49,7 +50,8 @@ def pairwise_distance(
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """Return the cosine of the angle between the vectors along `dim`, which broadcast.
 
-    The lengths are at least `eps`.
+    The lengths are at least `eps`. RuntimeError for integers, a negative `eps`, and shapes that don't
+    broadcast.
 
     >>> x, y = minigrad.tensor([[1., 1.]]), minigrad.tensor([[1., 0.]])
     >>> minigrad.cosine_similarity(x, y)
@@ -57,15 +59,18 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     """
     require_tensor(x1, "cosine_similarity", "x1")
     require_tensor(x2, "cosine_similarity", "x2", 2)
-    if x1.ndim != x2.ndim or x1.shape != x2.shape:
-        shape = np.broadcast_shapes(x1.shape, x2.shape)
-        x1, x2 = x1.expand(shape), x2.expand(shape)
     common = result_type(x1._array, x2._array)
     if common.kind != "f":
         name = of_numpy(common).scalar_name
         raise RuntimeError(
             f"expected common dtype to be floating point, yet common dtype is {name}"
         )
+    if not number_of(eps, "cosine_similarity", "eps") >= 0:
+        raise RuntimeError(f"eps must be non-negative, got: {eps}")
+    if x1.ndim != x2.ndim or x1.shape != x2.shape:
+        require_broadcastable(x1.shape, x2.shape, "cosine_similarity")
+        shape = np.broadcast_shapes(x1.shape, x2.shape)
+        x1, x2 = x1.expand(shape), x2.expand(shape)
     x1, x2 = (x if x.is_floating_point() else x.to(of_numpy(common)) for x in (x1, x2))
     lengths = [_bounded(OPS["vector_norm"](x, 2.0, dim, True), eps) for x in (x1, x2)]
     return (x1 / lengths[0] * (x2 / lengths[1])).sum(dim)

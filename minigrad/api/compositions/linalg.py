@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core.dispatch import OPS, function
+from ...core.errstate import quiet
 from ...core.grad_mode import no_grad
 from ...core.higher_order import without_derivative
 from ...core.one_node import as_one_node, one_node
@@ -19,13 +20,14 @@ from ...core.tensor import TensorBase, require_tensor, wrap
 from ...core.warning import warn_once
 from ...rules import REGISTRY
 from ...rules.dims import axis as dim_from_front
-from ...rules.dims import flag
+from ...rules.dims import flag, index
 from ...rules.dtypes import scalar_name
+from ...rules.elimination import eliminated, first, zero_pivots
+from ...rules.factorisations import LinAlgError
 from ...rules.presentation import BOTH, FUNCTION
 from .basic import cat, matmul
 from .half import refuse_half
 from .products import in_cheapest_order, vdot
-from .products import matrix_power as power
 from .registry import composed
 from .results import named_results
 from .shape import movedim
@@ -137,8 +139,12 @@ def inv(A: Tensor) -> Tensor:
     tensor([[0.5000, 0.0000],
             [0.0000, 0.2500]])
     """
-    _matrices("inv", A, square=True)
-    return OPS["inv"](A)
+    inverse, info = inv_ex(A)
+    _refuse("linalg.inv", info, _SINGULAR)
+    return inverse
+
+
+_SINGULAR = "The diagonal element {} is 0 after elimination, so the matrix is singular."
 
 
 @composed(BOTH)
@@ -148,36 +154,48 @@ def inverse(input: Tensor) -> Tensor:
     >>> minigrad.inverse(minigrad.tensor([[2.]]))
     tensor([[0.5000]])
     """
-    _matrices("inv", input, square=True)
-    return OPS["inv"](input)
-
-
-def _info(x: Any, *, of: Any) -> Any:
-    """0 for each matrix of a stack that a function accepts, 1 for the others."""
-    found = np.zeros(x.shape[:-2], np.int32)
-    for place in np.ndindex(found.shape):
-        try:
-            of(x._array[place])
-        except np.linalg.LinAlgError:
-            found[place] = 1
-    return wrap(found)
+    return inv(input)
 
 
 @composed(FUNCTION, module="linalg")
 def inv_ex(A: Tensor, *, check_errors: bool = False) -> Any:
-    """Return the inverses of square matrices, and 0 for each: a named tuple (inverse, info).
+    """Return the inverses of square matrices, and an info for each: a named tuple (inverse, info).
 
-    LinAlgError for a singular one, also without `check_errors`.
+    The info is the place of the first pivot that is 0, counted from 1, or 0 for a regular matrix.
+    An inverse with such a pivot has infinite elements or NaN, or with `check_errors` there is a
+    LinAlgError.
 
-    >>> minigrad.linalg.inv_ex(minigrad.tensor([[2.]])).info
-    tensor(0, dtype=torch.int32)
+    >>> minigrad.linalg.inv_ex(minigrad.tensor([[2., 0.], [0., 0.]])).info
+    tensor(2, dtype=torch.int32)
     """
     _matrices("inv", A, square=True)
-    return _InvEx(OPS["inv"](A), _info(A, of=np.linalg.inv))
+    inverse = OPS["inv"](A)
+    info = _singular(A, inverse)
+    if flag(check_errors, "check_errors"):
+        _refuse("linalg.inv_ex", info, _SINGULAR)
+    return _InvEx(inverse, info)
+
+
+def _singular(A: Any, solution: Any) -> Any:
+    """The place of the first pivot of each matrix that is 0, counted from 1, or 0.
+
+    Division by a pivot that is 0 leaves no finite element, so most solutions tell that none is.
+    """
+    if solution._array.size and np.isfinite(solution._array).all():
+        return wrap(np.zeros(A.shape[:-2], np.int32))
+    return wrap(zero_pivots(quiet.call(eliminated, A._array)[0]))
+
+
+def _refuse(name: str, info: Any, why: str) -> None:
+    """LinAlgError for the first matrix whose info isn't 0."""
+    for place in range(info.numel()):
+        number = info._array.reshape(-1)[place].item()
+        if number:
+            which = f"(Batch element {place}): " if info.ndim else ""
+            raise LinAlgError(f"{name}: {which}{why.format(number)}")
 
 
 @composed(FUNCTION, module="linalg")
-@one_node("LinalgSolveExBackward0", "A", "B")
 def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     """Solve A X = B, or X A = B if `left` is False, for square matrices A.
 
@@ -187,20 +205,52 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     >>> minigrad.linalg.solve(minigrad.tensor([[2., 0.], [0., 4.]]), minigrad.tensor([1., 1.]))
     tensor([0.5000, 0.2500])
     """
+    X, info = solve_ex(A, B, left=left)
+    _refuse("torch.linalg.solve", info, _UNSOLVED)
+    return X
+
+
+_UNSOLVED = "The solver failed because diagonal element {} is 0 after elimination: A is singular."
+
+
+@composed(FUNCTION, module="linalg")
+def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = False) -> Any:
+    """Solve A X = B like `solve`, and return an info for each A, too: a named tuple (result, info).
+
+    The info is the place of the first pivot that is 0, counted from 1, or 0 for a regular matrix.
+    A solution with such a pivot has infinite elements or NaN, or with `check_errors` there is a
+    LinAlgError.
+
+    >>> minigrad.linalg.solve_ex(minigrad.tensor([[2.]]), minigrad.tensor([1.])).info
+    tensor(0, dtype=torch.int32)
+    """
+    X = _solve(A, B, left)
+    info = _singular(A, X)
+    if flag(check_errors, "check_errors"):
+        _refuse("torch.linalg.solve_ex", info, _UNSOLVED)
+    return _SolveEx(X, info)
+
+
+@one_node("LinalgSolveExBackward0", "A", "B")
+def _solve(A: Any, B: Any, left: bool) -> Any:
     _matrices("solve", A, square=True)
     require_tensor(B, "linalg_solve", "B", 2)
     _same_dtype("solve", A, B)
     vector = B.ndim == 1 or (A.ndim - 1 == B.ndim and A.shape[:-1] == B.shape)
     if vector and not left:
         raise RuntimeError("linalg.solve: B must be matrices, not vectors, for left=False")
-    X = _solved(A, OPS["unsqueeze"](B, -1) if vector else B, left, "solve")
+    right = OPS["unsqueeze"](B, -1) if vector else B
+    _check_equation("solve", A, right, left)
+    if not left:
+        return _by_columns(transposed(OPS["solve"](transposed(A), transposed(right))))
+    X = OPS["solve"](A, right)
     if not vector:
         return X
     x = OPS["squeeze"](X, -1)
     return _by_columns(x) if x.ndim > 1 else x  # as PyTorch has it, although it is no matrix
 
 
-def _solved(A: Any, B: Any, left: bool, name: str) -> Any:
+def _check_equation(name: str, A: Any, B: Any, left: bool) -> None:
     if B.ndim < 2:
         raise RuntimeError(f"linalg.{name}: B must have at least 2 dimensions")
     if A.shape[-1] != B.shape[-2 if left else -1]:
@@ -210,9 +260,6 @@ def _solved(A: Any, B: Any, left: bool, name: str) -> Any:
             f"{B.shape[-1]})"
         )
     leading(A, B)
-    if left:
-        return OPS["solve"](A, B)
-    return _by_columns(transposed(OPS["solve"](transposed(A), transposed(B))))
 
 
 def leading(A: Any, B: Any) -> tuple[int, ...]:
@@ -223,16 +270,6 @@ def leading(A: Any, B: Any) -> tuple[int, ...]:
             f"The batch dimensions of A {list(A.shape[:-2])} and B {list(B.shape[:-2])} don't "
             "broadcast"
         ) from None
-
-
-@composed(FUNCTION, module="linalg")
-def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = False) -> Any:
-    """Solve A X = B like `solve`, and return 0 for each A, too: a named tuple (result, info).
-
-    >>> minigrad.linalg.solve_ex(minigrad.tensor([[2.]]), minigrad.tensor([1.])).info
-    tensor(0, dtype=torch.int32)
-    """
-    return _SolveEx(solve(A, B, left=left), _info(A, of=np.linalg.inv))
 
 
 @composed(FUNCTION, module="linalg")
@@ -252,13 +289,11 @@ def solve_triangular(
     _matrices("solve_triangular", A, square=True)
     require_tensor(B, "linalg_solve_triangular", "B", 2)
     _same_dtype("solve_triangular", A, B)
-    return _solved(_triangle(A, upper, unitriangular), B, left, "solve_triangular")
-
-
-def _triangle(A: Any, upper: bool, unitriangular: bool) -> Any:
-    step = 1 if unitriangular else 0
-    part = OPS["triu"](A, step) if upper else OPS["tril"](A, -step)
-    return OPS["add"](part, wrap(np.eye(A.shape[-1], dtype=A._array.dtype))) if step else part
+    _check_equation("solve_triangular", A, B, left)
+    if left:
+        return OPS["solve_triangular"](A, B, upper, unitriangular)
+    right = OPS["solve_triangular"](transposed(A), transposed(B), not upper, unitriangular)
+    return _by_columns(transposed(right))
 
 
 @composed(BOTH)
@@ -278,8 +313,9 @@ def triangular_solve(
     if input.ndim < 2 or A.ndim < 2:
         raise RuntimeError("torch.triangular_solve: Expected b and A to have at least 2 dimensions")
     _matrices("triangular_solve", A, square=True)
-    part = _triangle(A, upper, unitriangular)
-    solution = _solved(transposed(part) if transpose else part, input, True, "triangular_solve")
+    _check_equation("triangular_solve", A, input, True)
+    part, upper = (transposed(A), not upper) if transpose else (A, upper)
+    solution = OPS["solve_triangular"](part, input, upper, unitriangular)
     copy = OPS["expand"](A, (*leading(A, input), *A.shape[-2:]))
     return _TriangularSolve(solution, _by_columns(copy))
 
@@ -374,7 +410,6 @@ def logdet(input: Tensor) -> Tensor:
 
 
 @composed(FUNCTION, module="linalg")
-@one_node("LinalgCholeskyExBackward0", "A")
 def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     """Return the triangles L for which L Lᵀ = A, or their transposes if `upper`.
 
@@ -384,28 +419,52 @@ def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     tensor([[2., 0.],
             [1., 1.]])
     """
+    L, info = cholesky_ex(A, upper=upper)
+    _refuse("linalg.cholesky", info, _INDEFINITE)
+    return L
+
+
+_INDEFINITE = (
+    "The factorization could not go on, because the leading minor of order {} is not positive: the "
+    "matrix is not positive definite."
+)
+
+
+@composed(FUNCTION, module="linalg")
+def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -> Any:
+    """Return the triangles of `cholesky`, and an info for each: a named tuple (L, info).
+
+    The info is the order of the first leading minor that isn't positive, or 0 for a matrix that is
+    positive definite. The factorisation stops there, or with `check_errors` there is a LinAlgError.
+
+    >>> minigrad.linalg.cholesky_ex(minigrad.tensor([[4., 0.], [0., -1.]]))
+    torch.return_types.linalg_cholesky_ex(
+    L=tensor([[ 2.,  0.],
+            [ 0., -1.]]),
+    info=tensor(2, dtype=torch.int32))
+    """
+    L = _cholesky(A, flag(upper, "upper"))
+    positive = L._array.diagonal(0, -2, -1) > 0
+    info = wrap(np.zeros(A.shape[:-2], np.int32) if positive.all() else first(~positive))
+    if flag(check_errors, "check_errors"):
+        _refuse("linalg.cholesky_ex", info, _INDEFINITE)
+    return _CholeskyEx(L, info)
+
+
+@one_node("LinalgCholeskyExBackward0", "A")
+def _cholesky(A: Any, upper: bool) -> Any:
     _matrices("cholesky", A, square=True)
     if upper:
         return _by_columns(transposed(OPS["cholesky"](transposed(A))))
     return OPS["cholesky"](A)
 
 
-@composed(FUNCTION, module="linalg")
-def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -> Any:
-    """Return the triangles of `cholesky`, and 0 for each: a named tuple (L, info).
-
-    >>> minigrad.linalg.cholesky_ex(minigrad.eye(2)).info
-    tensor(0, dtype=torch.int32)
-    """
-    return _CholeskyEx(cholesky(A, upper=upper), _info(A, of=np.linalg.cholesky))
-
-
 def _with_whole_gradient(L: Any, upper: bool) -> Any:
     """A triangle of matrices. As in PyTorch, the gradient isn't 0 in the other triangle."""
+    part = L.clone()
     with no_grad():
-        part = _triangle(L, upper, False)
-        rest = OPS["sub"](part, L)
-    return OPS["add"](L, rest)
+        part.copy_(OPS["triu" if upper else "tril"](L))
+    return part
 
 
 @composed(BOTH)
@@ -413,10 +472,14 @@ def _with_whole_gradient(L: Any, upper: bool) -> Any:
 def cholesky_inverse(input: Tensor, upper: bool = False) -> Tensor:
     """Return the inverses of L Lᵀ, given the triangles L as `input`, or of Lᵀ L if `upper`.
 
+    LinAlgError for a 0 on a diagonal.
+
     >>> minigrad.cholesky_inverse(minigrad.tensor([[2.]]))
     tensor([[0.2500]])
     """
     _matrices("cholesky_inverse", input, square=True)
+    why = "The diagonal element {} is 0."
+    _refuse("cholesky_inverse", wrap(zero_pivots(input._array)), why)
     part = _with_whole_gradient(input, upper)
     whole = matmul(transposed(part), part) if upper else matmul(part, transposed(part))
     return OPS["inv"](whole)
@@ -436,7 +499,8 @@ def cholesky_solve(input: Tensor, input2: Tensor, upper: bool = False) -> Tensor
     _matrices("cholesky_solve", input2, square=True)
     part = _with_whole_gradient(input2, upper)
     first, then = (transposed(part), part) if upper else (part, transposed(part))
-    return _solved(then, _solved(first, input, True, "cholesky_solve"), True, "cholesky_solve")
+    _check_equation("cholesky_solve", input2, input, True)
+    return OPS["solve"](then, OPS["solve"](first, input))
 
 
 @composed(FUNCTION, module="linalg")
@@ -961,7 +1025,7 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
     >>> minigrad.linalg.matrix_power(minigrad.tensor([[2.]]), 3)
     tensor([[8.]])
     """
-    return power(A, n)
+    return matrix_power_(A, n)
 
 
 @composed(FUNCTION, module="linalg")
@@ -975,6 +1039,47 @@ def matmul_(input: Tensor, other: Tensor) -> Tensor:
 
 
 # Names at the top level ---------------------------------------------------------------------------
+
+
+@composed()
+def matrix_power_(input: Tensor, n: int) -> Tensor:
+    """Return the n-th power of square matrices; the inverse is raised to a negative power.
+
+    >>> minigrad.matrix_power(minigrad.tensor([[1., 1.], [0., 1.]]), 3)
+    tensor([[1., 3.],
+            [0., 1.]])
+    """
+    if input.ndim < 2 or input.shape[-1] != input.shape[-2]:
+        raise RuntimeError(
+            "linalg.matrix_power: A must be batches of square matrices, but they are "
+            f"{list(input.shape)}"
+        )
+    power = index(n, "n")
+    if power < 0:
+        if input._array.dtype.kind != "f":
+            raise RuntimeError(
+                "linalg.inv: Expected a floating point tensor as input. Got "
+                f"{scalar_name(input._array)}"
+            )
+        input, power = inv(input), -power
+        if power == 1:
+            return input
+    if power == 0:
+        # The identity has a gradient, which is 0.
+        return input.clone().copy_(wrap(np.eye(input.shape[-1], dtype=input._array.dtype)))
+    if power == 1:
+        return input.clone()
+    if power == 3:
+        return matmul(matmul(input, input), input)
+    square: Any = input  # input ** (2 ** i)
+    result: Any = None  # the product of those in `power`
+    while True:
+        if power % 2:
+            result = square if result is None else matmul(result, square)
+        power //= 2
+        if not power:
+            return result
+        square = matmul(square, square)
 
 
 @composed(BOTH)

@@ -11,8 +11,7 @@ from ...core.one_node import as_one_node, one_node
 from ...core.tensor import require_tensor, wrap
 from ...rules.dims import flag
 from ...rules.dtypes import scalar_name
-from ...rules.factorisations import LinAlgError
-from ...rules.lu import permutations
+from ...rules.elimination import permutations, zero_pivots
 from ...rules.presentation import BOTH, FUNCTION
 from .basic import matmul
 from .linalg import leading, solve_triangular, transposed
@@ -42,9 +41,7 @@ def _factors(name: str, A: Any, pivot: bool) -> tuple[Any, Any, Any]:
     if not flag(pivot, "pivot"):
         raise RuntimeError(f"linalg.{name}: LU without pivoting is not implemented on the CPU")
     factors, pivots = OPS["lu"](A)
-    zero = np.diagonal(factors._array, 0, -2, -1) == 0
-    found = np.where(zero.any(-1), zero.argmax(-1) + 1 if zero.shape[-1] else 0, 0)
-    return factors, pivots, wrap(np.asarray(found, np.int32))
+    return factors, pivots, wrap(zero_pivots(factors._array))
 
 
 @composed(FUNCTION, module="linalg")
@@ -52,34 +49,42 @@ def lu_factor(A: Tensor, *, pivot: bool = True) -> Any:
     """Factorise matrices for `lu_solve`: a named tuple (LU, pivots).
 
     LU has U in its upper triangle, and below it L without its diagonal of ones. Row i was exchanged
-    with row pivots[i], counted from 1. LinAlgError for a 0 on the diagonal of U.
+    with row pivots[i], counted from 1. RuntimeError for a 0 on the diagonal of U.
 
     >>> minigrad.linalg.lu_factor(minigrad.tensor([[1., 2.], [2., 2.]])).pivots
     tensor([2, 2], dtype=torch.int32)
     """
     factors, pivots, info = _factors("lu_factor", A, pivot)
-    if info._array.any():
-        i = int(info._array[info._array != 0][0])
-        raise LinAlgError(
-            f"linalg.lu_factor: U[{i},{i}] is zero and using it on lu_solve would result in a "
-            "division by zero. Use linalg.lu or linalg.lu_factor_ex to factorise it all the same."
-        )
+    _refuse("torch.linalg.lu_factor", info)
     return _LuFactor(factors, pivots)
+
+
+def _refuse(name: str, info: Any) -> None:
+    """RuntimeError for the first matrix whose info isn't 0."""
+    for place in range(info.numel()):
+        i = info._array.reshape(-1)[place].item()
+        if i:
+            which = f"(Batch element {place}): " if info.ndim else ""
+            raise RuntimeError(
+                f"{name}: {which}U[{i},{i}] is zero and using it on lu_solve would divide by zero. "
+                "Use linalg.lu or linalg.lu_factor_ex to factorise it all the same."
+            )
 
 
 @composed(FUNCTION, module="linalg")
 def lu_factor_ex(A: Tensor, *, pivot: bool = True, check_errors: bool = False) -> Any:
     """Factorise matrices as `lu_factor` does: a named tuple (LU, pivots, info).
 
-    `info` is the number of the first 0 on the diagonal of U, counted from 1, or 0. LinAlgError for
+    `info` is the number of the first 0 on the diagonal of U, counted from 1, or 0. RuntimeError for
     one only with `check_errors`.
 
     >>> minigrad.linalg.lu_factor_ex(minigrad.zeros(2, 2)).info
     tensor(1, dtype=torch.int32)
     """
+    factors, pivots, info = _factors("lu_factor", A, pivot)
     if flag(check_errors, "check_errors"):
-        lu_factor(A, pivot=pivot)
-    return _LuFactorEx(*_factors("lu_factor", A, pivot))
+        _refuse("torch.linalg.lu_factor_ex", info)
+    return _LuFactorEx(factors, pivots, info)
 
 
 @composed(FUNCTION, module="linalg")

@@ -12,6 +12,7 @@ from ...core.dispatch import OPS, function
 from ...core.half import HALF
 from ...core.one_node import as_one_node
 from ...core.tensor import require_tensor, wrap
+from ...core.warning import warn_once
 from ...rules import REGISTRY
 from ...rules.dtypes import float32, scalar_name
 from ...rules.layout import channels_last
@@ -208,7 +209,8 @@ def rms_norm(
 ) -> Tensor:
     """Divide by the root of the mean square over the last dimensions, times `weight`.
 
-    `eps` is added to the mean square; by default it is the dtype's resolution.
+    `eps` is added to the mean square; by default it is the dtype's resolution, for float16 that of
+    float32, in which it is computed. UserWarning, once, for a `weight` of another dtype.
 
     >>> minigrad.nn.functional.rms_norm(minigrad.tensor([3., 3.]), (2,))
     tensor([1., 1.])
@@ -218,8 +220,14 @@ def rms_norm(
         raise NotImplementedError(f"\"rms_norm\" not implemented for '{scalar_name(input._array)}'")
     sizes = _last_sizes("rms_norm", input, normalized_shape, weight=weight)
     over = tuple(range(input.ndim - len(sizes), input.ndim))
-    small = float(np.finfo(input._array.dtype).eps) if eps is None else eps
+    if weight is not None and weight.dtype != input.dtype:
+        message = (
+            f"Mismatch dtype between input and weight: {input.dtype} and {weight.dtype}. "
+            "The product is computed in the dtype to which they promote."
+        )
+        warn_once(message, "rms_norm")
     x = input.float() if input._array.dtype is HALF else input
+    small = float(np.finfo(x._array.dtype).eps) if eps is None else eps
     square = OPS["mean"](OPS["pow"](x, 2), over, True)
     y = x * OPS["rsqrt"](plus(square, small))
     y = (y if weight is None else y * weight).to(input.dtype)

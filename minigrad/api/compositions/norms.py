@@ -16,7 +16,7 @@ from ...rules.dims import axes
 from ...rules.dims import axis as dim_from_front
 from ...rules.dtypes import scalar_name, to_numpy
 from ...rules.presentation import FUNCTION
-from .linalg import inv, svdvals
+from .linalg import inv_ex, svdvals
 from .registry import composed
 from .shape import movedim
 
@@ -231,9 +231,10 @@ def cond(A: Tensor, p: float | str | None = None) -> Tensor:
             f"{A.shape[-2]} by {A.shape[-1]} matrices"
         )
     _in_dtype("cond", A, None)
-    singular = np.linalg.det(A._array) == 0
-    if singular.any():
-        one = wrap(np.eye(A.shape[-1], dtype=A._array.dtype))
-        A = OPS["where"](wrap(singular[..., None, None]), one, A)
-    y = OPS["mul"](matrix_norm(A, p), matrix_norm(inv(A), p))
-    return OPS["masked_fill"](y, wrap(singular), math.inf) if singular.any() else y
+    if p == "nuc":
+        values = svdvals(A)
+        return OPS["mul"](OPS["sum"](values, -1), OPS["sum"](OPS["reciprocal"](values), -1))
+    inverse, info = inv_ex(A)
+    inverse = OPS["masked_fill"](inverse, wrap((info._array != 0)[..., None, None]), math.inf)
+    y = OPS["mul"](matrix_norm(A, p), matrix_norm(inverse, p))
+    return OPS["nan_to_num"](y, math.inf, math.inf, -math.inf)

@@ -220,36 +220,48 @@ def _avg_pool(
 
 
 def _adapted(name: str, nd: int, input: Any, output_size: Any) -> tuple[int, ...]:
-    """The output sizes; None means the input's."""
+    """The output sizes. An int is repeated; None, in a sequence of several, means the input's."""
     require_tensor(input, name, "input")
-    given = output_size if isinstance(output_size, list | tuple) else [output_size]
-    given = [None if size is None else index(size, "output_size") for size in given]
-    if len(given) == 1:
-        given = given * nd
-    if len(given) != nd:
-        raise RuntimeError(f"{name}: output_size must have {nd} elements, but got {given}")
-    if input.ndim <= nd and nd > 1:
-        raise ValueError(f"Input dimension should be at least {nd + 1}")
+    if isinstance(output_size, int):
+        return (index(output_size, "output_size"),) * nd
+    if nd == 1:
+        single = not isinstance(output_size, list | tuple)
+        given: list[Any] = [output_size] if single else list(output_size)
+    else:
+        given = list(output_size)
+        if input.ndim <= len(given):
+            raise ValueError(f"Input dimension should be at least {len(given) + 1}")
+        inside = input.shape[input.ndim - len(given) :]
+        given = [n if size is None else size for size, n in zip(given, inside, strict=True)]
+    sizes = tuple(index(size, "output_size") for size in given)
+    if len(sizes) != nd:
+        raise RuntimeError(f"{name}: output_size must be {nd} numbers, but got {given}")
+    return sizes
+
+
+def _check_dims(name: str, nd: int, input: Any) -> None:
     if input.ndim not in (nd + 1, nd + 2):
         raise RuntimeError(
             f"{name}(): Expected {nd + 1}D or {nd + 2}D tensor, but got {list(input.shape)}"
         )
-    sizes = tuple(
-        n if size is None else size for size, n in zip(given, input.shape[-nd:], strict=True)
-    )
+
+
+def _check_adapted(name: str, input: Any, sizes: tuple[int, ...], channels: bool) -> None:
+    """RuntimeError for a size below 0, and for an image, or `channels`, without elements."""
+    _check_dims(name, len(sizes), input)
     if min(sizes) < 0:
         raise RuntimeError(
             f"{name}: elements of output_size must be greater than or equal to 0 but received "
             f"{list(sizes)}"
         )
-    checked = input.shape[1:] if nd == 3 or "max" in name else input.shape[-nd:]
-    if 0 in checked and not ("avg" in name and max(sizes) == min(sizes) == 1):  # that is a mean
+    if 0 in (input.shape[1:] if channels else input.shape[-len(sizes) :]):
         raise RuntimeError(
             f"{name}(): Expected input to have non-zero size for non-batch dimensions, but input "
             f"has sizes {list(input.shape)}"
         )
-    require_memory((*input.shape[:-nd], *sizes), input._array.dtype)
-    return sizes
+    if input._array.dtype.kind != "f":
+        raise NotImplementedError(f"{name} is not implemented for {input.dtype}")
+    require_memory((*input.shape[: -len(sizes)], *sizes), input._array.dtype)
 
 
 def adapted_windows(inside: Sequence[int], outside: Sequence[int]) -> np.ndarray:
@@ -284,10 +296,10 @@ def _table_of_windows(inside: tuple[int, ...], outside: tuple[int, ...]) -> np.n
 
 
 def _adaptive_max_pool(nd: int, input: Any, output_size: Any) -> tuple[Tensor, Tensor]:
-    sizes = _adapted(f"adaptive_max_pool{nd}d", nd, input, output_size)
+    name = f"adaptive_max_pool{nd}d"
+    sizes = _adapted(name, nd, input, output_size)
+    _check_adapted(name, input, sizes, channels=True)
     inside = input.shape[-nd:]
-    if input._array.dtype.kind != "f":
-        raise NotImplementedError(f"adaptive_max_pool{nd}d is not implemented for {input.dtype}")
     if nd > 1:
         return _op("max_of_windows", nd)(input, adapted_windows(inside, sizes), nd)
     windows = adapted_windows((1, *inside), (1, *sizes))
@@ -296,19 +308,19 @@ def _adaptive_max_pool(nd: int, input: Any, output_size: Any) -> tuple[Tensor, T
 
 
 def _adaptive_avg_pool(nd: int, input: Any, output_size: Any) -> Tensor:
-    sizes = _adapted(f"adaptive_avg_pool{nd}d", nd, input, output_size)
-    if input._array.dtype.kind != "f":
-        raise NotImplementedError(f"adaptive_avg_pool{nd}d is not implemented for {input.dtype}")
+    name = f"adaptive_avg_pool{nd}d"
+    sizes = _adapted(name, nd, input, output_size)
     if nd == 1:
+        _check_dims(name, nd, input)
         return _adaptive_avg_pool(2, input.unsqueeze(-2), (1, *sizes)).squeeze(-2)
-    inside = input.shape[-nd:]
-    if all(size == 1 for size in sizes):
+    if all(size == 1 for size in sizes):  # of any number of dimensions
         mean = input.mean(tuple(range(-nd, 0)), keepdim=True)
-        if channels_last(input._array):
+        if input.ndim == nd + 2 and channels_last(input._array):
             channels = mean.shape[1]
             mean.as_strided_(mean.shape, (channels, 1, *(channels,) * nd))
         return mean
-    return _op("mean_of_windows", nd)(input, adapted_windows(inside, sizes), nd)
+    _check_adapted(name, input, sizes, channels=nd == 3)
+    return _op("mean_of_windows", nd)(input, adapted_windows(input.shape[-nd:], sizes), nd)
 
 
 # The functions for each number of dimensions ------------------------------------------------------
@@ -448,7 +460,7 @@ def adaptive_avg_pools(nd: int) -> Any:
     def adaptive_avg_pool(input: Tensor, output_size: Any) -> Tensor:
         """Return the means of `output_size` windows that cover the last {nd} dimensions evenly.
 
-        None in `output_size` keeps a size.
+        An int is the size of each dimension. With several dimensions, None in a tuple keeps a size.
 
         >>> x = minigrad.arange(2.0**{nd}).reshape(1, *[2] * {nd})
         >>> minigrad.nn.functional.adaptive_avg_pool{nd}d(x, 1).item() == (2**{nd} - 1) / 2
@@ -480,6 +492,7 @@ def _adaptive_max_pools(nd: int) -> Any:
     def adaptive_max_pool(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
         """Return the largest elements of `output_size` windows that cover the input evenly.
 
+        An int is the size of each dimension. With several dimensions, None in a tuple keeps a size.
         `return_indices` also returns their indices in the flattened last {nd} dimensions.
 
         >>> x = minigrad.arange(2.0**{nd}).reshape(1, *[2] * {nd})

@@ -21,7 +21,7 @@ from ...rules.dims import index
 from ...rules.dtypes import scalar_name
 from ...rules.presentation import FUNCTION, IN_PLACE
 from ...rules.promotion import result_type
-from .basic import cat, matmul
+from .basic import cat
 from .registry import composed
 from .shape import movedim
 
@@ -529,48 +529,7 @@ def _summed(x: Any, dim: Any, keepdim: bool = False) -> Any:
     return y if y._array.dtype == kind else OPS["cast"](y, kind)
 
 
-# Powers and chains --------------------------------------------------------------------------------
-
-
-@composed()
-def matrix_power(input: Tensor, n: int) -> Tensor:
-    """Return the n-th power of square matrices; the inverse is raised to a negative power.
-
-    >>> minigrad.matrix_power(minigrad.tensor([[1., 1.], [0., 1.]]), 3)
-    tensor([[1., 3.],
-            [0., 1.]])
-    """
-    if input.ndim < 2 or input.shape[-1] != input.shape[-2]:
-        raise RuntimeError(
-            "linalg.matrix_power: A must be batches of square matrices, but they are "
-            f"{list(input.shape)}"
-        )
-    power = index(n, "n")
-    if power < 0:
-        if input._array.dtype.kind != "f":
-            raise RuntimeError(
-                "linalg.inv: Expected a floating point tensor as input. Got "
-                f"{scalar_name(input._array)}"
-            )
-        input, power = OPS["inv"](input), -power
-        if power == 1:
-            return input
-    if power == 0:
-        # The identity has a gradient, which is 0.
-        return input.clone().copy_(wrap(np.eye(input.shape[-1], dtype=input._array.dtype)))
-    if power == 1:
-        return input.clone()
-    if power == 3:
-        return matmul(matmul(input, input), input)
-    square: Any = input  # input ** (2 ** i)
-    result: Any = None  # the product of those in `power`
-    while True:
-        if power % 2:
-            result = square if result is None else matmul(result, square)
-        power //= 2
-        if not power:
-            return result
-        square = matmul(square, square)
+# Chains -------------------------------------------------------------------------------------------
 
 
 @composed(FUNCTION)

@@ -240,6 +240,9 @@ def _median(input: Tensor, dim: int | None, keepdim: bool, name: str, result: An
 def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Any:
     """Return the most frequent element along `dim`, the smallest of several, and its last index.
 
+    A NaN is no other's equal. In a line of up to 16 elements it also keeps those that come before
+    it from those after it, so that not all elements that are equal may count together.
+
     >>> minigrad.mode(minigrad.tensor([3, 1, 3, 2]))
     torch.return_types.mode(
     values=tensor(3),
@@ -252,6 +255,8 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Any:
     if not x.ndim:
         return _mode_result(*_one_along(input, order(x, d), d, keepdim, "Mode"))
     places = order(x, d)
+    if x.dtype.kind == "f" and x.shape[d] <= _SHORT and np.isnan(x).any():
+        places = np.apply_along_axis(_inserted, d, x)
     y = np.take_along_axis(x, places, d)
     shift = (*(slice(None),) * d, slice(1, None)), (*(slice(None),) * d, slice(None, -1))
     new = np.ones(x.shape, bool)
@@ -262,6 +267,25 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Any:
     return _mode_result(
         *_one_along(input, np.take_along_axis(places, last, d).squeeze(d), d, keepdim, "Mode")
     )
+
+
+# PyTorch sorts lines up to this size by insertion, for which NaN makes a difference.
+_SHORT = 16
+
+
+def _inserted(line: np.ndarray) -> np.ndarray:
+    """The indices that sort a line by insertion, in which nothing is less than NaN, nor NaN less.
+
+    An element goes before all if it is less than the first, or else before the elements at the end
+    that it is less than.
+    """
+    places: list[int] = []
+    for i, element in enumerate(line):
+        at = 0 if places and element < line[places[0]] else len(places)
+        while at and element < line[places[at - 1]]:
+            at -= 1
+        places.insert(at, i)
+    return np.array(places)
 
 
 def kept_like(x: np.ndarray, d: int) -> tuple[int, ...]:
@@ -339,17 +363,30 @@ def searchsorted(
     if not line.ndim:
         raise RuntimeError("torch.searchsorted(): boundaries tensor should have positive dimension")
     _check_search(line, values)
-    where: Any = "right" if right or side == "right" else "left"
+    right = right or side == "right"
     kind = np.int32 if out_int32 else np.int64
     order_ = None if sorter is None else _checked_sorter(sorter, line)
     if order_ is not None:
         line = np.take_along_axis(line, order_, -1)
     if line.ndim == 1:
-        return wrap(np.asarray(np.searchsorted(line, values, where), kind))
+        return wrap(np.asarray(_places(line, values, right), kind))
     found = np.empty(values.shape, kind)
     for lead in np.ndindex(line.shape[:-1]):
-        found[lead] = np.searchsorted(line[lead], values[lead], where)
+        found[lead] = _places(line[lead], values[lead], right)
     return wrap(found)
+
+
+def _places(line: np.ndarray, values: np.ndarray, right: bool) -> np.ndarray:
+    """np.searchsorted, but with a NaN each comparison is False, as in PyTorch's search."""
+    if line.dtype.kind != "f" or not (np.isnan(line).any() or np.isnan(values).any()):
+        return np.searchsorted(line, values, "right" if right else "left")
+    start, end = np.zeros(values.shape, np.int64), np.full(values.shape, len(line))
+    while (start < end).any():
+        middle = (start + end) // 2
+        element = line[np.minimum(middle, len(line) - 1)]
+        before = (start < end) & ~(element > values if right else element >= values)
+        start, end = np.where(before, middle + 1, start), np.where(before, end, middle)
+    return start
 
 
 def _check_search(line: np.ndarray, values: np.ndarray) -> None:
