@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -153,6 +154,36 @@ def test_set_to_a_part_of_a_storage(dims: list[tuple[int, int]], offset: int) ->
     assert found[0] == found[1]
 
 
+# Arguments of `set_`, of which `s` is a storage and `y` a tensor with an offset in it.
+ARGUMENTS = """
+() (y) (s) (None) (None, 0, (2,), (1,)) (3) (source=s) (source=None) (foo=1) (s, foo=1)
+(y, stride=(1,)) (s, stride=(1,)) (stride=(1,)) (s, size=(2,)) (y, size=(2,)) (s, 0) (y, 0)
+(storage_offset=0, size=(2,)) (s, 0, size=(2,)) (source=y, storage_offset=1, size=[2], stride=[2])
+(s, 0, t.tensor([2])) (s, 0, t.tensor(2)) (s, 0, 2) (s, 0, (True,)) (s, 0, (2.0,)) (s, 0, None)
+(s, 0, (t.tensor(2),)) (s, True, (2,)) (s, 1.0, (2,)) (s, None, (2,)) (s, t.tensor(1), (2,))
+(s, 0, (2,), None) (s, 0, (2,), ()) (s, 0, (2,), 1) (s, 0, (2,), (True,)) (s, 0, (2,), (1.0,))
+(s, 0, (2,), (1,), 1) (s, 0, ()) (s, 0, (), ()) (s, 0, (2, 2), (1,)) (y, 1, (2,)) (s, 2**70, (1,))
+(s, -1, (0,)) (y, -1, (0,)) (y, -1, (2,)) (y, -3, (0,)) (s, 50, (0,)) (y, 50, (0,)) (s, 50, (0, 3), (7, 1)) (s, 0, (0, 3))
+(s, 2, (3, 0, 2), (9, 5, 4))
+"""
+
+
+@pytest.mark.parametrize("arguments", re.split(r"(?<=\))\s(?=\()", ARGUMENTS.strip()))
+def test_arguments_of_set(arguments: str) -> None:
+    found: list[Any] = []
+    for t in BOTH:
+        y = t.arange(6.0)[2:]
+        names = {"t": t, "y": y, "s": y.untyped_storage(), "z": t.zeros(1)}
+        try:
+            z = eval(f"z.set_{arguments}", names)
+        except Exception as error:
+            found.append(type(error))
+        else:
+            part = z[...].transpose(0, -1)
+            found.append((z.tolist(), z.shape, z.stride(), z.storage_offset(), part.stride()))
+    assert found[0] == found[1]
+
+
 def test_set_without_a_part() -> None:
     for t in BOTH:
         x = t.arange(6.0).view(2, 3)
@@ -169,7 +200,53 @@ def test_set_without_a_part() -> None:
         assert x.tolist() == [[1, 2, 3], [3, 4, 5]]
 
 
-def test_the_memory_of_an_array_is_whole() -> None:
-    x = minigrad.from_numpy(np.arange(6.0)[2:])
-    assert x.storage().tolist() == [0, 1, 2, 3, 4, 5]
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(1, 3)), max_size=3),
+    st.permutations(range(3)),
+    st.sampled_from(DTYPES),
+)
+def test_the_storage_of_an_array_is_its_part_of_the_memory(
+    parts: list[tuple[int, int, int]], order: list[int], dtype: str
+) -> None:
+    key = tuple([slice(*part) for part in parts])
+    found = []
+    for t in BOTH:
+        whole = np.arange(4 * 4 * 4).reshape(4, 4, 4).transpose(order).astype(dtype)
+        x = t.from_numpy(whole[key])
+        facts = [x.untyped_storage().nbytes(), x.storage_offset(), x.storage().tolist()]
+        if x.numel():
+            facts += [x.stride(), x[-1:].storage_offset(), x[-1:].storage().tolist()]
+        x.untyped_storage().fill_(1)
+        found.append([*facts, x.tolist(), whole.tolist()])
+    assert found[0] == found[1]
+
+
+def test_the_storage_of_a_converted_object() -> None:
+    """It begins with the object, and a conversion there and back keeps it."""
+    for t in BOTH:
+        part = np.arange(10)[3:7]
+        for x in (t.as_tensor(part), t.asarray(part), t.from_dlpack(part), t.from_numpy(part)):
+            assert (x.untyped_storage().nbytes(), x.storage_offset()) == (32, 0)
+            back = t.from_numpy(x.numpy()).untyped_storage()
+            assert (back.nbytes(), back.data_ptr()) == (32, x.data_ptr())
+        x = t.frombuffer(bytearray(10), dtype=t.uint8, offset=2, count=4)
+        assert (x.untyped_storage().nbytes(), x.storage_offset()) == (4, 0)
     assert minigrad.zeros(0).data_ptr() == 0
+
+
+def test_a_compiled_step_knows_the_memory_of_an_array() -> None:
+    """A program isn't used for an argument that shares memory with what it writes."""
+    memory = np.zeros(8)
+    state = minigrad.from_numpy(memory[:4])
+
+    def step(x: Any) -> Any:
+        state.add_(1)
+        return x * 1
+
+    compiled = minigrad.compile(step)
+    for _ in range(3):
+        compiled(minigrad.zeros(4, dtype=minigrad.float64))
+    before = state.tolist()
+    with pytest.warns(UserWarning, match="share memory that the step writes"):
+        found = compiled(minigrad.from_numpy(memory[:4]))
+    assert found.tolist() == [each + 1 for each in before]

@@ -17,6 +17,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from ..core.arguments import UNGIVEN
+from ..core.creating import int_of, ints_of
 from ..core.devices import device
 from ..core.tensor import TensorBase
 from ..core.warning import warn_once
@@ -240,51 +242,56 @@ def storage(self: TensorBase) -> TypedStorage:
 
 def read_as_set(
     tensor: TensorBase,
-    source: TensorBase | UntypedStorage | TypedStorage | None,
-    storage_offset: int = 0,
-    size: Sequence[int] | None = None,
+    source: TensorBase | UntypedStorage | TypedStorage = UNGIVEN,
+    storage_offset: int = UNGIVEN,
+    size: Sequence[int] = UNGIVEN,
     stride: Sequence[int] | None = None,
 ) -> np.ndarray:
     """The array that `tensor.set_(source, ...)` gives a tensor, in the memory of `source`.
 
     RuntimeError for a tensor of another dtype, and for sizes and strides that lead out of it.
+    TypeError for arguments of other types, and for a part that isn't given by offset and size.
     """
     kind = tensor._array.dtype
-    if source is None:
+    in_part = storage_offset is not UNGIVEN
+    if in_part != (size is not UNGIVEN) or not in_part >= (stride is not None):
+        raise TypeError("set_(): a part of a source needs its storage_offset and its size")
+    if source is UNGIVEN and not in_part:
         return np.empty(0, kind)
-    if isinstance(source, TensorBase):
-        if source._array.dtype != kind:
-            theirs, ours = dtypes.of_numpy(source._array.dtype), dtypes.of_numpy(kind)
-            raise RuntimeError(
-                f"Could not set tensor of type {theirs.c_name} to a tensor of type {ours.c_name}"
-            )
-        if size is None:
-            return source._array[...]
-        data, start = memory_of(source._array)
-    elif isinstance(source, UntypedStorage | TypedStorage):
-        if isinstance(source, TypedStorage) and source._elements.dtype != kind:
-            raise RuntimeError("set_(): the storage's dtype must be that of the tensor")
-        data, start = source.untyped()._elements, 0
-    else:
+    if not isinstance(source, TensorBase | UntypedStorage | TypedStorage):
         raise TypeError(
             "set_() received an invalid combination of arguments: 'source' must be Tensor or "
             f"Storage, not {type(source).__name__}"
         )
-    if storage_offset < 0:
-        raise RuntimeError(f"Tensor: invalid storage offset {storage_offset}")
-    if any(n < 0 for n in (*(size or ()), *(stride or ()))):
-        raise RuntimeError("set_(): sizes and strides must not be negative")
-    start += storage_offset * kind.itemsize
-    shape = (max(data.size - start, 0) // kind.itemsize,) if size is None else tuple(size)
-    steps = tuple(stride) if stride else contiguous_strides(shape)
-    if len(shape) != len(steps):
-        raise RuntimeError("mismatch in length of strides and shape")
-    strides = [step * kind.itemsize for step in steps]
-    needed = start + bytes_needed(shape, strides, kind.itemsize)
-    if needed > data.size:
+    theirs = source.dtype if isinstance(source, TypedStorage) else None
+    if isinstance(source, TensorBase):
+        theirs = dtypes.of_numpy(source._array.dtype)
+        data, start = memory_of(source._array)
+    else:
+        data, start = source.untyped()._elements, 0
+    if theirs not in (None, dtypes.of_numpy(kind)):
         raise RuntimeError(
-            f"setStorage: sizes {list(shape)}, strides {list(steps)}, storage offset "
-            f"{storage_offset}, and itemsize {kind.itemsize} requiring a storage size of {needed} "
-            f"are out of bounds for storage of size {data.size}"
+            f"set_(): the source's dtype is {theirs}, and the tensor's {dtypes.of_numpy(kind)}"
+        )
+    if not in_part:
+        if isinstance(source, TensorBase):
+            return source._array[...]
+        storage_offset, size = 0, (data.size // kind.itemsize,)
+    first = start // kind.itemsize + int_of(storage_offset, "set_", "storage_offset")
+    shape = ints_of("set_", "size", size)
+    steps = ints_of("set_", "stride", stride or ()) or contiguous_strides(shape)
+    if first < 0:
+        raise RuntimeError(f"Tensor: invalid storage offset {first}")
+    if any(n < 0 for n in (*shape, *steps)):
+        raise RuntimeError("set_(): sizes and strides must not be negative")
+    if len(shape) != len(steps):
+        raise RuntimeError(f"unequal size length ({len(shape)}) and stride length ({len(steps)})")
+    start, strides = first * kind.itemsize, [step * kind.itemsize for step in steps]
+    needed = bytes_needed(shape, strides, kind.itemsize)
+    if needed and start + needed > data.size:
+        raise RuntimeError(
+            f"setStorage: sizes {list(shape)}, strides {list(steps)}, storage offset {first}, and "
+            f"itemsize {kind.itemsize} requiring a storage size of {start + needed} are out of "
+            f"bounds for storage of size {data.size}"
         )
     return in_memory(data, start, shape, strides, kind)

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ..core import backward, grad_fn, hooks
+from ..core.arguments import UNGIVEN
 from ..core.creating import from_array, number_of, sizes_of
 from ..core.devices import device, require_cpu, require_cuda
 from ..core.dispatch import OPERANDS, OPS
@@ -276,16 +277,18 @@ class Tensor(OpMethods, TensorBase):
 
     def set_(
         self,
-        source: TensorBase | UntypedStorage | TypedStorage | None = None,
-        storage_offset: int = 0,
-        size: Sequence[int] | None = None,
+        source: TensorBase | UntypedStorage | TypedStorage = UNGIVEN,
+        storage_offset: int = UNGIVEN,
+        size: Sequence[int] = UNGIVEN,
         stride: Sequence[int] | None = None,
     ) -> Tensor:
         """Give this tensor the memory of another tensor, or of a storage.
 
         By default it also gets the shape of that tensor, or one dimension for all of the storage;
-        without `source` it gets empty. RuntimeError for a leaf that requires grad, and for another
-        dtype. NotImplementedError for other tensors that require grad, unless in `no_grad`.
+        without `source` it gets empty. A part of the memory is given by an offset from the start
+        of the source and by a size. RuntimeError for a leaf that requires grad, for another dtype,
+        and for a part that isn't in the memory. NotImplementedError for other tensors that require
+        grad, unless in `no_grad`.
 
         >>> x = minigrad.arange(6)
         >>> minigrad.empty(0, dtype=minigrad.int64).set_(x.untyped_storage(), 1, (2, 2), (3, 1))
@@ -293,8 +296,6 @@ class Tensor(OpMethods, TensorBase):
                 [4, 5]])
         """
         refuse_inference(self)
-        if storage_offset and size is None:
-            raise TypeError("set_(): a storage_offset needs a size")
         if is_grad_enabled():
             refuse_leaf(self)
             if any(x.requires_grad for x in (self, source) if isinstance(x, TensorBase)):

@@ -12,6 +12,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from ..rules.dims import indices, int64
 from ..rules.dtypes import of_numpy
+from ..rules.memory import as_storage
 from ..rules.promotion import python_number
 from .devices import require_cpu
 from .formats import laid_out, strided
@@ -187,12 +188,12 @@ def supported(array: np.ndarray) -> np.ndarray:
 
 
 def from_array(array: np.ndarray) -> Any:
-    """Make a tensor that shares the memory of an array. Errors are those of `supported`.
+    """Make a tensor whose storage is the memory of an array. Errors are those of `supported`.
 
     It warns of a read-only array.
     """
     warn_if_read_only(array)
-    return wrap(supported(array))
+    return wrap(as_storage(supported(array)))
 
 
 def warn_if_read_only(array: np.ndarray) -> None:
