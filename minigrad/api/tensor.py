@@ -49,8 +49,9 @@ from ..rules.promotion import converted, get_default_dtype
 from . import compositions, copying, indexing, old_constructors, printing, queries
 from .compositions.basic import matmul, tensor_or_number
 from .op_methods import OpMethods
+from .setting import read_as_set, storage, untyped_storage
 from .size import Size, size_of
-from .storage import TypedStorage, UntypedStorage, read_as_set, storage, untyped_storage
+from .storage import TypedStorage, UntypedStorage
 
 
 class Tensor(OpMethods, TensorBase):
@@ -311,7 +312,7 @@ class Tensor(OpMethods, TensorBase):
         """Whether another tensor reads the same memory, with the same offset, shape and strides."""
         ours, theirs = self._array, tensor._array
         shapes = (ours.shape, ours.strides) == (theirs.shape, theirs.strides)
-        same = untyped_storage(self) == untyped_storage(tensor)
+        same = untyped_storage(self) is untyped_storage(tensor)
         return shapes and same and self.data_ptr() == tensor.data_ptr() != 0
 
     @property
