@@ -24,6 +24,7 @@ from ..core.creating import (
 )
 from ..core.devices import require_cpu
 from ..core.errstate import cast
+from ..core.formats import preserve_format
 from ..core.output import created
 from ..core.tracing import tracing
 from ..core.warning import warn_once
@@ -241,6 +242,8 @@ def empty(*size: Any, dtype: DType | None = None, **options: Any) -> Tensor:
     """
     if "out" in options:
         return created(empty, options, *size, dtype=dtype)
+    if options.get("memory_format") is preserve_format:
+        raise RuntimeError("unsupported memory format Preserve: there is no other tensor")
     return made(allocated(np.empty, sizes_of(size, options, "empty"), _kind(dtype)), **options)
 
 

@@ -258,10 +258,10 @@ class Tensor(OpMethods, TensorBase):
         >>> minigrad.ones(2, 3).t().contiguous().stride()
         (2, 1)
         """
-        if memory_format is preserve_format:
-            raise RuntimeError("preserve memory format is unsupported by the contiguous operator")
         if is_in(self._array, memory_format):
             return self
+        if memory_format is preserve_format:
+            raise RuntimeError("preserve memory format is unsupported by the contiguous operator")
         return in_format(OPS["contiguous_copy"](self), memory_format)
 
     clone = with_format(OPS["clone"])
@@ -331,8 +331,10 @@ class Tensor(OpMethods, TensorBase):
                 [2, 3]])
         """
         shape = sizes_of(sizes, {}, "resize_")
+        if memory_format is preserve_format:
+            raise RuntimeError("Unsupported memory format Preserve")
         resize(self, shape)
-        if memory_format not in (None, contiguous_format, preserve_format):
+        if memory_format not in (None, contiguous_format):
             require_format(memory_format)
             resize_array(self, shape, strides_of(shape, memory_format, self._array.itemsize))
         return self
@@ -574,8 +576,10 @@ class Tensor(OpMethods, TensorBase):
         wanted = options.get("dtype") or first
         kind = self._array.dtype if wanted is None else to_numpy(wanted)
         form = options.get("memory_format") or preserve_format
+        require_format(form)
         if kind == self._array.dtype:
-            if not options.get("copy") and (form is preserve_format or is_in(self._array, form)):
+            in_order = form is preserve_format or format_of(self._array) is form
+            if in_order and not options.get("copy"):
                 return self
             return as_one_node(in_format(self.clone(), form), "ToCopyBackward0", self)
         # An integer result has no history.
