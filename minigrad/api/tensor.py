@@ -554,26 +554,24 @@ class Tensor(OpMethods, TensorBase):
         >>> minigrad.tensor([1, 2]).to(minigrad.float64)
         tensor([1., 2.], dtype=torch.float64)
         """
-        first, rest = (args[0], args[1:]) if args else (None, ())
-        names = ["dtype", "non_blocking", "copy"]
-        if isinstance(first, TensorBase):
-            first, names = of_numpy(first._array.dtype), names[1:]
-        elif isinstance(first, DType | type):
+        names: tuple[str, ...] = ("device", "dtype", "non_blocking", "copy")
+        if args and isinstance(args[0], TensorBase):
+            names = ("other", *names[2:])
+        elif args and isinstance(args[0], DType | type):
             names = names[1:]
-        else:
-            require_cpu(first)
-            first = None
-        if len(rest) > len(names):
-            raise TypeError(
-                f"to() takes at most {1 + len(names)} arguments but {len(args)} were given"
-            )
-        options = dict(zip(names, rest, strict=False))
+        if len(args) > len(names):
+            raise TypeError(f"to() takes at most {len(names)} arguments but {len(args)} were given")
+        options = dict(zip(names, args, strict=False))
         for name, value in kwargs.items():
-            if name in options or name not in _TO:
+            if name in options or name not in (*names, "memory_format"):
                 raise TypeError(f"to() got an unexpected keyword argument '{name}'")
             options[name] = value
+        for name in ("non_blocking", "copy"):
+            if not isinstance(options.get(name, False), bool):
+                given = type(options[name]).__name__
+                raise TypeError(f"to(): argument '{name}' must be bool, not {given}")
         require_cpu(options.get("device"))
-        wanted = options.get("dtype") or first
+        wanted = options["other"].dtype if "other" in options else options.get("dtype")
         kind = self._array.dtype if wanted is None else to_numpy(wanted)
         form = options.get("memory_format") or preserve_format
         require_format(form)
@@ -869,7 +867,6 @@ class Tensor(OpMethods, TensorBase):
         return OPS["ne"](self, other) if isinstance(other, OPERANDS) else NotImplemented
 
 
-_TO = ("dtype", "device", "non_blocking", "copy", "memory_format")
 _IDENTITY = "Tensor.{} is deprecated on 0-D tensors. This function is the identity in these cases."
 _div_ = in_place(REGISTRY["div"])
 _rounded_div_ = in_place(REGISTRY["rounded_div"])
