@@ -107,6 +107,8 @@ from .api.queries import (
 )
 from .api.sharing import asarray, from_dlpack, frombuffer
 from .api.size import Size
+from .api.storage import OLD_CLASSES as _STORAGE_CLASSES
+from .api.storage import is_storage
 from .api.tensor import Tensor
 from .api.windows import (
     bartlett_window,
@@ -286,6 +288,7 @@ __all__ = [
     "is_nonzero",
     "is_same_size",
     "is_signed",
+    "is_storage",
     "is_warn_always_enabled",
     "jit",
     "kaiser_window",
@@ -359,5 +362,5 @@ __all__ = [
 ]
 __all__ += functions.__all__
 __all__ += _plain.__all__
-__all__ += _CLASSES
-globals().update(_CLASSES)  # FloatTensor, LongTensor, …
+__all__ += [*_CLASSES, *_STORAGE_CLASSES]
+globals().update(_CLASSES | _STORAGE_CLASSES)  # FloatTensor, FloatStorage, …

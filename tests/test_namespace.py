@@ -6,6 +6,7 @@ import ast
 import contextlib
 import inspect
 import io
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -135,6 +136,33 @@ def test_every_function_and_class_has_a_docstring() -> None:
         for name in public(ours):
             value = getattr(ours, name)
             assert not callable(value) or inspect.getdoc(value), f"{ours.__name__}.{name}"
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", ["", "nn.functional", "special", "linalg", "signal.windows"])
+def test_the_error_for_an_unknown_keyword_names_a_public_function(name: str) -> None:
+    """It isn't a function that only the implementation has."""
+    ours, theirs = MODULES[name]
+    x = minigrad.eye(3) + 1
+    operands: list[tuple[Any, ...]] = [(), (2,), (x,), (x, 2), (x, x), (2, 2), (x, x, x)]
+    operands += [(2, 2, 2), ((2,), 1.0), ((2, 2), (1, 2)), ((2, 2), (0, 1)), (0, 5, (2,))]
+    checked = 0
+    for function in public(ours):
+        value = getattr(ours, function)
+        settings = function.startswith(("set_", "use_", "save", "seed", "manual_seed"))
+        if settings or not inspect.isfunction(value):
+            continue
+        for args in operands:
+            with contextlib.suppress(Exception):
+                value(*args)
+                with pytest.raises(TypeError) as raised:
+                    value(*args, no_such=1)
+                called = re.match(r"(\w+)\(\) got an unexpected keyword", str(raised.value))
+                assert called, raised.value
+                found = called[1].removeprefix("special_")
+                assert any(hasattr(t, found) for t in (theirs, torch, torch.special)), raised.value
+                checked += 1
+    assert checked > 8
 
 
 # Parameters ---------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from numpy.lib.stride_tricks import as_strided
 from ..core.hooks import warn_of_hooks
 from ..core.tensor import TensorBase, wrap
 from ..rules.dtypes import of_numpy
+from ..rules.memory import owner_of
 
 
 def reduced(tensor: TensorBase) -> tuple[Any, ...]:
@@ -88,7 +89,7 @@ def _copied_with_owner(array: np.ndarray, memo: dict[Any, Any]) -> np.ndarray:
 
 
 def whole_memory(array: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
-    """The array that owns an array's memory, all its bytes, and the index of the first byte.
+    """The array that has the storage of an array, all its bytes, and the index of the first byte.
 
     The bytes aren't copied. An empty array has no place in the memory, so it counts as its owner.
 
@@ -103,13 +104,3 @@ def whole_memory(array: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
         return owner, np.empty(0, np.uint8), 0
     there = (ctypes.c_uint8 * (high - low)).from_address(low)
     return owner, np.ctypeslib.as_array(there), byte_bounds(array)[0] - low
-
-
-def owner_of(array: np.ndarray) -> np.ndarray:
-    """The array whose memory this array is a part of."""
-    owner, base = array, array.base
-    while base is not None:
-        if isinstance(base, np.ndarray):
-            owner = base
-        base = getattr(base, "base", None)  # `as_strided` puts another object in between
-    return owner

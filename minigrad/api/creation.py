@@ -24,6 +24,7 @@ from ..core.creating import (
 )
 from ..core.devices import require_cpu
 from ..core.errstate import cast
+from ..core.formats import preserve_format
 from ..core.output import created
 from ..core.tracing import tracing
 from ..core.warning import warn_once
@@ -76,7 +77,7 @@ def tensor(
         array = _from_numbers(data, wanted)
     if wanted is not None:
         array = cast(array, wanted)
-    return made(array, requires_grad=requires_grad, device=device, pin_memory=pin_memory)
+    return made("tensor", array, requires_grad=requires_grad, device=device, pin_memory=pin_memory)
 
 
 def _from_numbers(data: Any, wanted: np.dtype | None) -> np.ndarray:
@@ -219,7 +220,9 @@ def zeros(*size: Any, dtype: DType | None = None, **options: Any) -> Tensor:
     """
     if "out" in options:
         return created(zeros, options, *size, dtype=dtype)
-    return made(allocated(np.zeros, sizes_of(size, options, "zeros"), _kind(dtype)), **options)
+    return made(
+        "zeros", allocated(np.zeros, sizes_of(size, options, "zeros"), _kind(dtype)), **options
+    )
 
 
 def ones(*size: Any, dtype: DType | None = None, **options: Any) -> Tensor:
@@ -230,7 +233,9 @@ def ones(*size: Any, dtype: DType | None = None, **options: Any) -> Tensor:
     """
     if "out" in options:
         return created(ones, options, *size, dtype=dtype)
-    return made(allocated(np.ones, sizes_of(size, options, "ones"), _kind(dtype)), **options)
+    return made(
+        "ones", allocated(np.ones, sizes_of(size, options, "ones"), _kind(dtype)), **options
+    )
 
 
 def empty(*size: Any, dtype: DType | None = None, **options: Any) -> Tensor:
@@ -241,7 +246,11 @@ def empty(*size: Any, dtype: DType | None = None, **options: Any) -> Tensor:
     """
     if "out" in options:
         return created(empty, options, *size, dtype=dtype)
-    return made(allocated(np.empty, sizes_of(size, options, "empty"), _kind(dtype)), **options)
+    if options.get("memory_format") is preserve_format:
+        raise RuntimeError("unsupported memory format Preserve: there is no other tensor")
+    return made(
+        "empty", allocated(np.empty, sizes_of(size, options, "empty"), _kind(dtype)), **options
+    )
 
 
 def full(
@@ -263,7 +272,9 @@ def full(
     value = number_of(fill_value, "full", "fill_value")
     as_kind = promotion.of_scalar(value) if dtype is None else _kind(dtype)
     filling = promotion.converted(value, as_kind)
-    return made(allocated(np.full, sizes_of((size,), {}, "full"), filling, as_kind), **options)
+    return made(
+        "full", allocated(np.full, sizes_of((size,), {}, "full"), filling, as_kind), **options
+    )
 
 
 def eye(n: int, m: int | None = None, *, dtype: DType | None = None, **options: Any) -> Tensor:
@@ -279,7 +290,7 @@ def eye(n: int, m: int | None = None, *, dtype: DType | None = None, **options: 
     m = n if m is None else int_of(m, "eye", "m")
     if n < 0 or m < 0:
         raise RuntimeError(f"n and m must be greater or equal to 0, got {n} and {m}")
-    return made(allocated(np.eye, n, m, dtype=_kind(dtype)), **options)
+    return made("eye", allocated(np.eye, n, m, dtype=_kind(dtype)), **options)
 
 
 def arange(
@@ -321,8 +332,8 @@ def arange(
     allocated(np.empty, count, kind)
     if kind.kind in "iu":
         start, step = _truncated(start), _truncated(step)
-        return made((start + np.arange(count) * step).astype(kind), **options)
-    return made(_float_range(float(start), float(step), count, kind), **options)
+        return made("arange", (start + np.arange(count) * step).astype(kind), **options)
+    return made("arange", _float_range(float(start), float(step), count, kind), **options)
 
 
 def _arange_count(start: float, end: float, step: float, kind: np.dtype) -> int:
@@ -373,7 +384,7 @@ def linspace(
     if "out" in options:
         return created(linspace, options, start, end, steps, dtype=dtype)
     kind = _kind(dtype)
-    return made(_spaced("linspace", start, end, steps, kind).astype(kind), **options)
+    return made("linspace", _spaced("linspace", start, end, steps, kind).astype(kind), **options)
 
 
 def logspace(
@@ -399,7 +410,7 @@ def logspace(
     exponents = _spaced("logspace", start, end, steps, kind).astype(np.float64)
     with np.errstate(all="ignore"):
         powers = np.power(number_of(base, "logspace", "base"), exponents)
-        return made(cast(powers, kind), **options)
+        return made("logspace", cast(powers, kind), **options)
 
 
 def _spaced(name: str, start: Any, end: Any, steps: int, kind: np.dtype) -> np.ndarray:
@@ -441,7 +452,9 @@ def empty_strided(
     >>> minigrad.empty_strided((2, 3), (1, 2)).stride()
     (1, 2)
     """
-    return made(strided_memory("empty_strided", size, stride, _kind(dtype)), **options)
+    return made(
+        "empty_strided", strided_memory("empty_strided", size, stride, _kind(dtype)), **options
+    )
 
 
 def empty_permuted(
@@ -491,7 +504,7 @@ def scalar_tensor(s: Any, *, dtype: DType | None = None, **options: Any) -> Tens
     """
     kind = _kind(dtype)
     value = promotion.converted(number_of(s, "scalar_tensor", "s"), kind)
-    return made(np.array(value, kind), **options)
+    return made("scalar_tensor", np.array(value, kind), **options)
 
 
 # From another tensor's shape ----------------------------------------------------------------------
@@ -504,7 +517,7 @@ def zeros_like(input: Tensor, *, dtype: DType | None = None, **options: Any) -> 
     tensor([0, 0])
     """
     array = array_of(input, "zeros_like")
-    return made(_filled_like(array, 0, _kind(dtype, input.dtype)), **options)
+    return made("zeros_like", _filled_like(array, 0, _kind(dtype, input.dtype)), **options)
 
 
 def ones_like(input: Tensor, *, dtype: DType | None = None, **options: Any) -> Tensor:
@@ -514,7 +527,7 @@ def ones_like(input: Tensor, *, dtype: DType | None = None, **options: Any) -> T
     tensor([1., 1.])
     """
     array = array_of(input, "ones_like")
-    return made(_filled_like(array, 1, _kind(dtype, input.dtype)), **options)
+    return made("ones_like", _filled_like(array, 1, _kind(dtype, input.dtype)), **options)
 
 
 def empty_like(input: Tensor, *, dtype: DType | None = None, **options: Any) -> Tensor:
@@ -524,7 +537,9 @@ def empty_like(input: Tensor, *, dtype: DType | None = None, **options: Any) -> 
     torch.Size([2, 3])
     """
     array = array_of(input, "empty_like")
-    return made(allocated(layout.empty_like, array, _kind(dtype, input.dtype)), **options)
+    return made(
+        "empty_like", allocated(layout.empty_like, array, _kind(dtype, input.dtype)), **options
+    )
 
 
 def full_like(
@@ -540,7 +555,7 @@ def full_like(
     array = array_of(input, "full_like")
     kind = _kind(dtype, input.dtype)
     value = promotion.converted(number_of(fill_value, "full_like", "fill_value"), kind)
-    return made(_filled_like(array, value, kind), **options)
+    return made("full_like", _filled_like(array, value, kind), **options)
 
 
 def _filled_like(array: np.ndarray, value: Any, kind: np.dtype) -> np.ndarray:

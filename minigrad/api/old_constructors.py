@@ -18,7 +18,7 @@ from ..core.devices import no_cuda, require_cpu
 from ..core.errstate import cast
 from ..core.output import created
 from ..core.tensor import TensorBase, require_tensor, wrap
-from ..core.warning import warn
+from ..core.warning import warn, warn_once
 from ..rules import dtypes, promotion
 from ..rules.dtypes import dtype as DType
 from ..rules.dtypes import of_numpy, to_numpy
@@ -140,12 +140,11 @@ def dtype_of_type(kind: Any) -> DType:
 def set_default_tensor_type(t: Any, /) -> None:
     """Make an old class of float tensors, or its name, the default: an old `set_default_dtype`.
 
-    TypeError for anything else. It warns that it is deprecated.
+    TypeError for anything else. It warns, once, that it is deprecated.
     """
-    warn(
+    warn_once(
         "torch.set_default_tensor_type() is deprecated as of PyTorch 2.1, please use "
-        "torch.set_default_dtype() and torch.set_default_device() as alternatives.",
-        UserWarning,
+        "torch.set_default_dtype() and torch.set_default_device() as alternatives."
     )
     kind = _BY_NAME.get(t) if isinstance(t, str) else t
     if isinstance(t, str) and kind is None:
@@ -204,7 +203,7 @@ def range(
     if number is int and int(by) == 0:
         raise RuntimeError("step must be nonzero after it is truncated to an integer")
     # A product for each element instead of a running sum, so that rounding errors don't add up.
-    return made(cast(number(first) + np.arange(count) * number(by), kind), **options)
+    return made("range", cast(number(first) + np.arange(count) * number(by), kind), **options)
 
 
 # Methods ------------------------------------------------------------------------------------------
@@ -248,18 +247,22 @@ def new_zeros(self: TensorBase, *size: Any, dtype: DType | None = None, **option
     tensor([[0, 0],
             [0, 0]])
     """
-    return made(np.zeros(sizes_of(size, options, "new_zeros"), _kind(self, dtype)), **options)
+    return made(
+        "new_zeros", np.zeros(sizes_of(size, options, "new_zeros"), _kind(self, dtype)), **options
+    )
 
 
 def new_ones(self: TensorBase, *size: Any, dtype: DType | None = None, **options: Any) -> Any:
     """Make a tensor of ones of shape `size`, with this tensor's dtype by default."""
-    return made(np.ones(sizes_of(size, options, "new_ones"), _kind(self, dtype)), **options)
+    return made(
+        "new_ones", np.ones(sizes_of(size, options, "new_ones"), _kind(self, dtype)), **options
+    )
 
 
 def new_empty(self: TensorBase, *size: Any, dtype: DType | None = None, **options: Any) -> Any:
     """Make an uninitialised tensor of shape `size`, with this tensor's dtype by default."""
     sizes = sizes_of(size, options, "new_empty")
-    return made(allocated(np.empty, sizes, _kind(self, dtype)), **options)
+    return made("new_empty", allocated(np.empty, sizes, _kind(self, dtype)), **options)
 
 
 def new_empty_strided(
@@ -278,7 +281,7 @@ def new_empty_strided(
     (1, 2)
     """
     array = strided_memory("new_empty_strided", size, stride, _kind(self, dtype))
-    return made(array, **options)
+    return made("new_empty_strided", array, **options)
 
 
 def new_full(
@@ -309,7 +312,7 @@ def new_full(
     kind = _kind(self, dtype)
     value = number_of(fill_value, "new_full", "fill_value")
     filling = promotion.converted(value, kind)
-    return made(np.full(sizes_of((size,), {}, "new_full"), filling, kind), **options)
+    return made("new_full", np.full(sizes_of((size,), {}, "new_full"), filling, kind), **options)
 
 
 def new_tensor(

@@ -121,7 +121,7 @@ def is_deterministic_algorithms_warn_only_enabled() -> bool:
     >>> minigrad.is_deterministic_algorithms_warn_only_enabled()
     False
     """
-    return _settings.deterministic and _settings.warn_only
+    return _settings.warn_only
 
 
 _DEBUG_MODES = ("default", "warn", "error")

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ..core import backward, grad_fn, hooks
+from ..core.arguments import UNGIVEN
 from ..core.creating import from_array, number_of, sizes_of
 from ..core.devices import device, require_cpu, require_cuda
 from ..core.dispatch import OPERANDS, OPS
@@ -48,8 +49,9 @@ from ..rules.promotion import converted, get_default_dtype
 from . import compositions, copying, indexing, old_constructors, printing, queries
 from .compositions.basic import matmul, tensor_or_number
 from .op_methods import OpMethods
+from .setting import read_as_set, storage, untyped_storage
 from .size import Size, size_of
-from .storage import TypedStorage, UntypedStorage, read_as_set, storage, untyped_storage
+from .storage import TypedStorage, UntypedStorage
 
 
 class Tensor(OpMethods, TensorBase):
@@ -256,10 +258,10 @@ class Tensor(OpMethods, TensorBase):
         >>> minigrad.ones(2, 3).t().contiguous().stride()
         (2, 1)
         """
-        if memory_format is preserve_format:
-            raise RuntimeError("preserve memory format is unsupported by the contiguous operator")
         if is_in(self._array, memory_format):
             return self
+        if memory_format is preserve_format:
+            raise RuntimeError("preserve memory format is unsupported by the contiguous operator")
         return in_format(OPS["contiguous_copy"](self), memory_format)
 
     clone = with_format(OPS["clone"])
@@ -276,16 +278,18 @@ class Tensor(OpMethods, TensorBase):
 
     def set_(
         self,
-        source: TensorBase | UntypedStorage | TypedStorage | None = None,
-        storage_offset: int = 0,
-        size: Sequence[int] | None = None,
+        source: TensorBase | UntypedStorage | TypedStorage = UNGIVEN,
+        storage_offset: int = UNGIVEN,
+        size: Sequence[int] = UNGIVEN,
         stride: Sequence[int] | None = None,
     ) -> Tensor:
         """Give this tensor the memory of another tensor, or of a storage.
 
         By default it also gets the shape of that tensor, or one dimension for all of the storage;
-        without `source` it gets empty. RuntimeError for a leaf that requires grad, and for another
-        dtype. NotImplementedError for other tensors that require grad, unless in `no_grad`.
+        without `source` it gets empty. A part of the memory is given by an offset from the start
+        of the source and by a size. RuntimeError for a leaf that requires grad, for another dtype,
+        and for a part that isn't in the memory. NotImplementedError for other tensors that require
+        grad, unless in `no_grad`.
 
         >>> x = minigrad.arange(6)
         >>> minigrad.empty(0, dtype=minigrad.int64).set_(x.untyped_storage(), 1, (2, 2), (3, 1))
@@ -293,8 +297,6 @@ class Tensor(OpMethods, TensorBase):
                 [4, 5]])
         """
         refuse_inference(self)
-        if storage_offset and size is None:
-            raise TypeError("set_(): a storage_offset needs a size")
         if is_grad_enabled():
             refuse_leaf(self)
             if any(x.requires_grad for x in (self, source) if isinstance(x, TensorBase)):
@@ -310,7 +312,7 @@ class Tensor(OpMethods, TensorBase):
         """Whether another tensor reads the same memory, with the same offset, shape and strides."""
         ours, theirs = self._array, tensor._array
         shapes = (ours.shape, ours.strides) == (theirs.shape, theirs.strides)
-        same = untyped_storage(self) == untyped_storage(tensor)
+        same = untyped_storage(self) is untyped_storage(tensor)
         return shapes and same and self.data_ptr() == tensor.data_ptr() != 0
 
     @property
@@ -329,8 +331,10 @@ class Tensor(OpMethods, TensorBase):
                 [2, 3]])
         """
         shape = sizes_of(sizes, {}, "resize_")
+        if memory_format is preserve_format:
+            raise RuntimeError("Unsupported memory format Preserve")
         resize(self, shape)
-        if memory_format not in (None, contiguous_format, preserve_format):
+        if memory_format not in (None, contiguous_format):
             require_format(memory_format)
             resize_array(self, shape, strides_of(shape, memory_format, self._array.itemsize))
         return self
@@ -550,30 +554,30 @@ class Tensor(OpMethods, TensorBase):
         >>> minigrad.tensor([1, 2]).to(minigrad.float64)
         tensor([1., 2.], dtype=torch.float64)
         """
-        first, rest = (args[0], args[1:]) if args else (None, ())
-        names = ["dtype", "non_blocking", "copy"]
-        if isinstance(first, TensorBase):
-            first, names = of_numpy(first._array.dtype), names[1:]
-        elif isinstance(first, DType | type):
+        names: tuple[str, ...] = ("device", "dtype", "non_blocking", "copy")
+        if args and isinstance(args[0], TensorBase):
+            names = ("other", *names[2:])
+        elif args and isinstance(args[0], DType | type):
             names = names[1:]
-        else:
-            require_cpu(first)
-            first = None
-        if len(rest) > len(names):
-            raise TypeError(
-                f"to() takes at most {1 + len(names)} arguments but {len(args)} were given"
-            )
-        options = dict(zip(names, rest, strict=False))
+        if len(args) > len(names):
+            raise TypeError(f"to() takes at most {len(names)} arguments but {len(args)} were given")
+        options = dict(zip(names, args, strict=False))
         for name, value in kwargs.items():
-            if name in options or name not in _TO:
+            if name in options or name not in (*names, "memory_format"):
                 raise TypeError(f"to() got an unexpected keyword argument '{name}'")
             options[name] = value
+        for name in ("non_blocking", "copy"):
+            if not isinstance(options.get(name, False), bool):
+                given = type(options[name]).__name__
+                raise TypeError(f"to(): argument '{name}' must be bool, not {given}")
         require_cpu(options.get("device"))
-        wanted = options.get("dtype") or first
+        wanted = options["other"].dtype if "other" in options else options.get("dtype")
         kind = self._array.dtype if wanted is None else to_numpy(wanted)
         form = options.get("memory_format") or preserve_format
+        require_format(form)
         if kind == self._array.dtype:
-            if not options.get("copy") and (form is preserve_format or is_in(self._array, form)):
+            in_order = form is preserve_format or format_of(self._array) is form
+            if in_order and not options.get("copy"):
                 return self
             return as_one_node(in_format(self.clone(), form), "ToCopyBackward0", self)
         # An integer result has no history.
@@ -863,7 +867,6 @@ class Tensor(OpMethods, TensorBase):
         return OPS["ne"](self, other) if isinstance(other, OPERANDS) else NotImplemented
 
 
-_TO = ("dtype", "device", "non_blocking", "copy", "memory_format")
 _IDENTITY = "Tensor.{} is deprecated on 0-D tensors. This function is the identity in these cases."
 _div_ = in_place(REGISTRY["div"])
 _rounded_div_ = in_place(REGISTRY["rounded_div"])

@@ -109,7 +109,7 @@ def kaiser_window(
     def window(k: Tensor, n: int) -> Tensor:
         x = k._array.astype(np.float64) * 2 / n - 1
         height = np.i0(beta * np.sqrt(np.maximum(1 - x * x, 0))) / np.i0(beta)
-        filled: Tensor = made(height.astype(k._array.dtype))
+        filled: Tensor = made("kaiser_window", height.astype(k._array.dtype))
         return filled
 
     return _window("kaiser_window", window, window_length, periodic, dtype, options)
@@ -153,8 +153,8 @@ def _window(
             f"{name} requires non-negative window_length, got window_length={length}"
         )
     if length < 2:
-        return made(allocated(np.ones, length, dtypes.to_numpy(dtype)), **options)
+        return made(name, allocated(np.ones, length, dtypes.to_numpy(dtype)), **options)
     n = length if periodic else length - 1
     with no_grad():
         values = window(arange(n + 1, dtype=dtype), n)[:length]
-    return made(np.ascontiguousarray(values._array), **options)
+    return made(name, np.ascontiguousarray(values._array), **options)

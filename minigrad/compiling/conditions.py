@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from ..api.copying import owner_of
 from ..api.tensor import Tensor
 from ..core.grad_mode import grad_mode
 from ..core.hooks import leaf_hooks
 from ..core.observer import observation
 from ..nn import module_hooks
 from ..optim.optimizer_hooks import Hookable, of_all_after, of_all_before
+from ..rules.memory import root_of
 from ..rules.promotion import get_default_dtype
 from .declared import Declared, is_same
 from .printing import Names
@@ -130,7 +130,7 @@ class Inputs:
         self._check_apart(written)
         self._check_distinct(written)
         owned = self._owned(written)
-        space.update(OWNED=frozenset(owned), owner_of=owner_of)
+        space.update(OWNED=frozenset(owned), root_of=root_of)
         for tensor, _, array in recorder.inputs:
             if id(array) in used:
                 self.names.append(names[array])
@@ -158,7 +158,7 @@ class Inputs:
     def _owned(self, written: set[int]) -> set[int]:
         """The ids of the memory that the program writes, which no argument may share."""
         return {
-            id(owner_of(tensor._array))
+            id(root_of(tensor._array))
             for tensor, _, array in self.recorder.inputs
             if id(array.storage) in written and id(tensor) not in self.paths
         }
@@ -205,7 +205,7 @@ class Inputs:
             f"{name}.strides == {tensor._array.strides}",
         ]
         if id(tensor) in self.paths and others_are_owned:
-            owner = f"{name} if {name}.base is None else owner_of({name})"
+            owner = f"{name} if {name}.base is None else root_of({name})"
             self.layouts.append(f"id({owner}) not in OWNED")
 
     def _check_apart(self, written: set[int]) -> None:

@@ -27,7 +27,7 @@ _HELPERS = re.compile(r"[imrtv]\d+|(slot|buffer|index|like|made)_\d+")
 _RESERVED = {
     "np", "step", "g", "args", "kwargs", "call", "target", "wrap", "writes", "copyto", "empty_like",
     "getrefcount", "grad_mode", "get_default_dtype", "leaf_hooks", "observation", "module_hooks",
-    "all_same", "MISS", "ALONE", "OWNED", "owner_of", "carray", "pointer", "floor_divided",
+    "all_same", "MISS", "ALONE", "OWNED", "root_of", "carray", "pointer", "floor_divided",
     "rest_of_integers", "program", "static", "starts", "kept", "moves", "workspace",
     "n_steps", "may_share_memory", "done", "stacked", *keyword.kwlist, *dir(builtins),
 }  # fmt: skip

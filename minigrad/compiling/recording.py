@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from ..api.copying import owner_of
+from ..rules.memory import owner_of
 from .refusal import Place, Refused, called_by_user, refused, users_place
 from .values import CONVERSIONS, Number, Recorded, describe
 

@@ -12,6 +12,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from ..rules.dims import indices, int64
 from ..rules.dtypes import of_numpy
+from ..rules.memory import as_storage
 from ..rules.promotion import python_number
 from .devices import require_cpu
 from .formats import laid_out, strided
@@ -19,8 +20,13 @@ from .tensor import TensorBase, require_tensor, wrap
 from .tracing import tracing
 from .warning import warn_once
 
+# The functions that take a memory format.
+_WITH_FORMAT = {"empty", "empty_like", "full_like", "ones_like", "zeros_like"}
+_WITH_FORMAT |= {"rand_like", "randint_like", "randn_like"}
+
 
 def made(
+    function: str,
     array: np.ndarray,
     *,
     requires_grad: bool | None = False,
@@ -28,12 +34,19 @@ def made(
     pin_memory: bool = False,
     layout: Any = None,
     memory_format: Any = None,
+    **unknown: Any,
 ) -> Any:
     """Make a tensor of a new array, with the options that all creation functions have.
+
+    TypeError, with the name of the function, for other options.
 
     RuntimeError for a device other than the CPU, and for an integer tensor with `requires_grad`.
     RuntimeError for `pin_memory`, NotImplementedError for a layout other than `strided`.
     """
+    if memory_format is not None and function not in _WITH_FORMAT:
+        unknown["memory_format"] = memory_format
+    for name in unknown:
+        raise TypeError(f"{function}() got an unexpected keyword argument '{name}'")
     require_cpu(device)
     if pin_memory:
         raise RuntimeError(
@@ -187,12 +200,12 @@ def supported(array: np.ndarray) -> np.ndarray:
 
 
 def from_array(array: np.ndarray) -> Any:
-    """Make a tensor that shares the memory of an array. Errors are those of `supported`.
+    """Make a tensor whose storage is the memory of an array. Errors are those of `supported`.
 
     It warns of a read-only array.
     """
     warn_if_read_only(array)
-    return wrap(supported(array))
+    return wrap(as_storage(supported(array)))
 
 
 def warn_if_read_only(array: np.ndarray) -> None:

@@ -387,7 +387,9 @@ if not {first}.flags.c_contiguous:
 if not result._array.flags.c_contiguous:
     result._array = ascontiguousarray(output)""",
     "images": """\
-if not ({first}.flags.c_contiguous and result._array.flags.c_contiguous):
+if not ({first}.flags.c_contiguous and result._array.flags.c_contiguous) or (
+    {first}.strides[1] == {first}.itemsize  # the channels of images are innermost
+):
     result._array = like_images(output, {first})""",
     "dense images": """\
 if not ({first}.flags.c_contiguous and result._array.flags.c_contiguous):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from ..rules.layout import channels_last as has_channels_last
-from ..rules.memory import contiguous_strides
+from ..rules.memory import contiguous_strides, has_strides, in_memory
 
 
 class memory_format:
@@ -58,8 +59,9 @@ def strides_of(shape: tuple[int, ...], form: Any, itemsize: int = 1) -> tuple[in
         return contiguous_strides(shape, itemsize)
     if len(shape) != ndim:
         raise RuntimeError(f"required rank {ndim} tensor to use {form.name} format")
-    inner = contiguous_strides((shape[0], *shape[2:], shape[1]), itemsize)
-    return (inner[0], inner[-1], *inner[1:-1])
+    # Unlike the contiguous ones, they are 0 outside of a size of 0.
+    steps = [itemsize * math.prod((shape[1], *shape[d:])) for d in range(3, ndim + 1)]
+    return (steps[0] * shape[2], itemsize, *steps)
 
 
 def is_in(array: np.ndarray, form: Any) -> bool:
@@ -68,12 +70,14 @@ def is_in(array: np.ndarray, form: Any) -> bool:
     TypeError for anything else than a format.
     """
     require_format(form)
-    if form is contiguous_format:
+    if form is contiguous_format or form is preserve_format:
         return array.flags.c_contiguous
-    if array.ndim != _IMAGES.get(form.name):
+    if array.ndim != _IMAGES[form.name]:
         return False
+    given = has_strides(array)
+    strides = array.strides if given else contiguous_strides(array.shape, array.itemsize)
     wanted_strides = strides_of(array.shape, form, array.itemsize)
-    steps = zip(array.shape, array.strides, wanted_strides, strict=True)
+    steps = zip(array.shape, strides, wanted_strides, strict=True)
     return all(size == 1 or step == wanted for size, step, wanted in steps)
 
 
@@ -100,8 +104,9 @@ def laid_out(array: np.ndarray, form: Any) -> np.ndarray:
         return array
     require_format(form)
     wanted = strides_of(array.shape, form, array.itemsize)
-    if array.flags.c_contiguous and array.strides == wanted:
+    if array.strides == wanted:
         return array
-    order = sorted(range(array.ndim), key=lambda d: -wanted[d])
-    back = np.argsort(order)
-    return np.array(array.transpose(order), order="C").transpose(back)
+    memory = np.empty(array.nbytes, np.uint8)
+    result = in_memory(memory, 0, array.shape, wanted, array.dtype)
+    result[...] = array
+    return result

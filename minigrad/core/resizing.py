@@ -15,7 +15,7 @@ import numpy as np
 
 from ..rules import Rule
 from ..rules.dtypes import of_numpy
-from ..rules.memory import bytes_needed, contiguous_strides, in_memory, memory_of
+from ..rules.memory import bytes_needed, contiguous_strides, has_strides, in_memory, memory_of
 from .arguments import call_by_names
 from .creating import allocated
 from .dispatch import function, with_keywords
@@ -177,14 +177,16 @@ def strides_of_empty(tensor: TensorBase) -> tuple[int, ...]:
     """The strides of a tensor without elements, in elements.
 
     PyTorch computes them as if each size were at least 1, and views exchange them as others do.
-    NumPy has zeros, so the ops that made the view are applied to such an array.
+    NumPy has zeros, so the ops that made the view are applied to such an array, unless the tensor
+    was given strides.
     """
     steps, shape = [], tensor._array.shape
     while tensor._view is not None:
         steps.append(tensor._view)
         tensor = tensor._view.parent
     base = tensor._array
-    array = base if base.size else np.empty([max(size, 1) for size in base.shape], np.int8)
+    filled = [max(size, 1) for size in base.shape]
+    array = base if has_strides(base) else np.empty(filled, np.int8)
     try:
         for step in reversed(steps):
             array = step.rule.forward(array, *step.arguments)[0]

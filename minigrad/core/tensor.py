@@ -83,7 +83,7 @@ class TensorBase:
             raise TypeError(
                 f"requires_grad_(): argument 'requires_grad' (position 1) must be bool, not {kind}"
             )
-        if not self.is_leaf and not requires_grad:
+        if not requires_grad and not self.is_leaf:
             raise RuntimeError(
                 f"{_ONLY_LEAVES} If you want to use a computed variable in a subgraph that doesn't "
                 "require differentiation use var_no_grad = var.detach()."

@@ -44,8 +44,8 @@ def rand(*size: Any, dtype: DType | None = None, generator: Any = None, **option
         return created(rand, options, *size, dtype=dtype, generator=generator)
     sizes = sizes_of(size, options, "rand")
     g, kind = generator_or_default(generator, "rand"), _float_kind(dtype, "check_uniform_bounds")
-    like = _checked(allocated(np.empty, sizes, kind), options)
-    return made(_uniforms(like, g), **options)
+    like = _checked("rand", allocated(np.empty, sizes, kind), options)
+    return made("rand", _uniforms(like, g), **options)
 
 
 def randn(*size: Any, dtype: DType | None = None, generator: Any = None, **options: Any) -> Any:
@@ -60,8 +60,8 @@ def randn(*size: Any, dtype: DType | None = None, generator: Any = None, **optio
         return created(randn, options, *size, dtype=dtype, generator=generator)
     sizes = sizes_of(size, options, "randn")
     g, kind = generator_or_default(generator, "randn"), _float_kind(dtype, "normal_kernel_cpu")
-    like = _checked(allocated(np.empty, sizes, kind), options)
-    return made(_normals(like, 0.0, 1.0, g), **options)
+    like = _checked("randn", allocated(np.empty, sizes, kind), options)
+    return made("randn", _normals(like, 0.0, 1.0, g), **options)
 
 
 def randint(
@@ -92,8 +92,8 @@ def randint(
     low, high = _integer_bounds(low, high, "randint")
     sizes = sizes_of((size,), {}, "randint")
     g = generator_or_default(generator, "randint")
-    like = _checked(allocated(np.empty, sizes, _kind(dtype, dtypes.int64)), options)
-    return made(_integers(like, low, high, g), **options)
+    like = _checked("randint", allocated(np.empty, sizes, _kind(dtype, dtypes.int64)), options)
+    return made("randint", _integers(like, low, high, g), **options)
 
 
 def randperm(n: int, *, dtype: DType | None = None, generator: Any = None, **options: Any) -> Any:
@@ -115,12 +115,12 @@ def randperm(n: int, *, dtype: DType | None = None, generator: Any = None, **opt
         raise RuntimeError(f"value cannot be converted to type {kind} without overflow")
     if kind.kind == "b":
         raise NotImplementedError("\"randperm\" not implemented for 'Bool'")
-    _checked(allocated(np.empty, n, kind), options)
+    _checked("randperm", allocated(np.empty, n, kind), options)
     if n >= (2**32 - 1) // 20:
         raise NotImplementedError(
             "randperm(): argument 'n' is too large: from there on PyTorch draws 64-bit numbers"
         )
-    return made(variates.permutation(g, n).astype(kind), **options)
+    return made("randperm", variates.permutation(g, n).astype(kind), **options)
 
 
 def rand_like(
@@ -129,8 +129,8 @@ def rand_like(
     """Draw as `rand`, with the shape, dtype and memory layout of `input`."""
     g = generator_or_default(generator, "rand_like")
     kind = _float_kind(dtype, "check_uniform_bounds", input, "rand_like")
-    like = _checked(allocated(empty_like, array_of(input, "rand_like"), kind), options)
-    return made(_uniforms(like, g), **options)
+    like = _checked("rand_like", allocated(empty_like, array_of(input, "rand_like"), kind), options)
+    return made("rand_like", _uniforms(like, g), **options)
 
 
 def randn_like(
@@ -139,8 +139,10 @@ def randn_like(
     """Draw as `randn`, with the shape, dtype and memory layout of `input`."""
     g = generator_or_default(generator, "randn_like")
     kind = _float_kind(dtype, "normal_kernel_cpu", input, "randn_like")
-    like = _checked(allocated(empty_like, array_of(input, "randn_like"), kind), options)
-    return made(_normals(like, 0.0, 1.0, g), **options)
+    like = _checked(
+        "randn_like", allocated(empty_like, array_of(input, "randn_like"), kind), options
+    )
+    return made("randn_like", _normals(like, 0.0, 1.0, g), **options)
 
 
 def randint_like(
@@ -162,8 +164,10 @@ def randint_like(
         low, high = 0, low
     low, high = _integer_bounds(low, high, "randint_like")
     g = generator_or_default(generator, "randint_like")
-    like = _checked(allocated(empty_like, array, _kind(dtype, input.dtype)), options)
-    return made(_integers(like, low, high, g), **options)
+    like = _checked(
+        "randint_like", allocated(empty_like, array, _kind(dtype, input.dtype)), options
+    )
+    return made("randint_like", _integers(like, low, high, g), **options)
 
 
 def normal(
@@ -201,9 +205,9 @@ def normal(
             raise TypeError(f"normal() received an invalid size: {type(size).__name__}")
         sizes = sizes_of((size,), {}, "normal")
         like = _checked(
-            allocated(np.empty, sizes, _float_kind(dtype, "normal_kernel_cpu")), options
+            "normal", allocated(np.empty, sizes, _float_kind(dtype, "normal_kernel_cpu")), options
         )
-        return made(_normals(like, *numbers, g), **options)
+        return made("normal", _normals(like, *numbers, g), **options)
     of_tensors = isinstance(mean, TensorBase) or isinstance(std, TensorBase)
     if not of_tensors or dtype is not None or options:
         given = ", ".join(type(x).__name__ for x in (mean, std))
@@ -616,12 +620,12 @@ def _laid_out(values: np.ndarray, like: np.ndarray) -> np.ndarray:
 # Arguments ----------------------------------------------------------------------------------------
 
 
-def _checked(like: np.ndarray, options: dict[str, Any]) -> np.ndarray:
+def _checked(name: str, like: np.ndarray, options: dict[str, Any]) -> np.ndarray:
     """`like` in the memory format that the options name, as numbers are drawn in memory's order.
 
     A wrong option raises before anything is drawn.
     """
-    return made(like, **options)._array if options else like
+    return made(name, like, **options)._array if options else like
 
 
 def _integer_bounds(low: Any, high: Any, function: str) -> tuple[int, int]:

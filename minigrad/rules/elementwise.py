@@ -13,6 +13,7 @@ import numpy as np
 
 from .dims import number
 from .dtypes import SUPPORTED, int64, of_numpy, scalar_name
+from .layout import as_copy
 from .presentation import (
     ARITHMETIC,
     ELEMENTWISE,
@@ -547,7 +548,7 @@ def clone(input: Array) -> Result:
     >>> minigrad.clone(minigrad.tensor([1., 2.]))
     tensor([1., 2.])
     """
-    return input.copy("K"), (unchanged,)
+    return as_copy(input.copy("K"), input), (unchanged,)
 
 
 @differentiable(
@@ -563,7 +564,7 @@ def contiguous_copy(input: Array) -> Result:
 )
 def cast(input: Array, dtype: np.dtype) -> Result:
     """`input` converted to another dtype. The engine converts the gradient back."""
-    return input.astype(dtype), (unchanged,) if dtype.kind == "f" else ()
+    return as_copy(input.astype(dtype), input), (unchanged,) if dtype.kind == "f" else ()
 
 
 _WRITE = replace(INTERNAL, layout="own", half="float16")

@@ -14,6 +14,7 @@ from operator import gt
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 Array = np.ndarray
 
@@ -62,8 +63,23 @@ def in_dtype(array: Array, dtype: np.dtype) -> Array:
 
 
 def empty_like(array: Array, dtype: np.dtype | None = None) -> Array:
-    """Uninitialised memory in the shape of an array, and in the layout of an elementwise result."""
-    return elementwise(np.empty_like(array, dtype), (array,))
+    """Uninitialised memory in the shape of an array, and in the layout of a copy."""
+    return as_copy(elementwise(np.empty_like(array, dtype), (array,)), array)
+
+
+def as_copy(output: Array, x: Array) -> Array:
+    """`output`, in the layout of an elementwise result for `x`, in that of a copy of `x`.
+
+    A copy of an array without gaps has its strides also along sizes of 1.
+    """
+    wanted = x.strides
+    if output.itemsize != x.itemsize:
+        wanted = tuple([step // x.itemsize * output.itemsize for step in wanted])
+    if output.strides == wanted or not output.size or not dense(x):
+        return output
+    steps = zip(output.shape, output.strides, wanted, strict=True)
+    strides = [theirs if size == 1 else ours for size, ours, theirs in steps]
+    return as_strided(output, output.shape, strides)
 
 
 def like(array: Array, pattern: Array) -> Array:

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided as strided_view
 
 from .dims import index, indices
 from .indexing import scatter
@@ -25,18 +26,48 @@ def memory_of(array: np.ndarray) -> tuple[np.ndarray, int]:
     >>> place
     16
     """
-    owner: Any = array
-    base: Any = array
-    while base is not None:
-        owner = base if isinstance(base, np.ndarray) else owner
-        base = getattr(base, "base", None)  # also of the object that NumPy's as_strided makes
+    owner = owner_of(array)
     if not owner.flags.forc:  # the memory isn't an array's, so its own elements are all we know
         if not array.flags.forc:
             return np.ascontiguousarray(array).reshape(-1).view(np.uint8), 0
         owner = array
     start = array.__array_interface__["data"][0] - owner.__array_interface__["data"][0]
     data = owner.reshape(-1, order="A").view(np.uint8) if owner.size else np.empty(0, np.uint8)
-    return data, min(max(start, 0), data.size)
+    return data, max(start, 0)
+
+
+def owner_of(array: np.ndarray) -> np.ndarray:
+    """The array whose elements are the storage that an array is a view of."""
+    owner: Any = array
+    base: Any = array.base
+    while base is not None:
+        owner = base if isinstance(base, np.ndarray) else owner
+        base = getattr(base, "base", None)  # also of the object that NumPy's as_strided makes
+    return owner
+
+
+def root_of(array: np.ndarray) -> np.ndarray:
+    """The array that has the memory of an array, also if that has a storage of its own there."""
+    owner = owner_of(array)
+    while isinstance(owner.base, memoryview) and isinstance(owner.base.obj, np.ndarray):
+        owner = owner_of(owner.base.obj)
+    return owner
+
+
+def as_storage(array: np.ndarray) -> np.ndarray:
+    """An array in the same memory, but with a storage from its first element to its last.
+
+    >>> data, place = memory_of(as_storage(np.zeros(10)[1:7:2]))
+    >>> data.size, place
+    (40, 0)
+    """
+    if array.flags.forc and owner_of(array).nbytes == array.nbytes:
+        return array
+    length = bytes_needed(array.shape, array.strides, array.itemsize) // array.itemsize
+    whole: Any = strided_view(array, (length,), (array.itemsize,), writeable=array.flags.writeable)
+    # A view of a view refers to the array that has the memory, but not through a memoryview.
+    data = np.asarray(memoryview(whole.view(np.uint8)))
+    return in_memory(data, 0, array.shape, array.strides, array.dtype)
 
 
 def contiguous_strides(shape: Sequence[int], itemsize: int = 1) -> tuple[int, ...]:
@@ -55,12 +86,46 @@ def bytes_needed(shape: Sequence[int], strides: Sequence[int], itemsize: int) ->
     return reach + itemsize if math.prod(shape) else 0
 
 
+class Nowhere:
+    """What `np.asarray` makes an array without elements from, with any place and strides."""
+
+    def __init__(
+        self,
+        data: np.ndarray,
+        place: int,
+        shape: Sequence[int],
+        strides: Sequence[int],
+        dtype: np.dtype,
+    ) -> None:
+        start, read_only = data.__array_interface__["data"]
+        self.base = data
+        self.__array_interface__ = {
+            "version": 3,
+            "typestr": dtype.str,
+            "data": (start + place, read_only),
+            "shape": tuple(shape),
+            "strides": tuple(strides),
+        }
+
+
+def has_strides(array: np.ndarray) -> bool:
+    """Whether the strides of an array mean something: if it has elements, or was given a place."""
+    if array.size:
+        return True
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return isinstance(array.base, Nowhere)
+
+
 def in_memory(
     data: np.ndarray, place: int, shape: Sequence[int], strides: Sequence[int], dtype: np.dtype
 ) -> np.ndarray:
-    """The array of that shape whose first element is at a place in the bytes `data`."""
-    if math.prod(shape) == 0:  # NumPy checks the strides, which don't matter
-        return np.ndarray(tuple(shape), dtype, data, place)
+    """The array of that shape whose first element is at a place in the bytes `data`.
+
+    An array without elements has a place, too, which may be beyond them.
+    """
+    if math.prod(shape) == 0:
+        return np.asarray(Nowhere(data, place, shape, strides, dtype))
     return np.ndarray(tuple(shape), dtype, data, place, tuple(strides))
 
 

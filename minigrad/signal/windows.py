@@ -40,8 +40,11 @@ def _window(
     layout: Any = strided,
     device: Any = None,
     requires_grad: bool = False,
+    **unknown: Any,
 ) -> Tensor:
     """Check the arguments that all windows have, and make a window of at least two weights."""
+    for option in unknown:
+        raise TypeError(f"{name}() got an unexpected keyword argument '{option}'")
     dtype = promotion.get_default_dtype() if dtype is None else dtype
     if M < 0:
         raise ValueError(f"{name} requires non-negative window length, got M={M}")

@@ -78,6 +78,10 @@ torch.zeros(2, 0, 2)[0, ..., torch.zeros(2, dtype=torch.bool)]
 torch.zeros(2, 0, 2)[0, torch.zeros(0, 2, dtype=torch.bool)]
 v.max(0, 0, 0)
 v.min(foo=1)
+x.to(torch.int, True, True)
+x.to("cpu", None), x.to(None), x.to(), x.to(None, torch.int), x.to(dtype=None, memory_format=None)
+x.to(v.double(), False, True), x.to(float), x.to(dtype=int), x.to(device="cpu", dtype=torch.int)
+warn_only(torch)
 torch.cat([torch.zeros(0), torch.zeros(0)], dim=1)
 torch.cat([torch.zeros(0)], dim=-5)
 torch.cat([torch.zeros(0), torch.zeros(0, dtype=torch.int64)], dim=3)
@@ -118,6 +122,28 @@ resized(torch.optim.AdamW)
 
 # Errors that PyTorch words in another way.
 ERRORS = """
+x.to(torch.float, torch.int)
+x.to(torch.float, 1)
+x.to(torch.float, False, torch.int)
+x.to(torch.float, "cpu")
+x.to(torch.float, device="cpu")
+x.to(torch.float, dtype=torch.int)
+x.to("cpu", 1)
+x.to("cpu", torch.int, False, 1)
+x.to("cpu", device="cpu")
+x.to(x, 1)
+x.to(x, dtype=torch.int)
+x.to(x, device="cpu")
+x.to(x, True, True, True)
+x.to(non_blocking=None)
+x.to(copy=1)
+x.to(dtype="a")
+x.to(memory_format="a")
+x.to(foo=1)
+torch.zeros(2, memory_format=torch.contiguous_format)
+torch.rand(2, memory_format=torch.contiguous_format)
+torch.full((2,), 1.0, memory_format=torch.contiguous_format)
+v.new_empty((2,), memory_format=torch.contiguous_format)
 v.max(1.0, 2.0)
 v.max(v, v)
 v.min(other=v, dim=0)
@@ -165,8 +191,15 @@ def names(torch: Any) -> dict[str, Any]:
         stepping.step()
         return parameter.data
 
+    def warn_only(torch: Any) -> bool:
+        torch.use_deterministic_algorithms(False, warn_only=True)
+        found = torch.is_deterministic_algorithms_warn_only_enabled()
+        torch.use_deterministic_algorithms(False)
+        return found
+
     return {
         "torch": torch,
+        "warn_only": warn_only,
         "F": torch.nn.functional,
         "put": put,
         "resized": resized,

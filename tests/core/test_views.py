@@ -927,3 +927,15 @@ def test_a_write_of_several_ops_through_a_view(write: str, view: str, recorded: 
         return a.grad, s.grad, b, v
 
     check_same(program)
+
+
+@pytest.mark.parametrize("viewed", [False, True])
+def test_a_view_of_changed_memory_can_be_asked_to_require_grad(viewed: bool) -> None:
+    for t in (minigrad, torch):
+        x = t.ones(2, requires_grad=True)
+        with t.set_grad_enabled(viewed):
+            v = x.view(2)
+        with t.no_grad():
+            v.mul_(2)
+        assert v.requires_grad_() is v
+        assert v.requires_grad

@@ -399,3 +399,75 @@ def test_the_strides_of_the_results_of_grad(
     assert [b for a, b in zip(theirs, ours, strict=True) if a is not None] == [
         a for a in theirs if a is not None
     ]
+
+
+# What makes a tensor in a format, or asks for one, of a tensor `x` and a format.
+FORMATTED: dict[str, Callable[..., Any]] = {
+    "empty": lambda t, x, form: t.empty(x.shape, memory_format=form),
+    "empty_like": lambda t, x, form: t.empty_like(x, memory_format=form),
+    "zeros_like": lambda t, x, form: t.zeros_like(x, memory_format=form),
+    "clone": lambda t, x, form: x.clone(memory_format=form),
+    "contiguous": lambda t, x, form: x.contiguous(memory_format=form),
+    "is_contiguous": lambda t, x, form: x.is_contiguous(memory_format=form),
+    "to": lambda t, x, form: x.to(memory_format=form),
+    "to a copy": lambda t, x, form: x.to(copy=True, memory_format=form),
+    "to a dtype": lambda t, x, form: x.to(t.float64, memory_format=form),
+    "double": lambda t, x, form: x.double(memory_format=form),
+    "resize_": lambda t, x, form: t.empty(0).resize_(x.shape, memory_format=form),
+    "resize_as_": lambda t, x, form: t.empty(0).resize_as_(x, memory_format=form),
+}
+FORMATS = ("contiguous_format", "channels_last", "channels_last_3d", "preserve_format")
+
+
+@pytest.mark.parametrize("name", FORMATTED)
+@given(st.lists(st.integers(0, 3), min_size=3, max_size=5), st.sampled_from(FORMATS), st.data())
+def test_the_strides_of_a_format(
+    name: str, shape: list[int], form: str, data: st.DataObject
+) -> None:
+    order = range(len(shape))
+    if 0 not in shape:
+        order = data.draw(st.permutations(order) | st.just((*order[:1], *order[2:], 1)))
+    found: list[Any] = []
+    for t in (minigrad, torch):
+        x = t.ones([shape[d] for d in order]).permute([*map(order.index, range(len(shape)))])
+        try:
+            y = FORMATTED[name](t, x, getattr(t, form))
+        except Exception as error:
+            found.append(type(error))
+        else:
+            found.append(y if isinstance(y, bool) else (y.shape, y.stride(), y is x))
+    assert found[0] == found[1]
+
+
+# Functions of images whose results have the layout of these.
+OF_IMAGES: dict[str, Callable[..., Any]] = {
+    "max_pool2d": lambda F, x: F.max_pool2d(x, 1),
+    "avg_pool2d": lambda F, x: F.avg_pool2d(x, 1),
+    "adaptive_avg_pool2d": lambda F, x: F.adaptive_avg_pool2d(x, 2),
+    "adaptive_avg_pool2d to 1": lambda F, x: F.adaptive_avg_pool2d(x, 1),
+    "adaptive_max_pool2d": lambda F, x: F.adaptive_max_pool2d(x, 1),
+    "nearest": lambda F, x: F.interpolate(x, scale_factor=2),
+    "bilinear": lambda F, x: F.interpolate(x, scale_factor=2, mode="bilinear"),
+    "conv2d": lambda F, x: F.conv2d(x, x[:1, :, :1, :1].detach().clone().contiguous()),
+}
+
+
+@pytest.mark.parametrize("name", OF_IMAGES)
+@pytest.mark.parametrize("last", [False, True])
+def test_the_strides_of_results_for_images_with_sizes_of_one(name: str, last: bool) -> None:
+    for shape in itertools.product((1, 2), (1, 2, 3), (1, 3), (1, 3)):
+        found = []
+        for t in (minigrad, torch):
+            x = t.ones(shape)
+            x = x.to(memory_format=t.channels_last) if last else x
+            y = OF_IMAGES[name](t.nn.functional, x.requires_grad_())
+            found.append((x.stride(), y.stride(), y.grad_fn.name()))
+        assert found[0] == found[1], shape
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_the_strides_of_converted_weights(channels: int) -> None:
+    for t in (minigrad, torch):
+        layer = t.nn.Conv2d(channels, 3, 2)
+        t.nn.utils.convert_conv2d_weight_memory_format(layer, t.channels_last)
+        assert layer.weight.stride() == (4 * channels, 1, 2 * channels, channels)

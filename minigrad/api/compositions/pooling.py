@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...core import formats
 from ...core.creating import require_memory
 from ...core.dispatch import OPS, function
 from ...core.one_node import as_one_node
+from ...core.resizing import in_format
 from ...core.tensor import require_tensor
 from ...core.tracing import constant
 from ...rules import REGISTRY
@@ -168,9 +170,9 @@ def in_image_layout(y: Tensor, input: Tensor) -> Tensor:
     """`y` with the channels innermost in memory if `input` has them so, else contiguous."""
     if not channels_last(input._array):
         return y.contiguous()
-    last = (0, *range(2, y.ndim), 1)
-    back = (0, y.ndim - 1, *range(1, y.ndim - 1))
-    return y.permute(*last).contiguous().permute(*back)
+    form = formats.channels_last if y.ndim == 4 else formats.channels_last_3d
+    result: Tensor = in_format(y.contiguous(form), form)
+    return result
 
 
 # In three dimensions, the results of these are contiguous, even if the channels were innermost.
