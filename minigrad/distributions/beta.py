@@ -18,8 +18,6 @@ __all__ = ["Beta"]
 class Beta(Distribution):
     """The beta distribution: the first component of a Dirichlet distribution of two.
 
-    `rsample` has no gradient for the concentrations, and is refused if they require one.
-
     >>> minigrad.distributions.Beta(1., 3.).mean
     tensor(0.2500)
     """
