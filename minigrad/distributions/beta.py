@@ -10,7 +10,8 @@ from ..api.tensor import Tensor
 from . import constraints
 from .constraints import Constraint
 from .dirichlet import Dirichlet
-from .distribution import Distribution, broadcast_all
+from .distribution import Distribution
+from .utils import broadcast_all
 
 __all__ = ["Beta"]
 
@@ -28,6 +29,7 @@ class Beta(Distribution):
     }
     support = constraints.unit_interval
     has_rsample = True
+    _made_of = ("_dirichlet",)
 
     def __init__(
         self, concentration1: Any, concentration0: Any, validate_args: bool | None = None
@@ -35,12 +37,6 @@ class Beta(Distribution):
         both = stack(broadcast_all(concentration1, concentration0), -1)
         self._dirichlet = Dirichlet(both, validate_args=validate_args)
         super().__init__(self._dirichlet.batch_shape, validate_args=validate_args)
-
-    def expand(self, batch_shape: Sequence[int], _instance: None = None) -> Any:
-        a, b = self.concentration1.expand(batch_shape), self.concentration0.expand(batch_shape)
-        expanded = Beta(a, b, validate_args=False)
-        expanded._validate_args = self._validate_args
-        return expanded
 
     @property
     def concentration1(self) -> Tensor:

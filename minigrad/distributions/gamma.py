@@ -14,9 +14,10 @@ from ..core.one_node import as_one_node
 from ..random.sampling import standard_gamma, standard_gamma_grad
 from . import constraints
 from .constraints import Constraint
-from .distribution import Distribution, broadcast_all
+from .distribution import Distribution
+from .utils import broadcast_all
 
-__all__ = ["Gamma"]
+__all__ = ["Chi2", "Gamma"]
 
 
 class Gamma(Distribution):
@@ -71,6 +72,30 @@ class Gamma(Distribution):
     def entropy(self) -> Tensor:
         shape = self.concentration
         return shape - log(self.rate) + lgamma(shape) + (1.0 - shape) * digamma(shape)
+
+
+class Chi2(Gamma):
+    """The distribution of the sum of the squares of `df` standard normal numbers.
+
+    >>> minigrad.distributions.Chi2(3.).mean
+    tensor(3.)
+    """
+
+    arg_constraints: ClassVar[dict[str, Constraint]] = {"df": constraints.positive}
+
+    def __init__(self, df: Any, validate_args: bool | None = None) -> None:
+        super().__init__(0.5 * df, 0.5, validate_args=validate_args)
+
+    def expand(self, batch_shape: Sequence[int], _instance: None = None) -> Any:
+        expanded = super().expand(batch_shape)
+        expanded.concentration = self.concentration.expand(batch_shape)
+        expanded.rate = self.rate.expand(batch_shape)
+        return expanded
+
+    @property
+    def df(self) -> Tensor:
+        """The degrees of freedom."""
+        return self.concentration * 2
 
 
 class _StandardGamma(Function):

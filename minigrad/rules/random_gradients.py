@@ -217,7 +217,7 @@ def _beta_saddle(x: Array, a: Array, b: Array, total: Array) -> Array:
     b = total - a  # in double precision
     mean, std = a / total, np.sqrt(a * b / (total + 1)) / total
     at_mean = (mean - 0.1 * std <= x) & (x <= mean + 0.1 * std)
-    slope = np.where(at_mean, _beta_at_mean(x, a, b, total), _beta_off_mean(x, a, b, total))
+    slope: Array = np.where(at_mean, _beta_at_mean(x, a, b, total), _beta_off_mean(x, a, b, total))
     return slope.astype(kind)
 
 

@@ -176,9 +176,7 @@ def _in_turn_twice(shape: Shape, axis: int) -> Way:
     last = _in_turn((*shape[:axis], *shape[axis + 1 :]))
     if math.prod(shape) == shape[0] * shape[1]:
         return lambda rows: last(_add_reduce(rows.reshape(shape), axis))
-    return lambda rows: _add_reduce(
-        _add_reduce(rows.reshape(shape), axis), 0, None, None, False, 0
-    )
+    return lambda rows: _add_reduce(_add_reduce(rows.reshape(shape), axis), 0, None, None, False, 0)
 
 
 def _cascade(shape: Shape) -> Way:
