@@ -16,6 +16,7 @@ from . import (
     gamma,
     half,
     kl,
+    kl_pairs,  # noqa: F401, which registers divergences
     pareto,
     relaxed,
     student_t,

@@ -50,8 +50,9 @@ class Categorical(WithProbsOrLogits):
         self._num_events = given.shape[-1]
         super().__init__(given.shape[:-1], validate_args=validate_args)
 
-    @property
+    @constraints.dependent_property(is_discrete=True, event_dim=0)
     def support(self) -> Constraint:
+        """The integers from 0 to n - 1."""
         return constraints.integer_interval(0, self._num_events - 1)
 
     @property

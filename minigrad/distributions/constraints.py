@@ -127,7 +127,8 @@ class _DependentProperty(property, _Dependent):
         known = {"is_discrete": self._is_discrete, "event_dim": self._event_dim}
         return _DependentProperty(fn, **known)
 
-    __repr__ = Constraint.__repr__
+    def __repr__(self) -> str:
+        return "DependentProperty()"
 
 
 class _Real(Constraint):

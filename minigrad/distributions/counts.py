@@ -160,8 +160,9 @@ class Multinomial(Distribution):
         """The shape of the parameter."""
         return self._categorical.param_shape
 
-    @property
+    @constraints.dependent_property(is_discrete=True, event_dim=1)
     def support(self) -> Constraint:
+        """Counts with the sum `total_count`."""
         return constraints.multinomial(self.total_count)
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -101,6 +102,12 @@ class Distribution:
         with no_grad():
             return self.rsample(sample_shape)
 
+    def sample_n(self, n: int) -> Tensor:
+        """Draw `n` samples. A warning says that `sample` is to be called instead."""
+        message = "sample_n will be deprecated. Use .sample((n,)) instead"
+        warnings.warn(message, UserWarning, stacklevel=2)
+        return self.sample((n,))
+
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         """Draw samples that the parameters get gradients through."""
         raise NotImplementedError(f"{type(self).__name__}.rsample is not implemented")
@@ -119,6 +126,10 @@ class Distribution:
 
     def entropy(self) -> Tensor:
         """Return the entropy."""
+        raise NotImplementedError
+
+    def enumerate_support(self, expand: bool = True) -> Tensor:
+        """Return all values that samples can have, along a new first dimension."""
         raise NotImplementedError
 
     def perplexity(self) -> Tensor:

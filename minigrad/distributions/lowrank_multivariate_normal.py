@@ -129,22 +129,26 @@ class LowRankMultivariateNormal(Distribution):
         correlated = matmul(self._factor, common.unsqueeze(-1)).squeeze(-1)
         return self.loc + correlated + self._diag.sqrt() * own
 
-    def distance(self, gap: Tensor) -> Tensor:
-        """The squared Mahalanobis distance of vectors from 0."""
-        scaled = self._factor.mT / self._diag.unsqueeze(-2)
-        inner = matmul(scaled, gap.unsqueeze(-1))
+    def distance(self, columns: Tensor) -> Tensor:
+        """The sum of the squared Mahalanobis distances of the columns of matrices from 0."""
+        inner = matmul(self._factor.mT / self._diag.unsqueeze(-2), columns)
         whitened = solve_triangular(self._capacitance, inner, upper=False)
-        return (gap.pow(2) / self._diag).sum(-1) - whitened.pow(2).sum((-2, -1))
+        own = (columns.pow(2) / self._diag.unsqueeze(-1)).sum((-2, -1))
+        return own - whitened.pow(2).sum((-2, -1))
 
     def log_determinant(self) -> Tensor:
         """The logarithm of the determinant of the covariance matrix."""
         inner = self._capacitance.diagonal(dim1=-2, dim2=-1).log().sum(-1)
         return 2 * inner + self._diag.log().sum(-1)
 
+    def factors(self) -> list[Tensor]:
+        """Matrices F whose products F Fᵀ add up to the covariance matrix."""
+        return [self._factor, diag_embed(self._diag.sqrt())]
+
     def log_prob(self, value: Tensor) -> Tensor:
         self._validate_sample(value)
-        constant = self._event_shape[0] * math.log(2 * math.pi)
-        return -0.5 * (constant + self.log_determinant() + self.distance(value - self.loc))
+        constant, gap = self._event_shape[0] * math.log(2 * math.pi), value - self.loc
+        return -0.5 * (constant + self.log_determinant() + self.distance(gap.unsqueeze(-1)))
 
     def entropy(self) -> Tensor:
         constant = self._event_shape[0] * (1.0 + math.log(2 * math.pi))

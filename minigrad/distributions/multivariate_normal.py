@@ -98,10 +98,22 @@ class MultivariateNormal(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         self._validate_sample(value)
-        gap = (value - self.loc).unsqueeze(-1)
-        distance = solve_triangular(self._lower, gap, upper=False).pow(2).sum((-2, -1))
-        size = self._event_shape[0]
+        size, distance = self._event_shape[0], self.distance((value - self.loc).unsqueeze(-1))
         return -0.5 * (size * math.log(2 * math.pi) + distance) - self._half_log_det()
+
+    def distance(self, columns: Tensor) -> Tensor:
+        """The sum of the squared Mahalanobis distances of the columns of matrices from 0."""
+        scaled = solve_triangular(self._lower, columns, upper=False)
+        squares: Tensor = scaled.pow(2).sum((-2, -1))
+        return squares
+
+    def log_determinant(self) -> Tensor:
+        """The logarithm of the determinant of the covariance matrix."""
+        return 2 * self._half_log_det()
+
+    def factors(self) -> list[Tensor]:
+        """Matrices F whose products F Fᵀ add up to the covariance matrix."""
+        return [self._lower]
 
     def _half_log_det(self) -> Tensor:
         return self._lower.diagonal(dim1=-2, dim2=-1).log().sum(-1)

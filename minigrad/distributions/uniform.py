@@ -35,8 +35,9 @@ class Uniform(Distribution):
         low, high = (x.item() if x.numel() == 1 else x for x in (self.low, self.high))
         return {"low": constraints.less_than(high), "high": constraints.greater_than(low)}
 
-    @property
+    @constraints.dependent_property(is_discrete=False, event_dim=0)
     def support(self) -> Constraint:
+        """The values from `low` to `high`."""
         return constraints.interval(self.low, self.high)
 
     @property
