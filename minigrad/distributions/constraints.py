@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..api.compositions.linalg import cholesky_ex, eigvalsh
+from ..api.compositions.linalg import eigvalsh
 from ..api.creation import full
 from ..api.functions import cat as cat_of
 from ..api.functions import isclose
@@ -246,7 +246,7 @@ class _PositiveSemidefinite(_Symmetric):
 class _PositiveDefinite(_Symmetric):
     def check(self, value: Tensor) -> Any:
         symmetric = super().check(value)
-        return cholesky_ex(value).info.eq(0) if symmetric.all() else symmetric
+        return eigvalsh(value).gt(0).all(-1) if symmetric.all() else symmetric
 
 
 class _LowerTriangular(Constraint):

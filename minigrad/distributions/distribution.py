@@ -104,8 +104,8 @@ class Distribution:
 
     def sample_n(self, n: int) -> Tensor:
         """Draw `n` samples. A warning says that `sample` is to be called instead."""
-        message = "sample_n will be deprecated. Use .sample((n,)) instead"
-        warnings.warn(message, UserWarning, stacklevel=2)
+        message = "`sample_n(n)` will be deprecated. Use `sample((n,))` instead."
+        warnings.warn(message, FutureWarning, stacklevel=2)
         return self.sample((n,))
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:

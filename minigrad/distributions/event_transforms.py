@@ -131,7 +131,7 @@ class PositiveDefiniteTransform(WithoutParameters):
         return LowerCholeskyTransform().inv(cholesky(y))
 
 
-class CorrCholeskyTransform(WithoutParameters):
+class CorrCholeskyTransform(Transform):
     """Vectors of n (n - 1) / 2 numbers to triangles L of n rows of length 1, where L Lᵀ is a
     correlation matrix.
 
