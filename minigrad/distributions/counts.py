@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..api.creation import arange
+from ..api.creation import arange, tensor
 from ..api.functions import lgamma, log1p, xlogy
 from ..api.size import Size
 from ..api.tensor import Tensor
@@ -187,7 +187,8 @@ class Multinomial(Distribution):
         arrangements = math.lgamma(n + 1) - lgamma(counts + 1) - lgamma(n - counts + 1)
         shares = (arrangements + counts * logits - n * softplus(logits)).exp()
         ties = (shares * lgamma(counts + 1)).sum((0, -1))
-        return n * self._categorical.entropy() - math.lgamma(n + 1) + ties
+        # As in PyTorch, in the default dtype, even for doubles.
+        return n * self._categorical.entropy() - lgamma(tensor(n + 1)) + ties
 
     def log_prob(self, value: Tensor) -> Tensor:
         self._validate_sample(value)
