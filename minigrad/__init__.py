@@ -145,6 +145,7 @@ from .nn.plain import *  # noqa: F403, batch_norm, dropout, lstm_cell, …
 from .random.generator import Generator
 from .random.sampling import (
     bernoulli,
+    binomial,
     multinomial,
     normal,
     poisson,
@@ -216,6 +217,7 @@ __all__ = [
     "bartlett_window",
     "bernoulli",
     "bfloat16",
+    "binomial",
     "blackman_window",
     "bool",
     "can_cast",

@@ -36,6 +36,15 @@ MODULES: dict[str, tuple[ModuleType, ModuleType]] = {
     "cuda": (minigrad.cuda, torch.cuda),
     "cuda.amp": (minigrad.cuda.amp, torch.cuda.amp),
     "distributions": (minigrad.distributions, torch.distributions),
+    "distributions.constraint_registry": (
+        minigrad.distributions.constraint_registry,
+        torch.distributions.constraint_registry,
+    ),
+    "distributions.constraints": (
+        minigrad.distributions.constraints,
+        torch.distributions.constraints,
+    ),
+    "distributions.utils": (minigrad.distributions.utils, torch.distributions.utils),
     "distributions.transforms": (
         minigrad.distributions.transforms,
         torch.distributions.transforms,

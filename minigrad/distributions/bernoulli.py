@@ -13,7 +13,7 @@ from ..random.sampling import bernoulli
 from . import constraints
 from .constraints import Constraint
 from .discrete import WithProbsOrLogits, cross_entropy_with_logits
-from .distribution import broadcast_all
+from .utils import broadcast_all
 
 __all__ = ["Bernoulli"]
 
@@ -38,11 +38,6 @@ class Bernoulli(WithProbsOrLogits):
         name, given = self._given(probs, logits)
         (vars(self)[name],) = broadcast_all(given)
         super().__init__(vars(self)[name].shape, validate_args=validate_args)
-
-    @property
-    def param_shape(self) -> Any:
-        """The shape of the parameter."""
-        return self._batch_shape
 
     @property
     def mean(self) -> Tensor:

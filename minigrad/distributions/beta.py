@@ -10,15 +10,14 @@ from ..api.tensor import Tensor
 from . import constraints
 from .constraints import Constraint
 from .dirichlet import Dirichlet
-from .distribution import Distribution, broadcast_all
+from .distribution import Distribution
+from .utils import broadcast_all
 
 __all__ = ["Beta"]
 
 
 class Beta(Distribution):
     """The beta distribution: the first component of a Dirichlet distribution of two.
-
-    `rsample` has no gradient for the concentrations, and is refused if they require one.
 
     >>> minigrad.distributions.Beta(1., 3.).mean
     tensor(0.2500)
@@ -30,6 +29,7 @@ class Beta(Distribution):
     }
     support = constraints.unit_interval
     has_rsample = True
+    _made_of = ("_dirichlet",)
 
     def __init__(
         self, concentration1: Any, concentration0: Any, validate_args: bool | None = None
@@ -37,12 +37,6 @@ class Beta(Distribution):
         both = stack(broadcast_all(concentration1, concentration0), -1)
         self._dirichlet = Dirichlet(both, validate_args=validate_args)
         super().__init__(self._dirichlet.batch_shape, validate_args=validate_args)
-
-    def expand(self, batch_shape: Sequence[int], _instance: None = None) -> Any:
-        a, b = self.concentration1.expand(batch_shape), self.concentration0.expand(batch_shape)
-        expanded = Beta(a, b, validate_args=False)
-        expanded._validate_args = self._validate_args
-        return expanded
 
     @property
     def concentration1(self) -> Tensor:

@@ -8,15 +8,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..api.creation import arange, full
-from ..api.functions import log
+from ..api.functions import broadcast_tensors
 from ..api.size import Size
 from ..api.tensor import Tensor
 from ..core.grad_mode import no_grad
 from ..random.sampling import multinomial
 from . import constraints
 from .constraints import Constraint
-from .discrete import WithProbsOrLogits, clamped, log_sum_exp
-from .distribution import Distribution, common_shape
+from .discrete import WithProbsOrLogits, log_sum_exp
 
 __all__ = ["Categorical"]
 
@@ -35,14 +34,7 @@ class Categorical(WithProbsOrLogits):
         "logits": constraints.real_vector,
     }
     has_enumerate_support = True
-
-    @staticmethod
-    def _logits_of(probs: Tensor) -> Tensor:
-        return log(clamped(probs))
-
-    @staticmethod
-    def _probs_of(logits: Tensor) -> Tensor:
-        return logits.softmax(-1)
+    _is_binary = False
 
     def __init__(
         self, probs: Any = None, logits: Any = None, validate_args: bool | None = None
@@ -54,28 +46,14 @@ class Categorical(WithProbsOrLogits):
             normalised = given - log_sum_exp(given)
         else:
             normalised = given / given.sum(-1, keepdim=True)
-        vars(self)[name] = self._param = normalised
+        vars(self)[name] = normalised
         self._num_events = given.shape[-1]
         super().__init__(given.shape[:-1], validate_args=validate_args)
 
-    def expand(self, batch_shape: Sequence[int], _instance: None = None) -> Any:
-        expanded = object.__new__(type(self))
-        name = "probs" if "probs" in vars(self) else "logits"
-        shape = (*batch_shape, self._num_events)
-        vars(expanded)[name] = expanded._param = self._param.expand(shape)
-        expanded._num_events = self._num_events
-        Distribution.__init__(expanded, batch_shape, validate_args=False)
-        expanded._validate_args = self._validate_args
-        return expanded
-
-    @property
+    @constraints.dependent_property(is_discrete=True, event_dim=0)
     def support(self) -> Constraint:
+        """The integers from 0 to n - 1."""
         return constraints.integer_interval(0, self._num_events - 1)
-
-    @property
-    def param_shape(self) -> Size:
-        """The shape of the parameter."""
-        return self._param.shape
 
     @property
     def mean(self) -> Tensor:
@@ -98,10 +76,8 @@ class Categorical(WithProbsOrLogits):
 
     def log_prob(self, value: Tensor) -> Tensor:
         self._validate_sample(value)
-        shape = common_shape(value.shape, self._batch_shape)
-        rows = self.logits.expand((*shape, self._num_events)).reshape(-1, self._num_events)
-        places = value.long().expand(shape).reshape(-1)
-        return rows[arange(len(places)), places].view(shape)
+        places, logits = broadcast_tensors(value.long().unsqueeze(-1), self.logits)
+        return logits.gather(-1, places[..., :1]).squeeze(-1)
 
     def entropy(self) -> Tensor:
         smallest = float(np.finfo(self.logits.dtype.numpy).min)

@@ -6,31 +6,46 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..api.compositions.linalg import eigvalsh
+from ..api.creation import full
 from ..api.functions import cat as cat_of
 from ..api.functions import isclose
 from ..api.functions import stack as stack_of
+from ..api.limits import finfo
 from ..api.tensor import Tensor
+from ..rules.dtypes import bool as bool_
 
 __all__ = [
     "Constraint",
+    "MixtureSameFamilyConstraint",
     "boolean",
     "cat",
+    "corr_cholesky",
+    "dependent",
+    "dependent_property",
     "greater_than",
     "greater_than_eq",
+    "half_open_interval",
     "independent",
     "integer_interval",
     "interval",
+    "is_dependent",
     "less_than",
     "lower_cholesky",
+    "lower_triangular",
     "multinomial",
     "nonnegative",
     "nonnegative_integer",
+    "one_hot",
     "positive",
     "positive_definite",
+    "positive_integer",
+    "positive_semidefinite",
     "real",
     "real_vector",
     "simplex",
+    "square",
     "stack",
+    "symmetric",
     "unit_interval",
 ]
 
@@ -51,6 +66,71 @@ class Constraint:
         return f"{name}({bounds})"
 
 
+class _Dependent(Constraint):
+    """A set that depends on other values. What isn't known of it raises NotImplementedError."""
+
+    def __init__(self, *, is_discrete: Any = NotImplemented, event_dim: Any = NotImplemented):
+        self._is_discrete, self._event_dim = is_discrete, event_dim
+
+    @property
+    def is_discrete(self) -> Any:  # type: ignore[override]
+        return _known(self._is_discrete, "is_discrete")
+
+    @property
+    def event_dim(self) -> Any:  # type: ignore[override]
+        return _known(self._event_dim, "event_dim")
+
+    def __call__(
+        self, *, is_discrete: Any = NotImplemented, event_dim: Any = NotImplemented
+    ) -> Any:
+        """The constraint with more known about it."""
+        if is_discrete is NotImplemented:
+            is_discrete = self._is_discrete
+        if event_dim is NotImplemented:
+            event_dim = self._event_dim
+        return _Dependent(is_discrete=is_discrete, event_dim=event_dim)
+
+    def check(self, value: Tensor) -> Any:
+        raise ValueError("Cannot determine validity of dependent constraint")
+
+    def __repr__(self) -> str:
+        return "Dependent()"
+
+
+def _known(value: Any, name: str) -> Any:
+    if value is NotImplemented:
+        raise NotImplementedError(f".{name} cannot be determined statically")
+    return value
+
+
+def is_dependent(constraint: Constraint) -> bool:
+    """Whether a constraint depends on other values.
+
+    >>> constraints = minigrad.distributions.constraints
+    >>> constraints.is_dependent(constraints.dependent), constraints.is_dependent(constraints.real)
+    (True, False)
+    """
+    return isinstance(constraint, _Dependent)
+
+
+class _DependentProperty(property, _Dependent):
+    """A property of a distribution whose value is a constraint; of the class, it is dependent."""
+
+    def __init__(
+        self, fn: Any = None, *, is_discrete: Any = NotImplemented, event_dim: Any = NotImplemented
+    ) -> None:
+        property.__init__(self, fn)
+        _Dependent.__init__(self, is_discrete=is_discrete, event_dim=event_dim)
+
+    def __call__(self, fn: Any) -> Any:  # type: ignore[override]
+        """Decorate a method, with what is known about its result."""
+        known = {"is_discrete": self._is_discrete, "event_dim": self._event_dim}
+        return _DependentProperty(fn, **known)
+
+    def __repr__(self) -> str:
+        return "DependentProperty()"
+
+
 class _Real(Constraint):
     def check(self, value: Tensor) -> Any:
         return value == value  # false for NaN
@@ -61,6 +141,14 @@ class _Boolean(Constraint):
 
     def check(self, value: Tensor) -> Any:
         return (value == 0) | (value == 1)
+
+
+class _OneHot(Constraint):
+    is_discrete = True
+    event_dim = 1
+
+    def check(self, value: Tensor) -> Any:
+        return ((value == 0) | (value == 1)).all(-1) & value.sum(-1).eq(1)
 
 
 class _GreaterThan(Constraint):
@@ -99,11 +187,16 @@ class _Interval(Constraint):
         return (value >= self.lower_bound) & (value <= self.upper_bound)
 
 
+class _HalfOpenInterval(_Interval):
+    def check(self, value: Tensor) -> Any:
+        return (value >= self.lower_bound) & (value < self.upper_bound)
+
+
 class _IntegerInterval(_Interval):
     is_discrete = True
 
     def check(self, value: Tensor) -> Any:
-        return (value.long() == value) & super().check(value)
+        return (value % 1 == 0) & super().check(value)
 
 
 class _Simplex(Constraint):
@@ -128,22 +221,53 @@ class _Multinomial(Constraint):
         return "Multinomial()"
 
 
-class _PositiveDefinite(Constraint):
+class _Square(Constraint):
     event_dim = 2
 
     def check(self, value: Tensor) -> Any:
-        symmetric = isclose(value, value.mT, atol=1e-6).all(-2).all(-1)
-        if not symmetric.all():
-            return symmetric
-        return eigvalsh(value).amin(-1) > 0
+        is_square = value.shape[-2] == value.shape[-1]
+        return full(value.shape[:-2], is_square, dtype=bool_)
 
 
-class _LowerCholesky(Constraint):
+class _Symmetric(_Square):
+    def check(self, value: Tensor) -> Any:
+        square = super().check(value)
+        if not square.all():
+            return square
+        return isclose(value, value.mT, atol=1e-6).all(-2).all(-1)
+
+
+class _PositiveSemidefinite(_Symmetric):
+    def check(self, value: Tensor) -> Any:
+        symmetric = super().check(value)
+        return eigvalsh(value).ge(0).all(-1) if symmetric.all() else symmetric
+
+
+class _PositiveDefinite(_Symmetric):
+    def check(self, value: Tensor) -> Any:
+        symmetric = super().check(value)
+        return eigvalsh(value).gt(0).all(-1) if symmetric.all() else symmetric
+
+
+class _LowerTriangular(Constraint):
     event_dim = 2
 
     def check(self, value: Tensor) -> Any:
-        lower = (value.tril() == value).flatten(-2).all(-1)
-        return lower & (value.diagonal(dim1=-2, dim2=-1) > 0).all(-1)
+        return (value.tril() == value).flatten(-2).all(-1)
+
+
+class _LowerCholesky(_LowerTriangular):
+    def check(self, value: Tensor) -> Any:
+        return super().check(value) & (value.diagonal(dim1=-2, dim2=-1) > 0).all(-1)
+
+
+class _CorrCholesky(_LowerCholesky):
+    """Triangles of correlation matrices: each row is a vector of length 1."""
+
+    def check(self, value: Tensor) -> Any:
+        tolerance = finfo(value.dtype).eps * value.shape[-1] * 10
+        lengths = value.detach().pow(2).sum(-1).sqrt()
+        return super().check(value) & ((lengths - 1).abs() <= tolerance).all(-1)
 
 
 class _Independent(Constraint):
@@ -168,6 +292,29 @@ class _Independent(Constraint):
 
     def __repr__(self) -> str:
         return f"IndependentConstraint({self.base_constraint!r}, {self.reinterpreted_batch_ndims})"
+
+
+class MixtureSameFamilyConstraint(Constraint):
+    """Values that each component of a mixture may have, whose dimension the values lack."""
+
+    def __init__(self, base_constraint: Constraint) -> None:
+        self.base_constraint = base_constraint
+
+    @property
+    def event_dim(self) -> int:  # type: ignore[override]
+        return self.base_constraint.event_dim
+
+    @property
+    def is_discrete(self) -> bool:  # type: ignore[override]
+        return self.base_constraint.is_discrete
+
+    def check(self, value: Tensor) -> Any:
+        result = self.base_constraint.check(value.unsqueeze(-1 - self.event_dim))
+        kept = result.shape[: value.ndim - self.event_dim]
+        return result.reshape((*kept, -1)).all(-1)
+
+    def __repr__(self) -> str:
+        return f"MixtureSameFamilyConstraint({self.base_constraint!r})"
 
 
 class _OfParts(Constraint):
@@ -219,12 +366,18 @@ boolean = _Boolean()
 real = _Real()
 positive = _GreaterThan(0.0)
 nonnegative = _GreaterThanEq(0.0)
-nonnegative_integer = _IntegerGreaterThan(0)
+one_hot = _OneHot()
+nonnegative_integer, positive_integer = _IntegerGreaterThan(0), _IntegerGreaterThan(1)
 unit_interval = _Interval(0.0, 1.0)
 simplex = _Simplex()
 greater_than, greater_than_eq, less_than = _GreaterThan, _GreaterThanEq, _LessThan
-interval, integer_interval, independent = _Interval, _IntegerInterval, _Independent
+interval, half_open_interval = _Interval, _HalfOpenInterval
+integer_interval, independent = _IntegerInterval, _Independent
+dependent, dependent_property = _Dependent(), _DependentProperty
 real_vector = _Independent(real, 1)
 stack, cat = _Stack, _Cat
 multinomial = _Multinomial
-positive_definite, lower_cholesky = _PositiveDefinite(), _LowerCholesky()
+square, symmetric = _Square(), _Symmetric()
+positive_definite, positive_semidefinite = _PositiveDefinite(), _PositiveSemidefinite()
+lower_triangular, lower_cholesky = _LowerTriangular(), _LowerCholesky()
+corr_cholesky = _CorrCholesky()

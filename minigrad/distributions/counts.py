@@ -8,16 +8,18 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..api.creation import arange
+from ..api.creation import arange, tensor
 from ..api.functions import lgamma, log1p, xlogy
+from ..api.size import Size
 from ..api.tensor import Tensor
 from ..core.grad_mode import no_grad
 from ..random.sampling import poisson
 from . import constraints
 from .categorical import Categorical
 from .constraints import Constraint
-from .discrete import WithProbsOrLogits, binary_logits, cross_entropy_with_logits, softplus
-from .distribution import Distribution, broadcast_all
+from .discrete import WithProbsOrLogits, cross_entropy_with_logits, softplus
+from .distribution import Distribution
+from .utils import broadcast_all, probs_to_logits
 
 __all__ = ["Geometric", "Multinomial", "Poisson"]
 
@@ -124,6 +126,7 @@ class Multinomial(Distribution):
         "probs": constraints.simplex,
         "logits": constraints.real_vector,
     }
+    _made_of = ("_categorical",)
 
     def __init__(
         self,
@@ -142,22 +145,24 @@ class Multinomial(Distribution):
             validate_args=validate_args,
         )
 
-    def __getattr__(self, name: str) -> Any:
-        """Compute the parameter that wasn't given."""
-        if name in ("probs", "logits"):
-            return getattr(self._categorical, name)
-        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
-
-    def expand(self, batch_shape: Sequence[int], _instance: None = None) -> Any:
-        expanded = object.__new__(type(self))
-        expanded.total_count = self.total_count
-        expanded._categorical = self._categorical.expand(batch_shape)
-        Distribution.__init__(expanded, batch_shape, self._event_shape, validate_args=False)
-        expanded._validate_args = self._validate_args
-        return expanded
+    @property
+    def probs(self) -> Tensor:
+        """The probabilities."""
+        return self._categorical.probs
 
     @property
+    def logits(self) -> Tensor:
+        """The logarithms of the probabilities."""
+        return self._categorical.logits
+
+    @property
+    def param_shape(self) -> Size:
+        """The shape of the parameter."""
+        return self._categorical.param_shape
+
+    @constraints.dependent_property(is_discrete=True, event_dim=1)
     def support(self) -> Constraint:
+        """Counts with the sum `total_count`."""
         return constraints.multinomial(self.total_count)
 
     @property
@@ -176,13 +181,14 @@ class Multinomial(Distribution):
             return counts.type_as(self.probs)
 
     def entropy(self) -> Tensor:
-        n, logits = self.total_count, binary_logits(self.probs)
+        n, logits = self.total_count, probs_to_logits(self.probs, is_binary=True)
         counts = arange(1, n + 1, dtype=logits.dtype).reshape(-1, *(1,) * logits.ndim)
         # How probable each number of each outcome is, in n draws.
         arrangements = math.lgamma(n + 1) - lgamma(counts + 1) - lgamma(n - counts + 1)
         shares = (arrangements + counts * logits - n * softplus(logits)).exp()
         ties = (shares * lgamma(counts + 1)).sum((0, -1))
-        return n * self._categorical.entropy() - math.lgamma(n + 1) + ties
+        # As in PyTorch, in the default dtype, even for doubles.
+        return n * self._categorical.entropy() - lgamma(tensor(n + 1)) + ties
 
     def log_prob(self, value: Tensor) -> Tensor:
         self._validate_sample(value)

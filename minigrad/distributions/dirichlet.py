@@ -8,19 +8,34 @@ from typing import Any, ClassVar
 from ..api.creation import arange
 from ..api.functions import digamma, lgamma, where, xlogy
 from ..api.tensor import Tensor
-from ..random.sampling import dirichlet
+from ..autograd.function import Function, once_differentiable
+from ..random.sampling import dirichlet, dirichlet_grad
 from . import constraints
 from .constraints import Constraint
 from .distribution import Distribution
-from .gamma import refuse_gradient
 
 __all__ = ["Dirichlet"]
 
 
+class _Dirichlet(Function):
+    """Vectors that sum to 1, whose components move with the concentration."""
+
+    @staticmethod
+    def forward(ctx: Any, concentration: Tensor) -> Any:
+        x = dirichlet(concentration)
+        ctx.save_for_backward(x, concentration)
+        return x
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        x, concentration = ctx.saved_tensors
+        slope = dirichlet_grad(x, concentration, concentration.sum(-1, True).expand_as(x))
+        return slope * (grad - (x * grad).sum(-1, True))
+
+
 class Dirichlet(Distribution):
     """The Dirichlet distribution, of vectors above 0 that sum to 1.
-
-    `rsample` has no gradient for the concentration, and is refused if it requires one.
 
     >>> minigrad.distributions.Dirichlet(minigrad.tensor([1., 3.])).mean
     tensor([0.2500, 0.7500])
@@ -57,9 +72,9 @@ class Dirichlet(Distribution):
         return self.concentration * (total - self.concentration) / (total.pow(2) * (total + 1))
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        refuse_gradient(self.concentration, "Dirichlet")
         shape = self._extended_shape(sample_shape)
-        return dirichlet(self.concentration.expand(shape))
+        drawn: Tensor = _Dirichlet.apply(self.concentration.expand(shape))
+        return drawn
 
     def log_prob(self, value: Tensor) -> Tensor:
         self._validate_sample(value)

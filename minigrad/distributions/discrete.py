@@ -4,23 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from ..api.functions import exp, log, log1p, where
+from ..api.functions import exp, log1p, where
+from ..api.size import Size
 from ..api.tensor import Tensor
 from .distribution import Distribution
-
-
-def clamped(probs: Tensor) -> Tensor:
-    """Probabilities kept away from 0 and 1, so that their logits are finite."""
-    eps = float(np.finfo(probs.dtype.numpy).eps)
-    return probs.clamp(min=eps, max=1 - eps)
-
-
-def binary_logits(probs: Tensor) -> Tensor:
-    """log p − log(1 − p)."""
-    p = clamped(probs)
-    return log(p) - log1p(-p)
+from .utils import lazy_property, logits_to_probs, probs_to_logits
 
 
 def log_sigmoid(x: Tensor) -> Any:
@@ -48,13 +36,7 @@ def log_sum_exp(x: Tensor) -> Tensor:
 class WithProbsOrLogits(Distribution):
     """A distribution that is given `probs` or `logits`, and computes the other from it."""
 
-    @staticmethod
-    def _logits_of(probs: Tensor) -> Tensor:
-        return binary_logits(probs)
-
-    @staticmethod
-    def _probs_of(logits: Tensor) -> Tensor:
-        return logits.sigmoid()
+    _is_binary = True  # whether each number is that of an event and of its opposite
 
     def _given(self, probs: Any, logits: Any) -> tuple[str, Any]:
         """The name and the value of the given parameter. ValueError for neither or both."""
@@ -62,10 +44,18 @@ class WithProbsOrLogits(Distribution):
             raise ValueError("Either `probs` or `logits` must be specified, but not both.")
         return ("probs", probs) if logits is None else ("logits", logits)
 
-    def __getattr__(self, name: str) -> Any:
-        """Compute the parameter that wasn't given."""
-        if name == "logits" and "probs" in vars(self):
-            return self._logits_of(vars(self)["probs"])
-        if name == "probs" and "logits" in vars(self):
-            return self._probs_of(vars(self)["logits"])
-        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+    @lazy_property
+    def logits(self) -> Tensor:
+        """The logits, which are computed from the probabilities if those were given."""
+        return probs_to_logits(self.probs, self._is_binary)
+
+    @lazy_property
+    def probs(self) -> Tensor:
+        """The probabilities, which are computed from the logits if those were given."""
+        return logits_to_probs(self.logits, self._is_binary)
+
+    @property
+    def param_shape(self) -> Size:
+        """The shape of the parameter."""
+        given: Tensor = vars(self)["probs" if "probs" in vars(self) else "logits"]
+        return given.shape

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from ..api.creation import tensor
 from ..api.functions import exp
 from ..api.size import Size
 from ..api.tensor import Tensor
 from ..core.grad_mode import no_grad
-from ..rules.promotion import get_default_dtype
-from .constraints import Constraint
+from .constraints import Constraint, is_dependent
+from .utils import lazy_property
 
 __all__ = ["Distribution"]
 
@@ -29,6 +29,7 @@ class Distribution:
     has_enumerate_support = False
     arg_constraints: ClassVar[dict[str, Constraint]] = {}
     _validate_args = True
+    _made_of: ClassVar[tuple[str, ...]] = ()  # attributes that are distributions of the same batch
 
     @staticmethod
     def set_default_validate_args(value: bool) -> None:
@@ -48,11 +49,12 @@ class Distribution:
             self._validate_args = validate_args
         if self._validate_args:
             for name, constraint in self.arg_constraints.items():
-                if name in vars(self):
+                computed = isinstance(getattr(type(self), name, None), lazy_property)
+                if not is_dependent(constraint) and (name in vars(self) or not computed):
                     self._check_parameter(name, constraint)
 
     def _check_parameter(self, name: str, constraint: Constraint) -> None:
-        value = vars(self)[name]
+        value = getattr(self, name)
         if not constraint.check(value).all():
             raise ValueError(
                 f"Expected parameter {name} ({type(value).__name__} of shape {tuple(value.shape)}) "
@@ -100,6 +102,12 @@ class Distribution:
         with no_grad():
             return self.rsample(sample_shape)
 
+    def sample_n(self, n: int) -> Tensor:
+        """Draw `n` samples. A warning says that `sample` is to be called instead."""
+        message = "`sample_n(n)` will be deprecated. Use `sample((n,))` instead."
+        warnings.warn(message, FutureWarning, stacklevel=2)
+        return self.sample((n,))
+
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         """Draw samples that the parameters get gradients through."""
         raise NotImplementedError(f"{type(self).__name__}.rsample is not implemented")
@@ -120,25 +128,31 @@ class Distribution:
         """Return the entropy."""
         raise NotImplementedError
 
+    def enumerate_support(self, expand: bool = True) -> Tensor:
+        """Return all values that samples can have, along a new first dimension."""
+        raise NotImplementedError
+
     def perplexity(self) -> Tensor:
         """Return the exponential of the entropy."""
         return exp(self.entropy())
 
     def expand(self, batch_shape: Sequence[int], _instance: None = None) -> Any:
         """Return the distribution with its parameters expanded to `batch_shape`."""
-        parameters = {
-            name: vars(self)[name].expand((*batch_shape, *self._event_dims(name)))
-            for name in self.arg_constraints
-            if name in vars(self)
-        }
-        expanded: Any = type(self)(**parameters, validate_args=False)
-        expanded._validate_args = self._validate_args
+        expanded, kind = object.__new__(type(self)), type(self)
+        for name, value in vars(self).items():  # but not what was computed from the parameters
+            computed = isinstance(getattr(kind, name, None), lazy_property)
+            if not computed or name in self.arg_constraints:
+                vars(expanded)[name] = value
+        own = len(self._batch_shape)
+        for name in self.arg_constraints:
+            if name in vars(self):
+                value = vars(self)[name]
+                vars(expanded)[name] = value.expand((*batch_shape, *value.shape[own:]))
+        for name in self._made_of:
+            part = vars(self)[name]
+            vars(expanded)[name] = part.expand((*batch_shape, *part.batch_shape[own:]))
+        expanded._batch_shape = Size(batch_shape)
         return expanded
-
-    def _event_dims(self, name: str) -> tuple[int, ...]:
-        """The sizes of a parameter that don't belong to the batch."""
-        value = vars(self)[name]
-        return tuple(value.shape[len(self._batch_shape) :])
 
     def _extended_shape(self, sample_shape: Sequence[int] = ()) -> Size:
         return Size((*sample_shape, *self._batch_shape, *self._event_shape))
@@ -175,40 +189,6 @@ class Distribution:
         shown = [f"{v}" if v.numel() == 1 else f"{v.shape}" for v in values]
         inside = ", ".join(f"{n}: {s}" for n, s in zip(names, shown, strict=True))
         return f"{type(self).__name__}({inside})"
-
-
-def broadcast_all(*values: Any) -> list[Tensor]:
-    """Numbers and tensors as tensors of one shape. ValueError for anything else.
-
-    Numbers get the dtype of the first tensor, or the default one.
-    """
-    for value in values:
-        if not isinstance(value, Tensor | int | float):
-            raise ValueError(
-                "Input arguments must all be instances of Number, torch.Tensor or objects "
-                "implementing __torch_function__."
-            )
-    tensors = [v for v in values if isinstance(v, Tensor)]
-    dtype = tensors[0].dtype if tensors else get_default_dtype()
-    made = [v if isinstance(v, Tensor) else tensor(v, dtype=dtype) for v in values]
-    shape = common_shape(*(v.shape for v in made))
-    return [v.expand(shape) for v in made]
-
-
-def common_shape(*shapes: Sequence[int]) -> Size:
-    """The shape to which shapes broadcast. RuntimeError if they don't."""
-    result: list[int] = []
-    longest = max(map(len, shapes), default=0)
-    for d in range(-longest, 0):
-        sizes = {shape[d] for shape in shapes if len(shape) >= -d} - {1}
-        if len(sizes) > 1:
-            a, b = sorted(sizes)[:2]
-            raise RuntimeError(
-                f"The size of tensor a ({a}) must match the size of tensor b ({b}) at "
-                f"non-singleton dimension {longest + d}"
-            )
-        result.append(sizes.pop() if sizes else 1)
-    return Size(result)
 
 
 def sum_rightmost(value: Tensor, count: int) -> Tensor:

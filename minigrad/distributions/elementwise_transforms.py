@@ -13,8 +13,9 @@ from ..api.tensor import Tensor
 from ..core.dispatch import OPS
 from . import constraints
 from .constraints import Constraint
-from .distribution import Distribution, broadcast_all
+from .distribution import Distribution
 from .transform import Transform, WithoutParameters
+from .utils import broadcast_all
 
 __all__ = [
     "AbsTransform",

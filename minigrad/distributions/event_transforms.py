@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from ..api.compositions.linalg import cholesky
 from ..api.compositions.padding import pad
-from ..api.creation import arange
+from ..api.creation import arange, eye
 from ..api.functions import cat, stack
 from ..api.limits import finfo
 from ..api.tensor import Tensor
@@ -15,11 +16,13 @@ from ..core.dispatch import OPS
 from . import constraints
 from .constraints import Constraint
 from .distribution import sum_rightmost
-from .elementwise_transforms import inside_unit_interval
+from .elementwise_transforms import inside_unit_interval, softplus
 from .transform import Transform, WithoutParameters, cached, require_dims
+from .utils import tril_matrix_to_vec, vec_to_tril_matrix
 
 __all__ = [
     "CatTransform",
+    "CorrCholeskyTransform",
     "LowerCholeskyTransform",
     "PositiveDefiniteTransform",
     "SoftmaxTransform",
@@ -126,6 +129,55 @@ class PositiveDefiniteTransform(WithoutParameters):
 
     def _inverse(self, y: Tensor) -> Tensor:
         return LowerCholeskyTransform().inv(cholesky(y))
+
+
+class CorrCholeskyTransform(Transform):
+    """Vectors of n (n - 1) / 2 numbers to triangles L of n rows of length 1, where L Lᵀ is a
+    correlation matrix.
+
+    Each row is a stick of length 1, broken by the squares of tanh(x), with the signs of x.
+
+    >>> minigrad.distributions.CorrCholeskyTransform()(minigrad.zeros(1))
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
+
+    domain, codomain = constraints.real_vector, constraints.corr_cholesky
+    bijective = True
+
+    def _call(self, x: Tensor) -> Tensor:
+        eps = finfo(x.dtype).eps
+        shares = vec_to_tril_matrix(x.tanh().clamp(min=-1 + eps, max=1 - eps), diag=-1)
+        rest = (1 - shares**2).sqrt().cumprod(-1)
+        shares = shares + eye(shares.shape[-1], dtype=shares.dtype)
+        return shares * pad(rest[..., :-1], [1, 0], value=1)
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        rest = 1 - (y * y).cumsum(-1)
+        before = tril_matrix_to_vec(pad(rest[..., :-1], [1, 0], value=1), diag=-1)
+        share = tril_matrix_to_vec(y, diag=-1) / before.sqrt()
+        return (share.log1p() - share.neg().log1p()) / 2
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        """That of the elements below the diagonal."""
+        rest = tril_matrix_to_vec(1 - (y * y).cumsum(-1), diag=-2)
+        of_tanh = -2 * (x + softplus(-2 * x) - math.log(2.0)).sum(-1)
+        total: Tensor = 0.5 * rest.log().sum(-1) + of_tanh
+        return total
+
+    def forward_shape(self, shape: Sequence[int]) -> Any:
+        require_dims(shape, 1)
+        count = shape[-1]
+        n = round((0.25 + 2 * count) ** 0.5 + 0.5)
+        if n * (n - 1) // 2 != count:
+            raise ValueError("Input is not a flattened lower-diagonal number")
+        return (*shape[:-1], n, n)
+
+    def inverse_shape(self, shape: Sequence[int]) -> Any:
+        require_dims(shape, 2)
+        if shape[-2] != shape[-1]:
+            raise ValueError("Input is not square")
+        return (*shape[:-2], shape[-1] * (shape[-1] - 1) // 2)
 
 
 # Of parts -----------------------------------------------------------------------------------------

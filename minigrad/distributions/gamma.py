@@ -7,21 +7,21 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..api.functions import digamma, lgamma, log, xlogy
+from ..api.functions import digamma, igamma, lgamma, log, xlogy
 from ..api.tensor import Tensor
-from ..core.grad_mode import is_grad_enabled
-from ..random.sampling import standard_gamma
+from ..autograd.function import Function
+from ..core.one_node import as_one_node
+from ..random.sampling import standard_gamma, standard_gamma_grad
 from . import constraints
 from .constraints import Constraint
-from .distribution import Distribution, broadcast_all
+from .distribution import Distribution
+from .utils import broadcast_all
 
-__all__ = ["Gamma"]
+__all__ = ["Chi2", "Gamma"]
 
 
 class Gamma(Distribution):
     """The gamma distribution of shape `concentration` and rate `rate`.
-
-    `rsample` has no gradient for the concentration, and is refused if it requires one.
 
     >>> minigrad.distributions.Gamma(2., 4.).mean
     tensor(0.5000)
@@ -52,8 +52,11 @@ class Gamma(Distribution):
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)
-        drawn = gamma_numbers(self.concentration.expand(shape), "Gamma")
-        value = drawn / self.rate.expand(shape)
+        concentration = self.concentration.expand(shape)
+        drawn = _StandardGamma.apply(concentration)
+        # Seen through a view, the call has PyTorch's name, and not that of a Function.
+        drawn = as_one_node(drawn.view_as(drawn), "StandardGammaBackward0", concentration)
+        value: Tensor = drawn / self.rate.expand(shape)
         value.detach().clamp_(min=float(np.finfo(value.dtype.numpy).tiny))
         return value
 
@@ -62,20 +65,48 @@ class Gamma(Distribution):
         shape, rate = self.concentration, self.rate
         return xlogy(shape, rate) + xlogy(shape - 1, value) - rate * value - lgamma(shape)
 
+    def cdf(self, value: Tensor) -> Tensor:
+        self._validate_sample(value)
+        return igamma(self.concentration, self.rate * value)
+
     def entropy(self) -> Tensor:
         shape = self.concentration
         return shape - log(self.rate) + lgamma(shape) + (1.0 - shape) * digamma(shape)
 
 
-def gamma_numbers(concentration: Tensor, name: str) -> Tensor:
-    """Standard gamma numbers. NotImplementedError if a gradient is wanted."""
-    refuse_gradient(concentration, name)
-    return standard_gamma(concentration)
+class Chi2(Gamma):
+    """The distribution of the sum of the squares of `df` standard normal numbers.
+
+    >>> minigrad.distributions.Chi2(3.).mean
+    tensor(3.)
+    """
+
+    arg_constraints: ClassVar[dict[str, Constraint]] = {"df": constraints.positive}
+
+    def __init__(self, df: Any, validate_args: bool | None = None) -> None:
+        super().__init__(0.5 * df, 0.5, validate_args=validate_args)
+
+    def expand(self, batch_shape: Sequence[int], _instance: None = None) -> Any:
+        expanded = super().expand(batch_shape)
+        expanded.concentration = self.concentration.expand(batch_shape)
+        expanded.rate = self.rate.expand(batch_shape)
+        return expanded
+
+    @property
+    def df(self) -> Tensor:
+        """The degrees of freedom."""
+        return self.concentration * 2
 
 
-def refuse_gradient(concentration: Tensor, name: str) -> None:
-    """NotImplementedError if samples are to have a gradient by the concentration."""
-    if concentration.requires_grad and is_grad_enabled():
-        raise NotImplementedError(
-            f"{name}.rsample has no gradient for the concentration: use sample, or detach it"
-        )
+class _StandardGamma(Function):
+    """Numbers of rate 1, which move with the concentration so that their quantiles stay."""
+
+    @staticmethod
+    def forward(ctx: Any, concentration: Tensor) -> Any:
+        drawn = standard_gamma(concentration)
+        ctx.save_for_backward(concentration, drawn)
+        return drawn
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        return grad * standard_gamma_grad(*ctx.saved_tensors)

@@ -44,7 +44,9 @@ class Independent(Distribution):
     def expand(self, batch_shape: Sequence[int], _instance: None = None) -> Any:
         kept = self._event_shape[: self.reinterpreted_batch_ndims]
         base = self.base_dist.expand((*batch_shape, *kept))
-        return Independent(base, self.reinterpreted_batch_ndims, self._validate_args)
+        expanded = super().expand(batch_shape)
+        expanded.base_dist = base
+        return expanded
 
     @property
     def has_rsample(self) -> bool:  # type: ignore[override]
@@ -54,8 +56,9 @@ class Independent(Distribution):
     def has_enumerate_support(self) -> bool:  # type: ignore[override]
         return self.reinterpreted_batch_ndims == 0 and self.base_dist.has_enumerate_support
 
-    @property
+    @constraints.dependent_property
     def support(self) -> Constraint:
+        """Values whose last dimensions the base distribution can have."""
         base, count = self.base_dist.support, self.reinterpreted_batch_ndims
         return constraints.independent(base, count) if count else base
 

@@ -1,26 +1,40 @@
-"""The Kullback-Leibler divergence of two distributions of one kind."""
+"""The Kullback-Leibler divergence, and that of two distributions of one kind."""
 
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 from ..api.functions import where
 from ..api.tensor import Tensor
+from ..core.backward import grad
 from .bernoulli import Bernoulli
 from .beta import Beta
+from .binomial import Binomial
 from .categorical import Categorical
+from .cauchy import Cauchy
+from .continuous_bernoulli import ContinuousBernoulli
+from .counts import Geometric, Poisson
 from .dirichlet import Dirichlet
 from .discrete import softplus
 from .distribution import Distribution, sum_rightmost
+from .exp_family import ExponentialFamily
 from .exponential import Exponential
 from .gamma import Gamma
+from .gumbel import Gumbel
+from .half import HalfNormal
 from .independent import Independent
 from .laplace import Laplace
+from .lowrank_multivariate_normal import LowRankMultivariateNormal
+from .multivariate_normal import MultivariateNormal
 from .normal import Normal
+from .one_hot_categorical import OneHotCategorical
+from .pareto import Pareto
 from .transformed_distribution import TransformedDistribution
 from .uniform import Uniform
+from .utils import euler_constant
 
 __all__ = ["kl_divergence", "register_kl"]
 
@@ -47,13 +61,21 @@ def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
     >>> D.kl_divergence(D.Normal(0., 1.), D.Normal(1., 2.))
     tensor(0.4431)
     """
-    for of_p in type(p).__mro__:
-        for of_q in type(q).__mro__:
-            if (of_p, of_q) in _REGISTERED:
-                return _REGISTERED[of_p, of_q](p, q)
-    raise NotImplementedError(
-        f"No KL(p || q) is implemented for p type {type(p).__name__} and q type {type(q).__name__}"
-    )
+    kinds_p, kinds_q = type(p).__mro__, type(q).__mro__
+    found = [(a, b) for a in kinds_p for b in kinds_q if (a, b) in _REGISTERED]
+    if not found:
+        kinds = f"p type {type(p).__name__} and q type {type(q).__name__}"
+        raise NotImplementedError(f"No KL(p || q) is implemented for {kinds}")
+    # The most special kind of p decides. A more special one of q makes it ambiguous.
+    by_p, by_q = found[0], min(found, key=lambda pair: kinds_q.index(pair[1]))
+    if _REGISTERED[by_p] is not _REGISTERED[by_q]:
+        warnings.warn(
+            f"Ambiguous kl_divergence({type(p).__name__}, {type(q).__name__}). Please "
+            f"register_kl({by_p[0].__name__}, {by_q[1].__name__})",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    return _REGISTERED[by_p](p, q)
 
 
 @register_kl(Normal, Normal)
@@ -113,6 +135,101 @@ def _dirichlets(p: Dirichlet, q: Dirichlet) -> Any:
 @register_kl(Beta, Beta)
 def _betas(p: Beta, q: Beta) -> Any:
     return _dirichlets(p._dirichlet, q._dirichlet)
+
+
+@register_kl(Binomial, Binomial)
+def _binomials(p: Binomial, q: Binomial) -> Any:
+    if (p.total_count < q.total_count).any():
+        raise NotImplementedError(
+            "KL between Binomials where q.total_count > p.total_count is not implemented"
+        )
+    logs = p.probs * (p.logits - q.logits) + (-p.probs).log1p() - (-q.probs).log1p()
+    return where(p.total_count > q.total_count, math.inf, p.total_count * logs)
+
+
+@register_kl(ContinuousBernoulli, ContinuousBernoulli)
+def _continuous_bernoullis(p: ContinuousBernoulli, q: ContinuousBernoulli) -> Any:
+    of_p = p.log_normaliser() + (-p.probs).log1p()
+    return p.mean * (p.logits - q.logits) + of_p - q.log_normaliser() - (-q.probs).log1p()
+
+
+@register_kl(Poisson, Poisson)
+def _poissons(p: Poisson, q: Poisson) -> Any:
+    return p.rate * (p.rate.log() - q.rate.log()) - (p.rate - q.rate)
+
+
+@register_kl(Geometric, Geometric)
+def _geometrics(p: Geometric, q: Geometric) -> Any:
+    return -p.entropy() - (-q.probs).log1p() / p.probs - q.logits
+
+
+@register_kl(Gumbel, Gumbel)
+def _gumbels(p: Gumbel, q: Gumbel) -> Any:
+    ratio, of_p, of_q = p.scale / q.scale, p.loc / q.scale, q.loc / q.scale
+    tail = (of_q + (1 + ratio).lgamma() - of_p).exp()
+    return -ratio.log() - of_q + of_p + ratio * euler_constant + tail - (1 + euler_constant)
+
+
+@register_kl(Cauchy, Cauchy)
+def _cauchys(p: Cauchy, q: Cauchy) -> Any:
+    spread = (p.scale + q.scale).pow(2) + (p.loc - q.loc).pow(2)
+    return spread.log() - (4 * p.scale * q.scale).log()
+
+
+@register_kl(Pareto, Pareto)
+def _paretos(p: Pareto, q: Pareto) -> Any:
+    ratio = q.alpha / p.alpha
+    result = q.alpha * (p.scale / q.scale).log() - ratio.log() + ratio - 1
+    return where(p.scale < q.scale, math.inf, result)
+
+
+@register_kl(HalfNormal, HalfNormal)
+def _half_normals(p: HalfNormal, q: HalfNormal) -> Any:
+    return _normals(p.base_dist, q.base_dist)
+
+
+@register_kl(OneHotCategorical, OneHotCategorical)
+def _one_hot_categoricals(p: OneHotCategorical, q: OneHotCategorical) -> Any:
+    return _categoricals(p._categorical, q._categorical)
+
+
+@register_kl(ExponentialFamily, ExponentialFamily)
+def _exponential_families(p: ExponentialFamily, q: ExponentialFamily) -> Any:
+    """By the gradient of the normaliser: a Bregman divergence of the natural parameters."""
+    if type(p) is not type(q):
+        raise NotImplementedError(
+            "The cross KL-divergence between different exponential families cannot be computed "
+            "using Bregman divergences"
+        )
+    of_p = [x.detach().requires_grad_() for x in p._natural_params]
+    normaliser = p._log_normalizer(*of_p)
+    slopes = grad(normaliser.sum(), of_p, create_graph=True)
+    result = q._log_normalizer(*q._natural_params) - normaliser
+    for a, b, slope in zip(of_p, q._natural_params, slopes, strict=True):
+        result = result - sum_rightmost((b - a) * slope, len(q.event_shape))
+    return result
+
+
+# Of multivariate normal distributions -------------------------------------------------------------
+
+
+@register_kl(MultivariateNormal, MultivariateNormal)
+@register_kl(MultivariateNormal, LowRankMultivariateNormal)
+@register_kl(LowRankMultivariateNormal, MultivariateNormal)
+@register_kl(LowRankMultivariateNormal, LowRankMultivariateNormal)
+def _multivariate_normals(p: Any, q: Any) -> Any:
+    """From the factors F for which F Fᵀ, of one or a sum of two, is the covariance matrix of p."""
+    if p.event_shape != q.event_shape:
+        raise ValueError(
+            "KL-divergence between two Multivariate Normals with different event shapes cannot be "
+            "computed"
+        )
+    logs = q.log_determinant() - p.log_determinant()
+    trace = sum(q.distance(factor) for factor in p.factors())
+    return 0.5 * (logs + trace + q.distance((q.loc - p.loc).unsqueeze(-1)) - p.event_shape[0])
+
+
+# Of distributions made of others ------------------------------------------------------------------
 
 
 @register_kl(Independent, Independent)

@@ -11,7 +11,8 @@ from ..api.functions import expm1, log, log1p
 from ..api.tensor import Tensor
 from . import constraints
 from .constraints import Constraint
-from .distribution import Distribution, broadcast_all
+from .distribution import Distribution
+from .utils import broadcast_all
 
 __all__ = ["Laplace"]
 

@@ -12,11 +12,10 @@ from ..api.functions import matmul
 from ..api.tensor import Tensor
 from . import constraints
 from .constraints import Constraint
-from .distribution import Distribution, common_shape
+from .distribution import Distribution
+from .utils import common_shape, lazy_property
 
 __all__ = ["MultivariateNormal"]
-
-_MATRICES = ("covariance_matrix", "precision_matrix", "scale_tril")
 
 
 class MultivariateNormal(Distribution):
@@ -50,16 +49,7 @@ class MultivariateNormal(Distribution):
     ) -> None:
         if loc.ndim < 1:
             raise ValueError("loc must be at least one-dimensional.")
-        matrices = dict(
-            zip(_MATRICES, (covariance_matrix, precision_matrix, scale_tril), strict=True)
-        )
-        given = [(name, x) for name, x in matrices.items() if x is not None]
-        if len(given) != 1:
-            raise ValueError(
-                "Exactly one of covariance_matrix or precision_matrix or scale_tril may be "
-                "specified."
-            )
-        name, matrix = given[0]
+        name, matrix = one_matrix(covariance_matrix, precision_matrix, scale_tril, ValueError)
         if matrix.ndim < 2:
             raise ValueError(
                 f"{name} must be at least two-dimensional, with optional leading batch dimensions"
@@ -69,31 +59,25 @@ class MultivariateNormal(Distribution):
         self.loc = loc.expand((*batch, size))
         vars(self)[name] = matrix.expand((*batch, *matrix.shape[-2:]))
         super().__init__(batch, (size,), validate_args=validate_args)
-        self._lower = _lower_of(name, matrix)
+        self._lower = lower_of(name, matrix)
 
-    def __getattr__(self, name: str) -> Any:
-        """Compute the matrices that weren't given."""
-        if name not in _MATRICES:
-            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+    @lazy_property
+    def scale_tril(self) -> Tensor:
+        """The lower triangle L for which L Lᵀ is the covariance matrix."""
+        return self._lower.expand((*self._batch_shape, *self._event_shape * 2))
+
+    @lazy_property
+    def covariance_matrix(self) -> Tensor:
+        """The covariances."""
+        shape = (*self._batch_shape, *self._event_shape * 2)
+        return matmul(self._lower, self._lower.mT).expand(shape)
+
+    @lazy_property
+    def precision_matrix(self) -> Tensor:
+        """The inverse of the covariance matrix."""
         lower, shape = self._lower, (*self._batch_shape, *self._event_shape * 2)
-        if name == "scale_tril":
-            return lower.expand(shape)
-        if name == "covariance_matrix":
-            return matmul(lower, lower.mT).expand(shape)
         inverse = solve_triangular(lower, eye(shape[-1], dtype=lower.dtype), upper=False)
         return matmul(inverse.mT, inverse).expand(shape)
-
-    def expand(self, batch_shape: Sequence[int], _instance: None = None) -> Any:
-        expanded = object.__new__(type(self))
-        for name in ("loc", *_MATRICES):
-            if name in vars(self):
-                value = vars(self)[name]
-                dims = value.shape[len(self._batch_shape) :]
-                vars(expanded)[name] = value.expand((*batch_shape, *dims))
-        expanded._lower = self._lower
-        Distribution.__init__(expanded, batch_shape, self._event_shape, validate_args=False)
-        expanded._validate_args = self._validate_args
-        return expanded
 
     @property
     def mean(self) -> Tensor:
@@ -114,10 +98,22 @@ class MultivariateNormal(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         self._validate_sample(value)
-        gap = (value - self.loc).unsqueeze(-1)
-        distance = solve_triangular(self._lower, gap, upper=False).pow(2).sum((-2, -1))
-        size = self._event_shape[0]
+        size, distance = self._event_shape[0], self.distance((value - self.loc).unsqueeze(-1))
         return -0.5 * (size * math.log(2 * math.pi) + distance) - self._half_log_det()
+
+    def distance(self, columns: Tensor) -> Tensor:
+        """The sum of the squared Mahalanobis distances of the columns of matrices from 0."""
+        scaled = solve_triangular(self._lower, columns, upper=False)
+        squares: Tensor = scaled.pow(2).sum((-2, -1))
+        return squares
+
+    def log_determinant(self) -> Tensor:
+        """The logarithm of the determinant of the covariance matrix."""
+        return 2 * self._half_log_det()
+
+    def factors(self) -> list[Tensor]:
+        """Matrices F whose products F Fᵀ add up to the covariance matrix."""
+        return [self._lower]
 
     def _half_log_det(self) -> Tensor:
         return self._lower.diagonal(dim1=-2, dim2=-1).log().sum(-1)
@@ -128,7 +124,24 @@ class MultivariateNormal(Distribution):
         return y.expand(self._batch_shape) if self._batch_shape else y
 
 
-def _lower_of(name: str, matrix: Tensor) -> Any:
+def one_matrix(
+    covariance_matrix: Any, precision_matrix: Any, scale_tril: Any, error: type[Exception]
+) -> tuple[str, Tensor]:
+    """The name and the value of the matrix that is given. An error for none or several."""
+    matrices = {
+        "covariance_matrix": covariance_matrix,
+        "precision_matrix": precision_matrix,
+        "scale_tril": scale_tril,
+    }
+    given = [(name, x) for name, x in matrices.items() if x is not None]
+    if len(given) != 1:
+        raise error(
+            "Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified."
+        )
+    return given[0]
+
+
+def lower_of(name: str, matrix: Tensor) -> Any:
     """The triangle L of the covariance matrix, which is L Lᵀ."""
     if name == "scale_tril":
         return matrix

@@ -12,7 +12,8 @@ from ..core.grad_mode import no_grad
 from ..random.sampling import normal
 from . import constraints
 from .constraints import Constraint
-from .distribution import LOG_SQRT_2_PI, Distribution, broadcast_all
+from .distribution import LOG_SQRT_2_PI, Distribution
+from .utils import broadcast_all
 
 __all__ = ["Normal"]
 

@@ -64,14 +64,17 @@ class TransformedDistribution(Distribution):
         shape = ComposeTransform(self.transforms).inverse_shape(shape)
         cut = len(shape) - len(self.base_dist.event_shape)
         base = self.base_dist.expand(shape[:cut])
-        return TransformedDistribution(base, self.transforms, self._validate_args)
+        expanded = super().expand(batch_shape)
+        expanded.base_dist = base
+        return expanded
 
     @property
     def has_rsample(self) -> bool:  # type: ignore[override]
         return self.base_dist.has_rsample
 
-    @property
+    @constraints.dependent_property
     def support(self) -> Constraint:
+        """The values of the last transform."""
         if not self.transforms:
             return self.base_dist.support
         support = self.transforms[-1].codomain
@@ -149,10 +152,6 @@ class LogNormal(TransformedDistribution):
     def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
         base = Normal(loc, scale, validate_args=validate_args)
         super().__init__(base, ExpTransform(), validate_args=validate_args)
-
-    def expand(self, batch_shape: Sequence[int], _instance: None = None) -> Any:
-        loc, scale = self.loc.expand(batch_shape), self.scale.expand(batch_shape)
-        return LogNormal(loc, scale, self._validate_args)
 
     @property
     def loc(self) -> Tensor:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from ..api.functions import log
 from ..api.tensor import Tensor
 from ..random.sampling import rand
 from . import constraints
 from .constraints import Constraint
-from .distribution import Distribution, broadcast_all
+from .distribution import Distribution
+from .utils import broadcast_all
 
 __all__ = ["Uniform"]
 
@@ -22,21 +23,21 @@ class Uniform(Distribution):
     tensor(1.3863)
     """
 
-    arg_constraints: ClassVar[dict[str, Constraint]] = {
-        "low": constraints.real,
-        "high": constraints.real,
-    }
     has_rsample = True
 
     def __init__(self, low: Any, high: Any, validate_args: bool | None = None) -> None:
         self.low, self.high = broadcast_all(low, high)
         super().__init__(self.low.shape, validate_args=validate_args)
-        if self._validate_args:
-            bound = self.high.item() if self.high.numel() == 1 else self.high
-            self._check_parameter("low", constraints.less_than(bound))
 
     @property
+    def arg_constraints(self) -> dict[str, Constraint]:  # type: ignore[override]
+        """Each bound is on its side of the other one."""
+        low, high = (x.item() if x.numel() == 1 else x for x in (self.low, self.high))
+        return {"low": constraints.less_than(high), "high": constraints.greater_than(low)}
+
+    @constraints.dependent_property(is_discrete=False, event_dim=0)
     def support(self) -> Constraint:
+        """The values from `low` to `high`."""
         return constraints.interval(self.low, self.high)
 
     @property

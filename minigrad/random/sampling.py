@@ -17,15 +17,16 @@ import numpy as np
 from ..core.creating import allocated, array_of, int_of, made, number_of, sizes_of
 from ..core.dispatch import OPS
 from ..core.errstate import quietly
-from ..core.higher_order import constant_in
+from ..core.higher_order import constant_in, without_derivative
 from ..core.inplace import in_place, refuse_write
 from ..core.one_node import as_one_node
 from ..core.output import created, written
-from ..core.tensor import TensorBase, wrap
+from ..core.tensor import TensorBase, require_tensor, wrap
 from ..rules import REGISTRY, dtypes, promotion
 from ..rules.dtypes import dtype as DType
 from ..rules.dtypes import scalar_name
 from ..rules.layout import arranged, empty_like
+from ..rules.random_gradients import dirichlet_slope, gamma_slope
 from . import variates
 from .generator import Generator, default_generator, generator_or_default
 
@@ -273,9 +274,46 @@ def poisson(input: Any, generator: Any = None) -> Any:
     return constant_in(drawn.reshape(rates.shape), "PoissonBackward0", input)
 
 
+def binomial(count: Any, prob: Any, generator: Any = None) -> Any:
+    """Draw how many of `count` trials succeed, for each element, with the probability `prob`.
+
+    Both are float tensors of one dtype, which broadcast. A probability beyond 0 or 1 counts as that
+    one. Raises ValueError for integer tensors, RuntimeError for two dtypes, NotImplementedError for
+    float16.
+
+    >>> minigrad.binomial(minigrad.tensor([3., 3.]), minigrad.tensor([0., 1.]))
+    tensor([0., 3.])
+    """
+    require_tensor(count, "binomial", "count")
+    require_tensor(prob, "binomial", "prob", 2)
+    counts, chances = count._array, prob._array
+    g = generator_or_default(generator, "binomial")
+    for name, x in (("count", counts), ("prob", chances)):
+        if x.dtype.kind != "f":
+            raise ValueError(
+                f"binomial only supports floating-point dtypes for {name}, got: {scalar_name(x)}"
+            )
+    if counts.dtype != chances.dtype:
+        kinds = scalar_name(chances), scalar_name(counts)
+        raise RuntimeError("Found dtype {} but expected {}".format(*kinds))
+    if counts.dtype == np.float16:
+        raise NotImplementedError("\"binomial_cpu\" not implemented for 'Half'")
+    shape = _common_shape(counts.shape, chances.shape)
+    pairs = (np.broadcast_to(x, shape).reshape(-1) for x in (counts, chances))
+    drawn = variates.binomials(g, *pairs).reshape(shape)
+    return without_derivative(drawn, "binomial", count, prob)
+
+
 def standard_gamma(input: Any) -> Any:
     """Draw from the gamma distribution of rate 1 for each element, its shape."""
     return wrap(variates.gammas(default_generator, np.array(input._array, order="C")))
+
+
+def standard_gamma_grad(input: Any, output: Any) -> Any:
+    """The derivative of numbers that `standard_gamma` drew by their shapes. It has none itself."""
+    slope = gamma_slope(input._array, output._array)
+    node = "StandardGammaGradBackward0"
+    return without_derivative(slope, "_standard_gamma_grad", input, node=node)
 
 
 def dirichlet(input: Any) -> Any:
@@ -285,6 +323,11 @@ def dirichlet(input: Any) -> Any:
     shares = (numbers / numbers.sum(-1, keepdims=True)).astype(kind)
     limits = np.finfo(kind)
     return wrap(np.clip(shares, limits.tiny, np.nextafter(kind.type(1), kind.type(0))))
+
+
+def dirichlet_grad(x: Any, concentration: Any, total: Any) -> Any:
+    """The derivative of components that `dirichlet` drew, divided by 1 − x."""
+    return wrap(dirichlet_slope(x._array, concentration._array, total._array))
 
 
 def multinomial(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -309,6 +310,96 @@ def _many_events(rate: float, uniform: Callable[[], float]) -> float:
         likelihood = -rate + count * math.log(rate) - math.lgamma(count + 1)
         if math.log(v) + math.log(scale) - math.log(a / (s * s) + b) <= likelihood:
             return count
+
+
+@quietly
+def binomials(g: Generator, counts: np.ndarray, chances: np.ndarray) -> np.ndarray:
+    """Draw the number of successes for each number of trials and probability, in their dtype.
+
+    If fewer than 10 are expected, by adding up the trials that each success takes. From there on by
+    rejection (W. Hörmann, "The generation of binomial random variates", 1993). A probability above
+    1/2 is that of a failure.
+    """
+
+    def uniform() -> float:
+        return float(uniforms(g, 1, _FLOAT64)[0])
+
+    one, drawn = counts.dtype.type(1), np.empty_like(counts)
+    for i, (count, p) in enumerate(zip(counts, chances, strict=True)):
+        if count <= 0 or p <= 0:
+            drawn[i] = 0
+        elif math.isnan(count) or math.isnan(p):
+            drawn[i] = math.nan
+        elif p >= 1:
+            drawn[i] = count
+        elif p <= 0.5:
+            drawn[i] = _successes(count, p, uniform)
+        else:
+            drawn[i] = count - _successes(count, one - p, uniform)
+    return drawn
+
+
+def _successes(count: np.floating, p: np.floating, uniform: Callable[[], float]) -> np.floating:
+    draw = _many_successes if count * p >= 10 else _few_successes
+    return draw(count, p, uniform)
+
+
+def _few_successes(count: np.floating, p: np.floating, uniform: Callable[[], float]) -> Any:
+    log, trials, drawn = float(np.log1p(-p)), 0.0, -1
+    while not trials > count:
+        u = uniform()
+        trials += math.ceil(math.log(u) / log) if u else math.inf
+        drawn += 1
+    return drawn
+
+
+def _many_successes(count: np.floating, p: np.floating, uniform: Callable[[], float]) -> Any:
+    # The roundings of the constants to the dtype of `count` are PyTorch's.
+    kind = type(count)
+    stddev = float(np.sqrt(count * p * (kind(1) - p)))
+    n, chance = float(count), float(p)
+    b = 1.15 + 2.53 * stddev
+    a = -0.0873 + 0.0248 * b + 0.01 * chance
+    centre = float(count * p) + 0.5
+    sure = 0.92 - 4.2 / b
+    odds = float(p / (kind(1) - p))
+    alpha = (2.83 + 5.1 / b) * stddev
+    mode = float(np.floor((count + kind(1)) * p))
+    while True:
+        u, v = uniform() - 0.5, uniform()
+        s = 0.5 - abs(u)
+        drawn = float(kind(math.floor((2 * a / s + b) * u + centre)))
+        if drawn < 0 or drawn > n:
+            continue
+        if s >= 0.07 and v <= sure:
+            return drawn
+        likelihood = (
+            (mode + 0.5) * math.log((mode + 1) / (odds * (n - mode + 1)))
+            + (n + 1) * math.log((n - mode + 1) / (n - drawn + 1))
+            + (drawn + 0.5) * math.log(odds * (n - drawn + 1) / (drawn + 1))
+            + _stirling_tail(mode)
+            + _stirling_tail(n - mode)
+            - _stirling_tail(drawn)
+            - _stirling_tail(n - drawn)
+        )
+        scaled = v * alpha / (a / (s * s) + b)
+        if (math.log(scaled) if scaled else -math.inf) <= likelihood:
+            return drawn
+
+
+# log k! minus Stirling's approximation of it, from k = 0 on.
+_TAILS = (
+    *(0.0810614667953272, 0.0413406959554092, 0.0276779256849983, 0.02079067210376509),
+    *(0.0166446911898211, 0.0138761288230707, 0.0118967099458917, 0.0104112652619720),
+    *(0.00925546218271273, 0.00833056343336287),
+)
+
+
+def _stirling_tail(k: float) -> float:
+    if k < len(_TAILS):
+        return _TAILS[int(k)]
+    square = (k + 1) * (k + 1)
+    return (1 / 12 - (1 / 360 - 1 / 1260 / square) / square) / (k + 1)
 
 
 def gammas(g: Generator, shapes: np.ndarray) -> np.ndarray:

@@ -29,6 +29,7 @@ TRANSFORMS = {
     "T.SoftmaxTransform()": (2, 3),
     "T.StickBreakingTransform()": (2, 3),
     "T.LowerCholeskyTransform()": (2, 2, 2),
+    "T.CorrCholeskyTransform()": (2, 6),
     "T.PositiveDefiniteTransform()": (2, 2, 2),
     "T.CumulativeDistributionTransform(D.Normal(0.0, 1.0))": (2, 3),
     "T.ReshapeTransform((3,), (3, 1))": (2, 3),

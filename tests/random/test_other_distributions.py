@@ -13,6 +13,7 @@ from twins import check_same
 
 import minigrad
 from minigrad.random import variates
+from minigrad.rules.random_gradients import dirichlet_slope, gamma_slope
 
 torch = pytest.importorskip("torch")
 
@@ -53,6 +54,23 @@ def test_numbers_of_events_are_pytorchs(seed: int, rates: list[float], kind: str
     check_same(program)
 
 
+counts = st.one_of(st.integers(0, 30), st.integers(0, 10**5), st.floats(-2, 200))
+chances = st.one_of(st.floats(0, 1), st.sampled_from([-0.5, 0.0, 0.5, 1.0, 1.5, float("nan")]))
+
+
+@given(seeds, st.lists(st.tuples(counts, chances), max_size=8))
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+def test_numbers_of_successes_are_pytorchs(
+    kind: str, seed: int, pairs: list[tuple[float, float]]
+) -> None:
+    def program(torch: Any) -> Any:
+        torch.manual_seed(seed)
+        table = torch.tensor(pairs, dtype=getattr(torch, kind)).reshape(-1, 2)
+        return [torch.binomial(*table.unbind(1)), torch.rand(1)]
+
+    check_same(program)
+
+
 @given(seeds, st.lists(st.floats(0.01, 50), min_size=1, max_size=8))
 @pytest.mark.parametrize("kind", ["float32", "float64"])
 def test_gammas_are_pytorchs(kind: str, seed: int, shapes: list[float]) -> None:
@@ -64,7 +82,50 @@ def test_gammas_are_pytorchs(kind: str, seed: int, shapes: list[float]) -> None:
     assert minigrad.rand(1, generator=g).item() == torch.rand(1).item()
 
 
+# How often the rounding of one number, and digits that cancel, may move a slope.
+SLOPES = {"float32": 2e-7, "float64": 1e-8}
+
+
+@given(st.integers(0, 2**32))
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+def test_slopes_of_gammas_are_pytorchs(kind: str, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    shapes = (10 ** rng.uniform(-6, 6, 300)).astype(kind)
+    near = shapes * (1 + rng.normal(size=300) / np.sqrt(shapes))
+    x = np.where(rng.random(300) < 0.5, near, 10 ** rng.uniform(-10, 6, 300)).astype(kind)
+    x = np.maximum(x, np.finfo(kind).tiny)
+    theirs = torch._standard_gamma_grad(torch.from_numpy(shapes), torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(gamma_slope(shapes, x), theirs, SLOPES[kind])
+
+
+@given(st.integers(0, 2**32))
+@pytest.mark.parametrize(("kind", "size", "accuracy"), [("float32", 2, 5e-3), ("float64", 4, 1e-7)])
+def test_slopes_of_dirichlets_are_pytorchs(
+    kind: str, size: float, accuracy: float, seed: int
+) -> None:
+    """The slopes are differences of digamma of the concentrations, which cancel."""
+    rng = np.random.default_rng(seed)
+    a, b = (10 ** rng.uniform(-size, size, (2, 300))).astype(kind)
+    limits = np.finfo(kind)
+    x = rng.beta(a, b).astype(kind).clip(limits.tiny, 1 - limits.epsneg)
+    theirs = torch._dirichlet_grad(*map(torch.from_numpy, (x, a, a + b))).numpy()
+    ours = dirichlet_slope(x, a, a + b)
+    assert ours.dtype == theirs.dtype
+    np.testing.assert_allclose(ours, theirs, accuracy, limits.tiny)
+    # Most of them hardly cancel.
+    error = np.abs(ours - theirs) / np.abs(theirs + limits.tiny)
+    assert np.quantile(error, 0.9) < 64 * limits.eps
+
+
 SAME = """
+torch.binomial(x, x / 2).grad_fn.name()
+torch.binomial(x, x / 2).sum().backward()
+torch.binomial(torch.ones(2), torch.ones(3))
+torch.binomial(torch.tensor([1, 2]), torch.ones(2))
+torch.binomial(torch.ones(2), torch.tensor([1, 2]))
+torch.binomial(torch.ones(2), torch.ones(2).double())
+torch.binomial(torch.ones(2).half(), torch.ones(2).half())
+torch.binomial(torch.ones(2), 0.5)
 torch.empty(3).cauchy_(0, -1)
 torch.empty(3).cauchy_(0, 0)
 torch.empty(3).long().cauchy_()
