@@ -26,6 +26,7 @@ from . import (
     amp,
     autograd,
     backends,
+    cpu,
     cuda,
     distributed,
     distributions,
@@ -34,6 +35,7 @@ from . import (
     jit,
     linalg,
     masked,
+    mps,
     multiprocessing,
     nn,
     optim,
@@ -46,8 +48,16 @@ from . import (
     testing,
     utils,
     version,
+    xpu,
 )
-from .amp import GradScaler, autocast
+from ._utils import get_device_module
+from .amp import (
+    GradScaler,
+    autocast,
+    clear_autocast_cache,
+    is_autocast_cache_enabled,
+    is_autocast_enabled,
+)
 from .api import functions
 from .api.creation import (
     arange,
@@ -112,7 +122,13 @@ from .api.windows import (
 from .autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from .autograd.transforms import vmap
 from .compiling import compile
-from .core.devices import device, get_default_device, set_default_device
+from .core.devices import (
+    AcceleratorError,
+    OutOfMemoryError,
+    device,
+    get_default_device,
+    set_default_device,
+)
 from .core.formats import (
     channels_last,
     channels_last_3d,
@@ -190,8 +206,10 @@ from .version import __version__ as __version__
 e, inf, nan, newaxis, pi = _math.e, _math.inf, _math.nan, None, _math.pi
 
 __all__ = [
+    "AcceleratorError",
     "Generator",
     "GradScaler",
+    "OutOfMemoryError",
     "Size",
     "Tensor",
     "TypedStorage",
@@ -215,10 +233,12 @@ __all__ = [
     "cfloat",
     "channels_last",
     "channels_last_3d",
+    "clear_autocast_cache",
     "compile",
     "complex64",
     "complex128",
     "contiguous_format",
+    "cpu",
     "cuda",
     "default_generator",
     "device",
@@ -249,6 +269,7 @@ __all__ = [
     "get_default_device",
     "get_default_dtype",
     "get_deterministic_debug_mode",
+    "get_device_module",
     "get_float32_matmul_precision",
     "get_num_interop_threads",
     "get_num_threads",
@@ -268,6 +289,8 @@ __all__ = [
     "int64",
     "is_anomaly_check_nan_enabled",
     "is_anomaly_enabled",
+    "is_autocast_cache_enabled",
+    "is_autocast_enabled",
     "is_complex",
     "is_deterministic_algorithms_warn_only_enabled",
     "is_floating_point",
@@ -289,6 +312,7 @@ __all__ = [
     "manual_seed",
     "masked",
     "memory_format",
+    "mps",
     "multinomial",
     "multiprocessing",
     "nan",
@@ -345,6 +369,7 @@ __all__ = [
     "utils",
     "version",
     "vmap",
+    "xpu",
     "zeros",
     "zeros_like",
 ]

@@ -29,6 +29,26 @@ def is_autocast_available(device_type: str) -> bool:
     return False
 
 
+def is_autocast_enabled(device_type: str | None = None) -> bool:
+    """Return whether the ops on a device convert their operands to a smaller dtype: False.
+
+    >>> minigrad.is_autocast_enabled("cpu")
+    False
+    """
+    if device_type is not None:
+        _device(device_type)
+    return False
+
+
+def is_autocast_cache_enabled() -> bool:
+    """Return whether `autocast` would keep converted weights: True, PyTorch's default."""
+    return True
+
+
+def clear_autocast_cache() -> None:
+    """Forget the weights that `autocast` has converted: there are none."""
+
+
 class autocast:
     """A context manager and decorator that changes nothing.
 

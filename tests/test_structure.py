@@ -41,14 +41,17 @@ ORDER = (
 NAMESPACES = {
     "_C",
     "_dynamo",
+    "_utils",
     "accelerator",
     "amp",
     "backends",
+    "cpu",
     "cuda",
     "func",
     "functional",
     "jit",
     "masked",
+    "mps",
     "multiprocessing",
     "profiler",
     "serialization",
@@ -57,9 +60,11 @@ NAMESPACES = {
     "storage",
     "testing",
     "version",
+    "xpu",
 }
 FILES = {"accelerator", "amp", "func", "linalg", "masked", "serialization", "special", "testing"}
-FILES |= {"_C", "_dynamo", "functional", "jit", "profiler", "storage", "version"}
+FILES |= {"_C", "_dynamo", "_utils", "functional", "jit", "mps", "profiler", "storage"}
+FILES |= {"version", "xpu"}
 # Private attributes of a tensor, and who may use those of another object than `self`. The core uses
 # all of them, and its docstring says what for.
 PRIVATE: dict[str, set[str]] = {
