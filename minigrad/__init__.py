@@ -79,34 +79,39 @@ from .api.creation import (
     zeros,
     zeros_like,
 )
+from .api.dlpack import to_dlpack
 from .api.functions import *  # noqa: F403, add, exp, matmul, …
 from .api.indexing import index_put
 from .api.limits import finfo, iinfo
 from .api.old_constructors import CLASSES as _CLASSES
 from .api.old_constructors import range, set_default_tensor_type
 from .api.printing import set_printoptions
-from .api.queries import (
-    _check as _check,
-)
+from .api.queries import _assert as _assert
+from .api.queries import _check as _check
 from .api.queries import (
     are_deterministic_algorithms_enabled,
     can_cast,
     get_deterministic_debug_mode,
+    get_device,
     get_float32_matmul_precision,
     get_num_interop_threads,
     get_num_threads,
     is_complex,
+    is_conj,
     is_deterministic_algorithms_warn_only_enabled,
     is_floating_point,
+    is_neg,
     is_nonzero,
     is_same_size,
     is_signed,
+    is_storage,
     numel,
     result_type,
     set_deterministic_debug_mode,
     set_float32_matmul_precision,
     set_num_interop_threads,
     set_num_threads,
+    typename,
     use_deterministic_algorithms,
 )
 from .api.sharing import asarray, from_dlpack, frombuffer
@@ -269,6 +274,7 @@ __all__ = [
     "get_default_device",
     "get_default_dtype",
     "get_deterministic_debug_mode",
+    "get_device",
     "get_device_module",
     "get_float32_matmul_precision",
     "get_num_interop_threads",
@@ -292,14 +298,17 @@ __all__ = [
     "is_autocast_cache_enabled",
     "is_autocast_enabled",
     "is_complex",
+    "is_conj",
     "is_deterministic_algorithms_warn_only_enabled",
     "is_floating_point",
     "is_grad_enabled",
     "is_inference",
     "is_inference_mode_enabled",
+    "is_neg",
     "is_nonzero",
     "is_same_size",
     "is_signed",
+    "is_storage",
     "is_warn_always_enabled",
     "jit",
     "kaiser_window",
@@ -361,6 +370,8 @@ __all__ = [
     "strided",
     "tensor",
     "testing",
+    "to_dlpack",
+    "typename",
     "uint8",
     "uint16",
     "uint32",

@@ -56,6 +56,8 @@ MODULES: dict[str, tuple[ModuleType, ModuleType]] = {
     "utils.benchmark": (minigrad.utils.benchmark, torch.utils.benchmark),
     "autograd": (minigrad.autograd, torch.autograd),
     "autograd.functional": (minigrad.autograd.functional, torch.autograd.functional),
+    "autograd.function": (minigrad.autograd.function, torch.autograd.function),
+    "autograd.grad_mode": (minigrad.autograd.grad_mode, torch.autograd.grad_mode),
     "autograd.profiler": (minigrad.autograd.profiler, torch.autograd.profiler),
     "functional": (minigrad.functional, torch.functional),
     "jit": (minigrad.jit, torch.jit),
@@ -72,6 +74,7 @@ MODULES: dict[str, tuple[ModuleType, ModuleType]] = {
     "signal": (minigrad.signal, torch.signal),
     "signal.windows": (minigrad.signal.windows, torch.signal.windows),
     "special": (minigrad.special, torch.special),
+    "utils.dlpack": (minigrad.utils.dlpack, torch.utils.dlpack),
     "utils": (minigrad.utils, torch.utils),
     "utils.data": (minigrad.utils.data, torch.utils.data),
 }
