@@ -80,6 +80,7 @@ from .api.creation import (
     zeros_like,
 )
 from .api.dlpack import to_dlpack
+from .api.foreach import *  # noqa: F403, _foreach_add, _foreach_norm, …
 from .api.functions import *  # noqa: F403, add, exp, matmul, …
 from .api.indexing import index_put
 from .api.limits import finfo, iinfo

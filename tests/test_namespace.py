@@ -158,7 +158,8 @@ def test_every_function_and_class_has_a_docstring() -> None:
 ParameterNames = tuple[list[str], set[str]]
 # PyTorch's own signature of these is missing or wrong.
 WRONG_IN_PYTORCH = {
-    *("dtype", "no_grad", "autograd.no_grad", "Tensor.requires_grad_"),
+    *("dtype", "no_grad", "autograd.no_grad", "autograd.grad_mode.no_grad"),
+    "Tensor.requires_grad_",
     # These accept the parameters of `max_pool2d_with_indices` and kin.
     *(f"nn.functional.{kind}max_pool{n}d" for kind in ("", "adaptive_") for n in (1, 2, 3)),
     *(f"nn.functional.fractional_max_pool{n}d" for n in (2, 3)),

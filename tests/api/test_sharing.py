@@ -202,7 +202,7 @@ EXPORTED: dict[str, Callable[[Any], Any]] = {
     "empty": lambda torch: torch.zeros(0, 3),
     "bools": lambda torch: torch.tensor([True, False]),
     "halves": lambda torch: torch.ones(2).half(),
-    "unsigned": lambda torch: torch.ones(2).to(torch.uint16),
+    "bytes": lambda torch: torch.ones(2).to(torch.uint8),
     "with a graph": lambda torch: torch.ones(2, requires_grad=True) * 2,
     "leaf": lambda torch: torch.ones(2, requires_grad=True),
 }
@@ -223,7 +223,9 @@ def test_numpy_reads_a_tensor(name: str) -> None:
     assert found[0] == found[1]
 
 
-@pytest.mark.parametrize("name", [n for n in EXPORTED if n not in ("with a graph", "leaf")])
+@pytest.mark.parametrize(
+    "name", [n for n in EXPORTED if n not in ("with a graph", "leaf", "empty")]
+)
 def test_either_library_reads_the_other(name: str) -> None:
     ours, theirs = EXPORTED[name](minigrad), EXPORTED[name](torch)
     for x, read in ((ours, torch.from_dlpack(ours)), (theirs, minigrad.from_dlpack(theirs))):
