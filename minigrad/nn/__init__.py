@@ -8,7 +8,9 @@ of convolutions, and `plain.py` functions under their names in torch. `modules/`
 
 from __future__ import annotations
 
+from . import _reduction as _reduction
 from . import attention as _attention
+from . import common_types as common_types
 from . import functional, grad, init, modules, parallel, utils
 from .activation import (
     CELU,
