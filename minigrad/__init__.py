@@ -20,37 +20,49 @@ if ("minigrad" in _sys.orig_argv and _sys.argv[0] == "-m") or _sys.argv[0].endsw
 
 
 from . import _C as _C
+from . import __config__ as __config__
 from . import _dynamo as _dynamo
 from . import (
     accelerator,
     amp,
     autograd,
     backends,
+    compiler,
+    cpu,
     cuda,
     distributed,
     distributions,
     func,
     functional,
+    hub,
     jit,
     linalg,
     masked,
+    mps,
     multiprocessing,
     nn,
     optim,
     profiler,
     random,
+    return_types,
     serialization,
     signal,
     special,
     storage,
     testing,
+    torch_version,
+    types,
     utils,
     version,
+    xpu,
 )
+from ._utils import get_device_module
 from .amp import (
     GradScaler,
     autocast,
+    clear_autocast_cache,
     get_autocast_dtype,
+    is_autocast_cache_enabled,
     is_autocast_cpu_enabled,
     is_autocast_enabled,
 )
@@ -75,25 +87,29 @@ from .api.creation import (
     zeros,
     zeros_like,
 )
+from .api.dlpack import to_dlpack
+from .api.foreach import *  # noqa: F403, _foreach_add, _foreach_norm, …
 from .api.functions import *  # noqa: F403, add, exp, matmul, …
 from .api.indexing import index_put
 from .api.limits import finfo, iinfo
 from .api.old_constructors import CLASSES as _CLASSES
 from .api.old_constructors import range, set_default_tensor_type
 from .api.printing import set_printoptions
-from .api.queries import (
-    _check as _check,
-)
+from .api.queries import _assert as _assert
+from .api.queries import _check as _check
 from .api.queries import (
     are_deterministic_algorithms_enabled,
     can_cast,
     get_deterministic_debug_mode,
+    get_device,
     get_float32_matmul_precision,
     get_num_interop_threads,
     get_num_threads,
     is_complex,
+    is_conj,
     is_deterministic_algorithms_warn_only_enabled,
     is_floating_point,
+    is_neg,
     is_nonzero,
     is_same_size,
     is_signed,
@@ -103,6 +119,7 @@ from .api.queries import (
     set_float32_matmul_precision,
     set_num_interop_threads,
     set_num_threads,
+    typename,
     use_deterministic_algorithms,
 )
 from .api.sharing import asarray, from_dlpack, frombuffer
@@ -120,7 +137,13 @@ from .api.windows import (
 from .autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from .autograd.transforms import vmap
 from .compiling import compile
-from .core.devices import device, get_default_device, set_default_device
+from .core.devices import (
+    AcceleratorError,
+    OutOfMemoryError,
+    device,
+    get_default_device,
+    set_default_device,
+)
 from .core.formats import (
     channels_last,
     channels_last_3d,
@@ -199,8 +222,10 @@ from .version import __version__ as __version__
 e, inf, nan, newaxis, pi = _math.e, _math.inf, _math.nan, None, _math.pi
 
 __all__ = [
+    "AcceleratorError",
     "Generator",
     "GradScaler",
+    "OutOfMemoryError",
     "Size",
     "Tensor",
     "TypedStorage",
@@ -225,10 +250,13 @@ __all__ = [
     "cfloat",
     "channels_last",
     "channels_last_3d",
+    "clear_autocast_cache",
     "compile",
+    "compiler",
     "complex64",
     "complex128",
     "contiguous_format",
+    "cpu",
     "cuda",
     "default_generator",
     "device",
@@ -260,6 +288,8 @@ __all__ = [
     "get_default_device",
     "get_default_dtype",
     "get_deterministic_debug_mode",
+    "get_device",
+    "get_device_module",
     "get_float32_matmul_precision",
     "get_num_interop_threads",
     "get_num_threads",
@@ -267,6 +297,7 @@ __all__ = [
     "half",
     "hamming_window",
     "hann_window",
+    "hub",
     "iinfo",
     "index_put",
     "inf",
@@ -279,14 +310,17 @@ __all__ = [
     "int64",
     "is_anomaly_check_nan_enabled",
     "is_anomaly_enabled",
+    "is_autocast_cache_enabled",
     "is_autocast_cpu_enabled",
     "is_autocast_enabled",
     "is_complex",
+    "is_conj",
     "is_deterministic_algorithms_warn_only_enabled",
     "is_floating_point",
     "is_grad_enabled",
     "is_inference",
     "is_inference_mode_enabled",
+    "is_neg",
     "is_nonzero",
     "is_same_size",
     "is_signed",
@@ -303,6 +337,7 @@ __all__ = [
     "manual_seed",
     "masked",
     "memory_format",
+    "mps",
     "multinomial",
     "multiprocessing",
     "nan",
@@ -329,6 +364,7 @@ __all__ = [
     "randperm",
     "range",
     "result_type",
+    "return_types",
     "save",
     "scalar_tensor",
     "seed",
@@ -351,6 +387,10 @@ __all__ = [
     "strided",
     "tensor",
     "testing",
+    "to_dlpack",
+    "torch_version",
+    "typename",
+    "types",
     "uint8",
     "uint16",
     "uint32",
@@ -359,6 +399,7 @@ __all__ = [
     "utils",
     "version",
     "vmap",
+    "xpu",
     "zeros",
     "zeros_like",
 ]

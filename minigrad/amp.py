@@ -66,6 +66,15 @@ def is_autocast_cpu_enabled() -> bool:
     return False
 
 
+def is_autocast_cache_enabled() -> bool:
+    """Return whether `autocast` would keep converted weights: True, PyTorch's default."""
+    return True
+
+
+def clear_autocast_cache() -> None:
+    """Forget the weights that `autocast` has converted: there are none."""
+
+
 class autocast:
     """A context manager and decorator that changes nothing.
 

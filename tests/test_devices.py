@@ -33,6 +33,52 @@ torch.cuda.memory_allocated(), torch.cuda.max_memory_allocated()
 torch.cuda.memory_reserved(), torch.cuda.max_memory_reserved()
 torch.cuda.Event(enable_timing=True)
 torch.cuda.Stream()
+issubclass(torch.OutOfMemoryError, RuntimeError)
+torch.cuda.OutOfMemoryError is torch.OutOfMemoryError
+torch.cuda.AcceleratorError is torch.AcceleratorError
+torch.cuda.memory_stats(), torch.cuda.memory_stats_as_nested_dict()
+torch.cuda.memory_summary()
+torch.cuda.memory_cached(), torch.cuda.max_memory_cached()
+torch.cuda.set_rng_state(torch.get_rng_state()), torch.cuda.set_rng_state_all([])
+torch.cuda.set_rng_state_all([1])
+torch.cuda.is_tf32_supported(), torch.cuda.get_gencode_flags(), torch.cuda.default_generators
+torch.cuda.has_half, torch.cuda.has_magma
+torch.cuda.CUDAGraph()
+torch.cuda.nvtx.range_push('step')
+torch.cuda.nvtx.range_pop()
+torch.cuda.nvtx.mark('step')
+torch.cuda.nvtx.range('step {}', 1).__enter__()
+torch.xpu.is_available(), torch.xpu.device_count(), torch.xpu.is_initialized()
+torch.xpu.is_bf16_supported(), torch.xpu.is_tf32_supported(), torch.xpu.get_arch_list()
+torch.xpu.manual_seed(0), torch.xpu.manual_seed_all(0), torch.xpu.seed(), torch.xpu.seed_all()
+torch.xpu.manual_seed('a')
+torch.xpu.memory_allocated(), torch.xpu.max_memory_allocated(), torch.xpu.memory_stats()
+torch.xpu.memory_reserved(), torch.xpu.max_memory_reserved(), torch.xpu.empty_cache()
+torch.xpu.get_rng_state_all(), torch.xpu.set_rng_state_all([]), torch.xpu.get_gencode_flags()
+torch.xpu.device('cpu')
+torch.xpu.device(0).__enter__()
+torch.xpu.device_of(x).__enter__()
+torch.xpu.stream(None).__enter__()
+torch.xpu.Stream()
+torch.xpu.Event()
+torch.mps.is_available(), torch.mps.device_count(), torch.mps.manual_seed(0)
+torch.cpu.is_available(), torch.cpu.device_count(), torch.cpu.is_initialized()
+torch.cpu.current_device(), torch.cpu.synchronize(), torch.cpu.set_device('cpu')
+torch.cpu.stream(torch.cpu.current_stream()).__enter__()
+torch.cpu.Stream().wait_stream(torch.cpu.Stream()), torch.cpu.Stream().record_event()
+torch.cpu.Event().query(), torch.cpu.Event().record(), torch.cpu.Event().wait()
+torch.cpu.amp.autocast(False)._enabled, torch.cpu.amp.GradScaler().is_enabled()
+torch.get_device_module() is torch.cpu, torch.get_device_module('cuda:1') is torch.cuda
+torch.get_device_module(torch.device('mps')) is torch.mps
+torch.get_device_module('meta')
+torch.is_autocast_enabled(), torch.is_autocast_enabled('cpu'), torch.clear_autocast_cache()
+torch.is_autocast_enabled('foo')
+torch.is_autocast_cache_enabled()
+torch.backends.opt_einsum.is_available(), torch.backends.opt_einsum.enabled
+torch.backends.mha.set_fastpath_enabled(True), torch.backends.mha.get_fastpath_enabled()
+kernels_for_attention(torch)
+torch.backends.cuda.enable_math_sdp(1)
+torch.backends.cuda.is_flash_attention_available()
 torch.accelerator.is_available(), torch.accelerator.device_count()
 torch.accelerator.current_accelerator()
 torch.accelerator.current_device_index()
@@ -41,6 +87,15 @@ torch.accelerator.synchronize()
 torch.accelerator.current_stream()
 torch.accelerator.memory_allocated()
 torch.accelerator.empty_cache()
+torch.accelerator.current_device_idx()
+torch.accelerator.set_device_idx(0)
+torch.accelerator.memory_reserved()
+torch.accelerator.max_memory_reserved()
+torch.accelerator.memory_stats()
+torch.accelerator.get_memory_info()
+torch.accelerator.reset_peak_memory_stats()
+torch.accelerator.reset_accumulated_memory_stats()
+torch.accelerator.get_device_capability()
 torch.backends.cudnn.enabled, torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic
 torch.backends.cudnn.is_available(), torch.backends.cudnn.version()
 torch.backends.mps.is_available(), torch.backends.mps.is_built(), torch.backends.cuda.is_built()
@@ -106,6 +161,17 @@ def with_device(torch: Any, name: str) -> Any:
         return torch.zeros(2)
 
 
+def kernels_for_attention(torch: Any) -> Any:
+    cuda, found = torch.backends.cuda, []
+    for kernel in ("flash", "mem_efficient", "math", "cudnn"):
+        enabled = getattr(cuda, f"{kernel}_sdp_enabled")
+        found.append(enabled())
+        getattr(cuda, f"enable_{kernel}_sdp")(False)
+        found.append(enabled())
+        getattr(cuda, f"enable_{kernel}_sdp")(True)
+    return found
+
+
 def kept_when_emptied(torch: Any) -> Any:
     model = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3)).double()
     before = dict(model.named_parameters())
@@ -134,7 +200,7 @@ def trained(torch: Any, scaler: Any, autocast: Any) -> Any:
 
 @pytest.mark.parametrize("line", SAME.strip().splitlines())
 def test_same_as_a_cpu_build(line: str) -> None:
-    functions = (with_device, trained, kept_when_emptied)
+    functions = (with_device, trained, kept_when_emptied, kernels_for_attention)
     names = {"copy": copy, "pickle": pickle} | {each.__name__: each for each in functions}
 
     def program(torch: Any) -> Any:
@@ -165,14 +231,63 @@ torch.cuda.mem_get_info()
 torch.cuda.current_stream()
 torch.cuda.init()
 torch.cuda.initial_seed()
+torch.cuda.get_rng_state()
+torch.cuda.ipc_collect()
+torch.cuda.default_stream()
+torch.cuda.can_device_access_peer(0, 1)
+torch.cuda.current_blas_handle()
+torch.cuda.get_sync_debug_mode()
+torch.cuda.set_sync_debug_mode(0)
+torch.cuda.set_per_process_memory_fraction(0.5)
+torch.cuda.get_per_process_memory_fraction()
+"""
+NO_XPU = """
+x.to('xpu')
+torch.xpu.synchronize()
+torch.xpu.current_device()
+torch.xpu.set_device(0)
+torch.xpu.get_device_name()
+torch.xpu.get_device_capability()
+torch.xpu.get_device_properties()
+torch.xpu.mem_get_info()
+torch.xpu.current_stream()
+torch.xpu.init()
+torch.xpu.initial_seed()
+torch.xpu.get_rng_state()
+"""
+NO_MPS = """
+torch.mps.synchronize()
+torch.mps.seed()
+torch.mps.get_rng_state()
+torch.mps.set_rng_state(torch.get_rng_state())
+torch.mps.empty_cache()
+torch.mps.set_per_process_memory_fraction(0.5)
+torch.mps.current_allocated_memory()
+torch.mps.driver_allocated_memory()
+torch.mps.recommended_max_memory()
 """
 
 
-@pytest.mark.parametrize("line", NO_CUDA.strip().splitlines())
-def test_what_needs_a_gpu_raises_the_error_of_a_cpu_build(line: str) -> None:
+@pytest.mark.parametrize(
+    ("line", "error", "words"),
+    [
+        *((line, AssertionError, "CUDA enabled") for line in NO_CUDA.strip().splitlines()),
+        *((line, AssertionError, "XPU enabled") for line in NO_XPU.strip().splitlines()),
+        *((line, RuntimeError, "without MPS backend") for line in NO_MPS.strip().splitlines()),
+    ],
+)
+def test_what_needs_a_gpu_raises_the_error_of_a_cpu_build(
+    line: str, error: type[Exception], words: str
+) -> None:
     for namespace in (minigrad, torch):
-        with pytest.raises(AssertionError, match="Torch not compiled with CUDA enabled"):
+        with pytest.raises(error, match=words):
             eval(line, {"torch": namespace, "x": namespace.ones(2)})
+
+
+def test_a_statistic_of_a_gpu_cannot_be_reset() -> None:
+    for namespace in (minigrad, torch):
+        with pytest.raises(AttributeError):
+            namespace.cuda.reset_peak_memory_stats()
 
 
 def test_another_default_device_is_refused_at_once() -> None:

@@ -41,25 +41,37 @@ ORDER = (
 NAMESPACES = {
     "_C",
     "_dynamo",
+    "__config__",
+    "_utils",
     "accelerator",
     "amp",
     "backends",
+    "compiler",
+    "cpu",
     "cuda",
     "func",
     "functional",
+    "hub",
     "jit",
     "masked",
+    "mps",
     "multiprocessing",
     "profiler",
+    "return_types",
     "serialization",
     "signal",
     "special",
     "storage",
     "testing",
+    "torch_version",
+    "types",
     "version",
+    "xpu",
 }
 FILES = {"accelerator", "amp", "func", "linalg", "masked", "serialization", "special", "testing"}
-FILES |= {"_C", "_dynamo", "functional", "jit", "profiler", "storage", "version"}
+FILES |= {"_C", "_dynamo", "_utils", "functional", "jit", "mps", "profiler", "storage"}
+FILES |= {"__config__", "compiler", "hub", "return_types", "torch_version", "types", "version"}
+FILES |= {"xpu"}
 # Private attributes of a tensor, and who may use those of another object than `self`. The core uses
 # all of them, and its docstring says what for.
 PRIVATE: dict[str, set[str]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from ..core.warning import warn
 from ..rules import dtypes
 from ..rules.promotion import python_number, same_category_or_higher
 from ..rules.promotion import result_type as _result_type
+from .old_constructors import class_name
 
 
 def is_floating_point(input: Any) -> bool:
@@ -31,6 +33,51 @@ def is_complex(input: Any) -> bool:
     False
     """
     return array_of(input, "is_complex").dtype.kind == "c"
+
+
+def is_conj(input: Any) -> bool:
+    """Whether the elements of a tensor are stored as their complex conjugates: False.
+
+    >>> minigrad.is_conj(minigrad.ones(1))
+    False
+    """
+    array_of(input, "is_conj")
+    return False
+
+
+def is_neg(input: Any) -> bool:
+    """Whether the elements of a tensor are stored with the other sign: False.
+
+    >>> minigrad.is_neg(minigrad.ones(1))
+    False
+    """
+    array_of(input, "is_neg")
+    return False
+
+
+def get_device(input: Any) -> int:
+    """The index of the GPU that holds a tensor; -1 for the CPU.
+
+    >>> minigrad.get_device(minigrad.ones(1))
+    -1
+    """
+    array_of(input, "get_device")
+    return -1
+
+
+def typename(obj: Any, /) -> str:
+    """The name of a tensor's old class, of an object's class, or of a class, function or module.
+
+    >>> minigrad.typename(minigrad.ones(1)), minigrad.typename(3)
+    ('torch.FloatTensor', 'int')
+    """
+    if isinstance(obj, TensorBase):
+        return class_name(obj)
+    if isinstance(obj, ModuleType):
+        return obj.__name__
+    named = obj if hasattr(obj, "__qualname__") else type(obj)
+    module = getattr(named, "__module__", None) or ""
+    return named.__qualname__ if module in ("", "builtins") else f"{module}.{named.__qualname__}"
 
 
 def is_signed(input: Any) -> bool:
@@ -262,6 +309,15 @@ def can_cast(from_: Any, to: Any) -> bool:
                 f"{type(value).__name__}"
             )
     return same_category_or_higher(dtypes.to_numpy(from_), dtypes.to_numpy(to))
+
+
+def _assert(condition: Any, message: str) -> None:
+    """Raise AssertionError with this message unless a condition is true.
+
+    >>> minigrad._assert(minigrad.tensor(True), "no")
+    """
+    if not condition:
+        raise AssertionError(message)
 
 
 def _check(cond: bool, message: Any = None) -> None:

@@ -14,6 +14,7 @@ from ..core.warning import warn_once
 from ..rules import dtypes, promotion
 from ..rules.dtypes import dtype as DType
 from .creation import from_numpy, tensor
+from .dlpack import CPU, DLDeviceType
 from .tensor import Tensor
 
 
@@ -145,15 +146,44 @@ def frombuffer(
     return made.requires_grad_() if requires_grad else made
 
 
-def from_dlpack(ext_tensor: Any) -> Tensor:
-    """Make a tensor that shares the memory of an object with `__dlpack__`, such as an array.
+class _Exported:
+    """What a capsule was taken from, as far as NumPy asks it."""
 
-    RuntimeError for an object without it, BufferError for memory of another device.
+    def __init__(self, capsule: Any) -> None:
+        self.capsule = capsule
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self.capsule
+
+    def __dlpack_device__(self) -> tuple[DLDeviceType, int]:
+        return CPU
+
+
+def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Tensor:
+    """Make a tensor that shares the memory of an object with `__dlpack__`, or of a capsule.
+
+    RuntimeError for any other object, and for a capsule that was used before; BufferError for
+    memory of another device, and for a tensor that requires grad. The memory is copied with `copy`.
 
     >>> minigrad.from_dlpack(np.zeros(2))
     tensor([0., 0.], dtype=torch.float64)
     """
+    require_cpu(device)
+    if type(ext_tensor).__name__ == "PyCapsule":
+        if device is not None or copy is not None:
+            raise AssertionError(
+                "device and copy kwargs not supported when ext_tensor is already a DLPack capsule."
+            )
+        try:
+            return from_numpy(np.from_dlpack(_Exported(ext_tensor)))
+        except ValueError as error:
+            raise RuntimeError(
+                "from_dlpack received an invalid capsule. Note that a capsule can be used only "
+                "once."
+            ) from error
     if not hasattr(ext_tensor, "__dlpack__"):
         kind = type(ext_tensor).__name__
-        raise RuntimeError(f"from_dlpack received an object without __dlpack__, a {kind}")
-    return from_numpy(np.from_dlpack(ext_tensor))
+        raise RuntimeError(
+            f"from_dlpack received an invalid capsule, or an object without __dlpack__: a {kind}"
+        )
+    return from_numpy(np.from_dlpack(ext_tensor, copy=copy))

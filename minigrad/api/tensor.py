@@ -48,6 +48,7 @@ from ..rules.memory import memory_of
 from ..rules.promotion import converted, get_default_dtype
 from . import compositions, copying, indexing, old_constructors, printing, queries
 from .compositions.basic import matmul, tensor_or_number
+from .dlpack import dlpack, dlpack_device
 from .op_methods import OpMethods
 from .setting import read_as_set, storage, untyped_storage
 from .size import Size, size_of
@@ -211,9 +212,16 @@ class Tensor(OpMethods, TensorBase):
         """The device that holds the elements: the CPU."""
         return device("cpu")
 
-    is_xpu = property(lambda self: False, doc="Whether an Intel GPU holds the elements: False.")
-    is_cuda = property(lambda self: False, doc="Whether a GPU holds the elements: False.")
     is_cpu = property(lambda self: True, doc="Whether the CPU holds the elements: True.")
+    is_cuda = property(lambda self: False, doc="Whether a GPU holds the elements: False.")
+    is_xpu = property(lambda self: False, doc="Whether an Intel GPU holds the elements: False.")
+    is_mps = property(lambda self: False, doc="Whether an Apple GPU holds the elements: False.")
+    is_meta = property(lambda self: False, doc="Whether there are no elements at all: False.")
+    is_sparse = property(lambda self: False, doc="Whether only some elements are stored: False.")
+    is_sparse_csr = property(lambda self: False, doc="Whether rows of some are stored: False.")
+    is_quantized = property(lambda self: False, doc="Whether small ints are stored: False.")
+    is_mkldnn = property(lambda self: False, doc="Whether they have oneDNN's layout: False.")
+    is_nested = property(lambda self: False, doc="Whether the rows differ in length: False.")
 
     is_inference = is_inference
 
@@ -223,6 +231,14 @@ class Tensor(OpMethods, TensorBase):
 
     def is_complex(self) -> bool:
         """Whether the elements are complex numbers: False."""
+        return False
+
+    def is_conj(self) -> bool:
+        """Whether the elements are stored as their complex conjugates: False."""
+        return False
+
+    def is_neg(self) -> bool:
+        """Whether the elements are stored with the other sign: False."""
         return False
 
     def is_signed(self) -> bool:
@@ -444,6 +460,8 @@ class Tensor(OpMethods, TensorBase):
         if tracing.recording is not None:
             tracing.recording.left()
         return self._array
+
+    __dlpack__, __dlpack_device__ = dlpack, dlpack_device
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.numpy(), dtype, copy=copy)

@@ -4,7 +4,7 @@ that users define), `anomaly_mode.py` (errors with the line of the forward pass)
 (Jacobians and Hessians), then `gradcheck.py` (gradients compared with finite differences).
 `transforms.py` has torch.func's derivatives, and `recompute.py` graphs that save less memory.
 `graph.py` has hooks for what ops save, and `profiler.py` times of ops.
-`grad_mode.py` and `variable.py` are aliases.
+`grad_mode.py` and `variable.py` are little more than aliases.
 """
 
 from ..core.backward import backward, grad
@@ -13,6 +13,7 @@ from ..core.inference import inference_mode
 from . import functional, graph, profiler
 from .anomaly_mode import detect_anomaly, set_detect_anomaly
 from .function import Function
+from .grad_mode import set_multithreading_enabled
 from .gradcheck import gradcheck, gradgradcheck
 from .variable import Variable
 
@@ -32,4 +33,5 @@ __all__ = [
     "profiler",
     "set_detect_anomaly",
     "set_grad_enabled",
+    "set_multithreading_enabled",
 ]

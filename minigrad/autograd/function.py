@@ -18,7 +18,7 @@ from ..core.node import Node
 from ..core.views import set_history
 from .function_node import BackwardCFunction, FunctionCtx
 
-__all__ = ["BackwardCFunction", "Function", "FunctionCtx", "once_differentiable"]
+__all__ = ["BackwardCFunction", "Function", "FunctionCtx", "InplaceFunction", "once_differentiable"]
 
 
 class Function:
@@ -121,6 +121,14 @@ class Function:
                 "should only implement one of them."
             )
         return cls.vjp
+
+
+class InplaceFunction(Function):
+    """A Function for an op that may write in place. Its name is all that it has beside Function."""
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace = inplace
 
 
 def _by_position(

@@ -21,6 +21,67 @@ def is_built() -> bool:
     return False
 
 
+_enabled = {"flash": True, "mem_efficient": True, "math": True, "cudnn": True}
+
+
+def _enable(kernel: str, enabled: bool) -> None:
+    if not isinstance(enabled, bool):
+        kind = type(enabled).__name__
+        raise RuntimeError(f"set_sdp_use_{kernel} expects a bool, but got {kind}")
+    _enabled[kernel] = enabled
+
+
+def enable_flash_sdp(enabled: bool) -> None:
+    """Allow or forbid one of the GPU's kernels for attention.
+
+    >>> minigrad.backends.cuda.enable_flash_sdp(False)
+    >>> minigrad.backends.cuda.flash_sdp_enabled()
+    False
+    >>> minigrad.backends.cuda.enable_flash_sdp(True)
+    """
+    _enable("flash", enabled)
+
+
+def flash_sdp_enabled() -> bool:
+    """Return what `enable_flash_sdp` set."""
+    return _enabled["flash"]
+
+
+def enable_mem_efficient_sdp(enabled: bool) -> None:
+    """Allow or forbid one of the GPU's kernels for attention."""
+    _enable("mem_efficient", enabled)
+
+
+def mem_efficient_sdp_enabled() -> bool:
+    """Return what `enable_mem_efficient_sdp` set."""
+    return _enabled["mem_efficient"]
+
+
+def enable_math_sdp(enabled: bool) -> None:
+    """Allow or forbid one of the GPU's kernels for attention."""
+    _enable("math", enabled)
+
+
+def math_sdp_enabled() -> bool:
+    """Return what `enable_math_sdp` set."""
+    return _enabled["math"]
+
+
+def enable_cudnn_sdp(enabled: bool) -> None:
+    """Allow or forbid one of the GPU's kernels for attention."""
+    _enable("cudnn", enabled)
+
+
+def cudnn_sdp_enabled() -> bool:
+    """Return what `enable_cudnn_sdp` set."""
+    return _enabled["cudnn"]
+
+
+def is_flash_attention_available() -> bool:
+    """Return False: there is no GPU."""
+    return False
+
+
 @_contextmanager
 def sdp_kernel(
     enable_flash: bool = True,

@@ -86,9 +86,29 @@ def _kind(value: object) -> str:
     return value.__class__.__name__
 
 
+class AcceleratorError(RuntimeError):
+    """An error of an accelerator. There is none, so nothing raises it."""
+
+
+class OutOfMemoryError(RuntimeError):
+    """A GPU has too little memory. There is no GPU, so nothing raises it.
+
+    >>> try:
+    ...     minigrad.ones(2)
+    ... except minigrad.cuda.OutOfMemoryError:
+    ...     print("a smaller batch")
+    tensor([1., 1.])
+    """
+
+
 def no_cuda() -> AssertionError:
     """The error of a CPU build of PyTorch for anything that needs a GPU."""
     return AssertionError("Torch not compiled with CUDA enabled: minigrad computes on the CPU only")
+
+
+def no_xpu() -> AssertionError:
+    """The same for Intel's GPUs."""
+    return AssertionError("Torch not compiled with XPU enabled: minigrad computes on the CPU")
 
 
 def no_accelerator() -> RuntimeError:
@@ -121,7 +141,7 @@ def require_cpu(where: object) -> None:
     if where.type == "cuda":
         raise no_cuda()
     if where.type == "xpu":
-        raise AssertionError("Torch not compiled with XPU enabled: minigrad computes on the CPU")
+        raise no_xpu()
     if where.type != "cpu":
         raise NotImplementedError(f"device '{where}' is not available: there is only the CPU")
 

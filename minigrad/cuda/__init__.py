@@ -9,9 +9,17 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NoReturn
 
 from ..api.old_constructors import CUDA_CLASSES as _CLASSES
+from ..core.devices import AcceleratorError as AcceleratorError
+from ..core.devices import OutOfMemoryError as OutOfMemoryError
 from ..core.devices import device as _device
 from ..core.devices import no_cuda as _no_cuda
-from . import amp
+from . import amp, memory, nvtx, random
+from .memory import *  # noqa: F403, memory_allocated, empty_cache, …
+from .random import *  # noqa: F403, manual_seed, get_rng_state, …
+
+default_generators: tuple[()] = ()
+has_half = True
+has_magma = False
 
 globals().update(_CLASSES)  # FloatTensor, LongTensor, …
 
@@ -37,6 +45,11 @@ def is_bf16_supported(including_emulation: bool = True) -> bool:
     return False
 
 
+def is_tf32_supported() -> bool:
+    """Return False: there is no GPU that could compute in TF32."""
+    return False
+
+
 def device_count() -> int:
     """Return the number of GPUs: 0."""
     return 0
@@ -47,57 +60,12 @@ def get_arch_list() -> list[str]:
     return []
 
 
-def memory_allocated(device: Any = None) -> int:
-    """Return the number of bytes that tensors take on a GPU: 0."""
-    return 0
-
-
-def max_memory_allocated(device: Any = None) -> int:
-    """Return the largest number of bytes that tensors took on a GPU: 0."""
-    return 0
-
-
-def memory_reserved(device: Any = None) -> int:
-    """Return the number of bytes that are reserved on a GPU: 0."""
-    return 0
-
-
-def max_memory_reserved(device: Any = None) -> int:
-    """Return the largest number of bytes that were reserved on a GPU: 0."""
-    return 0
+def get_gencode_flags() -> str:
+    """Return the options of the compiler for GPUs: none."""
+    return ""
 
 
 # What does nothing --------------------------------------------------------------------------------
-
-
-def manual_seed(seed: int) -> None:
-    """Seed a GPU's generator: nothing to do, but `seed` must be a number.
-
-    >>> minigrad.cuda.manual_seed(0)
-    """
-    int(seed)
-
-
-def manual_seed_all(seed: int) -> None:
-    """Seed the generators of all GPUs: nothing to do, but `seed` must be a number."""
-    int(seed)
-
-
-def seed() -> None:
-    """Seed a GPU's generator from randomness: nothing to do."""
-
-
-def seed_all() -> None:
-    """Seed the generators of all GPUs from randomness: nothing to do."""
-
-
-def empty_cache() -> None:
-    """Free the memory that is reserved on a GPU: nothing to do."""
-
-
-def get_rng_state_all() -> list[Any]:
-    """Return the states of the generators of all GPUs: an empty list."""
-    return []
 
 
 class device:
@@ -187,16 +155,6 @@ def get_device_properties(device: Any = None) -> NoReturn:
     raise _no_cuda()
 
 
-def mem_get_info(device: Any = None) -> NoReturn:
-    """Raise AssertionError: there is no GPU."""
-    raise _no_cuda()
-
-
-def reset_peak_memory_stats(device: Any = None) -> NoReturn:
-    """Raise AssertionError: there is no GPU."""
-    raise _no_cuda()
-
-
 def current_stream(device: Any = None) -> NoReturn:
     """Raise AssertionError: there is no GPU."""
     raise _no_cuda()
@@ -207,8 +165,33 @@ def init() -> NoReturn:
     raise _no_cuda()
 
 
-def initial_seed() -> NoReturn:
-    """Raise AssertionError: there is no GPU whose generator has a seed."""
+def ipc_collect() -> NoReturn:
+    """Raise AssertionError: there is no GPU whose memory processes could share."""
+    raise _no_cuda()
+
+
+def default_stream(device: Any = None) -> NoReturn:
+    """Raise AssertionError: there is no GPU."""
+    raise _no_cuda()
+
+
+def can_device_access_peer(device: Any, peer_device: Any) -> NoReturn:
+    """Raise AssertionError: there is no GPU."""
+    raise _no_cuda()
+
+
+def current_blas_handle() -> NoReturn:
+    """Raise AssertionError: there is no GPU."""
+    raise _no_cuda()
+
+
+def get_sync_debug_mode() -> NoReturn:
+    """Raise AssertionError: there is no GPU."""
+    raise _no_cuda()
+
+
+def set_sync_debug_mode(debug_mode: int | str) -> NoReturn:
+    """Raise AssertionError: there is no GPU."""
     raise _no_cuda()
 
 
@@ -226,34 +209,48 @@ class Stream:
         raise RuntimeError("torch.cuda.Stream requires CUDA support: there is no GPU")
 
 
+class CUDAGraph:
+    """Recorded work for a GPU: RuntimeError, because there is none."""
+
+    def __init__(self, keep_graph: bool = False) -> None:
+        raise RuntimeError("Tried to instantiate dummy base class CUDAGraph: there is no GPU")
+
+
 __all__ = [
+    "CUDAGraph",
     "Event",
     "Stream",
     "amp",
+    "can_device_access_peer",
+    "current_blas_handle",
     "current_device",
     "current_stream",
+    "default_generators",
+    "default_stream",
+    "device",
     "device_count",
-    "empty_cache",
+    "device_of",
     "get_arch_list",
     "get_device_capability",
     "get_device_name",
     "get_device_properties",
-    "get_rng_state_all",
+    "get_gencode_flags",
+    "get_sync_debug_mode",
+    "has_half",
+    "has_magma",
     "init",
-    "initial_seed",
+    "ipc_collect",
     "is_available",
     "is_bf16_supported",
     "is_initialized",
-    "manual_seed",
-    "manual_seed_all",
-    "max_memory_allocated",
-    "max_memory_reserved",
-    "mem_get_info",
-    "memory_allocated",
-    "memory_reserved",
-    "reset_peak_memory_stats",
-    "seed",
-    "seed_all",
+    "is_tf32_supported",
+    "memory",
+    "nvtx",
+    "random",
     "set_device",
+    "set_sync_debug_mode",
+    "stream",
     "synchronize",
 ]
+__all__ += memory.__all__
+__all__ += random.__all__

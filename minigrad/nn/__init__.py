@@ -8,6 +8,9 @@ of convolutions, and `plain.py` functions under their names in torch. `modules/`
 
 from __future__ import annotations
 
+from . import _reduction as _reduction
+from . import attention as _attention
+from . import common_types as common_types
 from . import functional, grad, init, modules, parallel, utils
 from .activation import (
     CELU,
@@ -160,9 +163,18 @@ from .transformer import (
     TransformerEncoderLayer,
 )
 
-# These call other functions of nn.functional, so they come after them.
+# These call other functions of nn.functional, so they come after them. Programs use some of them
+# though they are private.
 vars(functional)["grad"] = grad
 vars(functional)["multi_head_attention_forward"] = multi_head_attention_forward
+for _function in (
+    _attention._canonical_mask,
+    _attention._in_projection,
+    _attention._in_projection_packed,
+    _attention._mha_shape_check,
+    _attention._none_or_dtype,
+):
+    vars(functional)[_function.__name__] = _function
 
 __all__ = [
     "CELU",

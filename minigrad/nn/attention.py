@@ -13,6 +13,7 @@ from ..api.functions import baddbmm, bmm, cat
 from ..api.tensor import Tensor
 from ..core.warning import warn
 from ..rules.dtypes import bool as boolean
+from ..rules.dtypes import dtype as DType
 from . import functional as F
 from . import init
 from .linear import Linear
@@ -221,7 +222,7 @@ def multi_head_attention_forward(
     `static_k` and `static_v` (N × num_heads, S, embed_dim / num_heads) replace the projections of
     `key` and `value`. Raises AssertionError or RuntimeError for shapes that don't fit.
     """
-    is_batched = _check_dims(query, key, value, key_padding_mask, attn_mask, num_heads)
+    is_batched = _mha_shape_check(query, key, value, key_padding_mask, attn_mask, num_heads)
     if not is_batched:
         query, key, value = query.unsqueeze(1), key.unsqueeze(1), value.unsqueeze(1)
         if key_padding_mask is not None:
@@ -331,44 +332,67 @@ def _projected(
     inputs: tuple[Tensor, Tensor, Tensor],
     weight: Tensor | None,
     bias: Tensor | None,
-    separate: tuple[Tensor | None, ...] | None,
+    separate: tuple[Any, ...] | None,
 ) -> Any:
-    """Return the projections of query, key and value.
-
-    Those of one tensor are computed as one product, as in PyTorch, so that sums have its order.
-    """
-    query, key, value = inputs
+    """Return the projections of query, key and value."""
+    _, key, value = inputs
     if separate is None:
         if key.shape != value.shape:
             raise AssertionError(f"key shape {key.shape} does not match value shape {value.shape}")
         assert weight is not None
-        if query is key and key is value:
-            return _parts(F.linear(query, weight, bias), 3)
-        if key is value:
-            sizes = [query.shape[-1], 2 * query.shape[-1]]
-            w_query, w_both = weight.split(sizes)
-            b_query, b_both = (None, None) if bias is None else bias.split(sizes)
-            return F.linear(query, w_query, b_query), *_parts(F.linear(key, w_both, b_both), 2)
-        separate = weight.chunk(3)
-    elif key.shape[:2] != value.shape[:2]:
+        return _in_projection_packed(*inputs, weight, bias)
+    if key.shape[:2] != value.shape[:2]:
         raise AssertionError(
             f"key's sequence and batch dims {key.shape[:2]} do not match value's {value.shape[:2]}"
         )
-    else:
-        _check_separate(inputs, separate)
-    biases = (None,) * 3 if bias is None else bias.chunk(3)
-    parts = zip(inputs, separate, biases, strict=True)
-    return tuple(F.linear(x, w, b) for x, w, b in parts)  # type: ignore[arg-type]
+    return _in_projection(*inputs, *separate, *((None,) * 3 if bias is None else bias.chunk(3)))
 
 
-def _check_separate(inputs: tuple[Tensor, ...], weights: tuple[Any, ...]) -> None:
-    features = inputs[0].shape[-1]
-    for name, x, weight in zip(("query", "key", "value"), inputs, weights, strict=True):
-        expected = (features, x.shape[-1])
-        if tuple(weight.shape) != expected:
-            raise AssertionError(
-                f"expecting {name} weights shape of {expected}, but got {weight.shape}"
-            )
+def _in_projection_packed(
+    q: Tensor, k: Tensor, v: Tensor, w: Tensor, b: Tensor | None = None
+) -> tuple[Tensor, ...]:
+    """Return the projections of query, key and value, whose weights are one below the other.
+
+    Those of one tensor are computed as one product, as in PyTorch, so that sums have its order.
+    """
+    if q is k and k is v:
+        return _parts(F.linear(q, w, b), 3)
+    if k is v:
+        sizes = [q.shape[-1], 2 * q.shape[-1]]
+        w_query, w_both = w.split(sizes)
+        b_query, b_both = (None, None) if b is None else b.split(sizes)
+        return F.linear(q, w_query, b_query), *_parts(F.linear(k, w_both, b_both), 2)
+    biases = (None,) * 3 if b is None else b.chunk(3)
+    parts = zip((q, k, v), w.chunk(3), biases, strict=True)
+    return tuple(F.linear(x, weight, bias) for x, weight, bias in parts)
+
+
+def _in_projection(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    w_q: Tensor,
+    w_k: Tensor,
+    w_v: Tensor,
+    b_q: Tensor | None = None,
+    b_k: Tensor | None = None,
+    b_v: Tensor | None = None,
+) -> tuple[Tensor, ...]:
+    """Return the projections of query, key and value. AssertionError for other shapes."""
+    features = q.shape[-1]
+    found = []
+    for name, x, w, b in (
+        ("query", q, w_q, b_q),
+        ("key", k, w_k, b_k),
+        ("value", v, w_v, b_v),
+    ):
+        if w.shape != (features, x.shape[-1]):
+            expected = features, x.shape[-1]
+            raise AssertionError(f"expecting {name} weights shape of {expected}, but got {w.shape}")
+        if b is not None and b.shape != (features,):
+            raise AssertionError(f"expecting {name} bias shape of {(features,)}, but got {b.shape}")
+        found.append(F.linear(x, w, b))
+    return tuple(found)
 
 
 def _parts(projection: Tensor, count: int) -> tuple[Tensor, ...]:
@@ -392,19 +416,38 @@ def added_mask(
 
     It warns if the `other` mask has another dtype. AssertionError for integers.
     """
+    return _canonical_mask(mask, name, _none_or_dtype(other), other_name, query.dtype)
+
+
+def _canonical_mask(
+    mask: Tensor | None,
+    mask_name: str,
+    other_type: DType | None,
+    other_name: str,
+    target_type: DType,
+    check_other: bool = True,
+) -> Tensor | None:
+    """`added_mask` for given dtypes: that of the other mask, and that of the result."""
     if mask is None:
         return None
     if mask.dtype != boolean and not mask.is_floating_point():
-        raise AssertionError(f"only bool and floating types of {name} are supported")
-    if other is not None and mask.dtype != other.dtype:
+        raise AssertionError(f"only bool and floating types of {mask_name} are supported")
+    if check_other and other_type is not None and mask.dtype != other_type:
         warn(
-            f"Support for mismatched {name} and {other_name} is deprecated. Use same type for both "
-            "instead.",
+            f"Support for mismatched {mask_name} and {other_name} is deprecated. Use same type for "
+            "both instead.",
             UserWarning,
         )
     if mask.dtype != boolean:
         return mask
-    return zeros_like(mask, dtype=query.dtype).masked_fill_(mask, float("-inf"))
+    return zeros_like(mask, dtype=target_type).masked_fill_(mask, float("-inf"))
+
+
+def _none_or_dtype(input: Tensor | None) -> DType | None:
+    """The dtype of a tensor, or None. RuntimeError for anything else."""
+    if input is None or isinstance(input, Tensor):
+        return None if input is None else input.dtype
+    raise RuntimeError("input to _none_or_dtype() must be None or torch.Tensor")
 
 
 def _in_three_dims(mask: Tensor | None, heads: int, steps: int, sources: int) -> Tensor | None:
@@ -442,11 +485,11 @@ def _check_features(features: int, expected: int, num_heads: int) -> None:
         raise AssertionError(f"embed_dim {features} not divisible by num_heads {num_heads}")
 
 
-def _check_dims(
+def _mha_shape_check(
     query: Tensor,
     key: Tensor,
     value: Tensor,
-    padding: Tensor | None,
+    key_padding_mask: Tensor | None,
     attn_mask: Tensor | None,
     num_heads: int,
 ) -> bool:
@@ -462,10 +505,10 @@ def _check_dims(
             f"For {kind} `query`, expected `key` and `value` to be {dims}-D but found "
             f"{key.dim()}-D and {value.dim()}-D tensors respectively"
         )
-    if padding is not None and padding.dim() != dims - 1:
+    if key_padding_mask is not None and key_padding_mask.dim() != dims - 1:
         raise AssertionError(
             f"For {kind} `query`, expected `key_padding_mask` to be `None` or {dims - 1}-D but "
-            f"found {padding.dim()}-D tensor instead"
+            f"found {key_padding_mask.dim()}-D tensor instead"
         )
     if attn_mask is not None and attn_mask.dim() not in (2, 3):
         raise AssertionError(

@@ -9,7 +9,7 @@ from . import functional as F
 from .function_layer import FunctionLayer
 
 
-class _Dropout(FunctionLayer):
+class _DropoutNd(FunctionLayer):
     """A layer that changes nothing in evaluation mode."""
 
     shown = "p={p}, inplace={inplace}"
@@ -24,7 +24,7 @@ class _Dropout(FunctionLayer):
         return getattr(F, self.function)(input, self.p, self.training, self.inplace)
 
 
-class Dropout(_Dropout):
+class Dropout(_DropoutNd):
     """In training mode, zero each element with probability `p` and divide the others by 1 - p.
 
     `inplace` writes into the input. Raises ValueError if `p` is not in [0, 1]. Srivastava et al.,
@@ -38,7 +38,7 @@ class Dropout(_Dropout):
     function = "dropout"
 
 
-class Dropout1d(_Dropout):
+class Dropout1d(_DropoutNd):
     """`Dropout` of whole channels of an input (N, C, L) or (C, L).
 
     >>> nn.Dropout1d(p=1.0)(minigrad.ones(1, 1, 2))
@@ -48,7 +48,7 @@ class Dropout1d(_Dropout):
     function = "dropout1d"
 
 
-class Dropout2d(_Dropout):
+class Dropout2d(_DropoutNd):
     """`Dropout` of whole channels of an input (N, C, H, W) or (C, H, W).
 
     >>> nn.Dropout2d(p=1.0)(minigrad.ones(1, 1, 1, 2))
@@ -58,7 +58,7 @@ class Dropout2d(_Dropout):
     function = "dropout2d"
 
 
-class Dropout3d(_Dropout):
+class Dropout3d(_DropoutNd):
     """`Dropout` of whole channels of an input (N, C, D, H, W) or (C, D, H, W).
 
     >>> nn.Dropout3d(p=1.0)(minigrad.ones(1, 1, 1, 1, 2)).sum()
@@ -68,7 +68,7 @@ class Dropout3d(_Dropout):
     function = "dropout3d"
 
 
-class AlphaDropout(_Dropout):
+class AlphaDropout(_DropoutNd):
     """`Dropout` that keeps a mean of 0 and a variance of 1, for networks with `SELU`.
 
     Klambauer et al., "Self-Normalizing Neural Networks" (2017).
@@ -83,7 +83,7 @@ class AlphaDropout(_Dropout):
         return F.alpha_dropout(input, self.p, self.training)  # as in PyTorch, never in place
 
 
-class FeatureAlphaDropout(_Dropout):
+class FeatureAlphaDropout(_DropoutNd):
     """`AlphaDropout` of whole channels.
 
     >>> nn.FeatureAlphaDropout().eval()(minigrad.ones(1, 1, 2))

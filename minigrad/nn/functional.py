@@ -125,14 +125,17 @@ def softmin(
 
 
 def _dim_or_default(dim: int | None, input: Tensor, name: str, stacklevel: int) -> int:
-    if dim is not None:
-        return dim
+    return dim if dim is not None else _get_softmax_dim(name, input.ndim, stacklevel + 1)
+
+
+def _get_softmax_dim(name: str, ndim: int, stacklevel: int) -> int:
+    """The dimension that a call without one means, with a warning."""
     warnings.warn(
         f"Implicit dimension choice for {name} has been deprecated. "
         "Change the call to include dim=X as an argument.",
         stacklevel=stacklevel,
     )
-    return 0 if input.ndim in (0, 1, 3) else 1
+    return 0 if ndim in (0, 1, 3) else 1
 
 
 def _check_tensors(function: str, **operands: Any) -> None:

@@ -31,7 +31,7 @@ class _Pad(Module):
         return f"{self.padding}"
 
 
-class _ConstantPad(_Pad):
+class _ConstantPadNd(_Pad):
     value: float
 
     def __init__(self, padding: Sides, value: float) -> None:
@@ -45,7 +45,7 @@ class _ConstantPad(_Pad):
         return f"padding={self.padding}, value={self.value}"
 
 
-class _ZeroPad(_ConstantPad):
+class _ZeroPad(_ConstantPadNd):
     def __init__(self, padding: Sides) -> None:
         super().__init__(padding, 0.0)
 
@@ -53,19 +53,19 @@ class _ZeroPad(_ConstantPad):
         return f"{self.padding}"
 
 
-class _ReflectionPad(_Pad):
+class _ReflectionPadNd(_Pad):
     _mode = "reflect"
 
 
-class _ReplicationPad(_Pad):
+class _ReplicationPadNd(_Pad):
     _mode = "replicate"
 
 
-class _CircularPad(_Pad):
+class _CircularPadNd(_Pad):
     _mode = "circular"
 
 
-class ConstantPad1d(_ConstantPad):
+class ConstantPad1d(_ConstantPadNd):
     """Pad the last dimension with `value`.
 
     >>> nn.ConstantPad1d(1, 9.0)(minigrad.tensor([[1.0, 2.0]]))
@@ -75,7 +75,7 @@ class ConstantPad1d(_ConstantPad):
     _dims = 1
 
 
-class ConstantPad2d(_ConstantPad):
+class ConstantPad2d(_ConstantPadNd):
     """Pad the last two dimensions with `value`.
 
     >>> nn.ConstantPad2d(1, 9.0)(minigrad.ones(1, 2, 2)).shape
@@ -85,7 +85,7 @@ class ConstantPad2d(_ConstantPad):
     _dims = 2
 
 
-class ConstantPad3d(_ConstantPad):
+class ConstantPad3d(_ConstantPadNd):
     """Pad the last three dimensions with `value`.
 
     >>> nn.ConstantPad3d(1, 9.0)(minigrad.ones(1, 2, 2, 2)).shape
@@ -119,7 +119,7 @@ class ZeroPad3d(_ZeroPad, ConstantPad3d):
     """
 
 
-class ReflectionPad1d(_ReflectionPad):
+class ReflectionPad1d(_ReflectionPadNd):
     """Pad the last dimension by reflection at the edges, which are not repeated.
 
     >>> nn.ReflectionPad1d(1)(minigrad.tensor([[1.0, 2.0]]))
@@ -129,7 +129,7 @@ class ReflectionPad1d(_ReflectionPad):
     _dims = 1
 
 
-class ReflectionPad2d(_ReflectionPad):
+class ReflectionPad2d(_ReflectionPadNd):
     """Pad the last two dimensions by reflection at the edges, which are not repeated.
 
     >>> nn.ReflectionPad2d(1)(minigrad.ones(1, 2, 2)).shape
@@ -139,7 +139,7 @@ class ReflectionPad2d(_ReflectionPad):
     _dims = 2
 
 
-class ReflectionPad3d(_ReflectionPad):
+class ReflectionPad3d(_ReflectionPadNd):
     """Pad the last three dimensions by reflection at the edges, which are not repeated.
 
     >>> nn.ReflectionPad3d(1)(minigrad.ones(1, 2, 2, 2)).shape
@@ -149,7 +149,7 @@ class ReflectionPad3d(_ReflectionPad):
     _dims = 3
 
 
-class ReplicationPad1d(_ReplicationPad):
+class ReplicationPad1d(_ReplicationPadNd):
     """Pad the last dimension with copies of the edges.
 
     >>> nn.ReplicationPad1d(1)(minigrad.tensor([[1.0, 2.0]]))
@@ -159,7 +159,7 @@ class ReplicationPad1d(_ReplicationPad):
     _dims = 1
 
 
-class ReplicationPad2d(_ReplicationPad):
+class ReplicationPad2d(_ReplicationPadNd):
     """Pad the last two dimensions with copies of the edges.
 
     >>> nn.ReplicationPad2d(1)(minigrad.ones(1, 2, 2)).shape
@@ -169,7 +169,7 @@ class ReplicationPad2d(_ReplicationPad):
     _dims = 2
 
 
-class ReplicationPad3d(_ReplicationPad):
+class ReplicationPad3d(_ReplicationPadNd):
     """Pad the last three dimensions with copies of the edges.
 
     >>> nn.ReplicationPad3d(1)(minigrad.ones(1, 2, 2, 2)).shape
@@ -179,7 +179,7 @@ class ReplicationPad3d(_ReplicationPad):
     _dims = 3
 
 
-class CircularPad1d(_CircularPad):
+class CircularPad1d(_CircularPadNd):
     """Pad the last dimension with the elements of the other end.
 
     >>> nn.CircularPad1d(1)(minigrad.tensor([[1.0, 2.0]]))
@@ -189,7 +189,7 @@ class CircularPad1d(_CircularPad):
     _dims = 1
 
 
-class CircularPad2d(_CircularPad):
+class CircularPad2d(_CircularPadNd):
     """Pad the last two dimensions with the elements of the other end.
 
     >>> nn.CircularPad2d(1)(minigrad.ones(1, 2, 2)).shape
@@ -199,7 +199,7 @@ class CircularPad2d(_CircularPad):
     _dims = 2
 
 
-class CircularPad3d(_CircularPad):
+class CircularPad3d(_CircularPadNd):
     """Pad the last three dimensions with the elements of the other end.
 
     >>> nn.CircularPad3d(1)(minigrad.ones(1, 2, 2, 2)).shape

@@ -13,7 +13,7 @@ from .module import Module
 Size = int | Sequence[int]
 
 
-class _MaxPool(FunctionLayer):
+class _MaxPoolNd(FunctionLayer):
     shown = (
         "kernel_size={kernel_size}, stride={stride}, padding={padding}, dilation={dilation}, "
         "ceil_mode={ceil_mode}"
@@ -39,7 +39,7 @@ class _MaxPool(FunctionLayer):
         )
 
 
-class MaxPool1d(_MaxPool):
+class MaxPool1d(_MaxPoolNd):
     """The largest element of each window: `nn.functional.max_pool1d`.
 
     Shapes: input (N, C, L) or (C, L). With `return_indices`, also where it is.
@@ -51,7 +51,7 @@ class MaxPool1d(_MaxPool):
     function = "max_pool1d"
 
 
-class MaxPool2d(_MaxPool):
+class MaxPool2d(_MaxPoolNd):
     """The largest element of each window of an image; see `MaxPool1d`.
 
     >>> nn.MaxPool2d(2)
@@ -61,7 +61,7 @@ class MaxPool2d(_MaxPool):
     function = "max_pool2d"
 
 
-class MaxPool3d(_MaxPool):
+class MaxPool3d(_MaxPoolNd):
     """The largest element of each window of a volume; see `MaxPool1d`.
 
     >>> nn.MaxPool3d(2)(minigrad.zeros(1, 1, 4, 4, 4)).shape
@@ -71,7 +71,11 @@ class MaxPool3d(_MaxPool):
     function = "max_pool3d"
 
 
-class AvgPool1d(FunctionLayer):
+class _AvgPoolNd(FunctionLayer):
+    """Average pooling."""
+
+
+class AvgPool1d(_AvgPoolNd):
     """The mean of each window: `nn.functional.avg_pool1d`.
 
     Shapes: input (N, C, L) or (C, L).
@@ -100,7 +104,7 @@ class AvgPool1d(FunctionLayer):
         )
 
 
-class _AvgPool(FunctionLayer):
+class _AvgPool(_AvgPoolNd):
     shown = "kernel_size={kernel_size}, stride={stride}, padding={padding}"
     _options = (
         *("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad"),
@@ -146,7 +150,7 @@ class AvgPool3d(_AvgPool):
     function = "avg_pool3d"
 
 
-class _LPPool(FunctionLayer):
+class _LPPoolNd(FunctionLayer):
     _options = ("norm_type", "kernel_size", "stride", "ceil_mode")
 
     def __init__(
@@ -169,7 +173,7 @@ class _LPPool(FunctionLayer):
         return ", ".join(f"{name}={getattr(self, name)}" for name in self._options)
 
 
-class LPPool1d(_LPPool):
+class LPPool1d(_LPPoolNd):
     """The p-norm of each window: `nn.functional.lp_pool1d`.
 
     >>> nn.LPPool1d(2, 2)(minigrad.tensor([[3.0, 4.0]]))
@@ -179,7 +183,7 @@ class LPPool1d(_LPPool):
     function = "lp_pool1d"
 
 
-class LPPool2d(_LPPool):
+class LPPool2d(_LPPoolNd):
     """The p-norm of each window of an image: `nn.functional.lp_pool2d`.
 
     >>> nn.LPPool2d(1, 2)(minigrad.ones(1, 2, 2))
@@ -189,7 +193,7 @@ class LPPool2d(_LPPool):
     function = "lp_pool2d"
 
 
-class LPPool3d(_LPPool):
+class LPPool3d(_LPPoolNd):
     """The p-norm of each window of a volume: `nn.functional.lp_pool3d`.
 
     >>> nn.LPPool3d(1, 2)(minigrad.ones(1, 2, 2, 2))
@@ -265,7 +269,7 @@ class FractionalMaxPool3d(_FractionalMaxPool):
     _dims = 3
 
 
-class _AdaptiveAvgPool(FunctionLayer):
+class _AdaptiveAvgPoolNd(FunctionLayer):
     shown = "output_size={output_size}"
     _options = ("output_size",)
 
@@ -273,7 +277,7 @@ class _AdaptiveAvgPool(FunctionLayer):
         super().__init__(output_size=output_size)
 
 
-class _AdaptiveMaxPool(FunctionLayer):
+class _AdaptiveMaxPoolNd(FunctionLayer):
     shown = "output_size={output_size}"
     _options = ("output_size", "return_indices")
 
@@ -281,7 +285,7 @@ class _AdaptiveMaxPool(FunctionLayer):
         super().__init__(output_size=output_size, return_indices=return_indices)
 
 
-class AdaptiveAvgPool1d(_AdaptiveAvgPool):
+class AdaptiveAvgPool1d(_AdaptiveAvgPoolNd):
     """The mean of each of `output_size` windows: `F.adaptive_avg_pool1d`.
 
     Shapes: input (N, C, L) or (C, L).
@@ -293,7 +297,7 @@ class AdaptiveAvgPool1d(_AdaptiveAvgPool):
     function = "adaptive_avg_pool1d"
 
 
-class AdaptiveAvgPool2d(_AdaptiveAvgPool):
+class AdaptiveAvgPool2d(_AdaptiveAvgPoolNd):
     """The mean of each of `output_size` windows of an image: `F.adaptive_avg_pool2d`.
 
     Shapes: input (N, C, H, W) or (C, H, W).
@@ -305,7 +309,7 @@ class AdaptiveAvgPool2d(_AdaptiveAvgPool):
     function = "adaptive_avg_pool2d"
 
 
-class AdaptiveAvgPool3d(_AdaptiveAvgPool):
+class AdaptiveAvgPool3d(_AdaptiveAvgPoolNd):
     """The mean of each of `output_size` windows of a volume: `F.adaptive_avg_pool3d`.
 
     Shapes: input (N, C, D, H, W) or (C, D, H, W).
@@ -317,7 +321,7 @@ class AdaptiveAvgPool3d(_AdaptiveAvgPool):
     function = "adaptive_avg_pool3d"
 
 
-class AdaptiveMaxPool1d(_AdaptiveMaxPool):
+class AdaptiveMaxPool1d(_AdaptiveMaxPoolNd):
     """The largest element of each of `output_size` windows: `F.adaptive_max_pool1d`.
 
     Shapes: input (N, C, L) or (C, L).
@@ -329,7 +333,7 @@ class AdaptiveMaxPool1d(_AdaptiveMaxPool):
     function = "adaptive_max_pool1d"
 
 
-class AdaptiveMaxPool2d(_AdaptiveMaxPool):
+class AdaptiveMaxPool2d(_AdaptiveMaxPoolNd):
     """The largest element of each of `output_size` windows of an image: `F.adaptive_max_pool2d`.
 
     Shapes: input (N, C, H, W) or (C, H, W).
@@ -341,7 +345,7 @@ class AdaptiveMaxPool2d(_AdaptiveMaxPool):
     function = "adaptive_max_pool2d"
 
 
-class AdaptiveMaxPool3d(_AdaptiveMaxPool):
+class AdaptiveMaxPool3d(_AdaptiveMaxPoolNd):
     """The largest element of each of `output_size` windows of a volume: `F.adaptive_max_pool3d`.
 
     Shapes: input (N, C, D, H, W) or (C, D, H, W).
@@ -353,7 +357,7 @@ class AdaptiveMaxPool3d(_AdaptiveMaxPool):
     function = "adaptive_max_pool3d"
 
 
-class _MaxUnpool(Module):
+class _MaxUnpoolNd(Module):
     _dims: ClassVar[int]
 
     def __init__(self, kernel_size: Size, stride: Size | None = None, padding: Size = 0) -> None:
@@ -372,7 +376,7 @@ class _MaxUnpool(Module):
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
 
-class MaxUnpool1d(_MaxUnpool):
+class MaxUnpool1d(_MaxUnpoolNd):
     """Put each element where `MaxPool1d` found it, with zeros elsewhere: `F.max_unpool1d`.
 
     >>> pool, unpool = nn.MaxPool1d(2, return_indices=True), nn.MaxUnpool1d(2)
@@ -383,7 +387,7 @@ class MaxUnpool1d(_MaxUnpool):
     _dims = 1
 
 
-class MaxUnpool2d(_MaxUnpool):
+class MaxUnpool2d(_MaxUnpoolNd):
     """Put each element where `MaxPool2d` found it, with zeros elsewhere: `F.max_unpool2d`.
 
     >>> pool, unpool = nn.MaxPool2d(2, return_indices=True), nn.MaxUnpool2d(2)
@@ -394,7 +398,7 @@ class MaxUnpool2d(_MaxUnpool):
     _dims = 2
 
 
-class MaxUnpool3d(_MaxUnpool):
+class MaxUnpool3d(_MaxUnpoolNd):
     """Put each element where `MaxPool3d` found it, with zeros elsewhere: `F.max_unpool3d`.
 
     >>> pool, unpool = nn.MaxPool3d(2, return_indices=True), nn.MaxUnpool3d(2)

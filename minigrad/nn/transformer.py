@@ -23,12 +23,25 @@ from .normalization import LayerNorm
 Activation = Callable[[Tensor], Tensor]
 
 
+def _get_activation_fn(activation: str) -> Activation:
+    """The function of a name. RuntimeError for any but "relu" and "gelu"."""
+    if activation not in ("relu", "gelu"):
+        raise RuntimeError(f"activation should be relu/gelu, not {activation}")
+    return F.relu if activation == "relu" else F.gelu
+
+
 def _activation(given: str | Activation) -> Activation:
-    if not isinstance(given, str):
-        return given
-    if given not in ("relu", "gelu"):
-        raise RuntimeError(f"activation should be relu/gelu, not {given}")
-    return F.relu if given == "relu" else F.gelu
+    return _get_activation_fn(given) if isinstance(given, str) else given
+
+
+def _get_clones(module: Module, N: int) -> ModuleList:
+    """A list of copies of a module."""
+    return ModuleList(copy.deepcopy(module) for _ in range(N))
+
+
+def _generate_square_subsequent_mask(sz: int, device: Any = None, dtype: Any = None) -> Tensor:
+    """A mask (sz, sz) that is −inf above the diagonal, where j comes after i."""
+    return triu(full((sz, sz), float("-inf"), dtype=dtype, device=device), diagonal=1)
 
 
 class _TransformerLayer(Module):
@@ -227,7 +240,7 @@ class TransformerEncoder(Module):
         mask_check: bool = True,
     ) -> None:
         super().__init__()
-        self.layers = ModuleList(copy.deepcopy(encoder_layer) for _ in range(num_layers))
+        self.layers = _get_clones(encoder_layer, num_layers)
         self.num_layers = num_layers
         self.norm = norm
         self.enable_nested_tensor = enable_nested_tensor
@@ -309,7 +322,7 @@ class TransformerDecoder(Module):
 
     def __init__(self, decoder_layer: Module, num_layers: int, norm: Module | None = None) -> None:
         super().__init__()
-        self.layers = ModuleList(copy.deepcopy(decoder_layer) for _ in range(num_layers))
+        self.layers = _get_clones(decoder_layer, num_layers)
         self.num_layers = num_layers
         self.norm = norm
 
@@ -413,7 +426,7 @@ class Transformer(Module):
     @staticmethod
     def generate_square_subsequent_mask(sz: int, device: Any = None, dtype: Any = None) -> Tensor:
         """Return a mask (sz, sz) that is −inf above the diagonal, where j comes after i."""
-        return triu(full((sz, sz), float("-inf"), dtype=dtype, device=device), diagonal=1)
+        return _generate_square_subsequent_mask(sz, device, dtype)
 
     def forward(
         self,

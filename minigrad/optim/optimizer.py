@@ -297,12 +297,15 @@ class Optimizer(Hookable):
         self.clear_hooks()
 
     def _check_supported(self, group: Group) -> None:
-        if group.get("fused") and group.get("foreach"):
+        """An error for options that it has, but not with these values. Any others are ignored."""
+        checked = {"fused", "foreach", "differentiable", *self._unsupported}
+        given = {option for option in checked & self.defaults.keys() if group.get(option)}
+        if {"fused", "foreach"} <= given:
             raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
-        if group.get("fused") and group.get("differentiable"):
+        if {"fused", "differentiable"} <= given:
             raise RuntimeError("`fused` does not support `differentiable`")
         for option in self._unsupported:
-            if group.get(option):
+            if option in given:
                 raise NotImplementedError(
                     f"{type(self).__name__}: {option}=True is not supported, leave it out"
                 )

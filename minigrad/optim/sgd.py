@@ -40,7 +40,7 @@ class SGD(Optimizer):
     [-0.25, -3.25]
     """
 
-    _unsupported: ClassVar = ("capturable",)
+    _unsupported: ClassVar = ()
     _added_options: ClassVar = {
         "nesterov": False,
         "maximize": False,

@@ -43,7 +43,18 @@ def test_shapes_of_unravel_index(shape: Any) -> None:
         "t._check(False, lambda: 'msg')",
         "t._check(1)",
         "t._check(False, 'x')",
-        "t.ones(1).is_xpu",
+        "t.ones(1).is_xpu, t.ones(1).is_mps, t.ones(1).is_meta, t.ones(1).is_nested",
+        "t.ones(1).is_sparse, t.ones(1).is_sparse_csr, t.ones(1).is_quantized, t.ones(1).is_mkldnn",
+        "t.ones(1).is_conj(), t.ones(1).is_neg(), t.is_conj(t.ones(1)), t.is_neg(t.ones(1))",
+        "t.is_neg(3)",
+        "t.is_storage(t.ones(1)), t.is_storage(t.ones(1).untyped_storage())",
+        "t.get_device(t.ones(1))",
+        "[t.typename(x) for x in (3, None, 'a', [], int, len, print, dict.get)]",
+        "[t.typename(x) for x in (t.ones(1), t.ones(1).double(), t.nn.Parameter(t.ones(1)))]",
+        "t._assert(True, 'a'), t._assert(t.tensor(True), 'a'), t._assert([1], 'a')",
+        "t._assert(t.ones(2) > 0, 'a')",
+        "t.autograd.set_multithreading_enabled(False).prev",
+        "t.autograd.set_multithreading_enabled(True).prev",
         "t.nn.functional.relu_(t.tensor([-1.0, 2.0]))",
         "t.distributed.get_default_backend_for_device('cpu')",
         "t.distributed.get_default_backend_for_device('cuda:1')",
@@ -200,3 +211,37 @@ def test_the_gradient_of_a_filled_diagonal() -> None:
         (y * t.arange(10).view(5, 2)).sum().backward()
         grads.append(x.grad.tolist())
     assert grads[0] == grads[1]
+
+
+@pytest.mark.parametrize("condition", ["False", "t.tensor(False)", "[]"])
+def test_a_condition_that_is_false(condition: str) -> None:
+    for library in (minigrad, torch):
+        with pytest.raises(AssertionError, match="why"):
+            library._assert(eval(condition, {"t": library}), "why")
+
+
+def test_a_module_and_a_function_have_their_own_names() -> None:
+    assert minigrad.typename(minigrad) == "minigrad"
+    assert minigrad.typename(np) == torch.typename(np)
+    assert minigrad.typename(test_calls) == torch.typename(test_calls)
+
+
+def test_an_inplace_function_is_a_function() -> None:
+    def program(t: Any) -> Any:
+        class Double(t.autograd.function.InplaceFunction):  # type: ignore[name-defined, misc]
+            @staticmethod
+            def forward(ctx: Any, x: Any) -> Any:
+                ctx.mark_dirty(x)
+                return x.mul_(2)
+
+            @staticmethod
+            def backward(ctx: Any, grad: Any) -> Any:
+                return 2 * grad
+
+        x = t.tensor([1.0, 2.0], requires_grad=True)
+        y = x + 0
+        Double.apply(y)
+        y.sum().backward()
+        return y, x.grad, Double(True).inplace
+
+    check_same(program)

@@ -189,3 +189,93 @@ def test_from_dlpack_shares_memory() -> None:
         assert x.tolist() == a.tolist()
         with pytest.raises(RuntimeError, match="from_dlpack received"):
             t.from_dlpack([1])
+
+
+# DLPack -------------------------------------------------------------------------------------------
+
+EXPORTED: dict[str, Callable[[Any], Any]] = {
+    "matrix": lambda torch: torch.arange(6.0).view(2, 3),
+    "transposed": lambda torch: torch.arange(6.0).view(2, 3).t(),
+    "every second": lambda torch: torch.arange(6)[::2],
+    "expanded": lambda torch: torch.ones(1).expand(3),
+    "0-d": lambda torch: torch.tensor(3, dtype=torch.int8),
+    "empty": lambda torch: torch.zeros(0, 3),
+    "bools": lambda torch: torch.tensor([True, False]),
+    "halves": lambda torch: torch.ones(2).half(),
+    "bytes": lambda torch: torch.ones(2).to(torch.uint8),
+    "with a graph": lambda torch: torch.ones(2, requires_grad=True) * 2,
+    "leaf": lambda torch: torch.ones(2, requires_grad=True),
+}
+
+
+@pytest.mark.parametrize("name", EXPORTED)
+def test_numpy_reads_a_tensor(name: str) -> None:
+    found: list[Any] = []
+    for library in (minigrad, torch):
+        x = EXPORTED[name](library)
+        try:
+            array = np.from_dlpack(x)
+        except Exception as error:
+            found.append(type(error))
+        else:
+            found.append((array.tobytes(), array.dtype, array.shape, array.strides))
+            assert array.ctypes.data == x.data_ptr() or not array.size
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in EXPORTED if n not in ("with a graph", "leaf", "empty")]
+)
+def test_either_library_reads_the_other(name: str) -> None:
+    ours, theirs = EXPORTED[name](minigrad), EXPORTED[name](torch)
+    for x, read in ((ours, torch.from_dlpack(ours)), (theirs, minigrad.from_dlpack(theirs))):
+        assert (x.tolist(), tuple(x.shape), tuple(x.stride()), str(x.dtype)) == (
+            read.tolist(),
+            tuple(read.shape),
+            tuple(read.stride()),
+            str(read.dtype),
+        )
+        assert x.data_ptr() == read.data_ptr()
+
+
+def _used_twice(t: Any) -> Any:
+    capsule = t.to_dlpack(t.ones(2))
+    return t.from_dlpack(capsule), t.from_dlpack(capsule)
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        lambda t: [(int(n), d) for n, d in [t.ones(2).__dlpack_device__()]],
+        lambda t: [(kind.name, int(kind)) for kind in t.utils.dlpack.DLDeviceType],
+        lambda t: t.from_dlpack(t.to_dlpack(t.ones(2))),
+        lambda t: t.utils.dlpack.from_dlpack(t.utils.dlpack.to_dlpack(t.ones(2))),
+        lambda t: t.to_dlpack(t.ones(2, requires_grad=True)) and None,
+        _used_twice,
+        lambda t: t.from_dlpack(3),
+        lambda t: t.from_dlpack(np.ones(2), device="cpu", copy=True),
+        lambda t: t.from_dlpack(np.ones(2), device="foo"),
+        lambda t: t.from_dlpack(t.ones(2)).requires_grad,
+        lambda t: t.from_dlpack(t.ones(2, requires_grad=True)),
+        lambda t: t.ones(2).__dlpack__(dl_device=(2, 0)),
+        lambda t: t.ones(2).__dlpack__(dl_device=(1, 0), max_version=(1, 0), copy=True) and None,
+    ],
+)
+def test_calls_of_dlpack(program: Callable[[Any], Any]) -> None:
+    ours, theirs = outcome(program, minigrad), outcome(program, torch)
+    assert ours.value == theirs.value
+    assert (ours.error and ours.error.kind) == (theirs.error and theirs.error.kind)
+
+
+def test_a_copy_has_memory_of_its_own() -> None:
+    array = np.zeros(2)
+    assert minigrad.from_dlpack(array).data_ptr() == array.ctypes.data
+    assert minigrad.from_dlpack(array, copy=True).data_ptr() != array.ctypes.data
+
+
+def test_there_is_no_stream_on_the_cpu() -> None:
+    for library in (minigrad, torch):
+        with pytest.raises(AssertionError, match="stream"):
+            library.ones(2).__dlpack__(stream=1)
+        with pytest.raises(AssertionError, match="capsule"):
+            library.from_dlpack(library.to_dlpack(library.ones(2)), copy=True)

@@ -487,3 +487,27 @@ def test_zero_grad_of_a_view(name: str, of_module: bool) -> None:
         return module.w.grad is grad, grad, grad.requires_grad, grad.is_leaf, base
 
     check_same(program)
+
+
+OPTIONS = ("capturable", "differentiable", "maximize", "foreach", "fused", "nesterov", "anything")
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+@pytest.mark.parametrize("name", sorted(set(optim.__all__) - {"Optimizer", "SparseAdam"}))
+def test_a_group_may_have_options_that_the_optimiser_has_not(name: str, option: str) -> None:
+    if not isinstance(getattr(optim, name), type):
+        return
+
+    def program(torch: Any) -> Any:
+        w = torch.nn.Parameter(torch.tensor([[1.0, 2.0], [-3.0, 0.5]]))
+        kind = getattr(torch.optim, name)
+        if option in kind([w]).defaults:
+            return None
+        opt = kind([{"params": [w], option: True}])
+        for _ in range(2):
+            opt.zero_grad()
+            (w * w).sum().backward()
+            opt.step(*([lambda: (w * w).sum()] if name == "LBFGS" else []))
+        return opt.param_groups[0][option], (w * 64).round()
+
+    check_same(program)

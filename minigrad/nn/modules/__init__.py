@@ -58,6 +58,15 @@ _FILES: dict[str, tuple[Any, ...]] = {
     "upsampling": (rearranging,),
 }
 
+# Functions that programs use though they are private.
+_FUNCTIONS: dict[str, tuple[Any, ...]] = {
+    "transformer": (
+        transformer._generate_square_subsequent_mask,
+        transformer._get_activation_fn,
+        transformer._get_clones,
+    ),
+}
+
 
 def _classes(files: tuple[Any, ...]) -> dict[str, Any]:
     return {
@@ -76,18 +85,30 @@ def _made(name: str, members: dict[str, Any]) -> ModuleType:
 
 
 for _name, _files in _FILES.items():
-    globals()[_name] = _made(_name, _classes(_files))
+    _functions = {each.__name__: each for each in _FUNCTIONS.get(_name, ())}
+    globals()[_name] = _made(_name, _classes(_files) | _functions)
     globals().update({k: v for k, v in _classes(_files).items() if not k.startswith("_")})
 
 
-def _numbers_for(dims: int) -> Any:
-    return lambda value: function_layer.numbers_for(dims, value)
+def _ntuple(n: int, name: str = "parse") -> Any:
+    def parse(x: Any) -> Any:
+        return function_layer.numbers_for(n, x)
+
+    parse.__name__ = name
+    return parse
 
 
-_single, _pair, _triple, _quadruple = (_numbers_for(dims) for dims in (1, 2, 3, 4))
+def _reverse_repeat_tuple(t: Any, n: int) -> tuple[Any, ...]:
+    """The items of a sequence from the last to the first, each `n` times."""
+    return tuple([x for x in reversed(t) for _ in range(n)])
+
+
+_single, _pair, _triple, _quadruple = map(_ntuple, (1, 2, 3, 4))
 utils = _made(
     "utils",
     {
+        "_ntuple": _ntuple,
+        "_reverse_repeat_tuple": _reverse_repeat_tuple,
         "_single": _single,
         "_pair": _pair,
         "_triple": _triple,

@@ -13,6 +13,14 @@ from ..module_hooks import (
     register_module_module_registration_hook,
     register_module_parameter_registration_hook,
 )
+from ..state_dict import _IncompatibleKeys as _IncompatibleKeys
+
+
+def _addindent(s_: str, numSpaces: int) -> str:
+    """Indent all lines of a text but the first and those that are blank."""
+    first, *lines = s_.split("\n")
+    return "\n".join([first, *(" " * numSpaces + line if line.strip() else "" for line in lines)])
+
 
 __all__ = [
     "Module",

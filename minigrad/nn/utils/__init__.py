@@ -7,6 +7,7 @@ functions. `prune.py` sets elements to zero.
 from __future__ import annotations
 
 from . import parametrizations, parametrize, prune, rnn
+from . import stateless as stateless
 from .clip_grad import (
     clip_grad_norm,
     clip_grad_norm_,
