@@ -2,8 +2,8 @@
 `autograd` and `distributed`. Read `parameter.py`, `module.py` (the tree), `functional.py`,
 `linear.py`, `function_layer.py`, `activation.py`, `loss.py`, `container.py` and `init.py`; then the
 families of layers, `parallel.py`, `state_dict.py` and `module_hooks.py`. `grad.py` has gradients
-of convolutions, and `plain.py` functions under their names in torch. `modules/` has aliases, and
-`utils/` what changes modules and gradients from outside.
+of convolutions, `plain.py` functions under their names in torch, and `constants.py` names for
+TorchScript. `modules/` has aliases, and `utils/` what changes modules and gradients from outside.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ from .batchnorm import (
     InstanceNorm2d,
     InstanceNorm3d,
 )
+from .constants import declare_constants
 from .container import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from .conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from .cross_map import CrossMapLRN2d
@@ -349,3 +350,5 @@ __all__ = [
     "parallel",
     "utils",
 ]
+
+declare_constants(vars())

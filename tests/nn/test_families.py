@@ -207,6 +207,13 @@ def test_classes_have_pytorchs_bases() -> None:
     assert relations[0] == relations[1]
 
 
+def test_constants() -> None:
+    for name, kind in vars(nn).items():
+        if inspect.isclass(kind) and issubclass(kind, nn.Module):
+            expected = getattr(getattr(torch.nn, name), "__constants__", None)
+            assert getattr(kind, "__constants__", None) == expected, name
+
+
 def test_inputs_have_pytorchs_names() -> None:
     """Those that a call must give."""
 
