@@ -302,6 +302,41 @@ def test_the_inverse_of_the_cdf_is_pytorchs(line: str) -> None:
         check_close(mine, other)
 
 
+@pytest.mark.parametrize("line", DISTRIBUTIONS)
+def test_exponential_families_are_pytorchs(line: str) -> None:
+    """By their natural parameters and normalisers, which give entropies by a gradient."""
+    found: list[list[Any]] = []
+    for namespace in (minigrad, torch):
+        distribution, family = made(namespace, line), namespace.distributions.ExponentialFamily
+        if not isinstance(distribution, family):
+            found.append([])
+            continue
+        parameters = distribution._natural_params
+        found.append([*parameters, distribution._log_normalizer(*parameters)])
+        with contextlib.suppress(NotImplementedError):
+            found[-1].append(family.entropy(distribution))
+    assert len(found[0]) == len(found[1])
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(array(ours), array(theirs), 2e-4, 2e-4)
+
+
+def test_an_ambiguous_divergence_is_a_warning() -> None:
+    def program(torch: Any) -> Any:
+        D = torch.distributions
+
+        class P(D.Normal):  # type: ignore[name-defined,misc]
+            pass
+
+        class Q(D.Normal):  # type: ignore[name-defined,misc]
+            pass
+
+        D.register_kl(P, D.Normal)(lambda p, q: torch.ones(1))
+        D.register_kl(D.Normal, Q)(lambda p, q: torch.zeros(1))
+        return D.kl_divergence(P(0.0, 1.0), Q(0.0, 1.0))
+
+    check_same(program)
+
+
 # Distributions of each kind with a divergence, in batches of three or one.
 OF_KINDS = """
 Bernoulli: D.Bernoulli(t([0., 1., 0.25]))
