@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..api.creation import as_tensor
 from ..api.functions import digamma, igamma, lgamma, log, xlogy
 from ..api.tensor import Tensor
 from ..autograd.function import Function
@@ -61,7 +62,8 @@ class Gamma(ExponentialFamily):
         value.detach().clamp_(min=float(np.finfo(value.dtype.numpy).tiny))
         return value
 
-    def log_prob(self, value: Tensor) -> Tensor:
+    def log_prob(self, value: Any) -> Tensor:
+        value = as_tensor(value, dtype=self.rate.dtype)
         self._validate_sample(value)
         shape, rate = self.concentration, self.rate
         return xlogy(shape, rate) + xlogy(shape - 1, value) - rate * value - lgamma(shape)
