@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -212,6 +213,69 @@ def test_doubles_are_pytorchs(line: str) -> None:
         results.append([*found, *(leaf.grad for leaf in leaves if leaf.grad is not None)])
     for ours, theirs in zip(*results, strict=True):
         check_close(ours, theirs)
+
+
+@contextlib.contextmanager
+def errors_in(found: list[Any]) -> Iterator[None]:
+    """Append the class of an error."""
+    try:
+        yield
+    except (NotImplementedError, RuntimeError, ValueError) as error:
+        found.append(type(error))
+
+
+VALUES = [-1.0, -0.0, 0.5, 1.0, 2.0, 1e-30, float("inf"), -float("inf"), float("nan")]
+
+
+@pytest.mark.parametrize("line", [d for d in DISTRIBUTIONS if "MultivariateN" not in d])
+@pytest.mark.parametrize("method", ["log_prob", "cdf"])
+def test_densities_of_unchecked_values_are_pytorchs(method: str, line: str) -> None:
+    """Of infinities and NaN too. A multivariate normal one solves equations by LAPACK's blocks."""
+    results: list[Any] = []
+    for namespace in (minigrad, torch):
+        namespace.distributions.Distribution.set_default_validate_args(False)
+        try:
+            distribution = made(namespace, line)
+            shape = (1,) * len((*distribution.batch_shape, *distribution.event_shape))
+            values = namespace.tensor(VALUES, dtype=distribution.sample().dtype)
+            values = values.reshape((-1, *shape))
+            values = values.expand(
+                (-1, *(1,) * len(distribution.batch_shape), *distribution.event_shape)
+            )
+            results.append(getattr(distribution, method)(values))
+        except (NotImplementedError, RuntimeError) as error:
+            results.append(type(error))
+        finally:
+            namespace.distributions.Distribution.set_default_validate_args(True)
+    ours, theirs = results
+    if isinstance(theirs, type):
+        assert ours is theirs
+    else:
+        check_close(ours, theirs)
+
+
+# PyTorch has an error for some empty samples.
+WITHOUT_EMPTY = ("Multinomial", "Wishart", "LKJCholesky")
+
+
+@pytest.mark.parametrize(
+    "line", [d for d in DISTRIBUTIONS if not any(x in d for x in WITHOUT_EMPTY)]
+)
+def test_empty_samples_are_pytorchs(line: str) -> None:
+    shapes = []
+    for namespace in (minigrad, torch):
+        distribution = made(namespace, line)
+        none = distribution.expand((0, *distribution.batch_shape))
+        found: list[Any] = []
+        for each, shape in ((distribution, (2, 0)), (none, (2,))):
+            for draw in (lambda d, s: d.sample(s), lambda d, s: d.log_prob(d.sample(s))):
+                with errors_in(found):
+                    found.append(draw(each, shape))
+        for name in ("mean", "variance", "entropy"):
+            with errors_in(found):
+                found.append(fact(none, name))
+        shapes.append([y if isinstance(y, type) else (tuple(y.shape), str(y.dtype)) for y in found])
+    assert shapes[0] == shapes[1]
 
 
 def fact(distribution: Any, name: str) -> Any:
