@@ -599,6 +599,8 @@ D.LKJCholesky(2, 1.).log_prob(torch.ones(2, 2))
 D.Gamma(1., -1.)
 D.Gamma(1., 1.).log_prob(2)
 D.Gamma(torch.tensor(2.).double(), 1.).log_prob(torch.tensor(1.))
+D.Independent(D.Bernoulli(torch.ones(2) / 2), 0).enumerate_support()
+D.Independent(D.Bernoulli(torch.ones(2) / 2), 1).enumerate_support()
 D.ExpTransform(cache_size=2)
 D.ReshapeTransform((2,), (3,))
 D.ReshapeTransform((2,), (1, 2))(torch.ones(3))
@@ -676,6 +678,14 @@ def test_gradients_of_gamma_samples_are_recorded_as_pytorch_records_them() -> No
         ("geometric", "Geometric"),
         ("log_normal", "LogNormal"),
         ("transformed_distribution", "TransformedDistribution"),
+        ("chi2", "Chi2"),
+        ("generalized_pareto", "GeneralizedPareto"),
+        ("half_cauchy", "HalfCauchy"),
+        ("half_normal", "HalfNormal"),
+        ("negative_binomial", "NegativeBinomial"),
+        ("relaxed_bernoulli", "RelaxedBernoulli"),
+        ("relaxed_categorical", "RelaxedOneHotCategorical"),
+        ("studentT", "StudentT"),
         ("transforms", "ExpTransform"),
     ],
 )
