@@ -1,9 +1,10 @@
 """Probability distributions, under the names of torch.distributions: samples from the same seed are
-PyTorch's. It imports `rules`, `core`, `random` and `api`. Read `distribution.py` with
-`constraints.py` (which values are valid), then `normal.py`. The other distributions are like it.
-`utils.py` and `discrete.py` have what several of them share, and `kl.py` the divergences.
-Distributions of transformed samples are in `transformed_distribution.py`, the transforms in
-`transforms.py`, and `constraint_registry.py` says which one leads to the values of a constraint.
+PyTorch's. It imports `rules`, `core`, `random`, `api`, `autograd` and `nn`. Read `distribution.py`
+with `constraints.py` (which values are valid), then `normal.py`. The other distributions are like
+it. `utils.py` and `discrete.py` have what several of them share. The divergences are in `kl.py`,
+and in `kl_pairs.py` those of different kinds. Distributions of transformed samples are in
+`transformed_distribution.py`, the transforms in `transforms.py`, and `constraint_registry.py` says
+which one leads to the values of a constraint.
 """
 
 import sys

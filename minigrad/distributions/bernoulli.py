@@ -6,19 +6,20 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from ..api.creation import arange
-from ..api.functions import where
+from ..api.functions import exp, log1p, logit, where
 from ..api.tensor import Tensor
 from ..core.grad_mode import no_grad
 from ..random.sampling import bernoulli
 from . import constraints
 from .constraints import Constraint
 from .discrete import WithProbsOrLogits, cross_entropy_with_logits
+from .exp_family import ExponentialFamily
 from .utils import broadcast_all
 
 __all__ = ["Bernoulli"]
 
 
-class Bernoulli(WithProbsOrLogits):
+class Bernoulli(WithProbsOrLogits, ExponentialFamily):
     """The distribution of 0 and 1, where 1 has the probability `probs`, or the log-odds `logits`.
 
     >>> minigrad.distributions.Bernoulli(0.25).log_prob(minigrad.tensor(1.))
@@ -31,6 +32,7 @@ class Bernoulli(WithProbsOrLogits):
     }
     support = constraints.boolean
     has_enumerate_support = True
+    _mean_carrier_measure = 0.0
 
     def __init__(
         self, probs: Any = None, logits: Any = None, validate_args: bool | None = None
@@ -68,3 +70,11 @@ class Bernoulli(WithProbsOrLogits):
         """Return 0 and 1 along a new first dimension."""
         values = arange(2, dtype=self.probs.dtype).view((-1,) + (1,) * len(self._batch_shape))
         return values.expand((-1, *self._batch_shape)) if expand else values
+
+    @property
+    def _natural_params(self) -> tuple[Tensor, ...]:
+        return (logit(self.probs),)
+
+    def _log_normalizer(self, *natural_params: Tensor) -> Tensor:
+        (x,) = natural_params
+        return log1p(exp(x))

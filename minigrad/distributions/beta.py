@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from ..api.functions import stack
+from ..api.functions import lgamma, stack
 from ..api.tensor import Tensor
 from . import constraints
 from .constraints import Constraint
 from .dirichlet import Dirichlet
-from .distribution import Distribution
+from .exp_family import ExponentialFamily
 from .utils import broadcast_all
 
 __all__ = ["Beta"]
 
 
-class Beta(Distribution):
+class Beta(ExponentialFamily):
     """The beta distribution: the first component of a Dirichlet distribution of two.
 
     >>> minigrad.distributions.Beta(1., 3.).mean
@@ -70,3 +70,11 @@ class Beta(Distribution):
 
     def entropy(self) -> Tensor:
         return self._dirichlet.entropy()
+
+    @property
+    def _natural_params(self) -> tuple[Tensor, ...]:
+        return self.concentration1, self.concentration0
+
+    def _log_normalizer(self, *natural_params: Tensor) -> Tensor:
+        x, y = natural_params
+        return lgamma(x) + lgamma(y) - lgamma(x + y)

@@ -7,18 +7,19 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from ..api.creation import ones_like, zeros_like
-from ..api.functions import log, log1p, where
+from ..api.functions import expm1, log, log1p, where
 from ..api.tensor import Tensor
 from ..random.sampling import rand
 from . import constraints
 from .constraints import Constraint
 from .discrete import WithProbsOrLogits, cross_entropy_with_logits
+from .exp_family import ExponentialFamily
 from .utils import broadcast_all, clamp_probs, lazy_property, logits_to_probs
 
 __all__ = ["ContinuousBernoulli"]
 
 
-class ContinuousBernoulli(WithProbsOrLogits):
+class ContinuousBernoulli(WithProbsOrLogits, ExponentialFamily):
     """The distribution on [0, 1] whose density at x is proportional to pˣ (1 - p)¹⁻ˣ.
 
     Here p is `probs`, or the sigmoid of `logits`. Between `lims`, around the uniform
@@ -34,6 +35,7 @@ class ContinuousBernoulli(WithProbsOrLogits):
     }
     support = constraints.unit_interval
     has_rsample = True
+    _mean_carrier_measure = 0.0
 
     def __init__(
         self,
@@ -110,3 +112,15 @@ class ContinuousBernoulli(WithProbsOrLogits):
     def entropy(self) -> Tensor:
         of_0, of_1 = log1p(-self.probs), log(self.probs)
         return self.mean * (of_0 - of_1) - self.log_normaliser() - of_0
+
+    @property
+    def _natural_params(self) -> tuple[Tensor, ...]:
+        return (self.logits,)
+
+    def _log_normalizer(self, *natural_params: Tensor) -> Tensor:
+        (x,) = natural_params
+        far = (x <= self._lims[0] - 0.5) | (x > self._lims[1] - 0.5)
+        cut = where(far, x, (self._lims[0] - 0.5) * ones_like(x))
+        exact = log(expm1(cut).abs()) - log(cut.abs())
+        taylor = 0.5 * x + x.pow(2) / 24.0 - x.pow(4) / 2880.0
+        return where(far, exact, taylor)

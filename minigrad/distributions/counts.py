@@ -19,12 +19,13 @@ from .categorical import Categorical
 from .constraints import Constraint
 from .discrete import WithProbsOrLogits, cross_entropy_with_logits, softplus
 from .distribution import Distribution
+from .exp_family import ExponentialFamily
 from .utils import broadcast_all, probs_to_logits
 
 __all__ = ["Geometric", "Multinomial", "Poisson"]
 
 
-class Poisson(Distribution):
+class Poisson(ExponentialFamily):
     """The Poisson distribution of mean `rate`.
 
     >>> minigrad.distributions.Poisson(2.).log_prob(minigrad.tensor(0.))
@@ -58,6 +59,14 @@ class Poisson(Distribution):
         self._validate_sample(value)
         rate, value = broadcast_all(self.rate, value)
         return xlogy(value, rate) - rate - lgamma(value + 1)
+
+    @property
+    def _natural_params(self) -> tuple[Tensor, ...]:
+        return (self.rate.log(),)
+
+    def _log_normalizer(self, *natural_params: Tensor) -> Tensor:
+        (x,) = natural_params
+        return x.exp()
 
 
 class Geometric(WithProbsOrLogits):

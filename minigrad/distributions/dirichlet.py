@@ -12,7 +12,7 @@ from ..autograd.function import Function, once_differentiable
 from ..random.sampling import dirichlet, dirichlet_grad
 from . import constraints
 from .constraints import Constraint
-from .distribution import Distribution
+from .exp_family import ExponentialFamily
 
 __all__ = ["Dirichlet"]
 
@@ -34,7 +34,7 @@ class _Dirichlet(Function):
         return slope * (grad - (x * grad).sum(-1, True))
 
 
-class Dirichlet(Distribution):
+class Dirichlet(ExponentialFamily):
     """The Dirichlet distribution, of vectors above 0 that sum to 1.
 
     >>> minigrad.distributions.Dirichlet(minigrad.tensor([1., 3.])).mean
@@ -87,3 +87,11 @@ class Dirichlet(Distribution):
         constant = lgamma(a).sum(-1) - lgamma(total)
         weighted = ((a - 1.0) * digamma(a)).sum(-1)
         return constant - (count - total) * digamma(total) - weighted
+
+    @property
+    def _natural_params(self) -> tuple[Tensor, ...]:
+        return (self.concentration,)
+
+    def _log_normalizer(self, *natural_params: Tensor) -> Tensor:
+        (x,) = natural_params
+        return lgamma(x).sum(-1) - lgamma(x.sum(-1))

@@ -10,13 +10,13 @@ from ..api.functions import exp, log, log1p
 from ..api.tensor import Tensor
 from . import constraints
 from .constraints import Constraint
-from .distribution import Distribution
+from .exp_family import ExponentialFamily
 from .utils import broadcast_all
 
 __all__ = ["Exponential"]
 
 
-class Exponential(Distribution):
+class Exponential(ExponentialFamily):
     """The exponential distribution of rate `rate`.
 
     >>> minigrad.distributions.Exponential(2.).mean
@@ -26,6 +26,7 @@ class Exponential(Distribution):
     arg_constraints: ClassVar[dict[str, Constraint]] = {"rate": constraints.positive}
     support = constraints.nonnegative
     has_rsample = True
+    _mean_carrier_measure = 0.0
 
     def __init__(self, rate: Any, validate_args: bool | None = None) -> None:
         (self.rate,) = broadcast_all(rate)
@@ -64,3 +65,11 @@ class Exponential(Distribution):
 
     def entropy(self) -> Tensor:
         return 1.0 - log(self.rate)
+
+    @property
+    def _natural_params(self) -> tuple[Tensor, ...]:
+        return (-self.rate,)
+
+    def _log_normalizer(self, *natural_params: Tensor) -> Tensor:
+        (x,) = natural_params
+        return -log(-x)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..api.creation import as_tensor
 from ..api.functions import digamma, igamma, lgamma, log, xlogy
 from ..api.tensor import Tensor
 from ..autograd.function import Function
@@ -14,13 +15,13 @@ from ..core.one_node import as_one_node
 from ..random.sampling import standard_gamma, standard_gamma_grad
 from . import constraints
 from .constraints import Constraint
-from .distribution import Distribution
+from .exp_family import ExponentialFamily
 from .utils import broadcast_all
 
 __all__ = ["Chi2", "Gamma"]
 
 
-class Gamma(Distribution):
+class Gamma(ExponentialFamily):
     """The gamma distribution of shape `concentration` and rate `rate`.
 
     >>> minigrad.distributions.Gamma(2., 4.).mean
@@ -33,6 +34,7 @@ class Gamma(Distribution):
     }
     support = constraints.nonnegative
     has_rsample = True
+    _mean_carrier_measure = 0.0
 
     def __init__(self, concentration: Any, rate: Any, validate_args: bool | None = None) -> None:
         self.concentration, self.rate = broadcast_all(concentration, rate)
@@ -60,7 +62,8 @@ class Gamma(Distribution):
         value.detach().clamp_(min=float(np.finfo(value.dtype.numpy).tiny))
         return value
 
-    def log_prob(self, value: Tensor) -> Tensor:
+    def log_prob(self, value: Any) -> Tensor:
+        value = as_tensor(value, dtype=self.rate.dtype)
         self._validate_sample(value)
         shape, rate = self.concentration, self.rate
         return xlogy(shape, rate) + xlogy(shape - 1, value) - rate * value - lgamma(shape)
@@ -72,6 +75,14 @@ class Gamma(Distribution):
     def entropy(self) -> Tensor:
         shape = self.concentration
         return shape - log(self.rate) + lgamma(shape) + (1.0 - shape) * digamma(shape)
+
+    @property
+    def _natural_params(self) -> tuple[Tensor, ...]:
+        return self.concentration - 1, -self.rate
+
+    def _log_normalizer(self, *natural_params: Tensor) -> Tensor:
+        x, y = natural_params
+        return lgamma(x + 1) + (x + 1) * log(-y.reciprocal())
 
 
 class Chi2(Gamma):

@@ -12,13 +12,14 @@ from ..core.grad_mode import no_grad
 from ..random.sampling import normal
 from . import constraints
 from .constraints import Constraint
-from .distribution import LOG_SQRT_2_PI, Distribution
+from .distribution import LOG_SQRT_2_PI
+from .exp_family import ExponentialFamily
 from .utils import broadcast_all
 
 __all__ = ["Normal"]
 
 
-class Normal(Distribution):
+class Normal(ExponentialFamily):
     """The normal distribution of mean `loc` and standard deviation `scale`.
 
     >>> Normal = minigrad.distributions.Normal
@@ -32,6 +33,7 @@ class Normal(Distribution):
     }
     support = constraints.real
     has_rsample = True
+    _mean_carrier_measure = 0.0
 
     def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
         self.loc, self.scale = broadcast_all(loc, scale)
@@ -78,3 +80,11 @@ class Normal(Distribution):
 
     def entropy(self) -> Tensor:
         return 0.5 + 0.5 * math.log(2 * math.pi) + log(self.scale)
+
+    @property
+    def _natural_params(self) -> tuple[Tensor, ...]:
+        return self.loc / self.scale.pow(2), -0.5 * self.scale.pow(2).reciprocal()
+
+    def _log_normalizer(self, *natural_params: Tensor) -> Tensor:
+        x, y = natural_params
+        return -0.25 * x.pow(2) / y + 0.5 * log(-math.pi / y)

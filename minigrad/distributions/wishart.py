@@ -37,7 +37,7 @@ class Wishart(ExponentialFamily):
 
     support = constraints.positive_definite
     has_rsample = True
-    _mean_carrier_measure = 0
+    _mean_carrier_measure = 0.0
     _made_of = ("_chi2",)
 
     def __init__(

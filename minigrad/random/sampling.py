@@ -28,7 +28,7 @@ from ..rules.dtypes import scalar_name
 from ..rules.layout import arranged, empty_like
 from ..rules.random_gradients import dirichlet_slope, gamma_slope
 from . import variates
-from .generator import Generator, default_generator, generator_or_default
+from .generator import Generator, generator_or_default
 
 # New tensors --------------------------------------------------------------------------------------
 
@@ -306,7 +306,8 @@ def binomial(count: Any, prob: Any, generator: Any = None) -> Any:
 
 def standard_gamma(input: Any) -> Any:
     """Draw from the gamma distribution of rate 1 for each element, its shape."""
-    return wrap(variates.gammas(default_generator, np.array(input._array, order="C")))
+    g = generator_or_default(None, "_standard_gamma")
+    return wrap(variates.gammas(g, np.array(input._array, order="C")))
 
 
 def standard_gamma_grad(input: Any, output: Any) -> Any:
@@ -318,8 +319,8 @@ def standard_gamma_grad(input: Any, output: Any) -> Any:
 
 def dirichlet(input: Any) -> Any:
     """Draw from the Dirichlet distribution for each row of concentrations."""
-    kind = input._array.dtype
-    numbers = variates.gammas(default_generator, np.array(input._array, np.float64, order="C"))
+    g, kind = generator_or_default(None, "_sample_dirichlet"), input._array.dtype
+    numbers = variates.gammas(g, np.array(input._array, np.float64, order="C"))
     shares = (numbers / numbers.sum(-1, keepdims=True)).astype(kind)
     limits = np.finfo(kind)
     return wrap(np.clip(shares, limits.tiny, np.nextafter(kind.type(1), kind.type(0))))
