@@ -83,7 +83,6 @@ MODULES: dict[str, tuple[ModuleType, ModuleType]] = {
     "profiler": (minigrad.profiler, torch.profiler),
     "return_types": (minigrad.return_types, torch.return_types),
     "torch_version": (minigrad.torch_version, torch.torch_version),
-    "types": (minigrad.types, torch.types),
     "random": (minigrad.random, torch.random),
     "optim.lr_scheduler": (minigrad.optim.lr_scheduler, torch.optim.lr_scheduler),
     "masked": (minigrad.masked, torch.masked),
@@ -209,6 +208,7 @@ WRONG_IN_PYTORCH = {
     "lu",  # the parameters of one of two functions
 }
 WRONG_IN_PYTORCH |= {
+    "compiler.compile",
     "unique",
     "unique_consecutive",
     "nn.GRU",
@@ -266,7 +266,7 @@ def signature(function: Any) -> ParameterNames | None:
     return positional, named | set(positional)
 
 
-# Classes whose objects only a profiler makes.
+# Classes whose objects only a profiler makes. Those of `return_types` only ops make.
 MADE_BY_PROFILERS = {"autograd.profiler.EventList", "autograd.profiler.FunctionEvent"}
 
 
@@ -281,7 +281,7 @@ def pairs() -> Iterator[tuple[str, ParameterNames, list[ParameterNames]]]:
             other = signature(getattr(theirs, name, None)) if not known else None
             call = signature(mine)
             full_name = f"{module}.{name}".lstrip(".")
-            skipped = full_name in WRONG_IN_PYTORCH | MADE_BY_PROFILERS
+            skipped = full_name in WRONG_IN_PYTORCH | MADE_BY_PROFILERS or module == "return_types"
             if call is not None and (known or other) and not skipped:
                 yield full_name, call, known or [other]  # type: ignore[list-item]
     for name in dir(minigrad.Tensor):

@@ -68,7 +68,7 @@ NAMESPACES = {
     "version",
     "xpu",
 }
-FILES = {"accelerator", "amp", "func", "linalg", "masked", "serialization", "special", "testing"}
+FILES = {"accelerator", "amp", "func", "linalg", "masked", "serialization", "special"}
 FILES |= {"_C", "_dynamo", "_utils", "functional", "jit", "mps", "profiler", "storage"}
 FILES |= {"__config__", "compiler", "hub", "return_types", "torch_version", "types", "version"}
 FILES |= {"xpu"}

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from twins import check_same
 
 import minigrad
 
@@ -100,3 +101,51 @@ def test_same_as_pytorch_for_random_values(pairs: list[Any], options: str) -> No
     first, second = zip(*pairs, strict=True)
     arguments = f"T({list(first)}), T({list(second)}){options}"
     assert said(minigrad, arguments) == said(torch, arguments)
+
+
+# make_tensor --------------------------------------------------------------------------------------
+
+MADE = """
+(2, 3), dtype=t.float32
+2, 3, dtype=t.float64
+[2, 3], dtype=t.float16
+(), dtype=t.float32
+(0, 3), dtype=t.float32
+(5,), dtype=t.bool
+(5,), dtype=t.uint8
+(5,), dtype=t.int8
+(5,), dtype=t.int32
+(5,), dtype=t.int64, low=-100, high=3.5
+(5,), dtype=t.uint8, low=-5, high=1000
+(5,), dtype=t.float32, low=1, high=2
+(5,), dtype=t.float32, low=-INF, high=INF
+(5,), dtype=t.float64, low=-INF, high=0
+(5,), dtype=t.int64, low=-INF, high=5
+(3, 4), dtype=t.float32, noncontiguous=True
+(3, 4), dtype=t.int64, noncontiguous=True, low=0, high=3
+(1,), dtype=t.float32, noncontiguous=True
+(5,), dtype=t.int64, low=0, high=2, exclude_zero=True
+(5,), dtype=t.bool, exclude_zero=True
+(2, 3, 4, 5), dtype=t.float32, memory_format=t.channels_last
+(3,), dtype=t.float32, requires_grad=True
+(3,), dtype=t.float32, noncontiguous=True, memory_format=t.contiguous_format
+(3,), dtype=t.int64, requires_grad=True
+(3,), dtype=t.float32, low=2, high=1
+(3,), dtype=t.float32, low=1, high=1
+(3,), dtype=t.int64, low=1, high=1
+(3,), dtype=t.float32, low=NAN
+(3,), dtype=t.uint8, low=300, high=400
+(3,), dtype=t.int8, low=-400, high=-300
+(3,), dtype=None
+"""
+
+
+@pytest.mark.parametrize("arguments", MADE.strip().splitlines())
+def test_make_tensor_draws_pytorchs_numbers(arguments: str) -> None:
+    def program(t: Any) -> Any:
+        t.manual_seed(3)
+        names = {"t": t, "INF": float("inf"), "NAN": float("nan")}
+        x = eval(f"t.testing.make_tensor({arguments}, device='cpu')", names)
+        return x, tuple(x.stride()), x.requires_grad, x.is_leaf, t.rand(1)
+
+    check_same(program)

@@ -174,6 +174,11 @@ class BackwardCFunction(FunctionCtx, GradFn):
         self._hooks: dict[int, Any] = {}
 
     @property
+    def _forward_cls(self) -> type[Function]:
+        """The Function that was called."""
+        return self._function
+
+    @property
     def _node(self) -> CallNode:  # type: ignore[override]
         """The node of the call. It refers to the context, which has a weak reference, so that they
         form no cycle.

@@ -65,6 +65,15 @@ class GradFn:
         return tuple((None, 0) if parent is None else edge(parent) for parent in node.parents)
 
     @property
+    def requires_grad(self) -> bool:
+        """True: what doesn't require grad has no node."""
+        return True
+
+    def _sequence_nr(self) -> int:
+        """A number that is larger for a node that was made later."""
+        return int(self._node.sequence_nr)
+
+    @property
     def metadata(self) -> dict[str, Any]:
         """A dictionary for notes, which anomaly mode uses too."""
         return self._attached().notes
@@ -175,6 +184,10 @@ class AccumulateGrad(GradFn):
         if g is not None:
             accumulate(self.variable, g._array.copy())
         return ()
+
+    def _sequence_nr(self) -> int:
+        """The largest number, as in PyTorch: the walk ends here."""
+        return 2**64 - 1
 
     @property
     def metadata(self) -> dict[str, Any]:

@@ -127,6 +127,7 @@ def _named_saved_tensors(node: Node) -> dict[str, TensorBase]:
     node.follow_data()
     tensors, captured = saved_tensors(node), _captured_names(node.pullbacks or ())
     operands = () if node.rule is None else node.rule.parameters[: len(node.rule.operands)]
+    other_names = {} if node.rule is None else node.rule.presentation.saved
     found: dict[str, TensorBase] = {}
     # `saved` lists operands without a derivative last, whatever their position in the call. So the
     # variable name in the rule's code decides, if it is an operand's. After the operands come
@@ -137,7 +138,8 @@ def _named_saved_tensors(node: Node) -> dict[str, TensorBase]:
             called = captured.get(identity, [])
             own = [n for n in called if n in operands] or ([] if name else called)
             name = name if name == "result" or name in own or not own else own[0]
-            found[f"_saved_{'self' if name == 'input' else name}"] = tensors[identity]
+            if shown := other_names.get(name, "self" if name == "input" else name):
+                found[f"_saved_{shown}"] = tensors[identity]
     return found
 
 

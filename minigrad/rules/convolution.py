@@ -31,6 +31,7 @@ _CHUNK = 1 << 21  # elements of a matrix of windows; larger ones leave the proce
     INTERNAL,
     public="conv2d",
     layout="images",
+    saved={"input": "input"},
     joint_derivative={"ConvolutionBackward0": ("input", "weight", "bias")},
 )
 def convolution(

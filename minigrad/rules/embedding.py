@@ -11,7 +11,7 @@ from .presentation import INTERNAL
 from .rule import Array, Constant, Result, differentiable
 
 
-@differentiable(INTERNAL)
+@differentiable(INTERNAL, saved={"input": "indices"})
 def embedding(
     weight: Array, input: Constant, padding_idx: int = -1, scale_grad_by_freq: bool = False
 ) -> Result:

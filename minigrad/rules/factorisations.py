@@ -47,7 +47,13 @@ def _lapack(function: Any, *args: Any, **options: Any) -> Any:
 # Inverses and solutions ---------------------------------------------------------------------------
 
 
-@differentiable(INTERNAL, layout="own", public="inverse", node="LinalgInvExBackward0")
+@differentiable(
+    INTERNAL,
+    layout="own",
+    public="inverse",
+    node="LinalgInvExBackward0",
+    saved={"result": "inverse"},
+)
 def inv(input: Array) -> Result:
     """The inverses of square matrices, with infinite elements or NaN for a singular one."""
     y = by_columns(_solved(np.linalg.inv, input))
@@ -131,7 +137,7 @@ def pinv(input: Array, atol: Any, rtol: Any, hermitian: bool) -> Result:
 # Determinants -------------------------------------------------------------------------------------
 
 
-@differentiable(INTERNAL, node="LinalgDetBackward0")
+@differentiable(INTERNAL, node="LinalgDetBackward0", saved={"input": "A"})
 def det(input: Array) -> Result:
     """The determinants of square matrices."""
     # PyTorch saves the factors, which stay as they are if the matrices change unnoticed.

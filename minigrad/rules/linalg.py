@@ -123,7 +123,7 @@ def dot(input: Array, tensor: Array) -> Result:
     return input @ tensor, (lambda g: g * tensor, lambda g: g * input)
 
 
-@differentiable(INTERNAL, operators=("x @ y",), node="BmmBackward0")
+@differentiable(INTERNAL, operators=("x @ y",), node="BmmBackward0", saved={"other": "mat2"})
 def matmul(input: Array, other: Array) -> Result:
     """The products of two stacks of matrices: (*, n, m) (*, m, p) → (*, n, p).
 

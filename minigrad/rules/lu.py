@@ -12,7 +12,13 @@ from .rule import Array, Result, differentiable
 from .triangles import tril, triu
 
 
-@differentiable(INTERNAL, layout="own", extra_outputs=True, node="LinalgLuFactorExBackward0")
+@differentiable(
+    INTERNAL,
+    layout="own",
+    extra_outputs=True,
+    node="LinalgLuFactorExBackward0",
+    saved={"result": "LU"},
+)
 def lu(input: Array) -> Result:
     """L and U in one matrix, L without its diagonal of ones; and the pivots.
 

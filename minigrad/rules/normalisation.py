@@ -54,6 +54,7 @@ def _hat(
     layout="dense images",
     extra_outputs=True,
     node=lambda *args, **_: f"Native{args[7]}NormBackward0",
+    saved={"input": "input", "mean": "result1"},
     joint_derivative={
         "NativeBatchNormBackward0": _OPERANDS,
         "NativeLayerNormBackward0": _OPERANDS,
@@ -119,6 +120,7 @@ def _per_channel(input: Array) -> tuple[int, ...]:
     public="batch_norm",
     layout="dense images",
     node="NativeBatchNormBackward0",
+    saved={"input": "input", "mean": "running_mean", "var": "running_var"},
     joint_derivative={"NativeBatchNormBackward0": _OPERANDS},
 )
 def normalise_by(

@@ -76,6 +76,7 @@ def _pool_node(name: str, suffix: str) -> Callable[..., str]:
     half="float16",
     extra_outputs=True,
     node=_pool_node("Max", "WithIndices"),
+    saved={"indices": "result1"},
     derivative_node="MaxPool2DWithIndicesBackwardBackward0",
     derivative_node_repeats=False,
 )
@@ -175,6 +176,7 @@ def _to_elements(
     half="float16",
     extra_outputs=True,
     node=lambda input, windows, *_: f"AdaptiveMaxPool{windows.ndim - 1}DBackward0",
+    saved={"indices": "result1"},
     derivative_node="AdaptiveMaxPool2DBackwardBackward0",
     derivative_node_repeats=False,
 )

@@ -60,6 +60,8 @@ class Presentation:
       backward pass, with its name for each derivative. Their pullbacks are None.
     - `edges`: the operands that have a derivative in the order of PyTorch's `next_functions`, if
       that isn't the rule's; "" for one that PyTorch has in addition, and that leads nowhere.
+    - `saved`: PyTorch's names for what the op saves, where they aren't the rule's; "" for what only
+      the rule saves. By default `input` is called "self".
     - `before`: for a node of this name, the operand to which PyTorch applies another op first, "t"
       or "clone", and that op. It has a node of its own.
     - `derivative_node`: the name of the node that PyTorch shows for the derivative of an op that is
@@ -89,6 +91,7 @@ class Presentation:
     dim_for_keepdim: bool = False
     not_implemented: Mapping[str, str] = field(default_factory=dict, hash=False)
     edges: tuple[str, ...] = ()
+    saved: Mapping[str, str] = field(default_factory=dict, hash=False)
     before: tuple[str, str, str] = ("", "", "")
     derivative_node: str = ""
     derivative_node_repeats: bool = True

@@ -114,6 +114,75 @@ def test_the_saved_tensors_of_an_op(name: str) -> None:
     assert ours.keys() <= theirs.keys() | {"_saved_weight"}, (ours.keys(), theirs.keys())
 
 
+# Calls of a namespace, a (2, 2) matrix and a batch of images (1, 2, 4, 4).
+NAMED_OTHERWISE: dict[str, Callable[[Any, Any, Any], Any]] = {
+    "bmm": lambda t, x, images: t.bmm(x[None], x[None] * 2),
+    "conv": lambda t, x, images: t.nn.functional.conv2d(images, t.ones(2, 2, 1, 1).double()),
+    "sort": lambda t, x, images: x.sort()[0],
+    "stable sort": lambda t, x, images: x.sort(stable=True)[0],
+    "topk": lambda t, x, images: x.topk(1)[0],
+    "kthvalue": lambda t, x, images: x.kthvalue(1)[0],
+    "median": lambda t, x, images: x.median(0)[0],
+    "nanmedian": lambda t, x, images: x.nanmedian(0)[0],
+    "mode": lambda t, x, images: x.mode(0)[0],
+    "cummax": lambda t, x, images: x.cummax(0)[0],
+    "cummin": lambda t, x, images: x.cummin(0)[0],
+    "gather": lambda t, x, images: x.gather(0, t.tensor([[1, 0]])),
+    "layer norm": lambda t, x, images: t.nn.functional.layer_norm(x, (2,)),
+    "max pool": lambda t, x, images: t.nn.functional.max_pool2d(images, 2),
+    "adaptive max pool": lambda t, x, images: t.nn.functional.adaptive_max_pool2d(images, 2),
+    "embedding": lambda t, x, images: t.nn.functional.embedding(t.tensor([1, 0]), x),
+    "det": lambda t, x, images: t.linalg.det(x),
+    "inv": lambda t, x, images: t.linalg.inv(x),
+    "lu": lambda t, x, images: t.linalg.lu_factor(x)[0],
+    "batch norm in eval": lambda t, x, images: t.nn.functional.batch_norm(
+        images, t.zeros(2).double(), t.ones(2).double()
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NAMED_OTHERWISE)
+def test_saved_tensors_have_pytorchs_names(name: str) -> None:
+    """Every saved tensor here has the same name and elements in PyTorch, and there are some."""
+    shown: list[dict[str, Any]] = []
+    for t in (minigrad, torch):
+        x = t.tensor([[1.0, 3.0], [2.0, 0.5]], dtype=t.float64, requires_grad=True)
+        images = t.arange(32.0).double().sin().view(1, 2, 4, 4).requires_grad_()
+        node = NAMED_OTHERWISE[name](t, x * 1, images * 1).grad_fn
+        shown.append({each: tensor.numpy(force=True) for each, tensor in saved(node).items()})
+    ours, theirs = shown
+    assert ours
+    for each, array in ours.items():
+        np.testing.assert_allclose(array, theirs[each], 1e-12, err_msg=each)
+        assert array.shape == theirs[each].shape
+
+
+def test_what_a_node_says_of_itself() -> None:
+    def program(torch: Any) -> Any:
+        class Double(torch.autograd.Function):  # type: ignore[name-defined, misc]
+            @staticmethod
+            def forward(ctx: Any, x: Any) -> Any:
+                return 2 * x
+
+            @staticmethod
+            def backward(ctx: Any, grad: Any) -> Any:
+                return 2 * grad
+
+        x = leaf(torch)
+        first, second = (x * 2).grad_fn, Double.apply(x).grad_fn
+        end = first.next_functions[0][0]
+        return (
+            first.requires_grad,
+            end.requires_grad,
+            second.requires_grad,
+            first._sequence_nr() < second._sequence_nr() < end._sequence_nr(),
+            end._sequence_nr(),
+            second._forward_cls is Double,
+        )
+
+    check_same(program)
+
+
 @pytest.mark.parametrize("name", ["exp", "mul", "mm", "pow", "tanh", "softmax", "where", "add"])
 def test_the_saved_tensors_of_a_freed_graph_raise_an_error(name: str) -> None:
     def program(torch: Any) -> Any:

@@ -19,6 +19,7 @@ from . import histograms as histograms
 from . import indexing as indexing
 from . import linalg as linalg
 from . import losses as losses
+from . import low_rank as low_rank
 from . import lu as lu
 from . import moments as moments
 from . import normalisation as normalisation

@@ -27,16 +27,16 @@ from .results import named_results
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
+_gather = REGISTRY["gather_along"].presented(saved={"index": "indices", "input": ""})
 _gathers = {
-    name: function(REGISTRY["gather_along"], node=f"{name}Backward0")
+    name: function(_gather, node=f"{name}Backward0")
     for name in ("Topk", "Kthvalue", "Mode", "Cummax", "Cummin")
 }
 _sorted, _stably_sorted = (
-    function(REGISTRY["gather_along"].presented(layout="first"), node=f"SortBackward{number}")
-    for number in (0, 1)
+    function(_gather.presented(layout="first"), node=f"SortBackward{number}") for number in (0, 1)
 )
-_gathers["Median"] = function(REGISTRY["gather_along"], node="MedianBackward1")
-_gathers["Nanmedian"] = function(REGISTRY["gather_along"], node="NanmedianBackward1")
+_gathers["Median"] = function(_gather, node="MedianBackward1")
+_gathers["Nanmedian"] = function(_gather, node="NanmedianBackward1")
 
 
 def order(x: np.ndarray, dim: int, descending: bool = False) -> np.ndarray:

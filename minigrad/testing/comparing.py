@@ -1,4 +1,4 @@
-"""`assert_close`, under its name in torch.testing."""
+"""`assert_close`: two values are equal, or close to each other."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from .api.creation import as_tensor as _as_tensor
-from .api.tensor import Tensor as _Tensor
-from .core.warning import warn as _warn
-from .rules import dtypes as _dtypes
-from .rules.promotion import promote_types as _promote_types
+from ..api.creation import as_tensor as _as_tensor
+from ..api.tensor import Tensor as _Tensor
+from ..core.warning import warn as _warn
+from ..rules import dtypes as _dtypes
+from ..rules.promotion import promote_types as _promote_types
 
 __all__ = ["assert_allclose", "assert_close"]
 
