@@ -50,8 +50,8 @@ def pairwise_distance(
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """Return the cosine of the angle between the vectors along `dim`, which broadcast.
 
-    The lengths are at least `eps`. RuntimeError for integers, a negative `eps`, and shapes that don't
-    broadcast.
+    The lengths are at least `eps`. RuntimeError for integers, a negative `eps`, and shapes that
+    don't broadcast.
 
     >>> x, y = minigrad.tensor([[1., 1.]]), minigrad.tensor([[1., 0.]])
     >>> minigrad.cosine_similarity(x, y)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...core.arguments import require_broadcastable
 from ...core.dispatch import OPS, function
 from ...core.errstate import quiet
 from ...core.grad_mode import no_grad
@@ -969,6 +970,7 @@ def cross_(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
             "Using torch.cross without specifying the dim arg is deprecated: give the dim, or use "
             "linalg.cross, which takes the last one."
         )
+        require_broadcastable(input.shape, other.shape, "cross")
         common = np.broadcast_shapes(tuple(input.shape), tuple(other.shape))
         if 3 not in common:
             raise RuntimeError("no dimension of size 3 in input")

@@ -174,9 +174,14 @@ def in_image_layout(y: Tensor, input: Tensor) -> Tensor:
 
 
 # In three dimensions, the results of these are contiguous, even if the channels were innermost.
+def _of_volumes(name: str) -> Any:
+    rule = REGISTRY[name]
+    derivative = rule.presentation.derivative_node.replace("2D", "3D")
+    return function(rule.presented(layout="contiguous", derivative_node=derivative))
+
+
 _CONTIGUOUS = {
-    name: function(REGISTRY[name].presented(layout="contiguous"))
-    for name in ("avg_pool", "max_of_windows", "mean_of_windows")
+    name: _of_volumes(name) for name in ("avg_pool", "max_of_windows", "mean_of_windows")
 }
 
 
