@@ -82,7 +82,8 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
     each = [_coordinates(n, corners, kind) for n in inside]
     places = np.stack([*np.meshgrid(*each, indexing="ij")[::-1], np.ones(inside, kind)], -1)
     base = wrap(places.reshape(-1, nd + 1))
-    return matmul(base, theta.transpose(1, 2)).view(size[0], *inside, nd)
+    grid = matmul(base, theta.transpose(1, 2)).view(size[0], *inside, nd)
+    return as_one_node(grid, "AffineGridGeneratorBackward0", theta)
 
 
 def _coordinates(n: int, corners: bool, kind: np.dtype) -> np.ndarray:

@@ -510,6 +510,16 @@ def _adaptive_max_pools(nd: int) -> Any:
     return adaptive_max_pool
 
 
+@composed(FUNCTION)
+def adaptive_max_pool1d_(input: Tensor, output_size: Any) -> tuple[Tensor, Tensor]:
+    """Return the results of `nn.functional.adaptive_max_pool1d`, and the indices of their elements.
+
+    >>> minigrad.adaptive_max_pool1d(minigrad.tensor([[1., 3., 2.]]), 1)
+    (tensor([[3.]]), tensor([[1]]))
+    """
+    return _adaptive_max_pool(1, input, output_size)
+
+
 @composed_for_dims("lp_pool{nd}d")
 def _lp_pools(nd: int) -> Any:
     def lp_pool(
