@@ -2402,6 +2402,7 @@ SECTIONS["what isn't compared, deleted or in bounds"] = """
 y.__eq__("a"), y.__ne__("a"), y == None, y != None, y == "a"
 torch.isclose(y, y, torch.tensor(1.5), torch.tensor(1))
 torch.isclose(y, y, torch.tensor(1.5), w[0])
+torch.isclose(y, y, torch.tensor([0.1]))
 x.__delattr__("data")
 x.__delattr__("requires_grad")
 w.__delattr__("grad"), w.grad

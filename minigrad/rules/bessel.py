@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .elementwise import chosen
 from .rule import Array, Result
 from .special import only_in_special, scipy_special
 
@@ -149,4 +150,5 @@ def special_airy_ai(x: Array) -> Result:
     >>> minigrad.special.airy_ai(minigrad.tensor([0., 1.]))
     tensor([0.3550, 0.1353])
     """
-    return _at_infinity(scipy_special("airy", x)[0], x, np.nan), ()
+    y = chosen(x > 103.892, 0, scipy_special("airy", x)[0])  # it underflows; SciPy has NaN far away
+    return _at_infinity(y, x, np.nan), ()

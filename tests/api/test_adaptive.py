@@ -69,3 +69,7 @@ def test_sizes_are_pytorchs(nd: int, name: str) -> None:
 
     for ours, theirs in zip(outcomes(minigrad), outcomes(torch), strict=True):
         assert ours == theirs
+
+
+def test_the_largest_of_windows_at_the_top_come_with_their_indices() -> None:
+    assert check_same(lambda t: list(t.adaptive_max_pool1d(t.ones(1, 2, 4), 2))).error is None

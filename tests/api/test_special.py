@@ -137,3 +137,23 @@ def test_the_gradient_of_ldexp_is_the_power() -> None:
     minigrad.ldexp(x, minigrad.tensor([3, -2, 1])).sum().backward()
     assert x.grad is not None
     assert x.grad.tolist() == [8.0, 0.25, 2.0]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_airy_function_far_from_zero_is_zero(dtype: Any) -> None:
+    ours, theirs = results("airy_ai", np.array([50.0, 103.5, 104.0, 1e4, 1e10, 1e30], dtype))
+    np.testing.assert_allclose(ours, theirs, 1e-5, 1e-37)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_gradient_of_erfcx_far_from_zero_does_not_cancel(dtype: str) -> None:
+    points = [3.0, 49.0, 51.0, 100.0, 1e3, 1e6, 1e15, 1e30]
+    x = minigrad.tensor(points, dtype=getattr(minigrad, dtype), requires_grad=True)
+    (d,) = minigrad.autograd.grad(minigrad.special.erfcx(x).sum(), x, create_graph=True)
+    (second,) = minigrad.autograd.grad(d.sum(), x)
+    exact = torch.tensor(points[:5], dtype=torch.float64, requires_grad=True)
+    torch.special.erfcx(exact).sum().backward()
+    np.testing.assert_allclose(d.detach().numpy()[2:5], exact.grad[2:].numpy(), 1e-6, 1e-15)
+    np.testing.assert_allclose(d.detach().numpy()[5:], 0, atol=1e-12)
+    assert (second.numpy() >= 0).all() or dtype == "float32"
+    assert np.isfinite(second.numpy()).all()

@@ -629,3 +629,92 @@ def test_a_gradient_requires_grad_if_what_computed_it_does(
         return found
 
     check_same(program)
+
+
+def _of_image(call: Callable[[Any, Any], Any], nd: int) -> Callable[[Any], Any]:
+    def made(t: Any) -> Any:
+        x = t.rand(1, 1, *[4] * nd, requires_grad=True)
+        return call(t.nn.functional, x), x
+
+    return made
+
+
+# Functions that are linear between kinks, whose gradients PyTorch shows as functions of the input.
+LINEAR_BETWEEN_KINKS: dict[str, Callable[[Any], Any]] = {
+    **{
+        f"{mode} padding, {nd}d": _of_image(
+            lambda f, x, nd=nd, mode=mode: f.pad(x, (1, 1) * nd, mode), nd
+        )
+        for mode in ("reflect", "replicate", "circular", "constant")
+        for nd in (1, 2, 3)
+    },
+    **{
+        f"{name}, {nd}d": _of_image(
+            lambda f, x, name=name, nd=nd: getattr(f, f"{name}{nd}d")(x, 2), nd
+        )
+        for name in ("max_pool", "avg_pool", "adaptive_max_pool", "adaptive_avg_pool")
+        for nd in (2, 3)
+    },
+    **{
+        f"fractional pooling, {nd}d": _of_image(
+            lambda f, x, nd=nd: getattr(f, f"fractional_max_pool{nd}d")(x, 2, output_size=2), nd
+        )
+        for nd in (2, 3)
+    },
+    **{
+        f"rrelu, training={training}, inplace={inplace}": _of_image(
+            lambda f, x, training=training, inplace=inplace: f.rrelu(
+                x * 1 - 0.5, training=training, inplace=inplace
+            ),
+            1,
+        )
+        for training in (True, False)
+        for inplace in (True, False)
+    },
+}
+
+
+@pytest.mark.parametrize("made", LINEAR_BETWEEN_KINKS.values(), ids=LINEAR_BETWEEN_KINKS)
+def test_gradients_between_kinks_have_a_history(made: Callable[[Any], Any]) -> None:
+    def program(t: Any) -> Any:
+        y, x = made(t)
+        (d,) = t.autograd.grad(y.sum(), x, create_graph=True)
+        if not d.requires_grad:
+            return [type(y.grad_fn).__name__, False]
+        (second,) = t.autograd.grad(d.sum(), x, allow_unused=True)
+        return [type(y.grad_fn).__name__, True, second if second is None else second.abs().sum()]
+
+    assert check_same(program).error is None
+
+
+@pytest.mark.parametrize("which", ["input", "grid", "both"])
+@pytest.mark.parametrize("size", [2, 3])
+def test_gradients_of_nearest_pixels_have_a_history(size: int, which: str) -> None:
+    def program(t: Any) -> Any:
+        x = t.ones(1, 1, *[3] * size, requires_grad=which != "grid")
+        grid = t.zeros(1, *[2] * size, size, requires_grad=which != "input")
+        y = t.nn.functional.grid_sample(x, grid, mode="nearest", align_corners=False)
+        leaves = [leaf for leaf in (x, grid) if leaf.requires_grad]
+        found = t.autograd.grad(y.sum(), leaves, create_graph=True)
+        return [*found, *[d.requires_grad for d in found]]
+
+    assert check_same(program).error is None
+
+
+def test_padding_and_random_pooling_save_their_input() -> None:
+    calls: dict[str, Callable[[Any, Any], Any]] = {
+        "reflect": lambda f, x: f.pad(x, (1, 1, 1, 1), "reflect"),
+        "replicate": lambda f, x: f.pad(x, (1, 1, 1, 1), "replicate"),
+        "fractional": lambda f, x: f.fractional_max_pool2d(x, 2, output_size=2),
+        "rrelu": lambda f, x: f.rrelu(x, training=True),
+        "rrelu in evaluation": lambda f, x: f.rrelu(x),
+    }
+    for call in calls.values():
+
+        def program(t: Any, call: Callable[[Any, Any], Any] = call) -> Any:
+            x = t.ones(1, 1, 4, 4, requires_grad=True) * 1
+            y = call(t.nn.functional, x)
+            x.add_(1)
+            y.sum().backward()
+
+        assert check_same(program).error is not None

@@ -257,11 +257,41 @@ print(len(caught))
         ("y = torch.ones(2); y[[None]], y[[None]]", 2),
         ("m = torch.ones(2, dtype=torch.uint8); m[m], m[m]", 2),
         ("m = torch.ones(2, dtype=torch.uint8); torch.where(m, m, m), torch.where(m, m, m)", 1),
+        (
+            "e = torch.eye(2); torch.qr(e), torch.cholesky(e), torch.lu(e), e.qr(), e.lu(); "
+            "torch.triangular_solve(e, e), torch.lu_solve(e, *torch.linalg.lu_factor(e)); "
+            "torch.chain_matmul(e), torch.chain_matmul(e, e), torch.meshgrid(e[0], e[0])",
+            7,
+        ),
         ("(x * x).backward(create_graph=True), (x * x).backward(create_graph=True)", 1),
     ],
 )
 def test_some_warnings_are_given_once(body: str, number: int) -> None:
     assert in_a_new_process(body) == [f"{number}\n"] * 2
+
+
+DEPRECATED: dict[str, Callable[[Any], Any]] = {
+    "qr": lambda t: t.qr(t.eye(2)).R.abs(),
+    "cholesky": lambda t: t.cholesky(t.eye(2)),
+    "lu": lambda t: list(t.lu(t.eye(2))),
+    "triangular_solve": lambda t: t.triangular_solve(t.eye(2), t.eye(2)).solution,
+    "lu_solve": lambda t: t.lu_solve(t.eye(2), *t.linalg.lu_factor(t.eye(2))),
+    "chain_matmul": lambda t: t.chain_matmul(t.eye(2), t.eye(2)),
+    "meshgrid": lambda t: list(t.meshgrid(t.ones(2), t.ones(3))),
+}
+
+
+@pytest.mark.parametrize("name", DEPRECATED)
+def test_deprecated_functions_warn(name: str) -> None:
+    def program(t: Any) -> Any:
+        before = t.is_warn_always_enabled()
+        t.set_warn_always(True)
+        try:
+            return DEPRECATED[name](t)
+        finally:
+            t.set_warn_always(before)
+
+    assert len(check_same(program).warned) == 1
 
 
 def test_set_warn_always() -> None:

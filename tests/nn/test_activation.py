@@ -125,3 +125,16 @@ def test_a_refused_gradient_in_place_names_its_function(name: str) -> None:
     y = getattr(nn.functional, f"{name}_")(x * 1, -1.0)
     with pytest.raises(RuntimeError, match=f"^{name}_: "):
         y.backward()
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("name", ["rrelu", "rrelu_"])
+def test_rrelu_at_the_top(name: str, training: bool) -> None:
+    def program(t: Any) -> Any:
+        t.manual_seed(0)
+        x = t.tensor([-1.0, 0.0, 2.0], requires_grad=True)
+        y = getattr(t, name)(x * 1, 0.25, 0.25, training)
+        y.sum().backward()
+        return [y, x.grad, type(y.grad_fn).__name__, len(y.grad_fn.next_functions)]
+
+    assert check_same(program).error is None

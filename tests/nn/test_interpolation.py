@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from twins import check_close
+from twins import check_close, check_same
+
+import minigrad
+
+torch = pytest.importorskip("torch")
 
 # With a dimension of size 1, PyTorch takes others than the neighbours in some cases, or fails.
 sizes = st.tuples(st.integers(2, 12), st.integers(2, 12))
@@ -15,7 +20,7 @@ sizes = st.tuples(st.integers(2, 12), st.integers(2, 12))
 
 @given(
     dtype=st.sampled_from(["float16", "float32", "float64"]),
-    mode=st.sampled_from(["bilinear", "bicubic"]),
+    mode=st.sampled_from(["bilinear", "bicubic", "lanczos"]),
     before=sizes,
     after=sizes,
     scaled=st.booleans(),
@@ -48,7 +53,7 @@ def test_images_of_floats(
 
 
 @given(
-    mode=st.sampled_from(["bilinear", "bicubic"]),
+    mode=st.sampled_from(["bilinear", "bicubic", "lanczos"]),
     before=sizes,
     after=sizes,
     channels=st.integers(1, 5),
@@ -88,3 +93,36 @@ def test_other_modes_have_no_anti_aliasing() -> None:
                 return t.nn.functional.interpolate(t.ones(shape), 2, mode=mode, antialias=True)
 
             check_close(resized, 0)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"scale_factor": (1,)},
+        {"scale_factor": (1.0, 2.0, 3.0)},
+        {"size": (3,)},
+        {"size": 3, "mode": "lanczos", "align_corners": True, "antialias": True},
+        {"size": 3, "mode": "nearest", "antialias": True},
+        {"scale_factor": 2.0, "mode": "unknown"},
+        {"scale_factor": -1.0},
+    ],
+    ids=str,
+)
+def test_errors(options: dict[str, Any]) -> None:
+    assert check_same(lambda t: t.nn.functional.interpolate(t.ones(1, 2, 4, 4), **options)).error
+
+
+@pytest.mark.parametrize("dims", [1, 2, 3])
+def test_factors_are_numbers(dims: int) -> None:
+    for given_ in ("tensor(2.)", "tensor([2., 2.])", "'a'", "(2, None, 2)"):
+
+        def kind(t: Any, given_: str = given_) -> str:
+            factor = eval(given_, {"tensor": t.tensor})  # a tensor of either library
+            factor = factor[:dims] if isinstance(factor, tuple) else factor
+            try:
+                t.nn.functional.interpolate(t.ones(1, 2, *[4] * dims), scale_factor=factor)
+            except Exception as error:
+                return type(error).__name__
+            return ""
+
+        assert kind(minigrad) == kind(torch)

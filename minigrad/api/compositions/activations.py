@@ -14,13 +14,13 @@ import numpy as np
 
 from ...core.dispatch import OPS, function
 from ...core.inplace import in_place
-from ...core.one_node import one_node
 from ...core.tensor import require_tensor, wrap
 from ...rules import REGISTRY, Rule
 from ...rules.presentation import BOTH, FUNCTION
 from ...rules.rule import Result
 from .half import refuse_half
 from .registry import composed
+from .saving import saving_input
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -261,8 +261,26 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     return OPS["prelu_kernel"](input, weight)
 
 
+def _with_slopes(leaky_relu: Rule) -> dict[bool, Rule]:
+    """The rules of `rrelu` in training and in evaluation."""
+    rules = {True: REGISTRY["mul"], False: leaky_relu}
+    derivative = "RreluWithNoiseBackwardBackward0"
+    return {t: saving_input(rule, derivative, layout="contiguous") for t, rule in rules.items()}
+
+
+_rrelu = {
+    training: function(rule, node="RreluWithNoiseBackward0")
+    for training, rule in _with_slopes(REGISTRY["leaky_relu"]).items()
+}
+_rrelu_ = {
+    training: in_place(rule, node="RreluWithNoiseBackward1")
+    for training, rule in _with_slopes(
+        _refusing_negative("rrelu", REGISTRY["leaky_relu"], "slope")
+    ).items()
+}
+
+
 @composed(FUNCTION, module="nn.functional")
-@one_node("RreluWithNoiseBackward0", "input")
 def rrelu(
     input: Tensor,
     lower: float = 1.0 / 8,
@@ -277,6 +295,28 @@ def rrelu(
     >>> minigrad.nn.functional.rrelu(minigrad.tensor([-1., 2.]), 0.1, 0.3)
     tensor([-0.2000,  2.0000])
     """
+    return _with_noise(_rrelu_ if inplace else _rrelu, input, lower, upper, training, None)
+
+
+@composed(FUNCTION)
+def rrelu_(
+    input: Tensor,
+    lower: float = 1.0 / 8,
+    upper: float = 1.0 / 3,
+    training: bool = False,
+    generator: Any = None,
+) -> Tensor:
+    """Return `nn.functional.rrelu`, with the slopes drawn from a generator.
+
+    >>> minigrad.rrelu(minigrad.tensor([-1., 2.]), 0.1, 0.3)
+    tensor([-0.2000,  2.0000])
+    """
+    return _with_noise(_rrelu, input, lower, upper, training, generator)
+
+
+def _with_noise(
+    ops: dict[bool, Any], input: Any, lower: float, upper: float, training: bool, generator: Any
+) -> Any:
     if training:
         refuse_half(input, "rrelu_with_noise_out_cpu")
     require_tensor(input, "rrelu", "input")
@@ -286,15 +326,14 @@ def rrelu(
             f"{upper}"
         )
     if not training:
-        middle = _call("leaky_relu", inplace, input, (lower + upper) / 2)
-        return middle if inplace else middle.contiguous()
+        return ops[False](input, (lower + upper) / 2)
     if not input.is_floating_point():
         raise NotImplementedError(f"rrelu is not implemented for {input.dtype}")
     below = input._array.copy() <= 0
     slopes = np.ones(below.shape, input._array.dtype)
-    drawn = wrap(np.empty(int(below.sum()), np.float64)).uniform_(lower, upper)
-    slopes[below] = drawn._array
-    return input.mul_(wrap(slopes)) if inplace else (input * wrap(slopes)).contiguous()
+    drawn = wrap(np.empty(int(below.sum()), np.float64))
+    slopes[below] = drawn.uniform_(lower, upper, generator=generator)._array
+    return ops[True](input, wrap(slopes))
 
 
 @composed(FUNCTION, module="nn.functional")

@@ -117,8 +117,10 @@ def isclose(
     if a.dtype != b.dtype:
         raise RuntimeError(f"{scalar_name(a)} did not match {scalar_name(b)}")
     for name, value in (("rtol", rtol), ("atol", atol)):
-        if isinstance(value, TensorBase) and value.requires_grad:
-            raise TypeError(f"isclose(): argument '{name}' must be float, not a tensor with grad")
+        if isinstance(value, TensorBase) and (value.requires_grad or value.ndim):
+            raise TypeError(
+                f"isclose(): argument '{name}' must be float, not a Tensor with grad or dimensions"
+            )
         if value < 0:
             raise RuntimeError(f"{name} must be greater than or equal to zero, but got {value}")
     x, y = input.detach(), other.detach()

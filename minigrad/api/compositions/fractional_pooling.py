@@ -15,6 +15,7 @@ from ...rules import REGISTRY
 from ...rules.dtypes import scalar_name
 from .pooling import sizes_of
 from .registry import composed_for_dims
+from .saving import saving_input
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -74,7 +75,7 @@ def _fractional_max_pool(
     sizes = (*x.shape[:2], number, math.prod(windows))
     best = _first_largest(found.reshape(sizes))[..., None]
     index = np.take_along_axis(places.reshape(sizes), best, -1)[..., 0]
-    y = _gather(flat, wrap(index), 2).reshape(*x.shape[:2], *outside)
+    y = _GATHERS[nd](flat, wrap(index), 2).reshape(*x.shape[:2], *outside)
     as_one_node(y, f"FractionalMaxPool{nd}DBackward0", input)
     index = index.reshape(y.shape)
     values, indices = y, wrap(np.ascontiguousarray(index))
@@ -89,7 +90,14 @@ def _one_or_each(name: str, nd: int, called: str, sizes: Any) -> tuple[int, ...]
 
 
 # In float16, its gradients are added one by one, each rounded, as in PyTorch.
-_gather = function(REGISTRY["gather_along"].presented(half="float16"))
+_GATHERS = {
+    nd: function(
+        saving_input(
+            REGISTRY["gather_along"], f"FractionalMaxPool{nd}DBackwardBackward0", half="float16"
+        )
+    )
+    for nd in (2, 3)
+}
 
 
 def _check_samples(nd: int, x: Any, samples: Any) -> None:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...core.dispatch import OPS
+from ...core.dispatch import OPS, function
 from ...core.one_node import as_one_node
 from ...core.tensor import require_tensor, wrap
+from ...rules import REGISTRY
 from ...rules.dtypes import scalar_name
 from ...rules.presentation import FUNCTION
 from .basic import matmul
 from .registry import composed
+from .saving import saving_input
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -80,7 +82,8 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
     each = [_coordinates(n, corners, kind) for n in inside]
     places = np.stack([*np.meshgrid(*each, indexing="ij")[::-1], np.ones(inside, kind)], -1)
     base = wrap(places.reshape(-1, nd + 1))
-    return matmul(base, theta.transpose(1, 2)).view(size[0], *inside, nd)
+    grid = matmul(base, theta.transpose(1, 2)).view(size[0], *inside, nd)
+    return as_one_node(grid, "AffineGridGeneratorBackward0", theta)
 
 
 def _coordinates(n: int, corners: bool, kind: np.dtype) -> np.ndarray:
@@ -205,17 +208,30 @@ def _sampled(input: Any, grid: Any, mode: str, padding: str, corners: bool) -> A
         place = ((place + 1) / 2) * (n - 1) if corners else ((place + 1) * n - 1) / 2
         place = place if mode == "bicubic" else _inside(place, n, padding, corners)
         each.append(_taps(place, mode))
+    # Between pixels, the weights connect the gradients with the operands.
+    gather = _GATHERS[input.ndim - 2] if mode == "nearest" else OPS["index"]
     total: Any = None
     for taps in itertools.product(*each):
-        part = _pixels(input, [at for at, _ in taps], padding, corners)
+        part = _pixels(input, [at for at, _ in taps], padding, corners, gather)
         for _, weight in taps:
             if weight is not None:
                 part = part * weight.unsqueeze(1)
         total = part if total is None else total + part
     total = total.contiguous()
     if mode == "nearest" and grid.requires_grad:
-        total = total + grid.sum() * 0  # a gradient of 0
+        total = total + _SCALED[input.ndim - 2](grid.sum(), 0)  # a gradient of 0
     return as_one_node(total, f"GridSampler{input.ndim - 2}DBackward0", input, grid)
+
+
+def _saving_image(name: str) -> dict[int, Any]:
+    """An op on images of 2 and 3 dimensions, which saves its first operand."""
+    return {
+        nd: function(saving_input(REGISTRY[name], f"GridSampler{nd}DBackwardBackward0"))
+        for nd in (2, 3)
+    }
+
+
+_GATHERS, _SCALED = _saving_image("index"), _saving_image("mul")
 
 
 def _inside(place: Any, n: int, padding: str, corners: bool) -> Any:
@@ -276,7 +292,9 @@ def _whole(x: np.ndarray) -> np.ndarray:
     return np.nan_to_num(np.clip(x, -far, far), nan=-far).astype(np.int64)
 
 
-def _pixels(input: Any, at: list[np.ndarray], padding: str, corners: bool) -> Any:
+def _pixels(
+    input: Any, at: list[np.ndarray], padding: str, corners: bool, gather: Callable[..., Any]
+) -> Any:
     """The pixels (N, C, *) at places of whole numbers, and 0 outside the image."""
     key, seen = [], np.ones(at[0].shape, bool)
     for place, n in zip(at, input.shape[2:], strict=True):
@@ -287,7 +305,7 @@ def _pixels(input: Any, at: list[np.ndarray], padding: str, corners: bool) -> An
         key.append(np.clip(place, 0, n - 1))
     n = np.arange(input.shape[0]).reshape(-1, *(1,) * (at[0].ndim - 1))
     # The channels come last, since slices between arrays do.
-    part = OPS["index"](input, (n, slice(None), *key))
+    part = gather(input, (n, slice(None), *key))
     part = part.movedim(-1, 1)
     if seen.all():
         return part

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...core.arguments import require_broadcastable
 from ...core.dispatch import OPS, function
 from ...core.errstate import quiet
 from ...core.grad_mode import no_grad
@@ -129,6 +130,13 @@ def _columns(packed: Any, start: int, rows: int, columns: int) -> Any:
 
 
 # Inverses and solutions ---------------------------------------------------------------------------
+
+
+def warn_deprecated(name: str, instead: str) -> None:
+    warn_once(
+        f"torch.{name} is deprecated in favor of torch.{instead}, and will be removed in a future "
+        "release."
+    )
 
 
 @composed(FUNCTION, module="linalg")
@@ -307,9 +315,12 @@ def triangular_solve(
 ) -> Any:
     """Solve A X = input for triangular A, or Aᵀ X = input: a pair (solution, cloned_coefficient).
 
-    >>> minigrad.triangular_solve(minigrad.tensor([[2.]]), minigrad.tensor([[4.]])).solution
+    >>> import warnings
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     minigrad.triangular_solve(minigrad.tensor([[2.]]), minigrad.tensor([[4.]])).solution
     tensor([[0.5000]])
     """
+    warn_deprecated("triangular_solve", "linalg.solve_triangular")
     if input.ndim < 2 or A.ndim < 2:
         raise RuntimeError("torch.triangular_solve: Expected b and A to have at least 2 dimensions")
     _matrices("triangular_solve", A, square=True)
@@ -969,6 +980,7 @@ def cross_(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
             "Using torch.cross without specifying the dim arg is deprecated: give the dim, or use "
             "linalg.cross, which takes the last one."
         )
+        require_broadcastable(input.shape, other.shape, "cross")
         common = np.broadcast_shapes(tuple(input.shape), tuple(other.shape))
         if 3 not in common:
             raise RuntimeError("no dimension of size 3 in input")
@@ -1107,9 +1119,12 @@ def slogdet_(input: Tensor) -> Any:
 def cholesky_(input: Tensor, upper: bool = False) -> Tensor:
     """Return the triangles L for which L Lᵀ = A, or their transposes if `upper`.
 
-    >>> minigrad.cholesky(minigrad.tensor([[4.]]))
+    >>> import warnings
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     minigrad.cholesky(minigrad.tensor([[4.]]))
     tensor([[2.]])
     """
+    warn_deprecated("cholesky", "linalg.cholesky")
     return cholesky(input, upper=upper)
 
 
@@ -1117,9 +1132,12 @@ def cholesky_(input: Tensor, upper: bool = False) -> Tensor:
 def qr_(input: Tensor, some: bool = True) -> Any:
     """Return Q and R of the QR decompositions; without `some`, Q is square.
 
-    >>> minigrad.qr(minigrad.tensor([[3.], [4.]])).R.abs()
+    >>> import warnings
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     minigrad.qr(minigrad.tensor([[3.], [4.]])).R.abs()
     tensor([[5.]])
     """
+    warn_deprecated("qr", "linalg.qr")
     return _OldQr(*qr(input, "reduced" if some else "complete"))
 
 

@@ -14,7 +14,7 @@ from ...rules.dtypes import scalar_name
 from ...rules.elimination import permutations, zero_pivots
 from ...rules.presentation import BOTH, FUNCTION
 from .basic import matmul
-from .linalg import leading, solve_triangular, transposed
+from .linalg import leading, solve_triangular, transposed, warn_deprecated
 from .registry import composed
 from .results import named_results
 
@@ -224,10 +224,13 @@ def _by_columns(x: Any) -> Any:
 def lu_solve_(input: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor:
     """Solve A X = input, given the results of `linalg.lu_factor` for A: an older `linalg.lu_solve`.
 
+    >>> import warnings
     >>> factors = minigrad.linalg.lu_factor(minigrad.tensor([[2.]]))
-    >>> minigrad.lu_solve(minigrad.tensor([[3.]]), *factors)
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     minigrad.lu_solve(minigrad.tensor([[3.]]), *factors)
     tensor([[1.5000]])
     """
+    warn_deprecated("lu_solve", "linalg.lu_solve")
     return lu_solve(LU_data, LU_pivots, input)
 
 
@@ -237,8 +240,11 @@ def lu_(A: Tensor, pivot: bool = True, get_infos: bool = False) -> Any:
 
     With `get_infos`, a named tuple (LU, pivots, info).
 
-    >>> minigrad.lu(minigrad.tensor([[2.]]))[0]
+    >>> import warnings
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     minigrad.lu(minigrad.tensor([[2.]]))[0]
     tensor([[2.]])
     """
+    warn_deprecated("lu", "linalg.lu_factor")
     found = _factors("lu_factor", A, pivot)
     return _LuWithInfo(*found) if flag(get_infos, "get_infos") else found[:2]

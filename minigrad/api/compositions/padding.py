@@ -13,6 +13,7 @@ from ...rules import REGISTRY
 from ...rules.dims import index
 from ...rules.presentation import FUNCTION
 from .registry import composed
+from .saving import saving_input
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -86,8 +87,13 @@ def _gathers(name: str) -> dict[int, Any]:
 
     In float16, their gradients are added one by one, each rounded, as in PyTorch.
     """
-    rule = REGISTRY["index"].presented(half="float16", layout="images")
-    return {nd: function(rule, node=f"{name}Pad{nd}DBackward0") for nd in (1, 2, 3)}
+
+    def gather(nd: int) -> Any:
+        node, options = f"{name}Pad{nd}DBackward", {"half": "float16", "layout": "images"}
+        rule = saving_input(REGISTRY["index"], f"{node}Backward0", **options)
+        return function(rule, node=f"{node}0")
+
+    return {nd: gather(nd) for nd in (1, 2, 3)}
 
 
 _GATHERS = {"reflect": _gathers("Reflection"), "replicate": _gathers("Replication")}

@@ -176,9 +176,14 @@ def in_image_layout(y: Tensor, input: Tensor) -> Tensor:
 
 
 # In three dimensions, the results of these are contiguous, even if the channels were innermost.
+def _of_volumes(name: str) -> Any:
+    rule = REGISTRY[name]
+    derivative = rule.presentation.derivative_node.replace("2D", "3D")
+    return function(rule.presented(layout="contiguous", derivative_node=derivative))
+
+
 _CONTIGUOUS = {
-    name: function(REGISTRY[name].presented(layout="contiguous"))
-    for name in ("avg_pool", "max_of_windows", "mean_of_windows")
+    name: _of_volumes(name) for name in ("avg_pool", "max_of_windows", "mean_of_windows")
 }
 
 
@@ -505,6 +510,16 @@ def _adaptive_max_pools(nd: int) -> Any:
         return (values, indices) if return_indices else values
 
     return adaptive_max_pool
+
+
+@composed(FUNCTION)
+def adaptive_max_pool1d_(input: Tensor, output_size: Any) -> tuple[Tensor, Tensor]:
+    """Return the results of `nn.functional.adaptive_max_pool1d`, and the indices of their elements.
+
+    >>> minigrad.adaptive_max_pool1d(minigrad.tensor([[1., 3., 2.]]), 1)
+    (tensor([[3.]]), tensor([[1]]))
+    """
+    return _adaptive_max_pool(1, input, output_size)
 
 
 @composed_for_dims("lp_pool{nd}d")

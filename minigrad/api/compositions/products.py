@@ -549,7 +549,10 @@ def chain_matmul(*matrices: Any) -> Tensor:
     warn_once(
         "torch.chain_matmul is deprecated and will be removed: use torch.linalg.multi_dot instead."
     )
-    return matrices[0] if len(matrices) == 1 else in_cheapest_order(list(matrices))
+    if len(matrices) == 1:
+        return matrices[0].clone()
+    product = in_cheapest_order(list(matrices))
+    return OPS["view"](product, tuple(product.shape))
 
 
 def in_cheapest_order(matrices: list[Any]) -> Any:

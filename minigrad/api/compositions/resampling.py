@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 
 # For each element of the result along one dimension: a list of places and their weights.
 Taps = list[tuple[np.ndarray, Any]]
-_DIMS = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3}
-_OF_BYTES = ("nearest", "nearest-exact", "bilinear", "bicubic")
+_DIMS = {"linear": 1, "bilinear": 2, "bicubic": 2, "lanczos": 2, "trilinear": 3}
+_OF_BYTES = ("nearest", "nearest-exact", "bilinear", "bicubic", "lanczos")
+# How far the weights of a pixel reach, for the modes with anti-aliasing.
+_REACH = {"bilinear": 1, "bicubic": 2, "lanczos": 3}
 
 
 @composed(FUNCTION, module="nn.functional")
@@ -45,8 +47,8 @@ def interpolate(
     `mode` is "nearest", "nearest-exact", "area", or, for one, two and two, or three dimensions,
     "linear", "bilinear" and "bicubic", or "trilinear". With `align_corners` the centres of the
     corner pixels stay in place, else the corners of the image. `antialias`, for "bilinear" and
-    "bicubic", averages all pixels that a smaller image leaves out. Images of uint8 are rounded
-    after each dimension, the last one first.
+    "bicubic", averages all pixels that a smaller image leaves out; only with it, there is "lanczos"
+    for two dimensions. Images of uint8 are rounded after each dimension, the last one first.
 
     >>> x = minigrad.tensor([[[1., 3.]]])
     >>> minigrad.nn.functional.interpolate(x, 4)
@@ -63,8 +65,15 @@ def interpolate(
         raise NotImplementedError(
             f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {input.ndim}D)"
         )
-    if antialias and not (mode in ("bilinear", "bicubic") and nd == 2):
-        raise ValueError("antialias needs the mode bilinear or bicubic, and an input with 4 dims")
+    if antialias and not (mode in _REACH and nd == 2):
+        raise ValueError(
+            "Anti-alias option is restricted to the modes bilinear, bicubic and lanczos, and to an "
+            "input with 4 dimensions"
+        )
+    if mode == "lanczos" and not antialias:
+        raise ValueError("Lanczos mode requires antialias=True")
+    if mode == "lanczos" and align_corners:
+        raise ValueError("Lanczos mode does not support align_corners=True")
     sizes, factors = _sizes(input, size, scale_factor, recompute_scale_factor)
     if min(sizes) <= 0 or 0 in input.shape[2:]:
         raise RuntimeError(
@@ -75,7 +84,10 @@ def interpolate(
     if mode == "area":
         return adaptive_avg_pools[nd](input, sizes)
     if mode not in (*_DIMS, "nearest", "nearest-exact") or _DIMS.get(mode, nd) != nd:
-        raise NotImplementedError(f"Got {input.ndim}D input, but {mode!r} mode needs another")
+        raise NotImplementedError(
+            f"Input Error: Only 3D, 4D and 5D input, each in its own modes, is supported, but got "
+            f"{input.ndim}D input in the mode {mode}"
+        )
     kind = input._array.dtype
     if kind.kind != "f" and not (kind == np.uint8 and mode in _OF_BYTES):
         raise NotImplementedError(
@@ -122,14 +134,19 @@ def _sizes(
         raise ValueError("either size or scale_factor should be defined")
     each = list(given) if isinstance(given, list | tuple) else [given] * len(inside)
     if len(each) != len(inside):
+        name, kind = ("scale_factor", "scale_factor") if size is None else ("output", "output size")
         raise ValueError(
-            f"Input and output must have the same number of spatial dimensions, but got input with "
-            f"spatial dimensions of {list(inside)} and output size of {given}."
+            f"Input and {name} must have the same number of spatial dimensions, but got input with "
+            f"spatial dimensions of {list(inside)} and {kind} of {given}."
         )
     if size is not None:
         if recompute:
             raise ValueError("recompute_scale_factor is not meaningful with an explicit size.")
         return indices(each, "size"), [None] * len(each)
+    for factor in each:
+        if not isinstance(factor, int | float | np.number):
+            kind = type(factor).__name__
+            raise TypeError(f"argument 'scale_factor' must be a float or floats, not {kind}")
     scaled = [float(n) * f for n, f in zip(inside, each, strict=True)]
     if not all(abs(n) < 2**63 for n in scaled):
         raise RuntimeError("interpolate: a scaled size cannot be converted to an int64")
@@ -187,13 +204,18 @@ def _smooth_taps(
     else:
         scale = number(n) / number(m) if factor is None else number(1 / factor)
     stretch = max(scale, number(1))
-    reach = (1 if mode == "bilinear" else 2) * stretch
+    reach = _REACH[mode] * stretch
     centre = scale * (np.arange(m).astype(real) + number(0.5))
     start = np.maximum((centre - reach + number(0.5)).astype(np.int64), 0)
     end = np.minimum((centre + reach + number(0.5)).astype(np.int64), n)
     places = start[:, None] + np.arange((end - start).max())
     x = np.abs((places.astype(real) - centre[:, None] + number(0.5)) / stretch)
-    weights = np.maximum(1 - x, 0) if mode == "bilinear" else np.where(x < 2, _keys(x, -0.5), 0)
+    if mode == "bilinear":
+        weights = np.maximum(1 - x, 0)
+    elif mode == "bicubic":
+        weights = np.where(x < 2, _keys(x, -0.5), 0)
+    else:
+        weights = np.where(x < 3, np.sinc(x) * np.sinc(x / 3), 0)
     weights = np.where(places < end[:, None], weights, 0).astype(real)
     weights /= weights.sum(1, keepdims=True)
     return list(zip(np.minimum(places, n - 1).T, weights.T, strict=True))

@@ -848,6 +848,11 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Any, ...]:
             )
         if x._array.dtype != tensors[0]._array.dtype:
             raise RuntimeError("torch.meshgrid expects all tensors to have the same dtype")
+    if indexing is None:
+        warn_once(
+            "torch.meshgrid: in an upcoming release, the indexing will be required. Give "
+            'indexing="ij" for the present behaviour.'
+        )
     swap = indexing == "xy" and len(tensors) > 1
     order = (tensors[1], tensors[0], *tensors[2:]) if swap else tensors
     count, shape = len(order), tuple(x.numel() for x in order)
