@@ -140,6 +140,7 @@ def test_the_table_lists_exactly_the_existing_forms(op: Op) -> None:
 
 
 @each_op
+@pytest.mark.filterwarnings("ignore:torch.* is deprecated in favor of torch.linalg")
 def test_a_form_runs_its_rule(op: Op) -> None:
     for form in (*op.functions, *op.methods, *op.in_place):
         with rules_run() as ran:
