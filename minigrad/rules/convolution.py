@@ -17,6 +17,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from .dtypes import scalar_name
+from .layout import channels_last, in_format
 from .padding import constant_pad
 from .presentation import INTERNAL
 from .reading import reads_as
@@ -30,7 +31,7 @@ _CHUNK = 1 << 21  # elements of a matrix of windows; larger ones leave the proce
 @differentiable(
     INTERNAL,
     public="conv2d",
-    layout="images",
+    layout="own",
     saved={"input": "input"},
     joint_derivative={"ConvolutionBackward0": ("input", "weight", "bias")},
 )
@@ -47,8 +48,10 @@ def convolution(
 ) -> Result:
     """The convolution of (N, C, *) with weights (O, C / groups, *): (N, O, *).
 
-    Transposed, the weights are (C, O / groups, *), and `output_padding` is added to the size.
+    Transposed, the weights are (C, O / groups, *), and `output_padding` is added to the size. If
+    the input or the weights have the channels innermost in memory, so have all results.
     """
+    innermost = channels_last(input) or channels_last(weight)
     inside, none = input.shape[2:], (0,) * len(stride)
     if transposed:
         sizes = zip(
@@ -88,11 +91,20 @@ def convolution(
         y += bias.reshape(-1, *(1,) * len(inside))
 
     others = (0, *range(2, y.ndim))
-    return y, (
-        lambda g: also_saved(to_input(g), input),
-        lambda g: also_saved(to_weight(g), weight),
+    return in_format(y, innermost), (
+        lambda g: also_saved(_formatted(to_input(g), innermost), input),
+        lambda g: also_saved(_formatted(to_weight(g), innermost), weight),
         lambda g: also_saved(summed(g, others), input, weight),
     )
+
+
+def _as_it_is(gradient: Array, innermost: bool) -> Array:
+    return gradient
+
+
+@reads_as(_as_it_is)
+def _formatted(gradient: Array, innermost: bool) -> Array:
+    return in_format(gradient, innermost)
 
 
 def _to_weight_as_convolution(

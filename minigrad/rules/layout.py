@@ -131,9 +131,12 @@ def channels_last(x: Array) -> bool:
 
 def like_images(output: Array, x: Array) -> Array:
     """`output`, or a copy of it: contiguous, but with the channels innermost if `x` has them so."""
-    if not channels_last(x) or output.ndim != x.ndim:
-        return contiguous(output)
-    return _with_channels_last(output)
+    return in_format(output, output.ndim == x.ndim and channels_last(x))
+
+
+def in_format(output: Array, innermost: bool) -> Array:
+    """`output`, or a copy of it: contiguous, or with the channels innermost."""
+    return _with_channels_last(output) if innermost else contiguous(output)
 
 
 def like_dense_images(output: Array, x: Array) -> Array:

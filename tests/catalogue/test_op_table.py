@@ -139,6 +139,7 @@ def test_the_table_lists_exactly_the_existing_forms(op: Op) -> None:
     assert (cells["op_"] == "yes") == exists(Tensor, "Tensor", f"{name}_")
 
 
+@pytest.mark.filterwarnings("ignore:torch[.](cholesky|lu|qr) is deprecated")
 @each_op
 @pytest.mark.filterwarnings("ignore:torch.* is deprecated in favor of torch.linalg")
 def test_a_form_runs_its_rule(op: Op) -> None:

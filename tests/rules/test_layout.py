@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from twins import check_same
 
 torch = pytest.importorskip("torch")
 
@@ -471,3 +472,28 @@ def test_the_strides_of_converted_weights(channels: int) -> None:
         layer = t.nn.Conv2d(channels, 3, 2)
         t.nn.utils.convert_conv2d_weight_memory_format(layer, t.channels_last)
         assert layer.weight.stride() == (4 * channels, 1, 2 * channels, channels)
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("innermost", ["", "input", "weight", "both"])
+@pytest.mark.parametrize("nd", [2, 3])
+def test_a_convolution_has_the_format_of_its_operands(
+    nd: int, innermost: str, transposed: bool
+) -> None:
+    """And so have the gradients. The sizes are those for which the format is unambiguous."""
+
+    def program(t: Any) -> Any:
+        form = t.channels_last if nd == 2 else t.channels_last_3d
+        x, weight = t.ones(2, 4, *[5] * nd), t.ones(4, 4, *[3] * nd)
+        if innermost in ("input", "both"):
+            x = x.contiguous(memory_format=form)
+        if innermost in ("weight", "both"):
+            weight = weight.contiguous(memory_format=form)
+        x.requires_grad_()
+        weight.requires_grad_()
+        call = getattr(t.nn.functional, f"conv{'_transpose' if transposed else ''}{nd}d")
+        y = call(x, weight, t.ones(4))
+        found = t.autograd.grad(y.sum(), [x, weight])
+        return [list(each.stride()) for each in (y, *found)] + [y, *found]
+
+    assert check_same(program).error is None

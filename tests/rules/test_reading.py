@@ -342,6 +342,7 @@ OPERANDS = {
     normalisation._hat: _for_normalising(with_mean=True),
     activations._decay: _integers(5).map(lambda x: (x, np.exp(-np.abs(x)))),
     convolution._to_weight: _for_weights(),
+    convolution._formatted: st.tuples(_integers(2, 3, 4, 5), st.booleans()),
     elementwise._multiple: _integers(5).map(lambda x: (x, -0.3)),
     pooling._added: _for_windows(),
     factorisations._by_factors: _for_determinants(),
