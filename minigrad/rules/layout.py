@@ -70,8 +70,10 @@ def empty_like(array: Array, dtype: np.dtype | None = None) -> Array:
 def as_copy(output: Array, x: Array) -> Array:
     """`output`, in the layout of an elementwise result for `x`, in that of a copy of `x`.
 
-    A copy of an array without gaps has its strides also along sizes of 1.
+    A copy of images without gaps has their strides also along sizes of 1, which tell their format.
     """
+    if x.ndim not in (4, 5):
+        return output
     wanted = x.strides
     if output.itemsize != x.itemsize:
         wanted = tuple([step // x.itemsize * output.itemsize for step in wanted])

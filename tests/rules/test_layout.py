@@ -421,7 +421,7 @@ FORMATS = ("contiguous_format", "channels_last", "channels_last_3d", "preserve_f
 
 
 @pytest.mark.parametrize("name", FORMATTED)
-@given(st.lists(st.integers(0, 3), min_size=3, max_size=5), st.sampled_from(FORMATS), st.data())
+@given(st.lists(st.integers(0, 3), min_size=4, max_size=5), st.sampled_from(FORMATS), st.data())
 def test_the_strides_of_a_format(
     name: str, shape: list[int], form: str, data: st.DataObject
 ) -> None:
