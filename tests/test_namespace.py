@@ -54,6 +54,7 @@ MODULES: dict[str, tuple[ModuleType, ModuleType]] = {
     "nn.init": (minigrad.nn.init, torch.nn.init),
     "nn.modules.module": (minigrad.nn.modules.module, torch.nn.modules.module),
     "optim": (minigrad.optim, torch.optim),
+    "overrides": (minigrad.overrides, torch.overrides),
     "profiler": (minigrad.profiler, torch.profiler),
     "random": (minigrad.random, torch.random),
     "optim.lr_scheduler": (minigrad.optim.lr_scheduler, torch.optim.lr_scheduler),

@@ -50,6 +50,7 @@ NAMESPACES = {
     "jit",
     "masked",
     "multiprocessing",
+    "overrides",
     "profiler",
     "serialization",
     "signal",
@@ -59,7 +60,7 @@ NAMESPACES = {
     "version",
 }
 FILES = {"accelerator", "amp", "func", "linalg", "masked", "serialization", "special", "testing"}
-FILES |= {"_C", "_dynamo", "functional", "jit", "profiler", "storage", "version"}
+FILES |= {"_C", "_dynamo", "functional", "jit", "overrides", "profiler", "storage", "version"}
 # Private attributes of a tensor, and who may use those of another object than `self`. The core uses
 # all of them, and its docstring says what for.
 PRIVATE: dict[str, set[str]] = {
