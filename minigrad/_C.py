@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from .core.devices import device as device
+from .core.overriding import DisableTorchFunctionSubclass as DisableTorchFunctionSubclass
+from .core.overriding import no_override as _disabled_torch_function_impl
 from .random.generator import Generator as Generator
 from .rules.dtypes import dtype as dtype
 from .rules.factorisations import LinAlgError as _LinAlgError
 
-__all__ = ["Generator", "_LinAlgError", "device", "dtype"]
+__all__ = [
+    "DisableTorchFunctionSubclass",
+    "Generator",
+    "_LinAlgError",
+    "_disabled_torch_function_impl",
+    "device",
+    "dtype",
+]

@@ -80,6 +80,7 @@ MODULES: dict[str, tuple[ModuleType, ModuleType]] = {
     "nn._reduction": (minigrad.nn._reduction, torch.nn._reduction),
     "nn.modules.module": (minigrad.nn.modules.module, torch.nn.modules.module),
     "optim": (minigrad.optim, torch.optim),
+    "overrides": (minigrad.overrides, torch.overrides),
     "profiler": (minigrad.profiler, torch.profiler),
     "return_types": (minigrad.return_types, torch.return_types),
     "torch_version": (minigrad.torch_version, torch.torch_version),

@@ -56,6 +56,7 @@ NAMESPACES = {
     "masked",
     "mps",
     "multiprocessing",
+    "overrides",
     "profiler",
     "return_types",
     "serialization",
@@ -71,7 +72,7 @@ NAMESPACES = {
 FILES = {"accelerator", "amp", "func", "linalg", "masked", "serialization", "special"}
 FILES |= {"_C", "_dynamo", "_utils", "functional", "jit", "mps", "profiler", "storage"}
 FILES |= {"__config__", "compiler", "hub", "return_types", "torch_version", "types", "version"}
-FILES |= {"xpu"}
+FILES |= {"overrides", "xpu"}
 # Private attributes of a tensor, and who may use those of another object than `self`. The core uses
 # all of them, and its docstring says what for.
 PRIVATE: dict[str, set[str]] = {

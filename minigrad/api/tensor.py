@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from ..core import backward, grad_fn, hooks
+from ..core import backward, grad_fn, hooks, overriding
 from ..core.arguments import UNGIVEN
 from ..core.creating import from_array, number_of, sizes_of
 from ..core.devices import device, require_cpu, require_cuda
@@ -53,6 +53,7 @@ from .op_methods import OpMethods
 from .setting import read_as_set, storage, untyped_storage
 from .size import Size, size_of
 from .storage import TypedStorage, UntypedStorage
+from .subclasses import ask_subclasses
 
 
 class Tensor(OpMethods, TensorBase):
@@ -77,6 +78,26 @@ class Tensor(OpMethods, TensorBase):
     def __new__(cls, *data: Any, **options: Any) -> Any:
         default = get_default_dtype().numpy
         return wrap(old_constructors.constructed(default, data, options), cls)
+
+    # Subclasses -------------------------------------------------------------------------------
+
+    __torch_function__: Any = classmethod(overriding.default)
+
+    def as_subclass(self, cls: type[Any]) -> Any:
+        """A view of this tensor as an instance of `cls`, a subclass of Tensor."""
+        return overriding.as_subclass(self, cls)
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if cls.__torch_function__ is not overriding.no_override:
+            ask_subclasses(Tensor)
+
+    @staticmethod
+    def _make_subclass(cls: type[Any], data: TensorBase, require_grad: bool = False) -> Any:
+        """An instance of a subclass in the memory of a tensor, without its history."""
+        result = data.detach()
+        result.__class__ = cls
+        return result.requires_grad_(require_grad)
 
     # Gradients --------------------------------------------------------------------------------
 
@@ -548,6 +569,7 @@ class Tensor(OpMethods, TensorBase):
             default_dtype=get_default_dtype().numpy,
             requires_grad=self.requires_grad,
             grad_fn=name,
+            prefix=f"{type(self).__name__}(" if overriding.overrides(self) else "tensor(",
         )
 
     def __format__(self, spec: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, NoReturn, Self
 
 from ..api.creation import empty
 from ..api.tensor import Tensor
+from ..core.overriding import no_override
 from ..core.tensor import TensorBase, wrap
 from ..rules.dtypes import dtype as DType
 
@@ -28,6 +29,7 @@ class Parameter(Tensor):
     """
 
     __slots__ = ()
+    __torch_function__ = no_override
 
     def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Parameter:
         if data is None:
@@ -72,6 +74,7 @@ class Buffer(Tensor, metaclass=_BufferMeta):
     """
 
     __slots__ = ()
+    __torch_function__ = no_override
 
     def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Any:
         data = Tensor() if data is None else data
@@ -89,6 +92,7 @@ class UninitializedTensorMixin(Tensor):
     """
 
     __slots__ = ()
+    __torch_function__ = no_override
 
     cls_to_become: ClassVar[type[Tensor]]
 
