@@ -117,7 +117,7 @@ def isclose(
     if a.dtype != b.dtype:
         raise RuntimeError(f"{scalar_name(a)} did not match {scalar_name(b)}")
     for name, value in (("rtol", rtol), ("atol", atol)):
-        if isinstance(value, TensorBase) and (value._requires_grad or value._array.ndim):
+        if isinstance(value, TensorBase) and (value.requires_grad or value._array.ndim):
             raise TypeError(
                 f"isclose(): argument '{name}' must be float, not a Tensor with grad or dimensions"
             )
