@@ -207,6 +207,9 @@ _SPECIAL_ARGUMENTS: dict[str, Callable[[OperandSource], OpArguments]] = {
     "repeat": lambda d: OpArguments((d.floats(d.size // 2 or 1),), {"repeats": (2,)}),
     "roll": lambda d: OpArguments((d.floats(),), {"shifts": 1}),
     "solve": lambda d: OpArguments((_regular(d), d.floats(*d.square))),
+    "solve_triangular": lambda d: OpArguments(
+        (_regular(d), d.floats(*d.square)), {"upper": False, "unitriangular": True}
+    ),
     "tril": lambda d: d.matrix_arguments(),
     "triu": lambda d: d.matrix_arguments(),
     "unfold": lambda d: OpArguments((d.floats(),), {"dimension": 0, "size": 1, "step": 1}),

@@ -22,7 +22,7 @@ SAME = """
 t.compiler.is_compiling(), t.compiler.is_dynamo_compiling(), t.compiler.is_exporting()
 t.compiler.disable(abs)(-1), t.compiler.disable()(abs)(-2)
 t.compiler.disable(recursive=False)(abs)(-3)
-t.compiler.disable(t.nn.ReLU())(t.ones(1)), t.compiler.allow_in_graph(abs)(-1)
+t.compiler.disable(t.relu)(t.ones(1)), t.compiler.allow_in_graph(abs)(-1)
 t.nn._reduction.get_enum('none'), t.nn._reduction.get_enum('mean'), t.nn._reduction.get_enum('sum')
 t.nn._reduction.get_enum('x')
 t.nn._reduction.get_enum('elementwise_mean')

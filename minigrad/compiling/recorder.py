@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -149,7 +150,7 @@ class Recorder:
     # Watching ---------------------------------------------------------------------------------
 
     def _watch(self, run: Callable[..., Any], function: Any, *args: Any, **options: Any) -> Any:
-        rule = BY_FORWARD.get(function)
+        rule = BY_FORWARD.get(inspect.unwrap(function))
         if rule is not None:
             return self._rule(run, rule, args, options)
         if function is walk:

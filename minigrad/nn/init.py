@@ -11,9 +11,10 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from ..api.compositions.linalg import qr
 from ..api.creation import empty, empty_like, full
 from ..api.creation import eye as identity
-from ..api.functions import qr, where
+from ..api.functions import where
 from ..api.tensor import Tensor
 from ..autograd import no_grad
 from ..random.sampling import randperm

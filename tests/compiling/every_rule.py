@@ -26,7 +26,7 @@ SHORTFALLS = dict.fromkeys(
     _SCIPY,
 ) | dict.fromkeys((name for name in names_in(bessel) if "spherical" not in name), _SCIPY) | {
     "as_strided": "of an array",
-    "lu": "of an array",
+    "lu": "item() of a tensor",
     "matrix_exp": "int() of a tensor",
     "median": "int() of a tensor",
     "nanmedian": "int() of a tensor",

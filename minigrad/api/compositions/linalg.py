@@ -294,6 +294,7 @@ def solve_triangular(
     tensor([[1.],
             [1.]])
     """
+    upper, unitriangular = flag(upper, "upper"), flag(unitriangular, "unitriangular")
     _matrices("solve_triangular", A, square=True)
     require_tensor(B, "linalg_solve_triangular", "B", 2)
     _same_dtype("solve_triangular", A, B)

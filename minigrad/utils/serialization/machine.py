@@ -152,7 +152,9 @@ class Machine:
             self._allow(argument)
         try:
             self.push(maker.make(*arguments))
-        except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        except (
+            ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError,
+        ) as error:  # fmt: skip
             raise Refused(f"{maker.name} got wrong arguments: {error}") from None
 
     def _allow(self, argument: Any) -> None:
