@@ -196,11 +196,10 @@ def _singular(A: Any, solution: Any) -> Any:
 
 def _refuse(name: str, info: Any, why: str) -> None:
     """LinAlgError for the first matrix whose info isn't 0."""
-    for place in range(info.numel()):
-        number = info._array.reshape(-1)[place].item()
-        if number:
-            which = f"(Batch element {place}): " if info.ndim else ""
-            raise LinAlgError(f"{name}: {which}{why.format(number)}")
+    if info._array.any():
+        place = (info._array != 0).argmax()
+        which = f"(Batch element {place}): " if info.ndim else ""
+        raise LinAlgError(f"{name}: {which}{why.format(info._array.reshape(-1)[place])}")
 
 
 @composed(FUNCTION, module="linalg")
