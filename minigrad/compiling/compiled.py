@@ -64,12 +64,13 @@ class Compiled:
         self.backend = backend
         self.declared = Declared(function)
         self.recorder = recorder = Recorder(self.declared, args, kwargs)
-        surroundings = Surroundings(self.declared.streams)
+        surroundings, is_unchanged = Surroundings(self.declared.streams), False
         try:
             recorder.run(function)
             self._check_unchanged()
+            is_unchanged = True
         finally:
-            changes = self.declared.put_back(), surroundings.put_back()
+            changes = self.declared.put_back(is_unchanged), surroundings.put_back()
             changed = " and ".join(filter(None, changes))
         if changed:
             raise Refused(f"a step that changes what it uses, other than tensors: {changed}")
@@ -183,8 +184,7 @@ class Compiled:
         fresh = {id(x.storage) for x in self.outputs} - set(slots)
         running = self._running(fresh, slots)
         engine = engine_checks(self.space)
-        declared = self.declared.checks
-        conditions = [*engine, *arguments.checks, *declared, *self.inputs.checks]
+        conditions = [*engine, *arguments.checks, "unchanged()", *self.inputs.checks]
         found = [
             _unless(conditions),
             *self.inputs.reads,
@@ -202,7 +202,9 @@ class Compiled:
             body = [*running.repeated(self._stacked()), *counted, *after, *self._rows(running)]
             definitions += _defined("repeat(n_steps, args, kwargs, stacked)", [*found, *body])
         source = "\n".join([*running.setup, *definitions])
-        self.running_source = f"{running.compiled_source}{source}"
+        checks = "\n    and ".join(self.declared.checks) or "True"
+        unchanged = "\n".join(_defined("unchanged()", [f"return (\n    {checks}\n)"]))
+        self.running_source = f"{running.compiled_source}{unchanged.lstrip()}\n\n\n{source}"
         self.space.update(self.declared.names)
         self.space.update(running.bound)
         self.space.update(np=np, empty_like=np.empty_like, copyto=np.copyto)

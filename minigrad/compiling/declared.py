@@ -58,6 +58,7 @@ class Declared:
     - `optimizers`: each optimiser with a name.
     - `checks`: expressions that are true as long as the step finds the same things.
     - `places`: each place that was searched, as an expression, with what it held.
+    - `unchecked`: the same of places about which no check says anything, such as options.
     - `names`: the objects that the expressions use.
     - `streams`: the random generators of Python and of NumPy.
     """
@@ -76,6 +77,7 @@ class Declared:
         self._seen: dict[int, Any] = {}
         self._ids: dict[int, str] = {}
         self.places: list[tuple[str, Any]] = []
+        self.unchecked: list[tuple[str, Any]] = []
         self._contents: list[tuple[Any, Any]] = []  # lists and dicts with copies of them
         self._functions: dict[FunctionType, bool] = {}  # with whether each is a method
         self._last: list[Optimizer] = []
@@ -106,30 +108,36 @@ class Declared:
             self.names[name] = thing
         return name
 
-    def put_back(self) -> str:
-        """Undo what a call did to Python's objects. Returns the first place that it changed."""
+    def put_back(self, is_unchanged: bool) -> str:
+        """Undo what a call did to Python's objects. Returns the first place that it changed.
+
+        With `is_unchanged`, the checks have found that each of `places` holds what it did.
+        """
         changed = ""
         for container, before in self._contents:
             if not _same_contents(container, before):
                 changed = changed or self.refer(container)
                 _set_contents(container, before)
-        for (where, thing), now in zip(self.places, self._now(), strict=True):
+        places = self.unchecked if is_unchanged else self.places + self.unchecked
+        for (where, thing), now in zip(places, self._now(places), strict=True):
             if now is not thing and not (isinstance(thing, _SCALARS) and repr(now) == repr(thing)):
                 changed = changed or where
                 exec(f"{where} = _before", self.names | {"_before": thing})
         return changed
 
     def first_changed(self) -> str:
-        """The first check that isn't true, or ""."""
-        if not self.checks or self._evaluated(" and ".join(self.checks)) is True:
+        """The first check that isn't true, or "". It defines `unchanged`, which checks all."""
+        every = " and ".join(self.checks) or "True"
+        self.names["unchanged"] = self._evaluated(f"lambda: {every}")
+        if self._evaluated("unchanged()") is True:
             return ""
         return next(check for check in self.checks if self._evaluated(check) is not True)
 
-    def _now(self) -> list[Any]:
+    def _now(self, places: list[tuple[str, Any]]) -> list[Any]:
         """What each place holds."""
-        found = self._evaluated(f"[{', '.join(where for where, _ in self.places)}]")
+        found = self._evaluated(f"[{', '.join(where for where, _ in places)}]")
         if found is _MISSING:
-            return [self._evaluated(where) for where, _ in self.places]
+            return [self._evaluated(where) for where, _ in places]
         return list(found)
 
     def _evaluated(self, expression: str) -> Any:
@@ -340,7 +348,7 @@ class Declared:
             if key in read and isinstance(item, _SCALARS):
                 self._found(f"{own}.{key}", item)
             else:
-                self.places.append((f"{own}.{key}", item))
+                self.unchecked.append((f"{own}.{key}", item))
             for each in item if isinstance(item, list | tuple) else (item,):
                 if _is_minigrads(each) and id(each) not in self._objects:
                     self._objects[id(each)] = each
@@ -374,7 +382,7 @@ class Declared:
                 elif self._names_read & _READING_OPTIONS:
                     self._found(f"{its}[{key!r}]", value)
                 else:
-                    self.places.append((f"{its}[{key!r}]", value))
+                    self.unchecked.append((f"{its}[{key!r}]", value))
         for param, state in optimizer.state.items():
             if not state:
                 continue

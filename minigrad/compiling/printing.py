@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .recording import Statement
-from .refusal import Refused
+from .refusal import Place, Refused
 from .values import Number, Recorded
 
 _ROLES = {
@@ -29,7 +29,7 @@ _RESERVED = {
     "getrefcount", "grad_mode", "get_default_dtype", "leaf_hooks", "observation", "module_hooks",
     "all_same", "MISS", "ALONE", "OWNED", "root_of", "carray", "pointer", "floor_divided",
     "rest_of_integers", "program", "static", "starts", "kept", "moves", "workspace",
-    "n_steps", "may_share_memory", "done", "stacked", *keyword.kwlist, *dir(builtins),
+    "n_steps", "may_share_memory", "done", "stacked", "unchanged", *keyword.kwlist, *dir(builtins),
 }  # fmt: skip
 
 
@@ -43,7 +43,8 @@ class Names:
     def give(self, value: Any, wish: str) -> str:
         """Name a value, if it has no name yet."""
         if id(value) not in self.of:
-            name = re.sub(r"\W", "_", wish).strip("_") or "v"
+            name = wish if wish.isidentifier() else re.sub(r"\W", "_", wish)
+            name = name.strip("_") or "v"
             if name[0].isdigit() or _HELPERS.fullmatch(f"{name}_1"):
                 name = f"v_{name}"
             free, n = name, 1
@@ -73,14 +74,14 @@ def parameter_name(path: str) -> str:
 def name_all(names: Names, statements: Iterable[Statement]) -> None:
     """Name the results of statements."""
     statements = list(statements)
-    last: dict[Any, Any] = {}
+    last: dict[Place, Any] = {}  # the last value that each line of the user's computes
     for statement in statements:
-        if statement.section == "forward" and statement.results:
-            assigned = re.match(r"([A-Za-z_]\w*)\s*=[^=]", statement.place.text)
-            if assigned and type(statement.results[-1]) is Recorded:
-                last[statement.place] = (statement.results[-1], assigned[1])
-    for value, name in last.values():
-        names.give(value, name)
+        value = statement.results[-1] if statement.results else None
+        if statement.section == "forward" and type(value) is Recorded:
+            last[statement.place] = value
+    for place, value in last.items():
+        if assigned := re.match(r"([A-Za-z_]\w*)\s*=[^=]", place.text):
+            names.give(value, assigned[1])
     for statement in statements:
         for result in statement.results:
             names.give(result, _role(statement))

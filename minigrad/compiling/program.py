@@ -114,6 +114,8 @@ class Program:
 
     def _with_standing(self, statement: Statement) -> None:
         same, now = self.same, self.now
+        if not same and not now:
+            return
         for x in statement.operands:
             if id(x) in same or id(x) in now:
                 args, options = statement.args, statement.options

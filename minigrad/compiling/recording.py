@@ -219,10 +219,12 @@ class Recording:
             operands.append(recorded)
             return recorded, recorded.value
         if kind is tuple or kind is list:
-            if not thing:
-                return thing, thing
-            taken, values = zip(*[self._taken(part, operands) for part in thing], strict=True)
-            return (taken, values) if kind is tuple else ([*taken], [*values])
+            taken, values = [], []
+            for part in thing:
+                own, value = self._taken(part, operands) if type(part) in _TAKEN else (part, part)
+                taken.append(own)
+                values.append(value)
+            return kind(taken), kind(values)
         if kind is dict:
             taken, values = {}, {}
             for name, part in thing.items():
@@ -382,6 +384,8 @@ def _called_by_composition() -> bool:
     return sys._getframe(3).f_globals["__name__"].startswith("minigrad.api.compositions.")
 
 
+# The types of arguments that are or may hold recorded values.
+_TAKEN = frozenset([Recorded, Number, np.ndarray, tuple, list, dict, slice])
 # Functions of shapes, dtypes and addresses, not of values.
 _ABOUT_MEMORY = frozenset(
     [
