@@ -1,128 +1,82 @@
-"""Names of torch.xpu, Intel's GPUs, which answer as a CPU build of PyTorch does: there is none."""
+"""Names of torch.xpu, Intel's GPUs, which answer as a CPU build of PyTorch does: there is none.
+
+Queries and what does nothing are those of `cuda`; what needs a GPU has errors of its own.
+"""
 
 from __future__ import annotations
 
-from collections import OrderedDict as _OrderedDict
-from collections.abc import Iterable as _Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NoReturn
 
 from .core.devices import device as _device
 from .core.devices import no_xpu as _no_xpu
+from .cuda import (
+    device_count as device_count,
+)
+from .cuda import (
+    get_arch_list as get_arch_list,
+)
+from .cuda import (
+    get_gencode_flags as get_gencode_flags,
+)
+from .cuda import (
+    is_available as is_available,
+)
+from .cuda import (
+    is_bf16_supported as is_bf16_supported,
+)
+from .cuda import (
+    is_initialized as is_initialized,
+)
+from .cuda import (
+    is_tf32_supported as is_tf32_supported,
+)
+from .cuda.memory import (
+    empty_cache as empty_cache,
+)
+from .cuda.memory import (
+    max_memory_allocated as max_memory_allocated,
+)
+from .cuda.memory import (
+    max_memory_reserved as max_memory_reserved,
+)
+from .cuda.memory import (
+    memory_allocated as memory_allocated,
+)
+from .cuda.memory import (
+    memory_reserved as memory_reserved,
+)
+from .cuda.memory import (
+    memory_stats as memory_stats,
+)
+from .cuda.memory import (
+    memory_stats_as_nested_dict as memory_stats_as_nested_dict,
+)
+from .cuda.random import (
+    get_rng_state_all as get_rng_state_all,
+)
+from .cuda.random import (
+    manual_seed as manual_seed,
+)
+from .cuda.random import (
+    manual_seed_all as manual_seed_all,
+)
+from .cuda.random import (
+    seed as seed,
+)
+from .cuda.random import (
+    seed_all as seed_all,
+)
+from .cuda.random import (
+    set_rng_state_all as set_rng_state_all,
+)
 
 default_generators: tuple[()] = ()
-
-# Queries ------------------------------------------------------------------------------------------
-
-
-def is_available() -> bool:
-    """Return False: minigrad computes on the CPU.
-
-    >>> minigrad.device("xpu" if minigrad.xpu.is_available() else "cpu")
-    device(type='cpu')
-    """
-    return False
-
-
-def is_initialized() -> bool:
-    """Return False: there is nothing to initialise."""
-    return False
-
-
-def is_bf16_supported(including_emulation: bool = True) -> bool:
-    """Return False: there is no GPU that could compute in bfloat16."""
-    return False
-
-
-def is_tf32_supported() -> bool:
-    """Return False: there is no GPU that could compute in TF32."""
-    return False
-
-
-def device_count() -> int:
-    """Return the number of GPUs: 0."""
-    return 0
-
-
-def get_arch_list() -> list[str]:
-    """Return the GPU architectures that this build is for: none."""
-    return []
-
-
-def get_gencode_flags() -> str:
-    """Return the options of the compiler for GPUs: none."""
-    return ""
-
-
-def memory_allocated(device: Any = None) -> int:
-    """Return the number of bytes that tensors take on a GPU: 0."""
-    return 0
-
-
-def max_memory_allocated(device: Any = None) -> int:
-    """Return the largest number of bytes that tensors took on a GPU: 0."""
-    return 0
-
-
-def memory_reserved(device: Any = None) -> int:
-    """Return the number of bytes that are reserved on a GPU: 0."""
-    return 0
-
-
-def max_memory_reserved(device: Any = None) -> int:
-    """Return the largest number of bytes that were reserved on a GPU: 0."""
-    return 0
-
-
-def memory_stats(device: Any = None) -> dict[str, Any]:
-    """Return the statistics of a GPU's memory by their names: none."""
-    return _OrderedDict()
-
-
-def memory_stats_as_nested_dict(device: Any = None) -> dict[str, Any]:
-    """Return the statistics of a GPU's memory: none."""
-    return {}
-
-
-def get_rng_state_all() -> list[Any]:
-    """Return the states of the generators of all GPUs: an empty list."""
-    return []
-
-
-# What does nothing --------------------------------------------------------------------------------
-
-
-def manual_seed(seed: int) -> None:
-    """Seed a GPU's generator: nothing to do, but `seed` must be a number."""
-    int(seed)
-
-
-def manual_seed_all(seed: int) -> None:
-    """Seed the generators of all GPUs: nothing to do, but `seed` must be a number."""
-    int(seed)
-
-
-def seed() -> None:
-    """Seed a GPU's generator from randomness: nothing to do."""
-
-
-def seed_all() -> None:
-    """Seed the generators of all GPUs from randomness: nothing to do."""
 
 
 def set_rng_state(new_state: Any, device: Any = "xpu") -> None:
     """Restore the state of a GPU's generator: nothing to do, but it must be a tensor."""
     new_state.clone()
-
-
-def set_rng_state_all(new_states: _Iterable[Any]) -> None:
-    """Restore the states of the generators of all GPUs: nothing to do."""
-    for state in new_states:
-        set_rng_state(state)
-
-
-def empty_cache() -> None:
-    """Free the memory that is reserved on a GPU: nothing to do."""
 
 
 def stream(stream: None) -> AbstractContextManager[None]:
