@@ -174,7 +174,7 @@ class _Recording(Observer):
     def watch(self, run: Callable[..., Any], called: Any, *args: Any, **options: Any) -> Any:
         """Run a rule, or anything else that the engine runs so, as an event."""
         function = inspect.unwrap(called)
-        rule = BY_FORWARD.get(inspect.unwrap(function)) or BY_WRITE.get(function)
+        rule = BY_FORWARD.get(function) or BY_WRITE.get(function)
         if rule is None:
             return run(called, *args, **options)
         event = self.begin(rule.name)

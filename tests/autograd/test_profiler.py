@@ -58,6 +58,13 @@ def test_every_op_and_every_node_is_an_event() -> None:
     assert len(p.events()) == outside
 
 
+def test_an_op_that_saves_its_input_is_an_event() -> None:
+    x = minigrad.ones(1, 1, 4, requires_grad=True)
+    with minigrad.profiler.profile() as profile:
+        minigrad.nn.functional.pad(x, (1, 1), mode="reflect")
+    assert [event.key for event in profile.key_averages()] == ["index"]
+
+
 def test_times_nest_and_add_up() -> None:
     with profile() as p, record_function("all"):
         training_step()

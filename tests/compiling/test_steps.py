@@ -648,7 +648,7 @@ def test_the_source_has_headings_and_comments() -> None:
 OWN_NAMES = (
     "slot", "buffer", "index", "like", "made", "t1", "m0", "i0", "v1", "MISS", "ALONE", "OWNED",
     "call", "writes", "get_default_dtype", "program", "workspace", "moves", "static", "carray",
-    "pointer", "floor_divided", "rest_of_integers",
+    "pointer", "floor_divided", "rest_of_integers", "unchanged",
 )  # fmt: skip
 
 

@@ -373,6 +373,7 @@ OF_GRAD = [
     "t.einsum('ij,kj->ik', x, w)", "t.addmm(v[:1], x, w.t())", "w @ v", "w @ x.t() @ x",
     "x.mean(1)", "x.mean(0, keepdim=True) + w.mean(0)", "x.sum(1)",
     "t.where(v > 0, x, 0.).cumsum(0)", "t.where(v > 0, x, 0.).sum(0)",
+    "t.where((v > 0).expand(3, 4), x, 0.).cumsum(0)",
     "x.masked_fill(v > 0, 1.).logsumexp(0)",
 ]  # fmt: skip
 

@@ -135,3 +135,11 @@ def test_cholesky_functions_of_triangles_read_no_other_element() -> None:
         agree(lambda t, x: t.cholesky_solve(right(t, x), x), x)
     agree(lambda t, x: t.cholesky_inverse(x), np.zeros((2, 2)))
     agree(lambda t, x: t.cholesky_solve(right(t, x), x), np.zeros((2, 2)))
+
+
+@pytest.mark.parametrize("name", ["inv", "cholesky"])
+def test_the_first_refused_matrix_is_named(name: str) -> None:
+    for t in (minigrad, torch):
+        x = t.stack([t.eye(2), t.eye(2), t.zeros(2, 2), -t.eye(2)])
+        with pytest.raises(t.linalg.LinAlgError, match=r"\(Batch element 2\): .* 1"):
+            getattr(t.linalg, name)(x)
