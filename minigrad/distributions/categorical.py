@@ -16,6 +16,7 @@ from ..random.sampling import multinomial
 from . import constraints
 from .constraints import Constraint
 from .discrete import WithProbsOrLogits, log_sum_exp
+from .distribution import Distribution
 
 __all__ = ["Categorical"]
 
@@ -88,3 +89,25 @@ class Categorical(WithProbsOrLogits):
         """Return 0, …, n − 1 along a new first dimension."""
         values = arange(self._num_events).view((-1,) + (1,) * len(self._batch_shape))
         return values.expand((-1, *self._batch_shape)) if expand else values
+
+
+class OfCategorical(Distribution):
+    """A distribution with the parameters of a `Categorical`, which it has as `_categorical`."""
+
+    _categorical: Categorical
+    _made_of = ("_categorical",)
+
+    @property
+    def probs(self) -> Tensor:
+        """The probabilities."""
+        return self._categorical.probs
+
+    @property
+    def logits(self) -> Tensor:
+        """The logarithms of the probabilities."""
+        return self._categorical.logits
+
+    @property
+    def param_shape(self) -> Size:
+        """The shape of the parameter."""
+        return self._categorical.param_shape

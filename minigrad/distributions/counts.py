@@ -10,15 +10,13 @@ import numpy as np
 
 from ..api.creation import arange, tensor
 from ..api.functions import lgamma, log1p, xlogy
-from ..api.size import Size
 from ..api.tensor import Tensor
 from ..core.grad_mode import no_grad
 from ..random.sampling import poisson
 from . import constraints
-from .categorical import Categorical
+from .categorical import Categorical, OfCategorical
 from .constraints import Constraint
 from .discrete import WithProbsOrLogits, cross_entropy_with_logits, softplus
-from .distribution import Distribution
 from .exp_family import ExponentialFamily
 from .utils import broadcast_all, probs_to_logits
 
@@ -122,7 +120,7 @@ class Geometric(WithProbsOrLogits):
         return cross_entropy_with_logits(self.logits, self.probs) / self.probs
 
 
-class Multinomial(Distribution):
+class Multinomial(OfCategorical):
     """How often each of n outcomes comes in `total_count` draws with probabilities `probs` (…, n).
 
     `logits` may be given instead. ValueError for neither or both.
@@ -135,7 +133,6 @@ class Multinomial(Distribution):
         "probs": constraints.simplex,
         "logits": constraints.real_vector,
     }
-    _made_of = ("_categorical",)
 
     def __init__(
         self,
@@ -153,21 +150,6 @@ class Multinomial(Distribution):
             self._categorical.param_shape[-1:],
             validate_args=validate_args,
         )
-
-    @property
-    def probs(self) -> Tensor:
-        """The probabilities."""
-        return self._categorical.probs
-
-    @property
-    def logits(self) -> Tensor:
-        """The logarithms of the probabilities."""
-        return self._categorical.logits
-
-    @property
-    def param_shape(self) -> Size:
-        """The shape of the parameter."""
-        return self._categorical.param_shape
 
     @constraints.dependent_property(is_discrete=True, event_dim=1)
     def support(self) -> Constraint:

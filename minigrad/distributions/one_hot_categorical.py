@@ -6,18 +6,16 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from ..api.creation import eye
-from ..api.size import Size
 from ..api.tensor import Tensor
 from ..nn.functional import one_hot
 from . import constraints
-from .categorical import Categorical
+from .categorical import Categorical, OfCategorical
 from .constraints import Constraint
-from .distribution import Distribution
 
 __all__ = ["OneHotCategorical", "OneHotCategoricalStraightThrough"]
 
 
-class OneHotCategorical(Distribution):
+class OneHotCategorical(OfCategorical):
     """The categorical distribution of vectors with a 1 at the drawn place, and zeros elsewhere.
 
     `logits` may be given instead of `probs`. ValueError for neither or both.
@@ -32,7 +30,6 @@ class OneHotCategorical(Distribution):
     }
     support = constraints.one_hot
     has_enumerate_support = True
-    _made_of = ("_categorical",)
 
     def __init__(
         self, probs: Any = None, logits: Any = None, validate_args: bool | None = None
@@ -40,21 +37,6 @@ class OneHotCategorical(Distribution):
         self._categorical = Categorical(probs, logits)
         batch, event = self._categorical.batch_shape, self._categorical.param_shape[-1:]
         super().__init__(batch, event, validate_args=validate_args)
-
-    @property
-    def probs(self) -> Tensor:
-        """The probabilities."""
-        return self._categorical.probs
-
-    @property
-    def logits(self) -> Tensor:
-        """The logarithms of the probabilities."""
-        return self._categorical.logits
-
-    @property
-    def param_shape(self) -> Size:
-        """The shape of the parameter."""
-        return self._categorical.param_shape
 
     @property
     def mean(self) -> Tensor:

@@ -10,14 +10,12 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from ..api.creation import full_like
-from ..api.size import Size
 from ..api.tensor import Tensor
 from ..random.sampling import rand
 from . import constraints
-from .categorical import Categorical
+from .categorical import Categorical, OfCategorical
 from .constraints import Constraint
 from .discrete import WithProbsOrLogits
-from .distribution import Distribution
 from .elementwise_transforms import ExpTransform, SigmoidTransform
 from .transformed_distribution import TransformedDistribution
 from .utils import broadcast_all, clamp_probs
@@ -114,13 +112,12 @@ class RelaxedBernoulli(_Relaxed):
         super().__init__(base, SigmoidTransform(), validate_args=validate_args)
 
 
-class ExpRelaxedCategorical(Distribution):
+class ExpRelaxedCategorical(OfCategorical):
     """The distribution of the logarithms of `RelaxedOneHotCategorical`."""
 
     arg_constraints: ClassVar[dict[str, Constraint]] = _CATEGORIES
     support = constraints.real_vector
     has_rsample = True
-    _made_of = ("_categorical",)
 
     def __init__(
         self,
@@ -132,21 +129,6 @@ class ExpRelaxedCategorical(Distribution):
         self._categorical, self.temperature = Categorical(probs, logits), temperature
         batch, event = self._categorical.batch_shape, self._categorical.param_shape[-1:]
         super().__init__(batch, event, validate_args=validate_args)
-
-    @property
-    def param_shape(self) -> Size:
-        """The shape of the parameter."""
-        return self._categorical.param_shape
-
-    @property
-    def logits(self) -> Tensor:
-        """The logarithms of the probabilities."""
-        return self._categorical.logits
-
-    @property
-    def probs(self) -> Tensor:
-        """The probabilities."""
-        return self._categorical.probs
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         u = clamp_probs(rand(self._extended_shape(sample_shape), dtype=self.logits.dtype))
