@@ -23,13 +23,14 @@ _ROLES = {
     "<": "below", "==": "is_same",
 }  # fmt: skip
 # Names that the running form has for its own things.
-_HELPERS = re.compile(r"[imrtv]\d+|(slot|buffer|index|like|made)_\d+")
+_HELPERS = re.compile(r"[imrtv]\d+|(slot|buffer|blocks|index|like|made)_\d+")
 _RESERVED = {
     "np", "step", "g", "args", "kwargs", "call", "target", "wrap", "writes", "copyto", "empty_like",
     "getrefcount", "grad_mode", "get_default_dtype", "leaf_hooks", "observation", "module_hooks",
     "all_same", "MISS", "ALONE", "OWNED", "root_of", "carray", "pointer", "floor_divided",
-    "rest_of_integers", "program", "static", "starts", "kept", "moves", "workspace",
-    "n_steps", "may_share_memory", "done", "stacked", "unchanged", *keyword.kwlist, *dir(builtins),
+    "rest_of_integers", "program", "static", "starts", "kept", "moves", "workspace", "within",
+    "n_steps", "may_share_memory", "done", "stacked", "unchanged", "part", *keyword.kwlist,
+    *dir(builtins),
 }  # fmt: skip
 
 
@@ -43,17 +44,21 @@ class Names:
     def give(self, value: Any, wish: str) -> str:
         """Name a value, if it has no name yet."""
         if id(value) not in self.of:
-            name = wish if wish.isidentifier() else re.sub(r"\W", "_", wish)
-            name = name.strip("_") or "v"
-            if name[0].isdigit() or _HELPERS.fullmatch(f"{name}_1"):
-                name = f"v_{name}"
-            free, n = name, 1
-            while free in self.used or _HELPERS.fullmatch(free):
-                n += 1
-                free = f"{name}_{n}"
-            self.used.add(free)
-            self.of[id(value)] = free
+            self.of[id(value)] = self.unused(wish)
         return self.of[id(value)]
+
+    def unused(self, wish: str) -> str:
+        """A name that nothing else has."""
+        name = wish if wish.isidentifier() else re.sub(r"\W", "_", wish)
+        name = name.strip("_") or "v"
+        if name[0].isdigit() or _HELPERS.fullmatch(f"{name}_1"):
+            name = f"v_{name}"
+        free, n = name, 1
+        while free in self.used or _HELPERS.fullmatch(free):
+            n += 1
+            free = f"{name}_{n}"
+        self.used.add(free)
+        return free
 
     def __getitem__(self, value: Any) -> str:
         return self.of[id(value)]

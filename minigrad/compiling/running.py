@@ -1,7 +1,8 @@
 """The running form of a program: `out=` into reused buffers, and its checks as statements.
 
 What doesn't change between calls is bound once: functions, parameters, buffers, views of these, and
-constants. `call(args, kwargs)` is the program.
+constants. `call(args, kwargs)` is the program. Elementwise statements on large arrays run block by
+block.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from .blocks import Chain, chains
 from .printing import Names, Printer, strip
 from .program import UFUNCS, UNARY, Program, is_guard, is_made_of, is_view, storages_made_once
 from .recording import Statement, parts
@@ -47,7 +49,7 @@ class Running:
         self.body: list[str] = []
         self.bound: dict[str, Any] = {}
         self._pool: dict[Any, list[str]] = {}
-        self._buffer_of: dict[int, str] = {}  # by storage
+        self._buffer_of: dict[int, tuple[Any, str]] = {}  # its key in the pool, and its name
         self._functions: dict[str, str] = {}
         self._constants = storages_made_once(program.statements, self.fresh | slots.keys())
         self._last_use = self._last_uses()
@@ -55,9 +57,14 @@ class Running:
         self._into = self._stored_at_once()
         self._done = {at for _, at in self._into.values()}  # by the statement before
         self._filled: set[int] = set()  # the storages that were computed into their slots
+        self._chain: Chain | None = None
+        chain_of = self._chains()
         for i, statement in enumerate(program.statements):
+            self._chain = chain_of.get(i)
             self._emit(i, statement)
             self._release(i)
+            if self._chain and i == self._chain.members[-1]:
+                self._end_chain(self._chain)
         for array in program.outputs:
             storage = id(array.storage)
             if storage in slots and storage not in self._filled:
@@ -100,11 +107,67 @@ class Running:
                 and id(value.storage) not in self.fresh | self.slots.keys() | self._constants
                 and isinstance(value.value, np.ndarray)
                 and value.shape == target.shape != ()
+                and value.dtype == target.dtype  # a call that also converts takes longer than two
             ):
                 found[id(value)] = then, i + 1
         return found
 
+    # Blocks -----------------------------------------------------------------------------------
+
+    def _chains(self) -> dict[int, Chain]:
+        """The chain of each statement that is computed block by block."""
+
+        def skipped(i: int, statement: Statement) -> bool:
+            return i in self._done or is_made_of(statement, self._constants)
+
+        statements = self.program.statements
+        found = chains(statements, self._is_elementwise, skipped, self._into)
+        for chain in found:
+            chain.temporaries = self._temporaries(chain)
+        return {i: chain for chain in found for i in chain.members}
+
+    def _is_elementwise(self, statement: Statement) -> bool:
+        """Whether a statement becomes calls of NumPy that compute element by element."""
+        name, results = statement.name, statement.results
+        if statement.writes:
+            return not results and _writes_by_element(statement)
+        (result, *others) = results
+        if others or not _is_by_element(name) or is_view(statement, result):
+            return False
+        if id(result.storage) in self.fresh and not is_like(result.value):
+            return False
+        return self._form(statement, result) is not None
+
+    def _temporaries(self, chain: Chain) -> set[int]:
+        """The storages that a chain makes, that nothing after it uses, and that have no views.
+
+        Each needs memory for the rows of a block alone.
+        """
+        statements, end = self.program.statements, chain.members[-1]
+        viewed = {id(r.storage) for s in statements for r in s.results if is_view(s, r)}
+        made = [r for i in chain.members for r in statements[i].results if id(r) not in self._into]
+        kept = self.fresh | self.slots.keys() | self._constants | viewed
+        return {
+            id(r.storage)
+            for r in made
+            if id(r.storage) not in kept
+            and self._last_use[id(r.storage)] <= end
+            and chain.row_by_row(r)
+        }
+
+    def _end_chain(self, chain: Chain) -> None:
+        """Write the loop over the blocks of a chain."""
+        self._chain = None
+        self.body.append(f"for part, within in {self._bind('blocks', chain.blocks())}:")
+        self.body += [f"    {line}" for line in (*chain.parts.values(), *chain.lines)]
+        for i in chain.members:
+            self._release(i)
+
     # Statements -------------------------------------------------------------------------------
+
+    def _add(self, *lines: str) -> None:
+        """Add lines that compute: to the chain, or to the body."""
+        (self.body if self._chain is None else self._chain.lines).extend(lines)
 
     def _emit(self, i: int, statement: Statement) -> None:
         results = [r for r in statement.results if type(r) is Recorded]
@@ -132,7 +195,7 @@ class Running:
         elif len(results) == 1 and isinstance(results[0].value, np.ndarray) and results[0].ndim:
             self._computed(i, statement, results[0])
         else:
-            self.body.append(self._line(statement))
+            self._add(self._line(statement))
 
     def _view(self, statement: Statement, result: Recorded) -> None:
         once = id(result.storage) in self.static or id(result.storage) in self._constants
@@ -152,9 +215,7 @@ class Running:
         form = self._form(statement, result)
         if form is not None and id(result) in self._into:
             target = self._into[id(result)][0].args[0]
-            cast = "" if target.dtype == result.dtype else ", casting='unsafe'"
-            (line,) = form[1]
-            self.body.append(line.format(out=self._text(target))[:-1] + f"{cast})")
+            self._add(*[t.format(out=self._text(target)) for t in form[1]])
             return
         if form is None or (id(result.storage) in self.fresh and not is_like(result.value)):
             self.body.append(self._line(statement))
@@ -164,18 +225,18 @@ class Running:
         if storage in self.slots:
             self._filled.add(storage)
             self.body.append(f"{name} = {self.slots[storage]}")
-            self.body += [t.format(out=name) for t in template]
+            self._add(*[t.format(out=self._text(result)) for t in template])
             return
         if storage in self.fresh:
             self.body.append(
                 f"{name} = empty_like({self._bind('like', np.empty_like(result.value))})"
             )
-            self.body += [t.format(out=name) for t in template]
+            self._add(*[t.format(out=self._text(result)) for t in template])
             return
         if elementwise:
             self._release(i, result)
         self._take_buffer(result)
-        self.body += [t.format(out=name) for t in template]
+        self._add(*[t.format(out=self._text(result)) for t in template])
 
     def _form(self, statement: Statement, result: Recorded) -> tuple[bool, list[str]] | None:
         """The lines that compute a result into `{out}`, and whether it may take an operand's."""
@@ -292,7 +353,17 @@ class Running:
         if type(thing) in (tuple, list) and parts(thing):
             inner = ", ".join(map(self._text, thing))
             return f"({inner},)" if type(thing) is tuple else f"[{inner}]"
+        if self._chain is not None and type(thing) is Recorded and self._chain.divides(thing):
+            return self._part(self._chain, thing)
         return Printer.text(self.printer, thing)
+
+    def _part(self, chain: Chain, x: Recorded) -> str:
+        """The name of a block of an array's rows."""
+        name = self.names[x]
+        if name not in chain.parts:
+            rows = "within" if id(x.storage) in chain.temporaries else "part"
+            chain.parts[name] = f"{self.names.unused(f'{name}_part')} = {name}[{rows}]"
+        return chain.parts[name].split(" ")[0]
 
     def _function(self, path: str) -> str:
         """A local name for a function of NumPy."""
@@ -308,10 +379,13 @@ class Running:
         return name
 
     def _take_buffer(self, result: Recorded) -> None:
-        key = result.shape, result.dtype, result.strides
+        array = result.value
+        if self._chain is not None and id(result.storage) in self._chain.temporaries:
+            array = np.empty_like(array[: self._chain.rows])  # these rows without gaps
+        key = array.shape, array.dtype, array.strides
         free = self._pool.setdefault(key, [])
-        buffer = free.pop() if free else self._bind("buffer", _like(result.value))
-        self._buffer_of[id(result.storage)] = buffer
+        buffer = free.pop() if free else self._bind("buffer", _like(array))
+        self._buffer_of[id(result.storage)] = key, buffer
         self.static.add(id(result.storage))
         self.setup.append(f"{self.names[result]} = {buffer}")
 
@@ -326,15 +400,34 @@ class Running:
                 continue
             if id(x.storage) not in self._buffer_of:
                 continue
-            key = x.storage.whole.shape, x.storage.whole.dtype, x.storage.whole.strides
+            chain = self._chain
+            if chain and not chain.row_by_row(x.storage.whole):
+                continue  # its other rows are still used; the end of the chain gives it back
             if result is not None:
                 others = [
                     o for o in statement.operands if type(o) is Recorded and o.storage is x.storage
                 ]
                 if any(o is not x.storage.whole for o in others):
                     continue
-            buffer = self._buffer_of.pop(id(x.storage))
-            self._pool.setdefault(key, []).append(buffer)
+            key, buffer = self._buffer_of.pop(id(x.storage))
+            self._pool[key].append(buffer)
+
+
+def _is_by_element(name: str) -> bool:
+    """Whether a function computes each element from those at the same place."""
+    function = getattr(np, name[3:], None) if name.startswith("np.") else None
+    if isinstance(function, np.ufunc):
+        return function.signature is None and function.nout == 1
+    return name != "@" and name in (*_COPIES, *UFUNCS, *UNARY, "np.where", "**")
+
+
+def _writes_by_element(statement: Statement) -> bool:
+    """Whether a statement writes into each element from those at the same place."""
+    if statement.name == "[]=":
+        return statement.args[1] is Ellipsis
+    return statement.name in (".fill", "np.copyto") or _is_by_element(
+        statement.name.removesuffix("=")
+    )
 
 
 def is_like(array: np.ndarray) -> bool:
