@@ -64,6 +64,7 @@ class Compiled:
         self.backend = backend
         self.declared = Declared(function)
         self.recorder = recorder = Recorder(self.declared, args, kwargs)
+        self.draws = recorder.recording.draws
         surroundings, is_unchanged = Surroundings(self.declared.streams), False
         try:
             recorder.run(function)
@@ -162,6 +163,8 @@ class Compiled:
             names.give(array, parameter_name(name))
         for _, _, number in self.recorder.numbers:
             names.give(number, number.name)
+        for draw in self.draws:
+            names.give(draw.array, draw.array.name)
         for (_, _, name), array in zip(self.new_grads, self.grad_outputs, strict=True):
             names.give(array, f"d_{parameter_name(name)}")
         name_all(names, self.program.statements)
@@ -190,6 +193,7 @@ class Compiled:
             *self.inputs.reads,
             *([_unless(self.inputs.layouts)] if self.inputs.layouts else []),
             *self.read_numbers,
+            *self._drawn(),
             *before,
         ]
         made = [*self._wrapped_results(), f"return {self.shape}"]
@@ -215,7 +219,32 @@ class Compiled:
         self.call, self.repeat = space["call"], space.get("repeat")
         # The compiled function never warns.
         compiled = isinstance(running, NumbaRunning)
-        self.run = self.call if compiled else functools.partial(quiet.call, self.call)
+        run = self.call if compiled else functools.partial(quiet.call, self.call)
+        self.run = self._with_streams(run) if self.draws else run
+
+    def _drawn(self) -> list[str]:
+        """Statements that draw the random numbers, in the order of the step."""
+        return [
+            f"{self.names[draw.array]} = {self.space.bind('draw', draw.again)}()"
+            for draw in self.draws
+        ]
+
+    def _with_streams(self, run: Callable[..., Any]) -> Callable[..., Any]:
+        """`run`, after which a call that the program doesn't fit has drawn nothing."""
+        generators = list({id(draw.generator): draw.generator for draw in self.draws}.values())
+
+        def run_or_put_back(args: Any, kwargs: Any) -> Any:
+            before = [generator.snapshot() for generator in generators]
+            result = MISS
+            try:
+                result = run(args, kwargs)
+            finally:
+                if result is MISS:
+                    for generator, snapshot in zip(generators, before, strict=True):
+                        generator.put_back(snapshot)
+            return result
+
+        return run_or_put_back
 
     def _stacked(self) -> dict[str, str]:
         """The expressions of the stacked arguments, by the names of their arrays."""
@@ -242,6 +271,7 @@ class Compiled:
                 for tensor, _, array in self.recorder.inputs
                 if self.names[array] in self.inputs.variables
             ]
+            inputs += [(draw.array, False) for draw in self.draws if id(draw.array) in self.used]
             numbers = [n for _, _, n in self.recorder.numbers if id(n) in self.used]
             try:
                 return NumbaRunning(
@@ -351,8 +381,14 @@ class Compiled:
             "It writes into the arrays that it is given, as the step writes into its tensors.",
             "It returns the step's results and a dict of the gradients.",
         ]
+        drawn = [draw for draw in self.draws if id(draw.array) in self.used]
+        notes += [
+            f"{names[draw.array]}: random numbers, `{draw.function.__name__}{draw.args}`."
+            for draw in drawn
+        ]
+        inputs = [*self.inputs.names, *[names[draw.array] for draw in drawn]]
         return source(
-            self.program, names, list(dict.fromkeys(self.inputs.names)), returned,
+            self.program, names, list(dict.fromkeys(inputs)), returned,
             "A recorded step: NumPy only.", notes,
         )  # fmt: skip
 
@@ -365,8 +401,13 @@ class Compiled:
         return found
 
     def read_inputs(self) -> dict[str, Any]:
-        """The program's inputs as they are now, except the arguments of the step."""
-        return self.inputs.of_tensors() | self.options()
+        """The program's inputs as they are now, except the arguments of the step.
+
+        Random numbers are drawn, as a call would draw them.
+        """
+        drawn = [(draw.array, draw.again()) for draw in self.draws]
+        numbers = {self.names[array]: x for array, x in drawn if id(array) in self.used}
+        return self.inputs.of_tensors() | self.options() | numbers
 
 
 def _unless(conditions: list[str]) -> str:

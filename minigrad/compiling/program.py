@@ -391,7 +391,7 @@ def _versions_before(statements: Iterable[Statement]) -> dict[int, dict[int, int
 
 
 def constant_storages(statements: Iterable[Statement], own: Iterable[int]) -> set[int]:
-    """The storages that no input reaches: they have the same elements in every call.
+    """The storages that no input and no draw reaches: they have the same elements in every call.
 
     `own` are the storages of results, which are new in each call.
     """
@@ -400,7 +400,7 @@ def constant_storages(statements: Iterable[Statement], own: Iterable[int]) -> se
         id(x.storage)
         for statement in statements
         for x in (*statement.operands, *statement.writes)
-        if type(x) is Recorded and x.storage.external
+        if type(x) is Recorded and (x.storage.external or x.storage.drawn)
     }
     made = _makers(statements)
     return _closed(made.keys() - set(own) - external, made)

@@ -82,6 +82,7 @@ class Recorder:
             finally:
                 tracing.recording = current.recording = None
                 self._restore()
+                self.recording.put_back_streams()
 
     def _swap(self, function: Any) -> None:
         for path, tensor in argument_tensors(self._args, self._kwargs, function):

@@ -12,10 +12,11 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
+from ..core.tracing import tracing
 from ..rules.memory import owner_of
 from .refusal import Place, Refused, called_by_user, refused, users_place
 from .values import CONVERSIONS, Number, Recorded, describe
@@ -26,12 +27,13 @@ class Storage:
 
     - `whole`: the recorded array that owns it, if it is recorded.
     - `external`: whether it belongs to the user: an argument, a parameter, a gradient.
+    - `drawn`: whether it gets other random numbers in each call.
     """
 
-    __slots__ = ("external", "owner", "whole")
+    __slots__ = ("drawn", "external", "owner", "whole")
 
     def __init__(self, owner: Any, external: bool = False) -> None:
-        self.owner, self.external = owner, external
+        self.owner, self.external, self.drawn = owner, external, False
         self.whole: Recorded | None = None
 
 
@@ -116,8 +118,20 @@ def value_of(thing: Any) -> Any:
     return replaced(thing, lambda x: x if type(x) is np.ndarray else x.value)
 
 
+class Draw(NamedTuple):
+    """Random numbers that are drawn before each call, by `function(generator, *args)`."""
+
+    array: Recorded
+    function: Callable[..., np.ndarray]
+    generator: Any
+    args: tuple[Any, ...]
+
+    def again(self) -> np.ndarray:
+        return self.function(self.generator, *self.args)
+
+
 class Recording:
-    """The statements and guards of one recorded call."""
+    """The statements, guards and random draws of one recorded call."""
 
     def __init__(self) -> None:
         self.statements: list[Statement] = []
@@ -131,6 +145,8 @@ class Recording:
         self.constants: dict[int, Recorded] = {}
         self.keep: list[Any] = []
         self.in_bounds: list[Recorded] = []  # indices that no values put out of bounds
+        self.draws: list[Draw] = []
+        self._streams: dict[int, tuple[Any, Any]] = {}  # generators, and what puts them back
 
     # Inputs -----------------------------------------------------------------------------------
 
@@ -148,6 +164,29 @@ class Recording:
         number = Number(self, value, Statement("input", None, (), {}))
         number.name = name
         return number
+
+    def draw(
+        self, function: Callable[..., np.ndarray], generator: Any, args: tuple[Any, ...]
+    ) -> Recorded:
+        """Draw random numbers, which are an input of the program."""
+        self._check()
+        if parts(args):
+            raise self._refuse("a random draw that depends on an option of an optimiser")
+        self._streams.setdefault(id(generator), (generator, generator.snapshot()))
+        tracing.recording = None  # a draw may consist of others
+        try:
+            numbers = function(generator, *args)
+        finally:
+            tracing.recording = self
+        drawn = self.input(numbers, external=False)
+        drawn.storage.drawn, drawn.name = True, function.__name__
+        self.draws.append(Draw(drawn, function, generator, args))
+        return drawn
+
+    def put_back_streams(self) -> None:
+        """Let the generators continue from where they were before the recording."""
+        for generator, snapshot in self._streams.values():
+            generator.put_back(snapshot)
 
     def constant(self, array: np.ndarray) -> Recorded:
         """An array that the step makes from numbers; a recorded one itself."""
@@ -272,8 +311,8 @@ class Recording:
         return outcome
 
     def drawn(self) -> NoReturn:
-        """Refuse a random draw, or a seed."""
-        raise self._refuse("a random draw, such as dropout, or a seed")
+        """Refuse a use of a generator that isn't a plain draw."""
+        raise self._refuse("a seed or a state of a generator, or a draw that depends on a tensor")
 
     def left(self) -> NoReturn:
         """Refuse a tensor that becomes an array of NumPy."""

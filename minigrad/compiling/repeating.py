@@ -14,8 +14,11 @@ from ..core.tensor import wrap
 def repeats(compiled: Any) -> bool:
     """Whether a recorded step, run again and again, finds each time what it was recorded for.
 
-    It may not write its arguments, and each `.grad` must exist after it if it did before.
+    It may not write its arguments or draw random numbers, and each `.grad` must exist after it if
+    it did before.
     """
+    if compiled.draws:
+        return False
     recorder, paths = compiled.recorder, compiled.inputs.paths
     inputs = {id(tensor) for tensor, _, _ in recorder.inputs}
     if any(tensor_id in paths and recorder.versions[tensor_id] for tensor_id in inputs):

@@ -108,6 +108,8 @@ class Recorded:
                 writes=(self,) if name in _WRITING else (),
             )
         if hasattr(self.value, name):
+            if name.startswith("__array_"):
+                raise refused("a conversion of an array by NumPy")
             raise refused(f"the attribute {name!r} of an array")
         raise AttributeError(f"'numpy.ndarray' object has no attribute {name!r}")
 

@@ -10,7 +10,11 @@ from typing import Any
 
 
 class _Tracing(threading.local):
-    """`recording.constant(array)` notes a new array; `recording.drawn()` a random draw."""
+    """What a thread records.
+
+    `recording.constant(array)` notes a new array, `recording.draw(function, generator, args)` draws
+    random numbers and notes how, and `recording.drawn()` refuses another use of a generator.
+    """
 
     # A new thread starts with the class's value.
     recording: Any = None

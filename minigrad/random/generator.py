@@ -43,7 +43,7 @@ _LAYOUT = np.dtype(
 
 
 def _note_use() -> None:
-    """Tell a recording that the step uses a generator."""
+    """Tell a recording that the step uses a generator, other than to draw as `variates` does."""
     if tracing.recording is not None:
         tracing.recording.drawn()
 
@@ -183,6 +183,14 @@ class Generator:
         for name in Generator.__slots__:
             setattr(self, name, getattr(other, name))
 
+    def snapshot(self) -> Any:
+        """What `put_back` needs to continue from here; much faster than a state as a tensor."""
+        return self._bits.state, self._fresh, self.waiting_normal
+
+    def put_back(self, snapshot: Any) -> None:
+        """Continue from a snapshot since which nothing has seeded this generator."""
+        self._bits.state, self._fresh, self.waiting_normal = snapshot
+
     def clone_state(self) -> Generator:
         """Return a new generator with this one's state."""
         return Generator().set_state(self.get_state())
@@ -197,6 +205,7 @@ class Generator:
 
     def words(self, n: int) -> np.ndarray:
         """Draw the next `n` 32-bit words, as a read-only uint32 array."""
+        _note_use()
         if n == 0:  # NumPy would draw one word
             return np.empty(0, np.uint32)
         self._fresh = False
@@ -213,6 +222,7 @@ class Generator:
 
     def few_words(self, n: int) -> list[int]:
         """Draw the next `n` words as Python ints, which is faster for a few dozen."""
+        _note_use()
         self._fresh = False
         drawn: list[int] = self._bits.random_raw(n).tolist()
         return drawn
@@ -229,7 +239,6 @@ _WITHOUT_OVERLOADS = {"uniform_", "normal_", "exponential_", "multinomial"}
 
 def generator_or_default(generator: Any, function: str) -> Generator:
     """Return the generator to draw from, given the argument `generator` of `function`."""
-    _note_use()
     if generator is None:
         return default_generator
     if isinstance(generator, Generator):

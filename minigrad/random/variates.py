@@ -10,6 +10,7 @@ the bounds, and 16 or more float32 normals by up to 2.3e-6 (the largest of ten m
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +19,7 @@ import numpy as np
 
 from ..core.creating import allocated
 from ..core.errstate import quietly
+from ..core.tracing import tracing
 from .fma import fma
 from .generator import Generator
 
@@ -25,9 +27,24 @@ _CHUNK = 32_768  # words at a time, so that they and their results fit into the 
 _FLOAT16, _FLOAT32, _FLOAT64 = map(np.dtype, (np.float16, np.float32, np.float64))
 _BITS_53 = np.uint64(2**53 - 1)
 
+
+def drawing(draw: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
+    """Make a function of a generator and of numbers one that a recording can call again."""
+
+    @functools.wraps(draw)
+    def draw_or_record(g: Generator, *args: Any) -> np.ndarray:
+        if tracing.recording is None:
+            return draw(g, *args)
+        drawn: np.ndarray = tracing.recording.draw(draw, g, args)
+        return drawn
+
+    return draw_or_record
+
+
 # Uniform ------------------------------------------------------------------------------------------
 
 
+@drawing
 def uniforms(g: Generator, n: int, kind: np.dtype) -> np.ndarray:
     """Draw from the uniform distribution on [0, 1): u53 for float64, u24 for the other dtypes."""
     if kind == _FLOAT64:
@@ -41,6 +58,7 @@ def uniforms(g: Generator, n: int, kind: np.dtype) -> np.ndarray:
     return out
 
 
+@drawing
 @quietly
 def uniforms_between(g: Generator, n: int, kind: np.dtype, low: float, high: float) -> np.ndarray:
     """Draw from [low, high): `uniforms`, scaled with one rounding."""
@@ -58,6 +76,7 @@ def uniforms_between(g: Generator, n: int, kind: np.dtype, low: float, high: flo
 # point are normal and independent.
 
 
+@drawing
 @quietly
 def normals(
     g: Generator, n: int, kind: np.dtype, mean: float, std: float, in_blocks: bool = True
@@ -230,6 +249,7 @@ def in_dtype(doubles: np.ndarray, kind: np.dtype) -> np.ndarray:
 # Exponential, Bernoulli ---------------------------------------------------------------------------
 
 
+@drawing
 @quietly
 def exponentials(g: Generator, n: int, kind: np.dtype, rate: float) -> np.ndarray:
     """Draw by inversion: −log(1 − u53) / rate, in doubles for any dtype."""
@@ -237,6 +257,7 @@ def exponentials(g: Generator, n: int, kind: np.dtype, rate: float) -> np.ndarra
     return in_dtype(-1.0 / rate * log, kind)
 
 
+@drawing
 def trials(g: Generator, n: int, p: float) -> np.ndarray:
     """Draw bools that are True with probability `p`: u53 < p."""
     return uniforms(g, n, _FLOAT64) < p
@@ -245,6 +266,7 @@ def trials(g: Generator, n: int, p: float) -> np.ndarray:
 # Others -------------------------------------------------------------------------------------------
 
 
+@drawing
 @quietly
 def cauchys(g: Generator, n: int, kind: np.dtype, median: float, sigma: float) -> np.ndarray:
     """Draw by inversion: median + sigma · tan(π · (u53 − 1/2)), in doubles for any dtype."""
@@ -252,6 +274,7 @@ def cauchys(g: Generator, n: int, kind: np.dtype, median: float, sigma: float) -
     return in_dtype(fma(_by_libm(math.tan, angles), sigma, median), kind)
 
 
+@drawing
 @quietly
 def log_normals(g: Generator, n: int, kind: np.dtype, mean: float, std: float) -> np.ndarray:
     """Draw the exponentials of normal numbers, which come in pairs, in doubles for any dtype."""
@@ -262,6 +285,7 @@ def _exp(x: float) -> float:
     return math.exp(x) if x < 709 else float(np.exp(x))  # where `math.exp` may raise
 
 
+@drawing
 @quietly
 def geometrics(g: Generator, n: int, p: float) -> np.ndarray:
     """Draw the number of trials up to the first success: log(u53) / log(1 − p), rounded up."""
@@ -442,6 +466,7 @@ def _gamma(g: Generator, shape: np.floating) -> float:
 # Integers -----------------------------------------------------------------------------------------
 
 
+@drawing
 def integers(g: Generator, n: int, low: int, count: int, wide: bool | None = None) -> np.ndarray:
     """Draw int64 from [low, low + count): the remainder of one word, or of two if `wide`.
 
@@ -455,6 +480,7 @@ def integers(g: Generator, n: int, low: int, count: int, wide: bool | None = Non
     return (drawn + np.uint64(low % 2**64)).view(np.int64)  # modulo 2**64, so `low` may be negative
 
 
+@drawing
 def permutation(g: Generator, n: int) -> np.ndarray:
     """Draw a permutation of 0 to n − 1, as int64, from n − 1 words.
 

@@ -80,7 +80,7 @@ def named(dim: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
 
 def kept(shape: tuple[int, ...], reduced: tuple[int, ...]) -> tuple[int, ...]:
     """`shape` with size 1 at each reduced dimension."""
-    return tuple(1 if d in reduced else size for d, size in enumerate(shape))
+    return tuple([1 if d in reduced else size for d, size in enumerate(shape)])
 
 
 def infer_size(shape: Sequence[int], numel: int) -> tuple[int, ...]:

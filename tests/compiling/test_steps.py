@@ -731,7 +731,8 @@ REFUSALS: dict[str, tuple[str, str]] = {
     "data": ("w.data = w.data * 2", r"w.data = new"),
     "create_graph": ("(w * x).sum().backward(create_graph=True)", "create_graph"),
     "hook": ("h = w * 1; h.register_hook(lambda g: g); h.sum().backward()", "hooks"),
-    "random": ("F.dropout(w, 0.5)", "a random draw"),
+    "seed": ("minigrad.manual_seed(0)", "a seed"),
+    "draw": ("minigrad.poisson(w.detach().abs())", "the truth of a tensor's value"),
     "side effect": ("box[0] += 1", "changes what it uses"),
 }
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core.tensor import require_tensor, wrap
+from ...core.tracing import constant
 from ...rules.dtypes import scalar_name
 from ...rules.layout import empty_like
 from ...rules.presentation import FUNCTION
@@ -31,7 +32,7 @@ def _dropped(
     if channels and input.ndim < 2:
         raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
     if p == 1:
-        zero = wrap(np.zeros((), input._array.dtype))
+        zero = wrap(constant(np.zeros((), input._array.dtype)))
         return input.mul_(zero) if inplace else input * zero
     if not input.is_floating_point():
         raise RuntimeError(
@@ -39,7 +40,8 @@ def _dropped(
             f"{scalar_name(input._array)}"
         )
     shape = (*input.shape[:2], *(1,) * (input.ndim - 2)) if channels else input.shape
-    like = np.empty(shape, input._array.dtype) if channels else empty_like(input._array)
+    kind = input._array.dtype
+    like = constant(np.empty(shape, kind)) if channels else empty_like(input._array)
     noise = wrap(like).bernoulli_(1 - p)
     if not alpha:
         noise = noise / (1 - p)
