@@ -575,7 +575,7 @@ def random_(self: Any, *bounds: Any, generator: Any = None, **named: Any) -> Any
     if low is None and high is None:
         kind = dtypes.to_numpy(self.dtype)
         count = dtypes.of_numpy(kind).last_integer + 1
-        numbers = variates.integers(g, self.numel(), 0, count, wide=kind.itemsize == 8)
+        numbers = variates.integers(g, self.numel(), 0, count, kind.itemsize == 8)
         values = _laid_out(numbers.astype(kind), self._array)
     else:
         values = _integers(self._array, 0 if low is None else low, high, g)
