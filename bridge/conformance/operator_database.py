@@ -483,8 +483,8 @@ def _check_gradients(
     drawn = [_cotangents(rng, x) for x in theirs]
     g1, g2 = [pair[0] for pair in drawn], [pair[1] for pair in drawn]
     first = f"{what}, gradient"
-    ours_first = _gradients(_judged.library, ours, inputs.our_leaves, g2, second)
     theirs_first = _gradients(torch, theirs, inputs.their_leaves, g1, second)
+    ours_first = _gradients(_judged.library, ours, inputs.our_leaves, g2, second)
     _compare_gradients(first, theirs_first, ours_first, looser)
     if not second:
         return

@@ -183,7 +183,7 @@ def mish(input: Array) -> Result:
     _floats_only(input, "mish_cpu")
 
     def pullback(g: Array) -> Array:
-        t = np.tanh(softplus(input)[0])
+        t = np.tanh(np.log1p(np.exp(input)))
         return g * (t + input * sigmoid(input)[0] * (1 - t * t))
 
     return input * np.tanh(np.log1p(np.exp(input))), (pullback,)

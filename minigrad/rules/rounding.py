@@ -291,7 +291,23 @@ def gcd(input: Array, other: Array) -> Result:
     tensor([6])
     """
     _require_integers("gcd_cpu", input)
+    if input.dtype.kind == "i":
+        first = np.iinfo(input.dtype).min
+        if ((input == first) | (other == first)).any():
+            return _euclid(*np.broadcast_arrays(input, other)), ()
     return np.gcd(input, other), ()
+
+
+def _euclid(a: Array, b: Array) -> Array:
+    """The common divisor by C's remainders: negative for some pairs with the dtype's first integer.
+
+    That integer is its own absolute value.
+    """
+    a, b = np.abs(a), np.abs(b)
+    while a.any():
+        left = a != 0
+        a, b = np.where(left, np.fmod(b, np.where(left, a, 1)), 0), np.where(left, a, b)
+    return b
 
 
 @without_derivative(PROMOTED, forms=IN_PLACE)
@@ -302,7 +318,11 @@ def lcm(input: Array, other: Array) -> Result:
     tensor([12])
     """
     _require_integers("lcm_cpu", input)
-    return np.lcm(input, other), ()
+    divisor = gcd(input, other)[0]
+    factor = input // np.where(divisor == 0, 1, divisor)
+    # C computes in 32 bits at least. The product may overflow, and then be negative.
+    product = np.multiply(factor, other, dtype=np.result_type(input, np.int32))
+    return np.abs(product).astype(input.dtype), ()
 
 
 def _require_integers(name: str, x: Array) -> None:

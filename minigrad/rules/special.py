@@ -17,6 +17,7 @@ from .dims import index, number
 from .elementwise import chosen
 from .presentation import FLOAT_FUNCTION, PROMOTED
 from .rule import Array, Operand, Result, differentiable, without_derivative
+from .summation import summed
 from .trigonometry import require_floats
 
 ROOT_2, ROOT_PI = math.sqrt(2), math.sqrt(math.pi)
@@ -199,7 +200,7 @@ def _trigamma(input: Array) -> Array:
     return np.where(reflected, -1, 1).astype(input.dtype) * (y + series / x)
 
 
-@differentiable(FLOAT_FUNCTION, layout="contiguous")
+@differentiable(FLOAT_FUNCTION, layout="contiguous", half="float16")
 def mvlgamma(input: Array, p: int) -> Result:
     """The logarithm of the gamma function of dimension `p`. RuntimeError for p < 1.
 
@@ -208,15 +209,12 @@ def mvlgamma(input: Array, p: int) -> Result:
     """
     if index(p, "p") < 1:
         raise RuntimeError("p has to be greater than or equal to 1")
-    y = np.full_like(input, p * (p - 1) / 4 * math.log(math.pi))
-    for j in range(p):
-        y = y + lgamma(input - j / 2)[0]
+    shifts = np.arange(1 - p, 1).astype(input.dtype) / 2
+    terms = lgamma(input[..., None] + shifts)[0]
+    y = summed(terms, (terms.ndim - 1,)) + p * (p - 1) / 4 * math.log(math.pi)
 
     def to_input(g: Array) -> Array:
-        slope = digamma(input)[0]
-        for j in range(1, p):
-            slope = slope + digamma(input - j / 2)[0]
-        return g * slope
+        return g * np.add.reduce(digamma(input[..., None] + shifts)[0], -1)
 
     return y, (to_input,)
 

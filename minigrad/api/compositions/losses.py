@@ -16,12 +16,11 @@ import numpy as np
 from ...core.dispatch import OPS
 from ...core.grad_mode import is_grad_enabled
 from ...core.one_node import one_node
-from ...core.tensor import require_tensor, wrap
+from ...core.tensor import TensorBase, require_tensor, wrap
 from ...core.tracing import constant
 from ...rules.dtypes import scalar_name
 from ...rules.presentation import FUNCTION
 from .distances import pairwise_distance
-from .half import refuse_half
 from .registry import composed
 from .shape import broadcast_shapes
 from .with_numbers import at_least, minus, plus, times
@@ -480,7 +479,7 @@ def margin_ranking_loss(
             "margin_ranking_loss : All input tensors should have same dimension but got sizes: "
             f"input1: {input1.shape}, input2: {input2.shape}, target: {target.shape} "
         )
-    return reduced(at_least(plus(-target * (input1 - input2), margin), 0), reduction)
+    return reduced(at_least(plus(-target * (input1 - input2), float(margin)), 0), reduction)
 
 
 @composed(FUNCTION, module="nn.functional")
@@ -520,7 +519,7 @@ def cosine_embedding_loss(
     cos = (input1 * input2).sum(dim) / (squares[0] * squares[1]).sqrt()
     zeros = _like(0, cos)
     near = OPS["where"](target == 1, _like(1, cos) - cos, zeros)
-    far = OPS["where"](target == -1, at_least(minus(cos, margin), 0), zeros)
+    far = OPS["where"](target == -1, at_least(minus(cos, float(margin)), 0), zeros)
     return reduced(near + far, reduction)
 
 
@@ -602,6 +601,13 @@ def _triplet(
     return reduced(at_least(plus(near, margin) - far, 0), reduction)
 
 
+def _refuse_other_floats(input: Any, kernel: str) -> None:
+    """NotImplementedError for a tensor of anything but float32 and float64."""
+    if isinstance(input, TensorBase) and input._array.dtype.char not in "fd":
+        name = scalar_name(input._array)
+        raise NotImplementedError(f"\"{kernel}\" not implemented for '{name}'")
+
+
 @composed(FUNCTION, module="nn.functional")
 @one_node("MultiMarginLossBackward0", "input")
 def multi_margin_loss(
@@ -623,7 +629,7 @@ def multi_margin_loss(
     >>> F.multi_margin_loss(minigrad.tensor([[0.5, 0.2]]), minigrad.tensor([0]))
     tensor(0.3500)
     """
-    refuse_half(input, "multi_margin_loss_cpu_kernel")
+    _refuse_other_floats(input, "multi_margin_loss_cpu_kernel")
     _require("multi_margin_loss", input=input, target=target)
     reduction = reduction_of(size_average, reduce, reduction)
     if p not in (1, 2):
@@ -647,7 +653,7 @@ def multi_margin_loss(
     if ((labels < 0) | (labels >= classes)).any():
         raise RuntimeError("target out of range")
     key = np.arange(rows), labels
-    z = OPS["relu"](margin - OPS["index"](x, key).unsqueeze(1) + x)
+    z = OPS["relu"](float(margin) - OPS["index"](x, key).unsqueeze(1) + x)
     others = np.ones((rows, classes), input._array.dtype)
     others[key] = 0
     if weight is not None:
@@ -675,7 +681,7 @@ def multilabel_margin_loss(
     >>> F.multilabel_margin_loss(minigrad.tensor([[0.5, 0.2]]), minigrad.tensor([[0, -1]]))
     tensor(0.3500)
     """
-    refuse_half(input, "multilabel_margin_loss_forward_out_frame")
+    _refuse_other_floats(input, "multilabel_margin_loss_forward_out_frame")
     _require("multilabel_margin_loss", input=input, target=target)
     reduction = reduction_of(size_average, reduce, reduction)
     shape = input.shape

@@ -376,5 +376,5 @@ def angle(input: Tensor) -> Tensor:
     x = input
     if x._array.dtype.kind != "f":
         x = OPS["cast"](x, get_default_dtype().numpy)
-    y = OPS["masked_fill"](x, wrap(x._array < 0), math.pi)
-    return OPS["masked_fill"](y, wrap(x._array >= 0), 0)
+    y = OPS["where"](wrap(x._array < 0), math.pi, x)
+    return OPS["where"](wrap(x._array >= 0), 0, y)
