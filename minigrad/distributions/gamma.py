@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-import numpy as np
-
 from ..api.creation import as_tensor
 from ..api.functions import digamma, igamma, lgamma, log, xlogy
+from ..api.limits import finfo
 from ..api.tensor import Tensor
 from ..autograd.function import Function
 from ..core.one_node import as_one_node
@@ -59,7 +58,7 @@ class Gamma(ExponentialFamily):
         # Seen through a view, the call has PyTorch's name, and not that of a Function.
         drawn = as_one_node(drawn.view_as(drawn), "StandardGammaBackward0", concentration)
         value: Tensor = drawn / self.rate.expand(shape)
-        value.detach().clamp_(min=float(np.finfo(value.dtype.numpy).tiny))
+        value.detach().clamp_(min=finfo(value.dtype).tiny)
         return value
 
     def log_prob(self, value: Any) -> Tensor:
