@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import importlib
 import itertools
+import pickle
 from collections.abc import Iterator
 from typing import Any
 
@@ -601,6 +603,10 @@ D.Gamma(1., 1.).log_prob(2)
 D.Gamma(torch.tensor(2.).double(), 1.).log_prob(torch.tensor(1.))
 D.Independent(D.Bernoulli(torch.ones(2) / 2), 0).enumerate_support()
 D.Independent(D.Bernoulli(torch.ones(2) / 2), 1).enumerate_support()
+D.MultivariateNormal(torch.zeros(3, 2), torch.eye(2).expand(4, 2, 2))
+D.Bernoulli(0.5).log_prob(torch.tensor(1))
+D.Distribution(validate_args=False).expand((2,))
+D.ExponentialFamily(validate_args=False).expand((2,))
 D.ExpTransform(cache_size=2)
 D.ReshapeTransform((2,), (3,))
 D.ReshapeTransform((2,), (1, 2))(torch.ones(3))
@@ -633,6 +639,9 @@ def test_a_divergence_can_be_registered() -> None:
     class Point(distributions.Distribution):
         pass
 
+    for kinds in ((1, Point), (Point, 1)):
+        with pytest.raises(TypeError, match="class"):
+            distributions.register_kl(*kinds)
     with pytest.raises(NotImplementedError, match="Point"):
         distributions.kl_divergence(Point(), Point())
 
@@ -641,6 +650,48 @@ def test_a_divergence_can_be_registered() -> None:
         return minigrad.zeros(())
 
     assert distributions.kl_divergence(Point(), Point()).item() == 0
+
+
+def test_a_subclass_with_its_own_parameters_expands_them() -> None:
+    def program(torch: Any) -> Any:
+        D = torch.distributions
+        found = []
+        for kind in (D.Normal, D.Weibull, D.LogNormal, D.Gamma):
+
+            class Own(kind):  # type: ignore[misc]
+                def __init__(self, share: Any) -> None:
+                    self.share = share
+                    super().__init__(share, 2.0)
+
+            class Expanding(Own):
+                def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
+                    made = self._get_checked_instance(Expanding, _instance)
+                    made.share = self.share.expand(batch_shape)
+                    return super().expand(batch_shape, _instance=made)
+
+            x = torch.tensor([0.5, 1.5])
+            expanded = Expanding(x).expand((3, 2))
+            found += [type(expanded) is Expanding, expanded.share, expanded.batch_shape]
+            found += [
+                expanded.log_prob(torch.tensor(1.0)).shape,
+                type(kind(x, x).expand((3, 2))).__name__,
+            ]
+            try:
+                Own(x).expand((3, 2))
+            except NotImplementedError as error:
+                found.append(str(error))
+        return [str(each) for each in found]
+
+    check_same(program)
+
+
+def test_parameters_of_the_common_shape_are_kept() -> None:
+    def program(torch: Any) -> Any:
+        x = torch.ones(2, requires_grad=True)
+        normal = torch.distributions.Normal(x, torch.ones(1))
+        return [normal.loc is x, copy.deepcopy(normal).loc, pickle.loads(pickle.dumps(normal)).loc]
+
+    check_same(program)
 
 
 def test_default_validation_can_be_switched_off() -> None:
