@@ -145,7 +145,8 @@ class Distribution:
         >>> minigrad.distributions.Normal(0., 1.).expand((2, 3)).batch_shape
         torch.Size([2, 3])
         """
-        kind = next(each for each in type(self).__mro__ if each.__module__.startswith(__package__))
+        kinds: Any = type(self).__mro__
+        kind = next(each for each in kinds if each.__module__.startswith(__package__))
         if kind.__init__ is Distribution.__init__:
             raise NotImplementedError(f"{type(self).__name__}.expand is not implemented")
         expanded = self._get_checked_instance(kind, _instance)

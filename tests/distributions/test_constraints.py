@@ -130,6 +130,8 @@ U.vec_to_tril_matrix(torch.arange(8.), 1)
 U.vec_to_tril_matrix(torch.arange(5.))
 C.independent(C.real, 2).check(torch.ones(3))
 C.stack([C.positive, C.real]).check(torch.ones(3))
+C.dependent(is_discrete=True)(event_dim=1).is_discrete
+C.dependent(event_dim=1)(is_discrete=True).event_dim
 C.symmetric.check(torch.tensor([[1.0, 0.0], [3e-7, 1.0]]))
 C.corr_cholesky.check(torch.tensor([[1.0, 0.0], [0.6, 0.8 + 1e-6]]))
 C.corr_cholesky.check(torch.tensor([[1.0, 0.0], [0.6, 0.8 + 3e-6]]))

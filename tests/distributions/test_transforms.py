@@ -23,6 +23,7 @@ TRANSFORMS = {
     "T.PowerTransform(2.5)": (2, 3),
     "T.PowerTransform(t([2.0, -1.0, 0.5]))": (2, 3),
     "T.AffineTransform(0.5, -2.0)": (2, 3),
+    "T.AffineTransform(0.5, 0.0)": (2, 3),
     "T.AffineTransform(t([0.5, 1.0, 2.0]), t([[2.0], [0.5]]))": (2, 3),
     "T.AffineTransform(0.5, -2.0, event_dim=1)": (2, 3),
     "T.AffineTransform(0.5, t([2.0, 0.5, 1.0]), event_dim=2)": (2, 3),
@@ -44,6 +45,7 @@ TRANSFORMS = {
     "T.ComposeTransform([T.ExpTransform(), T.StickBreakingTransform(), T.ExpTransform()])": (2, 3),
     "T.ComposeTransform([T.ReshapeTransform((3,), (3, 1)), T.ExpTransform()])": (2, 3),
     "T.ComposeTransform([T.ExpTransform(), T.ReshapeTransform((3,), (1, 3))], 1)": (2, 3),
+    "T.ComposeTransform([T.StickBreakingTransform(), T.ReshapeTransform((4,), (2, 2))])": (2, 3),
     "T.ExpTransform().inv": (2, 3),
     "T.ComposeTransform([T.ExpTransform(), T.TanhTransform()]).inv": (2, 3),
     "T.ExpTransform(cache_size=1)": (2, 3),
@@ -96,6 +98,21 @@ def test_images_inverses_and_their_gradients(line: str, seed: int) -> None:
         check_close(ours, theirs)
 
 
+EXTREMES = [-800.0, -40.0, -1e-9, 0.0, 1e-9, 40.0, 800.0]
+
+
+@pytest.mark.parametrize("kind", ["Sigmoid", "Softplus", "Tanh", "Softmax", "StickBreaking"])
+def test_extreme_values(kind: str) -> None:
+    found = []
+    for t in (minigrad, torch):
+        transform, x = made(t, f"T.{kind}Transform()"), t.tensor(EXTREMES, dtype=t.float64)
+        y = transform(x)
+        volume = outcome(lambda transform=transform, x=x, y=y: transform.log_abs_det_jacobian(x, y))
+        found.append([y, transform.inv(y), transform.inv(x.abs()), volume])
+    for ours, theirs in zip(*found, strict=True):
+        check_close(ours, theirs)
+
+
 @pytest.mark.parametrize("line", TRANSFORMS)
 def test_facts(line: str) -> None:
     ours, theirs = made(minigrad, line), made(torch, line)
@@ -131,6 +148,11 @@ def test_a_cache_keeps_the_value_that_a_result_was_computed_from() -> None:
         assert T.TanhTransform().inv(T.TanhTransform()(x)) is not x
         both = T.ComposeTransform([T.ExpTransform(), T.TanhTransform()], cache_size=1)
         assert both.inv(both(x)) is x
+        rows = T.IndependentTransform(T.ExpTransform(), 1, cache_size=1)
+        assert rows.base_transform.inv(rows(x)) is x
+        tanh = T.TanhTransform(cache_size=1)
+        y = tanh(x)
+        assert tanh.with_cache(0).with_cache(1).inv(y) is not x
 
 
 def test_a_transform_is_unhashable_as_pytorchs() -> None:
