@@ -366,21 +366,14 @@ def _broadcast_to_and_flatten(
     tree: Any, treespec: TreeSpec, is_leaf: IsLeaf = None
 ) -> list[Any] | None:
     """A leaf for each leaf of a spec: one in the place of a node is repeated. None if none fits."""
-    if tree_is_leaf(tree, is_leaf):
-        return [tree] * _checked(treespec).num_leaves
-    kind = _kind(tree)
-    if treespec.is_leaf() or kind != treespec.type:
+    whole = _checked(treespec).unflatten([0] * treespec.num_leaves)
+    leaves, spec = tree_flatten(tree, is_leaf)
+    try:
+        parts = spec.flatten_up_to(whole)
+    except ValueError:
         return None
-    children, context = SUPPORTED_NODES[kind].flatten_fn(tree)
-    if len(children) != treespec.num_children or context != treespec.context:
-        return None
-    found: list[Any] = []
-    for child, spec in zip(children, treespec.children_specs, strict=True):
-        leaves = _broadcast_to_and_flatten(child, spec, is_leaf)
-        if leaves is None:
-            return None
-        found += leaves
-    return found
+    pairs = zip(leaves, parts, strict=True)
+    return [leaf for leaf, part in pairs for _ in tree_iter(part, is_leaf)]
 
 
 # Taking apart and building ------------------------------------------------------------------------

@@ -28,6 +28,7 @@ C.less_than(0.5)
 C.multinomial(2)
 C.unit_interval
 C.interval(-1.0, 0.5)
+C.interval(-1.0, 1.0)
 C.half_open_interval(-1.0, 0.5)
 C.simplex
 C.lower_triangular

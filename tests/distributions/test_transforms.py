@@ -39,6 +39,7 @@ TRANSFORMS = {
     "T.StackTransform([T.ExpTransform(), T.TanhTransform()], dim=-1)": (3, 2),
     "T.CatTransform([T.ExpTransform(), T.TanhTransform()], dim=-1, lengths=[1, 2])": (2, 3),
     "T.CatTransform([T.ExpTransform(), T.TanhTransform()])": (2, 3),
+    "T.CatTransform([T.AffineTransform(1, 2, 1), T.ExpTransform()], -1, [1, 2])": (2, 3),
     "T.ComposeTransform([])": (2, 3),
     "T.ComposeTransform([T.AffineTransform(1.0, 2.0), T.ExpTransform()])": (2, 3),
     "T.ComposeTransform([T.StickBreakingTransform(), T.ExpTransform()])": (2, 3),
@@ -98,17 +99,19 @@ def test_images_inverses_and_their_gradients(line: str, seed: int) -> None:
         check_close(ours, theirs)
 
 
-EXTREMES = [-800.0, -40.0, -1e-9, 0.0, 1e-9, 40.0, 800.0]
+EXTREMES = [-800.0, -40.0, -1e-9, 0.0, 40.0, 800.0]
+KINDS = ("Sigmoid", "Softplus", "Tanh", "Softmax", "StickBreaking", "CorrCholesky")
 
 
-@pytest.mark.parametrize("kind", ["Sigmoid", "Softplus", "Tanh", "Softmax", "StickBreaking"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_extreme_values(kind: str) -> None:
     found = []
     for t in (minigrad, torch):
         transform, x = made(t, f"T.{kind}Transform()"), t.tensor(EXTREMES, dtype=t.float64)
         y = transform(x)
         volume = outcome(lambda transform=transform, x=x, y=y: transform.log_abs_det_jacobian(x, y))
-        found.append([y, transform.inv(y), transform.inv(x.abs()), volume])
+        back = outcome(lambda transform=transform, x=x: transform.inv(x.abs()))
+        found.append([y, transform.inv(y), back, volume])
     for ours, theirs in zip(*found, strict=True):
         check_close(ours, theirs)
 
@@ -134,6 +137,21 @@ def test_equality(first: str) -> None:
     for second in TRANSFORMS:
         ours, theirs = (made(t, first) == made(t, second) for t in (minigrad, torch))
         assert ours == theirs, second
+
+
+WRONG = """
+T.CatTransform([T.ExpTransform()], lengths=[1, 2])
+T.CatTransform([T.ExpTransform()], lengths=[2])(t([1.0, 2.0, 3.0]))
+T.CatTransform([T.ExpTransform()], dim=1)(t([1.0]))
+T.StackTransform([T.ExpTransform()])(t([1.0, 2.0]))
+T.StackTransform([T.ExpTransform()], dim=-2)(t([1.0]))
+""".strip().splitlines()
+
+
+@pytest.mark.parametrize("line", WRONG)
+def test_parts_that_do_not_fit_are_refused(line: str) -> None:
+    results = {outcome(lambda t=t: made(t, line)) for t in (minigrad, torch)}
+    assert results == {AssertionError}
 
 
 def test_a_cache_keeps_the_value_that_a_result_was_computed_from() -> None:

@@ -26,6 +26,7 @@ def nodes(inside: Any) -> Any:
         lists
         | dicts
         | lists.map(tuple)
+        | lists.map(deque)
         | lists.map(lambda x: deque(x, 5))
         | dicts.map(OrderedDict)
         | dicts.map(lambda x: defaultdict(int, x))

@@ -113,7 +113,7 @@ def test_parameters_together(seed: int, amount: Any, again: bool, random: bool) 
 
 
 def test_errors() -> None:
-    for what in range(8):
+    for what in range(9):
 
         def program(t: Any, what: int = what) -> Any:
             prune, layer = t.nn.utils.prune, t.nn.Linear(4, 3)
@@ -127,6 +127,7 @@ def test_errors() -> None:
                 lambda: prune.global_unstructured(pair, prune.L1Unstructured, 3, amount=1),
                 lambda: prune.global_unstructured(pair, prune.LnStructured, amount=1, n=2),
                 lambda: prune.PruningContainer().add_pruning_method(3),
+                lambda: prune.BasePruningMethod(),
             ][what]()
 
         assert check_same(program).error is not None
