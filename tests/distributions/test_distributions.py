@@ -614,15 +614,25 @@ D.StickBreakingTransform().forward_shape(())
 D.IndependentTransform(D.ExpTransform(), 1)(torch.tensor(1.))
 D.IndependentTransform(D.ExpTransform(), 1).inv(torch.tensor(1.))
 D.kl_divergence(*(D.MultivariateNormal(torch.zeros(n), torch.eye(n)) for n in (2, 3)))
+transformed_divergence(torch, 2, 2)
+transformed_divergence(torch, 2, 3)
 D.kl_divergence(D.Binomial(3, 0.5), D.Binomial(4, 0.5))
 D.kl_divergence(*(D.Independent(D.Normal(torch.zeros(2), 1.), n) for n in (1, 0)))
 D.kl_divergence(D.LogNormal(0., 1.), D.TransformedDistribution(D.Normal(0., 1.), D.TanhTransform()))
 """
 
 
+def transformed_divergence(torch: Any, *sizes: int) -> Any:
+    """That of the exponentials of normal vectors of two sizes."""
+    D = torch.distributions
+    bases = [D.MultivariateNormal(torch.zeros(n), torch.eye(n)) for n in sizes]
+    return D.kl_divergence(*(D.TransformedDistribution(x, D.ExpTransform()) for x in bases))
+
+
 @pytest.mark.parametrize("line", ERRORS.strip().splitlines())
 def test_errors_are_pytorchs(line: str) -> None:
-    check_same(lambda torch: eval(line, {"torch": torch, "D": torch.distributions}))
+    names = {"transformed_divergence": transformed_divergence}
+    check_same(lambda torch: eval(line, names | {"torch": torch, "D": torch.distributions}))
 
 
 def test_the_whole_message_of_a_wrong_parameter_is_pytorchs() -> None:

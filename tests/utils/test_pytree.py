@@ -91,6 +91,14 @@ repr(p.tree_structure(1)), repr(p.TreeSpec(list, None, [p.tree_structure(1)]))
 p.tree_structure(1) == p.tree_structure(None), p.tree_structure(1) == p.tree_structure([])
 repr(p.tree_structure([1, [2]]).child(1)), repr(p.tree_structure([1, [2]]).children())
 p.tree_structure([1, [2]]).flatten_up_to([[5], [6]])
+p.tree_map(repr, deque([1, 2], 3)).maxlen, p.tree_map(repr, deque([1])).maxlen
+p.tree_structure(deque([1, 2], 3)).flatten_up_to(deque([5, 6]))
+p.tree_structure(defaultdict(int, a=1)).flatten_up_to({"a": [5]})
+p.tree_structure({"b": 1, "a": 2}).flatten_up_to(defaultdict(int, a=5, b=6))
+p.tree_structure({"a": 1}).flatten_up_to({"a": 5, "b": 6})
+p.tree_structure({"a": 1}).flatten_up_to({"b": 5})
+p._broadcast_to_and_flatten(1, [2])
+p._broadcast_to_and_flatten([1, [2]], p.tree_structure([(3, 4), 5]))
 p.is_namedtuple(Point(1, 2)), p.is_namedtuple(Point), p.is_namedtuple_instance((1,))
 p.is_namedtuple_class(Point), p.is_structseq(result), p.is_structseq(Point(1, 2))
 p.arg_tree_leaves(1, a=[2])
@@ -104,10 +112,11 @@ type(p.tree_map(int, t.Size([3]))).__name__, repr(p.tree_structure(t.Size([3])))
 @pytest.mark.parametrize("line", CALLS.strip().splitlines())
 def test_calls(line: str) -> None:
     found: list[Any] = []
+    names = {"Point": Point, "deque": deque, "defaultdict": defaultdict}
     for library, p in ((minigrad, ours), (torch, theirs)):
         result = library.max(library.ones(2, 2), 0)
         try:
-            found.append(eval(line, {"p": p, "t": library, "Point": Point, "result": result}))
+            found.append(eval(line, names | {"p": p, "t": library, "result": result}))
         except Exception as error:
             found.append((type(error), str(error)[:20]))
     assert found[0] == found[1]
