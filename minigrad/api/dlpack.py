@@ -71,4 +71,4 @@ def to_dlpack(tensor: TensorBase, /) -> Any:
     if not isinstance(tensor, TensorBase):
         kind = type(tensor).__name__
         raise TypeError(f"to_dlpack(): argument 'data' must be Tensor, not {kind}")
-    return dlpack(tensor.detach(), max_version=(1, 0))
+    return dlpack(tensor.detach())
