@@ -68,6 +68,7 @@ torch.cpu.is_available(), torch.cpu.device_count(), torch.cpu.is_initialized()
 torch.cpu.current_device(), torch.cpu.synchronize(), torch.cpu.set_device('cpu')
 torch.cpu.stream(torch.cpu.current_stream()).__enter__()
 in_streams(torch)
+torch.cpu.amp.GradScaler(enabled=False).is_enabled()
 torch.mps.set_per_process_memory_fraction(2)
 torch.mps.set_per_process_memory_fraction(-0.5)
 torch.mps.set_per_process_memory_fraction(2.5)
@@ -299,6 +300,12 @@ def test_what_needs_a_gpu_raises_the_error_of_a_cpu_build(
     for namespace in (minigrad, torch):
         with pytest.raises(error, match=words):
             eval(line, {"torch": namespace, "x": namespace.ones(2)})
+
+
+def test_an_event_needs_a_gpu() -> None:
+    """PyTorch's leaves half an object behind, which warns."""
+    with pytest.raises(RuntimeError, match="MPS"):
+        minigrad.mps.Event()
 
 
 def test_a_statistic_of_a_gpu_cannot_be_reset() -> None:

@@ -511,3 +511,7 @@ def test_particular_cases(program: Any, arguments: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         check_close(lambda t: program(t, *arguments), 1e-5, 1e-6)
+
+
+def test_a_number_has_no_dimension_to_keep() -> None:
+    check_same(lambda t: t.norm_except_dim(t.tensor(2.0), 2, 0))
