@@ -261,7 +261,7 @@ def _used_twice(t: Any) -> Any:
         lambda t: t.from_dlpack(np.ones(2), device="foo"),
         lambda t: t.from_dlpack(t.ones(2)).requires_grad,
         lambda t: t.to_dlpack(3),
-        lambda t: kind_of_capsule(t.to_dlpack(t.ones(2))),
+        lambda t: t.from_dlpack(t.to_dlpack(t.ones(2))).add_(1),
         lambda t: kind_of_capsule(t.ones(2).__dlpack__()),
         lambda t: kind_of_capsule(t.ones(2).__dlpack__(max_version=(1, 0))),
         lambda t: kind_of_capsule(t.ones(2).__dlpack__(max_version=(0, 8))),
