@@ -53,7 +53,14 @@ def empty_cache() -> NoReturn:
 
 
 def set_per_process_memory_fraction(fraction: float) -> NoReturn:
-    """Raise RuntimeError: there is no GPU."""
+    """Raise RuntimeError: there is no GPU.
+
+    TypeError for what isn't a float, ValueError for one that isn't between 0 and 2.
+    """
+    if not isinstance(fraction, float):
+        raise TypeError("Invalid type for fraction argument, must be `float`")
+    if fraction < 0 or fraction > 2:
+        raise ValueError(f"Invalid fraction value: {fraction}. Allowed range: 0~2")
     raise _no_mps("set_per_process_memory_fraction")
 
 

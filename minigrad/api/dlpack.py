@@ -71,4 +71,5 @@ def to_dlpack(tensor: TensorBase, /) -> Any:
     if not isinstance(tensor, TensorBase):
         kind = type(tensor).__name__
         raise TypeError(f"to_dlpack(): argument 'data' must be Tensor, not {kind}")
+    # NumPy would read an older capsule as memory that is not to be written.
     return dlpack(tensor.detach(), max_version=(1, 0))

@@ -36,7 +36,10 @@ def _check(name: str, *lists: Any) -> int:
     for place, each in enumerate(lists):
         if not isinstance(each, _LISTS):
             kind = type(each).__name__
-            raise TypeError(f"{name}() received {kind}, not a list of tensors, as argument {place}")
+            raise TypeError(
+                f"{name}() received an invalid combination of arguments: argument {place} is "
+                f"{kind}, not a list of tensors"
+            )
         for i, x in enumerate(each):
             if not isinstance(x, TensorBase):
                 kind = type(x).__name__

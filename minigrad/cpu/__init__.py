@@ -3,7 +3,6 @@ always empty: a call of an op returns when its result is there."""
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from . import amp
@@ -11,6 +10,7 @@ from . import amp
 __all__ = [
     "Event",
     "Stream",
+    "StreamContext",
     "amp",
     "current_device",
     "current_stream",
@@ -88,14 +88,33 @@ class Event:
         """Let a queue wait for it: nothing to do."""
 
 
-_STREAM = Stream()
+class StreamContext:
+    """Make a queue of work the current one in a block. None leaves the current one.
+
+    >>> other = minigrad.cpu.Stream()
+    >>> with minigrad.cpu.StreamContext(other):
+    ...     minigrad.cpu.current_stream() is other
+    True
+    """
+
+    current = Stream()
+
+    def __init__(self, stream: Stream | None) -> None:
+        self.stream = stream
+
+    def __enter__(self) -> None:
+        self.before = StreamContext.current
+        StreamContext.current = self.before if self.stream is None else self.stream
+
+    def __exit__(self, *exception: object) -> None:
+        StreamContext.current = self.before
 
 
 def current_stream(device: Any = None) -> Stream:
     """Return the queue of work."""
-    return _STREAM
+    return StreamContext.current
 
 
-def stream(stream: Stream) -> AbstractContextManager[None]:
-    """Return a context manager that does nothing."""
-    return nullcontext()
+def stream(stream: Stream | None) -> StreamContext:
+    """Return a context manager that makes a queue of work the current one."""
+    return StreamContext(stream)

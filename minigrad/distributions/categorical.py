@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-import numpy as np
-
 from ..api.creation import arange, full
 from ..api.functions import broadcast_tensors
+from ..api.limits import finfo
 from ..api.size import Size
 from ..api.tensor import Tensor
 from ..core.grad_mode import no_grad
@@ -81,8 +80,7 @@ class Categorical(WithProbsOrLogits):
         return logits.gather(-1, places[..., :1]).squeeze(-1)
 
     def entropy(self) -> Tensor:
-        smallest = float(np.finfo(self.logits.dtype.numpy).min)
-        products = self.logits.clamp(min=smallest) * self.probs
+        products = self.logits.clamp(min=finfo(self.logits.dtype).min) * self.probs
         return -products.sum(-1)
 
     def enumerate_support(self, expand: bool = True) -> Tensor:

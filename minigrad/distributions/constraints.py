@@ -271,9 +271,15 @@ class _CorrCholesky(_LowerCholesky):
 
 
 class _Independent(Constraint):
-    """Values whose last dimensions belong to one value of the base constraint each."""
+    """Values whose last dimensions belong to one value of the base constraint each.
+
+    ValueError for values of too few dimensions.
+    """
 
     def __init__(self, base_constraint: Constraint, reinterpreted_batch_ndims: int) -> None:
+        _require_constraints(base_constraint)
+        if not isinstance(reinterpreted_batch_ndims, int) or reinterpreted_batch_ndims < 0:
+            raise AssertionError(f"{reinterpreted_batch_ndims} is no number of dimensions")
         self.base_constraint = base_constraint
         self.reinterpreted_batch_ndims = reinterpreted_batch_ndims
 
@@ -287,6 +293,8 @@ class _Independent(Constraint):
 
     def check(self, value: Tensor) -> Any:
         result = self.base_constraint.check(value)
+        if result.ndim < self.reinterpreted_batch_ndims:
+            raise ValueError(f"Expected value.dim() >= {self.event_dim} but got {value.ndim}")
         kept = result.shape[: result.ndim - self.reinterpreted_batch_ndims]
         return result.reshape((*kept, -1)).all(-1)
 
@@ -317,11 +325,18 @@ class MixtureSameFamilyConstraint(Constraint):
         return f"MixtureSameFamilyConstraint({self.base_constraint!r})"
 
 
+def _require_constraints(*values: Any) -> None:
+    for value in values:
+        if not isinstance(value, Constraint):
+            raise AssertionError(f"expected a Constraint, but got {type(value).__name__}")
+
+
 class _OfParts(Constraint):
     """Values whose parts along `dim` satisfy a constraint each."""
 
     def __init__(self, cseq: Sequence[Constraint], dim: int = 0) -> None:
         self.cseq, self.dim = list(cseq), dim
+        _require_constraints(*self.cseq)
 
     @property
     def event_dim(self) -> int:  # type: ignore[override]
@@ -345,7 +360,7 @@ class _Stack(_OfParts):
 
     def check(self, value: Tensor) -> Any:
         slices = (value.select(self.dim, i) for i in range(value.shape[self.dim]))
-        return stack_of([c.check(v) for c, v in zip(self.cseq, slices, strict=True)], self.dim)
+        return stack_of([c.check(v) for c, v in zip(self.cseq, slices, strict=False)], self.dim)
 
 
 class _Cat(_OfParts):
@@ -356,6 +371,8 @@ class _Cat(_OfParts):
     ) -> None:
         super().__init__(cseq, dim)
         self.lengths = [1] * len(self.cseq) if lengths is None else list(lengths)
+        if len(self.lengths) != len(self.cseq):
+            raise AssertionError(f"{len(self.lengths)} lengths for {len(self.cseq)} constraints")
 
     def check(self, value: Tensor) -> Any:
         parts = value.split(self.lengths, self.dim)

@@ -6,10 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-import numpy as np
-
 from ..api.creation import arange, tensor
 from ..api.functions import lgamma, log1p, xlogy
+from ..api.limits import finfo
 from ..api.tensor import Tensor
 from ..core.grad_mode import no_grad
 from ..random.sampling import poisson
@@ -106,8 +105,8 @@ class Geometric(WithProbsOrLogits):
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         with no_grad():
-            shape, tiny = self._extended_shape(sample_shape), np.finfo(self.probs.dtype.numpy).tiny
-            u = self.probs.new_empty(shape).uniform_(float(tiny), 1)
+            u = self.probs.new_empty(self._extended_shape(sample_shape))
+            u.uniform_(finfo(self.probs.dtype).tiny, 1)
             return (u.log() / log1p(-self.probs)).floor()
 
     def log_prob(self, value: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..api.compositions.losses import binary_cross_entropy_with_logits
 from ..api.functions import exp, log1p, where
 from ..api.size import Size
 from ..api.tensor import Tensor
@@ -11,15 +12,9 @@ from .distribution import Distribution
 from .utils import lazy_property, logits_to_probs, probs_to_logits
 
 
-def log_sigmoid(x: Tensor) -> Any:
-    """log(1 / (1 + e⁻ˣ)), without overflow, and with its derivative at 0."""
-    above, below = x.clamp(min=0), x.clamp(max=0)
-    return where(x < 0, below - log1p(exp(below)), -log1p(exp(-above)))
-
-
 def cross_entropy_with_logits(logits: Tensor, target: Tensor) -> Tensor:
     """−t · log σ(x) − (1 − t) · log(1 − σ(x))."""
-    return (1 - target) * logits - log_sigmoid(logits)
+    return binary_cross_entropy_with_logits(logits, target, reduction="none")
 
 
 def softplus(x: Tensor) -> Any:

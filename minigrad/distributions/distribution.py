@@ -136,13 +136,24 @@ class Distribution:
         """Return the exponential of the entropy."""
         return exp(self.entropy())
 
-    def expand(self, batch_shape: Sequence[int], _instance: None = None) -> Any:
-        """Return the distribution with its parameters expanded to `batch_shape`."""
-        expanded, kind = object.__new__(type(self)), type(self)
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
+        """Return the distribution with its parameters expanded to `batch_shape`.
+
+        NotImplementedError for a subclass with an `__init__` of its own, unless its method `expand`
+        makes an object with the other attributes, and gives it as `_instance` to this one.
+
+        >>> minigrad.distributions.Normal(0., 1.).expand((2, 3)).batch_shape
+        torch.Size([2, 3])
+        """
+        kinds: Any = type(self).__mro__
+        kind = next(each for each in kinds if each.__module__.startswith(__package__))
+        if kind.__init__ is Distribution.__init__:
+            raise NotImplementedError(f"{type(self).__name__}.expand is not implemented")
+        expanded = self._get_checked_instance(kind, _instance)
         for name, value in vars(self).items():  # but not what was computed from the parameters
-            computed = isinstance(getattr(kind, name, None), lazy_property)
+            computed = isinstance(getattr(type(self), name, None), lazy_property)
             if not computed or name in self.arg_constraints:
-                vars(expanded)[name] = value
+                vars(expanded).setdefault(name, value)
         own = len(self._batch_shape)
         for name in self.arg_constraints:
             if name in vars(self):
@@ -153,6 +164,17 @@ class Distribution:
             vars(expanded)[name] = part.expand((*batch_shape, *part.batch_shape[own:]))
         expanded._batch_shape = Size(batch_shape)
         return expanded
+
+    def _get_checked_instance(self, cls: type[Any], _instance: Any = None) -> Any:
+        """`_instance`, or an object without attributes for `expand` of `cls` to fill."""
+        if _instance is not None:
+            return _instance
+        if type(self).__init__ is not cls.__init__:
+            raise NotImplementedError(
+                f"Subclass {type(self).__name__} of {cls.__name__} that defines a custom __init__ "
+                "method must also define a custom .expand() method."
+            )
+        return object.__new__(type(self))
 
     def _extended_shape(self, sample_shape: Sequence[int] = ()) -> Size:
         return Size((*sample_shape, *self._batch_shape, *self._event_shape))

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-import numpy as np
-
 from ..api.creation import as_tensor
 from ..api.functions import digamma, igamma, lgamma, log, xlogy
+from ..api.limits import finfo
 from ..api.tensor import Tensor
 from ..autograd.function import Function
 from ..core.one_node import as_one_node
@@ -59,7 +58,7 @@ class Gamma(ExponentialFamily):
         # Seen through a view, the call has PyTorch's name, and not that of a Function.
         drawn = as_one_node(drawn.view_as(drawn), "StandardGammaBackward0", concentration)
         value: Tensor = drawn / self.rate.expand(shape)
-        value.detach().clamp_(min=float(np.finfo(value.dtype.numpy).tiny))
+        value.detach().clamp_(min=finfo(value.dtype).tiny)
         return value
 
     def log_prob(self, value: Any) -> Tensor:
@@ -97,8 +96,8 @@ class Chi2(Gamma):
     def __init__(self, df: Any, validate_args: bool | None = None) -> None:
         super().__init__(0.5 * df, 0.5, validate_args=validate_args)
 
-    def expand(self, batch_shape: Sequence[int], _instance: None = None) -> Any:
-        expanded = super().expand(batch_shape)
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
+        expanded = super().expand(batch_shape, _instance)
         expanded.concentration = self.concentration.expand(batch_shape)
         expanded.rate = self.rate.expand(batch_shape)
         return expanded

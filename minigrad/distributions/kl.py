@@ -43,7 +43,20 @@ _REGISTERED: dict[tuple[type, type], Divergence] = {}
 
 
 def register_kl(type_p: type, type_q: type) -> Callable[[Divergence], Divergence]:
-    """Return a decorator that registers the divergence of a distribution from another."""
+    """Return a decorator that registers the divergence of a distribution from another.
+
+    TypeError for what isn't a class.
+
+    >>> D = minigrad.distributions
+    >>> class Point(D.Distribution):
+    ...     pass
+    >>> @D.register_kl(Point, Point)
+    ... def divergence(p, q):
+    ...     return minigrad.zeros(())
+    """
+    for kind in (type_p, type_q):
+        if not isinstance(kind, type):
+            raise TypeError(f"Expected a class of distributions, but got {kind}")
 
     def register(function: Divergence) -> Divergence:
         _REGISTERED[type_p, type_q] = function

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-import numpy as np
-
 from ..api.functions import expm1, log, log1p
+from ..api.limits import finfo
 from ..api.tensor import Tensor
 from . import constraints
 from .constraints import Constraint
@@ -53,8 +52,7 @@ class Laplace(Distribution):
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         noise = self.loc.new_empty(self._extended_shape(sample_shape))
-        eps = float(np.finfo(self.loc.dtype.numpy).eps)
-        u = noise.uniform_(eps - 1, 1)
+        u = noise.uniform_(finfo(self.loc.dtype).eps - 1, 1)
         return self.loc - self.scale * u.sign() * log1p(-u.abs())
 
     def log_prob(self, value: Tensor) -> Tensor:

@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 
 from ..api.compositions.linalg import cholesky, solve_triangular
 from ..api.creation import eye
-from ..api.functions import matmul
+from ..api.functions import broadcast_shapes, matmul
 from ..api.tensor import Tensor
 from . import constraints
 from .constraints import Constraint
 from .distribution import Distribution
-from .utils import common_shape, lazy_property
+from .utils import lazy_property
 
 __all__ = ["MultivariateNormal"]
 
@@ -54,7 +54,7 @@ class MultivariateNormal(Distribution):
             raise ValueError(
                 f"{name} must be at least two-dimensional, with optional leading batch dimensions"
             )
-        batch = common_shape(matrix.shape[:-2], loc.shape[:-1])
+        batch = broadcast_shapes(matrix.shape[:-2], loc.shape[:-1])
         size = loc.shape[-1]
         self.loc = loc.expand((*batch, size))
         vars(self)[name] = matrix.expand((*batch, *matrix.shape[-2:]))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from ..api.creation import arange, tensor
-from ..api.functions import log, log1p, sigmoid
+from ..api.functions import broadcast_tensors, log, log1p, sigmoid
 from ..api.limits import finfo
-from ..api.size import Size
 from ..api.tensor import Tensor
 from ..core.grad_mode import enable_grad
 from ..rules.promotion import get_default_dtype
@@ -41,24 +40,8 @@ def broadcast_all(*values: Any) -> tuple[Tensor, ...]:
     tensors = [v for v in values if isinstance(v, Tensor)]
     dtype = tensors[0].dtype if tensors else get_default_dtype()
     made = [v if isinstance(v, Tensor) else tensor(v, dtype=dtype) for v in values]
-    shape = common_shape(*(v.shape for v in made))
-    return tuple(v.expand(shape) for v in made)
-
-
-def common_shape(*shapes: Sequence[int]) -> Size:
-    """The shape to which shapes broadcast. RuntimeError if they don't."""
-    result: list[int] = []
-    longest = max(map(len, shapes), default=0)
-    for d in range(-longest, 0):
-        sizes = {shape[d] for shape in shapes if len(shape) >= -d} - {1}
-        if len(sizes) > 1:
-            a, b = sorted(sizes)[:2]
-            raise RuntimeError(
-                f"The size of tensor a ({a}) must match the size of tensor b ({b}) at "
-                f"non-singleton dimension {longest + d}"
-            )
-        result.append(sizes.pop() if sizes else 1)
-    return Size(result)
+    shown: tuple[Tensor, ...] = broadcast_tensors(*made)
+    return shown
 
 
 def clamp_probs(probs: Tensor) -> Tensor:

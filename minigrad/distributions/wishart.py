@@ -9,7 +9,7 @@ from typing import Any
 
 from ..api.compositions.linalg import cholesky_solve, slogdet
 from ..api.creation import arange, eye, tensor
-from ..api.functions import digamma, matmul, mvlgamma
+from ..api.functions import broadcast_shapes, digamma, matmul, mvlgamma
 from ..api.limits import finfo
 from ..api.tensor import Tensor
 from ..random.sampling import randn
@@ -18,7 +18,7 @@ from .constraints import Constraint
 from .exp_family import ExponentialFamily
 from .gamma import Chi2
 from .multivariate_normal import lower_of, one_matrix
-from .utils import common_shape, lazy_property
+from .utils import lazy_property
 
 __all__ = ["Wishart"]
 
@@ -56,7 +56,7 @@ class Wishart(ExponentialFamily):
             )
         batch, event = matrix.shape[:-2], matrix.shape[-2:]
         if isinstance(df, Tensor):
-            batch = common_shape(batch, df.shape)
+            batch = broadcast_shapes(batch, df.shape)
             self.df = df.expand(batch)
         else:
             self.df = tensor(df, dtype=matrix.dtype)
@@ -86,8 +86,8 @@ class Wishart(ExponentialFamily):
             "df": constraints.greater_than(self._event_shape[-1] - 1),
         }
 
-    def expand(self, batch_shape: Sequence[int], _instance: None = None) -> Any:
-        expanded = super().expand(batch_shape)
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
+        expanded = super().expand(batch_shape, _instance)
         expanded._lower = self._lower.expand((*batch_shape, *self._event_shape))
         return expanded
 

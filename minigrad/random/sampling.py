@@ -304,10 +304,11 @@ def binomial(count: Any, prob: Any, generator: Any = None) -> Any:
     return without_derivative(drawn, "binomial", count, prob)
 
 
+@quietly
 def standard_gamma(input: Any) -> Any:
     """Draw from the gamma distribution of rate 1 for each element, its shape."""
     g = generator_or_default(None, "_standard_gamma")
-    return wrap(variates.gammas(g, np.array(input._array, order="C")))
+    return wrap(variates.gammas(g, _shapes(input, "gamma_cpu")))
 
 
 def standard_gamma_grad(input: Any, output: Any) -> Any:
@@ -317,13 +318,22 @@ def standard_gamma_grad(input: Any, output: Any) -> Any:
     return without_derivative(slope, "_standard_gamma_grad", input, node=node)
 
 
+@quietly
 def dirichlet(input: Any) -> Any:
     """Draw from the Dirichlet distribution for each row of concentrations."""
-    g, kind = generator_or_default(None, "_sample_dirichlet"), input._array.dtype
-    numbers = variates.gammas(g, np.array(input._array, np.float64, order="C"))
+    g, shapes = generator_or_default(None, "_sample_dirichlet"), _shapes(input, "dirichlet")
+    numbers, kind = variates.gammas(g, shapes.astype(np.float64)), shapes.dtype
     shares = (numbers / numbers.sum(-1, keepdims=True)).astype(kind)
-    limits = np.finfo(kind)
-    return wrap(np.clip(shares, limits.tiny, np.nextafter(kind.type(1), kind.type(0))))
+    above, below = np.finfo(kind).tiny, np.nextafter(kind.type(1), kind.type(0))
+    return wrap(np.fmin(np.fmax(shares, above), below))  # NaN counts as too small
+
+
+def _shapes(input: Any, kernel: str) -> np.ndarray:
+    """The shapes of gamma distributions. NotImplementedError unless floats of 32 or 64 bits."""
+    array: np.ndarray = input._array
+    if array.dtype.char not in "fd":
+        raise NotImplementedError(f"\"{kernel}\" not implemented for '{scalar_name(array)}'")
+    return np.array(array, order="C")
 
 
 def dirichlet_grad(x: Any, concentration: Any, total: Any) -> Any:

@@ -430,11 +430,12 @@ def gammas(g: Generator, shapes: np.ndarray) -> np.ndarray:
     """Draw from the standard gamma distribution for each shape, in doubles and then cast.
 
     By rejection from normal numbers (G. Marsaglia and W. W. Tsang, "A simple method for generating
-    gamma variables", 2000). A shape below 1 is raised by 1, and the number scaled.
+    gamma variables", 2000). A shape below 1 is raised by 1, and the number scaled. The number for a
+    NaN is the smallest one, and so is that for most negative shapes.
     """
     drawn = [_gamma(g, shape) for shape in shapes.reshape(-1)]
     smallest = np.finfo(shapes.dtype).tiny
-    return np.maximum(np.array(drawn, shapes.dtype), smallest).reshape(shapes.shape)
+    return np.fmax(np.array(drawn, shapes.dtype), smallest).reshape(shapes.shape)
 
 
 _THIRD, _BOUND = float(np.float32(1 / 3)), float(np.float32(0.0331))
@@ -445,10 +446,10 @@ def _gamma(g: Generator, shape: np.floating) -> float:
     if shape < 1:
         if shape == 0:
             return 0.0
-        scale = (1 - float(uniforms(g, 1, _FLOAT64)[0])) ** float(one / shape)
+        scale = float((1 - uniforms(g, 1, _FLOAT64)[0]) ** float(one / shape))
         shape = shape + one
     d = float(shape - type(shape)(_THIRD))
-    c = 1 / math.sqrt(9 * d)
+    c = float(1 / np.sqrt(9 * d))
     while True:
         x = float(few_normals(g, 1, _FLOAT64, 0.0, 1.0)[0])
         y = 1 + c * x

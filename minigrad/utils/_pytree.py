@@ -301,30 +301,27 @@ class TreeSpec:
 
     def _parts(self, tree: Any) -> Iterator[Any]:
         kind = _kind(tree)
-        if self.type in _MAPPINGS and kind in _MAPPINGS:
+        are_mappings = self.type in _MAPPINGS and kind in _MAPPINGS
+        if kind != self.type and not are_mappings:
+            raise ValueError(f"Node type mismatch; expected {self.type}, but got {kind}.")
+        children, context = SUPPORTED_NODES[kind].flatten_fn(tree)
+        if len(children) != self.num_children:
+            raise ValueError(
+                f"Node arity mismatch; expected {self.num_children}, but got {len(children)}."
+            )
+        if are_mappings:
             keys = self.context[1] if self.type is defaultdict else self.context
             if tree.keys() != set(keys):
-                missing, extra = set(keys) - tree.keys(), tree.keys() - set(keys)
                 raise ValueError(
-                    "Node keys mismatch"
-                    + (f"; missing key(s): {missing}" if missing else "")
-                    + (f"; extra key(s): {extra}" if extra else "")
-                    + "."
+                    f"Node keys mismatch; missing key(s): {set(keys) - tree.keys()}; "
+                    f"extra key(s): {tree.keys() - set(keys)}."
                 )
             children = [tree[key] for key in keys]
-        else:
-            if kind != self.type:
-                raise ValueError(f"Node type mismatch; expected {self.type}, but got {kind}.")
-            children, context = SUPPORTED_NODES[kind].flatten_fn(tree)
-            if len(children) != self.num_children:
-                raise ValueError(
-                    f"Node arity mismatch; expected {self.num_children}, but got {len(children)}."
-                )
-            if self.type is not deque and context != self.context:
-                raise ValueError(
-                    f"Node context mismatch for custom node type {self.type}: expected "
-                    f"{self.context}, but got {context}."
-                )
+        elif self.type is not deque and context != self.context:
+            raise ValueError(
+                f"Node context mismatch for custom node type {self.type}: expected "
+                f"{self.context}, but got {context}."
+            )
         for child, part in zip(self.children_specs, children, strict=True):
             yield from child._parts(part)
 
@@ -366,21 +363,14 @@ def _broadcast_to_and_flatten(
     tree: Any, treespec: TreeSpec, is_leaf: IsLeaf = None
 ) -> list[Any] | None:
     """A leaf for each leaf of a spec: one in the place of a node is repeated. None if none fits."""
-    if tree_is_leaf(tree, is_leaf):
-        return [tree] * _checked(treespec).num_leaves
-    kind = _kind(tree)
-    if treespec.is_leaf() or kind != treespec.type:
+    whole = treespec.unflatten([0] * treespec.num_leaves)
+    leaves, spec = tree_flatten(tree, is_leaf)
+    try:
+        parts = spec.flatten_up_to(whole)
+    except ValueError:
         return None
-    children, context = SUPPORTED_NODES[kind].flatten_fn(tree)
-    if len(children) != treespec.num_children or context != treespec.context:
-        return None
-    found: list[Any] = []
-    for child, spec in zip(children, treespec.children_specs, strict=True):
-        leaves = _broadcast_to_and_flatten(child, spec, is_leaf)
-        if leaves is None:
-            return None
-        found += leaves
-    return found
+    pairs = zip(leaves, parts, strict=True)
+    return [leaf for leaf, part in pairs for _ in tree_iter(part, is_leaf)]
 
 
 # Taking apart and building ------------------------------------------------------------------------

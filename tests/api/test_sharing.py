@@ -238,6 +238,10 @@ def test_either_library_reads_the_other(name: str) -> None:
         assert x.data_ptr() == read.data_ptr()
 
 
+def kind_of_capsule(capsule: Any) -> str:
+    return repr(capsule).split('"')[1]
+
+
 def _used_twice(t: Any) -> Any:
     capsule = t.to_dlpack(t.ones(2))
     return t.from_dlpack(capsule), t.from_dlpack(capsule)
@@ -256,6 +260,12 @@ def _used_twice(t: Any) -> Any:
         lambda t: t.from_dlpack(np.ones(2), device="cpu", copy=True),
         lambda t: t.from_dlpack(np.ones(2), device="foo"),
         lambda t: t.from_dlpack(t.ones(2)).requires_grad,
+        lambda t: t.to_dlpack(3),
+        lambda t: t.from_dlpack(t.to_dlpack(t.ones(2))).add_(1),
+        lambda t: kind_of_capsule(t.ones(2).__dlpack__()),
+        lambda t: kind_of_capsule(t.ones(2).__dlpack__(max_version=(1, 0))),
+        lambda t: kind_of_capsule(t.ones(2).__dlpack__(max_version=(0, 8))),
+        lambda t: t.from_dlpack(t.to_dlpack(t.ones(1).expand(3))).stride(),
         lambda t: t.from_dlpack(t.ones(2, requires_grad=True)),
         lambda t: t.ones(2).__dlpack__(dl_device=(2, 0)),
         lambda t: t.ones(2).__dlpack__(dl_device=(1, 0), max_version=(1, 0), copy=True) and None,
@@ -271,6 +281,8 @@ def test_a_copy_has_memory_of_its_own() -> None:
     array = np.zeros(2)
     assert minigrad.from_dlpack(array).data_ptr() == array.ctypes.data
     assert minigrad.from_dlpack(array, copy=True).data_ptr() != array.ctypes.data
+    x = minigrad.ones(2)
+    assert np.from_dlpack(x, copy=True).ctypes.data != x.data_ptr()
 
 
 def test_there_is_no_stream_on_the_cpu() -> None:

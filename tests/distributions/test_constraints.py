@@ -28,6 +28,7 @@ C.less_than(0.5)
 C.multinomial(2)
 C.unit_interval
 C.interval(-1.0, 0.5)
+C.interval(-1.0, 1.0)
 C.half_open_interval(-1.0, 0.5)
 C.simplex
 C.lower_triangular
@@ -39,7 +40,10 @@ C.positive_semidefinite
 C.positive_definite
 C.independent(C.positive, 1)
 C.MixtureSameFamilyConstraint(C.interval(torch.tensor([0.0, -1.0]), 1.0))
+C.independent(C.integer_interval(0, 1), 2)
+C.independent(C.simplex, 1)
 C.cat([C.positive, C.real], -1)
+C.cat([C.boolean, C.simplex], -1, [0, 2])
 C.stack([C.positive, C.real], -1)
 C.dependent
 C.dependent(is_discrete=True, event_dim=1)
@@ -121,11 +125,21 @@ U.tril_matrix_to_vec(torch.arange(9.).reshape(3, 3))
 U.tril_matrix_to_vec(torch.arange(18.).reshape(2, 3, 3), -1)
 U.tril_matrix_to_vec(torch.arange(18.).reshape(2, 3, 3), 1)
 U.tril_matrix_to_vec(torch.arange(9.).reshape(3, 3), 3)
+U.tril_matrix_to_vec(torch.arange(9.).reshape(3, 3), -3)
+U.broadcast_all(torch.zeros(1), 1, torch.ones(1).double())
 U.vec_to_tril_matrix(torch.arange(12.).reshape(2, 6))
 U.vec_to_tril_matrix(torch.arange(6.), -1)
 U.vec_to_tril_matrix(torch.arange(8.), 1)
 U.vec_to_tril_matrix(torch.arange(5.))
+C.independent(C.real, 2).check(torch.ones(3))
+C.stack([C.positive, C.real]).check(torch.ones(3))
+C.dependent(is_discrete=True)(event_dim=1).is_discrete
+C.dependent(event_dim=1)(is_discrete=True).event_dim
+C.symmetric.check(torch.tensor([[1.0, 0.0], [3e-7, 1.0]]))
+C.corr_cholesky.check(torch.tensor([[1.0, 0.0], [0.6, 0.8 + 1e-6]]))
+C.corr_cholesky.check(torch.tensor([[1.0, 0.0], [0.6, 0.8 + 3e-6]]))
 D.biject_to.register(1, None)(1)
+D.biject_to.register(int, None)(1)
 D.transform_to(D.constraints.boolean)
 D.CorrCholeskyTransform().forward_shape((2, 3))
 D.CorrCholeskyTransform().forward_shape((2,))
@@ -144,6 +158,21 @@ D.MixtureSameFamily.support.event_dim
 @pytest.mark.parametrize("line", HELPERS)
 def test_a_helper_is_pytorchs(line: str) -> None:
     check_same(lambda torch: str(run(line, torch)) if "arg_" in line else run(line, torch))
+
+
+WRONG = """
+C.independent(1, 1)
+C.independent(C.real, -1)
+C.independent(C.real, 1.0)
+C.stack([C.real, 1])
+C.cat([C.real, 1])
+C.cat([C.positive, C.real], lengths=[1])
+""".strip().splitlines()
+
+
+@pytest.mark.parametrize("line", WRONG)
+def test_a_constraint_of_wrong_parts_is_refused(line: str) -> None:
+    assert outcome(lambda: run(line, minigrad)) == outcome(lambda: run(line, torch))
 
 
 def test_a_lazy_property_is_computed_once_and_recorded() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import importlib
 import itertools
+import pickle
 from collections.abc import Iterator
 from typing import Any
 
@@ -384,6 +386,78 @@ def test_exponential_families_are_pytorchs(line: str) -> None:
         np.testing.assert_allclose(array(ours), array(theirs), 2e-4, 2e-4)
 
 
+# Where a case begins: a parameter at a bound, a probability of 0 or 1, and infinite logits.
+EDGES = """
+D.Chi2(t([2.0, 3.0])).expand((4, 2)).rate
+D.Gamma(t(1.0).double(), 1.0).log_prob(0.1)
+D.Gamma(t([1e-3, 1e-2]), t(4.0)).rsample((3,))
+D.Dirichlet(t([1.0, 1.0])).mode
+D.Dirichlet(t([[0.5, 0.5], [1.0, 0.5]])).mode
+D.Categorical(logits=t([-torch.inf, 0.0])).entropy()
+D.ContinuousBernoulli(t(0.625), lims=(0.375, 0.625)).mean
+D.ContinuousBernoulli(t(0.375), lims=(0.375, 0.625)).mean
+D.Geometric(t(1.0)).log_prob(torch.tensor([0.0, 1.0]))
+D.Multinomial(2, logits=t([0.0, -torch.inf, 0.0])).log_prob(torch.tensor([1.0, 0.0, 1.0]))
+D.FisherSnedecor(t([2.0, 4.0]), t([2.0, 4.0])).mean
+D.FisherSnedecor(t([2.0, 4.0]), t([2.0, 4.0])).mode
+D.FisherSnedecor(t([2.0, 4.0]), t([2.0, 4.0])).variance
+D.StudentT(t([1.0, 2.0, 3.0])).mean
+D.StudentT(t([1.0, 2.0, 3.0])).variance
+D.InverseGamma(t([1.0, 2.0]), 1.0).mean
+D.InverseGamma(t([1.0, 2.0]), 1.0).variance
+D.Kumaraswamy(t([1.0, 1.0, 2.0]), t([1.0, 2.0, 1.0])).mode
+D.GeneralizedPareto(0.0, 1.0, t(-1.0)).log_prob(torch.tensor(0.5))
+D.GeneralizedPareto(0.0, 1.0, t([0.5, 1.0])).mean
+D.GeneralizedPareto(0.0, 1.0, t([0.5, 1.0])).variance
+D.OneHotCategoricalStraightThrough(t([1.0, 2.0, 3.0])).rsample((2,))
+D.kl_divergence(D.Bernoulli(logits=t([100.0, -100.0])), D.Bernoulli(logits=t([0.5, 0.5])))
+D.Uniform(t(0.0), t(1.0)).log_prob(torch.tensor(0.0))
+D.Uniform(t(0.0), t(1.0)).log_prob(torch.tensor(1.0))
+D.Uniform(t(0.0), t(1.0), validate_args=False).cdf(torch.tensor([-1.0, 2.0]))
+D.VonMises(t([0.5, 1.0]), t([1e-6, 1e-8])).sample((3,))
+D.Weibull(t([1.0, 2.0]), 2.0).expand((3, 2)).log_prob(torch.tensor(1.5))
+D.Weibull(t([1.0, 2.0]), t(2.0)).expand((3, 2)).transforms[0].exponent
+D.Wishart(t([3.0, 4.0]), t([[2.0, 0.5], [0.5, 1.0]])).mode
+D.Wishart(t([3.0, 4.0]), t([[2.0, 0.5], [0.5, 1.0]])).expand((3, 2)).entropy()
+D.MultivariateNormal(t([[0.5, -1.0]] * 3), t([[2.0, 0.5], [0.5, 1.0]])).entropy()
+D.LowRankMultivariateNormal(t([[0.5, 1.0]] * 3), t([[2.0], [0.5]]), t([1.0, 3.0])).entropy()
+D.LowRankMultivariateNormal(t([0.5, 1.0]), t([[2.0], [0.5]]), t([1.0, 3.0])).precision_matrix
+D.MixtureSameFamily(D.Categorical(t([1.0, 3.0])), D.Normal(t([[[1.0, 2.0]] * 3] * 2), 1.0)).mean
+D.MixtureSameFamily(D.Categorical(t([[1.0, 3.0]] * 3)), D.Normal(t([[[1., 2.]] * 3] * 2), 1.)).mean
+D.MixtureSameFamily(D.Categorical(t([[1.0, 3.0]])), D.Normal(t([[1.0, 2.0]] * 3), 1.0)).mean
+D.TransformedDistribution(D.Normal(0.0, 1.0), D.AffineTransform(t([0.5, 1.0]), 2.0)).sample()
+D.TransformedDistribution(D.Normal(0.0, 1.0), D.AffineTransform(0.0, t(-2.0))).cdf(torch.ones(1))
+"""
+
+
+@pytest.mark.parametrize("line", EDGES.strip().splitlines())
+def test_edges_are_pytorchs(line: str) -> None:
+    results = []
+    for namespace in (minigrad, torch):
+        leaves: list[Any] = []
+        namespace.manual_seed(5)
+        y = made(namespace, line, leaves)
+        if y.requires_grad:
+            (y * namespace.arange(1.0, y.numel() + 1).reshape(y.shape)).sum().backward()
+        results.append([y, *(leaf.grad for leaf in leaves if leaf.grad is not None)])
+    for ours, theirs in zip(*results, strict=True):
+        check_close(ours, theirs)
+
+
+@pytest.mark.parametrize("name", ["kl_divergence", "sample_n"])
+def test_a_warning_names_the_line_of_the_call(name: str) -> None:
+    class P(minigrad.distributions.Normal):
+        pass
+
+    D = minigrad.distributions
+    D.register_kl(P, D.Normal)(lambda p, q: minigrad.ones(()))
+    D.register_kl(D.Normal, P)(lambda p, q: minigrad.zeros(()))
+    p = P(0.0, 1.0)
+    with pytest.warns() as caught:
+        D.kl_divergence(p, p) if name == "kl_divergence" else p.sample_n(2)
+    assert [each.filename for each in caught] == [__file__]
+
+
 def test_an_ambiguous_divergence_is_a_warning() -> None:
     def program(torch: Any) -> Any:
         D = torch.distributions
@@ -601,21 +675,53 @@ D.Gamma(1., 1.).log_prob(2)
 D.Gamma(torch.tensor(2.).double(), 1.).log_prob(torch.tensor(1.))
 D.Independent(D.Bernoulli(torch.ones(2) / 2), 0).enumerate_support()
 D.Independent(D.Bernoulli(torch.ones(2) / 2), 1).enumerate_support()
+D.MultivariateNormal(torch.zeros(3, 2), torch.eye(2).expand(4, 2, 2))
+D.Bernoulli(0.5).log_prob(torch.tensor(1))
+D.Distribution(validate_args=False).expand((2,))
+D.ExponentialFamily(validate_args=False).expand((2,))
+D.Distribution.set_default_validate_args(3)
+repr(D.Normal(torch.ones(0), 1.))
+D.MultivariateNormal(torch.zeros(2), torch.eye(2)).log_prob(torch.tensor(0.))
+D.MultivariateNormal(torch.zeros(2), torch.eye(2), torch.eye(2))
+D.Independent(D.Bernoulli(torch.ones(2) / 2), 1).has_enumerate_support
+D.TransformedDistribution(D.Uniform(0., 1., False), [D.ExpTransform()], False).cdf(torch.tensor(9.))
+twice(torch, 'Dirichlet')
+twice(torch, 'Gamma')
 D.ExpTransform(cache_size=2)
 D.ReshapeTransform((2,), (3,))
 D.ReshapeTransform((2,), (1, 2))(torch.ones(3))
 D.StickBreakingTransform().forward_shape(())
 D.IndependentTransform(D.ExpTransform(), 1)(torch.tensor(1.))
+D.IndependentTransform(D.ExpTransform(), 1).inv(torch.tensor(1.))
 D.kl_divergence(*(D.MultivariateNormal(torch.zeros(n), torch.eye(n)) for n in (2, 3)))
+transformed_divergence(torch, 2, 2)
+transformed_divergence(torch, 2, 3)
 D.kl_divergence(D.Binomial(3, 0.5), D.Binomial(4, 0.5))
 D.kl_divergence(*(D.Independent(D.Normal(torch.zeros(2), 1.), n) for n in (1, 0)))
 D.kl_divergence(D.LogNormal(0., 1.), D.TransformedDistribution(D.Normal(0., 1.), D.TanhTransform()))
 """
 
 
+def twice(torch: Any, kind: str) -> Any:
+    """A second derivative of samples."""
+    a = torch.tensor([0.5, 2.0], requires_grad=True)
+    others = {"Gamma": (1.0,), "Dirichlet": ()}[kind]
+    y = getattr(torch.distributions, kind)(a, *others).rsample()
+    (g,) = torch.autograd.grad(y[0], a, create_graph=True)
+    g.sum().backward()
+
+
+def transformed_divergence(torch: Any, *sizes: int) -> Any:
+    """That of the exponentials of normal vectors of two sizes."""
+    D = torch.distributions
+    bases = [D.MultivariateNormal(torch.zeros(n), torch.eye(n)) for n in sizes]
+    return D.kl_divergence(*(D.TransformedDistribution(x, D.ExpTransform()) for x in bases))
+
+
 @pytest.mark.parametrize("line", ERRORS.strip().splitlines())
 def test_errors_are_pytorchs(line: str) -> None:
-    check_same(lambda torch: eval(line, {"torch": torch, "D": torch.distributions}))
+    names = {"transformed_divergence": transformed_divergence, "twice": twice}
+    check_same(lambda torch: eval(line, names | {"torch": torch, "D": torch.distributions}))
 
 
 def test_the_whole_message_of_a_wrong_parameter_is_pytorchs() -> None:
@@ -633,6 +739,9 @@ def test_a_divergence_can_be_registered() -> None:
     class Point(distributions.Distribution):
         pass
 
+    for kinds in ((1, Point), (Point, 1)):
+        with pytest.raises(TypeError, match="class"):
+            distributions.register_kl(*kinds)
     with pytest.raises(NotImplementedError, match="Point"):
         distributions.kl_divergence(Point(), Point())
 
@@ -641,6 +750,48 @@ def test_a_divergence_can_be_registered() -> None:
         return minigrad.zeros(())
 
     assert distributions.kl_divergence(Point(), Point()).item() == 0
+
+
+def test_a_subclass_with_its_own_parameters_expands_them() -> None:
+    def program(torch: Any) -> Any:
+        D = torch.distributions
+        found = []
+        for kind in (D.Normal, D.Weibull, D.LogNormal, D.Gamma):
+
+            class Own(kind):  # type: ignore[misc]
+                def __init__(self, share: Any) -> None:
+                    self.share = share
+                    super().__init__(share, 2.0)
+
+            class Expanding(Own):
+                def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
+                    made = self._get_checked_instance(Expanding, _instance)
+                    made.share = self.share.expand(batch_shape)
+                    return super().expand(batch_shape, _instance=made)
+
+            x = torch.tensor([0.5, 1.5])
+            expanded = Expanding(x).expand((3, 2))
+            found += [type(expanded) is Expanding, expanded.share, expanded.batch_shape]
+            found += [
+                expanded.log_prob(torch.tensor(1.0)).shape,
+                type(kind(x, x).expand((3, 2))).__name__,
+            ]
+            try:
+                Own(x).expand((3, 2))
+            except NotImplementedError as error:
+                found.append(str(error))
+        return [str(each) for each in found]
+
+    check_same(program)
+
+
+def test_parameters_of_the_common_shape_are_kept() -> None:
+    def program(torch: Any) -> Any:
+        x = torch.ones(2, requires_grad=True)
+        normal = torch.distributions.Normal(x, torch.ones(1))
+        return [normal.loc is x, copy.deepcopy(normal).loc, pickle.loads(pickle.dumps(normal)).loc]
+
+    check_same(program)
 
 
 def test_default_validation_can_be_switched_off() -> None:

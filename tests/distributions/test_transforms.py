@@ -23,6 +23,7 @@ TRANSFORMS = {
     "T.PowerTransform(2.5)": (2, 3),
     "T.PowerTransform(t([2.0, -1.0, 0.5]))": (2, 3),
     "T.AffineTransform(0.5, -2.0)": (2, 3),
+    "T.AffineTransform(0.5, 0.0)": (2, 3),
     "T.AffineTransform(t([0.5, 1.0, 2.0]), t([[2.0], [0.5]]))": (2, 3),
     "T.AffineTransform(0.5, -2.0, event_dim=1)": (2, 3),
     "T.AffineTransform(0.5, t([2.0, 0.5, 1.0]), event_dim=2)": (2, 3),
@@ -38,9 +39,14 @@ TRANSFORMS = {
     "T.StackTransform([T.ExpTransform(), T.TanhTransform()], dim=-1)": (3, 2),
     "T.CatTransform([T.ExpTransform(), T.TanhTransform()], dim=-1, lengths=[1, 2])": (2, 3),
     "T.CatTransform([T.ExpTransform(), T.TanhTransform()])": (2, 3),
+    "T.CatTransform([T.AffineTransform(1, 2, 1), T.ExpTransform()], -1, [1, 2])": (2, 3),
     "T.ComposeTransform([])": (2, 3),
     "T.ComposeTransform([T.AffineTransform(1.0, 2.0), T.ExpTransform()])": (2, 3),
     "T.ComposeTransform([T.StickBreakingTransform(), T.ExpTransform()])": (2, 3),
+    "T.ComposeTransform([T.ExpTransform(), T.StickBreakingTransform(), T.ExpTransform()])": (2, 3),
+    "T.ComposeTransform([T.ReshapeTransform((3,), (3, 1)), T.ExpTransform()])": (2, 3),
+    "T.ComposeTransform([T.ExpTransform(), T.ReshapeTransform((3,), (1, 3))], 1)": (2, 3),
+    "T.ComposeTransform([T.StickBreakingTransform(), T.ReshapeTransform((4,), (2, 2))])": (2, 3),
     "T.ExpTransform().inv": (2, 3),
     "T.ComposeTransform([T.ExpTransform(), T.TanhTransform()]).inv": (2, 3),
     "T.ExpTransform(cache_size=1)": (2, 3),
@@ -93,6 +99,23 @@ def test_images_inverses_and_their_gradients(line: str, seed: int) -> None:
         check_close(ours, theirs)
 
 
+EXTREMES = [-800.0, -40.0, -1e-9, 0.0, 40.0, 800.0]
+KINDS = ("Sigmoid", "Softplus", "Tanh", "Softmax", "StickBreaking", "CorrCholesky")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_extreme_values(kind: str) -> None:
+    found = []
+    for t in (minigrad, torch):
+        transform, x = made(t, f"T.{kind}Transform()"), t.tensor(EXTREMES, dtype=t.float64)
+        y = transform(x)
+        volume = outcome(lambda transform=transform, x=x, y=y: transform.log_abs_det_jacobian(x, y))
+        back = outcome(lambda transform=transform, x=x: transform.inv(x.abs()))
+        found.append([y, transform.inv(y), back, volume])
+    for ours, theirs in zip(*found, strict=True):
+        check_close(ours, theirs)
+
+
 @pytest.mark.parametrize("line", TRANSFORMS)
 def test_facts(line: str) -> None:
     ours, theirs = made(minigrad, line), made(torch, line)
@@ -116,6 +139,21 @@ def test_equality(first: str) -> None:
         assert ours == theirs, second
 
 
+WRONG = """
+T.CatTransform([T.ExpTransform()], lengths=[1, 2])
+T.CatTransform([T.ExpTransform()], lengths=[2])(t([1.0, 2.0, 3.0]))
+T.CatTransform([T.ExpTransform()], dim=1)(t([1.0]))
+T.StackTransform([T.ExpTransform()])(t([1.0, 2.0]))
+T.StackTransform([T.ExpTransform()], dim=-2)(t([1.0]))
+""".strip().splitlines()
+
+
+@pytest.mark.parametrize("line", WRONG)
+def test_parts_that_do_not_fit_are_refused(line: str) -> None:
+    results = {outcome(lambda t=t: made(t, line)) for t in (minigrad, torch)}
+    assert results == {AssertionError}
+
+
 def test_a_cache_keeps_the_value_that_a_result_was_computed_from() -> None:
     for t in (minigrad, torch):
         T = t.distributions.transforms
@@ -128,6 +166,11 @@ def test_a_cache_keeps_the_value_that_a_result_was_computed_from() -> None:
         assert T.TanhTransform().inv(T.TanhTransform()(x)) is not x
         both = T.ComposeTransform([T.ExpTransform(), T.TanhTransform()], cache_size=1)
         assert both.inv(both(x)) is x
+        rows = T.IndependentTransform(T.ExpTransform(), 1, cache_size=1)
+        assert rows.base_transform.inv(rows(x)) is x
+        tanh = T.TanhTransform(cache_size=1)
+        y = tanh(x)
+        assert tanh.with_cache(0).with_cache(1).inv(y) is not x
 
 
 def test_a_transform_is_unhashable_as_pytorchs() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from twins import check_same
+from twins import check_close, check_same
 
 import minigrad
 from minigrad.random import variates
@@ -80,6 +80,31 @@ def test_gammas_are_pytorchs(kind: str, seed: int, shapes: list[float]) -> None:
     ours = variates.gammas(g, np.array(shapes, kind))
     np.testing.assert_array_max_ulp(ours, theirs.numpy(), 1)
     assert minigrad.rand(1, generator=g).item() == torch.rand(1).item()
+
+
+SHAPES = (-3.0, -0.5, -0.001, 0.0, 0.5, 2.0, float("inf"), float("nan"))
+
+
+@given(seeds, st.lists(st.sampled_from(SHAPES), min_size=1))
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+def test_gammas_of_any_shapes_are_pytorchs(kind: str, seed: int, shapes: list[float]) -> None:
+    def program(torch: Any) -> Any:
+        torch.manual_seed(seed)
+        concentration = torch.tensor(shapes, dtype=getattr(torch, kind))
+        drawn = torch.distributions.Gamma(concentration, 1.0, validate_args=False).sample()
+        return [drawn, torch.distributions.Dirichlet(concentration, False).sample(), torch.rand(1)]
+
+    check_close(program, 1e-6 if kind == "float32" else 1e-13)
+
+
+@pytest.mark.parametrize("kind", ["float16", "int64", "bool"])
+@pytest.mark.parametrize("name", ["Gamma", "Beta"])
+def test_gammas_of_other_dtypes_are_refused(name: str, kind: str) -> None:
+    def program(torch: Any) -> Any:
+        shapes = torch.ones(2, dtype=getattr(torch, kind))
+        return getattr(torch.distributions, name)(shapes, shapes, validate_args=False).sample()
+
+    check_same(program)
 
 
 # How often the rounding of one number, and digits that cancel, may move a slope.

@@ -127,6 +127,25 @@ def test_infinite_matrices(name: str, x: Any) -> None:
     agree((POISONED | TRIANGULAR)[name], np.array(x))
 
 
+@pytest.mark.parametrize("shape", [(0, 0), (2, 0, 0), (2, 3, 2, 2)], ids=str)
+@pytest.mark.parametrize("name", [*POISONED, *TRIANGULAR])
+def test_empty_matrices_and_stacks_of_several_dimensions(name: str, shape: Any) -> None:
+    if (name, shape) == ("cond, fro", (2, 0, 0)):
+        return  # PyTorch has an error of its own
+    x = np.full(shape, 4.0)
+    x[..., 1:, :1] = 2.0
+    if x.ndim == 4:
+        x[1, 2, 0, 0], x[0, 2] = math.nan, 1.0
+    agree((POISONED | TRIANGULAR)[name], x)
+
+
+def test_a_pivot_that_is_nan_stays_in_its_place() -> None:
+    for first in ([math.nan, 2.0], [2.0, math.nan], [1.0, 2.0]):
+        x = np.array([[first[0], 1.0], [first[1], 3.0]])
+        ours, theirs = (t.linalg.lu_factor(t.from_numpy(x)).pivots for t in (minigrad, torch))
+        assert ours.tolist() == theirs.tolist()
+
+
 def test_cholesky_functions_of_triangles_read_no_other_element() -> None:
     """And they refuse a diagonal with 0 as PyTorch does."""
     for other in (math.nan, math.inf):

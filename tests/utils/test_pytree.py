@@ -26,6 +26,7 @@ def nodes(inside: Any) -> Any:
         lists
         | dicts
         | lists.map(tuple)
+        | lists.map(deque)
         | lists.map(lambda x: deque(x, 5))
         | dicts.map(OrderedDict)
         | dicts.map(lambda x: defaultdict(int, x))
@@ -90,9 +91,21 @@ repr(p.tree_structure(1)), repr(p.TreeSpec(list, None, [p.tree_structure(1)]))
 p.tree_structure(1) == p.tree_structure(None), p.tree_structure(1) == p.tree_structure([])
 repr(p.tree_structure([1, [2]]).child(1)), repr(p.tree_structure([1, [2]]).children())
 p.tree_structure([1, [2]]).flatten_up_to([[5], [6]])
+p.tree_map(repr, deque([1, 2], 3)).maxlen, p.tree_map(repr, deque([1])).maxlen
+p.tree_structure(deque([1, 2], 3)).flatten_up_to(deque([5, 6]))
+p.tree_structure(defaultdict(int, a=1)).flatten_up_to({"a": [5]})
+p.tree_structure({"b": 1, "a": 2}).flatten_up_to(defaultdict(int, a=5, b=6))
+p.tree_structure({"a": 1}).flatten_up_to({"a": 5, "b": 6})
+p.tree_structure({"a": 1}).flatten_up_to({"b": 5})
+p._broadcast_to_and_flatten(1, [2])
+p._broadcast_to_and_flatten([1, [2]], p.tree_structure([(3, 4), 5]))
 p.is_namedtuple(Point(1, 2)), p.is_namedtuple(Point), p.is_namedtuple_instance((1,))
 p.is_namedtuple_class(Point), p.is_structseq(result), p.is_structseq(Point(1, 2))
 p.arg_tree_leaves(1, a=[2])
+(lambda seen: [p.tree_map_(lambda *x: seen.append(x), [1], [[2, 3]]), seen])([])
+repr(p.tree_flatten_with_path([1, (2,)], lambda x: isinstance(x, tuple))[1])
+p.tree_all_only(tuple, len, [(1,), ()], lambda x: isinstance(x, tuple))
+p.tree_any_only(tuple, len, [(1,), ()], lambda x: isinstance(x, tuple))
 p.register_pytree_node(list, None, None)
 repr(p.tree_structure(result)), type(p.tree_map(repr, result)).__name__
 type(p.tree_map(int, t.Size([3]))).__name__, repr(p.tree_structure(t.Size([3])))
@@ -103,10 +116,11 @@ type(p.tree_map(int, t.Size([3]))).__name__, repr(p.tree_structure(t.Size([3])))
 @pytest.mark.parametrize("line", CALLS.strip().splitlines())
 def test_calls(line: str) -> None:
     found: list[Any] = []
+    names = {"Point": Point, "deque": deque, "defaultdict": defaultdict}
     for library, p in ((minigrad, ours), (torch, theirs)):
         result = library.max(library.ones(2, 2), 0)
         try:
-            found.append(eval(line, {"p": p, "t": library, "Point": Point, "result": result}))
+            found.append(eval(line, names | {"p": p, "t": library, "result": result}))
         except Exception as error:
             found.append((type(error), str(error)[:20]))
     assert found[0] == found[1]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...core.arguments import require_broadcastable
 from ...core.creating import require_memory
 from ...core.devices import require_cpu
 from ...core.dispatch import OPS
@@ -782,7 +783,7 @@ def broadcast_shapes(*shapes: Any) -> Any:
         return wrap(np.broadcast_to(np.False_, np.broadcast_shapes(*sizes))).shape
     except ValueError:
         raise RuntimeError(
-            "Shape mismatch: objects cannot be broadcast to a single shape"
+            f"Attempting to broadcast a dimension to different sizes, for the shapes {sizes}"
         ) from None
 
 
@@ -795,7 +796,10 @@ def broadcast_tensors(*tensors: Any) -> tuple[Any, ...]:
     """
     if len(tensors) == 1 and isinstance(tensors[0], list | tuple):
         tensors = tuple(tensors[0])
-    shape = broadcast_shapes(*(x.shape for x in tensors))
+    shape: tuple[int, ...] = ()
+    for x in tensors:
+        require_broadcastable(shape, x._array.shape, "broadcast_tensors")
+        shape = np.broadcast_shapes(shape, x._array.shape)
     return tuple([x if x._array.shape == shape else OPS["expand"](x, shape) for x in tensors])
 
 

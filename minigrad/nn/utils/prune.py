@@ -7,6 +7,7 @@ pre-hook, which is the pruning method, computes the attribute `weight` before ea
 from __future__ import annotations
 
 import numbers
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, TypeVar
 
@@ -20,7 +21,7 @@ from ..module import Module
 M = TypeVar("M", bound=Module)
 
 
-class BasePruningMethod:
+class BasePruningMethod(ABC):
     """The base of pruning methods; subclasses define `compute_mask(t, default_mask)`.
 
     `PRUNING_TYPE` says what a method that follows others sees: "unstructured" only the elements
@@ -33,9 +34,9 @@ class BasePruningMethod:
     def __call__(self, module: Module, inputs: Any) -> None:
         setattr(module, self._tensor_name, self.apply_mask(module))
 
+    @abstractmethod
     def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
         """Return the mask for `t`, from its elements or their scores; 0 where it is pruned."""
-        raise NotImplementedError(f"{type(self).__name__} doesn't define compute_mask")
 
     def apply_mask(self, module: Module) -> Tensor:
         """Return the product of the mask and the original parameter."""

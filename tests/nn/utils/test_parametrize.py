@@ -388,3 +388,130 @@ def test_the_weights_of_a_recurrent_layer() -> None:
         return seen, list(layer._flat_weights_names), [name for name, _ in layer.named_parameters()]
 
     check_same(program)
+
+
+def names_of_norms(t: Any) -> Any:
+    x = t.ones(2, 3, requires_grad=True)
+    return [t.norm_except_dim(x, 2, dim).grad_fn.name() for dim in (-1, 0, 1)]
+
+
+def two_uses(t: Any, norm: str) -> Any:
+    """The gradients after two computations of a weight in training mode."""
+    t.manual_seed(0)
+    layer, x = norms(t.nn.utils)[norm](t.nn.Linear(3, 2)), t.ones(1, 3)
+    (layer(x) + layer(x)).sum().backward()
+    return [p.grad for p in layer.parameters()]
+
+
+def part_of_the_old_names(t: Any) -> Any:
+    layer = t.nn.utils.parametrizations.weight_norm(t.nn.Linear(3, 2))
+    return str(layer.load_state_dict({"weight_g": t.ones(2, 1)}, strict=False))
+
+
+def nested_caches(t: Any) -> Any:
+    parametrize, norm = t.nn.utils.parametrize, t.nn.utils.parametrizations.weight_norm
+    layer = norm(t.nn.Linear(3, 2))
+    with parametrize.cached():
+        weight = layer.weight
+        with parametrize.cached():
+            found = [layer.weight is weight]
+        found.append(layer.weight is weight)
+    return [*found, layer.weight is weight]
+
+
+def steps(t: Any) -> Any:
+    """Two parametrizations, of which the inverses of both are applied, the last first."""
+
+    class Plus(t.nn.Module):  # type: ignore[misc, name-defined]
+        def forward(self, x: Any) -> Any:
+            return x + 1
+
+        def right_inverse(self, x: Any) -> Any:
+            return x - 1
+
+    class Twice(t.nn.Module):  # type: ignore[misc, name-defined]
+        def forward(self, x: Any) -> Any:
+            return x * 2
+
+        def right_inverse(self, x: Any) -> Any:
+            return x / 2
+
+    made = t.nn.utils.parametrize.ParametrizationList([Plus(), Twice()], t.ones(2))
+    layer = t.nn.Linear(3, 2).eval()
+    register = t.nn.utils.parametrize.register_parametrization
+    register(layer, "weight", Plus())
+    modes = [register(layer, "weight", Twice(), unsafe=True).parametrizations.weight.unsafe]
+    return [made.original, made(), *modes, [m.training for m in layer.parametrizations.weight]]
+
+
+def a_buffer(t: Any, requires_grad: bool) -> Any:
+    module = t.nn.Module()
+    module.register_buffer("weight", t.ones(2, 3).requires_grad_(requires_grad))
+    t.nn.utils.parametrizations.weight_norm(module)
+    originals = [x.requires_grad for x in module.parametrizations.weight.buffers()]
+    t.nn.utils.parametrize.remove_parametrizations(module, "weight")
+    return [originals, [*module._buffers], [*module._parameters]]
+
+
+def a_copy_of_its_own(t: Any) -> Any:
+    class Own(t.nn.Linear):  # type: ignore[misc, name-defined]
+        def __deepcopy__(self, memo: Any) -> str:
+            return "a copy"
+
+    return copy.deepcopy(t.nn.utils.parametrizations.weight_norm(Own(3, 2)))
+
+
+def missing_in_an_old_version(t: Any, strict: bool) -> Any:
+    layer = t.nn.utils.spectral_norm(t.nn.Linear(3, 2))
+    return layer.load_state_dict({"weight_orig": t.ones(2, 3)}, strict=strict)
+
+
+def an_old_version_whose_vectors_do_not_fit(t: Any) -> Any:
+    layer = t.nn.utils.spectral_norm(t.nn.Linear(2, 3, bias=False))
+    weight = t.tensor([[2.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
+    state = {"weight_orig": weight + 1e-3, "weight": weight / 4 + 2.5e-4}
+    layer.load_state_dict(state | {"weight_u": t.tensor([0.6, 0.0, 0.8])})
+    return layer.weight_v
+
+
+def a_dimension_from_the_back(t: Any) -> Any:
+    t.manual_seed(0)
+    layer = t.nn.utils.parametrizations.spectral_norm(t.nn.Conv1d(3, 2, 4), dim=-2)
+    return [layer.weight, layer.parametrizations.weight[0].dim]
+
+
+def onto_an_identity(t: Any) -> Any:
+    orthogonal, found = t.nn.utils.parametrizations.orthogonal, []
+    for sign in (1, -1):
+        layer = orthogonal(t.nn.Linear(3, 3), "weight", "householder", use_trivialization=False)
+        layer.weight = sign * t.eye(3)
+        found.append(layer.weight)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments"),
+    [
+        (names_of_norms, ()),
+        *((two_uses, (norm,)) for norm in ("spectral_norm", "old spectral_norm")),
+        (part_of_the_old_names, ()),
+        (nested_caches, ()),
+        (steps, ()),
+        (a_buffer, (False,)),
+        (a_buffer, (True,)),
+        (a_copy_of_its_own, ()),
+        (missing_in_an_old_version, (False,)),
+        (missing_in_an_old_version, (True,)),
+        (an_old_version_whose_vectors_do_not_fit, ()),
+        (a_dimension_from_the_back, ()),
+        (onto_an_identity, ()),
+    ],
+)
+def test_particular_cases(program: Any, arguments: Any) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        check_close(lambda t: program(t, *arguments), 1e-5, 1e-6)
+
+
+def test_a_number_has_no_dimension_to_keep() -> None:
+    check_same(lambda t: t.norm_except_dim(t.tensor(2.0), 2, 0))

@@ -113,13 +113,16 @@ def test_parameters_together(seed: int, amount: Any, again: bool, random: bool) 
 
 
 def test_errors() -> None:
-    for what in range(8):
+    for what in range(12):
 
         def program(t: Any, what: int = what) -> Any:
             prune, layer = t.nn.utils.prune, t.nn.Linear(4, 3)
             pair = [(layer, "weight")]
             return [
                 lambda: prune.l1_unstructured(layer, "weight", "a"),
+                lambda: prune.l1_unstructured(layer, "weight", 1.5),
+                lambda: prune.l1_unstructured(layer, "weight", -1),
+                lambda: prune.l1_unstructured(layer, "weight", 13),
                 lambda: prune.l1_unstructured(layer, "nothing", 1),
                 lambda: prune.ln_structured(layer, "weight", 1, 2, dim=2),
                 lambda: prune.remove(layer, "weight"),
@@ -127,6 +130,7 @@ def test_errors() -> None:
                 lambda: prune.global_unstructured(pair, prune.L1Unstructured, 3, amount=1),
                 lambda: prune.global_unstructured(pair, prune.LnStructured, amount=1, n=2),
                 lambda: prune.PruningContainer().add_pruning_method(3),
+                lambda: prune.BasePruningMethod(),
             ][what]()
 
         assert check_same(program).error is not None
