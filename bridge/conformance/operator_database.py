@@ -73,11 +73,13 @@ PICKING = {"argsort": 0, "kthvalue": 1, "mode": 0, "sort": 0, "topk": 1}
 _DTYPE = "no tensor can have the dtype"
 _SIX_DIGITS = "PyTorch's has 6 digits around 5"
 SHORTFALLS: dict[str, str] = {
+    "as_strided_scatter": "PyTorch's gradient is that of the elements that are replaced",
     "bfloat16": _DTYPE,
     "cdouble": _DTYPE,
     "cfloat": _DTYPE,
     "linalg.eig": _DTYPE,
     "linalg.eigvals": _DTYPE,
+    "native_layer_norm": "PyTorch's gradient of the weight for a size of 1 has a rounding error",
     "special.bessel_j0": _SIX_DIGITS,
     "special.bessel_y1": _SIX_DIGITS,
 }

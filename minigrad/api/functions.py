@@ -74,6 +74,7 @@ PUBLIC: dict[str, Callable[..., Any]] = taking_out(
 ) | {f"{name}_": _written(compositions.public("nn.functional")[name]) for name in _OF_NN}
 PUBLIC |= {
     "dropout_": compositions.dropout.dropout_,
+    "embedding_renorm_": compositions.native.embedding_renorm_,
     "feature_dropout_": compositions.dropout.feature_dropout_,
 }
 PUBLIC |= {f"{name}_": _as_function(f"{name}_") for name in _IN_PLACE.split()}
