@@ -97,6 +97,9 @@ PROGRAMS: dict[str, Any] = {
     "native_group_norm": lambda t: t.native_group_norm(
         x(t, 2, 6, 3), x(t, 6), x(t, 6), 2, 6, 3, 2, 1e-3
     ),
+    "native_group_norm of nothing": lambda t: t.native_group_norm(
+        x(t, 0, 4, 3), x(t, 4), x(t, 4), 0, 4, 3, 2, 1e-3
+    ),
     "native_dropout": lambda t: t.native_dropout(x(t, 7), 0.5, True),
     "native_dropout of all": lambda t: t.native_dropout(x(t, 7), 1.0, True),
     "native_dropout in evaluation": lambda t: t.native_dropout(x(t, 7), 0.5, False),

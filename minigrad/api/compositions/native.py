@@ -108,7 +108,7 @@ def native_group_norm(
     if not input.is_contiguous() and not channels_last(input._array):
         raise RuntimeError("Expected X.is_contiguous(memory_format) to be true, but got false.")
     y = group_normalised(input, group, weight, bias, eps)
-    x = OPS["cast"](input, _widest(input, weight, bias)).reshape(N, group, -1)
+    x = OPS["cast"](input, _widest(input, weight, bias)).reshape(N, group, C // group * HxW)
     mean = x.mean(-1, keepdim=True)
     var = ((x - mean) ** 2).mean(-1)
     found = y, mean.squeeze(-1), (var + eps).rsqrt()
