@@ -200,7 +200,7 @@ def test_the_error_for_an_unknown_keyword_names_a_public_function(name: str) -> 
 
 # Functions that aren't there at all: PyTorch's docs don't list them, or they set what is refused.
 MISSING = {
-    "classproperty",
+    *("classproperty", "solve"),
     *("autocast_decrement_nesting", "autocast_increment_nesting", "compiled_with_cxx11_abi"),
     *("cudnn_is_acceptable", "get_autocast_cpu_dtype", "get_autocast_gpu_dtype"),
     *("get_autocast_ipu_dtype", "get_autocast_xla_dtype", "get_file_path", "init_num_threads"),

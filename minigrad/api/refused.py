@@ -71,7 +71,6 @@ _REMOVED = {
     "lstsq": "linalg.lstsq",
     "matrix_rank": "linalg.matrix_rank",
     "reinforce": "distributions",
-    "solve": "linalg.solve",
     "symeig": "linalg.eigh",
 }
 # Methods that PyTorch has for tensors of other layouts.

@@ -630,13 +630,13 @@ def orgqr(input: Tensor, input2: Tensor) -> Tensor:
 
 
 @composed(BOTH)
-@one_node("OrmqrBackward0", "input", "tau", "other")
+@one_node("OrmqrBackward0", "input", "input2", "input3")
 def ormqr(
-    input: Tensor, tau: Tensor, other: Tensor, left: bool = True, transpose: bool = False
+    input: Tensor, input2: Tensor, input3: Tensor, left: bool = True, transpose: bool = False
 ) -> Tensor:
-    """Return Q @ other, or other @ Q if not `left`, for the square matrix Q of the reflections.
+    """Return Q @ input3, or input3 @ Q if not `left`, for the square matrix Q of reflections.
 
-    `geqrf` returns the reflections, `input` and `tau`. With `transpose`, Qᵀ takes the place of Q.
+    `geqrf` returns the reflections, `input` and `input2`. With `transpose`, Qᵀ takes Q's place.
     RuntimeError for shapes that don't fit.
 
     >>> minigrad.ormqr(minigrad.ones(2, 1), minigrad.tensor([1.]), minigrad.eye(2))
@@ -644,10 +644,10 @@ def ormqr(
             [-1.,  0.]])
     """
     left, transpose = flag(left, "left"), flag(transpose, "transpose")
-    _check_product_with_reflections(input, tau, other, -2 if left else -1)
+    _check_product_with_reflections(input, input2, input3, -2 if left else -1)
     if left:
-        return _by_columns(_reflected(input, tau, other, transpose))
-    found = _reflected(input, tau, transposed(other), not transpose)
+        return _by_columns(_reflected(input, input2, input3, transpose))
+    found = _reflected(input, input2, transposed(input3), not transpose)
     return _by_columns(transposed(found))
 
 
