@@ -32,6 +32,7 @@ from . import (
     cuda,
     distributed,
     distributions,
+    fft,
     func,
     functional,
     hub,
@@ -109,6 +110,7 @@ from .api.queries import (
     is_complex,
     is_conj,
     is_deterministic_algorithms_warn_only_enabled,
+    is_distributed,
     is_floating_point,
     is_neg,
     is_nonzero,
@@ -118,11 +120,13 @@ from .api.queries import (
     result_type,
     set_deterministic_debug_mode,
     set_float32_matmul_precision,
+    set_flush_denormal,
     set_num_interop_threads,
     set_num_threads,
     typename,
     use_deterministic_algorithms,
 )
+from .api.refused import FUNCTIONS as _REFUSED
 from .api.sharing import asarray, from_dlpack, frombuffer
 from .api.size import Size
 from .api.storage import OLD_CLASSES as _STORAGE_CLASSES
@@ -273,6 +277,7 @@ __all__ = [
     "enable_grad",
     "explain",
     "eye",
+    "fft",
     "finfo",
     "float",
     "float16",
@@ -317,6 +322,7 @@ __all__ = [
     "is_complex",
     "is_conj",
     "is_deterministic_algorithms_warn_only_enabled",
+    "is_distributed",
     "is_floating_point",
     "is_grad_enabled",
     "is_inference",
@@ -376,6 +382,7 @@ __all__ = [
     "set_default_tensor_type",
     "set_deterministic_debug_mode",
     "set_float32_matmul_precision",
+    "set_flush_denormal",
     "set_grad_enabled",
     "set_num_interop_threads",
     "set_num_threads",
@@ -409,3 +416,4 @@ __all__ += functions.__all__
 __all__ += _plain.__all__
 __all__ += [*_CLASSES, *_STORAGE_CLASSES]
 globals().update(_CLASSES | _STORAGE_CLASSES)  # FloatTensor, FloatStorage, …
+globals().update(_REFUSED)  # sparse_coo_tensor, … They aren't in a star import.

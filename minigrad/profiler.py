@@ -147,7 +147,7 @@ class profile(Recorded):
     >>> with minigrad.profiler.profile() as p:
     ...     (x * 3).sum().backward()
     >>> [(event.key, event.count) for event in p.key_averages()]
-    [('mul', 1), ('sum', 1), ('SumBackward0', 1), ('MulBackward0', 1)]
+    [('aten::mul', 1), ('aten::sum', 1), ('SumBackward0', 1), ('MulBackward0', 1)]
     """
 
     def __init__(

@@ -9,6 +9,7 @@ import io
 import re
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import twins
 
 import minigrad
 import minigrad.nn.functional
@@ -62,6 +64,7 @@ MODULES: dict[str, tuple[ModuleType, ModuleType]] = {
         minigrad.distributions.transforms,
         torch.distributions.transforms,
     ),
+    "fft": (minigrad.fft, torch.fft),
     "func": (minigrad.func, torch.func),
     "testing": (minigrad.testing, torch.testing),
     "utils.benchmark": (minigrad.utils.benchmark, torch.utils.benchmark),
@@ -193,6 +196,118 @@ def test_the_error_for_an_unknown_keyword_names_a_public_function(name: str) -> 
                 assert any(hasattr(t, found) for t in (theirs, torch, torch.special)), raised.value
                 checked += 1
     assert checked > 8
+
+
+# Functions that aren't there at all: PyTorch's docs don't list them, or they set what is refused.
+MISSING = {
+    *("classproperty", "solve"),
+    *("autocast_decrement_nesting", "autocast_increment_nesting", "compiled_with_cxx11_abi"),
+    *("cudnn_is_acceptable", "get_autocast_cpu_dtype", "get_autocast_gpu_dtype"),
+    *("get_autocast_ipu_dtype", "get_autocast_xla_dtype", "get_file_path", "init_num_threads"),
+    *("is_autocast_ipu_enabled", "is_autocast_xla_enabled", "is_vulkan_available"),
+    *("merge_type_from_type_comment", "parse_type_comment", "prepare_multiprocessing_environment"),
+    *("set_anomaly_enabled", "set_autocast_cache_enabled", "set_autocast_cpu_dtype"),
+    *("set_autocast_cpu_enabled", "set_autocast_dtype", "set_autocast_enabled"),
+    *("set_autocast_gpu_dtype", "set_autocast_ipu_dtype", "set_autocast_ipu_enabled"),
+    *("set_autocast_xla_dtype", "set_autocast_xla_enabled", "thread_safe_generator"),
+    *("profiler_allow_cudagraph_cupti_lazy_reinit_cuda12", "unify_type_list", "vitals_enabled"),
+    *("sym_float", "sym_int", "sym_ite", "sym_max", "sym_min", "sym_not", "sym_sqrt", "sym_sum"),
+}
+
+
+def functions_of(namespace: Any) -> set[str]:
+    names = (n for n in dir(namespace) if not n.startswith("_"))
+    return {n for n in names if inspect.isroutine(getattr(namespace, n))}
+
+
+def test_every_function_exists_or_is_refused_by_name() -> None:
+    missing = {n for n in functions_of(torch) if not hasattr(minigrad, n)}
+    assert missing <= MISSING
+    missing = {n for n in functions_of(torch.fft) if not hasattr(minigrad.fft, n)}
+    assert not missing
+
+
+def test_what_is_refused_says_so() -> None:
+    refused = [n for n in vars(minigrad) if callable(getattr(minigrad, n))]
+    refused = [n for n in refused if getattr(minigrad, n).__module__ == "minigrad.api.refused"]
+    assert len(refused) > 90
+    assert all(hasattr(torch, n) for n in refused)
+    for name in refused:
+        with pytest.raises(RuntimeError, match=rf"^{name} "):
+            getattr(minigrad, name)(minigrad.ones(2), key=1)
+    with pytest.raises(NotImplementedError, match="no tensor can be complex"):
+        minigrad.fft.fft(minigrad.ones(2))
+
+
+METHODS = {
+    *("coalesce", "indices", "values", "is_coalesced", "crow_indices", "col_indices"),
+    *("ccol_indices", "row_indices", "int_repr", "q_scale", "qscheme", "eig", "symeig"),
+    *("is_distributed", "sparse_dim", "dense_dim", "xpu"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(METHODS))
+def test_methods_for_other_tensors(name: str) -> None:
+    """They have PyTorch's values, or its types of errors."""
+    ours, theirs = twins.both(lambda t: getattr(t.ones(2, 3), name)())
+    assert ours == theirs
+
+
+def test_the_other_devices_of_a_tensor() -> None:
+    for name in ("is_vulkan", "is_xla", "is_ipu", "is_maia", "is_mtia"):
+        assert getattr(minigrad.ones(2), name) is getattr(torch.ones(2), name) is False
+    for t in (minigrad, torch):
+        with pytest.raises(RuntimeError, match="imag is not implemented for tensors with non-c"):
+            _ = t.ones(2).imag
+        with pytest.raises(NotImplementedError):
+            t.ones(2).record_stream(t.cpu.current_stream() if t is minigrad else t.Stream("cpu"))
+        x = t.ones(2)
+        assert x.to_dense() is x
+        assert x.to_dense(t.float64).dtype is t.float64
+        assert not t.is_distributed(x)
+
+
+def test_resizing_out_of_place() -> None:
+    def program(t: Any) -> Any:
+        x = t.arange(6.0, requires_grad=True)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            y, z = x.resize(3, 2), x.resize_as(t.ones(2, 3))
+            (y.sin() + z.reshape(3, 2)).sum().backward()
+            said = [str(w.message) for w in caught]
+        return [y, z, x.grad, *said, y.grad_fn.name(), z.grad_fn.name()]
+
+    twins.check_close(program, 1e-6)
+    for t in (minigrad, torch):
+        with (
+            warnings.catch_warnings(action="ignore"),
+            pytest.raises(RuntimeError, match="requested resize to 2x2"),
+        ):
+            t.ones(6).resize(2, 2)
+
+
+@pytest.mark.parametrize("n", [0, 1, 4, 5])
+@pytest.mark.parametrize("dtype", [None, "float64", "float16", "int64"])
+def test_frequencies(n: int, dtype: str | None) -> None:
+    def program(t: Any) -> Any:
+        kind = dtype and getattr(t, dtype)
+        x, y = t.fft.fftfreq(n, 0.3, dtype=kind), t.fft.rfftfreq(n, dtype=kind, requires_grad=True)
+        return [x, y, y.requires_grad, y.is_leaf]
+
+    twins.check_close(program, 1e-6)
+
+
+@pytest.mark.parametrize("shape", [(6,), (5,), (2, 3), (), (0,), (3, 1, 4)], ids=str)
+@pytest.mark.parametrize("dim", [None, 0, -1, (0, 1), (), 3], ids=str)
+def test_halves_are_exchanged(shape: tuple[int, ...], dim: Any) -> None:
+    def program(t: Any) -> Any:
+        x = t.from_numpy(np.random.default_rng(0).normal(size=shape)).requires_grad_()
+        found = []
+        for y in (t.fft.fftshift(x, dim), t.fft.ifftshift(x, dim)):
+            found += [y, t.autograd.grad(y, x, y.detach().cos())[0]]
+        return [*found, t.equal(t.fft.ifftshift(t.fft.fftshift(x, dim), dim), x)]
+
+    twins.check_close(program, 0)
 
 
 # Parameters ---------------------------------------------------------------------------------------

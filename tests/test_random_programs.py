@@ -297,7 +297,7 @@ def _do_nothing(*args: Any, **options: Any) -> None:
 
 
 def _refuse(target: Any, name: str) -> bool:
-    if inplace._shares_memory(target):
+    if inplace.shares_memory(target):
         raise RuntimeError(name)
     return False
 

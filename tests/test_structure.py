@@ -49,6 +49,7 @@ NAMESPACES = {
     "compiler",
     "cpu",
     "cuda",
+    "fft",
     "func",
     "functional",
     "hub",
@@ -69,7 +70,7 @@ NAMESPACES = {
     "version",
     "xpu",
 }
-FILES = {"accelerator", "amp", "func", "linalg", "masked", "serialization", "special"}
+FILES = {"accelerator", "amp", "fft", "func", "linalg", "masked", "serialization", "special"}
 FILES |= {"_C", "_dynamo", "_utils", "functional", "jit", "mps", "profiler", "storage"}
 FILES |= {"__config__", "compiler", "hub", "return_types", "torch_version", "types", "version"}
 FILES |= {"overrides", "xpu"}

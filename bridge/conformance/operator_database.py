@@ -30,6 +30,7 @@ import torch
 import minigrad
 from bridge.libraries.convert import copy_with_strides
 from bridge.libraries.databases import side_effects_undone
+from minigrad.api import refused
 from minigrad.rules.dtypes import SUPPORTED
 
 from .adapter import Missing
@@ -73,11 +74,13 @@ PICKING = {"argsort": 0, "kthvalue": 1, "mode": 0, "sort": 0, "topk": 1}
 _DTYPE = "no tensor can have the dtype"
 _SIX_DIGITS = "PyTorch's has 6 digits around 5"
 SHORTFALLS: dict[str, str] = {
+    "as_strided_scatter": "PyTorch's gradient is that of the elements that are replaced",
     "bfloat16": _DTYPE,
     "cdouble": _DTYPE,
     "cfloat": _DTYPE,
     "linalg.eig": _DTYPE,
     "linalg.eigvals": _DTYPE,
+    "native_layer_norm": "PyTorch's gradient of the weight for a size of 1 has a rounding error",
     "special.bessel_j0": _SIX_DIGITS,
     "special.bessel_y1": _SIX_DIGITS,
 }
@@ -162,7 +165,7 @@ def counterpart(op: Any) -> Callable[..., Any] | None:
         for part in op.name.split("."):
             public = getattr(public, part, None)
     found = public if callable(public) else getattr(_judged.library.Tensor, op.name, None)
-    if found is None:
+    if found is None or getattr(found, "__module__", None) == refused.__name__:
         return None
     function = op.op
     if isinstance(function, types.FunctionType) and function.__module__.startswith("torch.testing"):

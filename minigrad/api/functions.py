@@ -20,9 +20,10 @@ from .tensor import Tensor
 # The methods that write in place, or change the shape, and are functions too in PyTorch.
 _IN_PLACE = """
 abs acos acosh addmv arccos arccosh arcsin arcsinh arctan arctanh as_strided asin asinh atan atanh
-ceil clamp clamp_max clamp_min clip cos cosh deg2rad detach erf erfc exp exp2 expm1 fill fix floor
-frac gcd i0 index_put lcm ldexp log log10 log1p log2 logit nan_to_num neg negative rad2deg
-reciprocal relu resize_as round rsqrt sigmoid sin sinc sinh sqrt square tan tanh trunc xlogy zero
+ceil clamp clamp_max clamp_min clip conj_physical cos cosh deg2rad detach erf erfc exp exp2 expm1
+fill fix floor frac gcd i0 index_put lcm ldexp log log10 log1p log2 logit nan_to_num neg negative
+rad2deg reciprocal relu resize_as round rsqrt sigmoid sin sinc sinh sqrt square tan tanh trunc xlogy
+zero
 """
 # What their examples give them beside the tensor; the others need nothing.
 _ARGUMENTS = {
@@ -74,6 +75,7 @@ PUBLIC: dict[str, Callable[..., Any]] = taking_out(
 ) | {f"{name}_": _written(compositions.public("nn.functional")[name]) for name in _OF_NN}
 PUBLIC |= {
     "dropout_": compositions.dropout.dropout_,
+    "embedding_renorm_": compositions.native.embedding_renorm_,
     "feature_dropout_": compositions.dropout.feature_dropout_,
 }
 PUBLIC |= {f"{name}_": _as_function(f"{name}_") for name in _IN_PLACE.split()}

@@ -12,6 +12,7 @@ from ..core.creating import array_of
 from ..core.tensor import TensorBase
 from ..core.warning import warn
 from ..rules import dtypes
+from ..rules.dims import flag
 from ..rules.promotion import python_number, same_category_or_higher
 from ..rules.promotion import result_type as _result_type
 from .old_constructors import class_name
@@ -265,6 +266,26 @@ def is_nonzero(input: Any) -> bool:
     """
     array_of(input, "is_nonzero")
     return bool(input)
+
+
+def is_distributed(input: Any) -> bool:
+    """Whether the elements of a tensor are on several machines: False.
+
+    >>> minigrad.is_distributed(minigrad.ones(2))
+    False
+    """
+    array_of(input, "is_distributed")
+    return False
+
+
+def set_flush_denormal(mode: bool) -> bool:
+    """Return False: NumPy can't be told to take the smallest floats for 0.
+
+    >>> minigrad.set_flush_denormal(True)
+    False
+    """
+    flag(mode, "mode")
+    return False
 
 
 def is_same_size(input: Any, other: Any) -> bool:

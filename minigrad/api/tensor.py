@@ -6,6 +6,8 @@ other methods are here.
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from typing import Any, NoReturn
@@ -36,7 +38,7 @@ from ..core.tensor import TensorBase, make_public, refresh, require_tensor, wrap
 from ..core.tracing import tracing
 from ..core.versions import count_write
 from ..core.views import note_reshaped
-from ..core.warning import warn_once
+from ..core.warning import warn, warn_once
 from ..random import sampling
 from ..rules import REGISTRY, dtypes
 from ..rules.dims import axis
@@ -50,13 +52,14 @@ from . import compositions, copying, indexing, old_constructors, printing, queri
 from .compositions.basic import matmul, tensor_or_number
 from .dlpack import dlpack, dlpack_device
 from .op_methods import OpMethods
+from .refused import Refused
 from .setting import read_as_set, storage, untyped_storage
 from .size import Size, size_of
 from .storage import TypedStorage, UntypedStorage
 from .subclasses import ask_subclasses
 
 
-class Tensor(OpMethods, TensorBase):
+class Tensor(OpMethods, Refused, TensorBase):
     """A multi-dimensional array of one dtype that can remember how it was computed.
 
     Make one with `minigrad.tensor` or another creation function. `Tensor(data)` and
@@ -242,6 +245,11 @@ class Tensor(OpMethods, TensorBase):
     is_sparse_csr = property(lambda self: False, doc="Whether rows of some are stored: False.")
     is_quantized = property(lambda self: False, doc="Whether small ints are stored: False.")
     is_mkldnn = property(lambda self: False, doc="Whether they have oneDNN's layout: False.")
+    is_vulkan = property(lambda self: False, doc="Whether Vulkan holds the elements: False.")
+    is_xla = property(lambda self: False, doc="Whether XLA holds the elements: False.")
+    is_ipu = property(lambda self: False, doc="Whether an IPU holds the elements: False.")
+    is_maia = property(lambda self: False, doc="Whether a Maia chip holds the elements: False.")
+    is_mtia = property(lambda self: False, doc="Whether an MTIA chip holds the elements: False.")
     is_nested = property(lambda self: False, doc="Whether the rows differ in length: False.")
 
     is_inference = is_inference
@@ -257,6 +265,18 @@ class Tensor(OpMethods, TensorBase):
     def is_conj(self) -> bool:
         """Whether the elements are stored as their complex conjugates: False."""
         return False
+
+    def is_distributed(self) -> bool:
+        """Whether the elements are on several machines: False."""
+        return False
+
+    def sparse_dim(self) -> int:
+        """The number of dimensions of which only some elements are stored: 0."""
+        return 0
+
+    def dense_dim(self) -> int:
+        """The number of dimensions of which all elements are stored: all."""
+        return self._array.ndim
 
     def is_neg(self) -> bool:
         """Whether the elements are stored with the other sign: False."""
@@ -356,6 +376,31 @@ class Tensor(OpMethods, TensorBase):
     def layout(self) -> Any:
         """The way in which the elements are kept: `strided`."""
         return strided
+
+    def resize(self, *sizes: Any) -> Tensor:
+        """`reshape` to sizes that must be given. It is deprecated. RuntimeError for another number.
+
+        >>> import warnings
+        >>> with warnings.catch_warnings(action="ignore"):
+        ...     minigrad.arange(6).resize(3, 2).shape
+        torch.Size([3, 2])
+        """
+        warn("non-inplace resize is deprecated", UserWarning)
+        shape = sizes_of(sizes, {}, "resize")
+        if math.prod(shape) != self.numel():
+            raise RuntimeError(
+                f"requested resize to {'x'.join(map(str, shape))} ({math.prod(shape)} elements in "
+                f"total), but the given tensor has a size of {'x'.join(map(str, self.shape))} "
+                f"({self.numel()} elements). autograd's resize can only change the shape of a "
+                "given tensor, while preserving the number of elements."
+            )
+        return as_one_node(self.contiguous().view(shape), "ResizeBackward", self)
+
+    def resize_as(self, tensor: TensorBase) -> Tensor:
+        """`resize` to the shape of another tensor. It is deprecated."""
+        warn("non-inplace resize_as is deprecated", UserWarning)
+        with warnings.catch_warnings(action="ignore"):
+            return self.resize(tensor._array.shape)
 
     def resize_(self, *sizes: Any, memory_format: Any = None) -> Any:
         """Change the shape, also to another number of elements. New elements are arbitrary.
@@ -639,6 +684,14 @@ class Tensor(OpMethods, TensorBase):
         AssertionError: Torch not compiled with CUDA enabled: minigrad computes on the CPU only
         """
         require_cuda(device)
+
+    def xpu(self, device: Any = None, non_blocking: bool = False, **options: Any) -> NoReturn:
+        """Raise the error of a CPU build of PyTorch: AssertionError."""
+        raise AssertionError("Torch not compiled with XPU enabled: minigrad computes on the CPU")
+
+    def to_dense(self, dtype: Any = None, *, masked_grad: bool | None = None) -> Tensor:
+        """This tensor, which is dense, or converted to a dtype."""
+        return self if dtype is None else self.to(dtype)
 
     def get_device(self) -> int:
         """Return the index of the GPU that holds the elements: -1, because there is none."""

@@ -1,7 +1,8 @@
 """A profiler: how often ops and derivatives run in a block, and how long they take.
 
-While it is on, each call of a rule is an event, named as the rule, and so is each node that
-`backward` walks, named as the node. The time of an op is that of its rule in NumPy, without the
+While it is on, each call of a rule is an event, named as in PyTorch, such as `aten::mul`, and so is
+each node that `backward` walks, named as the node. A rule that PyTorch doesn't have has its own
+name after `aten::`. The time of an op is that of its rule in NumPy, without the
 microseconds of the engine around it. A part of a tensor, whose gradient the engine may add in
 place, then takes none. Events of a thread other than the one that started the profiler aren't
 recorded. `minigrad/profiler.py` has the same for steps of a loop.
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..api.functions import PUBLIC
 from ..core.errstate import quiet
 from ..core.node import Node
 from ..core.observer import Observer, observation
@@ -174,10 +176,13 @@ class _Recording(Observer):
     def watch(self, run: Callable[..., Any], called: Any, *args: Any, **options: Any) -> Any:
         """Run a rule, or anything else that the engine runs so, as an event."""
         function = inspect.unwrap(called)
-        rule = BY_FORWARD.get(function) or BY_WRITE.get(function)
+        in_place = function in BY_WRITE
+        rule = BY_WRITE[function] if in_place else BY_FORWARD.get(function)
         if rule is None:
             return run(called, *args, **options)
-        event = self.begin(rule.name)
+        public = rule.name if rule.name in PUBLIC else rule.presentation.public or rule.name
+        name = public.rpartition(".")[2]
+        event = self.begin(f"aten::{name}{'_' if in_place else ''}")
         try:
             return run(called, *args, **options)
         finally:
@@ -214,7 +219,7 @@ class record_function:
     ...     with minigrad.autograd.profiler.record_function("forward"):
     ...         y = minigrad.ones(2).exp()
     >>> [event.name for event in p.events()]
-    ['forward', 'exp']
+    ['forward', 'aten::exp']
     """
 
     def __init__(self, name: str, args: str | None = None) -> None:
@@ -270,7 +275,7 @@ class profile(Recorded):
     >>> with minigrad.autograd.profiler.profile() as p:
     ...     (x * 3).sum().backward()
     >>> [(event.key, event.count) for event in p.key_averages()]
-    [('mul', 1), ('sum', 1), ('SumBackward0', 1), ('MulBackward0', 1)]
+    [('aten::mul', 1), ('aten::sum', 1), ('SumBackward0', 1), ('MulBackward0', 1)]
     """
 
     def __init__(self, enabled: bool = True, **options: Any) -> None:

@@ -23,7 +23,7 @@ class Passing(NamedTuple):
     with_derivative_passing: int
 
 
-PASSING = Passing("2.13", 702, 626, 547, 491)
+PASSING = Passing("2.13", 702, 634, 547, 496)
 SENTENCE = (
     f"{PASSING.passing} of the {PASSING.entries} entries pass, among them "
     f"{PASSING.with_derivative_passing} of the {PASSING.with_derivative} that have a derivative"

@@ -122,7 +122,8 @@ class _OpGradFn(GradFn):
         """PyTorch's name, with its namespace for a node that isn't generated from a formula."""
         name = type(self).__name__
         generated = name.removesuffix("_copy")[-1].isdigit()
-        return name if generated else f"torch::autograd::{name}"
+        in_python = name == "ResizeBackward"  # PyTorch has it as a Function
+        return name if generated or in_python else f"torch::autograd::{name}"
 
     def __call__(self, *grad_outputs: TensorBase | None) -> Any:
         """The gradients for `next_functions`, from the one that arrives here. No hook is called.

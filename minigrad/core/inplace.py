@@ -132,7 +132,7 @@ def _repeats_matrices(array: np.ndarray) -> bool:
     That is so if a stack of matrices is contiguous, except that its first dimension may be
     expanded. The matrices may have any strides.
     """
-    if not array.size or array.flags.forc or not (_shares_memory(array) or may_repeat(array)):
+    if not array.size or array.flags.forc or not (shares_memory(array) or may_repeat(array)):
         return False
     step = array.itemsize * math.prod(array.shape[-2:])
     for size, stride in zip(array.shape[-3:0:-1], array.strides[-3:0:-1], strict=True):
@@ -267,7 +267,7 @@ def _write_recorded(
     if (node := result._node) is not None:
         if store is not None:
             node.pullbacks = tuple(p and _refuse_gradient for p in node.pullbacks or ())
-        elif self._view is not None and _shares_memory(self._array) and node.pullbacks:
+        elif self._view is not None and shares_memory(self._array) and node.pullbacks:
             first, *rest = node.pullbacks
             node.pullbacks = (first and _refuse_gradient, *rest)
         # If the pullbacks saved the result, this tensor must not be written to again.
@@ -299,7 +299,7 @@ def _store_parts(
 
 def warn_of_shared(target: np.ndarray, name: str) -> bool:
     """Warn before a write to an array whose elements share memory. Returns whether they do."""
-    shares = _shares_memory(target)
+    shares = shares_memory(target)
     if shares:
         warn(
             f"Use of {name}_ on expanded tensors is deprecated. Please clone() the tensor before "
@@ -439,7 +439,7 @@ def refuse_memory(target: np.ndarray, method: str, shared: bool = False) -> None
     """RuntimeError if an array is read-only or, unless `shared`, if its elements share memory."""
     if not target.flags.writeable:
         raise RuntimeError(f"{method} cannot write: the array is read-only")
-    if not shared and _shares_memory(target):
+    if not shared and shares_memory(target):
         raise RuntimeError(_SHARED_MEMORY)
 
 
@@ -449,7 +449,7 @@ _SHARED_MEMORY = (
 )
 
 
-def _shares_memory(array: np.ndarray) -> bool:
+def shares_memory(array: np.ndarray) -> bool:
     """Whether elements of an array are in the same place in memory."""
     if 0 not in array.strides:
         return False

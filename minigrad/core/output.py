@@ -54,14 +54,15 @@ tanh true_divide xlogy""",
         "same": """
 abs absolute addbmm addmm addmv alias_copy amax amin aminmax argmax argmin argsort as_strided_copy
 baddbmm bitwise_not bmm bucketize ceil chain_matmul conj_physical cross cummax cummin detach_copy
-diag diagonal_copy dot expand_copy fix float_power floor frac frexp gather hardshrink heaviside
-histc histogram index_add index_copy index_reduce index_select inverse isin isneginf isposinf
-kthvalue log_softmax logcumsumexp lu_solve lu_unpack masked_select matmul median mm mode msort mv
-nan_to_num nanmedian nanquantile narrow_copy neg negative nonzero nonzero_static permute_copy qr
-quantile renorm round scatter scatter_add scatter_reduce searchsorted select_copy sgn sign signbit
-slice_copy slice_scatter slogdet softmax sort split_copy split_with_sizes_copy squeeze_copy svd
-t_copy take take_along_dim tensordot threshold topk transpose_copy triangular_solve tril triu trunc
-unbind_copy unfold_copy unsqueeze_copy vdot view_copy where""",
+diag diagonal_copy dot expand_copy fix float_power floor frac frexp frobenius_norm gather hardshrink
+heaviside histc histogram index_add index_copy index_reduce index_select inverse isin isneginf
+isposinf kthvalue log_softmax logcumsumexp lu_solve lu_unpack masked_select matmul median mm mode
+msort mv nan_to_num nanmedian nanquantile narrow_copy native_batch_norm neg negative nonzero
+nonzero_static nuclear_norm ormqr permute_copy qr quantile renorm round scatter scatter_add
+scatter_reduce searchsorted select_copy sgn sign signbit slice_copy slice_scatter slogdet softmax
+sort split_copy split_with_sizes_copy squeeze_copy svd t_copy take take_along_dim tensordot
+threshold topk transpose_copy triangular_solve tril triu trunc unbind_copy unfold_copy
+unsqueeze_copy vdot view_copy where""",
         "any": "lu",
         "bool": "all any",
         "dtype": "cumprod cumsum mean nanmean nansum prod sum",
@@ -72,7 +73,7 @@ unbind_copy unfold_copy unsqueeze_copy vdot view_copy where""",
         "cast": """
 cond householder_product lstsq matrix_power matrix_rank pinv tensorinv tensorsolve""",
         "same": """
-cholesky cholesky_ex cross det eigh eigvalsh inv inv_ex lu
+cholesky cholesky_ex cross det eigh eigvalsh inv inv_ex ldl_factor ldl_factor_ex ldl_solve lu
 lu_factor lu_factor_ex lu_solve matmul matrix_norm multi_dot norm qr slogdet solve solve_ex
 solve_triangular svd svdvals vecdot vector_norm""",
     },
@@ -239,7 +240,8 @@ def written(
         raise TypeError(f"{name}(): argument 'out' must be {wanted}, not {type(out).__name__}")
     named = hasattr(result, "_fields")
     results = [result] if isinstance(result, TensorBase) else list(result)
-    if not (isinstance(result, TensorBase) or named or name.endswith("_copy")):
+    plain = name.endswith("_copy") or name == "native_batch_norm"  # tuples without names
+    if not (isinstance(result, TensorBase) or named or plain):
         raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
     if len(results) != len(outs):
         raise TypeError(f"expected tuple of {len(results)} elements but got {len(outs)}")
@@ -257,7 +259,9 @@ def written(
         _store(each, value._array, name, others)
     if isinstance(result, TensorBase):
         return out
-    return type(result)(*outs) if named else None
+    if named:
+        return type(result)(*outs)
+    return None if name.endswith("_copy") else tuple(outs)
 
 
 _OF_SEVERAL = {"one": "same", "same": "same", "cast": "cast", "any": "any"}

@@ -12,7 +12,7 @@ from ..api.compositions.dropout import feature_dropout_
 from ..api.compositions.normalisation import batch_norm_of_any_eps
 from ..api.tensor import Tensor
 from . import functional as F
-from .rnn import _gru_step, _lstm_step, _relu_step, _tanh_step
+from .recurrent import gru, gru_step, lstm, lstm_step, relu_step, rnn_relu, rnn_tanh, tanh_step
 from .utils.parametrizations import norm_except_dim
 
 __all__ = [
@@ -28,11 +28,13 @@ __all__ = [
     "feature_alpha_dropout",
     "feature_dropout",
     "group_norm",
+    "gru",
     "gru_cell",
     "hinge_embedding_loss",
     "instance_norm",
     "kl_div",
     "layer_norm",
+    "lstm",
     "lstm_cell",
     "margin_ranking_loss",
     "max_pool1d",
@@ -42,7 +44,9 @@ __all__ = [
     "norm_except_dim",
     "poisson_nll_loss",
     "rms_norm",
+    "rnn_relu",
     "rnn_relu_cell",
+    "rnn_tanh",
     "rnn_tanh_cell",
     "selu",
     "triplet_margin_loss",
@@ -312,7 +316,7 @@ def _cell(name: str, step: Callable[..., Any], like: str, example: str) -> Calla
 
 rnn_tanh_cell = _cell(
     "rnn_tanh_cell",
-    _tanh_step,
+    tanh_step,
     "an `RNNCell`",
     """
     >>> one = minigrad.ones(1, 1)
@@ -322,7 +326,7 @@ rnn_tanh_cell = _cell(
 )
 rnn_relu_cell = _cell(
     "rnn_relu_cell",
-    _relu_step,
+    relu_step,
     "an `RNNCell` with ReLU",
     """
     >>> one = minigrad.ones(1, 1)
@@ -332,7 +336,7 @@ rnn_relu_cell = _cell(
 )
 gru_cell = _cell(
     "gru_cell",
-    _gru_step,
+    gru_step,
     "a `GRUCell`",
     """
     >>> zero = minigrad.zeros(3, 1)
@@ -356,7 +360,7 @@ def lstm_cell(
     >>> minigrad.lstm_cell(one, (one, one), zero, zero)[1]
     tensor([[0.5000]])
     """
-    return _lstm_step(F.linear(input, w_ih, b_ih), tuple(hx), w_hh, b_hh)
+    return lstm_step(F.linear(input, w_ih, b_ih), tuple(hx), w_hh, b_hh)
 
 
 # Losses -------------------------------------------------------------------------------------------

@@ -1,117 +1,23 @@
-"""Recurrent layers and cells: RNN, LSTM and GRU.
-
-A layer is a loop over the steps of its input. A step takes what the input adds to the gates and the
-previous state, which is `(h,)`, or `(h, c)` for an LSTM, and returns the next state. The inputs of
-all steps are multiplied at once. The arithmetic and its order are PyTorch's, except that PyTorch
-gives an LSTM in float32 to a library whose results differ by rounding.
-"""
+"""Recurrent layers and cells: RNN, LSTM and GRU. Their loops are in `recurrent.py`."""
 
 from __future__ import annotations
 
 import math
 import numbers
+import operator
 import warnings
-from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from ..api.creation import empty, zeros
-from ..api.functions import cat, relu, sigmoid, stack, tanh
 from ..api.tensor import Tensor
-from ..core.dispatch import OPS
-from ..core.one_node import as_one_node
-from ..core.warning import warn_once
-from ..rules.dtypes import float32
 from . import functional as F
 from . import init
 from .module import Module
 from .parameter import Parameter
+from .recurrent import MODES, State, run_layers
 from .utils.rnn import PackedSequence
 
-State = tuple[Tensor, ...]
 _Sizes = tuple[int, int, int]
-# A step takes what the input adds to the gates, the state, and the hidden weight and bias.
-Step = Callable[[Tensor, State, Any, Any], State]
-
-# Steps --------------------------------------------------------------------------------------------
-
-
-def _tanh_step(gates: Tensor, state: State, weight: Tensor, bias: Tensor | None) -> State:
-    return (tanh(F.linear(state[0], weight, bias) + gates),)
-
-
-def _relu_step(gates: Tensor, state: State, weight: Tensor, bias: Tensor | None) -> State:
-    return (relu(F.linear(state[0], weight, bias) + gates),)
-
-
-def _lstm_step(gates: Tensor, state: State, weight: Tensor, bias: Tensor | None) -> State:
-    h, c = state
-    gates = F.linear(h, weight, bias) + gates
-    input, forget, cell, output = gates.unsafe_chunk(4, 1)
-    c = sigmoid(forget) * c + sigmoid(input) * tanh(cell)
-    return sigmoid(output) * tanh(c), c
-
-
-def _gru_step(gates: Tensor, state: State, weight: Tensor, bias: Tensor | None) -> State:
-    (h,) = state
-    reset_x, update_x, new_x = gates.unsafe_chunk(3, 1)
-    reset_h, update_h, new_h = F.linear(h, weight, bias).unsafe_chunk(3, 1)
-    new = tanh(new_x + new_h * sigmoid(reset_h + reset_x))
-    return ((h - new) * sigmoid(update_h + update_x) + new,)
-
-
-# For each mode, the step and how many gates it has.
-_MODES: dict[str, tuple[Step, int]] = {
-    "RNN_TANH": (_tanh_step, 1),
-    "RNN_RELU": (_relu_step, 1),
-    "LSTM": (_lstm_step, 4),
-    "GRU": (_gru_step, 3),
-}
-
-
-def _run(
-    step: Callable[[Tensor, State], State], parts: Sequence[Tensor], first: State
-) -> tuple[list[Tensor], State]:
-    """Take the steps in order, and return the h of each and the last state of each sequence.
-
-    `parts` are the inputs of one step each, with a row for each sequence that isn't finished. The
-    sequences are sorted by length, so those that finish are the last ones.
-    """
-    state = first
-    hs: list[Tensor] = []
-    finished: list[State] = []
-    for part in parts:
-        size = part.shape[0]
-        if size < state[0].shape[0]:
-            finished.append(tuple(x[size:] for x in state))
-            state = tuple(x[:size] for x in state)
-        state = step(part, state)
-        hs.append(state[0])
-    if finished:
-        pieces = [state, *reversed(finished)]
-        state = tuple(cat(each) for each in zip(*pieces, strict=True))
-    return hs, state
-
-
-def _run_back(
-    step: Callable[[Tensor, State], State], parts: Sequence[Tensor], first: State
-) -> tuple[list[Tensor], State]:
-    """`_run` from the last step to the first. A sequence joins at its own last step."""
-    size = parts[-1].shape[0]
-    state, hs = first if size == first[0].shape[0] else tuple(x[:size] for x in first), []
-    for part in reversed(parts):
-        if part.shape[0] > size:
-            joining = tuple(x[size : part.shape[0]] for x in first)
-            state = tuple(cat(each) for each in zip(state, joining, strict=True))
-            size = part.shape[0]
-        state = step(part, state)
-        hs.append(state[0])
-    return hs[::-1], state
-
-
-def _beside(*outputs: Tensor) -> Tensor:
-    """Put the outputs of the directions beside each other."""
-    return outputs[0] if len(outputs) == 1 else cat(outputs, -1)
-
 
 # Layers -------------------------------------------------------------------------------------------
 
@@ -143,7 +49,7 @@ class RNNBase(Module):
         super().__init__()
         _check_dropout(dropout, num_layers)
         _check_options(input_size, hidden_size, num_layers, bias, batch_first, proj_size)
-        if mode not in _MODES:
+        if mode not in MODES:
             raise ValueError("Unrecognized RNN mode: " + mode)
         self.mode = mode
         self.input_size = input_size
@@ -166,7 +72,7 @@ class RNNBase(Module):
 
     def _sizes(self, layer: int) -> dict[str, tuple[int, ...]]:
         """Return the shapes of the parameters of a layer, in PyTorch's order."""
-        rows = _MODES[self.mode][1] * self.hidden_size
+        rows = MODES[self.mode][1] * self.hidden_size
         outputs = self.proj_size or self.hidden_size
         inputs = self.input_size if layer == 0 else outputs * len(self._suffixes())
         sizes: dict[str, tuple[int, ...]] = {
@@ -183,9 +89,28 @@ class RNNBase(Module):
     def _flat_weights_names(self) -> list[str]:
         return [name for names in self._all_names() for name in names]
 
+    # Not from `_parameters`: a weight may be computed, and then it's an attribute like another.
+    def _weights(self) -> list[Any]:
+        """The weights in one list: that of `_flat_weights`, unless an attribute was replaced."""
+        now = [getattr(self, name, None) for name in self._flat_weights_names]
+        of, given = vars(self).get("_given_weights", ((), []))
+        same = len(of) == len(now) and all(map(operator.is_, of, now))
+        return given if same else now
+
     @property
-    def _flat_weights(self) -> list[Tensor | None]:
-        return [getattr(self, name, None) for name in self._flat_weights_names]
+    def _flat_weights(self) -> list[Any]:
+        """The list that `forward` uses, until one of the attributes is replaced."""
+        self._flat_weights = weights = self._weights()
+        return weights
+
+    @_flat_weights.setter
+    def _flat_weights(self, weights: list[Any]) -> None:
+        of = tuple([getattr(self, name, None) for name in self._flat_weights_names])
+        vars(self)["_given_weights"] = of, weights
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy uses its own attributes."""
+        return {name: value for name, value in vars(self).items() if name != "_given_weights"}
 
     @property
     def all_weights(self) -> list[list[Parameter]]:
@@ -239,15 +164,7 @@ class RNNBase(Module):
             input = input.unsqueeze(0 if self.batch_first else 1)
             state = tuple(x.unsqueeze(1) for x in state)
         state = self._first_state(state, input, None)
-        if self.batch_first:
-            input = input.transpose(0, 1)
-        if self.mode == "LSTM" and not input.shape[0]:
-            raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
-        output, state = self._layers(input, None, state)
-        if self.batch_first and self.mode == "LSTM":
-            output = output.transpose(0, 1)
-        elif self.batch_first:
-            output = output.transpose_(0, 1)  # in place, which the name of the node says
+        output, state = self._run(input, None, state, self.batch_first)
         if not is_batched:
             output = output.squeeze(0 if self.batch_first else 1)
             state = tuple(x.squeeze(1) for x in state)
@@ -258,85 +175,26 @@ class RNNBase(Module):
         hx = None if hx is None else self.permute_hidden(hx, order)
         state = self._given_state(hx, is_batched=True)
         state = self._first_state(state, data, batch_sizes)
-        output, state = self._layers(data, batch_sizes.tolist(), state)
+        output, state = self._run(data, batch_sizes, state, False)
         last = self.permute_hidden(self._as_given(state), inverse)
         return PackedSequence(output, batch_sizes, order, inverse), last
 
-    def _layers(
-        self, input: Tensor, batch_sizes: list[int] | None, state: State
+    def _run(
+        self, input: Tensor, batch_sizes: Tensor | None, state: State, batch_first: bool
     ) -> tuple[Tensor, State]:
-        """Run all layers on steps (T, N, *), or on packed data if there are `batch_sizes`."""
-
-        def parted(x: Tensor) -> Sequence[Tensor]:
-            return x.unbind(0) if batch_sizes is None else x.split(batch_sizes)
-
-        def joined(parts: Sequence[Tensor]) -> Tensor:
-            return stack(parts) if batch_sizes is None else cat(parts)
-
-        # PyTorch gives such a layer to a library, as one op.
-        by_library = self.mode == "LSTM" and batch_sizes is None and input.dtype is float32
-        if by_library and self.proj_size:
-            by_library = False
-            warn_once(
-                "LSTM with projections is not supported with oneDNN. Using default implementation."
-            )
-        if by_library and any(x.dtype is not float32 for x in state):
-            raise RuntimeError(f"the states of an {self.mode} in float32 must be in float32")
-        rows = [x.unbind(0) for x in state]
-        last: list[State] = []
-        output = input
-        for layer in range(self.num_layers):
-            if layer and self.dropout and self.training:
-                output = F.dropout(output, self.dropout)
-            outputs = []
-            for suffix in self._suffixes():
-                first = tuple(each[len(last)] for each in rows)
-                if by_library:
-                    result, final = self._lstm_direction(output, first, layer, suffix)
-                else:
-                    hs, final = self._direction(output, parted, first, layer, suffix)
-                    result = joined(hs)
-                outputs.append(result)
-                last.append(final)
-            output = _beside(*outputs)
-        return output, tuple(stack(each) for each in zip(*last, strict=True))
-
-    def _params(self, layer: int, suffix: str) -> dict[str, Any]:
-        # Not from `_parameters`: a weight may be computed, and then it's an attribute like another.
-        return {name: getattr(self, f"{name}_l{layer}{suffix}") for name in self._sizes(layer)}
-
-    def _lstm_direction(
-        self, input: Tensor, first: State, layer: int, suffix: str
-    ) -> tuple[Tensor, State]:
-        """Run one direction of an LSTM's layer as one op."""
-        param = self._params(layer, suffix)
-        bias = param["bias_ih"] + param["bias_hh"] if self.bias else None
-        gates = F.linear(input.flip(0) if suffix else input, param["weight_ih"], bias)
-        hs, cs = OPS["lstm"](gates, *first, param["weight_hh"]).unbind(0)
-        hs, *last = hs.flip(0) if suffix else hs, hs[-1], cs[-1]
-        as_one_node((hs, *last), "MkldnnRnnLayerBackward0", input, *param.values(), *first)
-        return hs, tuple(last)
-
-    def _direction(
-        self,
-        input: Tensor,
-        parted: Callable[[Tensor], Sequence[Tensor]],
-        first: State,
-        layer: int,
-        suffix: str,
-    ) -> tuple[list[Tensor], State]:
-        """Run one direction of a layer. `parted` takes the steps of its input apart."""
-        param = self._params(layer, suffix)
-        take, _ = _MODES[self.mode]
-
-        def step(gates: Tensor, state: State) -> State:
-            h, *others = take(gates, state, param["weight_hh"], param.get("bias_hh"))
-            if self.proj_size:
-                h = F.linear(h, param["weight_hr"])
-            return (h, *others)
-
-        gates = F.linear(input, param["weight_ih"], param.get("bias_ih"))
-        return (_run_back if suffix else _run)(step, parted(gates), first)
+        return run_layers(
+            self.mode,
+            input,
+            batch_sizes,
+            state,
+            self._weights(),
+            self.bias,
+            self.num_layers,
+            self.dropout,
+            self.training,
+            self.bidirectional,
+            batch_first,
+        )
 
     # The state that a call is given and returns: a tensor, or for an LSTM a pair
 
@@ -697,7 +555,7 @@ class RNNCellBase(Module):
         elif not is_batched:
             state = tuple(x.unsqueeze(0) for x in state)
         self._check_sizes(input, state)
-        step, _ = _MODES[self._mode]
+        step, _ = MODES[self._mode]
         gates = F.linear(input, self.weight_ih, self.bias_ih)
         state = step(gates, state, self.weight_hh, self.bias_hh)
         return state if is_batched else tuple(x.squeeze(0) for x in state)

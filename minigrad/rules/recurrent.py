@@ -13,7 +13,7 @@ from .rule import Array, Result, differentiable, once
 from .shape import cat, stack
 
 
-@differentiable(INTERNAL, node="MkldnnRnnLayerBackward0")
+@differentiable(INTERNAL, public="nn.lstm", node="MkldnnRnnLayerBackward0")
 def lstm(gates: Array, h: Array, c: Array, weight: Array) -> Result:
     """The h and the c after each step of an LSTM, (2, T, N, H).
 

@@ -1,8 +1,7 @@
 """Datasets, data loaders and hook handles, under the names of torch.utils, and saving to files. It
 imports `rules`, `core`, `random`, `api` and `nn`. Read `data/`, then `serialization/` (save and
-load) with `atomic_write.py`. `checkpoint.py` saves memory in `backward`, `benchmark.py` has
-`Timer`. `_pytree.py` has
-functions of nested structures. `hooks.py` and `dlpack.py` are aliases.
+load) with `atomic_write.py`. `checkpoint.py` saves memory in `backward`, `benchmark/` has
+`Timer`. `_pytree.py` has functions of nested structures. `hooks.py` and `dlpack.py` are aliases.
 """
 
 from __future__ import annotations

@@ -6,11 +6,13 @@ calls a library with its own exp and tanh. So results may be 64 eps apart in sho
 
 from __future__ import annotations
 
+import copy
 import warnings
 from typing import Any
 
 import numpy as np
 import pytest
+import twins
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twins import both, check_same, torch
@@ -381,3 +383,100 @@ def test_nodes_of_packing(batch_first: bool, is_sorted: bool) -> None:
         return [nodes(packed.data), *([x.grad_fn.name(), list(x.stride())] for x in tensors)]
 
     check_same(program)
+
+
+# Functions of torch, and their weights ------------------------------------------------------------
+
+FUNCTIONS = {"rnn_tanh": 1, "rnn_relu": 1, "gru": 3, "lstm": 4}
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("biased", [False, True])
+@pytest.mark.parametrize("form", ["steps first", "batch first", "packed"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_over_a_list_of_weights(
+    name: str, dtype: str, form: str, biased: bool, bidirectional: bool
+) -> None:
+    def program(t: Any) -> Any:
+        t.manual_seed(0)
+        leaves: list[Any] = []
+
+        def draw(*shape: int) -> Any:
+            leaves.append(t.randn(*shape, dtype=getattr(t, dtype), requires_grad=True))
+            return leaves[-1]
+
+        rows, directions = FUNCTIONS[name] * 3, 2 if bidirectional else 1
+        weights = []
+        for inputs in (2, 3 * directions):
+            for _ in range(directions):
+                weights += [draw(rows, inputs), draw(rows, 3)]
+                weights += [draw(rows), draw(rows)] if biased else []
+        states = [draw(2 * directions, 4, 3) for _ in range(2 if name == "lstm" else 1)]
+        hx = tuple(states) if name == "lstm" else states[0]
+        options = biased, 2, 0.0, True, bidirectional
+        function = getattr(t, name)
+        if form == "packed":
+            found = function(draw(7, 2), t.tensor([4, 2, 1]), hx, weights, *options)
+        else:
+            x = draw(4, 5, 2) if form == "batch first" else draw(5, 4, 2)
+            found = function(x, hx, weights, *options, form == "batch first")
+        found[0].sum().backward(retain_graph=True)
+        (found[-1] * found[-1]).sum().backward()
+        grads = [leaf.grad for leaf in leaves]
+        return [*found, found[0].stride(), found[0].grad_fn.name(), *grads]
+
+    twins.check_close(program, *((1e-3, 1e-4) if dtype == "float32" else (1e-7, 1e-8)))
+
+
+def test_an_lstm_function_with_projections_drops_out() -> None:
+    def program(t: Any) -> Any:
+        t.manual_seed(0)
+        layer = t.nn.LSTM(2, 4, 2, proj_size=3, dropout=0.5).double()
+        x = t.randn(5, 1, 2, dtype=t.float64)
+        hx = t.zeros(2, 1, 3, dtype=t.float64), t.zeros(2, 1, 4, dtype=t.float64)
+        t.manual_seed(1)
+        return list(t.lstm(x, hx, layer._flat_weights, True, 2, 0.5, True, False, False))
+
+    twins.check_close(program, 1e-7, 1e-8)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda t, x, w: t.lstm(x, x, w, False, 1, 0.0, False, False, False),
+        lambda t, x, w: t.lstm(x, (x,), w, False, 1, 0.0, False, False, False),
+        lambda t, x, w: t.lstm(x[:0], (x, x), w, False, 1, 0.0, False, False, False),
+        lambda t, x, w: t.gru(x, x, w, False, 1, 0.0, False, False),
+    ],
+)
+def test_operands_that_do_not_fit(call: Any) -> None:
+    kinds = []
+    for t in (minigrad, torch):
+        with pytest.raises((TypeError, RuntimeError)) as raised:
+            call(t, t.ones(1, 1, 1), [t.ones(4, 1), t.ones(4, 1)])
+        kinds.append(type(raised.value))
+    assert kinds[0] is kinds[1]
+
+
+@pytest.mark.parametrize("kind", ["RNN", "GRU", "LSTM"])
+def test_the_list_of_weights_is_what_forward_uses(kind: str) -> None:
+    """Until an attribute of one of their names is replaced."""
+
+    def program(t: Any) -> Any:
+        t.manual_seed(0)
+        layer, x = getattr(t.nn, kind)(2, 3), t.randn(4, 1, 2)
+        found = [layer(x)[0]]
+        layer._flat_weights[0] = layer.weight_ih_l0 * 2
+        found.append(layer(x)[0])
+        layer._flat_weights = [w.detach() / 2 for w in layer._flat_weights]
+        found.append(layer(x)[0])
+        copy_of_layer = copy.deepcopy(layer)
+        found.append(copy_of_layer(x)[0])
+        layer.weight_hh_l0 = t.nn.Parameter(t.zeros(len(layer.weight_ih_l0), 3))
+        found += [layer(x)[0], layer._flat_weights[1], layer._flat_weights[0]]
+        layer.double()
+        found += [layer(x.double())[0]]
+        return found
+
+    twins.check_close(program, 1e-5, 1e-6)

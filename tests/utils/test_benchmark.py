@@ -1,4 +1,4 @@
-"""benchmark.py: how often statements run, and what a measurement says of given times."""
+"""benchmark/: how often statements run, and what a measurement says of given times."""
 
 from __future__ import annotations
 
@@ -66,3 +66,78 @@ def test_autorange_calls_back_for_each_measurement(method: str) -> None:
 def test_what_it_lacks_is_refused_by_name(options: dict[str, Any]) -> None:
     with pytest.raises(NotImplementedError, match=next(iter(options))):
         benchmark.Timer(**options)
+
+
+# Tables -------------------------------------------------------------------------------------------
+
+TASKS = st.tuples(
+    st.sampled_from(["x + 1", "x * 2"]),
+    st.sampled_from(["label", "other"]),
+    st.sampled_from([None, "rows"]),
+    st.sampled_from(["small", "a large one"]),
+    st.sampled_from(["e", "env 2"]),
+    st.sampled_from([1, 2]),
+)
+SOME_TIMES = st.lists(st.floats(1e-8, 1e3), min_size=1, max_size=6)
+
+
+def table(namespace: Any, measured: list[Any], options: dict[str, Any]) -> str:
+    results = [
+        namespace.Measurement(
+            runs,
+            raw,
+            namespace.TaskSpec(
+                stmt, "pass", "", label, sub_label, description, env, num_threads=threads
+            ),
+        )
+        for (stmt, label, sub_label, description, env, threads), runs, raw in measured
+    ]
+    compare = namespace.Compare(results[:1])
+    compare.extend_results(results[1:])
+    if options["trim"]:
+        compare.trim_significant_figures()
+    if options["warn"]:
+        compare.highlight_warnings()
+    if options["color"] is not None:
+        compare.colorize(rowwise=options["color"])
+    return str(compare)
+
+
+@given(
+    st.lists(st.tuples(TASKS, st.integers(1, 3), SOME_TIMES), min_size=1, max_size=8),
+    st.fixed_dictionaries(
+        {
+            "trim": st.booleans(),
+            "warn": st.booleans(),
+            "color": st.sampled_from([None, True, False]),
+        }
+    ),
+)
+def test_tables_are_pytorchs(measured: list[Any], options: dict[str, Any]) -> None:
+    assert table(benchmark, measured, options) == table(theirs, measured, options)
+
+
+@given(SOME_TIMES, st.integers(1, 5))
+def test_what_is_said_of_a_measurement(raw: list[float], runs: int) -> None:
+    found = []
+    for namespace in (benchmark, theirs):
+        m = namespace.Measurement(runs, raw, namespace.TaskSpec("x", "y", label="l"))
+        found.append(
+            [m.significant_figures, m.has_warnings, m.meets_confidence(0.5), m.as_row_name]
+            + [m.label, m.stmt, m.setup, m.num_threads, m.env, namespace.select_unit(raw[0])]
+            + [namespace.trim_sigfig(raw[0], n) for n in range(1, 5)]
+            + [len(namespace.Measurement.merge([m, m])[0].times)]
+        )
+    assert found[0] == found[1]
+
+
+def test_other_arguments_of_tables() -> None:
+    for namespace in (benchmark, theirs):
+        with pytest.raises(ValueError, match="Expected an instance of `Measurement`"):
+            namespace.Compare([1])
+        assert namespace.ordered_unique("abca") == ["a", "b", "c"]
+        assert namespace.unit_to_english("ms") == "millisecond"
+        assert namespace.Language.PYTHON.value == 0
+        assert not hasattr(namespace.Measurement(1, [1.0], None), "no_such")
+    with pytest.raises(NotImplementedError, match="collect_callgrind"):
+        benchmark.Timer().collect_callgrind()

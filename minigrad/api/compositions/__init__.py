@@ -17,11 +17,13 @@ from . import fractional_pooling as fractional_pooling
 from . import grids as grids
 from . import histograms as histograms
 from . import indexing as indexing
+from . import ldl as ldl
 from . import linalg as linalg
 from . import losses as losses
 from . import low_rank as low_rank
 from . import lu as lu
 from . import moments as moments
+from . import native as native
 from . import normalisation as normalisation
 from . import norms as norms
 from . import padding as padding

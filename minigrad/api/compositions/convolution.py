@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ...core.creating import ints_of
 from ...core.dispatch import OPS
 from ...core.tensor import require_tensor
 from ...core.warning import warn_once
-from ...rules.dims import index
+from ...rules.dims import flag, index
 from ...rules.dtypes import scalar_name
 from ...rules.presentation import FUNCTION
 from .registry import composed, composed_for_dims
@@ -218,6 +219,54 @@ def _conv_transpose(
         )
     y = OPS["convolution"](input, weight, bias, stride, padding, dilation, True, extra, groups)
     return y if batched else y.squeeze(0)
+
+
+@composed(FUNCTION)
+def convolution(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    transposed: bool,
+    output_padding: Sequence[int],
+    groups: int,
+) -> Tensor:
+    """Return `conv1d` of the arguments, or `conv_transpose1d` if `transposed`, or 2D or 3D ones.
+
+    The weight decides of how many dimensions. The input has a batch dimension, and the sizes are
+    sequences. `output_padding` is for `transposed` only. RuntimeError for shapes that don't fit.
+
+    >>> x, weight = minigrad.tensor([[[1., 2., 3.]]]), minigrad.ones(1, 1, 2)
+    >>> minigrad.convolution(x, weight, None, [1], [0], [1], False, [0], 1)
+    tensor([[[3., 5.]]])
+    """
+    require_tensor(input, "convolution", "input")
+    require_tensor(weight, "convolution", "weight", 2)
+    stride, padding, dilation, output_padding = (
+        ints_of("convolution", name, sizes)
+        for name, sizes in (
+            ("stride", stride),
+            ("padding", padding),
+            ("dilation", dilation),
+            ("output_padding", output_padding),
+        )
+    )
+    nd = weight.ndim - 2
+    if nd not in (1, 2, 3):
+        raise RuntimeError("weight should have three to five dimensions")
+    if input.ndim != weight.ndim:
+        raise RuntimeError(
+            f"Expected {weight.ndim}-dimensional input for {weight.ndim}-dimensional weight "
+            f"{list(weight.shape)}, but got {input.ndim}-dimensional input of size "
+            f"{list(input.shape)} instead"
+        )
+    if flag(transposed, "transposed"):
+        return _conv_transpose(
+            nd, input, weight, bias, stride, padding, output_padding, groups, dilation
+        )
+    return _conv(nd, input, weight, bias, stride, padding, dilation, groups)
 
 
 _EVERY = (1, 2, 3)

@@ -9,6 +9,7 @@ import numpy as np
 from ...core.dispatch import OPS
 from ...core.one_node import as_one_node
 from ...core.tensor import require_tensor, wrap
+from ...rules.dims import index
 from ...rules.dtypes import scalar_name
 from ...rules.presentation import FUNCTION
 from .indexing import index_add, renormalise
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from ..tensor import Tensor
 
 _MODES = ("sum", "mean", "max")
+_NODE = "EmbeddingBagBackward0"
 
 
 @composed(FUNCTION, module="nn.functional")
@@ -67,8 +69,70 @@ def embedding_bag(
     if max_norm is not None:
         renormalise(weight, input, max_norm, norm_type)
     padding = _padding(padding_idx, weight)
-    bags = _bags(input, weight, starts, factors, mode, padding, scale_grad_by_freq)
-    return as_one_node(bags, "EmbeddingBagBackward0", weight, factors)
+    bags: Tensor = _bags(input, weight, starts, factors, mode, padding, scale_grad_by_freq)[0]
+    return bags
+
+
+@composed(FUNCTION)
+def embedding_bag_(
+    weight: Tensor,
+    indices: Tensor,
+    offsets: Tensor,
+    scale_grad_by_freq: bool = False,
+    mode: int = 0,
+    sparse: bool = False,
+    per_sample_weights: Tensor | None = None,
+    include_last_offset: bool = False,
+    padding_idx: int | None = None,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return `nn.functional.embedding_bag`, and three tensors of integers that tell of the bags.
+
+    `mode` is 0 for "sum", 1 for "mean" or 2 for "max". `indices` and `offsets` have one dimension.
+    The integers are the bag of each index, the number of indices that count in each bag, and the
+    index of each maximum; what a mode doesn't need is zero or empty. RuntimeError for arguments
+    that don't fit, NotImplementedError for `sparse`.
+
+    >>> w, x = minigrad.tensor([[1., 2.], [3., 4.]]), minigrad.tensor([0, 1, 1])
+    >>> minigrad.embedding_bag(w, x, minigrad.tensor([0, 1]), mode=1)[:2]
+    (tensor([[1., 2.],
+            [3., 4.]]), tensor([0, 1, 1]))
+    """
+    name, factors = "embedding_bag", per_sample_weights
+    given = {"weight": weight, "indices": indices, "offsets": offsets}
+    for position, (called, x) in enumerate(given.items(), 1):
+        require_tensor(x, name, called, position)
+    mode = index(mode, "mode")
+    if not 0 <= mode < len(_MODES):
+        raise RuntimeError("`mode` must be sum, mean, or max.")
+    if sparse:
+        raise NotImplementedError("embedding_bag(sparse=True) is not implemented")
+    for called, x, dims in (("weight", weight, 2), ("input", indices, 1), ("offsets", offsets, 1)):
+        if x.ndim != dims:
+            raise RuntimeError(
+                f"{called} has to be a {dims}D Tensor, but got Tensor of dimension {x.ndim}"
+            )
+    if factors is not None:
+        if mode:
+            raise RuntimeError("embedding_bag: per_sample_weights only supported with mode='sum'")
+        if factors.numel() != indices.numel():
+            raise RuntimeError(
+                "Expected per_sample_weights.value().numel() == indices.numel() to be true, but "
+                "got false."
+            )
+        _check_factors(indices, weight, factors, "sum")
+    starts = _starts(indices, offsets)
+    if include_last_offset:
+        if not len(starts):
+            raise RuntimeError("include_last_offset: number of offset should be at least 1")
+        starts = starts[:-1]
+    padding, by_freq = _padding(padding_idx, weight), scale_grad_by_freq and mode < 2
+    bags, *about = _bags(indices, weight, starts, factors, _MODES[mode], padding, by_freq)
+    # PyTorch's kernel for float32 and float16 doesn't need to know the bag of an index.
+    by_rows = weight._array.dtype.itemsize <= 4 and weight.stride(1) == 1
+    if mode == 0 and padding == -1 and by_rows:
+        about[0] = about[0][:0]
+    bag, sizes, places = (wrap(x.astype(indices._array.dtype)) for x in about)
+    return bags, bag, sizes, places
 
 
 def _padding(padding_idx: int | None, weight: Any) -> int:
@@ -140,7 +204,11 @@ def _starts(input: Any, offsets: Any) -> np.ndarray:
 
 def _bags(
     input: Any, weight: Any, starts: Any, factors: Any, mode: str, padding: int, by_freq: bool
-) -> Any:
+) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray]:
+    """The bags, the bag of each index, the size of each bag, and the index of each maximum.
+
+    Sums have no size, and means have the sizes instead of the indices.
+    """
     indices = input._array
     if ((indices < 0) | (indices >= len(weight))).any():
         raise RuntimeError(
@@ -148,26 +216,32 @@ def _bags(
         )
     sizes = np.diff(np.append(starts, max(len(indices), starts.max(initial=0))))
     bag = np.repeat(np.arange(len(starts)), sizes)
+    operands = weight, factors
     if not len(starts):
         input, indices, factors = input[:0], indices[:0], factors and factors[:0]
     rows = OPS["embedding"](weight, input, padding, by_freq)
     counts = indices != padding
+    number = np.bincount(bag[counts], minlength=len(starts))
     if mode == "max":
-        return _maxima(rows, bag, counts, len(starts))
+        y, places = _maxima(rows, bag, counts, len(starts))
+        found = indices[places] if len(indices) else places
+        found = np.where(number[:, None] > 0, found, 0)
+        return as_one_node(y, _NODE, *operands), bag, number, found
     if factors is not None:
         rows = rows * factors.unsqueeze(-1)
     if not counts.all():
         rows = OPS["masked_fill"](rows, wrap(~counts[:, None]), 0)
     zero = wrap(np.zeros((len(starts), weight.shape[1]), weight._array.dtype))
-    total = index_add(zero, 0, wrap(bag), rows)
+    y = index_add(zero, 0, wrap(bag), rows)
     if mode == "sum":
-        return total
-    number = np.bincount(bag[counts], minlength=len(starts))
-    return total / wrap(np.maximum(number, 1).astype(weight._array.dtype)[:, None])
+        none = np.zeros(len(starts), int)
+        return as_one_node(y, _NODE, *operands), bag, none, none
+    y = y / wrap(np.maximum(number, 1).astype(weight._array.dtype)[:, None])
+    return as_one_node(y, _NODE, *operands), bag, number, number
 
 
-def _maxima(rows: Any, bag: np.ndarray, counts: np.ndarray, number: int) -> Any:
-    """The largest element of each column in each bag, the first of several."""
+def _maxima(rows: Any, bag: np.ndarray, counts: np.ndarray, number: int) -> tuple[Any, np.ndarray]:
+    """The largest element of each column in each bag, the first of several, and its row."""
     place = np.zeros((number, rows.shape[1]), np.int64)
     empty = np.ones((number, 1), bool)
     for i in range(number):
@@ -176,6 +250,7 @@ def _maxima(rows: Any, bag: np.ndarray, counts: np.ndarray, number: int) -> Any:
             place[i] = members[rows._array[members].argmax(0)]
             empty[i] = False
     if not len(rows):
-        return OPS["expand"](wrap(np.zeros((), rows._array.dtype)), place.shape).clone()
+        zeros = OPS["expand"](wrap(np.zeros((), rows._array.dtype)), place.shape).clone()
+        return zeros, place
     y = OPS["gather_along"](rows, wrap(place), 0)
-    return OPS["masked_fill"](y, wrap(empty), 0) if empty.any() else y
+    return OPS["masked_fill"](y, wrap(empty), 0) if empty.any() else y, place

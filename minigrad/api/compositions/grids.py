@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...core.creating import ints_of
 from ...core.dispatch import OPS, function
 from ...core.one_node import as_one_node
 from ...core.tensor import require_tensor, wrap
 from ...rules import REGISTRY
+from ...rules.dims import flag
 from ...rules.dtypes import scalar_name
 from ...rules.presentation import FUNCTION
 from .basic import matmul
@@ -76,8 +78,30 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
         )
     if min(size) <= 0:
         raise ValueError(f"Expected non-zero, positive output size. Got {list(size)}")
-    if theta.shape[0] != size[0]:
-        raise RuntimeError(f"affine_grid: got {theta.shape[0]} matrices for size {list(size)}")
+    return affine_grid_generator(theta, size, corners)
+
+
+@composed(FUNCTION)
+def affine_grid_generator(theta: Tensor, size: Sequence[int], align_corners: bool) -> Tensor:
+    """`nn.functional.affine_grid`, with a grid of no places for sizes of 0.
+
+    RuntimeError for shapes that don't fit, NotImplementedError for integers.
+
+    >>> minigrad.affine_grid_generator(minigrad.eye(2, 3).unsqueeze(0), (1, 1, 1, 1), True)
+    tensor([[[[0., 0.]]]])
+    """
+    require_tensor(theta, "affine_grid_generator", "theta")
+    size, nd = ints_of("affine_grid_generator", "size", size), len(size) - 2
+    if nd not in (2, 3):
+        raise RuntimeError("AffineGridGenerator needs 4d (spatial) or 5d (volumetric) inputs.")
+    if tuple(theta.shape) != (size[0], nd, nd + 1):
+        raise RuntimeError(
+            f"Expected size of theta to be: [{size[0]}, {nd}, {nd + 1}] but got: "
+            f"{list(theta.shape)}."
+        )
+    if theta._array.dtype.kind != "f":
+        raise NotImplementedError(f"affine_grid_generator is not implemented for {theta.dtype}")
+    corners = flag(align_corners, "align_corners")
     kind, inside = theta._array.dtype, tuple(size[2:])
     each = [_coordinates(n, corners, kind) for n in inside]
     places = np.stack([*np.meshgrid(*each, indexing="ij")[::-1], np.ones(inside, kind)], -1)

@@ -607,10 +607,10 @@ def _check_reflections(name: str, A: Any, tau: Any) -> None:
     _same_dtype(name, A, tau)
 
 
-def _reflected(A: Any, tau: Any, x: Any) -> Any:
-    """The product of the reflections and x."""
+def _reflected(A: Any, tau: Any, x: Any, transpose: bool = False) -> Any:
+    """The product of the reflections, or of its transpose, and x."""
     below = OPS["tril"](A, -1)
-    for i in range(tau.shape[-1])[::-1]:
+    for i in range(tau.shape[-1])[:: 1 if transpose else -1]:
         unit = np.zeros((A.shape[-2], 1), A._array.dtype)
         unit[i] = 1
         v = OPS["add"](OPS["slice"](below, A.ndim - 1, i, i + 1, 1), wrap(unit))
@@ -627,6 +627,60 @@ def orgqr(input: Tensor, input2: Tensor) -> Tensor:
     tensor([[0.]])
     """
     return householder_product(input, input2)
+
+
+@composed(BOTH)
+@one_node("OrmqrBackward0", "input", "input2", "input3")
+def ormqr(
+    input: Tensor, input2: Tensor, input3: Tensor, left: bool = True, transpose: bool = False
+) -> Tensor:
+    """Return Q @ input3, or input3 @ Q if not `left`, for the square matrix Q of reflections.
+
+    `geqrf` returns the reflections, `input` and `input2`. With `transpose`, Qᵀ takes Q's place.
+    RuntimeError for shapes that don't fit.
+
+    >>> minigrad.ormqr(minigrad.ones(2, 1), minigrad.tensor([1.]), minigrad.eye(2))
+    tensor([[ 0., -1.],
+            [-1.,  0.]])
+    """
+    left, transpose = flag(left, "left"), flag(transpose, "transpose")
+    _check_product_with_reflections(input, input2, input3, -2 if left else -1)
+    if left:
+        return _by_columns(_reflected(input, input2, input3, transpose))
+    found = _reflected(input, input2, transposed(input3), not transpose)
+    return _by_columns(transposed(found))
+
+
+def _check_product_with_reflections(input: Any, tau: Any, other: Any, dim: int) -> None:
+    given = {"input": input, "tau": tau, "other": other}
+    for position, (name, x) in enumerate(given.items(), 1):
+        require_tensor(x, "ormqr", name, position)
+    for name, x in (("input", input), ("other", other)):
+        if x.ndim < 2:
+            raise RuntimeError(f"torch.ormqr: {name} must have at least 2 dimensions.")
+    m = other.shape[dim]
+    if m != input.shape[-2]:
+        raise RuntimeError(f"torch.ormqr: other.shape[{dim}] must be equal to input.shape[-2]")
+    if tau.shape[-1:] != (min(m, input.shape[-1]),):
+        raise RuntimeError(
+            f"torch.ormqr: tau.shape[-1] must be equal to min(other.shape[{dim}], input.shape[-1])"
+        )
+    for name, x, ndim in (("tau", tau, input.ndim - 1), ("other", other, input.ndim)):
+        if x.ndim != ndim or x.shape[: input.ndim - 2] != input.shape[:-2]:
+            raise RuntimeError(
+                f"torch.ormqr: Expected {name} to have the batch dimensions of input, but got "
+                f"{list(x.shape)} for {list(input.shape)}"
+            )
+        if x.dtype != input.dtype:
+            ours, theirs = (scalar_name(each._array) for each in (input, x))
+            raise RuntimeError(
+                f"torch.ormqr: Expected input and {name} to have the same dtype, but input has "
+                f"dtype {ours} and {name} has dtype {theirs}"
+            )
+    if input._array.dtype.kind != "f":
+        raise NotImplementedError(
+            f"\"ormqr_cpu\" not implemented for '{scalar_name(input._array)}'"
+        )
 
 
 @composed(FUNCTION, module="linalg")

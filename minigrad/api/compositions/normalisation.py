@@ -107,11 +107,11 @@ def batch_norm_of_any_eps(
     """Return `batch_norm` of the arguments, whatever `eps` is."""
     _floats_only("batch_norm", input, weight=weight, bias=bias, mean=running_mean, var=running_var)
     parameters = running_mean, running_var, weight, bias
-    if _is_mixed("batch_norm", input, *parameters):
-        wide = batch_norm_of_any_eps(input.float(), *parameters, training, momentum, eps)
-        return _rounded(wide, "Batch", input, weight, bias)
     shape = tuple(input.shape)
     if input.numel() == 0:
+        if _is_mixed("batch_norm", input, *parameters):
+            wide = batch_norm_of_any_eps(input.float(), *parameters, training, momentum, eps)
+            return _rounded(wide, "Batch", input, weight, bias)
         y = input.clone()
         y = y if weight is None else y * weight[0]
         return y if bias is None else y + bias[0]
@@ -119,6 +119,26 @@ def batch_norm_of_any_eps(
         raise ValueError(
             f"Expected more than 1 value per channel when training, got input size {input.shape}"
         )
+    return normalised_by_batch(input, *parameters, training, momentum, eps)[0]
+
+
+def normalised_by_batch(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    training: bool,
+    momentum: float,
+    eps: float,
+) -> tuple[Any, Any, Any]:
+    """Return `batch_norm` of the arguments, and if `training` the mean and variance, else None."""
+    _floats_only("batch_norm", input, weight=weight, bias=bias, mean=running_mean, var=running_var)
+    parameters = running_mean, running_var, weight, bias
+    if _is_mixed("batch_norm", input, *parameters):
+        wide, *both = normalised_by_batch(input.float(), *parameters, training, momentum, eps)
+        return _rounded(wide, "Batch", input, weight, bias), *both
+    shape = tuple(input.shape)
     if len(shape) < 2:
         raise RuntimeError(f"batch_norm expects 2 or more dimensions, but got {list(shape)}")
     names = ("running_mean", "running_var", "weight", "bias")
@@ -128,15 +148,17 @@ def batch_norm_of_any_eps(
     if not training:
         if running_mean is None or running_var is None:
             raise RuntimeError("running_mean and running_var must be defined in evaluation mode")
-        return OPS["normalise_by"](input, weight, bias, running_mean, running_var, eps)
+        y = OPS["normalise_by"](input, weight, bias, running_mean, running_var, eps)
+        return y, None, None
     others, channels = (0, *range(2, len(shape))), (1, shape[1], *(1,) * (len(shape) - 2))
     y, mean, var = OPS["normalise"](input, weight, bias, shape, others, channels, eps, "Batch")
     count = math.prod(shape[:1] + shape[2:])
     if running_mean is not None:
         _move(running_mean, mean._array.reshape(-1), momentum)
     if running_var is not None:
-        _move(running_var, var._array.reshape(-1) * (count / (count - 1)), momentum)
-    return y
+        unbiased = count / (count - 1) if count > 1 else math.nan
+        _move(running_var, var._array.reshape(-1) * unbiased, momentum)
+    return y, mean, var
 
 
 def _move(running: Tensor, value: np.ndarray, momentum: float) -> None:
@@ -161,14 +183,21 @@ def layer_norm(
     >>> minigrad.nn.functional.layer_norm(minigrad.tensor([1., 3.]), (2,))
     tensor([-1.0000,  1.0000])
     """
+    return layer_normalised(input, normalized_shape, weight, bias, eps)[0]
+
+
+def layer_normalised(
+    input: Tensor, normalized_shape: Any, weight: Tensor | None, bias: Tensor | None, eps: float
+) -> tuple[Any, Any, Any]:
+    """Return `layer_norm` of the arguments, and the means and the variances."""
     _floats_only("layer_norm", input, weight=weight, bias=bias)
     sizes = _last_sizes("layer_norm", input, normalized_shape, weight=weight, bias=bias)
     if _is_mixed("layer_norm", input, weight, bias):
-        wide = layer_norm(input.float(), normalized_shape, weight, bias, eps)
-        return _rounded(wide, "Layer", input, weight, bias)
+        wide, *both = layer_normalised(input.float(), normalized_shape, weight, bias, eps)
+        return _rounded(wide, "Layer", input, weight, bias), *both
     over = tuple(range(input.ndim - len(sizes), input.ndim))
     shape = tuple(input.shape)
-    return _normalised_layer(input, weight, bias, shape, over, sizes, eps, "Layer")[0]
+    return _normalised_layer(input, weight, bias, shape, over, sizes, eps, "Layer")
 
 
 def _last_sizes(
@@ -262,6 +291,15 @@ def group_norm(
         raise ValueError(
             f"Expected more than 1 value per channel when training, got input size {list(shape)}"
         )
+    return group_normalised(input, num_groups, weight, bias, eps)
+
+
+def group_normalised(
+    input: Tensor, num_groups: int, weight: Tensor | None, bias: Tensor | None, eps: float
+) -> Tensor:
+    """Return `group_norm` of the arguments, also of groups of one element."""
+    _floats_only("group_norm", input, weight=weight, bias=bias)
+    shape = tuple(input.shape)
     if shape[1] % num_groups:
         raise RuntimeError(
             "Expected number of channels in input to be divisible by num_groups, but got input of "
@@ -275,7 +313,7 @@ def group_norm(
                 f"{list(shape)}"
             )
     if _is_mixed("group_norm", input, weight, bias):
-        wide = group_norm(input.float(), num_groups, weight, bias, eps)
+        wide = group_normalised(input.float(), num_groups, weight, bias, eps)
         return _rounded(wide, "Group", input, weight, bias)
     if not channels_last(input._array):
         input = input.contiguous()

@@ -10,8 +10,10 @@ import numpy as np
 
 from ...core.creating import number_of
 from ...core.dispatch import OPS
+from ...core.one_node import as_one_node
 from ...core.output import written
 from ...core.tensor import require_tensor, wrap
+from ...core.warning import warn_once
 from ...rules.dims import axes
 from ...rules.dims import axis as dim_from_front
 from ...rules.dtypes import scalar_name, to_numpy
@@ -53,6 +55,43 @@ def norm(
         return matrix_norm(input, "nuc", dims, keepdim, dtype=dtype)
     order: Any = 2.0 if p is None or p == "fro" else p
     return vector_norm(input, order, dim, keepdim, dtype=dtype)
+
+
+@composed(FUNCTION)
+def frobenius_norm(input: Tensor, dim: int | Sequence[int], keepdim: bool = False) -> Tensor:
+    """Return the square root of the sum of the squares over one or two dims, or over all for ().
+
+    RuntimeError for more dims, and for integers.
+
+    >>> import warnings
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     minigrad.frobenius_norm(minigrad.tensor([[3., 4.]]), (0, 1))
+    tensor(5.)
+    """
+    require_tensor(input, "frobenius_norm", "input")
+    warn_once(
+        "at::frobenius_norm is deprecated: use linalg.vector_norm, or matrix_norm for two dims"
+    )
+    dims = (dim,) if isinstance(dim, int) else tuple(dim)
+    if len(dims) > 2:
+        raise RuntimeError(
+            f"Expected at most 2 dimensions, but got {len(dims)} dimensions instead."
+        )
+    return as_one_node(vector_norm(input, 2.0, dims, keepdim), "NormBackward1", input)
+
+
+@composed(FUNCTION)
+def nuclear_norm(input: Tensor, dim: Sequence[int] = (-2, -1), keepdim: bool = False) -> Tensor:
+    """Return the sum of the singular values of matrices, which are in two dims.
+
+    >>> import warnings
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     minigrad.nuclear_norm(minigrad.tensor([[3., 0.], [0., 4.]]))
+    tensor(7.)
+    """
+    require_tensor(input, "nuclear_norm", "input")
+    warn_once("at::nuclear_norm is deprecated: use linalg.matrix_norm(input, 'nuc', dim, keepdim)")
+    return matrix_norm(input, "nuc", dim, keepdim)
 
 
 def _in_dtype(name: str, input: Any, dtype: dtype_ | None) -> Any:

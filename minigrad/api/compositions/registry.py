@@ -48,6 +48,8 @@ def composed(
 
     def register(function: F) -> F:
         name = function.__name__.rstrip("_")
+        if name != function.__name__ and module != "Tensor":
+            _rename(function, name)
         public: Callable[..., Any] = function
         if numpy_names and module != "nn.functional":
             public = taking_numpy_names(function)
@@ -55,6 +57,13 @@ def composed(
         return function
 
     return register
+
+
+def _rename(function: Any, name: str) -> None:
+    """Let the errors for its arguments have the public name, also those of what is wrapped."""
+    while function is not None:
+        function.__name__ = function.__qualname__ = name
+        function = vars(function).get("__wrapped__")
 
 
 def composed_for_dims(

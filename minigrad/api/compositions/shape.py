@@ -13,6 +13,7 @@ from ...core.arguments import require_broadcastable
 from ...core.creating import require_memory
 from ...core.devices import require_cpu
 from ...core.dispatch import OPS
+from ...core.inplace import shares_memory
 from ...core.one_node import as_one_node, one_node
 from ...core.tensor import TensorBase, require_tensor, wrap
 from ...core.warning import warn_once
@@ -706,7 +707,7 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     tensor([[1., 1.],
             [0., 0.]])
     """
-    return _with_part(input, src, lambda x: OPS["select"](x, dim, index), "select")
+    return _with_part(input.clone(), src, lambda x: OPS["select"](x, dim, index), "select")
 
 
 @composed()
@@ -725,7 +726,7 @@ def slice_scatter(
     tensor([0., 1., 1., 0.])
     """
     d = dim_from_front(dim, input.ndim)
-    return _with_part(input, src, lambda x: OPS["slice"](x, d, start, end, step), "slice")
+    return _with_part(input.clone(), src, lambda x: OPS["slice"](x, d, start, end, step), "slice")
 
 
 @composed()
@@ -739,20 +740,55 @@ def diagonal_scatter(
     tensor([[1., 0.],
             [0., 1.]])
     """
-    return _with_part(input, src, lambda x: OPS["diagonal"](x, offset, dim1, dim2), "diagonal")
+    return _with_part(
+        input.clone(), src, lambda x: OPS["diagonal"](x, offset, dim1, dim2), "diagonal"
+    )
 
 
-def _with_part(input: Any, src: Any, part: Any, name: str) -> Any:
-    """A copy of a tensor, with other values in a part of it."""
-    result = input.clone()
-    place = part(result)
+@composed()
+@one_node("AsStridedScatterBackward0", "input", "src")
+def as_strided_scatter(
+    input: Tensor,
+    src: Tensor,
+    size: Sequence[int],
+    stride: Sequence[int],
+    storage_offset: int | None = None,
+) -> Tensor:
+    """Return a copy, with its memory, with `src` in the places of `as_strided`.
+
+    In PyTorch, the elements that `src` replaces have a gradient instead of the others.
+    RuntimeError for another shape, and for a tensor that requires grad and isn't contiguous.
+
+    >>> minigrad.as_strided_scatter(minigrad.zeros(2, 2), minigrad.ones(2), (2,), (3,))
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
+    require_tensor(input, "as_strided_scatter", "input")
+    require_tensor(src, "as_strided_scatter", "src", 2)
+    if input.requires_grad and not input.is_contiguous():
+        raise RuntimeError("as_strided_scatter is only implemented for contiguous inputs")
+    offset, shape, strides = input.storage_offset(), input.shape, input.stride()
+    start = offset if storage_offset is None else storage_offset
+    if shares_memory(input._array):
+        return _with_part(
+            input.clone(), src, lambda x: OPS["as_strided"](x, size, stride, start), "slice"
+        )
+    memory = len(input.untyped_storage()) // input.element_size()
+    copy = OPS["as_strided"](input, (memory,), (1,), 0).clone()
+    _with_part(copy, src, lambda x: OPS["as_strided"](x, size, stride, start), "slice")
+    return OPS["as_strided"](copy, shape, strides, offset)
+
+
+def _with_part(copy: Any, src: Any, part: Any, name: str) -> Any:
+    """A copy of a tensor, after other values are written to a part of it."""
+    place = part(copy)
     if place.shape != src.shape:
         raise RuntimeError(
             f"expected src to have a size equal to the {name} of self. src size = "
             f"{list(src.shape)}, {name} size = {list(place.shape)}"
         )
     place.copy_(src)
-    return result
+    return copy
 
 
 # Broadcasting -------------------------------------------------------------------------------------

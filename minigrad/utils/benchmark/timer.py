@@ -1,106 +1,26 @@
-"""`Timer` and `Measurement`, under their names in torch.utils.benchmark."""
+"""`Timer`: it measures how long a statement takes."""
 
 from __future__ import annotations
 
+import enum
 import sys
 import textwrap
 import timeit
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
-__all__ = ["Measurement", "TaskSpec", "Timer"]
+from .measurement import Measurement, TaskSpec
 
-_UNITS = ((1e-9, "ns"), (1e-6, "us"), (1e-3, "ms"), (1.0, "s"))
 _BLOCK_OVERHEAD = 1000  # a block runs this many times as long as one call of the timer
 
 
-@dataclass(frozen=True)
-class TaskSpec:
-    """What a `Timer` measures: a statement, its setup, and the texts that name it."""
+class Language(enum.Enum):
+    """The language of a statement. Only Python's can be measured."""
 
-    stmt: str
-    setup: str
-    global_setup: str = ""
-    label: str | None = None
-    sub_label: str | None = None
-    description: str | None = None
-    env: str | None = None
-    num_threads: int = 1
-
-    @property
-    def title(self) -> str:
-        """The label, or else the statement, and the sub-label."""
-        several = "\n" in self.stmt
-        statement = f"stmt:\n{textwrap.indent(self.stmt, '  ')}" if several else self.stmt
-        title = self.label or statement
-        return f"{title}: {self.sub_label}" if self.sub_label else title
-
-
-@dataclass
-class Measurement:
-    """The times that a `Timer` measured: `raw_times`, in seconds, each of `number_per_run` runs.
-
-    >>> task = minigrad.utils.benchmark.TaskSpec("x + 1", "pass")
-    >>> m = minigrad.utils.benchmark.Measurement(2, [2.0, 4.0, 6.0], task)
-    >>> m.times, m.median, m.mean, m.title
-    ([1.0, 2.0, 3.0], 2.0, 2.0, 'x + 1')
-    """
-
-    number_per_run: int
-    raw_times: list[float]
-    task_spec: TaskSpec
-    metadata: dict[Any, Any] | None = None
-
-    @property
-    def title(self) -> str:
-        """The title of the task."""
-        return self.task_spec.title
-
-    @property
-    def times(self) -> list[float]:
-        """The time of one run, in seconds, from each measurement."""
-        return [time / self.number_per_run for time in self.raw_times]
-
-    @property
-    def mean(self) -> float:
-        """The mean of `times`."""
-        return float(np.mean(self.times))
-
-    @property
-    def median(self) -> float:
-        """The median of `times`."""
-        return float(np.median(self.times))
-
-    @property
-    def iqr(self) -> float:
-        """The range between the quartiles of `times`."""
-        low, high = self._quartiles()
-        return high - low
-
-    def _quartiles(self) -> tuple[float, float]:
-        low, high = np.quantile(self.times, (0.25, 0.75))
-        return float(low), float(high)
-
-    def __repr__(self) -> str:
-        count = len(self.raw_times)
-        scale, unit = max((u for u in _UNITS if u[0] <= self.median), default=_UNITS[0])
-        task = self.task_spec
-        lines = [object.__repr__(self), self.title]
-        lines += [task.description] if task.description else []
-        lines += [f"setup: {task.setup}"] if task.setup != "pass" else []
-        several, of_each = ("Median: ", "s") if count > 1 else ("", "")
-        lines.append(f"  {several}{self.median / scale:.2f} {unit}")
-        if count >= 4:
-            low, high = self._quartiles()
-            quartiles = f"{low / scale:.2f} to {high / scale:.2f}"
-            lines.append(f"  IQR:    {self.iqr / scale:.2f} {unit} ({quartiles})")
-        runs = f"{self.number_per_run} runs {'per measurement,' if count > 1 else ','}"
-        threads = f"{task.num_threads} thread{'s' if task.num_threads > 1 else ''}"
-        lines.append(f"  {count} measurement{of_each}, {runs} {threads}")
-        return "\n".join(lines)
+    PYTHON = 0
+    CPP = 1
 
 
 class Timer:
@@ -126,14 +46,14 @@ class Timer:
         description: str | None = None,
         env: str | None = None,
         num_threads: int = 1,
-        language: str = "python",
+        language: Language | str = Language.PYTHON,
     ) -> None:
         if not isinstance(stmt, str):
             raise ValueError("Currently only a `str` stmt is supported.")
         for name, given in (("global_setup", global_setup), ("env", env)):
             if given:
                 raise NotImplementedError(f"Timer(): argument '{name}' is not implemented")
-        if language not in ("python", "py"):
+        if language not in ("python", "py", Language.PYTHON):
             raise NotImplementedError(f"Timer(): language '{language}' is not implemented")
         if num_threads != 1:
             raise NotImplementedError("Timer(): argument 'num_threads' must be 1")
@@ -207,3 +127,7 @@ class Timer:
 
     def _measurement(self, number: int, times: Iterable[float]) -> Measurement:
         return Measurement(number, list(times), self._task)
+
+    def collect_callgrind(self, *args: Any, **options: Any) -> NoReturn:
+        """Raise NotImplementedError: instructions aren't counted."""
+        raise NotImplementedError("Timer.collect_callgrind is not implemented")
