@@ -231,10 +231,10 @@ def _slices(
         raise RuntimeError(
             f"index_copy_(): Expected a long tensor for index, but got {scalar_name(places)}"
         )
-    if places.dtype.kind != "i":
-        raise (IndexError if name == "index_fill" else RuntimeError)(
-            f"{name}(): Expected dtype int32 or int64 for index"
-        )
+    if name == "index_fill" and places.dtype != np.int64:
+        raise IndexError("index_fill_(): Expected dtype int64 for index.")
+    if places.dtype not in (np.int32, np.int64):
+        raise RuntimeError(f"{name}(): Expected dtype int32 or int64 for index")
     size = x.shape[d] if x.ndim else 1
     low = -size if name == "index_fill" else 0
     if name == "index_select" and places.size and not size:
