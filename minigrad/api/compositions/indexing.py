@@ -335,7 +335,9 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
             "index_fill_ only supports a 0-dimensional value tensor, but got tensor with "
             f"{value._array.ndim} dimension(s)."
         )
-    if isinstance(value, TensorBase) and value._array.dtype != input._array.dtype:
+    if not isinstance(value, TensorBase):
+        value = converted(value, input._array.dtype)
+    elif value._array.dtype != input._array.dtype:
         value = OPS["cast"](value, input._array.dtype)
     filled = _shaped(_index_fill(whole, value, key), input)
     if isinstance(value, TensorBase):
