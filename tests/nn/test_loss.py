@@ -44,7 +44,8 @@ ERRORS = {
     "a Huber loss of integers": lambda t: t.nn.HuberLoss()(t.tensor([1, 2]), t.zeros(2)),
     **{
         f"{name} of {dtype}": lambda t, name=name, dtype=dtype: getattr(t.nn, name)()(
-            t.zeros(1, 1), t.zeros(1 if name == "MultiMarginLoss" else (1, 1), dtype=getattr(t, dtype))
+            t.zeros(1, 1),
+            t.zeros(1 if name == "MultiMarginLoss" else (1, 1), dtype=getattr(t, dtype)),
         )
         for name in ("MultiMarginLoss", "MultiLabelMarginLoss")
         for dtype in ("int32", "uint8", "bool", "float32")

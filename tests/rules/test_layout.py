@@ -219,6 +219,13 @@ COPIES = {
     "full_like": lambda t, x: t.full_like(x, 2),
     "to a copy": lambda t, x: x.to(x.dtype, copy=True),
     "deepcopy": lambda t, x: copy.deepcopy(x),
+    "flip": lambda t, x: x.flip(0),
+    "x[[0]]": lambda t, x: x[[0]],
+    "x[:, [0]]": lambda t, x: x[:, [0]],
+    "x[..., [0, 0]]": lambda t, x: x[..., [0, 0]],
+    "x[None, [0], [0]]": lambda t, x: x[None, [0], [0]],
+    "x[:, None, [0]]": lambda t, x: x[:, None, [0]],
+    "x[mask, None]": lambda t, x: x[x[:, ..., 0].bool(), None] if x.ndim == 2 else x,
 }
 
 
