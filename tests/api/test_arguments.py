@@ -280,6 +280,10 @@ unique_consecutive(x, FLAG) | unique(x, return_counts=FLAG) | linalg.svd(x, FLAG
 cholesky_solve(x, x, FLAG) | searchsorted(x[0], x, right=FLAG) | bucketize(x, x[0], right=FLAG)
 isclose(x, x, equal_nan=FLAG) | allclose(x, x, 1.0, 1.0, FLAG) | isin(x, x, invert=FLAG)
 combinations(x[0], 2, FLAG) | vander(x[0], 2, FLAG) | Tensor.median(x, 0, FLAG)
+linalg.lu(x, pivot=FLAG) | linalg.lu_factor(x, pivot=FLAG)
+linalg.inv_ex(x, check_errors=FLAG) | linalg.lu_factor_ex(x, check_errors=FLAG)
+scatter_reduce(x, 0, x.long(), x, "sum", include_self=FLAG)
+Tensor.scatter_reduce_(x, 0, x.long(), x * 1, "sum", include_self=FLAG)
 Tensor.sort(x, 0, FLAG) | Tensor.topk(x, 1, 0, largest=FLAG) | Tensor.std(x, 0, keepdim=FLAG)
 """
 CALLS_WITH_FLAGS = [call.strip() for line in FLAGS.split("\n")[1:-1] for call in line.split("|")]

@@ -18,11 +18,11 @@ from ...core.tensor import TensorBase, require_tensor, wrap
 from ...core.warning import warn_once
 from ...rules import REGISTRY
 from ...rules.dims import axis as dim_from_front
-from ...rules.dims import flag
 from ...rules.dims import index as integer
+from ...rules.dims import number
 from ...rules.dtypes import of_numpy, scalar_name
 from ...rules.presentation import FUNCTION, IN_PLACE
-from ...rules.promotion import converted
+from ...rules.promotion import converted, python_number
 from .registry import composed
 
 if TYPE_CHECKING:
@@ -181,7 +181,6 @@ def scatter_reduce(
     """
     for position, (name, x) in enumerate({"input": input, "index": index, "src": src}.items(), 1):
         require_tensor(x, "scatter_reduce", name, position)
-    include_self = flag(include_self, "include_self")
     return _scatter_reduced(input, dim, index, src, reduce, include_self)
 
 
@@ -336,7 +335,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
             f"{value._array.ndim} dimension(s)."
         )
     if not isinstance(value, TensorBase):
-        value = converted(value, input._array.dtype)
+        value = converted(number(python_number(value), "value"), input._array.dtype)
     elif value._array.dtype != input._array.dtype:
         value = OPS["cast"](value, input._array.dtype)
     filled = _shaped(_index_fill(whole, value, key), input)
@@ -371,7 +370,6 @@ def index_reduce(
             "index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got "
             f"{reduce}"
         )
-    include_self = flag(include_self, "include_self")
     warn_once("index_reduce() is in beta and the API may change at any time.")
     d, _, _ = _slices("index_reduce", input, dim, index)
     _check_source("index_reduce", input, d, index, source)
