@@ -20,6 +20,7 @@ from ..core.grad_fn import GradFn
 from ..core.grad_mode import is_grad_enabled
 from ..core.higher_order import as_it_was
 from ..core.hooks import RemovableHandle, as_tensor, registered, replacements
+from ..core.inplace import refuse_leaf
 from ..core.node import FREED, Cotangents, Node, Parent, saved_modified
 from ..core.tensor import refresh, wrap
 from ..core.versions import count_write, current
@@ -358,15 +359,21 @@ def _check_dirty(
             "The inputs that are modified inplace must all be outputs of the Function."
         )
     if not _is_in(tensor, args):
-        warnings.warn(
+        message = (
             "ctx.mark_dirty() received a tensor that was not an input. Only input Tensors that "
-            "have been mutated should be passed to ctx.mark_dirty().",
-            stacklevel=4,
+            "have been mutated should be passed to ctx.mark_dirty()."
         )
-    elif recorded and tensor._requires_grad and tensor._node is None:
+        if recorded and tensor._view is not None:
+            raise RuntimeError(message)
+        if recorded:
+            warnings.warn(message, stacklevel=4)
+    elif recorded and tensor._view is not None and len(results) > 1:
         raise RuntimeError(
-            "a leaf Variable that requires grad has been used in an in-place operation."
+            "A Function that writes to an operand which is a view must return nothing else: clone "
+            "the view, or split the Function into two."
         )
+    elif recorded:
+        refuse_leaf(tensor)
 
 
 def _check_shape(name: str, index: int, d: Tensor, like: Any) -> None:

@@ -10,6 +10,7 @@ import functools
 import inspect
 import itertools
 import re
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -183,6 +184,33 @@ def taking_numpy_names(function: Callable[..., Any]) -> Callable[..., Any]:
 
     vars(renaming)["plain"] = function
     return renaming
+
+
+def requiring_bools(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that raises TypeError for a flag that isn't a bool: an int may be meant as a dim.
+
+    It is the function itself if none of its parameters is annotated as a bool.
+    """
+    flags = [
+        (place if p.kind is p.POSITIONAL_OR_KEYWORD else sys.maxsize, name, p.annotation != "bool")
+        for place, (name, p) in enumerate(inspect.signature(function).parameters.items())
+        if p.annotation in ("bool", "bool | None")
+    ]
+    if not flags:
+        return function
+
+    @functools.wraps(function)
+    def checking(*args: Any, **options: Any) -> Any:
+        for place, name, optional in flags:
+            flag = args[place] if place < len(args) else options.get(name, False)
+            if type(flag) is not bool and not (optional and flag is None):
+                kind = type(flag).__name__
+                raise TypeError(
+                    f"{function.__name__}(): argument '{name}' must be bool, not {kind}"
+                )
+        return function(*args, **options)
+
+    return checking
 
 
 # How to recognise NumPy's errors about shapes, and about arrays that no memory can hold.

@@ -494,5 +494,5 @@ class ParameterDict(Module):
             for key, x in self.items()
         )
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, input: Any) -> Any:
         raise RuntimeError("ParameterDict should not be called.")

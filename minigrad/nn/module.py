@@ -93,9 +93,10 @@ class Module(Stateful, Hookable):
 
     def __setattr__(self, name: str, value: Any) -> None:
         if "_parameters" not in self.__dict__:
-            if isinstance(value, Parameter | Module):
-                kind = "parameters" if isinstance(value, Parameter) else "module"
-                raise AttributeError(f"cannot assign {kind} before Module.__init__() call")
+            registered = {Parameter: "parameters", Module: "module", Buffer: "buffer"}
+            for refused, called in registered.items():
+                if isinstance(value, refused):
+                    raise AttributeError(f"cannot assign {called} before Module.__init__() call")
             super().__setattr__(name, value)
         elif isinstance(value, Parameter):
             self._remove(name, self.__dict__, self._buffers, self._modules)

@@ -41,7 +41,12 @@ class PerParameter(Optimizer):
         decay = float(group["weight_decay"]) if "weight_decay" in self.defaults else 0.0
         decoupled = decay != 0 and group.get("decoupled_weight_decay", False)
         for param, grad in pairs:
-            state = {name: writable(value) for name, value in self._state_of(group, param).items()}
+            # A program may keep values of its own in the state, which needn't be Tensors.
+            state = {
+                name: writable(value)
+                for name, value in self._state_of(group, param).items()
+                if isinstance(value, Tensor)
+            }
             p = writable(param)
             work = self._workspace(p)
             count = state["step"]
@@ -62,8 +67,8 @@ class PerParameter(Optimizer):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(state_dict)
-        for state in self.state.values():
-            for name in self._scalars:
+        for param, state in self.state.items():
+            for name in self._scalars if isinstance(param, Tensor) else ():
                 if name in state and not isinstance(state[name], Tensor):
                     state[name] = tensor(float(state[name]))
 

@@ -156,7 +156,8 @@ def index(input: Array, key: tuple[Entry, ...]) -> Result:
     except IndexError as error:
         key = _selecting_nothing(key, shape, error)
         y = np.ascontiguousarray(input[key])
-    if not (
+    # NumPy's result may have any strides along sizes of 1.
+    if 1 in y.shape or not (
         input.flags.c_contiguous and all(isinstance(e, slice) or e.flags.c_contiguous for e in key)
     ):
         y = ordered(y, _strides(input, key, y.shape))

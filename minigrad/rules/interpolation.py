@@ -7,7 +7,7 @@ import numpy as np
 from .dims import number
 from .elementwise import chosen, masked
 from .presentation import ARITHMETIC, BOTH, ELEMENTWISE, IN_PLACE, PROMOTED
-from .promotion import converted
+from .promotion import converted, result_type
 from .rule import Array, Operand, Result, also_saved, differentiable, unchanged, without_derivative
 from .trigonometry import require_floats
 
@@ -58,14 +58,19 @@ def _lerp_node(input: Array, end: Array, weight: Operand) -> str:
 def lerp(input: Array, end: Array, weight: Operand) -> Result:
     """`input + weight * (end - input)`, broadcast; `weight` is a number or a tensor.
 
-    RuntimeError for different dtypes, NotImplementedError for integers.
+    RuntimeError for different dtypes, unless it is that of a 0-d `weight`; NotImplementedError for
+    integers.
 
     >>> minigrad.lerp(minigrad.tensor([1., 2.]), minigrad.tensor([3., 4.]), 0.5)
     tensor([2., 3.])
     """
-    for x in (end, weight):
+    of_one_number = isinstance(weight, np.ndarray) and weight.ndim == 0
+    for x in (end,) if of_one_number else (end, weight):
         if isinstance(x, np.ndarray) and x.dtype != input.dtype:
             raise RuntimeError(f"expected dtype {input.dtype} but got dtype {x.dtype}")
+    if of_one_number and weight.dtype != input.dtype:
+        common = result_type(input, end, weight)
+        input, end, weight = (x.astype(common) for x in (input, end, weight))
     require_floats("lerp_kernel", input)
     gap = end - input
     # From the nearer end, so that a weight of 1 gives `end` exactly.

@@ -70,9 +70,10 @@ def empty_like(array: Array, dtype: np.dtype | None = None) -> Array:
 def as_copy(output: Array, x: Array) -> Array:
     """`output`, in the layout of an elementwise result for `x`, in that of a copy of `x`.
 
-    A copy of images without gaps has their strides also along sizes of 1, which tell their format.
+    A copy of an array without gaps has its strides also along sizes of 1. For images, these tell
+    the format.
     """
-    if x.ndim not in (4, 5):
+    if x.ndim < 2:
         return output
     wanted = x.strides
     if output.itemsize != x.itemsize:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from .dims import axis, index
-from .layout import contiguous, like_images
+from .layout import as_copy, contiguous, like_images
 from .presentation import INTERNAL, METHOD, SIZES
 from .rule import Array, Result, differentiable
 from .summation import summed
@@ -35,7 +35,7 @@ def flip(input: Array, dims: Sequence[int]) -> Result:
             raise RuntimeError(f"dim {d} appears multiple times in the list of dims")
     over = over if input.ndim else ()
     y = np.flip(input, over)
-    return y.copy("K"), (lambda g: np.flip(g, over),)
+    return as_copy(y.copy("K"), input), (lambda g: np.flip(g, over),)
 
 
 @differentiable(layout="own", linear=True)

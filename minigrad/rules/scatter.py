@@ -27,7 +27,7 @@ def _places(
     """
     if index.size == 0:
         return (np.zeros(0, np.int64),)
-    if index.dtype.kind != "i":
+    if index.dtype not in (np.int32, np.int64):
         raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index")
     sizes = index.shape or (1,)
     if len(sizes) != len(shape) or (most and len(sizes) != len(most)):

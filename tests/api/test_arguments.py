@@ -269,3 +269,35 @@ def test_dimensions_have_numpys_names_too(call: str) -> None:
     ours, theirs = outcome(program, minigrad), outcome(program, torch)
     assert (ours.error is None) == (theirs.error is None), (ours.error, theirs.error)
     assert theirs.error is None or ours.error.kind == theirs.error.kind
+
+
+FLAGS = """
+std(x, 0, FLAG) | var(x, unbiased=FLAG) | var_mean(x, 0, FLAG) | median(x, 0, FLAG)
+nanmedian(x, 0, FLAG) | mode(x, 0, FLAG) | sum(x, 0, FLAG) | quantile(x, 0.5, 0, FLAG)
+kthvalue(x, 1, 0, FLAG) | topk(x, 1, 0, True, FLAG) | sort(x, 0, FLAG) | sort(x, descending=FLAG)
+sort(x, dim=0, stable=FLAG) | argsort(x, 0, FLAG) | argsort(x, stable=FLAG) | unique(x, FLAG)
+unique_consecutive(x, FLAG) | unique(x, return_counts=FLAG) | linalg.svd(x, FLAG)
+cholesky_solve(x, x, FLAG) | searchsorted(x[0], x, right=FLAG) | bucketize(x, x[0], right=FLAG)
+isclose(x, x, equal_nan=FLAG) | allclose(x, x, 1.0, 1.0, FLAG) | isin(x, x, invert=FLAG)
+combinations(x[0], 2, FLAG) | vander(x[0], 2, FLAG) | Tensor.median(x, 0, FLAG)
+linalg.lu(x, pivot=FLAG) | linalg.lu_factor(x, pivot=FLAG)
+linalg.inv_ex(x, check_errors=FLAG) | linalg.lu_factor_ex(x, check_errors=FLAG)
+scatter_reduce(x, 0, x.long(), x, "sum", include_self=FLAG)
+Tensor.scatter_reduce_(x, 0, x.long(), x * 1, "sum", include_self=FLAG)
+Tensor.sort(x, 0, FLAG) | Tensor.topk(x, 1, 0, largest=FLAG) | Tensor.std(x, 0, keepdim=FLAG)
+"""
+CALLS_WITH_FLAGS = [call.strip() for line in FLAGS.split("\n")[1:-1] for call in line.split("|")]
+
+
+@pytest.mark.parametrize("call", CALLS_WITH_FLAGS)
+@pytest.mark.parametrize("flag", ["True", "1", "0", "1.0", "'a'", "[1]", "tensor(True)"])
+def test_a_flag_is_a_bool(call: str, flag: str) -> None:
+    def kind(t: Any) -> Any:
+        names = {**vars(t), "x": t.eye(2)}
+        try:
+            eval(call.replace("FLAG", flag), names)
+        except TypeError:
+            return TypeError
+        return None
+
+    assert kind(minigrad) == kind(torch) == (None if flag == "True" else TypeError)

@@ -12,6 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twins import check_close
 
+import minigrad
+
+torch = pytest.importorskip("torch")
+
 numbers = st.floats(-4, 4, width=16) | st.integers(-3, 3).map(float)
 weights = st.lists(st.integers(0, 4).map(float), min_size=12, max_size=12)
 
@@ -99,3 +103,14 @@ def test_several_dimensions(dims: int, count: int, seed: int, density: bool) -> 
 )
 def test_calls(call: str) -> None:
     check_same(lambda t: eval(call, {"t": t, "math": math}))
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int32", "int64", "float16", "float32"])
+def test_histc_counts_floats(dtype: str) -> None:
+    def counts(t: Any) -> Any:
+        try:
+            return t.histc(t.tensor([1, 0, 3]).to(getattr(t, dtype)), 3).tolist()
+        except NotImplementedError:
+            return None
+
+    assert counts(minigrad) == counts(torch)

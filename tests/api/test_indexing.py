@@ -469,3 +469,38 @@ def test_items_cannot_be_deleted() -> None:
         del x[0]
 
     check_same(program)
+
+
+# Functions that take an index for slices or elements, by the dtype of the index -------------------
+
+BY_INDEX: dict[str, Callable[..., Any]] = {
+    "index_fill": lambda x, i: x.index_fill(0, i, 9.0),
+    "index_fill_": lambda x, i: x.clone().index_fill_(0, i, x[0, 0]),
+    "index_copy": lambda x, i: x.index_copy(0, i, x[: len(i)]),
+    "index_add": lambda x, i: x.index_add(0, i, x[: len(i)]),
+    "index_add of a vector": lambda x, i: x[0].index_add(0, i, x[0, : len(i)]),
+    "index_reduce": lambda x, i: x.index_reduce(0, i, x[: len(i)], "prod"),
+    "index_select": lambda x, i: x.index_select(0, i),
+    "gather": lambda x, i: x.gather(0, i[None]),
+    "scatter": lambda x, i: x.scatter(0, i[None], 1.0),
+    "scatter_add": lambda x, i: x.scatter_add(0, i[None], x),
+    "scatter_reduce": lambda x, i: x.scatter_reduce(0, i[None], x, "sum"),
+    "take": lambda x, i: x.take(i),
+    "take_along_dim": lambda x, i: x.take_along_dim(i[None], 0),
+    "put": lambda x, i: x.put(i, i.float()),
+}
+
+
+@pytest.mark.filterwarnings("ignore:index_reduce")
+@pytest.mark.parametrize("dtype", ["int64", "int32", "int16", "int8", "uint8", "bool", "float32"])
+@pytest.mark.parametrize("name", BY_INDEX)
+@pytest.mark.parametrize("places", [[], [1]])
+def test_the_dtype_of_an_index(name: str, dtype: str, places: list[int]) -> None:
+    def kind(t: Any) -> Any:
+        x = t.arange(6.0).reshape(2, 3)
+        try:
+            return BY_INDEX[name](x, t.tensor(places, dtype=getattr(t, dtype))).tolist()
+        except (IndexError, RuntimeError, TypeError) as error:
+            return type(error)
+
+    assert kind(minigrad) == kind(torch)

@@ -64,6 +64,8 @@ STORES: dict[str, Callable[[Any, Any, Any], Any]] = {
     "x[indices] = v": stored(lambda torch: torch.tensor([0, 2])),
     "masked_fill": lambda torch, x, v: x.masked_fill(mask(torch), v),
     "masked_fill_": lambda torch, x, v: x.masked_fill_(mask(torch), v),
+    "index_fill": lambda torch, x, v: x.index_fill(0, torch.tensor([0, 2]), v),
+    "index_fill_": lambda torch, x, v: x.index_fill_(0, torch.tensor([0, 2]), v),
     "where": lambda torch, x, v: torch.where(mask(torch), v, x),
     "x.where": lambda torch, x, v: x.where(mask(torch), v),
     "where of two numbers": lambda torch, x, v: torch.where(mask(torch), 1, v),

@@ -605,6 +605,12 @@ MARKS: dict[str, Program] = {
     "dirty and not returned": applied(
         lambda ctx, x: ctx.mark_dirty(x) or x * 2, same, of=lambda t, x: (x * 1,)
     ),
+    "a part of a result": applied(
+        lambda ctx, x: (y := (x * 2)[:1], ctx.mark_dirty(y))[0], same, of=lambda t, x: (x * 1,)
+    ),
+    "a part of a result of a constant": applied(
+        lambda ctx, x: (y := (x * 2)[:1], ctx.mark_dirty(y))[0], of=lambda t, x: (x.detach(),)
+    ),
     "non-differentiable operand returned": applied(
         lambda ctx, x: ctx.mark_non_differentiable(x) or x, same, of=lambda t, x: (x * 1,)
     ),
@@ -640,6 +646,23 @@ def test_dirty(what: str) -> None:
         return found
 
     check_same(program)
+
+
+@pytest.mark.parametrize("what", ["computed", "view", "view of leaf", "view of constant"])
+@pytest.mark.parametrize("others", ["none", "a tensor", "None"])
+def test_dirty_among_other_results(what: str, others: str) -> None:
+    def forward(ctx: Any, x: Any) -> Any:
+        results = {"none": (), "a tensor": (x + 1,), "None": (None,)}[others]
+        return (_tripled(ctx, x), *results)
+
+    def program(torch: Any) -> Any:
+        x = leaf(torch, 1.0, 2.0, 3.0)
+        base = {"view of leaf": x, "view of constant": x.detach().clone()}.get(what, x * 1)
+        target = base if what == "computed" else base[1:]
+        y = function(torch, forward, lambda ctx, *g: g[0] * 7).apply(target)[0]
+        return y is target, y._version, y.requires_grad, y
+
+    check_same_kind(program)
 
 
 def test_dirty_in_no_grad() -> None:

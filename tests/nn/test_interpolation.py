@@ -126,3 +126,19 @@ def test_factors_are_numbers(dims: int) -> None:
             return ""
 
         assert kind(minigrad) == kind(torch)
+
+
+@pytest.mark.parametrize(
+    "mode", ["nearest", "nearest-exact", "area", "linear", "bilinear", "trilinear", "bicubic"]
+)
+@pytest.mark.parametrize("shape", [(1, 1, 3), (0, 1, 2), (1, 0, 5), (1, 1, 1, 3), (1, 2, 0, 1)])
+def test_sizes_of_0_and_1(mode: str, shape: tuple[int, ...]) -> None:
+    def found(t: Any, options: dict[str, Any]) -> Any:
+        try:
+            y = t.nn.functional.interpolate(t.ones(shape), mode=mode, **options)
+        except (RuntimeError, NotImplementedError) as error:
+            return type(error)
+        return y.stride() if y.numel() else tuple(y.shape)
+
+    for options in ({"size": 0}, {"size": 1}, {"size": 3}, {"scale_factor": 0.4}):
+        assert found(minigrad, options) == found(torch, options), options

@@ -42,6 +42,14 @@ ERRORS = {
     ),
     "integers as probabilities": lambda t: t.nn.BCEWithLogitsLoss()(t.zeros(2), t.tensor([0, 1])),
     "a Huber loss of integers": lambda t: t.nn.HuberLoss()(t.tensor([1, 2]), t.zeros(2)),
+    **{
+        f"{name} of {dtype}": lambda t, name=name, dtype=dtype: getattr(t.nn, name)()(
+            t.zeros(1, 1),
+            t.zeros(1 if name == "MultiMarginLoss" else (1, 1), dtype=getattr(t, dtype)),
+        )
+        for name in ("MultiMarginLoss", "MultiLabelMarginLoss")
+        for dtype in ("int32", "uint8", "bool", "float32")
+    },
     "weights that don't fit": lambda t: t.nn.BCELoss(weight=t.ones(3))(t.zeros(2), t.zeros(2)),
 }
 

@@ -303,6 +303,9 @@ ERRORS = {
         setattr(module := t.nn.Module(), "a", 3),
         setattr(module, "a", t.nn.Buffer(t.ones(1))),
     ],
+    "a buffer before __init__": lambda t: setattr(
+        t.nn.Module.__new__(t.nn.Module), "a", t.nn.Buffer(t.ones(1))
+    ),
     "a buffer of a number": lambda t: setattr(t.nn.BatchNorm1d(1), "running_mean", 3),
 }
 

@@ -511,3 +511,24 @@ def test_a_group_may_have_options_that_the_optimiser_has_not(name: str, option: 
         return opt.param_groups[0][option], (w * 64).round()
 
     check_same(program)
+
+
+@pytest.mark.parametrize("value", [1, None, [1]])
+@pytest.mark.parametrize("name", sorted(set(optim.__all__) - {"Optimizer", "SparseAdam"}))
+def test_the_state_may_have_values_of_the_program(name: str, value: Any) -> None:
+    if not isinstance(getattr(optim, name), type):
+        return
+
+    def program(torch: Any) -> Any:
+        w = torch.nn.Parameter(torch.tensor([[1.0, 2.0], [-3.0, 0.5]]))
+        opt = getattr(torch.optim, name)([w])
+        for step in range(3):
+            opt.zero_grad()
+            (w * w).sum().backward()
+            opt.step(*([lambda: (w * w).sum()] if name == "LBFGS" else []))
+            if step == 0:
+                opt.state[w]["mine"] = opt.state["of all"] = value
+            opt.load_state_dict(opt.state_dict())
+        return opt.state[w]["mine"], opt.state["of all"], (w * 64).round()
+
+    check_same(program)

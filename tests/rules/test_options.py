@@ -110,6 +110,45 @@ def test_lgamma_of_the_smallest_numbers(dtype: str) -> None:
     assert ours == theirs
 
 
+DTYPES = ("bool", "int32", "int64", "float16", "float32", "float64")
+
+
+@pytest.mark.parametrize("kind", DTYPES)
+@pytest.mark.parametrize("of_weight", DTYPES)
+@pytest.mark.parametrize("shape", [(), (1,), (3,)])
+def test_lerp_takes_one_number_of_any_dtype(
+    kind: str, of_weight: str, shape: tuple[int, ...]
+) -> None:
+    def found(t: Any) -> Any:
+        x, y = (t.tensor([a, b, 0]).to(getattr(t, kind)) for a, b in ((1, 5), (3, 9)))
+        weight = t.full(shape, 0.75).to(getattr(t, of_weight))
+        if x.is_floating_point() and weight.is_floating_point():
+            x.requires_grad_(), weight.requires_grad_()
+        try:
+            z = t.lerp(x, y, weight)
+            if z.requires_grad:
+                z.sum().backward()
+        except (RuntimeError, NotImplementedError) as error:
+            return type(error)
+        grads = [leaf.grad is not None and leaf.grad.tolist() for leaf in (x, weight)]
+        return z.tolist(), str(z.dtype).removeprefix("minigrad.").removeprefix("torch."), grads
+
+    assert found(minigrad) == found(torch)
+
+
+@pytest.mark.parametrize("a", DTYPES)
+@pytest.mark.parametrize("b", DTYPES)
+def test_the_dtypes_of_a_cross_product(a: str, b: str) -> None:
+    def kind(t: Any) -> Any:
+        x, y = (t.ones(2, 3).to(getattr(t, each)) for each in (a, b))
+        try:
+            return t.linalg.cross(x, y).tolist()
+        except (RuntimeError, NotImplementedError) as error:
+            return type(error)
+
+    assert kind(minigrad) == kind(torch)
+
+
 @pytest.mark.parametrize("weight", [0.0, 1.0, 0.25, 0.5, 0.75])
 @pytest.mark.parametrize("as_tensor", [False, True])
 def test_lerp_starts_from_the_nearer_end(weight: float, as_tensor: bool) -> None:

@@ -12,6 +12,7 @@ from ...core.higher_order import without_derivative
 from ...core.tensor import TensorBase, require_tensor, wrap
 from ...rules.dims import index as integer
 from ...rules.dtypes import of_numpy, scalar_name
+from ...rules.trigonometry import require_floats
 from ..spacing import evenly_spaced
 from .registry import composed
 from .results import named_results
@@ -68,10 +69,9 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Ten
     """
     require_tensor(input, "histc", "input")
     x = input._array
-    if x.dtype.kind == "b":
-        raise NotImplementedError("\"histogram_cpu\" not implemented for 'Bool'")
     if bins <= 0:
         raise RuntimeError("torch.histc(): bins must be > 0")
+    require_floats("histogram_cpu", x)
     low, high = float(min), float(max)
     if low == high and x.size:
         low, high = float(x.min()), float(x.max())
@@ -81,10 +81,9 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Ten
         raise RuntimeError(f"range of [{low}, {high}] is not finite")
     if low > high:
         raise RuntimeError("torch.histc: max must be larger than min")
-    kind = x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
-    y = x.reshape(-1).astype(kind)
+    y, kind = x.reshape(-1), x.dtype.type
     y = y[(y >= low) & (y <= high)]
-    place = ((y - kind.type(low)) * kind.type(bins) / kind.type(high - low)).astype(np.int64)
+    place = ((y - kind(low)) * kind(bins) / kind(high - low)).astype(np.int64)
     place = np.minimum(place, bins - 1)
     return wrap(np.bincount(place, minlength=bins).astype(x.dtype))
 

@@ -18,11 +18,11 @@ from ...core.tensor import TensorBase, require_tensor, wrap
 from ...core.warning import warn_once
 from ...rules import REGISTRY
 from ...rules.dims import axis as dim_from_front
-from ...rules.dims import flag
 from ...rules.dims import index as integer
+from ...rules.dims import number
 from ...rules.dtypes import of_numpy, scalar_name
 from ...rules.presentation import FUNCTION, IN_PLACE
-from ...rules.promotion import converted
+from ...rules.promotion import converted, python_number
 from .registry import composed
 
 if TYPE_CHECKING:
@@ -181,7 +181,6 @@ def scatter_reduce(
     """
     for position, (name, x) in enumerate({"input": input, "index": index, "src": src}.items(), 1):
         require_tensor(x, "scatter_reduce", name, position)
-    include_self = flag(include_self, "include_self")
     return _scatter_reduced(input, dim, index, src, reduce, include_self)
 
 
@@ -231,10 +230,10 @@ def _slices(
         raise RuntimeError(
             f"index_copy_(): Expected a long tensor for index, but got {scalar_name(places)}"
         )
-    if places.dtype.kind != "i":
-        raise (IndexError if name == "index_fill" else RuntimeError)(
-            f"{name}(): Expected dtype int32 or int64 for index"
-        )
+    if name == "index_fill" and places.dtype != np.int64:
+        raise IndexError("index_fill_(): Expected dtype int64 for index.")
+    if places.dtype not in (np.int32, np.int64):
+        raise RuntimeError(f"{name}(): Expected dtype int32 or int64 for index")
     size = x.shape[d] if x.ndim else 1
     low = -size if name == "index_fill" else 0
     if name == "index_select" and places.size and not size:
@@ -335,7 +334,9 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
             "index_fill_ only supports a 0-dimensional value tensor, but got tensor with "
             f"{value._array.ndim} dimension(s)."
         )
-    if isinstance(value, TensorBase) and value._array.dtype != input._array.dtype:
+    if not isinstance(value, TensorBase):
+        value = converted(number(python_number(value), "value"), input._array.dtype)
+    elif value._array.dtype != input._array.dtype:
         value = OPS["cast"](value, input._array.dtype)
     filled = _shaped(_index_fill(whole, value, key), input)
     if isinstance(value, TensorBase):
@@ -369,7 +370,6 @@ def index_reduce(
             "index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got "
             f"{reduce}"
         )
-    include_self = flag(include_self, "include_self")
     warn_once("index_reduce() is in beta and the API may change at any time.")
     d, _, _ = _slices("index_reduce", input, dim, index)
     _check_source("index_reduce", input, d, index, source)

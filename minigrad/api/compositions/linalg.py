@@ -1015,6 +1015,10 @@ def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
     d = dim_from_front(dim, input.ndim)
     if input.ndim == 0 or input.shape[d] != 3 or other.shape[d] != 3:
         raise RuntimeError(f"linalg.cross: inputs dimension {dim} must have length 3")
+    if input._array.dtype == bool:
+        raise NotImplementedError("linalg.cross is not implemented for torch.bool")
+    if input._array.dtype != other._array.dtype:
+        raise RuntimeError(f"expected {input.dtype}, but the other input is {other.dtype}")
     a = [OPS["roll"](input, (-i,), (d,)) for i in (1, 2)]
     b = [OPS["roll"](other, (-i,), (d,)) for i in (1, 2)]
     return OPS["sub"](OPS["mul"](a[0], b[1]), OPS["mul"](a[1], b[0]))

@@ -98,6 +98,13 @@ def _require(function: str, **operands: Any) -> None:
         require_tensor(operand, function, name, position)
 
 
+def _classes(target: Tensor) -> np.ndarray:
+    """The classes in a target. RuntimeError unless they are int64."""
+    if target._array.dtype != np.int64:
+        raise RuntimeError(f"expected scalar type Long but found {scalar_name(target._array)}")
+    return target._array
+
+
 # Regression ---------------------------------------------------------------------------------------
 
 
@@ -649,7 +656,7 @@ def multi_margin_loss(
     x = input.reshape(rows, classes)
     if weight is not None and weight.numel() != classes:
         raise RuntimeError(f"inconsistent weight size, got: {list(weight.shape)}")
-    labels = target._array.reshape(rows)
+    labels = _classes(target).reshape(rows)
     if ((labels < 0) | (labels >= classes)).any():
         raise RuntimeError("target out of range")
     key = np.arange(rows), labels
@@ -694,7 +701,7 @@ def multilabel_margin_loss(
         raise RuntimeError(f"inconsistent target size: {list(target.shape)} for {list(shape)}")
     rows = shape[0] if input.ndim == 2 else 1
     classes = shape[-1] if shape else 1
-    x, labels = input.reshape(rows, classes), target._array.reshape(rows, classes)
+    x, labels = input.reshape(rows, classes), _classes(target).reshape(rows, classes)
     if ((labels < -1) | (labels >= classes)).any():
         raise RuntimeError("argument error: target out of range")
     given = np.logical_and.accumulate(labels >= 0, axis=1)

@@ -9,7 +9,6 @@ import numpy as np
 from ...core.dispatch import OPS
 from ...core.one_node import as_one_node, one_node
 from ...core.tensor import require_tensor, wrap
-from ...rules.dims import flag
 from ...rules.dtypes import scalar_name
 from ...rules.elimination import permutations, zero_pivots
 from ...rules.presentation import BOTH, FUNCTION
@@ -38,7 +37,7 @@ def _factors(name: str, A: Any, pivot: bool) -> tuple[Any, Any, Any]:
         )
     if A._array.dtype.kind != "f":
         raise NotImplementedError(f"\"lu_cpu\" not implemented for '{scalar_name(A._array)}'")
-    if not flag(pivot, "pivot"):
+    if not pivot:
         raise RuntimeError(f"linalg.{name}: LU without pivoting is not implemented on the CPU")
     factors, pivots = OPS["lu"](A)
     return factors, pivots, wrap(zero_pivots(factors._array))
@@ -82,7 +81,7 @@ def lu_factor_ex(A: Tensor, *, pivot: bool = True, check_errors: bool = False) -
     tensor(1, dtype=torch.int32)
     """
     factors, pivots, info = _factors("lu_factor", A, pivot)
-    if flag(check_errors, "check_errors"):
+    if check_errors:
         _refuse("torch.linalg.lu_factor_ex", info)
     return _LuFactorEx(factors, pivots, info)
 
@@ -247,4 +246,4 @@ def lu_(A: Tensor, pivot: bool = True, get_infos: bool = False) -> Any:
     """
     warn_deprecated("lu", "linalg.lu_factor")
     found = _factors("lu_factor", A, pivot)
-    return _LuWithInfo(*found) if flag(get_infos, "get_infos") else found[:2]
+    return _LuWithInfo(*found) if get_infos else found[:2]

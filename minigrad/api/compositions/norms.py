@@ -140,7 +140,7 @@ def vector_norm(
     if (ord < 0 or math.isinf(ord)) and not x._array.size:
         for d in axes(dim, x.ndim):
             if not x.shape[d]:
-                raise (RuntimeError if dim is None else IndexError)(
+                raise RuntimeError(
                     f"linalg.vector_norm cannot compute the {ord} norm on an empty dimension "
                     "because the operation does not have an identity"
                 )

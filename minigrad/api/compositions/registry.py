@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import FunctionType
 from typing import Any, TypeVar
 
-from ...core.arguments import taking_numpy_names
+from ...core.arguments import requiring_bools, taking_numpy_names
 from ...rules.presentation import BOTH, FUNCTION
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -42,8 +42,8 @@ def composed(
 ) -> Callable[[F], F]:
     """Register a function as a composition. The function itself isn't changed.
 
-    Its users may call a `dim` or a `keepdim` by NumPy's name, unless `numpy_names` is False or it
-    is one of `nn.functional`: PyTorch wrote those in Python.
+    Its flags must be bools, and its users may call a `dim` or a `keepdim` by NumPy's name unless
+    `numpy_names` is False. Neither holds for `nn.functional`, which PyTorch wrote in Python.
     """
 
     def register(function: F) -> F:
@@ -51,8 +51,9 @@ def composed(
         if name != function.__name__ and module != "Tensor":
             _rename(function, name)
         public: Callable[..., Any] = function
-        if numpy_names and module != "nn.functional":
-            public = taking_numpy_names(function)
+        if module != "nn.functional":
+            public = requiring_bools(function)
+            public = taking_numpy_names(public) if numpy_names else public
         COMPOSITIONS[module, name] = Composition(public, forms, spread_sizes, module)
         return function
 

@@ -75,12 +75,6 @@ def interpolate(
     if mode == "lanczos" and align_corners:
         raise ValueError("Lanczos mode does not support align_corners=True")
     sizes, factors = _sizes(input, size, scale_factor, recompute_scale_factor)
-    if min(sizes) <= 0 or 0 in input.shape[2:]:
-        raise RuntimeError(
-            f"Input and output sizes should be greater than 0, but got input "
-            f"{list(input.shape[2:])} and output {sizes}"
-        )
-    require_memory((*input.shape[:2], *sizes), input._array.dtype)
     if mode == "area":
         return adaptive_avg_pools[nd](input, sizes)
     if mode not in (*_DIMS, "nearest", "nearest-exact") or _DIMS.get(mode, nd) != nd:
@@ -88,6 +82,12 @@ def interpolate(
             f"Input Error: Only 3D, 4D and 5D input, each in its own modes, is supported, but got "
             f"{input.ndim}D input in the mode {mode}"
         )
+    if min(sizes) <= 0 or 0 in input.shape[1:]:
+        raise RuntimeError(
+            "Input and output sizes should be greater than 0, but got input "
+            f"{list(input.shape[1:])} and output {sizes}"
+        )
+    require_memory((*input.shape[:2], *sizes), input._array.dtype)
     kind = input._array.dtype
     if kind.kind != "f" and not (kind == np.uint8 and mode in _OF_BYTES):
         raise NotImplementedError(
