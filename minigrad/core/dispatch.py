@@ -237,9 +237,10 @@ class _Filling:
             "give_way": give_way if self.operator else "",
             "operands": _tuple(names),
             "arrays": _tuple(f"{n}_array" for n in names),
+            "laid_out": _tuple(map(self._laid_out, names)),
             "unwrapped": _tuple(map(self._unwrapped, names)),
             "rule_operands": ", ".join(f"{n}_array" for n in names),
-            "contiguous": " and ".join(map(self._contiguous, names)),
+            "contiguous": " and ".join(map(self._contiguous, names)) + self._standard(names),
             "first": f"{names[0]}_array",
             "number": names[0],
             "parents": "\n".join(map(self._parent, derivable)),
@@ -275,6 +276,23 @@ class _Filling:
     def _contiguous(self, n: str) -> str:
         contiguous, is_tensor = f"{n}_array.flags.c_contiguous", self._is_tensor(n)
         return f"({n}_array is {n} or {contiguous})" if is_tensor else contiguous
+
+    def _laid_out(self, n: str) -> str:
+        """An operand as it takes part in the layout: not a number that makes another kind of op."""
+        apart = self._is_tensor(n) and callable(self.node)
+        return f"{n}_array if {self._is_tensor(n)} else None" if apart else f"{n}_array"
+
+    def _standard(self, names: list[str]) -> str:
+        """The condition under which sizes of 1 don't matter to the layout of contiguous operands.
+
+        They do where shapes differ: then PyTorch sorts the strides along these sizes, too.
+        """
+        if len(names) == 1:
+            return ""
+        same = [f"{n}_array.strides == output.strides" for n in names]
+        numbers = [f"{n}_array is {n} or " if self._is_tensor(n) else "" for n in names]
+        each = [f"({a}{b})" for a, b in zip(numbers, same, strict=True)]
+        return f" and (1 not in output.shape or {' and '.join(each)})"
 
     def _fits(self, n: str) -> str:
         """The condition under which an operand can be used as it is."""
@@ -350,6 +368,7 @@ class _Filling:
             "give_way": "",
             "operands": "tensors",
             "arrays": "arrays",
+            "laid_out": "arrays",
             "unwrapped": "[t._array for t in tensors]",
             "rule_operands": "*arrays",
             "parents": "parents = [(t._node or t) if t._requires_grad else None for t in tensors]",
@@ -370,12 +389,12 @@ _KEY = "tuple[Entry, ...]"  # the annotation of a key of indices and masks, whic
 _LAYOUT = {
     "elementwise": """\
 if output.ndim > 1 and not ({contiguous}):
-    result._array = elementwise(result._array, {arrays})""",
+    result._array = elementwise(result._array, {laid_out})""",
     # PyTorch computes number ** tensor by another function, whose result is contiguous.
     "elementwise, contiguous for a number": """\
 if output.ndim > 1 and not ({contiguous}):
     result._array = (
-        ascontiguousarray(output) if {first} is {number} else elementwise(output, {arrays})
+        ascontiguousarray(output) if {first} is {number} else elementwise(output, {laid_out})
     )""",
     "elementwise, last first": """\
 if output.ndim > 1 and not ({contiguous}):

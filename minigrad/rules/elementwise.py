@@ -13,7 +13,7 @@ import numpy as np
 
 from .dims import number
 from .dtypes import SUPPORTED, int64, of_numpy, scalar_name
-from .layout import as_copy
+from .layout import copied
 from .presentation import (
     ARITHMETIC,
     ELEMENTWISE,
@@ -539,7 +539,7 @@ def fill_masked(target: Array, mask: Array, value: Operand) -> None:
 # Copies -------------------------------------------------------------------------------------------
 
 
-@differentiable(ELEMENTWISE, linear=True)
+@differentiable(ELEMENTWISE, layout="own", linear=True)
 def clone(input: Array) -> Result:
     """A copy, whose gradient goes to `input`.
 
@@ -548,7 +548,7 @@ def clone(input: Array) -> Result:
     >>> minigrad.clone(minigrad.tensor([1., 2.]))
     tensor([1., 2.])
     """
-    return as_copy(input.copy("K"), input), (unchanged,)
+    return copied(input), (unchanged,)
 
 
 @differentiable(
@@ -560,11 +560,17 @@ def contiguous_copy(input: Array) -> Result:
 
 
 @differentiable(
-    ELEMENTWISE, forms=(), linear=True, public="to", title="to(dtype)", node="ToCopyBackward0"
+    ELEMENTWISE,
+    layout="own",
+    forms=(),
+    linear=True,
+    public="to",
+    title="to(dtype)",
+    node="ToCopyBackward0",
 )
 def cast(input: Array, dtype: np.dtype) -> Result:
     """`input` converted to another dtype. The engine converts the gradient back."""
-    return as_copy(input.astype(dtype), input), (unchanged,) if dtype.kind == "f" else ()
+    return copied(input, dtype), (unchanged,) if dtype.kind == "f" else ()
 
 
 _WRITE = replace(INTERNAL, layout="own", half="float16")

@@ -41,13 +41,36 @@ def elementwise(output: Array, operands: Sequence[Any]) -> Array:
     True
     """
     arrays = [x for x in operands if isinstance(x, np.ndarray) and x.ndim]
+    shape = output.shape
+    if 1 in shape:
+        return _with_sizes_of_1(output, operands, arrays)
     if all(x.flags.c_contiguous for x in arrays):
         return output
-    if all(x.strides == output.strides and x.shape == output.shape for x in arrays):
+    if all(x.strides == output.strides and x.shape == shape for x in arrays):
         return output
     # A part of rows is common, and needs no search for an order.
-    if output.flags.c_contiguous and all(_by_rows(x, output.shape) for x in arrays):
+    if output.flags.c_contiguous and all(_by_rows(x, shape) for x in arrays):
         return output
+    return _ordered_like(output, arrays)
+
+
+def _with_sizes_of_1(output: Array, operands: Sequence[Any], arrays: list[Array]) -> Array:
+    """`elementwise` for a result with sizes of 1, where its strides depend on more.
+
+    Operands of one shape (a number has another) decide together if all are contiguous, in either
+    format, or have the same strides without gaps. Else those along sizes of 1 are sorted, too.
+    """
+    alike = all(x is None or getattr(x, "shape", None) == output.shape for x in operands)
+    if alike and all(x.flags.c_contiguous for x in arrays):
+        return output
+    if alike and output.ndim == 4 and all(_in_channels_last(x) for x in arrays):
+        return _with_channels_last(output)
+    if alike and all(x.strides == arrays[0].strides for x in arrays) and dense(arrays[0]):
+        return as_copy(_ordered_like(output, arrays), arrays[0])
+    return _ordered_like(output, arrays)
+
+
+def _ordered_like(output: Array, arrays: list[Array]) -> Array:
     return ordered(output, [strides_in(output.shape, x) for x in arrays])
 
 
@@ -58,8 +81,14 @@ def _by_rows(x: Array, shape: tuple[int, ...]) -> bool:
 
 
 def in_dtype(array: Array, dtype: np.dtype) -> Array:
-    """An array in a dtype: itself if it has it, else in the layout of an elementwise result."""
-    return array if array.dtype == dtype else elementwise(array.astype(dtype), (array,))
+    """An array in a dtype: itself if it has it, else in the layout of a copy."""
+    return array if array.dtype == dtype else copied(array, dtype)
+
+
+def copied(array: Array, dtype: np.dtype | None = None) -> Array:
+    """A copy, in another dtype if one is given, without gaps but in the same order in memory."""
+    copy = array.copy("K") if dtype is None else array.astype(dtype)
+    return as_copy(elementwise(copy, (array,)), array)
 
 
 def empty_like(array: Array, dtype: np.dtype | None = None) -> Array:
@@ -73,8 +102,6 @@ def as_copy(output: Array, x: Array) -> Array:
     A copy of an array without gaps has its strides also along sizes of 1. For images, these tell
     the format.
     """
-    if x.ndim < 2:
-        return output
     wanted = x.strides
     if output.itemsize != x.itemsize:
         wanted = tuple([step // x.itemsize * output.itemsize for step in wanted])
@@ -144,10 +171,14 @@ def in_format(output: Array, innermost: bool) -> Array:
 
 def like_dense_images(output: Array, x: Array) -> Array:
     """`like_images`, where images without gaps may have any strides along sizes of 1."""
-    dense = x.ndim in (4, 5) and np.moveaxis(x, 1, -1).flags.c_contiguous
-    if dense and not x.flags.c_contiguous:
+    if _in_channels_last(x) and not x.flags.c_contiguous:
         return _with_channels_last(output)
     return like_images(output, x)
+
+
+def _in_channels_last(x: Array) -> bool:
+    """Whether images without gaps have the channels innermost, whatever the strides of size 1."""
+    return x.ndim in (4, 5) and bool(np.moveaxis(x, 1, -1).flags.c_contiguous)
 
 
 def _with_channels_last(output: Array) -> Array:

@@ -157,3 +157,36 @@ def test_the_gradient_of_erfcx_far_from_zero_does_not_cancel(dtype: str) -> None
     np.testing.assert_allclose(d.detach().numpy()[5:], 0, atol=1e-12)
     assert (second.numpy() >= 0).all() or dtype == "float32"
     assert np.isfinite(second.numpy()).all()
+
+
+@pytest.mark.parametrize("name", ["gcd", "lcm"])
+@pytest.mark.parametrize("dtype", ["int8", "int16", "int32"])
+@given(st.data())
+def test_divisors_and_multiples_near_the_ends_of_a_dtype(
+    name: str, dtype: str, data: st.DataObject
+) -> None:
+    """In C they may overflow, and then are negative."""
+    ends = np.iinfo(dtype)
+    near = [ends.min, ends.min + 1, ends.max, -1, 0, 1, 6, -55]
+    pairs = st.sampled_from(near) | st.integers(int(ends.min), int(ends.max))
+    drawn = data.draw(st.lists(st.tuples(pairs, pairs), min_size=1, max_size=9))
+    a, b = np.array(drawn, dtype).T.copy()
+    ours, theirs = both(lambda t: getattr(t, name)(t.from_numpy(a), t.from_numpy(b)).numpy())
+    np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("p", [1, 3, 5])
+@given(st.lists(st.floats(2.5, 60_000, width=16), min_size=1, max_size=9))
+def test_mvlgamma_of_float16_rounds_each_term(p: int, x: list[float]) -> None:
+    ours, theirs = both(lambda t: t.mvlgamma(t.tensor(x, dtype=t.float16), p).numpy())
+    np.testing.assert_array_equal(ours, theirs)
+
+
+def test_the_second_derivative_of_mish_overflows_as_exp_does() -> None:
+    def program(t: Any) -> Any:
+        x = t.tensor([-800.0, -1.0, 0.0, 600.0, 712.0], dtype=t.float64, requires_grad=True)
+        (g,) = t.autograd.grad(t.nn.functional.mish(x).sum(), x, create_graph=True)
+        return t.autograd.grad(g.sum(), x)[0].numpy()
+
+    ours, theirs = both(program)
+    np.testing.assert_allclose(ours, theirs, 1e-12)

@@ -142,3 +142,16 @@ def test_sizes_of_0_and_1(mode: str, shape: tuple[int, ...]) -> None:
 
     for options in ({"size": 0}, {"size": 1}, {"size": 3}, {"scale_factor": 0.4}):
         assert found(minigrad, options) == found(torch, options), options
+
+
+@pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
+@given(n=st.integers(2, 90), m=st.integers(2, 300), corners=st.booleans(), scaled=st.booleans())
+def test_weights_of_many_pixels(mode: str, n: int, m: int, corners: bool, scaled: bool) -> None:
+    """A place that is rounded twice differs by the rounding error of the largest one."""
+    size = {"scale_factor": (m / n, 1)} if scaled else {"size": (m, 1)}
+
+    def weights(t: Any) -> Any:
+        pixels = t.eye(n).reshape(1, n, n, 1)
+        return t.nn.functional.interpolate(pixels, mode=mode, align_corners=corners, **size)
+
+    check_close(weights, rtol=0, atol=1e-6)

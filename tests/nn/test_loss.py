@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from twins import check_same, outcome, torch, translate
+from twins import check_close, check_same, outcome, torch, translate
 
 import minigrad
 from minigrad import nn
@@ -74,6 +74,37 @@ def test_dtypes_of_results(name: str, a: str, b: str) -> None:
         return str(getattr(t.nn, name)()(x, t.zeros(2, dtype=getattr(t, b))).dtype)
 
     assert check_same(program).error is None
+
+
+@pytest.mark.parametrize("margin", [0, 2, True, 1.0], ids=repr)
+@pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "int64", *FLOATS])
+def test_a_margin_is_a_float(dtype: str, reduction: str, margin: Any) -> None:
+    def program(t: Any) -> Any:
+        a, b = (t.tensor(x, dtype=getattr(t, dtype)) for x in ([[1, 5], [2, 3]], [[4, 2], [2, 7]]))
+        F, signs = t.nn.functional, t.tensor([[1, -1], [-1, 1]])
+        return [
+            F.margin_ranking_loss(a, b, signs, margin=margin, reduction=reduction),
+            F.cosine_embedding_loss(a, b, signs[0], margin=margin, reduction=reduction),
+            F.hinge_embedding_loss(a, signs, margin=margin, reduction=reduction),
+        ]
+
+    check_close(program, rtol=1e-3 if dtype == "float16" else 1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "int64", "bool", *FLOATS])
+@pytest.mark.parametrize("margin", [1, True, 0.5], ids=repr)
+def test_the_dtypes_of_margins_of_classes(dtype: str, margin: Any) -> None:
+    def program(t: Any) -> Any:
+        x = t.ones(2, 2, dtype=getattr(t, dtype))
+        return t.nn.functional.multi_margin_loss(x, t.tensor([0, 1]), margin=margin)
+
+    check_same(program)
+    check_same(
+        lambda t: t.nn.functional.multilabel_margin_loss(
+            t.ones(2, 2, dtype=getattr(t, dtype)), t.tensor([[0, -1], [1, 0]])
+        )
+    )
 
 
 @pytest.mark.parametrize("weight", [*FLOATS, "int64"])

@@ -379,6 +379,21 @@ def test_strides_along_sizes_of_one(order: tuple[int, ...]) -> None:
     assert strides[0] == strides[1]
 
 
+@given(data=st.data(), shape=st.lists(st.sampled_from((1, 1, 2, 3)), min_size=1, max_size=5))
+def test_all_the_strides_of_elementwise_results(data: st.DataObject, shape: list[int]) -> None:
+    x_recipe, y_recipe = data.draw(recipes(tuple(shape), True)), data.draw(recipes(tuple(shape)))
+    strides = []
+    for t in (minigrad, torch):
+        x, y = operand(t, x_recipe, tuple(shape)), operand(t, y_recipe, tuple(shape))
+        results = [x * 5, 2 - x, x**2, x.exp(), x + y, y + x, x < y, x > 1, x.isnan()]
+        results += [t.where(x > 0, x, y), t.where(x > 0, x, 1.0), x.clamp(0, 1), x.clamp(y)]
+        results += [t.lerp(x, x, 0.5), t.addcmul(x, x, x), x.long() + x, t.add(x, x, out=t.ones(0))]
+        results += [x.double(), x.long(), x.clone(), x.clone().mul_(2), t.empty_like(x)]
+        results += [t.zeros_like(x, dtype=t.float64), x.relu(), x.abs()]
+        strides.append([z.stride() for z in results])
+    assert strides[0] == strides[1]
+
+
 def test_the_strides_along_a_size_of_one_beside_an_equal_stride() -> None:
     strides = []
     for t in (minigrad, torch):
@@ -528,3 +543,12 @@ def test_a_convolution_has_the_format_of_its_operands(
         return [list(each.stride()) for each in (y, *found)] + [y, *found]
 
     assert check_same(program).error is None
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "int32", "bool"])
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_the_strides_of_angles(order: tuple[int, ...], dtype: str) -> None:
+    def strides(t: Any) -> tuple[int, ...]:
+        return tuple(t.angle(t.ones(2, 3, 4, dtype=getattr(t, dtype)).permute(order)).stride())
+
+    assert strides(minigrad) == strides(torch)

@@ -170,7 +170,7 @@ def _taps(mode: str, n: int, m: int, factor: float | None, corners: bool, kind: 
     if corners:
         source = target * (number(n - 1) / number(m - 1) if m > 1 else number(0))
     else:
-        source = (target + number(0.5)) * scale - number(0.5)
+        source = _fused(target + number(0.5), float(scale), -0.5)
     if mode == "bicubic":
         first = np.floor(source)
         weights = _cubic(source - first)
@@ -184,14 +184,24 @@ def _taps(mode: str, n: int, m: int, factor: float | None, corners: bool, kind: 
 
 def _cubic(t: np.ndarray) -> list[np.ndarray]:
     """The weights of four neighbours, the second of which is at a distance of t."""
-    return [_keys(x, -0.75) for x in (t + 1, t, 1 - t, 2 - t)]
+    a = -0.75
+    return [_far(t + 1, a), _near(t, a), _near(1 - t, a), _far(2 - t, a)]
 
 
-def _keys(x: np.ndarray, a: float) -> np.ndarray:
-    """The weight at a distance (Keys, "Cubic convolution interpolation", 1981)."""
-    near = ((a + 2) * x - (a + 3)) * x * x + 1
-    far = ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
-    return np.where(x <= 1, near, far)
+# The weights at a distance up to 1 and from 1 to 2 (Keys, "Cubic convolution interpolation", 1981).
+
+
+def _near(x: np.ndarray, a: float) -> np.ndarray:
+    return ((a + 2) * x - (a + 3)) * x * x + 1
+
+
+def _far(x: np.ndarray, a: float) -> np.ndarray:
+    return _fused(_fused(x, a, -5 * a), x, 8 * a) * x - 4 * a
+
+
+def _fused(x: np.ndarray, y: np.ndarray | float, c: float) -> np.ndarray:
+    """x·y + c; of float32 rounded once, as where PyTorch's compiler fuses it."""
+    return (x.astype(np.float64) * y + c).astype(x.dtype)
 
 
 def _smooth_taps(
@@ -213,7 +223,7 @@ def _smooth_taps(
     if mode == "bilinear":
         weights = np.maximum(1 - x, 0)
     elif mode == "bicubic":
-        weights = np.where(x < 2, _keys(x, -0.5), 0)
+        weights = np.where(x < 2, np.where(x <= 1, _near(x, -0.5), _far(x, -0.5)), 0)
     else:
         weights = np.where(x < 3, np.sinc(x) * np.sinc(x / 3), 0)
     weights = np.where(places < end[:, None], weights, 0).astype(real)
