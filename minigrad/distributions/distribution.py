@@ -44,6 +44,7 @@ class Distribution:
         event_shape: Sequence[int] = (),
         validate_args: bool | None = None,
     ) -> None:
+        super().__init__()  # for a class that is also one of another kind
         self._batch_shape, self._event_shape = Size(batch_shape), Size(event_shape)
         if validate_args is not None:
             self._validate_args = validate_args
@@ -136,9 +137,12 @@ class Distribution:
         """Return the exponential of the entropy."""
         return exp(self.entropy())
 
-    def expand(self, batch_shape: Sequence[int], _instance: None = None) -> Any:
-        """Return the distribution with its parameters expanded to `batch_shape`."""
-        expanded, kind = object.__new__(type(self)), type(self)
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
+        """Return the distribution with its parameters expanded to `batch_shape`.
+
+        A subclass that has more to expand passes its new object as `_instance`.
+        """
+        expanded, kind = self._get_checked_instance(type(self), _instance), type(self)
         for name, value in vars(self).items():  # but not what was computed from the parameters
             computed = isinstance(getattr(kind, name, None), lazy_property)
             if not computed or name in self.arg_constraints:
@@ -153,6 +157,20 @@ class Distribution:
             vars(expanded)[name] = part.expand((*batch_shape, *part.batch_shape[own:]))
         expanded._batch_shape = Size(batch_shape)
         return expanded
+
+    def _get_checked_instance(self, cls: type[Any], _instance: Any = None) -> Any:
+        """Return the object that the `expand` of `cls` fills in.
+
+        NotImplementedError for a subclass that has another `__init__` and no `expand` of its own.
+        """
+        if _instance is not None:
+            return _instance
+        if type(self).__init__ is not cls.__init__:
+            raise NotImplementedError(
+                f"Subclass {type(self).__name__} of {cls.__name__} has its own __init__, "
+                "so it must define expand too"
+            )
+        return object.__new__(type(self))
 
     def _extended_shape(self, sample_shape: Sequence[int] = ()) -> Size:
         return Size((*sample_shape, *self._batch_shape, *self._event_shape))
@@ -189,14 +207,6 @@ class Distribution:
         shown = [f"{v}" if v.numel() == 1 else f"{v.shape}" for v in values]
         inside = ", ".join(f"{n}: {s}" for n, s in zip(names, shown, strict=True))
         return f"{type(self).__name__}({inside})"
-
-
-def sum_rightmost(value: Tensor, count: int) -> Tensor:
-    """The sum over the last `count` dimensions."""
-    if count == 0:
-        return value
-    kept = value.shape[: value.ndim - count]
-    return value.reshape((*kept, -1)).sum(-1)
 
 
 LOG_SQRT_2_PI = math.log(math.sqrt(2 * math.pi))

@@ -97,8 +97,8 @@ class Chi2(Gamma):
     def __init__(self, df: Any, validate_args: bool | None = None) -> None:
         super().__init__(0.5 * df, 0.5, validate_args=validate_args)
 
-    def expand(self, batch_shape: Sequence[int], _instance: None = None) -> Any:
-        expanded = super().expand(batch_shape)
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
+        expanded = super().expand(batch_shape, _instance)
         expanded.concentration = self.concentration.expand(batch_shape)
         expanded.rate = self.rate.expand(batch_shape)
         return expanded

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 from ..api.tensor import Tensor
 from . import constraints
 from .constraints import Constraint
-from .distribution import Distribution, sum_rightmost
+from .distribution import Distribution
+from .utils import sum_rightmost
 
 __all__ = ["Independent"]
 
@@ -41,10 +42,10 @@ class Independent(Distribution):
         split = len(shape) - event_dims
         super().__init__(shape[:split], shape[split:], validate_args=validate_args)
 
-    def expand(self, batch_shape: Sequence[int], _instance: None = None) -> Any:
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
         kept = self._event_shape[: self.reinterpreted_batch_ndims]
         base = self.base_dist.expand((*batch_shape, *kept))
-        expanded = super().expand(batch_shape)
+        expanded = super().expand(batch_shape, _instance)
         expanded.base_dist = base
         return expanded
 

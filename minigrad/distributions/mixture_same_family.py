@@ -66,8 +66,8 @@ class MixtureSameFamily(Distribution):
             )
         super().__init__(batch, component_distribution.event_shape, validate_args=validate_args)
 
-    def expand(self, batch_shape: Sequence[int], _instance: None = None) -> Any:
-        expanded = super().expand(batch_shape)
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
+        expanded = super().expand(batch_shape, _instance)
         count = self._component.batch_shape[-1]
         expanded._component = self._component.expand((*batch_shape, count))
         expanded._mixture = self._mixture.expand(batch_shape)

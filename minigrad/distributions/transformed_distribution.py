@@ -9,11 +9,12 @@ from ..api.tensor import Tensor
 from ..core.grad_mode import no_grad
 from . import constraints
 from .constraints import Constraint
-from .distribution import Distribution, sum_rightmost
+from .distribution import Distribution
 from .elementwise_transforms import ExpTransform
 from .independent import Independent
 from .normal import Normal
 from .transform import ComposeTransform, Transform
+from .utils import sum_rightmost
 
 __all__ = ["LogNormal", "TransformedDistribution"]
 
@@ -59,12 +60,12 @@ class TransformedDistribution(Distribution):
         cut = len(result) - dims
         super().__init__(result[:cut], result[cut:], validate_args=validate_args)
 
-    def expand(self, batch_shape: Sequence[int], _instance: None = None) -> Any:
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
         shape = (*batch_shape, *self._event_shape)
         shape = ComposeTransform(self.transforms).inverse_shape(shape)
         cut = len(shape) - len(self.base_dist.event_shape)
         base = self.base_dist.expand(shape[:cut])
-        expanded = super().expand(batch_shape)
+        expanded = super().expand(batch_shape, _instance)
         expanded.base_dist = base
         return expanded
 

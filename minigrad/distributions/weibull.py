@@ -38,8 +38,8 @@ class Weibull(TransformedDistribution):
         transforms = [PowerTransform(self.concentration_reciprocal), AffineTransform(0, self.scale)]
         super().__init__(base, transforms, validate_args=validate_args)
 
-    def expand(self, batch_shape: Sequence[int], _instance: None = None) -> Any:
-        expanded = super().expand(batch_shape)
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
+        expanded = super().expand(batch_shape, _instance)
         power = expanded.concentration_reciprocal = expanded.concentration.reciprocal()
         expanded.transforms = [PowerTransform(power), AffineTransform(0, expanded.scale)]
         return expanded

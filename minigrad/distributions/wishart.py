@@ -86,8 +86,8 @@ class Wishart(ExponentialFamily):
             "df": constraints.greater_than(self._event_shape[-1] - 1),
         }
 
-    def expand(self, batch_shape: Sequence[int], _instance: None = None) -> Any:
-        expanded = super().expand(batch_shape)
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
+        expanded = super().expand(batch_shape, _instance)
         expanded._lower = self._lower.expand((*batch_shape, *self._event_shape))
         return expanded
 
