@@ -43,12 +43,8 @@ def programs() -> Iterator[Any]:
         marks = [internal._copy_to_script_wrapper, internal.unused, internal.export]
         names = [str(getattr(internal, name)) for name in ("Any", "Dict", "List", "Optional")]
         state = t._C._get_tracing_state()
-        return (
-            [mark(abs)(-1) for mark in marks],
-            names,
-            state,
-            issubclass(t.jit.TracerWarning, Warning),
-        )
+        values = [mark(lambda x: -x)(1) for mark in marks]
+        return values, names, state, issubclass(t.jit.TracerWarning, Warning)
 
     def marks(t: Any) -> Any:
         @t.jit.ignore
