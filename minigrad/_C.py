@@ -14,6 +14,12 @@ __all__ = [
     "Generator",
     "_LinAlgError",
     "_disabled_torch_function_impl",
+    "_get_tracing_state",
     "device",
     "dtype",
 ]
+
+
+def _get_tracing_state() -> None:
+    """Return the state of `jit.trace` at work: None, as it only runs the function."""
+    return

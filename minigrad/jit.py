@@ -31,6 +31,10 @@ __all__ = [
 T = TypeVar("T")
 
 
+class TracerWarning(Warning):
+    """PyTorch's warning about values that a trace makes constant. Here none is given."""
+
+
 class ScriptModule(Module):
     """A module under the name that PyTorch gives compiled ones. Here it is a `Module`.
 

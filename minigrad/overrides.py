@@ -18,32 +18,14 @@ that has `__torch_function__`:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from typing import Any
 
 from .api.tensor import Tensor
-from .core.overriding import overridden, overrides, overriding, overriding_arguments
+from .core.overriding import handle_torch_function, has_torch_function
+from .core.overriding import has_torch_function_unary as has_torch_function_unary
+from .core.overriding import has_torch_function_variadic as has_torch_function_variadic
 
 __all__ = ["handle_torch_function", "has_torch_function", "is_tensor_like"]
-
-
-def has_torch_function(relevant_args: Iterable[Any]) -> bool:
-    """Whether the class of an argument has to be asked for the result.
-
-    >>> has_torch_function((minigrad.ones(2), 1))
-    False
-    """
-    return overriding.enabled and any(map(overrides, relevant_args))
-
-
-def handle_torch_function(
-    public_api: Callable[..., Any], relevant_args: Iterable[Any], *args: Any, **kwargs: Any
-) -> Any:
-    """Return what the first of the classes of `relevant_args` returns for a call.
-
-    TypeError if each returns NotImplemented.
-    """
-    return overridden(public_api, overriding_arguments(relevant_args), args, kwargs)
 
 
 def is_tensor_like(inp: Any) -> bool:

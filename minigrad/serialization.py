@@ -5,8 +5,10 @@ No other classes can be allowed, because `load` never imports or calls what a fi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NoReturn
 
+from .core.devices import device
 from .utils.serialization import load, save
 
 __all__ = [
@@ -17,6 +19,9 @@ __all__ = [
     "safe_globals",
     "save",
 ]
+
+# The type of the argument `map_location` of `load`.
+MAP_LOCATION = Callable[[Any, str], Any] | device | str | dict[str, str] | None
 
 
 def add_safe_globals(safe_globals: Any) -> NoReturn:

@@ -17,6 +17,7 @@ torch = pytest.importorskip("torch")
 SAME = """
 torch.inf, torch.nan != torch.nan, torch.pi, torch.e, torch.newaxis
 torch.cuda.is_available(), torch.cuda.device_count(), torch.cuda.is_initialized()
+torch.cuda._initialized
 torch.cuda.is_bf16_supported(), torch.cuda.get_arch_list(), torch.cuda.get_rng_state_all()
 torch.cuda.set_device(-1)
 torch.cuda.set_device('cpu')

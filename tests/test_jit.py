@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import pickle
 from collections.abc import Iterator
 from typing import Any
@@ -37,6 +38,14 @@ def programs() -> Iterator[Any]:
         traced = t.jit.trace(model, (t.rand(1, 2),), check_trace=False)
         return [traced(t.ones(4, 2)), t.rand(2), sorted(traced.state_dict())]
 
+    def private_names(t: Any) -> Any:
+        internal = importlib.import_module(f"{t.__name__}._jit_internal")
+        marks = [internal._copy_to_script_wrapper, internal.unused, internal.export]
+        names = [str(getattr(internal, name)) for name in ("Any", "Dict", "List", "Optional")]
+        state = t._C._get_tracing_state()
+        values = [mark(lambda x: -x)(1) for mark in marks]
+        return values, names, state, issubclass(t.jit.TracerWarning, Warning)
+
     def marks(t: Any) -> Any:
         @t.jit.ignore
         def log(x: Any) -> Any:
@@ -49,7 +58,7 @@ def programs() -> Iterator[Any]:
         marked = [log, other, t.jit.unused(lambda x: x), t.jit.export(lambda x: x)]
         return [f(3) for f in marked] + [t.jit.annotate(int, 5)]
 
-    return iter((traced_function, scripted_model, traced_model, marks))
+    return iter((traced_function, scripted_model, traced_model, private_names, marks))
 
 
 @pytest.mark.parametrize("program", [*programs()], ids=lambda p: p.__name__)

@@ -41,6 +41,7 @@ ORDER = (
 NAMESPACES = {
     "_C",
     "_dynamo",
+    "_jit_internal",
     "__config__",
     "_utils",
     "accelerator",
@@ -71,7 +72,17 @@ NAMESPACES = {
     "xpu",
 }
 FILES = {"accelerator", "amp", "fft", "func", "linalg", "masked", "serialization", "special"}
-FILES |= {"_C", "_dynamo", "_utils", "functional", "jit", "mps", "profiler", "storage"}
+FILES |= {
+    "_C",
+    "_dynamo",
+    "_jit_internal",
+    "_utils",
+    "functional",
+    "jit",
+    "mps",
+    "profiler",
+    "storage",
+}
 FILES |= {"__config__", "compiler", "hub", "return_types", "torch_version", "types", "version"}
 FILES |= {"overrides", "xpu"}
 # Private attributes of a tensor, and who may use those of another object than `self`. The core uses

@@ -64,6 +64,11 @@ class StandIn(ModuleType):
         if not name.startswith("_") and not isinstance(value, StandIn):
             setattr(self._ours, name, value)
 
+    @property
+    def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
+        """All names, for programs that go through them."""
+        return {**vars(self._ours), **super().__dict__}
+
     def __dir__(self) -> list[str]:
         return dir(self._ours)
 
@@ -99,8 +104,7 @@ class _Finder(MetaPathFinder, Loader):
         names = getattr(ours, "__all__", None) or _public(ours)
         if spec.name == "torch":  # `from torch import *` leaves Python's `random` as it is
             names = [name for name in names if not isinstance(getattr(ours, name), ModuleType)]
-        vars(module).update(_ours=ours, __all__=names)
-        vars(module)["__doc__"] = ours.__doc__
+        module._ours, module.__all__, module.__doc__ = ours, names, ours.__doc__
         return module
 
     def exec_module(self, module: ModuleType) -> None:

@@ -114,6 +114,35 @@ def overridden(
     )
 
 
+def has_torch_function(relevant_args: Iterable[Any]) -> bool:
+    """Whether the class of an argument has to be asked for the result.
+
+    >>> has_torch_function((minigrad.ones(2), 1))
+    False
+    """
+    return overriding.enabled and any(map(overrides, relevant_args))
+
+
+def handle_torch_function(
+    public_api: Callable[..., Any], relevant_args: Iterable[Any], *args: Any, **kwargs: Any
+) -> Any:
+    """Return what the first of the classes of `relevant_args` returns for a call.
+
+    TypeError if each returns NotImplemented.
+    """
+    return overridden(public_api, overriding_arguments(relevant_args), args, kwargs)
+
+
+def has_torch_function_variadic(*relevant_args: Any) -> bool:
+    """`has_torch_function` of several arguments."""
+    return has_torch_function(relevant_args)
+
+
+def has_torch_function_unary(relevant_arg: Any) -> bool:
+    """`has_torch_function` of one argument."""
+    return has_torch_function((relevant_arg,))
+
+
 def make_overridable(holder: Any, name: str) -> None:
     """Let a function of a module or class, or a property, ask the classes of its arguments."""
     if isinstance(holder, type):  # the class that defines it

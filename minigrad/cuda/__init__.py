@@ -35,6 +35,9 @@ def is_available() -> bool:
     return False
 
 
+_initialized = False  # what `is_initialized` returns; programs read it too
+
+
 def is_initialized() -> bool:
     """Return False: there is nothing to initialise."""
     return False

@@ -44,6 +44,7 @@ class Distribution:
         event_shape: Sequence[int] = (),
         validate_args: bool | None = None,
     ) -> None:
+        super().__init__()  # for a class that is also one of another kind
         self._batch_shape, self._event_shape = Size(batch_shape), Size(event_shape)
         if validate_args is not None:
             self._validate_args = validate_args
@@ -211,14 +212,6 @@ class Distribution:
         shown = [f"{v}" if v.numel() == 1 else f"{v.shape}" for v in values]
         inside = ", ".join(f"{n}: {s}" for n, s in zip(names, shown, strict=True))
         return f"{type(self).__name__}({inside})"
-
-
-def sum_rightmost(value: Tensor, count: int) -> Tensor:
-    """The sum over the last `count` dimensions."""
-    if count == 0:
-        return value
-    kept = value.shape[: value.ndim - count]
-    return value.reshape((*kept, -1)).sum(-1)
 
 
 LOG_SQRT_2_PI = math.log(math.sqrt(2 * math.pi))

@@ -15,10 +15,9 @@ from ..api.tensor import Tensor
 from ..core.dispatch import OPS
 from . import constraints
 from .constraints import Constraint
-from .distribution import sum_rightmost
 from .elementwise_transforms import inside_unit_interval, softplus
 from .transform import Transform, WithoutParameters, cached, require_dims
-from .utils import tril_matrix_to_vec, vec_to_tril_matrix
+from .utils import sum_rightmost, tril_matrix_to_vec, vec_to_tril_matrix
 
 __all__ = [
     "CatTransform",

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 from ..api.tensor import Tensor
 from . import constraints
 from .constraints import Constraint
-from .distribution import Distribution, sum_rightmost
+from .distribution import Distribution
+from .utils import sum_rightmost
 
 __all__ = ["Independent"]
 

@@ -19,7 +19,7 @@ from .continuous_bernoulli import ContinuousBernoulli
 from .counts import Geometric, Poisson
 from .dirichlet import Dirichlet
 from .discrete import softplus
-from .distribution import Distribution, sum_rightmost
+from .distribution import Distribution
 from .exp_family import ExponentialFamily
 from .exponential import Exponential
 from .gamma import Gamma
@@ -34,7 +34,7 @@ from .one_hot_categorical import OneHotCategorical
 from .pareto import Pareto
 from .transformed_distribution import TransformedDistribution
 from .uniform import Uniform
-from .utils import euler_constant
+from .utils import euler_constant, sum_rightmost
 
 __all__ = ["kl_divergence", "register_kl"]
 

@@ -147,7 +147,12 @@ def lower_of(name: str, matrix: Tensor) -> Any:
         return matrix
     if name == "covariance_matrix":
         return cholesky(matrix)
+    return _precision_to_scale_tril(matrix)
+
+
+def _precision_to_scale_tril(P: Tensor) -> Tensor:
+    """The triangle L of the covariance matrix L Lᵀ, whose inverse is P."""
     # With rows and columns in reverse, the triangle of the inverse is an upper one.
-    reverse: Any = cholesky(matrix.flip(-2, -1))
+    reverse: Any = cholesky(P.flip(-2, -1))
     upper = reverse.flip(-2, -1).mT
-    return solve_triangular(upper, eye(matrix.shape[-1], dtype=matrix.dtype), upper=False)
+    return solve_triangular(upper, eye(P.shape[-1], dtype=P.dtype), upper=False)

@@ -12,7 +12,7 @@ from ..api.size import Size
 from ..api.tensor import Tensor
 from . import constraints
 from .constraints import Constraint
-from .distribution import sum_rightmost
+from .utils import sum_rightmost
 
 __all__ = [
     "ComposeTransform",
@@ -46,8 +46,9 @@ class Transform:
     def __init__(self, cache_size: int = 0) -> None:
         if cache_size not in (0, 1):
             raise ValueError("cache_size must be 0 or 1")
+        super().__init__()  # for a class that is also one of another kind
         self._cache_size = cache_size
-        self._pair: tuple[Any, Any] = (None, None)
+        self._cached_x_y: tuple[Any, Any] = (None, None)
 
     @property
     def event_dim(self) -> int:
@@ -75,7 +76,7 @@ class Transform:
         return other
 
     def __call__(self, x: Tensor) -> Tensor:
-        before, image = self._pair
+        before, image = self._cached_x_y
         if self._cache_size and x is before:
             return image
         y = self._call(x)
@@ -83,7 +84,7 @@ class Transform:
         return y
 
     def _inv_call(self, y: Tensor) -> Tensor:
-        before, image = self._pair
+        before, image = self._cached_x_y
         if self._cache_size and y is image:
             return before
         x = self._inverse(y)
@@ -92,7 +93,7 @@ class Transform:
 
     def _keep(self, x: Tensor, y: Tensor) -> None:
         if self._cache_size:
-            self._pair = x, y
+            self._cached_x_y = x, y
 
     def _call(self, x: Tensor) -> Tensor:
         raise NotImplementedError

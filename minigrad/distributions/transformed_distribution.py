@@ -9,11 +9,12 @@ from ..api.tensor import Tensor
 from ..core.grad_mode import no_grad
 from . import constraints
 from .constraints import Constraint
-from .distribution import Distribution, sum_rightmost
+from .distribution import Distribution
 from .elementwise_transforms import ExpTransform
 from .independent import Independent
 from .normal import Normal
 from .transform import ComposeTransform, Transform
+from .utils import sum_rightmost
 
 __all__ = ["LogNormal", "TransformedDistribution"]
 

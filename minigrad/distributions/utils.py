@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..api.creation import arange, tensor
+from ..api.creation import arange, empty, tensor
 from ..api.functions import broadcast_tensors, log, log1p, sigmoid
 from ..api.limits import finfo
 from ..api.tensor import Tensor
@@ -71,6 +71,26 @@ def logits_to_probs(logits: Tensor, is_binary: bool = False) -> Tensor:
     tensor([0.5000, 0.5000])
     """
     return sigmoid(logits) if is_binary else logits.softmax(-1)
+
+
+def sum_rightmost(value: Tensor, dim: int) -> Tensor:
+    """The sum over the last `dim` dimensions.
+
+    >>> minigrad.distributions.utils.sum_rightmost(minigrad.ones(2, 3, 4), 2)
+    tensor([12., 12.])
+    """
+    if dim == 0:
+        return value
+    kept = value.shape[: value.ndim - dim]
+    return value.reshape((*kept, -1)).sum(-1)
+
+
+_sum_rightmost = sum_rightmost  # PyTorch's name, which programs use
+
+
+def _standard_normal(shape: Sequence[int], dtype: Any, device: Any) -> Tensor:
+    """Draw from the standard normal distribution."""
+    return empty(shape, dtype=dtype, device=device).normal_()
 
 
 class lazy_property:

@@ -16,6 +16,8 @@ from ..api.tensor import Tensor
 from ..core.dispatch import OPS, function
 from ..core.grad_mode import is_grad_enabled
 from ..core.output import taking_out
+from ..core.overriding import handle_torch_function as handle_torch_function
+from ..core.overriding import has_torch_function as has_torch_function
 from ..core.tensor import require_tensor, wrap
 from ..core.tracing import constant
 from ..rules import REGISTRY

@@ -261,7 +261,9 @@ class Module(Stateful, Hookable):
         >>> [name for name, _ in tied.named_parameters(remove_duplicate=False)]
         ['0.weight', '0.bias', '2.weight', '2.bias']
         """
-        return self._named_members("_parameters", prefix, recurse, remove_duplicate)
+        return self._named_members(
+            lambda module: module._parameters.items(), prefix, recurse, remove_duplicate
+        )
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """Iterate over the parameters of this module and, if `recurse`, of the tree.
@@ -276,7 +278,9 @@ class Module(Stateful, Hookable):
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Tensor]]:
         """Iterate over the names and buffers of this module and, if `recurse`, of the tree."""
-        return self._named_members("_buffers", prefix, recurse, remove_duplicate)
+        return self._named_members(
+            lambda module: module._buffers.items(), prefix, recurse, remove_duplicate
+        )
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
         """Iterate over the buffers of this module and, if `recurse`, of the tree."""
@@ -284,14 +288,19 @@ class Module(Stateful, Hookable):
             yield buffer
 
     def _named_members(
-        self, registry: str, prefix: str, recurse: bool, remove_duplicate: bool
+        self,
+        get_members_fn: Callable[[Module], Iterable[tuple[str, Any]]],
+        prefix: str = "",
+        recurse: bool = True,
+        remove_duplicate: bool = True,
     ) -> Iterator[tuple[str, Any]]:
+        """Iterate over what `get_members_fn` gives for this module and, if `recurse`, the tree."""
         seen: set[Any] = set()
         modules: Iterable[tuple[str, Module]] = [(prefix, self)]
         if recurse:
             modules = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate)
         for path, module in modules:
-            for name, member in getattr(module, registry).items():
+            for name, member in get_members_fn(module):
                 if member is None or member in seen:
                     continue
                 if remove_duplicate:

@@ -38,6 +38,16 @@ Group: TypeAlias = dict[str, Any]
 ParamsT: TypeAlias = Iterable[Tensor] | Iterable[Group] | Iterable[tuple[str, Tensor]]
 
 
+class _RequiredParameter:
+    """The default of an option that each group has to give."""
+
+    def __repr__(self) -> str:
+        return "<required parameter>"
+
+
+required = _RequiredParameter()
+
+
 class Optimizer(Hookable):
     """The base of every optimiser; subclasses define how a group of parameters is updated.
 
@@ -102,7 +112,8 @@ class Optimizer(Hookable):
         for param in params:
             _check_param(param, self.defaults.get("differentiable", False))
         for option, default in self.defaults.items():
-            param_group.setdefault(option, default)
+            if param_group.setdefault(option, default) is required:
+                raise ValueError(f"parameter group didn't specify the required option {option}")
         self._check_supported(param_group)
         self._check_against_other_groups(param_group)
         if len(set(params)) != len(params):

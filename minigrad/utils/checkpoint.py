@@ -19,7 +19,13 @@ from ..core.walk import current_walk
 from ..core.warning import warn
 from ..random.seeding import fork_rng, get_rng_state, set_rng_state
 
-__all__ = ["CheckpointError", "checkpoint", "checkpoint_sequential"]
+__all__ = [
+    "CheckpointError",
+    "checkpoint",
+    "checkpoint_sequential",
+    "get_device_states",
+    "set_device_states",
+]
 
 
 def checkpoint(
@@ -126,6 +132,28 @@ def _in_sequence(functions: list[Callable[[Any], Any]]) -> Callable[[Any], Any]:
         return x
 
     return run
+
+
+def get_device_states(*args: Any) -> tuple[list[int], list[Tensor]]:
+    """Return the numbers of the GPUs of the arguments, and their generators' states: none, none.
+
+    >>> from minigrad.utils.checkpoint import get_device_states
+    >>> get_device_states(minigrad.ones(2))
+    ([], [])
+    """
+    return [], []
+
+
+def set_device_states(
+    devices: list[int], states: list[Tensor], *, device_type: str | None = None
+) -> None:
+    """Restore the states of the GPUs' generators. RuntimeError for any, as there is no GPU.
+
+    >>> from minigrad.utils.checkpoint import set_device_states
+    >>> set_device_states([], [])
+    """
+    if devices:
+        raise RuntimeError(f"set_device_states: there are no GPUs {devices}")
 
 
 def _requires_grad(x: Any) -> bool:

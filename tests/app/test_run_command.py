@@ -224,6 +224,16 @@ def test_the_real_torch_is_back_afterwards(written) -> None:  # type: ignore[no-
     assert sys.modules["torch"] is torch
 
 
+def test_a_program_goes_through_the_names_of_a_module() -> None:
+    with installed():
+        import torch
+
+        shown = vars(torch.distributions)
+        assert shown["Normal"] is minigrad.distributions.Normal
+        assert shown["__name__"] == "torch.distributions"
+        assert {*minigrad.__all__} <= {*torch.__dict__}
+
+
 def test_a_name_that_a_program_sets_is_set_in_minigrad(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(minigrad, "relu", minigrad.relu)
     with installed():

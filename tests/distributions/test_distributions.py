@@ -8,7 +8,7 @@ import importlib
 import itertools
 import pickle
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -846,3 +846,87 @@ def test_classes_are_in_pytorchs_modules(module: str, name: str) -> None:
         package = importlib.import_module(f"{namespace}.distributions")
         assert getattr(found, name) is getattr(package, name)
         assert getattr(package, module) is found
+
+
+def with_a_module(t: Any) -> Any:
+    """Distributions and transforms that are modules too, as in libraries of flows."""
+
+    class Shift(t.distributions.Transform, t.nn.Module):  # type: ignore[misc]
+        domain = codomain = t.distributions.constraints.real
+        bijective = True
+
+        def __init__(self) -> None:
+            super().__init__(cache_size=1)
+            self.layer = t.nn.Linear(1, 1)
+            self.by = t.nn.Parameter(t.tensor(0.5))
+
+        def _call(self, x: Any) -> Any:
+            return x + self.by
+
+        def _inverse(self, y: Any) -> Any:
+            return y - self.by
+
+        def log_abs_det_jacobian(self, x: Any, y: Any) -> Any:
+            return t.zeros_like(x)
+
+    class Point(t.distributions.Distribution, t.nn.Module):  # type: ignore[misc]
+        arg_constraints: ClassVar[dict[str, Any]] = {}
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.place = t.nn.Parameter(t.ones(2))
+
+    shift, point = Shift(), Point()
+    base = t.distributions.Normal(t.zeros(2), 1.0)
+    shifted = t.distributions.TransformedDistribution(base, [shift])
+    names = [name for module in (shift, point) for name, _ in module.named_parameters()]
+    value = t.tensor([0.5, 2.0])
+    return names, shifted.log_prob(value), shift._cached_x_y[1] is value
+
+
+def expanded_subclasses(t: Any) -> Any:
+    class Scaled(t.distributions.Normal):  # type: ignore[misc]
+        def __init__(self, loc: Any, scale: Any, factor: Any) -> None:
+            super().__init__(loc, scale)
+            self.factor = factor
+
+        def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
+            new = self._get_checked_instance(Scaled, _instance)
+            new = super().expand(batch_shape, _instance=new)
+            new.factor = self.factor.expand(batch_shape)
+            return new
+
+    class Further(Scaled):
+        pass
+
+    class Other(Scaled):
+        def __init__(self) -> None:
+            super().__init__(t.zeros(1), t.ones(1), t.ones(1))
+
+    wide = Further(t.zeros(2, 1), t.ones(1), t.ones(1)).expand((2, 3))
+    found = [type(wide).__name__, wide.factor, wide.loc, wide.batch_shape]
+    try:
+        Other().expand((2,))
+    except NotImplementedError:
+        found.append("refused")
+    return found
+
+
+def private_names(t: Any) -> Any:
+    utils = importlib.import_module(f"{t.__name__}.distributions.utils")
+    normal = importlib.import_module(f"{t.__name__}.distributions.multivariate_normal")
+    t.manual_seed(3)
+    x = t.arange(24.0).reshape(2, 3, 4)
+    precision = t.tensor([[2.0, 0.5], [0.5, 1.0]], dtype=t.float64)
+    inverse = t.distributions.transforms.ExpTransform().inv
+    return [
+        [utils._sum_rightmost(x, n) for n in range(4)],
+        utils._standard_normal((2, 3), t.float64, t.device("cpu")),
+        normal._precision_to_scale_tril(precision),
+        isinstance(inverse, t.distributions.transforms._InverseTransform),
+    ]
+
+
+@pytest.mark.parametrize("program", [with_a_module, expanded_subclasses, private_names])
+def test_what_libraries_of_distributions_use(program: Any) -> None:
+    check_same(program)

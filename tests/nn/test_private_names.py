@@ -72,6 +72,11 @@ t.nn.init._no_grad_fill_(w, 2), t.nn.init._no_grad_zero_(w)
 seeded(t).init._no_grad_normal_(w, 1, 2)
 seeded(t).init._no_grad_uniform_(w, 1, 2)
 seeded(t).init._no_grad_trunc_normal_(w, 0, 1, -1, 1)
+x._cdata == x._cdata, x._cdata == w._cdata, w._cdata == w.detach()._cdata
+[name for name, _ in linear(t)._named_members(lambda m: m._parameters.items(), prefix='a')]
+[name for name, _ in linear(t)._named_members(lambda m: m._modules.items(), recurse=False)]
+F.has_torch_function((x,)), F.handle_torch_function is t.overrides.handle_torch_function
+t.overrides.has_torch_function_unary(x), t.overrides.has_torch_function_variadic(x, 1)
 t.nn.init._calculate_fan_in_and_fan_out(t.ones(2, 3, 4))
 t.nn.init._calculate_correct_fan(t.ones(2, 3, 4), 'fan_out')
 """
@@ -82,9 +87,14 @@ def seeded(t: Any) -> Any:
     return t.nn
 
 
+def linear(t: Any) -> Any:
+    return t.nn.Sequential(t.nn.Linear(2, 1), t.nn.ReLU())
+
+
 def names(t: Any) -> dict[str, Any]:
     x = t.tensor([[0.5, -1.0], [2.0, 0.0]])
-    return {"t": t, "F": t.nn.functional, "x": x, "w": t.nn.Parameter(t.ones(3)), "seeded": seeded}
+    found = {"t": t, "F": t.nn.functional, "x": x, "w": t.nn.Parameter(t.ones(3))}
+    return found | {"seeded": seeded, "linear": linear}
 
 
 @pytest.mark.parametrize("line", CALLS.strip().splitlines())
@@ -105,6 +115,19 @@ def test_what_does_not_fit_is_an_assertion_error(line: str) -> None:
     for library in ("minigrad", "torch"):
         with pytest.raises(AssertionError):
             eval(line, names(importlib.import_module(library)))
+
+
+def test_tensors_as_one_vector_and_back() -> None:
+    def program(t: Any) -> Any:
+        utils = importlib.import_module(f"{t.__name__}._utils")
+        x = t.arange(6.0).reshape(2, 3).T.requires_grad_()
+        tensors = [x, t.ones(()), t.ones(0, 2)]
+        flat = utils._flatten_dense_tensors(tensors)
+        parts = utils._unflatten_dense_tensors(flat, tensors)
+        (parts[0] * t.arange(6.0).reshape(3, 2)).sum().backward()
+        return flat, parts, [type(part.grad_fn).__name__ for part in parts], x.grad
+
+    check_same(program)
 
 
 @pytest.mark.parametrize("same", ["qkv", "kv", ""])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import importlib
 import inspect
 import pickle
 import weakref
@@ -280,6 +281,12 @@ def load_groups(t: Any, groups: Any) -> None:
     t.optim.SGD([t.zeros(1)]).load_state_dict({"state": {}, "param_groups": groups})
 
 
+def with_required(t: Any, params: Any, *lr: float) -> Any:
+    required = importlib.import_module(f"{t.__name__}.optim.optimizer").required
+    optimizer = t.optim.Optimizer(params, {"lr": lr[0] if lr else required})
+    return repr(required), optimizer.param_groups[0]["lr"]
+
+
 def custom_optimizer(t: Any) -> Any:
     class Signs(t.optim.Optimizer):
         def __init__(self, params: Any, lr: float) -> None:
@@ -327,6 +334,12 @@ CASES = {
     ),
     "loading too few groups": lambda t: load_groups(t, []),
     "loading a group of another size": lambda t: load_groups(t, [{"params": [0, 1]}]),
+    "without a required option": lambda t: with_required(t, [{"params": [t.zeros(1)]}]),
+    "with a required option": lambda t: with_required(t, [{"params": [t.zeros(1)], "lr": 0.5}]),
+    "with a required default": lambda t: with_required(t, [t.zeros(1)], 0.5),
+    "AdamW's module": lambda t: (
+        importlib.import_module(f"{t.__name__}.optim.adamw").AdamW is t.optim.AdamW
+    ),
     "a step of the base class": lambda t: t.optim.Optimizer([t.ones(1)], {}).step(),
 }
 

@@ -546,7 +546,7 @@ def test_a_convolution_has_the_format_of_its_operands(
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "int32", "bool"])
-@pytest.mark.parametrize("order", list(permutations(range(3))))
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
 def test_the_strides_of_angles(order: tuple[int, ...], dtype: str) -> None:
     def strides(t: Any) -> tuple[int, ...]:
         return tuple(t.angle(t.ones(2, 3, 4, dtype=getattr(t, dtype)).permute(order)).stride())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import tracemalloc
 import warnings
 from typing import Any
@@ -170,3 +171,14 @@ def test_context_managers_are_entered_for_both_calls() -> None:
 def test_debug_is_refused_by_name() -> None:
     with warnings.catch_warnings(), pytest.raises(NotImplementedError, match="debug"):
         minigrad.utils.checkpoint.checkpoint(lambda: None, use_reentrant=False, debug=True)
+
+
+def test_there_are_no_states_of_gpus() -> None:
+    def program(t: Any) -> Any:
+        checkpoint = importlib.import_module(f"{t.__name__}.utils.checkpoint")
+        devices, states = checkpoint.get_device_states(t.ones(2), 3)
+        return devices, states, checkpoint.set_device_states(devices, states, device_type="cpu")
+
+    check_same(program)
+    with pytest.raises(RuntimeError, match="GPUs"):
+        minigrad.utils.checkpoint.set_device_states([0], [minigrad.get_rng_state()])
