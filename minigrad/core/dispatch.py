@@ -21,7 +21,7 @@ import numpy as np
 
 from ..rules import REGISTRY, Rule
 from ..rules.dtypes import SUPPORTED, scalar_name, to_numpy
-from ..rules.layout import contiguous, elementwise, like_dense_images, like_images
+from ..rules.layout import contiguous, elementwise, like_dense_images, like_images, standard
 from ..rules.presentation import HALF_IN_DERIVATIVES, HALF_IN_PULLBACKS, NO_DERIVATIVE
 from ..rules.promotion import LARGEST
 from ..rules.rule import not_implemented
@@ -285,11 +285,12 @@ class _Filling:
     def _standard(self, names: list[str]) -> str:
         """The condition under which sizes of 1 don't matter to the layout of contiguous operands.
 
-        They do where shapes differ: then PyTorch sorts the strides along these sizes, too.
+        They do where shapes differ and a stride along them isn't the usual one: then PyTorch sorts
+        these strides, too.
         """
         if len(names) == 1:
             return ""
-        same = [f"{n}_array.strides == output.strides" for n in names]
+        same = [f"{n}_array.strides == output.strides or standard({n}_array)" for n in names]
         numbers = [f"{n}_array is {n} or " if self._is_tensor(n) else "" for n in names]
         each = [f"({a}{b})" for a, b in zip(numbers, same, strict=True)]
         return f" and (1 not in output.shape or {' and '.join(each)})"
@@ -558,6 +559,7 @@ _NAMES: dict[str, Any] = {
     "refuse_keepdim": refuse_keepdim,
     "retry": retry,
     "scalar_name": scalar_name,
+    "standard": standard,
     "to_numpy": to_numpy,
     "wrap": wrap,
 }

@@ -9,8 +9,10 @@ decides where operands disagree. NumPy's order (`order="K"`) is row-major where 
 
 from __future__ import annotations
 
+import functools
+import itertools
+import operator
 from collections.abc import Sequence
-from operator import gt
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,17 @@ def dense(array: Any) -> bool:
     steps = zip(array.shape, array.strides, strict=True)
     reach = sum((size - 1) * step for size, step in steps)
     return bool(reach + array.itemsize == array.nbytes)
+
+
+def standard(array: Array) -> bool:
+    """Whether an array is in row-major order, with the usual strides also along sizes of 1."""
+    return array.strides == _row_major(array.shape, array.itemsize)
+
+
+@functools.lru_cache(1024)
+def _row_major(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
+    inner = itertools.accumulate([itemsize, *reversed(shape[1:])], operator.mul)
+    return tuple(inner)[: len(shape)][::-1]
 
 
 def contiguous(array: Array) -> Array:
@@ -60,6 +73,8 @@ def _with_sizes_of_1(output: Array, operands: Sequence[Any], arrays: list[Array]
     Operands of one shape (a number has another) decide together if all are contiguous, in either
     format, or have the same strides without gaps. Else those along sizes of 1 are sorted, too.
     """
+    if all(map(standard, arrays)):
+        return output
     alike = all(x is None or getattr(x, "shape", None) == output.shape for x in operands)
     if alike and all(x.flags.c_contiguous for x in arrays):
         return output
@@ -77,7 +92,7 @@ def _ordered_like(output: Array, arrays: list[Array]) -> Array:
 def _by_rows(x: Array, shape: tuple[int, ...]) -> bool:
     """Whether an array has this shape and, with or without gaps, one row after another."""
     strides = x.strides
-    return x.shape == shape and strides[-1] > 0 and all(map(gt, strides, strides[1:]))
+    return x.shape == shape and strides[-1] > 0 and all(map(operator.gt, strides, strides[1:]))
 
 
 def in_dtype(array: Array, dtype: np.dtype) -> Array:
