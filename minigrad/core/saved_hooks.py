@@ -133,6 +133,24 @@ def _filling(thing: Any, arrays: dict[int, Any]) -> Any:
     return arrays[thing.identity] if isinstance(thing, _Hole) else thing
 
 
+def _in_order(node: Node) -> list[int]:
+    """What a node saves, by ids, as PyTorch packs it: operands by their names there, then results.
+
+    PyTorch calls `input` "self" where an op has this name.
+    """
+    rule, places = node.rule, [identity for identity, _, _ in node.saved]
+    if rule is None or not places:
+        return places
+    output, *others = places
+    kinds = dict(zip(rule.parameters, rule.operands, strict=False))
+    constants = [name for name, kind in kinds.items() if kind.startswith("Constant")]
+    names = [*(rule.presentation.edges or [n for n in kinds if n not in constants]), *constants]
+    if len(names) == len(others):  # there may be results, and there is nothing for some numbers
+        own = ["self" if name == "input" else name for name in names]
+        others = [identity for _, identity in sorted(zip(own, others, strict=True))]
+    return [*others, output]
+
+
 class _Contents:
     """What the pullbacks of a node hold, packed, and the pullbacks without it."""
 
@@ -141,7 +159,7 @@ class _Contents:
         arrays = {id(array): array for p in pullbacks for array in captures(p)}
         tensors = saved_tensors(node)
         # PyTorch packs a tensor for each operand that it is.
-        slots = [identity for identity, _, _ in node.saved if identity in arrays]
+        slots = [identity for identity in _in_order(node) if identity in arrays]
         slots += [identity for identity in arrays if identity not in slots]
         self.unpack = [
             (each, packed(tensors[each] if each in tensors else wrap(np.asarray(arrays[each]))))

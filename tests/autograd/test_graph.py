@@ -107,3 +107,43 @@ def test_hooks_leave_nothing_behind() -> None:
             (x * x).sum().backward()
     assert observation.observer is None
     assert x.grad.tolist() == [2.0, 2.0]
+
+
+ORDERS: dict[str, Any] = {
+    "atan2": lambda t, a, b: t.atan2(a, b),
+    "bmm": lambda t, a, b: t.bmm(a[None], b[None]),
+    "div": lambda t, a, b: a / b,
+    "dot": lambda t, a, b: t.dot(a[0], b[0]),
+    "exp": lambda t, a, b: a.exp(),
+    "hypot": lambda t, a, b: t.hypot(a, b),
+    "lerp": lambda t, a, b: t.lerp(a, b, a * 2),
+    "linear": lambda t, a, b: t.nn.functional.linear(a, b),
+    "maximum": lambda t, a, b: t.maximum(a, b),
+    "mm": lambda t, a, b: a @ b,
+    "mul": lambda t, a, b: a * b,
+    "mul of itself": lambda t, a, b: a * a,
+    "mv": lambda t, a, b: t.mv(a, b[0]),
+    "outer": lambda t, a, b: t.outer(a[0], b[0]),
+    "pow": lambda t, a, b: a**b,
+    "prelu": lambda t, a, b: t.nn.functional.prelu(a, b[0, :1]),
+    "xlogy": lambda t, a, b: t.xlogy(a, b),
+}
+
+
+@pytest.mark.parametrize("program", ORDERS.values(), ids=ORDERS)
+def test_the_order_in_which_tensors_are_packed(program: Any) -> None:
+    """By the names that PyTorch gives its operands, in which the first is often "self"."""
+
+    def packed(t: Any) -> list[float]:
+        a, b = (t.full((2, 2), value, requires_grad=True) for value in (2.0, 3.0))
+        seen: list[float] = []
+
+        def pack(x: Any) -> Any:
+            seen.append(round(x.flatten()[0].item(), 3))
+            return x
+
+        with t.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
+            program(t, a, b)
+        return seen
+
+    check_same(packed)
