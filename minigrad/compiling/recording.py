@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 
 from ..core.tracing import tracing
+from ..rules.layout import standard
 from ..rules.memory import owner_of
 from .refusal import Place, Refused, called_by_user, refused, users_place
 from .values import CONVERSIONS, Number, Recorded, describe
@@ -407,8 +408,8 @@ current = _Current()
 
 
 def replica(array: np.ndarray) -> np.ndarray:
-    """A copy of an array with the same strides."""
-    if array.flags.c_contiguous:
+    """A copy of an array with the same strides, also along sizes of 1."""
+    if standard(array):
         return array.copy()
     low, high = np.lib.array_utils.byte_bounds(array)
     memory = np.zeros(high - low, np.uint8)
