@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from .dims import axis
 from .dtypes import scalar_name
 from .elementwise import chosen, masked, sigmoid
 from .indexing import put
-from .layout import elementwise
+from .layout import arranged, dense, elementwise
 from .presentation import BOTH, ELEMENTWISE, FUNCTION, HALF_IN_DERIVATIVES
 from .promotion import converted
 from .reading import reads_as
@@ -30,6 +31,35 @@ _FUNCTIONAL = replace(_IN_FLOAT32, forms=FUNCTION, module="nn.functional")
 def _floats_only(input: Array, kernel: str) -> None:
     if input.dtype.kind in "biu":
         raise NotImplementedError(f"\"{kernel}\" not implemented for '{scalar_name(input)}'")
+
+
+# NaN in derivatives -------------------------------------------------------------------------------
+#
+# PyTorch computes the elements of an array by vector instructions, and the few that are left over
+# one by one. Where it decides by a comparison, the two differ at NaN. How many bytes it takes at a
+# time depends on the processor for some functions: these are the numbers of one with AVX-512.
+
+_AT_A_TIME, _AT_A_TIME_IN_ELU = 64, 128
+_MOST = 1 << 12  # elements of an array of which the last few are told from the others
+
+
+def _one_by_one(x: Array, at_a_time: int = _AT_A_TIME) -> Any:
+    """Which elements PyTorch computes one by one: a mask, or True for all, or False for none.
+
+    All of a short or a strided array. Of a large one it would be less than one in a hundred.
+    """
+    step = at_a_time // x.itemsize
+    if x.size < step or not dense(x):
+        return True
+    left = x.size % step
+    if not left or x.size > _MOST:
+        return False
+    return arranged(np.arange(x.size) >= x.size - left, x.shape, x.strides)
+
+
+def _or_nan(condition: Array, x: Array, where: Any) -> Array:
+    """A condition on `x`, or that it is NaN and in one of these places."""
+    return condition if where is False else condition | ((x != x) & where)
 
 
 # Rectifiers ---------------------------------------------------------------------------------------
@@ -98,8 +128,9 @@ def hardtanh(input: Array, min_val: float = -1.0, max_val: float = 1.0) -> Resul
     if input.dtype.kind == "u" and (min_val < 0 or max_val < 0):
         raise RuntimeError("cannot do hardtanh on an unsigned type with negative limits")
     low, high = (np.asarray(bound).astype(input.dtype) for bound in (min_val, max_val))
+    alone = _one_by_one(input)
     return np.minimum(high, np.maximum(low, input)), (
-        lambda g: masked(g, ~((input <= min_val) | (input >= max_val))),
+        lambda g: masked(g, _or_nan((input > min_val) & (input < max_val), input, alone)),
     )
 
 
@@ -111,8 +142,9 @@ def hardshrink(input: Array, lambd: float = 0.5) -> Result:
     tensor([-2.,  0.])
     """
     _floats_only(input, "hardshrink_cpu")
+    alone = _one_by_one(input)
     return chosen((input >= -lambd) & (input <= lambd), 0, input), (
-        lambda g: masked(g, ~((input >= -lambd) & (input <= lambd))),
+        lambda g: masked(g, _or_nan((input < -lambd) | (input > lambd), input, alone)),
     )
 
 
@@ -132,8 +164,9 @@ def softshrink(input: Array, lambd: float = 0.5) -> Result:
         )
     moved = chosen(input > lambd, input - lambd, input + lambd)
     inside = (input >= -lambd) & (input <= lambd)
+    alone = _one_by_one(input)
     return chosen(inside, input * 0, moved), (
-        lambda g: masked(g, ~((input >= -lambd) & (input <= lambd))),
+        lambda g: masked(g, _or_nan((input < -lambd) | (input > lambd), input, alone)),
     )
 
 
@@ -149,10 +182,13 @@ def elu(input: Array, alpha: float = 1.0, scale: float = 1.0, input_scale: float
     """
     _floats_only(input, "elu_cpu")
     below, factor = chosen(input < 0, input, 0), alpha * scale
+    alone = _one_by_one(input, _AT_A_TIME_IN_ELU)
+    others = not alone if isinstance(alone, bool) else ~alone
 
     def pullback(g: Array) -> Array:
-        e = np.exp(chosen(input < 0, input, 0) * input_scale)  # without a second derivative at 0
-        return chosen(input <= 0, g * (input_scale * factor) * e, g * scale)
+        x = chosen(_or_nan(input < 0, input, others), input, 0)  # no second derivative at 0
+        slope = g * (input_scale * factor) * np.exp(x * input_scale)
+        return chosen(_or_nan(input <= 0, input, others), slope, g * scale)
 
     return chosen(input < 0, np.expm1(below * input_scale) * factor, input * scale), (pullback,)
 

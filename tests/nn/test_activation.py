@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from twins import check_close, check_same
+from twins import check_close, check_same, torch
 
 import minigrad
 from minigrad import nn
@@ -138,3 +138,28 @@ def test_rrelu_at_the_top(name: str, training: bool) -> None:
         return [y, x.grad, type(y.grad_fn).__name__, len(y.grad_fn.next_functions)]
 
     assert check_same(program).error is None
+
+
+DECIDED = ["celu", "elu", "hardshrink", "hardtanh", "relu6", "selu", "softshrink"]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", DECIDED)
+def test_a_gradient_at_nan_depends_on_the_size(name: str, dtype: str) -> None:
+    """Vector instructions compute most elements of an array, but none of a strided one."""
+    if name.endswith("elu") and torch.backends.cpu.get_cpu_capability() != "AVX512":
+        pytest.skip("the vectors of elu are shorter on this processor")
+
+    def gradients(t: Any) -> list[Any]:
+        found = []
+        for n in (1, 7, 8, 15, 16, 17, 31, 33, 64, 70):
+            for like in (lambda x: x, lambda x: x.view(-1, 1).t(), lambda x: x[::2]):
+                x = t.arange(-n / 8, n / 8, 0.25, dtype=getattr(t, dtype))
+                x[:: 2 if n > 20 else 1] = float("nan")
+                x = like(x.repeat(2)).detach().requires_grad_()
+                y = getattr(t.nn.functional, name)(x)
+                (g,) = t.autograd.grad(y, x, t.full_like(y, 2))
+                found.append(g)
+        return found
+
+    check_close(gradients, rtol=1e-6)
