@@ -16,7 +16,7 @@ from ...rules.dtypes import scalar_name
 from ...rules.layout import channels_last, empty_like
 from ...rules.presentation import FUNCTION
 from .indexing import renormalise
-from .normalisation import group_normalised, layer_normalised, normalised_by_batch
+from .normalisation import floats_only, group_normalised, layer_normalised, normalised_by_batch
 from .registry import composed
 from .resampling import channel_shuffle
 
@@ -53,6 +53,7 @@ def native_batch_norm(
         raise IndexError("Dimension out of range (expected to be in range of [-1, 0], but got 1)")
     parameters = running_mean, running_var, weight, bias
     training = flag(training, "training")
+    floats_only("batch_norm", input, weight=weight, bias=bias, mean=running_mean, var=running_var)
     y, mean, var = normalised_by_batch(input, *parameters, training, momentum, eps)
     if mean is None:
         none = wrap(np.zeros(0, _widest(input, *parameters)))
@@ -107,6 +108,7 @@ def native_group_norm(
         raise RuntimeError("Expected X.numel() == N * C * HxW to be true, but got false.")
     if not input.is_contiguous() and not channels_last(input._array):
         raise RuntimeError("Expected X.is_contiguous(memory_format) to be true, but got false.")
+    floats_only("group_norm", input, weight=weight, bias=bias)
     y = group_normalised(input, group, weight, bias, eps)
     x = OPS["cast"](input, _widest(input, weight, bias)).reshape(N, group, C // group * HxW)
     mean = x.mean(-1, keepdim=True)

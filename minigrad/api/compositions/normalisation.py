@@ -32,7 +32,7 @@ _normalised_layer = function(REGISTRY["normalise"].presented(layout="contiguous"
 _normalised_groups = function(REGISTRY["normalise"].presented(layout="images"))
 
 
-def _floats_only(name: str, input: Any, **parameters: Any) -> None:
+def floats_only(name: str, input: Any, **parameters: Any) -> None:
     """TypeError unless `input` is a tensor and the others are tensors or None.
 
     NotImplementedError if `input` has integers.
@@ -105,7 +105,7 @@ def batch_norm_of_any_eps(
     eps: float,
 ) -> Tensor:
     """Return `batch_norm` of the arguments, whatever `eps` is."""
-    _floats_only("batch_norm", input, weight=weight, bias=bias, mean=running_mean, var=running_var)
+    floats_only("batch_norm", input, weight=weight, bias=bias, mean=running_mean, var=running_var)
     parameters = running_mean, running_var, weight, bias
     shape = tuple(input.shape)
     if input.numel() == 0:
@@ -133,7 +133,6 @@ def normalised_by_batch(
     eps: float,
 ) -> tuple[Any, Any, Any]:
     """Return `batch_norm` of the arguments, and if `training` the mean and variance, else None."""
-    _floats_only("batch_norm", input, weight=weight, bias=bias, mean=running_mean, var=running_var)
     parameters = running_mean, running_var, weight, bias
     if _is_mixed("batch_norm", input, *parameters):
         wide, *both = normalised_by_batch(input.float(), *parameters, training, momentum, eps)
@@ -190,7 +189,7 @@ def layer_normalised(
     input: Tensor, normalized_shape: Any, weight: Tensor | None, bias: Tensor | None, eps: float
 ) -> tuple[Any, Any, Any]:
     """Return `layer_norm` of the arguments, and the means and the variances."""
-    _floats_only("layer_norm", input, weight=weight, bias=bias)
+    floats_only("layer_norm", input, weight=weight, bias=bias)
     sizes = _last_sizes("layer_norm", input, normalized_shape, weight=weight, bias=bias)
     if _is_mixed("layer_norm", input, weight, bias):
         wide, *both = layer_normalised(input.float(), normalized_shape, weight, bias, eps)
@@ -279,7 +278,7 @@ def group_norm(
     >>> minigrad.nn.functional.group_norm(minigrad.tensor([[1., 3.]]), 1)
     tensor([[-1.0000,  1.0000]])
     """
-    _floats_only("group_norm", input, weight=weight, bias=bias)
+    floats_only("group_norm", input, weight=weight, bias=bias)
     shape = tuple(input.shape)
     if len(shape) < 2:
         raise RuntimeError(
@@ -298,7 +297,6 @@ def group_normalised(
     input: Tensor, num_groups: int, weight: Tensor | None, bias: Tensor | None, eps: float
 ) -> Tensor:
     """Return `group_norm` of the arguments, also of groups of one element."""
-    _floats_only("group_norm", input, weight=weight, bias=bias)
     shape = tuple(input.shape)
     if shape[1] % num_groups:
         raise RuntimeError(
@@ -341,7 +339,7 @@ def instance_norm(
     >>> minigrad.nn.functional.instance_norm(minigrad.tensor([[[1., 3.]]]))
     tensor([[[-1.0000,  1.0000]]])
     """
-    _floats_only("instance_norm", input)
+    floats_only("instance_norm", input)
     shape = tuple(input.shape)
     if use_input_stats and math.prod(shape[2:]) == 1:
         raise ValueError(
