@@ -211,6 +211,8 @@ def test_numba_draws_the_same_numbers() -> None:
 
 REFUSED = {
     "a seed": lambda w: minigrad.manual_seed(0) and w,
+    "words": lambda w: (minigrad.default_generator.words(3), w)[1],
+    "a few words": lambda w: (minigrad.default_generator.few_words(3), w)[1],
     "a state": lambda w: (minigrad.get_rng_state(), w)[1],
     "rates of a tensor": lambda w: w * minigrad.poisson(w.detach().abs()),
     "chances of a tensor": lambda w: w * minigrad.bernoulli(w.detach().sigmoid()),
